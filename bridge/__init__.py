@@ -1,0 +1,1 @@
+"""The daemon and its edges: API, sources, destinations, workers, pages and command line."""
