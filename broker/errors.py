@@ -1,0 +1,175 @@
+"""Every error the broker raises, as one small tree.
+
+::
+
+    BrokerError
+    ├── NotFound(kind, name)            the named thing does not exist
+    ├── AlreadyExists(kind, name)       the name is taken
+    ├── Rejected(reason)                the request cannot hold; nothing changed
+    │   ├── AckRefused                  "no ack pending" | "wrong ack" | "ack timeout"
+    │   ├── OffsetOutOfBounds           asked for an offset outside min..max
+    │   └── TooLarge(size, limit)       a message over the limit
+    ├── Moved                           somebody else changed it first: read again, decide again
+    │   ├── VersionMoved(kind, key)     a catalog record
+    │   ├── CursorMoved(cursor)         a cursor
+    │   └── StateMoved(keys)            rows of keyed state that a decision rests on
+    ├── LeaseLost(delivery)             the lease ended or was taken over; the settlement changed nothing
+    ├── NotOwner(worker)                this node no longer owns the worker; nothing changed
+    ├── DuplicateDelivery(key)          a delivery key came twice: a bug, told loudly, nothing committed
+    └── StoreError
+        ├── StoreUnavailable(reason)    nothing was stored; trying again later may work
+        ├── OutcomeUnknown(reason)      it may be stored or not: read, or repeat with the same producer key
+        ├── StoreCorrupt(reason)        the store cannot be used as it is
+        └── TopicGone(topic_uid)        the topic's log was dropped
+
+The class docstring is the default message; fields carry the facts, and nobody parses texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class BrokerError(Exception):
+    """Something the broker could not do."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text or (type(self).__doc__ or "").strip())
+
+
+class NotFound(BrokerError):
+    """The named thing does not exist."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"{kind} {name!r} does not exist")
+        self.kind = kind
+        self.name = name
+
+
+class AlreadyExists(BrokerError):
+    """The name is taken."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"{kind} {name!r} already exists")
+        self.kind = kind
+        self.name = name
+
+
+class Rejected(BrokerError):
+    """The request cannot hold as it stands; nothing changed."""
+
+
+class AckRefused(Rejected):
+    """An acknowledgement that does not fit what is outstanding; ``reason`` is AMS's own text (ams-api.md 7.4)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class OffsetOutOfBounds(Rejected):
+    """The offset lies outside the topic's bounds."""
+
+    def __init__(self, offset: int, first: int, end: int) -> None:
+        super().__init__(f"offset {offset} is outside {first}..{end}")
+        self.offset = offset
+        self.first = first
+        self.end = end
+
+
+class TooLarge(Rejected):
+    """A message is larger than the limit."""
+
+    def __init__(self, size_bytes: int, limit_bytes: int) -> None:
+        super().__init__(f"the message has {size_bytes} bytes; the limit is {limit_bytes}")
+        self.size_bytes = size_bytes
+        self.limit_bytes = limit_bytes
+
+
+class Moved(BrokerError):
+    """Somebody else changed it first; read again and decide again."""
+
+
+class VersionMoved(Moved):
+    """A catalog record has another version than expected."""
+
+    def __init__(self, kind: str, key: str) -> None:
+        super().__init__(f"{kind} {key!r} was changed by somebody else")
+        self.kind = kind
+        self.key = key
+
+
+class CursorMoved(Moved):
+    """A cursor has another revision than expected."""
+
+    def __init__(self, cursor: str) -> None:
+        super().__init__(f"cursor {cursor!r} was moved by somebody else")
+        self.cursor = cursor
+
+
+class StateMoved(Moved):
+    """State rows that a decision rests on have changed."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        super().__init__(f"state changed meanwhile: {', '.join(list(keys)[:5])}")
+        self.keys = tuple(keys)
+
+
+class LeaseLost(BrokerError):
+    """The lease ended or was taken over; the settlement changed nothing."""
+
+    def __init__(self, delivery: str) -> None:
+        super().__init__(f"the lease on delivery {delivery} is no longer ours")
+        self.delivery = delivery
+
+
+class NotOwner(BrokerError):
+    """This node no longer owns the worker; nothing changed."""
+
+    def __init__(self, worker: str) -> None:
+        super().__init__(f"worker {worker!r} is owned by another node")
+        self.worker = worker
+
+
+class DuplicateDelivery(BrokerError):
+    """A delivery key came twice. This is a bug; nothing was committed."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"a delivery with the key {key} exists already; nothing was committed")
+        self.key = key
+
+
+class StoreError(BrokerError):
+    """Something the store could not do."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot serve now; nothing was stored. ``reason`` says why in plain words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the store is unavailable: {reason}")
+        self.reason = reason
+
+
+class OutcomeUnknown(StoreError):
+    """It may be stored or not: read what stands, or repeat with the same producer key."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the store did not say whether it kept the change: {reason}")
+        self.reason = reason
+
+
+class StoreCorrupt(StoreError):
+    """The store cannot be used as it is."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the store is damaged: {reason}")
+        self.reason = reason
+
+
+class TopicGone(StoreError):
+    """The topic's log was dropped."""
+
+    def __init__(self, topic_uid: str) -> None:
+        super().__init__(f"the log of topic {topic_uid} was dropped")
+        self.topic_uid = topic_uid

@@ -1,0 +1,396 @@
+"""The nouns of the store that are not catalog records: messages, cursors, deliveries, state, and the commit.
+
+Times are integer microseconds since the epoch, UTC. Everything is a frozen value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from broker.records import AnyRecord
+
+# --- Log ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to append. ``data`` is the text as the publisher sent it, normally base64, never decoded here."""
+
+    data: str
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as it stands in its log."""
+
+    offset: int
+    publish_time_us: int
+    data: str
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where a batch went: offsets ``first`` to ``first + count - 1``. ``repeated`` when its producer key was known."""
+
+    first: int
+    count: int
+    publish_time_us: int
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a log holds: offsets ``first`` to ``end - 1``; ``end`` is the next offset to be written.
+
+    ``bytes_total`` counts the text of every message ever appended (AMS's byte counter), ``stored_bytes`` what is
+    retained now, ``last_publish_us`` is 0 when nothing ever was, and ``previous_publish_us`` the call before that.
+    """
+
+    first: int
+    end: int
+    bytes_total: int = 0
+    stored_bytes: int = 0
+    last_publish_us: int = 0
+    previous_publish_us: int = 0
+    last_batch: int = 0
+
+
+# --- Cursors --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a consumer stands. ``rev`` 0 means it is not stored yet.
+
+    ``id`` is ``s/<subscription uid>`` or ``r/<topic uid>`` (the topic's router). ``pending_to`` and
+    ``pending_at_us`` are AMS's window of messages handed out and not yet acknowledged (ams-api.md 7.1): 0 when none.
+    The totals count what was handed out, repeats included.
+    """
+
+    id: str
+    offset: int
+    rev: int = 0
+    pending_to: int = 0
+    pending_at_us: int = 0
+    messages_total: int = 0
+    bytes_total: int = 0
+    last_consumed_us: int = 0
+    consume_rate: float = 0.0
+
+
+# --- Outbox ---------------------------------------------------------------------------------------
+
+DeliveryState: TypeAlias = Literal["waiting", "delivered", "dead", "suppressed", "folded", "cancelled", "dropped"]
+"""``waiting`` covers leased ones and those waiting for another try; all others are final, but ``dead`` may be replayed."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """One part of one send to one destination, ready to be leased at ``due_us``.
+
+    (``origin``, ``rule``, ``send``, ``part``) is unique for ever. ``order_key`` is kept in order within the destination;
+    ``priority`` orders keys (0 low to 3 critical). ``post`` is the rendered post, opaque here. ``stands_for`` is the
+    number of decided triples it carries in the books. ``topic_uid`` names the book; ``offset`` is -1 for a timer's.
+    """
+
+    id: str
+    origin: str
+    rule: str
+    send: int
+    part: int
+    parts: int
+    destination: str
+    order_key: str
+    priority: int
+    post: bytes
+    phase: str
+    key: str
+    incident: str
+    stands_for: int
+    topic_uid: str
+    offset: int
+    version: str
+    places: Mapping[str, str]
+    severity: str
+    due_us: int
+    created_us: int
+    late: bool = False
+
+    @property
+    def unique_key(self) -> tuple[str, str, int, int]:
+        """What no two deliveries share (semantics.md item 1)."""
+        return self.origin, self.rule, self.send, self.part
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery as it stands.
+
+    ``attempts`` counts tries that use up an attempt, ``tries`` all of them (semantics.md item 8). ``by`` says who or what
+    ended it: a silence, the delivery it was folded into, a person, or the reason it is dead. ``form`` "" is the full
+    form, else the name of the plainer one to be tried next. ``leased`` while a courier holds it.
+    """
+
+    new: NewDelivery
+    seq: int
+    state: DeliveryState
+    due_us: int
+    attempts: int = 0
+    tries: int = 0
+    form: str = ""
+    by: str = ""
+    leased: bool = False
+    settled_us: int = 0
+    first_tried_us: int = 0
+    unclear: bool = False  # some earlier try may have arrived
+
+    @property
+    def id(self) -> str:
+        """The delivery's id: what goes out as an idempotency key."""
+        return self.new.id
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A delivery held by a courier until its lease ends; ``earlier`` is the receipt last stored for its order key."""
+
+    delivery: Delivery
+    token: str
+    earlier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a delivery. ``outcome`` is ``delivered``, ``later`` or ``refused``; ``counted`` when it used up an attempt."""
+
+    at_us: int
+    took_us: int
+    outcome: Literal["delivered", "later", "refused"]
+    reason: str
+    counted: bool
+    unclear: bool = False
+    form: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SettleDelivered:
+    """It arrived; ``receipt`` (a post's id) is stored for (destination, order key) when there is one."""
+
+    receipt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SettleAgain:
+    """Try again at ``due_us``, in ``form``."""
+
+    due_us: int
+    form: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SettleDead:
+    """No more tries; it becomes a dead letter."""
+
+    reason: str
+
+
+Settlement: TypeAlias = SettleDelivered | SettleAgain | SettleDead
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryQuery:
+    """Which deliveries to find; None means any. Newest first; ``before_seq`` pages on."""
+
+    state: DeliveryState | None = None
+    destination: str | None = None
+    rule: str | None = None
+    topic_uid: str | None = None
+    offset: int | None = None
+    order_key: str | None = None
+    since_us: int | None = None
+    before_seq: int | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """How many deliveries of a topic and destination are in a state, and how many triples they stand for."""
+
+    topic_uid: str
+    destination: str
+    state: DeliveryState
+    by: str
+    deliveries: int
+    stands_for: int
+
+
+# --- State ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """A row of keyed state; ``version`` 0 and ``value`` None when there is none."""
+
+    key: str
+    value: bytes | None
+    version: int
+    rule: str = ""
+    topic_uid: str = ""
+    due_us: int | None = None
+    expires_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StatePut:
+    """Write one row; with ``due_us`` it is a timer of its home topic. Every row expires."""
+
+    key: str
+    value: bytes
+    rule: str
+    topic_uid: str
+    expires_us: int
+    due_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateDelete:
+    """Remove one row."""
+
+    key: str
+
+
+# --- Decisions ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """What was decided about one matched (event, rule, send), kept as long as deliveries (semantics.md item 17)."""
+
+    topic_uid: str
+    offset: int
+    item: int
+    rule: str
+    send: int
+    destination: str
+    key: str
+    outcome: str
+    by: str
+    at_us: int
+    version: str
+    seq: int = 0
+
+
+# --- Catalog changes and the commit ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A catalog record as it stands; ``version`` counts its changes from 1, ``seq`` is the catalog-wide change number."""
+
+    kind: str
+    key: str
+    record: AnyRecord
+    version: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Create (``expected_version`` 0) or replace a record. ``old_key`` renames: the record keeps its place in lists."""
+
+    key: str
+    record: AnyRecord
+    expected_version: int
+    old_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Delete a record."""
+
+    kind: str
+    key: str
+    expected_version: int
+
+
+CatalogChange: TypeAlias = Put | Remove
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One entry of the catalog's change feed; ``stored`` None when the record was removed."""
+
+    seq: int
+    kind: str
+    key: str
+    stored: Stored | None
+
+
+@dataclass(frozen=True, slots=True)
+class CursorMove:
+    """Move a cursor to ``cursor`` if its revision is still ``cursor.rev``; a new one has rev 0."""
+
+    cursor: Cursor
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerToken:
+    """Proof that this node owns a worker (``router:<topic uid>``, ``courier:<name>``, ``pusher:<subscription uid>``)."""
+
+    worker: str
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One atomic batch: all of it happens, or none.
+
+    ``reads`` are the versions of every state row the decision rests on, absent rows (0) included. ``withdraw`` are
+    waiting, un-leased deliveries to settle as suppressed by the given name; ones leased or settled meanwhile are left
+    alone. ``counters`` are additions to named counters of a topic: ``(topic uid, name) -> n``. ``owner`` is
+    the token under which the worker is held; None where ownership does not matter.
+    """
+
+    cursors: Sequence[CursorMove] = ()
+    reads: Mapping[str, int] = field(default_factory=dict)
+    state: Sequence[StatePut | StateDelete] = ()
+    deliveries: Sequence[NewDelivery] = ()
+    decisions: Sequence[DecisionRecord] = ()
+    counters: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    withdraw: Mapping[str, str] = field(default_factory=dict)
+    catalog: Sequence[CatalogChange] = ()
+    dead: Sequence[NewDelivery] = ()  # pushers give up: a dead letter without tries of a courier
+    owner: OwnerToken | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPolicy:
+    """What housekeeping removes: things settled, decided or expired before these times."""
+
+    now_us: int
+    deliveries_before_us: int
+    producer_keys_before_us: int
+    limit: int = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How much housekeeping removed; ``more`` when it stopped at its limit."""
+
+    deliveries: int = 0
+    decisions: int = 0
+    state_rows: int = 0
+    producer_keys: int = 0
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the store takes writes now, and if not, why, in plain words."""
+
+    writable: bool
+    reason: str = ""

@@ -1,0 +1,292 @@
+"""The store contract, in words. Engines fulfil it and add nothing to it; one suite tests them all.
+
+A Store has seven parts (Catalog, Log, Cursors, Outbox, State, Decisions, Ownership) and one verb over several of them:
+``commit``. Rules for every method:
+
+- **Durable** means on disk (sqlite: WAL with synchronous=FULL; postgres: committed at the primary and one standby)
+  when the call returns. ``memory`` is durable for the life of the process.
+- **All or nothing**: a method that raises has changed nothing, with one exception: ``OutcomeUnknown`` says that it may
+  have. Callers then read (the cursor, the record), or repeat with the same producer key.
+- Any method may raise ``StoreUnavailable``. A cancelled caller learns nothing of the outcome.
+- **Log never shares a transaction with the other parts**, so another log can stand beside them later.
+- Offsets are dense when written; readers accept a jump (a trimmed head, a restored log).
+- Waiting is woken by the engine within milliseconds and may wake falsely; who waits takes its timeout from a Clock.
+- Concurrent callers see committed changes only, and see their own at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from broker.model import (
+    Appended,
+    Attempt,
+    Balance,
+    Bounds,
+    CatalogChange,
+    Changed,
+    Commit,
+    Cursor,
+    DecisionRecord,
+    Delivery,
+    DeliveryQuery,
+    Health,
+    Leased,
+    Message,
+    NewDelivery,
+    NewMessage,
+    OwnerToken,
+    Settlement,
+    StateRow,
+    Stored,
+    SweepPolicy,
+    Swept,
+)
+
+
+class Catalog(Protocol):
+    """Projects, users, topics, subscriptions, schemas, silences, rule sets: typed records with a version."""
+
+    async def read(self, kind: str, key: str) -> Stored | None:
+        """The record under ``key``, or None."""
+
+    async def list(self, kind: str, prefix: str = "") -> Sequence[Stored]:
+        """All records of a kind whose key begins with ``prefix``, in creation order (a rename keeps the place)."""
+
+    async def write(self, changes: Sequence[CatalogChange]) -> Sequence[Stored]:
+        """Apply all changes in one transaction and return what now stands for each Put.
+
+        A Put with ``expected_version`` 0 wants the key free. Raises VersionMoved naming the first that differs, or
+        that would overwrite another key; nothing is changed then.
+        """
+
+    def changes(self, since_seq: int) -> AsyncIterator[Changed]:
+        """Every change after ``since_seq``, oldest first, then new ones as they come, for ever.
+
+        Never skips a record's last state; may repeat one, and may leave out versions in between. Ends only when cancelled or
+        the store closes.
+        """
+
+    async def seq(self) -> int:
+        """The number of the last change: what ``changes`` can start from after a full ``list``."""
+
+
+class Log(Protocol):
+    """The messages of each topic, by topic uid. A log comes to be with its first append."""
+
+    async def append(self, topic_uid: str, messages: Sequence[NewMessage], producer_key: str | None = None) -> Appended:
+        """Append a batch with dense, consecutive offsets from the log's end; durable when it returns.
+
+        Concurrent calls share transactions (group commit), yet each batch stays whole and in its own order. The publish time
+        is the clock's, never less than the one before in the same log. With a ``producer_key`` seen before
+        (kept until swept) nothing is appended and the first answer is given again. An empty batch appends nothing.
+        Raises TopicGone after ``drop``; OutcomeUnknown when the engine cannot say.
+        """
+
+    async def read(self, topic_uid: str, offset: int, max_messages: int, max_bytes: int) -> Sequence[Message]:
+        """Messages from ``offset`` (or the first one retained after it) in increasing order.
+
+        Stops at ``max_messages`` or before passing ``max_bytes`` of data, but gives at least one if there is any.
+        Empty at the end, and for a log that does not exist.
+        """
+
+    async def bounds(self, topic_uid: str) -> Bounds:
+        """What the log holds; zeros for one that does not exist."""
+
+    async def offset_at(self, topic_uid: str, time_us: int) -> int | None:
+        """The offset of the first retained message published at or after ``time_us``, or None."""
+
+    async def offset_for_size(self, topic_uid: str, keep_bytes: int) -> int:
+        """The lowest offset from which on the retained messages take at most ``keep_bytes``."""
+
+    async def trim(self, topic_uid: str, before: int) -> int:
+        """Remove messages below offset ``before`` and say how many went; ``first`` rises, ``end`` stays."""
+
+    async def drop(self, topic_uid: str) -> None:
+        """Remove the whole log for ever; later appends raise TopicGone. Idempotent."""
+
+    async def topics(self) -> Sequence[str]:
+        """The uids of all logs that exist."""
+
+    async def wait_for(self, topic_uid: str, offset: int) -> None:
+        """Return once the log's end may be above ``offset``; at once if it is. Wakes at the latest 1 s after the append."""
+
+    async def reserve(self, topic_uid: str, offset: int) -> None:
+        """Raise the log's next offset to at least ``offset`` (after a restore, so that no id is given twice)."""
+
+
+class Cursors(Protocol):
+    """Where consumers stand."""
+
+    async def get(self, cursor_id: str) -> Cursor | None:
+        """The cursor, or None."""
+
+    async def put(self, cursor: Cursor) -> Cursor:
+        """Store it if the stored revision is still ``cursor.rev`` (0: not stored yet) and return it with the new one.
+
+        Raises CursorMoved.
+        """
+
+    async def delete(self, cursor_id: str) -> None:
+        """Remove it. Idempotent."""
+
+    async def list(self, prefix: str) -> Sequence[Cursor]:
+        """All cursors whose id begins with ``prefix``."""
+
+
+class Outbox(Protocol):
+    """Deliveries, their attempts, and dead letters. Deliveries come in through ``commit`` only.
+
+    Within (destination, order key) deliveries are leased one at a time, in the order they were committed: the next becomes
+    leasable when the one before is settled for good. A delivery waiting for another try holds back its own key only.
+    """
+
+    async def lease(self, destination: str, limit: int, lease_s: float) -> Sequence[Leased]:
+        """Take up to ``limit`` due deliveries, at most one per order key, higher priority first, then the oldest due.
+
+        Each is hidden for ``lease_s`` seconds; if it is not settled by then it can be leased again (and its token is worthless).
+        """
+
+    async def settle(self, token: str, settlement: Settlement, attempt: Attempt | None) -> Delivery:
+        """End the lease with what became of it and put the attempt on record. Raises LeaseLost; nothing changed then."""
+
+    async def give_back(self, tokens: Sequence[str]) -> None:
+        """End leases without an attempt; the deliveries are due at once. Stale tokens are passed over."""
+
+    async def next_due_us(self, destination: str) -> int | None:
+        """When the next delivery of the destination may be leased (leases that end included), or None when none waits."""
+
+    async def wait_for_news(self, destination: str) -> None:
+        """Return once deliveries of the destination were added, freed or made due earlier since the last ``lease``."""
+
+    async def find(self, query: DeliveryQuery) -> Sequence[Delivery]:
+        """The deliveries that fit, newest first."""
+
+    async def read(self, delivery_id: str) -> tuple[Delivery, Sequence[Attempt]] | None:
+        """One delivery with its attempts, oldest first."""
+
+    async def replay(self, delivery_ids: Sequence[str]) -> int:
+        """Make dead ones wait again with attempts 0, at the end of their order key, marked late; say how many."""
+
+    async def drop(self, delivery_ids: Sequence[str], by: str) -> int:
+        """Settle waiting (not leased) or dead ones as dropped by a person; say how many."""
+
+    async def fold(self, tokens: Sequence[str], delivery_ids: Sequence[str], digest: NewDelivery) -> int:
+        """Settle leased (by token) and waiting (by id) deliveries as folded into ``digest``, which is added, in one transaction.
+
+        All waiting ones of an order key, or none. Their ``stands_for`` stays with them. Raises LeaseLost.
+        """
+
+    async def move(self, destination: str, to: str) -> int:
+        """Give all waiting deliveries of a destination to another (a reload that removes it says so)."""
+
+    async def balances(self, since_us: int | None = None) -> Sequence[Balance]:
+        """Deliveries and what they stand for, by topic, destination, state and ``by``.
+
+        Without ``since_us`` over the whole life of the store, swept ones included; else of those created since.
+        """
+
+    async def receipt(self, destination: str, order_key: str) -> str | None:
+        """The receipt stored last for an order key."""
+
+
+class State(Protocol):
+    """Small keyed values with expiry and due times: dedupe keys, groups, incidents, throttles. Changed through ``commit`` only."""
+
+    async def read(self, keys: Sequence[str]) -> Mapping[str, StateRow]:
+        """One row for every key asked; absent (or expired) ones with version 0 and value None."""
+
+    async def due(self, topic_uid: str, now_us: int, limit: int) -> Sequence[StateRow]:
+        """Timers of a topic due at ``now_us``, the earliest first."""
+
+    async def next_due_us(self, topic_uid: str) -> int | None:
+        """When the topic's next timer is due, or None."""
+
+    async def list(self, prefix: str, limit: int) -> Sequence[StateRow]:
+        """Rows whose key begins with ``prefix``, in key order."""
+
+    async def counts(self) -> Mapping[str, int]:
+        """How many rows each rule holds."""
+
+
+class Decisions(Protocol):
+    """What was decided, message by message. Written by ``commit`` only."""
+
+    async def of(self, topic_uid: str, offset: int) -> Sequence[DecisionRecord]:
+        """All decisions about one message, in the order they were made."""
+
+    async def since(self, seq: int, limit: int) -> Sequence[DecisionRecord]:
+        """Decisions after ``seq`` (a record's own number), oldest first."""
+
+
+class Ownership(Protocol):
+    """Which node runs which worker. One node: everything is ours, for ever, with token 1."""
+
+    async def hold(self, node: str, wanted: Sequence[str]) -> Mapping[str, OwnerToken]:
+        """Renew what this node holds of ``wanted``, claim its fair share of what nobody holds, and say what it holds now.
+
+        Call it each second; a worker not renewed within its TTL may be claimed by another node with a higher token.
+        """
+
+    async def release(self, node: str) -> None:
+        """Give everything back at once (a clean stop)."""
+
+
+class Store(Protocol):
+    """All parts, and what spans them."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """See Catalog."""
+
+    @property
+    def log(self) -> Log:
+        """See Log."""
+
+    @property
+    def cursors(self) -> Cursors:
+        """See Cursors."""
+
+    @property
+    def outbox(self) -> Outbox:
+        """See Outbox."""
+
+    @property
+    def state(self) -> State:
+        """See State."""
+
+    @property
+    def decisions(self) -> Decisions:
+        """See Decisions."""
+
+    @property
+    def ownership(self) -> Ownership:
+        """See Ownership."""
+
+    async def commit(self, commit: Commit) -> None:
+        """Apply one batch over cursors, state, outbox, decisions, counters and catalog, all or nothing, durable on return.
+
+        Raises NotOwner, CursorMoved, StateMoved (a row in ``reads`` has another version, or an absent one exists now),
+        VersionMoved, DuplicateDelivery, OutcomeUnknown (read the cursor: it says whether the batch is in).
+        Concurrent commits share one fsync where the engine can; each still holds or fails alone.
+        """
+
+    async def counters(self, topic_uid: str | None = None) -> Mapping[tuple[str, str], int]:
+        """The named counters, of one topic or all."""
+
+    async def sweep(self, policy: SweepPolicy) -> Swept:
+        """Remove what is past its time: settled deliveries with their attempts, decisions, expired state, producer keys.
+
+        Never a waiting delivery or a dead letter younger than the policy. Counters and balances stay.
+        """
+
+    async def health(self) -> Health:
+        """Whether writes work now; tries one if the last failed. Never raises."""
+
+    async def backup(self, target: Path) -> None:
+        """A consistent copy to a new file while everything goes on. Raises StoreUnavailable where the engine has no such thing."""
+
+    async def close(self) -> None:
+        """Finish what was begun, refuse what comes after, and let go of files and connections. Idempotent."""
