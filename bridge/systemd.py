@@ -1,0 +1,135 @@
+"""What the daemon and its service manager say to each other: readiness, reload, stop, watchdog, credentials.
+
+Follows sd_notify(3), sd_watchdog_enabled(3) and the credentials part of systemd.exec(5). Everything is read
+from an environment mapping that is passed in, so a daemon started by hand, in a container or in a test
+behaves the same and merely has nobody to tell.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+_log = structlog.get_logger(__name__)
+
+_SEND_TIMEOUT_S = 1.0
+_CREDENTIAL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}")
+
+
+class CredentialMissing(Exception):
+    """A credential that the settings name cannot be read; ``name`` and ``folder`` say which and where.
+
+    ``folder`` is None when the service manager passed no credentials folder at all.
+    """
+
+    def __init__(self, name: str, folder: Path | None, reason: str) -> None:
+        self.name = name
+        self.folder = folder
+        self.reason = reason
+        super().__init__(f'credential "{name}": {reason}')
+
+
+@dataclass(frozen=True, slots=True)
+class NotifySocket:
+    """The line to the service manager; each method tells it one thing and says whether it was taken.
+
+    ``address`` is None when nobody listens, and then every method returns False and does nothing else.
+    A service manager that cannot be reached is logged and never stops the daemon, as sd_notify(3) advises.
+    """
+
+    address: str | None
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> NotifySocket:
+        """The socket named by ``$NOTIFY_SOCKET``: a path, or ``@name`` in the abstract namespace."""
+        return cls(environ.get("NOTIFY_SOCKET") or None)
+
+    def ready(self, status: str = "") -> bool:
+        """Startup, or a reload, is complete; ``status`` is the line that ``systemctl status`` shows."""
+        return self._send("READY=1", *_status_line(status))
+
+    def reloading(self, monotonic_s: float) -> bool:
+        """A reload begins at ``monotonic_s`` (CLOCK_MONOTONIC); ``ready`` must follow when it ends."""
+        return self._send("RELOADING=1", f"MONOTONIC_USEC={int(monotonic_s * 1_000_000)}")
+
+    def stopping(self, status: str = "") -> bool:
+        """The daemon has begun to stop."""
+        return self._send("STOPPING=1", *_status_line(status))
+
+    def status(self, status: str) -> bool:
+        """Change the line that ``systemctl status`` shows, and nothing else."""
+        return self._send(*_status_line(status))
+
+    def feed_watchdog(self) -> bool:
+        """The daemon is alive; due at least every ``watchdog_interval_s`` seconds."""
+        return self._send("WATCHDOG=1")
+
+    def _send(self, *lines: str) -> bool:
+        if self.address is None or not lines:
+            return False
+        name = "\0" + self.address[1:] if self.address.startswith("@") else self.address
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as line:
+                line.settimeout(_SEND_TIMEOUT_S)
+                line.sendto("\n".join(lines).encode(), name)
+        except OSError as error:
+            _log.warning("service_manager_unreachable", address=self.address, told=lines[0], reason=str(error))
+            return False
+        return True
+
+
+def watchdog_interval_s(environ: Mapping[str, str], pid: int) -> float | None:
+    """How often, in seconds, the watchdog must be fed so that one late turn is forgiven; None if never.
+
+    Half of ``$WATCHDOG_USEC``, as sd_watchdog_enabled(3) advises. A watchdog set for another process
+    (``$WATCHDOG_PID`` is not ``pid``) is not ours. Raises ValueError when either is not a number.
+    """
+    timeout = environ.get("WATCHDOG_USEC", "")
+    if not timeout:
+        return None
+    owner = environ.get("WATCHDOG_PID", "")
+    timeout_us = _whole_number("WATCHDOG_USEC", timeout)
+    if owner and _whole_number("WATCHDOG_PID", owner) != pid:
+        return None
+    return timeout_us / 2 / 1_000_000
+
+
+def credential(name: str, environ: Mapping[str, str]) -> str:
+    """The text of the credential ``name`` from ``$CREDENTIALS_DIRECTORY``, without one trailing newline.
+
+    Raises CredentialMissing when there is no such folder or file, when the file is not UTF-8 text, or when
+    ``name`` could name something outside the folder. The text never appears in the error.
+    """
+    folder = Path(environ["CREDENTIALS_DIRECTORY"]) if environ.get("CREDENTIALS_DIRECTORY") else None
+    if not _CREDENTIAL_NAME.fullmatch(name) or name in {".", ".."}:
+        raise CredentialMissing(name, folder, "a name has letters, digits, dots, dashes and underscores only")
+    if folder is None:
+        raise CredentialMissing(
+            name, None, "$CREDENTIALS_DIRECTORY is not set; run under systemd with LoadCredential=, or set it"
+        )
+    try:
+        text = (folder / name).read_bytes().decode()
+    except FileNotFoundError:
+        hint = f"not in {folder}; add LoadCredential={name} to the unit and a file of that name to /etc/credstore"
+        raise CredentialMissing(name, folder, hint) from None
+    except OSError as error:
+        raise CredentialMissing(name, folder, f"{folder / name}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise CredentialMissing(name, folder, f"{folder / name} is not UTF-8 text") from None
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _status_line(status: str) -> tuple[str, ...]:
+    """One STATUS= line; a line break inside would start a field of its own, so it becomes a space."""
+    return (f"STATUS={' '.join(status.split())}",) if status else ()
+
+
+def _whole_number(name: str, value: str) -> int:
+    if not (value.isascii() and value.isdigit() and int(value) > 0):
+        raise ValueError(f"${name} must be a positive whole number, not {value!r}")
+    return int(value)
