@@ -85,16 +85,20 @@ class Cursor:
 # --- Outbox ---------------------------------------------------------------------------------------
 
 DeliveryState: TypeAlias = Literal["waiting", "delivered", "dead", "suppressed", "folded", "cancelled", "dropped"]
-"""``waiting`` covers leased ones and those waiting for another try; all others are final, but ``dead`` may be replayed."""
+"""``waiting`` covers leased ones and those waiting for another try; all others are final.
+
+``dead`` may be replayed.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
     """One part of one send to one destination, ready to be leased at ``due_us``.
 
-    (``origin``, ``rule``, ``send``, ``part``) is unique for ever. ``order_key`` is kept in order within the destination;
-    ``priority`` orders keys (0 low to 3 critical). ``post`` is the rendered post, opaque here. ``stands_for`` is the
-    number of decided triples it carries in the books. ``topic_uid`` names the book; ``offset`` is -1 for a timer's.
+    (``origin``, ``rule``, ``send``, ``part``) is unique for ever. ``order_key`` is kept in order within the
+    destination; ``priority`` orders keys (0 low to 3 critical). ``post`` is the rendered post, opaque here.
+    ``stands_for`` is the number of decided triples it carries in the books. ``topic_uid`` names the book;
+    ``offset`` is -1 for a timer's.
     """
 
     id: str
@@ -130,9 +134,9 @@ class NewDelivery:
 class Delivery:
     """A delivery as it stands.
 
-    ``attempts`` counts tries that use up an attempt, ``tries`` all of them (semantics.md item 8). ``by`` says who or what
-    ended it: a silence, the delivery it was folded into, a person, or the reason it is dead. ``form`` "" is the full
-    form, else the name of the plainer one to be tried next. ``leased`` while a courier holds it.
+    ``attempts`` counts tries that use up an attempt, ``tries`` all of them (semantics.md item 8). ``by`` says who or
+    what ended it: a silence, the delivery it was folded into, a person, or the reason it is dead. ``form`` "" is the
+    full form, else the name of the plainer one to be tried next. ``leased`` while a courier holds it.
     """
 
     new: NewDelivery
@@ -165,7 +169,7 @@ class Leased:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of a delivery. ``outcome`` is ``delivered``, ``later`` or ``refused``; ``counted`` when it used up an attempt."""
+    """One try of a delivery; ``counted`` when it used up an attempt."""
 
     at_us: int
     took_us: int
@@ -289,7 +293,7 @@ class DecisionRecord:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A catalog record as it stands; ``version`` counts its changes from 1, ``seq`` is the catalog-wide change number."""
+    """A catalog record as it stands; ``version`` counts its changes from 1, ``seq`` is the number of the last one."""
 
     kind: str
     key: str
@@ -339,7 +343,7 @@ class CursorMove:
 
 @dataclass(frozen=True, slots=True)
 class OwnerToken:
-    """Proof that this node owns a worker (``router:<topic uid>``, ``courier:<name>``, ``pusher:<subscription uid>``)."""
+    """Proof that this node owns a worker: ``router:<topic uid>``, ``courier:<name>``, ``pusher:<subscription uid>``."""
 
     worker: str
     token: int

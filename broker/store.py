@@ -65,8 +65,8 @@ class Catalog(Protocol):
     def changes(self, since_seq: int) -> AsyncIterator[Changed]:
         """Every change after ``since_seq``, oldest first, then new ones as they come, for ever.
 
-        Never skips a record's last state; may repeat one, and may leave out versions in between. Ends only when cancelled or
-        the store closes.
+        Never skips a record's last state; may repeat one, and may leave out versions in between. Ends only when
+        cancelled or the store closes.
         """
 
     async def seq(self) -> int:
@@ -79,8 +79,8 @@ class Log(Protocol):
     async def append(self, topic_uid: str, messages: Sequence[NewMessage], producer_key: str | None = None) -> Appended:
         """Append a batch with dense, consecutive offsets from the log's end; durable when it returns.
 
-        Concurrent calls share transactions (group commit), yet each batch stays whole and in its own order. The publish time
-        is the clock's, never less than the one before in the same log. With a ``producer_key`` seen before
+        Concurrent calls share transactions (group commit), yet each batch stays whole and in its own order. The publish
+        time is the clock's, never less than the one before in the same log. With a ``producer_key`` seen before
         (kept until swept) nothing is appended and the first answer is given again. An empty batch appends nothing.
         Raises TopicGone after ``drop``; OutcomeUnknown when the engine cannot say.
         """
@@ -111,7 +111,10 @@ class Log(Protocol):
         """The uids of all logs that exist."""
 
     async def wait_for(self, topic_uid: str, offset: int) -> None:
-        """Return once the log's end may be above ``offset``; at once if it is. Wakes at the latest 1 s after the append."""
+        """Return once the log's end may be above ``offset``; at once if it is.
+
+        Wakes at the latest 1 s after the append.
+        """
 
     async def reserve(self, topic_uid: str, offset: int) -> None:
         """Raise the log's next offset to at least ``offset`` (after a restore, so that no id is given twice)."""
@@ -139,24 +142,29 @@ class Cursors(Protocol):
 class Outbox(Protocol):
     """Deliveries, their attempts, and dead letters. Deliveries come in through ``commit`` only.
 
-    Within (destination, order key) deliveries are leased one at a time, in the order they were committed: the next becomes
-    leasable when the one before is settled for good. A delivery waiting for another try holds back its own key only.
+    Within (destination, order key) deliveries are leased one at a time, in the order they were committed: the next
+    becomes leasable when the one before is settled for good. A delivery waiting for another try holds
+    back its own key only.
     """
 
     async def lease(self, destination: str, limit: int, lease_s: float) -> Sequence[Leased]:
         """Take up to ``limit`` due deliveries, at most one per order key, higher priority first, then the oldest due.
 
-        Each is hidden for ``lease_s`` seconds; if it is not settled by then it can be leased again (and its token is worthless).
+        Each is hidden for ``lease_s`` seconds; if it is not settled by then it can be leased again (and its
+        token is worthless).
         """
 
     async def settle(self, token: str, settlement: Settlement, attempt: Attempt | None) -> Delivery:
-        """End the lease with what became of it and put the attempt on record. Raises LeaseLost; nothing changed then."""
+        """End the lease with what became of it and put the attempt on record.
+
+        Raises LeaseLost; nothing changed then.
+        """
 
     async def give_back(self, tokens: Sequence[str]) -> None:
         """End leases without an attempt; the deliveries are due at once. Stale tokens are passed over."""
 
     async def next_due_us(self, destination: str) -> int | None:
-        """When the next delivery of the destination may be leased (leases that end included), or None when none waits."""
+        """When the destination's next delivery may be leased (leases that end included), or None when none waits."""
 
     async def wait_for_news(self, destination: str) -> None:
         """Return once deliveries of the destination were added, freed or made due earlier since the last ``lease``."""
@@ -174,9 +182,10 @@ class Outbox(Protocol):
         """Settle waiting (not leased) or dead ones as dropped by a person; say how many."""
 
     async def fold(self, tokens: Sequence[str], delivery_ids: Sequence[str], digest: NewDelivery) -> int:
-        """Settle leased (by token) and waiting (by id) deliveries as folded into ``digest``, which is added, in one transaction.
+        """Settle leased (by token) and waiting (by id) deliveries as folded into ``digest``, and add that.
 
-        All waiting ones of an order key, or none. Their ``stands_for`` stays with them. Raises LeaseLost.
+        One transaction: all waiting ones of an order key, or none. Their ``stands_for`` stays with them.
+        Raises LeaseLost.
         """
 
     async def move(self, destination: str, to: str) -> int:
@@ -193,7 +202,10 @@ class Outbox(Protocol):
 
 
 class State(Protocol):
-    """Small keyed values with expiry and due times: dedupe keys, groups, incidents, throttles. Changed through ``commit`` only."""
+    """Small keyed values with expiry and due times: dedupe keys, groups, incidents, throttles.
+
+    Changed through ``commit`` only.
+    """
 
     async def read(self, keys: Sequence[str]) -> Mapping[str, StateRow]:
         """One row for every key asked; absent (or expired) ones with version 0 and value None."""
@@ -225,7 +237,7 @@ class Ownership(Protocol):
     """Which node runs which worker. One node: everything is ours, for ever, with token 1."""
 
     async def hold(self, node: str, wanted: Sequence[str]) -> Mapping[str, OwnerToken]:
-        """Renew what this node holds of ``wanted``, claim its fair share of what nobody holds, and say what it holds now.
+        """Renew what this node holds of ``wanted``, claim its fair share of the free ones, and say what it holds.
 
         Call it each second; a worker not renewed within its TTL may be claimed by another node with a higher token.
         """
@@ -266,7 +278,9 @@ class Store(Protocol):
         """See Ownership."""
 
     async def commit(self, commit: Commit) -> None:
-        """Apply one batch over cursors, state, outbox, decisions, counters and catalog, all or nothing, durable on return.
+        """Apply one batch over cursors, state, outbox, decisions, counters and catalog.
+
+        All or nothing, durable on return.
 
         Raises NotOwner, CursorMoved, StateMoved (a row in ``reads`` has another version, or an absent one exists now),
         VersionMoved, DuplicateDelivery, OutcomeUnknown (read the cursor: it says whether the batch is in).
@@ -277,7 +291,7 @@ class Store(Protocol):
         """The named counters, of one topic or all."""
 
     async def sweep(self, policy: SweepPolicy) -> Swept:
-        """Remove what is past its time: settled deliveries with their attempts, decisions, expired state, producer keys.
+        """Remove what is past its time: settled deliveries and their attempts, decisions, state, producer keys.
 
         Never a waiting delivery or a dead letter younger than the policy. Counters and balances stay.
         """
@@ -286,7 +300,10 @@ class Store(Protocol):
         """Whether writes work now; tries one if the last failed. Never raises."""
 
     async def backup(self, target: Path) -> None:
-        """A consistent copy to a new file while everything goes on. Raises StoreUnavailable where the engine has no such thing."""
+        """A consistent copy to a new file while everything goes on.
+
+        Raises StoreUnavailable where the engine has no such thing.
+        """
 
     async def close(self) -> None:
         """Finish what was begun, refuse what comes after, and let go of files and connections. Idempotent."""
