@@ -16,10 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias
-
-EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+from typing import Any, Literal, TypeAlias
 
 Severity: TypeAlias = Literal["critical", "error", "warning", "info", "ok"]
 Phase: TypeAlias = Literal["message", "firing", "resolved", "reminder", "group", "digest", "flapping", "calm", "stale"]
@@ -71,7 +68,7 @@ class Event:
     text: str
     attributes: Mapping[str, str]
     message: MessageFacts
-    vars: Mapping[str, Any] = EMPTY
+    vars: Mapping[str, Any] = field(default_factory=dict)
     parent: Any = None
     undecodable: str | None = None
     item: int = 0
@@ -142,7 +139,7 @@ class Post:
     footer: str = ""
     mention: str = ""
     body: Any = None
-    overrides: Mapping[str, Any] = EMPTY
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +239,8 @@ class Decision:
 
     ``fate`` is the message's place in the first book (None for a timer). ``tally`` are additions to the second
     book, by name: ``decided``, ``suppressed/<by>``, ``shadow``, ``held`` (may be negative: a group was posted),
-    ``dropped/<rule>``. Deliveries count themselves. ``counts`` are additions to metrics that are not books (``template_errors``,
+    ``dropped/<rule>``. Deliveries count themselves. ``counts`` are additions to metrics that are not books
+    (``template_errors``,
     ``max_keys``). ``reads`` are the versions of every state row the decision rests on, absent rows (0) included.
     """
 
