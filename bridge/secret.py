@@ -53,4 +53,4 @@ class Secret:
             return value
         if isinstance(value, str):
             return cls(value)
-        raise ValueError("a text or a reference such as ${credential:NAME} is wanted")  # noqa: TRY004 - pydantic wants it
+        raise ValueError("a text or a reference such as ${credential:NAME} is wanted")

@@ -1,0 +1,56 @@
+"""Who is looking at the pages: a signed cookie, made from an administrator's token at the login page.
+
+The cookie holds a name and an end, signed with HMAC-SHA256 under a key that is made anew at every start, so a restart
+ends
+all sessions and a stolen state folder signs none. The token itself is never kept in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from broker.clock import US_PER_S, Clock
+
+COOKIE = "ams_bridge_session"
+LASTS_S = 12 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Whoever looks at the pages."""
+
+    name: str
+
+
+class Sessions:
+    """Issues and reads session cookies."""
+
+    def __init__(self, key: bytes, clock: Clock) -> None:
+        self._key = key
+        self._clock = clock
+
+    def issue(self, name: str) -> str:
+        """A cookie value for ``name``, good for ``LASTS_S`` seconds."""
+        until_s = self._clock.wall_us() // US_PER_S + LASTS_S
+        said = f"{quote(name, safe='')}.{until_s}"
+        return f"{said}.{self._signature(said)}"
+
+    def read(self, cookie: str) -> Viewer | None:
+        """The viewer a cookie speaks of, or None when it is forged, broken or past its end."""
+        said, _, signature = cookie.rpartition(".")
+        if not said or not hmac.compare_digest(signature.encode(), self._signature(said).encode()):
+            return None
+        name, _, until_s = said.rpartition(".")
+        if not until_s.isdigit() or int(until_s) * US_PER_S < self._clock.wall_us():
+            return None
+        return Viewer(unquote(name))
+
+    def form_token(self, cookie: str) -> str:
+        """What a form must send back to prove that it came from a page of this session."""
+        return self._signature("form:" + cookie)
+
+    def _signature(self, said: str) -> str:
+        return hmac.new(self._key, said.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,127 @@
+"""Send one HTTP request and read the answer: the one table of outcomes (destinations.md section 1).
+
+Every HTTP destination uses ``send`` and ``outcome_of``; a kind refines single answers where its service differs.
+"""
+
+from __future__ import annotations
+
+import email.utils
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import aiohttp
+import httpx
+
+from bridge.destinations.base import Delivered, Later, Outcome, Pace, Refused
+from bridge.destinations.redact import Redactor
+
+_SHOWN_BODY_RUNES = 300
+_LONGEST_ANSWER_BYTES = 64 * 1024
+_DISABLED_AFTER_S = 600.0  # 501: an administrator switched hooks off; asking often does not help
+_TRY_LATER = frozenset({408, 425, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the service answered: status, headers (lower-case names) and the beginning of the body as text."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+
+async def send(http: httpx.AsyncClient, request: httpx.Request, redact: Redactor) -> Answer | Later:
+    """Send once. A failure of the network is a Later: unclear unless the connection never came to be."""
+    try:
+        response = await http.send(request, stream=True)
+        try:
+            body = await _beginning(response)
+        finally:
+            await response.aclose()
+    except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+        return _network_failure(error, redact)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status_code, headers, body.decode("utf-8", "replace"))
+
+
+def outcome_of(answer: Answer, now_us: int, redact: Redactor) -> Outcome:
+    """The common reading of an answer; ``now_us`` is needed for a ``Retry-After`` that is a date."""
+    pace = pace_of(answer.headers)
+    reason = reason_of(answer, redact)
+    status = answer.status
+    if 200 <= status < 300:
+        return Delivered(pace=pace)
+    if status in _TRY_LATER or status >= 500:
+        after_s = retry_after_s(answer.headers, now_us)
+        if status == HTTPStatus.NOT_IMPLEMENTED and after_s is None:
+            after_s = _DISABLED_AFTER_S
+        return Later(reason, after_s=after_s, throttled=status == HTTPStatus.TOO_MANY_REQUESTS, pace=pace)
+    return Refused(reason, destination_gone=status == HTTPStatus.GONE, pace=pace)
+
+
+def reason_of(answer: Answer, redact: Redactor) -> str:
+    """One line for people: the status in words and the beginning of the body, secrets redacted."""
+    try:
+        phrase = HTTPStatus(answer.status).phrase
+    except ValueError:
+        phrase = "unknown status"
+    shown = " ".join(redact(answer.text).split())[:_SHOWN_BODY_RUNES]
+    return f"HTTP {answer.status} {phrase}" + (f": {shown}" if shown else "")
+
+
+def retry_after_s(headers: Mapping[str, str], now_us: int) -> float | None:
+    """Seconds to wait as the service asks.
+
+    ``Retry-After`` (seconds or a date), else ``X-RateLimit-Reset`` when no calls remain; None when it says nothing.
+    """
+    value = headers.get("retry-after", "").strip()
+    if value:
+        return _seconds(value, now_us)
+    pace = pace_of(headers)
+    return pace.reset_s if pace is not None and pace.remaining == 0 else None
+
+
+def pace_of(headers: Mapping[str, str]) -> Pace | None:
+    """The rate limit as told by ``X-RateLimit-Remaining`` and ``X-RateLimit-Reset`` (seconds), if both can be read."""
+    try:
+        remaining = int(headers["x-ratelimit-remaining"])
+        reset_s = float(headers.get("x-ratelimit-reset-after") or headers["x-ratelimit-reset"])
+    except (KeyError, ValueError):
+        return None
+    return Pace(remaining, reset_s) if remaining >= 0 and 0 <= reset_s < 86_400 else None
+
+
+def _seconds(value: str, now_us: int) -> float | None:
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        at = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, at.timestamp() - now_us / 1e6)
+
+
+async def _beginning(response: httpx.Response) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) >= _LONGEST_ANSWER_BYTES:
+            break
+    return bytes(body[:_LONGEST_ANSWER_BYTES])
+
+
+def _network_failure(error: Exception, redact: Redactor) -> Later:
+    """Clear only when no connection came to be; after that, the service may have read the whole request.
+
+    The transport maps some aiohttp errors to httpx names that tell too little, so the cause decides.
+    """
+    cause = error.__cause__ or error
+    clear = isinstance(cause, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)) or (
+        isinstance(error, (httpx.ConnectError, httpx.PoolTimeout, httpx.UnsupportedProtocol))
+    )
+    kind = "no connection" if clear else "no answer"
+    text = redact(str(cause)) or type(cause).__name__
+    return Later(f"{kind}: {text}"[:_SHOWN_BODY_RUNES], unclear=not clear)
