@@ -1,0 +1,113 @@
+"""Regular expressions that cannot stall the daemon: Google's RE2, whose time is linear in the text.
+
+What needs backtracking (look-around, back-references, possessive repeats) does not exist there; such a pattern is a
+problem when it is loaded, and the text says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final
+
+import re2
+
+MAX_PATTERN_RUNES: Final = 10_000
+
+_UNBOUNDED: Final = (
+    ("(?=", "look-ahead"),
+    ("(?!", "negative look-ahead"),
+    ("(?<=", "look-behind"),
+    ("(?<!", "negative look-behind"),
+    ("(?>", "an atomic group"),
+    ("(?P=", "a back-reference"),
+    ("(?(", "a conditional group"),
+)
+_REPLACED: Final = {r"\Z": r"\z", r"\h": "[ \\t]", r"\R": r"(?:\r\n|\n|\r)", r"\X": "."}
+
+
+class Regex:
+    """A compiled pattern. ``search`` is true when the pattern is found anywhere in a text; bytes never occur."""
+
+    __slots__ = ("_search", "_sub", "ignore_case", "pattern")
+
+    def __init__(self, pattern: str, compiled: Any, *, ignore_case: bool) -> None:
+        self.pattern = pattern
+        self.ignore_case = ignore_case
+        self._search: Callable[[str], object] = compiled.search
+        self._sub: Callable[[str, str, int], str] = compiled.sub
+
+    def search(self, text: str) -> bool:
+        """Whether the pattern is found in the text. Half a surrogate pair in the text counts as ``?``."""
+        try:
+            return self._search(text) is not None
+        except UnicodeEncodeError:
+            return self._search(_whole(text)) is not None
+
+    def sub(self, replacement: str, text: str, count: int = 0) -> str:
+        r"""The text with each match (or the first ``count``) replaced; ``\1`` in the replacement is the first group.
+
+        Raises ValueError when the replacement names a group that the pattern does not have.
+        """
+        try:
+            return str(self._sub(replacement, _whole(text), count))
+        except (re2.error, IndexError, KeyError) as error:
+            raise ValueError(f'cannot replace with "{replacement}": {_said(error)}') from error
+
+
+@lru_cache(maxsize=4096)
+def compile_regex(pattern: str, *, ignore_case: bool = False) -> Regex:
+    """Compile a pattern (RE2 syntax, which is Perl's without backtracking); ``(?i)`` within it works too.
+
+    Raises ValueError with what is wrong with the pattern and what would help.
+    """
+    if len(pattern) > MAX_PATTERN_RUNES:
+        raise ValueError(f"the regular expression is longer than {MAX_PATTERN_RUNES} characters")
+    options = re2.Options()
+    options.log_errors = False
+    options.case_sensitive = not ignore_case
+    try:
+        compiled = re2.compile(_whole(pattern), options)
+    except re2.error as error:
+        raise ValueError(f'the regular expression "{_short(pattern)}" {_why(_said(error))}') from None
+    return Regex(pattern, compiled, ignore_case=ignore_case)
+
+
+def _why(said: str) -> str:
+    reason, _, part = said.partition(": ")
+    if reason == "invalid perl operator" and part == "(?P":
+        part = "(?P="
+    for opening, name in _UNBOUNDED:
+        if part.startswith(opening):
+            return f"uses {name} {opening}...), which can take unbounded time; say it with several conditions instead"
+    if reason == "invalid escape sequence":
+        if part[1:].isdigit():
+            return (
+                f"uses a back-reference ({part}), which can take unbounded time; say it with several conditions instead"
+            )
+        instead = _REPLACED.get(part)
+        return f"has an escape that is not known: {part}" + (f"; write {instead}" if instead else "")
+    if reason == "bad repetition operator":
+        return f'has two repetitions in a row: "{part}"; put the first into brackets, or drop one'
+    if reason == "invalid repetition size":
+        return f"repeats more often than 1000 times: {part}"
+    if reason == "no argument for repetition operator":
+        return (
+            f'has nothing to repeat before "{part}"; for a glob such as "*.example.org" write like: in place of regex:'
+        )
+    if reason.startswith("missing "):
+        return f'has no closing "{reason[8:]}"'
+    return f"cannot be read: {said}"
+
+
+def _said(error: BaseException) -> str:
+    said = error.args[0] if error.args else ""
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _short(pattern: str) -> str:
+    return pattern if len(pattern) <= 60 else pattern[:57] + "..."
