@@ -46,8 +46,8 @@ class Appended:
 class Bounds:
     """What a log holds: offsets ``first`` to ``end - 1``; ``end`` is the next offset to be written.
 
-    ``bytes_total`` counts the text of every message ever appended (AMS's byte counter), ``stored_bytes`` what is
-    retained now, ``last_publish_us`` is 0 when nothing ever was, and ``previous_publish_us`` the call before that.
+    ``bytes_total`` counts the text of every message ever appended (AMS's byte counter), ``stored_bytes`` the text and
+    attributes retained now, ``last_publish_us`` is 0 when nothing ever was, and ``previous_publish_us`` the call before that.
     """
 
     first: int
@@ -222,7 +222,10 @@ class DeliveryQuery:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """How many deliveries of a topic and destination are in a state, and how many triples they stand for."""
+    """How many deliveries of a topic and destination are in a state, and how many triples they stand for.
+
+    ``by`` is the deliveries' own, but empty for folded ones, which would each be an entry of their own.
+    """
 
     topic_uid: str
     destination: str
@@ -237,7 +240,10 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class StateRow:
-    """A row of keyed state; ``version`` 0 and ``value`` None when there is none."""
+    """A row of keyed state; ``version`` 0 and ``value`` None when there is none.
+
+    Versions are never used twice, so a row removed and written again is seen to have moved.
+    """
 
     key: str
     value: bytes | None
@@ -250,7 +256,11 @@ class StateRow:
 
 @dataclass(frozen=True, slots=True)
 class StatePut:
-    """Write one row; with ``due_us`` it is a timer of its home topic. Every row expires."""
+    """Write one row; with ``due_us`` it is a timer of its home topic.
+
+    Every row expires; but one whose timer is due stays until a commit removes or replaces it, so that a long stop
+    loses no timer.
+    """
 
     key: str
     value: bytes
@@ -367,7 +377,7 @@ class Commit:
     counters: Mapping[tuple[str, str], int] = field(default_factory=dict)
     withdraw: Mapping[str, str] = field(default_factory=dict)
     catalog: Sequence[CatalogChange] = ()
-    dead: Sequence[NewDelivery] = ()  # pushers give up: a dead letter without tries of a courier
+    dead: Sequence[NewDelivery] = ()  # pushers give up: a dead letter (by "gave up") without tries of a courier
     owner: OwnerToken | None = None
 
 

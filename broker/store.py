@@ -88,7 +88,7 @@ class Log(Protocol):
     async def read(self, topic_uid: str, offset: int, max_messages: int, max_bytes: int) -> Sequence[Message]:
         """Messages from ``offset`` (or the first one retained after it) in increasing order.
 
-        Stops at ``max_messages`` or before passing ``max_bytes`` of data, but gives at least one if there is any.
+        Stops at ``max_messages`` or before passing ``max_bytes`` of text, but gives at least one if there is any.
         Empty at the end, and for a log that does not exist.
         """
 
@@ -99,7 +99,7 @@ class Log(Protocol):
         """The offset of the first retained message published at or after ``time_us``, or None."""
 
     async def offset_for_size(self, topic_uid: str, keep_bytes: int) -> int:
-        """The lowest offset from which on the retained messages take at most ``keep_bytes``."""
+        """The lowest offset from which on the retained messages take at most ``keep_bytes`` (as in ``stored_bytes``)."""
 
     async def trim(self, topic_uid: str, before: int) -> int:
         """Remove messages below offset ``before`` and say how many went; ``first`` rises, ``end`` stays."""
@@ -151,7 +151,7 @@ class Outbox(Protocol):
         """Take up to ``limit`` due deliveries, at most one per order key, higher priority first, then the oldest due.
 
         Each is hidden for ``lease_s`` seconds; if it is not settled by then it can be leased again (and its
-        token is worthless).
+        token is worthless), marked ``unclear``: nobody knows whether the lost try arrived.
         """
 
     async def settle(self, token: str, settlement: Settlement, attempt: Attempt | None) -> Delivery:
@@ -176,7 +176,10 @@ class Outbox(Protocol):
         """One delivery with its attempts, oldest first."""
 
     async def replay(self, delivery_ids: Sequence[str]) -> int:
-        """Make dead ones wait again with attempts 0, at the end of their order key, marked late; say how many."""
+        """Make dead ones wait again, at the end of their order key, marked late; say how many.
+
+        Their attempts, and the time they may take, are counted anew.
+        """
 
     async def drop(self, delivery_ids: Sequence[str], by: str) -> int:
         """Settle waiting (not leased) or dead ones as dropped by a person; say how many."""
@@ -184,12 +187,15 @@ class Outbox(Protocol):
     async def fold(self, tokens: Sequence[str], delivery_ids: Sequence[str], digest: NewDelivery) -> int:
         """Settle leased (by token) and waiting (by id) deliveries as folded into ``digest``, and add that.
 
-        One transaction: all waiting ones of an order key, or none. Their ``stands_for`` stays with them.
-        Raises LeaseLost.
+        One transaction: all waiting ones of an order key, or none. Their ``stands_for`` stays with them. Raises
+        LeaseLost, Moved (a named one no longer waits, or another one of its order key waits), DuplicateDelivery.
         """
 
     async def move(self, destination: str, to: str) -> int:
-        """Give all waiting deliveries of a destination to another (a reload that removes it says so)."""
+        """Give all waiting deliveries of a destination to another (a reload that removes it says so).
+
+        They keep their order, their leases and their ids.
+        """
 
     async def balances(self, since_us: int | None = None) -> Sequence[Balance]:
         """Deliveries and what they stand for, by topic, destination, state and ``by``.
@@ -293,7 +299,8 @@ class Store(Protocol):
     async def sweep(self, policy: SweepPolicy) -> Swept:
         """Remove what is past its time: settled deliveries and their attempts, decisions, state, producer keys.
 
-        Never a waiting delivery or a dead letter younger than the policy. Counters and balances stay.
+        Never a waiting delivery or a dead letter younger than the policy. Counters and balances stay; receipts as old
+        as the deliveries go, and their order keys begin anew.
         """
 
     async def health(self) -> Health:

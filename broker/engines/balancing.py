@@ -1,0 +1,25 @@
+"""What the books of deliveries keep apart, and what not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from broker.model import Balance, Delivery, DeliveryState
+
+
+def booked_as(delivery: Delivery) -> tuple[str, str, DeliveryState, str]:
+    """The entry of the books a delivery counts in: topic, destination, state and ``by``.
+
+    Folded ones count together whatever they were folded into: every digest is another, and the books must stay small.
+    """
+    by = "" if delivery.state == "folded" else delivery.by
+    return delivery.new.topic_uid, delivery.new.destination, delivery.state, by
+
+
+def balances_of(deliveries: Iterable[Delivery]) -> Sequence[Balance]:
+    """The books over just these deliveries."""
+    books: dict[tuple[str, str, DeliveryState, str], tuple[int, int]] = {}
+    for delivery in deliveries:
+        count, stands_for = books.get(booked_as(delivery), (0, 0))
+        books[booked_as(delivery)] = count + 1, stands_for + delivery.new.stands_for
+    return [Balance(*key, *counts) for key, counts in sorted(books.items())]

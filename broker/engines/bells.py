@@ -1,0 +1,62 @@
+"""Waking those who wait inside this process: what every engine uses for its ``wait_`` methods."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class Bells:
+    """Bells by name. Who waits for a name returns when it is rung next; a ring that nobody waits for is forgotten."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
+
+    async def wait(self, name: str) -> None:
+        """Return at the next ring of ``name``."""
+        rung: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(name, set()).add(rung)
+        try:
+            await rung
+        finally:
+            others = self._waiting.get(name)
+            if others is not None:
+                others.discard(rung)
+                if not others:
+                    del self._waiting[name]
+
+    def ring(self, name: str) -> None:
+        """Wake everybody who waits for ``name`` now."""
+        for rung in self._waiting.pop(name, ()):
+            if not rung.done():
+                rung.set_result(None)
+
+    def ring_all(self) -> None:
+        """Wake everybody: the store closes, or somebody outside changed it."""
+        for name in list(self._waiting):
+            self.ring(name)
+
+
+class Flags:
+    """Flags by name that stay up until lowered; one that was never lowered counts as up."""
+
+    def __init__(self) -> None:
+        self._flags: dict[str, asyncio.Event] = {}
+
+    async def wait(self, name: str) -> None:
+        """Return when the flag is up; at once if it is."""
+        if name in self._flags:
+            await self._flags[name].wait()
+
+    def lower(self, name: str) -> None:
+        """Take the flag down: whatever it told is being looked at now."""
+        self._flags.setdefault(name, asyncio.Event()).clear()
+
+    def lift(self, name: str) -> None:
+        """Put the flag up."""
+        if name in self._flags:
+            self._flags[name].set()
+
+    def lift_all(self) -> None:
+        """Put every flag up."""
+        for flag in self._flags.values():
+            flag.set()

@@ -1,0 +1,113 @@
+"""Deliveries in memory, and the lines they wait in: one line for each destination and order key."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from broker.engines.balancing import booked_as
+from broker.model import Attempt, Balance, Delivery, DeliveryState, NewDelivery
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """A delivery with what the engine knows beside it.
+
+    ``place`` orders its line. ``lease`` numbers its leases, and ``leased_until_us`` is 0 when there is none.
+    """
+
+    delivery: Delivery
+    place: int
+    lease: int = 0
+    leased_until_us: int = 0
+    attempts: list[Attempt] = field(default_factory=list)
+
+    @property
+    def token(self) -> str:
+        """What the holder of the present lease was given."""
+        return f"{self.delivery.seq}.{self.lease}"
+
+    def is_leased(self, now_us: int) -> bool:
+        """Whether a courier holds it now."""
+        return self.leased_until_us > now_us
+
+    def is_free(self, now_us: int) -> bool:
+        """Whether it waits and nobody holds it."""
+        return self.delivery.state == "waiting" and not self.is_leased(now_us)
+
+    def seen(self, now_us: int) -> Delivery:
+        """The delivery as a reader sees it at ``now_us``."""
+        return replace(self.delivery, leased=self.is_leased(now_us))
+
+
+class Lines:
+    """All deliveries, by number, id and unique key; the waiting ones in their lines; and the books."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Row] = {}
+        self.ids: dict[str, Row] = {}
+        self.unique: set[tuple[str, str, int, int]] = set()
+        self._lines: dict[str, dict[str, list[Row]]] = {}
+        self._books: dict[tuple[str, str, DeliveryState, str], tuple[int, int]] = {}
+        self._last = 0
+
+    def heads(self, destination: str) -> Iterator[Row]:
+        """The first of every line of a destination."""
+        return (line[0] for line in self._lines.get(destination, {}).values())
+
+    def line_of(self, row: Row) -> Sequence[Row]:
+        """The line that a waiting delivery stands in, the first first."""
+        return self._lines[row.delivery.new.destination][row.delivery.new.order_key]
+
+    def waiting(self, destination: str) -> Sequence[Row]:
+        """All that wait for a destination, in their order."""
+        lines = self._lines.get(destination, {})
+        return sorted((row for line in lines.values() for row in line), key=lambda row: row.place)
+
+    def add(self, new: NewDelivery, state: DeliveryState, by: str, settled_us: int) -> None:
+        """Take in a delivery, waiting or already at its end."""
+        self._last += 1
+        row = Row(Delivery(new, self._last, state, new.due_us, by=by, settled_us=settled_us), self._last)
+        self.rows[self._last] = self.ids[new.id] = row
+        self.unique.add(new.unique_key)
+        self._enter(row)
+
+    def change(self, row: Row, delivery: Delivery) -> None:
+        """Let a delivery become ``delivery``; it leaves and joins lines and books as that says."""
+        self._leave(row)
+        if row.delivery.state != "waiting":
+            self._last += 1
+            row.place = self._last
+        row.delivery = delivery
+        row.leased_until_us = row.leased_until_us if delivery.state == "waiting" else 0
+        self._enter(row)
+
+    def forget(self, row: Row) -> None:
+        """Remove a settled delivery. The books keep it."""
+        del self.rows[row.delivery.seq], self.ids[row.delivery.id]
+        self.unique.discard(row.delivery.new.unique_key)
+
+    def balances(self) -> Sequence[Balance]:
+        """The books over everything that ever was."""
+        return [Balance(*key, *counts) for key, counts in sorted(self._books.items()) if counts[0]]
+
+    def _enter(self, row: Row) -> None:
+        self._book(row, 1)
+        if row.delivery.state == "waiting":
+            new = row.delivery.new
+            line = self._lines.setdefault(new.destination, {}).setdefault(new.order_key, [])
+            bisect.insort(line, row, key=lambda one: one.place)
+
+    def _leave(self, row: Row) -> None:
+        self._book(row, -1)
+        if row.delivery.state == "waiting":
+            line = self._lines[row.delivery.new.destination][row.delivery.new.order_key]
+            line.remove(row)
+            if not line:
+                del self._lines[row.delivery.new.destination][row.delivery.new.order_key]
+
+    def _book(self, row: Row, sign: int) -> None:
+        key = booked_as(row.delivery)
+        deliveries, stands_for = self._books.get(key, (0, 0))
+        self._books[key] = deliveries + sign, stands_for + sign * row.delivery.new.stands_for

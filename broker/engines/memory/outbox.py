@@ -1,0 +1,239 @@
+"""The Outbox in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from broker.clock import Clock, us
+from broker.engines.balancing import balances_of
+from broker.engines.bells import Flags
+from broker.engines.memory.lines import Lines, Row
+from broker.engines.memory.trouble import Gate
+from broker.engines.settling import ended, revived, settled
+from broker.errors import DuplicateDelivery, LeaseLost, Moved
+from broker.model import (
+    Attempt,
+    Balance,
+    Delivery,
+    DeliveryQuery,
+    Leased,
+    NewDelivery,
+    SettleDelivered,
+    Settlement,
+)
+
+
+class MemoryOutbox:
+    """See broker.store.Outbox."""
+
+    def __init__(self, clock: Clock, gate: Gate) -> None:
+        self._clock = clock
+        self._gate = gate
+        self._lines = Lines()
+        self._receipts: dict[tuple[str, str], tuple[str, int]] = {}
+        self.news = Flags()
+
+    async def lease(self, destination: str, limit: int, lease_s: float) -> Sequence[Leased]:
+        """See Outbox."""
+        async with self._gate("outbox.lease"):
+            now_us = self._clock.wall_us()
+            self.news.lower(destination)
+            due = [row for row in self._lines.heads(destination) if row.delivery.due_us <= now_us]
+            due.sort(key=lambda row: (-row.delivery.new.priority, row.delivery.due_us, row.delivery.seq))
+            return [self._leased(row, now_us, now_us + us(lease_s)) for row in due[:limit]]
+
+    def _leased(self, row: Row, now_us: int, until_us: int) -> Leased:
+        lost = row.leased_until_us != 0
+        row.delivery = replace(row.delivery, due_us=until_us, unclear=row.delivery.unclear or lost)
+        row.lease += 1
+        row.leased_until_us = until_us
+        new = row.delivery.new
+        earlier = self._receipts.get((new.destination, new.order_key))
+        return Leased(row.seen(now_us), row.token, earlier[0] if earlier else None)
+
+    async def settle(self, token: str, settlement: Settlement, attempt: Attempt | None) -> Delivery:
+        """See Outbox."""
+        async with self._gate("outbox.settle"):
+            now_us = self._clock.wall_us()
+            row = self._held(token, now_us)
+            if attempt is not None:
+                row.attempts.append(attempt)
+            row.leased_until_us = 0
+            self._lines.change(row, settled(row.delivery, settlement, attempt, now_us))
+            new = row.delivery.new
+            if isinstance(settlement, SettleDelivered) and settlement.receipt is not None:
+                self._receipts[new.destination, new.order_key] = settlement.receipt, now_us
+            self.news.lift(new.destination)
+            return row.delivery
+
+    async def give_back(self, tokens: Sequence[str]) -> None:
+        """See Outbox."""
+        async with self._gate("outbox.give_back"):
+            now_us = self._clock.wall_us()
+            for token in tokens:
+                row = self._find_held(token, now_us)
+                if row is not None:
+                    row.leased_until_us = 0
+                    row.delivery = replace(row.delivery, due_us=now_us)
+                    self.news.lift(row.delivery.new.destination)
+
+    async def next_due_us(self, destination: str) -> int | None:
+        """See Outbox."""
+        async with self._gate("outbox.next_due_us"):
+            return min((row.delivery.due_us for row in self._lines.heads(destination)), default=None)
+
+    async def wait_for_news(self, destination: str) -> None:
+        """See Outbox."""
+        async with self._gate("outbox.wait_for_news"):
+            pass
+        await self.news.wait(destination)
+
+    async def find(self, query: DeliveryQuery) -> Sequence[Delivery]:
+        """See Outbox."""
+        async with self._gate("outbox.find"):
+            rows = [row for seq, row in sorted(self._lines.rows.items(), reverse=True) if _fits(row.delivery, query)]
+            return [row.seen(self._clock.wall_us()) for row in rows[: query.limit]]
+
+    async def read(self, delivery_id: str) -> tuple[Delivery, Sequence[Attempt]] | None:
+        """See Outbox."""
+        async with self._gate("outbox.read"):
+            row = self._lines.ids.get(delivery_id)
+            return (row.seen(self._clock.wall_us()), list(row.attempts)) if row else None
+
+    async def replay(self, delivery_ids: Sequence[str]) -> int:
+        """See Outbox."""
+        async with self._gate("outbox.replay"):
+            rows = [row for row in self._named(delivery_ids) if row.delivery.state == "dead"]
+            for row in rows:
+                self._lines.change(row, revived(row.delivery, self._clock.wall_us()))
+                self.news.lift(row.delivery.new.destination)
+            return len(rows)
+
+    async def drop(self, delivery_ids: Sequence[str], by: str) -> int:
+        """See Outbox."""
+        async with self._gate("outbox.drop"):
+            now_us = self._clock.wall_us()
+            rows = [row for row in self._named(delivery_ids) if row.delivery.state == "dead" or row.is_free(now_us)]
+            for row in rows:
+                self._lines.change(row, ended(row.delivery, "dropped", by, now_us))
+                self.news.lift(row.delivery.new.destination)
+            return len(rows)
+
+    async def fold(self, tokens: Sequence[str], delivery_ids: Sequence[str], digest: NewDelivery) -> int:
+        """See Outbox."""
+        async with self._gate("outbox.fold"):
+            now_us = self._clock.wall_us()
+            rows = {row.delivery.seq: row for row in (self._held(token, now_us) for token in tokens)}
+            named = self._named(delivery_ids)
+            rows.update((row.delivery.seq, row) for row in named if row.is_free(now_us))
+            if not all(delivery_id in self._lines.ids for delivery_id in delivery_ids) or any(
+                row.delivery.seq not in rows for row in named
+            ):
+                raise Moved("a delivery to be folded no longer waits")
+            if any(other.delivery.seq not in rows for row in rows.values() for other in self._lines.line_of(row)):
+                raise Moved("another delivery of the same order key waits and was not named")
+            self.check([digest])
+            for row in rows.values():
+                self._lines.change(row, ended(row.delivery, "folded", digest.id, now_us))
+                self.news.lift(row.delivery.new.destination)
+            self.add([digest], [], now_us)
+            return len(rows)
+
+    async def move(self, destination: str, to: str) -> int:
+        """See Outbox."""
+        async with self._gate("outbox.move"):
+            rows = self._lines.waiting(destination)
+            for row in rows:
+                self._lines.change(row, replace(row.delivery, new=replace(row.delivery.new, destination=to)))
+            self.news.lift(destination)
+            self.news.lift(to)
+            return len(rows)
+
+    async def balances(self, since_us: int | None = None) -> Sequence[Balance]:
+        """See Outbox."""
+        async with self._gate("outbox.balances"):
+            if since_us is None:
+                return self._lines.balances()
+            rows = self._lines.rows.values()
+            return balances_of(row.delivery for row in rows if row.delivery.new.created_us >= since_us)
+
+    async def receipt(self, destination: str, order_key: str) -> str | None:
+        """See Outbox."""
+        async with self._gate("outbox.receipt"):
+            found = self._receipts.get((destination, order_key))
+            return found[0] if found else None
+
+    def check(self, deliveries: Iterable[NewDelivery]) -> None:
+        """Raise DuplicateDelivery unless every one is new by id and by key."""
+        ids, keys = set(self._lines.ids), set(self._lines.unique)
+        for new in deliveries:
+            if new.id in ids or new.unique_key in keys:
+                raise DuplicateDelivery(str(new.unique_key))
+            ids.add(new.id)
+            keys.add(new.unique_key)
+
+    def add(self, waiting: Sequence[NewDelivery], dead: Sequence[NewDelivery], now_us: int) -> None:
+        """Take in deliveries that were checked."""
+        for new in waiting:
+            self._lines.add(new, "waiting", "", 0)
+            self.news.lift(new.destination)
+        for new in dead:
+            self._lines.add(new, "dead", GAVE_UP, now_us)
+
+    def withdraw(self, silenced: Mapping[str, str], now_us: int) -> None:
+        """Settle as suppressed those that still wait and are not leased."""
+        for delivery_id, by in silenced.items():
+            row = self._lines.ids.get(delivery_id)
+            if row is not None and row.is_free(now_us):
+                self._lines.change(row, ended(row.delivery, "suppressed", by, now_us))
+                self.news.lift(row.delivery.new.destination)
+
+    def sweep(self, before_us: int, limit: int) -> int:
+        """Remove up to ``limit`` deliveries settled before ``before_us`` and say how many; receipts as old go too."""
+        old = [
+            row
+            for row in self._lines.rows.values()
+            if row.delivery.state != "waiting" and row.delivery.settled_us < before_us
+        ][:limit]
+        for row in old:
+            self._lines.forget(row)
+        self._receipts = {key: value for key, value in self._receipts.items() if value[1] >= before_us}
+        return len(old)
+
+    def _named(self, delivery_ids: Iterable[str]) -> list[Row]:
+        found = (self._lines.ids.get(delivery_id) for delivery_id in dict.fromkeys(delivery_ids))
+        return [row for row in found if row is not None]
+
+    def _of_token(self, token: str) -> Row | None:
+        seq = token.partition(".")[0]
+        return self._lines.rows.get(int(seq)) if seq.isdecimal() else None
+
+    def _find_held(self, token: str, now_us: int) -> Row | None:
+        row = self._of_token(token)
+        return row if row is not None and row.token == token and row.is_leased(now_us) else None
+
+    def _held(self, token: str, now_us: int) -> Row:
+        row = self._find_held(token, now_us)
+        if row is None:
+            lost = self._of_token(token)
+            raise LeaseLost(lost.delivery.id if lost else token)
+        return row
+
+
+GAVE_UP = "gave up"
+"""``by`` of a dead letter that comes in through ``Commit.dead``."""
+
+
+def _fits(delivery: Delivery, query: DeliveryQuery) -> bool:
+    new = delivery.new
+    return (
+        query.state in (None, delivery.state)
+        and query.destination in (None, new.destination)
+        and query.rule in (None, new.rule)
+        and query.topic_uid in (None, new.topic_uid)
+        and query.offset in (None, new.offset)
+        and query.order_key in (None, new.order_key)
+        and (query.since_us is None or new.created_us >= query.since_us)
+        and (query.before_seq is None or delivery.seq < query.before_seq)
+    )

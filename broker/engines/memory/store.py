@@ -1,0 +1,92 @@
+"""The store in memory: complete, and the readable reference for the others.
+
+Everything happens on one event loop and nothing inside a call waits, so every call is a transaction. It forgets
+everything at the end of the process: good for tests, for a dry run, and for nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from broker.clock import Clock
+from broker.engines.bells import Bells
+from broker.engines.memory.catalog import MemoryCatalog
+from broker.engines.memory.cursors import MemoryCursors
+from broker.engines.memory.decisions import MemoryDecisions
+from broker.engines.memory.log import MemoryLog
+from broker.engines.memory.outbox import MemoryOutbox
+from broker.engines.memory.state import MemoryState
+from broker.engines.memory.trouble import Gate, Trouble
+from broker.engines.ownership import SoleOwnership, check_owner
+from broker.errors import StoreUnavailable
+from broker.model import Commit, Health, SweepPolicy, Swept
+
+
+class MemoryStore:
+    """See broker.store.Store. ``gate`` makes trouble where a test wants it (broker/engines/memory/trouble.py)."""
+
+    def __init__(self, clock: Clock, *troubles: Trouble) -> None:
+        self._clock = clock
+        self._bells = Bells()
+        self.gate = Gate(clock)
+        for trouble in troubles:
+            self.gate.add(trouble)
+        self.catalog = MemoryCatalog(self.gate, self._bells)
+        self.log = MemoryLog(clock, self.gate, self._bells)
+        self.cursors = MemoryCursors(self.gate)
+        self.outbox = MemoryOutbox(clock, self.gate)
+        self.state = MemoryState(clock, self.gate)
+        self.decisions = MemoryDecisions(self.gate)
+        self.ownership = SoleOwnership()
+        self._counters: Counter[tuple[str, str]] = Counter()
+
+    async def commit(self, commit: Commit) -> None:
+        """See Store."""
+        async with self.gate("commit"):
+            now_us = self._clock.wall_us()
+            check_owner(commit.owner)
+            self.cursors.check(commit.cursors)
+            self.state.check(commit.reads)
+            shelf, _ = self.catalog.with_changes(commit.catalog)
+            self.outbox.check([*commit.deliveries, *commit.dead])
+            # From here on nothing can fail.
+            self.cursors.apply(commit.cursors)
+            self.state.apply(commit.state)
+            self.catalog.replace(shelf)
+            self.outbox.add(commit.deliveries, commit.dead, now_us)
+            self.outbox.withdraw(commit.withdraw, now_us)
+            self.decisions.apply(commit.decisions)
+            self._counters.update(commit.counters)
+
+    async def counters(self, topic_uid: str | None = None) -> Mapping[tuple[str, str], int]:
+        """See Store."""
+        async with self.gate("counters"):
+            return {key: count for key, count in self._counters.items() if topic_uid in (None, key[0])}
+
+    async def sweep(self, policy: SweepPolicy) -> Swept:
+        """See Store."""
+        async with self.gate("sweep"):
+            limit = policy.limit
+            counts = (
+                self.outbox.sweep(policy.deliveries_before_us, limit),
+                self.decisions.sweep(policy.deliveries_before_us, limit),
+                self.state.sweep(policy.now_us, limit),
+                self.log.sweep_keys(policy.producer_keys_before_us, limit),
+            )
+            return Swept(*counts, more=max(counts) >= limit)
+
+    async def health(self) -> Health:
+        """See Store."""
+        return Health(writable=not self.gate.reason, reason=self.gate.reason)
+
+    async def backup(self, target: Path) -> None:
+        """See Store."""
+        raise StoreUnavailable("the memory engine has nothing to back up; use sqlite")
+
+    async def close(self) -> None:
+        """See Store."""
+        self.gate.closed = True
+        self._bells.ring_all()
+        self.outbox.news.lift_all()
