@@ -1,0 +1,68 @@
+# Everything is made from a checkout with python3 (3.11 or newer), python3-venv and make.
+#
+#   make demo                 the whole line on this machine, with sample alerts
+#   make demo ARGS=--once     the same, one pass
+#   make test                 everything that must hold before a change goes in
+#   make test PYTHON=python3.12 VENV=.venv-3.12 ARGS="-k retry"
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+BIN := $(VENV)/bin
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+
+# A venv always holds a link named after its Python's version, so another PYTHON makes the venv anew.
+MADE := $(BIN)/python$(VERSION)
+# What is installed stands until pyproject.toml changes; our own packages are used from the checkout.
+DEMO := $(VENV)/installed-demo
+TEST := $(VENV)/installed-test
+
+.PHONY: help demo test proof bench clean
+
+help:
+	@echo 'make demo    the whole line on this machine, with sample alerts (ARGS=--once: one pass)'
+	@echo 'make test    lint, format, types, imports, tests (ARGS="-k retry": some of them)'
+	@echo 'make proof   the long tests: kills, soaks, a fresh installation; 30 minutes at most'
+	@echo 'make bench   measure'
+	@echo 'make clean   remove everything made here'
+
+demo: $(DEMO)
+	@$(BIN)/ams-bridge demo $(ARGS)
+
+test: $(TEST)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest -n 2 -m 'not proof' $(ARGS)
+
+proof: $(TEST)
+	timeout --kill-after=30s 30m $(BIN)/pytest -m proof $(ARGS)
+
+bench: $(TEST)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(DEMO): pyproject.toml $(MADE)
+	@echo 'installing ams-bridge into $(VENV) ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(TEST): pyproject.toml $(MADE)
+	@echo 'installing ams-bridge and what its tests need into $(VENV) ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@ $(DEMO)
+
+$(MADE):
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo 'no $(PYTHON) here: apt-get install python3-venv, or name another one with PYTHON=' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo '$(PYTHON) is version $(VERSION); ams-bridge needs 3.11 or newer. Name another one with PYTHON=' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo '$(PYTHON) cannot make virtual environments: apt-get install python3-venv' >&2; exit 1; }
+	@echo 'making $(VENV) with $(PYTHON) ($(VERSION)) ...'
+	@$(PYTHON) -m venv --clear $(VENV)
