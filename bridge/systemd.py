@@ -109,9 +109,8 @@ def credential(name: str, environ: Mapping[str, str]) -> str:
     if not _CREDENTIAL_NAME.fullmatch(name) or name in {".", ".."}:
         raise CredentialMissing(name, folder, "a name has letters, digits, dots, dashes and underscores only")
     if folder is None:
-        raise CredentialMissing(
-            name, None, "$CREDENTIALS_DIRECTORY is not set; run under systemd with LoadCredential=, or set it"
-        )
+        hint = "systemd sets it for the service; by hand, set it to the folder, as CREDENTIALS_DIRECTORY=/etc/credstore"
+        raise CredentialMissing(name, None, f"$CREDENTIALS_DIRECTORY is not set: {hint}")
     try:
         text = (folder / name).read_bytes().decode()
     except FileNotFoundError:
