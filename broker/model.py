@@ -47,7 +47,8 @@ class Bounds:
     """What a log holds: offsets ``first`` to ``end - 1``; ``end`` is the next offset to be written.
 
     ``bytes_total`` counts the text of every message ever appended (AMS's byte counter), ``stored_bytes`` the text and
-    attributes retained now, ``last_publish_us`` is 0 when nothing ever was, and ``previous_publish_us`` the call before that.
+    attributes retained now, ``last_publish_us`` is 0 when nothing ever was, and ``previous_publish_us`` the call before
+    that.
     """
 
     first: int

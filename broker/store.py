@@ -99,7 +99,7 @@ class Log(Protocol):
         """The offset of the first retained message published at or after ``time_us``, or None."""
 
     async def offset_for_size(self, topic_uid: str, keep_bytes: int) -> int:
-        """The lowest offset from which on the retained messages take at most ``keep_bytes`` (as in ``stored_bytes``)."""
+        """The lowest offset from which on the retained messages take at most ``keep_bytes`` (see Bounds)."""
 
     async def trim(self, topic_uid: str, before: int) -> int:
         """Remove messages below offset ``before`` and say how many went; ``first`` rises, ``end`` stays."""
