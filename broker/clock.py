@@ -53,6 +53,11 @@ class SystemClock:
         """See Clock."""
         await asyncio.sleep(max(seconds, 0))  # noqa: TID251
 
+    @staticmethod
+    def pause(seconds: float) -> None:
+        """Block this thread for ``seconds``: for command-line programs without an event loop."""
+        time.sleep(seconds)
+
     @asynccontextmanager
     async def timeout(self, seconds: float | None) -> AsyncIterator[None]:
         """See Clock."""

@@ -1,0 +1,111 @@
+"""Speaks to the running daemon over its HTTP API, and turns its errors into words a person can act on."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from bridge.cli.context import Context
+from bridge.cli.output import Failed
+from bridge.cli.setup import daemon_address
+
+_TIMEOUT_S = 30.0
+
+
+class Client:
+    """One command's connection to the daemon."""
+
+    def __init__(self, base_url: str, token: str, certificate: Path | None) -> None:
+        verify: ssl.SSLContext | bool = True
+        if certificate is not None and certificate.exists():
+            verify = ssl.create_default_context(cafile=certificate)
+        self._base_url = base_url
+        self._http = httpx.Client(
+            base_url=base_url,
+            headers={"x-api-key": token} if token else {},
+            timeout=_TIMEOUT_S,
+            verify=verify,
+            trust_env=False,
+        )
+
+    def get(self, path: str, **query: Any) -> Any:
+        """The JSON answer to a GET. None values are left out of the query. Raises Failed."""
+        return self._answer("GET", path, params=_given(query))
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """The JSON answer to a POST of ``body``. Raises Failed."""
+        return self._answer("POST", path, content=msgspec.json.encode(body if body is not None else {}))
+
+    def put(self, path: str, body: Any = None) -> Any:
+        """The JSON answer to a PUT of ``body``. Raises Failed."""
+        return self._answer("PUT", path, content=msgspec.json.encode(body if body is not None else {}))
+
+    def delete(self, path: str) -> Any:
+        """The JSON answer to a DELETE. Raises Failed."""
+        return self._answer("DELETE", path)
+
+    def events(self, path: str, **query: Any) -> Iterator[Any]:
+        """The values of a server-sent event stream, as they come, until it ends. Raises Failed."""
+        with self._reached(), self._http.stream("GET", path, params=_given(query), timeout=None) as response:
+            if response.status_code != httpx.codes.OK:
+                response.read()
+                raise Failed(_refusal(response))
+            for line in response.iter_lines():
+                if line.startswith("data:"):
+                    yield msgspec.json.decode(line.removeprefix("data:").strip())
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def _answer(self, method: str, path: str, **request: Any) -> Any:
+        with self._reached():
+            response = self._http.request(method, path, **request)
+        if response.status_code != httpx.codes.OK:
+            raise Failed(_refusal(response))
+        return msgspec.json.decode(response.content) if response.content else {}
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.TransportError as error:
+            raise Failed(
+                f"the daemon at {self._base_url} does not answer ({error}). "
+                "Is it running (`systemctl status ams-bridge`)? Another address: --url."
+            ) from error
+
+
+@contextmanager
+def connected(context: Context) -> Iterator[Client]:
+    """A client for the daemon that the options or the settings name."""
+    address = daemon_address(context)
+    client = Client(address.url, address.token, address.certificate)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def _given(query: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in query.items() if value is not None}
+
+
+def _refusal(response: httpx.Response) -> str:
+    """The daemon's own words, with a hint where the status has a usual cause."""
+    try:
+        said = msgspec.json.decode(response.content)["error"]["message"]
+    except (msgspec.DecodeError, KeyError, TypeError):
+        said = response.text.strip()[:300] or response.reason_phrase
+    hint = {
+        401: " Give a token with --token or $AMS_BRIDGE_TOKEN, or name auth.service_token in the settings.",
+        403: " The token is known, but its roles do not allow this.",
+        503: " The daemon is up, but its store is not: see /readyz.",
+    }.get(response.status_code, "")
+    return f"{said} (HTTP {response.status_code}).{hint}"

@@ -1,0 +1,98 @@
+"""What every command gets: the settings file, how to reach the daemon, and how to print.
+
+The global options may stand before the command or after it: ``ams-bridge --json ledger`` and ``ams-bridge ledger --json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bridge.cli.output import Output
+
+DEFAULT_PLACES = (Path("bridge.yaml"), Path("/etc/ams-bridge/bridge.yaml"))
+CONFIG_VARIABLE = "AMS_BRIDGE_CONFIG"
+TOKEN_VARIABLE = "AMS_BRIDGE_TOKEN"  # noqa: S105 - the name of a variable
+
+
+@dataclass(slots=True)
+class Context:
+    """The global options as given so far; commands read them when they run."""
+
+    config: Path | None = None
+    url: str | None = None
+    token: str | None = None
+    output: Output = field(default_factory=Output)
+
+    def config_path(self) -> Path:
+        """The settings file: ``--config``, else ``$AMS_BRIDGE_CONFIG``, else the first default place that exists."""
+        if self.config is not None:
+            return self.config
+        return next((place for place in DEFAULT_PLACES if place.exists()), DEFAULT_PLACES[-1])
+
+
+def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+        context = ctx.ensure_object(Context)
+        if value not in (None, False):
+            target = context.output if name in ("as_json", "quiet") else context
+            setattr(target, name, value)
+
+    return keep
+
+
+def global_options() -> list[click.Option]:
+    """The options every command takes, each stored in the Context."""
+    return [
+        click.Option(
+            ["-c", "--config"],
+            type=click.Path(path_type=Path),
+            envvar=CONFIG_VARIABLE,
+            help=f"Settings file [${CONFIG_VARIABLE}, ./bridge.yaml, /etc/ams-bridge/bridge.yaml].",
+            expose_value=False,
+            callback=_keep("config"),
+        ),
+        click.Option(
+            ["--url"],
+            help="The daemon's address, when it is not the one in the settings.",
+            expose_value=False,
+            callback=_keep("url"),
+        ),
+        click.Option(
+            ["--token"],
+            envvar=TOKEN_VARIABLE,
+            help=f"Token for the daemon [${TOKEN_VARIABLE}, else the settings' service token].",
+            expose_value=False,
+            callback=_keep("token"),
+        ),
+        click.Option(
+            ["--json", "as_json"],
+            is_flag=True,
+            help="Machine-readable output.",
+            expose_value=False,
+            callback=_keep("as_json"),
+        ),
+        click.Option(["--quiet"], is_flag=True, help="Print errors only.", expose_value=False, callback=_keep("quiet")),
+    ]
+
+
+class Command(click.Command):
+    """A command that takes the global options too, listed last in its help."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        taken = {name for parameter in self.params for name in parameter.opts}
+        self.params.extend(option for option in global_options() if not taken.intersection(option.opts))
+
+
+class Group(click.Group):
+    """A group whose commands take the global options."""
+
+    command_class = Command
+
+
+pass_context = click.make_pass_decorator(Context, ensure=True)

@@ -1,0 +1,1 @@
+"""``fake``: stand-ins of outside services, for people's own tests and trials."""

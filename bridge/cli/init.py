@@ -1,0 +1,45 @@
+"""``init``: a commented starter configuration that passes ``check`` as it stands."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Final
+
+import click
+
+from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.output import Failed
+
+STARTER: Final = Path(__file__).parent.parent.parent / "templates" / "starter"
+_TOKENS: Final = ("service-token", "prometheus-token")
+
+
+@click.command(cls=Command)
+@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path, file_okay=False), default=Path())
+@pass_context
+def init(context: Context, folder: Path) -> None:
+    """Write a starter configuration into DIR: bridge.yaml, one rule file with tests, one template, two tokens.
+
+    Nothing that exists is overwritten.
+    """
+    wanted = {folder / path.relative_to(STARTER): path for path in sorted(STARTER.rglob("*")) if path.is_file()}
+    tokens = [folder / name for name in _TOKENS]
+    standing = [str(path) for path in [*wanted, *tokens] if path.exists()]
+    if standing:
+        raise Failed(f"these exist already: {', '.join(standing)}. Nothing was written; choose an empty folder.")
+    try:
+        for target, source in wanted.items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+        for path in tokens:
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(32) + "\n")
+    except OSError as error:
+        raise Failed(f"cannot write {error.filename}: {error.strerror}") from error
+    written = [str(path) for path in [*wanted, *tokens]]
+    context.output.done(f"{len(written)} files written to {folder}", {"files": written})
+    place = f"-c {folder / 'bridge.yaml'} " if folder != Path() else ""
+    for path in written:
+        context.output.say(f"  {path}")
+    context.output.say(f"Next: ams-bridge {place}check, then ams-bridge {place}run")

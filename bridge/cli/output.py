@@ -1,0 +1,119 @@
+"""How the command line speaks: tables for people, JSON for programs, errors that say what to do.
+
+``--json`` prints one JSON value per command on standard output and nothing else there; progress and errors go to standard
+error. ``--quiet`` prints errors only.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_BAD_CONFIGURATION = 78  # EX_CONFIG of sysexits.h; the unit file does not restart on it
+
+
+class Failed(click.ClickException):
+    """A command could not do what was asked. The text says what is wrong and what would help."""
+
+    exit_code = EXIT_FAILED
+
+    def show(self, file: Any = None) -> None:
+        """Print the text to standard error."""
+        Console(stderr=True, highlight=False).print(f"[bold red]error[/]  {escape(self.format_message())}")
+
+
+class BadConfiguration(Failed):
+    """The settings or rules cannot be used. The text lists every problem with its place."""
+
+    exit_code = EXIT_BAD_CONFIGURATION
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: its head, how to read it from a row, and whether it holds numbers."""
+
+    head: str
+    value: Callable[[Any], object]
+    number: bool = False
+    style: Callable[[Any], str] | None = None
+
+
+@dataclass(slots=True)
+class Output:
+    """Where and how to print, as asked on the command line."""
+
+    as_json: bool = False
+    quiet: bool = False
+    console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=False))
+    errors: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+
+    def rows(self, rows: Sequence[Any], columns: Sequence[Column], *, title: str = "", empty: str = "Nothing.") -> None:
+        """A listing: a table for people, or the rows as a JSON list."""
+        if self.as_json:
+            self.value(list(rows))
+            return
+        if self.quiet:
+            return
+        if not rows:
+            self.console.print(f"[dim]{escape(empty)}[/]")
+            return
+        table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+        for column in columns:
+            table.add_column(column.head, justify="right" if column.number else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(_cell(column, row) for column in columns))
+        self.console.print(table)
+
+    def value(self, value: Any) -> None:
+        """A value as JSON, for ``--json``."""
+        encoded = msgspec.json.format(msgspec.json.encode(value), indent=2)
+        sys.stdout.write(encoded.decode() + "\n")
+        sys.stdout.flush()
+
+    def line(self, value: Any) -> None:
+        """A value as one line of JSON, for streams under ``--json``."""
+        sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+        sys.stdout.flush()
+
+    def done(self, text: str, value: Any = None) -> None:
+        """What was done: a line for people, or ``value`` as JSON."""
+        if self.as_json:
+            self.value(value if value is not None else {"done": text})
+        elif not self.quiet:
+            self.console.print(f"[green]✓[/] {escape(text)}")
+
+    def say(self, text: str) -> None:
+        """A plain line for people; nothing under ``--json`` or ``--quiet``."""
+        if not (self.as_json or self.quiet):
+            self.console.print(escape(text))
+
+    def warn(self, text: str) -> None:
+        """A warning, to standard error."""
+        self.errors.print(f"[yellow]warning[/]  {escape(text)}")
+
+
+def facts(output: Output, pairs: Iterable[tuple[str, object]]) -> None:
+    """Named values under one another, for the details of one thing."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column(overflow="fold")
+    for name, value in pairs:
+        grid.add_row(name, Text(str(value)))
+    output.console.print(grid)
+
+
+def _cell(column: Column, row: Any) -> Text:
+    value = column.value(row)
+    style = column.style(row) if column.style else ""
+    return Text("" if value is None else str(value), style=style)

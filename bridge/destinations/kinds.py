@@ -1,0 +1,47 @@
+"""The table of destination kinds: the word in ``type:``, its config record, and how one is built.
+
+To add a kind, write its file and add its line here. A kind whose library is an extra imports it inside its class, so
+that a
+missing one names itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+from bridge.destinations.base import Destination
+from bridge.destinations.config import DestinationConfig
+from bridge.destinations.inbox import Inbox, InboxConfig
+from bridge.destinations.mattermost import Mattermost, MattermostConfig
+from broker.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a destination may use of the daemon. ``client`` makes an HTTP client of its own for it."""
+
+    clock: Clock
+    client: Callable[..., httpx.AsyncClient]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A destination kind: its config record, and ``build(name, config, tools)``."""
+
+    config: type[DestinationConfig]
+    build: Callable[[str, Any, Tools], Destination]
+
+
+def _mattermost(name: str, config: MattermostConfig, tools: Tools) -> Destination:
+    client = tools.client(connections=config.concurrency, timeout_s=config.timeout)
+    return Mattermost(name, config, client, tools.clock)
+
+
+KINDS: Final[dict[str, Kind]] = {
+    "inbox": Kind(InboxConfig, lambda name, config, tools: Inbox(name)),
+    "mattermost": Kind(MattermostConfig, _mattermost),
+}

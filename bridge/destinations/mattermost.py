@@ -1,0 +1,263 @@
+"""A Mattermost incoming webhook. One delivery is one post (destinations.md 2.1-2.4).
+
+The summary stands in ``text``, where people can search it and phones show it; details (fields, footer, colour) stand
+in one
+attachment. The hook answers 200 with the body ``ok`` and nothing else: any other 200 is some proxy's page. It tells
+no post
+id, so there is no receipt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TypeAlias
+
+import httpx
+import msgspec
+from pydantic import Field
+
+from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
+from bridge.destinations.config import DestinationConfig
+from bridge.destinations.posting import Answer, outcome_of, reason_of, send
+from bridge.destinations.redact import Redactor, shown_url
+from bridge.secret import Secret
+from broker.clock import Clock
+from rules.model import DestinationFacts, Post
+
+MAX_TEXT_RUNES: Final = 16_383  # MaxPostSize; a longer text the server would split, and repeat parts on a retry
+DECIDED_TEXT_RUNES: Final = 15_500  # what rules may fill: the rest is for the headline, the mention and a note
+MAX_REQUEST_BYTES: Final = 300_000  # MaximumPayloadSizeBytes
+_MAX_TITLE_RUNES: Final = 300
+_MAX_FIELDS: Final = 50
+_MAX_FIELD_RUNES: Final = 2_000
+_MAX_FOOTER_RUNES: Final = 300
+_MAX_LINK_RUNES: Final = 1_000
+_CUT_TEXT_RUNES: Final = 4_000
+_OVERRIDES: Final = frozenset(
+    {"channel", "username", "icon_url", "icon_emoji", "priority", "thread", "silent", "card", "root_id"}
+)
+_COLORS: Final[Mapping[str, str]] = {
+    "critical": "#d24b4e",
+    "error": "#d24b4e",
+    "warning": "#f2a93b",
+    "info": "#5d89ea",
+    "ok": "#3db887",
+}
+
+Form: TypeAlias = Literal["", "without-priority", "other-channel", "cut"]
+"""The full form, and the plainer ones: no priority; not in the asked channel; text only, and short."""
+
+
+class MattermostConfig(DestinationConfig):
+    """Settings of a Mattermost incoming webhook."""
+
+    type: Literal["mattermost"] = "mattermost"
+    url: Secret = Field(description="The hook's URL; its id is the whole secret")
+    channel: str = Field("", description="Channel name, or @user; empty: the hook's own channel")
+    username: str = Field("", description="Shown as the poster where the server allows overrides")
+    icon_emoji: str = Field("", description="Emoji shown as the poster's picture")
+    icon_url: str = Field("", description="Picture of the poster; icon_emoji wins")
+    fallback_channel: str = Field(
+        "hook",
+        description="Where a post goes when its channel is gone or closed to the hook: a channel name, "
+        '"hook" for the hook\'s own channel, or "none" to make it a dead letter',
+    )
+
+
+class Mattermost:
+    """Posts to a Mattermost incoming webhook."""
+
+    def __init__(self, name: str, config: MattermostConfig, http: httpx.AsyncClient, clock: Clock) -> None:
+        self._config = config
+        self._http = http
+        self._clock = clock
+        self._redact = Redactor([config.url])
+        self.facts = DestinationFacts(
+            name=name,
+            kind="mattermost",
+            max_text_runes=DECIDED_TEXT_RUNES,
+            long_text="split",
+            overrides=_OVERRIDES,
+        )
+
+    async def deliver(self, parcel: Parcel) -> Outcome:
+        """See Destination."""
+        body = draw(parcel, self._config)
+        request = self._http.build_request(
+            "POST",
+            self._config.url.reveal(),
+            content=msgspec.json.encode(body),
+            headers={"Content-Type": "application/json"},
+        )
+        answer = await send(self._http, request, self._redact)
+        if isinstance(answer, Later):
+            return answer
+        return self._read(answer, body, parcel)
+
+    async def probe(self) -> Outcome:
+        """Post an empty object: a live hook answers 400 for the missing text before anything is posted.
+
+        Newer servers wrap that answer, and the one for a deleted hook, alike: then Delivered means "reachable and
+        enabled" only (destinations.md 2.3).
+        """
+        request = self._http.build_request(
+            "POST", self._config.url.reveal(), content=b"{}", headers={"Content-Type": "application/json"}
+        )
+        answer = await send(self._http, request, self._redact)
+        if isinstance(answer, Later):
+            return answer
+        if answer.status == httpx.codes.BAD_REQUEST and _error_id(answer) != _INVALID_HOOK:
+            return Delivered()
+        outcome = self._read(answer, {}, None)
+        if isinstance(outcome, Delivered):
+            return Later("the server accepted an empty post: is this a Mattermost hook?")
+        return outcome
+
+    def preview(self, parcel: Parcel) -> Preview:
+        """See Destination."""
+        body = draw(parcel, self._config)
+        size_bytes = len(msgspec.json.encode(body))
+        remarks = []
+        if size_bytes > MAX_REQUEST_BYTES:
+            remarks.append(f"{size_bytes} bytes: over the server's usual limit of {MAX_REQUEST_BYTES}; it would be cut")
+        if len(parcel.post.fields) > _MAX_FIELDS:
+            remarks.append(f"{len(parcel.post.fields)} fields: the first {_MAX_FIELDS} are sent")
+        return Preview(
+            target=shown_url(self._config.url.reveal()),
+            headers={"Content-Type": "application/json"},
+            body=body,
+            remarks=tuple(remarks),
+        )
+
+    async def close(self) -> None:
+        """See Destination."""
+        await self._http.aclose()
+
+    def _read(self, answer: Answer, body: Mapping[str, Any], parcel: Parcel | None) -> Outcome:
+        if answer.status == httpx.codes.OK and answer.text.strip() != "ok":
+            return Later("the answer was not Mattermost's: " + reason_of(answer, self._redact))
+        outcome = outcome_of(answer, self._clock.wall_us(), self._redact)
+        if not isinstance(outcome, Refused):
+            return outcome
+        if _error_id(answer) == _INVALID_HOOK:
+            return Refused("the hook was deleted or its id is wrong: " + outcome.reason, destination_gone=True)
+        plainer = None if parcel is None or parcel.form else self._plainer(answer, body)
+        return Refused(outcome.reason, plainer=plainer, destination_gone=outcome.destination_gone)
+
+    def _plainer(self, answer: Answer, body: Mapping[str, Any]) -> Form | None:
+        """The one plainer form worth a try after a refusal, judged by status and, on older servers, the error's id."""
+        error_id = _error_id(answer)
+        if answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE or error_id.endswith(".split_props_length.app_error"):
+            return "cut"
+        if answer.status in (httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND):
+            return "other-channel" if "channel" in body and self._config.fallback_channel != "none" else None
+        if answer.status != httpx.codes.BAD_REQUEST or error_id.endswith((".text.app_error", ".parse.app_error")):
+            return None
+        if "priority" in body:
+            return "without-priority"
+        return "cut" if "attachments" in body and error_id in ("", _WRAPPED) else None
+
+
+_INVALID_HOOK: Final = "web.incoming_webhook.invalid.app_error"
+_WRAPPED: Final = "web.incoming_webhook.general.app_error"
+
+
+def draw(parcel: Parcel, config: MattermostConfig) -> dict[str, Any]:
+    """The hook's JSON body for a delivery, in the form it asks for. Pure."""
+    post = parcel.post
+    details = None if parcel.form == "cut" else _attachment(post)
+    text = _text(post, in_attachment=details is not None and "text" in details)
+    channel = _channel(parcel, config)
+    if parcel.form == "other-channel":
+        text = f"_(meant for {_channel_name(post, config)})_\n{text}"
+    body: dict[str, Any] = {"text": _cut(text, _CUT_TEXT_RUNES if parcel.form == "cut" else MAX_TEXT_RUNES)}
+    named: dict[str, Any] = {
+        "channel": channel,
+        "username": post.overrides.get("username") or config.username,
+        "icon_emoji": post.overrides.get("icon_emoji") or post.icon or config.icon_emoji,
+        "icon_url": post.overrides.get("icon_url") or config.icon_url,
+        "root_id": post.overrides.get("thread") or post.overrides.get("root_id"),
+    }
+    body.update({name: value for name, value in named.items() if value})
+    if details is not None:
+        body["attachments"] = [details]
+    if post.overrides.get("silent"):
+        body["silent"] = True
+    if post.overrides.get("card"):
+        body["props"] = {"card": str(post.overrides["card"])}
+    priority = _priority(post.overrides.get("priority"))
+    if priority and parcel.form != "without-priority" and not parcel.part and "root_id" not in body:
+        body["priority"] = priority
+    return body
+
+
+def _channel_name(post: Post, config: MattermostConfig) -> str:
+    return str(post.overrides.get("channel") or config.channel).removeprefix("#").removeprefix("~")
+
+
+def _channel(parcel: Parcel, config: MattermostConfig) -> str:
+    if parcel.form == "other-channel":
+        return "" if config.fallback_channel == "hook" else config.fallback_channel
+    return _channel_name(parcel.post, config)
+
+
+def _text(post: Post, *, in_attachment: bool) -> str:
+    title, link = post.title.strip(), _link(post.url)
+    if title and link:
+        headline = f"**[{title}]({link})**"
+    elif title:
+        headline = f"**{title}**"
+    else:
+        headline = ""
+    lines = [post.mention, headline, "" if in_attachment else post.text]
+    if link and not title:
+        lines.append(f"[{link}]({link})")
+    return "\n".join(line for line in lines if line)
+
+
+def _attachment(post: Post) -> dict[str, Any] | None:
+    """Details beside the text; with a colour alone the text itself stands in it, to have something to colour."""
+    color = _COLORS.get(post.color, post.color) or (_COLORS.get(post.severity, "") if post.fields else "")
+    drawn: dict[str, Any] = {}
+    if post.fields:
+        drawn["fields"] = [
+            {"title": _cut(f.title, _MAX_TITLE_RUNES), "value": _cut(f.value, _MAX_FIELD_RUNES), "short": f.short}
+            for f in post.fields[:_MAX_FIELDS]
+        ]
+    if post.footer:
+        drawn["footer"] = _cut(post.footer, _MAX_FOOTER_RUNES)
+    if color and not drawn:
+        drawn["text"] = post.text
+    if not drawn:
+        return None
+    drawn["fallback"] = _cut(post.title or post.text, _MAX_TITLE_RUNES)
+    if color:
+        drawn["color"] = color
+    return drawn
+
+
+def _link(url: str) -> str:
+    return "" if len(url) > _MAX_LINK_RUNES else url.strip().replace(" ", "%20").replace(")", "%29")
+
+
+_PRIORITY_WORDS: Final[Mapping[str, str]] = {"urgent": "urgent", "important": "important", "critical": "urgent"}
+
+
+def _priority(asked: object) -> Mapping[str, Any] | None:
+    if isinstance(asked, Mapping):
+        return asked
+    word = _PRIORITY_WORDS.get(str(asked).strip().lower())
+    return {"priority": word} if word else None
+
+
+def _cut(text: str, runes: int) -> str:
+    return text if len(text) <= runes else text[: runes - 1] + "…"
+
+
+def _error_id(answer: Answer) -> str:
+    """The ``id`` of Mattermost's JSON error body, or "" when it has none."""
+    try:
+        error = msgspec.json.decode(answer.text)
+    except msgspec.DecodeError:
+        return ""
+    return str(error.get("id", "")) if isinstance(error, dict) else ""
