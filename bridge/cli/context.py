@@ -1,6 +1,7 @@
 """What every command gets: the settings file, how to reach the daemon, and how to print.
 
-The global options may stand before the command or after it: ``ams-bridge --json ledger`` and ``ams-bridge ledger --json``.
+The global options may stand before the command or after it: ``ams-bridge --json ledger`` and ``ams-bridge ledger
+--json``.
 """
 
 from __future__ import annotations

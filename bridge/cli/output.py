@@ -1,13 +1,14 @@
 """How the command line speaks: tables for people, JSON for programs, errors that say what to do.
 
-``--json`` prints one JSON value per command on standard output and nothing else there; progress and errors go to standard
+``--json`` prints one JSON value per command on standard output and nothing else there; progress and errors go to
+standard
 error. ``--quiet`` prints errors only.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,13 +104,21 @@ class Output:
         self.errors.print(f"[yellow]warning[/]  {escape(text)}")
 
 
-def facts(output: Output, pairs: Iterable[tuple[str, object]]) -> None:
-    """Named values under one another, for the details of one thing."""
+def text_column(head: str, key: str) -> Column:
+    """A column that shows a row's ``key``, or nothing where it has none."""
+    return Column(head, lambda row: row.get(key, ""))
+
+
+def shown(output: Output, found: Mapping[str, Any]) -> None:
+    """The details of one thing: named values under one another, or the thing as JSON."""
+    if output.as_json:
+        output.value(found)
+        return
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
-    for name, value in pairs:
-        grid.add_row(name, Text(str(value)))
+    for name, value in found.items():
+        grid.add_row(name, Text(value if isinstance(value, str) else msgspec.json.encode(value).decode()))
     output.console.print(grid)
 
 
