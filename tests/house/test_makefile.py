@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,8 +24,9 @@ def a_python(folder: Path, first: str) -> Path:
 
 def make(target: str, python: Path | str, venv: Path) -> subprocess.CompletedProcess[str]:
     program = require_program("make", package="make")
-    command = [program, target, f"PYTHON={python}", f"VENV={venv}"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
+    command = [program, "--no-print-directory", target, f"PYTHON={python}", f"VENV={venv}"]
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    return subprocess.run(command, cwd=ROOT, env=outside, capture_output=True, text=True, timeout=50, check=False)
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "proof"])
