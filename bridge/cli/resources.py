@@ -21,8 +21,11 @@ def list_projects(context: Context) -> None:
     """All projects, oldest first."""
     with connected(context) as client:
         found = client.get("/v1/projects").get("projects", [])
-    columns = [text_column("Project", "name"), text_column("Description", "description"), text_column("Created",
-    "created_on")]
+    columns = [
+        text_column("Project", "name"),
+        text_column("Description", "description"),
+        text_column("Created", "created_on"),
+    ]
     context.output.rows(found, columns, empty="No project yet: `ams-bridge project create NAME`.")
 
 
@@ -199,5 +202,6 @@ def _acl(context: Context, path: str, users: str | None) -> None:
         if users is not None:
             client.post(f"{path}:modifyAcl", {"authorized_users": [name for name in users.split(",") if name]})
         names = client.get(f"{path}:acl")["authorized_users"]
-    context.output.rows([{"user": name} for name in names], [text_column("User", "user")], empty="Nobody is on the
-    list.")
+    context.output.rows(
+        [{"user": name} for name in names], [text_column("User", "user")], empty="Nobody is on the list."
+    )
