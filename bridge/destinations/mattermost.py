@@ -17,9 +17,10 @@ import msgspec
 from pydantic import Field
 
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
-from bridge.destinations.config import DestinationConfig
+from bridge.destinations.config import CHAT_RATE, DestinationConfig
 from bridge.destinations.posting import Answer, outcome_of, reason_of, send
 from bridge.destinations.redact import Redactor, shown_url
+from bridge.quantities import Pacing
 from bridge.secret import Secret
 from broker.clock import Clock
 from rules.model import DestinationFacts, Post
@@ -52,6 +53,7 @@ class MattermostConfig(DestinationConfig):
     """Settings of a Mattermost incoming webhook."""
 
     type: Literal["mattermost"] = "mattermost"
+    rate: Pacing | None = Field(CHAT_RATE, description="Posts per time at most; null: as fast as it goes")
     url: Secret = Field(description="The hook's URL; its id is the whole secret")
     channel: str = Field("", description="Channel name, or @user; empty: the hook's own channel")
     username: str = Field("", description="Shown as the poster where the server allows overrides")

@@ -1,0 +1,57 @@
+"""What every destination's settings have in common: pace, retries, breaker (settings.md, semantics.md item 8)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bridge.quantities import Duration, Pacing
+from rules.words import Rate
+
+
+class Record(BaseModel):
+    """A frozen settings record; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class RetrySettings(Record):
+    """How long and how often a delivery is tried."""
+
+    attempts: int = Field(
+        12, ge=1, description="Tries that may fail because of the message itself, unclear ones included"
+    )
+    base: Duration = Field(1.0, description="Pause after the first failure; it doubles, with full jitter")
+    max: Duration = Field(600.0, description="Longest pause, and the longest Retry-After that is obeyed")
+    give_up_after: Duration = Field(
+        86400.0, description="A delivery older than this becomes a dead letter at its next failure"
+    )
+
+
+class BreakerSettings(Record):
+    """When a destination is left alone."""
+
+    failures: int = Field(5, ge=1, description="Failures of the destination in a row that open the breaker")
+    probe_every: Duration = Field(
+        30.0, description="Pause before one delivery is tried while the breaker is open; it grows"
+    )
+
+
+class DestinationConfig(Record):
+    """What every kind of destination can be told."""
+
+    type: str
+    rate: Pacing | None = Field(None, description="Deliveries per time at most; empty: as fast as it goes")
+    burst: int = Field(10, ge=1, description="How many may go at once before the rate counts")
+    timeout: Duration = Field(10.0, gt=0, description="Longest time for one try")
+    concurrency: int = Field(4, ge=1, le=256, description="Tries at the same time")
+    retry: RetrySettings = RetrySettings()
+    breaker: BreakerSettings = BreakerSettings()
+    when_unclear: Literal["again", "dead"] = Field(
+        "again", description="After a try that may have arrived: try again (rather twice) or give up (rather not)"
+    )
+
+
+CHAT_RATE = Rate(1, 1.0)
+"""People cannot read faster, and servers seldom limit themselves (destinations.md 2.4)."""
