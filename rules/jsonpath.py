@@ -23,7 +23,8 @@ from jsonpath_ng.exceptions import JSONPathError
 from jsonpath_ng.ext.parser import ExtendedJsonPathParser
 from jsonpath_ng.ext.string import DefintionInvalid
 
-from rules.jsonpath_steps import CannotBound, steps_of
+from rules.jsonpath_guard import CannotBound
+from rules.jsonpath_steps import steps_of
 
 MAX_PATH_RUNES: Final = 1000
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)

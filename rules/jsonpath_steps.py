@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 import jsonpath_ng
-import re2
 from jsonpath_ng import jsonpath as nodes
-from jsonpath_ng.ext import arithmetic, iterable, string
 from jsonpath_ng.ext import filter as filters
+from jsonpath_ng.ext import iterable, string
 
+from rules.jsonpath_guard import check_may_be_asked, is_number, make_safe, walk
 from rules.regex import compile_regex
 
 Step: TypeAlias = Callable[[list[Any]], list[Any]]
@@ -23,7 +23,6 @@ MAX_VALUES: Final = 100_000
 """How many values a step hands on."""
 MAX_ASKED: Final = 20_000
 """How many items of a list, or values of a document, jsonpath-ng itself is asked about."""
-MAX_DESCENTS: Final = 3
 
 # What jsonpath-ng raises where a path does not fit a document: sorting mixed types, the parent of the root, 1/0.
 _MISFITS: Final = (TypeError, AttributeError, LookupError, AssertionError, ArithmeticError, ValueError)
@@ -40,72 +39,11 @@ _EQUAL_HOLDS: Final = frozenset({"==", "=", "<=", ">="})
 _ABSENT: Final = object()
 
 
-class CannotBound(Exception):
-    """The path could take unbounded time or memory; the text says what to avoid."""
-
-
 def steps_of(tree: Any) -> list[Step]:
     """The closures of a parsed path, to be run one after the other on ``[document]``; raises CannotBound."""
-    descents = sum(1 for node in walk(tree) if isinstance(node, nodes.Descendants))
-    if descents > MAX_DESCENTS:
-        raise CannotBound(f'has more than {MAX_DESCENTS} ".."; name some of the keys between them')
-    _guard(tree)
+    make_safe(tree)
     steps = _compiled(tree)
-    if steps is not None:
-        return steps
-    if descents > 1:
-        raise CannotBound(
-            'has several ".." beside other operators, which can take too long; name the keys between them'
-        )
-    return [_asked_whole(tree)]
-
-
-def walk(tree: Any) -> Iterator[Any]:
-    """Every node of a parsed path."""
-    waiting = [tree]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        for name in ("left", "right", "target", "value"):
-            child = getattr(node, name, None)
-            if isinstance(child, jsonpath_ng.JSONPath):
-                waiting.append(child)
-        if isinstance(node, filters.Filter):
-            waiting.extend(node.expressions)
-        elif isinstance(node, filters._BooleanOperation):
-            waiting.extend(node.operands)
-        elif isinstance(node, iterable.SortedThis):
-            waiting.extend(path for path, _ in node.expressions or ())
-
-
-def _guard(tree: Any) -> None:
-    """Take from a tree what could run without bound: Python's regular expressions, and arithmetic on texts."""
-    for node in walk(tree):
-        if isinstance(node, nodes._Intersect):
-            raise CannotBound('uses "&" between paths, which finds nothing; use && within a filter, or two conditions')
-        if isinstance(node, arithmetic.Operation):
-            node.op = _numbers_only(arithmetic.OPERATOR_MAP[node.op_symbol])
-        if isinstance(node, string.Sub):
-            node.regex = _bounded_regex(node.expr)
-        if isinstance(node, filters.Expression) and node.op == "=~":
-            _bounded_regex(node.value)
-
-
-def _bounded_regex(pattern: str) -> Any:
-    try:
-        compile_regex(pattern)
-    except ValueError as error:
-        raise CannotBound(f"cannot be used: {error}") from None
-    return re2.compile(pattern)
-
-
-def _numbers_only(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    def on_numbers(left: Any, right: Any) -> Any:
-        if not (_is_number(left) and _is_number(right)):
-            raise TypeError("arithmetic needs numbers")
-        return operation(left, right)
-
-    return on_numbers
+    return [_asked_whole(tree)] if steps is None else steps
 
 
 # --- one node, or a chain of them -------------------------------------------------------------------
@@ -285,7 +223,7 @@ def _comparison(op: str, literal: Any) -> Test:
     if literal is None or isinstance(literal, bool):
         return lambda value: when_equal if value is literal else when_not
     ordered = _ORDERED[op]
-    same_kind = _is_text if isinstance(literal, str) else _is_number
+    same_kind = _is_text if isinstance(literal, str) else is_number
     return lambda value: ordered(value, literal) if same_kind(value) else when_not
 
 
@@ -297,10 +235,6 @@ def _any_of(tests: list[Test]) -> Test:
     return lambda member: any(test(member) for test in tests)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -309,7 +243,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _asked(node: Any) -> Step:
-    _check_may_ask(node)
+    check_may_be_asked(node)
 
     def ask(values: list[Any]) -> list[Any]:
         found: list[Any] = []
@@ -321,7 +255,7 @@ def _asked(node: Any) -> Step:
 
 
 def _asked_whole(tree: Any) -> Step:
-    _check_may_ask(tree)
+    check_may_be_asked(tree)
     walks = any(isinstance(node, nodes.Descendants | filters.Filter | iterable.SortedThis) for node in walk(tree))
 
     def ask(values: list[Any]) -> list[Any]:
@@ -329,12 +263,6 @@ def _asked_whole(tree: Any) -> Step:
         return [] if walks and _is_larger(document, MAX_ASKED) else _found_by(tree, document)
 
     return _at_most(ask)
-
-
-def _check_may_ask(tree: Any) -> None:
-    for node in walk(tree):
-        if isinstance(node, filters.Expression) and node.op == "=~":
-            raise CannotBound('uses "=~" in a filter with "$" or operators in it; say it with a regex: condition')
 
 
 def _found_by(node: Any, value: Any) -> list[Any]:
