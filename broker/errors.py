@@ -8,7 +8,15 @@
     ├── Rejected(reason)                the request cannot hold; nothing changed
     │   ├── AckRefused                  "no ack pending" | "wrong ack" | "ack timeout"
     │   ├── OffsetOutOfBounds           asked for an offset outside min..max
-    │   └── TooLarge(size, limit)       a message over the limit
+    │   ├── TooLarge(size, limit)       a message over the limit
+    │   ├── InvalidName(kind, name)     a name with other characters than letters, digits, - and _
+    │   ├── InvalidReference(kind, name, why)   a project or role named in a request that cannot stand there
+    │   ├── UnknownMembers(names)       users that are not members of the project
+    │   ├── NotAMember, AlreadyAMember  of the project
+    │   ├── TopicMissing(topic)         a subscription's topic was deleted
+    │   ├── SchemaInvalid(reason)       a schema that does not compile
+    │   ├── SchemaUnusable(schema)      a stored schema that can no longer be loaded
+    │   └── MessageInvalid(reason)      a message that its topic's schema refuses
     ├── Moved                           somebody else changed it first: read again, decide again
     │   ├── VersionMoved(kind, key)     a catalog record
     │   ├── CursorMoved(cursor)         a cursor
@@ -84,6 +92,76 @@ class TooLarge(Rejected):
         super().__init__(f"the message has {size_bytes} bytes; the limit is {limit_bytes}")
         self.size_bytes = size_bytes
         self.limit_bytes = limit_bytes
+
+
+class InvalidName(Rejected):
+    """A name may hold ASCII letters, digits, "-" and "_" only, and at least one of them."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"{name!r} is not a name for a {kind}: use letters, digits, - and _")
+        self.kind = kind
+        self.name = name
+
+
+class InvalidReference(Rejected):
+    """A project or role that cannot stand in a user's roles.
+
+    ``why`` is ``duplicate``, ``unknown`` or ``not allowed``.
+    """
+
+    def __init__(self, kind: str, name: str, why: str) -> None:
+        super().__init__(f"{kind} {name!r} is {why}")
+        self.kind = kind
+        self.name = name
+        self.why = why
+
+
+class UnknownMembers(Rejected):
+    """Users named in an access list that are not members of the project."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(f"not members of the project: {', '.join(names)}")
+        self.names = tuple(names)
+
+
+class NotAMember(Rejected):
+    """The user is not a member of the project."""
+
+
+class AlreadyAMember(Rejected):
+    """The user is a member of the project already."""
+
+
+class TopicMissing(Rejected):
+    """The subscription's topic does not exist any more."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"the subscription's topic {topic!r} does not exist")
+        self.topic = topic
+
+
+class SchemaInvalid(Rejected):
+    """A schema that does not compile; ``reason`` is the compiler's own text (ams-api.md section 10)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class SchemaUnusable(Rejected):
+    """A stored schema cannot be loaded, so nothing can be checked against it."""
+
+    def __init__(self, schema: str) -> None:
+        super().__init__(f"schema {schema!r} cannot be loaded")
+        self.schema = schema
+
+
+class MessageInvalid(Rejected):
+    """A message that its topic's schema refuses; ``reason`` is AMS's own text (ams-api.md section 10)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Moved(BrokerError):

@@ -1,0 +1,31 @@
+"""Acknowledge: move the cursor past the largest offset given, once per pull, within the deadline (ams-api.md 7.4)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from broker.clock import Clock
+from broker.days import whole_seconds
+from broker.errors import AckRefused
+from broker.model import Cursor
+from broker.names import subscription_cursor
+from broker.records import Subscription
+from broker.store import Cursors
+
+
+async def acknowledge(cursors: Cursors, clock: Clock, subscription: Subscription, offset: int) -> Cursor:
+    """Everything up to ``offset`` is done; the window closes, whatever of the pull lies above it.
+
+    Raises AckRefused: ``no ack pending`` when no pull is open, ``wrong ack`` outside what the last pull gave, ``ack
+    timeout`` from one second after the deadline on (whole seconds are compared, so 0 means within the same second).
+    """
+    cursor = await cursors.get(subscription_cursor(subscription.uid))
+    if cursor is None or cursor.pending_to == 0:
+        raise AckRefused("no ack pending")
+    after = offset + 1
+    if not cursor.offset < after <= cursor.pending_to:
+        raise AckRefused("wrong ack")
+    waited_s = whole_seconds(clock.wall_us()) - whole_seconds(cursor.pending_at_us)
+    if waited_s > subscription.ack_deadline_s:
+        raise AckRefused("ack timeout")
+    return await cursors.put(replace(cursor, offset=after, pending_to=0, pending_at_us=0))

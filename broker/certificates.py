@@ -1,0 +1,52 @@
+"""Certificate bindings: which user a certificate's subject logs in as.
+
+Subjects are compared as whole texts in the fixed form that ``bridge/api/x509.py`` writes (ams-api.md D13); this file
+does not read certificates.
+"""
+
+from __future__ import annotations
+
+from broker.catalog_cache import CatalogCache
+from broker.clock import Clock
+from broker.errors import NotFound
+from broker.records import CertificateBinding, User
+from broker.tokens import Entropy, random_uid
+
+
+class Certificates:
+    """The bindings."""
+
+    def __init__(self, cache: CatalogCache, clock: Clock, entropy: Entropy) -> None:
+        self._cache = cache
+        self._clock = clock
+        self._entropy = entropy
+
+    async def bind(self, subject: str, user: User, created_by: str = "") -> CertificateBinding:
+        """Let the subject log in as the user; binding it again replaces the user."""
+        now_us = self._clock.wall_us()
+        bound = self._cache.find(CertificateBinding, subject)
+        if bound is not None and bound.user_uid == user.uid:
+            return bound
+        if bound is not None:
+            await self._cache.remove(bound)
+        binding = CertificateBinding(
+            uid=random_uid(self._entropy),
+            created_us=now_us,
+            modified_us=now_us,
+            created_by=created_by,
+            subject=subject,
+            user_uid=user.uid,
+        )
+        return await self._cache.create(binding, subject)
+
+    async def unbind(self, subject: str) -> None:
+        """Forget the binding. Raises NotFound."""
+        bound = self._cache.find(CertificateBinding, subject)
+        if bound is None:
+            raise NotFound("certificate", subject)
+        await self._cache.remove(bound)
+
+    def user_of(self, subject: str) -> User | None:
+        """The user bound to the subject, or None; also when the user is gone."""
+        bound = self._cache.find(CertificateBinding, subject)
+        return None if bound is None else self._cache.by_uid(User, bound.user_uid)
