@@ -17,6 +17,7 @@ from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig
 from bridge.destinations.inbox import Inbox, InboxConfig
 from bridge.destinations.mattermost import Mattermost, MattermostConfig
+from bridge.destinations.webhook import Webhook, WebhookConfig
 from broker.clock import Clock
 
 
@@ -41,7 +42,13 @@ def _mattermost(name: str, config: MattermostConfig, tools: Tools) -> Destinatio
     return Mattermost(name, config, client, tools.clock)
 
 
+def _webhook(name: str, config: WebhookConfig, tools: Tools) -> Destination:
+    client = tools.client(connections=config.concurrency, timeout_s=config.timeout)
+    return Webhook(name, config, client, tools.clock)
+
+
 KINDS: Final[dict[str, Kind]] = {
     "inbox": Kind(InboxConfig, lambda name, config, tools: Inbox(name)),
     "mattermost": Kind(MattermostConfig, _mattermost),
+    "webhook": Kind(WebhookConfig, _webhook),
 }

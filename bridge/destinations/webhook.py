@@ -1,0 +1,187 @@
+"""Any HTTP endpoint: the exact payload a rule asks for, or the post as JSON; signed when it is told to.
+
+Conventions it can follow: Standard Webhooks 1.0.0 signatures with rotation, CloudEvents 1.0 (structured and binary),
+and the body of an AMS push (ams-api.md 8.5, D6). The delivery's id goes out unchanged on every try, so a receiver
+can tell a repeat.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+import httpx
+import msgspec
+from pydantic import Field, field_validator
+from standardwebhooks.webhooks import Webhook as Signer
+
+from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview
+from bridge.destinations.config import DestinationConfig
+from bridge.destinations.posting import outcome_of, send
+from bridge.destinations.redact import Redactor, shown_url
+from bridge.secret import Secret
+from broker.clock import US_PER_S, Clock
+from rules.model import DestinationFacts
+
+_OVERRIDES: Final = frozenset({"headers", "type"})
+
+
+class WebhookConfig(DestinationConfig):
+    """Settings of a generic webhook."""
+
+    type: Literal["webhook"] = "webhook"
+    url: Secret = Field(description="Where to send")
+    method: Literal["POST", "PUT", "PATCH"] = Field("POST", description="HTTP method")
+    headers: dict[str, Secret] = Field(default_factory=dict, description="Headers to send, such as Authorization")
+    form: Literal["plain", "cloudevents", "cloudevents-binary", "ams"] = Field(
+        "plain", description="How the body is wrapped: as it is, as a CloudEvent, or as an AMS push"
+    )
+    secrets: tuple[Secret, ...] = Field(
+        (),
+        description="Standard Webhooks secrets (whsec_...); each signs, so that the old one may go after the new one",
+    )
+    idempotency_header: str = Field("Idempotency-Key", description="Header that carries the delivery's id; empty: none")
+    source: str = Field("ams-bridge", description="The source of CloudEvents")
+
+    @field_validator("secrets")
+    @classmethod
+    def _secrets_sign(cls, secrets: tuple[Secret, ...]) -> tuple[Secret, ...]:
+        for secret in secrets:
+            try:
+                Signer(secret.reveal())
+            except Exception as error:
+                raise ValueError("a signing secret is whsec_ and base64 text") from error
+        return secrets
+
+
+class Webhook:
+    """Sends to one HTTP endpoint."""
+
+    def __init__(self, name: str, config: WebhookConfig, http: httpx.AsyncClient, clock: Clock) -> None:
+        self._config = config
+        self._http = http
+        self._clock = clock
+        self._signers = [Signer(secret.reveal()) for secret in config.secrets]
+        self._redact = Redactor([config.url, *config.headers.values(), *config.secrets])
+        self.facts = DestinationFacts(name=name, kind="webhook", overrides=_OVERRIDES, takes_body=True)
+
+    async def deliver(self, parcel: Parcel) -> Outcome:
+        """See Destination."""
+        headers, body = self._request_of(parcel)
+        request = self._http.build_request(
+            self._config.method, self._config.url.reveal(), content=body, headers=dict(headers)
+        )
+        answer = await send(self._http, request, self._redact)
+        if isinstance(answer, Later):
+            return answer
+        return outcome_of(answer, self._clock.wall_us(), self._redact)
+
+    async def probe(self) -> Outcome:
+        """Ask with OPTIONS: an answer of any kind but a server error means that somebody is there."""
+        request = self._http.build_request("OPTIONS", self._config.url.reveal())
+        answer = await send(self._http, request, self._redact)
+        if isinstance(answer, Later):
+            return answer
+        outcome = outcome_of(answer, self._clock.wall_us(), self._redact)
+        return outcome if isinstance(outcome, Later) else Delivered()
+
+    def preview(self, parcel: Parcel) -> Preview:
+        """See Destination."""
+        headers, body = self._request_of(parcel)
+        hidden = {name.lower() for name in self._config.headers} | {"webhook-signature"}
+        return Preview(
+            target=shown_url(self._config.url.reveal()),
+            headers={name: "***" if name.lower() in hidden else value for name, value in headers.items()},
+            body=self._redact(body.decode("utf-8", "replace")),
+        )
+
+    async def close(self) -> None:
+        """See Destination."""
+        await self._http.aclose()
+
+    def _request_of(self, parcel: Parcel) -> tuple[Mapping[str, str], bytes]:
+        now_us = self._clock.wall_us()
+        headers, body = wrap(parcel, self._config.form, source=self._config.source)
+        if self._config.idempotency_header:
+            headers[self._config.idempotency_header] = parcel.id
+        if self._signers:
+            at = datetime.fromtimestamp(now_us // US_PER_S, UTC)
+            headers["webhook-id"] = parcel.id
+            headers["webhook-timestamp"] = str(now_us // US_PER_S)
+            headers["webhook-signature"] = " ".join(
+                signer.sign(msg_id=parcel.id, timestamp=at, data=body.decode()) for signer in self._signers
+            )
+        headers.update({name: value.reveal() for name, value in self._config.headers.items()})
+        asked = parcel.post.overrides.get("headers")
+        if isinstance(asked, Mapping):
+            headers.update({str(name): _one_line(value) for name, value in asked.items()})
+        return headers, body
+
+
+def wrap(parcel: Parcel, form: str, *, source: str) -> tuple[dict[str, str], bytes]:
+    """Headers and body for a form. Pure; the body is compact JSON, or the text itself when the payload is a text."""
+    payload = payload_of(parcel)
+    if form == "cloudevents":
+        event = _cloudevent(parcel, source) | {"datacontenttype": "application/json", "data": payload}
+        return {"Content-Type": "application/cloudevents+json; charset=utf-8"}, msgspec.json.encode(event)
+    if form == "ams":
+        return {"Content-Type": "application/json"}, msgspec.json.encode(_ams_push(parcel, payload))
+    headers = {"Content-Type": "application/json"}
+    if form == "cloudevents-binary":
+        headers |= {f"ce-{name}": _one_line(value) for name, value in _cloudevent(parcel, source).items()}
+    if isinstance(payload, str):
+        return headers | {"Content-Type": "text/plain; charset=utf-8"}, payload.encode()
+    return headers, msgspec.json.encode(payload)
+
+
+def payload_of(parcel: Parcel) -> Any:
+    """What the rule's ``body:`` says, else the neutral post with what it is about."""
+    post = parcel.post
+    if post.body is not None:
+        return post.body
+    told = {
+        "text": post.text,
+        "title": post.title,
+        "url": post.url,
+        "severity": post.severity,
+        "fields": [{"title": field.title, "value": field.value} for field in post.fields],
+        "footer": post.footer,
+        "rule": parcel.rule,
+        "key": parcel.key,
+        "phase": parcel.phase,
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def _cloudevent(parcel: Parcel, source: str) -> dict[str, str]:
+    return {
+        "specversion": "1.0",
+        "id": parcel.id,
+        "source": source,
+        "type": str(parcel.post.overrides.get("type") or f"ams-bridge.{parcel.phase}"),
+        "subject": parcel.key or parcel.topic,
+        "time": _rfc3339(parcel.created_us),
+    }
+
+
+def _ams_push(parcel: Parcel, payload: Any) -> dict[str, Any]:
+    data = payload.encode() if isinstance(payload, str) else msgspec.json.encode(payload)
+    return {
+        "message": {
+            "messageId": parcel.id,
+            "data": base64.b64encode(data).decode(),
+            "publishTime": _rfc3339(parcel.created_us),
+        },
+        "subscription": parcel.topic,
+    }
+
+
+def _rfc3339(at_us: int) -> str:
+    return datetime.fromtimestamp(at_us / US_PER_S, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _one_line(value: object) -> str:
+    """A header value: event texts must not start a header of their own."""
+    return " ".join(str(value).split()).encode("latin-1", "replace").decode("latin-1")

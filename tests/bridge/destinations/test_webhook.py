@@ -1,0 +1,141 @@
+"""The generic webhook destination against a receiver, over real HTTP."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from standardwebhooks.webhooks import Webhook as Verifier
+
+from bridge.destinations.base import Delivered, Later, Parcel, Refused
+from bridge.destinations.http import make_client
+from bridge.destinations.webhook import Webhook, WebhookConfig
+from bridge.fakes.trouble import Answer, Close
+from bridge.fakes.webhook import FakeWebhook
+from bridge.secret import Secret
+from broker.clock import SystemClock
+from rules.model import Field, Post
+
+OLD, NEW = ("whsec_" + base64.b64encode(word * 8).decode() for word in (b"abcd", b"wxyz"))
+
+
+def a_parcel(**post: Any) -> Parcel:
+    return Parcel(
+        id="d-1",
+        post=Post(**{"text": "disk full"} | post),
+        phase="firing",
+        order_key="k",
+        rule="disks",
+        key="web1",
+        topic="projects/P/topics/T",
+        created_us=1_767_225_600_000_000,
+    )
+
+
+@asynccontextmanager
+async def a_destination(receiver: FakeWebhook, **config: Any) -> AsyncIterator[Webhook]:
+    config = {"url": receiver.base_url + "/in", "timeout": 2.0} | config
+    destination = Webhook("w", WebhookConfig(**config), make_client(connections=2, timeout_s=2.0), SystemClock())
+    try:
+        yield destination
+    finally:
+        await destination.close()
+
+
+async def test_a_post_goes_out_as_json_with_its_id(webhook_receiver: FakeWebhook) -> None:
+    async with a_destination(webhook_receiver) as destination:
+        assert await destination.deliver(a_parcel(fields=(Field("vo", "ops"),))) == Delivered()
+    request = webhook_receiver.requests[0]
+    assert request.json() == {
+        "text": "disk full",
+        "fields": [{"title": "vo", "value": "ops"}],
+        "rule": "disks",
+        "key": "web1",
+        "phase": "firing",
+    }
+    assert request.header("idempotency-key") == "d-1"
+    assert request.header("content-type") == "application/json"
+
+
+async def test_a_body_goes_out_exactly(webhook_receiver: FakeWebhook) -> None:
+    async with a_destination(webhook_receiver, method="PUT", headers={"Authorization": "Bearer x"}) as destination:
+        await destination.deliver(a_parcel(body={"a": [1, None, "ä"]}))
+    request = webhook_receiver.requests[0]
+    assert request.text == '{"a":[1,null,"ä"]}'
+    assert (request.method, request.header("authorization")) == ("PUT", "Bearer x")
+
+
+async def test_both_secrets_sign_during_a_rotation(webhook_receiver: FakeWebhook) -> None:
+    async with a_destination(webhook_receiver, secrets=[NEW, OLD]) as destination:
+        await destination.deliver(a_parcel())
+    request = webhook_receiver.requests[0]
+    for secret in (OLD, NEW):
+        assert Verifier(secret).verify(request.body, request.headers)["text"] == "disk full"
+
+
+async def test_a_structured_cloudevent(webhook_receiver: FakeWebhook) -> None:
+    async with a_destination(webhook_receiver, form="cloudevents", source="/bridge") as destination:
+        await destination.deliver(a_parcel(body={"n": 1}))
+    request = webhook_receiver.requests[0]
+    assert request.header("content-type") == "application/cloudevents+json; charset=utf-8"
+    assert request.json() == {
+        "specversion": "1.0",
+        "id": "d-1",
+        "source": "/bridge",
+        "type": "ams-bridge.firing",
+        "subject": "web1",
+        "time": "2026-01-01T00:00:00.000Z",
+        "datacontenttype": "application/json",
+        "data": {"n": 1},
+    }
+
+
+async def test_a_binary_cloudevent(webhook_receiver: FakeWebhook) -> None:
+    async with a_destination(webhook_receiver, form="cloudevents-binary") as destination:
+        await destination.deliver(a_parcel(body={"n": 1}))
+    request = webhook_receiver.requests[0]
+    assert (request.header("ce-id"), request.header("ce-specversion"), request.json()) == ("d-1", "1.0", {"n": 1})
+
+
+async def test_the_ams_push_form(webhook_receiver: FakeWebhook) -> None:
+    async with a_destination(webhook_receiver, form="ams") as destination:
+        await destination.deliver(a_parcel(body="hello"))
+    message = webhook_receiver.requests[0].json()
+    assert base64.b64decode(message["message"]["data"]) == b"hello"
+    assert message["subscription"] == "projects/P/topics/T"
+
+
+async def test_an_event_text_cannot_add_a_header(webhook_receiver: FakeWebhook) -> None:
+    parcel = a_parcel(overrides={"headers": {"X-Site": "A\r\nX-Evil: 1"}})
+    async with a_destination(webhook_receiver) as destination:
+        await destination.deliver(parcel)
+    request = webhook_receiver.requests[0]
+    assert request.header("x-site") == "A X-Evil: 1"
+    assert request.header("x-evil") is None
+
+
+async def test_410_says_gone_and_a_lost_answer_is_unclear(webhook_receiver: FakeWebhook) -> None:
+    webhook_receiver.script.next(Answer(410, "gone"), Close())
+    async with a_destination(webhook_receiver) as destination:
+        gone = await destination.deliver(a_parcel())
+        lost = await destination.deliver(a_parcel())
+    assert isinstance(gone, Refused)
+    assert gone.destination_gone
+    assert isinstance(lost, Later)
+    assert lost.unclear
+
+
+async def test_a_preview_hides_secrets(webhook_receiver: FakeWebhook) -> None:
+    async with a_destination(webhook_receiver, secrets=[OLD], headers={"X-Token": "very-secret-value"}) as destination:
+        preview = destination.preview(a_parcel())
+    assert preview.headers["X-Token"] == "***"
+    assert preview.headers["webhook-signature"] == "***"
+
+
+def test_a_secret_that_cannot_sign_is_refused_at_load() -> None:
+    with pytest.raises(ValidationError, match="whsec_"):
+        WebhookConfig(url=Secret("https://x.example.org"), secrets=(Secret(""),))
