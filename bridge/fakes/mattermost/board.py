@@ -1,0 +1,126 @@
+"""The posts that stand on the server, in order, and a way to wait for them. Safe to read from any thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from bridge.fakes.mattermost.model import Post, Reaction
+
+
+class Reactions:
+    """The emoji on posts: of each kind one a person."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: dict[str, list[Reaction]] = {}
+
+    def add(self, reaction: Reaction) -> None:
+        """Keep a reaction; harmless when it is there."""
+        with self._lock:
+            kept = self._kept.setdefault(reaction.post_id, [])
+            if not any(_same(each, reaction.user_id, reaction.emoji_name) for each in kept):
+                kept.append(reaction)
+
+    def remove(self, post_id: str, user_id: str, emoji_name: str) -> None:
+        """Take a reaction away; harmless when there is none."""
+        with self._lock:
+            kept = self._kept.get(post_id, [])
+            self._kept[post_id] = [each for each in kept if not _same(each, user_id, emoji_name)]
+
+    def on(self, post_id: str) -> list[Reaction]:
+        """The reactions on a post, in order."""
+        with self._lock:
+            return list(self._kept.get(post_id, ()))
+
+    def forget(self, post_id: str) -> None:
+        """The post is no longer kept."""
+        with self._lock:
+            self._kept.pop(post_id, None)
+
+    def clear(self) -> None:
+        """Forget them all."""
+        with self._lock:
+            self._kept.clear()
+
+
+class Board:
+    """Keeps the last ``keep_last`` posts, their earlier forms and ``reactions``; ``total`` counts all ever made."""
+
+    def __init__(self, keep_last: int) -> None:
+        self._keep_last = keep_last
+        self._posts: dict[str, Post] = {}
+        self._earlier: dict[str, list[Post]] = {}
+        self.reactions = Reactions()
+        self._since_clear = 0
+        self.total = 0
+        self._moved = threading.Condition()
+
+    def add(self, posts: Sequence[Post]) -> None:
+        """Keep new posts."""
+        with self._moved:
+            for post in posts:
+                self._posts[post.id] = post
+            self.total += len(posts)
+            self._since_clear += len(posts)
+            while len(self._posts) > self._keep_last:
+                oldest = next(iter(self._posts))
+                del self._posts[oldest]
+                self._earlier.pop(oldest, None)
+                self.reactions.forget(oldest)
+            self._moved.notify_all()
+
+    def change(self, post: Post) -> None:
+        """Put an edited or deleted post in the place of what it was; the earlier form is kept in ``history``."""
+        with self._moved:
+            self._earlier.setdefault(post.id, []).append(self._posts[post.id])
+            self._posts[post.id] = post
+            self._moved.notify_all()
+
+    def find(self, post_id: str) -> Post | None:
+        """The post as it stands now, deleted ones included."""
+        with self._moved:
+            return self._posts.get(post_id)
+
+    def all(self) -> list[Post]:
+        """Every post in the order in which they were made, as they stand now, deleted ones included."""
+        with self._moved:
+            return list(self._posts.values())
+
+    def history(self, post_id: str) -> list[Post]:
+        """Every form a post has had, the first first, the present one last."""
+        with self._moved:
+            present = self._posts.get(post_id)
+            return [*self._earlier.get(post_id, ()), *([present] if present else [])]
+
+    def wait_until(self, holds: Callable[[list[Post]], bool], timeout_s: float) -> list[Post]:
+        """Return the posts once ``holds`` is true of them; asked after every change. Raises TimeoutError."""
+        with self._moved:
+            if self._moved.wait_for(lambda: holds(list(self._posts.values())), timeout_s):
+                return list(self._posts.values())
+            raise TimeoutError(f"{len(self._posts)} posts, and not as awaited, after {timeout_s:g} s")
+
+    def wait_for(self, count: int, timeout_s: float) -> list[Post]:
+        """Return the posts once ``count`` have been made since the start or ``clear``. Raises TimeoutError."""
+        with self._moved:
+            if self._moved.wait_for(lambda: self._since_clear >= count, timeout_s):
+                return list(self._posts.values())
+            raise TimeoutError(f"{self._since_clear} of {count} posts came within {timeout_s:g} s")
+
+    def clear(self) -> None:
+        """Forget every post."""
+        with self._moved:
+            self._posts.clear()
+            self._earlier.clear()
+            self._since_clear = 0
+        self.reactions.clear()
+
+
+def deleted(post: Post, now_ms: int) -> Post:
+    """The post as a soft delete leaves it: still there for who asks by time, gone for people."""
+    return replace(post, delete_at_ms=now_ms, update_at_ms=now_ms)
+
+
+def _same(reaction: Reaction, user_id: str, emoji_name: str) -> bool:
+    return reaction.user_id == user_id and reaction.emoji_name == emoji_name

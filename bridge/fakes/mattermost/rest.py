@@ -1,0 +1,151 @@
+"""The REST API as a bot uses it: the table of routes, the token, and the lookups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+from urllib.parse import parse_qs
+
+import msgspec
+from starlette.routing import compile_path
+
+from bridge.fakes.exchange import Reply, Request
+from bridge.fakes.mattermost.errors import AppError
+from bridge.fakes.mattermost.model import Channel, User
+from bridge.fakes.mattermost.town import may_read
+from bridge.fakes.mattermost.wire import (
+    channel_json,
+    client_config,
+    hook_json,
+    json_reply,
+    user_json,
+)
+from bridge.fakes.mattermost.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call by somebody whose token is right. ``params`` are the named parts of the path."""
+
+    world: World
+    request: Request
+    user: User
+    params: dict[str, str]
+
+    def option(self, name: str) -> str:
+        """An option of the query, "" when it is not there."""
+        return parse_qs(self.request.query).get(name, [""])[0]
+
+    def channel(self) -> Channel:
+        """The channel named in the path, if the caller may read it. Raises AppError."""
+        channel = self.world.town.channels.get(self.params["channel_id"])
+        if channel is None:
+            raise AppError("app.channel.get.existing.app_error", 404)
+        if not may_read(self.world.town, self.user.id, channel):
+            raise AppError("api.context.permissions.app_error", 403)
+        return channel
+
+
+Route: TypeAlias = Callable[[Call], Reply]
+
+
+def caller(world: World, request: Request) -> User:
+    """Whose token this is. Raises AppError."""
+    scheme, _, token = (request.header("authorization") or "").partition(" ")
+    user_id = world.town.tokens.get(token.strip()) if scheme.lower() in ("bearer", "token") else None
+    user = world.town.users.get(user_id or "")
+    if user is None:
+        raise AppError("api.context.session_expired.app_error", 401)
+    return user
+
+
+class Routes:
+    """Which function answers which method and path below ``/api/v4``."""
+
+    def __init__(self, table: dict[str, Route]) -> None:
+        self._routes = []
+        for line, route in table.items():
+            method, path = line.split()
+            pattern, _, _ = compile_path(f"/api/v4{path}")
+            self._routes.append((method, pattern, route))
+
+    def answer(self, world: World, request: Request) -> Reply:
+        """Answer one call. Raises AppError, also for a path that is not there."""
+        for method, pattern, route in self._routes:
+            if request.method == method and (found := pattern.match(request.path)):
+                return route(Call(world, request, caller(world, request), found.groupdict()))
+        detail = (
+            f"There doesn't appear to be an api call for the url='{request.path}'. "
+            "Typo? are you missing a team_id or user_id as part of the url?"
+        )
+        raise AppError("api.context.404.app_error", 404, detail=detail)
+
+
+def _me(call: Call) -> Reply:
+    return json_reply(user_json(call.user))
+
+
+def _user_by_name(call: Call) -> Reply:
+    user = call.world.town.user_named(call.params["username"])
+    if user is None:
+        raise AppError("app.user.missing_account.const", 404)
+    return json_reply(user_json(user))
+
+
+def _my_teams(call: Call) -> Reply:
+    team = call.world.town.team
+    return json_reply([{"id": team.id, "name": team.name, "display_name": team.name}])
+
+
+def _team_by_name(call: Call) -> Reply:
+    team = call.world.town.team
+    if call.params["team"] != team.name:
+        raise AppError("app.team.get_by_name.missing.app_error", 404)
+    return json_reply({"id": team.id, "name": team.name, "display_name": team.name})
+
+
+def _channel_by_name(call: Call) -> Reply:
+    town = call.world.town
+    if call.params["team"] not in (town.team.name, town.team.id):
+        raise AppError("app.team.get_by_name.missing.app_error", 404)
+    channel = town.channel_named(call.params["channel"])
+    if channel is None or not may_read(town, call.user.id, channel):
+        raise AppError("app.channel.get_by_name.missing.app_error", 404)
+    return json_reply(channel_json(channel))
+
+
+def _channel(call: Call) -> Reply:
+    return json_reply(channel_json(call.channel()))
+
+
+def _direct_channel(call: Call) -> Reply:
+    try:
+        one, other = msgspec.json.decode(call.request.body, type=tuple[str, str])
+    except msgspec.DecodeError:
+        raise AppError("api.context.invalid_body_param.app_error", 400, name="user_ids") from None
+    if call.user.id not in (one, other) or not {one, other} <= set(call.world.town.users):
+        raise AppError("api.context.permissions.app_error", 403)
+    return json_reply(channel_json(call.world.town.direct_channel(one, other)), 201)
+
+
+def _client_config(call: Call) -> Reply:
+    return json_reply(client_config(call.world))
+
+
+def _hooks(call: Call) -> Reply:
+    return json_reply([hook_json(hook) for hook in call.world.town.hooks.values()])
+
+
+LOOKUPS: dict[str, Route] = {
+    "GET /users/me": _me,
+    "GET /users/me/teams": _my_teams,
+    "GET /users/username/{username}": _user_by_name,
+    "GET /teams/name/{team}": _team_by_name,
+    "GET /teams/name/{team}/channels/name/{channel}": _channel_by_name,
+    "GET /teams/{team}/channels/name/{channel}": _channel_by_name,
+    "POST /channels/direct": _direct_channel,
+    "GET /channels/{channel_id}": _channel,
+    "GET /config/client": _client_config,
+    "GET /hooks/incoming": _hooks,
+}

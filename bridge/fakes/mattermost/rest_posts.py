@@ -1,0 +1,263 @@
+"""Posts over the REST API: make, read, edit, delete, pin, and react."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import msgspec
+
+from bridge.fakes.exchange import Reply
+from bridge.fakes.mattermost.actions import with_action_ids
+from bridge.fakes.mattermost.board import deleted
+from bridge.fakes.mattermost.errors import AppError
+from bridge.fakes.mattermost.model import Channel, Post, Reaction
+from bridge.fakes.mattermost.payload import PriorityAsked
+from bridge.fakes.mattermost.priorities import check_recipients, granted_priority
+from bridge.fakes.mattermost.rest import Call, Route
+from bridge.fakes.mattermost.town import may_read
+from bridge.fakes.mattermost.wire import json_reply, post_json, reaction_json, status_ok
+
+_EMOJI = re.compile(r"[a-zA-Z0-9_+-]{1,64}")
+
+
+class _Metadata(msgspec.Struct):
+    priority: PriorityAsked | None = None
+
+
+class _PostAsked(msgspec.Struct):
+    channel_id: str = ""
+    message: str | None = None
+    root_id: str | None = None
+    props: dict[str, Any] | None = None
+    metadata: _Metadata | None = None
+    pending_post_id: str | None = None
+    type: str | None = None
+
+
+class _Edit(msgspec.Struct):
+    id: str | None = None
+    message: str | None = None
+    props: dict[str, Any] | None = None
+    is_pinned: bool | None = None
+
+
+class _ReactionAsked(msgspec.Struct):
+    user_id: str
+    post_id: str
+    emoji_name: str
+
+
+T = TypeVar("T")
+
+
+def _create(call: Call) -> Reply:
+    asked = _body(call, _PostAsked, "post")
+    channel = _writable_channel(call, asked.channel_id)
+    pending_id = asked.pending_post_id or ""
+    known = call.world.pending.find(pending_id) if pending_id else None
+    if known == "":
+        raise AppError("api.post.deduplicate_create_post.pending", 500)
+    if known is not None and (earlier := call.world.board.find(known)):
+        return json_reply(post_json(call.world, earlier), 201)
+    # A refused post is never remembered, so its id is free for the retry.
+    post = _new_post(call, asked, channel)
+    call.world.board.add([post])
+    if pending_id:
+        call.world.pending.end(pending_id, post.id)
+    return json_reply(post_json(call.world, post), 201)
+
+
+def _writable_channel(call: Call, channel_id: str) -> Channel:
+    channel = call.world.town.channels.get(channel_id)
+    if channel is None or not may_read(call.world.town, call.user.id, channel):
+        raise AppError("api.context.permissions.app_error", 403)
+    if channel.archived:
+        raise AppError("api.post.create_post.can_not_post_to_deleted.error", 400)
+    return channel
+
+
+def _new_post(call: Call, asked: _PostAsked, channel: Channel) -> Post:
+    world = call.world
+    text, props, root_id = asked.message or "", dict(asked.props or {}), asked.root_id or ""
+    priority = granted_priority(asked.metadata.priority if asked.metadata else None, root_id, world.settings)
+    _check_root(call, root_id, channel)
+    _check_size(call, text, props)
+    attachments = with_action_ids(props.pop("attachments", None) or (), world.ids)
+    check_recipients(priority, text, attachments, world.town.usernames, world.settings)
+    silent = call.option("silent") == "true" and world.settings.version >= (11, 10)
+    if silent and priority and priority.persistent_notifications:
+        raise AppError("api.post.create_post.silent_persistent_notification.app_error", 400)
+    return Post(
+        id=world.ids.new(),
+        channel=channel.name,
+        channel_id=channel.id,
+        user_id=call.user.id,
+        username=call.user.username,
+        text=text,
+        request=call.request,
+        create_at_ms=world.now_ms,
+        update_at_ms=world.now_ms,
+        attachments=attachments,
+        priority=priority,
+        props=props | ({"from_bot": "true"} if call.user.is_bot else {}),
+        type=asked.type or ("slack_attachment" if attachments else ""),
+        root_id=root_id,
+        pending_post_id=asked.pending_post_id or "",
+        silent=silent,
+        usernames=world.town.usernames,
+    )
+
+
+def _check_root(call: Call, root_id: str, channel: Channel) -> None:
+    if not root_id:
+        return
+    root = call.world.board.find(root_id)
+    if root is None or root.delete_at_ms or root.root_id:
+        raise AppError("api.post.create_post.root_id.app_error", 400)
+    if root.channel_id != channel.id:
+        raise AppError("api.post.create_post.channel_root_id.app_error", 400)
+
+
+def _check_size(call: Call, text: str, props: dict[str, Any]) -> None:
+    if len(text) > call.world.settings.max_post_runes:
+        raise AppError("model.post.is_valid.message_length.app_error", 400)
+    if len(json.dumps(props, ensure_ascii=False, separators=(",", ":"))) > call.world.settings.max_props_runes:
+        raise AppError("model.post.is_valid.props.app_error", 400)
+
+
+def _get(call: Call) -> Reply:
+    return json_reply(post_json(call.world, _readable(call)))
+
+
+def _patch(call: Call) -> Reply:
+    edit = _body(call, _Edit, "post")
+    return _edited(call, edit, whole=False)
+
+
+def _update(call: Call) -> Reply:
+    edit = _body(call, _Edit, "post")
+    if edit.id != call.params["post_id"]:
+        raise AppError("api.context.invalid_body_param.app_error", 400, name="id")
+    return _edited(call, edit, whole=True)
+
+
+def _edited(call: Call, edit: _Edit, *, whole: bool) -> Reply:
+    """Apply an edit; with ``whole`` what it leaves out is emptied."""
+    world, post = call.world, _own(call)
+    text = edit.message if edit.message is not None else ("" if whole else post.text)
+    limit_s = world.settings.post_edit_limit_s
+    if limit_s is not None and text != post.text and world.now_ms > post.create_at_ms + limit_s * 1000:
+        raise AppError("api.post.update_post.permissions_time_limit.app_error", 400, limit=limit_s)
+    props = edit.props if edit.props is not None or not whole else {}
+    _check_size(call, text, props or {})
+    now_ms = world.now_ms
+    changed = replace(post, text=text, update_at_ms=now_ms, edit_at_ms=now_ms if text != post.text else post.edit_at_ms)
+    if props is not None:
+        rest = {name: value for name, value in props.items() if name != "attachments"}
+        attachments = with_action_ids(props.get("attachments") or (), world.ids)
+        changed = replace(changed, props=rest, attachments=attachments)
+    if edit.is_pinned is not None:
+        changed = replace(changed, is_pinned=edit.is_pinned)
+    world.board.change(changed)
+    return json_reply(post_json(world, changed))
+
+
+def _delete(call: Call) -> Reply:
+    call.world.board.change(deleted(_own(call), call.world.now_ms))
+    return status_ok()
+
+
+def _pin(call: Call) -> Reply:
+    call.world.board.change(replace(_readable(call), is_pinned=True, update_at_ms=call.world.now_ms))
+    return status_ok()
+
+
+def _unpin(call: Call) -> Reply:
+    call.world.board.change(replace(_readable(call), is_pinned=False, update_at_ms=call.world.now_ms))
+    return status_ok()
+
+
+def _posts_of_channel(call: Call) -> Reply:
+    """Newest first. ``since`` (milliseconds) tells of every change after it, deleted posts included."""
+    channel = call.channel()
+    posts = [post for post in call.world.board.all() if post.channel_id == channel.id]
+    if since := call.option("since"):
+        if not since.isdigit():
+            raise AppError("api.context.invalid_body_param.app_error", 400, name="since")
+        page = [post for post in posts if post.update_at_ms > int(since)][::-1]
+    else:
+        number, size = _number(call, "page", 0), min(_number(call, "per_page", 60), 200)
+        page = [post for post in posts if not post.delete_at_ms][::-1][number * size : (number + 1) * size]
+    shown = {post.id: post_json(call.world, post) for post in page}
+    return json_reply({"order": list(shown), "posts": shown, "next_post_id": "", "prev_post_id": "", "has_next": False})
+
+
+def _number(call: Call, name: str, default: int) -> int:
+    said = call.option(name)
+    return int(said) if said.isdigit() else default
+
+
+def _react(call: Call) -> Reply:
+    asked = _body(call, _ReactionAsked, "reaction")
+    if asked.user_id != call.user.id:
+        raise AppError("api.context.permissions.app_error", 403)
+    if not _EMOJI.fullmatch(asked.emoji_name):
+        raise AppError("model.reaction.is_valid.emoji_name.app_error", 400)
+    post = _readable(replace(call, params={"post_id": asked.post_id}))
+    reaction = Reaction(call.user.id, post.id, asked.emoji_name, call.world.now_ms)
+    call.world.board.reactions.add(reaction)
+    return json_reply(reaction_json(reaction))
+
+
+def _unreact(call: Call) -> Reply:
+    if call.params["user_id"] not in ("me", call.user.id):
+        raise AppError("api.context.permissions.app_error", 403)
+    call.world.board.reactions.remove(_readable(call).id, call.user.id, call.params["emoji"])
+    return status_ok()
+
+
+def _reactions(call: Call) -> Reply:
+    return json_reply([reaction_json(each) for each in call.world.board.reactions.on(_readable(call).id)])
+
+
+def _readable(call: Call) -> Post:
+    post = call.world.board.find(call.params["post_id"])
+    if post is None or post.delete_at_ms:
+        raise AppError("app.post.get.app_error", 404)
+    channel = call.world.town.channels[post.channel_id]
+    if not may_read(call.world.town, call.user.id, channel):
+        raise AppError("api.context.permissions.app_error", 403)
+    return post
+
+
+def _own(call: Call) -> Post:
+    """The caller's own post. One that is gone is refused like somebody else's: 403, not 404."""
+    post = call.world.board.find(call.params["post_id"])
+    if post is None or post.delete_at_ms or post.user_id != call.user.id:
+        raise AppError("api.context.permissions.app_error", 403)
+    return post
+
+
+def _body(call: Call, kind: type[T], name: str) -> T:
+    try:
+        return msgspec.json.decode(call.request.body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise AppError("api.context.invalid_body_param.app_error", 400, name=name) from None
+
+
+POSTS: dict[str, Route] = {
+    "POST /posts": _create,
+    "GET /posts/{post_id}": _get,
+    "PUT /posts/{post_id}": _update,
+    "PUT /posts/{post_id}/patch": _patch,
+    "DELETE /posts/{post_id}": _delete,
+    "POST /posts/{post_id}/pin": _pin,
+    "POST /posts/{post_id}/unpin": _unpin,
+    "GET /posts/{post_id}/reactions": _reactions,
+    "GET /channels/{channel_id}/posts": _posts_of_channel,
+    "POST /reactions": _react,
+    "DELETE /users/{user_id}/posts/{post_id}/reactions/{emoji}": _unreact,
+}

@@ -1,0 +1,71 @@
+"""What the server does with a webhook post that is too large for one: several posts, attachments on the last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from bridge.fakes.mattermost.errors import AppError
+from bridge.fakes.mattermost.settings import Settings
+
+_MOST_RUNES_PER_BYTE = 6  # "<" becomes \u003c in the server's JSON
+Attachments: TypeAlias = tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the posts."""
+
+    text: str
+    attachments: Attachments = ()
+
+
+def split_post(
+    text: str, attachments: Sequence[Mapping[str, Any]], props: Mapping[str, Any], body_bytes: int, settings: Settings
+) -> list[Part]:
+    """The posts a webhook's post becomes, seldom more than one. Raises AppError when the props are too large.
+
+    ``body_bytes`` is the size of the request: a small one need not be measured.
+    """
+    size = settings.max_post_runes
+    cuts = range(0, max(len(text), 1), size)
+    parts = [Part(text[start : start + size]) for start in cuts]
+    limit = settings.max_webhook_props_runes
+    if body_bytes * _MOST_RUNES_PER_BYTE <= limit:
+        parts[-1] = Part(parts[-1].text, tuple(attachments))
+        return parts
+    if _json_runes(props) > limit:
+        raise _too_large(limit)
+    for attachment in attachments:
+        _add(parts, attachment, props, limit)
+    return parts
+
+
+def _add(parts: list[Part], attachment: Mapping[str, Any], props: Mapping[str, Any], limit: int) -> None:
+    last = parts[-1]
+    over = _over((*last.attachments, attachment), props, limit)
+    if over > 0 and last.attachments:
+        parts.append(Part("", ()))
+        last = parts[-1]
+        over = _over((attachment,), props, limit)
+    if over > 0:
+        text = attachment.get("text") or ""
+        if len(text) < over:
+            raise _too_large(limit)
+        attachment = {**attachment, "text": text[: len(text) - over]}
+    parts[-1] = Part(last.text, (*last.attachments, attachment))
+
+
+def _over(attachments: Attachments, props: Mapping[str, Any], limit: int) -> int:
+    return _json_runes({**props, "attachments": attachments}) - limit
+
+
+def _json_runes(value: object) -> int:
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return len(written) + 5 * sum(written.count(mark) for mark in "<>&")
+
+
+def _too_large(limit: int) -> AppError:
+    return AppError("web.incoming_webhook.split_props_length.app_error", 400, max=limit)

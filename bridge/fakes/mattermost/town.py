@@ -1,0 +1,146 @@
+"""Who and what there is on the server: teams, people, channels, hooks, tokens. Safe to change from any thread."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+
+from bridge.fakes.mattermost.model import Channel, ChannelKind, Hook, Team, User
+
+_ALPHABET = "ybndrfg8ejkmcpqxot1uwisza345h769"  # Mattermost's ids are 128 bits in this base 32
+
+
+class Ids:
+    """Makes ids as the server does: 26 lower-case letters and digits."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+
+    def new(self) -> str:
+        """A new id."""
+        bits = self._rng.getrandbits(130)
+        return "".join(_ALPHABET[(bits >> shift) & 31] for shift in range(0, 130, 5))
+
+
+class Town:
+    """The accounts and channels of one server with one team.
+
+    The mappings go from id to record and may be read directly; they are changed by the methods only.
+    """
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
+        self._lock = threading.RLock()
+        self.team = Team(ids.new(), "operations")
+        self.users: dict[str, User] = {}
+        self.usernames: frozenset[str] = frozenset()
+        self.channels: dict[str, Channel] = {}
+        self.hooks: dict[str, Hook] = {}
+        self.tokens: dict[str, str] = {}
+
+    def add_user(self, username: str, *, is_bot: bool = False) -> User:
+        """A new account. It is a member of every open channel made before and after."""
+        with self._lock:
+            user = User(self._ids.new(), username, is_bot)
+            self.users[user.id] = user
+            self.usernames = frozenset(each.username.lower() for each in self.users.values())
+            return user
+
+    def remove_user(self, username: str) -> None:
+        """The account is gone: hooks it made answer 403, its tokens 401. Raises KeyError."""
+        with self._lock:
+            user = self.user_named(username)
+            if user is None:
+                raise KeyError(username)
+            del self.users[user.id]
+            self.usernames -= {username.lower()}
+            self.tokens = {token: user_id for token, user_id in self.tokens.items() if user_id != user.id}
+
+    def add_token(self, username: str) -> str:
+        """A new access token of an account. Raises KeyError."""
+        with self._lock:
+            user = self.user_named(username)
+            if user is None:
+                raise KeyError(username)
+            token = self._ids.new()
+            self.tokens[token] = user.id
+            return token
+
+    def add_channel(self, name: str, *, private: bool = False, members: Iterable[str] = ()) -> Channel:
+        """A new channel; ``members`` are usernames and matter only when it is private."""
+        ids = frozenset(user.id for each in members if (user := self.user_named(each)))
+        return self._keep_channel(name, self.team.id, "P" if private else "O", ids)
+
+    def direct_channel(self, one: str, other: str) -> Channel:
+        """The direct channel of two user ids, made when there is none."""
+        name = "__".join(sorted((one, other)))
+        with self._lock:
+            return self.channel_named(name) or self._keep_channel(name, "", "D", frozenset({one, other}))
+
+    def change_channel(
+        self, name: str, *, new_name: str | None = None, archived: bool | None = None, private: bool | None = None
+    ) -> Channel:
+        """Rename, archive, or make private (its members stay). Raises KeyError."""
+        with self._lock:
+            channel = next((each for each in self.channels.values() if each.name == name), None)
+            if channel is None:
+                raise KeyError(name)
+            changed = replace(
+                channel,
+                name=new_name or channel.name,
+                archived=channel.archived if archived is None else archived,
+                kind=channel.kind if private is None else ("P" if private else "O"),
+            )
+            self.channels[channel.id] = changed
+            return changed
+
+    def add_hook(
+        self,
+        channel: str,
+        *,
+        owner: str = "hook-owner",
+        locked: bool = False,
+        display_name: str = "",
+        username: str = "",
+        icon_url: str = "",
+        id: str | None = None,  # noqa: A002 - the server's word
+    ) -> Hook:
+        """A new incoming webhook into a channel, by name. Raises KeyError."""
+        with self._lock:
+            target, user = self.channel_named(channel), self.user_named(owner)
+            if target is None or user is None:
+                raise KeyError(channel if target is None else owner)
+            hook = Hook(
+                id or self._ids.new(), user.id, self.team.id, target.id, display_name, username, icon_url, locked
+            )
+            self.hooks[hook.id] = hook
+            return hook
+
+    def delete_hook(self, hook_id: str) -> None:
+        """The hook is deleted; it answers "Invalid webhook." from now on. Raises KeyError."""
+        with self._lock:
+            del self.hooks[hook_id]
+
+    def user_named(self, username: str) -> User | None:
+        """The account of that name, whatever its case."""
+        wanted = username.lower()
+        with self._lock:
+            return next((user for user in self.users.values() if user.username.lower() == wanted), None)
+
+    def channel_named(self, name: str) -> Channel | None:
+        """The channel of that name (not its display name) that is not archived."""
+        with self._lock:
+            return next((each for each in self.channels.values() if each.name == name and not each.archived), None)
+
+    def _keep_channel(self, name: str, team_id: str, kind: ChannelKind, members: frozenset[str]) -> Channel:
+        with self._lock:
+            channel = Channel(self._ids.new(), name, team_id, kind, members)
+            self.channels[channel.id] = channel
+            return channel
+
+
+def may_read(town: Town, user_id: str, channel: Channel) -> bool:
+    """Whether an account may read and write there: open to all, else members only."""
+    return user_id in town.users and (channel.kind == "O" or user_id in channel.members)

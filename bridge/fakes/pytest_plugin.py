@@ -1,0 +1,28 @@
+"""pytest fixtures: ``pytest -p bridge.fakes.pytest_plugin``, or name it in ``pytest_plugins`` of a conftest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from bridge.fakes.listening import running
+from bridge.fakes.mattermost import FakeMattermost
+from bridge.fakes.webhook import FakeWebhook
+
+
+@pytest.fixture
+def mattermost() -> Iterator[FakeMattermost]:
+    """A Mattermost server on a free loopback port, gone when the test ends. Give ``mattermost.hook_url`` to a sender.
+
+    A test that needs another clock or other settings runs its own: ``with running(FakeMattermost(...)) as it``.
+    """
+    with running(FakeMattermost()) as fake:
+        yield fake
+
+
+@pytest.fixture
+def webhook_receiver() -> Iterator[FakeWebhook]:
+    """A receiver of any webhook on a free loopback port. Give ``webhook_receiver.base_url`` to a sender."""
+    with running(FakeWebhook()) as fake:
+        yield fake
