@@ -85,7 +85,12 @@ class Document:
         spot = self.places.nearest(path)
         if spot.block:
             return Place(self.file, spot.line + line, column)
-        return Place(self.file, spot.line, spot.column + (column - 1 if line == 1 else 0))
+        return Place(self.file, spot.line, spot.column + spot.quoted + (column - 1 if line == 1 else 0))
+
+    def place_in_key(self, path: Sequence[str | int], column: int) -> Place:
+        """Where character ``column`` (from 1) of the key of the value at ``path`` stands."""
+        spot = self.places.nearest(path)
+        return Place(self.file, spot.key_line, spot.key_column + spot.key_quoted + column - 1)
 
     def problem(
         self, path: Sequence[str | int], text: str, *, at_key: bool = False, kind: Literal["error", "warning"] = "error"
@@ -136,3 +141,8 @@ def read_yaml(text: str, file: str) -> Document:
 
 def _unread(file: str, *problems: Problem) -> Document:
     return Document(file, None, Places(file, Spot(1, 1)), problems)
+
+
+def without_places(value: Any, file: str) -> Document:
+    """A value that comes from no file (from the API, a command line) as a document; every place is ``file:1:1``."""
+    return Document(file, value, Places(file, Spot(1, 1)), ())

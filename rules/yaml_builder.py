@@ -29,14 +29,16 @@ _BAD_PLAIN_KEYS: Final = {
 class Spot:
     """Where one value stands, where its key stands, and the spots inside it. Lines and columns count from 1."""
 
-    __slots__ = ("block", "children", "column", "key_column", "key_line", "line")
+    __slots__ = ("block", "children", "column", "key_column", "key_line", "key_quoted", "line", "quoted")
 
-    def __init__(self, line: int, column: int, *, block: bool = False) -> None:
+    def __init__(self, line: int, column: int, *, block: bool = False, quoted: bool = False) -> None:
         self.line = line
         self.column = column
         self.key_line = line
         self.key_column = column
         self.block = block
+        self.quoted = quoted
+        self.key_quoted = False
         self.children: dict[str, Spot] | list[Spot] | None = None
 
     def child(self, step: str | int) -> Spot | None:
@@ -125,7 +127,8 @@ class Builder:
     def _unanchored(self, event: Any, depth: int) -> tuple[Any, Spot]:
         mark = event.start_mark
         if isinstance(event, yaml.ScalarEvent):
-            return self._scalar(event), Spot(mark.line + 1, mark.column + 1, block=event.style in {"|", ">"})
+            block, quoted = event.style in {"|", ">"}, event.style in {"'", '"'}
+            return self._scalar(event), Spot(mark.line + 1, mark.column + 1, block=block, quoted=quoted)
         self._deepen(event, depth)
         spot = Spot(mark.line + 1, mark.column + 1)
         if isinstance(event, yaml.MappingStartEvent):
@@ -153,7 +156,7 @@ class Builder:
         if self._aliased > MAX_ALIASED:
             raise self._stop(event, f"the aliases of this file unfold to more than {MAX_ALIASED} values; write fewer")
         self._deepen(event, depth + anchor.height)
-        spot.children, spot.block = anchor.spot.children, anchor.spot.block
+        spot.children = anchor.spot.children
         return anchor.value, spot
 
     def _sequence(self, spot: Spot, depth: int) -> list[Any]:
@@ -185,6 +188,7 @@ class Builder:
                 self._say(event, f'the key "{key}" stands twice; the first is at {at}')
                 continue
             child.key_line, child.key_column = event.start_mark.line + 1, event.start_mark.column + 1
+            child.key_quoted = event.style in {"'", '"'}
             values[key] = value
             children[key] = child
         return values

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.places import Document, read_file, read_yaml
+from rules.places import Document, read_file, read_yaml, without_places
 from rules.problems import Place
 
 RULES = """\
@@ -120,6 +120,17 @@ def test_a_place_inside_a_block_text_counts_its_lines():
     document = read(RULES)
     assert document.place_inside(("rules", 0, "text"), 2, 3) == Place("a.yaml", 9, 3)
     assert document.place_inside(("topic",), 1, 5) == Place("a.yaml", 1, 12)
+
+
+def test_a_place_inside_a_text_or_key_in_quotes_does_not_count_the_quote():
+    document = read("\"$.a b\": 'x {{ y }}'\nc: 1\n")
+    assert document.place_inside(("$.a b",), 1, 3) == Place("a.yaml", 1, 13)
+    assert document.place_in_key(("$.a b",), 4) == Place("a.yaml", 1, 5)
+    assert document.place_in_key(("c",), 1) == Place("a.yaml", 2, 1)
+
+
+def test_a_value_from_no_file_has_the_place_of_its_name():
+    assert without_places({"a": 1}, "silence s1").place_of(("a",)) == Place("silence s1", 1, 1)
 
 
 def test_all_places_can_be_walked():
