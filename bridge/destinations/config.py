@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from bridge.quantities import Duration, Pacing
+from bridge.records import Record
 from rules.words import Rate
-
-
-class Record(BaseModel):
-    """A frozen settings record; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class RetrySettings(Record):

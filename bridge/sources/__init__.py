@@ -1,0 +1,1 @@
+"""Where messages come from beside the AMS API. One kind is one file; ``kinds.py`` lists them."""
