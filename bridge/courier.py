@@ -166,7 +166,7 @@ class Courier:
             return Later(f"a bug in this destination: {type(error).__name__}", unclear=True)
 
     async def _settle(self, leased: Leased, settlement: Settlement, attempt: Attempt) -> None:
-        """Settle through store trouble: what became of a delivery is known, so the settling is repeated, never the try."""
+        """Settle through store trouble: what became of the delivery is known, so only the settling is repeated."""
         pauses = iter(_SETTLE_AGAIN_S)
         while True:
             try:
