@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from broker.clock import Clock
 from broker.engines.memory import MemoryStore
 from broker.errors import StoreUnavailable
 from broker.store import Store
 
+_SQLITE = "sqlite://"
+
 
 async def open_store(url: str, clock: Clock) -> Store:
-    """Open the store that ``url`` names: ``memory`` or ``sqlite:///path``.
+    """Open the store that ``url`` names: ``memory`` or ``sqlite:///path/to/file``, for this process alone.
 
-    Raises StoreUnavailable or StoreCorrupt with what to do about it.
+    It belongs to the running event loop. Raises StoreUnavailable or StoreCorrupt with what to do about it.
     """
     if url == "memory":
         return MemoryStore(clock)
-    raise StoreUnavailable(f"no engine for {url!r}; say memory or sqlite:///path/to/file")
+    from broker.engines.sqlite import open_sqlite
+
+    return await open_sqlite(sqlite_path(url), clock)
+
+
+async def open_reader(url: str, clock: Clock) -> Store:
+    """Open a store to look at it, also beside a daemon that uses it; every change raises StoreUnavailable.
+
+    What waits for changes sees them within a second. Raises StoreUnavailable or StoreCorrupt.
+    """
+    from broker.engines.sqlite import open_sqlite_reader
+
+    return await open_sqlite_reader(sqlite_path(url), clock)
+
+
+def sqlite_path(url: str) -> Path:
+    """The file that ``sqlite:///path`` names. Raises StoreUnavailable for any other URL."""
+    path = url.removeprefix(_SQLITE)
+    if path in (url, ""):
+        raise StoreUnavailable(f"no engine for {url!r}; say memory, or sqlite:///path/to/file")
+    return Path(path)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from broker.model import Balance, Delivery, DeliveryState
+
+GAVE_UP: Final = "gave up"
+"""``by`` of a dead letter that comes in through ``Commit.dead``."""
 
 
 def booked_as(delivery: Delivery) -> tuple[str, str, DeliveryState, str]:

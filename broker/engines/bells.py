@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 
 
 class Bells:
@@ -11,18 +13,21 @@ class Bells:
     def __init__(self) -> None:
         self._waiting: dict[str, set[asyncio.Future[None]]] = {}
 
-    async def wait(self, name: str) -> None:
-        """Return at the next ring of ``name``."""
+    @contextmanager
+    def listening(self, name: str) -> Iterator[Awaitable[None]]:
+        """Hear every ring of ``name`` from here on: the value is awaited for the first one.
+
+        Who listens first and looks then misses nothing, however long the look takes.
+        """
         rung: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(name, set()).add(rung)
         try:
-            await rung
+            yield rung
         finally:
-            others = self._waiting.get(name)
-            if others is not None:
-                others.discard(rung)
-                if not others:
-                    del self._waiting[name]
+            others = self._waiting.get(name, set())
+            others.discard(rung)
+            if not others:
+                self._waiting.pop(name, None)
 
     def ring(self, name: str) -> None:
         """Wake everybody who waits for ``name`` now."""
@@ -31,7 +36,7 @@ class Bells:
                 rung.set_result(None)
 
     def ring_all(self) -> None:
-        """Wake everybody: the store closes, or somebody outside changed it."""
+        """Wake everybody."""
         for name in list(self._waiting):
             self.ring(name)
 
@@ -60,3 +65,16 @@ class Flags:
         """Put every flag up."""
         for flag in self._flags.values():
             flag.set()
+
+
+class Signals:
+    """What an engine wakes its callers with: bells for topics and the catalog, flags for news of a destination."""
+
+    def __init__(self) -> None:
+        self.bells = Bells()
+        self.news = Flags()
+
+    def all(self) -> None:
+        """Wake everybody: the store closes, or somebody outside changed it."""
+        self.bells.ring_all()
+        self.news.lift_all()

@@ -34,9 +34,8 @@ def stored_bytes(message: NewMessage) -> int:
 
 
 def after_prefix(prefix: str) -> str:
-    """The least text above every text that begins with ``prefix``, which is not empty; in code point order."""
-    head, last = prefix[:-1], ord(prefix[-1])
-    if last == 0x10FFFF:
-        return after_prefix(head) if head else "\U0010ffff" * 64
-    following = last + 1
-    return head + chr(0xE000 if 0xD800 <= following <= 0xDFFF else following)
+    """A text above every text that begins with ``prefix``, and below all others that are above those."""
+    if not prefix or ord(prefix[-1]) == 0x10FFFF:
+        return after_prefix(prefix[:-1]) if prefix else "\U0010ffff"
+    following = ord(prefix[-1]) + 1
+    return prefix[:-1] + chr(0xE000 if 0xD800 <= following <= 0xDFFF else following)

@@ -96,13 +96,14 @@ class MemoryCatalog:
     async def changes(self, since_seq: int) -> AsyncIterator[Changed]:
         """See Catalog."""
         while not self._gate.closed:
-            async with self._gate("catalog.changes"):
-                news = [change for change in self._shelf.feed.values() if change.seq > since_seq]
+            with self._bells.listening("catalog") as rung:
+                async with self._gate("catalog.changes"):
+                    news = [change for change in self._shelf.feed.values() if change.seq > since_seq]
+                if not news:
+                    await rung
             for change in sorted(news, key=lambda change: change.seq):
                 since_seq = change.seq
                 yield change
-            if since_seq >= self._shelf.seq:
-                await self._bells.wait("catalog")
 
     async def seq(self) -> int:
         """See Catalog."""

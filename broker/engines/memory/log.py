@@ -99,12 +99,11 @@ class MemoryLog:
         """See Log."""
         async with self._gate("log.offset_for_size"):
             log = self._logs.get(topic_uid, _TopicLog())
-            offset, kept = log.bounds.end, 0
+            kept = 0
             for message, size in zip(reversed(log.messages), reversed(log.sizes), strict=True):
                 kept += size
                 if kept > keep_bytes:
-                    return offset
-                offset = message.offset
+                    return message.offset + 1
             return log.bounds.first
 
     async def trim(self, topic_uid: str, before: int) -> int:
@@ -134,10 +133,11 @@ class MemoryLog:
 
     async def wait_for(self, topic_uid: str, offset: int) -> None:
         """See Log."""
-        async with self._gate("log.wait_for"):
-            if self._logs.get(topic_uid, _TopicLog()).bounds.end > offset:
-                return
-        await self._bells.wait(topic_uid)
+        with self._bells.listening(topic_uid) as rung:
+            async with self._gate("log.wait_for"):
+                if self._logs.get(topic_uid, _TopicLog()).bounds.end > offset:
+                    return
+            await rung
 
     async def reserve(self, topic_uid: str, offset: int) -> None:
         """See Log."""

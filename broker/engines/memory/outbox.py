@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from broker.clock import Clock, us
-from broker.engines.balancing import balances_of
+from broker.engines.balancing import GAVE_UP, balances_of
 from broker.engines.bells import Flags
 from broker.engines.memory.lines import Lines, Row
 from broker.engines.memory.trouble import Gate
@@ -219,10 +219,6 @@ class MemoryOutbox:
             lost = self._of_token(token)
             raise LeaseLost(lost.delivery.id if lost else token)
         return row
-
-
-GAVE_UP = "gave up"
-"""``by`` of a dead letter that comes in through ``Commit.dead``."""
 
 
 def _fits(delivery: Delivery, query: DeliveryQuery) -> bool:

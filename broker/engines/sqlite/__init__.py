@@ -1,0 +1,49 @@
+"""The SQLite engine: one file, one daemon, nothing acknowledged that is not on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from broker.clock import Clock
+from broker.engines.bells import Signals
+from broker.engines.sqlite.failures import border
+from broker.engines.sqlite.lock import LockFile
+from broker.engines.sqlite.opening import check_place, check_readable, prepare
+from broker.engines.sqlite.queries import load
+from broker.engines.sqlite.reading import NoWriter, glancing_signals
+from broker.engines.sqlite.store import SqliteStore
+from broker.engines.sqlite.transaction import Transaction
+from broker.engines.sqlite.writer import Writer
+
+_END_LEASES = load("outbox")["end_leases"]
+
+
+async def open_sqlite(path: Path, clock: Clock) -> SqliteStore:
+    """Open the store for this process alone; made when there is none, brought up to date when it is older.
+
+    Leases that a process which is no more has left behind end at once. Raises StoreUnavailable or StoreCorrupt.
+    """
+    check_place(path)
+    lock = LockFile(path)
+    lock.take()
+    try:
+        prepare(path)
+        signals = Signals()
+        with border(path):
+            writer = Writer(path, signals.all)
+        store = SqliteStore(path, clock, writer, signals, lock)
+        await writer.run(lambda transaction: _end_leases(transaction, clock.wall_us()))
+    except BaseException:
+        lock.release()
+        raise
+    return store
+
+
+def _end_leases(transaction: Transaction, now_us: int) -> None:
+    transaction.db.execute(_END_LEASES, (now_us,))
+
+
+async def open_sqlite_reader(path: Path, clock: Clock) -> SqliteStore:
+    """Open a store to look at it, beside a daemon that uses it or not. Every change raises StoreUnavailable."""
+    check_readable(path)
+    return SqliteStore(path, clock, NoWriter(), glancing_signals(clock), None)

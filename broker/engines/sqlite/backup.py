@@ -1,0 +1,77 @@
+"""A consistent copy of a store in use, as one file."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from broker.engines.sqlite.failures import border
+from broker.engines.sqlite.opening import connect
+from broker.engines.sqlite.queries import load
+from broker.errors import StoreUnavailable
+
+_SQL = load("store")
+
+
+def copy_to(path: Path, target: Path, now_us: int) -> None:
+    """Copy the store at ``path`` to the new file ``target``, stamped with the time.
+
+    It is one read transaction: writers go on, and the copy is what stood when it began. It appears under its name only
+    when it is whole and on disk. Raises StoreUnavailable, and StoreCorrupt when the source is damaged.
+    """
+    if target.exists():
+        raise StoreUnavailable(f"{target} exists; name a new file")
+    if not target.parent.is_dir():
+        raise StoreUnavailable(f"the folder {target.parent} does not exist; create it")
+    partial = target.with_name(f"{target.name}.partial")
+    try:
+        copy_pages(path, partial)
+        with border(partial):
+            copy = sqlite3.connect(partial, isolation_level=None)
+            try:
+                copy.execute("PRAGMA journal_mode = DELETE")
+                copy.execute(_SQL["stamp"], (now_us,))
+            finally:
+                copy.close()
+        publish(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def copy_pages(path: Path, target: Path) -> None:
+    """Copy every page as one snapshot into ``target``, which only its owner may read."""
+    try:
+        target.unlink(missing_ok=True)
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as error:
+        raise StoreUnavailable(f"{target} cannot be written: {error.strerror}") from error
+    with border(path):
+        source = connect(path, read_only=True)
+        try:
+            with border(target):
+                copy = sqlite3.connect(target)
+                try:
+                    source.backup(copy, pages=-1)
+                finally:
+                    copy.close()
+        finally:
+            source.close()
+
+
+def publish(partial: Path, target: Path) -> None:
+    """Give a finished file its name, both being on disk then."""
+    try:
+        _sync(partial)
+        partial.rename(target)
+        _sync(target.parent)
+    except OSError as error:
+        raise StoreUnavailable(f"{target} cannot be written: {error.strerror}") from error
+
+
+def _sync(place: Path) -> None:
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

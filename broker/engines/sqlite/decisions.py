@@ -1,0 +1,64 @@
+"""The Decisions on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from broker.engines.sqlite.queries import load
+from broker.engines.sqlite.readers import Readers
+from broker.engines.sqlite.transaction import Transaction, Writes
+from broker.model import DecisionRecord
+
+_SQL = load("decisions")
+
+
+class SqliteDecisions:
+    """See broker.store.Decisions."""
+
+    def __init__(self, writer: Writes, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+
+    async def of(self, topic_uid: str, offset: int) -> Sequence[DecisionRecord]:
+        """See Decisions."""
+        return await self._readers.later(lambda db: _records(db, "of", topic_uid, offset))
+
+    async def since(self, seq: int, limit: int) -> Sequence[DecisionRecord]:
+        """See Decisions."""
+        return await self._readers.later(lambda db: _records(db, "since", seq, limit))
+
+    async def sweep(self, before_us: int, limit: int) -> int:
+        """Remove up to ``limit`` decisions made before ``before_us`` and say how many."""
+
+        def work(transaction: Transaction) -> int:
+            return transaction.db.execute(_SQL["sweep"], (before_us, limit)).rowcount
+
+        return await self._writer.run(work)
+
+
+def apply_decisions(transaction: Transaction, decisions: Sequence[DecisionRecord]) -> None:
+    """Write decisions in order, each with its number."""
+    db, numbers = transaction.db, transaction.numbers
+    rows = [
+        (
+            numbers.next(db, "decision"),
+            one.topic_uid,
+            one.offset,
+            one.item,
+            one.rule,
+            one.send,
+            one.destination,
+            one.key,
+            one.outcome,
+            one.by,
+            one.at_us,
+            one.version,
+        )
+        for one in decisions
+    ]
+    db.executemany(_SQL["add"], rows)
+
+
+def _records(db: sqlite3.Connection, query: str, *parameters: str | int) -> Sequence[DecisionRecord]:
+    return [DecisionRecord(*row) for row in db.execute(_SQL[query], parameters)]

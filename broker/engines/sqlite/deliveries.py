@@ -1,0 +1,151 @@
+"""Deliveries inside a write transaction: how they are written, and how they move through their lines."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from broker.engines.balancing import GAVE_UP, booked_as
+from broker.engines.settling import ended
+from broker.engines.sqlite.queries import load
+from broker.engines.sqlite.transaction import Transaction
+from broker.engines.texts import pairs_from_bytes, pairs_to_bytes
+from broker.errors import DuplicateDelivery, LeaseLost
+from broker.model import Attempt, Delivery, NewDelivery
+
+_SQL = load("outbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A delivery as stored: ``delivery.leased`` says that a lease was given, which may have ended since."""
+
+    delivery: Delivery
+    lease: int
+    head: int
+    place: int
+
+    @property
+    def token(self) -> str:
+        """What the holder of the present lease was given."""
+        return f"{self.delivery.seq}.{self.lease}"
+
+    def is_leased(self, now_us: int) -> bool:
+        """Whether a courier holds it now."""
+        return self.delivery.leased and self.delivery.due_us > now_us
+
+    def is_free(self, now_us: int) -> bool:
+        """Whether it waits and nobody holds it."""
+        return self.delivery.state == "waiting" and not self.is_leased(now_us)
+
+
+def row_of(columns: Sequence[Any]) -> Row:
+    """A row of ``whole_deliveries`` as a record."""
+    places, late = pairs_from_bytes(columns[17]), bool(columns[21])
+    new = NewDelivery(*(*columns[:17], places, *columns[18:21], late))
+    state, leased, unclear = columns[22:29], bool(columns[29]), bool(columns[32])
+    delivery = Delivery(*(new, *state, leased, *columns[30:32], unclear))
+    return Row(delivery, columns[33], columns[34], columns[35])
+
+
+def seen(columns: Sequence[Any], now_us: int) -> Delivery:
+    """A row of ``whole_deliveries`` as a reader sees it at ``now_us``."""
+    row = row_of(columns)
+    return replace(row.delivery, leased=row.is_leased(now_us))
+
+
+def held(db: sqlite3.Connection, token: str, now_us: int) -> Row:
+    """The delivery that a token holds. Raises LeaseLost."""
+    seq = token.partition(".")[0]
+    columns = db.execute(_SQL["by_seq"], (int(seq),)).fetchone() if seq.isdecimal() else None
+    if columns is None:
+        raise LeaseLost(token)
+    row = row_of(columns)
+    if row.token != token or not row.is_leased(now_us):
+        raise LeaseLost(row.delivery.id)
+    return row
+
+
+def named(db: sqlite3.Connection, delivery_ids: Iterable[str]) -> list[Row]:
+    """Those of some deliveries that exist."""
+    found = (db.execute(_SQL["by_id"], (delivery_id,)).fetchone() for delivery_id in dict.fromkeys(delivery_ids))
+    return [row_of(columns) for columns in found if columns is not None]
+
+
+def add(transaction: Transaction, waiting: Sequence[NewDelivery], dead: Sequence[NewDelivery], now_us: int) -> None:
+    """Take in deliveries. Raises DuplicateDelivery, which spoils the transaction."""
+    db = transaction.db
+    for new in waiting:
+        seq = _add_what_was_decided(transaction, new)
+        db.execute(_SQL["add_waiting"], (seq, new.destination, new.order_key, new.priority, new.due_us, new.late))
+        transaction.sums.book((new.topic_uid, new.destination, "waiting", ""), 1, new.stands_for)
+    for new in dead:
+        seq = _add_what_was_decided(transaction, new)
+        place = (seq, new.destination, new.order_key, new.priority, new.due_us, new.late)
+        db.execute(_SQL["add_dead"], (*place, GAVE_UP, now_us))
+        transaction.sums.book((new.topic_uid, new.destination, "dead", GAVE_UP), 1, new.stands_for)
+
+
+def _add_what_was_decided(transaction: Transaction, new: NewDelivery) -> int:
+    seq = transaction.numbers.next(transaction.db, "delivery")
+    columns = (
+        seq,
+        new.id,
+        *new.unique_key,
+        new.parts,
+        new.phase,
+        new.key,
+        new.incident,
+        new.stands_for,
+        new.topic_uid,
+        new.offset,
+        new.version,
+        pairs_to_bytes(new.places),
+        new.severity,
+        new.due_us,
+        new.created_us,
+        new.post,
+    )
+    try:
+        transaction.db.execute(_SQL["add_delivery"], columns)
+    except sqlite3.IntegrityError as error:
+        raise DuplicateDelivery(str(new.unique_key)) from error
+    return seq
+
+
+def change(transaction: Transaction, row: Row, delivery: Delivery) -> None:
+    """Let a delivery become ``delivery``; it leaves and joins lines and books as that says."""
+    db, old = transaction.db, row.delivery
+    if old.state == "waiting" == delivery.state:
+        db.execute(_SQL["keep_waiting"], (delivery.due_us, delivery.leased, *_tried(delivery), delivery.seq))
+        return
+    place, head = row.place, 0
+    if delivery.state == "waiting":
+        place = transaction.numbers.next(db, "delivery")
+        head = db.execute(_SQL["line_is_empty"], (delivery.new.destination, delivery.new.order_key)).fetchone()[0]
+    standing = (delivery.state, delivery.by, delivery.settled_us, delivery.new.late, place, head)
+    db.execute(_SQL["change"], (delivery.due_us, delivery.leased, *_tried(delivery), *standing, delivery.seq))
+    if row.head:
+        db.execute(_SQL["promote"], (old.new.destination, old.new.order_key))
+    transaction.sums.book(booked_as(old), -1, -old.new.stands_for)
+    transaction.sums.book(booked_as(delivery), 1, delivery.new.stands_for)
+
+
+def put_attempt(db: sqlite3.Connection, delivery: Delivery, attempt: Attempt) -> None:
+    """Put a try on record; ``delivery`` counts it already."""
+    tried = (attempt.at_us, attempt.took_us, attempt.outcome, attempt.reason, attempt.counted, attempt.unclear)
+    db.execute(_SQL["add_attempt"], (delivery.seq, delivery.tries, *tried, attempt.form))
+
+
+def withdraw(transaction: Transaction, silenced: Mapping[str, str], now_us: int) -> list[str]:
+    """Settle as suppressed those that still wait and are not leased; the destinations that has news for."""
+    rows = [row for row in named(transaction.db, silenced) if row.is_free(now_us)]
+    for row in rows:
+        change(transaction, row, ended(row.delivery, "suppressed", silenced[row.delivery.id], now_us))
+    return [row.delivery.new.destination for row in rows]
+
+
+def _tried(delivery: Delivery) -> tuple[int, int, str, int, bool]:
+    return delivery.attempts, delivery.tries, delivery.form, delivery.first_tried_us, delivery.unclear

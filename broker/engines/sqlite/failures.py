@@ -1,0 +1,48 @@
+"""SQLite's errors, and what they are to us. Nothing outside this package knows ``sqlite3.Error``."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from broker.errors import StoreCorrupt, StoreError, StoreUnavailable
+
+_REASONS = {
+    sqlite3.SQLITE_FULL: "the disk is full; make room, it goes on by itself",
+    sqlite3.SQLITE_IOERR: "the disk failed to read or write; see the system's log",
+    sqlite3.SQLITE_READONLY: "it cannot be written; see who owns it and how the disk is mounted",
+    sqlite3.SQLITE_PERM: "access is denied; see who owns it",
+    sqlite3.SQLITE_BUSY: "another program has it locked; end that program",
+    sqlite3.SQLITE_LOCKED: "another program has it locked; end that program",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; see whether its folder exists and may be written",
+    sqlite3.SQLITE_NOMEM: "there is no memory left",
+}
+_DAMAGES = {
+    sqlite3.SQLITE_CORRUPT: "its pages do not fit together; restore a backup",
+    sqlite3.SQLITE_NOTADB: "it is not an SQLite database; give another path, or restore a backup",
+}
+
+
+def code_of(error: sqlite3.Error) -> int:
+    """SQLite's primary result code, 0 when the error came from the driver."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def store_error(error: sqlite3.Error, path: Path) -> StoreError:
+    """What an error of SQLite's means for who called the store."""
+    code = code_of(error)
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    if code in _DAMAGES:
+        return StoreCorrupt(f"{path}: {_DAMAGES[code]} ({name})")
+    return StoreUnavailable(f"{path}: {_REASONS.get(code, str(error))} ({name})")
+
+
+@contextmanager
+def border(path: Path) -> Iterator[None]:
+    """Let errors of SQLite's leave the block as StoreUnavailable or StoreCorrupt."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise store_error(error, path) from error

@@ -1,0 +1,31 @@
+"""Which query finds deliveries: the narrowest index for what was asked."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from broker.engines.sqlite.deliveries import seen
+from broker.engines.sqlite.queries import load
+from broker.model import Delivery, DeliveryQuery
+
+_SQL = load("outbox")
+_AFTER_ALL = 2**62
+
+
+def find(db: sqlite3.Connection, query: DeliveryQuery, now_us: int) -> Sequence[Delivery]:
+    """The deliveries that fit, newest first."""
+    wanted = asdict(query)
+    if query.before_seq is None:
+        wanted["before_seq"] = _AFTER_ALL
+    return [seen(columns, now_us) for columns in db.execute(_SQL[query_name(query)], wanted)]
+
+
+def query_name(query: DeliveryQuery) -> str:
+    """The query that answers: for one message, for one line, for dead letters, or for anything."""
+    if query.topic_uid is not None and query.offset is not None:
+        return "find_of_message"
+    if query.state == "waiting" and query.destination is not None and query.order_key is not None:
+        return "find_in_line"
+    return "find_dead" if query.state == "dead" else "find"

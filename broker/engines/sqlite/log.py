@@ -1,0 +1,229 @@
+"""The Log on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from broker.clock import Clock
+from broker.engines.bells import Bells
+from broker.engines.sqlite.log_rows import LogRow, MessageRow
+from broker.engines.sqlite.queries import load
+from broker.engines.sqlite.readers import Readers
+from broker.engines.sqlite.transaction import Transaction, Writes
+from broker.engines.texts import pairs_from_bytes, pairs_to_bytes, text_bytes
+from broker.errors import TopicGone
+from broker.model import Appended, Bounds, Message, NewMessage
+
+_SQL = load("log")
+_SLICE: Final = 500  # messages removed in one transaction, so that others get their turn in between
+
+
+class SqliteLog:
+    """See broker.store.Log."""
+
+    def __init__(self, clock: Clock, writer: Writes, readers: Readers, bells: Bells) -> None:
+        self._clock = clock
+        self._writer = writer
+        self._readers = readers
+        self._bells = bells
+
+    async def append(self, topic_uid: str, messages: Sequence[NewMessage], producer_key: str | None = None) -> Appended:
+        """See Log."""
+        rows: list[MessageRow] = []
+        total_bytes = stored_bytes = 0
+        for message in messages:
+            attributes = pairs_to_bytes(message.attributes)
+            size_bytes = text_bytes(message.data)
+            total_bytes += size_bytes
+            stored_bytes += size_bytes + len(attributes)
+            rows.append((message.data, attributes, size_bytes + len(attributes)))
+
+        def work(transaction: Transaction) -> Appended:
+            return self._append(transaction, topic_uid, rows, total_bytes, producer_key)
+
+        return await self._writer.run(work, lambda: self._bells.ring(topic_uid), stored_bytes)
+
+    def _append(
+        self, transaction: Transaction, uid: str, rows: Sequence[MessageRow], text_bytes: int, producer_key: str | None
+    ) -> Appended:
+        db, logs = transaction.db, transaction.logs
+        log = _living(logs.get(db, uid), uid)
+        if log is not None and producer_key is not None:
+            known = db.execute(_SQL["producer_key"], (log.id, producer_key)).fetchone()
+            if known is not None:
+                return replace(Appended(*known), repeated=True)
+        now_us = self._clock.wall_us()
+        at_us = max(now_us, log.last_publish_us) if log else now_us
+        if not rows:
+            return Appended(log.end if log else 0, 0, at_us)
+        log = logs.change(db, uid, now_us)
+        appended = Appended(log.end, len(rows), at_us)
+        logs.append(log, rows, text_bytes, at_us)
+        if producer_key is not None:
+            key_row = (log.id, producer_key, appended.first, appended.count, at_us, now_us)
+            db.execute(_SQL["put_producer_key"], key_row)
+        return appended
+
+    async def read(self, topic_uid: str, offset: int, max_messages: int, max_bytes: int) -> Sequence[Message]:
+        """See Log."""
+
+        def read(db: sqlite3.Connection) -> Sequence[Message]:
+            found: list[Message] = []
+            size_bytes = 0
+            for at_offset, at_us, data, attributes in db.execute(_SQL["read"], (topic_uid, offset, max_messages)):
+                size_bytes += text_bytes(data)
+                if found and size_bytes > max_bytes:
+                    break
+                found.append(Message(at_offset, at_us, data, pairs_from_bytes(attributes)))
+            return found
+
+        return await self._readers.later(read)
+
+    async def bounds(self, topic_uid: str) -> Bounds:
+        """See Log."""
+        return await self._readers.soon(lambda db: _bounds(db, topic_uid))
+
+    async def offset_at(self, topic_uid: str, time_us: int) -> int | None:
+        """See Log."""
+
+        def read(db: sqlite3.Connection) -> int | None:
+            log = _standing(db, topic_uid)
+            found = _first_with(db, log, 1, time_us) if log else None
+            return found[0] if found else None
+
+        return await self._readers.soon(read)
+
+    async def offset_for_size(self, topic_uid: str, keep_bytes: int) -> int:
+        """See Log."""
+
+        def read(db: sqlite3.Connection) -> int:
+            log = _standing(db, topic_uid)
+            if log is None or log.stored_bytes <= keep_bytes:
+                return log.first if log else 0
+            last_removed = _first_with(db, log, 2, log.upto - keep_bytes)
+            return last_removed[0] + 1 if last_removed else log.end
+
+        return await self._readers.soon(read)
+
+    async def trim(self, topic_uid: str, before: int) -> int:
+        """See Log."""
+        log = await self._writer.run(lambda transaction: self._raise_first(transaction, topic_uid, before))
+        return await self._remove(log.id, log.first) if log is not None else 0
+
+    @staticmethod
+    def _raise_first(transaction: Transaction, uid: str, before: int) -> LogRow | None:
+        db = transaction.db
+        log = transaction.logs.get(db, uid)
+        if log is None or log.gone or before <= log.first:
+            return None
+        transaction.logs.flush(db)
+        log = transaction.logs.change(db, uid, log.created_us)
+        log.first = min(before, log.end)
+        trimmed = db.execute(_SQL["upto_before"], (log.id, log.first)).fetchone()
+        if trimmed is not None:
+            log.stored_bytes = log.upto - trimmed[0]
+        return replace(log)
+
+    async def _remove(self, log_id: int, before: int) -> int:
+        """Remove messages below ``before``, which nobody reads any more, slice by slice."""
+
+        def work(transaction: Transaction) -> tuple[int, bool]:
+            db = transaction.db
+            transaction.logs.flush(db)
+            lowest = db.execute(_SQL["lowest"], (log_id,)).fetchone()
+            if lowest is None or lowest[0] >= before:
+                return 0, False
+            return db.execute(_SQL["remove"], (log_id, min(before, lowest[0] + _SLICE))).rowcount, True
+
+        removed, more = 0, True
+        while more:
+            count, more = await self._writer.run(work)
+            removed += count
+        return removed
+
+    async def drop(self, topic_uid: str) -> None:
+        """See Log."""
+
+        def work(transaction: Transaction) -> tuple[int, int]:
+            log = transaction.logs.change(transaction.db, topic_uid, self._clock.wall_us())
+            log.gone = 1
+            transaction.db.execute(_SQL["forget_keys"], (log.id,))
+            return log.id, log.end
+
+        log_id, end = await self._writer.run(work, lambda: self._bells.ring(topic_uid))
+        await self._remove(log_id, end)
+
+    async def topics(self) -> Sequence[str]:
+        """See Log."""
+        return await self._readers.later(lambda db: [uid for (uid,) in db.execute(_SQL["topics"])])
+
+    async def wait_for(self, topic_uid: str, offset: int) -> None:
+        """See Log."""
+        with self._bells.listening(topic_uid) as rung:
+            if (await self.bounds(topic_uid)).end <= offset:
+                await rung
+
+    async def reserve(self, topic_uid: str, offset: int) -> None:
+        """See Log."""
+
+        def work(transaction: Transaction) -> None:
+            db = transaction.db
+            _living(transaction.logs.get(db, topic_uid), topic_uid)
+            transaction.logs.flush(db)
+            log = transaction.logs.change(db, topic_uid, self._clock.wall_us())
+            log.end = max(offset, log.end)
+            if db.execute(_SQL["probe"], (log.id, log.first)).fetchone() is None:
+                log.first = log.end
+
+        await self._writer.run(work, lambda: self._bells.ring(topic_uid))
+
+    async def sweep_keys(self, before_us: int, limit: int) -> int:
+        """Forget up to ``limit`` producer keys older than ``before_us`` and say how many."""
+        return await self._writer.run(lambda transaction: _swept_keys(transaction.db, before_us, limit))
+
+    async def sweep_gone(self) -> None:
+        """Remove what a drop that was interrupted left behind."""
+        gone = await self._readers.later(lambda db: [row[0] for row in db.execute(_SQL["gone_with_messages"])])
+        for log_id in gone:
+            await self._remove(log_id, 2**62)
+
+
+def _swept_keys(db: sqlite3.Connection, before_us: int, limit: int) -> int:
+    return db.execute(_SQL["sweep_keys"], (before_us, limit)).rowcount
+
+
+def _living(log: LogRow | None, uid: str) -> LogRow | None:
+    if log is not None and log.gone:
+        raise TopicGone(uid)
+    return log
+
+
+def _standing(db: sqlite3.Connection, uid: str) -> LogRow | None:
+    row = db.execute(_SQL["log"], (uid,)).fetchone()
+    log = LogRow(*row) if row else None
+    return None if log is None or log.gone else log
+
+
+def _bounds(db: sqlite3.Connection, uid: str) -> Bounds:
+    row = db.execute(_SQL["bounds"], (uid,)).fetchone()
+    return Bounds(*row) if row else Bounds(0, 0)
+
+
+def _first_with(db: sqlite3.Connection, log: LogRow, column: int, least: int) -> tuple[int, int, int] | None:
+    """The first retained message whose ``column`` (1 time, 2 bytes up to it) is at least ``least``.
+
+    Both columns grow with the offset, so it is found by halving; offsets may have holes.
+    """
+    low, high = log.first, log.end
+    found: tuple[int, int, int] | None = None
+    while low < high:
+        middle = (low + high) // 2
+        probe: tuple[int, int, int] | None = db.execute(_SQL["probe"], (log.id, middle)).fetchone()
+        if probe is not None and probe[column] < least:
+            low = probe[0] + 1
+        else:
+            found, high = probe or found, middle
+    return found

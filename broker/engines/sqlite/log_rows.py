@@ -1,0 +1,108 @@
+"""The logs' own rows and the messages a group of writes appends: kept in memory, written in a few statements."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from broker.engines.sqlite.queries import load
+
+_SQL = load("log")
+
+MessageRow = tuple[str, bytes, int]
+"""A message on its way in: text, attributes, and how much both take."""
+
+
+@dataclass(slots=True)
+class LogRow:
+    """A row of ``logs``; ``id`` 0 when it is not stored yet."""
+
+    id: int
+    uid: str
+    first: int = 0
+    end: int = 0
+    bytes_total: int = 0
+    upto: int = 0
+    stored_bytes: int = 0
+    last_publish_us: int = 0
+    previous_publish_us: int = 0
+    last_batch: int = 0
+    created_us: int = 0
+    gone: int = 0
+
+
+class LogRows:
+    """Every log that was written to since the file was opened, as of the last commit plus this group's changes."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, LogRow] = {}
+        self._changed: dict[str, LogRow] = {}
+        self._messages: list[tuple[int, int, int, int, str, bytes]] = []
+
+    def get(self, db: sqlite3.Connection, uid: str) -> LogRow | None:
+        """The log as this group sees it, or None."""
+        row = self._changed.get(uid) or self._rows.get(uid)
+        if row is None:
+            found = db.execute(_SQL["log"], (uid,)).fetchone()
+            if found is not None:
+                row = self._rows[uid] = LogRow(*found)
+        return row
+
+    def change(self, db: sqlite3.Connection, uid: str, now_us: int) -> LogRow:
+        """The log, to be changed in place; created when there is none."""
+        if uid not in self._changed:
+            row = self.get(db, uid)
+            if row is None:
+                log_id = db.execute(_SQL["create_log"], (uid, now_us)).lastrowid
+                row = LogRow(log_id or 0, uid, created_us=now_us)
+            self._changed[uid] = replace(row)
+        return self._changed[uid]
+
+    def append(self, row: LogRow, messages: Sequence[MessageRow], text_bytes: int, at_us: int) -> None:
+        """Add messages at the end of a log that is being changed."""
+        offset, upto = row.end, row.upto
+        for data, attributes, size_bytes in messages:
+            upto += size_bytes
+            self._messages.append((row.id, offset, at_us, upto, data, attributes))
+            offset += 1
+        row.end = offset
+        row.bytes_total += text_bytes
+        row.stored_bytes += upto - row.upto
+        row.upto = upto
+        row.previous_publish_us, row.last_publish_us = row.last_publish_us, at_us
+        row.last_batch = len(messages)
+
+    def flush(self, db: sqlite3.Connection) -> None:
+        """See Kept."""
+        if self._messages:
+            db.executemany(_SQL["add_message"], self._messages)
+            self._messages.clear()
+        if self._changed:
+            db.executemany(_SQL["put_log"], [_values(row) for row in self._changed.values()])
+
+    def settle(self) -> None:
+        """See Kept."""
+        self._rows.update(self._changed)
+        self._changed.clear()
+
+    def forget(self) -> None:
+        """See Kept."""
+        self._rows.clear()
+        self._changed.clear()
+        self._messages.clear()
+
+
+def _values(row: LogRow) -> tuple[int, ...]:
+    return (
+        row.first,
+        row.end,
+        row.bytes_total,
+        row.upto,
+        row.stored_bytes,
+        row.last_publish_us,
+        row.previous_publish_us,
+        row.last_batch,
+        row.gone,
+        row.id,
+    )

@@ -1,0 +1,249 @@
+"""The Outbox on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Final, TypeVar
+
+from broker.clock import Clock, us
+from broker.engines.bells import Flags
+from broker.engines.settling import ended, revived, settled
+from broker.engines.sqlite.deliveries import add, change, held, named, put_attempt, row_of, seen
+from broker.engines.sqlite.finding import find
+from broker.engines.sqlite.queries import load
+from broker.engines.sqlite.readers import Readers
+from broker.engines.sqlite.transaction import Transaction, Writes
+from broker.errors import Moved
+from broker.model import (
+    Attempt,
+    Balance,
+    Delivery,
+    DeliveryQuery,
+    Leased,
+    NewDelivery,
+    SettleDelivered,
+    Settlement,
+)
+
+T = TypeVar("T")
+
+_SQL = load("outbox")
+_ABOVE_ALL: Final = 2**31
+_SWEEP_SLICE: Final = 500  # deliveries removed in one transaction, so that others get their turn in between
+
+
+class SqliteOutbox:
+    """See broker.store.Outbox."""
+
+    def __init__(self, clock: Clock, writer: Writes, readers: Readers, news: Flags) -> None:
+        self._clock = clock
+        self._writer = writer
+        self._readers = readers
+        self._news = news
+
+    async def lease(self, destination: str, limit: int, lease_s: float) -> Sequence[Leased]:
+        """See Outbox."""
+        self._news.lower(destination)
+
+        def work(transaction: Transaction) -> Sequence[Leased]:
+            now_us = self._clock.wall_us()
+            until_us = now_us + us(lease_s)
+            found = list(_due(transaction.db, destination, limit, now_us))
+            transaction.db.executemany(_SQL["lease"], [(until_us, seq) for seq in found])
+            return [_leased(transaction.db, seq) for seq in found]
+
+        return await self._writer.run(work)
+
+    async def settle(self, token: str, settlement: Settlement, attempt: Attempt | None) -> Delivery:
+        """See Outbox."""
+
+        def work(transaction: Transaction, touched: set[str]) -> Delivery:
+            now_us = self._clock.wall_us()
+            row = held(transaction.db, token, now_us)
+            delivery = settled(row.delivery, settlement, attempt, now_us)
+            change(transaction, row, delivery)
+            if attempt is not None:
+                put_attempt(transaction.db, delivery, attempt)
+            new = delivery.new
+            if isinstance(settlement, SettleDelivered) and settlement.receipt is not None:
+                place = (new.destination, new.order_key, settlement.receipt, now_us)
+                transaction.db.execute(_SQL["put_receipt"], place)
+            touched.add(new.destination)
+            return delivery
+
+        return await self._change(work)
+
+    async def give_back(self, tokens: Sequence[str]) -> None:
+        """See Outbox."""
+
+        def work(transaction: Transaction, touched: set[str]) -> None:
+            now_us = self._clock.wall_us()
+            for token in tokens:
+                seq, _, lease = token.partition(".")
+                touched.update(row[0] for row in transaction.db.execute(_SQL["give_back"], (now_us, seq, lease)))
+
+        await self._change(work)
+
+    async def next_due_us(self, destination: str) -> int | None:
+        """See Outbox."""
+
+        def read(db: sqlite3.Connection) -> int | None:
+            due_us: int | None = db.execute(_SQL["next_due"], (destination,)).fetchone()[0]
+            return due_us
+
+        return await self._readers.soon(read)
+
+    async def wait_for_news(self, destination: str) -> None:
+        """See Outbox."""
+        await self._news.wait(destination)
+
+    async def find(self, query: DeliveryQuery) -> Sequence[Delivery]:
+        """See Outbox."""
+        return await self._readers.later(lambda db: find(db, query, self._clock.wall_us()))
+
+    async def read(self, delivery_id: str) -> tuple[Delivery, Sequence[Attempt]] | None:
+        """See Outbox."""
+
+        def read(db: sqlite3.Connection) -> tuple[Delivery, Sequence[Attempt]] | None:
+            columns = db.execute(_SQL["by_id"], (delivery_id,)).fetchone()
+            if columns is None:
+                return None
+            delivery = seen(columns, self._clock.wall_us())
+            tries = db.execute(_SQL["attempts"], (delivery.seq,))
+            return delivery, [Attempt(*(*row[:4], bool(row[4]), bool(row[5]), row[6])) for row in tries]
+
+        return await self._readers.later(read)
+
+    async def replay(self, delivery_ids: Sequence[str]) -> int:
+        """See Outbox."""
+
+        def work(transaction: Transaction, touched: set[str]) -> int:
+            rows = [row for row in named(transaction.db, delivery_ids) if row.delivery.state == "dead"]
+            for row in rows:
+                change(transaction, row, revived(row.delivery, self._clock.wall_us()))
+                touched.add(row.delivery.new.destination)
+            return len(rows)
+
+        return await self._change(work)
+
+    async def drop(self, delivery_ids: Sequence[str], by: str) -> int:
+        """See Outbox."""
+
+        def work(transaction: Transaction, touched: set[str]) -> int:
+            now_us = self._clock.wall_us()
+            rows = named(transaction.db, delivery_ids)
+            rows = [row for row in rows if row.delivery.state == "dead" or row.is_free(now_us)]
+            for row in rows:
+                change(transaction, row, ended(row.delivery, "dropped", by, now_us))
+                touched.add(row.delivery.new.destination)
+            return len(rows)
+
+        return await self._change(work)
+
+    async def fold(self, tokens: Sequence[str], delivery_ids: Sequence[str], digest: NewDelivery) -> int:
+        """See Outbox."""
+
+        def work(transaction: Transaction, touched: set[str]) -> int:
+            now_us = self._clock.wall_us()
+            rows = {row.delivery.seq: row for row in (held(transaction.db, token, now_us) for token in tokens)}
+            listed = named(transaction.db, delivery_ids)
+            rows.update((row.delivery.seq, row) for row in listed if row.is_free(now_us))
+            if len(listed) < len(set(delivery_ids)) or any(row.delivery.seq not in rows for row in listed):
+                raise Moved("a delivery to be folded no longer waits")
+            lines = {(row.delivery.new.destination, row.delivery.new.order_key) for row in rows.values()}
+            if any(seq not in rows for line in lines for (seq,) in transaction.db.execute(_SQL["line"], line)):
+                raise Moved("another delivery of the same order key waits and was not named")
+            for row in rows.values():
+                change(transaction, row, ended(row.delivery, "folded", digest.id, now_us))
+            add(transaction, [digest], [], now_us)
+            touched.update([digest.destination, *(destination for destination, _ in lines)])
+            return len(rows)
+
+        return await self._change(work)
+
+    async def move(self, destination: str, to: str) -> int:
+        """See Outbox."""
+
+        def work(transaction: Transaction, touched: set[str]) -> int:
+            touched.update([destination, to])
+            return _move(transaction, destination, to)
+
+        return await self._change(work)
+
+    async def balances(self, since_us: int | None = None) -> Sequence[Balance]:
+        """See Outbox."""
+
+        def read(db: sqlite3.Connection) -> Sequence[Balance]:
+            rows = db.execute(_SQL["balances"]) if since_us is None else db.execute(_SQL["balances_since"], (since_us,))
+            return [Balance(*row) for row in rows]
+
+        return await self._readers.later(read)
+
+    async def receipt(self, destination: str, order_key: str) -> str | None:
+        """See Outbox."""
+        return await self._readers.soon(lambda db: _receipt(db, destination, order_key))
+
+    async def sweep(self, before_us: int, limit: int) -> int:
+        """Remove up to ``limit`` deliveries settled before ``before_us`` and say how many; receipts as old go too."""
+        removed = 0
+        while removed < limit:
+            wanted = min(_SWEEP_SLICE, limit - removed)
+            count = await self._writer.run(partial(_sweep, before_us, wanted))
+            removed += count
+            if count < wanted:
+                break
+        return removed
+
+    async def _change(self, work: Callable[[Transaction, set[str]], T]) -> T:
+        """Make a change that puts the destinations it touches into the set, and tell those who wait there."""
+        touched: set[str] = set()
+
+        def tell() -> None:
+            for destination in touched:
+                self._news.lift(destination)
+
+        return await self._writer.run(lambda transaction: work(transaction, touched), tell)
+
+
+def _due(db: sqlite3.Connection, destination: str, limit: int, now_us: int) -> Iterator[int]:
+    """The numbers of due heads, the highest priority first; each priority is one look at the index."""
+    priority, left = _ABOVE_ALL, limit
+    while left > 0:
+        (priority,) = db.execute(_SQL["highest_priority"], (destination, priority)).fetchone()
+        if priority is None:
+            return
+        found = [seq for (seq,) in db.execute(_SQL["due"], (destination, priority, now_us, left))]
+        left -= len(found)
+        yield from found
+
+
+def _leased(db: sqlite3.Connection, seq: int) -> Leased:
+    row = row_of(db.execute(_SQL["by_seq"], (seq,)).fetchone())
+    return Leased(row.delivery, row.token, _receipt(db, row.delivery.new.destination, row.delivery.new.order_key))
+
+
+def _receipt(db: sqlite3.Connection, destination: str, order_key: str) -> str | None:
+    row = db.execute(_SQL["receipt"], (destination, order_key)).fetchone()
+    return row[0] if row else None
+
+
+def _move(transaction: Transaction, destination: str, to: str) -> int:
+    db = transaction.db
+    for topic_uid, deliveries, stands_for in db.execute(_SQL["waiting_by_topic"], (destination,)).fetchall():
+        transaction.sums.book((topic_uid, destination, "waiting", ""), -deliveries, -stands_for)
+        transaction.sums.book((topic_uid, to, "waiting", ""), deliveries, stands_for)
+    moved = db.execute(_SQL["move"], (to, destination)).rowcount
+    db.execute(_SQL["clear_heads"], (to,))
+    db.execute(_SQL["find_heads"], (to,))
+    return moved
+
+
+def _sweep(before_us: int, limit: int, transaction: Transaction) -> int:
+    db = transaction.db
+    old = db.execute(_SQL["settled_before"], (before_us, limit)).fetchall()
+    for query in ("remove_attempts", "remove_progress", "remove_delivery"):
+        db.executemany(_SQL[query], old)
+    db.execute(_SQL["sweep_receipts"], (before_us,))
+    return len(old)

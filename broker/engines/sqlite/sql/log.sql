@@ -1,0 +1,73 @@
+-- name: log
+-- One log by its topic's uid.
+SELECT id, uid, first, "end", bytes_total, upto, stored_bytes, last_publish_us, previous_publish_us, last_batch,
+  created_us, gone
+FROM logs WHERE uid = ?;
+
+-- name: create_log
+-- Begin a log.
+INSERT INTO logs
+  (uid, first, "end", bytes_total, upto, stored_bytes, last_publish_us, previous_publish_us, last_batch, created_us)
+VALUES (?, 0, 0, 0, 0, 0, 0, 0, 0, ?);
+
+-- name: put_log
+-- Write what changed of a log.
+UPDATE logs SET first = ?, "end" = ?, bytes_total = ?, upto = ?, stored_bytes = ?, last_publish_us = ?,
+  previous_publish_us = ?, last_batch = ?, gone = ?
+WHERE id = ?;
+
+-- name: add_message
+-- Store one message.
+INSERT INTO messages (log, offset, at_us, upto, data, attributes) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: producer_key
+-- The answer that a producer key was given before.
+SELECT first, count, publish_time_us FROM producer_keys WHERE log = ? AND key = ?;
+
+-- name: put_producer_key
+-- Remember the answer given to a producer key.
+INSERT INTO producer_keys (log, key, first, count, publish_time_us, at_us) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: read
+-- Messages from an offset on, the log's own first one at the earliest.
+SELECT m.offset, m.at_us, m.data, m.attributes
+FROM logs AS l JOIN messages AS m ON m.log = l.id
+WHERE l.uid = ? AND l.gone = 0 AND m.offset >= max(?, l.first)
+ORDER BY m.offset LIMIT ?;
+
+-- name: bounds
+-- What a log holds.
+SELECT first, "end", bytes_total, stored_bytes, last_publish_us, previous_publish_us, last_batch
+FROM logs WHERE uid = ? AND gone = 0;
+
+-- name: topics
+-- Every log that exists.
+SELECT uid FROM logs WHERE gone = 0 ORDER BY uid;
+
+-- name: probe
+-- The first message at or after an offset: when it was published, and the bytes up to it.
+SELECT offset, at_us, upto FROM messages WHERE log = ? AND offset >= ? ORDER BY offset LIMIT 1;
+
+-- name: upto_before
+-- The bytes up to the last message before an offset.
+SELECT upto FROM messages WHERE log = ? AND offset < ? ORDER BY offset DESC LIMIT 1;
+
+-- name: lowest
+-- The lowest offset that is still stored, trimmed or not.
+SELECT offset FROM messages WHERE log = ? ORDER BY offset LIMIT 1;
+
+-- name: remove
+-- Remove messages below an offset.
+DELETE FROM messages WHERE log = ? AND offset < ?;
+
+-- name: forget_keys
+-- Forget the producer keys of a log.
+DELETE FROM producer_keys WHERE log = ?;
+
+-- name: gone_with_messages
+-- Dropped logs of which messages are still stored.
+SELECT id FROM logs WHERE gone = 1 AND EXISTS (SELECT 1 FROM messages WHERE messages.log = logs.id);
+
+-- name: sweep_keys
+-- Forget some producer keys older than a time.
+DELETE FROM producer_keys WHERE (log, key) IN (SELECT log, key FROM producer_keys WHERE at_us < ? ORDER BY at_us LIMIT ?);

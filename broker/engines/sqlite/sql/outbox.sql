@@ -1,0 +1,197 @@
+-- name: by_seq
+-- One delivery by its number.
+SELECT * FROM whole_deliveries WHERE seq = ?;
+
+-- name: by_id
+-- One delivery by its id.
+SELECT * FROM whole_deliveries WHERE id = ?;
+
+-- name: add_delivery
+-- Store what was decided.
+INSERT INTO deliveries (seq, id, origin, rule, send, part, parts, phase, key, incident, stands_for, topic_uid, offset,
+  version, places, severity, due_us, created_us, post)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: add_waiting
+-- Put a delivery at the end of its line; it is the head of an empty one.
+INSERT INTO progress (seq, destination, order_key, priority, place, head, state, due_us, late)
+VALUES (?1, ?2, ?3, ?4, ?1, NOT EXISTS (
+  SELECT 1 FROM progress INDEXED BY progress_line WHERE state = 'waiting' AND destination = ?2 AND order_key = ?3
+), 'waiting', ?5, ?6);
+
+-- name: add_dead
+-- Put a delivery among the dead letters at once.
+INSERT INTO progress (seq, destination, order_key, priority, place, head, state, due_us, late, by, settled_us)
+VALUES (?1, ?2, ?3, ?4, ?1, 0, 'dead', ?5, ?6, ?7, ?8);
+
+-- name: highest_priority
+-- The highest priority below another among the heads of a destination.
+SELECT max(priority) FROM progress INDEXED BY progress_head WHERE head = 1 AND destination = ? AND priority < ?;
+
+-- name: due
+-- Heads of one priority that are due, the oldest due first.
+SELECT seq FROM progress INDEXED BY progress_head
+WHERE head = 1 AND destination = ? AND priority = ? AND due_us <= ? ORDER BY due_us, seq LIMIT ?;
+
+-- name: lease
+-- Hide a delivery until the lease ends; one whose lease was lost may have arrived.
+UPDATE progress SET due_us = ?, leased = 1, lease = lease + 1, unclear = max(unclear, leased) WHERE seq = ?;
+
+-- name: keep_waiting
+-- Write what changed of a delivery that goes on waiting.
+UPDATE progress SET due_us = ?, leased = ?, attempts = ?, tries = ?, form = ?, first_tried_us = ?, unclear = ?
+WHERE seq = ?;
+
+-- name: change
+-- Write what changed of a delivery that begins or ends waiting.
+UPDATE progress SET due_us = ?, leased = ?, attempts = ?, tries = ?, form = ?, first_tried_us = ?, unclear = ?,
+  state = ?, by = ?, settled_us = ?, late = ?, place = ?, head = ?
+WHERE seq = ?;
+
+-- name: promote
+-- Make the first of a line its head.
+UPDATE progress SET head = 1 WHERE seq = (
+  SELECT seq FROM progress INDEXED BY progress_line
+  WHERE state = 'waiting' AND destination = ? AND order_key = ? ORDER BY place LIMIT 1
+);
+
+-- name: line_is_empty
+-- Whether nothing waits in a line.
+SELECT NOT EXISTS (
+  SELECT 1 FROM progress INDEXED BY progress_line WHERE state = 'waiting' AND destination = ? AND order_key = ?
+);
+
+-- name: line
+-- The numbers of all that wait in a line.
+SELECT seq FROM progress INDEXED BY progress_line WHERE state = 'waiting' AND destination = ? AND order_key = ?;
+
+-- name: give_back
+-- End a lease without a try.
+UPDATE progress SET due_us = ?1, leased = 0 WHERE seq = ?2 AND lease = ?3 AND leased = 1 AND due_us > ?1
+RETURNING destination;
+
+-- name: next_due
+-- When the first head of a destination is due, each priority asked for its own.
+WITH RECURSIVE levels (priority) AS (
+  SELECT max(priority) FROM progress INDEXED BY progress_head WHERE head = 1 AND destination = ?1
+  UNION ALL
+  SELECT (SELECT max(priority) FROM progress INDEXED BY progress_head
+          WHERE head = 1 AND destination = ?1 AND priority < levels.priority)
+  FROM levels WHERE levels.priority IS NOT NULL
+)
+SELECT min((SELECT min(due_us) FROM progress INDEXED BY progress_head
+            WHERE head = 1 AND destination = ?1 AND priority = levels.priority))
+FROM levels WHERE priority IS NOT NULL;
+
+-- name: add_attempt
+-- Put a try on record.
+INSERT INTO attempts (delivery, number, at_us, took_us, outcome, reason, counted, unclear, form)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: attempts
+-- The tries of a delivery, oldest first.
+SELECT at_us, took_us, outcome, reason, counted, unclear, form FROM attempts WHERE delivery = ? ORDER BY number;
+
+-- name: put_receipt
+-- Remember the last receipt of an order key.
+INSERT OR REPLACE INTO receipts (destination, order_key, receipt, at_us) VALUES (?, ?, ?, ?);
+
+-- name: receipt
+-- The last receipt of an order key.
+SELECT receipt FROM receipts WHERE destination = ? AND order_key = ?;
+
+-- name: waiting_by_topic
+-- What waits for a destination, by topic.
+SELECT d.topic_uid, count(*), sum(d.stands_for)
+FROM progress AS p INDEXED BY progress_line JOIN deliveries AS d ON d.seq = p.seq
+WHERE p.state = 'waiting' AND p.destination = ? GROUP BY d.topic_uid;
+
+-- name: move
+-- Give all that wait for a destination to another.
+UPDATE progress SET destination = ?, head = 0 WHERE state = 'waiting' AND destination = ?;
+
+-- name: clear_heads
+-- Forget which deliveries of a destination are heads.
+UPDATE progress SET head = 0 WHERE head = 1 AND destination = ?;
+
+-- name: find_heads
+-- Find the head of every line of a destination.
+UPDATE progress SET head = 1 WHERE seq IN (
+  SELECT seq FROM (
+    SELECT seq, min(place) FROM progress INDEXED BY progress_line
+    WHERE state = 'waiting' AND destination = ? GROUP BY order_key
+  )
+);
+
+-- name: balances
+-- The books over everything that ever was.
+SELECT topic_uid, destination, state, by, deliveries, stands_for FROM balances WHERE deliveries > 0
+ORDER BY topic_uid, destination, state, by;
+
+-- name: balances_since
+-- The books over deliveries created since a time.
+SELECT d.topic_uid, p.destination, p.state, iif(p.state = 'folded', '', p.by) AS booked_by, count(*), sum(d.stands_for)
+FROM deliveries AS d INDEXED BY deliveries_created JOIN progress AS p ON p.seq = d.seq
+WHERE d.created_us >= ?
+GROUP BY d.topic_uid, p.destination, p.state, booked_by
+ORDER BY d.topic_uid, p.destination, p.state, booked_by;
+
+-- name: find
+-- Deliveries that fit, newest first; NULL fits all.
+SELECT * FROM whole_deliveries
+WHERE seq < :before_seq AND (:state IS NULL OR state = :state) AND (:destination IS NULL OR destination = :destination)
+  AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
+  AND (:offset IS NULL OR offset = :offset) AND (:order_key IS NULL OR order_key = :order_key)
+  AND (:since_us IS NULL OR created_us >= :since_us)
+ORDER BY seq DESC LIMIT :limit;
+
+-- name: find_in_line
+-- The same where state is waiting, and destination and order key are given.
+SELECT * FROM whole_deliveries
+WHERE seq < :before_seq AND state = 'waiting' AND destination = :destination AND order_key = :order_key
+  AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
+  AND (:offset IS NULL OR offset = :offset) AND (:since_us IS NULL OR created_us >= :since_us)
+ORDER BY seq DESC LIMIT :limit;
+
+-- name: find_of_message
+-- The same where topic and offset are given.
+SELECT * FROM whole_deliveries
+WHERE topic_uid = :topic_uid AND offset = :offset
+  AND seq < :before_seq AND (:state IS NULL OR state = :state) AND (:destination IS NULL OR destination = :destination)
+  AND (:rule IS NULL OR rule = :rule) AND (:order_key IS NULL OR order_key = :order_key)
+  AND (:since_us IS NULL OR created_us >= :since_us)
+ORDER BY seq DESC LIMIT :limit;
+
+-- name: find_dead
+-- The same where state is dead.
+SELECT * FROM whole_deliveries
+WHERE state = 'dead' AND seq < :before_seq AND (:destination IS NULL OR destination = :destination)
+  AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
+  AND (:offset IS NULL OR offset = :offset) AND (:order_key IS NULL OR order_key = :order_key)
+  AND (:since_us IS NULL OR created_us >= :since_us)
+ORDER BY seq DESC LIMIT :limit;
+
+-- name: end_leases
+-- End the leases that a process which is no more has left behind; what it tried may have arrived.
+UPDATE progress SET leased = 0, due_us = min(due_us, ?), unclear = 1 WHERE state = 'waiting' AND leased = 1;
+
+-- name: settled_before
+-- Some deliveries that were settled before a time.
+SELECT seq FROM progress INDEXED BY progress_settled
+WHERE state <> 'waiting' AND settled_us < ? ORDER BY settled_us LIMIT ?;
+
+-- name: remove_attempts
+-- Remove the tries of a delivery.
+DELETE FROM attempts WHERE delivery = ?;
+
+-- name: remove_progress
+-- Remove what became of a delivery.
+DELETE FROM progress WHERE seq = ?;
+
+-- name: remove_delivery
+-- Remove what was decided.
+DELETE FROM deliveries WHERE seq = ?;
+
+-- name: sweep_receipts
+-- Forget receipts stored before a time.
+DELETE FROM receipts WHERE at_us < ?;

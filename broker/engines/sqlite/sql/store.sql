@@ -1,0 +1,11 @@
+-- name: counters
+-- The named counters of one topic, or of all.
+SELECT topic_uid, name, value FROM counters WHERE ?1 IS NULL OR topic_uid = ?1;
+
+-- name: stamp
+-- Write when a backup was made.
+INSERT OR REPLACE INTO numbers (name, value) VALUES ('backed up at', ?);
+
+-- name: stamped
+-- When a backup was made.
+SELECT value FROM numbers WHERE name = 'backed up at';

@@ -1,0 +1,117 @@
+"""The State on SQLite."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+from broker.clock import Clock
+from broker.engines.sqlite.queries import load
+from broker.engines.sqlite.readers import Readers
+from broker.engines.sqlite.transaction import Transaction, Writes
+from broker.engines.texts import after_prefix
+from broker.errors import StateMoved
+from broker.model import StateDelete, StatePut, StateRow
+
+_SQL = load("state")
+
+
+class SqliteState:
+    """See broker.store.State."""
+
+    def __init__(self, clock: Clock, writer: Writes, readers: Readers) -> None:
+        self._clock = clock
+        self._writer = writer
+        self._readers = readers
+
+    async def read(self, keys: Sequence[str]) -> Mapping[str, StateRow]:
+        """See State."""
+        now_us = self._clock.wall_us()
+
+        def read(db: sqlite3.Connection) -> Mapping[str, StateRow]:
+            rows = {key: StateRow(key, None, 0) for key in keys}
+            rows.update((row[0], StateRow(*row)) for row in db.execute(_SQL["read"], (_json(keys), now_us)))
+            return rows
+
+        return await self._readers.soon(read)
+
+    async def due(self, topic_uid: str, now_us: int, limit: int) -> Sequence[StateRow]:
+        """See State."""
+
+        def read(db: sqlite3.Connection) -> Sequence[StateRow]:
+            return [StateRow(*row) for row in db.execute(_SQL["due"], (topic_uid, now_us, limit))]
+
+        return await self._readers.soon(read)
+
+    async def next_due_us(self, topic_uid: str) -> int | None:
+        """See State."""
+
+        def read(db: sqlite3.Connection) -> int | None:
+            due_us: int | None = db.execute(_SQL["next_due"], (topic_uid,)).fetchone()[0]
+            return due_us
+
+        return await self._readers.soon(read)
+
+    async def list(self, prefix: str, limit: int) -> Sequence[StateRow]:
+        """See State."""
+        bounds = (prefix, after_prefix(prefix), self._clock.wall_us(), limit)
+        return await self._readers.later(lambda db: [StateRow(*row) for row in db.execute(_SQL["list"], bounds)])
+
+    async def counts(self) -> Mapping[str, int]:
+        """See State."""
+        return await self._readers.soon(lambda db: dict(db.execute(_SQL["counts"])))
+
+    async def sweep(self, now_us: int, limit: int) -> int:
+        """Remove up to ``limit`` expired rows and say how many."""
+
+        def work(transaction: Transaction) -> int:
+            expired = transaction.db.execute(_SQL["expired"], (now_us, limit)).fetchall()
+            for _, rule in expired:
+                transaction.sums.count_rows(rule, -1)
+            transaction.db.executemany(_SQL["delete"], [(key,) for key, _ in expired])
+            return len(expired)
+
+        return await self._writer.run(work)
+
+
+def check_reads(db: sqlite3.Connection, reads: Mapping[str, int], now_us: int) -> None:
+    """Raise StateMoved unless every row that was read still has its version; one that only expired since has."""
+    if not reads:
+        return
+    standing = {
+        key: (version, expired) for key, version, expired in db.execute(_SQL["versions"], (now_us, _json(reads)))
+    }
+    moved = []
+    for key, version in reads.items():
+        version_now, is_expired = standing.get(key, (0, 0))
+        if version != version_now and not (version == 0 and is_expired):
+            moved.append(key)
+    if moved:
+        raise StateMoved(moved)
+
+
+def apply_state(transaction: Transaction, changes: Sequence[StatePut | StateDelete]) -> None:
+    """Write and remove rows, in order."""
+    db, sums = transaction.db, transaction.sums
+    rules = dict(db.execute(_SQL["rules"], (_json([change.key for change in changes]),))) if changes else {}
+    for change in changes:
+        before = rules.pop(change.key, None)
+        if before is not None:
+            sums.count_rows(before, -1)
+        match change:
+            case StatePut():
+                version = transaction.numbers.next(db, "state")
+                place = (change.key, version, change.rule, change.topic_uid, change.due_us, change.expires_us)
+                db.execute(_SQL["put"], (*place, change.value))
+                rules[change.key] = change.rule
+                sums.count_rows(change.rule, 1)
+            case StateDelete():
+                db.execute(_SQL["delete"], (change.key,))
+            case _:
+                assert_never(change)
+
+
+def _json(keys: Mapping[str, int] | Sequence[str]) -> str:
+    return json.dumps(list(keys), ensure_ascii=False)

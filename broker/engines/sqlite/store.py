@@ -1,0 +1,123 @@
+"""The store in one SQLite file (docs/decisions: the write-ahead log, one writer thread, group commit)."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+from broker.clock import Clock
+from broker.engines.bells import Signals
+from broker.engines.ownership import SoleOwnership, check_owner
+from broker.engines.sqlite.backup import copy_to
+from broker.engines.sqlite.catalog import SqliteCatalog, apply_changes
+from broker.engines.sqlite.cursors import SqliteCursors, apply_moves, check_moves
+from broker.engines.sqlite.decisions import SqliteDecisions, apply_decisions
+from broker.engines.sqlite.deliveries import add, withdraw
+from broker.engines.sqlite.lock import LockFile
+from broker.engines.sqlite.log import SqliteLog
+from broker.engines.sqlite.outbox import SqliteOutbox
+from broker.engines.sqlite.queries import load
+from broker.engines.sqlite.readers import Readers
+from broker.engines.sqlite.state import SqliteState, apply_state, check_reads
+from broker.engines.sqlite.transaction import Transaction, Writes
+from broker.errors import StoreError
+from broker.model import Commit, Health, SweepPolicy, Swept
+
+_SQL = load("store")
+
+
+class SqliteStore:
+    """See broker.store.Store. It belongs to the event loop it was made on."""
+
+    def __init__(self, path: Path, clock: Clock, writer: Writes, signals: Signals, lock: LockFile | None) -> None:
+        self._path = path
+        self._clock = clock
+        self._signals = signals
+        self._lock = lock
+        self._writer = writer
+        self._readers = Readers(path, clock, lambda: self._writer.is_sure)
+        self.catalog = SqliteCatalog(self._writer, self._readers, signals.bells)
+        self.log = SqliteLog(clock, self._writer, self._readers, signals.bells)
+        self.cursors = SqliteCursors(self._writer, self._readers)
+        self.outbox = SqliteOutbox(clock, self._writer, self._readers, signals.news)
+        self.state = SqliteState(clock, self._writer, self._readers)
+        self.decisions = SqliteDecisions(self._writer, self._readers)
+        self.ownership = SoleOwnership()
+
+    async def commit(self, commit: Commit) -> None:
+        """See Store."""
+        touched = {new.destination for new in commit.deliveries}
+
+        def work(transaction: Transaction) -> None:
+            touched.update(self._commit(transaction, commit))
+
+        def tell() -> None:
+            for destination in touched:
+                self._signals.news.lift(destination)
+            if commit.catalog:
+                self._signals.bells.ring("catalog")
+
+        await self._writer.run(work, tell, sum(len(new.post) for new in commit.deliveries))
+
+    def _commit(self, transaction: Transaction, commit: Commit) -> list[str]:
+        """Check everything that can be checked, then write; the destinations that ``withdraw`` touched."""
+        db, now_us = transaction.db, self._clock.wall_us()
+        check_owner(commit.owner)
+        check_moves(db, commit.cursors)
+        check_reads(db, commit.reads, now_us)
+        apply_changes(transaction, commit.catalog)
+        add(transaction, commit.deliveries, commit.dead, now_us)
+        apply_moves(db, commit.cursors)
+        apply_state(transaction, commit.state)
+        apply_decisions(transaction, commit.decisions)
+        for (topic_uid, name), added in commit.counters.items():
+            transaction.sums.count(topic_uid, name, added)
+        return withdraw(transaction, commit.withdraw, now_us)
+
+    async def counters(self, topic_uid: str | None = None) -> Mapping[tuple[str, str], int]:
+        """See Store."""
+
+        def read(db: sqlite3.Connection) -> Mapping[tuple[str, str], int]:
+            return {(topic, name): value for topic, name, value in db.execute(_SQL["counters"], (topic_uid,))}
+
+        return await self._readers.later(read)
+
+    async def sweep(self, policy: SweepPolicy) -> Swept:
+        """See Store."""
+        limit = policy.limit
+        counts = (
+            await self.outbox.sweep(policy.deliveries_before_us, limit),
+            await self.decisions.sweep(policy.deliveries_before_us, limit),
+            await self.state.sweep(policy.now_us, limit),
+            await self.log.sweep_keys(policy.producer_keys_before_us, limit),
+        )
+        await self.log.sweep_gone()
+        return Swept(*counts, more=max(counts) >= limit)
+
+    async def health(self) -> Health:
+        """See Store."""
+        if self._writer.trouble:
+            try:
+                await self._writer.run(_write_something)
+            except StoreError as error:
+                return Health(writable=False, reason=str(error))
+        return Health(writable=True)
+
+    async def backup(self, target: Path) -> None:
+        """See Store."""
+        now_us = self._clock.wall_us()
+        await asyncio.get_running_loop().run_in_executor(None, copy_to, self._path, target, now_us)
+
+    async def close(self) -> None:
+        """See Store."""
+        await self._readers.close()
+        await self._writer.close()
+        if self._lock is not None:
+            self._lock.release()
+        self._signals.all()
+
+
+def _write_something(transaction: Transaction) -> None:
+    transaction.numbers.next(transaction.db, "probe")

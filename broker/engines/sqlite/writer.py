@@ -1,0 +1,272 @@
+"""The one thread that writes, and group commit.
+
+SQLite has one writer at a time, and an fsync costs as much as fifty inserts. So every change goes through one thread,
+which takes all that are waiting, makes them in one transaction and commits once; each is answered when it is on disk.
+
+An operation checks before it writes. One that raises before it changed anything leaves the others alone. One that
+fails later spoils the transaction: it is rolled back, and all of the group are made again one by one, so that only the
+one at fault fails. When COMMIT itself fails with an I/O error nobody knows whether the group is in (semantics.md item
+7): the connection is closed, a new one is opened and must write something first, which puts an end to the question;
+until then the store answers nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from broker.engines.sqlite.failures import code_of, store_error
+from broker.engines.sqlite.opening import connect_writer
+from broker.engines.sqlite.transaction import Transaction
+from broker.errors import BrokerError, OutcomeUnknown, StoreError, StoreUnavailable
+
+T = TypeVar("T")
+
+_GROUP_CALLS: Final = 1_000
+_GROUP_BYTES: Final = 16 * 1024 * 1024
+_CHECKPOINT_AFTER_S: Final = 0.2
+_LOOK_EVERY_S: Final = 1.0
+
+
+@dataclass(slots=True, eq=False)
+class _Call:
+    """One operation that waits to be written, and who waits for it."""
+
+    work: Callable[[Transaction], Any]
+    then: Callable[[], None] | None
+    size_bytes: int
+    answer: asyncio.Future[Any]
+
+
+_Outcome = tuple[_Call, Any, BaseException | None]
+
+
+class _Spoiled(Exception):
+    """One of several operations spoiled the transaction for all."""
+
+
+class Writer:
+    """Takes operations from the event loop and writes them in groups. See Writes.
+
+    ``on_outside_change`` is called on the loop when another process changed the file.
+    """
+
+    def __init__(self, path: Path, on_outside_change: Callable[[], None]) -> None:
+        self._path = path
+        self._on_outside_change = on_outside_change
+        self._loop = asyncio.get_running_loop()
+        self._calls: deque[_Call] = deque()
+        self._ready = threading.Condition(threading.Lock())
+        self._closing = False
+        self._transaction: Transaction | None = Transaction(connect_writer(path))
+        self._data_version = 0
+        self._checkpoint_due = False
+        self.trouble = ""
+        self.is_sure = True  # False while nobody knows whether the last group is in
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    async def run(
+        self, work: Callable[[Transaction], T], then: Callable[[], None] | None = None, size_bytes: int = 0
+    ) -> T:
+        """See Writes."""
+        call = _Call(work, then, size_bytes, self._loop.create_future())
+        with self._ready:
+            if self._closing:
+                raise StoreUnavailable("it is closed")
+            self._calls.append(call)
+            self._ready.notify()
+        result: T = await call.answer
+        return result
+
+    async def close(self) -> None:
+        """Write what waits, refuse what comes after, and end the thread. Idempotent."""
+        with self._ready:
+            self._closing = True
+            self._ready.notify()
+        self.trouble = "it is closed"
+        await self._loop.run_in_executor(None, self._thread.join)
+
+    # --- On the writer's own thread -----------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            with self._ready:
+                if not self._calls and not self._closing:
+                    self._ready.wait(_CHECKPOINT_AFTER_S if self._checkpoint_due else _LOOK_EVERY_S)
+                calls = self._next_group()
+                closing = self._closing
+            if calls:
+                self._write(calls)
+            elif closing:
+                break
+            else:
+                self._idle()
+        self._shut()
+
+    def _next_group(self) -> list[_Call]:
+        calls: list[_Call] = []
+        size_bytes = 0
+        while self._calls and len(calls) < _GROUP_CALLS and size_bytes <= _GROUP_BYTES:
+            call = self._calls.popleft()
+            size_bytes += call.size_bytes
+            calls.append(call)
+        return calls
+
+    def _write(self, calls: Sequence[_Call]) -> None:
+        try:
+            outcomes = self._group(calls)
+        except _Spoiled:
+            outcomes = [outcome for call in calls for outcome in self._group([call])]
+        self._tell(self._answer, outcomes)
+
+    def _group(self, calls: Sequence[_Call]) -> list[_Outcome]:
+        """Make operations in one transaction. Raises _Spoiled when there are several and not all can be kept."""
+        try:
+            transaction = self._begin()
+        except sqlite3.Error as error:
+            return [(call, None, self._failed(error)) for call in calls]
+        try:
+            outcomes = [self._make(transaction, call) for call in calls]
+            transaction.flush()
+        except Exception as error:
+            self._roll_back(transaction)
+            return self._spoiled(calls, error)
+        try:
+            transaction.db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if code_of(error) != sqlite3.SQLITE_IOERR:
+                self._roll_back(transaction)
+                return self._spoiled(calls, error)
+            reason = str(self._failed(error))
+            self._doubt()
+            return [(call, None, OutcomeUnknown(reason)) for call in calls]
+        transaction.settle()
+        self.trouble = ""
+        self._checkpoint_due = True
+        return outcomes
+
+    def _begin(self) -> Transaction:
+        transaction = self._transaction or self._reopen()
+        transaction.db.execute("BEGIN IMMEDIATE")
+        self._look_outside(transaction)
+        return transaction
+
+    @staticmethod
+    def _make(transaction: Transaction, call: _Call) -> _Outcome:
+        changes = transaction.db.total_changes
+        try:
+            return call, call.work(transaction), None
+        except BrokerError as error:
+            if transaction.db.total_changes != changes:
+                raise
+            return call, None, error
+
+    def _spoiled(self, calls: Sequence[_Call], error: Exception) -> list[_Outcome]:
+        if len(calls) > 1:
+            raise _Spoiled from error
+        return [(calls[0], None, self._failed(error) if isinstance(error, sqlite3.Error) else error)]
+
+    def _roll_back(self, transaction: Transaction) -> None:
+        transaction.forget()
+        try:
+            if transaction.db.in_transaction:
+                transaction.db.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            self._failed(error)
+            self._let_go()
+
+    def _failed(self, error: sqlite3.Error) -> StoreError:
+        """The error for our callers; remembered, so that health is asked of the disk and not of memory."""
+        failure = store_error(error, self._path)
+        self.trouble = str(failure)
+        return failure
+
+    # --- After an I/O error during COMMIT -----------------------------------------------------------
+
+    def _doubt(self) -> None:
+        """Nobody knows what is in the file: find out before anybody is answered, now or at the next try."""
+        self.is_sure = False
+        self._let_go()
+        try:
+            self._reopen()
+        except sqlite3.Error as error:
+            self._failed(error)
+
+    def _reopen(self) -> Transaction:
+        """Open the file anew. When in doubt, write: a commit after the failed one replaces what was left of it."""
+        transaction = Transaction(connect_writer(self._path))
+        if not self.is_sure:
+            try:
+                transaction.db.execute("BEGIN IMMEDIATE")
+                transaction.numbers.next(transaction.db, "probe")
+                transaction.flush()
+                transaction.db.execute("COMMIT")
+            except sqlite3.Error:
+                transaction.db.close()
+                raise
+            transaction.settle()
+            self.is_sure = True
+        self._transaction, self._data_version = transaction, 0
+        return transaction
+
+    def _let_go(self) -> None:
+        if self._transaction is not None:
+            self._transaction.db.close()
+            self._transaction = None
+
+    # --- In between ---------------------------------------------------------------------------------
+
+    def _look_outside(self, transaction: Transaction) -> None:
+        """Forget what is kept in memory when another process wrote to the file."""
+        version: int = transaction.db.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._data_version:
+            transaction.forget()
+            if self._data_version:
+                self._tell(self._on_outside_change)
+            self._data_version = version
+
+    def _idle(self) -> None:
+        """Nothing to write for a while: see whether another process wrote, and move the log into the file."""
+        transaction = self._transaction
+        if transaction is None:
+            return
+        try:
+            self._look_outside(transaction)
+            if self._checkpoint_due:
+                self._checkpoint_due = False
+                transaction.db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except sqlite3.Error as error:
+            self._failed(error)
+
+    def _shut(self) -> None:
+        if self._transaction is not None:
+            try:
+                self._transaction.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as error:
+                self._failed(error)
+            self._let_go()
+
+    def _tell(self, told: Callable[..., None], *arguments: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(told, *arguments)
+        except RuntimeError:
+            self.trouble = "the event loop it belongs to has ended"
+
+    @staticmethod
+    def _answer(outcomes: Sequence[_Outcome]) -> None:
+        for call, result, error in outcomes:
+            if not call.answer.done():
+                if error is None:
+                    call.answer.set_result(result)
+                else:
+                    call.answer.set_exception(error)
+        for call, _, error in outcomes:
+            if error is None and call.then is not None:
+                call.then()
