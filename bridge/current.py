@@ -1,0 +1,96 @@
+"""What is in force now: the rule set, silences, and how much state each rule holds.
+
+Reload swaps the rule set in one assignment; routers take it up at their next batch. Silences follow the catalog.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+
+from broker.catalog_cache import CatalogCache
+from broker.clock import Clock
+from broker.records import SilenceRecord
+from broker.store import Store
+from rules.draft import DecideContext
+from rules.model import Silence
+from rules.problems import ProblemsFound
+from rules.quiet.silences import NO_SILENCES, SilenceBook, compile_silence
+from rules.ruleset import RuleSet
+
+_COUNT_EVERY_S = 15.0
+
+log = structlog.get_logger("rules")
+
+
+class InForce:
+    """The rule set and silences in force; see router.Current."""
+
+    def __init__(self, rule_set: RuleSet, since_us: int, degraded: str = "") -> None:
+        self._rule_set = rule_set
+        self._since_us = since_us
+        self._swapped = asyncio.Event()
+        self._silences: SilenceBook = NO_SILENCES
+        self._key_counts: Mapping[str, int] = {}
+        self.degraded = degraded
+        """Why the rule set is an older one than the files say, or ""."""
+
+    @property
+    def rule_set(self) -> RuleSet:
+        """The rules in force."""
+        return self._rule_set
+
+    @property
+    def since_us(self) -> int:
+        """When they came into force."""
+        return self._since_us
+
+    @property
+    def silences(self) -> SilenceBook:
+        """The silences that may hold."""
+        return self._silences
+
+    def context(self, now_us: int) -> DecideContext:
+        """What a decision at ``now_us`` may know beside rules, event and state."""
+        return DecideContext(now_us, self._silences, self._key_counts)
+
+    def swap(self, rule_set: RuleSet, since_us: int) -> None:
+        """Put another rule set in force and wake everybody who waits for that."""
+        self._rule_set, self._since_us, self.degraded = rule_set, since_us, ""
+        self._swapped.set()
+        self._swapped = asyncio.Event()
+
+    async def wait_change(self, seen: str) -> None:
+        """Return once the rule set's version is another than ``seen``."""
+        while self._rule_set.version == seen:
+            await self._swapped.wait()
+
+    async def follow_silences(self, cache: CatalogCache) -> None:
+        """Keep the silences as the catalog has them, for ever."""
+        seen = 0
+        while True:
+            self.take_silences(cache)
+            seen = await cache.wait_change(seen)
+
+    def take_silences(self, cache: CatalogCache) -> None:
+        """Take the silences as the catalog has them now. One that cannot be read is left out, and told."""
+        compiled = []
+        for record in cache.all(SilenceRecord):
+            try:
+                compiled.append(compile_silence(silence_of(record)))
+            except ProblemsFound as error:
+                log.warning("a silence cannot be read", silence=record.uid, problems=str(error))
+        self._silences = SilenceBook(tuple(compiled))
+
+    async def follow_counts(self, store: Store, clock: Clock) -> None:
+        """Keep count of the state each rule holds, for ever; a little old is good enough (semantics.md item 5)."""
+        while True:
+            self._key_counts = await store.state.counts()
+            await clock.sleep(_COUNT_EVERY_S)
+
+
+def silence_of(record: SilenceRecord) -> Silence:
+    """A silence of the catalog as rules take it."""
+    return Silence(record.uid, record.matchers, record.starts_us, record.until_us, record.who, record.why)

@@ -1,0 +1,101 @@
+"""Every long-running worker has a name and a keeper.
+
+A worker that ends with an error is logged by name and started again after a growing pause; one that waits for the store
+counts as turning. ``health`` shows each by name. The watchdog asks ``turning``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+import structlog
+
+from broker.clock import Clock
+from broker.errors import StoreError
+
+Work: TypeAlias = Callable[[], Awaitable[None]]
+WorkerState: TypeAlias = Literal["running", "waiting for the store", "restarting", "stopped"]
+
+_PAUSES_S: Final = (0.2, 1.0, 5.0, 15.0, 60.0)
+_WELL_AFTER_S: Final = 60.0  # a worker that ran this long begins again at the shortest pause
+
+log = structlog.get_logger("supervisor")
+
+
+@dataclass(slots=True)
+class Worker:
+    """One worker as it stands: its state, how often it broke off, and why the last time."""
+
+    name: str
+    state: WorkerState = "running"
+    restarts: int = 0
+    reason: str = ""
+    keeper: asyncio.Task[None] | None = None
+
+
+class Supervisor:
+    """Starts workers by name, keeps them running, and stops them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._workers: dict[str, Worker] = {}
+
+    def start(self, name: str, work: Work) -> None:
+        """Begin a worker. Its ``work`` is called anew each time it is restarted; returning ends it for good."""
+        if name in self._workers:
+            raise ValueError(f"a worker named {name!r} runs already")
+        worker = Worker(name)
+        self._workers[name] = worker
+        worker.keeper = asyncio.create_task(self._keep(worker, work), name=name)
+
+    async def stop(self, name: str) -> None:
+        """Cancel a worker, wait until it is gone, and forget it. An unknown name is nothing to do."""
+        worker = self._workers.pop(name, None)
+        if worker is not None and worker.keeper is not None:
+            worker.keeper.cancel()
+            await asyncio.gather(worker.keeper, return_exceptions=True)
+
+    async def wait_for(self, name: str) -> None:
+        """Return once a worker has ended of itself, and forget it."""
+        worker = self._workers.get(name)
+        if worker is not None and worker.keeper is not None:
+            await asyncio.gather(worker.keeper, return_exceptions=True)
+        self._workers.pop(name, None)
+
+    async def stop_all(self) -> None:
+        """Cancel all workers, the last started first."""
+        for name in reversed(list(self._workers)):
+            await self.stop(name)
+
+    @property
+    def names(self) -> list[str]:
+        """The workers that are kept, in the order in which they were started."""
+        return list(self._workers)
+
+    def health(self) -> dict[str, Worker]:
+        """Every worker by name, as it stands."""
+        return dict(self._workers)
+
+    async def _keep(self, worker: Worker, work: Work) -> None:
+        pauses = iter(_PAUSES_S)
+        while True:
+            began = self._clock.monotonic()
+            worker.state = "running"
+            try:
+                await work()
+            except StoreError as error:
+                worker.state, worker.reason = "waiting for the store", str(error)
+                log.warning("a worker waits for the store", worker=worker.name, error=str(error))
+            except Exception as error:  # any bug of a worker: told by name, and tried again
+                worker.state, worker.reason = "restarting", f"{type(error).__name__}: {error}"
+                log.exception("a worker broke off", worker=worker.name)
+            else:
+                worker.state = "stopped"
+                return
+            worker.restarts += 1
+            if self._clock.monotonic() - began > _WELL_AFTER_S:
+                pauses = iter(_PAUSES_S)
+            await self._clock.sleep(next(pauses, _PAUSES_S[-1]))
