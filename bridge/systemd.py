@@ -7,7 +7,6 @@ behaves the same and merely has nobody to tell.
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,20 +17,6 @@ import structlog
 _log = structlog.get_logger(__name__)
 
 _SEND_TIMEOUT_S = 1.0
-_CREDENTIAL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}")
-
-
-class CredentialMissing(Exception):
-    """A credential that the settings name cannot be read; ``name`` and ``folder`` say which and where.
-
-    ``folder`` is None when the service manager passed no credentials folder at all.
-    """
-
-    def __init__(self, name: str, folder: Path | None, reason: str) -> None:
-        self.name = name
-        self.folder = folder
-        self.reason = reason
-        super().__init__(f'credential "{name}": {reason}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,28 +84,10 @@ def watchdog_interval_s(environ: Mapping[str, str], pid: int) -> float | None:
     return timeout_us / 2 / 1_000_000
 
 
-def credential(name: str, environ: Mapping[str, str]) -> str:
-    """The text of the credential ``name`` from ``$CREDENTIALS_DIRECTORY``, without one trailing newline.
-
-    Raises CredentialMissing when there is no such folder or file, when the file is not UTF-8 text, or when
-    ``name`` could name something outside the folder. The text never appears in the error.
-    """
-    folder = Path(environ["CREDENTIALS_DIRECTORY"]) if environ.get("CREDENTIALS_DIRECTORY") else None
-    if not _CREDENTIAL_NAME.fullmatch(name) or name in {".", ".."}:
-        raise CredentialMissing(name, folder, "a name has letters, digits, dots, dashes and underscores only")
-    if folder is None:
-        hint = "systemd sets it for the service; by hand, set it to the folder, as CREDENTIALS_DIRECTORY=/etc/credstore"
-        raise CredentialMissing(name, None, f"$CREDENTIALS_DIRECTORY is not set: {hint}")
-    try:
-        text = (folder / name).read_bytes().decode()
-    except FileNotFoundError:
-        hint = f"not in {folder}; add LoadCredential={name} to the unit and a file of that name to /etc/credstore"
-        raise CredentialMissing(name, folder, hint) from None
-    except OSError as error:
-        raise CredentialMissing(name, folder, f"{folder / name}: {error.strerror}") from error
-    except UnicodeDecodeError:
-        raise CredentialMissing(name, folder, f"{folder / name} is not UTF-8 text") from None
-    return text.removesuffix("\n").removesuffix("\r")
+def credentials_folder(environ: Mapping[str, str]) -> Path | None:
+    """The folder with one file per ``LoadCredential=`` (``$CREDENTIALS_DIRECTORY``); None outside of such a unit."""
+    folder = environ.get("CREDENTIALS_DIRECTORY", "")
+    return Path(folder) if folder else None
 
 
 def _status_line(status: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.systemd import CredentialMissing, NotifySocket, credential, watchdog_interval_s
+from bridge.systemd import NotifySocket, credentials_folder, watchdog_interval_s
 
 
 @contextmanager
@@ -99,45 +99,10 @@ def test_a_watchdog_time_that_is_no_number_is_named(timeout: str) -> None:
         watchdog_interval_s({"WATCHDOG_USEC": timeout}, pid=77)
 
 
-def in_folder(folder: Path) -> dict[str, str]:
-    return {"CREDENTIALS_DIRECTORY": str(folder)}
+def test_the_credentials_folder_is_the_one_systemd_made(tmp_path: Path) -> None:
+    assert credentials_folder({"CREDENTIALS_DIRECTORY": str(tmp_path)}) == tmp_path
 
 
-@pytest.mark.parametrize(
-    ("stored", "read"), [("s3cret", "s3cret"), ("s3cret\n", "s3cret"), ("a\nb\r\n", "a\nb"), (" s ", " s ")]
-)
-def test_a_credential_is_its_file_without_one_trailing_newline(tmp_path: Path, stored: str, read: str) -> None:
-    (tmp_path / "service-token").write_bytes(stored.encode())
-    assert credential("service-token", in_folder(tmp_path)) == read
-
-
-def test_a_missing_credential_says_where_to_put_it(tmp_path: Path) -> None:
-    with pytest.raises(CredentialMissing, match=r"LoadCredential=mattermost-hook .* /etc/credstore") as caught:
-        credential("mattermost-hook", in_folder(tmp_path))
-    assert (caught.value.name, caught.value.folder) == ("mattermost-hook", tmp_path)
-
-
-def test_without_a_credentials_folder_the_error_says_what_to_set() -> None:
-    with pytest.raises(CredentialMissing, match=r"\$CREDENTIALS_DIRECTORY is not set") as caught:
-        credential("service-token", {})
-    assert caught.value.folder is None
-
-
-@pytest.mark.parametrize("name", ["../shadow", "/etc/shadow", "..", ".", "", "a/b", "a\0b"])
-def test_a_credential_name_never_leaves_its_folder(tmp_path: Path, name: str) -> None:
-    (tmp_path.parent / "shadow").write_text("no")
-    with pytest.raises(CredentialMissing, match="letters, digits"):
-        credential(name, in_folder(tmp_path))
-
-
-def test_a_folder_in_place_of_a_credential_is_named(tmp_path: Path) -> None:
-    (tmp_path / "token").mkdir()
-    with pytest.raises(CredentialMissing, match="Is a directory"):
-        credential("token", in_folder(tmp_path))
-
-
-def test_a_credential_that_is_not_text_is_refused_without_showing_it(tmp_path: Path) -> None:
-    (tmp_path / "token").write_bytes(b"\xff\xfesecret")
-    with pytest.raises(CredentialMissing, match="is not UTF-8 text") as caught:
-        credential("token", in_folder(tmp_path))
-    assert "secret" not in str(caught.value)
+@pytest.mark.parametrize("environ", [{}, {"CREDENTIALS_DIRECTORY": ""}])
+def test_outside_of_a_unit_there_is_no_credentials_folder(environ: dict[str, str]) -> None:
+    assert credentials_folder(environ) is None
