@@ -32,7 +32,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 
 from rules.avro import parse_avro_schema, read_avro
-from rules.words import suggest
+from rules.words import suggest_of
 
 MAX_DECODED_BYTES: Final = 16 * 1024 * 1024
 MAX_DEPTH: Final = 100
@@ -87,9 +87,7 @@ def read_spec(text: str, schemas: Mapping[str, Any]) -> DecodeSpec:
     words = [] if words == [""] and avro else words
     for word in words:
         if word not in {"auto", "json", "text", "base64", "gzip"}:
-            raise ValueError(
-                f'unknown decoding "{word}"{suggest(word, _WORDS)}; known: {", ".join(_WORDS)}, joined by "+"'
-            )
+            raise ValueError(f'unknown decoding "{word}"{suggest_of(word, _WORDS, "known")}, joined by "+"')
     if words == ["auto"] and not avro:
         return AUTO
     last: Form = "avro" if avro else words.pop() if words[-1] in {"json", "text"} else "guess"  # type: ignore[assignment]
@@ -102,8 +100,7 @@ def read_spec(text: str, schemas: Mapping[str, Any]) -> DecodeSpec:
 
 def _schema(name: str, schemas: Mapping[str, Any]) -> Any:
     if name not in schemas:
-        known = ", ".join(sorted(schemas)) or "none"
-        raise ValueError(f'no Avro schema "{name}"{suggest(name, schemas)}; known: {known}')
+        raise ValueError(f'no Avro schema "{name}"{suggest_of(name, sorted(schemas), "known")}')
     return parse_avro_schema(name, schemas[name])
 
 

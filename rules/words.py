@@ -53,6 +53,13 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f'; did you mean "{near[0]}"?' if near and near[0] != word else ""
 
 
+def suggest_of(word: str, known: Iterable[str], label: str) -> str:
+    """As ``suggest``, and all known words behind it: ``; did you mean "equals"? operators: equals, like``."""
+    names = list(known)
+    near = suggest(word, names)
+    return f"{near or ';'} {label}: {', '.join(names) or 'none'}"
+
+
 def duration_s(said: object) -> float:
     """Seconds of a duration such as ``300ms``, ``10s``, ``5m``, ``1h30m``, ``7d`` or ``2w``; ``0`` needs no unit.
 

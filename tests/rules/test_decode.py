@@ -183,7 +183,7 @@ def test_half_a_surrogate_pair_in_a_payload_is_replaced():
         ("json+text", '"json" in "json+text" must stand last'),
         ("gzip+auto", '"auto" in "gzip+auto" must stand alone'),
         ("auto+json", '"auto" in "auto+json" must stand alone'),
-        ("avro:metric_dta", 'no Avro schema "metric_dta"; did you mean "metric_data"?; known: metric_data'),
+        ("avro:metric_dta", 'no Avro schema "metric_dta"; did you mean "metric_data"? known: metric_data'),
         ("gzipavro:metric_data", 'join the words with "+"'),
         ("gzip++json", 'unknown decoding ""'),
         ("json+avro:metric_data", '"json" in "json+avro:metric_data" must stand last'),

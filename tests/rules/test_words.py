@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.words import Rate, duration_s, duration_text, rate, size_bytes, suggest
+from rules.words import Rate, duration_s, duration_text, rate, size_bytes, suggest, suggest_of
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,12 @@ from rules.words import Rate, duration_s, duration_text, rate, size_bytes, sugge
 )
 def test_a_near_word_is_suggested_and_a_far_one_is_not(word: str, tail: str):
     assert suggest(word, ["equals", "contains", "like"]) == tail
+
+
+def test_the_known_words_stand_behind_a_suggestion():
+    assert suggest_of("equalz", ["equals", "like"], "operators") == '; did you mean "equals"? operators: equals, like'
+    assert suggest_of("xyzzy", ["equals", "like"], "operators") == "; operators: equals, like"
+    assert suggest_of("x", [], "known") == "; known: none"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,537 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rules.comparing import key_of
+from rules.conditions import Condition, Seen, compile_match
+from rules.model import Event, MessageFacts
+from rules.places import read_yaml, without_places
+from rules.problems import Problem, as_table
+
+NOW_US = 1_767_438_000_000_000  # 2026-01-03T11:00:00Z
+MINUTE_US = 60_000_000
+
+ALERT: dict[str, Any] = {
+    "type": "endpoint",
+    "status": "CRITICAL",
+    "code": 5,
+    "ratio": 1.0,
+    "count": "42",
+    "repeat": False,
+    "gone": None,
+    "ip": "10.1.2.3",
+    "date": "20260103",
+    "at": "2026-01-03T10:55:00Z",
+    "at_s": 1_767_437_700,
+    "at_ms": 1_767_437_700_000,
+    "url.history": "https://ui",
+    "tags": ["disk", "ops", 1],
+    "labels": {"job": "node", "severity": "page"},
+    "alerts": [{"status": "firing", "n": 1}, {"status": "resolved", "n": 9}],
+}
+
+
+def an_event(data: Any = ALERT, **changes: Any) -> Event:
+    facts: dict[str, Any] = {
+        "data": data,
+        "text": '{"type": "endpoint"}',
+        "attributes": {"type": "alarm", "vo": "ops", "a.b": "dotted"},
+        "message": MessageFacts(
+            id="7", offset=7, topic="alarms", project="ARGO", publish_time_us=NOW_US - 5 * MINUTE_US
+        ),
+        "vars": {"severity": "critical"},
+        "parent": {"receiver": "ops", "labels": {"job": "x"}},
+    }
+    return Event(**(facts | changes))
+
+
+def compiled(text: str) -> tuple[Condition, list[Problem]]:
+    document = read_yaml(text, "a.yaml")
+    assert document.problems == ()
+    problems: list[Problem] = []
+    return compile_match(document.value, document, (), problems), problems
+
+
+def holds(text: str, event: Event | None = None) -> bool:
+    condition, problems = compiled(text)
+    assert [problem for problem in problems if problem.kind == "error"] == []
+    return condition.holds(event or an_event(), NOW_US)
+
+
+def the_problems(text: str) -> str:
+    return as_table(compiled(text)[1])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$.status: CRITICAL",
+        "$.status: {equals: CRITICAL}",
+        "$.type: [endpoint, service]",
+        "$.type: [{like: 'end*'}, service]",
+        "$.status: {not: OK}",
+        "$.status: {not: [OK, WARNING]}",
+        "$.status: {not: {like: 'O*'}}",
+        "$.alerts[*].status: firing",
+        "$.alerts[*].status: {every: [firing, resolved]}",
+        "$.alerts[*].n: {gt: 5}",
+        "$.alerts[*].n: {gt: 5, lt: 10}",
+        "$.code: 5",
+        "$.code: 5.0",
+        "$.ratio: 1",
+        "$.repeat: false",
+        "$.gone: null",
+        "$.gone: {exists: true}",
+        "$.nope: {exists: false}",
+        "$['url.history']: https://ui",
+        "$.tags: {equals: [disk, ops, 1]}",
+        "$.tags: {contains: ops}",
+        "$.tags: {contains: 1}",
+        "$.tags: {contains: [nope, disk]}",
+        "$.labels: {contains: job}",
+        "$.labels: {equals: {severity: page, job: node}}",
+        "$.status: {contains: ITIC}",
+        "$.status: {contains: itic, ignore_case: true}",
+        "$.status: {equals: critical, ignore_case: true}",
+        "$.status: {like: 'C*L'}",
+        "$.status: {like: ['x*', '?RITICAL']}",
+        "$.status: {like: 'crit*', ignore_case: true}",
+        "$.status: {regex: '^CRIT'}",
+        "$.status: {regex: ['^x', 'AL$']}",
+        "$.status: {regex: crit, ignore_case: true}",
+        "$.status: {starts_with: CR, ends_with: AL}",
+        "$.status: {starts_with: [x, cr], ignore_case: true}",
+        "$.count: {gt: 41}",
+        "$.count: {gte: 42, lte: 42}",
+        "$.code: {lt: 5.5}",
+        "$.at: {gt: 2026-01-03}",
+        "$.at: {lt: 2026-01-03T12:00:00+01:00}",
+        "$.at_s: {gte: 2026-01-03T10:55:00Z}",
+        "$.date: {gte: 2026-01-03, lt: 2026-01-04}",
+        "$.at: {older_than: 4m}",
+        "$.at: {newer_than: 6m}",
+        "$.at_s: {older_than: 4m, newer_than: 6m}",
+        "$.at_ms: {older_than: 4m, newer_than: 6m}",
+        "message.publish_time: {older_than: 4m, newer_than: 6m}",
+        "$.ip: {cidr: 10.0.0.0/8}",
+        "$.ip: {cidr: ['192.168.0.0/16', '10.1.0.0/16']}",
+        "attributes.type: alarm",
+        "attributes.a.b: dotted",
+        "attributes['a.b']: dotted",
+        "message.offset: 7",
+        "message.id: '7'",
+        "message.topic: alarms",
+        "message.project: ARGO",
+        "vars.severity: critical",
+        "text: {contains: endpoint}",
+        "parent.receiver: ops",
+        "parent['labels'].job: x",
+        "$: {contains: status}",
+        "{$.status: CRITICAL, $.type: endpoint}",
+        "all: [$.status: CRITICAL, $.type: endpoint]",
+        "any: [$.status: OK, $.type: endpoint]",
+        "any: {$.status: OK, $.type: endpoint}",
+        "not: {$.status: OK}",
+        "not: {$.nope: x}",
+        "not: [$.status: CRITICAL, $.type: service]",
+        "[$.status: CRITICAL, any: [$.type: endpoint, $.type: service]]",
+        "{}",
+        "undecodable: false",
+    ],
+)
+def test_it_holds(text: str):
+    assert holds(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$.status: critical",
+        "$.nope: CRITICAL",
+        "$.nope: null",
+        "$.nope: {not: OK}",
+        "$.alerts[*].status: {not: firing}",
+        "$.alerts[*].status: {every: firing}",
+        "$.alerts[7].status: {every: firing}",
+        "$.alerts[*].n: {gt: 1, lt: 9}",
+        "$.alerts[*].status: {like: 'f*', not: resolved}",
+        "$.code: '5'",
+        "$.count: 42",
+        "$.code: true",
+        "$.ratio: true",
+        "$.repeat: 0",
+        "$.gone: ''",
+        "$.tags: disk",
+        "$.tags: {contains: '1'}",
+        "$.tags: {contains: true}",
+        "$.labels: {contains: node}",
+        "$.code: {contains: 5}",
+        "$.code: {like: '5'}",
+        "$.code: {regex: '5'}",
+        "$.status: {gt: 5}",
+        "$.repeat: {lt: 5}",
+        "$.gone: {lt: 5}",
+        "$.at: {gt: 2026-01-04}",
+        "$.at: {older_than: 6m}",
+        "$.status: {older_than: 0s}",
+        "$.ip: {cidr: 11.0.0.0/8}",
+        "$.status: {cidr: 10.0.0.0/8}",
+        "$.gone: {exists: false}",
+        "attributes.nope: x",
+        "parent.nope: x",
+        "not: {$.status: CRITICAL}",
+        "any: [$.status: OK, $.type: service]",
+        "all: [$.status: CRITICAL, $.type: service]",
+        "undecodable: true",
+    ],
+)
+def test_it_does_not_hold(text: str):
+    assert not holds(text)
+
+
+def test_a_payload_that_is_no_mapping_can_be_matched_whole():
+    assert holds("$: {contains: down}", an_event("the site is down"))
+    assert holds("$[*]: down", an_event(["down"]))
+    assert not holds("$.status: down", an_event("the site is down"))
+
+
+def test_an_ip_version_6_address_that_stands_for_version_4_is_in_its_network():
+    assert holds("$.ip: {cidr: 10.0.0.0/8}", an_event({"ip": "::ffff:10.1.2.3"}))
+    assert holds("$.ip: {cidr: '2001:db8::/32'}", an_event({"ip": "2001:db8::1"}))
+
+
+def test_an_undecodable_event_satisfies_only_conditions_that_speak_of_it():
+    event = an_event("garbage", undecodable="not JSON")
+    assert holds("undecodable: true", event)
+    assert holds("{undecodable: true, attributes.type: alarm}", event)
+    assert holds("any: [undecodable: true, $.status: CRITICAL]", event)
+    assert not holds("attributes.type: alarm", event)
+    assert not holds("{}", event)
+    assert not holds("not: {$.status: OK}", event)
+    assert not holds("{undecodable: true, attributes.type: x}", event)
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("$.a: {equalz: 1}", ["a.yaml:1:7  ['$.a'].equalz", '"equalz"; did you mean "equals"? operators: equals, not']),
+        ("$.a: {in: [1]}", ['unknown operator "in"; write the list itself: [a, b]']),
+        ("$.a: {regex: '(?=x)'}", ["a.yaml:1:14", "look-ahead"]),
+        ("$.a: {like: 5}", ["5 is not a glob; write a text, such as CDI-*"]),
+        ("$.a: {gt: tomorrow}", ['"tomorrow" is neither a number nor a date']),
+        ("$.a: {gt: '5'}", ['"5" is a text; write the number without quotes']),
+        ("$.a: {gt: 20260103T00}", ["neither a number nor a date"]),
+        ("$.a: {gt: 2026-13-01}", ["neither a number nor a date"]),
+        ("$.a: {gt: [1]}", ["neither a number nor a date"]),
+        ("$.a: {cidr: 10.0.0.1/8}", ["an address within a network; the network is 10.0.0.0/8"]),
+        ("$.a: {cidr: ten}", ['"ten" is no network']),
+        ("$.a: {older_than: 10}", ["it has no unit; write 10s"]),
+        ("$.a: {exists: maybe}", ['exists is true or false, not "maybe"']),
+        ("$.a: {like: x, ignore_case: 5}", ["ignore_case is true or false"]),
+        ("$.a: {gt: 5, ignore_case: true}", ["ignore_case needs an operator beside it"]),
+        ("$.a: {}", ["there is no operator here"]),
+        ("$.a[: 1", ["a.yaml:1:5", "ends too early"]),
+        ("'$.a b': 1", ["a.yaml:1:6", "needs quotes"]),
+        ("status: CRITICAL", ['"status" is no place to look at; for a key of the payload write $.status']),
+        ("alert name: x", ["write $['alert name']"]),
+        ("data.status: x", ["in conditions the payload is $: write $.status"]),
+        ("attribute.vo: x", ['"attribute.vo" is no place to look at; did you mean "attributes"?']),
+        ("attributes: x", ['"attributes" needs a name behind it, such as attributes.type']),
+        ("message.topc: x", ["a.yaml:1:9", 'a message has no "topc"; did you mean "topic"?']),
+        ("parent.a b: x", ["a.yaml:1:10", 'the path "parent.a b"']),
+        ("al: [$.a: 1]", ['"al" is no place to look at; did you mean "all"?']),
+        ("or: [$.a: 1]", ['"or" cannot stand here; write "any"']),
+        ("like: x", ['"like" cannot stand here; write it under a place, such as $.status: {like: "CDI-*"}']),
+        ("every: x", ['"every" cannot stand here; write it under a place']),
+        ("all: 5", ["5 is not a condition"]),
+        ("any: [x]", ['"x" is not a condition; write a mapping of places']),
+        ("CRITICAL", ['"CRITICAL" is not a condition']),
+        ("undecodable: 1", ["undecodable is true or false, not 1"]),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(text: str, lines: list[str]):
+    condition, problems = compiled(text)
+    assert all(problem.kind == "error" for problem in problems)
+    for line in lines:
+        assert line in as_table(problems)
+    assert not condition.holds(an_event(), NOW_US)
+
+
+def test_all_problems_of_a_condition_are_told_at_once():
+    text = "$.a: {equalz: 1, regex: '('}\nall:\n  - $.b: {gt: x}\n  - any: [status: 1]\nnot: 7\n"
+    assert [problem.place.line for problem in compiled(text)[1]] == [1, 1, 3, 4, 5]
+
+
+def test_a_variable_that_the_rule_does_not_set_is_a_problem():
+    document = read_yaml("vars.sevrity: x", "a.yaml")
+    problems: list[Problem] = []
+    compile_match(document.value, document, (), problems, variables=("severity",))
+    assert (
+        str(problems[0])
+        == 'a.yaml:1:6  [\'vars.sevrity\']  no variable "sevrity"; did you mean "severity"? known: severity'
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("$.a: []", "the list is empty"),
+        ("$.a: {like: []}", "the list is empty"),
+        ("$.a: {gt: 5, lt: 5}", "nothing is both gt 5 and lt 5"),
+        ("$.a: {gte: 6, lte: 5}", "nothing is both gte 6 and lte 5"),
+        ("$.a: {equals: x, like: 'y*'}", '"x" does not satisfy the operators beside it'),
+        ("$.a: {equals: x, every: y}", "nothing equals all these values at once"),
+        ("$.a: {exists: false, equals: x}", "nothing else can hold of what does not exist"),
+        ("$.a: {not: {exists: true}}", "{not: {exists: true}} needs something"),
+        ("any: []", "nothing stands under any:"),
+        ("not: {}", "nothing stands under not:"),
+        ("all: [$.a: x, $.a: y]", "$.a cannot equal all that is asked of it"),
+        ("{$.a: x, any: [$.a: y, $.a: z]}", "$.a cannot equal all that is asked of it"),
+    ],
+)
+def test_a_condition_that_can_never_hold_is_a_warning(text: str, words: str):
+    condition, problems = compiled(text)
+    assert [problem.kind for problem in problems] == ["warning"]
+    assert f"this never holds: {words}" in problems[0].text
+    assert not condition.holds(an_event({"a": "x"}), NOW_US)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$.a: {gte: 5, lte: 5}",
+        "all: [$.a: [x, y], $.a: [y, z]]",
+        "[{$.a.*: x}, {$.a.*: y}]",
+        "$.a: {equals: 2020-01-01, older_than: 1d}",
+    ],
+)
+def test_a_condition_that_can_hold_is_no_warning(text: str):
+    assert compiled(text)[1] == []
+
+
+def test_places_and_necessary_equalities_are_known():
+    condition, _ = compiled(
+        "{$.type: [a, b], $.n: {gt: 5}, any: [{attributes.vo: x, $.q: 1}, attributes.vo: y], not: {$.z: 1}}"
+    )
+    assert [place.text for place in condition.places] == ["$.type", "$.n", "attributes.vo", "$.q", "$.z"]
+    assert [(equality.place.text, set(equality.constants)) for equality in condition.equalities] == [
+        ("$.type", {"a", "b"}),
+        ("attributes.vo", {"x", "y"}),
+    ]
+
+
+def explained(text: str, event: Event | None = None) -> list[Seen]:
+    return compiled(text)[0].explain(event or an_event(), NOW_US)
+
+
+def test_explain_shows_each_line_with_what_it_saw():
+    rows = explained(
+        "$.status: {not: OK}\n$.alerts[*].status: firing\nany:\n  - $.nope: 1\n  - attributes.vo: [ops, dev]\n"
+    )
+    assert [(str(row.place), row.depth, row.look, row.expects, row.saw, row.held) for row in rows] == [
+        ("a.yaml:1:1", 0, "$.status", 'exists and not (equals "OK")', '"CRITICAL"', True),
+        ("a.yaml:2:1", 0, "$.alerts[*].status", 'equals "firing"', '"firing", "resolved"', True),
+        ("a.yaml:3:1", 0, "any", "one of these", "", True),
+        ("a.yaml:4:5", 1, "$.nope", "equals 1", "nothing", False),
+        ("a.yaml:5:5", 1, "attributes.vo", 'is one of ["ops", "dev"]', '"ops"', True),
+    ]
+    assert not any(row.decisive for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "look"),
+    [
+        ("{$.status: CRITICAL, $.type: x, $.code: 1}", "$.type"),
+        ("any: [$.status: OK, $.type: x]", "any"),
+        ("any: [{$.status: CRITICAL, $.type: x}]", "$.type"),
+        ("not: {$.status: CRITICAL}", "not"),
+        ("[$.status: CRITICAL, all: [$.code: 5, $.count: 1]]", "$.count"),
+        ("undecodable: true", "undecodable"),
+    ],
+)
+def test_explain_marks_the_first_part_that_does_not_hold(text: str, look: str):
+    assert [row.look for row in explained(text) if row.decisive] == [look]
+
+
+def test_explain_of_an_undecodable_event_says_so():
+    (row,) = explained("$.status: CRITICAL", an_event("x", undecodable="not JSON"))
+    assert row.decisive
+    assert "not JSON" in row.expects
+    assert "undecodable: true" in row.expects
+
+
+def test_explain_shows_few_of_many_values():
+    (row,) = explained("$[*]: 7", an_event(list(range(100))))
+    assert row.saw == "0, 1, 2, 3, 4 and 95 more"
+
+
+def test_a_condition_from_no_file_is_compiled_too():
+    problems: list[Problem] = []
+    condition = compile_match({"$.status": "CRITICAL"}, without_places({}, "silence s1"), (), problems)
+    assert condition.holds(an_event(), NOW_US)
+    compile_match({"status": "x"}, without_places({}, "silence s1"), (), problems)
+    assert str(problems[0]).startswith("silence s1:1:1")
+
+
+def test_a_condition_nested_without_end_is_a_problem_and_no_crash():
+    said: Any = {"$.a": 1}
+    for _ in range(3000):
+        said = [said]
+    problems: list[Problem] = []
+    compile_match(said, without_places(said, "silence s1"), (), problems)
+    assert "nested deeper than 60 levels" in problems[0].text
+
+
+# --- against a plain reading of the language --------------------------------------------------------
+
+scalars = st.none() | st.booleans() | st.integers(-1, 2) | st.sampled_from([1.0, 0.5, "", "a", "b", "1", "AB"])
+data = st.dictionaries(st.sampled_from("abc"), scalars | st.lists(scalars, max_size=3), max_size=3)
+looks = st.sampled_from(["$.a", "$.b", "$.c[*]", "$.*", "attributes.a", "vars.a"])
+operands = st.deferred(lambda: st.one_of(scalars, st.lists(scalars, max_size=3), operators))
+operators = st.one_of(
+    st.builds(lambda value: {"equals": value}, scalars | st.lists(scalars, max_size=2)),
+    st.builds(lambda inner: {"not": inner}, st.deferred(lambda: operands)),
+    st.builds(lambda inner: {"every": inner}, st.deferred(lambda: operands)),
+    st.builds(lambda wanted: {"exists": wanted}, st.booleans()),
+    st.builds(lambda number: {"gt": number}, st.integers(-1, 2)),
+    st.builds(
+        lambda number, start: {"lte": number, "starts_with": start}, st.integers(-1, 2), st.sampled_from(["", "a"])
+    ),
+)
+conditions = st.recursive(
+    st.dictionaries(looks, operands.filter(lambda value: value != {}), max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.builds(
+            lambda kind, parts: {kind: parts},
+            st.sampled_from(["all", "any", "not"]),
+            st.lists(inner, min_size=1, max_size=3),
+        )
+    ),
+    max_leaves=6,
+)
+
+
+def typed(left: Any, right: Any) -> bool:
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(typed, left, right))
+    return left == right and isinstance(left, bool) == isinstance(right, bool)
+
+
+def plain_value(said: Any, found: list[Any]) -> bool:
+    if isinstance(said, list):
+        return any(typed(value, member) for value in found for member in said)
+    if not isinstance(said, dict):
+        return any(typed(value, said) for value in found)
+    for name, operand in said.items():
+        if name == "exists" and bool(found) is not operand:
+            return False
+        if name == "not" and (not found or any(plain_value(operand, [value]) for value in found)):
+            return False
+        if name == "every" and (not found or not all(plain_value(operand, [value]) for value in found)):
+            return False
+    positive = {name: operand for name, operand in said.items() if name not in {"exists", "not", "every"}}
+    return not positive or any(all(plain_operator(*one, value) for one in positive.items()) for value in found)
+
+
+def plain_operator(name: str, operand: Any, value: Any) -> bool:
+    if name == "equals":
+        return typed(value, operand)
+    if name == "starts_with":
+        return isinstance(value, str) and value.startswith(operand)
+    if isinstance(value, bool) or value is None or isinstance(value, list):
+        return False
+    try:
+        number = float(value)
+    except ValueError:
+        return False
+    return number > operand if name == "gt" else number <= operand
+
+
+def plain_match(said: Any, event: Event) -> bool:
+    if isinstance(said, list):
+        return all(plain_match(part, event) for part in said)
+    return all(plain_line(name, value, event) for name, value in said.items())
+
+
+def plain_line(name: str, value: Any, event: Event) -> bool:
+    if name == "any":
+        return any(plain_match(part, event) for part in value)
+    if name in {"all", "not"}:
+        return plain_match(value, event) is (name == "all")
+    key = name[-1]
+    if name == "$.c[*]":
+        found = event.data["c"] if isinstance(event.data.get("c"), list) else []
+        found = list(found)
+    elif name == "$.*":
+        found = list(event.data.values())
+    else:
+        source = {"$": event.data, "a": event.attributes, "v": event.vars}[name[0]]
+        found = [source[key]] if key in source else []
+    return plain_value(value, found)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    conditions, data, st.dictionaries(st.just("a"), st.sampled_from(["a", "b"])), st.dictionaries(st.just("a"), scalars)
+)
+def test_a_compiled_condition_holds_as_a_plain_reading_of_it_does(
+    said: Any, payload: Any, attributes: Any, variables: Any
+):
+    problems: list[Problem] = []
+    condition = compile_match(said, without_places(said, "x"), (), problems)
+    assert not [problem for problem in problems if problem.kind == "error"], as_table(problems)
+    event = an_event(payload, attributes=attributes, vars=variables)
+    held = condition.holds(event, NOW_US)
+    assert held is plain_match(said, event)
+    rows = condition.explain(event, NOW_US)
+    assert sum(row.decisive for row in rows) == (0 if held else 1)
+    if held:
+        assert condition.root.never == ""
+        for equality in condition.equalities:
+            assert any(key_of(value) in equality.constants for value in equality.place.find_in(event))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.recursive(
+        scalars | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "$.a",
+                        "all",
+                        "any",
+                        "not",
+                        "like",
+                        "gt",
+                        "cidr",
+                        "regex",
+                        "exists",
+                        "older_than",
+                        "text",
+                        "undecodable",
+                        "x",
+                        "contains",
+                        "ignore_case",
+                    ]
+                ),
+                inner,
+                max_size=3,
+            )
+        ),
+        max_leaves=8,
+    ),
+    scalars | st.text(max_size=5) | data,
+)
+def test_nothing_that_can_be_said_makes_compiling_or_holding_raise(said: Any, payload: Any):
+    problems: list[Problem] = []
+    condition = compile_match(said, without_places(said, "x"), (), problems)
+    assert condition.holds(an_event(payload), NOW_US) in {True, False}
+    assert isinstance(condition.explain(an_event(payload), NOW_US), list)
