@@ -1,40 +1,28 @@
-"""The table of source kinds: the word in ``type:`` and its config record."""
+"""The table of source kinds: the word in ``type:``, its config record, and how a call becomes messages."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-from bridge.sources.config import HookConfig, SourceConfig
-
-
-class WebhookSourceConfig(HookConfig):
-    """A receiver of any HTTP POST."""
-
-    type: Literal["webhook"] = "webhook"
-
-
-class AlertmanagerSourceConfig(HookConfig):
-    """A receiver of Alertmanager's webhook."""
-
-    type: Literal["alertmanager"] = "alertmanager"
-
-
-class GithubSourceConfig(HookConfig):
-    """A receiver of GitHub's webhooks; ``secret`` checks their signature."""
-
-    type: Literal["github"] = "github"
+from bridge.sources.alertmanager import AlertmanagerSourceConfig, alertmanager_messages
+from bridge.sources.config import SourceConfig
+from bridge.sources.github import GithubSourceConfig, github_messages
+from bridge.sources.webhook import WebhookSourceConfig, webhook_messages
+from broker.model import NewMessage
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A source kind: its config record."""
+    """A source kind. ``messages(name, headers, body)`` reads a webhook call; None for kinds that pull."""
 
     config: type[SourceConfig]
+    messages: Callable[[str, Mapping[str, str], bytes], list[NewMessage]] | None = None
 
 
 KINDS: Final[dict[str, Kind]] = {
-    "alertmanager": Kind(AlertmanagerSourceConfig),
-    "github": Kind(GithubSourceConfig),
-    "webhook": Kind(WebhookSourceConfig),
+    "alertmanager": Kind(AlertmanagerSourceConfig, alertmanager_messages),
+    "github": Kind(GithubSourceConfig, github_messages),
+    "webhook": Kind(WebhookSourceConfig, webhook_messages),
 }
