@@ -98,8 +98,7 @@ class Users:
 
         Raises InvalidName, InvalidReference, AlreadyExists, NotFound.
         """
-        if name:
-            check_name("user", name)
+        self.check(name, grants)
         resolved = self._resolve(profile, grants)
 
         def edit(current: User) -> User:
@@ -112,6 +111,12 @@ class Users:
             )
 
         return await self._change(user, edit)
+
+    def check(self, new_name: str, grants: Grants) -> None:
+        """Whether an update could hold, before anybody is looked up. Raises InvalidName, InvalidReference."""
+        if new_name:
+            check_name("user", new_name)
+        self._resolve(Profile(), grants)
 
     async def delete(self, user: User) -> None:
         """Remove a user; the token is dead at once, access lists keep a uid that means nobody."""

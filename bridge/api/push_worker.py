@@ -1,0 +1,60 @@
+"""The outside push worker: an ordinary user that pulls and delivers in our place (ams-api.md section 8, D11).
+
+With the built-in pusher there is none, and nothing here applies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bridge.api.call import Api
+from bridge.api.errors import conflict, internal
+from broker.access import PUSH_WORKER, is_member
+from broker.errors import AlreadyAMember
+from broker.records import Project, PushConfig, User
+
+
+def find_worker(api: Api) -> User | None:
+    """The worker's user: the one whose token the settings name, else the first with the service role push_worker."""
+    settings = api.settings
+    if settings.push_mode != "external":
+        return None
+    if settings.push_worker_digest:
+        return api.broker.cache.user_by_digest(settings.push_worker_digest)
+    return next((user for user in api.broker.cache.all(User) if PUSH_WORKER in user.service_roles), None)
+
+
+def check_push_possible(api: Api) -> None:
+    """Raises ApiError when pushing is switched off, or the outside worker has no user."""
+    if api.settings.push_mode == "off":
+        raise conflict("Push functionality is currently disabled")
+    if api.settings.push_mode == "external" and find_worker(api) is None:
+        raise internal("Push functionality is currently unavailable")
+
+
+def acl_with_worker(api: Api, push: PushConfig, acl: Sequence[str]) -> tuple[str, ...]:
+    """The access list a subscription must have: an outside worker is on it exactly while it has something to push."""
+    worker = find_worker(api)
+    if worker is None:
+        return tuple(acl)
+    others = tuple(uid for uid in acl if uid != worker.uid)
+    return (*others, worker.uid) if push.type and push.verified else others
+
+
+def acl_keeping_worker(api: Api, push: PushConfig, acl: Sequence[str]) -> tuple[str, ...]:
+    """An access list somebody asked for, with the outside worker added where it must not be lost (8.4)."""
+    worker = find_worker(api)
+    if worker is None or worker.uid in acl or not (push.type and push.verified):
+        return tuple(acl)
+    return (*acl, worker.uid)
+
+
+async def let_worker_in(api: Api, project: Project, push: PushConfig) -> None:
+    """Make the outside worker a member of the project once it has something to push there."""
+    worker = find_worker(api)
+    if worker is None or not (push.type and push.verified) or is_member(worker, project.uid):
+        return
+    try:
+        await api.broker.users.add_member(worker, project, [])
+    except AlreadyAMember:
+        return

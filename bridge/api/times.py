@@ -1,0 +1,56 @@
+"""Times as AMS writes and reads them (ams-api.md section 4.1)."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Final
+
+from broker.clock import US_PER_S
+from broker.days import moment
+
+NEVER: Final = "0001-01-01T00:00:00Z"
+_ZULU_MILLIS: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})[T ](\d{1,2}):(\d{2}):(\d{2})\.(\d{3})Z", re.ASCII)
+
+
+@lru_cache(maxsize=64)
+def _seconds_text(seconds: int) -> str:
+    return moment(seconds * US_PER_S).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+
+
+def zulu(time_us: int) -> str:
+    """``YYYY-MM-DDTHH:MM:SSZ``, whole seconds."""
+    return _seconds_text(time_us // US_PER_S) + "Z"
+
+
+def publish_time(time_us: int) -> str:
+    """The time with its fraction, trailing zeros dropped, and no dot when there is none."""
+    seconds, fraction = divmod(time_us, US_PER_S)
+    if not fraction:
+        return _seconds_text(seconds) + "Z"
+    return f"{_seconds_text(seconds)}.{fraction:06d}".rstrip("0") + "Z"
+
+
+def read_zulu_millis(text: str) -> int | None:
+    """Microseconds of ``YYYY-MM-DDTHH:MM:SS.mmmZ`` (or a blank for ``T``: D25), or None for anything else."""
+    match = _ZULU_MILLIS.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, millis = (int(part) for part in match.groups())
+    try:
+        at = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+    since = at - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * US_PER_S + millis * 1000
+
+
+def read_day(text: str) -> date | None:
+    """The day of ``YYYY-MM-DD``, or None for anything else."""
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII) is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,237 @@
+"""The JSON of AMS: what requests may hold and what answers look like. AMS's camelCase lives here only.
+
+Requests have a default for everything (absent and null are the same); answers leave a field out where it has a default
+and holds it (ams-api.md section 4.3).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Request(msgspec.Struct, rename="camel", frozen=True):
+    """A request body with camelCase keys."""
+
+
+class SnakeRequest(msgspec.Struct, frozen=True):
+    """A request body with snake_case keys."""
+
+
+class Answer(msgspec.Struct, rename="camel", omit_defaults=True):
+    """An answer with camelCase keys."""
+
+
+class SnakeAnswer(msgspec.Struct, omit_defaults=True):
+    """An answer with snake_case keys."""
+
+
+class Empty(msgspec.Struct):
+    """``{}``."""
+
+
+# --- Messages -------------------------------------------------------------------------------------
+
+
+class PublishedMessage(Request, frozen=True):
+    """A message to publish. Its id and time are the server's; what is sent there is passed over."""
+
+    data: str = ""
+    attributes: dict[str, str] = {}
+
+
+class PublishRequest(Request, frozen=True):
+    """What ``:publish`` takes."""
+
+    messages: list[PublishedMessage] = []
+
+
+class PublishAnswer(Answer):
+    """The ids of the messages, in order."""
+
+    message_ids: list[str]
+
+
+class PullRequest(Request, frozen=True):
+    """What ``:pull`` takes; as text or natively (D1)."""
+
+    max_messages: Any = None
+    return_immediately: Any = None
+
+
+class MessageAnswer(Answer, kw_only=True):
+    """A message as consumers see it, in the order in which it is pushed. Clients fail on any other key."""
+
+    message_id: str
+    attributes: dict[str, str] = {}
+    data: str
+    publish_time: str
+
+
+class ReceivedMessage(Answer):
+    """A pulled message with the id that acknowledges it."""
+
+    ack_id: str
+    message: MessageAnswer
+
+
+class PullAnswer(Answer):
+    """What a pull gives; never null."""
+
+    received_messages: list[ReceivedMessage]
+
+
+class AckRequest(Request, frozen=True):
+    """What ``:acknowledge`` takes."""
+
+    ack_ids: list[str] = []
+
+
+# --- Topics and subscriptions ---------------------------------------------------------------------
+
+
+class TopicAnswer(SnakeAnswer, kw_only=True):
+    """A topic."""
+
+    name: str
+    schema: str = ""
+    created_on: str
+
+
+class AclRequest(SnakeRequest, frozen=True):
+    """Who may publish to a topic or pull from a subscription; None when the list was absent."""
+
+    authorized_users: list[str] | None = None
+
+
+class AclAnswer(SnakeAnswer):
+    """The user names of an access list."""
+
+    authorized_users: list[str]
+
+
+class AuthorizationHeader(Request, frozen=True, omit_defaults=True):
+    """How a push authorizes itself: ``autogen`` with a value, ``disabled``, or nothing."""
+
+    type: str = ""
+    value: str = ""
+
+
+class RetryPolicyRequest(Request, frozen=True):
+    """How often to push; ``period`` in milliseconds."""
+
+    type: str = ""
+    period: int = 0
+
+
+class PushConfigRequest(Request, frozen=True):
+    """A push configuration; everything at its default means pull. ``verified`` and the hash are the server's."""
+
+    type: str = ""
+    push_endpoint: str = ""
+    max_messages: int = 0
+    authorization_header: AuthorizationHeader = AuthorizationHeader()
+    retry_policy: RetryPolicyRequest = RetryPolicyRequest()
+    verification_hash: str = ""
+    verified: bool = False
+    mattermost_url: str = ""
+    mattermost_username: str = ""
+    mattermost_channel: str = ""
+    base64_decode: bool | None = None
+
+
+class SubscriptionRequest(Request, frozen=True):
+    """What creating a subscription or changing its push configuration takes."""
+
+    topic: str = ""
+    ack_deadline_seconds: int = 0
+    push_config: PushConfigRequest = PushConfigRequest()
+
+
+class AckDeadlineRequest(Request, frozen=True):
+    """What ``:modifyAckDeadline`` takes."""
+
+    ack_deadline_seconds: int = 0
+
+
+class OffsetRequest(Request, frozen=True):
+    """What ``:modifyOffset`` takes; None when it was absent."""
+
+    offset: int | None = None
+
+
+class RetryPolicyAnswer(Answer):
+    """``period`` is left out where no number belongs there."""
+
+    type: str = ""
+    period: int | None = None
+
+
+class PushConfigAnswer(msgspec.Struct, rename="camel"):
+    """A push configuration, always complete."""
+
+    type: str
+    push_endpoint: str
+    max_messages: int
+    authorization_header: AuthorizationHeader
+    retry_policy: RetryPolicyAnswer
+    verification_hash: str
+    verified: bool
+    mattermost_url: str
+    mattermost_username: str
+    mattermost_channel: str
+    base64_decode: bool
+
+
+class SubscriptionAnswer(Answer, kw_only=True):
+    """A subscription. ``pushStatus`` is shown by itself only."""
+
+    name: str
+    topic: str
+    push_config: PushConfigAnswer
+    ack_deadline_seconds: int
+    push_status: str = ""
+    created_on: str
+
+
+class OffsetsAnswer(Answer):
+    """Where a subscription stands."""
+
+    max: int
+    min: int
+    current: int
+
+
+class OffsetAnswer(Answer):
+    """The offset of a time."""
+
+    offset: int
+
+
+class MessageText(Answer):
+    """A sentence."""
+
+    message: str
+
+
+class SubscriptionNames(Answer):
+    """The full names of a topic's subscriptions."""
+
+    subscriptions: list[str]
+
+
+class TopicPage(Answer):
+    """A page of topics, the youngest first."""
+
+    topics: list[TopicAnswer]
+    next_page_token: str
+    total_size: int
+
+
+class SubscriptionPage(Answer):
+    """A page of subscriptions, the youngest first."""
+
+    subscriptions: list[SubscriptionAnswer]
+    next_page_token: str
+    total_size: int
