@@ -1,4 +1,4 @@
-"""``POST /hooks/NAME``: receive -> append for webhook sources. The caller hears 200 only when the message is durable."""
+"""``POST /hooks/NAME``: receive -> append for webhook sources. 200 means that the message is durable."""
 
 from __future__ import annotations
 

@@ -1,0 +1,26 @@
+"""Health: alive (``/healthz``), ready (``/readyz``), and what is degraded, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bridge.supervisor import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """The daemon as it stands. ``reason`` says why it is not ready; ``degraded`` what is not as the files say."""
+
+    ready: bool
+    reason: str
+    degraded: str
+    workers: Mapping[str, Worker]
+
+    def as_json(self) -> dict[str, object]:
+        """The body of /healthz and /readyz."""
+        workers = {
+            name: {"state": worker.state, "restarts": worker.restarts, "reason": worker.reason}
+            for name, worker in self.workers.items()
+        }
+        return {"ready": self.ready, "reason": self.reason, "degraded": self.degraded, "workers": workers}

@@ -1,0 +1,102 @@
+"""Metrics for Prometheus, named ``ams_bridge_*`` with their unit. Labels are names of settings and rules only."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from bridge.courier import Tried
+from bridge.destinations.base import Delivered, Later, Refused
+from bridge.ledger import TopicBooks
+from bridge.router import Routed
+from broker.model import Balance, SettleDead
+
+_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_AGES_S = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 21600.0, 86400.0)
+
+
+class Metrics:
+    """All counters of one daemon. What the books hold is read when asked for; the rest is counted as it happens."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self._hooks = Counter(
+            "ams_bridge_webhook_calls", "Webhook calls by status", ["source", "status"], registry=registry
+        )
+        self._decided = Counter("ams_bridge_decided_messages", "Messages decided", ["topic"], registry=registry)
+        self._deliveries = Counter("ams_bridge_decided_deliveries", "Deliveries decided", ["topic"], registry=registry)
+        self._troubles = Counter(
+            "ams_bridge_rule_troubles", "What went wrong in rules", ["topic", "kind"], registry=registry
+        )
+        self._decide_s = Histogram(
+            "ams_bridge_decide_seconds", "Time to decide a batch", buckets=_SECONDS, registry=registry
+        )
+        self._tries = Counter("ams_bridge_tries", "Tries by outcome", ["destination", "outcome"], registry=registry)
+        self._try_s = Histogram(
+            "ams_bridge_try_seconds", "Time of a try", ["destination"], buckets=_SECONDS, registry=registry
+        )
+        self._age_s = Histogram(
+            "ams_bridge_delivered_age_seconds",
+            "Decided to delivered",
+            ["destination"],
+            buckets=_AGES_S,
+            registry=registry,
+        )
+        self._dead = Counter("ams_bridge_dead_letters", "Deliveries given up", ["destination"], registry=registry)
+        self.reloads = Counter("ams_bridge_reloads", "Reloads by result", ["result"], registry=registry)
+        self._breaker = Gauge(
+            "ams_bridge_breaker_open", "1 while the breaker is open", ["destination"], registry=registry
+        )
+        self._state = Gauge("ams_bridge_deliveries", "Deliveries by state", ["destination", "state"], registry=registry)
+        self._book = Gauge("ams_bridge_messages", "The first book", ["topic", "fate"], registry=registry)
+        self._balanced = Gauge(
+            "ams_bridge_books_balanced", "1 when both books of a topic balance", ["topic"], registry=registry
+        )
+        self.degraded = Gauge("ams_bridge_rules_degraded", "1 while older rules are in force than the files say")
+
+    def hook_called(self, source: str, status: int) -> None:
+        """A webhook call was answered."""
+        self._hooks.labels(source, str(status)).inc()
+
+    def routed(self, batch: Routed) -> None:
+        """A router committed a batch."""
+        self._decided.labels(batch.topic).inc(batch.messages)
+        self._deliveries.labels(batch.topic).inc(batch.deliveries)
+        self._decide_s.observe(batch.took_s)
+        for kind, n in batch.counts.items():
+            self._troubles.labels(batch.topic, kind).inc(n)
+
+    def tried(self, tried: Tried) -> None:
+        """A courier settled a try."""
+        match tried.outcome:
+            case Delivered():
+                outcome = "delivered"
+                self._age_s.labels(tried.destination).observe(tried.age_s)
+            case Later():
+                outcome = "unclear" if tried.outcome.unclear else "later"
+            case Refused():
+                outcome = "refused"
+        self._tries.labels(tried.destination, outcome).inc()
+        self._try_s.labels(tried.destination).observe(tried.took_s)
+        if isinstance(tried.settlement, SettleDead):
+            self._dead.labels(tried.destination).inc()
+
+    async def page(
+        self,
+        books: Callable[[], Awaitable[Sequence[TopicBooks]]],
+        balances: Callable[[], Awaitable[Sequence[Balance]]],
+        breakers: Callable[[], dict[str, bool]],
+    ) -> bytes:
+        """The text that Prometheus reads."""
+        self._state.clear()
+        for balance in await balances():
+            self._state.labels(balance.destination, balance.state).inc(balance.deliveries)
+        for book in await books():
+            for fate in ("unmatched", "dropped", "decided", "undecided", "unrouted", "expired"):
+                self._book.labels(book.topic, fate).set(getattr(book.messages, fate))
+            self._balanced.labels(book.topic).set(book.balanced)
+        self._breaker.clear()
+        for name, is_open in breakers().items():
+            self._breaker.labels(name).set(is_open)
+        return generate_latest(self.registry)
