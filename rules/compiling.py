@@ -1,0 +1,169 @@
+"""From a text in a rule file to something that renders, or to all its problems, placed in the file a person edits.
+
+``compile_text`` is for a text in a rule file, ``compile_file`` for ``template: argo/status``, ``compile_expression``
+for ``when:``. In all of them ``sets`` are the rule's ``set:`` names that the template may use, and ``known`` the other
+names an event can have there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Final, TypeAlias
+
+from jinja2 import nodes
+from jinja2.environment import Template
+
+from rules.assembly import storable
+from rules.environment import CompiledExpression, CompiledTemplate, Mode, Templates
+from rules.meter import DEFAULT_LIMITS, Limits
+from rules.problems import Place, Problem
+from rules.template_check import KNOWN_NAMES, Flaw, flaws, name_flaws, own_names, parse, parse_expression, references
+from rules.words import suggest
+
+PlaceAt: TypeAlias = Callable[[int, int], Place]
+"""Where a line and column (from 1) of a text stand in its file."""
+Problems: TypeAlias = tuple[Problem, ...]
+
+_TAGS: Final = ("{{", "{%", "{#")
+
+
+def compile_text(
+    source: str,
+    *,
+    place: Place | PlaceAt,
+    environment: Templates,
+    mode: Mode = "markdown",
+    sets: Collection[str] = (),
+    known: Collection[str] = KNOWN_NAMES,
+    path: str = "",
+    limits: Limits = DEFAULT_LIMITS,
+) -> CompiledTemplate | Problems:
+    """A template from a text in a rule file.
+
+    ``place`` is where the text begins, or a function that knows where each of its lines stands.
+    """
+    place_at = _place_at(place)
+    label, lines = _label(source, place_at)
+    if not any(tag in source for tag in _TAGS):
+        return CompiledTemplate(label, mode, frozenset(), None, storable(_without_last_newline(source)))
+    tree = parse(source, environment)
+    if isinstance(tree, Flaw):
+        return _placed([tree], place_at, path)
+    found = flaws(tree, source, environment.tables, environment.file_names)
+    if found:
+        return _placed(found, place_at, path)
+    referred, own = references(tree), own_names(tree)
+    template, outer = _built(environment, tree, source)
+    found = name_flaws(tree, source, outer - own, known, sets)
+    problems = (*_placed(found, place_at, path), *_file_problems(environment, referred, known, sets))
+    if problems:
+        return problems
+    return CompiledTemplate(label, mode, _all_names(environment, outer, referred), template, None, limits, lines)
+
+
+def compile_file(
+    name: str,
+    *,
+    place: Place,
+    environment: Templates,
+    mode: Mode = "markdown",
+    sets: Collection[str] = (),
+    known: Collection[str] = KNOWN_NAMES,
+    path: str = "",
+    limits: Limits = DEFAULT_LIMITS,
+) -> CompiledTemplate | Problems:
+    """The template file of that name. Names it needs that the rule does not have are problems of the file."""
+    if name in environment.unusable:
+        return (Problem(place, path, f'the template "{name}" has problems of its own'),)
+    if name not in environment.shelved:
+        bare = name.removesuffix(".j2").removesuffix(".md")
+        hint = f'; did you mean "{bare}"?' if bare in environment.shelved else suggest(name, environment.shelved)
+        known = ", ".join(sorted(environment.shelved))
+        return (Problem(place, path, f'there is no template "{name}"{hint}; there are: {known}'),)
+    problems = _file_problems(environment, (name,), known, sets)
+    if problems:
+        return problems
+    names = _all_names(environment, (), (name,))
+    return CompiledTemplate(name, mode, names, environment.shelf[name], None, limits)
+
+
+def compile_expression(
+    source: str,
+    *,
+    place: Place | PlaceAt,
+    environment: Templates,
+    sets: Collection[str] = (),
+    known: Collection[str] = KNOWN_NAMES,
+    path: str = "",
+    limits: Limits = DEFAULT_LIMITS,
+) -> CompiledExpression | Problems:
+    """An expression without braces, as in ``when: "data.count > 3 and data.vo == 'ops'"``."""
+    place_at = _place_at(place)
+    expression = parse_expression(source, environment)
+    if isinstance(expression, Flaw):
+        return _placed([expression], place_at, path)
+    found = flaws(expression, source, environment.tables, ())
+    if found:
+        return _placed(found, place_at, path)
+    body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)]
+    tree = nodes.Template(body, lineno=1)
+    tree.set_environment(environment)
+    template, outer = environment.build(tree, None, "<when>")
+    found = name_flaws(expression, source, outer, known, sets)
+    if found:
+        return _placed(found, place_at, path)
+    label, lines = _label(source, place_at)
+    return CompiledExpression(label, outer, template, limits, lines)
+
+
+def _built(environment: Templates, tree: nodes.Template, source: str) -> tuple[Template, frozenset[str]]:
+    built = environment.inline.get(source)
+    if built is None:
+        built = environment.inline[source] = environment.build(tree, None, "<text>")
+    return built
+
+
+def _all_names(environment: Templates, outer: Iterable[str], referred: Iterable[str]) -> frozenset[str]:
+    return frozenset(outer).union(*(template.outer for template in environment.with_references(referred)))
+
+
+def _file_problems(
+    environment: Templates, names: Iterable[str], known: Collection[str], sets: Collection[str]
+) -> Problems:
+    return tuple(
+        problem
+        for template in environment.with_references(names)
+        for problem in _placed(
+            name_flaws(template.tree, template.text, template.outer, known, sets),
+            _place_at(Place(template.file)),
+            "",
+        )
+    )
+
+
+def _placed(found: Iterable[Flaw], place_at: PlaceAt, path: str) -> Problems:
+    return tuple(Problem(place_at(flaw.line, flaw.column), path, flaw.text) for flaw in found)
+
+
+def _place_at(place: Place | PlaceAt) -> PlaceAt:
+    if not isinstance(place, Place):
+        return place
+    start = place
+
+    def place_at(line: int, column: int) -> Place:
+        if line == 1:
+            return Place(start.file, start.line, start.column + column - 1)
+        return Place(start.file, start.line + line - 1, column)
+
+    return place_at
+
+
+def _label(source: str, place_at: PlaceAt) -> tuple[str, tuple[int, ...]]:
+    """How failures call an inline template: its file, and the file's line for each of its own."""
+    lines = tuple(place_at(line, 1).line for line in range(1, source.count("\n") + 2))
+    return place_at(1, 1).file, lines
+
+
+def _without_last_newline(source: str) -> str:
+    source = source.replace("\r\n", "\n").replace("\r", "\n")
+    return source.removesuffix("\n")

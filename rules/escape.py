@@ -1,0 +1,211 @@
+r"""What an event value may not do in Markdown, and how each such thing is taken from it (semantics.md item 31).
+
+The reader sees the value as it was sent; only its power goes. Ordinary text comes out byte for byte: hyphens, dots,
+slashes, parentheses, underscores inside words, e-mail addresses, ``[FIRING:1]`` before a blank, and URLs.
+
+===================  ====================================================================================
+``@channel @bob``    a zero-width space after the ``@``, unless a letter or digit stands before it (an e-mail address:
+                     no service takes that for a mention)
+``[a](b)``           ``\[`` and ``\]``
+``<url|text> <b>``   ``&lt;``; ``load < 5`` stays
+``|``                ``\|``
+`` ` * _ ~~``        a backslash before each that could begin or end code or emphasis
+``&#64;``            ``&amp;``, for Markdown would read the entity
+``\*``               ``&#92;``, for the value's backslash must not take the power of ours
+``# > - 1. ===``     a backslash (before ``===`` a zero-width space) at the start of a line
+``javascript:``      a zero-width space after the colon
+an http(s) URL       stays; the few characters that break Markdown are percent-encoded, which names the same page
+===================  ====================================================================================
+
+The letters that may be escaped by a backslash are those that both CommonMark and Mattermost's own reader know; the
+mention rules are Mattermost's (it drops backslashes and reads entities *before* it looks for mentions, so only a
+character between ``@`` and the name helps).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+ZERO_WIDTH: Final = "\u200b"
+CODE_QUOTE: Final = "\u02cb"  # stands for a backtick where no escape is possible: inside a code span
+
+_ODD: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029]")
+_NEWLINE: Final = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_SPECIAL: Final = re.compile(r"[@&<|`*_~\[\]\\]|script:|data:", re.IGNORECASE)
+_URL: Final = re.compile(r"https?://[^\s\x00-\x20]+", re.IGNORECASE)
+_LINKABLE: Final = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x20]+", re.IGNORECASE)
+_HOST_IN_BRACKETS: Final = re.compile(r"https?://\[[0-9a-f:.]+\]", re.IGNORECASE)
+_URL_UNSAFE: Final = re.compile(r'[|\[\]<>`"*\\]|(?<![0-9A-Za-z])@')
+_PART_UNSAFE: Final = re.compile(
+    r"""[\s|<>\[\](){}"'`*\\^]|(?<![0-9A-Za-z])@|&(?=\#)|[_~](?![0-9A-Za-z])|(?<![0-9A-Za-z])[_~]"""
+)
+_ENTITY: Final = re.compile(r"(&#?[0-9A-Za-z]{1,32});")
+_TOKEN: Final = re.compile(
+    r"""
+      (?P<url>    \bhttps?://[^\s<>()\[\]{}|\\^`"'*]+ )
+    | (?P<asis>   \[(?:[^\W_]|[ .,:/+=%\#'-]){2,}\](?=[ ,.;!?\n])     # [FIRING:1] and its like
+                | (?<=\S[ ])\*(?=[ ])                                 # 5 * 3
+                | (?<=[0-9A-Za-z])_(?=[0-9A-Za-z])
+                | (?<=[0-9A-Za-z])@ )
+    | (?P<at>     @ )
+    | (?P<entity> &(?=\#?[0-9A-Za-z]{1,32}; | \#?x?[0-9A-Fa-f]{0,8}\Z | c?o?m?m?a?t?\Z) )
+    | (?P<angle>  < )
+    | (?P<mark>   [|`*_\[\]] | ~(?=~) | (?<=~)~ )
+    | (?P<back>   \\(?=[!-/:-@\[-`{-~\n]|\Z) )
+    | (?P<scheme> \b(?:javascript|vbscript): | \bdata:(?=\s*(?:text|image|application)/) )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_BLOCK: Final = r"""
+    (?P<blank>[ \t]*)
+    (?: (?P<sign> \#{1,6}(?=\s|\Z) | > | [-+](?=[ \t]) | -[- \t]*$ )
+      | (?P<number> \d{1,9})(?=[.)]\s)
+      | (?P<line> =[= \t]*$ ) )
+"""
+_FIRST_BLOCK: Final = re.compile(rf"(?:\A|(?<=\n)){_BLOCK}", re.MULTILINE | re.VERBOSE)
+_LATER_BLOCK: Final = re.compile(rf"(?<=\n){_BLOCK}", re.MULTILINE | re.VERBOSE)
+_BLOCK_SIGNS: Final = frozenset("#>-+= \t0123456789")
+_RUN: Final = re.compile(r"``(?=`)|~~(?=~)")
+_PING_IN_CODE: Final = re.compile(r"(?<![0-9A-Za-z])@(?=\w)")
+_PING: Final = re.compile(r"(?<![0-9A-Za-z])@|<(?=[!@#])|&(?=#0*64;|#x0*40;|commat;)", re.IGNORECASE)
+
+
+def clean(value: str) -> str:
+    """The text with one kind of newline and without control characters and text-direction overrides."""
+    if _ODD.search(value) is None:
+        return value
+    return _ODD.sub("", _NEWLINE.sub("\n", value))
+
+
+def needs_escape(value: str) -> bool:
+    """Whether ``value`` holds anything that ``escape_value`` may change, other than at the start of a line."""
+    return _SPECIAL.search(value) is not None or _ODD.search(value) is not None or "\n" in value
+
+
+def escape_value(value: str, *, line_start: bool = True, pipes: bool = True) -> str:
+    """``value`` as Markdown that shows it and does nothing else.
+
+    ``line_start`` says that the value begins a line; ``pipes`` that a ``|`` stands somewhere in the same text, where a
+    ``<`` before it could begin a link of Slack's kind. Where the surroundings are unknown leave both true.
+    """
+    value = clean(value)
+    if value[:4].lower() == "http" and _URL.fullmatch(value):
+        return whole_url(value)
+    if _SPECIAL.search(value):
+        value = _TOKEN.sub(_harmless if pipes else _harmless_without_pipes, value)
+    if line_start and value[:1] in _BLOCK_SIGNS:
+        return _FIRST_BLOCK.sub(_no_block, value)
+    return _LATER_BLOCK.sub(_no_block, value) if "\n" in value else value
+
+
+def escape_md(value: str) -> str:
+    """``escape_value`` for unknown surroundings."""
+    return escape_value(value)
+
+
+def escape_in_code(value: str, *, table: bool) -> str:
+    """``value`` for the inside of an author's code span: one line, no real backtick, no bare pipe in a table.
+
+    No mention either, though code does not ping: readers differ on where a span ends when the author's text is odd.
+    """
+    value = _PING_IN_CODE.sub(f"@{ZERO_WIDTH}", clean(value).replace("`", CODE_QUOTE).replace("\n", " "))
+    return value.replace("|", "\\|") if table else value
+
+
+def escape_in_info(value: str) -> str:
+    """``value`` behind an opening code fence, where a language may stand: letters, digits and ``+-_#.`` only."""
+    return "".join(sign for sign in value if sign.isalnum() or sign in "+-_#.")
+
+
+def escape_in_url(value: str) -> str:
+    """``value`` inside an address the author began: what could end or break it is percent-encoded."""
+    return _ENTITY.sub(r"\1%3B", _PART_UNSAFE.sub(_percent_bytes, clean(value)))
+
+
+def escape_in_fence(value: str) -> str:
+    """``value`` for the inside of an author's code block: never a run of backticks or tildes that could end it."""
+    return _RUN.sub(lambda run: run[0] + ZERO_WIDTH, clean(value))
+
+
+def without_mentions(value: str) -> str:
+    """``value`` with its Markdown alive but unable to ping."""
+    return _PING.sub(lambda found: _NO_PING[found[0]], clean(value))
+
+
+def fence_for(value: str) -> str:
+    """A code fence longer than any run of backticks in ``value``."""
+    longest = max((len(run) for run in re.findall("`{3,}", value)), default=2)
+    return "`" * (longest + 1)
+
+
+def whole_url(url: str) -> str:
+    """An http(s) URL with the characters that break Markdown percent-encoded; most URLs have none."""
+    host = _HOST_IN_BRACKETS.match(url)
+    start = host.end() if host else 0
+    path = _ENTITY.sub(r"\1%3B", _URL_UNSAFE.sub(_percent, url[start:]))
+    if path.count("(") != path.count(")"):
+        path = path.replace("(", "%28").replace(")", "%29")
+    return url[:start] + path
+
+
+def link_target(url: str) -> str:
+    """``url`` for the parentheses of a Markdown link, or "" when it is no http(s) or mailto URL."""
+    url = clean(url).strip()
+    if not _LINKABLE.fullmatch(url):
+        return ""
+    return whole_url(url).replace("(", "%28").replace(")", "%29")
+
+
+def mention_follows(said: str, rest: str) -> bool:
+    """Whether an author's ``@`` and ``said`` before a value, and the value with all after it, name a whole channel."""
+    return _EVERYBODY.match(said + clean(rest)) is not None
+
+
+_EVERYBODY: Final = re.compile(r"(?:channel|all|here|everyone)(?![^\W_])", re.IGNORECASE)
+_NO_PING: Final = {"@": f"@{ZERO_WIDTH}", "<": "&lt;", "&": "&amp;"}
+
+
+def _percent(found: re.Match[str]) -> str:
+    return f"%{ord(found[0]):02X}"
+
+
+def _percent_bytes(found: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "replace"))
+
+
+def _harmless(found: re.Match[str]) -> str:
+    word = found[0]
+    match found.lastgroup:
+        case "asis":
+            return word
+        case "mark":
+            return f"\\{word}"
+        case "at" | "scheme":
+            return f"{word}{ZERO_WIDTH}"
+        case "entity":
+            return "&amp;"
+        case "angle":
+            return "&lt;"
+        case "back":
+            return "&#92;"
+        case _:
+            return _ENTITY.sub(r"\1%3B", _URL_UNSAFE.sub(_percent, word))
+
+
+def _harmless_without_pipes(found: re.Match[str]) -> str:
+    if found.lastgroup == "angle" and found.string[found.end() : found.end() + 1] in _AFTER_LESS_THAN:
+        return "<"
+    return _harmless(found)
+
+
+_AFTER_LESS_THAN: Final = frozenset(" =0123456789")
+
+
+def _no_block(found: re.Match[str]) -> str:
+    blank = found["blank"]
+    if found["number"] is not None:
+        return f"{found[0]}\\"
+    if found["line"] is not None:
+        return f"{blank}{ZERO_WIDTH}{found['line']}"
+    return f"{blank}\\{found['sign']}"

@@ -1,0 +1,31 @@
+"""What a template sees of an event, and what is shown where no template is asked for or one has failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rules.fallback import render_fallback
+from rules.model import Event
+from rules.moments import from_us
+
+
+def names_of(event: Event, *, now_us: int, tables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What templates and expressions see of an event (rules-language.md section 2); the caller may add names.
+
+    The rule's ``set:`` names stand beside the fixed ones, which win.
+    """
+    return {
+        **event.vars,
+        "data": event.data,
+        "text": event.text,
+        "attributes": event.attributes,
+        "message": event.message,
+        "vars": event.vars,
+        "parent": event.parent,
+        "tables": tables if tables is not None else {},
+        "now": from_us(now_us),
+    }
+
+
+__all__ = ["names_of", "render_fallback"]
