@@ -1,0 +1,90 @@
+"""All couriers of the daemon: one worker per destination, begun and ended as the settings change."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bridge.courier import Courier, Tried
+from bridge.destinations.base import Destination
+from bridge.destinations.config import DestinationConfig
+from bridge.destinations.kinds import KINDS, Tools
+from bridge.supervisor import Supervisor
+from broker.store import Store
+from rules.model import DestinationFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A destination with its settings and the courier that writes to it."""
+
+    config: DestinationConfig
+    destination: Destination
+    courier: Courier
+
+
+class Couriers:
+    """Builds destinations from settings and keeps a courier at work for each."""
+
+    def __init__(
+        self,
+        store: Store,
+        tools: Tools,
+        supervisor: Supervisor,
+        rng: random.Random,
+        drain_s: float,
+        told: Callable[[Tried], None],
+    ) -> None:
+        self._store = store
+        self._tools = tools
+        self._supervisor = supervisor
+        self._rng = rng
+        self._drain_s = drain_s
+        self._told = told
+        self._routes: dict[str, Route] = {}
+
+    @property
+    def routes(self) -> Mapping[str, Route]:
+        """The destinations at work, by name."""
+        return self._routes
+
+    def kinds(self) -> dict[str, str]:
+        """Destination names and their kinds."""
+        return {name: route.config.type for name, route in self._routes.items()}
+
+    def build(self, configs: Mapping[str, DestinationConfig]) -> dict[str, Destination]:
+        """The destinations of ``configs`` that are new or changed, ready but not at work. Raises what a kind raises."""
+        changed = {name: config for name, config in configs.items() if self._config_of(name) != config}
+        return {name: KINDS[config.type].build(name, config, self._tools) for name, config in changed.items()}
+
+    async def swap(self, configs: Mapping[str, DestinationConfig], built: Mapping[str, Destination]) -> None:
+        """Put ``configs`` to work: end couriers that are gone or changed, begin those in ``built``."""
+        for name in [name for name in self._routes if name not in configs or name in built]:
+            await self._end(name)
+        for name, destination in built.items():
+            courier = Courier(
+                name, destination, configs[name], self._store.outbox, self._tools.clock, self._rng, self._told
+            )
+            self._routes[name] = Route(configs[name], destination, courier)
+            self._supervisor.start(f"courier:{name}", courier.run)
+
+    async def stop(self) -> None:
+        """End all couriers, letting tries under way finish."""
+        for name in list(self._routes):
+            await self._end(name)
+
+    async def _end(self, name: str) -> None:
+        route = self._routes.pop(name)
+        await route.courier.stop(self._drain_s)
+        await self._supervisor.stop(f"courier:{name}")
+        await route.destination.close()
+
+    def _config_of(self, name: str) -> DestinationConfig | None:
+        route = self._routes.get(name)
+        return route.config if route is not None else None
+
+
+def facts_of(configs: Mapping[str, DestinationConfig], tools: Tools) -> dict[str, DestinationFacts]:
+    """What rules may know of destinations that are not at work: for checks of files."""
+    return {name: KINDS[config.type].build(name, config, tools).facts for name, config in configs.items()}
