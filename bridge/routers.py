@@ -72,11 +72,11 @@ class Routers:
         """Topics (uid to name and birth) that a rule hears, or that have a timer to fire."""
         topics = full_names(self._broker)
         heard = set(self._in_force.rule_set.topics_heard(name for name, _ in topics.values()))
-        needed = {}
-        for uid, (name, created_us) in topics.items():
-            if name in heard or await self._store.state.next_due_us(uid) is not None:
-                needed[uid] = (name, created_us)
-        return needed
+        return {
+            uid: (name, created_us)
+            for uid, (name, created_us) in topics.items()
+            if name in heard or await self._store.state.next_due_us(uid) is not None
+        }
 
     def _begin(self, uid: str, name: str, created_us: int) -> None:
         router = Router(
@@ -87,7 +87,7 @@ class Routers:
         log.info("a topic is routed", topic=name)
 
     async def _end(self, uid: str) -> None:
-        """End a router whose topic no rule hears any more; heard again later, it begins at the end (semantics.md 14)."""
+        """End a router whose topic no rule hears; heard again later, it begins at the end (semantics.md item 14)."""
         router = self._routers.pop(uid)
         router.stop()
         await self._supervisor.stop(f"router:{router.topic.name}")
