@@ -1,9 +1,9 @@
 """Cutting Markdown to a destination's size, or into several posts of that size.
 
-A part ends between paragraphs where it can, else between lines, else between words, else anywhere but inside a character
-with its accents. A code block that goes on in the next part is closed and opened again. Parts are not numbered: chat
-services show them one below the other in order, and a "2/3" in the text would be the one thing in it that nobody wrote.
-Lengths are counted in Unicode code points ("runes"), as the services count.
+A part ends between paragraphs where it can, else between lines, else between words, else anywhere but inside a
+character with its accents. A code block that goes on in the next part is closed and opened again. Parts are not
+numbered: chat services show them one below the other in order, and a "2/3" in the text would be the one thing in it
+that nobody wrote. Lengths are counted in Unicode code points ("runes"), as the services count.
 """
 
 from __future__ import annotations
@@ -13,26 +13,27 @@ import unicodedata
 from typing import Final
 
 CUT_NOTE: Final = "… (cut)"
-_FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})([^`~\n]*)$", re.MULTILINE)
+LEAST_FOR_BLOCKS_RUNES: Final = 256
+_FENCE: Final = re.compile(r" {0,3}(`{3,20}|~{3,20})([^`~\n]{0,40})")
 _JOINERS: Final = frozenset("\u200d\ufe0e\ufe0f\u20e3")
-_LONGEST_INFO_RUNES: Final = 40
 _BREAKS: Final = ("\n\n", "\n", " ")
-_LEAST_SHARE: Final = 3  # a break in the first third of the room is not worth its empty space
+_LEAST_SHARE: Final = 3  # a break in the first third of the room is not worth the empty space
 
 
 def split_text(text: str, max_runes: int) -> tuple[str, ...]:
-    """The text in parts of at most ``max_runes`` each; a text that fits is one part.
+    """The text in parts of at most ``max_runes`` (at least 1) each; a text that fits is one part.
 
-    Nothing but the blanks or the newline at a break is lost. ``max_runes`` is at least 1; below 64 code blocks are not
-    opened again.
+    Nothing but blanks and newlines at a break is lost, and no part is empty. Below 256 runes a code block is not opened
+    again: there would be more fence than code.
     """
     parts: list[str] = []
     opening = ""
     rest = text
     while len(opening) + len(rest) > max_runes:
-        room = max_runes - len(opening)
-        kept, rest, opened = _first_part(rest, room, opening, max_runes)
-        parts.append(f"{opening}{kept}{_closing(opened)}")
+        end, opened = _end_of_part(rest, max_runes, opening)
+        body, rest = _apart(rest, end, in_block=bool(opened))
+        if body:
+            parts.append(f"{opening}{body}{_closing(opened)}")
         opening = opened
     if rest or not parts:
         parts.append(f"{opening}{rest}")
@@ -40,45 +41,49 @@ def split_text(text: str, max_runes: int) -> tuple[str, ...]:
 
 
 def cut_text(text: str, max_runes: int, note: str = CUT_NOTE) -> str:
-    """The text if it fits, else its beginning, closed code blocks and ``note``, in at most ``max_runes``."""
+    """The text if it fits, else its beginning, its code block closed, and ``note``, in at most ``max_runes``."""
     if len(text) <= max_runes:
         return text
-    tail = f" {note}" if note else ""
-    room = max_runes - len(tail)
+    room = max_runes - len(note) - 1
     if room < 1:
         return text[:max_runes]
-    kept, _, opened = _first_part(text, room, "", max_runes)
-    if opened:
-        return f"{kept}{_closing(opened)}\n{note}"[:max_runes] if note else f"{kept}{_closing(opened)}"
-    return f"{kept}{tail}"
+    end, opened = _end_of_part(text, room, "")
+    body, _ = _apart(text, end, in_block=bool(opened))
+    return f"{body}{_closing(opened)}\n{note}" if opened else f"{body} {note}"
 
 
-def _first_part(text: str, room: int, opening: str, max_runes: int) -> tuple[str, str, str]:
-    """What goes into a part, what is left, and the opening of the code block that goes on ("" when none does)."""
-    reopens = max_runes >= 64
-    end = _break_in(text, room)
-    opened = _open_block(f"{opening}{text[:end]}") if reopens else ""
-    if opened:
-        end = _break_in(text, max(1, room - len(_closing(opened))))
-        opened = _open_block(f"{opening}{text[:end]}")
-    kept, rest = text[:end], text[end:]
-    if opened:
-        return kept.removesuffix("\n"), rest.removeprefix("\n") if not kept.endswith("\n") else rest, opened
-    return kept.rstrip(" \n"), rest.lstrip("\n") if "\n" in kept[-1:] + rest[:1] else rest.lstrip(" "), ""
+def _end_of_part(text: str, max_runes: int, opening: str) -> tuple[int, str]:
+    """Where a part ends, and the opening line of the code block that goes on behind it ("" when none does)."""
+    room = max_runes - len(opening)
+    reserve = 0
+    while True:
+        end = _break_in(text, room - reserve)
+        opened = _open_block(f"{opening}{text[:end]}") if max_runes >= LEAST_FOR_BLOCKS_RUNES else ""
+        if len(_closing(opened)) <= reserve:
+            return end, opened
+        reserve = len(_closing(opened))
+
+
+def _apart(text: str, end: int, *, in_block: bool) -> tuple[str, str]:
+    """The two sides of a break, without the blanks and newlines at it; inside a code block only a newline goes."""
+    body, rest = text[:end], text[end:]
+    if in_block:
+        return body, rest.removeprefix("\n")
+    return body.rstrip(" \n"), rest.lstrip("\n") if rest.startswith("\n") else rest.lstrip(" ")
 
 
 def _break_in(text: str, room: int) -> int:
-    """Where to end a part of at most ``room`` runes: behind the last good break."""
+    """Where to end a part of at most ``room`` runes: before the last good break."""
     if len(text) <= room:
         return len(text)
     for mark in _BREAKS:
         found = text.rfind(mark, 0, room + len(mark))
         if found >= max(1, room // _LEAST_SHARE):
-            return min(found + len(mark), room) if found + len(mark) > room else found + len(mark)
+            return found
     end = room
     while end > 1 and _continues(text, end):
         end -= 1
-    return end if end > 1 or room == 1 else room
+    return end if end > 1 else room
 
 
 def _continues(text: str, index: int) -> bool:
@@ -104,9 +109,10 @@ def _open_block(text: str) -> str:
             fence, info = found[1], found[2]
         elif found[1].startswith(fence) and not found[2].strip():
             fence = info = ""
-    return f"{fence}{info[:_LONGEST_INFO_RUNES]}\n" if fence else ""
+    return f"{fence}{info}\n" if fence else ""
 
 
 def _closing(opened: str) -> str:
-    fence = opened.strip()
-    return f"\n{fence[: len(fence) - len(fence.lstrip(fence[0]))]}" if fence else ""
+    """The line that closes the block of an opening line, with a newline before it."""
+    found = _FENCE.match(opened)
+    return f"\n{found[1]}" if found else ""
