@@ -1,0 +1,42 @@
+"""Whether the daemon is ready, kept up to date by one worker, so that asking costs nothing."""
+
+from __future__ import annotations
+
+from bridge.current import InForce
+from bridge.observe.health import HealthReport
+from bridge.supervisor import Supervisor
+from broker.clock import Clock
+from broker.model import Health
+from broker.store import Store
+
+_EVERY_S = 1.0
+
+
+class Readiness:
+    """Asks the store each second, and tells what it last said."""
+
+    def __init__(self, store: Store, in_force: InForce, supervisor: Supervisor, clock: Clock) -> None:
+        self._store = store
+        self._in_force = in_force
+        self._supervisor = supervisor
+        self._clock = clock
+        self._health = Health(writable=True)
+        self.stopping = False
+
+    async def follow(self) -> None:
+        """Ask for ever."""
+        while True:
+            self._health = await self._store.health()
+            await self._clock.sleep(_EVERY_S)
+
+    def report(self) -> HealthReport:
+        """The daemon as it stands."""
+        reason = "" if self._health.writable else f"the store takes no writes: {self._health.reason}"
+        if self.stopping:
+            reason = "the daemon is stopping"
+        return HealthReport(
+            ready=not reason,
+            reason=reason,
+            degraded=self._in_force.degraded,
+            workers=self._supervisor.health(),
+        )

@@ -1,0 +1,70 @@
+"""The daemon's state folder: where the store lies, with the key that seals tokens and the trial certificate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from bridge.certificate import self_signed
+from bridge.server import Tls
+from bridge.settings import ServerSettings, host_and_port
+from bridge.systemd import CredentialMissing, credential
+from broker.tokens import SEALING_KEY_BYTES
+
+SEALING_KEY_FILE = "sealing.key"
+SEALING_KEY_CREDENTIAL = "sealing-key"
+
+
+class BadSealingKey(Exception):
+    """The sealing key cannot be used; the text says which and why."""
+
+
+def state_folder(store_url: str) -> Path | None:
+    """The folder of a store that is a file, else None."""
+    path = store_url.removeprefix("sqlite://")
+    return Path(path).parent if path != store_url else None
+
+
+def sealing_key(folder: Path | None, environ: Mapping[str, str]) -> bytes:
+    """The key that opens stored tokens: a systemd credential, else a file in the state folder, made at first start.
+
+    Without a state folder (a store in memory) it is made anew each time. Raises BadSealingKey, OSError.
+    """
+    try:
+        return _key_of(credential(SEALING_KEY_CREDENTIAL, environ), f"credential {SEALING_KEY_CREDENTIAL}")
+    except CredentialMissing:
+        pass
+    if folder is None:
+        return os.urandom(SEALING_KEY_BYTES)
+    path = folder / SEALING_KEY_FILE
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(os.urandom(SEALING_KEY_BYTES).hex() + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+    return _key_of(path.read_text(), str(path))
+
+
+def tls_of(settings: ServerSettings, folder: Path | None, now_us: int) -> Tls | None:
+    """What the server shows its clients; None without TLS. Makes the trial certificate when it is asked for."""
+    if settings.tls == "off":
+        return None
+    if settings.tls == "self-signed":
+        host = host_and_port(settings.listen)[0]
+        hosts = [] if host in ("0.0.0.0", "::") else [host]  # noqa: S104 - compared, not bound
+        certificate, key = self_signed(folder or Path.cwd() / "state", hosts, now_us)
+        return Tls(certificate, key)
+    return Tls(settings.tls.certificate, settings.tls.key, settings.tls.client_ca)
+
+
+def _key_of(text: str, where: str) -> bytes:
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError as error:
+        raise BadSealingKey(f"{where} is not hex") from error
+    if len(key) != SEALING_KEY_BYTES:
+        raise BadSealingKey(f"{where} has {len(key)} bytes; {SEALING_KEY_BYTES} are needed (64 hex characters)")
+    return key

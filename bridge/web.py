@@ -1,0 +1,88 @@
+"""The daemon's ASGI root: /v1 goes to the AMS API untouched, everything else through Starlette.
+
+``/hooks/NAME`` receives, ``/healthz`` and ``/readyz`` tell, ``/metrics`` counts, ``/api`` is our own API, and the
+rest are pages. Errors have one JSON body everywhere but on the pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from bridge.observe.health import HealthReport
+from bridge.sources.hooks import Hooks, refusal
+from broker.errors import StoreError
+
+_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+log = structlog.get_logger("web")
+
+
+class Root:
+    """Everything the daemon answers over HTTP."""
+
+    def __init__(
+        self,
+        ams: Callable[..., Awaitable[None]],
+        hooks: Hooks,
+        health: Callable[[], HealthReport],
+        metrics: Callable[[], Awaitable[bytes]],
+        more: Sequence[BaseRoute],
+    ) -> None:
+        self._ams = ams
+        self._health = health
+        self._metrics = metrics
+        self._rest = Starlette(
+            routes=[
+                Route("/hooks/{name}", hooks.receive, methods=["POST"]),
+                Route("/healthz", self.healthz),
+                Route("/readyz", self.readyz),
+                Route("/metrics", self.metrics),
+                *more,
+            ],
+            exception_handlers={HTTPException: _refused, StoreError: _unavailable, Exception: _failed},
+        )
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and scope["path"].startswith(("/v1/", "/openapi.json")):
+            await self._ams(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
+
+    async def healthz(self, request: Request) -> Response:
+        """Alive: 200 with every worker by name, whatever state it is in."""
+        return JSONResponse(self._health().as_json())
+
+    async def readyz(self, request: Request) -> Response:
+        """Ready: 200 when the store takes writes and rules are loaded, else 503; degraded shows in the body."""
+        report = self._health()
+        return JSONResponse(report.as_json(), 200 if report.ready else 503)
+
+    async def metrics(self, request: Request) -> Response:
+        """The metrics page for Prometheus."""
+        return PlainTextResponse(await self._metrics(), media_type=None, headers={"Content-Type": _METRICS_TYPE})
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    text = error.detail if isinstance(error, HTTPException) else ""
+    if "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api"):
+        return PlainTextResponse(f"{status}: {text}\n", status)
+    return refusal(status, "NOT_FOUND" if status == 404 else "REFUSED", text)
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    log.warning("the store does not answer", path=request.url.path, error=str(error))
+    return refusal(503, "UNAVAILABLE", str(error))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return refusal(500, "INTERNAL_SERVER_ERROR", "Internal error; the daemon's log says more")
