@@ -37,6 +37,8 @@ class Grants:
 
 @dataclass(frozen=True, slots=True)
 class _Resolved:
+    """A request with uids in place of names; None keeps what stands."""
+
     memberships: tuple[Membership, ...] | None = None
     service_roles: tuple[str, ...] | None = None
     fields: Mapping[str, str] = field(default_factory=dict)

@@ -50,11 +50,9 @@ def admit(api: Api, route: Route, project_name: str | None, token: bytes) -> tup
     api.broker.cache.check_fresh()
     if not token:
         raise unauthorized()
-    project = None
-    if project_name is not None and route.needs_project:
-        project = api.broker.cache.project(project_name)
-        if project is None:
-            raise not_found("project doesn't exist")
+    project = None if project_name is None else api.broker.cache.project(project_name)
+    if project is None and project_name is not None and route.needs_project:
+        raise not_found("project doesn't exist")
     caller = caller_of(api, token, project)
     if caller is None or not caller.roles:
         raise unauthorized()

@@ -84,6 +84,20 @@ class Ams:
         assert answer.headers["content-type"] == "application/json; charset=utf-8"
         return Answered(answer.status_code, answer.json(), answer.headers)
 
+    async def ask_exactly(self, method: str, path: str, headers=()) -> Answered:
+        """One request without a body whose path no client has tidied up."""
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b""}
+
+        async def send(event: Any) -> None:
+            sent.append(event)
+
+        scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": list(headers)}
+        await self.app(scope, receive, send)
+        return Answered(sent[0]["status"], json.loads(sent[1]["body"]), httpx.Headers(sent[0]["headers"]))
+
     async def ok(self, method: str, path: str, body: Any = None, **kwargs) -> Any:
         """The JSON of an answer that must be 200."""
         answered = await self.ask(method, path, body, **kwargs)
