@@ -8,7 +8,7 @@ from typing import assert_never
 
 from broker.engines.bells import Bells
 from broker.engines.memory.trouble import Gate
-from broker.errors import VersionMoved
+from broker.errors import StoreUnavailable, VersionMoved
 from broker.model import CatalogChange, Changed, Put, Remove, Stored
 from broker.records import kind_of
 
@@ -97,8 +97,13 @@ class MemoryCatalog:
         """See Catalog."""
         while not self._gate.closed:
             with self._bells.listening("catalog") as rung:
-                async with self._gate("catalog.changes"):
-                    news = [change for change in self._shelf.feed.values() if change.seq > since_seq]
+                try:
+                    async with self._gate("catalog.changes"):
+                        news = [change for change in self._shelf.feed.values() if change.seq > since_seq]
+                except StoreUnavailable:
+                    if self._gate.closed:
+                        return
+                    raise
                 if not news:
                     await rung
             for change in sorted(news, key=lambda change: change.seq):

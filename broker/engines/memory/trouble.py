@@ -79,9 +79,9 @@ class Gate:
 
     async def enter(self, call: str) -> bool:
         """Fail before anything changed, if so told; True when the call has to fail after its change."""
-        await self._clock.sleep(0)
         if self.closed:
             raise StoreUnavailable("it is closed")
+        await self._clock.sleep(0)
         for one in self._standing:
             if one.strikes(call):
                 self._standing = [other for other in self._standing if not other.is_over]

@@ -11,7 +11,7 @@ from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.engines.texts import after_prefix
-from broker.errors import VersionMoved
+from broker.errors import StoreUnavailable, VersionMoved
 from broker.model import CatalogChange, Changed, Put, Remove, Stored
 from broker.records import AnyRecord, from_bytes, kind_of, to_bytes
 
@@ -61,7 +61,12 @@ class SqliteCatalog:
 
         while not self._readers.is_closed:
             with self._bells.listening("catalog") as rung:
-                news = await self._readers.later(read)
+                try:
+                    news = await self._readers.later(read)
+                except StoreUnavailable:
+                    if self._readers.is_closed:
+                        return
+                    raise
                 if not news:
                     await rung
             for change in news:

@@ -1,0 +1,44 @@
+"""What the state machines share: an engine on an event loop of its own, driven from plain functions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine
+
+from broker.clock import ManualClock
+from broker.engines import open_store
+
+T = TypeVar("T")
+
+SETTINGS = settings(
+    max_examples=20, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+class EngineMachine(RuleBasedStateMachine):
+    """A machine over one fresh store; subclasses say of which kind."""
+
+    kind: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = TemporaryDirectory()
+        self._loop = asyncio.new_event_loop()
+        self.clock = ManualClock()
+        url = "memory" if self.kind == "memory" else f"sqlite://{Path(self._folder.name) / 'store.db'}"
+        self.store = self.run(open_store(url, self.clock))
+
+    def run(self, call: Coroutine[Any, Any, T]) -> T:
+        return self._loop.run_until_complete(call)
+
+    def teardown(self) -> None:
+        self.run(self.store.close())
+        self.run(self._loop.shutdown_default_executor())
+        self._loop.close()
+        self._folder.cleanup()
