@@ -43,26 +43,24 @@ class Operator:
 
 def equals(said: Any, ignore_case: bool) -> Test:
     """Equal to this value, a list or a mapping as a whole."""
-    if ignore_case and isinstance(said, str):
-        folded = said.casefold()
-        return lambda value, _: isinstance(value, str) and value.casefold() == folded
+    if isinstance(said, str):
+        if ignore_case:
+            folded = said.casefold()
+            return lambda value, _: isinstance(value, str) and value.casefold() == folded
+        return lambda value, _: isinstance(value, str) and value == said
     if isinstance(said, dict | list):
         return lambda value, _: same(value, said)
-    return one_of([said], ignore_case)
+    key = key_of(said)
+    return lambda value, _: key_of(value) == key
 
 
-def one_of(said: list[Any], ignore_case: bool) -> Test:
+def one_of(said: list[Any]) -> Test:
     """Equal to one of several values; scalars are looked up, not compared one by one."""
-    whole = [value for value in said if isinstance(value, dict | list)]
-    if ignore_case or whole:
-        tests = [equals(value, ignore_case) for value in said]
+    if len(said) == 1:
+        return equals(said[0], False)
+    if any(isinstance(value, dict | list) for value in said):
+        tests = [equals(value, False) for value in said]
         return lambda value, now_us: any(test(value, now_us) for test in tests)
-    if all(isinstance(value, str) for value in said):
-        if len(said) == 1:
-            only = said[0]
-            return lambda value, _: isinstance(value, str) and value == only
-        words = frozenset(said)
-        return lambda value, _: isinstance(value, str) and value in words
     keys = frozenset(key_of(value) for value in said)
     return lambda value, _: key_of(value) in keys
 

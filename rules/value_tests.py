@@ -58,7 +58,7 @@ def compile_value(said: Any, document: Document, path: Path, problems: list[Prob
 def _equal_to(values: list[Any], text: str) -> ValueTest:
     never = "" if values else "the list is empty, so nothing is in it"
     keys = frozenset(key_of(value) for value in values)
-    test = _any_found(one_of(values, False)) if values else NEVER.holds
+    test = _any_found(one_of(values)) if values else NEVER.holds
     return ValueTest(test, text, None if NO_KEY in keys else keys, exact=NO_KEY not in keys, never=never)
 
 

@@ -62,6 +62,8 @@ def the_problems(text: str) -> str:
         "$.status: {contains: ITIC}",
         "$.status: {contains: itic, ignore_case: true}",
         "$.status: {equals: critical, ignore_case: true}",
+        "$.code: {equals: 5, ignore_case: true}",
+        "$.tags: {contains: 1, ignore_case: true}",
         "$.status: {like: 'C*L'}",
         "$.status: {like: ['x*', '?RITICAL']}",
         "$.status: {like: 'crit*', ignore_case: true}",
