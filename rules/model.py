@@ -2,10 +2,10 @@
 
 A decision is three pure steps and one read (no I/O, no clock, no randomness of their own)::
 
-    match(rule_set, incoming, now_us)         -> tuple[Match, ...]   and the state keys they need
+    match(rule_set, incoming, now_us)         -> Matches   what may act, and ``needs``: the state keys to read
     State.read(keys)                          -> the caller's one batched read
-    decide(rule_set, matches, state, context) -> Decision            sends, state changes, a trace
-    fire(rule_set, timer, state, context)     -> Decision            the same for a due timer
+    decide(rule_set, matches, state, context) -> Decision  sends, state changes, a trace
+    needs_for(rule_set, timer), fire(...)     -> Decision  the same for a due timer
 
 Everything here is a frozen value. The bridge turns a Decision into one atomic ``commit`` of the
 store; explain, simulate, backtest and the tests of rule files call the same functions with a clock
@@ -148,8 +148,9 @@ class Send:
 
     (``origin``, ``rule``, ``send``, ``part``) is unique for ever. ``order_key`` names what must stay in order at the
     destination: the rule's key, else the topic. ``stands_for`` is how many decided (event, rule, send) triples this
-    part carries in the books: all of them on the last part, 0 on earlier ones. ``places`` are the event values a
-    later silence may match, bounded. ``incident`` is the key of the incident told, or "".
+    part carries in the books: all of them on the last part, 0 on earlier ones. ``priority`` is 0 (low) to 3 (critical).
+    ``places`` are the event values a later silence may match, bounded (``rules/quiet/silences.py`` writes and reads
+    them). ``incident`` is the key of the incident told, or "".
     """
 
     origin: str
@@ -239,12 +240,14 @@ class Decision:
 
     ``fate`` is the message's place in the first book (None for a timer). ``tally`` are additions to the second
     book, by name: ``decided``, ``suppressed/<by>``, ``shadow``, ``held`` (may be negative: a group was posted),
-    ``dropped/<rule>``. Deliveries count themselves. ``counts`` are additions to metrics that are not books
-    (``template_errors``,
-    ``max_keys``). ``reads`` are the versions of every state row the decision rests on, absent rows (0) included.
+    ``dropped/<rule>``, ``updated``; ``rules/decide.py`` says exactly how they balance. Deliveries count themselves.
+    ``shadows`` are what rules in shadow would have sent. ``counts`` are additions to metrics that are not books
+    (``template_errors``, ``max_keys``). ``reads`` are the versions of every state row the decision rests on, absent
+    rows (0) included.
     """
 
     sends: tuple[Send, ...] = ()
+    shadows: tuple[Send, ...] = ()
     changes: tuple[StateChange, ...] = ()
     judgements: tuple[Judgement, ...] = ()
     fate: MessageFate | None = None

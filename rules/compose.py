@@ -1,0 +1,213 @@
+"""Makes the posts of a rule: the neutral form that every destination draws its own way.
+
+A template that fails never loses an alert: the text becomes the built-in rendering with a note, any other part is left
+out, and the post says why in ``fallback``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from rules.environment import CompiledTemplate, RenderFailed
+from rules.model import Event, Field, Phase, Post
+from rules.moments import from_us
+from rules.render import names_of, render_fallback
+from rules.ruleset import Making, Rule, RuleSet, SendEntry
+
+NORMAL_PRIORITY: Final = 1
+_PRIORITY: Final = {"low": 0, "standard": 1, "normal": 1, "important": 2, "high": 2, "urgent": 3, "critical": 3}
+_WORSE: Final = ("", "ok", "info", "warning", "error", "critical")
+_SEVERITY_PRIORITY: Final = {"critical": 3, "error": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a post is about.
+
+    ``since_us`` is when the incident told of began, 0 without one. ``events`` are those of a group, each with its
+    phase; ``broken`` says which template of the rule failed before.
+    """
+
+    rule: Rule
+    event: Event
+    phase: Phase
+    key: str = ""
+    since_us: int = 0
+    events: tuple[tuple[Event, str], ...] = ()
+    broken: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A post, and why some of it is not what the rule asked for ("" when all is well)."""
+
+    post: Post
+    fallback: str = ""
+
+
+def compose(
+    rule_set: RuleSet, scene: Scene, now_us: int, entries: Sequence[SendEntry], notes: Mapping[str, str]
+) -> dict[str, Composed]:
+    """The post for each entry, by slot. ``notes`` are lines to add to the text, by slot (or "" for all)."""
+    names = _names(rule_set, scene, now_us)
+    base = _base(scene, names)
+    composed: dict[str, Composed] = {}
+    for entry in entries:
+        note = notes.get(entry.slot, "") or notes.get("", "")
+        post, fallback = base.post, base.fallback
+        if note:
+            post = replace(post, text=f"{post.text}\n_{note}_" if post.text else f"_{note}_")
+        if entry.overrides:
+            overrides, failed = _overrides(entry, names)
+            post, fallback = replace(post, overrides=overrides), fallback or failed
+        composed[entry.slot] = Composed(post, fallback)
+    return composed
+
+
+def overrides_of(rule_set: RuleSet, scene: Scene, now_us: int, entry: SendEntry) -> dict[str, Any]:
+    """The rendered overrides of a send entry alone; those whose template fails are left out."""
+    return _overrides(entry, _names(rule_set, scene, now_us))[0] if entry.overrides else {}
+
+
+def severity_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int) -> str:
+    """The severity a post of this event would have, for silences; "" when the rule names none or it fails."""
+    making = rule.making.parts.get("severity")
+    if making is None:
+        return ""
+    try:
+        return making.render(names_of(event, now_us=now_us, tables=rule_set.tables)).strip().lower()
+    except RenderFailed:
+        return ""
+
+
+def priority_of(post: Post) -> int:
+    """How urgent a post is among others of its destination: 0 (low) to 3 (critical). A send's ``priority`` wins."""
+    said = post.overrides.get("priority")
+    if isinstance(said, Mapping):
+        said = said.get("priority")
+    if isinstance(said, str) and said.lower() in _PRIORITY:
+        return _PRIORITY[said.lower()]
+    return _SEVERITY_PRIORITY.get(post.severity, NORMAL_PRIORITY)
+
+
+def summary_line(post: Post) -> str:
+    """One line that stands for a post in a digest."""
+    line = post.title or next((line for line in post.text.splitlines() if line.strip()), "(no text)")
+    return line if len(line) <= 200 else line[:199] + "…"
+
+
+def join_reasons(reasons: Iterable[str]) -> str:
+    """Several reasons for a fall-back as one."""
+    return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
+
+
+def _names(rule_set: RuleSet, scene: Scene, now_us: int) -> dict[str, Any]:
+    names = names_of(scene.event, now_us=now_us, tables=rule_set.tables)
+    incident = {"since": from_us(scene.since_us), "key": scene.key} if scene.since_us else None
+    names |= {"phase": scene.phase, "rule": scene.rule.name, "key": scene.key, "incident": incident, "severity": ""}
+    if scene.rule.quiet.group is not None:
+        events = scene.events or ((scene.event, scene.phase),)
+        names["events"] = [
+            {**names_of(event, now_us=now_us, tables=rule_set.tables), "phase": phase} for event, phase in events
+        ]
+    return names
+
+
+def _base(scene: Scene, names: dict[str, Any]) -> Composed:
+    """All of the post that its entries share."""
+    failures: list[str] = []
+    making = scene.rule.making
+    severity = _severity(scene, names, failures)
+    names["severity"] = severity
+    parts: dict[str, Any] = {
+        name: _part(template, names, failures) for name, template in making.parts.items() if name != "severity"
+    }
+    fields = tuple(_fields(scene.rule, names, failures))
+    body = _body(making.body, names, failures) if making.has_body else None
+    text = _text(scene, names, failures)
+    return Composed(Post(text=text, severity=severity, fields=fields, body=body, **parts), join_reasons(failures))
+
+
+def _severity(scene: Scene, names: dict[str, Any], failures: list[str]) -> str:
+    """The post's severity; of a group that does not say it for all, the worst of its events."""
+    template = scene.rule.making.parts.get("severity")
+    if template is None:
+        phases = {phase for _, phase in scene.events} or {scene.phase}
+        return "ok" if phases == {"resolved"} else ""
+    if len(scene.events) <= 1 or "events" in template.names:
+        return _part(template, names, failures).strip().lower()
+    said = [_part(template, {**names, **one}, failures).strip().lower() for one in names["events"]]
+    return max(said, key=lambda severity: _WORSE.index(severity) if severity in _WORSE else 0)
+
+
+def _text(scene: Scene, names: dict[str, Any], failures: list[str]) -> str:
+    making = scene.rule.making
+    if scene.broken:
+        failures.append(scene.broken)
+    elif making.text is None:
+        return "\n".join(render_fallback(event, now=names["now"]) for event, _ in scene.events or ((scene.event, ""),))
+    else:
+        try:
+            if len(scene.events) <= 1 or making.knows_groups:
+                return making.text.render(names)
+            return _joined(making.text.render({**names, **one}) for one in names["events"])
+        except RenderFailed as error:
+            failures.append(str(error))
+    note = f"the template failed: {failures[-1]}"
+    events = scene.events or ((scene.event, ""),)
+    return "\n".join(render_fallback(event, now=names["now"], note=note) for event, _ in events)
+
+
+def _joined(texts: Iterable[str]) -> str:
+    texts = [text.strip("\n") for text in texts]
+    return ("\n\n" if any("\n" in text for text in texts) else "\n").join(texts)
+
+
+def _part(template: CompiledTemplate, names: dict[str, Any], failures: list[str]) -> str:
+    try:
+        return template.render(names)
+    except RenderFailed as error:
+        failures.append(str(error))
+        return ""
+
+
+def _fields(rule: Rule, names: dict[str, Any], failures: list[str]) -> Iterable[Field]:
+    for making in rule.making.fields:
+        yield Field(_part(making.title, names, failures), _part(making.value, names, failures), making.short)
+
+
+def _body(making: Making, names: dict[str, Any], failures: list[str]) -> Any:
+    try:
+        if isinstance(making, CompiledTemplate):
+            return json.loads(making.render(names))
+        return rendered(making, names)
+    except RenderFailed as error:
+        failures.append(str(error))
+    except ValueError as error:
+        failures.append(f"body: the template gives no JSON: {error}")
+    return None
+
+
+def _overrides(entry: SendEntry, names: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    overrides: dict[str, Any] = {}
+    failed = ""
+    for name, making in entry.overrides.items():
+        try:
+            overrides[name] = rendered(making, names)
+        except RenderFailed as error:
+            failed = str(error)
+    return overrides, failed
+
+
+def rendered(making: Making, names: dict[str, Any]) -> Any:
+    """A value with its templates filled in. Raises RenderFailed."""
+    if isinstance(making, CompiledTemplate):
+        return making.render(names)
+    if isinstance(making, dict):
+        return {key: rendered(member, names) for key, member in making.items()}
+    if isinstance(making, list):
+        return [rendered(member, names) for member in making]
+    return making

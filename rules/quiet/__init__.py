@@ -1,0 +1,1 @@
+"""Keeping quiet: what a rule remembers, and why it says nothing. One idea a file; all pure."""

@@ -1,0 +1,67 @@
+"""When the row of a key is due, and when it may go."""
+
+from __future__ import annotations
+
+from rules.draft import Draft
+from rules.posting import LONG_US
+from rules.quiet import dedupe, flapping
+from rules.quiet.rows import Incident, KeyRow
+from rules.rownames import Names
+from rules.ruleset import Quiet, Rule
+
+
+def is_full(draft: Draft, rule: Rule) -> bool:
+    """Whether the rule holds so many rows that a new key must pass unsuppressed; counts it (semantics.md item 5)."""
+    if draft.context.key_counts.get(rule.name, 0) < rule.quiet.max_keys:
+        return False
+    draft.counts["max_keys"] += 1
+    return True
+
+
+def keep(draft: Draft, rule: Rule, names: Names, row: KeyRow) -> None:
+    """Write the row, due at the next thing to look at; or delete it when it remembers nothing any more."""
+    quiet, now_us = rule.quiet, draft.now_us
+    dues = _dues(quiet, row, now_us)
+    until_us = max(_ends(quiet, row), default=0)
+    if not dues and until_us <= now_us:
+        draft.rows.forget(names)
+        return
+    due_us = max(min(dues), now_us + 1) if dues else None
+    expires_us = max(until_us, *(due + LONG_US for due in dues)) if dues else until_us
+    draft.rows.keep(names, row, expires_us=expires_us, due_us=due_us)
+
+
+def forget_us(quiet: Quiet, incident: Incident) -> int:
+    """When an incident that nobody speaks of any more is taken as over."""
+    return incident.seen_us + round(quiet.forget_after_s * 1_000_000)
+
+
+def reminds(quiet: Quiet, incident: Incident) -> bool:
+    """Whether anybody is to be reminded of the incident."""
+    return quiet.repeat_s is not None and bool(incident.told and incident.remind_us) and not incident.taken_by
+
+
+def _dues(quiet: Quiet, row: KeyRow, now_us: int) -> list[int]:
+    dues: list[int] = []
+    if row.flaps is not None and row.flaps.since_us:
+        dues.append(row.flaps.calm_us if quiet.flapping is not None else now_us)
+    incident = row.incident
+    if incident is None:
+        return dues
+    if not incident.fires:
+        return [*dues, incident.look_us]
+    dues.append(forget_us(quiet, incident))
+    if incident.hidden:
+        dues.append(incident.look_us)
+    if reminds(quiet, incident):
+        dues.append(incident.remind_us)
+    return dues
+
+
+def _ends(quiet: Quiet, row: KeyRow) -> list[int]:
+    ends: list[int] = []
+    if quiet.dedupe_s is not None and row.sent:
+        ends.append(dedupe.forgotten_us(row, quiet.dedupe_s))
+    if quiet.flapping is not None and row.flaps is not None:
+        ends.append(flapping.forgotten_us(row.flaps, quiet.flapping))
+    return ends

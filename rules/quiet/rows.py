@@ -1,0 +1,201 @@
+"""The rows of state that quiet rules keep: their keys, and what stands in them.
+
+Four kinds: ``k/<rule>/<key>`` what is known of one key (dedupe, incident, flapping); ``g/<rule>/<values>`` a group
+being collected; ``t/<rule>`` the posts a throttled rule made lately and what waits behind them;
+``f/<rule>/<places>`` which incidents of an inhibiting rule fire now. A row is MessagePack; records are fresh objects of
+the decision that read them, so they may be changed in place. Times are microseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from rules.model import Phase
+
+LONGEST_NAME: Final = 200
+"""Keys beyond this many runes stand in row names by their hash."""
+
+
+class Told(msgspec.Struct, array_like=True):
+    """A destination believes that the incident fires. ``overrides`` are kept for the day its send entry is gone."""
+
+    at_us: int
+    to: str
+    send: int
+    overrides: dict[str, Any] = {}
+    shadow: bool = False
+
+
+class Incident(msgspec.Struct, omit_defaults=True):
+    """The life of one alert, from firing until everybody told has been told that it is over.
+
+    ``hidden`` says, by slot, what kept a firing from being told; ``told`` holds the slots that were. ``event`` is
+    the last one that fired (``quiet/stored.py``), ``same`` the values that inhibited rules compare, by places, read
+    from the opening one. ``ended`` is "" while it fires, then ``resolved`` or ``stale``.
+    """
+
+    since_us: int
+    seen_us: int
+    event: bytes
+    version: str
+    judging: str
+    told: dict[str, Told] = {}
+    hidden: dict[str, str] = {}
+    same: dict[str, str] = {}
+    ended: str = ""
+    over_us: int = 0
+    remind_us: int = 0
+    look_us: int = 0  # when to look again whether it may be told now
+    taken_by: str = ""
+
+    @property
+    def fires(self) -> bool:
+        """Whether it is not over."""
+        return not self.ended
+
+
+class Flaps(msgspec.Struct, omit_defaults=True):
+    """How often a key's state changed lately. ``since_us`` is 0 while it is calm; ``told`` are to hear of the calm."""
+
+    state: str = ""
+    changes: list[int] = []
+    since_us: int = 0
+    count: int = 0
+    told: dict[str, Told] = {}
+    calm_us: int = 0
+    event: bytes = b""
+
+
+class LastSent(msgspec.Struct, array_like=True):
+    """The last post of a key that passed to one slot, for dedupe."""
+
+    state: str
+    at_us: int
+
+
+class KeyRow(msgspec.Struct, omit_defaults=True):
+    """All that a rule remembers of one key."""
+
+    key: str
+    sent: dict[str, LastSent] = {}
+    incident: Incident | None = None
+    flaps: Flaps | None = None
+
+
+class HeldEvent(msgspec.Struct, array_like=True):
+    """An event that waits in a group, and the slots it is for: to each its destination and send number."""
+
+    event: bytes
+    phase: Phase
+    key: str
+    notes: dict[str, str]
+    slots: dict[str, tuple[str, int]]
+    broken: str = ""
+    since_us: int = 0
+
+
+class GroupRow(msgspec.Struct, omit_defaults=True):
+    """A group being collected; ``posted_us`` is when its last post went, 0 before the first."""
+
+    name: str
+    held: list[HeldEvent] = []
+    since_us: int = 0
+    posted_us: int = 0
+    shadow: bool = False
+
+
+class WaitingPost(msgspec.Struct, array_like=True):
+    """One rendered post of a delayed event: which send it is, and what it stands for."""
+
+    to: str
+    send: int
+    post: bytes
+    stands_for: int
+    fallback: str = ""
+
+
+class Waiting(msgspec.Struct, array_like=True):
+    """What one event (or group) had to say when its rule's throttle had no room: by slot the post."""
+
+    key: str
+    phase: Phase
+    order_key: str
+    incident: str
+    places: dict[str, str]
+    posts: dict[str, WaitingPost]
+
+
+class ThrottleRow(msgspec.Struct, omit_defaults=True):
+    """When a rule's last posts were (``[end of a slice of the window, count]``), and what waits behind them.
+
+    ``lines`` is what the next digest lists, by slot; ``stands_for`` how many triples it stands for, listed or not.
+    """
+
+    posts: list[tuple[int, int]] = []
+    queue: list[Waiting] = []
+    lines: dict[str, list[str]] = {}
+    stands_for: dict[str, int] = {}
+    event: bytes = b""
+    shadow: bool = False
+
+
+class FiringRow(msgspec.Struct, omit_defaults=True):
+    """Incidents that fire now, by the values others ask for: values -> key -> when it is forgotten at the latest.
+
+    ``waiting`` are the row keys of incidents that these keep quiet, to be looked at when they end.
+    """
+
+    firing: dict[str, dict[str, int]] = {}
+    waiting: dict[str, list[str]] = {}
+
+
+Row: TypeAlias = KeyRow | GroupRow | ThrottleRow | FiringRow
+
+_RECORDS: Final[dict[str, type[Row]]] = {"k": KeyRow, "g": GroupRow, "t": ThrottleRow, "f": FiringRow}
+_DECODERS: Final = {kind: msgspec.msgpack.Decoder(record) for kind, record in _RECORDS.items()}
+_ENCODER: Final = msgspec.msgpack.Encoder()
+
+
+def key_row(rule: str, key: str) -> str:
+    """The name of the row that holds what a rule remembers of ``key``."""
+    return f"k/{rule}/{_short(key)}"
+
+
+def group_row(rule: str, values: str) -> str:
+    """The name of the row of the group with these values."""
+    return f"g/{rule}/{_short(values)}"
+
+
+def throttle_row(rule: str) -> str:
+    """The name of the row of a rule's throttle."""
+    return f"t/{rule}"
+
+
+def firing_row(rule: str, same_text: str) -> str:
+    """The name of the row of a rule's firing incidents as asked for by these places."""
+    return f"f/{rule}/{_short(same_text)}"
+
+
+def rule_of(row: str) -> str:
+    """The rule in a row's name."""
+    return row.split("/", 2)[1]
+
+
+def to_bytes(row: Row) -> bytes:
+    """A row as it is stored."""
+    return _ENCODER.encode(row)
+
+
+def from_bytes(key: str, value: bytes) -> Row:
+    """The row that ``to_bytes`` wrote; the kind is read from the key."""
+    row: Row = _DECODERS[key[0]].decode(value)
+    return row
+
+
+def _short(name: str) -> str:
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[: LONGEST_NAME - 33]}~{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:32]}"

@@ -1,0 +1,51 @@
+"""What keeps one post quiet: the words shared by all reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from rules.model import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """It becomes a post now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """It will be part of a later post for certain; ``by`` is ``group`` or ``throttle``."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quieted:
+    """It is not told, and nothing is owed for it: ``duplicate``, ``flapping``, ``throttle``."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """It is not told now; what an incident owes is told when this ends, at ``until_us`` if that is known.
+
+    ``by`` is ``silence:ID``, ``hours:NAME``, ``not_hours:NAME`` or ``inhibited:RULE``.
+    """
+
+    by: str
+    until_us: int | None = None
+
+
+Verdict: TypeAlias = Passed | Held | Quieted | Hidden
+
+PASSED: Final = Passed()
+
+OWED: Final[frozenset[Phase]] = frozenset(("resolved", "calm", "stale"))
+"""What is told later rather than never: the ends of what was told before."""
+
+
+def book_name(by: str) -> str:
+    """The part of ``by`` that counters are named after: a silence's id would make them grow without end."""
+    return by.split(":", 1)[0]

@@ -1,0 +1,60 @@
+"""Plays messages and timers through a rule set on a virtual clock, with a state of its own.
+
+What ``rules test``, ``simulate`` and ``backtest`` have in common: the same ``match``, ``decide`` and ``fire`` as the
+daemon, one message after another, every due timer in its order before the next message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rules.decide import decide
+from rules.decode import Decoded
+from rules.draft import DecideContext
+from rules.fire import fire, needs_for
+from rules.match import match
+from rules.model import Decision, Incoming, Timer
+from rules.overlay import MemoryState
+from rules.quiet.silences import NO_SILENCES, SilenceBook
+from rules.ruleset import RuleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One decision and what it came of: a message or a timer."""
+
+    at_us: int
+    decision: Decision
+    incoming: Incoming | None = None
+    timer: Timer | None = None
+
+
+class Rehearsal:
+    """A rule set at work on a virtual clock. Give it times that never go back."""
+
+    def __init__(
+        self, rule_set: RuleSet, *, silences: SilenceBook = NO_SILENCES, state: MemoryState | None = None
+    ) -> None:
+        self.rule_set = rule_set
+        self.silences = silences
+        self.state = state if state is not None else MemoryState()
+
+    def take(self, incoming: Incoming, now_us: int, decoded: Decoded | None = None) -> Moment:
+        """Decide one message at ``now_us``; call ``run_to`` before, so that earlier timers come first."""
+        matches = match(self.rule_set, incoming, now_us, decoded)
+        state = self.state.read(matches.needs, now_us)
+        decision = decide(self.rule_set, matches, state, self._context(now_us))
+        self.state.commit(decision.changes)
+        return Moment(now_us, decision, incoming=incoming)
+
+    def run_to(self, now_us: int) -> Iterator[Moment]:
+        """Fire every timer due up to ``now_us``, each at its own time."""
+        while (timer := self.state.due(now_us)) is not None:
+            state = self.state.read(needs_for(self.rule_set, timer), timer.due_us)
+            decision = fire(self.rule_set, timer, state, self._context(timer.due_us))
+            self.state.commit(decision.changes)
+            yield Moment(timer.due_us, decision, timer=timer)
+
+    def _context(self, now_us: int) -> DecideContext:
+        return DecideContext(now_us, self.silences, self.state.counts())

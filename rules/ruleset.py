@@ -1,0 +1,234 @@
+"""The rules, ready to run: what ``read.py`` makes of files, and what ``match``, ``decide`` and ``fire`` trust.
+
+Everything is compiled and checked; nothing here is looked at twice. A RuleSet is named by its ``version``, a hash of
+all it was built from (semantics.md item 17), and ``sources`` is enough to build it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, TypeAlias
+
+from rules.cases import Case
+from rules.conditions import Condition, compile_match
+from rules.decode import DecodeSpec
+from rules.environment import CompiledExpression, CompiledTemplate
+from rules.event_places import EventPlace
+from rules.intervals import Interval
+from rules.jsonpath import CompiledPath
+from rules.model import DestinationFacts
+from rules.places import without_places
+from rules.problems import Place, Problem
+from rules.topics import Topics
+from rules.words import Rate
+
+Making: TypeAlias = "CompiledTemplate | str | int | float | bool | dict[str, Any] | list[Any] | None"
+"""A value with templates in it: a mapping or list of such values, a template, or a constant."""
+
+Overflow: TypeAlias = Literal["digest", "drop", "delay"]
+
+
+class _Anything(frozenset[str]):
+    """Every key: what a destination that is gone might have let be overridden."""
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+
+ANYTHING: Final = _Anything()
+
+FORGET_AFTER_S: Final = 7 * 86_400.0
+MAX_KEYS: Final = 100_000
+GROUP_MAX: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMaking:
+    """How one field of a post is made."""
+
+    title: CompiledTemplate
+    value: CompiledTemplate
+    short: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PostMaking:
+    """How a rule's post is made; a part that is None is left to the built-in rendering or left out."""
+
+    text: CompiledTemplate | None = None
+    parts: Mapping[str, CompiledTemplate] = field(default_factory=dict)
+    fields: tuple[FieldMaking, ...] = ()
+    body: Making = None
+    has_body: bool = False
+
+    @property
+    def knows_groups(self) -> bool:
+        """Whether the text lists ``events`` itself."""
+        return self.text is not None and "events" in self.text.names
+
+
+@dataclass(frozen=True, slots=True)
+class SendEntry:
+    """One entry of ``send``. ``slot`` names it over edits of the rule: ``<n>:<destination>``, n counting repeats."""
+
+    index: int
+    slot: str
+    to: DestinationFacts
+    overrides: Mapping[str, Making] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """``group:``: collect events with the same values at ``by``, and send one post for them."""
+
+    by: tuple[EventPlace, ...]
+    wait_s: float
+    every_s: float
+    max: int = GROUP_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """``throttle:``: at most ``rate`` posts, and what becomes of those beyond."""
+
+    rate: Rate
+    overflow: Overflow = "digest"
+
+
+@dataclass(frozen=True, slots=True)
+class Flapping:
+    """``flapping:``: so many changes of state within so many seconds."""
+
+    changes: int
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Inhibitor:
+    """``inhibited_by:``: quiet while an incident of ``rule`` fires with the same values at ``same``."""
+
+    rule: str
+    same: tuple[EventPlace, ...]
+
+    @property
+    def same_text(self) -> str:
+        """The places as text: which row of state holds the inhibitor's firing incidents by these values."""
+        return ",".join(place.text for place in self.same)
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A named interval within which (or, with ``outside``, outside which) a rule may speak."""
+
+    interval: Interval
+    outside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Section 5 of the rule language, for one rule."""
+
+    dedupe_s: float | None = None
+    state: CompiledTemplate | None = None
+    resolved: Condition | None = None
+    group: Group | None = None
+    throttle: Throttle | None = None
+    repeat_s: float | None = None
+    flapping: Flapping | None = None
+    hours: tuple[Hours, ...] = ()
+    inhibited_by: tuple[Inhibitor, ...] = ()
+    shadow: bool = False
+    forget_after_s: float = FORGET_AFTER_S
+    max_keys: int = MAX_KEYS
+
+    @property
+    def per_key(self) -> bool:
+        """Whether anything is remembered for each key."""
+        return self.dedupe_s is not None or self.resolved is not None or self.flapping is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; ``position`` is its place in file order over all files.
+
+    ``judging`` changes when an edit could make an incident's end look different (topic, decode, for_each, set, key,
+    resolved). ``retired`` rules are of an older rule set and judge only whether their told incidents are over.
+    """
+
+    name: str
+    place: Place
+    position: int
+    topics: Topics
+    condition: Condition
+    about: str = ""
+    was: tuple[str, ...] = ()
+    decode: DecodeSpec | None = None
+    for_each: CompiledPath | None = None
+    when: CompiledExpression | None = None
+    sets: tuple[tuple[str, CompiledTemplate], ...] = ()
+    asks_vars: bool = False  # match or resolved look at vars, so set comes first
+    key: CompiledTemplate | None = None
+    making: PostMaking = PostMaking()
+    sends: tuple[SendEntry, ...] = ()
+    stop: bool = False
+    drop: bool = False
+    quiet: Quiet = Quiet()
+    path: str = ""  # rules[1]
+    key_places: Mapping[str, Place] = field(default_factory=dict, repr=False, compare=False)
+    judging: str = ""
+    version: str = ""
+    retired: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RuleSet:
+    """All rules in the order in which they act, and what they share. Build one with ``read_rules``."""
+
+    rules: tuple[Rule, ...]
+    version: str
+    sources: bytes
+    tables: Mapping[str, Any] = field(default_factory=dict)
+    decode: Mapping[str, DecodeSpec] = field(default_factory=dict)
+    destinations: Mapping[str, DestinationFacts] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
+    same_places: Mapping[str, tuple[Inhibitor, ...]] = field(default_factory=dict)
+    """Rule name -> how other rules ask for its firing incidents."""
+    cases: tuple[Case, ...] = ()
+    by_name: Mapping[str, Rule] = field(default_factory=dict)
+    views: dict[Any, Any] = field(default_factory=dict, repr=False)
+    """Memory of ``match``: per topic, the rules that hear it with their index. Not part of the value."""
+
+    def topics_heard(self, topics: Iterable[str]) -> list[str]:
+        """Those of ``topics`` (full names) that some rule hears: the ones that need a router."""
+        return [topic for topic in topics if any(rule.topics.covers(topic) for rule in self.rules)]
+
+    def with_retired(self, old: Iterable[Rule]) -> RuleSet:
+        """The same rules, and behind them ``old`` ones that go on judging ``resolved`` only (semantics.md item 16)."""
+        start = len(self.rules)
+        retired = tuple(
+            replace(rule, position=start + n, retired=True, stop=False) for n, rule in enumerate(old, start=0)
+        )
+        return replace(self, rules=(*self.rules, *retired), views={})
+
+
+def orphan(name: str) -> Rule:
+    """A rule for rows whose own is gone without a trace: it matches nothing, and tells what is owed in plain form."""
+    nothing = compile_match({"any": []}, without_places({"any": []}, ""), (), [])
+    return Rule(name=name, place=Place(""), position=-1, topics=Topics(), condition=nothing)
+
+
+def same_places(rules: Iterable[Rule]) -> dict[str, tuple[Inhibitor, ...]]:
+    """Which questions are asked about each rule's firing incidents, over all ``inhibited_by``."""
+    asked: dict[str, dict[str, Inhibitor]] = {}
+    for rule in rules:
+        for inhibitor in rule.quiet.inhibited_by:
+            asked.setdefault(inhibitor.rule, {}).setdefault(inhibitor.same_text, inhibitor)
+    return {name: tuple(questions.values()) for name, questions in asked.items()}
+
+
+def by_name(rules: Iterable[Rule]) -> dict[str, Rule]:
+    """Rules by their names and by the names they had (``was:``); a present name wins over a past one."""
+    rules = list(rules)
+    named = {old: rule for rule in rules for old in rule.was}
+    return named | {rule.name: rule for rule in rules}

@@ -1,0 +1,232 @@
+"""Runs the ``tests:`` of rule files, and says in words what differs."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rules.cases import Case, Expected, ExpectedQuiet, Matcher
+from rules.model import Judgement, Post, Send
+from rules.regex import compile_regex
+from rules.rehearsal import Moment, Rehearsal
+from rules.ruleset import RuleSet
+from rules.words import duration_text
+
+ReadSnapshot = Callable[[Case, str], str | None]
+"""The text of a snapshot file that a case names, or None if there is none yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A send of a case, its parts joined again, ``at_us`` after the start."""
+
+    at_us: int
+    send: Send
+    post: Post
+
+
+@dataclass(frozen=True, slots=True)
+class KeptQuiet:
+    """A send of a case that was kept quiet, held or dropped, ``at_us`` after the start."""
+
+    at_us: int
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """How a case went. ``differences`` is empty when it passed; ``snapshots`` are texts that its files should hold."""
+
+    case: Case
+    differences: tuple[str, ...]
+    told: tuple[Told, ...]
+    quiet: tuple[KeptQuiet, ...]
+    snapshots: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether it went as expected."""
+        return not self.differences
+
+
+def run_cases(
+    rule_set: RuleSet, cases: Iterable[Case], read_snapshot: ReadSnapshot = lambda case, name: None
+) -> Iterator[CaseResult]:
+    """Run each case on a state and clock of its own, in the given order."""
+    for case in cases:
+        yield run_case(rule_set, case, read_snapshot)
+
+
+def run_case(rule_set: RuleSet, case: Case, read_snapshot: ReadSnapshot = lambda case, name: None) -> CaseResult:
+    """Play the case's messages and timers, then compare."""
+    moments = list(_play(rule_set, case))
+    told = tuple(one for moment in moments for one in _told(case, moment))
+    quiet = tuple(
+        KeptQuiet(moment.at_us - case.start_us, judgement)
+        for moment in moments
+        for judgement in moment.decision.judgements
+        if judgement.outcome not in ("sent", "shadow")
+    )
+    compared = _Comparison(case, read_snapshot)
+    compared.sends(told)
+    compared.quiet(quiet)
+    return CaseResult(case, tuple(compared.differences), told, quiet, compared.snapshots)
+
+
+def _play(rule_set: RuleSet, case: Case) -> Iterator[Moment]:
+    rehearsal = Rehearsal(rule_set, silences=case.silences)
+    for message in sorted(case.messages, key=lambda message: message.at_us):
+        now_us = case.start_us + message.at_us
+        yield from rehearsal.run_to(now_us)
+        yield rehearsal.take(message.incoming, now_us, message.decoded)
+    yield from rehearsal.run_to(case.start_us + case.until_us)
+
+
+def _told(case: Case, moment: Moment) -> Iterator[Told]:
+    text = ""
+    for send in (*moment.decision.sends, *moment.decision.shadows):
+        text += send.post.text
+        if send.part == send.parts - 1:
+            yield Told(moment.at_us - case.start_us, send, replace(send.post, text=text))
+            text = ""
+
+
+class _Comparison:
+    """What a case expects against what happened."""
+
+    def __init__(self, case: Case, read_snapshot: ReadSnapshot) -> None:
+        self.case = case
+        self.read_snapshot = read_snapshot
+        self.differences: list[str] = []
+        self.snapshots: dict[str, str] = {}
+
+    def sends(self, told: tuple[Told, ...]) -> None:
+        """Each expectation takes the first send that fits; none may be left over on either side."""
+        if self.case.expect is None:
+            return
+        left = list(told)
+        missing: list[Expected] = []
+        for expected in self.case.expect:
+            fitting = next((one for one in left if not self._differences(expected, one)), None)
+            if fitting is None:
+                missing.append(expected)
+            else:
+                self._remember_snapshots(expected, fitting)
+                left.remove(fitting)
+        for expected in missing:
+            near = next((one for one in left if _could_be_meant(expected, one)), None)
+            if near is None:
+                self.differences.append(f"{expected.place}: expected {_named(expected)}, but it was not sent")
+                continue
+            left.remove(near)
+            self._remember_snapshots(expected, near)
+            lines = "\n".join(self._differences(expected, near))
+            self.differences.append(f"{expected.place}: {_named(expected)} differs:\n{lines}")
+        self.differences += [f"{self.case.place}: not expected: {shown(one)}" for one in left]
+
+    def quiet(self, quiet: tuple[KeptQuiet, ...]) -> None:
+        """Each expectation takes the first that fits; others may have been kept quiet too."""
+        left = list(quiet)
+        for expected in self.case.quiet:
+            fitting = next((one for one in left if _is_quiet_so(expected, one)), None)
+            if fitting is None:
+                said = ", ".join(f"{one.judgement.rule} by {one.judgement.by}" for one in quiet) or "nothing"
+                wanted = " ".join(filter(None, (expected.rule, expected.to, expected.by and f"by {expected.by}")))
+                self.differences.append(f"{expected.place}: expected to be kept quiet: {wanted}; it was: {said}")
+            else:
+                left.remove(fitting)
+
+    def _differences(self, expected: Expected, told: Told) -> list[str]:
+        send, post = told.send, told.post
+        differences: list[str] = []
+        if expected.rule and expected.rule != send.rule:
+            differences.append(f"  rule: {send.rule}")
+        if expected.to and expected.to != send.destination:
+            differences.append(f"  to: {send.destination}")
+        if expected.at_us is not None and expected.at_us != told.at_us:
+            differences.append(f"  at: {_at(told.at_us)}, not {_at(expected.at_us)}")
+        for part, matcher in expected.parts.items():
+            value = getattr(send if part in ("key", "phase") else post, part)
+            differences += self._compared(part, matcher, value)
+        values = {one.title: one.value for one in post.fields}
+        for title, matcher in expected.fields.items():
+            differences += self._compared(f"field {title}", matcher, values.get(title))
+        for key, matcher in expected.overrides.items():
+            differences += self._compared(key, matcher, post.overrides.get(key))
+        if expected.body is not None:
+            differences += self._compared("body", expected.body, post.body)
+        return differences
+
+    def _compared(self, name: str, matcher: Matcher, value: Any) -> list[str]:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1, default=str)
+        differences: list[str] = []
+        if matcher.wants_equal and not _equal(matcher.equals, value):
+            differences += _diff(name, matcher.equals, value)
+        differences += [f'  {name} lacks "{said}": {text}' for said in matcher.contains if said not in text]
+        differences += [f'  {name} contains "{said}": {text}' for said in matcher.lacks if said in text]
+        differences += [
+            f'  {name} does not match "{said}": {text}'
+            for said in matcher.regex
+            if not compile_regex(said).search(text)
+        ]
+        if matcher.snapshot:
+            stored = self.read_snapshot(self.case, matcher.snapshot)
+            if stored is None:
+                differences.append(f"  {name}: there is no snapshot {matcher.snapshot} yet; --update writes it")
+            elif stored.rstrip("\n") != text.rstrip("\n"):
+                differences += _diff(name, stored, text)
+        return differences
+
+    def _remember_snapshots(self, expected: Expected, told: Told) -> None:
+        for part, matcher in expected.parts.items():
+            if matcher.snapshot:
+                self.snapshots[matcher.snapshot] = getattr(told.post, part, "").rstrip("\n") + "\n"
+
+
+def shown(told: Told) -> str:
+    """A send in one line."""
+    first = told.post.text.splitlines()[0] if told.post.text else told.post.title
+    at = f" at {_at(told.at_us)}" if told.at_us else ""
+    return f'{told.send.rule} to {told.send.destination}{at}: "{first}"'
+
+
+def _could_be_meant(expected: Expected, told: Told) -> bool:
+    return expected.rule in ("", told.send.rule) and expected.to in ("", told.send.destination)
+
+
+def _named(expected: Expected) -> str:
+    to = f" to {expected.to}" if expected.to else ""
+    at = f" at {_at(expected.at_us)}" if expected.at_us is not None else ""
+    return f"a send of {expected.rule or 'any rule'}{to}{at}"
+
+
+def _is_quiet_so(expected: ExpectedQuiet, quiet: KeptQuiet) -> bool:
+    judgement = quiet.judgement
+    return (
+        expected.rule in ("", judgement.rule)
+        and expected.to in ("", judgement.destination)
+        and (not expected.by or judgement.by == expected.by or judgement.by.split(":", 1)[0] == expected.by)
+        and expected.at_us in (None, quiet.at_us)
+    )
+
+
+def _equal(wanted: Any, value: Any) -> bool:
+    if isinstance(wanted, str) and isinstance(value, str):
+        return wanted.rstrip("\n") == value.rstrip("\n")
+    return type(wanted) is type(value) and bool(wanted == value)
+
+
+def _diff(name: str, wanted: Any, value: Any) -> list[str]:
+    old, new = (
+        (one if isinstance(one, str) else json.dumps(one, ensure_ascii=False, indent=1, default=str)).splitlines()
+        for one in (wanted, value)
+    )
+    lines = difflib.unified_diff(old, new, "expected", "was", lineterm="", n=2)
+    return [f"  {name}:", *(f"    {line}" for line in lines)]
+
+
+def _at(us: int) -> str:
+    return duration_text(us / 1_000_000)
