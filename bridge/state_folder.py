@@ -9,7 +9,7 @@ from pathlib import Path
 from bridge.certificate import self_signed
 from bridge.server import Tls
 from bridge.settings import ServerSettings, host_and_port
-from bridge.systemd import CredentialMissing, credential
+from bridge.systemd import credentials_folder
 from broker.tokens import SEALING_KEY_BYTES
 
 SEALING_KEY_FILE = "sealing.key"
@@ -31,10 +31,10 @@ def sealing_key(folder: Path | None, environ: Mapping[str, str]) -> bytes:
 
     Without a state folder (a store in memory) it is made anew each time. Raises BadSealingKey, OSError.
     """
-    try:
-        return _key_of(credential(SEALING_KEY_CREDENTIAL, environ), f"credential {SEALING_KEY_CREDENTIAL}")
-    except CredentialMissing:
-        pass
+    credentials = credentials_folder(environ)
+    if credentials is not None and (credentials / SEALING_KEY_CREDENTIAL).exists():
+        given = (credentials / SEALING_KEY_CREDENTIAL).read_text()
+        return _key_of(given, f"credential {SEALING_KEY_CREDENTIAL}")
     if folder is None:
         return os.urandom(SEALING_KEY_BYTES)
     path = folder / SEALING_KEY_FILE

@@ -1,0 +1,142 @@
+"""The daemon: read settings, build, start, wait for the order to stop, stop in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import structlog
+import uvloop
+
+from bridge.assembly import Daemon, assemble
+from bridge.observe.logs import configure_logs
+from bridge.provision import CannotProvision
+from bridge.server import CannotListen
+from bridge.settings import Settings
+from bridge.settings_file import read_settings
+from bridge.signals import handled
+from bridge.state_folder import BadSealingKey
+from bridge.systemd import NotifySocket, credentials_folder, watchdog_interval_s
+from broker.clock import Clock, SystemClock
+from broker.errors import StoreCorrupt, StoreUnavailable
+from rules.problems import ProblemsFound
+
+EXIT_OK: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_BAD_CONFIGURATION: Final = 78
+_STORE_AGAIN_S: Final = 2.0
+
+log = structlog.get_logger("daemon")
+
+
+def run(config: Path, environ: Mapping[str, str]) -> int:
+    """Run the daemon until a signal stops it; returns the exit code (0, 1, or 78 for settings or rules)."""
+    try:
+        settings = read_settings(config, environ, credentials_folder(environ))
+    except ProblemsFound as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_BAD_CONFIGURATION
+    configure_logs(settings.log)
+    return uvloop.run(_run(config, settings, environ, SystemClock()))
+
+
+async def _run(config: Path, settings: Settings, environ: Mapping[str, str], clock: Clock) -> int:
+    notify = NotifySocket.from_environment(environ)
+    stop = asyncio.Event()
+    daemon: Daemon | None = None
+    reloading: list[asyncio.Future[object]] = []  # kept, for the loop holds them weakly
+
+    def reload() -> None:
+        if daemon is not None:
+            reloading.append(asyncio.ensure_future(daemon.reloader.reload()))
+
+    with handled(stop.set, reload):
+        try:
+            daemon = await _assembled(config, settings, environ, clock, notify, stop)
+        except ProblemsFound as error:
+            sys.stderr.write(f"{error}\n")
+            return EXIT_BAD_CONFIGURATION
+        except (CannotProvision, BadSealingKey) as error:
+            log.error("the settings cannot be used", reason=str(error))
+            return EXIT_BAD_CONFIGURATION
+        except (CannotListen, StoreCorrupt, OSError) as error:
+            log.error("cannot start", reason=str(error))
+            return EXIT_FAILED
+        if daemon is None:
+            return EXIT_OK
+        await start(daemon)
+        _keep_watchdog(daemon, notify, environ)
+        notify.ready(f"listening on {settings.server.listen}, rule set {daemon.in_force.rule_set.version}")
+        log.info("ready", listen=settings.server.listen, rules=daemon.in_force.rule_set.version)
+        await stop.wait()
+        notify.stopping("letting deliveries under way finish")
+        await stop_daemon(daemon)
+    log.info("stopped")
+    return EXIT_OK
+
+
+async def start(daemon: Daemon) -> None:
+    """Start all workers, then take requests."""
+    supervisor = daemon.supervisor
+    supervisor.start("catalog", daemon.broker.cache.follow)
+    supervisor.start("silences", lambda: daemon.in_force.follow_silences(daemon.broker.cache))
+    supervisor.start("state counts", lambda: daemon.in_force.follow_counts(daemon.store, daemon.clock))
+    supervisor.start("routers", daemon.routers.follow)
+    supervisor.start("readiness", daemon.readiness.follow)
+    supervisor.start("sweeper", daemon.sweeper.run)
+    for server in daemon.servers:
+        await server.start()
+
+
+async def stop_daemon(daemon: Daemon) -> None:
+    """Stop in reverse: receive no more, decide no more, lease no more, let tries finish, close the store."""
+    daemon.readiness.stopping = True
+    daemon.stopping.set()
+    for server in daemon.servers:
+        await server.stop()
+    await daemon.supervisor.stop("routers")
+    await daemon.routers.stop()
+    await daemon.couriers.stop()
+    await daemon.supervisor.stop_all()
+    await daemon.store.close()
+
+
+async def _assembled(
+    config: Path,
+    settings: Settings,
+    environ: Mapping[str, str],
+    clock: Clock,
+    notify: NotifySocket,
+    stop: asyncio.Event,
+) -> Daemon | None:
+    """Build the daemon, waiting for a store that cannot be reached yet; None when told to stop meanwhile."""
+    while not stop.is_set():
+        try:
+            return await assemble(config, settings, environ, clock)
+        except StoreUnavailable as error:
+            log.error("waiting for the store", reason=str(error))
+            notify.status(f"waiting for the store: {error.reason}")
+        try:
+            async with clock.timeout(_STORE_AGAIN_S):
+                await stop.wait()
+        except TimeoutError:
+            continue
+    return None
+
+
+def _keep_watchdog(daemon: Daemon, notify: NotifySocket, environ: Mapping[str, str]) -> None:
+    """Feed systemd's watchdog as long as the event loop turns; a worker that waits for the store counts as turning."""
+    interval_s = watchdog_interval_s(environ, os.getpid())
+    if interval_s is None:
+        return
+
+    async def feed() -> None:
+        while True:
+            notify.feed_watchdog()
+            await daemon.clock.sleep(interval_s)
+
+    daemon.supervisor.start("watchdog", feed)
