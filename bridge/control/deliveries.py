@@ -1,0 +1,131 @@
+"""``/api/deliveries``: the outbox and its dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, get_args
+
+import msgspec
+
+from bridge.control.answering import Asked, Refusal
+from bridge.control.topics import topic_names, topic_uid_or_none
+from bridge.control.views import DeliveryView, attempt_view, delivery_view
+from bridge.posts import post_from_bytes
+from broker.clock import US_PER_S
+from broker.model import DeliveryQuery, DeliveryState
+from broker.store import Outbox
+from rules.words import suggest_of
+
+_STATES: Final[tuple[DeliveryState, ...]] = get_args(DeliveryState)
+_PAGE: Final = 100
+_LONGEST_PAGE: Final = 1_000
+_AT_ONCE: Final = 500
+
+
+class DeliveriesPage(msgspec.Struct, frozen=True):
+    """One page, newest first; ``next`` is the ``before`` of the page behind it, null on the last."""
+
+    deliveries: list[DeliveryView]
+    next: int | None
+
+
+class Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which deliveries to change: by id, or by filter. Without ``state`` a filter takes the dead ones."""
+
+    ids: list[str] = []
+    state: str = ""
+    destination: str = ""
+    rule: str = ""
+    topic: str = ""
+    since_s: float | None = None
+
+    @property
+    def filters(self) -> bool:
+        """Whether any filter is given."""
+        return bool(self.state or self.destination or self.rule or self.topic or self.since_s is not None)
+
+
+async def page(asked: Asked) -> DeliveriesPage:
+    """GET /api/deliveries."""
+    limit = min(asked.number("limit") or _PAGE, _LONGEST_PAGE)
+    query = DeliveryQuery(
+        state=_state(asked.query("state")),
+        destination=asked.query("destination") or None,
+        rule=asked.query("rule") or None,
+        topic_uid=topic_uid_or_none(asked, asked.query("topic")),
+        since_us=_since_us(asked, asked.number("since_s")),
+        before_seq=asked.number("before"),
+        limit=limit,
+    )
+    found = await asked.source.store.outbox.find(query)
+    names = topic_names(asked)
+    return DeliveriesPage([delivery_view(one, names) for one in found], found[-1].seq if len(found) == limit else None)
+
+
+async def one(asked: Asked) -> dict[str, Any]:
+    """GET /api/deliveries/{id}: with its attempts, oldest first, and its post as it was rendered."""
+    found = await asked.source.store.outbox.read(asked.request.path_params["id"])
+    if found is None:
+        raise Refusal(404, "there is no such delivery; it may be past its retention")
+    delivery, attempts = found
+    return {
+        "delivery": delivery_view(delivery, topic_names(asked)),
+        "attempts": [attempt_view(attempt) for attempt in attempts],
+        "post": post_from_bytes(delivery.new.post),
+    }
+
+
+async def replay(asked: Asked) -> dict[str, int]:
+    """POST /api/deliveries:replay: the stored renderings again, oldest first."""
+    outbox = asked.source.store.outbox
+    return {"count": await _changed(asked, outbox.replay)}
+
+
+async def drop(asked: Asked) -> dict[str, int]:
+    """POST /api/deliveries:drop: settle waiting or dead ones as dropped by whoever asks."""
+    outbox = asked.source.store.outbox
+    return {"count": await _changed(asked, lambda ids: outbox.drop(ids, asked.who))}
+
+
+async def _changed(asked: Asked, change: Callable[[Sequence[str]], Awaitable[int]]) -> int:
+    chosen = await asked.body(Chosen)
+    if bool(chosen.ids) == chosen.filters:
+        raise Refusal(400, 'name deliveries by ids, or by a filter such as {"state": "dead", "destination": "ops"}')
+    ids = chosen.ids or await _ids(asked, chosen)
+    count = 0
+    for start in range(0, len(ids), _AT_ONCE):
+        count += await change(ids[start : start + _AT_ONCE])
+    return count
+
+
+async def _ids(asked: Asked, chosen: Chosen) -> list[str]:
+    """The ids that fit, oldest first, as they are now: what comes later is not meant."""
+    outbox: Outbox = asked.source.store.outbox
+    found: list[str] = []
+    before: int | None = None
+    while True:
+        query = DeliveryQuery(
+            state=_state(chosen.state) or "dead",
+            destination=chosen.destination or None,
+            rule=chosen.rule or None,
+            topic_uid=topic_uid_or_none(asked, chosen.topic),
+            since_us=_since_us(asked, chosen.since_s),
+            before_seq=before,
+            limit=_LONGEST_PAGE,
+        )
+        deliveries = await outbox.find(query)
+        found += [delivery.id for delivery in deliveries]
+        if len(deliveries) < _LONGEST_PAGE:
+            return found[::-1]
+        before = deliveries[-1].seq
+
+
+def _state(said: str) -> DeliveryState | None:
+    state = next((state for state in _STATES if state == said), None)
+    if said and state is None:
+        raise Refusal(400, f'there is no state "{said[:40]}"{suggest_of(said, _STATES, "states")}')
+    return state
+
+
+def _since_us(asked: Asked, since_s: float | None) -> int | None:
+    return None if since_s is None else asked.source.clock.wall_us() - round(since_s * US_PER_S)

@@ -1,0 +1,45 @@
+"""The routes of ``/api``: method, path, and who answers. docs/api.md says what each takes and gives."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.routing import Route
+
+from bridge.control import deliveries, silences
+from bridge.control.answering import Answer, Asked, Refusal, endpoint
+from bridge.control.explain import explain
+from bridge.control.sending import preview, send
+from bridge.control.source import ControlSource
+from bridge.control.status import ledger, reload, rules, status
+from bridge.control.tail import Tails
+
+_ROUTES: Final[tuple[tuple[str, str, Answer], ...]] = (
+    ("GET", "/api/status", status),
+    ("GET", "/api/ledger", ledger),
+    ("GET", "/api/rules", rules),
+    ("GET", "/api/explain", explain),
+    ("GET", "/api/deliveries", deliveries.page),
+    ("POST", "/api/deliveries:replay", deliveries.replay),
+    ("POST", "/api/deliveries:drop", deliveries.drop),
+    ("GET", "/api/deliveries/{id}", deliveries.one),
+    ("GET", "/api/silences", silences.all_silences),
+    ("POST", "/api/silences", silences.add),
+    ("POST", "/api/silences/{id}:expire", silences.expire),
+    ("POST", "/api/reload", reload),
+    ("POST", "/api/send", send),
+    ("POST", "/api/preview", preview),
+)
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+def control_routes(source: ControlSource) -> list[Route]:
+    """The routes to mount at the root."""
+    table = [*_ROUTES, ("GET", "/api/tail", Tails().follow)]
+    routes = [Route(path, endpoint(source, answer), methods=[method]) for method, path, answer in table]
+    return [*routes, Route("/api/{path:path}", endpoint(source, _unknown), methods=list(_METHODS))]
+
+
+async def _unknown(asked: Asked) -> Any:
+    """Whatever else is asked under ``/api``."""
+    raise Refusal(404, f"there is no {asked.request.method} {asked.request.url.path[:200]}; see docs/api.md")

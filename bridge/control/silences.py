@@ -1,0 +1,91 @@
+"""``/api/silences``: who keeps what quiet, until when, and why."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from bridge.control.answering import Asked, Refusal
+from bridge.control.silencing import add_silence
+from bridge.control.times import read_time_us
+from bridge.control.views import SilenceView, silence_view
+from broker.clock import US_PER_S
+from broker.records import SilenceRecord
+from rules.problems import ProblemsFound
+
+_LONGEST_TEXT: Final = 1_000
+
+
+class NewSilence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A silence to add; it ends at ``until``, or ``for_s`` seconds after it starts; ``starts`` is now if not given."""
+
+    matchers: dict[str, Any]
+    until: str = ""
+    for_s: float | None = None
+    starts: str = ""
+    why: str = ""
+    who: str = ""
+    keep_waiting: bool = False
+
+
+async def all_silences(asked: Asked) -> dict[str, list[SilenceView]]:
+    """GET /api/silences: pending and active ones, with ``all`` the expired ones too; the first to end comes first."""
+    now_us = asked.source.clock.wall_us()
+    records = sorted(asked.source.broker.cache.all(SilenceRecord), key=lambda record: record.until_us)
+    views = [silence_view(record, now_us) for record in records]
+    return {"silences": [view for view in views if asked.asks_for("all") or view.state != "expired"]}
+
+
+async def add(asked: Asked) -> dict[str, Any]:
+    """POST /api/silences: holds from the moment it is answered; says how many waiting deliveries it settled."""
+    said = await asked.body(NewSilence)
+    now_us = asked.source.clock.wall_us()
+    starts_us, until_us = _span(said, now_us)
+    if max(len(said.why), len(said.who)) > _LONGEST_TEXT:
+        raise Refusal(400, f"why and who may have {_LONGEST_TEXT} characters each")
+    try:
+        record, suppressed = await add_silence(
+            asked.source,
+            matchers=said.matchers,
+            starts_us=starts_us,
+            until_us=until_us,
+            who=said.who or asked.who,
+            why=said.why,
+            keep_waiting=said.keep_waiting,
+        )
+    except ProblemsFound as error:
+        raise Refusal(400, "\n".join(f"{problem.path}: {problem.text}" for problem in error.problems)) from error
+    return {"silence": silence_view(record, now_us), "suppressed": suppressed}
+
+
+async def expire(asked: Asked) -> dict[str, SilenceView]:
+    """POST /api/silences/{id}:expire: it ends now. One that has ended already stays as it is."""
+    cache = asked.source.broker.cache
+    record = cache.by_uid(SilenceRecord, asked.request.path_params["id"])
+    if record is None:
+        raise Refusal(404, "there is no such silence")
+    now_us = asked.source.clock.wall_us()
+
+    def ended(stands: SilenceRecord) -> SilenceRecord:
+        if stands.until_us <= now_us:
+            return stands
+        starts_us = min(stands.starts_us, now_us)
+        return msgspec.structs.replace(stands, starts_us=starts_us, until_us=now_us, modified_us=now_us)
+
+    changed = await cache.change(record, lambda one: one.uid, ended)
+    asked.source.in_force.take_silences(cache)
+    return {"silence": silence_view(changed, now_us)}
+
+
+def _span(said: NewSilence, now_us: int) -> tuple[int, int]:
+    if bool(said.until) == (said.for_s is not None):
+        raise Refusal(400, "say when it ends: either until (a time) or for_s (seconds)")
+    try:
+        starts_us = read_time_us(said.starts) if said.starts else now_us
+        until_us = read_time_us(said.until) if said.for_s is None else starts_us + round(said.for_s * US_PER_S)
+    except (ValueError, OverflowError) as error:
+        raise Refusal(400, str(error)) from error
+    if until_us <= max(starts_us, now_us):
+        raise Refusal(400, "a silence must end later than it starts, and later than now")
+    return starts_us, until_us

@@ -1,0 +1,128 @@
+"""Adding a silence while deliveries wait: one commit holds it and settles what it covers (semantics.md item 20).
+
+Deliveries that a courier holds are left alone, and so are the ends of incidents somebody was told of. An incident whose
+firing is taken back here counts as hidden again, so that it is told when the silence ends and it still fires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+from bridge.control.source import ControlSource
+from bridge.control.untelling import has_heard, untold
+from bridge.current import silence_of
+from bridge.routers import full_names
+from broker.errors import StateMoved, StoreUnavailable
+from broker.model import Commit, Delivery, DeliveryQuery, Put, StatePut
+from broker.records import SilenceRecord
+from broker.tokens import random_uid
+from rules.quiet.rows import key_row
+from rules.quiet.silences import CompiledSilence, Facts, compile_silence, covers_waiting
+from rules.quiet.verdicts import OWED
+
+_PAGE: Final = 1_000
+_TRIES: Final = 10
+_LOOKED_AT: Final = 200
+
+
+async def add_silence(
+    source: ControlSource,
+    *,
+    matchers: Mapping[str, Any],
+    starts_us: int,
+    until_us: int,
+    who: str,
+    why: str,
+    keep_waiting: bool,
+) -> tuple[SilenceRecord, int]:
+    """The silence as it now holds, and how many waiting deliveries it settled as suppressed.
+
+    Raises ProblemsFound for matchers nobody can read; StoreUnavailable, OutcomeUnknown.
+    """
+    now_us = source.clock.wall_us()
+    record = SilenceRecord(
+        uid=random_uid(source.entropy),
+        created_us=now_us,
+        modified_us=now_us,
+        matchers=dict(matchers),
+        starts_us=starts_us,
+        until_us=until_us,
+        who=who,
+        why=why,
+    )
+    compiled = compile_silence(silence_of(record))
+    settles = not keep_waiting and starts_us <= now_us
+    for _ in range(_TRIES):
+        covered = await _covered(source, compiled, now_us) if settles else []
+        try:
+            await source.store.commit(await _commit(source, record, covered))
+        except StateMoved:
+            continue
+        await source.broker.cache.refresh("silence", record.uid)
+        source.in_force.take_silences(source.broker.cache)
+        return record, len(covered)
+    raise StoreUnavailable("the incidents this silence covers are changed without a pause")
+
+
+async def _covered(source: ControlSource, compiled: CompiledSilence, now_us: int) -> list[Delivery]:
+    """Waiting deliveries that no courier holds and that the silence covers; a post begun is not cut off half way."""
+    topics = {uid: name for uid, (name, _) in full_names(source.broker).items()}
+    covered: list[Delivery] = []
+    before: int | None = None
+    while True:
+        found = await source.store.outbox.find(DeliveryQuery(state="waiting", before_seq=before, limit=_PAGE))
+        for delivery in found:
+            new = delivery.new
+            facts = Facts(
+                new.rule, topics.get(new.topic_uid, ""), new.destination, new.key, partial(_severity, delivery)
+            )
+            may_be = not delivery.leased and not (new.incident and new.phase in OWED)
+            if may_be and covers_waiting(compiled, facts, new.places, now_us):
+                covered.append(delivery)
+        if len(found) < _PAGE:
+            whole = {one.new.unique_key for one in covered if one.new.part == 0}
+            return [one for one in covered if (one.new.origin, one.new.rule, one.new.send, 0) in whole]
+        before = found[-1].seq
+
+
+def _severity(delivery: Delivery) -> str:
+    return delivery.new.severity
+
+
+async def _commit(source: ControlSource, record: SilenceRecord, covered: list[Delivery]) -> Commit:
+    by = f"silence:{record.uid}"
+    ids = {delivery.id for delivery in covered}
+    untried = [one for one in covered if one.new.key and not one.tries and one.new.part == 0]
+    rows = await source.store.state.read(tuple({_row_name(one) for one in untried})) if untried else {}
+    reads = {key: row.version for key, row in rows.items()}
+    stands = {key: row for key, row in rows.items() if row.value is not None}
+    changes: dict[str, StatePut] = {}
+    for delivery in untried:
+        row = stands.get(_row_name(delivery))
+        if row is None:
+            continue
+        heard = await _heard(source, delivery, ids)
+        put = untold(row, delivery, source.in_force.rule_set, by, record.until_us, heard=heard)
+        if put is not None:
+            changes[row.key] = put
+            stands[row.key] = replace(row, value=put.value, due_us=put.due_us, expires_us=put.expires_us)
+    return Commit(
+        reads={key: reads[key] for key in changes},
+        state=tuple(changes.values()),
+        withdraw=dict.fromkeys(ids, by),
+        catalog=(Put(record.uid, record, expected_version=0),),
+    )
+
+
+async def _heard(source: ControlSource, delivery: Delivery, taken_back: Collection[str]) -> bool:
+    new = delivery.new
+    query = DeliveryQuery(destination=new.destination, order_key=new.order_key, rule=new.rule, limit=_LOOKED_AT)
+    others = await source.store.outbox.find(query)
+    return len(others) == _LOOKED_AT or has_heard(delivery, others, taken_back)
+
+
+def _row_name(delivery: Delivery) -> str:
+    return key_row(delivery.new.rule, delivery.new.key)
