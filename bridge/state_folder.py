@@ -10,6 +10,7 @@ from bridge.certificate import self_signed
 from bridge.server import Tls
 from bridge.settings import ServerSettings, host_and_port
 from bridge.systemd import credentials_folder
+from broker.errors import StoreUnavailable
 from broker.tokens import SEALING_KEY_BYTES
 
 SEALING_KEY_FILE = "sealing.key"
@@ -21,9 +22,16 @@ class BadSealingKey(Exception):
 
 
 def state_folder(store_url: str) -> Path | None:
-    """The folder of a store that is a file, else None."""
+    """The folder of a store that is a file, made if it is missing; None for other stores. Raises StoreUnavailable."""
     path = store_url.removeprefix("sqlite://")
-    return Path(path).parent if path != store_url else None
+    if path == store_url:
+        return None
+    folder = Path(path).parent
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"the state folder {folder} cannot be made: {error.strerror}") from error
+    return folder
 
 
 def sealing_key(folder: Path | None, environ: Mapping[str, str]) -> bytes:
