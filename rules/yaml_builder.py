@@ -66,6 +66,8 @@ class Unusable(Exception):
 
 @dataclass(slots=True)
 class _Anchor:
+    """A value that aliases may repeat: its size and height bound what they unfold to."""
+
     value: Any
     spot: Spot | None  # None while it is still being built
     size: int

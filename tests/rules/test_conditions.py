@@ -3,15 +3,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from rules.comparing import key_of
-from rules.conditions import Condition, Seen, compile_match
+from rules.conditions import Condition, compile_match
 from rules.model import Event
+from rules.operators import OPERATORS, Operator
 from rules.places import read_yaml, without_places
 from rules.problems import Problem, as_table
-from tests.fakes.events import NOW_US, an_event, conditions_said, payloads, scalars
+from tests.fakes.events import NOW_US, an_event
 
 
 def compiled(text: str) -> tuple[Condition, list[Problem]]:
@@ -291,51 +289,6 @@ def test_places_and_necessary_equalities_are_known():
     ]
 
 
-def explained(text: str, event: Event | None = None) -> list[Seen]:
-    return compiled(text)[0].explain(event or an_event(), NOW_US)
-
-
-def test_explain_shows_each_line_with_what_it_saw():
-    rows = explained(
-        "$.status: {not: OK}\n$.alerts[*].status: firing\nany:\n  - $.nope: 1\n  - attributes.vo: [ops, dev]\n"
-    )
-    assert [(str(row.place), row.depth, row.look, row.expects, row.saw, row.held) for row in rows] == [
-        ("a.yaml:1:1", 0, "$.status", 'exists and not (equals "OK")', '"CRITICAL"', True),
-        ("a.yaml:2:1", 0, "$.alerts[*].status", 'equals "firing"', '"firing", "resolved"', True),
-        ("a.yaml:3:1", 0, "any", "one of these", "", True),
-        ("a.yaml:4:5", 1, "$.nope", "equals 1", "nothing", False),
-        ("a.yaml:5:5", 1, "attributes.vo", 'is one of ["ops", "dev"]', '"ops"', True),
-    ]
-    assert not any(row.decisive for row in rows)
-
-
-@pytest.mark.parametrize(
-    ("text", "look"),
-    [
-        ("{$.status: CRITICAL, $.type: x, $.code: 1}", "$.type"),
-        ("any: [$.status: OK, $.type: x]", "any"),
-        ("any: [{$.status: CRITICAL, $.type: x}]", "$.type"),
-        ("not: {$.status: CRITICAL}", "not"),
-        ("[$.status: CRITICAL, all: [$.code: 5, $.count: 1]]", "$.count"),
-        ("undecodable: true", "undecodable"),
-    ],
-)
-def test_explain_marks_the_first_part_that_does_not_hold(text: str, look: str):
-    assert [row.look for row in explained(text) if row.decisive] == [look]
-
-
-def test_explain_of_an_undecodable_event_says_so():
-    (row,) = explained("$.status: CRITICAL", an_event("x", undecodable="not JSON"))
-    assert row.decisive
-    assert "not JSON" in row.expects
-    assert "undecodable: true" in row.expects
-
-
-def test_explain_shows_few_of_many_values():
-    (row,) = explained("$[*]: 7", an_event(list(range(100))))
-    assert row.saw == "0, 1, 2, 3, 4 and 95 more"
-
-
 def test_a_condition_from_no_file_is_compiled_too():
     problems: list[Problem] = []
     condition = compile_match({"$.status": "CRITICAL"}, without_places({}, "silence s1"), (), problems)
@@ -353,128 +306,8 @@ def test_a_condition_nested_without_end_is_a_problem_and_no_crash():
     assert "nested deeper than 60 levels" in problems[0].text
 
 
-# --- against a plain reading of the language --------------------------------------------------------
-
-
-def typed(left: Any, right: Any) -> bool:
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(typed, left, right))
-    return left == right and isinstance(left, bool) == isinstance(right, bool)
-
-
-def plain_value(said: Any, found: list[Any]) -> bool:
-    if isinstance(said, list):
-        return any(typed(value, member) for value in found for member in said)
-    if not isinstance(said, dict):
-        return any(typed(value, said) for value in found)
-    for name, operand in said.items():
-        if name == "exists" and bool(found) is not operand:
-            return False
-        if name == "not" and (not found or any(plain_value(operand, [value]) for value in found)):
-            return False
-        if name == "every" and (not found or not all(plain_value(operand, [value]) for value in found)):
-            return False
-    positive = {name: operand for name, operand in said.items() if name not in {"exists", "not", "every"}}
-    return not positive or any(all(plain_operator(*one, value) for one in positive.items()) for value in found)
-
-
-def plain_operator(name: str, operand: Any, value: Any) -> bool:
-    if name == "equals":
-        return typed(value, operand)
-    if name == "starts_with":
-        return isinstance(value, str) and value.startswith(operand)
-    if isinstance(value, bool) or value is None or isinstance(value, list):
-        return False
-    try:
-        number = float(value)
-    except ValueError:
-        return False
-    return number > operand if name == "gt" else number <= operand
-
-
-def plain_match(said: Any, event: Event) -> bool:
-    if isinstance(said, list):
-        return all(plain_match(part, event) for part in said)
-    return all(plain_line(name, value, event) for name, value in said.items())
-
-
-def plain_line(name: str, value: Any, event: Event) -> bool:
-    if name == "any":
-        return any(plain_match(part, event) for part in value)
-    if name in {"all", "not"}:
-        return plain_match(value, event) is (name == "all")
-    key = name[-1]
-    if name == "$.c[*]":
-        found = event.data["c"] if isinstance(event.data.get("c"), list) else []
-        found = list(found)
-    elif name == "$.*":
-        found = list(event.data.values())
-    else:
-        source = {"$": event.data, "a": event.attributes, "v": event.vars}[name[0]]
-        found = [source[key]] if key in source else []
-    return plain_value(value, found)
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    conditions_said,
-    payloads,
-    st.dictionaries(st.just("a"), st.sampled_from(["a", "b"])),
-    st.dictionaries(st.just("a"), scalars),
-)
-def test_a_compiled_condition_holds_as_a_plain_reading_of_it_does(
-    said: Any, payload: Any, attributes: Any, variables: Any
-):
-    problems: list[Problem] = []
-    condition = compile_match(said, without_places(said, "x"), (), problems)
-    assert not [problem for problem in problems if problem.kind == "error"], as_table(problems)
-    event = an_event(payload, attributes=attributes, vars=variables)
-    held = condition.holds(event, NOW_US)
-    assert held is plain_match(said, event)
-    rows = condition.explain(event, NOW_US)
-    assert sum(row.decisive for row in rows) == (0 if held else 1)
-    if held:
-        assert condition.root.never == ""
-        for equality in condition.equalities:
-            assert any(key_of(value) in equality.constants for value in equality.place.find_in(event))
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    st.recursive(
-        scalars | st.text(max_size=5),
-        lambda inner: (
-            st.lists(inner, max_size=3)
-            | st.dictionaries(
-                st.sampled_from(
-                    [
-                        "$.a",
-                        "all",
-                        "any",
-                        "not",
-                        "like",
-                        "gt",
-                        "cidr",
-                        "regex",
-                        "exists",
-                        "older_than",
-                        "text",
-                        "undecodable",
-                        "x",
-                        "contains",
-                        "ignore_case",
-                    ]
-                ),
-                inner,
-                max_size=3,
-            )
-        ),
-        max_leaves=8,
-    ),
-    scalars | st.text(max_size=5) | payloads,
-)
-def test_nothing_that_can_be_said_makes_compiling_or_holding_raise(said: Any, payload: Any):
-    problems: list[Problem] = []
-    condition = compile_match(said, without_places(said, "x"), (), problems)
-    assert condition.holds(an_event(payload), NOW_US) in {True, False}
-    assert isinstance(condition.explain(an_event(payload), NOW_US), list)
+@pytest.mark.parametrize("operator", list(OPERATORS.values()), ids=lambda entry: entry.name)
+def test_the_example_of_every_operator_is_a_condition(operator: Operator):
+    condition, problems = compiled(f"$.a: {operator.example}")
+    assert problems == []
+    assert condition.holds(an_event({"b": 1}), NOW_US) is False
