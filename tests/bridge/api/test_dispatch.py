@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from broker.engines.memory.trouble import Trouble
-from tests.fakes.ams_api import SERVICE, a_staged_api, an_api
+from tests.fakes.ams_api import SERVICE, a_staged_api
 
 NO_ROUTE = (404, "NOT_FOUND", "Route not found")
 

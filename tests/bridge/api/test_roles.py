@@ -1,8 +1,10 @@
 """Every route against every kind of caller (ams-api.md sections 2 and 3)."""
 
+import msgspec
 import pytest
 
 from bridge.api.routes import ROUTES
+from broker.records import User
 from tests.fakes.ams_api import SERVICE, an_api
 
 MATRIX = """
@@ -226,10 +228,6 @@ async def test_the_header_wins_over_the_key():
 
 
 async def test_the_root_role_may_everything():
-    import msgspec
-
-    from broker.records import User
-
     ams = await crowd()
     user = ams.broker.cache.find(User, "nothing")
     await ams.broker.cache.change(
