@@ -42,19 +42,16 @@ def parse_avro_schema(name: str, schema: Any) -> Any:
 
 
 def read_avro(content: bytes, schema: Any) -> Any:
-    """The one record in ``content``; raises ValueError with a reason when it is not exactly one of that schema.
+    """The record that ``content`` begins with; raises ValueError with a reason when there is none of that schema.
 
+    Bytes behind the record are ignored, as AMS does when it checks a message: a newer schema may append fields.
     Texts, numbers, lists and mappings stay what they are; bytes become text (base64 if they are no UTF-8), times become
     RFC 3339 texts, decimals and UUIDs texts.
     """
-    source = io.BytesIO(content)
     try:
-        value = fastavro.schemaless_reader(source, schema)
+        value = fastavro.schemaless_reader(io.BytesIO(content), schema)
     except _UNREADABLE as error:
         raise ValueError(f"not a record of this Avro schema: {_line(error)}") from None
-    left = len(content) - source.tell()
-    if left:
-        raise ValueError(f"not a record of this Avro schema: {left} bytes are left over; is it another version of it?")
     return _plain(value)
 
 
