@@ -62,8 +62,6 @@ def match(rule_set: RuleSet, incoming: Incoming, now_us: int, decoded: Decoded |
         needs.update(dict.fromkeys(matched.names.all()))
         if matched.how == "match" and (rule.stop or rule.drop):
             stopped.add((group, event.item))
-            if rule.drop and group == WHOLE:
-                break
     return Matches(incoming, tuple(found), tuple(needs), counts)
 
 
@@ -81,9 +79,22 @@ def views_of(rule_set: RuleSet, topic: str) -> tuple[View, ...]:
     return views
 
 
-def decoded_event(incoming: Incoming, spec: DecodeSpec) -> Event:
-    """The message as a rule with this decode setting sees it."""
-    return _event(incoming, decode(incoming.payload, spec))
+def event_of(incoming: Incoming, decoded: Decoded) -> Event:
+    """The message as a rule sees it whose decoding gives ``decoded``."""
+    _, project, _, topic = incoming.topic.split("/", 3)
+    return Event(
+        data=decoded.value,
+        text=decoded.text,
+        attributes=incoming.attributes,
+        message=MessageFacts(
+            id=str(incoming.offset),
+            offset=incoming.offset,
+            topic=topic,
+            project=project,
+            publish_time_us=incoming.publish_time_us,
+        ),
+        undecodable=decoded.undecodable,
+    )
 
 
 def items_of(event: Event, for_each: CompiledPath | None) -> Iterator[Event]:
@@ -128,7 +139,7 @@ def _candidates(
     for view in views_of(rule_set, incoming.topic):
         event = decoded.get(view.decode)
         if event is None:
-            event = decoded[view.decode] = _event(incoming, given or decode(incoming.payload, view.decode))
+            event = decoded[view.decode] = event_of(incoming, given or decode(incoming.payload, view.decode))
             if event.undecodable is not None:
                 counts["undecodable"] += 1
         group = view.group
@@ -182,20 +193,3 @@ def _when(rule_set: RuleSet, rule: Rule, event: Event, now_us: int, counts: Coun
     except RenderFailed:
         counts["when_errors"] += 1
         return False
-
-
-def _event(incoming: Incoming, decoded: Decoded) -> Event:
-    _, project, _, topic = incoming.topic.split("/", 3)
-    return Event(
-        data=decoded.value,
-        text=decoded.text,
-        attributes=incoming.attributes,
-        message=MessageFacts(
-            id=str(incoming.offset),
-            offset=incoming.offset,
-            topic=topic,
-            project=project,
-            publish_time_us=incoming.publish_time_us,
-        ),
-        undecodable=decoded.undecodable,
-    )

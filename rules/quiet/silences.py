@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from rules.conditions import Condition, compile_match
@@ -23,8 +24,14 @@ FACT_NAMES: Final = ("rule", "topic", "destination", "key", "severity")
 MAX_PLACES: Final = 32
 MAX_PLACE_RUNES: Final = 200
 _NOWHERE: Final = MessageFacts(id="", offset=-1, topic="", project="", publish_time_us=0)
-_MAY_BE_JSON: Final = frozenset('"-0123456789{[ \t\r\n')
-_JSON_WORDS: Final = frozenset(("", "true", "false", "null", "NaN", "Infinity"))
+_READS_AS_JSON: Final = re.compile(
+    r"""\s*
+    (?: -?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?
+      | ["{\[].*
+      | true | false | null | NaN | -?Infinity )?
+    \s*""",
+    re.VERBOSE | re.DOTALL,
+)
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -110,41 +117,36 @@ def covers_waiting(silence: CompiledSilence, facts: Facts, places: Mapping[str, 
     return silence.fits(facts, _event_of(places), now_us)
 
 
-@dataclass(slots=True)
-class _Gathering:
-    """Places of an event, until there are enough."""
-
-    places: dict[str, str] = field(default_factory=dict)
-
-    def add(self, place: str, value: Any) -> bool:
-        if isinstance(value, str):
-            said = value if _reads_as_itself(value) else json.dumps(value, ensure_ascii=False)
-        elif value is None or isinstance(value, (bool, int, float)):
-            said = json.dumps(value)
-        else:
-            return True
-        if len(said) <= MAX_PLACE_RUNES:
-            self.places[place] = said
-        return len(self.places) < MAX_PLACES
-
-
 def places_of(event: Event) -> dict[str, str]:
     """The small values of an event by place (``$.status``, ``$.labels.job``, ``attributes.vo``), at most 32.
 
     Texts stand as they are unless they would read as JSON; everything else is JSON.
     """
-    gathering = _Gathering()
+    places: dict[str, str] = {}
+    for place, value in _small_values(event):
+        if isinstance(value, str):
+            said = value if _READS_AS_JSON.fullmatch(value) is None else json.dumps(value, ensure_ascii=False)
+        elif value is None or isinstance(value, (bool, int, float)):
+            said = json.dumps(value)
+        else:
+            continue
+        if len(said) <= MAX_PLACE_RUNES:
+            places[place] = said
+            if len(places) >= MAX_PLACES:
+                break
+    return places
+
+
+def _small_values(event: Event) -> Iterator[tuple[str, Any]]:
     for name, value in event.attributes.items():
-        if not gathering.add(f"attributes.{name}", value):
-            return gathering.places
+        yield f"attributes.{name}", value
     if isinstance(event.data, dict):
         for name, value in event.data.items():
             if isinstance(value, dict):
-                if not all(gathering.add(f"${_step(name)}{_step(inner)}", member) for inner, member in value.items()):
-                    break
-            elif not gathering.add(f"${_step(name)}", value):
-                break
-    return gathering.places
+                for inner, member in value.items():
+                    yield f"${_step(name)}{_step(inner)}", member
+            else:
+                yield f"${_step(name)}", value
 
 
 def _event_of(places: Mapping[str, str]) -> Event:
@@ -162,6 +164,7 @@ def _event_of(places: Mapping[str, str]) -> Event:
     return Event(data=data, text="", attributes=attributes, message=_NOWHERE)
 
 
+@lru_cache(maxsize=4096)
 def _step(name: str) -> str:
     return f".{name}" if _PLAIN_NAME.fullmatch(name) else f"[{json.dumps(name, ensure_ascii=False)}]"
 
@@ -188,15 +191,3 @@ def _value(said: str) -> Any:
         return json.loads(said)
     except ValueError:
         return said
-
-
-def _reads_as_itself(text: str) -> bool:
-    if text[:1] not in _MAY_BE_JSON and text not in _JSON_WORDS:
-        return True
-    try:
-        json.loads(text)
-    except ValueError:
-        return True
-    except RecursionError:
-        return False
-    return False
