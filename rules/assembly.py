@@ -114,22 +114,18 @@ class _Assembly:
             return self._in_code(value, surroundings)
         if self.urls and _IN_URL.search(self.tail):
             return escape_in_url(value)
-        if needs_escape(value):
-            value = self._one_block(clean(value))
+        prefix = _PREFIX.match(self.line) if needs_escape(value) else None
+        if prefix is not None and prefix[1] != ">":
+            value = clean(value).replace("\n", " ")  # a table row or a heading is one line
         escaped = escape_value(value, line_start=not self.line.strip(_LINE_MARKS), pipes=self.pipes)
+        if prefix is not None and prefix[1] == ">":
+            escaped = escaped.replace("\n", "\n> ")
         return f"{ZERO_WIDTH}{escaped}" if self.ats and self._completes_a_mention(index) else escaped
 
     def _in_code(self, value: str, surroundings: Surroundings) -> str:
         if surroundings == "fence":
             return escape_in_fence(value)
         return escape_in_info(value) if surroundings == "info" else escape_in_code(value, table=self.row)
-
-    def _one_block(self, value: str) -> str:
-        """Keep a value of several lines inside the table row, heading or quote that the author began."""
-        prefix = _PREFIX.match(self.line) if "\n" in value else None
-        if prefix is None:
-            return value
-        return value.replace("\n", "\n> " if prefix[1] == ">" else " ")
 
     def _completes_a_mention(self, index: int) -> bool:
         """Whether an author's ``@`` before this value would make it ping everybody."""

@@ -146,10 +146,10 @@ class Templates(ImmutableSandboxedEnvironment):
         return self.undefined(obj=obj, name=attribute_name) if found is MISSING else found
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """``obj[key]``; in a mapping only keys, elsewhere a text is an attribute."""
+        """``obj[key]``: only keys of a mapping, nothing of a text; elsewhere a text is an attribute."""
         if isinstance(obj, Undefined):
             return obj
-        if isinstance(argument, str) and not isinstance(obj, Mapping):
+        if isinstance(argument, str) and not isinstance(obj, (Mapping, str)):
             return self.getattr(obj, argument)
         try:
             return obj[argument]

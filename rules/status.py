@@ -59,4 +59,6 @@ def meaning_of(status: Any) -> Meaning:
     if not isinstance(status, str):
         return "unknown"
     word = status.strip().lower()
+    if word in ("0", "1", "2", "3"):
+        return _NUMBERS[int(word)]
     return _MEANING.get(word) or _MEANING.get(word.replace(" ", "_").replace("-", "_"), "unknown")

@@ -22,13 +22,8 @@ from rules.jsonpath import compile_path
 from rules.regex import compile_regex
 from rules.words import suggest
 
-KNOWN_NAMES: Final = frozenset(
-    (
-        *("data", "text", "attributes", "message", "vars", "tables", "parent", "now"),
-        *("events", "incident", "key", "rule", "severity", "phase"),
-    )
-)
-"""What a template may find beside its rule's ``set:`` names; those of the second row only where they make sense."""
+KNOWN_NAMES: Final = frozenset(("data", "text", "attributes", "message", "vars", "tables", "parent", "now"))
+"""What every template finds, beside its rule's ``set:`` names. Callers who add names say so with ``known``."""
 MESSAGE_NAMES: Final = frozenset(("id", "offset", "topic", "project", "publish_time", "publish_time_us"))
 BLOCKS: Final = "for if macro call filter set include import from extends block with raw"
 

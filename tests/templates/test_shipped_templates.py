@@ -1,0 +1,122 @@
+"""Every shipped template against its cases: CASE.json (data, attributes, parent) and CASE.expected.md beside it.
+
+Each post is rendered at 2026-01-03 10:05 UTC. A case without its expected post fails and shows what was rendered.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rules.compiling import compile_file
+from rules.environment import CompiledTemplate
+from rules.model import Event, MessageFacts
+from rules.problems import Place
+from rules.render import names_of
+from rules.template_files import read_templates
+from tests.fakes.mattermost_reader import mentions_in
+
+HERE = Path(__file__).parent
+CASES = sorted(HERE.rglob("*.json"))
+NOW_US = 1_767_434_700_000_000
+NAMES = [
+    *("argo/status", "argo/alarm", "alertmanager/alert", "alertmanager/group", "grafana/alert", "icinga/event"),
+    *("nagios/event", "zabbix/event", "github/event", "gitlab/event", "cloudevent", "plain"),
+]
+
+
+@cache
+def the_template(name: str) -> CompiledTemplate:
+    environment, problems = read_templates(None)
+    assert problems == ()
+    template = compile_file(name, place=Place("rules.yaml"), environment=environment)
+    assert isinstance(template, CompiledTemplate)
+    return template
+
+
+def a_post(name: str, data: Any, attributes: dict[str, str] | None = None, parent: Any = None) -> str:
+    text = data if isinstance(data, str) else json.dumps(data)
+    message = MessageFacts(id="7", offset=7, topic="alerts", project="ARGO", publish_time_us=NOW_US)
+    event = Event(data=data, text=text, attributes=attributes or {}, message=message, parent=parent)
+    return the_template(name).render(names_of(event, now_us=NOW_US))
+
+
+def case_id(path: Path) -> str:
+    return path.relative_to(HERE).with_suffix("").as_posix()
+
+
+@pytest.mark.parametrize("path", CASES, ids=case_id)
+def test_a_sample_gives_the_expected_post(path: Path):
+    case = json.loads(path.read_text())
+    name = path.parent.relative_to(HERE).as_posix()
+    post = a_post(name, case["data"], case.get("attributes"), case.get("parent"))
+    expected = path.with_suffix(".expected.md")
+    assert expected.exists(), post
+    assert post == expected.read_text().removesuffix("\n")
+
+
+def test_every_shipped_template_has_cases_and_every_case_a_shipped_template():
+    environment, _ = read_templates(None)
+    assert sorted(environment.shelved) == sorted(NAMES)
+    assert {path.parent.relative_to(HERE).as_posix() for path in CASES} == set(NAMES)
+
+
+def test_the_argo_text_is_the_one_the_hand_written_consumer_made():
+    event = {
+        "type": "endpoint",
+        "endpoint_group": "SITE-A",
+        "status": "CRITICAL",
+        "summary": "CRITICAL - timeout",
+        "url.history": "https://ui.example/x?start_date=2026-01-01&end_date=2026-01-03",
+    }
+    assert a_post("argo/status", event) == (
+        ":red_circle: **SITE-A** is CRITICAL :red_circle: \n"
+        "**Summary**: CRITICAL - timeout \n"
+        "**URL** : https://ui.example/x?start_date=2026-01-01&end_date=2026-01-03"
+    )
+
+
+KEYS = [
+    *(
+        "status",
+        "labels",
+        "annotations",
+        "alerts",
+        "startsAt",
+        "endsAt",
+        "severity",
+        "host",
+        "service",
+        "state",
+        "name",
+    ),
+    *("summary", "description", "commits", "ref", "action", "issue", "pull_request", "repository", "sender", "comment"),
+    *("object_kind", "object_attributes", "user", "values", "id", "url", "data", "type", "items", "review", "message"),
+    *("generatorURL", "attempt", "HOSTNAME", "event_value", "groupLabels", "truncatedAlerts", "notification_type"),
+]
+TEXTS = st.sampled_from(
+    ["@channel", "push", "a|b\n# @all", "resolved", "<!here|x>", "`@here`", "https://x.example/@all", ""]
+)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS
+    | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=6),
+    max_leaves=20,
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(data=VALUES)
+@settings(max_examples=60, deadline=None)
+def test_whatever_comes_is_rendered_and_pings_nobody(name: str, data: Any):
+    assert mentions_in(a_post(name, data)) == set()
