@@ -1,0 +1,76 @@
+"""A real daemon in a process of its own, for tests that kill it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAM = (
+    "import os, sys; from pathlib import Path; from bridge.daemon import run; "
+    "sys.exit(run(Path(sys.argv[1]), os.environ))"
+)
+ROOT = Path(__file__).parent.parent.parent
+READY_WITHIN_S = 60.0
+
+
+def a_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class DaemonProcess:
+    """Starts the daemon and returns when it says READY, as it does to systemd."""
+
+    def __init__(self, config: Path, *, cwd: Path) -> None:
+        self.config = config
+        self._cwd = cwd
+        self._log = (cwd / "daemon.log").open("ab")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, **environ: str) -> None:
+        address = f"@ams-bridge-test-{os.getpid()}-{id(self)}"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+            listening.bind("\0" + address[1:])
+            listening.settimeout(READY_WITHIN_S)
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, str(self.config)],
+                cwd=self._cwd,
+                env={**os.environ, "PYTHONPATH": str(ROOT), "NOTIFY_SOCKET": address, **environ},
+                stdout=self._log,
+                stderr=self._log,
+            )
+            while b"READY=1" not in listening.recv(4096):
+                pass
+
+    def kill(self) -> None:
+        """kill -9, and wait until it is gone."""
+        assert self._process is not None
+        self._process.kill()
+        assert self._process.wait(30) == -signal.SIGKILL
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        code = self._process.wait(60)
+        self._process = None
+        return code
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def close(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(30)
+        self._log.close()
+
+    @property
+    def log(self) -> str:
+        return (self._cwd / "daemon.log").read_text()
