@@ -6,8 +6,10 @@ Every HTTP destination uses ``send`` and ``outcome_of``; a kind refines single a
 from __future__ import annotations
 
 import email.utils
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from http import HTTPStatus
 
 import aiohttp
@@ -15,10 +17,12 @@ import httpx
 
 from bridge.destinations.base import Delivered, Later, Outcome, Pace, Refused
 from bridge.destinations.redact import Redactor
+from broker.clock import US_PER_S
 
 _SHOWN_BODY_RUNES = 300
 _LONGEST_ANSWER_BYTES = 64 * 1024
 _DISABLED_AFTER_S = 600.0  # 501: an administrator switched hooks off; asking often does not help
+_NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _TRY_LATER = frozenset({408, 425, 429})
 
 
@@ -41,17 +45,17 @@ async def send(http: httpx.AsyncClient, request: httpx.Request, redact: Redactor
             await response.aclose()
     except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
         return _network_failure(error, redact)
-    headers = {name.lower(): value for name, value in response.headers.items()}
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
     return Answer(response.status_code, headers, body.decode("utf-8", "replace"))
 
 
 def outcome_of(answer: Answer, now_us: int, redact: Redactor) -> Outcome:
     """The common reading of an answer; ``now_us`` is needed for a ``Retry-After`` that is a date."""
     pace = pace_of(answer.headers)
-    reason = reason_of(answer, redact)
     status = answer.status
     if 200 <= status < 300:
         return Delivered(pace=pace)
+    reason = reason_of(answer, redact)
     if status in _TRY_LATER or status >= 500:
         after_s = retry_after_s(answer.headers, now_us)
         if status == HTTPStatus.NOT_IMPLEMENTED and after_s is None:
@@ -93,15 +97,15 @@ def pace_of(headers: Mapping[str, str]) -> Pace | None:
 
 
 def _seconds(value: str, now_us: int) -> float | None:
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
+    if _NUMBER.fullmatch(value):
+        return float(value)
     try:
         at = email.utils.parsedate_to_datetime(value)
     except ValueError:
         return None
-    return max(0.0, at.timestamp() - now_us / 1e6)
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return max(0.0, at.timestamp() - now_us / US_PER_S)
 
 
 async def _beginning(response: httpx.Response) -> bytes:
