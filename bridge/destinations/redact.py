@@ -1,13 +1,14 @@
 """Keep secrets out of reasons, logs and previews.
 
 A hook's URL is a secret, and so is every long part of its path: newer Mattermost servers repeat the hook id in
-their error texts (destinations.md 2.3).
+their error texts (destinations.md 2.3). So is each long word of a header, such as the token behind ``Bearer``.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from bridge.secret import Secret
 
@@ -15,19 +16,19 @@ _SHORTEST_SECRET = 8  # shorter path parts ("hooks", "api") are words, not secre
 
 
 class Redactor:
-    """Replaces what must not show by ``***``. Made once per destination from its secrets."""
+    """Replaces what must not show by ``***``. Made once per destination from its secrets.
+
+    A short secret is replaced where it stands alone, not inside of words: the text has to stay readable.
+    """
 
     def __init__(self, secrets: Iterable[Secret]) -> None:
-        pieces: set[str] = set()
-        for secret in secrets:
-            pieces.update(_pieces_of(secret.reveal()))
-        self._pieces = sorted(pieces, key=len, reverse=True)
+        pieces = {spelt for secret in secrets for piece in _pieces_of(secret.reveal()) for spelt in _spellings(piece)}
+        patterns = [_pattern(piece) for piece in sorted(pieces, key=len, reverse=True) if piece]
+        self._hidden = re.compile("|".join(patterns)) if patterns else None
 
     def __call__(self, text: str) -> str:
         """The text without any of the secrets or their telling parts."""
-        for piece in self._pieces:
-            text = text.replace(piece, "***")
-        return text
+        return self._hidden.sub("***", text) if self._hidden is not None else text
 
 
 def shown_url(url: str) -> str:
@@ -44,6 +45,7 @@ def _pieces_of(secret: str) -> Iterable[str]:
         return
     if "://" not in secret:
         yield secret
+        yield from (word for word in secret.split() if _is_telling(word))
         return
     parts = urlsplit(secret)
     if parts.path.strip("/") or parts.query or parts.password:
@@ -58,3 +60,11 @@ def _pieces_of(secret: str) -> Iterable[str]:
 
 def _is_telling(piece: str) -> bool:
     return len(piece) >= _SHORTEST_SECRET
+
+
+def _spellings(piece: str) -> tuple[str, str]:
+    return piece, unquote(piece)
+
+
+def _pattern(piece: str) -> str:
+    return re.escape(piece) if _is_telling(piece) else rf"(?<!\w){re.escape(piece)}(?!\w)"
