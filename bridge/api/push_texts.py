@@ -1,0 +1,108 @@
+"""What goes out to push endpoints, and the sentences about it, exactly as AMS has them (ams-api.md 8.5, 8.6, D6)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC
+from typing import Any, Final
+
+import msgspec
+
+from bridge.api.times import publish_time
+from bridge.api.wire import Answer, MessageAnswer
+from broker.days import moment
+from broker.model import Message
+from broker.payloads import NotBase64, from_base64
+from broker.records import PushConfig
+
+HTTP_SUCCESS: Final = frozenset({200, 201, 204, 102})
+MATTERMOST_SUCCESS: Final = frozenset({200})
+_LONGEST_REASON: Final = 500
+
+
+class PushedMessage(Answer):
+    """A message on its way to an endpoint."""
+
+    message: MessageAnswer
+    subscription: str
+
+
+class PushedMessages(Answer):
+    """Several of them: the form of every endpoint that takes more than one."""
+
+    messages: list[PushedMessage]
+
+
+class MattermostPost(Answer):
+    """A message as a post."""
+
+    text: str
+    username: str = ""
+    channel: str = ""
+
+
+def http_body(push: PushConfig, subscription: str, messages: Sequence[Message]) -> bytes:
+    """Compact JSON: one message by itself where the endpoint takes one at a time, else a list.
+
+    ``subscription`` is ``projects/P/subscriptions/S``.
+    """
+    shown = [PushedMessage(_message(push, message), subscription) for message in messages]
+    return msgspec.json.encode(shown[0] if push.max_messages <= 1 else PushedMessages(shown))
+
+
+def mattermost_body(push: PushConfig, message: Message) -> bytes:
+    """One message as a post; empty names are left out."""
+    text = _data(push, message)
+    return msgspec.json.encode(MattermostPost(text, push.mattermost_username, push.mattermost_channel))
+
+
+def _message(push: PushConfig, message: Message) -> MessageAnswer:
+    return MessageAnswer(
+        message_id=str(message.offset),
+        attributes=dict(sorted(message.attributes.items())),
+        data=_data(push, message),
+        publish_time=publish_time(message.publish_time_us),
+    )
+
+
+def _data(push: PushConfig, message: Message) -> str:
+    """The text behind base64 where that is asked for; what is not base64 goes as it is."""
+    if not push.base64_decode:
+        return message.data
+    try:
+        return from_base64(message.data).decode("utf-8", "replace")
+    except NotBase64:
+        return message.data
+
+
+def mattermost_reason(body: bytes) -> str:
+    """Why Mattermost refused: its message and details, or whatever it said."""
+    try:
+        said: Any = json.loads(body)
+    except ValueError:
+        return reason(body)
+    if not isinstance(said, dict) or not said.get("message"):
+        return reason(body)
+    details = said.get("detailed_error")
+    return f"{said['message']}.{details}"[:_LONGEST_REASON] if details else str(said["message"])[:_LONGEST_REASON]
+
+
+def reason(body: bytes) -> str:
+    """An endpoint's answer as a reason."""
+    return body.decode("utf-8", "replace")[:_LONGEST_REASON]
+
+
+def active(subscription: str) -> str:
+    """The status of a subscription whose last cycle went well; ``subscription`` without a leading slash."""
+    return f"Subscription /{subscription} is currently active"
+
+
+def not_active(subscription: str) -> str:
+    """The status of a subscription that nobody pushes."""
+    return f"Error: Subscription /{subscription} is not active"
+
+
+def failed(now_us: int, step: str, why: str) -> str:
+    """The status after a failed cycle; ``step`` is send, consume or acknowledge."""
+    return f"{moment(now_us).astimezone(UTC):%Y-%m-%dT%H:%M:%S} - Could not {step} message, {why}"
