@@ -53,7 +53,9 @@ class Metrics:
         self._balanced = Gauge(
             "ams_bridge_books_balanced", "1 when both books of a topic balance", ["topic"], registry=registry
         )
-        self.degraded = Gauge("ams_bridge_rules_degraded", "1 while older rules are in force than the files say")
+        self.degraded = Gauge(
+            "ams_bridge_rules_degraded", "1 while older rules are in force than the files say", registry=registry
+        )
 
     def hook_called(self, source: str, status: int) -> None:
         """A webhook call was answered."""
