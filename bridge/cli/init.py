@@ -40,6 +40,6 @@ def init(context: Context, folder: Path) -> None:
     written = [str(path) for path in [*wanted, *tokens]]
     context.output.done(f"{len(written)} files written to {folder}", {"files": written})
     place = f"-c {folder / 'bridge.yaml'} " if folder != Path() else ""
-    for path in written:
-        context.output.say(f"  {path}")
+    for name in written:
+        context.output.say(f"  {name}")
     context.output.say(f"Next: ams-bridge {place}check, then ams-bridge {place}run")

@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -141,9 +141,9 @@ def _batches(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield batch
 
 
-def _opened(file: Path) -> BinaryIO:
+def _opened(file: Path) -> IO[bytes]:
     try:
-        stream: BinaryIO = click.open_file(str(file), "rb")
+        stream: IO[bytes] = click.open_file(str(file), "rb")
     except OSError as error:
         raise Failed(f"cannot read {file}: {error.strerror}") from error
     return stream

@@ -7,6 +7,7 @@ error. ``--quiet`` prints errors only.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,9 +20,18 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+_WIDE = 160  # columns where nobody says how many there are
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_BAD_CONFIGURATION = 78  # EX_CONFIG of sysexits.h; the unit file does not restart on it
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where to print: a terminal as wide as it is, anything else wide enough that tables seldom fold."""
+    made = Console(stderr=stderr, highlight=False)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = _WIDE
+    return made
 
 
 class Failed(click.ClickException):
@@ -31,13 +41,17 @@ class Failed(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Print the text to standard error."""
-        Console(stderr=True, highlight=False).print(f"[bold red]error[/]  {escape(self.format_message())}")
+        console(stderr=True).print(f"[bold red]error[/]  {escape(self.format_message())}", soft_wrap=True)
 
 
 class BadConfiguration(Failed):
     """The settings or rules cannot be used. The text lists every problem with its place."""
 
     exit_code = EXIT_BAD_CONFIGURATION
+
+    def show(self, file: Any = None) -> None:
+        """Print the lines as they are, to standard error: one problem each, as editors and people read them."""
+        console(stderr=True).print(Text(self.format_message()), soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +70,8 @@ class Output:
 
     as_json: bool = False
     quiet: bool = False
-    console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=False))
-    errors: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    console: Console = field(default_factory=console)
+    errors: Console = field(default_factory=lambda: console(stderr=True))
 
     def rows(self, rows: Sequence[Any], columns: Sequence[Column], *, title: str = "", empty: str = "Nothing.") -> None:
         """A listing: a table for people, or the rows as a JSON list."""
@@ -92,16 +106,21 @@ class Output:
         if self.as_json:
             self.value(value if value is not None else {"done": text})
         elif not self.quiet:
-            self.console.print(f"[green]✓[/] {escape(text)}")
+            self.console.print(f"[green]✓[/] {escape(text)}", soft_wrap=True)
 
     def say(self, text: str) -> None:
         """A plain line for people; nothing under ``--json`` or ``--quiet``."""
         if not (self.as_json or self.quiet):
-            self.console.print(escape(text))
+            self.console.print(escape(text), soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """A warning, to standard error."""
-        self.errors.print(f"[yellow]warning[/]  {escape(text)}")
+        self.errors.print(f"[yellow]warning[/]  {escape(text)}", soft_wrap=True)
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 rule``, ``2 rules``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def text_column(head: str, key: str) -> Column:

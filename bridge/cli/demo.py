@@ -1,0 +1,22 @@
+"""``demo``: everything on this machine, with sample alerts."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from bridge.cli.context import Command, Context, pass_context
+
+
+@click.command(cls=Command)
+@click.option("--once", is_flag=True, help="Run the samples through once, print the books, exit 0 when they balance.")
+@pass_context
+def demo(context: Context, *, once: bool) -> None:
+    """See the whole line work on this machine: sample alerts in, rules, posts in an inbox in place of Mattermost.
+
+    Nothing is left behind: the store lies in a temporary folder.
+    """
+    from bridge.demo import run
+
+    sys.exit(run(once, context.output))

@@ -1,0 +1,59 @@
+"""Rules of the files, for commands that need no daemon: ``check`` and ``rules ...``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bridge.cli.context import Context
+from bridge.cli.output import BadConfiguration
+from bridge.cli.problems import as_lines
+from bridge.cli.setup import settings_of
+from bridge.destinations.base import Destination
+from bridge.destinations.http import make_client
+from bridge.destinations.kinds import KINDS, Tools
+from bridge.rule_files import rules_of, world_of
+from bridge.settings import Settings
+from broker.broker import Broker
+from broker.clock import SystemClock
+from rules.model import DestinationFacts
+from rules.problems import ProblemsFound
+from rules.ruleset import RuleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the files say."""
+
+    settings: Settings
+    rule_set: RuleSet
+
+
+def destinations_of(settings: Settings) -> dict[str, Destination]:
+    """The destinations of the settings, built and not at work; close them."""
+    tools = Tools(SystemClock(), make_client)
+    return {name: KINDS[config.type].build(name, config, tools) for name, config in settings.destinations.items()}
+
+
+async def facts_of(settings: Settings) -> dict[str, DestinationFacts]:
+    """What rules may know of the destinations."""
+    built = destinations_of(settings)
+    for destination in built.values():
+        await destination.close()
+    return {name: destination.facts for name, destination in built.items()}
+
+
+async def load_rules(context: Context) -> Loaded:
+    """Settings and rules. Raises BadConfiguration with every problem of either."""
+    settings = settings_of(context)
+    try:
+        return Loaded(settings, rule_set_of(context, settings, await facts_of(settings)))
+    except ProblemsFound as error:
+        raise BadConfiguration(as_lines(error.problems)) from error
+
+
+def rule_set_of(
+    context: Context, settings: Settings, facts: Mapping[str, DestinationFacts], broker: Broker | None = None
+) -> RuleSet:
+    """The rule set of the files; with a broker, topics and schemas that exist are known too. Raises ProblemsFound."""
+    return rules_of(settings, world_of(settings, context.config_path(), facts, broker))

@@ -1,0 +1,22 @@
+"""``run``: the daemon in the foreground."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from bridge.cli.context import Command, Context, pass_context
+
+
+@click.command(cls=Command)
+@pass_context
+def run(context: Context) -> None:
+    """Run the daemon until SIGTERM or Ctrl-C; SIGHUP reloads.
+
+    Exits with 78 when bridge.yaml, or a first set of rules, cannot be used.
+    """
+    from bridge.daemon import run as run_daemon
+
+    sys.exit(run_daemon(context.config_path(), os.environ))

@@ -1,0 +1,101 @@
+"""From the options to the settings, and to the daemon's address."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bridge.certificate import CERTIFICATE_FILE
+from bridge.cli.context import Context
+from bridge.cli.output import BadConfiguration, Failed
+from bridge.cli.problems import as_lines
+from bridge.references import Surroundings
+from bridge.settings import ServerSettings, Settings, host_and_port
+from bridge.settings_file import read_settings
+from bridge.settings_file import settings_of as settings_of_document
+from bridge.systemd import credentials_folder
+from broker.engines import sqlite_path
+from broker.errors import StoreUnavailable
+from rules.places import read_file
+from rules.problems import ProblemsFound
+
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, not bound
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the daemon answers, with which token, and the certificate to trust when it made its own."""
+
+    url: str
+    token: str
+    certificate: Path | None = None
+
+
+def settings_of(context: Context) -> Settings:
+    """The settings that the options name. Raises BadConfiguration with every problem."""
+    try:
+        return read_settings(context.config_path(), os.environ, credentials_folder(os.environ))
+    except ProblemsFound as error:
+        raise BadConfiguration(as_lines(error.problems)) from error
+
+
+def daemon_address(context: Context) -> Address:
+    """How to reach the daemon: ``--url`` and ``--token``, and what they leave open from the settings.
+
+    With ``--token`` only the address is read from the settings: their secrets may be for the daemon's eyes alone. With
+    ``--url`` they may be missing. Raises BadConfiguration for settings that are needed and cannot be read.
+    """
+    settings = None
+    try:
+        settings = settings_of(context) if context.token is None else _server_and_store(context)
+    except BadConfiguration:
+        if context.url is None:
+            raise
+    if settings is None:
+        return Address((context.url or "").rstrip("/"), context.token or "")
+    token = context.token
+    if token is None:
+        token = settings.auth.service_token.reveal() if settings.auth.service_token else ""
+    url = context.url or own_url(settings.server)
+    return Address(url.rstrip("/"), token, _own_certificate(settings))
+
+
+def own_url(server: ServerSettings) -> str:
+    """The address of a daemon on this machine."""
+    host, port = host_and_port(server.listen)
+    host = _EVERYWHERE.get(host, f"[{host}]" if ":" in host else host)
+    return f"{'http' if server.tls == 'off' else 'https'}://{host}:{port}"
+
+
+def store_file(settings: Settings) -> Path:
+    """The file of the store. Raises Failed for a store that is none."""
+    try:
+        return sqlite_path(settings.store)
+    except StoreUnavailable as error:
+        raise Failed(
+            "this works on sqlite stores; a database server has tools of its own, memory keeps nothing"
+        ) from error
+
+
+def _server_and_store(context: Context) -> Settings:
+    """The settings with nothing but these two sections."""
+    path = context.config_path()
+    document = read_file(path)
+    if isinstance(document.value, dict):
+        said = {name: document.value[name] for name in ("server", "store") if name in document.value}
+        document = replace(document, value=said)
+    around = Surroundings(os.environ, credentials_folder(os.environ), path.parent.absolute())
+    try:
+        return settings_of_document(document, around)
+    except ProblemsFound as error:
+        raise BadConfiguration(as_lines(error.problems)) from error
+
+
+def _own_certificate(settings: Settings) -> Path | None:
+    if settings.server.tls != "self-signed":
+        return None
+    try:
+        return sqlite_path(settings.store).parent / CERTIFICATE_FILE
+    except StoreUnavailable:
+        return Path.cwd() / "state" / CERTIFICATE_FILE
