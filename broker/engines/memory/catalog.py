@@ -95,20 +95,27 @@ class MemoryCatalog:
 
     async def changes(self, since_seq: int) -> AsyncIterator[Changed]:
         """See Catalog."""
-        while not self._gate.closed:
+        while True:
             with self._bells.listening("catalog") as rung:
-                try:
-                    async with self._gate("catalog.changes"):
-                        news = [change for change in self._shelf.feed.values() if change.seq > since_seq]
-                except StoreUnavailable:
-                    if self._gate.closed:
-                        return
-                    raise
+                news = await self._news(since_seq)
+                if news is None:
+                    return
                 if not news:
                     await rung
-            for change in sorted(news, key=lambda change: change.seq):
+            for change in news:
                 since_seq = change.seq
                 yield change
+
+    async def _news(self, since_seq: int) -> Sequence[Changed] | None:
+        """What changed after ``since_seq``, in order; None when the store was closed."""
+        try:
+            async with self._gate("catalog.changes"):
+                news = [change for change in self._shelf.feed.values() if change.seq > since_seq]
+                return sorted(news, key=lambda change: change.seq)
+        except StoreUnavailable:
+            if self._gate.closed:
+                return None
+            raise
 
     async def seq(self) -> int:
         """See Catalog."""

@@ -55,23 +55,29 @@ class SqliteCatalog:
 
     async def changes(self, since_seq: int) -> AsyncIterator[Changed]:
         """See Catalog."""
-
-        def read(db: sqlite3.Connection) -> Sequence[Changed]:
-            return [_changed(*row) for row in db.execute(_SQL["feed"], (since_seq, _FEED_ROWS))]
-
-        while not self._readers.is_closed:
+        while True:
             with self._bells.listening("catalog") as rung:
-                try:
-                    news = await self._readers.later(read)
-                except StoreUnavailable:
-                    if self._readers.is_closed:
-                        return
-                    raise
+                news = await self._news(since_seq)
+                if news is None:
+                    return
                 if not news:
                     await rung
             for change in news:
                 since_seq = change.seq
                 yield change
+
+    async def _news(self, since_seq: int) -> Sequence[Changed] | None:
+        """What changed after ``since_seq``, in order and not all at once; None when the store was closed."""
+
+        def read(db: sqlite3.Connection) -> Sequence[Changed]:
+            return [_changed(*row) for row in db.execute(_SQL["feed"], (since_seq, _FEED_ROWS))]
+
+        try:
+            return await self._readers.later(read)
+        except StoreUnavailable:
+            if self._readers.is_closed:
+                return None
+            raise
 
     async def seq(self) -> int:
         """See Catalog."""

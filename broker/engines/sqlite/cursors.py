@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
@@ -71,8 +71,22 @@ def check_moves(db: sqlite3.Connection, moves: Sequence[CursorMove]) -> None:
 def apply_moves(db: sqlite3.Connection, moves: Sequence[CursorMove]) -> list[Cursor]:
     """Make moves that were checked, and return what stands now."""
     moved = [replace(move.cursor, rev=move.cursor.rev + 1) for move in moves]
-    db.executemany(_SQL["put"], [astuple(cursor) for cursor in moved])
+    db.executemany(_SQL["put"], [_values(cursor) for cursor in moved])
     return moved
+
+
+def _values(cursor: Cursor) -> tuple[str | int | float, ...]:
+    return (
+        cursor.id,
+        cursor.offset,
+        cursor.rev,
+        cursor.pending_to,
+        cursor.pending_at_us,
+        cursor.messages_total,
+        cursor.bytes_total,
+        cursor.last_consumed_us,
+        cursor.consume_rate,
+    )
 
 
 def _delete(db: sqlite3.Connection, cursor_id: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from broker.errors import StoreCorrupt, StoreError, StoreUnavailable
+from broker.errors import StoreCorrupt, StoreUnavailable
 
 _REASONS = {
     sqlite3.SQLITE_FULL: "the disk is full; make room, it goes on by itself",
@@ -30,7 +30,7 @@ def code_of(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def store_error(error: sqlite3.Error, path: Path) -> StoreError:
+def store_error(error: sqlite3.Error, path: Path) -> StoreUnavailable | StoreCorrupt:
     """What an error of SQLite's means for who called the store."""
     code = code_of(error)
     name = getattr(error, "sqlite_errorname", type(error).__name__)

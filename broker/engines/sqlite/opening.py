@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 from broker.engines.sqlite.failures import border
@@ -15,10 +17,23 @@ APPLICATION_ID = 0x414D5342
 """What SQLite's header calls a store of ours ("AMSB")."""
 
 PAGE_BYTES = 8192
-"""Measured: 16 KiB pages write 1.1 times as many messages a second, and settle 0.7 times as many deliveries."""
+"""An alert of 1 to 2 KB fits without overflow: measured, batches go in three times as fast as with pages of 4 KiB.
+
+Pages of 16 KiB are no faster, and make small changes write more.
+"""
 
 CHECKPOINT_PAGES = 4000
 """A commit that leaves more than this in the write-ahead log moves it to the file; normally an idle moment does."""
+
+
+def _migrations() -> list[tuple[int, str]]:
+    folder = files(__package__) / "migrations"
+    scripts = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+    return [(int(file.name.partition("_")[0]), file.read_text(encoding="utf-8")) for file in scripts]
+
+
+MIGRATIONS: Final = _migrations()
+"""The scripts that make the schema, with their numbers, in order. A released one is never edited."""
 
 _WAL_LIMIT_BYTES = 128 * 1024 * 1024
 _BUSY_MS = 5_000
@@ -77,7 +92,7 @@ def check_readable(path: Path) -> None:
             db.close()
 
 
-def prepare(path: Path) -> None:
+def prepare(path: Path, migrations: Sequence[tuple[int, str]] = MIGRATIONS) -> None:
     """Create the store, or bring its schema up to date. Raises StoreUnavailable or StoreCorrupt."""
     if not path.exists():
         path.touch(0o640)
@@ -88,9 +103,9 @@ def prepare(path: Path) -> None:
                 db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
                 db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             else:
-                check_schema(path, db)
+                check_schema(path, db, migrations)
             db.execute("PRAGMA journal_mode = WAL")
-            _migrate(db)
+            _migrate(db, migrations)
         finally:
             db.close()
 
@@ -106,11 +121,11 @@ def schema_version(db: sqlite3.Connection) -> int:
     return version
 
 
-def check_schema(path: Path, db: sqlite3.Connection) -> None:
+def check_schema(path: Path, db: sqlite3.Connection, migrations: Sequence[tuple[int, str]] = MIGRATIONS) -> None:
     """Raise unless the file is one of our stores, and not of a later program."""
     if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise StoreCorrupt(f"{path} is an SQLite database of another program; give another path")
-    version, newest = schema_version(db), len(_migrations())
+    version, newest = schema_version(db), max(number for number, _ in migrations)
     if version < 1:
         raise StoreCorrupt(f"{path} is a store that was never finished; remove it, or restore a backup")
     if version > newest:
@@ -120,15 +135,9 @@ def check_schema(path: Path, db: sqlite3.Connection) -> None:
         )
 
 
-def _migrations() -> list[tuple[int, str]]:
-    folder = files(__package__) / "migrations"
-    scripts = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
-    return [(int(file.name.partition("_")[0]), file.read_text(encoding="utf-8")) for file in scripts]
-
-
-def _migrate(db: sqlite3.Connection) -> None:
+def _migrate(db: sqlite3.Connection, migrations: Sequence[tuple[int, str]]) -> None:
     standing = schema_version(db)
-    wanted = [(number, script) for number, script in _migrations() if number > standing]
+    wanted = [(number, script) for number, script in migrations if number > standing]
     if not wanted:
         return
     from sqlite_utils import Database

