@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from pathlib import Path
 
 from broker.engines.sqlite.failures import border
+from broker.engines.sqlite.files import make_anew, publish
 from broker.engines.sqlite.opening import connect
 from broker.engines.sqlite.queries import load
 from broker.errors import StoreUnavailable
@@ -41,11 +41,7 @@ def copy_to(path: Path, target: Path, now_us: int) -> None:
 
 def copy_pages(path: Path, target: Path) -> None:
     """Copy every page as one snapshot into ``target``, which only its owner may read."""
-    try:
-        target.unlink(missing_ok=True)
-        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    except OSError as error:
-        raise StoreUnavailable(f"{target} cannot be written: {error.strerror}") from error
+    make_anew(target, 0o600)
     with border(path):
         source = connect(path, read_only=True)
         try:
@@ -57,21 +53,3 @@ def copy_pages(path: Path, target: Path) -> None:
                     copy.close()
         finally:
             source.close()
-
-
-def publish(partial: Path, target: Path) -> None:
-    """Give a finished file its name, both being on disk then."""
-    try:
-        _sync(partial)
-        partial.rename(target)
-        _sync(target.parent)
-    except OSError as error:
-        raise StoreUnavailable(f"{target} cannot be written: {error.strerror}") from error
-
-
-def _sync(place: Path) -> None:
-    descriptor = os.open(place, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

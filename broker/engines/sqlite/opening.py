@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import quote
 
 from broker.engines.sqlite.failures import border
+from broker.engines.sqlite.files import make_anew, publish
 from broker.errors import StoreCorrupt, StoreUnavailable
 
 APPLICATION_ID = 0x414D5342
@@ -94,20 +95,43 @@ def check_readable(path: Path) -> None:
 
 def prepare(path: Path, migrations: Sequence[tuple[int, str]] = MIGRATIONS) -> None:
     """Create the store, or bring its schema up to date. Raises StoreUnavailable or StoreCorrupt."""
-    if not path.exists():
-        path.touch(0o640)
     with border(path):
+        if not path.exists():
+            _create(path, migrations)
+            return
         db = connect_writer(path)
         try:
             if is_empty(db):
-                db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                _begin(db)
             else:
                 check_schema(path, db, migrations)
             db.execute("PRAGMA journal_mode = WAL")
             _migrate(db, migrations)
         finally:
             db.close()
+
+
+def _create(path: Path, migrations: Sequence[tuple[int, str]]) -> None:
+    """Make a new store under another name first: nobody ever finds half of one, and two fsyncs are enough."""
+    partial = path.with_name(f"{path.name}.new")
+    make_anew(partial, 0o640)
+    try:
+        db = connect(partial)
+        try:
+            db.execute("PRAGMA synchronous = OFF")
+            _begin(db)
+            _migrate(db, migrations)
+            db.execute("PRAGMA journal_mode = WAL")
+        finally:
+            db.close()
+        publish(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _begin(db: sqlite3.Connection) -> None:
+    db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
 def is_empty(db: sqlite3.Connection) -> bool:
@@ -123,11 +147,11 @@ def schema_version(db: sqlite3.Connection) -> int:
 
 def check_schema(path: Path, db: sqlite3.Connection, migrations: Sequence[tuple[int, str]] = MIGRATIONS) -> None:
     """Raise unless the file is one of our stores, and not of a later program."""
+    if is_empty(db):
+        raise StoreUnavailable(f"{path} is empty: nothing was ever stored there")
     if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise StoreCorrupt(f"{path} is an SQLite database of another program; give another path")
     version, newest = schema_version(db), max(number for number, _ in migrations)
-    if version < 1:
-        raise StoreCorrupt(f"{path} is a store that was never finished; remove it, or restore a backup")
     if version > newest:
         raise StoreUnavailable(
             f"{path} has schema {version}, and this program knows {newest} at most; "

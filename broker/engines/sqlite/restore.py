@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from broker.engines.sqlite.backup import copy_pages, publish
+from broker.engines.sqlite.backup import copy_pages
 from broker.engines.sqlite.failures import border
+from broker.engines.sqlite.files import publish
 from broker.engines.sqlite.lock import LockFile
 from broker.engines.sqlite.opening import check_schema, connect, connect_writer, prepare
 from broker.engines.sqlite.queries import load

@@ -21,10 +21,11 @@ _CODE = "\n".join(file.read_text() for file in _FOLDER.glob("*.py"))
 _ALL = [(name, query) for name in _FILES for query in load(name)]
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    prepare(tmp_path / "store.db")
-    connection = connect(tmp_path / "store.db")
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    path = tmp_path_factory.mktemp("queries") / "store.db"
+    prepare(path)
+    connection = connect(path, read_only=True)
     yield connection
     connection.close()
 

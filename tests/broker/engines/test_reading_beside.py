@@ -57,6 +57,12 @@ async def test_a_reader_makes_no_store(path: Path) -> None:
     assert not path.exists()
 
 
+async def test_a_reader_says_that_an_empty_file_holds_nothing(path: Path) -> None:
+    path.touch()
+    with pytest.raises(StoreUnavailable, match="nothing was ever stored there"):
+        await open_reader(f"sqlite://{path}", ManualClock())
+
+
 async def test_who_waits_in_a_reader_looks_again_each_second(path: Path, opened: Opening) -> None:
     async with opened() as store:
         clock = ManualClock()
