@@ -31,21 +31,33 @@ class DaemonProcess:
         self._cwd = cwd
         self._log = (cwd / "daemon.log").open("ab")
         self._process: subprocess.Popen[bytes] | None = None
+        self._notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 
-    def start(self, **environ: str) -> None:
-        address = f"@ams-bridge-test-{os.getpid()}-{id(self)}"
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
-            listening.bind("\0" + address[1:])
-            listening.settimeout(READY_WITHIN_S)
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, str(self.config)],
-                cwd=self._cwd,
-                env={**os.environ, "PYTHONPATH": str(ROOT), "NOTIFY_SOCKET": address, **environ},
-                stdout=self._log,
-                stderr=self._log,
-            )
-            while b"READY=1" not in listening.recv(4096):
-                pass
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self, *, until: bytes = b"READY=1", **environ: str) -> None:
+        """Start, and return when the daemon told its service manager ``until``."""
+        self._notices.close()
+        self._notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        address = f"@ams-bridge-test-{os.getpid()}-{id(self)}-{id(self._notices)}"
+        self._notices.bind("\0" + address[1:])
+        self._notices.settimeout(READY_WITHIN_S)
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(self.config)],
+            cwd=self._cwd,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "NOTIFY_SOCKET": address, **environ},
+            stdout=self._log,
+            stderr=self._log,
+        )
+        self.hear(until)
+
+    def hear(self, until: bytes) -> None:
+        """Return when the daemon tells its service manager ``until``."""
+        while until not in self._notices.recv(4096):
+            pass
 
     def kill(self) -> None:
         """kill -9, and wait until it is gone."""
@@ -69,6 +81,7 @@ class DaemonProcess:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait(30)
+        self._notices.close()
         self._log.close()
 
     @property
