@@ -7,8 +7,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
+from broker.delivery import (
+    Attempt as Attempt,
+)
+from broker.delivery import (
+    Balance as Balance,
+)
+from broker.delivery import (
+    Delivery as Delivery,
+)
+from broker.delivery import (
+    DeliveryQuery as DeliveryQuery,
+)
+from broker.delivery import (
+    DeliveryState as DeliveryState,
+)
+from broker.delivery import (
+    Leased as Leased,
+)
+from broker.delivery import (
+    NewDelivery as NewDelivery,
+)
+from broker.delivery import (
+    SettleAgain as SettleAgain,
+)
+from broker.delivery import (
+    SettleDead as SettleDead,
+)
+from broker.delivery import (
+    SettleDelivered as SettleDelivered,
+)
+from broker.delivery import (
+    Settlement as Settlement,
+)
 from broker.records import AnyRecord
 
 # --- Log ------------------------------------------------------------------------------------------
@@ -81,159 +114,6 @@ class Cursor:
     bytes_total: int = 0
     last_consumed_us: int = 0
     consume_rate: float = 0.0
-
-
-# --- Outbox ---------------------------------------------------------------------------------------
-
-DeliveryState: TypeAlias = Literal["waiting", "delivered", "dead", "suppressed", "folded", "cancelled", "dropped"]
-"""``waiting`` covers leased ones and those waiting for another try; all others are final.
-
-``dead`` may be replayed.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class NewDelivery:
-    """One part of one send to one destination, ready to be leased at ``due_us``.
-
-    (``origin``, ``rule``, ``send``, ``part``) is unique for ever. ``order_key`` is kept in order within the
-    destination; ``priority`` orders keys (0 low to 3 critical). ``post`` is the rendered post, opaque here.
-    ``stands_for`` is the number of decided triples it carries in the books. ``topic_uid`` names the book;
-    ``offset`` is -1 for a timer's.
-    """
-
-    id: str
-    origin: str
-    rule: str
-    send: int
-    part: int
-    parts: int
-    destination: str
-    order_key: str
-    priority: int
-    post: bytes
-    phase: str
-    key: str
-    incident: str
-    stands_for: int
-    topic_uid: str
-    offset: int
-    version: str
-    places: Mapping[str, str]
-    severity: str
-    due_us: int
-    created_us: int
-    late: bool = False
-
-    @property
-    def unique_key(self) -> tuple[str, str, int, int]:
-        """What no two deliveries share (semantics.md item 1)."""
-        return self.origin, self.rule, self.send, self.part
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A delivery as it stands.
-
-    ``attempts`` counts tries that use up an attempt, ``tries`` all of them (semantics.md item 8). ``by`` says who or
-    what ended it: a silence, the delivery it was folded into, a person, or the reason it is dead. ``form`` "" is the
-    full form, else the name of the plainer one to be tried next. ``leased`` while a courier holds it.
-    """
-
-    new: NewDelivery
-    seq: int
-    state: DeliveryState
-    due_us: int
-    attempts: int = 0
-    tries: int = 0
-    form: str = ""
-    by: str = ""
-    leased: bool = False
-    settled_us: int = 0
-    first_tried_us: int = 0
-    unclear: bool = False  # some earlier try may have arrived
-
-    @property
-    def id(self) -> str:
-        """The delivery's id: what goes out as an idempotency key."""
-        return self.new.id
-
-
-@dataclass(frozen=True, slots=True)
-class Leased:
-    """A delivery held by a courier until its lease ends; ``earlier`` is the receipt last stored for its order key."""
-
-    delivery: Delivery
-    token: str
-    earlier: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try of a delivery; ``counted`` when it used up an attempt."""
-
-    at_us: int
-    took_us: int
-    outcome: Literal["delivered", "later", "refused"]
-    reason: str
-    counted: bool
-    unclear: bool = False
-    form: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SettleDelivered:
-    """It arrived; ``receipt`` (a post's id) is stored for (destination, order key) when there is one."""
-
-    receipt: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SettleAgain:
-    """Try again at ``due_us``, in ``form``."""
-
-    due_us: int
-    form: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SettleDead:
-    """No more tries; it becomes a dead letter."""
-
-    reason: str
-
-
-Settlement: TypeAlias = SettleDelivered | SettleAgain | SettleDead
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryQuery:
-    """Which deliveries to find; None means any. Newest first; ``before_seq`` pages on."""
-
-    state: DeliveryState | None = None
-    destination: str | None = None
-    rule: str | None = None
-    topic_uid: str | None = None
-    offset: int | None = None
-    order_key: str | None = None
-    since_us: int | None = None
-    before_seq: int | None = None
-    limit: int = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """How many deliveries of a topic and destination are in a state, and how many triples they stand for.
-
-    ``by`` is the deliveries' own, but empty for folded ones, which would each be an entry of their own.
-    """
-
-    topic_uid: str
-    destination: str
-    state: DeliveryState
-    by: str
-    deliveries: int
-    stands_for: int
 
 
 # --- State ----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
+from broker.engines.sqlite.slices import in_slices
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.model import DecisionRecord
 
@@ -31,10 +32,10 @@ class SqliteDecisions:
     async def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` decisions made before ``before_us`` and say how many."""
 
-        def work(transaction: Transaction) -> int:
-            return transaction.db.execute(_SQL["sweep"], (before_us, limit)).rowcount
+        def remove(wanted: int, transaction: Transaction) -> int:
+            return transaction.db.execute(_SQL["sweep"], (before_us, wanted)).rowcount
 
-        return await self._writer.run(work)
+        return await in_slices(self._writer, remove, limit)
 
 
 def apply_decisions(transaction: Transaction, decisions: Sequence[DecisionRecord]) -> None:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
 from broker.clock import Clock
 from broker.engines.bells import Bells
 from broker.engines.sqlite.log_rows import LogRow, MessageRow
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
+from broker.engines.sqlite.slices import SLICE, in_slices
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.engines.texts import pairs_from_bytes, pairs_to_bytes, text_bytes
 from broker.errors import TopicGone
 from broker.model import Appended, Bounds, Message, NewMessage
 
 _SQL = load("log")
-_SLICE: Final = 500  # messages removed in one transaction, so that others get their turn in between
 
 
 class SqliteLog:
@@ -136,7 +135,7 @@ class SqliteLog:
             lowest = db.execute(_SQL["lowest"], (log_id,)).fetchone()
             if lowest is None or lowest[0] >= before:
                 return 0, False
-            return db.execute(_SQL["remove"], (log_id, min(before, lowest[0] + _SLICE))).rowcount, True
+            return db.execute(_SQL["remove"], (log_id, min(before, lowest[0] + SLICE))).rowcount, True
 
         removed, more = 0, True
         while more:
@@ -182,17 +181,17 @@ class SqliteLog:
 
     async def sweep_keys(self, before_us: int, limit: int) -> int:
         """Forget up to ``limit`` producer keys older than ``before_us`` and say how many."""
-        return await self._writer.run(lambda transaction: _swept_keys(transaction.db, before_us, limit))
+
+        def remove(wanted: int, transaction: Transaction) -> int:
+            return transaction.db.execute(_SQL["sweep_keys"], (before_us, wanted)).rowcount
+
+        return await in_slices(self._writer, remove, limit)
 
     async def sweep_gone(self) -> None:
         """Remove what a drop that was interrupted left behind."""
         gone = await self._readers.later(lambda db: [row[0] for row in db.execute(_SQL["gone_with_messages"])])
         for log_id in gone:
             await self._remove(log_id, 2**62)
-
-
-def _swept_keys(db: sqlite3.Connection, before_us: int, limit: int) -> int:
-    return db.execute(_SQL["sweep_keys"], (before_us, limit)).rowcount
 
 
 def _living(log: LogRow | None, uid: str) -> LogRow | None:

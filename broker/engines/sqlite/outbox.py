@@ -14,6 +14,7 @@ from broker.engines.sqlite.deliveries import add, change, held, named, put_attem
 from broker.engines.sqlite.finding import find
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
+from broker.engines.sqlite.slices import in_slices
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.errors import Moved
 from broker.model import (
@@ -31,7 +32,6 @@ T = TypeVar("T")
 
 _SQL = load("outbox")
 _ABOVE_ALL: Final = 2**31
-_SWEEP_SLICE: Final = 500  # deliveries removed in one transaction, so that others get their turn in between
 
 
 class SqliteOutbox:
@@ -187,14 +187,7 @@ class SqliteOutbox:
 
     async def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` deliveries settled before ``before_us`` and say how many; receipts as old go too."""
-        removed = 0
-        while removed < limit:
-            wanted = min(_SWEEP_SLICE, limit - removed)
-            count = await self._writer.run(partial(_sweep, before_us, wanted))
-            removed += count
-            if count < wanted:
-                break
-        return removed
+        return await in_slices(self._writer, partial(_sweep, before_us), limit)
 
     async def _change(self, work: Callable[[Transaction, set[str]], T]) -> T:
         """Make a change that puts the destinations it touches into the set, and tell those who wait there."""
@@ -245,5 +238,5 @@ def _sweep(before_us: int, limit: int, transaction: Transaction) -> int:
     old = db.execute(_SQL["settled_before"], (before_us, limit)).fetchall()
     for query in ("remove_attempts", "remove_progress", "remove_delivery"):
         db.executemany(_SQL[query], old)
-    db.execute(_SQL["sweep_receipts"], (before_us,))
+    db.execute(_SQL["sweep_receipts"], (before_us, limit))
     return len(old)

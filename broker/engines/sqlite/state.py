@@ -10,6 +10,7 @@ from typing import assert_never
 from broker.clock import Clock
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
+from broker.engines.sqlite.slices import in_slices
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.engines.texts import after_prefix
 from broker.errors import StateMoved
@@ -66,14 +67,14 @@ class SqliteState:
     async def sweep(self, now_us: int, limit: int) -> int:
         """Remove up to ``limit`` expired rows and say how many."""
 
-        def work(transaction: Transaction) -> int:
-            expired = transaction.db.execute(_SQL["expired"], (now_us, limit)).fetchall()
+        def remove(wanted: int, transaction: Transaction) -> int:
+            expired = transaction.db.execute(_SQL["expired"], (now_us, wanted)).fetchall()
             for _, rule in expired:
                 transaction.sums.count_rows(rule, -1)
             transaction.db.executemany(_SQL["delete"], [(key,) for key, _ in expired])
             return len(expired)
 
-        return await self._writer.run(work)
+        return await in_slices(self._writer, remove, limit)
 
 
 def check_reads(db: sqlite3.Connection, reads: Mapping[str, int], now_us: int) -> None:

@@ -193,5 +193,7 @@ DELETE FROM progress WHERE seq = ?;
 DELETE FROM deliveries WHERE seq = ?;
 
 -- name: sweep_receipts
--- Forget receipts stored before a time.
-DELETE FROM receipts WHERE at_us < ?;
+-- Forget some receipts stored before a time.
+DELETE FROM receipts WHERE (destination, order_key) IN (
+  SELECT destination, order_key FROM receipts WHERE at_us < ? ORDER BY at_us LIMIT ?
+);
