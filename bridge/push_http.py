@@ -63,5 +63,7 @@ class PushHttp:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession() if self._allow_private else guarded_session()
+            self._session = (
+                aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) if self._allow_private else guarded_session()
+            )
         return self._session
