@@ -46,7 +46,9 @@ _EMOJI: Final = {
 _EMOJI_NAME: Final = re.compile(r":([a-z0-9_+-]+):")
 
 # Raw HTML stays text, and links are limited to what markdown-it's own validator lets through (no javascript:).
-_MARKDOWN: Final = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+_MARKDOWN: Final = MarkdownIt("commonmark", {"html": False, "breaks": True, "linkify": True}).enable(
+    ["table", "strikethrough", "linkify"]
+)
 
 
 def to_html(text: str) -> Markup:

@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from bridge.admin.session import COOKIE, LASTS_S, Sessions, Viewer
 from bridge.admin.views import attempt_view, delivery_view, destination_views, post_view
+from bridge.ledger import TopicBooks
 from broker.model import Delivery, DeliveryQuery, DeliveryState
 from broker.store import Store
 
@@ -46,13 +47,13 @@ class HealthView(Protocol):
 class PageSource:
     """What the pages read. ``kinds`` gives destination names and kinds as they are now (they change on reload).
 
-    ``ledger`` gives one row per topic with the fields of the first book and ``balanced``. ``admit`` says who a token
+    ``ledger`` gives the books of every topic (bridge/ledger.py). ``admit`` says who a token
     belongs to, or None when it may not see the pages. ``open_to`` lets everybody in under a name (the demo).
     """
 
     store: Store
     kinds: Callable[[], Mapping[str, str]]
-    ledger: Callable[[], Awaitable[Sequence[Any]]]
+    ledger: Callable[[], Awaitable[Sequence[TopicBooks]]]
     health: Callable[[], HealthView]
     admit: Callable[[str], str | None]
     sessions: Sessions
