@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -55,16 +56,17 @@ def named(offenders: Iterable[str], remedy: str) -> str:
     return "\n".join([remedy, *(f"  {offender}" for offender in sorted(offenders))])
 
 
-def sources() -> list[Source]:
-    """Every Python file of our packages."""
+@cache
+def sources() -> tuple[Source, ...]:
+    """Every Python file of our packages; read and parsed once."""
     paths = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
     texts = [(path, path.read_text()) for path in paths]
-    return [Source(path, text, ast.parse(text, str(path))) for path, text in texts]
+    return tuple(Source(path, text, ast.parse(text, str(path))) for path, text in texts)
 
 
 def definitions(source: Source) -> Iterator[Defined]:
     """Every class and function of a file, nested ones included."""
-    yield from _below(source, source.tree, (), ())
+    return _below(source, source.tree, (), ())
 
 
 def _below(source: Source, node: ast.AST, names: tuple[str, ...], inside: tuple[Definition, ...]) -> Iterator[Defined]:
