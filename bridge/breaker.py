@@ -1,11 +1,13 @@
 """The breaker of one destination: after failures in a row, one probe at a time in place of the whole backlog.
 
 Kept in memory on purpose: after a restart the destination deserves a fresh look. Pure but for its own small state;
-time is passed in.
+time is passed in. Tries overlap, so each carries the ticket that ``begin`` gave it: only what became of the probe says
+when the next one may go.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import Literal, TypeAlias
 
 from bridge.destinations.base import Delivered, Later, Outcome, Refused
@@ -23,52 +25,69 @@ class Breaker:
         self._failures = 0
         self._pause_s = settings.probe_every
         self._probe_at: float | None = None
-        self._probing = False
+        self._probe: int | None = None
+        self._tickets = itertools.count()
 
     @property
     def state(self) -> BreakerState:
         """``open`` while only probes go out."""
         return "closed" if self._probe_at is None else "open"
 
+    @property
+    def is_probing(self) -> bool:
+        """Whether the breaker is open and its probe is under way."""
+        return self._probe is not None
+
     def room(self, now: float) -> int | None:
         """How many tries may begin at monotonic time ``now``: None is any number."""
         if self._probe_at is None:
             return None
-        return 0 if self._probing or now < self._probe_at else 1
+        return 0 if self.is_probing or now < self._probe_at else 1
 
     def opens_in_s(self, now: float) -> float | None:
         """Seconds until the next probe may begin; None while one is under way or the breaker is closed."""
-        return None if self._probe_at is None or self._probing else max(0.0, self._probe_at - now)
+        return None if self._probe_at is None or self.is_probing else max(0.0, self._probe_at - now)
 
-    def begin(self) -> None:
-        """A try begins; while open it is the probe."""
-        self._probing = self._probe_at is not None
+    def begin(self) -> int:
+        """A try begins; while the breaker is open it is the probe. The ticket is given back when the try ended."""
+        ticket = next(self._tickets)
+        if self._probe_at is not None and self._probe is None:
+            self._probe = ticket
+        return ticket
 
-    def abandon(self) -> None:
-        """The try that began was given back; nothing was learned."""
-        self._probing = False
+    def abandon(self, ticket: int) -> None:
+        """The try ended and nothing was learned of the destination; the next one may be the probe in its place."""
+        if ticket == self._probe:
+            self._probe = None
 
-    def learn(self, outcome: Outcome, now: float) -> bool:
-        """Take an outcome into account; True when that opened or closed the breaker."""
+    def learn(self, ticket: int, outcome: Outcome, now: float) -> bool:
+        """Take the outcome of a try into account; True when that opened or closed the breaker."""
         was_open = self._probe_at is not None
-        self._probing = False
+        was_probe = was_open and ticket == self._probe
+        self.abandon(ticket)
         match outcome:
             case Later(throttled=True):
-                return False
+                pass  # it answers; how fast it wants to be asked is the pace's business
             case Later():
                 self._failures += 1
-                self._open(now, was_open=was_open, due=self._failures >= self._settings.failures)
+                self._fail(now, was_probe=was_probe, due=self._failures >= self._settings.failures)
             case Refused(destination_gone=True):
                 self._failures += 1
-                self._open(now, was_open=was_open, due=True)
+                self._fail(now, was_probe=was_probe, due=True)
             case Delivered() | Refused():
-                self._failures = 0
-                self._pause_s = self._settings.probe_every
-                self._probe_at = None
+                self._close()
         return was_open != (self._probe_at is not None)
 
-    def _open(self, now: float, *, was_open: bool, due: bool) -> None:
-        if was_open:
+    def _fail(self, now: float, *, was_probe: bool, due: bool) -> None:
+        """Open when due. Open already, only a failed probe is news: others were under way when the first one failed."""
+        if was_probe:
             self._pause_s = min(self._pause_s * 2, self._settings.probe_every * _LONGEST_PAUSE_FACTOR)
-        if was_open or due:
             self._probe_at = now + self._pause_s
+        elif due and self._probe_at is None:
+            self._probe_at = now + self._pause_s
+
+    def _close(self) -> None:
+        self._failures = 0
+        self._pause_s = self._settings.probe_every
+        self._probe_at = None
+        self._probe = None

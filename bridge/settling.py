@@ -1,0 +1,78 @@
+"""Settling through store trouble: what became of a try is known, so only the settling is repeated, never the try."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from broker.clock import Clock
+from broker.errors import LeaseLost, StoreError
+from broker.model import Attempt, Delivery, Leased, Settlement
+from broker.store import Outbox
+
+_PAUSES_S: Final = (0.1, 0.5, 2.0, 5.0)
+_REMEMBERED: Final = 1_000
+
+log = structlog.get_logger("courier")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What became of a try that could not be settled yet."""
+
+    delivery: Delivery
+    settlement: Settlement
+    attempt: Attempt
+
+    def fits(self, delivery: Delivery) -> bool:
+        """Whether nothing happened to the delivery since: no other try is on record, and nobody replayed it."""
+        return (delivery.tries, delivery.new.late) == (self.delivery.tries, self.delivery.new.late)
+
+
+class Settler:
+    """Settles the tries of one destination."""
+
+    def __init__(self, outbox: Outbox, clock: Clock) -> None:
+        self._outbox = outbox
+        self._clock = clock
+        self._known: OrderedDict[str, Known] = OrderedDict()
+
+    async def settle(self, leased: Leased, settlement: Settlement, attempt: Attempt) -> None:
+        """Return once it is settled, however long the store takes; or once the lease is lost, and remember it then."""
+        known = Known(leased.delivery, settlement, attempt)
+        pauses = iter(_PAUSES_S)
+        is_remembered = False
+        while True:
+            try:
+                await self._outbox.settle(leased.token, settlement, attempt)
+            except StoreError as error:
+                log.warning("cannot settle yet", delivery=leased.delivery.id, error=str(error))
+                if not is_remembered:  # the lease may end, and the delivery be leased anew, before we ask again
+                    self._remember(known)
+                    is_remembered = True
+                await self._clock.sleep(next(pauses, _PAUSES_S[-1]))
+            except LeaseLost:
+                log.warning("settled too late: the lease was lost", delivery=leased.delivery.id)
+                if not is_remembered:
+                    self._remember(known)
+                return
+            else:
+                self._forget(known)
+                return
+
+    def recall(self, leased: Leased) -> Known | None:
+        """What is known of a delivery that is leased again because its try could not be settled in time. Told once."""
+        known = self._known.pop(leased.delivery.id, None) if self._known else None
+        return known if known is not None and known.fits(leased.delivery) else None
+
+    def _remember(self, known: Known) -> None:
+        self._known[known.delivery.id] = known
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+
+    def _forget(self, known: Known) -> None:
+        if self._known.get(known.delivery.id) is known:
+            del self._known[known.delivery.id]
