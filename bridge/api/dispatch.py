@@ -16,6 +16,7 @@ import structlog
 from bridge.api.call import Api, ApiSettings, Call, Outside
 from bridge.api.cors import ANY_ORIGIN, preflight
 from bridge.api.errors import RETRY_AFTER_S, ApiError, from_broker, internal, not_found, too_large
+from bridge.api.openapi import openapi_document
 from bridge.api.pipeline import admit, check_names, token_of
 from bridge.api.route import Matched, Route, Router
 from bridge.api.routes import ROUTES
@@ -66,6 +67,7 @@ class AmsApp:
         self._observe = observe
         self._router = Router(ROUTES)
         self._hot = dict(_hot_routes(ROUTES))
+        self._openapi = _ENCODER.encode(openapi_document(api.settings.release))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -110,6 +112,9 @@ class AmsApp:
     async def _run(self, scope: Scope, receive: Receive, route_name: list[str]) -> bytes:
         method, path = scope["method"], scope["path"]
         matched = self._find(method, path)
+        if matched is None and path == "/openapi.json" and method == "GET":
+            route_name[0] = "openapi"
+            return self._openapi
         if matched is None:
             host = host_of(path) if method == "GET" else None
             if host is None:

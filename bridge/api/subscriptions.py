@@ -14,8 +14,7 @@ from bridge.api.wire import (
     AckDeadlineRequest,
     AclAnswer,
     AclRequest,
-    Empty,
-    MessageText,
+    Deactivated,
     SubscriptionAnswer,
     SubscriptionPage,
     SubscriptionRequest,
@@ -84,14 +83,14 @@ async def create(call: Call) -> SubscriptionAnswer:
     return subscription_answer(call, subscription)
 
 
-async def delete(call: Call) -> Empty | MessageText:
+async def delete(call: Call) -> Deactivated:
     """Remove the subscription; one that was pushing says that it stopped."""
     subscription = call.subscription()
     await call.broker.subscriptions.delete(subscription)
     if subscription.push.type and subscription.push.verified:
         name = subscription_name(call.project.name, subscription.name)
-        return MessageText(f"Subscription {name} deactivated")
-    return Empty()
+        return Deactivated(f"Subscription {name} deactivated")
+    return Deactivated()
 
 
 async def show_acl(call: Call) -> AclAnswer:

@@ -215,6 +215,12 @@ class MessageText(Answer):
     message: str
 
 
+class Deactivated(Answer):
+    """What is told when a subscription goes; nothing when it did not push."""
+
+    message: str = ""
+
+
 class SubscriptionNames(Answer):
     """The full names of a topic's subscriptions."""
 
