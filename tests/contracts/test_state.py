@@ -123,6 +123,14 @@ async def test_a_due_timer_outlives_its_expiry_until_it_is_fired(engine: Engine)
         assert _keys(await store.state.list("", 10)) == ["a"]
 
 
+async def test_a_row_that_expired_before_its_timer_is_no_timer(engine: Engine) -> None:
+    async with engine.open() as store:
+        await _put(store, a_row("a", due_us=NOW_US + 90 * _S, expires_us=NOW_US + 60 * _S))
+        assert await store.state.next_due_us(TOPIC) == NOW_US + 90 * _S
+        await engine.clock.advance(60)
+        assert await store.state.next_due_us(TOPIC) is None
+
+
 async def test_rows_are_listed_by_prefix_in_key_order(engine: Engine) -> None:
     async with engine.open() as store:
         await _put(store, *(a_row(key) for key in ("g/b", "g/a", "g", "h/a", "g/é", "g/z")))

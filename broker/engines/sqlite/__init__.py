@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from broker.clock import Clock
@@ -26,17 +27,18 @@ async def open_sqlite(path: Path, clock: Clock) -> SqliteStore:
     check_place(path)
     lock = LockFile(path)
     lock.take()
-    try:
+    async with AsyncExitStack() as undoing:
+        undoing.callback(lock.release)
         prepare(path)
         signals = Signals()
         with border(path):
             writer = Writer(path, signals.all)
-        store = SqliteStore(path, clock, writer, signals, lock)
+            undoing.push_async_callback(writer.close)
+            store = SqliteStore(path, clock, writer, signals, lock)
+            undoing.push_async_callback(store.close)
         await writer.run(lambda transaction: _end_leases(transaction, clock.wall_us()))
-    except BaseException:
-        lock.release()
-        raise
-    return store
+        undoing.pop_all()
+        return store
 
 
 def _end_leases(transaction: Transaction, now_us: int) -> None:

@@ -18,6 +18,7 @@ from broker.errors import StoreUnavailable
 T = TypeVar("T")
 
 _THREADS: Final = 2
+_NEAR_BUSY_MS: Final = 250  # the event loop waits no longer for a lock
 
 
 class Readers:
@@ -33,6 +34,7 @@ class Readers:
         self._is_sure = is_sure
         self._closed = False
         self._near = connect(path, read_only=True)
+        self._near.execute(f"PRAGMA busy_timeout = {_NEAR_BUSY_MS}")
         self._far: list[sqlite3.Connection] = []
         self._local = threading.local()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store-reader")

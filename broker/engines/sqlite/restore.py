@@ -83,7 +83,7 @@ def _standing_ends(target: Path) -> Mapping[str, int]:
     if not target.exists():
         return {}
     try:
-        db = connect(target, read_only=True)
+        db = connect(target)  # with what its write-ahead log holds, which closing then moves into it
         try:
             return dict(db.execute(_SQL["ends"]))
         finally:

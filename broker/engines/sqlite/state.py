@@ -48,10 +48,11 @@ class SqliteState:
 
     async def next_due_us(self, topic_uid: str) -> int | None:
         """See State."""
+        now_us = self._clock.wall_us()
 
         def read(db: sqlite3.Connection) -> int | None:
-            due_us: int | None = db.execute(_SQL["next_due"], (topic_uid,)).fetchone()[0]
-            return due_us
+            row = db.execute(_SQL["next_due"], (topic_uid, now_us)).fetchone()
+            return row[0] if row else None
 
         return await self._readers.soon(read)
 

@@ -67,10 +67,15 @@ class Writer:
         self._transaction: Transaction | None = Transaction(connect_writer(path))
         self._data_version = 0
         self._checkpoint_due = False
-        self.trouble = ""
+        self._failure = ""
         self.is_sure = True  # False while nobody knows whether the last group is in
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
+
+    @property
+    def trouble(self) -> str:
+        """See Writes."""
+        return "it is closed" if self._closing else self._failure
 
     async def run(
         self, work: Callable[[Transaction], T], then: Callable[[], None] | None = None, size_bytes: int = 0
@@ -90,7 +95,6 @@ class Writer:
         with self._ready:
             self._closing = True
             self._ready.notify()
-        self.trouble = "it is closed"
         await self._loop.run_in_executor(None, self._thread.join)
 
     # --- On the writer's own thread -----------------------------------------------------------------
@@ -124,6 +128,9 @@ class Writer:
             outcomes = self._group(calls)
         except _Spoiled:
             outcomes = [outcome for call in calls for outcome in self._group([call])]
+        except Exception as fault:  # ours; but nobody shall wait for ever
+            self._doubt()
+            outcomes = [(call, None, OutcomeUnknown(repr(fault))) for call in calls]
         self._tell(self._answer, outcomes)
 
     def _group(self, calls: Sequence[_Call]) -> list[_Outcome]:
@@ -149,7 +156,7 @@ class Writer:
             self._doubt()
             return [(call, None, OutcomeUnknown(reason)) for call in calls]
         transaction.settle()
-        self.trouble = ""
+        self._failure = ""
         self._checkpoint_due = True
         return outcomes
 
@@ -186,7 +193,7 @@ class Writer:
     def _failed(self, error: sqlite3.Error) -> StoreUnavailable | StoreCorrupt:
         """The error for our callers; remembered, so that health is asked of the disk and not of memory."""
         failure = store_error(error, self._path)
-        self.trouble = failure.reason
+        self._failure = failure.reason
         self._checkpoint_due = True  # on a full disk this may be what makes room
         return failure
 
@@ -257,7 +264,7 @@ class Writer:
         try:
             self._loop.call_soon_threadsafe(told, *arguments)
         except RuntimeError:
-            self.trouble = "the event loop it belongs to has ended"
+            self._failure = "the event loop it belongs to has ended"
 
     @staticmethod
     def _answer(outcomes: Sequence[_Outcome]) -> None:

@@ -123,6 +123,20 @@ async def test_a_restored_store_passes_over_what_the_replaced_one_gave(
     assert restored.replaced.parent == path.parent
 
 
+async def test_what_only_the_write_ahead_log_of_the_replaced_store_holds_counts_too(
+    tmp_path: Path, path: Path, opened: Opening
+) -> None:
+    copy = await _backed_up(tmp_path, opened)
+    crashed = tmp_path / "crashed.db"
+    async with opened() as store:
+        await store.log.reserve(TOPIC, 7_000_000)
+        for suffix in ("", "-wal"):
+            crashed.with_name(crashed.name + suffix).write_bytes(path.with_name(path.name + suffix).read_bytes())
+    restored = restore(copy, crashed, NOW_US + 1)
+    assert restored.next_offsets[TOPIC] == (3, 7_000_000)
+    assert not list(tmp_path.glob("*-wal*"))
+
+
 async def test_a_damaged_store_is_replaced_and_kept(tmp_path: Path, path: Path, opened: Opening) -> None:
     copy = await _backed_up(tmp_path, opened)
     path.write_bytes(b"damaged" * 10_000)

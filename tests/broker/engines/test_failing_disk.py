@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,21 @@ async def test_a_damaged_page_is_told_to_who_reads_it_and_to_nobody_else(path: P
         with pytest.raises(StoreCorrupt, match="its pages do not fit together; restore a backup"):
             await store.log.read(TOPIC, 0, 100, 10**9)
         assert await lease_names(store) == ["d1"]
+
+
+async def test_a_store_too_damaged_to_open_is_let_go_of(path: Path, opened: Opening) -> None:
+    async with opened() as store:
+        await put_in(store, a_delivery())
+    db = connect(path)
+    (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'progress_line'").fetchone()
+    db.close()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * PAGE_BYTES)
+        file.write(b"\xee" * PAGE_BYTES)
+    for _ in range(2):
+        with pytest.raises(StoreCorrupt):
+            await open_sqlite(path, ManualClock())
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("store-")]
 
 
 async def test_a_file_cut_short_is_damaged(path: Path, opened: Opening) -> None:

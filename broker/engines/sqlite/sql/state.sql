@@ -9,8 +9,9 @@ SELECT key, value, version, rule, topic_uid, due_us, expires_us
 FROM state INDEXED BY state_due WHERE topic_uid = ? AND due_us <= ? ORDER BY due_us, key LIMIT ?;
 
 -- name: next_due
--- When the next timer of a topic is due.
-SELECT min(due_us) FROM state INDEXED BY state_due WHERE topic_uid = ? AND due_us IS NOT NULL;
+-- When the next timer of a topic is due; one that expires before is none.
+SELECT due_us FROM state INDEXED BY state_due
+WHERE topic_uid = ?1 AND due_us IS NOT NULL AND (expires_us > ?2 OR due_us <= ?2) ORDER BY due_us LIMIT 1;
 
 -- name: list
 -- Rows from one key up to before another that have not expired.
