@@ -24,6 +24,8 @@ from bridge.ledger import TopicBooks, books
 from bridge.observe.metrics import Metrics
 from bridge.outside import Outsider
 from bridge.provision import provision
+from bridge.push_http import PushHttp
+from bridge.pushers import Pushers
 from bridge.readiness import Readiness
 from bridge.reload import Reloader
 from bridge.retired import with_retired
@@ -60,6 +62,8 @@ class Daemon:
     supervisor: Supervisor
     couriers: Couriers
     routers: Routers
+    push_http: PushHttp
+    pushers: Pushers
     readiness: Readiness
     sweeper: Sweeper
     metrics: Metrics
@@ -96,6 +100,9 @@ async def assemble(
         in_force = await _rules_in_force(settings, world, store, broker, metrics)
         await couriers.swap(settings.destinations, built)
         routers = Routers(store, broker, in_force, clock, supervisor, metrics.routed)
+        push_http = PushHttp(clock, allow_private=settings.push.allow_private)
+        give_up_after_s = None if settings.push.give_up_after == "off" else settings.push.give_up_after
+        pushers = Pushers(broker, clock, supervisor, push_http.post, give_up_after_s)
         readiness = Readiness(store, in_force, supervisor, clock)
         reloader = Reloader(config, settings, environ, store, broker, in_force, couriers, metrics)
         daemon = Daemon(
@@ -107,6 +114,8 @@ async def assemble(
             supervisor=supervisor,
             couriers=couriers,
             routers=routers,
+            push_http=push_http,
+            pushers=pushers,
             readiness=readiness,
             sweeper=_sweeper(settings, store, broker, clock),
             metrics=metrics,
@@ -155,7 +164,7 @@ def _web(daemon: Daemon, *, open_pages: bool) -> Root:
         return user.name if user is not None and SERVICE_ADMIN in user.service_roles else None
 
     sessions = Sessions(os.urandom(32), daemon.clock)
-    outsider = Outsider(daemon.clock, allow_private=settings.push.allow_private)
+    outsider = Outsider(daemon.clock, allow_private=settings.push.allow_private, push_status=daemon.pushers.status)
     api = ApiSettings(
         service_token_digest=digest,
         token_from=settings.auth.token_from,

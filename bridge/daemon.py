@@ -86,6 +86,8 @@ async def start(daemon: Daemon) -> None:
     supervisor.start("silences", lambda: daemon.in_force.follow_silences(daemon.broker.cache))
     supervisor.start("state counts", lambda: daemon.in_force.follow_counts(daemon.store, daemon.clock))
     supervisor.start("routers", daemon.routers.follow)
+    if daemon.settings.push.mode == "internal":
+        supervisor.start("pushers", daemon.pushers.follow)
     supervisor.start("readiness", daemon.readiness.follow)
     supervisor.start("sweeper", daemon.sweeper.run)
     for server in daemon.servers:
@@ -100,8 +102,11 @@ async def stop_daemon(daemon: Daemon) -> None:
         await server.stop()
     await daemon.supervisor.stop("routers")
     await daemon.routers.stop()
+    await daemon.supervisor.stop("pushers")
+    await daemon.pushers.stop()
     await daemon.couriers.stop()
     await daemon.supervisor.stop_all()
+    await daemon.push_http.close()
     await daemon.store.close()
 
 

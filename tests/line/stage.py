@@ -31,6 +31,7 @@ sources:
   hook: {{type: webhook, topic: projects/P/topics/T, token: hook-token}}
 destinations:
 {destinations}
+{more}
 """
 
 
@@ -92,13 +93,13 @@ def wire(payload: Any) -> str:
 
 @asynccontextmanager
 async def a_stage(
-    folder: Path, rules: str, destinations: str, *, store: str = "sqlite:state/bridge.db"
+    folder: Path, rules: str, destinations: str, *, store: str = "sqlite:state/bridge.db", more: str = ""
 ) -> AsyncIterator[Stage]:
     """A daemon with these rules and destinations (YAML texts, destinations indented by two)."""
     (folder / "rules.d").mkdir(exist_ok=True)
     (folder / "rules.d" / "rules.yaml").write_text(rules)
     config = folder / "bridge.yaml"
-    config.write_text(CONFIG.format(store=store, token=TOKEN, destinations=destinations))
+    config.write_text(CONFIG.format(store=store, token=TOKEN, destinations=destinations, more=more))
     clock = ManualClock()
     daemon = await assemble(config, read_settings(config, {}, None), {}, clock)
     await start(daemon)
