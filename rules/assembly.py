@@ -19,8 +19,10 @@ from rules.escape import (
     escape_in_info,
     escape_in_url,
     escape_value,
+    is_clean,
+    is_plain,
     mention_follows,
-    needs_escape,
+    without_slack_forms,
 )
 from rules.markdown import Block, Mixed, Value
 
@@ -36,8 +38,7 @@ _PREFIX: Final = re.compile(r"[ \t]*(\||#{1,6}[ \t]|>)")
 _FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})([^`~\n]*)$", re.MULTILINE)
 _LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
 _TICKS: Final = re.compile(r"`+")
-_NOT_NEWLINE: Final = re.compile("[^\n\r\x0b\x0c\x85\u2028\u2029]")
-_NEWLINE: Final = re.compile("[\r\x0b\x0c\x85\u2028\u2029]")
+_INK: Final = re.compile("[^\n \t\u00a0]")
 
 
 def plain(parts: Sequence[str]) -> str:
@@ -53,7 +54,15 @@ def markdown(parts: Sequence[str]) -> str:
             flat.extend(part.parts)
         elif part:
             flat.append(part)
+    authors = "".join([part for part in flat if type(part) is not Value])
+    if "@" in authors or "`" in authors or "~~~" in authors or "://" in authors:
+        return storable("".join(_CarefulAssembly(_cleaned(flat), authors).out))
     return storable("".join(_Assembly(flat).out))
+
+
+def _cleaned(parts: list[str]) -> list[str]:
+    cleaned = [Value(clean(part)) if type(part) is Value and not is_clean(part) else part for part in parts]
+    return [part for part in cleaned if part]
 
 
 def storable(text: str) -> str:
@@ -67,65 +76,96 @@ def storable(text: str) -> str:
 
 
 class _Assembly:
-    """Writes parts to ``out`` one after the other, knowing what the current line holds so far."""
+    """Writes parts to ``out`` one after the other, for authors' text without code, addresses and mentions."""
 
     def __init__(self, parts: list[str]) -> None:
         self.parts = parts
         self.out: list[str] = []
-        self.line = ""  # the beginning of the current line
-        self.row = False  # whether the current line holds a pipe
-        self.tail = ""
-        authors = "".join(part for part in parts if type(part) is not Value)
-        self.pipes = "|" in authors or any("|" in part for part in parts)
+        self.line_from = 0  # where in ``out`` the current line begins
+        self._pipes: bool | None = None
+        for index, part in enumerate(parts):
+            if type(part) is Value:
+                self.write(part if self.may_stay(part) else self.escaped(index, clean(part)))
+            elif type(part) is Block:
+                self.write_block(index, part)
+            else:
+                self.write(part)
+
+    def may_stay(self, value: str) -> bool:
+        """Whether a value can stand here as it is; a quick look that settles most of them."""
+        return is_plain(value)
+
+    def write(self, text: str) -> None:
+        """Add a piece to the output."""
+        if "\n" in text:
+            self.line_from = len(self.out)
+        self.out.append(text)
+
+    def write_block(self, index: int, block: str) -> None:
+        """A block has lines of its own, whatever stands around it."""
+        block = without_slack_forms(block, pipes=self.pipes)
+        self.write(f"\n{block}" if self.line else block)
+        after = self.parts[index + 1] if index + 1 < len(self.parts) else "\n"
+        if type(after) is Value or not after.startswith("\n"):
+            self.write("\n")
+
+    def escaped(self, index: int, value: str) -> str:
+        """A value that stands in text, kept inside the table row, heading or quote that the author began."""
+        line = self.line
+        prefix = _PREFIX.match(line) if "\n" in value else None
+        if prefix is not None and prefix[1] != ">":
+            value = value.replace("\n", " ")
+        escaped = escape_value(value, line_start=not line.strip(_LINE_MARKS), pipes="<" not in value or self.pipes)
+        return escaped.replace("\n", "\n> ") if prefix is not None and prefix[1] == ">" else escaped
+
+    @property
+    def pipes(self) -> bool:
+        """Whether a pipe stands anywhere in the text."""
+        if self._pipes is None:
+            self._pipes = "|" in "".join(self.parts)
+        return self._pipes
+
+    @property
+    def line(self) -> str:
+        """The beginning of the current line, as far as it is written."""
+        beginning = "".join(self.out[self.line_from : self.line_from + _LINE_BEGINNING])
+        return beginning.rpartition("\n")[2][:_LINE_BEGINNING]
+
+
+class _CarefulAssembly(_Assembly):
+    """The same where an author's code, address or ``@`` may stand around a value."""
+
+    def __init__(self, parts: list[str], authors: str) -> None:
         self.ats = "@" in authors
         self.urls = "://" in authors
         self.surroundings = _surroundings(parts) if "`" in authors or "~~~" in authors else None
-        for index, part in enumerate(parts):
-            if type(part) is Value:
-                self._write(self._escaped(index, part))
-            elif type(part) is Block:
-                self._write_block(index, part)
-            else:
-                self._write(part)
+        self.tail = ""
+        self.row = False  # whether the current line holds a pipe
+        super().__init__(parts)
 
-    def _write(self, text: str) -> None:
-        self.out.append(text)
-        begin = text.rfind("\n") + 1
-        if begin:
-            self.line = text[begin : begin + _LINE_BEGINNING]
-            self.row = self.pipes and "|" in text[begin:]
-        else:
-            if len(self.line) < _LINE_BEGINNING:
-                self.line += text[:_LINE_BEGINNING]
-            self.row = self.row or (self.pipes and "|" in text)
-        if self.ats or self.urls:
-            self.tail = f"{self.tail}{text[-_TAIL:]}"[-_TAIL:]
+    def may_stay(self, value: str) -> bool:
+        """Only a closer look can tell."""
+        return False
 
-    def _write_block(self, index: int, block: str) -> None:
-        """A block has lines of its own, whatever stands around it."""
-        self._write(f"\n{block}" if self.line else block)
-        after = self.parts[index + 1] if index + 1 < len(self.parts) else "\n"
-        if type(after) is Value or not after.startswith("\n"):
-            self._write("\n")
+    def write(self, text: str) -> None:
+        """Add a piece to the output, and remember how it ends."""
+        super().write(text)
+        self.tail = f"{self.tail}{text[-_TAIL:]}"[-_TAIL:]
+        self.row = "|" in text.rpartition("\n")[2] or (self.row and "\n" not in text)
 
-    def _escaped(self, index: int, value: str) -> str:
+    def escaped(self, index: int, value: str) -> str:
+        """A value in code, in an address, behind an ``@``, or in text after all."""
         surroundings = self.surroundings[index] if self.surroundings is not None else "text"
-        if surroundings != "text":
-            return self._in_code(value, surroundings)
+        if surroundings == "fence":
+            return escape_in_fence(value, pipes=self.pipes)
+        if surroundings == "info":
+            return escape_in_info(value)
+        if surroundings == "code":
+            return escape_in_code(value, table=self.row, pipes=self.pipes)
         if self.urls and _IN_URL.search(self.tail):
             return escape_in_url(value)
-        prefix = _PREFIX.match(self.line) if needs_escape(value) else None
-        if prefix is not None and prefix[1] != ">":
-            value = clean(value).replace("\n", " ")  # a table row or a heading is one line
-        escaped = escape_value(value, line_start=not self.line.strip(_LINE_MARKS), pipes=self.pipes)
-        if prefix is not None and prefix[1] == ">":
-            escaped = escaped.replace("\n", "\n> ")
+        escaped = super().escaped(index, value)
         return f"{ZERO_WIDTH}{escaped}" if self.ats and self._completes_a_mention(index) else escaped
-
-    def _in_code(self, value: str, surroundings: Surroundings) -> str:
-        if surroundings == "fence":
-            return escape_in_fence(value)
-        return escape_in_info(value) if surroundings == "info" else escape_in_code(value, table=self.row)
 
     def _completes_a_mention(self, index: int) -> bool:
         """Whether an author's ``@`` before this value would make it ping everybody."""
@@ -138,8 +178,8 @@ class _Assembly:
 def _surroundings(parts: list[str]) -> list[Surroundings]:
     """Where each part begins.
 
-    Values stand in as letters and newlines, for nothing else of them keeps a power. In doubt a part is in text, where
-    more is escaped: a stray backtick of the author's must not switch the escaping off.
+    Values stand in as letters, blanks and newlines, for nothing else of them keeps a power. In doubt a part is in text,
+    where more is escaped: a stray backtick of the author's must not switch the escaping off.
     """
     regions = list(_code_regions("".join(_skeleton(part) for part in parts)))
     found: list[Surroundings] = []
@@ -156,7 +196,7 @@ def _surroundings(parts: list[str]) -> list[Surroundings]:
 def _skeleton(part: str) -> str:
     if type(part) is Block:
         return "\n" * len(part)
-    return _NEWLINE.sub("\n", _NOT_NEWLINE.sub("x", part)) if type(part) is Value else part
+    return _INK.sub("x", part).replace("\u00a0", " ") if type(part) is Value else part
 
 
 def _code_regions(text: str) -> Iterator[tuple[int, int, Surroundings]]:

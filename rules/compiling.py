@@ -12,12 +12,24 @@ from typing import Final, TypeAlias
 
 from jinja2 import nodes
 from jinja2.environment import Template
+from jinja2.exceptions import TemplateSyntaxError
 
 from rules.assembly import storable
 from rules.environment import CompiledExpression, CompiledTemplate, Mode, Templates
 from rules.meter import DEFAULT_LIMITS, Limits
 from rules.problems import Place, Problem
-from rules.template_check import KNOWN_NAMES, Flaw, flaws, name_flaws, own_names, parse, parse_expression, references
+from rules.template_check import (
+    KNOWN_NAMES,
+    Flaw,
+    flaw_of,
+    flaws,
+    name_flaws,
+    own_names,
+    parse,
+    parse_expression,
+    references,
+    walk,
+)
 from rules.words import suggest
 
 PlaceAt: TypeAlias = Callable[[int, int], Place]
@@ -49,13 +61,21 @@ def compile_text(
     tree = parse(source, environment)
     if isinstance(tree, Flaw):
         return _placed([tree], place_at, path)
-    found = flaws(tree, source, environment.tables, environment.file_names)
+    walked = walk(tree)
+    found = flaws(walked, source, environment.tables, environment.file_names)
     if found:
         return _placed(found, place_at, path)
-    referred, own = references(tree), own_names(tree)
-    template, outer = _built(environment, tree, source)
-    found = name_flaws(tree, source, outer - own, known, sets)
-    problems = (*_placed(found, place_at, path), *_file_problems(environment, referred, known, sets))
+    referred, own = references(walked), own_names(walked)
+    built = _built(environment, tree, source)
+    if isinstance(built, Flaw):
+        return _placed([built], place_at, path)
+    template, outer = built
+    found = name_flaws(walked, source, outer - own, known, sets)
+    problems = (
+        *_placed(found, place_at, path),
+        *_unusable(environment, referred, place_at(1, 1), path, "it"),
+        *_file_problems(environment, referred, known, sets),
+    )
     if problems:
         return problems
     return CompiledTemplate(label, mode, _all_names(environment, outer, referred), template, None, limits, lines)
@@ -80,7 +100,10 @@ def compile_file(
         hint = f'; did you mean "{bare}"?' if bare in environment.shelved else suggest(name, environment.shelved)
         known = ", ".join(sorted(environment.shelved))
         return (Problem(place, path, f'there is no template "{name}"{hint}; there are: {known}'),)
-    problems = _file_problems(environment, (name,), known, sets)
+    problems = (
+        *_unusable(environment, (name,), place, path, f'the template "{name}"'),
+        *_file_problems(environment, (name,), known, sets),
+    )
     if problems:
         return problems
     names = _all_names(environment, (), (name,))
@@ -102,25 +125,44 @@ def compile_expression(
     expression = parse_expression(source, environment)
     if isinstance(expression, Flaw):
         return _placed([expression], place_at, path)
-    found = flaws(expression, source, environment.tables, ())
-    if found:
-        return _placed(found, place_at, path)
     body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)]
     tree = nodes.Template(body, lineno=1)
     tree.set_environment(environment)
-    template, outer = environment.build(tree, None, "<when>")
-    found = name_flaws(expression, source, outer, known, sets)
+    walked = walk(tree)
+    found = flaws(walked, source, environment.tables, ())
+    if found:
+        return _placed(found, place_at, path)
+    built = _built(environment, tree, source, expression=True)
+    if isinstance(built, Flaw):
+        return _placed([built], place_at, path)
+    template, outer = built
+    found = name_flaws(walked, source, outer, known, sets)
     if found:
         return _placed(found, place_at, path)
     label, lines = _label(source, place_at)
     return CompiledExpression(label, outer, template, limits, lines)
 
 
-def _built(environment: Templates, tree: nodes.Template, source: str) -> tuple[Template, frozenset[str]]:
-    built = environment.inline.get(source)
+def _built(
+    environment: Templates, tree: nodes.Template, source: str, *, expression: bool = False
+) -> tuple[Template, frozenset[str]] | Flaw:
+    built = environment.inline.get((source, expression))
     if built is None:
-        built = environment.inline[source] = environment.build(tree, None, "<text>")
+        try:
+            built = environment.inline[source, expression] = environment.build(tree, None, "<text>")
+        except TemplateSyntaxError as error:
+            return flaw_of(error, source)
     return built
+
+
+def _unusable(environment: Templates, names: Iterable[str], place: Place, path: str, who: str) -> Problems:
+    """Problems of another file that this template cannot do without."""
+    names = frozenset(names)
+    referred = names.union(*(template.references for template in environment.with_references(names)))
+    return tuple(
+        Problem(place, path, f'{who} refers to "{name}", which has problems of its own')
+        for name in sorted(referred & environment.unusable)
+    )
 
 
 def _all_names(environment: Templates, outer: Iterable[str], referred: Iterable[str]) -> frozenset[str]:

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from jinja2 import nodes
 from jinja2.environment import Template
-from jinja2.exceptions import TemplateNotFound
+from jinja2.exceptions import TemplateNotFound, TemplateSyntaxError
 from jinja2.runtime import Context, StrictUndefined, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Cycler, Joiner, Namespace, missing
@@ -72,11 +72,11 @@ class Missing(StrictUndefined):
 
 @dataclass(frozen=True, slots=True)
 class Shelved:
-    """A template file that can be used: its tree, the names it takes from outside, the templates it refers to."""
+    """A template file that can be used: its nodes, the names it takes from outside, the templates it refers to."""
 
     file: str
     text: str
-    tree: nodes.Template
+    tree: tuple[nodes.Node, ...]
     outer: frozenset[str]
     references: frozenset[str]
 
@@ -101,7 +101,7 @@ class Templates(ImmutableSandboxedEnvironment):
         self.shelf: dict[str, Template] = {}
         self.shelved: dict[str, Shelved] = {}
         self.unusable: set[str] = set()
-        self.inline: dict[str, tuple[Template, frozenset[str]]] = {}
+        self.inline: dict[tuple[str, bool], tuple[Template, frozenset[str]]] = {}
 
     @property
     def file_names(self) -> frozenset[str]:
@@ -120,12 +120,13 @@ class Templates(ImmutableSandboxedEnvironment):
             waiting.extend(self.shelved[name].references)
 
     def build(self, tree: nodes.Template, name: str | None, filename: str) -> tuple[Template, frozenset[str]]:
-        """A template from its tree, and the names it takes from outside."""
-        for node in tree.find_all((nodes.Import, nodes.FromImport)):
-            node.with_context = True  # type: ignore[attr-defined]
+        """A template from its tree, and the names it takes from outside. Raises TemplateSyntaxError."""
         writer = TemplateCode(self, name, filename)
-        writer.visit(tree)
-        code = self._compile(writer.stream.getvalue(), filename)  # type: ignore[attr-defined]
+        try:
+            writer.visit(tree)
+            code = self._compile(writer.stream.getvalue(), filename)  # type: ignore[attr-defined]
+        except (SyntaxError, RecursionError, MemoryError):
+            raise TemplateSyntaxError("is nested too deep", 1) from None
         return Template.from_code(self, code, self.globals), frozenset(writer.outer_names - self.globals.keys())
 
     def _load_template(self, name: Any, globals: Any) -> Template:  # noqa: A002
@@ -229,10 +230,12 @@ class CompiledTemplate:
         room = self.limits.output_runes
         for part in template.root_render_func(_context(template, names)):
             parts.append(part)
-            meter.charge(1)
             room -= len(part)
+            meter.steps_left -= 1
             if room < 0:
                 meter.charge_runes(self.limits.output_runes + 1)
+            if meter.steps_left < 0:
+                meter.charge(0)
         return markdown(parts) if self.mode == "markdown" else plain(parts)
 
 
@@ -268,7 +271,7 @@ def failure(error: Exception, label: str, template: Template, lines: tuple[int, 
 
     ``lines`` are the lines in their file that the lines of an inline template stand on.
     """
-    where, line = label, 0
+    where, line = label, lines[0] if lines else 0
     trace = error.__traceback__
     while trace is not None:
         running = trace.tb_frame.f_globals.get("__jinja_template__")

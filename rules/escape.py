@@ -29,10 +29,15 @@ from typing import Final
 
 ZERO_WIDTH: Final = "\u200b"
 CODE_QUOTE: Final = "\u02cb"  # stands for a backtick where no escape is possible: inside a code span
+CODE_ANGLE: Final = "\u02c2"  # stands for "<" in code, where Mattermost would make a link of <a|b> all the same
 
-_ODD: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029]")
-_NEWLINE: Final = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_ODD: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2424]")
+_NEWLINE: Final = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029\u2424]")  # U+2424 is one for Mattermost
 _SPECIAL: Final = re.compile(r"[@&<|`*_~\[\]\\]|script:|data:", re.IGNORECASE)
+_CARE: Final = re.compile(
+    "[@&<|`*_~\\[\\]\\\\\\n\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2424]|script:|data:|https?://\\S*[()]",
+    re.IGNORECASE,
+)
 _URL: Final = re.compile(r"https?://[^\s\x00-\x20]+", re.IGNORECASE)
 _LINKABLE: Final = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x20]+", re.IGNORECASE)
 _HOST_IN_BRACKETS: Final = re.compile(r"https?://\[[0-9a-f:.]+\]", re.IGNORECASE)
@@ -58,15 +63,18 @@ _TOKEN: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _BLOCK: Final = r"""
-    (?P<blank>[ \t]*)
+    (?P<blank>[ \t\u00a0]*)
     (?: (?P<sign> \#{1,6}(?=\s|\Z) | > | [-+](?=[ \t]) | -[- \t]*$ )
       | (?P<number> \d{1,9})(?=[.)]\s)
       | (?P<line> =[= \t]*$ ) )
 """
 _FIRST_BLOCK: Final = re.compile(rf"(?:\A|(?<=\n)){_BLOCK}", re.MULTILINE | re.VERBOSE)
 _LATER_BLOCK: Final = re.compile(rf"(?<=\n){_BLOCK}", re.MULTILINE | re.VERBOSE)
-_BLOCK_SIGNS: Final = frozenset("#>-+= \t0123456789")
+_BLOCK_SIGNS: Final = frozenset("#>-+= \t\u00a00123456789")
 _RUN: Final = re.compile(r"``(?=`)|~~(?=~)")
+_FENCE_SIGNS: Final = ("`", "~")
+_SLACK_LINK: Final = re.compile(r"<(?=[^<|]*(?:\||\Z))")
+_SLACK_MENTION: Final = re.compile(r"<(?=[!@])")
 _PING_IN_CODE: Final = re.compile(r"(?<![0-9A-Za-z])@(?=\w)")
 _PING: Final = re.compile(r"(?<![0-9A-Za-z])@|<(?=[!@#])|&(?=#0*64;|#x0*40;|commat;)", re.IGNORECASE)
 
@@ -78,9 +86,14 @@ def clean(value: str) -> str:
     return _ODD.sub("", _NEWLINE.sub("\n", value))
 
 
-def needs_escape(value: str) -> bool:
-    """Whether ``value`` holds anything that ``escape_value`` may change, other than at the start of a line."""
-    return _SPECIAL.search(value) is not None or _ODD.search(value) is not None or "\n" in value
+def is_plain(value: str) -> bool:
+    """Whether ``value`` may stand anywhere in text as it is: nothing in it has, or had, any power."""
+    return value[:1] not in _BLOCK_SIGNS and _CARE.search(value) is None
+
+
+def is_clean(value: str) -> bool:
+    """Whether ``clean`` would change nothing."""
+    return _ODD.search(value) is None
 
 
 def escape_value(value: str, *, line_start: bool = True, pipes: bool = True) -> str:
@@ -104,12 +117,13 @@ def escape_md(value: str) -> str:
     return escape_value(value)
 
 
-def escape_in_code(value: str, *, table: bool) -> str:
+def escape_in_code(value: str, *, table: bool, pipes: bool = True) -> str:
     """``value`` for the inside of an author's code span: one line, no real backtick, no bare pipe in a table.
 
     No mention either, though code does not ping: readers differ on where a span ends when the author's text is odd.
     """
-    value = _PING_IN_CODE.sub(f"@{ZERO_WIDTH}", clean(value).replace("`", CODE_QUOTE).replace("\n", " "))
+    value = clean(value).replace("`", CODE_QUOTE).replace("\n", " ")
+    value = _PING_IN_CODE.sub(f"@{ZERO_WIDTH}", without_slack_forms(value, pipes=pipes))
     return value.replace("|", "\\|") if table else value
 
 
@@ -123,9 +137,20 @@ def escape_in_url(value: str) -> str:
     return _ENTITY.sub(r"\1%3B", _PART_UNSAFE.sub(_percent_bytes, clean(value)))
 
 
-def escape_in_fence(value: str) -> str:
+def escape_in_fence(value: str, *, pipes: bool = True) -> str:
     """``value`` for the inside of an author's code block: never a run of backticks or tildes that could end it."""
-    return _RUN.sub(lambda run: run[0] + ZERO_WIDTH, clean(value))
+    value = _RUN.sub(lambda run: run[0] + ZERO_WIDTH, without_slack_forms(clean(value), pipes=pipes))
+    if value[-1:] in _FENCE_SIGNS:
+        value = f"{value}{ZERO_WIDTH}"
+    return f"{ZERO_WIDTH}{value}" if value[:1] in _FENCE_SIGNS else value
+
+
+def without_slack_forms(code: str, *, pipes: bool = True) -> str:
+    """Code without Slack's ``<a|b>`` and ``<!here>``, which Mattermost translates before it knows what is code."""
+    if "<" not in code:
+        return code
+    code = _SLACK_MENTION.sub(f"<{ZERO_WIDTH}", code)
+    return _SLACK_LINK.sub(CODE_ANGLE, code) if pipes else code
 
 
 def without_mentions(value: str) -> str:

@@ -198,7 +198,7 @@ def from_json(value: Any) -> Any:
     `{{ (data.payload | from_json).name }}`
     """
     try:
-        return msgspec.json.decode(text_of(value))
+        return msgspec.json.decode(str.__str__(text_of(value)))
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise ValueError(f"from_json: {error}") from None
 

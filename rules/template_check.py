@@ -25,6 +25,7 @@ from rules.words import suggest
 KNOWN_NAMES: Final = frozenset(("data", "text", "attributes", "message", "vars", "tables", "parent", "now"))
 """What every template finds, beside its rule's ``set:`` names. Callers who add names say so with ``known``."""
 MESSAGE_NAMES: Final = frozenset(("id", "offset", "topic", "project", "publish_time", "publish_time_us"))
+Nodes: TypeAlias = tuple[nodes.Node, ...]
 BLOCKS: Final = "for if macro call filter set include import from extends block with raw"
 
 
@@ -57,67 +58,93 @@ def parse_expression(source: str, environment: Environment) -> nodes.Expr | Flaw
     return _parsed(source, environment, whole, None, "variable")
 
 
-def flaws(tree: nodes.Node, source: str, tables: Mapping[str, Any], shelf: Collection[str]) -> list[Flaw]:
+def flaw_of(error: TemplateSyntaxError, source: str, word: str = "") -> Flaw:
+    """A syntax error as a flaw, at ``word`` in its line."""
+    return Flaw(*_finder(source)(error.lineno, word), _plainly(error.message or "cannot be read"))
+
+
+def walk(tree: nodes.Node) -> Nodes:
+    """All nodes of a tree, in the order in which they are written."""
+    found: list[nodes.Node] = []
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        found.append(node)
+        children: list[nodes.Node] = []
+        for name in node.fields:
+            value = getattr(node, name, None)
+            if isinstance(value, nodes.Node):
+                children.append(value)
+            elif isinstance(value, list):
+                children.extend(member for member in value if isinstance(member, nodes.Node))
+        waiting.extend(reversed(children))
+    return tuple(found)
+
+
+def flaws(tree: Nodes, source: str, tables: Mapping[str, Any], shelf: Collection[str]) -> list[Flaw]:
     """Unknown filters, tests, tables and templates, tags that do not exist here, and constants that cannot be right."""
     at = _finder(source)
     found: list[Flaw] = []
-    for node in tree.find_all(nodes.Filter):
-        found.extend(_filter_flaws(node, tables, at))
-    for test in tree.find_all(nodes.Test):
-        found.extend(_test_flaws(test, at))
-    for reference in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
-        found.extend(_reference_flaws(reference, shelf, at))
-    found.extend(
-        Flaw(*at(scope.lineno, "autoescape"), "autoescape is for HTML; event values are escaped anyway")
-        for scope in tree.find_all(nodes.ScopedEvalContextModifier)
-    )
-    for member in tree.find_all((nodes.Getattr, nodes.Getitem)):
-        found.extend(_member_flaws(member, tables, at))
+    for node in tree:
+        if isinstance(node, nodes.Filter):
+            found.extend(_filter_flaws(node, tables, at))
+        elif isinstance(node, nodes.Test):
+            found.extend(_test_flaws(node, at))
+        elif isinstance(node, (nodes.Getattr, nodes.Getitem)):
+            found.extend(_member_flaws(node, tables, at))
+        elif isinstance(node, _REFERRING):
+            found.extend(_reference_flaws(node, shelf, at))
+        elif isinstance(node, nodes.ScopedEvalContextModifier):
+            text = "autoescape is for HTML; event values are escaped anyway"
+            found.append(Flaw(*at(node.lineno, "autoescape"), text))
     return found
 
 
-def references(tree: nodes.Node) -> frozenset[str]:
+def references(tree: Nodes) -> frozenset[str]:
     """The templates that this one includes, imports or extends."""
-    return frozenset(
-        name
-        for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends))
-        for name in _template_names(node) or ()
-    )
+    return frozenset(name for node in tree if isinstance(node, _REFERRING) for name in _template_names(node) or ())
 
 
-def own_names(tree: nodes.Node) -> frozenset[str]:
+def own_names(tree: Nodes) -> frozenset[str]:
     """The names a template gives itself somewhere: these it may look for outside too, without being wrong."""
-    own = {node.name for node in tree.find_all(nodes.Name) if node.ctx in ("store", "param")}
-    own.update(node.name for node in tree.find_all(nodes.Macro))
-    own.update(node.target for node in tree.find_all(nodes.Import))
+    own: set[str] = set()
+    for node in tree:
+        if isinstance(node, nodes.Name):
+            if node.ctx in ("store", "param"):
+                own.add(node.name)
+        elif isinstance(node, nodes.Macro):
+            own.add(node.name)
+        elif isinstance(node, nodes.Import):
+            own.add(node.target)
+        elif isinstance(node, nodes.FromImport):
+            own.update(name if isinstance(name, str) else name[1] for name in node.names)
     return frozenset(own)
 
 
 def name_flaws(
-    tree: nodes.Node, source: str, outer: Collection[str], known: Collection[str], sets: Collection[str]
+    tree: Nodes, source: str, outer: Collection[str], known: Collection[str], sets: Collection[str]
 ) -> list[Flaw]:
     """The names a template takes from outside that no event can have; ``sets`` are those of the rule's ``set:``."""
     at = _finder(source)
     known = frozenset(known) | frozenset(sets)
     unknown = set(outer) - known
     found: list[Flaw] = []
-    for node in tree.find_all(nodes.Name):
-        if node.name in unknown:
+    for node in tree:
+        if isinstance(node, nodes.Name) and node.name in unknown:
             unknown.discard(node.name)
             names = ", ".join(sorted(known))
-            hint = suggest(node.name, known)
-            found.append(
-                Flaw(*at(node.lineno, node.name), f'no event has the name "{node.name}"{hint}; it has: {names}')
-            )
-    for member in tree.find_all((nodes.Getattr, nodes.Getitem)):
-        name = _member_of(member, "vars")
-        if name is not None and name not in sets and name not in ("get", "items", "keys", "values"):
+            text = f'no event has the name "{node.name}"{suggest(node.name, known)}; it has: {names}'
+            found.append(Flaw(*at(node.lineno, node.name), text))
+        name = _member_of(node, "vars") if isinstance(node, (nodes.Getattr, nodes.Getitem)) else None
+        if name is not None and name not in sets and name not in _MAPPING_METHODS:
             names = ", ".join(sets) or "nothing"
             text = f'the rule\'s set: has no "{name}"{suggest(name, sets)}; it has: {names}'
-            found.append(Flaw(*at(member.lineno, name), text))
+            found.append(Flaw(*at(node.lineno, name), text))
     return found
 
 
+_REFERRING: Final = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+_MAPPING_METHODS: Final = ("get", "items", "keys", "values")
 Finder: TypeAlias = Callable[[int, str], tuple[int, int]]
 Tree = TypeVar("Tree", nodes.Template, nodes.Expr)
 
@@ -130,11 +157,8 @@ def _parsed(
         parser = Parser(environment, source, name, None, state)
         return read(parser)
     except TemplateSyntaxError as error:
-        word = (
-            parser.stream.current.value if parser is not None and parser.stream.current.lineno == error.lineno else ""
-        )
-        line, column = _finder(source)(error.lineno, str(word))
-        return Flaw(line, column, _plainly(error.message or "cannot be read"))
+        token = parser.stream.current if parser is not None else None
+        return flaw_of(error, source, str(token.value) if token is not None and token.lineno == error.lineno else "")
     except RecursionError:
         return Flaw(1, 1, "is nested too deep to be read")
 
@@ -239,7 +263,7 @@ def _template_names(node: nodes.Node) -> list[str] | None:
 
 def _member_flaws(node: nodes.Node, tables: Mapping[str, Any], at: Finder) -> Iterator[Flaw]:
     table = _member_of(node, "tables")
-    if table is not None and table not in tables and table not in ("get", "items", "keys", "values"):
+    if table is not None and table not in tables and table not in _MAPPING_METHODS:
         yield Flaw(*at(node.lineno, table), _no_table(table, tables))
     fact = _member_of(node, "message")
     if fact is not None and fact not in MESSAGE_NAMES:

@@ -103,6 +103,16 @@ class TemplateCode(CodeGenerator):
         node.iter = call
         super().visit_For(node, frame)
 
+    def visit_Import(self, node: nodes.Import, frame: Frame) -> None:
+        """``{% import %}``; what is imported sees what the importing template sees."""
+        node.with_context = True
+        super().visit_Import(node, frame)
+
+    def visit_FromImport(self, node: nodes.FromImport, frame: Frame) -> None:
+        """``{% from %}``, likewise."""
+        node.with_context = True
+        super().visit_FromImport(node, frame)
+
     def visit_CallBlock(self, node: nodes.CallBlock, frame: Frame) -> None:
         """``{% call %}``; its result is printed like any other value."""
         call_frame, macro_ref = self.macro_body(node, frame)

@@ -12,10 +12,11 @@ from pathlib import Path as FilePath
 from typing import Any, Final
 
 from jinja2 import nodes
+from jinja2.exceptions import TemplateSyntaxError
 
 from rules.environment import Shelved, Templates
 from rules.problems import Place, Problem
-from rules.template_check import Flaw, flaws, own_names, parse, references
+from rules.template_check import Flaw, Nodes, flaw_of, flaws, own_names, parse, references, walk
 
 SHIPPED: Final = FilePath(__file__).parent.parent / "templates" / "messages"
 SUFFIX: Final = ".md.j2"
@@ -52,11 +53,12 @@ def shelve(environment: Templates, sources: Iterable[TemplateSource]) -> tuple[P
             trees[source.name] = (source, tree)
     names = trees.keys() | environment.unusable
     for source, tree in trees.values():
-        found = flaws(tree, source.text, environment.tables, names)
+        walked = walk(tree)
+        found = flaws(walked, source.text, environment.tables, names)
         if found:
             problems.extend(_refused(environment, source, found))
         else:
-            _keep(environment, source, tree)
+            problems.extend(_kept(environment, source, tree, walked))
     for name in sorted(environment.shelved):
         way = _way_back(name, environment.shelved)
         if way is not None:
@@ -65,11 +67,15 @@ def shelve(environment: Templates, sources: Iterable[TemplateSource]) -> tuple[P
     return tuple(problems)
 
 
-def _keep(environment: Templates, source: TemplateSource, tree: nodes.Template) -> None:
-    referred, own = references(tree), own_names(tree)
-    template, outer = environment.build(tree, source.name, source.file)
+def _kept(environment: Templates, source: TemplateSource, tree: nodes.Template, walked: Nodes) -> list[Problem]:
+    referred, own = references(walked), own_names(walked)
+    try:
+        template, outer = environment.build(tree, source.name, source.file)
+    except TemplateSyntaxError as error:
+        return _refused(environment, source, [flaw_of(error, source.text)])
     environment.shelf[source.name] = template
-    environment.shelved[source.name] = Shelved(source.file, source.text, tree, outer - own, referred)
+    environment.shelved[source.name] = Shelved(source.file, source.text, walked, outer - own, referred)
+    return []
 
 
 def _refused(environment: Templates, source: TemplateSource, found: Iterable[Flaw]) -> list[Problem]:

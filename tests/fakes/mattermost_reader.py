@@ -1,7 +1,7 @@
 """Who a Mattermost server would notify for a post's text: its own steps, written down once more for tests.
 
-Incoming webhooks first translate Slack's forms (``<!channel>``, ``<url|text>``); then the text outside code is read with
-its escapes and entities resolved, cut into words, and each word looked at with and without its punctuation.
+Incoming webhooks first translate Slack's forms (``<!channel>``, ``<url|text>``); then the text outside code is read
+with its escapes and entities resolved, cut into words, and each word looked at with and without its punctuation.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _MARKS = ":.-_"
 def mentions_in(text: str) -> set[str]:
     """The names after ``@`` that the server would look up, ``channel``, ``all`` and ``here`` among them."""
     text = as_slack_forms_read(text)
-    return {name for name in _mentions(_resolved(without_blocks(text))) if name}
+    return {name for name in _mentions(_resolved(without_spans(without_blocks(text)))) if name}
 
 
 def links_in(text: str) -> list[tuple[str, str]]:
     """The (text, target) pairs of inline links, outside fenced blocks."""
-    text = without_blocks(as_slack_forms_read(text))
+    text = without_spans(without_blocks(as_slack_forms_read(text)))
     bare = re.sub(r"\\[!-/:-@\[-`{-~]", "", text)
     return re.findall(r"\[((?:\[[^\[\]]*\]|[^\[\]])*)\]\(([^()]*(?:\([^()]*\)[^()]*)*)\)", bare)
 
@@ -52,6 +52,24 @@ def without_blocks(text: str) -> str:
         else:
             kept.append(line)
     return "\n".join(kept)
+
+
+def without_spans(text: str) -> str:
+    """The text without code spans, which may reach over lines but not over an empty one."""
+    return "\n\n".join(_paragraph_without_spans(paragraph) for paragraph in re.split(r"\n[ \t]*\n", text))
+
+
+def _paragraph_without_spans(text: str) -> str:
+    kept = ""
+    position = 0
+    for opening in re.finditer(r"\\[`\\]|`+", text):
+        if opening.start() < position or opening[0][0] == "\\":
+            continue
+        closing = next((run for run in re.finditer("`+", text[opening.end() :]) if run[0] == opening[0]), None)
+        if closing is not None:
+            kept += text[position : opening.start()]
+            position = opening.end() + closing.end()
+    return kept + text[position:]
 
 
 def _resolved(text: str) -> str:
