@@ -16,6 +16,7 @@ from bridge.cli.client import Client, connected
 from bridge.cli.context import Command, Context, pass_context
 from bridge.cli.names import resource_path
 from bridge.cli.output import Column, Failed
+from bridge.cli.typed import named_values
 from broker.clock import SystemClock
 
 _BATCH = 500
@@ -54,7 +55,7 @@ def publish(
     if sum(given is not None for given in (text, file, lines)) != 1:
         raise click.UsageError("give exactly one of --data, --file and --lines")
     path = resource_path(topic, "topics")
-    named = _attributes(attributes)
+    named = named_values(attributes, "--attribute")
     with connected(context) as client:
         if lines is not None:
             count = _publish_lines(client, context, path, lines, named)
@@ -152,16 +153,6 @@ def _opened(file: Path) -> IO[bytes]:
 def _content(file: Path | None) -> bytes:
     with _opened(file or Path("-")) as stream:
         return stream.read()
-
-
-def _attributes(given: Sequence[str]) -> dict[str, str]:
-    named: dict[str, str] = {}
-    for one in given:
-        name, equals, value = one.partition("=")
-        if not equals or not name:
-            raise click.BadParameter(f"{one!r} is not NAME=VALUE", param_hint="--attribute")
-        named[name] = value
-    return named
 
 
 def _pull(client: Client, path: str, most: int, *, ack: bool) -> list[Any]:

@@ -117,7 +117,9 @@ def endpoint(source: ControlSource, answer: Answer) -> Callable[[Request], Await
 
 def ok(said: Any) -> Response:
     """A 200 with JSON."""
-    return Response(msgspec.json.encode(said), media_type="application/json", headers={"Cache-Control": "no-store"})
+    return Response(
+        msgspec.json.encode(said, enc_hook=str), media_type="application/json", headers={"Cache-Control": "no-store"}
+    )
 
 
 def refused(code: int, message: str) -> Response:

@@ -9,12 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.control.answering import Asked, Refusal
+from bridge.control.explained import explained
 from bridge.control.tail import seen_message
 from bridge.control.topics import topic_names, topic_uid
 from bridge.control.views import attempt_view, decision_view, delivery_view
+from bridge.deciding import Topic as RoutedTopic
+from bridge.deciding import incoming_of, values_of
 from broker.model import DeliveryQuery, Message
 from broker.names import router_cursor
 from rules.decode import AUTO
+from rules.explain import explain as explain_message
+from rules.match import match
 
 _MOST_DELIVERIES = 1_000
 
@@ -41,7 +46,18 @@ async def explain(asked: Asked) -> dict[str, Any]:
     return {
         "message": seen_message(names[uid], message, spec, fate, []) if message is not None else None,
         "decided": {"fate": fate, "decisions": records, "deliveries": deliveries},
+        "recomputed": await _recomputed(asked, RoutedTopic(names[uid], uid), message) if message is not None else None,
     }
+
+
+async def _recomputed(asked: Asked, topic: RoutedTopic, message: Message) -> dict[str, Any]:
+    """What the rules in force would decide now, with the state as it is now; nothing of it is kept."""
+    source = asked.source
+    rule_set, now_us = source.in_force.rule_set, source.clock.wall_us()
+    incoming = incoming_of(topic, message)
+    needs = match(rule_set, incoming, now_us).needs
+    rows = await source.store.state.read(tuple(needs)) if needs else {}
+    return explained(explain_message(rule_set, incoming, values_of(rows), source.in_force.context(now_us)))
 
 
 async def _message(asked: Asked, uid: str, offset: int) -> Message | None:

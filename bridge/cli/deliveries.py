@@ -1,0 +1,131 @@
+"""``deliveries``: the outbox and its dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from bridge.cli.client import connected
+from bridge.cli.context import Context, Group, pass_context
+from bridge.cli.drawing import print_post
+from bridge.cli.output import Column, shown, text_column
+from bridge.cli.typed import duration, when
+
+STATES = ("waiting", "delivered", "dead", "suppressed", "folded", "cancelled", "dropped")
+_COLORS = {"dead": "bold red", "waiting": "yellow", "delivered": "green"}
+
+LISTED = [
+    text_column("Id", "id"),
+    Column("Decided", lambda row: when(row["created"])),
+    Column("State", lambda row: row["state"], style=lambda row: _COLORS.get(row["state"], "")),
+    text_column("Destination", "destination"),
+    text_column("Rule", "rule"),
+    Column("Tries", lambda row: row["tries"], number=True),
+    Column("Why", lambda row: row["by"]),
+    Column("Post", lambda row: row["summary"][:60]),
+]
+_ATTEMPTS = [
+    Column("At", lambda row: when(row["at"])),
+    Column("Outcome", lambda row: row["outcome"] + (" (unclear)" if row["unclear"] else "")),
+    Column("Took", lambda row: f"{row['took_s']:.3f} s", number=True),
+    Column("Counted", lambda row: "yes" if row["counted"] else "no"),
+    Column("Why", lambda row: row["reason"]),
+]
+
+
+def filters(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that choose deliveries."""
+    options = [
+        click.option("--state", type=click.Choice(STATES), help="Only in this state."),
+        click.option("--destination", help="Only to this destination."),
+        click.option("--rule", help="Only of this rule."),
+        click.option("--topic", help="Only of messages of this topic (projects/P/topics/T, or P/T)."),
+        click.option("--since", type=duration, help="Only those decided within this time, such as 1h."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(cls=Group)
+def deliveries() -> None:
+    """Deliveries and dead letters: list, show, replay, drop."""
+
+
+@deliveries.command("list")
+@filters
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
+@click.option("--before", type=int, help="Page on: only those before this number (seq of the last one shown).")
+@pass_context
+def list_deliveries(context: Context, /, limit: int, before: int | None, **chosen: Any) -> None:
+    """Deliveries, newest first."""
+    with connected(context) as client:
+        page = client.get("/api/deliveries", limit=limit, before=before, **_query(chosen))
+    context.output.rows(page["deliveries"], LISTED, empty="No delivery fits.")
+    if page["next"] is not None:
+        context.output.say(f"There are more: --before {page['next']}")
+
+
+@deliveries.command("show")
+@click.argument("delivery_id", metavar="ID")
+@pass_context
+def show_delivery(context: Context, delivery_id: str) -> None:
+    """Show one delivery with its post and every attempt."""
+    with connected(context) as client:
+        found = client.get(f"/api/deliveries/{delivery_id}")
+    output = context.output
+    if output.as_json:
+        output.value(found)
+        return
+    delivery = found["delivery"]
+    said = {name: value for name, value in delivery.items() if name != "summary" and (value or value == 0)}
+    shown(output, said)
+    print_post(output, found["post"], f"to {delivery['destination']}", footer=f"rule {delivery['rule']}")
+    output.rows(found["attempts"], _ATTEMPTS, title="Attempts", empty="It has not been tried yet.")
+
+
+@deliveries.command("replay")
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@filters
+@pass_context
+def replay(context: Context, /, ids: Sequence[str], **chosen: Any) -> None:
+    """Send dead letters again, as they were rendered: by ID, or all that the options choose.
+
+    They keep their ids and join the end of their order, marked late. Rules are not asked again.
+    """
+    count = _change(context, "replay", ids, chosen)
+    context.output.done(f"{_deliveries(count)} sent again", {"count": count})
+
+
+@deliveries.command("drop")
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@filters
+@click.confirmation_option(prompt="Dropped deliveries are never sent. Drop?")
+@pass_context
+def drop(context: Context, /, ids: Sequence[str], **chosen: Any) -> None:
+    """Give up dead letters, or waiting deliveries (--state waiting): by ID, or all that the options choose."""
+    count = _change(context, "drop", ids, chosen)
+    context.output.done(f"{_deliveries(count)} dropped", {"count": count})
+
+
+def _change(context: Context, verb: str, ids: Sequence[str], chosen: dict[str, Any]) -> int:
+    query = _query(chosen)
+    if bool(ids) == bool(query):
+        raise click.UsageError(
+            "name deliveries by ID, or choose them by --state, --destination, --rule, --topic, --since"
+        )
+    with connected(context) as client:
+        count: int = client.post(f"/api/deliveries:{verb}", {"ids": list(ids)} if ids else query)["count"]
+    return count
+
+
+def _query(chosen: dict[str, Any]) -> dict[str, Any]:
+    since_s = chosen.pop("since")
+    given = {name: value for name, value in chosen.items() if value is not None}
+    return given | ({"since_s": round(since_s)} if since_s is not None else {})
+
+
+def _deliveries(count: int) -> str:
+    return "1 delivery" if count == 1 else f"{count} deliveries"

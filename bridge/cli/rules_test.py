@@ -1,0 +1,149 @@
+"""``rules test``: runs the ``tests:`` of rule files, with a diff where one fails."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.text import Text
+
+from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.junit import junit_xml
+from bridge.cli.loading import load_rules
+from bridge.cli.output import EXIT_FAILED, Failed, Output, counted
+from bridge.cli.problems import from_here
+from rules.cases import Case
+from rules.ruleset import RuleSet
+from rules.run_cases import CaseResult, run_case, shown
+
+_DIFF_COLORS = {"-": "red", "+": "green", "@": "cyan"}
+
+
+@click.command("test", cls=Command)
+@click.option("-k", "wanted", metavar="TEXT", default="", help="Only tests whose name or file contains TEXT.")
+@click.option("--update", is_flag=True, help="Write snapshot files as the rules now render them.")
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write the results as JUnit XML too.")
+@click.option("-v", "--verbose", is_flag=True, help="Show what each test sent.")
+@pass_context
+def test(context: Context, wanted: str, junit: Path | None, *, update: bool, verbose: bool) -> None:
+    """Run the tests in the rule files, each on a state and a clock of its own. Needs no daemon.
+
+    Exits with 1 when one fails, with 78 when the files cannot be read.
+    """
+    rule_set = asyncio.run(load_rules(context)).rule_set
+    cases = [case for case in rule_set.cases if wanted in case.name or wanted in case.place.file]
+    results = [run_case(rule_set, case, _snapshot) for case in cases]
+    if update:
+        written = _update(results)
+        results = [run_case(rule_set, case, _snapshot) for case in cases]
+        context.output.say(f"{counted(written, 'snapshot')} written")
+    if junit is not None:
+        _write(junit, junit_xml(results))
+    failed = sum(not result.passed for result in results)
+    if context.output.as_json:
+        context.output.value(_value(results))
+    else:
+        _tell(context.output, rule_set, results, verbose=verbose)
+    if failed:
+        sys.exit(EXIT_FAILED)
+
+
+def _tell(output: Output, rule_set: RuleSet, results: Sequence[CaseResult], *, verbose: bool) -> None:
+    if output.quiet:
+        return
+    if not results:
+        output.say(
+            f"No test fits; {counted(len(rule_set.rules), 'rule')} in force. Tests stand under tests: in rule files."
+        )
+        return
+    for file, group in groupby(results, key=lambda result: result.case.place.file):
+        output.console.print(Text(from_here(file), style="bold"), soft_wrap=True)
+        for result in group:
+            _tell_one(output, result, verbose=verbose)
+    failed = sum(not result.passed for result in results)
+    line = Text(f"{counted(len(results), 'test')}: ", style="bold")
+    line.append(f"{len(results) - failed} passed", style="green")
+    if failed:
+        line.append(f", {failed} failed", style="bold red")
+    output.console.print(line)
+
+
+def _tell_one(output: Output, result: CaseResult, *, verbose: bool) -> None:
+    line = Text("  ")
+    line.append("✓" if result.passed else "✗", style="green" if result.passed else "bold red")
+    output.console.print(line.append(f" {result.case.name}"), soft_wrap=True)
+    for difference in result.differences:
+        for text in from_here_in(difference).splitlines():
+            color = _DIFF_COLORS.get(text.strip()[:1], "") if text.startswith("    ") else ""
+            output.console.print(Text(f"      {text}", style=color), soft_wrap=True)
+    if verbose:
+        for told in result.told:
+            output.console.print(Text(f"      sent: {shown(told)}", style="dim"), soft_wrap=True)
+        for quiet in result.quiet:
+            judgement = quiet.judgement
+            by = f" by {judgement.by}" if judgement.by else ""
+            line = Text(f"      {judgement.outcome}: {judgement.rule} to {judgement.destination}{by}", style="dim")
+            output.console.print(line, soft_wrap=True)
+
+
+def from_here_in(text: str) -> str:
+    """A text with the places in it named from the current folder on."""
+    return text.replace(f"{Path.cwd()}/", "")
+
+
+def _value(results: Sequence[CaseResult]) -> dict[str, Any]:
+    cases = [
+        {
+            "name": result.case.name,
+            "file": from_here(result.case.place.file),
+            "line": result.case.place.line,
+            "passed": result.passed,
+            "differences": [from_here_in(difference) for difference in result.differences],
+        }
+        for result in results
+    ]
+    failed = sum(not result.passed for result in results)
+    return {"passed": len(results) - failed, "failed": failed, "tests": cases}
+
+
+def _snapshot_file(case: Case, name: str) -> Path:
+    """The file of a snapshot: beside the rule file. Raises Failed for one that would lie elsewhere."""
+    folder = Path(case.place.file).parent.resolve()
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder):
+        raise Failed(f"{case.place}: the snapshot {name} lies outside of {folder}")
+    return path
+
+
+def _snapshot(case: Case, name: str) -> str | None:
+    path = _snapshot_file(case, name)
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failed(f"cannot read {path}: {error}") from error
+
+
+def _update(results: Sequence[CaseResult]) -> int:
+    """Write the snapshots that differ from what stands; says how many."""
+    written = 0
+    for result in results:
+        for name, text in result.snapshots.items():
+            if _snapshot(result.case, name) != text:
+                _write(_snapshot_file(result.case, name), text)
+                written += 1
+    return written
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise Failed(f"cannot write {path}: {error.strerror}") from error
