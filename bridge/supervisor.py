@@ -1,13 +1,14 @@
 """Every long-running worker has a name and a keeper.
 
-A worker that ends with an error is logged by name and started again after a growing pause; one that waits for the store
-counts as turning. ``health`` shows each by name. The watchdog asks ``turning``.
+A worker that ends with an error is logged by name and started again after a growing pause. One that waits for the store
+is begun again every few seconds, so that work goes on soon after the store is back; that is no fault of the worker and
+no restart. ``health`` shows each by name.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -20,7 +21,9 @@ Work: TypeAlias = Callable[[], Awaitable[None]]
 WorkerState: TypeAlias = Literal["running", "waiting for the store", "restarting", "stopped"]
 
 _PAUSES_S: Final = (0.2, 1.0, 5.0, 15.0, 60.0)
+_STORE_PAUSES_S: Final = (0.2, 0.5, 1.0, 2.0)
 _WELL_AFTER_S: Final = 60.0  # a worker that ran this long begins again at the shortest pause
+_TELL_EACH: Final = 30  # of many waits for the store, one in so many is logged
 
 log = structlog.get_logger("supervisor")
 
@@ -63,7 +66,8 @@ class Supervisor:
         worker = self._workers.get(name)
         if worker is not None and worker.keeper is not None:
             await asyncio.gather(worker.keeper, return_exceptions=True)
-        self._workers.pop(name, None)
+            if self._workers.get(name) is worker:
+                del self._workers[name]
 
     async def stop_all(self) -> None:
         """Cancel all workers, the last started first."""
@@ -80,22 +84,44 @@ class Supervisor:
         return dict(self._workers)
 
     async def _keep(self, worker: Worker, work: Work) -> None:
-        pauses = iter(_PAUSES_S)
+        broken_off = waited = 0
         while True:
             began = self._clock.monotonic()
             worker.state = "running"
-            try:
-                await work()
-            except StoreError as error:
-                worker.state, worker.reason = "waiting for the store", str(error)
-                log.warning("a worker waits for the store", worker=worker.name, error=str(error))
-            except Exception as error:  # any bug of a worker: told by name, and tried again
-                worker.state, worker.reason = "restarting", f"{type(error).__name__}: {error}"
-                log.exception("a worker broke off", worker=worker.name)
-            else:
+            error = await _ended(work)
+            if error is None:
                 worker.state = "stopped"
                 return
-            worker.restarts += 1
             if self._clock.monotonic() - began > _WELL_AFTER_S:
-                pauses = iter(_PAUSES_S)
-            await self._clock.sleep(next(pauses, _PAUSES_S[-1]))
+                broken_off = waited = 0
+            if isinstance(error, StoreError):
+                worker.state, worker.reason = "waiting for the store", str(error)
+                if waited % _TELL_EACH == 0:
+                    log.warning("a worker waits for the store", worker=worker.name, error=str(error))
+                pause_s = _nth(_STORE_PAUSES_S, waited)
+                waited += 1
+            else:
+                worker.state, worker.reason = "restarting", f"{type(error).__name__}: {error}"
+                worker.restarts += 1
+                log.error("a worker broke off", worker=worker.name, exc_info=error)
+                pause_s = _nth(_PAUSES_S, broken_off)
+                broken_off += 1
+            await self._clock.sleep(pause_s)
+
+
+async def _ended(work: Work) -> BaseException | None:
+    """What ended the work: None when it returned. A cancellation that nobody asked for is an error like any other."""
+    try:
+        await work()
+    except asyncio.CancelledError as error:
+        keeper = asyncio.current_task()
+        if keeper is None or keeper.cancelling():
+            raise
+        return error
+    except Exception as error:
+        return error
+    return None
+
+
+def _nth(pauses: Sequence[float], number: int) -> float:
+    return pauses[min(number, len(pauses) - 1)]
