@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from broker.engines.memory.trouble import Trouble
+from broker.errors import StoreCorrupt
 from tests.fakes.ams_api import SERVICE, a_staged_api
 
 NO_ROUTE = (404, "NOT_FOUND", "Route not found")
@@ -18,6 +19,7 @@ NO_ROUTE = (404, "NOT_FOUND", "Route not found")
         ("GET", "/"),
         ("GET", "/nothing"),
         ("GET", "/topics/"),
+        ("GET", "/metrics/daily-message-average"),
         ("GET", "/projects/"),
         ("GET", "/projects/P/"),
         ("GET", "/projects/P/topics/"),
@@ -289,6 +291,17 @@ async def test_a_store_in_trouble_is_503_with_retry_after(outcome):
     answered = await ams.ask("POST", "/projects/P/topics/T:publish", {"messages": [{"data": "x"}]})
     assert answered.error == (503, "UNAVAILABLE", "The service is busy or its store is away; try again")
     assert answered.headers["retry-after"] == "1"
+
+
+async def test_a_damaged_store_is_a_500_and_no_reason_to_stop():
+    ams = await a_staged_api()
+
+    async def damaged(*_):
+        raise StoreCorrupt("page 7")
+
+    ams.broker.store.log.append = damaged
+    error = await ams.error("POST", "/projects/P/topics/T:publish", {"messages": [{"data": "x"}]})
+    assert error == (500, "INTERNAL_SERVER_ERROR", "Internal error while querying datastore")
 
 
 async def test_a_catalog_that_may_be_too_old_is_503_and_lets_nobody_in():

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from bridge.api.call import ApiSettings
 from bridge.api.routes import ROUTES
 from broker.records import User
 from tests.fakes.ams_api import SERVICE, an_api
@@ -218,6 +219,10 @@ async def test_the_token_is_looked_for_where_the_setting_says(token_from, where,
     else:
         answered = await ams.ask("GET", "/projects", token=None, key=SERVICE)
     assert answered.status == (200 if admitted else 401)
+
+
+def test_header_and_key_are_both_looked_at_unless_told_otherwise():
+    assert ApiSettings().token_from == "both"
 
 
 async def test_the_header_wins_over_the_key():

@@ -30,6 +30,14 @@ async def test_a_schema_is_shown_as_it_was_given(kind):
     assert [one["name"] for one in listed["schemas"]] == ["projects/P/schemas/sc"]
 
 
+async def test_schemas_are_listed_oldest_first():
+    ams = await a_staged_api()
+    for name in ("b", "a"):
+        await ams.ok("POST", f"/projects/P/schemas/{name}", JSON)
+    listed = await ams.ok("GET", "/projects/P/schemas")
+    assert [one["name"] for one in listed["schemas"]] == ["projects/P/schemas/b", "projects/P/schemas/a"]
+
+
 async def test_no_schemas_are_an_empty_list():
     ams = await a_staged_api()
     assert await ams.ok("GET", "/projects/P/schemas") == {"schemas": []}
