@@ -24,6 +24,7 @@ from bridge.ledger import TopicBooks, books
 from bridge.observe.metrics import Metrics
 from bridge.outside import Outsider
 from bridge.provision import provision
+from bridge.pulls import Pulls
 from bridge.push_http import PushHttp
 from bridge.pushers import Pushers
 from bridge.readiness import Readiness
@@ -62,6 +63,7 @@ class Daemon:
     supervisor: Supervisor
     couriers: Couriers
     routers: Routers
+    pulls: Pulls
     push_http: PushHttp
     pushers: Pushers
     readiness: Readiness
@@ -100,11 +102,12 @@ async def assemble(
         in_force = await _rules_in_force(settings, world, store, broker, metrics)
         await couriers.swap(settings.destinations, built)
         routers = Routers(store, broker, in_force, clock, supervisor, metrics.routed)
+        pulls = Pulls(broker, clock, supervisor, rng)
         push_http = PushHttp(clock, allow_private=settings.push.allow_private)
         give_up_after_s = None if settings.push.give_up_after == "off" else settings.push.give_up_after
         pushers = Pushers(broker, clock, supervisor, push_http.post, give_up_after_s)
         readiness = Readiness(store, in_force, supervisor, clock)
-        reloader = Reloader(config, settings, environ, store, broker, in_force, couriers, metrics)
+        reloader = Reloader(config, settings, environ, store, broker, in_force, couriers, pulls, metrics)
         daemon = Daemon(
             settings=settings,
             clock=clock,
@@ -114,6 +117,7 @@ async def assemble(
             supervisor=supervisor,
             couriers=couriers,
             routers=routers,
+            pulls=pulls,
             push_http=push_http,
             pushers=pushers,
             readiness=readiness,

@@ -92,6 +92,7 @@ async def start(daemon: Daemon) -> None:
     supervisor.start("sweeper", daemon.sweeper.run)
     for server in daemon.servers:
         await server.start()
+    await daemon.pulls.swap(daemon.settings.sources)
 
 
 async def stop_daemon(daemon: Daemon) -> None:
@@ -100,6 +101,7 @@ async def stop_daemon(daemon: Daemon) -> None:
     daemon.stopping.set()
     for server in daemon.servers:
         await server.stop()
+    await daemon.pulls.stop()
     await daemon.supervisor.stop("routers")
     await daemon.routers.stop()
     await daemon.supervisor.stop("pushers")

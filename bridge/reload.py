@@ -17,6 +17,7 @@ from bridge.couriers import Couriers
 from bridge.current import InForce
 from bridge.observe.metrics import Metrics
 from bridge.provision import CannotProvision, provision
+from bridge.pulls import Pulls
 from bridge.retired import with_retired
 from bridge.rule_files import keep, rules_of, world_of
 from bridge.settings import MoveTo, Settings
@@ -45,6 +46,7 @@ class Reloader:
         broker: Broker,
         in_force: InForce,
         couriers: Couriers,
+        pulls: Pulls,
         metrics: Metrics,
     ) -> None:
         self.settings = settings
@@ -54,6 +56,7 @@ class Reloader:
         self._broker = broker
         self._in_force = in_force
         self._couriers = couriers
+        self._pulls = pulls
         self._metrics = metrics
         self._turn = asyncio.Lock()
 
@@ -95,6 +98,7 @@ class Reloader:
             raise
         await self._couriers.swap(settings.destinations, built)
         await self._settle_removed(settings)
+        await self._pulls.swap(settings.sources)
         since_us = await keep(self._broker, rule_set)
         self._in_force.swap(await with_retired(rule_set, self._store, self._broker, world), since_us)
         warnings = [as_table([warning]) for warning in rule_set.warnings]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bridge.sources.alertmanager import AlertmanagerSourceConfig, alertmanager_messages
+from bridge.sources.ams import AmsSourceConfig
 from bridge.sources.config import SourceConfig
 from bridge.sources.github import GithubSourceConfig, github_messages
 from bridge.sources.webhook import WebhookSourceConfig, webhook_messages
@@ -22,6 +23,7 @@ class Kind:
 
 
 KINDS: Final[dict[str, Kind]] = {
+    "ams": Kind(AmsSourceConfig),
     "alertmanager": Kind(AlertmanagerSourceConfig, alertmanager_messages),
     "github": Kind(GithubSourceConfig, github_messages),
     "webhook": Kind(WebhookSourceConfig, webhook_messages),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from broker.model import Delivery, DeliveryQuery
 
 TOKEN = "stage-token"
 CONFIG = """
-server: {{listen: "127.0.0.1:0", tls: off, max_body: 2MiB}}
+server: {{listen: "127.0.0.1:0", tls: {tls}, max_body: 2MiB}}
 store: {store}
 auth: {{service_token: {token}}}
 projects:
@@ -29,6 +30,7 @@ projects:
     subscriptions: {{S: {{topic: T}}}}
 sources:
   hook: {{type: webhook, topic: projects/P/topics/T, token: hook-token}}
+{sources}
 destinations:
 {destinations}
 {more}
@@ -93,19 +95,36 @@ def wire(payload: Any) -> str:
 
 @asynccontextmanager
 async def a_stage(
-    folder: Path, rules: str, destinations: str, *, store: str = "sqlite:state/bridge.db", more: str = ""
+    folder: Path,
+    rules: str,
+    destinations: str,
+    *,
+    store: str = "sqlite:state/bridge.db",
+    more: str = "",
+    sources: str = "",
+    tls: bool = False,
 ) -> AsyncIterator[Stage]:
     """A daemon with these rules and destinations (YAML texts, destinations indented by two)."""
     (folder / "rules.d").mkdir(exist_ok=True)
     (folder / "rules.d" / "rules.yaml").write_text(rules)
     config = folder / "bridge.yaml"
-    config.write_text(CONFIG.format(store=store, token=TOKEN, destinations=destinations, more=more))
+    config.write_text(
+        CONFIG.format(
+            store=store,
+            token=TOKEN,
+            destinations=destinations,
+            more=more,
+            sources=sources,
+            tls="self-signed" if tls else "off",
+        )
+    )
     clock = ManualClock()
     daemon = await assemble(config, read_settings(config, {}, None), {}, clock)
     await start(daemon)
     try:
-        base_url = f"http://127.0.0.1:{daemon.servers[0].port}"
-        async with httpx.AsyncClient(base_url=base_url, headers={"x-api-key": TOKEN}, timeout=20) as http:
+        base_url = f"{'https' if tls else 'http'}://127.0.0.1:{daemon.servers[0].port}"
+        trust = ssl.create_default_context(cafile=folder / "state" / "certificate.pem") if tls else True
+        async with httpx.AsyncClient(base_url=base_url, headers={"x-api-key": TOKEN}, timeout=20, verify=trust) as http:
             yield Stage(daemon, clock, http, folder)
     finally:
         await stop_daemon(daemon)

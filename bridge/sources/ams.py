@@ -1,0 +1,167 @@
+"""Pull from a remote AMS, ours or the original: pull, append, and only then acknowledge there (semantics.md item 13).
+
+What was appended and not acknowledged before a crash comes again; the producer key (endpoint, subscription, ack id) of
+each batch tells how much of it stands already. Attributes are kept; the remote's publish time and message id become
+the attributes ``origin_publish_time`` and ``origin_message_id``.
+"""
+
+from __future__ import annotations
+
+import random
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, Literal
+
+import aiohttp
+import msgspec
+import structlog
+from pydantic import Field
+
+from bridge.quantities import Duration, FilePath
+from bridge.secret import Secret
+from bridge.sources.config import SourceConfig
+from broker.clock import Clock
+from broker.errors import OutcomeUnknown, StoreError
+from broker.model import Appended, NewMessage
+
+_TIMEOUT_S: Final = 60.0
+_LONGEST_PAUSE_S: Final = 60.0
+_TIMED_OUT: Final = 408  # the ack came after the remote's deadline: the messages come again
+
+log = structlog.get_logger("source")
+
+Append = Callable[[Sequence[NewMessage], str], Awaitable[Appended]]
+"""Appends a batch under a producer key to the source's topic."""
+
+
+class AmsSourceConfig(SourceConfig):
+    """Settings of a pull from a remote AMS."""
+
+    type: Literal["ams"] = "ams"
+    endpoint: str = Field(description="Host, or host:port, of the remote AMS")
+    project: str = Field(description="Project over there")
+    subscription: str | tuple[str, ...] = Field(description="Subscription over there, or several")
+    token: Secret = Field(description="Token of a consumer over there")
+    ca: FilePath | None = Field(None, description="PEM file of the CA that signed the remote's certificate")
+    max_messages: int = Field(100, ge=1, le=1000, description="Most messages of one pull")
+    poll: Duration = Field(1.0, gt=0, description="Pause after a pull that found nothing; it grows to ten times that")
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """The remote subscriptions, one or several."""
+        return (self.subscription,) if isinstance(self.subscription, str) else self.subscription
+
+
+class Received(msgspec.Struct, frozen=True, rename="camel"):
+    """One pulled message as AMS sends it."""
+
+    message_id: str
+    publish_time: str = ""
+    data: str = ""
+    attributes: dict[str, str] = {}
+
+
+class Pulled(msgspec.Struct, frozen=True, rename="camel"):
+    """One entry of a pull's answer."""
+
+    ack_id: str
+    message: Received
+
+
+class PullAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """The answer to a pull."""
+
+    received_messages: list[Pulled] = []
+
+
+class RemoteTrouble(Exception):
+    """The remote AMS did not do what was asked; the text says what it said."""
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class AmsSource:
+    """Pulls one remote subscription into a topic."""
+
+    def __init__(
+        self, config: AmsSourceConfig, subscription: str, append: Append, clock: Clock, rng: random.Random
+    ) -> None:
+        self._config = config
+        self._append = append
+        self._clock = clock
+        self._rng = rng
+        self._name = f"projects/{config.project}/subscriptions/{subscription}"
+        self._url = f"https://{config.endpoint}/v1/{self._name}"
+
+    async def run(self) -> None:
+        """Pull for ever; trouble over there or in our store is waited out with growing pauses."""
+        tls = ssl.create_default_context(cafile=str(self._config.ca) if self._config.ca else None)
+        connector = aiohttp.TCPConnector(ssl=tls, limit=1)
+        headers = {"x-api-key": self._config.token.reveal()}
+        async with aiohttp.ClientSession(connector=connector, headers=headers, trust_env=True) as http:
+            idle, failures = 0, 0
+            while True:
+                try:
+                    count = await self.step(http)
+                except (RemoteTrouble, StoreError) as trouble:
+                    failures += 1
+                    pause_s = min(_LONGEST_PAUSE_S, self._config.poll * 2**failures) * self._rng.uniform(0.5, 1.0)
+                    log.warning("cannot pull", source=self._name, reason=str(trouble), again_in_s=round(pause_s, 1))
+                    await self._clock.sleep(pause_s)
+                    continue
+                failures, idle = 0, 0 if count else idle + 1
+                if not count:
+                    await self._clock.sleep(self._config.poll * min(10, idle))
+
+    async def step(self, http: aiohttp.ClientSession) -> int:
+        """Pull once, append what came, acknowledge it; says how many came. Raises RemoteTrouble, StoreError."""
+        asked = {"maxMessages": str(self._config.max_messages), "returnImmediately": "true"}
+        body = await self._post(http, "pull", asked)
+        try:
+            answer = msgspec.json.decode(body, type=PullAnswer)
+        except msgspec.DecodeError as error:
+            raise RemoteTrouble(f"the answer to a pull is not AMS's: {error}") from error
+        if not answer.received_messages:
+            return 0
+        await self._keep(answer.received_messages)
+        try:
+            await self._post(http, "acknowledge", {"ackIds": [answer.received_messages[-1].ack_id]})
+        except RemoteTrouble as trouble:
+            if trouble.status != _TIMED_OUT:
+                raise
+            log.warning("acknowledged too late; it will come again and be known", source=self._name)
+        return len(answer.received_messages)
+
+    async def _keep(self, pulled: Sequence[Pulled]) -> None:
+        """Append what does not stand yet. A batch that was appended before says so, and how long it was."""
+        rest = list(pulled)
+        while rest:
+            key = f"ams:{self._config.endpoint}:{rest[0].ack_id}"
+            try:
+                appended = await self._append([_kept(one.message) for one in rest], key)
+            except OutcomeUnknown:
+                continue  # the producer key makes asking again safe
+            rest = rest[appended.count :] if appended.repeated else []
+
+    async def _post(self, http: aiohttp.ClientSession, verb: str, body: Any) -> bytes:
+        try:
+            async with (
+                self._clock.timeout(_TIMEOUT_S),
+                http.post(f"{self._url}:{verb}", data=msgspec.json.encode(body), allow_redirects=False) as answer,
+            ):
+                content = await answer.read()
+        except TimeoutError as error:
+            raise RemoteTrouble(f"{verb}: no answer within {_TIMEOUT_S:g} s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise RemoteTrouble(f"{verb}: {error}") from error
+        if answer.status != 200:
+            said = content[:300].decode("utf-8", "replace")
+            raise RemoteTrouble(f"{verb}: HTTP {answer.status}: {said}", answer.status)
+        return content
+
+
+def _kept(message: Received) -> NewMessage:
+    origin = {"origin_message_id": message.message_id, "origin_publish_time": message.publish_time}
+    return NewMessage(message.data, {**origin, **message.attributes})
