@@ -119,9 +119,9 @@ def test_auto_reads_base64_wrapped_into_lines():
         ("base64+gzip+json", b64(gzip.compress(b'{"a": 1}', mtime=0)), {"a": 1}),
         ("gzip", b64(gzip.compress(b"plain", mtime=0)), "plain"),
         ("gzip+text", b64(gzip.compress(b"one ", mtime=0) + gzip.compress(b"two", mtime=0)), "one two"),
-        ("gzip+base64+json", b64(gzip.compress(b64("[1]").encode())), [1]),
+        ("gzip+base64+json", b64(gzip.compress(b64("[1]").encode(), mtime=0)), [1]),
         ("avro:metric_data", b64(avro(A_METRIC)), A_METRIC),
-        ("gzip+avro:metric_data", b64(gzip.compress(avro(A_METRIC))), A_METRIC),
+        ("gzip+avro:metric_data", b64(gzip.compress(avro(A_METRIC), mtime=0)), A_METRIC),
         ("base64 + json", b64("1"), 1),
     ],
 )
