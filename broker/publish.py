@@ -29,7 +29,9 @@ def stored_bytes(message: NewMessage) -> int:
 
 def check_size(message: NewMessage) -> None:
     """Raises TooLarge for a message over the limit."""
-    characters = len(message.data) + sum(len(k) + len(v) + 6 for k, v in message.attributes.items())
+    characters = len(message.data)
+    for name, value in message.attributes.items():
+        characters += len(name) + len(value) + 6
     if characters * _WORST_BYTES_PER_CHARACTER + _ENVELOPE_BYTES <= MESSAGE_LIMIT_BYTES:
         return
     size_bytes = stored_bytes(message)
