@@ -8,6 +8,7 @@ it for everything under ``/v1``; it looks at the whole path. The TLS peer's cert
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -50,6 +51,15 @@ def _hot_routes(routes: Iterable[Route]) -> Iterable[tuple[tuple[str, str], tupl
             yield (collection.rpartition("/")[2], verb), (route, variable.strip("{}"))
 
 
+@dataclass(slots=True)
+class _Asked:
+    """One request, and the name of the route it turned out to mean."""
+
+    scope: Scope
+    receive: Receive
+    route: str = ""
+
+
 class _Gone(Exception):
     """The client went away before its request was whole."""
 
@@ -76,57 +86,58 @@ class AmsApp:
         begun = self.api.broker.clock.monotonic()
         headers: Headers = scope["headers"]
         extra = [_JSON]
-        if any(name == b"origin" for name, _ in headers):
+        if _from_browser(headers):
             if scope["method"] == "OPTIONS":
                 await _send_preflight(headers, send)
                 return
             extra.append(ANY_ORIGIN)
-        route_name = [""]
+        asked = _Asked(scope, receive)
         try:
-            status, body = await self._answer(scope, receive, route_name)
+            status, body = await self._answer(asked)
         except _Gone:
             return
         if status == 503:
             extra.append((b"retry-after", str(RETRY_AFTER_S).encode()))
         await _send(send, status, body, extra)
-        self._observe(route_name[0], status, self.api.broker.clock.monotonic() - begun)
+        self._observe(asked.route, status, self.api.broker.clock.monotonic() - begun)
 
-    async def _answer(self, scope: Scope, receive: Receive, route_name: list[str]) -> tuple[int, bytes]:
+    async def _answer(self, asked: _Asked) -> tuple[int, bytes]:
         """Status and body; every failure is one of AMS's errors, and none is a traceback."""
         try:
-            return 200, await self._run(scope, receive, route_name)
+            return 200, await self._run(asked)
         except ApiError as error:
             return error.code, error.body()
         except BrokerError as broken:
             if isinstance(broken, StoreError):
-                _log.warning("the store failed a request", route=route_name[0], reason=str(broken))
+                _log.warning("the store failed a request", route=asked.route, reason=str(broken))
             answer = from_broker(broken)
             return answer.code, answer.body()
         except _Gone:
             raise
         except Exception:
-            _log.exception("request failed", route=route_name[0])
+            _log.exception("request failed", route=asked.route)
             answer = internal()
             return answer.code, answer.body()
 
-    async def _run(self, scope: Scope, receive: Receive, route_name: list[str]) -> bytes:
+    async def _run(self, asked: _Asked) -> bytes:
+        scope = asked.scope
         method, path = scope["method"], scope["path"]
         matched = self._find(method, path)
         if matched is None and path == "/openapi.json" and method == "GET":
-            route_name[0] = "openapi"
+            asked.route = "openapi"
             return self._openapi
         if matched is None:
             host = host_of(path) if method == "GET" else None
             if host is None:
                 raise not_found("Route not found")
-            route_name[0] = "x509:login"
+            asked.route = "x509:login"
             return _ENCODER.encode(login(self.api, host, (scope.get("state") or {}).get("peer_der")))
         route = matched.route
-        route_name[0] = route.name
+        asked.route = route.name
         check_names(matched.names)
         token = token_of(scope["headers"], scope["query_string"], self.api.settings.token_from)
         project, caller = admit(self.api, route, matched.names.get("project"), token)
-        body = await self._body(scope, receive, route) if route.method in _WITH_BODY else b""
+        body = await self._body(asked.receive, route) if route.method in _WITH_BODY else b""
         answer = await route.handler(Call(self.api, matched.names, caller, project, scope["query_string"], token, body))
         if isinstance(answer, bytes):
             return answer
@@ -145,7 +156,7 @@ class AmsApp:
             return None
         return self._router.find(method, path[len(_PREFIX) :])
 
-    async def _body(self, scope: Scope, receive: Receive, route: Route) -> bytes:
+    async def _body(self, receive: Receive, route: Route) -> bytes:
         """The whole body. Raises ApiError when it is over the cap, _Gone when the client leaves."""
         settings = self.api.settings
         limit = settings.max_publish_bytes if route.name == "topics:publish" else settings.max_body_bytes
@@ -158,6 +169,13 @@ class AmsApp:
         if len(body) > limit:
             raise too_large()
         return body
+
+
+def _from_browser(headers: Headers) -> bool:
+    for name, _ in headers:  # noqa: SIM110 - a plain loop is on the way of every message, and faster
+        if name == b"origin":
+            return True
+    return False
 
 
 async def _rest(body: bytes, receive: Receive, limit: int) -> bytes:
