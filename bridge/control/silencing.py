@@ -95,12 +95,12 @@ def _severity(delivery: Delivery) -> str:
 async def _commit(source: ControlSource, record: SilenceRecord, covered: list[Delivery]) -> Commit:
     by = f"silence:{record.uid}"
     ids = {delivery.id for delivery in covered}
-    untried = [one for one in covered if one.new.key and not one.tries and one.new.part == 0]
-    rows = await source.store.state.read(tuple({_row_name(one) for one in untried})) if untried else {}
+    unread = [one for one in covered if one.new.key and not one.unclear and one.new.part == 0]
+    rows = await source.store.state.read(tuple({_row_name(one) for one in unread})) if unread else {}
     reads = {key: row.version for key, row in rows.items()}
     stands = {key: row for key, row in rows.items() if row.value is not None}
     changes: dict[str, StatePut] = {}
-    for delivery in untried:
+    for delivery in unread:
         row = stands.get(_row_name(delivery))
         if row is None:
             continue

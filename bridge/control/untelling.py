@@ -47,7 +47,7 @@ def has_heard(delivery: Delivery, others: Iterable[Delivery], taken_back: Collec
     """
     for other in others:
         same = other.new.incident == delivery.new.incident and other.new.send == delivery.new.send
-        if same and other.id not in taken_back and (other.state == "delivered" or other.tries or other.leased):
+        if same and other.id not in taken_back and (other.state == "delivered" or other.unclear or other.leased):
             return other.new.phase not in OWED
     return False
 
