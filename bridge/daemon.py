@@ -12,8 +12,10 @@ from typing import Final
 import structlog
 import uvloop
 
-from bridge.assembly import Daemon, assemble
+from bridge.assembly import assemble
+from bridge.control.reloading import ReloadRefused
 from bridge.observe.logs import configure_logs
+from bridge.parts import Daemon
 from bridge.provision import CannotProvision
 from bridge.server import CannotListen
 from bridge.settings import Settings
@@ -48,11 +50,13 @@ async def _run(config: Path, settings: Settings, environ: Mapping[str, str], clo
     notify = NotifySocket.from_environment(environ)
     stop = asyncio.Event()
     daemon: Daemon | None = None
-    reloading: list[asyncio.Future[object]] = []  # kept, for the loop holds them weakly
+    reloads: set[asyncio.Task[None]] = set()  # the loop itself holds tasks weakly
 
     def reload() -> None:
         if daemon is not None:
-            reloading.append(asyncio.ensure_future(daemon.reloader.reload()))
+            begun = asyncio.create_task(_reload(daemon, notify), name="reload")
+            reloads.add(begun)
+            begun.add_done_callback(reloads.discard)
 
     with handled(stop.set, reload):
         try:
@@ -70,7 +74,7 @@ async def _run(config: Path, settings: Settings, environ: Mapping[str, str], clo
             return EXIT_OK
         await start(daemon)
         _keep_watchdog(daemon, notify, environ)
-        notify.ready(f"listening on {settings.server.listen}, rule set {daemon.in_force.rule_set.version}")
+        notify.ready(_status(daemon))
         log.info("ready", listen=settings.server.listen, rules=daemon.in_force.rule_set.version)
         await stop.wait()
         notify.stopping("letting deliveries under way finish")
@@ -79,12 +83,28 @@ async def _run(config: Path, settings: Settings, environ: Mapping[str, str], clo
     return EXIT_OK
 
 
+async def _reload(daemon: Daemon, notify: NotifySocket) -> None:
+    """Reload as told by SIGHUP, and tell systemd when it began and ended."""
+    notify.reloading(daemon.clock.monotonic())
+    try:
+        outcome = await daemon.reloader.reload()
+    finally:
+        notify.ready(_status(daemon))
+    if isinstance(outcome, ReloadRefused):
+        notify.status(f"{_status(daemon)}; the last reload was refused, see the log")
+
+
+def _status(daemon: Daemon) -> str:
+    return f"listening on {daemon.settings.server.listen}, rule set {daemon.in_force.rule_set.version}"
+
+
 async def start(daemon: Daemon) -> None:
     """Start all workers, then take requests."""
     supervisor = daemon.supervisor
     supervisor.start("catalog", daemon.broker.cache.follow)
     supervisor.start("silences", lambda: daemon.in_force.follow_silences(daemon.broker.cache))
     supervisor.start("state counts", lambda: daemon.in_force.follow_counts(daemon.store, daemon.clock))
+    await daemon.couriers.swap(daemon.settings.destinations, daemon.destinations)
     supervisor.start("routers", daemon.routers.follow)
     if daemon.settings.push.mode == "internal":
         supervisor.start("pushers", daemon.pushers.follow)

@@ -21,12 +21,13 @@ import httpx
 import msgspec
 import uvloop
 
-from bridge.assembly import Daemon, assemble
+from bridge.assembly import assemble
 from bridge.cli.drawing import MESSAGE_BOOK, SEND_BOOK, print_post
 from bridge.cli.output import Failed, Output
 from bridge.daemon import start, stop_daemon
 from bridge.ledger import all_balanced
 from bridge.observe.logs import configure_logs
+from bridge.parts import Daemon
 from bridge.posts import post_from_bytes
 from bridge.routers import full_names
 from bridge.settings import LogSettings

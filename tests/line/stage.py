@@ -13,8 +13,9 @@ from typing import Any
 
 import httpx
 
-from bridge.assembly import Daemon, assemble
+from bridge.assembly import assemble
 from bridge.daemon import start, stop_daemon
+from bridge.parts import Daemon
 from bridge.settings_file import read_settings
 from broker.clock import ManualClock
 from broker.model import Delivery, DeliveryQuery

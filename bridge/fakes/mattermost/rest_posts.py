@@ -24,10 +24,14 @@ _EMOJI = re.compile(r"[a-zA-Z0-9_+-]{1,64}")
 
 
 class _Metadata(msgspec.Struct):
+    """What a post may say beside its text."""
+
     priority: PriorityAsked | None = None
 
 
 class _PostAsked(msgspec.Struct):
+    """A request to make a post."""
+
     channel_id: str = ""
     message: str | None = None
     root_id: str | None = None
@@ -38,6 +42,8 @@ class _PostAsked(msgspec.Struct):
 
 
 class _Edit(msgspec.Struct):
+    """A request to change a post."""
+
     id: str | None = None
     message: str | None = None
     props: dict[str, Any] | None = None
@@ -45,6 +51,8 @@ class _Edit(msgspec.Struct):
 
 
 class _ReactionAsked(msgspec.Struct):
+    """A request to add a reaction."""
+
     user_id: str
     post_id: str
     emoji_name: str

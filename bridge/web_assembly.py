@@ -1,0 +1,107 @@
+"""Builds what the daemon answers over HTTP, from its parts."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+from urllib.parse import urlsplit
+
+from bridge.admin.pages import Pages, PageSource
+from bridge.admin.session import Sessions, Viewer
+from bridge.api.call import ApiSettings
+from bridge.api.dispatch import AmsApp, ams_app
+from bridge.control.routes import control_routes
+from bridge.control.source import ControlSource
+from bridge.outside import Outsider
+from bridge.parts import Daemon
+from bridge.sources.hooks import Hooks
+from bridge.web import Root
+from broker.access import SERVICE_ADMIN
+from broker.tokens import digest_of, same_digest
+
+_RELEASE = version("ams-bridge")
+
+
+def web_root(daemon: Daemon, *, open_pages: bool) -> Root:
+    """Everything the daemon answers over HTTP. ``open_pages`` lets everybody see the pages."""
+    admission = _Admission(daemon)
+    settings = daemon.settings
+    hooks = Hooks(
+        daemon.broker, lambda: daemon.reloader.settings.sources, settings.server.max_body, daemon.metrics.hook_called
+    )
+    return Root(
+        _ams(daemon, admission.service_token_digest),
+        hooks,
+        daemon.readiness.report,
+        lambda: daemon.metrics.page(daemon.books, daemon.store.outbox.balances, lambda: _breakers(daemon)),
+        [*control_routes(_control(daemon, admission)), *_pages(daemon, admission, open_pages=open_pages).routes()],
+    )
+
+
+class _Admission:
+    """Who may administer: the service token, and users with the service role service_admin."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        token = daemon.settings.auth.service_token
+        self.service_token_digest = digest_of(token.reveal().encode()) if token else ""
+        self._users = daemon.broker.users
+
+    def admit(self, token: str) -> str | None:
+        """The administrator's name, or None."""
+        digest = self.service_token_digest
+        if digest and same_digest(digest_of(token.encode()), digest):
+            return "service token"
+        user = self._users.by_token(token)
+        return user.name if user is not None and SERVICE_ADMIN in user.service_roles else None
+
+
+def _ams(daemon: Daemon, service_token_digest: str) -> AmsApp:
+    settings = daemon.settings
+    reached = urlsplit(settings.server.public_url)
+    api = ApiSettings(
+        service_token_digest=service_token_digest,
+        token_from=settings.auth.token_from,
+        push_mode=settings.push.mode,
+        hostname=reached.hostname or "",
+        address=reached.netloc or settings.server.listen,
+        max_body_bytes=settings.server.max_body,
+        release=_RELEASE,
+    )
+    outsider = Outsider(daemon.clock, allow_private=settings.push.allow_private, push_status=daemon.pushers.status)
+    return ams_app(daemon.broker, api, outsider.outside())
+
+
+def _control(daemon: Daemon, admission: _Admission) -> ControlSource:
+    return ControlSource(
+        store=daemon.store,
+        broker=daemon.broker,
+        clock=daemon.clock,
+        in_force=daemon.in_force,
+        couriers=lambda: {name: route.courier for name, route in daemon.couriers.routes.items()},
+        destinations=lambda: {name: route.destination for name, route in daemon.couriers.routes.items()},
+        health=daemon.readiness.report,
+        supervisor=daemon.supervisor,
+        reload=daemon.reloader.reload,
+        admit=admission.admit,
+        stopping=daemon.stopping,
+        release=_RELEASE,
+    )
+
+
+def _pages(daemon: Daemon, admission: _Admission, *, open_pages: bool) -> Pages:
+    return Pages(
+        PageSource(
+            store=daemon.store,
+            kinds=daemon.couriers.kinds,
+            ledger=daemon.books,
+            health=daemon.readiness.report,
+            admit=admission.admit,
+            sessions=Sessions(os.urandom(32), daemon.clock),
+            secure_cookies=daemon.settings.server.tls != "off",
+            open_to=Viewer("demo") if open_pages else None,
+        )
+    )
+
+
+def _breakers(daemon: Daemon) -> dict[str, bool]:
+    return {name: route.courier.breaker.state == "open" for name, route in daemon.couriers.routes.items()}
