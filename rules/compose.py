@@ -24,11 +24,20 @@ _SEVERITY_PRIORITY: Final = {"critical": 3, "error": 2}
 
 
 @dataclass(frozen=True, slots=True)
+class GroupEvent:
+    """One event of a group, why it was told (its phase), and a note on that."""
+
+    event: Event
+    phase: Phase
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """What a post is about.
 
-    ``since_us`` is when the incident told of began, 0 without one. ``events`` are those of a group, each with its
-    phase; ``broken`` says which template of the rule failed before.
+    ``since_us`` is when the incident told of began, 0 without one. ``events`` are those of a group; ``broken`` says
+    which template of the rule failed before.
     """
 
     rule: Rule
@@ -36,7 +45,7 @@ class Scene:
     phase: Phase
     key: str = ""
     since_us: int = 0
-    events: tuple[tuple[Event, str], ...] = ()
+    events: tuple[GroupEvent, ...] = ()
     broken: str = ""
 
 
@@ -59,12 +68,17 @@ def compose(
         note = notes.get(entry.slot, "") or notes.get("", "")
         post, fallback = base.post, base.fallback
         if note:
-            post = replace(post, text=f"{post.text}\n_{note}_" if post.text else f"_{note}_")
+            post = replace(post, text=noted(post.text, note))
         if entry.overrides:
             overrides, failed = _overrides(entry, names)
             post, fallback = replace(post, overrides=overrides), fallback or failed
         composed[entry.slot] = Composed(post, fallback)
     return composed
+
+
+def composed_alone(rule_set: RuleSet, scene: Scene, now_us: int) -> Post:
+    """The post of a scene without anything that belongs to one destination."""
+    return _base(scene, _names(rule_set, scene, now_us)).post
 
 
 def overrides_of(rule_set: RuleSet, scene: Scene, now_us: int, entry: SendEntry) -> dict[str, Any]:
@@ -93,10 +107,9 @@ def priority_of(post: Post) -> int:
     return _SEVERITY_PRIORITY.get(post.severity, NORMAL_PRIORITY)
 
 
-def summary_line(post: Post) -> str:
-    """One line that stands for a post in a digest."""
-    line = post.title or next((line for line in post.text.splitlines() if line.strip()), "(no text)")
-    return line if len(line) <= 200 else line[:199] + "…"
+def noted(text: str, note: str) -> str:
+    """A text with a note in a line of its own behind it."""
+    return "\n".join(part for part in (text, note and f"_{note}_") if part)
 
 
 def join_reasons(reasons: Iterable[str]) -> str:
@@ -108,10 +121,11 @@ def _names(rule_set: RuleSet, scene: Scene, now_us: int) -> dict[str, Any]:
     names = names_of(scene.event, now_us=now_us, tables=rule_set.tables)
     incident = {"since": from_us(scene.since_us), "key": scene.key} if scene.since_us else None
     names |= {"phase": scene.phase, "rule": scene.rule.name, "key": scene.key, "incident": incident, "severity": ""}
-    if scene.rule.quiet.group is not None:
-        events = scene.events or ((scene.event, scene.phase),)
+    if scene.events or scene.rule.quiet.group is not None:
+        events = scene.events or (GroupEvent(scene.event, scene.phase),)
         names["events"] = [
-            {**names_of(event, now_us=now_us, tables=rule_set.tables), "phase": phase} for event, phase in events
+            {**names_of(one.event, now_us=now_us, tables=rule_set.tables), "phase": one.phase, "note": one.note}
+            for one in events
         ]
     return names
 
@@ -135,7 +149,7 @@ def _severity(scene: Scene, names: dict[str, Any], failures: list[str]) -> str:
     """The post's severity; of a group that does not say it for all, the worst of its events."""
     template = scene.rule.making.parts.get("severity")
     if template is None:
-        phases = {phase for _, phase in scene.events} or {scene.phase}
+        phases = {one.phase for one in scene.events} or {scene.phase}
         return "ok" if phases == {"resolved"} else ""
     if len(scene.events) <= 1 or "events" in template.names:
         return _part(template, names, failures).strip().lower()
@@ -145,25 +159,34 @@ def _severity(scene: Scene, names: dict[str, Any], failures: list[str]) -> str:
 
 def _text(scene: Scene, names: dict[str, Any], failures: list[str]) -> str:
     making = scene.rule.making
-    if scene.broken:
-        failures.append(scene.broken)
-    elif making.text is None:
-        return "\n".join(render_fallback(event, now=names["now"]) for event, _ in scene.events or ((scene.event, ""),))
-    else:
+    reason = scene.broken
+    if not reason and making.text is not None:
         try:
-            if len(scene.events) <= 1 or making.knows_groups:
-                return making.text.render(names)
-            return _joined(making.text.render({**names, **one}) for one in names["events"])
+            return _rendered_text(making.text, scene, names)
         except RenderFailed as error:
-            failures.append(str(error))
-    note = f"the template failed: {failures[-1]}"
-    events = scene.events or ((scene.event, ""),)
-    return "\n".join(render_fallback(event, now=names["now"], note=note) for event, _ in events)
+            reason = str(error)
+    note = ""
+    if reason:
+        failures.append(reason)
+        note = f"the template failed: {reason}"
+    events = scene.events or (GroupEvent(scene.event, scene.phase),)
+    return _joined((render_fallback(one.event, now=names["now"], note=note), one.note) for one in events)
 
 
-def _joined(texts: Iterable[str]) -> str:
-    texts = [text.strip("\n") for text in texts]
-    return ("\n\n" if any("\n" in text for text in texts) else "\n").join(texts)
+def _rendered_text(text: CompiledTemplate, scene: Scene, names: dict[str, Any]) -> str:
+    """The text of one event, or of a group: from a template that lists ``events``, else one text after another."""
+    if len(scene.events) <= 1:
+        return text.render(names)
+    if scene.rule.making.knows_groups:
+        return _joined([(text.render(names), ""), *(("", one.note) for one in scene.events if one.note)])
+    shown = zip(names["events"], scene.events, strict=True)
+    return _joined((text.render({**names, **one}), event.note) for one, event in shown)
+
+
+def _joined(texts: Iterable[tuple[str, str]]) -> str:
+    """Texts with their notes, apart from each other where one has several lines."""
+    blocks = [noted(text.strip("\n"), note) for text, note in texts]
+    return ("\n\n" if any("\n" in block for block in blocks) else "\n").join(blocks)
 
 
 def _part(template: CompiledTemplate, names: dict[str, Any], failures: list[str]) -> str:

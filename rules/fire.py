@@ -12,8 +12,7 @@ from typing import Final
 
 from rules.draft import DecideContext, Draft
 from rules.model import Decision, StateValue, Timer
-from rules.posting import fire_throttle
-from rules.quiet import flapping, group, incidents, inhibition, keyrow
+from rules.quiet import flapping, group, incidents, inhibition, keyrow, throttle
 from rules.quiet.calm import calm_down
 from rules.quiet.owed import look_again
 from rules.quiet.repeat import remind
@@ -64,7 +63,7 @@ def fire(rule_set: RuleSet, timer: Timer, state: Mapping[str, StateValue], conte
         case ThrottleRow():
             throttled = draft.rows.find(own, ThrottleRow)
             if throttled is not None:
-                fire_throttle(draft, rule, own, throttled)
+                throttle.fire(draft, rule, own, throttled)
         case FiringRow():
             _wake(draft, own)
     return draft.decision(None)

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from rules.compose import Scene, severity_of
 from rules.draft import Draft
 from rules.model import Event, Phase
-from rules.posting import Address, Posting, emit_all, post, topic_of
+from rules.posting import Address, Posting, emit_all, topic_of
 from rules.quiet import group, inhibition
 from rules.quiet.dedupe import is_duplicate, remember_sent
 from rules.quiet.flapping import Course
 from rules.quiet.hours import closed
 from rules.quiet.rows import KeyRow
 from rules.quiet.silences import Facts
+from rules.quiet.throttle import post
 from rules.quiet.verdicts import OWED, PASSED, Held, Hidden, Passed, Quieted, Verdict
 from rules.rownames import RowNames
 from rules.ruleset import Rule
@@ -53,7 +54,8 @@ def tell(draft: Draft, occasion: Occasion, addresses: Sequence[Address]) -> dict
     hidden = _hidden(draft, occasion, addresses)
     passing: list[Address] = []
     for address in addresses:
-        verdict = hidden.get(address.entry.slot) or _repeats(draft, occasion, address)
+        slot = address.entry.slot
+        verdict = hidden.get(slot) or _repeats(draft, occasion, address) or _out_of_order(draft, occasion, slot)
         if verdict is None:
             passing.append(address)
         else:
@@ -114,6 +116,17 @@ def _repeats(draft: Draft, occasion: Occasion, address: Address) -> Quieted | No
     return None
 
 
+def _out_of_order(draft: Draft, occasion: Occasion, slot: str) -> Hidden | None:
+    """Whether an earlier post about the key waits where this one would not wait behind it (another group, an edit)."""
+    if occasion.row is None or occasion.phase in ("message", "reminder") or slot not in occasion.row.waits:
+        return None
+    row, until_us = occasion.row.waits[slot]
+    if until_us < draft.now_us or row in (*occasion.names.group, *occasion.names.throttle):
+        del occasion.row.waits[slot]
+        return None
+    return Hidden("order", until_us + 1)
+
+
 def _post(draft: Draft, occasion: Occasion, passing: Sequence[Address]) -> dict[str, Verdict]:
     """Group and throttle. A post whose address is in shadow while its rule is not (or the other way) joins neither."""
     rule = occasion.rule
@@ -126,8 +139,7 @@ def _post(draft: Draft, occasion: Occasion, passing: Sequence[Address]) -> dict[
     if own:
         verdict: Verdict
         if rule.quiet.group is not None and group.may_join(draft, rule, occasion.names):
-            group.join(draft, _posting(occasion, own), occasion.names)
-            verdict = Held("group")
+            verdict = group.join(draft, _posting(occasion, own), occasion.names)
         else:
             verdict = post(draft, _posting(occasion, own), occasion.names.throttle)
         verdicts |= {address.entry.slot: verdict for address in own}
@@ -135,6 +147,8 @@ def _post(draft: Draft, occasion: Occasion, passing: Sequence[Address]) -> dict[
         for slot, verdict in verdicts.items():
             if isinstance(verdict, Passed | Held):
                 remember_sent(occasion.row, slot, occasion.state, draft.now_us)
+            if isinstance(verdict, Held) and verdict.row:
+                occasion.row.waits[slot] = (verdict.row, verdict.until_us)
     return verdicts
 
 

@@ -24,9 +24,9 @@ PART_MODES: Final[dict[str, Mode]] = {
     "mention": "plain",
 }
 """The parts of a post beside text, fields and body; in ``markdown`` event values are escaped (semantics.md item 31)."""
-EVENT_NAMES: Final = KNOWN_NAMES - {"events", "incident", "key", "rule", "severity", "phase"}
-POST_NAMES: Final = KNOWN_NAMES - {"events"}
-GROUP_NAMES: Final = KNOWN_NAMES
+POST_NAMES: Final = KNOWN_NAMES | {"phase", "rule", "key", "severity", "incident"}
+"""What the parts of a post see beside the event: ``incident`` is ``{since, key}``, or null without one."""
+GROUP_NAMES: Final = POST_NAMES | {"events"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class TemplateReader:
 
     environment: Templates
     variables: tuple[str, ...] = ()
-    known: frozenset[str] = EVENT_NAMES
+    known: frozenset[str] = KNOWN_NAMES
 
     def with_variables(self, variables: Iterable[str]) -> TemplateReader:
         """A reader for templates that see these ``vars``."""

@@ -17,9 +17,15 @@ Course: TypeAlias = Literal["calm", "starts", "flaps"]
 
 
 def note(row: KeyRow, flapping: Flapping | None, state: str, event: bytes, now_us: int, *, before: str = "") -> Course:
-    """Note the state a key was just seen in. ``before`` is the state of a key never seen, "" when that is unknown."""
+    """Note the state a key was just seen in. ``before`` is the state of a key never seen, "" when that is unknown.
+
+    A rule that lost its ``flapping:`` counts no more, but a key that flaps is told calm at the time already set.
+    """
     if flapping is None:
-        return "calm"
+        if row.flaps is None or not row.flaps.since_us:
+            return "calm"
+        row.flaps.state, row.flaps.event = state, event
+        return "flaps"
     if row.flaps is None:
         row.flaps = Flaps(state=before)
     course = track(row.flaps, flapping, state, now_us)
@@ -45,8 +51,10 @@ def track(flaps: Flaps, flapping: Flapping, state: str, now_us: int) -> Course:
 
 
 def is_calm(flaps: Flaps, flapping: Flapping | None, now_us: int) -> bool:
-    """Whether it flapped and does no more; a rule that lost its ``flapping:`` is calm at once."""
-    return flaps.since_us > 0 and (flapping is None or len(_recent(flaps, flapping, now_us)) < flapping.changes)
+    """Whether it flapped and does no more."""
+    if flapping is None:
+        return flaps.since_us > 0 and flaps.calm_us <= now_us
+    return flaps.since_us > 0 and len(_recent(flaps, flapping, now_us)) < flapping.changes
 
 
 def settle(flaps: Flaps) -> None:

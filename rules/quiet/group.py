@@ -6,14 +6,15 @@ events it posts at once (semantics.md item 28). What joins a group is certain to
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from rules.compose import Scene, join_reasons
+from rules.compose import GroupEvent, Scene, join_reasons
 from rules.draft import Draft
-from rules.posting import LONG_US, Address, Posting, entry_for, post
+from rules.posting import LONG_US, Address, Posting, entry_for
 from rules.quiet.rows import GroupRow, HeldEvent
 from rules.quiet.stored import store
-from rules.quiet.verdicts import OWED, Hidden, Passed, Quieted
+from rules.quiet.throttle import post
+from rules.quiet.verdicts import OWED, Held, Hidden, Passed, Quieted
 from rules.rownames import RowNames
 from rules.ruleset import Group, Rule
 from rules.vars import revive
@@ -34,7 +35,7 @@ def may_join(draft: Draft, rule: Rule, names: RowNames) -> bool:
     return True
 
 
-def join(draft: Draft, posting: Posting, names: RowNames) -> None:
+def join(draft: Draft, posting: Posting, names: RowNames) -> Held:
     """Add the event to its group, and post the group if that fills it."""
     rule, group = posting.rule, posting.rule.quiet.group
     row = draft.rows.find(names.group, GroupRow) or GroupRow(names.group_values)
@@ -49,20 +50,22 @@ def join(draft: Draft, posting: Posting, names: RowNames) -> None:
     )
     if group is None or len(row.held) >= group.max:
         flush(draft, rule, names, row, item=posting.item)
-    else:
-        keep(draft, rule, names, row)
+        return Held("group")
+    keep(draft, rule, names, row)
+    return Held("group", names.group[0], due(row, group))
 
 
 def flush(draft: Draft, rule: Rule, names: RowNames, row: GroupRow, *, item: int = 0) -> None:
     """Post what the group holds: one post for all slots that hear the same events."""
     held, row.held = row.held, []
     row.posted_us, row.since_us = draft.now_us, 0
-    heard: dict[tuple[int, ...], list[str]] = {}
+    heard: dict[tuple[tuple[int, str], ...], list[str]] = {}
     for slot in dict.fromkeys(slot for one in held for slot in one.slots):
-        heard.setdefault(tuple(n for n, one in enumerate(held) if slot in one.slots), []).append(slot)
+        with_notes = tuple((n, _note(one, slot)) for n, one in enumerate(held) if slot in one.slots)
+        heard.setdefault(with_notes, []).append(slot)
     kept_back: list[HeldEvent] = []
-    for numbers, slots in heard.items():
-        events = [held[n] for n in numbers]
+    for with_notes, slots in heard.items():
+        events = [held[n] for n, _ in with_notes]
         posting = _posting(draft, rule, names, row, events, slots, item)
         match post(draft, posting, names.throttle):
             case Passed():
@@ -117,7 +120,9 @@ def _posting(
         phase=last.phase if len(events) == 1 else "group",
         key=last.key if len(events) == 1 else names.group_values,
         since_us=last.since_us if len(events) == 1 else 0,
-        events=tuple((event, one.phase) for (event, _), one in zip(revived, events, strict=True)),
+        events=tuple(
+            GroupEvent(event, one.phase, _note(one, slots[0])) for (event, _), one in zip(revived, events, strict=True)
+        ),
         broken=join_reasons([*(one.broken for one in events), *(broken for _, broken in revived)]),
     )
     addresses = [
@@ -129,14 +134,14 @@ def _posting(
         key=names.group_values,
         order_key=f"{rule.name}:{names.group_values}",
         item=item,
-        notes=_notes(events, slots),
+        notes={"": _note(last, slots[0])} if len(events) == 1 else {},
         incident=last.key if len(events) == 1 else "",
         owed=any(one.phase in OWED for one in events),
     )
 
 
-def _notes(events: Sequence[HeldEvent], slots: Sequence[str]) -> Mapping[str, str]:
-    return {slot: join_reasons(one.notes.get(slot, "") for one in events) for slot in slots}
+def _note(held: HeldEvent, slot: str) -> str:
+    return held.notes.get(slot) or held.notes.get("", "")
 
 
 def _only(held: HeldEvent, slots: Sequence[str]) -> HeldEvent:

@@ -21,7 +21,7 @@ def is_full(draft: Draft, rule: Rule) -> bool:
 def keep(draft: Draft, rule: Rule, names: Names, row: KeyRow) -> None:
     """Write the row, due at the next thing to look at; or delete it when it remembers nothing any more."""
     quiet, now_us = rule.quiet, draft.now_us
-    dues = _dues(quiet, row, now_us)
+    dues = _dues(quiet, row)
     until_us = max(_ends(quiet, row), default=0)
     if not dues and until_us <= now_us:
         draft.rows.forget(names)
@@ -41,10 +41,10 @@ def reminds(quiet: Quiet, incident: Incident) -> bool:
     return quiet.repeat_s is not None and bool(incident.told and incident.remind_us) and not incident.taken_by
 
 
-def _dues(quiet: Quiet, row: KeyRow, now_us: int) -> list[int]:
+def _dues(quiet: Quiet, row: KeyRow) -> list[int]:
     dues: list[int] = []
     if row.flaps is not None and row.flaps.since_us:
-        dues.append(row.flaps.calm_us if quiet.flapping is not None else now_us)
+        dues.append(row.flaps.calm_us)
     incident = row.incident
     if incident is None:
         return dues
@@ -59,7 +59,7 @@ def _dues(quiet: Quiet, row: KeyRow, now_us: int) -> list[int]:
 
 
 def _ends(quiet: Quiet, row: KeyRow) -> list[int]:
-    ends: list[int] = []
+    ends = [until_us for _, until_us in row.waits.values()]
     if quiet.dedupe_s is not None and row.sent:
         ends.append(dedupe.forgotten_us(row, quiet.dedupe_s))
     if quiet.flapping is not None and row.flaps is not None:

@@ -27,10 +27,10 @@ def speaks(draft: Draft, match: Match) -> None:
         return
     occasion.row = row = row or KeyRow(key)
     occasion.state = state_of(draft.rule_set, rule, match.event, draft.now_us, "")
-    if rule.quiet.flapping is not None:
+    if rule.quiet.flapping is not None or row.flaps is not None:
         stored = store(match.event)
         occasion.flaps = flapping.note(row, rule.quiet.flapping, occasion.state, stored, draft.now_us)
-        if occasion.flaps == "starts":
+        if occasion.flaps == "starts" and rule.quiet.flapping is not None:
             occasion.notes = {"": notes.starts_flapping(rule.quiet.flapping)}
     verdicts = tell(draft, occasion, addresses_of(rule))
     if occasion.flaps == "starts" and row.flaps is not None:

@@ -26,6 +26,8 @@ def because(by: str) -> str:
             return f"it was within {name}"
         case "inhibited":
             return f"{name} was firing"
+        case "order":
+            return "an earlier post was still waiting"
         case "flapping":
             return "it was flapping"
         case _:

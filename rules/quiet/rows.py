@@ -77,9 +77,10 @@ class LastSent(msgspec.Struct, array_like=True):
 
 
 class KeyRow(msgspec.Struct, omit_defaults=True):
-    """All that a rule remembers of one key."""
+    """All that a rule remembers of one key. ``waits`` says, by slot, in which row a post waits, and till when."""
 
     key: str
+    waits: dict[str, tuple[str, int]] = {}
     sent: dict[str, LastSent] = {}
     incident: Incident | None = None
     flaps: Flaps | None = None

@@ -15,9 +15,14 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """It will be part of a later post for certain; ``by`` is ``group`` or ``throttle``."""
+    """It will be part of a later post for certain, at ``until_us`` if nothing is edited meanwhile.
+
+    ``by`` is ``group`` or ``throttle``, ``row`` the row of state in which it waits.
+    """
 
     by: str
+    row: str = ""
+    until_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,8 @@ class Quieted:
 class Hidden:
     """It is not told now; what an incident owes is told when this ends, at ``until_us`` if that is known.
 
-    ``by`` is ``silence:ID``, ``hours:NAME``, ``not_hours:NAME`` or ``inhibited:RULE``.
+    ``by`` is ``silence:ID``, ``hours:NAME``, ``not_hours:NAME``, ``inhibited:RULE``, or ``order``: something about the
+    same key still waits elsewhere and must be told first.
     """
 
     by: str
