@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+import httpx
+from pydantic import AfterValidator, Field
 
 from bridge.quantities import Duration, Pacing
 from bridge.records import Record
+from bridge.secret import Secret
 from rules.words import Rate
 
 
@@ -47,6 +49,28 @@ class DestinationConfig(Record):
         "again", description="After a try that may have arrived: try again (rather twice) or give up (rather not)"
     )
 
+
+def _web_address(url: str) -> str:
+    """The URL, if HTTP can reach what it names. Raises ValueError, which does not repeat it."""
+    try:
+        read = httpx.URL(url)
+    except httpx.InvalidURL:
+        raise ValueError("this is no URL") from None
+    if read.scheme not in ("http", "https") or not read.host or "%" in read.host:
+        raise ValueError("a URL that begins with https:// (or http://) is wanted")
+    return url
+
+
+def _secret_web_address(said: Secret) -> Secret:
+    _web_address(said.reveal())
+    return said
+
+
+SecretUrl: TypeAlias = Annotated[Secret, AfterValidator(_secret_web_address)]
+"""The URL of a hook: whoever has it may post, so it is a secret as a whole."""
+
+WebUrl: TypeAlias = Annotated[str, AfterValidator(_web_address)]
+"""The URL of a service, without a secret in it."""
 
 CHAT_RATE = Rate(1, 1.0)
 """People cannot read faster, and servers seldom limit themselves (destinations.md 2.4)."""

@@ -1,8 +1,7 @@
 """The table of destination kinds: the word in ``type:``, its config record, and how one is built.
 
 To add a kind, write its file and add its line here. A kind whose library is an extra imports it inside its class, so
-that a
-missing one names itself.
+that a missing one names itself.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig
 from bridge.destinations.inbox import Inbox, InboxConfig
 from bridge.destinations.mattermost import Mattermost, MattermostConfig
+from bridge.destinations.mattermost_bot import MattermostBot, MattermostBotConfig
 from bridge.destinations.webhook import Webhook, WebhookConfig
 from broker.clock import Clock
 
@@ -37,18 +37,19 @@ class Kind:
     build: Callable[[str, Any, Tools], Destination]
 
 
-def _mattermost(name: str, config: MattermostConfig, tools: Tools) -> Destination:
-    client = tools.client(connections=config.concurrency, timeout_s=config.timeout)
-    return Mattermost(name, config, client, tools.clock)
+def _over_http(kind: Callable[[str, Any, httpx.AsyncClient, Clock], Destination]) -> Callable[..., Destination]:
+    """How a kind is built that needs an HTTP client and a clock."""
 
+    def build(name: str, config: DestinationConfig, tools: Tools) -> Destination:
+        client = tools.client(connections=config.concurrency, timeout_s=config.timeout)
+        return kind(name, config, client, tools.clock)
 
-def _webhook(name: str, config: WebhookConfig, tools: Tools) -> Destination:
-    client = tools.client(connections=config.concurrency, timeout_s=config.timeout)
-    return Webhook(name, config, client, tools.clock)
+    return build
 
 
 KINDS: Final[dict[str, Kind]] = {
     "inbox": Kind(InboxConfig, lambda name, config, tools: Inbox(name)),
-    "mattermost": Kind(MattermostConfig, _mattermost),
-    "webhook": Kind(WebhookConfig, _webhook),
+    "mattermost": Kind(MattermostConfig, _over_http(Mattermost)),
+    "mattermost_bot": Kind(MattermostBotConfig, _over_http(MattermostBot)),
+    "webhook": Kind(WebhookConfig, _over_http(Webhook)),
 }

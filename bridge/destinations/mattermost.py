@@ -1,10 +1,7 @@
 """A Mattermost incoming webhook. One delivery is one post (destinations.md 2.1-2.4).
 
-The summary stands in ``text``, where people can search it and phones show it; details (fields, footer, colour) stand
-in one
-attachment. The hook answers 200 with the body ``ok`` and nothing else: any other 200 is some proxy's page. It tells
-no post
-id, so there is no receipt.
+The hook answers 200 with the body ``ok`` and nothing else: any other 200 is some proxy's page. It tells no post id, so
+there is no receipt, and a post cannot be changed later: ``mattermost_bot`` does that.
 """
 
 from __future__ import annotations
@@ -16,34 +13,31 @@ import httpx
 import msgspec
 from pydantic import Field
 
+from bridge.destinations.attachment import (
+    CUT_TEXT_RUNES,
+    DECIDED_TEXT_RUNES,
+    MAX_FIELDS,
+    MAX_TEXT_RUNES,
+    channel_name,
+    cut,
+    drawn,
+    is_wanted,
+    priority_of,
+    text_of,
+)
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
-from bridge.destinations.config import CHAT_RATE, DestinationConfig
+from bridge.destinations.config import CHAT_RATE, DestinationConfig, SecretUrl
 from bridge.destinations.posting import Answer, outcome_of, reason_of, send
 from bridge.destinations.redact import Redactor, shown_url
 from bridge.quantities import Pacing
-from bridge.secret import Secret
 from broker.clock import Clock
-from rules.model import DestinationFacts, Post
+from rules.model import DestinationFacts
 
-MAX_TEXT_RUNES: Final = 16_383  # MaxPostSize; a longer text the server would split, and repeat parts on a retry
-DECIDED_TEXT_RUNES: Final = 15_500  # what rules may fill: the rest is for the headline, the mention and a note
 MAX_REQUEST_BYTES: Final = 300_000  # MaximumPayloadSizeBytes
-_MAX_TITLE_RUNES: Final = 300
-_MAX_FIELDS: Final = 50
-_MAX_FIELD_RUNES: Final = 2_000
-_MAX_FOOTER_RUNES: Final = 300
-_MAX_LINK_RUNES: Final = 1_000
-_CUT_TEXT_RUNES: Final = 4_000
+_HEADERS: Final = {"Content-Type": "application/json"}
 _OVERRIDES: Final = frozenset(
     {"channel", "username", "icon_url", "icon_emoji", "priority", "thread", "silent", "card", "root_id"}
 )
-_COLORS: Final[Mapping[str, str]] = {
-    "critical": "#d24b4e",
-    "error": "#d24b4e",
-    "warning": "#f2a93b",
-    "info": "#5d89ea",
-    "ok": "#3db887",
-}
 
 Form: TypeAlias = Literal["", "without-priority", "other-channel", "cut"]
 """The full form, and the plainer ones: no priority; not in the asked channel; text only, and short."""
@@ -54,7 +48,7 @@ class MattermostConfig(DestinationConfig):
 
     type: Literal["mattermost"] = "mattermost"
     rate: Pacing | None = Field(CHAT_RATE, description="Posts per time at most; null: as fast as it goes")
-    url: Secret = Field(description="The hook's URL; its id is the whole secret")
+    url: SecretUrl = Field(description="The hook's URL; its id is the whole secret")
     channel: str = Field("", description="Channel name, or @user; empty: the hook's own channel")
     username: str = Field("", description="Shown as the poster where the server allows overrides")
     icon_emoji: str = Field("", description="Emoji shown as the poster's picture")
@@ -89,7 +83,7 @@ class Mattermost:
             "POST",
             self._config.url.reveal(),
             content=msgspec.json.encode(body),
-            headers={"Content-Type": "application/json"},
+            headers=_HEADERS,
         )
         answer = await send(self._http, request, self._redact)
         if isinstance(answer, Later):
@@ -102,9 +96,7 @@ class Mattermost:
         Newer servers wrap that answer, and the one for a deleted hook, alike: then Delivered means "reachable and
         enabled" only (destinations.md 2.3).
         """
-        request = self._http.build_request(
-            "POST", self._config.url.reveal(), content=b"{}", headers={"Content-Type": "application/json"}
-        )
+        request = self._http.build_request("POST", self._config.url.reveal(), content=b"{}", headers=_HEADERS)
         answer = await send(self._http, request, self._redact)
         if isinstance(answer, Later):
             return answer
@@ -122,11 +114,13 @@ class Mattermost:
         remarks = []
         if size_bytes > MAX_REQUEST_BYTES:
             remarks.append(f"{size_bytes} bytes: over the server's usual limit of {MAX_REQUEST_BYTES}; it would be cut")
-        if len(parcel.post.fields) > _MAX_FIELDS:
-            remarks.append(f"{len(parcel.post.fields)} fields: the first {_MAX_FIELDS} are sent")
+        if len(parcel.post.fields) > MAX_FIELDS:
+            remarks.append(f"{len(parcel.post.fields)} fields: the first {MAX_FIELDS} are sent")
+        if body["text"].endswith("…") and not parcel.post.text.endswith("…"):
+            remarks.append(f"the text is cut to {len(body['text'])} characters")
         return Preview(
             target=shown_url(self._config.url.reveal()),
-            headers={"Content-Type": "application/json"},
+            headers=_HEADERS,
             body=body,
             remarks=tuple(remarks),
         )
@@ -167,12 +161,13 @@ _WRAPPED: Final = "web.incoming_webhook.general.app_error"
 def draw(parcel: Parcel, config: MattermostConfig) -> dict[str, Any]:
     """The hook's JSON body for a delivery, in the form it asks for. Pure."""
     post = parcel.post
-    details = None if parcel.form == "cut" else _attachment(post)
-    text = _text(post, in_attachment=details is not None and "text" in details)
-    channel = _channel(parcel, config)
+    text, details = (text_of(post), None) if parcel.form == "cut" else drawn(post, parcel.phase)
+    asked = channel_name(post.overrides.get("channel") or config.channel)
+    channel = asked
     if parcel.form == "other-channel":
-        text = f"_(meant for {_channel_name(post, config)})_\n{text}"
-    body: dict[str, Any] = {"text": _cut(text, _CUT_TEXT_RUNES if parcel.form == "cut" else MAX_TEXT_RUNES)}
+        text = f"_(meant for {asked})_\n{text}"
+        channel = "" if config.fallback_channel == "hook" else channel_name(config.fallback_channel)
+    body: dict[str, Any] = {"text": cut(text, CUT_TEXT_RUNES if parcel.form == "cut" else MAX_TEXT_RUNES)}
     named: dict[str, Any] = {
         "channel": channel,
         "username": post.overrides.get("username") or config.username,
@@ -180,80 +175,17 @@ def draw(parcel: Parcel, config: MattermostConfig) -> dict[str, Any]:
         "icon_url": post.overrides.get("icon_url") or config.icon_url,
         "root_id": post.overrides.get("thread") or post.overrides.get("root_id"),
     }
-    body.update({name: value for name, value in named.items() if value})
+    body.update({name: str(value) for name, value in named.items() if value})
     if details is not None:
         body["attachments"] = [details]
-    if post.overrides.get("silent"):
+    if is_wanted(post.overrides.get("silent")):
         body["silent"] = True
     if post.overrides.get("card"):
         body["props"] = {"card": str(post.overrides["card"])}
-    priority = _priority(post.overrides.get("priority"))
+    priority = priority_of(post)
     if priority and parcel.form != "without-priority" and not parcel.part and "root_id" not in body:
         body["priority"] = priority
     return body
-
-
-def _channel_name(post: Post, config: MattermostConfig) -> str:
-    return str(post.overrides.get("channel") or config.channel).removeprefix("#").removeprefix("~")
-
-
-def _channel(parcel: Parcel, config: MattermostConfig) -> str:
-    if parcel.form == "other-channel":
-        return "" if config.fallback_channel == "hook" else config.fallback_channel
-    return _channel_name(parcel.post, config)
-
-
-def _text(post: Post, *, in_attachment: bool) -> str:
-    title, link = post.title.strip(), _link(post.url)
-    if title and link:
-        headline = f"**[{title}]({link})**"
-    elif title:
-        headline = f"**{title}**"
-    else:
-        headline = ""
-    lines = [post.mention, headline, "" if in_attachment else post.text]
-    if link and not title:
-        lines.append(f"[{link}]({link})")
-    return "\n".join(line for line in lines if line)
-
-
-def _attachment(post: Post) -> dict[str, Any] | None:
-    """Details beside the text; with a colour alone the text itself stands in it, to have something to colour."""
-    color = _COLORS.get(post.color, post.color) or (_COLORS.get(post.severity, "") if post.fields else "")
-    drawn: dict[str, Any] = {}
-    if post.fields:
-        drawn["fields"] = [
-            {"title": _cut(f.title, _MAX_TITLE_RUNES), "value": _cut(f.value, _MAX_FIELD_RUNES), "short": f.short}
-            for f in post.fields[:_MAX_FIELDS]
-        ]
-    if post.footer:
-        drawn["footer"] = _cut(post.footer, _MAX_FOOTER_RUNES)
-    if color and not drawn:
-        drawn["text"] = post.text
-    if not drawn:
-        return None
-    drawn["fallback"] = _cut(post.title or post.text, _MAX_TITLE_RUNES)
-    if color:
-        drawn["color"] = color
-    return drawn
-
-
-def _link(url: str) -> str:
-    return "" if len(url) > _MAX_LINK_RUNES else url.strip().replace(" ", "%20").replace(")", "%29")
-
-
-_PRIORITY_WORDS: Final[Mapping[str, str]] = {"urgent": "urgent", "important": "important", "critical": "urgent"}
-
-
-def _priority(asked: object) -> Mapping[str, Any] | None:
-    if isinstance(asked, Mapping):
-        return asked
-    word = _PRIORITY_WORDS.get(str(asked).strip().lower())
-    return {"priority": word} if word else None
-
-
-def _cut(text: str, runes: int) -> str:
-    return text if len(text) <= runes else text[: runes - 1] + "…"
 
 
 def _error_id(answer: Answer) -> str:

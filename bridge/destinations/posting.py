@@ -35,12 +35,17 @@ class Answer:
     text: str
 
 
-async def send(http: httpx.AsyncClient, request: httpx.Request, redact: Redactor) -> Answer | Later:
-    """Send once. A failure of the network is a Later: unclear unless the connection never came to be."""
+async def send(
+    http: httpx.AsyncClient, request: httpx.Request, redact: Redactor, *, longest_bytes: int = _LONGEST_ANSWER_BYTES
+) -> Answer | Later:
+    """Send once. A failure of the network is a Later: unclear unless the connection never came to be.
+
+    Of the body, not much more than ``longest_bytes`` are read.
+    """
     try:
         response = await http.send(request, stream=True)
         try:
-            body = await _beginning(response)
+            body = await _beginning(response, longest_bytes)
         finally:
             await response.aclose()
     except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
@@ -108,13 +113,13 @@ def _seconds(value: str, now_us: int) -> float | None:
     return max(0.0, at.timestamp() - now_us / US_PER_S)
 
 
-async def _beginning(response: httpx.Response) -> bytes:
+async def _beginning(response: httpx.Response, longest_bytes: int) -> bytes:
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk
-        if len(body) >= _LONGEST_ANSWER_BYTES:
+        if len(body) >= longest_bytes:
             break
-    return bytes(body[:_LONGEST_ANSWER_BYTES])
+    return bytes(body[:longest_bytes])
 
 
 def _network_failure(error: Exception, redact: Redactor) -> Later:

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from bridge.destinations.attachment import MAX_TEXT_RUNES
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Refused
 from bridge.destinations.http import make_client
-from bridge.destinations.mattermost import MAX_TEXT_RUNES, Mattermost, MattermostConfig, draw
+from bridge.destinations.mattermost import Mattermost, MattermostConfig, draw
 from bridge.fakes.mattermost import FakeMattermost, RateLimit, Settings
 from bridge.fakes.trouble import Answer, Close, Hang
 from bridge.secret import Secret

@@ -1,0 +1,97 @@
+"""How Mattermost is shown a post: the summary as text, details as one attachment (destinations.md 2.1).
+
+What stands in ``text`` can be searched and is shown by phones; what stands in an attachment is not. So the attachment
+holds fields, footer and colour, and the text itself only when there is nothing else to have that colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from bridge.destinations.colors import color_of, own_color
+from rules.model import Post
+
+MAX_TEXT_RUNES: Final = 16_383  # MaxPostSize; a longer text the server would split, and repeat parts on a retry
+DECIDED_TEXT_RUNES: Final = 15_500  # what rules may fill: the rest is for the headline, the mention and a note
+CUT_TEXT_RUNES: Final = 4_000
+MAX_FIELDS: Final = 50
+_MAX_TITLE_RUNES: Final = 300
+_MAX_FIELD_RUNES: Final = 2_000
+_MAX_FOOTER_RUNES: Final = 300
+_MAX_LINK_RUNES: Final = 1_000
+_PRIORITY_WORDS: Final[Mapping[str, str]] = {"urgent": "urgent", "important": "important", "critical": "urgent"}
+
+
+def drawn(post: Post, phase: str, *, course: str = "") -> tuple[str, dict[str, Any] | None]:
+    """The text, and the attachment when there are details; ``course`` is what an update says of its incident."""
+    details = _attachment(post, phase, course)
+    return text_of(post, with_text=details is None or details.get("text") != post.text), details
+
+
+def text_of(post: Post, *, with_text: bool = True) -> str:
+    """The mention, the title with its link, and the text, one below the other."""
+    title, link = post.title.strip(), _link(post.url)
+    if title and link:
+        headline = f"**[{title}]({link})**"
+    elif title:
+        headline = f"**{title}**"
+    else:
+        headline = ""
+    lines = [post.mention, headline, post.text if with_text else ""]
+    if link and not title:
+        lines.append(f"[{link}]({link})")
+    return "\n".join(line for line in lines if line)
+
+
+def priority_of(post: Post) -> Mapping[str, Any] | None:
+    """What the send asks for as ``priority``, as the server takes it; None when it is an ordinary post."""
+    asked = post.overrides.get("priority")
+    if isinstance(asked, Mapping):
+        return asked
+    word = _PRIORITY_WORDS.get(str(asked).strip().lower())
+    return {"priority": word} if word else None
+
+
+def channel_name(said: object) -> str:
+    """A channel as people write it (``#ops``, ``~ops``, ``ops``) as the server knows it."""
+    return str(said).strip().removeprefix("#").removeprefix("~")
+
+
+def is_wanted(said: object) -> bool:
+    """Whether a send's override says yes; a template in it gives text."""
+    return said is True or str(said).strip().lower() in ("true", "yes", "1")
+
+
+def cut(text: str, runes: int) -> str:
+    """The text if it has at most ``runes`` characters, else its beginning and an ellipsis in as many."""
+    return text if len(text) <= runes else text[: runes - 1] + "…"
+
+
+def _attachment(post: Post, phase: str, course: str) -> dict[str, Any] | None:
+    drawn: dict[str, Any] = {}
+    if post.fields:
+        drawn["fields"] = [
+            # Texts, never numbers: the server would show a million as 1e+06.
+            {
+                "title": cut(str(f.title), _MAX_TITLE_RUNES),
+                "value": cut(str(f.value), _MAX_FIELD_RUNES),
+                "short": f.short,
+            }
+            for f in post.fields[:MAX_FIELDS]
+        ]
+    if footer := " · ".join(part for part in (course, post.footer) if part):
+        drawn["footer"] = cut(footer, _MAX_FOOTER_RUNES)
+    color = color_of(post, phase) if drawn else own_color(post)
+    if color and not drawn:
+        drawn["text"] = post.text
+    if not drawn:
+        return None
+    drawn["fallback"] = cut(post.title or post.text, _MAX_TITLE_RUNES)
+    if color:
+        drawn["color"] = color
+    return drawn
+
+
+def _link(url: str) -> str:
+    return "" if len(url) > _MAX_LINK_RUNES else url.strip().replace(" ", "%20").replace(")", "%29")

@@ -1,0 +1,114 @@
+"""What a destination that can change its posts keeps of one, and which later news belong into it.
+
+A receipt is a short JSON text. The store keeps it for (destination, order key) and hands it back as
+``Parcel.earlier``, so it survives restarts. Rules may share an order key: only the same rule's post is changed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from bridge.destinations.base import Parcel
+from broker.clock import US_PER_S
+from rules.words import duration_text
+
+_OVER: Final = frozenset({"resolved", "stale"})
+_OPEN: Final = frozenset({"firing", "reminder", "flapping"})
+_WORSE: Final = ("ok", "info", "", "warning", "error", "critical")
+
+
+class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One post that stands at the service.
+
+    ``post`` is the service's id of it and ``channel`` where it stands; ``root`` is the post whose thread it is in.
+    ``phase`` and ``severity`` are the last told, ``since_us`` when the first was decided, ``updates`` how many
+    followed.
+    """
+
+    post: str
+    channel: str = ""
+    root: str = ""
+    rule: str = ""
+    incident: str = ""
+    phase: str = ""
+    severity: str = ""
+    since_us: int = 0
+    updates: int = 0
+
+    def text(self) -> str:
+        """The receipt as it is stored."""
+        return msgspec.json.encode(self).decode()
+
+
+def receipt_of(
+    parcel: Parcel, post: str, *, channel: str = "", root: str = "", follows: Receipt | None = None
+) -> Receipt:
+    """The receipt of a post just made; ``follows`` is the incident's post in whose place it stands from now on."""
+    if follows is not None:
+        return msgspec.structs.replace(updated(follows, parcel), post=post, channel=channel, root=root)
+    return Receipt(
+        post=post,
+        channel=channel,
+        root=root,
+        rule=parcel.rule,
+        incident=parcel.incident,
+        phase=parcel.phase,
+        severity=parcel.post.severity,
+        since_us=parcel.created_us,
+    )
+
+
+def updated(receipt: Receipt, parcel: Parcel) -> Receipt:
+    """The receipt after this news, too, was told in its post."""
+    severity = parcel.post.severity or receipt.severity
+    return msgspec.structs.replace(receipt, phase=parcel.phase, severity=severity, updates=receipt.updates + 1)
+
+
+def goes_on(parcel: Parcel) -> Receipt | None:
+    """The post that this news belongs into; None when it wants a post of its own.
+
+    Into the post of an open incident belong reminders, flapping, its end, and that it fires again; but not that it
+    became worse: a changed post notifies nobody.
+    """
+    earlier = _read(parcel.earlier)
+    if earlier is None or (earlier.rule, earlier.incident) != (parcel.rule, parcel.incident):
+        return None
+    match parcel.phase:
+        case "flapping":
+            belongs = True
+        case "calm":
+            belongs = earlier.phase not in _OVER
+        case "resolved" | "stale" | "reminder":
+            belongs = bool(parcel.incident) and earlier.phase not in _OVER
+        case "firing":
+            belongs = bool(parcel.incident) and earlier.phase in _OPEN and not _is_worse(parcel, earlier)
+        case _:
+            belongs = False
+    return earlier if belongs else None
+
+
+def course_of(parcel: Parcel, earlier: Receipt) -> str:
+    """How the incident went, for the reader of a changed post: ``lasted 2h5m · update 3``."""
+    since_s = max(0, parcel.created_us - earlier.since_us) // US_PER_S
+    word = "lasted" if parcel.phase in _OVER else "for"
+    return f"{word} {duration_text(since_s)} · update {earlier.updates + 1}"
+
+
+def _read(stored: str | None) -> Receipt | None:
+    """The receipt, or None when there is none, or one of another kind of destination that had this name before."""
+    if not stored:
+        return None
+    try:
+        return msgspec.json.decode(stored, type=Receipt)
+    except msgspec.DecodeError:
+        return None
+
+
+def _is_worse(parcel: Parcel, earlier: Receipt) -> bool:
+    return _rank(parcel.post.severity) > _rank(earlier.severity)
+
+
+def _rank(severity: str) -> int:
+    return _WORSE.index(severity) if severity in _WORSE else _WORSE.index("")
