@@ -23,6 +23,7 @@ from broker.model import (
     StatePut,
     StateRow,
 )
+from rules.assembly import storable
 from rules.model import Decision, Incoming, Judgement, Post, Send, StateChange, StateValue, Timer
 
 SENDS: Final = "sends/"
@@ -54,17 +55,21 @@ class Batch:
     dead: list[NewDelivery] = field(default_factory=list)
 
     def add(self, decision: Decision, offset: int) -> None:
-        """Take in what one message (or, with ``offset`` -1, one timer) led to."""
-        self.deliveries.extend(self._delivery(send, offset) for send in decision.sends)
-        self.records.extend(self._record(judgement, offset) for judgement in decision.judgements)
+        """Take in what one message (or, with ``offset`` -1, one timer) led to; all of it, or nothing and raise."""
+        deliveries = [self._delivery(send, offset) for send in decision.sends]
+        records = [self._record(judgement, offset) for judgement in decision.judgements]
+        tally = {SENDS + name: n for name, n in decision.tally.items()}
+        # From here on nothing can fail.
+        self.deliveries.extend(deliveries)
+        self.records.extend(records)
         if decision.fate is not None:
             self.count(decision.fate, 1)
-        for name, n in decision.tally.items():
-            self.count(SENDS + name, n)
+        for name, n in tally.items():
+            self.count(name, n)
 
     def add_undecidable(self, incoming: Incoming, reason: str) -> None:
         """Take in a message that broke the decision itself: it becomes a dead letter, and nothing behind it waits."""
-        shown = incoming.payload[:_SHOWN_PAYLOAD_RUNES]
+        shown = storable(incoming.payload[:_SHOWN_PAYLOAD_RUNES])
         post = Post(text=f"This message could not be decided ({reason}):\n```\n{shown}\n```", severity="error")
         send = Send(
             origin=f"{incoming.origin}/0",
@@ -123,18 +128,18 @@ class Batch:
             part=send.part,
             parts=send.parts,
             destination=send.destination,
-            order_key=send.order_key,
+            order_key=storable(send.order_key),
             priority=send.priority,
             post=post_to_bytes(send.post),
             phase=send.phase,
-            key=send.key,
-            incident=send.incident,
+            key=storable(send.key),
+            incident=storable(send.incident),
             stands_for=send.stands_for,
             topic_uid=self.topic.uid,
             offset=offset,
             version=self.version,
-            places=send.places,
-            severity=send.post.severity,
+            places={storable(place): storable(value) for place, value in send.places.items()},
+            severity=storable(send.post.severity),
             due_us=self.now_us,
             created_us=self.now_us,
         )
@@ -147,7 +152,7 @@ class Batch:
             rule=judgement.rule,
             send=judgement.send,
             destination=judgement.destination,
-            key=judgement.key,
+            key=storable(judgement.key),
             outcome=judgement.outcome,
             by=judgement.by,
             at_us=self.now_us,

@@ -9,6 +9,7 @@ unchanged.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
@@ -16,18 +17,15 @@ from typing import Final, Protocol
 import structlog
 
 from bridge.deciding import FATES, Batch, Topic, incoming_of, timer_of, values_of
-from bridge.waiting import wait_for_first
-from broker.clock import US_PER_S, Clock, us
-from broker.errors import CursorMoved, OutcomeUnknown, StateMoved
-from broker.model import Commit, Cursor, CursorMove, Message, StatePut, StateRow
+from bridge.guarding import enter, enter_fired, keys_of, matches_of
+from bridge.waiting import Turn, wait_for_first
+from broker.clock import US_PER_S, Clock
+from broker.errors import BrokerError, CursorMoved, OutcomeUnknown, StateMoved
+from broker.model import Commit, Cursor, CursorMove, Message, StatePut
 from broker.names import router_cursor
 from broker.store import Store
-from rules.decide import decide
 from rules.draft import DecideContext
-from rules.fire import fire, needs_for
-from rules.match import match
 from rules.matches import Matches
-from rules.model import Decision, Incoming, StateChange, Timer
 from rules.overlay import Overlay
 from rules.ruleset import RuleSet
 
@@ -36,7 +34,6 @@ _BATCH_BYTES: Final = 4 * 1024 * 1024
 _TIMERS: Final = 100
 _TURN_S: Final = 0.005  # how long deciding may keep the event loop from others
 _LONGEST_REST_S: Final = 60.0
-_PUT_OFF_S: Final = 300.0
 
 log = structlog.get_logger("router")
 
@@ -123,6 +120,10 @@ class Router:
             messages = await self._store.log.read(self.topic.uid, cursor.offset, _BATCH_MESSAGES, _BATCH_BYTES)
             if messages:
                 cursor = await self._decide(messages, cursor)
+                continue
+            first = (await self._store.log.bounds(self.topic.uid)).first
+            if first > cursor.offset:
+                cursor = await self._pass_over(first, cursor)
             elif not fired:
                 await self._rest(cursor.offset, version)
 
@@ -140,51 +141,78 @@ class Router:
             counted = sum(counters.get((self.topic.uid, fate), 0) for fate in FATES)
             bounds = await self._store.log.bounds(self.topic.uid)
             young = self._created_us >= self._current.since_us and counted == 0
-            start = bounds.first if young else bounds.end
-            batch = Batch(self.topic, self._current.rule_set.version, self._clock.wall_us())
-            batch.count("unrouted", start - counted)
+            batch = self._batch()
+            if not young:
+                batch.count("unrouted", bounds.end - counted)
+            start = 0 if young else bounds.end
             try:
                 await self._store.commit(batch.commit([CursorMove(Cursor(cursor_id, start))], {}, (), {}))
             except (CursorMoved, OutcomeUnknown):
                 continue
 
-    async def _decide(self, messages: Sequence[Message], cursor: Cursor) -> Cursor:
-        """Decide a batch and commit it; returns the cursor behind it, or the one that somebody else moved."""
+    async def _pass_over(self, first: int, cursor: Cursor) -> Cursor:
+        """Move behind messages that are gone before they could be decided, with none left to decide in their place."""
+        batch = self._batch()
+        batch.count("expired", first - cursor.offset)
+        try:
+            await self._store.commit(batch.commit([CursorMove(replace(cursor, offset=first))], {}, (), {}))
+        except (CursorMoved, OutcomeUnknown) as error:
+            log.warning("reading the cursor again", topic=self.topic.name, error=str(error))
+        else:
+            log.warning("messages expired undecided", topic=self.topic.name, messages=first - cursor.offset)
+        return await self._cursor()
+
+    async def _decide(self, messages: Sequence[Message], cursor: Cursor, broken: str = "") -> Cursor:
+        """Decide a batch and commit it; returns the cursor behind it, or the one that somebody else moved.
+
+        With ``broken``, the reason, it is not decided: its messages become dead letters.
+        """
         while True:
             began = self._clock.monotonic()
-            rule_set, now_us = self._current.rule_set, self._clock.wall_us()
-            found = await self._matched(rule_set, [incoming_of(self.topic, message) for message in messages], now_us)
+            rule_set, batch = self._current.rule_set, self._batch()
+            found = await self._matched(rule_set, messages, batch.now_us)
             keys = dict.fromkeys(key for matches, _ in found for key in matches.needs)
             rows = await self._store.state.read(tuple(keys)) if keys else {}
             overlay = Overlay(values_of(rows))
-            batch = Batch(self.topic, rule_set.version, now_us)
-            counts = await self._entered(rule_set, found, overlay, batch, now_us)
+            counts = await self._entered(rule_set, found, overlay, batch, broken)
             batch.count("expired", messages[-1].offset + 1 - cursor.offset - len(messages))
             moved = replace(cursor, offset=messages[-1].offset + 1)
             commit = batch.commit([CursorMove(moved)], overlay.reads, overlay.changes, rows)
+            behind = replace(moved, rev=cursor.rev + 1)
             try:
                 await self._store.commit(commit)
             except StateMoved:
                 continue
-            except (CursorMoved, OutcomeUnknown) as error:
-                log.warning("reading the cursor again", topic=self.topic.name, error=str(error))
+            except CursorMoved as error:
+                log.warning("the cursor was moved by somebody else", topic=self.topic.name, error=str(error))
                 return await self._cursor()
-            self._nudges.tell(commit, self.topic.uid)
-            took_s = self._clock.monotonic() - began
-            self._told(Routed(self.topic.name, len(messages), len(batch.deliveries), counts, took_s))
-            return replace(moved, rev=cursor.rev + 1)
+            except OutcomeUnknown as error:
+                log.warning("the cursor says whether the batch is in", topic=self.topic.name, error=str(error))
+                standing = await self._cursor()
+                if standing != behind:
+                    return standing
+            except BrokerError:
+                raise
+            except Exception as error:  # something in it that the store cannot take must not stop the topic
+                if broken:
+                    raise
+                log.exception("committing broke", topic=self.topic.name, offset=messages[0].offset)
+                if len(messages) > 1:
+                    return await self._decide(messages[: len(messages) // 2], cursor)
+                broken = type(error).__name__
+                continue
+            self._tell(commit, len(messages), counts, began)
+            return behind
 
-    async def _matched(self, rule_set: RuleSet, incoming: Sequence[Incoming], now_us: int) -> list[tuple[Matches, str]]:
+    async def _matched(
+        self, rule_set: RuleSet, messages: Sequence[Message], now_us: int
+    ) -> Sequence[tuple[Matches, str]]:
         """Matches of each message with, where matching itself broke, the reason."""
         found: list[tuple[Matches, str]] = []
-        turn_ends = self._clock.monotonic() + _TURN_S
-        for one in incoming:
-            try:
-                found.append((match(rule_set, one, now_us), ""))
-            except Exception as error:  # a bug must cost one message, not the topic
-                log.exception("matching broke", topic=self.topic.name, offset=one.offset)
-                found.append((Matches(one), type(error).__name__))
-            turn_ends = await self._give_turn(turn_ends)
+        turn = Turn(self._clock, _TURN_S)
+        for message in messages:
+            found.append(matches_of(rule_set, incoming_of(self.topic, message), now_us))
+            await turn.give()
         return found
 
     async def _entered(
@@ -193,58 +221,41 @@ class Router:
         found: Sequence[tuple[Matches, str]],
         overlay: Overlay,
         batch: Batch,
-        now_us: int,
-    ) -> dict[str, int]:
+        broken: str,
+    ) -> Counter[str]:
         """Decide each message in order, each seeing the changes of those before it; what went wrong is counted."""
-        context = self._current.context(now_us)
-        counts: dict[str, int] = {}
-        turn_ends = self._clock.monotonic() + _TURN_S
-        for matches, broken in found:
-            if not broken:
-                try:
-                    decision = decide(rule_set, matches, overlay, context)
-                except Exception as error:  # as above
-                    log.exception("deciding broke", topic=self.topic.name, offset=matches.incoming.offset)
-                    broken = type(error).__name__
-                else:
-                    overlay.apply(decision)
-                    batch.add(decision, matches.incoming.offset)
-                    for name, n in decision.counts.items():
-                        counts[name] = counts.get(name, 0) + n
-            if broken:
-                batch.add_undecidable(matches.incoming, broken)
-                counts["undecidable"] = counts.get("undecidable", 0) + 1
-            turn_ends = await self._give_turn(turn_ends)
+        context = self._current.context(batch.now_us)
+        counts: Counter[str] = Counter()
+        turn = Turn(self._clock, _TURN_S)
+        for matches, unmatched in found:
+            counts.update(enter(rule_set, matches, broken or unmatched, overlay, batch, context))
+            await turn.give()
         return counts
 
     async def _fire_due(self) -> bool:
         """Fire the topic's due timers; True when there were any."""
-        now_us = self._clock.wall_us()
-        due = await self._store.state.due(self.topic.uid, now_us, _TIMERS)
-        if not due:
+        began = self._clock.monotonic()
+        rule_set, batch = self._current.rule_set, self._batch()
+        timers = [timer_of(row) for row in await self._store.state.due(self.topic.uid, batch.now_us, _TIMERS)]
+        if not timers:
             return False
-        rule_set = self._current.rule_set
-        timers = [timer_of(row) for row in due]
-        keys = dict.fromkeys(key for timer in timers for key in needs_for(rule_set, timer))
+        keys = dict.fromkeys(key for timer in timers for key in keys_of(rule_set, timer))
         rows = await self._store.state.read(tuple(keys))
         overlay = Overlay(values_of(rows))
-        batch = Batch(self.topic, rule_set.version, now_us)
-        context = self._current.context(now_us)
+        context = self._current.context(batch.now_us)
+        counts: Counter[str] = Counter()
+        turn = Turn(self._clock, _TURN_S)
         for timer in timers:
-            try:
-                decision = fire(rule_set, timer, overlay, context)
-            except Exception:  # a bug must not stop the topic's other timers
-                log.exception("firing broke", topic=self.topic.name, timer=timer.key)
-                decision = _put_off(timer, rows[timer.key], now_us)
-            overlay.apply(decision)
-            batch.add(decision, -1)
+            counts.update(enter_fired(rule_set, timer, rows, overlay, batch, context))
+            await turn.give()
         commit = batch.commit((), overlay.reads, overlay.changes, rows)
         try:
             await self._store.commit(commit)
         except (StateMoved, OutcomeUnknown) as error:
             log.info("timers are looked at again", topic=self.topic.name, error=str(error))
-        else:
             self._nudges.tell(commit, self.topic.uid)
+        else:
+            self._tell(commit, 0, counts, began)
         return True
 
     async def _rest(self, offset: int, version: str) -> None:
@@ -262,15 +273,11 @@ class Router:
             self._stopping.wait(),
         )
 
-    async def _give_turn(self, turn_ends: float) -> float:
-        """Let others have the loop once our turn is over."""
-        if self._clock.monotonic() < turn_ends:
-            return turn_ends
-        await self._clock.sleep(0)
-        return self._clock.monotonic() + _TURN_S
+    def _batch(self) -> Batch:
+        return Batch(self.topic, self._current.rule_set.version, self._clock.wall_us())
 
-
-def _put_off(timer: Timer, row: StateRow, now_us: int) -> Decision:
-    """The timer as it stands, due again later."""
-    later = StateChange(timer.key, timer.value, timer.rule, row.expires_us, now_us + us(_PUT_OFF_S))
-    return Decision(changes=(later,), reads={timer.key: row.version}, counts={"undecidable": 1})
+    def _tell(self, commit: Commit, messages: int, counts: Mapping[str, int], began: float) -> None:
+        """A commit is in: wake whom it concerns, and say what it came to."""
+        self._nudges.tell(commit, self.topic.uid)
+        took_s = self._clock.monotonic() - began
+        self._told(Routed(self.topic.name, messages, len(commit.deliveries), counts, took_s))

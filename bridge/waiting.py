@@ -1,4 +1,4 @@
-"""Waiting for the first of several things."""
+"""Waiting for the first of several things, and giving others their turn."""
 
 from __future__ import annotations
 
@@ -7,6 +7,21 @@ from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 from broker.clock import Clock
+
+
+class Turn:
+    """Our time on the event loop: once it was longer than ``longest_s``, others get theirs."""
+
+    def __init__(self, clock: Clock, longest_s: float) -> None:
+        self._clock = clock
+        self._longest_s = longest_s
+        self._ends = clock.monotonic() + longest_s
+
+    async def give(self) -> None:
+        """Let others have the loop if our turn is over. Call it between two steps of long work."""
+        if self._clock.monotonic() >= self._ends:
+            await self._clock.sleep(0)
+            self._ends = self._clock.monotonic() + self._longest_s
 
 
 async def wait_for_first(clock: Clock, timeout_s: float | None, *things: Coroutine[Any, Any, object]) -> None:
