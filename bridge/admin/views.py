@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
-from bridge.admin.markdown import to_html, with_emoji
+from bridge.admin.markdown import to_html
+from bridge.emoji import with_emoji
 from bridge.posts import post_from_bytes
 from broker.clock import US_PER_S
 from broker.model import Attempt, Balance, Delivery

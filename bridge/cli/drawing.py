@@ -12,8 +12,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from bridge.admin.markdown import with_emoji
 from bridge.cli.output import Column, Output
+from bridge.emoji import with_emoji
 
 _WIDEST = 100  # columns; longer lines are hard to read
 _COLORS = {"critical": "red", "error": "red", "warning": "yellow", "info": "blue", "ok": "green"}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.admin.markdown import to_html, with_emoji
+from bridge.admin.markdown import to_html
+from bridge.emoji import with_emoji
 
 
 def test_known_emoji_names_become_characters_and_others_stay() -> None:
