@@ -32,8 +32,9 @@ Surroundings: TypeAlias = Literal["text", "code", "fence", "info"]
 _LINE_MARKS: Final = " \t>-+*"
 _LINE_BEGINNING: Final = 40
 _TAIL: Final = 400
+_LONGEST_AT: Final = 12
 _AUTHORS_AT: Final = re.compile(r"(?<![0-9A-Za-z])@([A-Za-z]{0,8})\Z")
-_IN_URL: Final = re.compile(r"https?://[^\s|<>\[\]()\"'`]*\Z")
+_END_OF_URL: Final = re.compile(r"[\s|<>\[\]()\"'`]")
 _PREFIX: Final = re.compile(r"[ \t]*(\||#{1,6}[ \t]|>)")
 _FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})([^`~\n]*)$", re.MULTILINE)
 _LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
@@ -81,7 +82,8 @@ class _Assembly:
     def __init__(self, parts: list[str]) -> None:
         self.parts = parts
         self.out: list[str] = []
-        self.line_from = 0  # where in ``out`` the current line begins
+        self.line_from = 0  # where in ``out`` the current line goes on
+        self.beginning = ""  # what it begins with, in the piece before
         self._pipes: bool | None = None
         for index, part in enumerate(parts):
             if type(part) is Value:
@@ -97,9 +99,11 @@ class _Assembly:
 
     def write(self, text: str) -> None:
         """Add a piece to the output."""
+        self.out.append(text)
         if "\n" in text:
             self.line_from = len(self.out)
-        self.out.append(text)
+            begin = text.rfind("\n") + 1
+            self.beginning = text[begin : begin + _LINE_BEGINNING]
 
     def write_block(self, index: int, block: str) -> None:
         """A block has lines of its own, whatever stands around it."""
@@ -128,8 +132,10 @@ class _Assembly:
     @property
     def line(self) -> str:
         """The beginning of the current line, as far as it is written."""
-        beginning = "".join(self.out[self.line_from : self.line_from + _LINE_BEGINNING])
-        return beginning.rpartition("\n")[2][:_LINE_BEGINNING]
+        if len(self.beginning) == _LINE_BEGINNING:
+            return self.beginning
+        pieces = self.out[self.line_from : self.line_from + _LINE_BEGINNING]
+        return (self.beginning + "".join([piece[:_LINE_BEGINNING] for piece in pieces]))[:_LINE_BEGINNING]
 
 
 class _CarefulAssembly(_Assembly):
@@ -162,14 +168,19 @@ class _CarefulAssembly(_Assembly):
             return escape_in_info(value)
         if surroundings == "code":
             return escape_in_code(value, table=self.row, pipes=self.pipes)
-        if self.urls and _IN_URL.search(self.tail):
+        if self.urls and self._in_address():
             return escape_in_url(value)
         escaped = super().escaped(index, value)
         return f"{ZERO_WIDTH}{escaped}" if self.ats and self._completes_a_mention(index) else escaped
 
+    def _in_address(self) -> bool:
+        """Whether an address goes on up to here."""
+        start = max(self.tail.rfind("http://"), self.tail.rfind("https://"))
+        return start >= 0 and _END_OF_URL.search(self.tail, start) is None
+
     def _completes_a_mention(self, index: int) -> bool:
         """Whether an author's ``@`` before this value would make it ping everybody."""
-        found = _AUTHORS_AT.search(self.tail)
+        found = _AUTHORS_AT.search(self.tail[-_LONGEST_AT:])
         return found is not None and mention_follows(
             found[1], "".join(part[:32] for part in self.parts[index : index + 12])
         )

@@ -27,9 +27,9 @@ from jinja2.utils import Cycler, Joiner, Namespace, missing
 from rules.assembly import markdown, plain
 from rules.jinja_filters import ALL_FILTERS, ALL_TESTS
 from rules.markdown import Authored, joined, printed, written
-from rules.meter import DEFAULT_LIMITS, METER, Limits, Meter, TooMuch, charge_deep, counted, weight
+from rules.meter import DEFAULT_LIMITS, METER, Limits, Meter, TooMuch, counted, weight
 from rules.moments import us_of
-from rules.sandbox import MISSING, attribute, operate
+from rules.sandbox import MISSING, attribute, contains, cut, flat, operate, weighed
 from rules.template_code import TemplateCode
 from rules.words import suggest
 
@@ -82,13 +82,20 @@ class Shelved:
 
 
 class Templates(ImmutableSandboxedEnvironment):
-    """Compiles and runs templates. Renderings may run in several threads at once."""
+    """Compiles and runs templates. Renderings may run in several threads at once.
+
+    The functions taken over as attributes are what compiled templates call (``template_code.py``).
+    """
 
     intercepted_binops = frozenset(("+", "-", "*", "/", "//", "%", "**"))
     authored = Authored
     joined = staticmethod(joined)
     concat = staticmethod(written)
     counted = staticmethod(counted)
+    cut = staticmethod(cut)
+    weighed = staticmethod(weighed)
+    contains = staticmethod(contains)
+    flat = staticmethod(flat)
 
     def __init__(self, tables: Mapping[str, Any] | None = None) -> None:
         super().__init__(
@@ -156,31 +163,6 @@ class Templates(ImmutableSandboxedEnvironment):
             return obj[argument]
         except (TypeError, LookupError):
             return self.undefined(obj=obj, name=argument)
-
-    def cut(self, obj: Any, start: Any, stop: Any, step: Any) -> Any:
-        """``obj[start:stop:step]``."""
-        METER.get().charge(1 + weight(obj))
-        return obj[start:stop:step]
-
-    def weighed(self, value: Any) -> Any:
-        """``value``, after paying for looking at all of it."""
-        if isinstance(value, (list, tuple, dict)):
-            charge_deep(value)
-        elif isinstance(value, str):
-            METER.get().charge(weight(value))
-        return value
-
-    def contains(self, whole: Any, part: Any) -> bool:
-        """``part in whole``."""
-        if isinstance(part, (list, tuple, dict)):
-            charge_deep(whole)
-        else:
-            METER.get().charge(1 + weight(whole))
-        return part in whole
-
-    def flat(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
-        """A tuple without tuples in it."""
-        return tuple(list(item) if isinstance(item, tuple) else item for item in row)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """An operator, bounded."""

@@ -35,7 +35,7 @@ _ODD: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\
 _NEWLINE: Final = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029\u2424]")  # U+2424 is one for Mattermost
 _SPECIAL: Final = re.compile(r"[@&<|`*_~\[\]\\]|script:|data:", re.IGNORECASE)
 _CARE: Final = re.compile(
-    "[@&<|`*_~\\[\\]\\\\\\n\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2424]|script:|data:|https?://\\S*[()]",
+    "[@&<|`*_~\\[\\]\\\\\\n\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2424]|script:|data:",
     re.IGNORECASE,
 )
 _URL: Final = re.compile(r"https?://[^\s\x00-\x20]+", re.IGNORECASE)
@@ -88,7 +88,9 @@ def clean(value: str) -> str:
 
 def is_plain(value: str) -> bool:
     """Whether ``value`` may stand anywhere in text as it is: nothing in it has, or had, any power."""
-    return value[:1] not in _BLOCK_SIGNS and _CARE.search(value) is None
+    if value[:1] in _BLOCK_SIGNS or _CARE.search(value) is not None:
+        return False
+    return "://" not in value or value.count("(") == value.count(")")
 
 
 def is_clean(value: str) -> bool:

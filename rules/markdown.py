@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final, Self
 
@@ -148,6 +149,8 @@ def _plain(value: Any) -> Any:
         return dict(value)
     if isinstance(value, (datetime, date)):
         return printed(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: getattr(value, one.name) for one in fields(value)}
     if isinstance(value, Undefined):
         str(value)
     raise TypeError(f"a {type(value).__name__} has no JSON form")

@@ -19,7 +19,7 @@ from jinja2.utils import Cycler, Namespace
 
 from rules.formatting import format_text, in_time_format, join_texts, padded, percent, replace_text
 from rules.markdown import Authored, joined
-from rules.meter import METER, TooMuch, weight
+from rules.meter import METER, TooMuch, charge_deep, weight
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MISSING: Final = object()
@@ -72,6 +72,35 @@ def operate(sign: str, left: Any, right: Any) -> Any:
     if isinstance(left, Authored) or isinstance(right, Authored):
         return Authored(result)  # "-" * 20
     return result
+
+
+def cut(value: Any, start: Any, stop: Any, step: Any) -> Any:
+    """``value[start:stop:step]``."""
+    METER.get().charge(1 + weight(value))
+    return value[start:stop:step]
+
+
+def weighed(value: Any) -> Any:
+    """``value``, after paying for looking at all of it."""
+    if isinstance(value, (list, tuple, dict)):
+        charge_deep(value)
+    elif isinstance(value, str):
+        METER.get().charge(weight(value))
+    return value
+
+
+def contains(whole: Any, part: Any) -> bool:
+    """``part in whole``."""
+    if isinstance(part, (list, tuple, dict)):
+        charge_deep(whole)
+    else:
+        METER.get().charge(1 + weight(whole))
+    return part in whole
+
+
+def flat(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A tuple without tuples in it, for hashing nested ones can take unbounded time."""
+    return tuple(list(item) if isinstance(item, tuple) else item for item in row)
 
 
 _TEXT_METHODS: Final = frozenset(

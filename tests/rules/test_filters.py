@@ -168,6 +168,7 @@ def test_a_code_block_is_longer_than_what_is_in_it():
         ("{{ (data.j | from_json).a[1] }}", "2"),
         ("{{ data.list | to_json }}", '\\[1,"é",null,true\\]'),
         ("{{ {'b': 1, 'a': now} | to_json }}", '{"b":1,"a":"2026-01-03T10:05:00Z"}'),
+        ("{{ (message | to_json | from_json).topic }}", "alerts"),
         ("{{ data.b64 | b64decode }}", "grüß"),
         ("{{ data | jsonpath('$.alerts[*].n') | join(', ') }}", "1, 2"),
         ("{{ data | jsonpath('$.nothing') | first | default('none') }}", "none"),
