@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from rules.split import CUT_NOTE, cut_text, split_text
 
 WORDS = st.text(alphabet="ab \n`~#_é\u0301👍\u200d\\", max_size=400)
-LINES = st.lists(st.sampled_from(["word " * 20, "", "```json", "```", "~~~~", "short", "x" * 150, "  indented"]), max_size=40)
+LINE = st.sampled_from(["word " * 20, "", "```json", "```", "~~~~", "short", "x" * 150, "  indented"])
+LINES = st.lists(LINE, max_size=40)
 
 
 def bare(text: str) -> str:
