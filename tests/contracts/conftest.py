@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from collections.abc import Iterator
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.contracts.engines import Engine, MemoryEngine, SqliteEngine
+from tests.contracts.engines import QUICK_FOLDER, Engine, MemoryEngine, SqliteEngine
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """A way to open fresh stores of one kind; time stands still until the test moves it."""
     if request.param == "memory":
-        return MemoryEngine()
-    return SqliteEngine(Path(os.fspath(tmp_path)) / "store.db")
+        yield MemoryEngine()
+        return
+    with TemporaryDirectory(dir=QUICK_FOLDER) as folder:
+        yield SqliteEngine(folder)

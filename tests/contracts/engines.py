@@ -11,6 +11,9 @@ from broker.clock import ManualClock
 from broker.engines import open_store
 from broker.store import Store
 
+QUICK_FOLDER = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where these stores lie: a disk in memory, where there is one. What a real disk does is tested in tests/broker."""
+
 
 class Engine(Protocol):
     """Opens stores of one kind."""
@@ -45,9 +48,9 @@ class SqliteEngine:
 
     survives = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, folder: str) -> None:
         self.clock = ManualClock()
-        self.path = path
+        self.path = Path(folder) / "store.db"
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Store]:

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from broker.clock import ManualClock
 from broker.engines import open_store
+from tests.contracts.engines import QUICK_FOLDER
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self._folder = TemporaryDirectory()
+        self._folder = TemporaryDirectory(dir=QUICK_FOLDER)
         self._loop = asyncio.new_event_loop()
         self.clock = ManualClock()
         url = "memory" if self.kind == "memory" else f"sqlite://{Path(self._folder.name) / 'store.db'}"

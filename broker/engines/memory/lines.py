@@ -76,7 +76,7 @@ class Lines:
     def change(self, row: Row, delivery: Delivery) -> None:
         """Let a delivery become ``delivery``; it leaves and joins lines and books as that says."""
         self._leave(row)
-        if row.delivery.state != "waiting":
+        if delivery.state == "waiting" and row.delivery.state != "waiting":
             self._last += 1
             row.place = self._last
         row.delivery = delivery

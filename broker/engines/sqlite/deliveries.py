@@ -111,6 +111,7 @@ def _add_what_was_decided(transaction: Transaction, new: NewDelivery) -> int:
     try:
         transaction.db.execute(_SQL["add_delivery"], columns)
     except sqlite3.IntegrityError as error:
+        transaction.numbers.give_back("delivery")
         raise DuplicateDelivery(str(new.unique_key)) from error
     return seq
 
@@ -118,7 +119,7 @@ def _add_what_was_decided(transaction: Transaction, new: NewDelivery) -> int:
 def change(transaction: Transaction, row: Row, delivery: Delivery) -> None:
     """Let a delivery become ``delivery``; it leaves and joins lines and books as that says."""
     db, old = transaction.db, row.delivery
-    if old.state == "waiting" == delivery.state:
+    if old.state == "waiting" and delivery.state == "waiting":
         db.execute(_SQL["keep_waiting"], (delivery.due_us, delivery.leased, *_tried(delivery), delivery.seq))
         return
     place, head = row.place, 0

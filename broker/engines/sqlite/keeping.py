@@ -44,6 +44,10 @@ class Numbers:
         self._changed.add(name)
         return self._last[name]
 
+    def give_back(self, name: str) -> None:
+        """The number given last was not used after all."""
+        self._last[name] -= 1
+
     def flush(self, db: sqlite3.Connection) -> None:
         """See Kept."""
         db.executemany(_SQL["put_number"], [(name, self._last[name]) for name in self._changed])
