@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from broker.clock import Clock
 from broker.days import whole_seconds
-from broker.errors import AckRefused
+from broker.errors import AckRefused, OutcomeUnknown
 from broker.model import Cursor
 from broker.names import subscription_cursor
 from broker.records import Subscription
@@ -18,6 +18,7 @@ async def acknowledge(cursors: Cursors, clock: Clock, subscription: Subscription
 
     Raises AckRefused: ``no ack pending`` when no pull is open, ``wrong ack`` outside what the last pull gave, ``ack
     timeout`` from one second after the deadline on (whole seconds are compared, so 0 means within the same second).
+    OutcomeUnknown only when the cursor does not show the move.
     """
     cursor = await cursors.get(subscription_cursor(subscription.uid))
     if cursor is None or cursor.pending_to == 0:
@@ -28,4 +29,11 @@ async def acknowledge(cursors: Cursors, clock: Clock, subscription: Subscription
     waited_s = whole_seconds(clock.wall_us()) - whole_seconds(cursor.pending_at_us)
     if waited_s > subscription.ack_deadline_s:
         raise AckRefused("ack timeout")
-    return await cursors.put(replace(cursor, offset=after, pending_to=0, pending_at_us=0))
+    moved = replace(cursor, offset=after, pending_to=0, pending_at_us=0)
+    try:
+        return await cursors.put(moved)
+    except OutcomeUnknown:
+        stands = await cursors.get(cursor.id)
+        if stands is None or (stands.offset, stands.pending_to) != (after, 0):
+            raise
+        return stands

@@ -82,7 +82,8 @@ class Pulls:
         Written only if it changes that: idle pollers cost no write.
         """
         now_us = self._clock.wall_us()
-        offset = min(cursor.offset, (await self._store.log.bounds(topic.uid)).end)
+        bounds = await self._store.log.bounds(topic.uid)
+        offset = min(max(cursor.offset, bounds.first), bounds.end)
         if offset == cursor.offset and cursor.pending_to == offset:
             self._idle_us[subscription.uid] = now_us
             return

@@ -2,7 +2,8 @@
 
 import pytest
 
-from broker.errors import AckRefused, OffsetOutOfBounds, TopicMissing
+from broker.engines.memory.trouble import Trouble
+from broker.errors import AckRefused, OffsetOutOfBounds, OutcomeUnknown, TopicMissing
 from broker.names import subscription_cursor
 from broker.seek import Offsets
 from tests.fakes.brokers import a_message, a_stage
@@ -265,3 +266,31 @@ async def test_a_pull_stops_at_its_size_bound_but_gives_at_least_one():
     assert await stage.pull(10) == [0]
     await stage.broker.acknowledge(stage.subscription, 0)
     assert await stage.pull(10) == [1, 2]
+
+
+async def test_an_acknowledgement_that_was_kept_after_all_is_one():
+    stage = await a_stage()
+    await stage.publish("a", "b")
+    await stage.pull()
+    stage.broker.store.gate.add(Trouble("cursors.put", "stored"))
+    await stage.broker.acknowledge(stage.subscription, 0)
+    assert await stage.pull() == [1]
+
+
+async def test_an_acknowledgement_that_was_not_kept_is_told_and_can_be_repeated():
+    stage = await a_stage()
+    await stage.publish("a")
+    await stage.pull()
+    stage.broker.store.gate.add(Trouble("cursors.put", "not stored"))
+    with pytest.raises(OutcomeUnknown):
+        await stage.broker.acknowledge(stage.subscription, 0)
+    await stage.broker.acknowledge(stage.subscription, 0)
+
+
+async def test_an_empty_pull_moves_a_cursor_below_everything_retained_up_to_it():
+    stage = await a_stage()
+    await stage.publish("a", "b")
+    await stage.broker.store.log.trim(stage.topic.uid, 2)
+    assert await stage.pull() == []
+    assert (await stage.broker.offsets(stage.subscription)).current == 2
+    assert await refused(stage, 1) == "wrong ack"
