@@ -23,7 +23,7 @@ from bridge.retired import with_retired
 from bridge.routers import Routers
 from bridge.rule_files import keep, last_good, rules_of, world_of
 from bridge.server import HttpServer, Tls
-from bridge.settings import Settings
+from bridge.settings import Settings, host_and_port
 from bridge.state_folder import sealing_key, state_folder, tls_of
 from bridge.supervisor import Supervisor
 from bridge.sweeper import Sweeper
@@ -127,7 +127,11 @@ def _sweeper(settings: Settings, store: Store, broker: Broker, clock: Clock) -> 
 
 
 def _servers(settings: Settings, root: Root, tls: Tls | None) -> list[HttpServer]:
+    """The main port, and the one for certificate login: clients ask for that at 8443 when the main port is 443."""
     servers = [HttpServer(root, settings.server.listen, tls)]
-    if settings.server.x509_listen is not None:
-        servers.append(HttpServer(root, settings.server.x509_listen, tls))
+    host, port = host_and_port(settings.server.listen)
+    named = f"[{host}]" if ":" in host else host
+    login = settings.server.x509_listen or (f"{named}:8443" if port == 443 and tls else None)
+    if login is not None:
+        servers.append(HttpServer(root, login, tls))
     return servers
