@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from starlette.routing import Route
 
-from bridge.control import deliveries, silences
+from bridge.control import certificates, deliveries, silences
 from bridge.control.answering import Answer, Asked, Refusal, endpoint
 from bridge.control.explain import explain
 from bridge.control.sending import preview, send
@@ -26,6 +26,9 @@ _ROUTES: Final[tuple[tuple[str, str, Answer], ...]] = (
     ("GET", "/api/silences", silences.all_silences),
     ("POST", "/api/silences", silences.add),
     ("POST", "/api/silences/{id}:expire", silences.expire),
+    ("GET", "/api/certificates", certificates.all_bindings),
+    ("POST", "/api/certificates", certificates.bind),
+    ("POST", "/api/certificates:unbind", certificates.unbind),
     ("POST", "/api/reload", reload),
     ("POST", "/api/send", send),
     ("POST", "/api/preview", preview),
