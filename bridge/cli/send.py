@@ -24,7 +24,7 @@ _COLORS = {"delivered": "green", "later": "yellow", "refused": "red"}
 @click.option("--text", help="The post's text, in Markdown.")
 @click.option("--file", type=click.Path(path_type=Path, allow_dash=True), help="The text is in this file (- is stdin).")
 @click.option("--title", help="Its title.")
-@click.option("--link", "url", help="What the title links to.")
+@click.option("--link", help="What the title links to.")
 @click.option(
     "--severity", type=click.Choice(["critical", "error", "warning", "info", "ok"]), help="How bad: gives the colour."
 )
@@ -55,6 +55,8 @@ def send(
     if (text is None) == (file is None):
         raise click.UsageError("give the text with --text or --file")
     said = {name: value for name, value in parts.items() if value is not None}
+    if "link" in said:
+        said["url"] = said.pop("link")
     body = said | {
         "destination": destination,
         "text": text if text is not None else _content(file),

@@ -1,0 +1,193 @@
+"""``check``: every problem at once, with its place, in the form editors know."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from bridge.destinations.kinds import KINDS
+from bridge.fakes.mattermost import FakeMattermost
+from rules.operators import OPERATORS
+from tests.fakes.command_line import command, write
+
+SETTINGS = """\
+server: {listen: "127.0.0.1:0", tls: off}
+store: sqlite:state/bridge.db
+auth: {service_token: secret}
+projects:
+  P: {topics: {T: {}}, subscriptions: {S: {topic: T}}}
+destinations:
+  ops: {type: inbox}
+"""
+RULES = """\
+topic: projects/P/topics/T
+rules:
+  - {name: all, match: {$.status: {exists: true}}, text: "{{ data.status }}", send: ops}
+tests:
+  - name: a status is told
+    message: {data: {status: OK}}
+    expect: [{rule: all, to: ops, text: OK}]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with settings and rules that are fine."""
+    write(tmp_path, {"bridge.yaml": SETTINGS, "rules.d/all.yaml": RULES})
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def lines(text: str) -> str:
+    return textwrap.dedent(text).lstrip("\n")
+
+
+def test_what_is_fine_is_said_so_with_what_a_start_would_provision(folder: Path) -> None:
+    said = command("check")
+    assert (said.code, said.err) == (0, "")
+    assert said.out == lines(
+        """
+        ✓ bridge.yaml: 1 project, 0 sources, 1 destination
+        ✓ 1 rule with 1 test; `ams-bridge rules test` runs them
+        There is no store yet; the first start makes it, and provisions:
+          project P: create
+          topic P/T: create
+          subscription P/S: create on T
+        """
+    )
+    assert not (folder / "state").exists()
+
+
+def test_every_problem_of_the_settings_is_told_at_once_in_order(folder: Path) -> None:
+    write(
+        folder,
+        {
+            "bridge.yaml": lines(
+                """
+                server: {listen: 8443, max_bodi: 10MiB}
+                auth: {service_token: "${credential:token}"}
+                retention: {messages: 7}
+                destinations:
+                  chat: {type: matermost}
+                  ops: {type: webhook}
+                """
+            )
+        },
+    )
+    said = command("check")
+    assert (said.code, said.out) == (78, "")
+    keys = "listen, tls, x509_listen, public_url, max_body"
+    credential = "there is no credentials folder ($CREDENTIALS_DIRECTORY); under systemd add LoadCredential=token:/path"
+    assert said.err.splitlines() == [
+        "bridge.yaml:1:18  server.listen           a text is wanted",
+        f'bridge.yaml:1:24  server.max_bodi         unknown key "max_bodi"; did you mean "max_body"? keys: {keys}',
+        f"bridge.yaml:2:23  auth.service_token      ${{credential:token}}: {credential} to the unit",
+        (
+            'bridge.yaml:3:23  retention.messages      "7" is not a duration: it has no unit; write 7s for seconds '
+            "(units: ms, s, m, h, d, w)"
+        ),
+        (
+            'bridge.yaml:5:16  destinations.chat.type  unknown type "matermost"; did you mean "mattermost"? '
+            f"types: {', '.join(KINDS)}"
+        ),
+        'bridge.yaml:6:3   destinations.ops        "url" is missing',
+    ]
+
+
+def test_every_problem_of_rules_and_templates_is_told_at_once(folder: Path) -> None:
+    write(
+        folder,
+        {
+            "rules.d/argo.yaml": lines(
+                """
+                topic: projects/P/topics/T
+                rules:
+                  - name: one
+                    match: {$.type: {equalz: endpoint}}
+                    template: own/status
+                    send: ops2
+                """
+            ),
+            "templates/own/status.md.j2": "{{ data.status | emojifor }}\n",
+        },
+    )
+    said = command("check")
+    assert said.code == 78
+    assert said.err.splitlines() == [
+        (
+            "rules.d/argo.yaml:4:22           rules[0].match['$.type'].equalz  "
+            f'unknown operator "equalz"; did you mean "equals"? operators: {", ".join(OPERATORS)}'
+        ),
+        (
+            "rules.d/argo.yaml:5:15           rules[0].template                "
+            'the template "own/status" has problems of its own'
+        ),
+        (
+            "rules.d/argo.yaml:6:11           rules[0].send                    "
+            'no destination "ops2" in bridge.yaml; did you mean "ops"?; it has: ops'
+        ),
+        (
+            "templates/own/status.md.j2:1:18                                   "
+            'unknown filter "emojifor"; did you mean "emoji_for"?'
+        ),
+    ]
+
+
+def test_only_the_settings_are_looked_at_on_request(folder: Path) -> None:
+    write(folder, {"rules.d/bad.yaml": "rules: ["})
+    assert command("check").code == 78
+    said = command("check", "--settings-only")
+    assert (said.code, said.out) == (0, "✓ bridge.yaml: 1 project, 0 sources, 1 destination\n")
+
+
+def test_programs_read_problems_as_json(folder: Path) -> None:
+    write(folder, {"bridge.yaml": SETTINGS.replace("tls: off", "tsl: off")})
+    said = command("check", "--json")
+    assert said.code == 78
+    assert said.value["ok"] is False
+    (problem,) = said.value["problems"]
+    assert (problem["file"], problem["line"], problem["path"]) == ("bridge.yaml", 1, "server.tsl")
+    fine = command("--json", "check", "--settings-only", env={"AMS_BRIDGE_CONFIG": str(folder / "rules.d/all.yaml")})
+    assert fine.value["ok"] is False
+
+
+def test_a_missing_file_names_itself(tmp_path: Path) -> None:
+    said = command("-c", str(tmp_path / "none.yaml"), "check")
+    assert said.code == 78
+    assert said.err == f"{tmp_path}/none.yaml:1:1  cannot read the file: No such file or directory\n"
+
+
+def test_what_cannot_be_provisioned_is_told(folder: Path) -> None:
+    settings = SETTINGS.replace("topics: {T: {}}", "topics: {T: {}}, schemas: {s: {type: json, file: none.json}}")
+    write(folder, {"bridge.yaml": settings})
+    said = command("check")
+    assert said.code == 78
+    assert said.err == f"projects: cannot read the schema {folder}/none.json: No such file or directory\n"
+
+
+def test_destinations_are_asked_without_posting(folder: Path, mattermost: FakeMattermost) -> None:
+    settings = f"{SETTINGS}  chat: {{type: mattermost, url: {mattermost.hook_url}}}\n"
+    write(folder, {"bridge.yaml": settings})
+    said = command("check", "--probe")
+    assert said.code == 0
+    assert "chat mattermost ready" in said.words
+    assert mattermost.posts == []
+
+
+def test_a_destination_that_cannot_deliver_fails_the_probe(folder: Path) -> None:
+    settings = f"{SETTINGS}  chat: {{type: mattermost, url: http://127.0.0.1:9/hooks/aaaaaaaaaaaaaaaaaaaaaaaaaa}}\n"
+    write(folder, {"bridge.yaml": settings})
+    said = command("check", "--probe")
+    assert said.code == 1
+    assert "chat mattermost not now no connection" in said.words
+    assert said.err == "error  not ready: chat\n"
+    assert "aaaaaaaaaa" not in said.out + said.err
+
+
+def test_warnings_do_not_fail_the_check(folder: Path) -> None:
+    write(folder, {"templates/status.j2": "x"})
+    said = command("check")
+    assert said.code == 0
+    assert "warning: a template file is named NAME.md.j2" in said.err

@@ -1,0 +1,54 @@
+"""``backup`` and ``restore``: a copy of a store in use, and its way back."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.fakes.command_line import command
+from tests.fakes.control import RULES, chat
+from tests.line.stage import a_stage
+
+BOARD = "  board: {type: inbox}\n"
+
+
+async def test_a_backup_is_made_beside_the_daemon_and_restored_past_what_may_have_come_since(tmp_path: Path) -> None:
+    config = ["-c", str(tmp_path / "bridge.yaml")]
+    copy = tmp_path / "copy.db"
+    async with a_stage(tmp_path, RULES, chat() + BOARD) as stage:
+        await stage.publish({"note": "hi"})
+        await stage.settled(1)
+        made = await asyncio.to_thread(command, *config, "backup", str(copy))
+        assert made.code == 0
+        assert made.out.startswith(f"✓ {copy} written, ")
+        again = await asyncio.to_thread(command, *config, "backup", str(copy))
+        assert (again.code, again.err) == (
+            1,
+            f"error  the store is unavailable: {copy} exists; name a new file\n",
+        )
+        busy = await asyncio.to_thread(command, *config, "restore", str(copy))
+        assert busy.code == 1
+        assert "error" in busy.err
+    restored = await asyncio.to_thread(command, *config, "restore", str(copy))
+    assert restored.code == 0
+    assert f"✓ {tmp_path}/state/bridge.db restored from {copy}" in restored.out
+    assert "the store that stood there is kept as" in restored.out
+    assert "projects/P/topics/T: had 1 messages, continues at offset 1000001" in restored.out
+    async with a_stage(tmp_path, RULES, chat() + BOARD) as stage:
+        assert int((await stage.publish({"note": "after"}))[0]) >= 1_000_001
+
+
+def test_a_store_that_is_no_file_has_other_tools(tmp_path: Path) -> None:
+    (tmp_path / "bridge.yaml").write_text("store: memory\n")
+    said = command("-c", str(tmp_path / "bridge.yaml"), "backup", str(tmp_path / "copy.db"))
+    assert said.code == 1
+    assert "works on sqlite stores" in said.err
+
+
+def test_a_backup_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bridge.yaml").write_text("store: sqlite:state/bridge.db\n")
+    (tmp_path / "copy.db").write_text("this is not a database")
+    said = command("-c", str(tmp_path / "bridge.yaml"), "restore", str(tmp_path / "copy.db"))
+    assert said.code == 1
+    assert "copy.db" in said.err
+    assert not (tmp_path / "state" / "bridge.db").exists()
