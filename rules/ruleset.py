@@ -106,10 +106,14 @@ class Flapping:
 
 @dataclass(frozen=True, slots=True)
 class Inhibitor:
-    """``inhibited_by:``: quiet while an incident of ``rule`` fires with the same values at ``same``."""
+    """``inhibited_by:``: quiet while an incident of ``rule`` fires with the same values at ``same``.
+
+    ``condition`` picks the events that may be kept quiet; None is all of the rule's.
+    """
 
     rule: str
     same: tuple[EventPlace, ...]
+    condition: Condition | None = field(default=None, compare=False, repr=False)
 
     @property
     def same_text(self) -> str:
@@ -209,7 +213,8 @@ class RuleSet:
         retired = tuple(
             replace(rule, position=start + n, retired=True, stop=False) for n, rule in enumerate(old, start=0)
         )
-        return replace(self, rules=(*self.rules, *retired), views={})
+        names = {rule.name: rule for rule in reversed(retired)} | dict(self.by_name)
+        return replace(self, rules=(*self.rules, *retired), by_name=names, views={})
 
 
 def orphan(name: str) -> Rule:

@@ -36,6 +36,7 @@ def note(row: KeyRow, flapping: Flapping | None, state: str, event: bytes, now_u
 
 def track(flaps: Flaps, flapping: Flapping, state: str, now_us: int) -> Course:
     """``note`` on the bare record."""
+    flaps.seen_us = now_us
     if flaps.state != state:
         if flaps.state:
             flaps.changes = [*_recent(flaps, flapping, now_us), now_us][-flapping.changes :]
@@ -65,8 +66,8 @@ def settle(flaps: Flaps) -> None:
 
 
 def forgotten_us(flaps: Flaps, flapping: Flapping) -> int:
-    """When the last change is too old to count."""
-    return (flaps.changes[-1] if flaps.changes else 0) + round(flapping.within_s * 1_000_000)
+    """When the state last seen, and with it every change, is too old to count."""
+    return flaps.seen_us + round(flapping.within_s * 1_000_000)
 
 
 def _recent(flaps: Flaps, flapping: Flapping, now_us: int) -> list[int]:

@@ -61,6 +61,7 @@ class Flaps(msgspec.Struct, omit_defaults=True):
     """How often a key's state changed lately. ``since_us`` is 0 while it is calm; ``told`` are to hear of the calm."""
 
     state: str = ""
+    seen_us: int = 0
     changes: list[int] = []
     since_us: int = 0
     count: int = 0

@@ -114,7 +114,7 @@ def compile_silence(silence: Silence) -> CompiledSilence:
 
 def covers_waiting(silence: CompiledSilence, facts: Facts, places: Mapping[str, str], now_us: int) -> bool:
     """Whether a silence fits a delivery that waits, as far as its stored ``places`` tell."""
-    return silence.fits(facts, _event_of(places), now_us)
+    return silence.fits(facts, event_of_places(places), now_us)
 
 
 def places_of(event: Event) -> dict[str, str]:
@@ -149,7 +149,8 @@ def _small_values(event: Event) -> Iterator[tuple[str, Any]]:
                 yield f"${_step(name)}", value
 
 
-def _event_of(places: Mapping[str, str]) -> Event:
+def event_of_places(places: Mapping[str, str]) -> Event:
+    """An event that holds at these places what ``places_of`` found there, and nothing else."""
     data: dict[str, Any] = {}
     attributes: dict[str, str] = {}
     for place, said in places.items():
