@@ -17,7 +17,6 @@ from rules.quiet.calm import calm_down
 from rules.quiet.owed import look_again
 from rules.quiet.repeat import remind
 from rules.quiet.rows import FiringRow, GroupRow, KeyRow, ThrottleRow, from_bytes, rule_of
-from rules.quiet.stored import recall
 from rules.rownames import RowNames, own_names, row_names, throttle_names
 from rules.ruleset import Rule, RuleSet, orphan
 from rules.vars import revive
@@ -32,7 +31,7 @@ def needs_for(rule_set: RuleSet, timer: Timer) -> tuple[str, ...]:
     needs = dict.fromkeys((timer.key, *own_names(timer.key, rule)))
     match from_bytes(timer.key, timer.value):
         case KeyRow() as row:
-            needs.update(dict.fromkeys(_names(rule_set, rule, timer.key, row).all()))
+            needs.update(dict.fromkeys(_names(rule_set, rule, timer, row).all()))
         case GroupRow():
             needs.update(dict.fromkeys(throttle_names(rule)))
         case FiringRow() as row:
@@ -52,7 +51,7 @@ def fire(rule_set: RuleSet, timer: Timer, state: Mapping[str, StateValue], conte
     own = own_names(timer.key, rule)
     match from_bytes(timer.key, stands.value):
         case KeyRow():
-            _fire_key(draft, rule, timer.key, own)
+            _fire_key(draft, rule, timer, own)
         case GroupRow():
             collected = draft.rows.find(own, GroupRow)
             if collected is not None:
@@ -75,11 +74,11 @@ def rule_for(rule_set: RuleSet, key: str) -> Rule:
     return rule_set.by_name.get(name) or orphan(name)
 
 
-def _fire_key(draft: Draft, rule: Rule, key: str, own: tuple[str, ...]) -> None:
+def _fire_key(draft: Draft, rule: Rule, timer: Timer, own: tuple[str, ...]) -> None:
     row = draft.rows.find(own, KeyRow)
     if row is None:
         return
-    names = _names(draft.rule_set, rule, key, row)
+    names = _names(draft.rule_set, rule, timer, row)
     now_us, incident = draft.now_us, row.incident
     if incident is not None and incident.fires and keyrow.forget_us(rule.quiet, incident) <= now_us:
         event, broken = revive(draft.rule_set, rule, incident.event, now_us)
@@ -114,11 +113,12 @@ def _wake(draft: Draft, own: tuple[str, ...]) -> None:
     inhibition.keep(draft, own, firing)
 
 
-def _names(rule_set: RuleSet, rule: Rule, key: str, row: KeyRow) -> RowNames:
-    """The rows that a timer of this key may read: those its stored event needs."""
+def _names(rule_set: RuleSet, rule: Rule, timer: Timer, row: KeyRow) -> RowNames:
+    """The rows that the timer of a key may read: those its stored event needs, seen as of when the timer was due."""
     stored = row.incident.event if row.incident is not None else row.flaps.event if row.flaps is not None else b""
-    own = own_names(key, rule)
+    own = own_names(timer.key, rule)
     if not stored:
         return RowNames(key=own, throttle=throttle_names(rule))
-    names = row_names(rule_set, rule, recall(stored), row.key)
+    event, _ = revive(rule_set, rule, stored, timer.due_us)
+    names = row_names(rule_set, rule, event, row.key, timer.due_us)
     return RowNames(own, names.group, names.group_values, names.throttle, names.asked, names.answers)

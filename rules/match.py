@@ -181,7 +181,7 @@ def _matched(
     key, failed = key_of(rule_set, rule, seen, now_us)
     if failed:
         counts["key_errors"] += 1
-    return Match(rule, seen, how, key, row_names(rule_set, rule, seen, key), broken or failed, group)
+    return Match(rule, seen, how, key, row_names(rule_set, rule, seen, key, now_us), broken or failed, group)
 
 
 def _when(rule_set: RuleSet, rule: Rule, event: Event, now_us: int, counts: Counter[str]) -> bool:

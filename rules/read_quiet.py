@@ -66,10 +66,13 @@ class QuietReader:
         return quiet
 
     def _resolved(self, form: Form) -> Condition | None:
-        if "resolved" not in form:
-            return None
-        path = (*form.path, "resolved")
-        return compile_match(form.value["resolved"], form.document, path, form.problems, self.variables)
+        return self._condition(form, ("resolved",)) if "resolved" in form else None
+
+    def _condition(self, form: Form, inner: Path) -> Condition:
+        said, path = form.value, (*form.path, *inner)
+        for step in inner:
+            said = said[step]
+        return compile_match(said, form.document, path, form.problems, self.variables)
 
     def _group(self, form: Form) -> Group | None:
         if "group" not in form:
@@ -106,9 +109,10 @@ class QuietReader:
         found: list[Inhibitor] = []
         for inner in inners:
             one = form.form(inner, "inhibited_by")
-            one.only(("rule", "same"))
+            one.only(("rule", "same", "match"))
             if one.required("rule"):
-                found.append(Inhibitor(one.text("rule"), tuple(self.places(one, "same"))))
+                condition = self._condition(form, (*inner, "match")) if "match" in one else None
+                found.append(Inhibitor(one.text("rule"), tuple(self.places(one, "same")), condition))
         return found
 
     def places(self, form: Form, key: str) -> list[EventPlace]:

@@ -56,8 +56,8 @@ class RowNames:
 NO_ROWS = RowNames()
 
 
-def row_names(rule_set: RuleSet, rule: Rule, event: Event, key: str | None) -> RowNames:
-    """The rows that ``rule`` needs for ``event`` under ``key`` (None: it has no key)."""
+def row_names(rule_set: RuleSet, rule: Rule, event: Event, key: str | None, now_us: int) -> RowNames:
+    """The rows that ``rule`` needs for ``event``, its ``vars`` set, under ``key`` (None: it has no key)."""
     quiet = rule.quiet
     values = group_values(rule, event) if quiet.group is not None else ""
     return RowNames(
@@ -65,7 +65,11 @@ def row_names(rule_set: RuleSet, rule: Rule, event: Event, key: str | None) -> R
         group=_named(group_row, rule, values) if quiet.group is not None else (),
         group_values=values,
         throttle=throttle_names(rule),
-        asked=tuple(_asked(rule_set, inhibitor, event) for inhibitor in quiet.inhibited_by),
+        asked=tuple(
+            _asked(rule_set, inhibitor, event)
+            for inhibitor in quiet.inhibited_by
+            if inhibitor.condition is None or inhibitor.condition.holds(event, now_us)
+        ),
         answers=tuple(
             (inhibitor, _named(firing_row, rule, inhibitor.same_text))
             for inhibitor in rule_set.same_places.get(rule.name, ())
