@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 import httpx
 from pydantic import AfterValidator, Field
 
-from bridge.quantities import Duration, Pacing
+from bridge.quantities import LastingDuration, Pacing
 from bridge.records import Record
 from bridge.secret import Secret
 from rules.words import Rate
@@ -19,10 +19,10 @@ class RetrySettings(Record):
     attempts: int = Field(
         12, ge=1, description="Tries that may fail because of the message itself, unclear ones included"
     )
-    base: Duration = Field(1.0, description="Pause after the first failure; it doubles, with full jitter")
-    max: Duration = Field(600.0, description="Longest pause, and the longest Retry-After that is obeyed")
-    give_up_after: Duration = Field(
-        86400.0, description="A delivery older than this becomes a dead letter at its next failure"
+    base: LastingDuration = Field(1.0, description="Pause after the first failure; it doubles, with full jitter")
+    max: LastingDuration = Field(600.0, description="Longest pause, and the longest Retry-After that is obeyed")
+    give_up_after: LastingDuration = Field(
+        86400.0, description="So long after its first try a delivery becomes a dead letter at its next failure"
     )
 
 
@@ -30,7 +30,7 @@ class BreakerSettings(Record):
     """When a destination is left alone."""
 
     failures: int = Field(5, ge=1, description="Failures of the destination in a row that open the breaker")
-    probe_every: Duration = Field(
+    probe_every: LastingDuration = Field(
         30.0, description="Pause before one delivery is tried while the breaker is open; it grows"
     )
 
@@ -41,7 +41,7 @@ class DestinationConfig(Record):
     type: str
     rate: Pacing | None = Field(None, description="Deliveries per time at most; empty: as fast as it goes")
     burst: int = Field(10, ge=1, description="How many may go at once before the rate counts")
-    timeout: Duration = Field(10.0, gt=0, description="Longest time for one try")
+    timeout: LastingDuration = Field(10.0, description="Longest time for one try")
     concurrency: int = Field(4, ge=1, le=256, description="Tries at the same time")
     retry: RetrySettings = RetrySettings()
     breaker: BreakerSettings = BreakerSettings()
@@ -71,6 +71,9 @@ SecretUrl: TypeAlias = Annotated[Secret, AfterValidator(_secret_web_address)]
 
 WebUrl: TypeAlias = Annotated[str, AfterValidator(_web_address)]
 """The URL of a service, without a secret in it."""
+
+WHOLE_TRY_MARGIN_S = 1.0
+"""How much longer than ``timeout`` a try of several requests may take; each request keeps to ``timeout``."""
 
 CHAT_RATE = Rate(1, 1.0)
 """People cannot read faster, and servers seldom limit themselves (destinations.md 2.4)."""

@@ -17,6 +17,8 @@ from bridge.destinations.config import DestinationConfig
 from bridge.destinations.inbox import Inbox, InboxConfig
 from bridge.destinations.mattermost import Mattermost, MattermostConfig
 from bridge.destinations.mattermost_bot import MattermostBot, MattermostBotConfig
+from bridge.destinations.slack import Slack, SlackConfig
+from bridge.destinations.slack_bot import SlackBot, SlackBotConfig
 from bridge.destinations.webhook import Webhook, WebhookConfig
 from broker.clock import Clock
 
@@ -51,5 +53,7 @@ KINDS: Final[dict[str, Kind]] = {
     "inbox": Kind(InboxConfig, lambda name, config, tools: Inbox(name)),
     "mattermost": Kind(MattermostConfig, _over_http(Mattermost)),
     "mattermost_bot": Kind(MattermostBotConfig, _over_http(MattermostBot)),
+    "slack": Kind(SlackConfig, _over_http(Slack)),
+    "slack_bot": Kind(SlackBotConfig, _over_http(SlackBot)),
     "webhook": Kind(WebhookConfig, _over_http(Webhook)),
 }

@@ -22,7 +22,7 @@ from pydantic import Field
 
 from bridge.destinations.attachment import DECIDED_TEXT_RUNES, MAX_FIELDS, channel_name, is_wanted
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
-from bridge.destinations.config import CHAT_RATE, DestinationConfig, WebUrl
+from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, WebUrl
 from bridge.destinations.mattermost_bodies import MARKER, draw_edit, draw_history, draw_post, thread_of
 from bridge.destinations.mattermost_rest import Directory, Made, Rest, decoded, error_id
 from bridge.destinations.posting import Answer, pace_of
@@ -81,7 +81,7 @@ class MattermostBot:
         """See Destination."""
         telling = _Telling(self, parcel)
         try:
-            async with self._clock.timeout(self.config.timeout):
+            async with self._clock.timeout(self.config.timeout + WHOLE_TRY_MARGIN_S):
                 return await telling.tell()
         except TimeoutError:
             return Later(f"no answer within {self.config.timeout:g} s", unclear=telling.may_have_arrived)

@@ -8,6 +8,7 @@ import pytest
 
 from bridge.fakes.listening import running
 from bridge.fakes.mattermost import FakeMattermost
+from bridge.fakes.slack import FakeSlack
 from bridge.fakes.webhook import FakeWebhook
 
 
@@ -25,4 +26,11 @@ def mattermost() -> Iterator[FakeMattermost]:
 def webhook_receiver() -> Iterator[FakeWebhook]:
     """A receiver of any webhook on a free loopback port. Give ``webhook_receiver.base_url`` to a sender."""
     with running(FakeWebhook()) as fake:
+        yield fake
+
+
+@pytest.fixture
+def slack() -> Iterator[FakeSlack]:
+    """A Slack workspace on a free loopback port. Give ``slack.hook_url`` or ``slack.api_url`` to a sender."""
+    with running(FakeSlack()) as fake:
         yield fake
