@@ -91,9 +91,13 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group whose commands take the global options."""
+    """A group whose commands take the global options, and are listed in the order in which people meet them."""
 
     command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The command names, in the order in which they were made."""
+        return list(self.commands)
 
 
 pass_context = click.make_pass_decorator(Context, ensure=True)

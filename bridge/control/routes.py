@@ -12,9 +12,9 @@ from bridge.control.explain import explain
 from bridge.control.sending import preview, send
 from bridge.control.source import ControlSource
 from bridge.control.status import ledger, reload, rules, status
-from bridge.control.tail import Tails
+from bridge.control.tail import tail
 
-_ROUTES: Final[tuple[tuple[str, str, Answer], ...]] = (
+ROUTES: Final[tuple[tuple[str, str, Answer], ...]] = (
     ("GET", "/api/status", status),
     ("GET", "/api/ledger", ledger),
     ("GET", "/api/rules", rules),
@@ -32,14 +32,15 @@ _ROUTES: Final[tuple[tuple[str, str, Answer], ...]] = (
     ("POST", "/api/reload", reload),
     ("POST", "/api/send", send),
     ("POST", "/api/preview", preview),
+    ("GET", "/api/tail", tail),
 )
+"""Method, path and who answers, in the order in which paths are compared."""
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def control_routes(source: ControlSource) -> list[Route]:
     """The routes to mount at the root."""
-    table = [*_ROUTES, ("GET", "/api/tail", Tails().follow)]
-    routes = [Route(path, endpoint(source, answer), methods=[method]) for method, path, answer in table]
+    routes = [Route(path, endpoint(source, answer), methods=[method]) for method, path, answer in ROUTES]
     return [*routes, Route("/api/{path:path}", endpoint(source, _unknown), methods=list(_METHODS))]
 
 

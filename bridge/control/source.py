@@ -29,7 +29,8 @@ class ControlSource:
 
     ``couriers`` and ``destinations`` give them as they are now, by name (they change on reload). ``admit`` says who
     a token belongs to, or None when it may not administer; ``admit_session`` the same for the pages' cookies, which
-    may look and not change. ``stopping`` is set when the daemon begins to stop, so that streams end.
+    may look and not change. ``stopping`` is set when the daemon begins to stop, so that streams end; ``streams`` are
+    those open now.
     """
 
     store: Store
@@ -44,5 +45,6 @@ class ControlSource:
     admit: Callable[[str], str | None]
     admit_session: Callable[[Mapping[str, str]], str | None] = nobody
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    streams: set[object] = field(default_factory=set)
     entropy: Entropy = os.urandom
     release: str = ""

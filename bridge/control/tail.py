@@ -52,28 +52,22 @@ class SeenMessage(msgspec.Struct, frozen=True, kw_only=True):
     decisions: list[DecisionView]
 
 
-class Tails:
-    """Opens streams, and bounds how many there are at once."""
+async def tail(asked: Asked) -> Response:
+    """GET /api/tail."""
+    streams = asked.source.streams
+    if len(streams) >= _MOST_STREAMS:
+        raise Refusal(429, f"{_MOST_STREAMS} streams are open already")
+    only = topic_uid_or_none(asked, asked.query("topic"))
+    wanted = [uid for uid in topic_names(asked) if only in (None, uid)]
+    starts = {uid: (await asked.source.store.log.bounds(uid)).end for uid in wanted}
+    following = _Following(asked.source, starts, grows=only is None, matched=asked.asks_for("matched"))
+    streams.add(following)
 
-    def __init__(self) -> None:
-        self._open = 0
+    async def end() -> None:
+        streams.discard(following)
+        await following.end()
 
-    async def follow(self, asked: Asked) -> Response:
-        """GET /api/tail."""
-        if self._open >= _MOST_STREAMS:
-            raise Refusal(429, f"{_MOST_STREAMS} streams are open already")
-        only = topic_uid_or_none(asked, asked.query("topic"))
-        names = topic_names(asked)
-        wanted = [uid for uid in names if only in (None, uid)]
-        starts = {uid: (await asked.source.store.log.bounds(uid)).end for uid in wanted}
-        following = _Following(asked.source, starts, grows=only is None, matched=asked.asks_for("matched"))
-        self._open += 1
-
-        async def end() -> None:
-            self._open -= 1
-            await following.end()
-
-        return _EventStream(following.events(), end)
+    return _EventStream(following.events(), end)
 
 
 class _EventStream(StreamingResponse):
