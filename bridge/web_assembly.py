@@ -68,7 +68,7 @@ def _ams(daemon: Daemon, service_token_digest: str) -> AmsApp:
         release=_RELEASE,
     )
     outsider = Outsider(daemon.clock, allow_private=settings.push.allow_private, push_status=daemon.pushers.status)
-    return ams_app(daemon.broker, api, outsider.outside())
+    return ams_app(daemon.broker, api, outsider.outside(), daemon.metrics.api_answered)
 
 
 def _control(daemon: Daemon, admission: _Admission) -> ControlSource:

@@ -24,6 +24,10 @@ class Metrics:
         self._hooks = Counter(
             "ams_bridge_webhook_calls", "Webhook calls by status", ["source", "status"], registry=registry
         )
+        self._api = Counter("ams_bridge_api_answers", "Answers of the AMS API", ["route", "status"], registry=registry)
+        self._api_s = Histogram(
+            "ams_bridge_api_seconds", "Time to answer on the AMS API", ["route"], buckets=_SECONDS, registry=registry
+        )
         self._decided = Counter("ams_bridge_decided_messages", "Messages decided", ["topic"], registry=registry)
         self._deliveries = Counter("ams_bridge_decided_deliveries", "Deliveries decided", ["topic"], registry=registry)
         self._troubles = Counter(
@@ -60,6 +64,11 @@ class Metrics:
     def hook_called(self, source: str, status: int) -> None:
         """A webhook call was answered."""
         self._hooks.labels(source, str(status)).inc()
+
+    def api_answered(self, route: str, status: int, seconds: float) -> None:
+        """The AMS API answered; ``route`` is the route's name, "" when there is none."""
+        self._api.labels(route, str(status)).inc()
+        self._api_s.labels(route).observe(seconds)
 
     def routed(self, batch: Routed) -> None:
         """A router committed a batch."""
