@@ -22,7 +22,7 @@ import msgspec
 import uvloop
 
 from bridge.assembly import assemble
-from bridge.cli.drawing import MESSAGE_BOOK, SEND_BOOK, print_post
+from bridge.cli.drawing import message_book, print_post, send_book
 from bridge.cli.output import Failed, Output
 from bridge.daemon import start, stop_daemon
 from bridge.ledger import all_balanced
@@ -139,9 +139,9 @@ class _Show:
             self.output.value({"posts": self.posts, "ledger": rows, "balanced": balanced})
         else:
             self.output.say("")
-            self.output.rows(rows, MESSAGE_BOOK, title="Messages")
+            self.output.rows(rows, message_book(rows), title="Messages")
             self.output.say("")
-            self.output.rows(rows, SEND_BOOK, title="Sends")
+            self.output.rows(rows, send_book(rows), title="Sends")
             self.output.done("the books balance") if balanced else self.output.warn("the books do not balance")
         return 0 if balanced else 1
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from bridge.cli.output import Column, Output
 from bridge.emoji import with_emoji
 
+TOPIC = Column("Topic", lambda row: short_topic(row["topic"]))
 _WIDEST = 100  # columns; longer lines are hard to read
 _COLORS = {"critical": "red", "error": "red", "warning": "yellow", "info": "blue", "ok": "green"}
 
@@ -50,6 +51,12 @@ def print_post(output: Output, post: Mapping[str, Any], heading: str, *, footer:
         output.console.print(panel, width=min(output.console.width, _WIDEST))
 
 
+def short_topic(name: str) -> str:
+    """``P/T`` of ``projects/P/topics/T``."""
+    parts = name.split("/")
+    return f"{parts[1]}/{parts[3]}" if len(parts) == 4 else name
+
+
 def _fields(fields: Sequence[Mapping[str, Any]]) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold")
@@ -59,28 +66,34 @@ def _fields(fields: Sequence[Mapping[str, Any]]) -> Table:
     return grid
 
 
-def _count(book: str, name: str, *, bad: bool = False) -> Column:
-    head = name.capitalize()
-    style = (lambda row: "bold red" if row[book][name] else "dim") if bad else None
-    return Column(head, lambda row: row[book][name], number=True, style=style)
+def message_book(rows: Sequence[Any]) -> list[Column]:
+    """The first book, one row per topic: what became of the messages. Fates that no topic has are left out."""
+    return [
+        TOPIC,
+        *_counts(
+            rows, "messages", ("received", "decided", "unmatched"), ("dropped", "unrouted", "expired", "undecided")
+        ),
+        Column(
+            "Balance",
+            lambda row: "✓" if row["balanced"] else "does not balance",
+            style=lambda row: "green" if row["balanced"] else "bold red",
+        ),
+    ]
 
 
-MESSAGE_BOOK = [
-    Column("Topic", lambda row: row["topic"]),
-    *(_count("messages", name) for name in ("received", "decided", "unmatched", "dropped", "unrouted", "expired")),
-    _count("messages", "undecided"),
-    Column(
-        "Balance",
-        lambda row: "✓" if row["balanced"] else "does not balance",
-        style=lambda row: "green" if row["balanced"] else "bold red",
-    ),
-]
-"""The first book, one row per topic: what became of the messages."""
+def send_book(rows: Sequence[Any]) -> list[Column]:
+    """The second book, one row per topic: what became of the decided sends. Places that hold nothing are left out."""
+    seldom = ("held", "suppressed", "folded", "cancelled", "dropped", "shadow", "updated", "dead")
+    return [TOPIC, *_counts(rows, "sends", ("decided", "delivered", "waiting"), seldom)]
 
-SEND_BOOK = [
-    Column("Topic", lambda row: row["topic"]),
-    *(_count("sends", name) for name in ("decided", "delivered", "waiting", "held", "suppressed", "folded")),
-    *(_count("sends", name) for name in ("cancelled", "dropped", "shadow", "updated")),
-    _count("sends", "dead", bad=True),
-]
-"""The second book, one row per topic: what became of the decided sends."""
+
+def _counts(rows: Sequence[Any], book: str, always: Sequence[str], seldom: Sequence[str]) -> list[Column]:
+    names = [*always, *(name for name in seldom if any(row[book][name] for row in rows))]
+    return [_count(book, name) for name in names]
+
+
+def _count(book: str, name: str) -> Column:
+    def color(row: Any) -> str:
+        return "bold red" if name == "dead" and row[book][name] else ""
+
+    return Column(name.capitalize(), lambda row: row[book][name], number=True, style=color)

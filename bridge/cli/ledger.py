@@ -9,7 +9,7 @@ import click
 
 from bridge.cli.client import connected
 from bridge.cli.context import Command, Context, pass_context
-from bridge.cli.drawing import MESSAGE_BOOK, SEND_BOOK
+from bridge.cli.drawing import TOPIC, message_book, send_book
 from bridge.cli.output import EXIT_FAILED, Column, text_column
 from bridge.cli.typed import duration, when
 
@@ -28,11 +28,12 @@ def ledger(context: Context, since: float | None) -> None:
     if output.as_json:
         output.value(found)
     else:
-        output.rows(found["topics"], MESSAGE_BOOK, title="Messages", empty="There is no topic yet.")
-        if found["topics"]:
+        topics = found["topics"]
+        output.rows(topics, message_book(topics), title="Messages", empty="There is no topic yet.")
+        if topics:
             output.say("")
-            output.rows(found["topics"], SEND_BOOK, title="Sends")
-            _suppressed(context, found["topics"])
+            output.rows(topics, send_book(topics), title="Sends")
+            _suppressed(context, topics)
         if since is not None:
             output.say("")
             _recent(context, found)
@@ -52,13 +53,13 @@ def _suppressed(context: Context, topics: list[Any]) -> None:
     ]
     if by:
         context.output.say("")
-        columns = [text_column("Topic", "topic"), text_column("By", "by")]
+        columns = [TOPIC, text_column("By", "by")]
         context.output.rows(by, [*columns, Column("Sends", lambda row: row["sends"], number=True)], title="Suppressed")
 
 
 def _recent(context: Context, found: Any) -> None:
     columns = [
-        text_column("Topic", "topic"),
+        TOPIC,
         Column("Received", lambda row: row["received"], number=True),
         Column("Became", lambda row: ", ".join(f"{count} {state}" for state, count in row["sends"].items())),
     ]

@@ -77,8 +77,9 @@ async def test_the_ledger_balances_and_says_so(tmp_path: Path) -> None:
         await stage.settled(1)
         said = await ask(stage, "ledger", "--since", "24h")
         assert said.code == 0
-        assert "projects/P/topics/T 2 1 1 0 0 0 0 ✓" in said.words
-        assert "projects/P/topics/T 2 1 delivered" in said.words
+        assert "Topic Received Decided Unmatched Balance P/T 2 1 1 ✓ P/OTHER 0 0 0 ✓" in said.words
+        assert "Topic Decided Delivered Waiting P/T 1 1 0" in said.words
+        assert "P/T 2 1 delivered" in said.words
         assert said.out.endswith("✓ the books balance\n")
         assert (await ask(stage, "ledger", "--json")).value["balanced"] is True
 
