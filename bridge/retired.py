@@ -1,34 +1,42 @@
-"""Rules that are gone from the files but told somebody of an incident: they go on judging whether it is over.
+"""Rules of older rule sets that told somebody of an incident: they go on judging whether it is over.
 
-If we said it fires, we will say it is over, also after a rule edit (semantics.md item 16).
+If we said it fires, we will say it is over, also after a rule was edited or removed (semantics.md item 16). The older
+rule sets are in the catalog; which of their rules are needed is judged by ``rules/retired.py``.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+
+import structlog
 
 from broker.broker import Broker
 from broker.records import RuleSetRecord
 from broker.store import Store
 from rules.problems import ProblemsFound
 from rules.read import rebuild
-from rules.ruleset import Rule, RuleSet
+from rules.retired import superseded
+from rules.ruleset import RuleSet
 from rules.sources import World
+
+log = structlog.get_logger("rules")
 
 
 async def with_retired(rule_set: RuleSet, store: Store, broker: Broker, world: World) -> RuleSet:
-    """The rule set with those vanished rules behind it that still hold state, each as it was when last in force."""
-    missing = {name for name, rows in (await store.state.counts()).items() if rows and name not in rule_set.by_name}
-    if not missing:
+    """The rule set with the old rules behind it that still have to say when something is over."""
+    holding = [name for name, rows in (await store.state.counts()).items() if rows]
+    if not holding:
         return rule_set
-    found: dict[str, Rule] = {}
-    kept = sorted(broker.cache.all(RuleSetRecord), key=lambda record: record.created_us, reverse=True)
-    for record in kept:
-        if missing <= found.keys():
-            break
+    return rule_set.with_retired(superseded(rule_set, _older(rule_set, broker, world), holding))
+
+
+def _older(rule_set: RuleSet, broker: Broker, world: World) -> Iterator[RuleSet]:
+    """The rule sets that were in force before, newest first."""
+    records = sorted(broker.cache.all(RuleSetRecord), key=lambda record: record.created_us, reverse=True)
+    for record in records:
+        if record.version == rule_set.version:
+            continue
         try:
-            older = rebuild(record.sources, world)
-        except (ProblemsFound, ValueError):
-            continue  # kept by a program that knew more; the next older one may do
-        for rule in older.rules:
-            if rule.name in missing and rule.quiet.resolved is not None:
-                found.setdefault(rule.name, rule)
-    return rule_set.with_retired(found.values())
+            yield rebuild(record.sources, world)
+        except (ProblemsFound, ValueError) as error:
+            log.warning("an older rule set cannot be read any more", version=record.version, reason=str(error)[:500])
