@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from rules.cases import Case
+from rules.jsonpath import compile_path, dotted_key
 from rules.problems import Problem
+from rules.reach import unreachable
 from rules.ruleset import Rule
 from rules.words import suggest
 
 
-def check(rules: Sequence[Rule]) -> Iterator[Problem]:
+def check(rules: Sequence[Rule], cases: Iterable[Case]) -> Iterator[Problem]:
     """Problems and warnings that no single rule shows."""
     yield from _clashes(rules)
     yield from _inhibitors(rules)
+    yield from unreachable(rules)
+    yield from _dotted_keys(rules, cases)
 
 
 def _clashes(rules: Iterable[Rule]) -> Iterator[Problem]:
@@ -51,6 +56,32 @@ def _inhibitors(rules: Iterable[Rule]) -> Iterator[Problem]:
             elif other.quiet.resolved is None:
                 text = f'the rule "{other.name}" needs resolved:, so that it is known when its incidents are over'
                 yield _problem(rule, "inhibited_by", text)
+
+
+def _dotted_keys(rules: Iterable[Rule], cases: Iterable[Case]) -> Iterator[Problem]:
+    """Paths that read a key with dots as nested keys, where a test shows that the key has dots (semantics.md 32)."""
+    samples = [
+        (message.incoming.topic, message.decoded.value)
+        for case in cases
+        for message in case.messages
+        if message.decoded
+    ]
+    for rule in rules:
+        items = [
+            item
+            for topic, value in samples
+            if rule.topics.covers(topic)
+            for item in (rule.for_each.find(value) if rule.for_each is not None else [value])
+        ]
+        resolved = rule.quiet.resolved
+        for place in dict.fromkeys([*rule.condition.places, *(resolved.places if resolved is not None else ())]):
+            if not place.text.startswith("$"):
+                continue
+            path = compile_path(place.text)
+            meant = next((spelling for item in items if (spelling := dotted_key(path, item))), None)
+            if meant is not None:
+                text = f"{place.text} finds nothing in a message of the tests; its key has dots: write {meant}"
+                yield Problem(rule.key_places.get("match", rule.place), f"{rule.path}.match", text, "warning")
 
 
 def _problem(rule: Rule, key: str, text: str) -> Problem:

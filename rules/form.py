@@ -6,7 +6,8 @@ problem, so that all of a file's are found in one round.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 from rules.places import Document
@@ -43,13 +44,14 @@ class Form:
         """Report what is wrong with the value (or the key) at ``inner`` below this mapping."""
         self.problems.append(self.document.problem((*self.path, *inner), text, at_key=at_key, kind=kind))
 
-    def only(self, known: Collection[str]) -> None:
-        """Report every key that is not ``known``."""
+    def only(self, known: Collection[str], meanings: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Report every key that is not ``known``; ``meanings`` are what people write for what we call otherwise."""
         for key in self.value:
             if key not in known:
-                near = suggest(key, known)
-                listed = "" if near and len(known) > 12 else f"; {self.what} has: {', '.join(known)}"
-                self.problem((key,), f'unknown key "{key}"{near}{listed}', at_key=True)
+                meant = meanings.get(key, "")
+                near = f'; did you mean "{meant}"?' if meant else suggest(key, known)
+                listed = "" if near and len(known) > 12 else hint(near, f"{self.what} has: {', '.join(known)}")
+                self.problem((key,), f'unknown key "{key}"{listed or near}', at_key=True)
 
     def required(self, key: str) -> bool:
         """Whether the key is there; reports it if not."""
@@ -89,7 +91,8 @@ class Form:
         said = self.text(key, default)
         if said in known:
             return said
-        self.problem((key,), f'unknown {key} "{said}"{suggest(said, known)}; there are: {", ".join(known)}')
+        listed = hint(suggest(said, known), f"there are: {', '.join(known)}")
+        self.problem((key,), f'unknown {key} "{said}"{listed}')
         return default
 
     def texts(self, key: str) -> list[tuple[Path, str]]:
@@ -132,6 +135,11 @@ class Form:
             return said
         self.problem((key,), f"{key} must be {called_so}, not {called(said)}")
         return default
+
+
+def hint(near: str, listed: str) -> str:
+    """The tail of an error text: the word that was probably meant (of ``suggest``), and what there is."""
+    return f"{near} {listed}" if near else f"; {listed}"
 
 
 def value_at(document: Document, path: Path) -> Any:

@@ -92,8 +92,8 @@ def _build(sources: Sources, world: World, problems: list[Problem], *, lenient: 
     names = by_name(rules)
     for document in documents:
         cases.extend(_cases_of(document, reader, CaseReader(names, world.destinations), problems))
-    problems.extend(check(rules))
-    found = in_order(problems)
+    problems.extend(check(rules, cases))
+    found = in_order(_without_echoes(problems, documents))
     if has_errors(found):
         raise ProblemsFound(found)
     version = sources.version
@@ -110,6 +110,12 @@ def _build(sources: Sources, world: World, problems: list[Problem], *, lenient: 
         by_name=by_name(rules),
         cases=tuple(cases),
     )
+
+
+def _without_echoes(problems: Sequence[Problem], documents: Sequence[Document]) -> list[Problem]:
+    """The problems, but of a place where the YAML itself is wrong only that one."""
+    wrong = {(one.place, one.path): one for document in documents for one in document.problems}
+    return [one for one in problems if wrong.get((one.place, one.path), one) == one]
 
 
 def _rules_of(document: Document, reader: RuleReader, start: int, problems: list[Problem]) -> Iterable[Rule]:

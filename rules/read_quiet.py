@@ -9,7 +9,7 @@ from typing import Final, cast
 from rules.conditions import Condition, compile_match
 from rules.environment import CompiledTemplate
 from rules.event_places import EventPlace, read_place
-from rules.form import Form, called
+from rules.form import Form, called, hint
 from rules.intervals import Interval
 from rules.jsonpath import PathProblem
 from rules.problems import Path, Problem, path_text
@@ -92,9 +92,8 @@ class QuietReader:
             interval = self.intervals.get(name)
             if interval is None:
                 known = ", ".join(self.intervals) or "none"
-                form.problem(
-                    inner, f'no interval "{name}" in bridge.yaml{suggest(name, self.intervals)}; it has: {known}'
-                )
+                listed = hint(suggest(name, self.intervals), f"it has: {known}")
+                form.problem(inner, f'no interval "{name}" in bridge.yaml{listed}')
             else:
                 found.append(Hours(interval, outside=key == "not_hours"))
         return found

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from rules.conditions import Condition, compile_match
 from rules.decode import DecodeSpec, read_spec
-from rules.form import Form, called
+from rules.form import Form, called, hint
 from rules.jsonpath import CompiledPath, PathProblem, compile_path
 from rules.model import DestinationFacts
 from rules.problems import Path, Problem, path_text
@@ -38,6 +38,8 @@ RULE_KEYS: Final = (
     "name", "about", "was", "topic", "decode", "for_each", "match", "when", "set", *POST_KEYS, "send", "drop", "stop",
     *QUIET_KEYS,
 )  # fmt: skip
+MEANT: Final = {"on": "topic", "if": "match", "to": "send", "destination": "send", "id": "name", "interval": "hours"}
+"""What people write for keys of ours."""
 JUDGING_KEYS: Final = ("topic", "decode", "for_each", "set", "key", "resolved")
 MAX_NAME_RUNES: Final = 100
 _NAME: Final = re.compile(r"[^/\s\x00-\x1f\x7f](?:[^/\x00-\x1f\x7f]*[^/\s\x00-\x1f\x7f])?")
@@ -56,7 +58,7 @@ class RuleReader:
 
     def read(self, form: Form, position: int, default_topics: Topics) -> Rule:
         """The rule; where it has problems, parts of it are left at their defaults."""
-        form.only(RULE_KEYS)
+        form.only(RULE_KEYS, MEANT)
         form.required("name")
         variables = tuple(form.value.get("set") or ()) if isinstance(form.value.get("set"), dict) else ()
         templates = self.templates.with_variables(variables)
@@ -149,8 +151,8 @@ class RuleReader:
         if facts is None:
             if name:
                 known = ", ".join(sorted(self.destinations)) or "none"
-                near = suggest(name, self.destinations)
-                form.problem(at, f'no destination "{name}" in bridge.yaml{near}; it has: {known}')
+                listed = hint(suggest(name, self.destinations), f"it has: {known}")
+                form.problem(at, f'no destination "{name}" in bridge.yaml{listed}')
             return None
         if overrides:
             form.form(inner, f"send to {name}").only(("to", *sorted(facts.overrides)))
