@@ -31,11 +31,17 @@ class Surroundings:
 
 
 class Resolver:
-    """Replaces every reference of a document; collects what could not be found, and remembers what was secret."""
+    """Replaces every reference of a document; collects what could not be found, and remembers where they stood.
+
+    ``found`` are the paths of texts with references, ``missing`` those of them where one could not be replaced, and
+    ``empty`` those where one stands for an empty text.
+    """
 
     def __init__(self, document: Document, around: Surroundings) -> None:
         self.problems: list[Problem] = []
-        self.secrets: set[str] = set()
+        self.found: set[DocumentPath] = set()
+        self.missing: set[DocumentPath] = set()
+        self.empty: dict[DocumentPath, str] = {}
         self._document = document
         self._around = around
 
@@ -49,27 +55,22 @@ class Resolver:
             return _REFERENCE.sub(lambda found: self._one(found, path), value)
         return value
 
-    def hidden(self, text: str) -> str:
-        """The text with everything that came of a reference replaced by ``***``."""
-        for secret in sorted(self.secrets, key=len, reverse=True):
-            text = text.replace(secret, "***")
-        return text
-
     def _one(self, found: re.Match[str], path: DocumentPath) -> str:
-        kind, name = found[1], found[2]
+        self.found.add(path)
         try:
-            value = self._look_up(kind, name or "")
+            value = self._look_up(found[1], found[2] or "")
         except LookupError as error:
+            self.missing.add(path)
             self.problems.append(self._document.problem(path, f"{found[0]}: {error.args[0]}"))
             return found[0]
-        if value:
-            self.secrets.add(value)
+        if not value.strip():
+            self.empty[path] = found[0]
         return value
 
     def _look_up(self, kind: str, name: str) -> str:
         if kind not in _KINDS:
             raise LookupError(
-                f'"{kind}" is no kind of reference{suggest(kind, _KINDS)}; write ${{env:NAME}}, ${{file:PATH}} '
+                f'"{kind}" is no kind of reference{suggest(kind, _KINDS) or ";"} write ${{env:NAME}}, ${{file:PATH}} '
                 "or ${credential:NAME}"
             )
         if not name:

@@ -49,8 +49,9 @@ class Secret:
 
     @classmethod
     def _validated(cls, value: object) -> Secret:
-        if isinstance(value, Secret):
-            return value
-        if isinstance(value, str):
-            return cls(value)
-        raise ValueError("a text or a reference such as ${credential:NAME} is wanted")
+        secret = cls(value) if isinstance(value, str) else value
+        if not isinstance(secret, Secret):
+            raise ValueError("a text or a reference such as ${credential:NAME} is wanted")  # noqa: TRY004 - pydantic's
+        if not secret._value.strip():
+            raise ValueError("a secret must not be empty: everybody would know it")
+        return secret

@@ -11,13 +11,14 @@ from typing import Any, Literal
 from pydantic import Field, SerializeAsAny, field_validator
 
 from bridge.destinations.config import DestinationConfig
-from bridge.quantities import Duration, FilePath, Size
+from bridge.quantities import Duration, FilePath, LastingDuration, Size
 from bridge.records import Record
 from bridge.secret import Secret
 from bridge.sources.config import SourceConfig
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 DAY_S = 86_400.0
+_STORES = ("sqlite:///", "postgresql://", "postgres://")
 
 
 class TlsFiles(Record):
@@ -39,6 +40,13 @@ class ServerSettings(Record):
     public_url: str = Field("", description="The address people reach it by: for links and chat buttons")
     max_body: Size = Field(10 * MIB, gt=0, description="Largest request body; more is answered 413")
 
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_url(cls, said: str) -> str:
+        if said and not said.startswith(("https://", "http://")):
+            raise ValueError(f'"{said}" is no address for a browser, such as https://bridge.example.org')
+        return said
+
     @field_validator("listen", "x509_listen")
     @classmethod
     def _is_an_address(cls, said: str | None) -> str | None:
@@ -50,9 +58,11 @@ class ServerSettings(Record):
 class RetentionSettings(Record):
     """How long things are kept."""
 
-    messages: Duration = Field(7 * DAY_S, description="Messages of a topic")
-    deliveries: Duration = Field(30 * DAY_S, description="Settled deliveries, their attempts, and what was decided")
-    size: Size | None = Field(None, description="Most that a topic's messages may take; the oldest go first")
+    messages: LastingDuration = Field(7 * DAY_S, description="Messages of a topic")
+    deliveries: LastingDuration = Field(
+        30 * DAY_S, description="Settled deliveries, their attempts, and what was decided"
+    )
+    size: Size | None = Field(None, gt=0, description="Most that a topic's messages may take; the oldest go first")
 
 
 class AuthSettings(Record):
@@ -108,7 +118,7 @@ class PushSettings(Record):
     """AMS push subscriptions."""
 
     mode: Literal["internal", "external", "off"] = Field("internal", description="Who pushes: we, or an outside worker")
-    give_up_after: Duration | Literal["off"] = Field(
+    give_up_after: LastingDuration | Literal["off"] = Field(
         "off",
         description="After this a message that cannot be pushed becomes a dead letter; off waits for ever, as AMS",
     )
@@ -162,10 +172,17 @@ class Settings(Record):
     log: LogSettings = LogSettings()
     drain: Duration = Field(10.0, description="How long deliveries under way may take to finish when the daemon stops")
 
+    @field_validator("store")
+    @classmethod
+    def _is_a_store(cls, said: str) -> str:
+        if said != "memory" and not said.startswith(_STORES):
+            raise ValueError("no such store: write sqlite:///PATH, sqlite:PATH, postgresql://... or memory")
+        return said
+
 
 def host_and_port(said: str) -> tuple[str, int]:
     """Host and port of ``HOST:PORT`` (``[::]:8443`` for IPv6; an empty host is every address). Raises ValueError."""
     host, colon, port = said.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65_535:
+    if not colon or not (port.isascii() and port.isdecimal()) or int(port) > 65_535:
         raise ValueError(f'"{said}" is not HOST:PORT, such as 0.0.0.0:8443 or [::]:8443')
     return host.removeprefix("[").removesuffix("]") or "0.0.0.0", int(port)  # noqa: S104

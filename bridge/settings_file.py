@@ -1,27 +1,28 @@
 """bridge.yaml: from text to Settings, or to all problems at once, each with file:line:column.
 
 The file is read by the same YAML reader as rule files (YAML 1.2 core schema, duplicate keys refused). References are
-replaced first; then every section, destination and source is validated by its own record.
+replaced first; then every section, destination and source is validated by its own record, and last what names what.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from bridge.destinations.kinds import KINDS as DESTINATION_KINDS
 from bridge.references import Resolver, Surroundings
-from bridge.settings import RemovedDestination, Settings
+from bridge.setting_errors import Fault, Location, faults_of, is_secret, keys_at
+from bridge.setting_names import Unlinked, homeless, ill_named, unlinked
+from bridge.settings import ProjectSettings, RemovedDestination, Settings
 from bridge.sources.kinds import KINDS as SOURCE_KINDS
+from rules.form import value_at
 from rules.places import Document, read_file
 from rules.problems import Path as DocumentPath
 from rules.problems import Problem, ProblemsFound, has_errors
 from rules.words import suggest
-
-_OPAQUE: Final = ("intervals",)  # read by the rules package, with places of its own
 
 
 def read_settings(path: Path, environ: Mapping[str, str], credentials: Path | None) -> Settings:
@@ -40,49 +41,67 @@ def settings_of(document: Document, around: Surroundings) -> Settings:
     reading = _Reading(document, around)
     settings = reading.settings(said)
     problems += reading.problems
-    if settings is None or has_errors(problems):
+    if has_errors(problems):
         raise ProblemsFound(problems)
     return settings
 
 
 class _Reading:
-    """One reading of one document: what it collects on the way."""
+    """One reading of one document: what it collects on the way.
+
+    ``said`` is always a pair here: with references replaced, and as it stands in the file (for what may be shown).
+    """
 
     def __init__(self, document: Document, around: Surroundings) -> None:
         self._document = document
         self._context = {"folder": around.folder}
-        self._folder = around.folder
         self._resolver = Resolver(document, around)
         self._problems: list[Problem] = []
+        self._told: set[DocumentPath] = set()
 
     @property
     def problems(self) -> list[Problem]:
         return [*self._problems, *self._resolver.problems]
 
-    def settings(self, said: dict[str, Any]) -> Settings | None:
-        said = self._resolver.resolved(said)
-        destinations, removed = self._destinations(said.pop("destinations", None))
-        sources = self._of_kinds("sources", said.pop("sources", None), SOURCE_KINDS)
-        said.pop("removed", None)
+    def settings(self, written: dict[str, Any]) -> Settings:
+        """The settings; their defaults where there are problems."""
+        said = self._resolver.resolved(written)
+        for path, text in ill_named(written):
+            self._problem(path, text, at_key=True)
+        apart = ("destinations", "sources", "removed")
+        if "removed" in said:  # a field of the record, and no key of the file
+            known = ", ".join(keys_at(Settings, ()))
+            self._problem(("removed",), f'unknown key "removed"; keys: {known}', at_key=True)
+        destinations, removed = self._destinations(said.get("destinations"), written.get("destinations"))
+        sources = self._of_kinds("sources", said.get("sources"), written.get("sources"), SOURCE_KINDS)
+        said = {name: one for name, one in said.items() if name not in apart}
+        written = {name: one for name, one in written.items() if name not in apart}
         if isinstance(said.get("store"), str):
-            said["store"] = self._store_url(said["store"])
-        read = self._validated(Settings, said, ())
-        if read is None:
-            return None
-        whole: Settings = read.model_copy(update={"destinations": destinations, "sources": sources, "removed": removed})
-        return whole
+            said["store"] = _store_url(said["store"], self._context["folder"])
+        self._link(said.get("projects"))
+        whole: Settings = self._validated(Settings, said, written, ()) or Settings()
+        return whole.model_copy(update={"destinations": destinations, "sources": sources, "removed": removed})
 
-    def _destinations(self, said: Any) -> tuple[dict[str, Any], dict[str, RemovedDestination]]:
+    def _destinations(self, said: Any, written: Any) -> tuple[dict[str, Any], dict[str, RemovedDestination]]:
         going: dict[str, RemovedDestination] = {}
         staying = dict(said) if isinstance(said, dict) else said
         if isinstance(staying, dict):
             for name in [name for name, one in staying.items() if isinstance(one, dict) and "removed" in one]:
-                read = self._validated(RemovedDestination, staying.pop(name), ("destinations", name))
+                path = ("destinations", name)
+                read = self._validated(RemovedDestination, staying.pop(name), written[name], path)
                 if read is not None:
                     going[name] = read
-        return self._of_kinds("destinations", staying, DESTINATION_KINDS), going
+            self._add_unlinked(homeless(going, staying))
+        return self._of_kinds("destinations", staying, written, DESTINATION_KINDS), going
 
-    def _of_kinds(self, section: str, said: Any, kinds: Mapping[str, Any]) -> dict[str, Any]:
+    def _link(self, said: Any) -> None:
+        """Check what the parts of each project name; a project with problems of its own is told of those first."""
+        for name, one in said.items() if isinstance(said, dict) else ():
+            faults, project = self._tried(ProjectSettings, one)
+            if not faults:
+                self._add_unlinked(unlinked(name, project))
+
+    def _of_kinds(self, section: str, said: Any, written: Any, kinds: Mapping[str, Any]) -> dict[str, Any]:
         """Named entries, each validated by the record of its ``type``."""
         if said is None:
             return {}
@@ -93,111 +112,65 @@ class _Reading:
         for name, one in said.items():
             path = (section, name)
             if not isinstance(one, dict):
-                self._problem(path, f"a mapping with a type: is wanted; types: {', '.join(kinds)}")
+                self._problem(path, f"a mapping with a type: is wanted; types: {', '.join(kinds)}", at_key=True)
                 continue
             kind = one.get("type")
             if kind is None:
                 self._problem(path, f"has no type; types: {', '.join(kinds)}", at_key=True)
-            elif not isinstance(kind, str) or kind not in kinds:
-                hint = suggest(str(kind), kinds)
-                self._problem((*path, "type"), f'unknown type "{kind}"{hint or ";"} types: {", ".join(kinds)}')
-            else:
-                read[name] = self._validated(kinds[kind].config, one, path)
+            elif isinstance(kind, str) and kind in kinds:
+                read[name] = self._validated(kinds[kind].config, one, written[name], path)
+            elif (*path, "type") not in self._resolver.missing:
+                shown = written[name]["type"]
+                hint = suggest(str(shown), kinds)
+                self._problem((*path, "type"), f'unknown type "{shown}"{hint or ";"} types: {", ".join(kinds)}')
         return {name: one for name, one in read.items() if one is not None}
 
-    def _validated(self, model: type[Any], said: Any, path: DocumentPath) -> Any:
-        try:
-            return model.model_validate(said, context=self._context)
-        except ValidationError as error:
-            for one in _telling(error.errors(include_url=False, include_input=False)):
-                self._add(model, path, one)
-            return None
+    def _validated(self, model: type[Any], said: Any, written: Any, path: DocumentPath) -> Any:
+        """The record, or None with what is wrong added to the problems."""
+        faults, read = self._tried(model, said)
+        as_written = {fault.location: fault for fault in self._tried(model, written)[0]} if faults else {}
+        for location, reference in self._empty_secrets(model, path):
+            self._told.add((*path, *location))
+            text = f"{reference} stands for an empty text, and this is a secret: everybody would know it"
+            self._problem((*path, *location), text)
+        for fault in faults:
+            self._add(path, fault, as_written.get(fault.location))
+        return read
 
-    def _add(self, model: type[BaseModel], path: DocumentPath, error: Any) -> None:
-        location = _location(error)
-        if error["type"] == "extra_forbidden":
-            known = _keys_at(model, location[:-1])
-            hint = suggest(str(location[-1]), known)
-            text = f'unknown key "{location[-1]}"{hint or ";"} keys: {", ".join(known)}'
-            self._problem((*path, *location), text, at_key=True)
-            return
-        if error["type"] == "missing":
-            self._problem((*path, *location[:-1]), f'"{location[-1]}" is missing', at_key=True)
-            return
-        said = _WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ").replace(
-            "Input should be", "must be"
-        )
-        self._problem((*path, *location), self._resolver.hidden(said[:1].lower() + said[1:]))
+    def _tried(self, model: type[Any], said: Any) -> tuple[list[Fault], Any]:
+        try:
+            return [], model.model_validate(said, context=self._context)
+        except ValidationError as error:
+            return faults_of(error, model, said), None
+
+    def _empty_secrets(self, model: type[BaseModel], path: DocumentPath) -> list[tuple[Location, str]]:
+        """Secrets below ``path`` in which a reference stands for an empty text."""
+        empty = [(at[len(path) :], shown) for at, shown in self._resolver.empty.items() if at[: len(path)] == path]
+        return [(location, shown) for location, shown in empty if is_secret(model, location)]
+
+    def _add(self, path: DocumentPath, fault: Fault, as_written: Fault | None) -> None:
+        """A fault as a problem, unless what it comes of was told already; a value of a reference is not repeated."""
+        where = (*path, *fault.location)
+        touched = {one for one in self._resolver.found if one[: len(where)] == where}
+        if fault.at_key or not touched:
+            self._problem(where, fault.text, at_key=fault.at_key)
+        elif not touched & (self._resolver.missing | self._told):
+            text = as_written.text if as_written is not None else "what the reference stands for cannot stand here"
+            self._problem(where, text)
+
+    def _add_unlinked(self, found: Iterable[Unlinked]) -> None:
+        for one in found:
+            if one.path not in self._resolver.missing:
+                shown = value_at(self._document, one.path) if one.path in self._resolver.found else one.name
+                self._problem(one.path, one.text(shown))
 
     def _problem(self, path: DocumentPath, text: str, *, at_key: bool = False) -> None:
         self._problems.append(self._document.problem(path, text, at_key=at_key))
 
-    def _store_url(self, url: str) -> str:
-        """``sqlite:PATH`` is relative to the file; everything else stands as it is."""
-        scheme, _, rest = url.partition(":")
-        if scheme != "sqlite" or rest.startswith("//") or not rest:
-            return url
-        return f"sqlite://{(self._folder / rest).absolute()}"
 
-
-_WORDS: Final = {
-    "string_type": "a text is wanted",
-    "int_type": "a whole number is wanted",
-    "int_parsing": "a whole number is wanted",
-    "int_from_float": "a whole number is wanted",
-    "bool_type": "true or false is wanted",
-    "bool_parsing": "true or false is wanted",
-    "dict_type": "a mapping is wanted",
-    "model_type": "a mapping is wanted",
-    "tuple_type": "a list is wanted",
-    "path_type": "a path is wanted",
-}
-
-
-def _telling(errors: Iterable[Any]) -> list[Any]:
-    """The errors without those of a union's other branches: a deeper one says more about the same value."""
-    kept = list(errors)
-    deep = [tuple(_location(error)) for error in kept]
-    return [
-        error
-        for error, here in zip(kept, deep, strict=True)
-        if not any(len(other) > len(here) and other[: len(here)] == here for other in deep)
-    ]
-
-
-def _location(error: Any) -> list[str | int]:
-    return [step for step in error["loc"] if not _is_branch(step)]
-
-
-def _is_branch(step: object) -> bool:
-    """Whether a step of pydantic's location is the name of a union's branch, not a key of the file."""
-    return isinstance(step, str) and ("[" in step or step in _BRANCHES)
-
-
-_BRANCHES: Final = frozenset(
-    {"TlsFiles", "MoveTo", "float", "str", "path", "tuple", "none", "function-after", "literal"}
-)
-
-
-def _keys_at(model: type[BaseModel], location: Iterable[str | int]) -> list[str]:
-    """The keys that a record knows at a location, as people write them."""
-    here: Any = model
-    for step in location:
-        here = _inside(here, step)
-    here = next((one for one in _models(here)), None)
-    return [] if here is None else [field.alias or name for name, field in here.model_fields.items()]
-
-
-def _inside(annotation: Any, step: str | int) -> Any:
-    for one in _models(annotation):
-        for name, field in one.model_fields.items():
-            if step in (name, field.alias):
-                return field.annotation
-    arguments = get_args(annotation)
-    return arguments[-1] if arguments else None
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for argument in get_args(annotation) for model in _models(argument)]
+def _store_url(url: str, folder: Path) -> str:
+    """``sqlite:PATH`` is relative to the file; everything else stands as it is."""
+    scheme, _, rest = url.partition(":")
+    if scheme != "sqlite" or rest.startswith("//") or not rest:
+        return url
+    return f"sqlite://{(folder / rest).absolute()}"
