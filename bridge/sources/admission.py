@@ -17,39 +17,54 @@ from bridge.sources.config import HookConfig
 _SIGNATURES = ("x-hub-signature-256", "x-signature-256", "x-signature")
 
 
-def may_post(config: HookConfig, headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> bool:
-    """Whether the request satisfies everything the settings ask for. ``headers`` have lower-case names."""
-    if config.token is not None and not _same(config.token, _token(headers, query)):
+def may_enter(config: HookConfig, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
+    """Whether token and password are right: all that can be said before the body is read.
+
+    ``headers`` have lower-case names. A secret that is empty lets nobody in.
+    """
+    if config.token is not None and not _is_same(config.token, _token(headers, query)):
         return False
-    if config.auth is not None and not _same(config.auth.basic, _basic(headers)):
+    return config.auth is None or _is_same(config.auth.basic, _basic(headers))
+
+
+def may_post(config: HookConfig, headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> bool:
+    """Whether the request satisfies everything the settings ask for, the signature of its body included."""
+    if not may_enter(config, headers, query):
         return False
     return config.secret is None or _is_signed(config.secret, headers, body)
 
 
-def _token(headers: Mapping[str, str], query: Mapping[str, str]) -> str:
+def _token(headers: Mapping[str, str], query: Mapping[str, str]) -> bytes:
     if "x-api-key" in headers:
-        return headers["x-api-key"]
+        return _raw(headers["x-api-key"])
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return bearer.strip()
-    return query.get("token") or query.get("key") or ""
+        return _raw(bearer.strip())
+    return (query.get("token") or query.get("key") or "").encode(errors="replace")
 
 
-def _basic(headers: Mapping[str, str]) -> str:
+def _basic(headers: Mapping[str, str]) -> bytes:
     scheme, _, said = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
-        return ""
+        return b""
     try:
-        return base64.b64decode(said.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
+        return base64.b64decode(said.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
 
 
 def _is_signed(secret: Secret, headers: Mapping[str, str], body: bytes) -> bool:
+    if not secret:
+        return False
     said = next((headers[name] for name in _SIGNATURES if name in headers), "").removeprefix("sha256=")
     expected = hmac.new(secret.reveal().encode(), body, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(expected.encode(), said.lower().encode())
+    return hmac.compare_digest(expected.encode(), _raw(said.lower()))
 
 
-def _same(expected: Secret, said: str) -> bool:
-    return hmac.compare_digest(expected.reveal().encode(), said.encode())
+def _is_same(expected: Secret, said: bytes) -> bool:
+    return bool(expected) and hmac.compare_digest(expected.reveal().encode(), said)
+
+
+def _raw(header: str) -> bytes:
+    """The bytes of a header as they came: HTTP carries them, and Latin-1 is only how they are shown as text."""
+    return header.encode("latin-1", "replace")

@@ -28,6 +28,14 @@ class BasicAuth(Record):
 
     basic: Secret = Field(description="user:password")
 
+    @field_validator("basic")
+    @classmethod
+    def _is_user_and_password(cls, basic: Secret) -> Secret:
+        user, _, password = basic.reveal().partition(":")
+        if not user or not password.strip():
+            raise ValueError("user:password is wanted, and neither may be empty")
+        return basic
+
 
 class HookConfig(SourceConfig):
     """What every webhook receiver can be told: how callers prove who they are."""

@@ -8,12 +8,12 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from bridge.sources.admission import may_post
+from bridge.sources.admission import may_enter, may_post
 from bridge.sources.config import HookConfig, SourceConfig
 from bridge.sources.kinds import KINDS
 from bridge.sources.webhook import BadPayload
 from broker.broker import Broker
-from broker.errors import MessageInvalid, NotFound, OutcomeUnknown, StoreUnavailable, TooLarge
+from broker.errors import NotFound, Rejected, StoreError, TooLarge
 from broker.records import Topic
 
 RETRY_AFTER_S = 5
@@ -47,6 +47,9 @@ class Hooks:
         return answer
 
     async def _received(self, request: Request, name: str, config: HookConfig) -> Response:
+        headers = {key.lower(): value for key, value in request.headers.items()}
+        if not may_enter(config, headers, request.query_params):
+            return _turned_away(request, name)
         try:
             body = await self._body(request)
         except ClientDisconnect:
@@ -55,23 +58,21 @@ class Hooks:
             return refusal(
                 413, "INVALID_ARGUMENT", f"the body is larger than {self._max_body_bytes} bytes (server.max_body)"
             )
-        headers = {key.lower(): value for key, value in request.headers.items()}
         if not may_post(config, headers, request.query_params, body):
-            log.warning("a webhook call was refused", source=name, client=request.client and request.client.host)
-            return refusal(401, "UNAUTHORIZED", "token, password or signature is missing or wrong")
+            return _turned_away(request, name)
         read = KINDS[config.type].messages
         if read is None:
             return refusal(404, "NOT_FOUND", f"the source {name!r} takes no calls")
         try:
             messages = read(name, headers, body)
             appended = await self._broker.publish(self._topic(config), messages)
-        except (BadPayload, MessageInvalid) as error:
-            return refusal(400, "INVALID_ARGUMENT", str(error))
         except TooLarge as error:
             return refusal(413, "INVALID_ARGUMENT", str(error))
+        except (BadPayload, Rejected) as error:
+            return refusal(400, "INVALID_ARGUMENT", str(error))
         except NotFound as error:
-            return refusal(404, "NOT_FOUND", f"{config.topic}: {error}; name it under projects: in bridge.yaml")
-        except (StoreUnavailable, OutcomeUnknown) as error:
+            return refusal(404, "NOT_FOUND", f"{error}; name it under projects: in bridge.yaml")
+        except StoreError as error:
             log.warning("a webhook call could not be kept", source=name, error=str(error))
             return refusal(503, "UNAVAILABLE", "the store does not answer; send it again")
         ids = [str(appended.first + n) for n in range(appended.count)]
@@ -88,7 +89,7 @@ class Hooks:
     async def _body(self, request: Request) -> bytes | None:
         """The body, or None when it is too large; the rest of one that is too large is not read."""
         declared = request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > self._max_body_bytes:
+        if declared.isascii() and declared.isdecimal() and int(declared) > self._max_body_bytes:
             return None
         body = bytearray()
         async for chunk in request.stream():
@@ -96,6 +97,11 @@ class Hooks:
             if len(body) > self._max_body_bytes:
                 return None
         return bytes(body)
+
+
+def _turned_away(request: Request, name: str) -> Response:
+    log.warning("a webhook call was refused", source=name, client=request.client and request.client.host)
+    return refusal(401, "UNAUTHORIZED", "token, password or signature is missing or wrong")
 
 
 def refusal(status: int, word: str, text: str) -> Response:
