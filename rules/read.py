@@ -21,7 +21,7 @@ from rules.places import MAX_FILE_BYTES, Document, read_yaml, without_places
 from rules.problems import Place, Problem, ProblemsFound, has_errors, in_order
 from rules.read_intervals import read_intervals
 from rules.read_rule import RuleReader
-from rules.ruleset import ANYTHING, Rule, RuleSet, by_name, same_places
+from rules.ruleset import GONE, Rule, RuleSet, by_name, same_places
 from rules.sources import Sources, World, from_bytes, gather, template_sources
 from rules.template_files import shelve
 from rules.template_reader import TemplateReader
@@ -68,7 +68,7 @@ class _Destinations(dict[str, DestinationFacts]):
 
     def get(self, name: str, default: Any = None) -> DestinationFacts:
         """The destination, or one of that name without limits that lets everything be overridden."""
-        return self[name] if name in self else DestinationFacts(name=name, kind="gone", overrides=ANYTHING)
+        return self[name] if name in self else DestinationFacts(name=name, kind=GONE)
 
 
 def _build(sources: Sources, world: World, problems: list[Problem], *, lenient: bool = False) -> RuleSet:
@@ -90,7 +90,7 @@ def _build(sources: Sources, world: World, problems: list[Problem], *, lenient: 
         problems.extend(document.problems)
         rules.extend(_rules_of(document, reader, len(rules), problems))
     names = by_name(rules)
-    for document in documents:
+    for document in documents if not lenient else ():
         cases.extend(_cases_of(document, reader, CaseReader(names, world.destinations), problems))
     problems.extend(check(rules, cases))
     found = in_order(_without_echoes(problems, documents))

@@ -16,7 +16,7 @@ from rules.jsonpath import CompiledPath, PathProblem, compile_path
 from rules.model import DestinationFacts
 from rules.problems import Path, Problem, path_text
 from rules.read_quiet import QUIET_KEYS, QuietReader, key_template
-from rules.ruleset import PostMaking, Rule, SendEntry
+from rules.ruleset import GONE, PostMaking, Rule, SendEntry
 from rules.template_reader import TemplateReader
 from rules.topics import Topics, topic_problem
 from rules.words import suggest
@@ -154,7 +154,7 @@ class RuleReader:
                 listed = hint(suggest(name, self.destinations), f"it has: {known}")
                 form.problem(at, f'no destination "{name}" in bridge.yaml{listed}')
             return None
-        if overrides:
+        if overrides and facts.kind != GONE:
             form.form(inner, f"send to {name}").only(("to", *sorted(facts.overrides)))
         repeat = seen[name] = seen.get(name, -1) + 1
         return SendEntry(index, f"{repeat}:{name}", facts, overrides)

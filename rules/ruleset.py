@@ -29,15 +29,8 @@ Making: TypeAlias = "CompiledTemplate | str | int | float | bool | dict[str, Any
 Overflow: TypeAlias = Literal["digest", "drop", "delay"]
 
 
-class _Anything(frozenset[str]):
-    """Every key: what a destination that is gone might have let be overridden."""
-
-    def __contains__(self, key: object) -> bool:
-        return True
-
-
-ANYTHING: Final = _Anything()
-
+GONE: Final = "gone"
+"""The kind of a destination of which only the name is known any more: it lets everything be overridden."""
 FORGET_AFTER_S: Final = 7 * 86_400.0
 MAX_KEYS: Final = 100_000
 GROUP_MAX: Final = 50
