@@ -16,6 +16,18 @@ _SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 _AGES_S = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 21600.0, 86400.0)
 
 
+class _ApiMetrics:
+    """What the AMS API answered, and how fast."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.answers = Counter(
+            "ams_bridge_api_answers", "Answers of the AMS API", ["route", "status"], registry=registry
+        )
+        self.seconds = Histogram(
+            "ams_bridge_api_seconds", "Time to answer on the AMS API", ["route"], buckets=_SECONDS, registry=registry
+        )
+
+
 class Metrics:
     """All counters of one daemon. What the books hold is read when asked for; the rest is counted as it happens."""
 
@@ -24,10 +36,7 @@ class Metrics:
         self._hooks = Counter(
             "ams_bridge_webhook_calls", "Webhook calls by status", ["source", "status"], registry=registry
         )
-        self._api = Counter("ams_bridge_api_answers", "Answers of the AMS API", ["route", "status"], registry=registry)
-        self._api_s = Histogram(
-            "ams_bridge_api_seconds", "Time to answer on the AMS API", ["route"], buckets=_SECONDS, registry=registry
-        )
+        self._api = _ApiMetrics(registry)
         self._decided = Counter("ams_bridge_decided_messages", "Messages decided", ["topic"], registry=registry)
         self._deliveries = Counter("ams_bridge_decided_deliveries", "Deliveries decided", ["topic"], registry=registry)
         self._troubles = Counter(
@@ -67,8 +76,12 @@ class Metrics:
 
     def api_answered(self, route: str, status: int, seconds: float) -> None:
         """The AMS API answered; ``route`` is the route's name, "" when there is none."""
-        self._api.labels(route, str(status)).inc()
-        self._api_s.labels(route).observe(seconds)
+        self._api.answers.labels(route, str(status)).inc()
+        self._api.seconds.labels(route).observe(seconds)
+
+    def button_pressed(self, action: str, outcome: str) -> None:
+        """A click on a chat button was answered; ``action`` is "" when nobody can tell which."""
+        self._buttons.labels(action, outcome).inc()
 
     def routed(self, batch: Routed) -> None:
         """A router committed a batch."""
