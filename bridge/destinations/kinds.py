@@ -12,23 +12,30 @@ from typing import Any, Final
 
 import httpx
 
+from bridge.actions.buttons import Buttons
 from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig
+from bridge.destinations.discord import Discord, DiscordConfig
 from bridge.destinations.inbox import Inbox, InboxConfig
 from bridge.destinations.mattermost import Mattermost, MattermostConfig
 from bridge.destinations.mattermost_bot import MattermostBot, MattermostBotConfig
 from bridge.destinations.slack import Slack, SlackConfig
 from bridge.destinations.slack_bot import SlackBot, SlackBotConfig
+from bridge.destinations.teams import Teams, TeamsConfig
 from bridge.destinations.webhook import Webhook, WebhookConfig
 from broker.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a destination may use of the daemon. ``client`` makes an HTTP client of its own for it."""
+    """What a destination may use of the daemon. ``client`` makes an HTTP client of its own for it.
+
+    ``buttons`` makes chat buttons; None where nobody would answer a click.
+    """
 
     clock: Clock
     client: Callable[..., httpx.AsyncClient]
+    buttons: Buttons | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +56,25 @@ def _over_http(kind: Callable[[str, Any, httpx.AsyncClient, Clock], Destination]
     return build
 
 
+def _with_buttons(
+    kind: Callable[[str, Any, httpx.AsyncClient, Clock, Buttons | None], Destination],
+) -> Callable[..., Destination]:
+    """How a kind is built whose posts may have buttons."""
+
+    def build(name: str, config: DestinationConfig, tools: Tools) -> Destination:
+        client = tools.client(connections=config.concurrency, timeout_s=config.timeout)
+        return kind(name, config, client, tools.clock, tools.buttons)
+
+    return build
+
+
 KINDS: Final[dict[str, Kind]] = {
+    "discord": Kind(DiscordConfig, _over_http(Discord)),
     "inbox": Kind(InboxConfig, lambda name, config, tools: Inbox(name)),
-    "mattermost": Kind(MattermostConfig, _over_http(Mattermost)),
+    "mattermost": Kind(MattermostConfig, _with_buttons(Mattermost)),
     "mattermost_bot": Kind(MattermostBotConfig, _over_http(MattermostBot)),
     "slack": Kind(SlackConfig, _over_http(Slack)),
     "slack_bot": Kind(SlackBotConfig, _over_http(SlackBot)),
+    "teams": Kind(TeamsConfig, _over_http(Teams)),
     "webhook": Kind(WebhookConfig, _over_http(Webhook)),
 }

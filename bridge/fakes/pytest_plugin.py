@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from bridge.fakes.discord import FakeDiscord
 from bridge.fakes.listening import running
 from bridge.fakes.mattermost import FakeMattermost
 from bridge.fakes.slack import FakeSlack
+from bridge.fakes.teams import FakeTeams
 from bridge.fakes.webhook import FakeWebhook
 
 
@@ -33,4 +35,18 @@ def webhook_receiver() -> Iterator[FakeWebhook]:
 def slack() -> Iterator[FakeSlack]:
     """A Slack workspace on a free loopback port. Give ``slack.hook_url`` or ``slack.api_url`` to a sender."""
     with running(FakeSlack()) as fake:
+        yield fake
+
+
+@pytest.fixture
+def teams() -> Iterator[FakeTeams]:
+    """A Teams workflow on a free loopback port. Give ``teams.hook_url`` to a sender."""
+    with running(FakeTeams()) as fake:
+        yield fake
+
+
+@pytest.fixture
+def discord() -> Iterator[FakeDiscord]:
+    """A Discord webhook on a free loopback port. Give ``discord.hook_url`` to a sender."""
+    with running(FakeDiscord()) as fake:
         yield fake
