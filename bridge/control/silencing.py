@@ -104,7 +104,7 @@ async def _commit(source: ControlSource, record: SilenceRecord, covered: list[De
         row = stands.get(_row_name(delivery))
         if row is None:
             continue
-        heard = await _heard(source, delivery, ids)
+        heard = bool(delivery.new.incident) and await _heard(source, delivery, ids)
         put = untold(row, delivery, source.in_force.rule_set, by, record.until_us, heard=heard)
         if put is not None:
             changes[row.key] = put

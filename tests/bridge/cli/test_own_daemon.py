@@ -51,6 +51,7 @@ def test_the_starter_configuration_runs_and_is_asked_over_tls(folder: Path) -> N
     said = command(*config, "ledger")
     assert (said.code, said.err) == (0, "")
     assert "OPS/alerts 1" in said.words
+    assert "✓ everything under projects: exists" in command(*config, "check").out
     refused = command(*config, "--token", "wrong", "ledger")
     assert (refused.code, "HTTP 401" in refused.err) == (1, True)
 
