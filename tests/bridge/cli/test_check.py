@@ -126,7 +126,7 @@ def test_every_problem_of_rules_and_templates_is_told_at_once(folder: Path) -> N
         ),
         (
             "rules.d/argo.yaml:6:11           rules[0].send                    "
-            'no destination "ops2" in bridge.yaml; did you mean "ops"?; it has: ops'
+            'no destination "ops2" in bridge.yaml; did you mean "ops"? it has: ops'
         ),
         (
             "templates/own/status.md.j2:1:18                                   "
