@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import httpx
+from starlette.applications import Starlette
+
+from bridge.control.routes import control_routes
+from bridge.control.source import ControlSource
 from broker.engines.memory.trouble import Trouble
 from tests.fakes.control import a_daemon, trouble_in
-from tests.line.stage import TOKEN
+from tests.line.stage import TOKEN, Stage
 
 PATHS = ["/api/status", "/api/ledger", "/api/rules", "/api/deliveries", "/api/silences", "/api/tail"]
 
@@ -95,3 +101,32 @@ async def test_a_store_that_does_not_answer_is_a_503_that_says_when_to_come_back
         answer = await stage.http.get("/api/deliveries")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         assert answer.json()["error"]["status"] == "UNAVAILABLE"
+
+
+async def test_a_session_of_the_pages_may_look_and_not_change(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        source = a_source(stage, admit_session=lambda cookies: cookies.get("session"))
+        transport = httpx.ASGITransport(Starlette(routes=control_routes(source)))
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as http:
+            cookie = {"Cookie": "session=ann"}
+            assert (await http.get("/api/rules", headers=cookie)).status_code == 200
+            assert (await http.post("/api/reload", headers=cookie)).status_code == 401
+            assert (await http.get("/api/rules", headers=cookie | {"x-api-key": "wrong"})).status_code == 401
+
+
+def a_source(stage: Stage, **changed: Any) -> ControlSource:
+    """What the API speaks for, from the parts of a running daemon."""
+    daemon = stage.daemon
+    parts: dict[str, Any] = {
+        "store": daemon.store,
+        "broker": daemon.broker,
+        "clock": daemon.clock,
+        "in_force": daemon.in_force,
+        "couriers": dict,
+        "destinations": dict,
+        "health": daemon.readiness.report,
+        "supervisor": daemon.supervisor,
+        "reload": daemon.reloader.reload,
+        "admit": lambda token: None,
+    }
+    return ControlSource(**(parts | changed))
