@@ -138,4 +138,4 @@ async def test_a_preview_hides_secrets(webhook_receiver: FakeWebhook) -> None:
 
 def test_a_secret_that_cannot_sign_is_refused_at_load() -> None:
     with pytest.raises(ValidationError, match="whsec_"):
-        WebhookConfig(url=Secret("https://x.example.org"), secrets=(Secret("whsec_no-base64!"),))
+        WebhookConfig(url=Secret("https://x.example.org"), secrets=(Secret("whsec_x"),))
