@@ -37,6 +37,9 @@ class Metrics:
             "ams_bridge_webhook_calls", "Webhook calls by status", ["source", "status"], registry=registry
         )
         self._api = _ApiMetrics(registry)
+        self._buttons = Counter(
+            "ams_bridge_button_clicks", "Clicks on chat buttons", ["action", "outcome"], registry=registry
+        )
         self._decided = Counter("ams_bridge_decided_messages", "Messages decided", ["topic"], registry=registry)
         self._deliveries = Counter("ams_bridge_decided_deliveries", "Deliveries decided", ["topic"], registry=registry)
         self._troubles = Counter(
