@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Mapping
 from pathlib import Path
 
+from bridge.actions.buttons import Buttons
+from bridge.actions.seal import Seal
 from bridge.couriers import Couriers
 from bridge.current import InForce
 from bridge.destinations.http import make_client
@@ -50,10 +53,12 @@ async def assemble(
     folder = state_folder(settings.store)
     store = await open_store(settings.store, clock)
     try:
-        broker = Broker(store, clock, BrokerSettings(sealing_key=sealing_key(folder, environ)))
+        key = sealing_key(folder, environ)
+        broker = Broker(store, clock, BrokerSettings(sealing_key=key))
         await broker.load()
         await provision(broker, settings.projects, settings.auth.certificates)
-        daemon = await _built(config, settings, environ, broker)
+        buttons = Buttons(settings.server.public_url, Seal(key), clock, os.urandom)
+        daemon = await _built(config, settings, environ, broker, buttons)
         root = web_root(daemon, open_pages=open_pages)
         daemon.servers.extend(_servers(settings, root, tls_of(settings.server, folder, clock.wall_us())))
     except BaseException:
@@ -62,11 +67,13 @@ async def assemble(
     return daemon
 
 
-async def _built(config: Path, settings: Settings, environ: Mapping[str, str], broker: Broker) -> Daemon:
+async def _built(
+    config: Path, settings: Settings, environ: Mapping[str, str], broker: Broker, buttons: Buttons
+) -> Daemon:
     """Every part over a loaded broker, but for the servers."""
     store, clock, rng = broker.store, broker.clock, random.SystemRandom()
     supervisor, metrics = Supervisor(clock), Metrics()
-    couriers = Couriers(store, Tools(clock, make_client), supervisor, rng, settings.drain, metrics.tried)
+    couriers = Couriers(store, Tools(clock, make_client, buttons), supervisor, rng, settings.drain, metrics.tried)
     destinations = couriers.build(settings.destinations)
     world = world_of(settings, config, {name: one.facts for name, one in destinations.items()}, broker)
     in_force = await _rules_in_force(settings, world, store, broker, metrics)
@@ -90,6 +97,7 @@ async def _built(config: Path, settings: Settings, environ: Mapping[str, str], b
         sweeper=_sweeper(settings, store, broker, clock),
         metrics=metrics,
         reloader=Reloader(config, settings, environ, store, broker, in_force, couriers, pulls, metrics),
+        buttons=buttons,
         servers=[],
         stopping=asyncio.Event(),
     )

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bridge.actions.buttons import Buttons
 from bridge.couriers import Couriers
 from bridge.current import InForce
 from bridge.destinations.base import Destination
@@ -46,6 +47,7 @@ class Daemon:
     sweeper: Sweeper
     metrics: Metrics
     reloader: Reloader
+    buttons: Buttons
     servers: list[HttpServer]
     stopping: asyncio.Event
 

@@ -6,6 +6,8 @@ import os
 from importlib.metadata import version
 from urllib.parse import urlsplit
 
+from bridge.actions.counting import click_counter
+from bridge.actions.endpoint import Actions
 from bridge.admin.pages import Pages, PageSource
 from bridge.admin.session import Sessions, Viewer
 from bridge.api.call import ApiSettings
@@ -29,12 +31,15 @@ def web_root(daemon: Daemon, *, open_pages: bool) -> Root:
     hooks = Hooks(
         daemon.broker, lambda: daemon.reloader.settings.sources, settings.server.max_body, daemon.metrics.hook_called
     )
+    control = _control(daemon, admission)
+    actions = Actions(control, daemon.buttons, click_counter(daemon.metrics.registry))
+    pages = _pages(daemon, admission, open_pages=open_pages)
     return Root(
         _ams(daemon, admission.service_token_digest),
         hooks,
         daemon.readiness.report,
         lambda: daemon.metrics.page(daemon.books, daemon.store.outbox.balances, lambda: _breakers(daemon)),
-        [*control_routes(_control(daemon, admission)), *_pages(daemon, admission, open_pages=open_pages).routes()],
+        [*actions.routes(), *control_routes(control), *pages.routes()],
     )
 
 

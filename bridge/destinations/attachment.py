@@ -6,7 +6,7 @@ holds fields, footer and colour, and the text itself only when there is nothing 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from bridge.destinations.colors import color_of, own_color
@@ -16,7 +16,7 @@ MAX_TEXT_RUNES: Final = 16_383  # MaxPostSize; a longer text the server would sp
 DECIDED_TEXT_RUNES: Final = 15_500  # what rules may fill: the rest is for the headline, the mention and a note
 CUT_TEXT_RUNES: Final = 4_000
 MAX_FIELDS: Final = 50
-_MAX_TITLE_RUNES: Final = 300
+MAX_TITLE_RUNES: Final = 300
 _MAX_FIELD_RUNES: Final = 2_000
 _MAX_FOOTER_RUNES: Final = 300
 _MAX_LINK_RUNES: Final = 1_000
@@ -68,13 +68,19 @@ def cut(text: str, runes: int) -> str:
     return text if len(text) <= runes else text[: runes - 1] + "…"
 
 
+def with_remarks(text: str, remarks: Sequence[str]) -> str:
+    """The text with what people did about it below, each on a line of its own and never cut off."""
+    below = "".join(f"\n_{remark}_" for remark in remarks)
+    return cut(text, MAX_TEXT_RUNES - len(below)) + below
+
+
 def _attachment(post: Post, phase: str, course: str) -> dict[str, Any] | None:
     drawn: dict[str, Any] = {}
     if post.fields:
         drawn["fields"] = [
             # Texts, never numbers: the server would show a million as 1e+06.
             {
-                "title": cut(str(f.title), _MAX_TITLE_RUNES),
+                "title": cut(str(f.title), MAX_TITLE_RUNES),
                 "value": cut(str(f.value), _MAX_FIELD_RUNES),
                 "short": f.short,
             }
@@ -87,7 +93,7 @@ def _attachment(post: Post, phase: str, course: str) -> dict[str, Any] | None:
         drawn["text"] = post.text
     if not drawn:
         return None
-    drawn["fallback"] = cut(post.title or post.text, _MAX_TITLE_RUNES)
+    drawn["fallback"] = cut(post.title or post.text, MAX_TITLE_RUNES)
     if color:
         drawn["color"] = color
     return drawn

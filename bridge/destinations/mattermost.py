@@ -6,24 +6,27 @@ there is no receipt, and a post cannot be changed later: ``mattermost_bot`` does
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 import httpx
 import msgspec
 from pydantic import Field
 
+from bridge.actions.buttons import Buttons, Redrawn, Standing, buttons_for, without_tokens
 from bridge.destinations.attachment import (
     CUT_TEXT_RUNES,
     DECIDED_TEXT_RUNES,
     MAX_FIELDS,
     MAX_TEXT_RUNES,
+    MAX_TITLE_RUNES,
     channel_name,
     cut,
     drawn,
     is_wanted,
     priority_of,
     text_of,
+    with_remarks,
 )
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import CHAT_RATE, DestinationConfig, SecretUrl
@@ -58,13 +61,22 @@ class MattermostConfig(DestinationConfig):
         description="Where a post goes when its channel is gone or closed to the hook: a channel name, "
         '"hook" for the hook\'s own channel, or "none" to make it a dead letter',
     )
+    buttons: bool = Field(False, description="Take, Silence and Why? below posts; needs server.public_url")
 
 
 class Mattermost:
     """Posts to a Mattermost incoming webhook."""
 
-    def __init__(self, name: str, config: MattermostConfig, http: httpx.AsyncClient, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        config: MattermostConfig,
+        http: httpx.AsyncClient,
+        clock: Clock,
+        buttons: Buttons | None = None,
+    ) -> None:
         self._config = config
+        self._buttons = buttons if config.buttons else None
         self._http = http
         self._clock = clock
         self._redact = Redactor([config.url])
@@ -78,7 +90,7 @@ class Mattermost:
 
     async def deliver(self, parcel: Parcel) -> Outcome:
         """See Destination."""
-        body = draw(parcel, self._config)
+        body = draw(parcel, self._config, buttons_for(parcel, self._buttons))
         request = self._http.build_request(
             "POST",
             self._config.url.reveal(),
@@ -109,7 +121,7 @@ class Mattermost:
 
     def preview(self, parcel: Parcel) -> Preview:
         """See Destination."""
-        body = draw(parcel, self._config)
+        body = draw(parcel, self._config, without_tokens(buttons_for(parcel, self._buttons)))
         size_bytes = len(msgspec.json.encode(body))
         remarks = []
         if size_bytes > MAX_REQUEST_BYTES:
@@ -124,6 +136,11 @@ class Mattermost:
             body=body,
             remarks=tuple(remarks),
         )
+
+    def redrawn(self, parcel: Parcel, standing: Standing) -> Redrawn:
+        """See Redrawable."""
+        body = draw(parcel, self._config, buttons_for(parcel, self._buttons, standing), standing.remarks)
+        return Redrawn(body["text"], body.get("props", {}) | {"attachments": body.get("attachments", [])})
 
     async def close(self) -> None:
         """See Destination."""
@@ -158,8 +175,13 @@ _INVALID_HOOK: Final = "web.incoming_webhook.invalid.app_error"
 _WRAPPED: Final = "web.incoming_webhook.general.app_error"
 
 
-def draw(parcel: Parcel, config: MattermostConfig) -> dict[str, Any]:
-    """The hook's JSON body for a delivery, in the form it asks for. Pure."""
+def draw(
+    parcel: Parcel, config: MattermostConfig, actions: Sequence[Mapping[str, Any]] = (), remarks: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The hook's JSON body for a delivery, in the form it asks for. Pure.
+
+    ``actions`` are its buttons; ``remarks`` stand below the text and say what became of it.
+    """
     post = parcel.post
     text, details = (text_of(post), None) if parcel.form == "cut" else drawn(post, parcel.phase)
     asked = channel_name(post.overrides.get("channel") or config.channel)
@@ -167,7 +189,10 @@ def draw(parcel: Parcel, config: MattermostConfig) -> dict[str, Any]:
     if parcel.form == "other-channel":
         text = f"_(meant for {asked})_\n{text}"
         channel = "" if config.fallback_channel == "hook" else channel_name(config.fallback_channel)
-    body: dict[str, Any] = {"text": cut(text, CUT_TEXT_RUNES if parcel.form == "cut" else MAX_TEXT_RUNES)}
+    text = cut(text, CUT_TEXT_RUNES if parcel.form == "cut" else MAX_TEXT_RUNES)
+    body: dict[str, Any] = {"text": with_remarks(text, remarks)}
+    if actions and parcel.form != "cut":
+        details = (details or {"fallback": cut(post.title or post.text, MAX_TITLE_RUNES)}) | {"actions": list(actions)}
     named: dict[str, Any] = {
         "channel": channel,
         "username": post.overrides.get("username") or config.username,

@@ -22,7 +22,7 @@ from broker.model import Delivery, DeliveryQuery
 
 TOKEN = "stage-token"
 CONFIG = """
-server: {{listen: "127.0.0.1:0", tls: {tls}, max_body: 2MiB}}
+server: {{listen: "127.0.0.1:{port}", tls: {tls}, max_body: 2MiB, public_url: "{public_url}"}}
 store: {store}
 auth: {{service_token: {token}}}
 projects:
@@ -104,6 +104,8 @@ async def a_stage(
     more: str = "",
     sources: str = "",
     tls: bool = False,
+    port: int = 0,
+    public_url: str = "",
 ) -> AsyncIterator[Stage]:
     """A daemon with these rules and destinations (YAML texts, destinations indented by two)."""
     (folder / "rules.d").mkdir(exist_ok=True)
@@ -117,6 +119,8 @@ async def a_stage(
             more=more,
             sources=sources,
             tls="self-signed" if tls else "off",
+            port=port,
+            public_url=public_url,
         )
     )
     clock = ManualClock()
