@@ -1,0 +1,70 @@
+"""Every key of a rule file with what it means: what editors show (``schema.py``) and what the documentation lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+Chapter: TypeAlias = Literal["what it hears", "what it takes", "the post", "where it goes", "keeping quiet"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEntry:
+    """One key of a rule: its name, what it means, an example value, and the chapter it belongs to."""
+
+    name: str
+    meaning: str
+    example: str
+    chapter: Chapter
+
+
+# fmt: off
+RULE_KEYS: Final = (
+    KeyEntry("name", "The rule's name, unique over all files", "status-alerts", "what it hears"),
+    KeyEntry("about", "A line for people on what the rule is for", "Tell the channel", "what it hears"),
+    KeyEntry("was", "Names it had before, so that its state moves along", "[old-name]", "what it hears"),
+    KeyEntry(
+        "topic",
+        "Topics it hears: full names or globs; without it those of the file, without those every topic",
+        "projects/ARGO/topics/alarms",
+        "what it hears",
+    ),
+    KeyEntry(
+        "decode", "How the payload is read: auto, json, text, gzip+json, avro:NAME ...", "gzip+json", "what it hears"
+    ),
+    KeyEntry("for_each", "A path; each item found is an event of its own", "$.alerts[*]", "what it takes"),
+    KeyEntry("match", "What must hold; without it every message", "{$.status: CRITICAL}", "what it takes"),
+    KeyEntry("when", "A Jinja expression that must hold beside match", '"data.count > 3"', "what it takes"),
+    KeyEntry("set", "Named values, each a template, in order: vars.NAME", '{who: "{{ data.vo }}"}', "what it takes"),
+    KeyEntry("stop", "Later rules do not see what this one takes", "true", "what it takes"),
+    KeyEntry("drop", "Swallow what matches, on purpose", "true", "what it takes"),
+    KeyEntry("text", "The body of the post: Markdown with templates", '"**{{ data.site }}** is down"', "the post"),
+    KeyEntry("template", "The body from a template file, by name", "argo/status", "the post"),
+    KeyEntry("title", "A headline", '"{{ data.site }}"', "the post"),
+    KeyEntry("url", "Where the title links to", '"{{ data.url }}"', "the post"),
+    KeyEntry("severity", "critical, error, warning, info or ok", '"{{ data.severity }}"', "the post"),
+    KeyEntry("color", "A colour: a word of the destination or #rrggbb", '"#cc0000"', "the post"),
+    KeyEntry("icon", "An emoji or picture", '":fire:"', "the post"),
+    KeyEntry("fields", "Labelled values, or a list of {title, value, short}", '{Site: "{{ data.site }}"}', "the post"),
+    KeyEntry("footer", "A small last line", '"from {{ message.topic }}"', "the post"),
+    KeyEntry("mention", "Who is called, as the destination writes it", '"@oncall"', "the post"),
+    KeyEntry("body", "The exact payload for webhook and topic destinations", '{site: "{{ data.site }}"}', "the post"),
+    KeyEntry("send", "Destinations of bridge.yaml, by name or with overrides", "[ops, {to: mail}]", "where it goes"),
+    KeyEntry("key", "What makes two messages the same alert", '"{{ data.host }}"', "keeping quiet"),
+    KeyEntry("dedupe", "The same key in the same state within this time is a duplicate", "10m", "keeping quiet"),
+    KeyEntry("state", "What dedupe and flapping compare", '"{{ data.status }}"', "keeping quiet"),
+    KeyEntry("resolved", "What says that an alert is over", "{$.status: OK}", "keeping quiet"),
+    KeyEntry("group", "Collect events and send one post", "{by: [$.site], wait: 30s}", "keeping quiet"),
+    KeyEntry("throttle", "At most so many posts in a time", "20/1m", "keeping quiet"),
+    KeyEntry("overflow", "What becomes of posts beyond throttle: digest, drop or delay", "digest", "keeping quiet"),
+    KeyEntry("repeat", "Remind while it still fires", "4h", "keeping quiet"),
+    KeyEntry("flapping", "So many changes within a time are one post", "{changes: 5, within: 30m}", "keeping quiet"),
+    KeyEntry("hours", "Speak only within these intervals of bridge.yaml", "office", "keeping quiet"),
+    KeyEntry("not_hours", "Keep quiet within these intervals of bridge.yaml", "maintenance", "keeping quiet"),
+    KeyEntry("inhibited_by", "Quiet while another rule fires", "{rule: down, same: [$.site]}", "keeping quiet"),
+    KeyEntry("shadow", "Decide and render, but send nothing", "true", "keeping quiet"),
+    KeyEntry("forget_after", "An incident without news for so long is taken as over", "7d", "keeping quiet"),
+    KeyEntry("max_keys", "How many keys and groups are remembered at most", "100000", "keeping quiet"),
+)
+# fmt: on
+"""In the order in which a rule is best written."""
