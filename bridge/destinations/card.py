@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import groupby
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, groupby
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -17,12 +17,20 @@ from rules.split import cut_text
 
 MAX_REQUEST_BYTES: Final = 28 * 1024
 DECIDED_TEXT_RUNES: Final = 7_000
-_TRIES_RUNES: Final = (20_000, 12_000, 7_000, 4_000, 2_000, 1_000, 400)
+_CUT_TEXT_RUNES: Final = 1_000
+_SHORTEST_RUNES: Final = 200
 _MAX_FACTS: Final = 30
+_MAX_FACT_RUNES: Final = 500
+_FACT_SET_BYTES: Final = 40
+_MAX_MENTION_RUNES: Final = 500
 _MAX_TITLE_RUNES: Final = 300
 _MAX_FOOTER_RUNES: Final = 500
 _MAX_LINK_RUNES: Final = 2_000
 
+Element: TypeAlias = dict[str, Any]
+"""One element of a card."""
+
+_LOOKS: Final[Mapping[str, Element]] = {"code": {"fontType": "Monospace"}, "heading": {"size": "Medium"}}
 _STYLES: Final[Mapping[str, str]] = {
     "critical": "attention",
     "error": "attention",
@@ -39,34 +47,36 @@ _PERSON: Final = re.compile(r"@?([\w.+-]+@[\w-]+(?:\.[\w-]+)+)")
 
 def draw(parcel: Parcel) -> dict[str, Any]:
     """The message for a workflow, at most 28 KB as JSON. Pure. The form ``cut`` is short text without facts."""
+    post = parcel.post
     if parcel.form == "cut":
-        return _message(parcel, _TRIES_RUNES[-2], 0)
-    message: dict[str, Any] = {}
-    for runes in _TRIES_RUNES:
-        message = _message(parcel, runes, min(runes, 1_000))
-        if size_bytes(message) <= MAX_REQUEST_BYTES:
-            break
-    return message
+        return _message(parcel, _text_elements(cut_text(post.text, _CUT_TEXT_RUNES)), [])
+    room_bytes = MAX_REQUEST_BYTES - size_bytes(_message(parcel, [], []))
+    text, facts = _text_elements(cut_text(post.text, room_bytes)), _facts(post)
+    if size_bytes(text) + size_bytes(facts) > room_bytes:
+        facts = _first(facts, max(room_bytes // 2, room_bytes - size_bytes(text)))
+        text = _fitting_text(post.text, room_bytes - size_bytes(facts))
+    return _message(parcel, text, facts)
 
 
-def size_bytes(message: Mapping[str, Any]) -> int:
-    """How large a message is on the wire."""
-    return len(msgspec.json.encode(message))
+def size_bytes(drawn: Any) -> int:
+    """How large something is on the wire."""
+    return len(msgspec.json.encode(drawn))
 
 
 def is_cut(parcel: Parcel) -> bool:
-    """Whether something of the post had to be left out."""
+    """Whether something of the post has to be left out."""
     post = parcel.post
-    longest = max([len(post.text), *(len(field.value) for field in post.fields)])
-    return len(post.fields) > _MAX_FACTS or size_bytes(_message(parcel, longest, longest)) > MAX_REQUEST_BYTES
+    wanted = size_bytes(_message(parcel, [], [])) + size_bytes(_text_elements(post.text)) + size_bytes(_facts(post))
+    long = len(post.fields) > _MAX_FACTS or any(len(field.value) > _MAX_FACT_RUNES for field in post.fields)
+    return long or wanted > MAX_REQUEST_BYTES
 
 
-def _message(parcel: Parcel, text_runes: int, fact_runes: int) -> dict[str, Any]:
+def _message(parcel: Parcel, text: Sequence[Element], facts: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     post = parcel.post
-    people = [found[1] for word in post.mention.split() if (found := _PERSON.fullmatch(word))]
-    body = [*_head(post, parcel.phase, people), *_text_elements(cut_text(post.text, text_runes))]
-    if post.fields and fact_runes:
-        body.append({"type": "FactSet", "facts": list(_facts(post, fact_runes))})
+    people = _people(post)
+    body = [*_head(post, parcel.phase), *text]
+    if facts:
+        body.append({"type": "FactSet", "facts": facts})
     if post.footer:
         body.append(_text_block(_line(post.footer, _MAX_FOOTER_RUNES), isSubtle=True, size="Small"))
     card: dict[str, Any] = {
@@ -82,11 +92,28 @@ def _message(parcel: Parcel, text_runes: int, fact_runes: int) -> dict[str, Any]
     return {"type": "message", "attachments": [attachment]}
 
 
-def _head(post: Post, phase: str, people: Iterable[str]) -> Iterator[dict[str, Any]]:
+def _fitting_text(markdown: str, room_bytes: int) -> list[Element]:
+    """As much of the text as there is room for: a rune takes one byte at least, and drawing adds some."""
+    runes = min(len(markdown), room_bytes)
+    while True:
+        drawn = _text_elements(cut_text(markdown, runes))
+        if size_bytes(drawn) <= room_bytes or runes <= _SHORTEST_RUNES:
+            return drawn
+        runes = runes * 2 // 3
+
+
+def _first(facts: Sequence[Mapping[str, str]], room_bytes: int) -> list[Mapping[str, str]]:
+    """The facts there is room for, those said first."""
+    sizes = accumulate(size_bytes(fact) + 1 for fact in facts)
+    return [fact for fact, end in zip(facts, sizes, strict=True) if end + _FACT_SET_BYTES <= room_bytes]
+
+
+def _head(post: Post, phase: str) -> Iterator[Element]:
     """Mention and title, on the colour of the post."""
     items = []
-    if post.mention:
-        words = [f"<at>{found[1]}</at>" if (found := _PERSON.fullmatch(w)) else _said(w) for w in post.mention.split()]
+    mention = post.mention[:_MAX_MENTION_RUNES].split()
+    if mention:
+        words = [f"<at>{found[1]}</at>" if (found := _PERSON.fullmatch(word)) else _said(word) for word in mention]
         items.append(_text_block(" ".join(words)))
     if post.title:
         items.append(_text_block(_said(_line(post.title, _MAX_TITLE_RUNES)), size="Large", weight="Bolder"))
@@ -99,35 +126,42 @@ def _head(post: Post, phase: str, people: Iterable[str]) -> Iterator[dict[str, A
         yield from items
 
 
-def _text_elements(markdown: str) -> Iterator[dict[str, Any]]:
+def _people(post: Post) -> list[str]:
+    words = post.mention[:_MAX_MENTION_RUNES].split()
+    return [found[1] for word in words if (found := _PERSON.fullmatch(word))]
+
+
+def _text_elements(markdown: str) -> list[Element]:
     """A text block for each paragraph, list, and block of code."""
+    elements: list[Element] = []
     for kind, blocks in groupby(read(with_emoji(markdown)), key=_grouping):
         if kind == "list":
-            yield _text_block("\r".join(write_block(block, _CARD) for block in blocks))
+            elements.append(_text_block("\r".join(write_block(block, _CARD) for block in blocks)))
             continue
         for block in blocks:
-            if block.kind == "code":
-                yield _text_block(block.code.replace("\n", "\n\n"), fontType="Monospace")
-            else:
-                size = {"size": "Medium"} if block.kind == "heading" else {}
-                yield _text_block(write_block(block, _CARD).replace("\n", "\n\n"), **size)
+            text = block.code if block.kind == "code" else write_block(block, _CARD)
+            elements.append(_text_block(text.replace("\n", "\n\n"), **_LOOKS.get(block.kind, {})))
+    return elements
 
 
 def _grouping(block: Block) -> str:
     return "list" if block.depth and block.kind != "code" else "single"
 
 
-def _facts(post: Post, runes: int) -> Iterator[dict[str, str]]:
+def _facts(post: Post) -> list[Mapping[str, str]]:
+    facts: list[Mapping[str, str]] = []
     for field in post.fields[:_MAX_FACTS]:
-        value = "\n\n".join(write_block(block, _CARD) for block in read(with_emoji(cut_text(field.value, runes))))
-        yield {"title": _line(field.title, _MAX_TITLE_RUNES), "value": value or "\u00a0"}
+        text = with_emoji(cut_text(field.value, _MAX_FACT_RUNES))
+        value = "\n\n".join(write_block(block, _CARD) for block in read(text))
+        facts.append({"title": _line(field.title, _MAX_TITLE_RUNES), "value": value or "\u00a0"})
+    return facts
 
 
-def _mention(name: str) -> dict[str, Any]:
+def _mention(name: str) -> Element:
     return {"type": "mention", "text": f"<at>{name}</at>", "mentioned": {"id": name, "name": name}}
 
 
-def _text_block(text: str, **look: Any) -> dict[str, Any]:
+def _text_block(text: str, **look: Any) -> Element:
     return {"type": "TextBlock", "text": text, "wrap": True, **look}
 
 
