@@ -6,7 +6,6 @@ import os
 from importlib.metadata import version
 from urllib.parse import urlsplit
 
-from bridge.actions.counting import click_counter
 from bridge.actions.endpoint import Actions
 from bridge.admin.pages import Pages, PageSource
 from bridge.admin.session import Sessions, Viewer
@@ -32,7 +31,7 @@ def web_root(daemon: Daemon, *, open_pages: bool) -> Root:
         daemon.broker, lambda: daemon.reloader.settings.sources, settings.server.max_body, daemon.metrics.hook_called
     )
     control = _control(daemon, admission)
-    actions = Actions(control, daemon.buttons, click_counter(daemon.metrics.registry))
+    actions = Actions(control, daemon.buttons, daemon.metrics.button_pressed)
     pages = _pages(daemon, admission, open_pages=open_pages)
     return Root(
         _ams(daemon, admission.service_token_digest),

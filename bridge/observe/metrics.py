@@ -82,6 +82,10 @@ class Metrics:
         self._api.answers.labels(route, str(status)).inc()
         self._api.seconds.labels(route).observe(seconds)
 
+    def button_pressed(self, action: str, outcome: str) -> None:
+        """A click on a chat button was answered; ``action`` is "" when nobody can tell which."""
+        self._buttons.labels(action, outcome).inc()
+
     def routed(self, batch: Routed) -> None:
         """A router committed a batch."""
         self._decided.labels(batch.topic).inc(batch.messages)
