@@ -10,9 +10,9 @@ from bridge.fakes.mattermost import FakeMattermost
 from bridge.fakes.trouble import Answer
 from broker.model import Commit
 from broker.records import Topic
-from tests.fakes.command_line import ask, command
+from tests.fakes.command_line import Said, ask, command
 from tests.fakes.control import a_daemon, meanwhile
-from tests.line.stage import TOKEN
+from tests.line.stage import TOKEN, Stage
 
 
 async def test_what_is_published_is_pulled_and_acknowledged(tmp_path: Path) -> None:
@@ -127,19 +127,53 @@ async def test_a_test_post_is_sent_with_its_exact_outcome(tmp_path: Path, matter
     assert [post.text for post in mattermost.posts] == ["hello"]
 
 
+async def tailed(stage: Stage, *words: str) -> Said:
+    """What ``tail`` says of two messages, the second of which no rule wants."""
+    url = str(stage.http.base_url)
+    tailing = asyncio.create_task(asyncio.to_thread(command, "tail", *words, "--url", url, "--token", TOKEN))
+    while "tail:topics" not in {one.get_name() for one in asyncio.all_tasks()}:
+        await stage.clock.advance(0)
+    await stage.publish({"note": "hi"}, "else")
+    await stage.settled(1)
+    await stage.clock.advance(2)
+    stage.daemon.stopping.set()
+    return await meanwhile(stage, tailing)
+
+
+async def test_tail_prints_each_message_with_what_was_decided(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        said = await tailed(stage, "P/T")
+        lines = [line.partition("  ")[2] if not line.startswith(" ") else line for line in said.out.splitlines()]
+        assert lines == [
+            "projects/P/topics/T:0  matched",
+            '  {"note": "hi"}',
+            "  -> notes to board: sent",
+            "projects/P/topics/T:1  unmatched",
+            '  "else"',
+        ]
+
+
 async def test_tail_prints_one_line_of_json_per_message(tmp_path: Path) -> None:
     async with a_daemon(tmp_path) as stage:
-        url = str(stage.http.base_url)
-        tailing = asyncio.create_task(asyncio.to_thread(command, "tail", "--json", "--url", url, "--token", TOKEN))
-        while "tail:topics" not in {one.get_name() for one in asyncio.all_tasks()}:
-            await stage.clock.advance(0)
-        await stage.publish({"note": "hi"}, "else")
-        await stage.settled(1)
-        await stage.clock.advance(2)
-        stage.daemon.stopping.set()
-        said = await meanwhile(stage, tailing)
+        said = await tailed(stage, "--json")
         seen = [json.loads(line) for line in said.out.splitlines()]
         assert [(one["offset"], one["fate"]) for one in seen] == [(0, "matched"), (1, "unmatched")]
+
+
+async def test_tail_leaves_out_what_no_rule_wants_on_request(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        said = await tailed(stage, "--json", "--matched")
+        assert [json.loads(line)["offset"] for line in said.out.splitlines()] == [0]
+
+
+async def test_a_page_of_deliveries_says_how_to_go_on(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        await stage.publish({"note": "one"}, {"note": "two"})
+        await stage.settled(2)
+        first = await ask(stage, "deliveries", "list", "--limit", "1")
+        assert first.out.splitlines()[-1] == "There are more: --before 2"
+        second = await ask(stage, "deliveries", "list", "--before", "2", "--json")
+        assert [one["summary"] for one in second.value] == ["note one"]
 
 
 async def test_a_stored_message_is_explained(tmp_path: Path) -> None:
