@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from bridge.actions.checking import buttons_without_address
 from bridge.cli.context import Command, Context, pass_context
 from bridge.cli.loading import destinations_of, rule_set_of
 from bridge.cli.output import BadConfiguration, Column, Failed, Output, counted
@@ -26,6 +27,7 @@ from broker.engines.memory import MemoryStore
 from broker.errors import StoreError
 from broker.store import Store
 from broker.tokens import SEALING_KEY_BYTES
+from rules.places import read_file
 from rules.problems import Problem, ProblemsFound
 from rules.ruleset import RuleSet
 
@@ -96,6 +98,7 @@ async def _check(context: Context, settings: Settings, findings: _Findings, *, p
     try:
         broker = await _broker(settings, findings)
         await _rules(context, settings, destinations, broker, findings)
+        findings.warnings += buttons_without_address(settings, read_file(context.config_path()))
         await _provisioning(settings, broker, findings)
         if probe and not findings.problems:
             findings.probes = list(await asyncio.gather(*(_probe(name, one) for name, one in destinations.items())))

@@ -10,6 +10,8 @@ import click
 
 from bridge.cli.context import Command, Context, pass_context
 from bridge.cli.output import Failed
+from bridge.cli.rules_schema import SCHEMA_FILE, write_schema
+from rules.schema import rules_schema
 
 STARTER: Final = Path(__file__).parent.parent.parent / "templates" / "starter"
 _TOKENS: Final = ("service-token", "prometheus-token")
@@ -21,11 +23,12 @@ _TOKENS: Final = ("service-token", "prometheus-token")
 def init(context: Context, folder: Path) -> None:
     """Write a starter configuration into DIR: bridge.yaml, one rule file with tests, one template, two tokens.
 
-    Nothing that exists is overwritten.
+    The JSON Schema beside the rules lets editors complete them. Nothing that exists is overwritten.
     """
     wanted = {folder / path.relative_to(STARTER): path for path in sorted(STARTER.rglob("*")) if path.is_file()}
     tokens = [folder / name for name in _TOKENS]
-    standing = [str(path) for path in [*wanted, *tokens] if path.exists()]
+    schema = folder / "rules.d" / SCHEMA_FILE
+    standing = [str(path) for path in [*wanted, *tokens, schema] if path.exists()]
     if standing:
         raise Failed(f"these exist already: {', '.join(standing)}. Nothing was written; choose an empty folder.")
     try:
@@ -35,9 +38,10 @@ def init(context: Context, folder: Path) -> None:
         for path in tokens:
             path.touch(mode=0o600)
             path.write_text(secrets.token_hex(32) + "\n")
+        write_schema(schema, rules_schema())
     except OSError as error:
         raise Failed(f"cannot write {error.filename}: {error.strerror}") from error
-    written = [str(path) for path in [*wanted, *tokens]]
+    written = [str(path) for path in [*wanted, *tokens, schema]]
     context.output.done(f"{len(written)} files written to {folder}", {"files": written})
     place = f"-c {folder / 'bridge.yaml'} " if folder != Path() else ""
     for name in written:

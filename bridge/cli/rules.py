@@ -11,6 +11,7 @@ from bridge.cli.context import Group
 COMMANDS = {
     "test": "rules_test:test",
     "explain": "rules_explain:explain",
+    "schema": "rules_schema:schema",
 }
 """Command name to ``file:function`` in this folder."""
 
@@ -34,4 +35,4 @@ class Rules(Group):
 
 @click.command("rules", cls=Rules)
 def rules() -> None:
-    """Tools around the rules: test, explain."""
+    """Tools around the rules: test, explain, schema."""

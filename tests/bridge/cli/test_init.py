@@ -25,7 +25,7 @@ def test_what_init_writes_passes_its_own_check_and_its_own_tests(
 
 def test_init_names_what_it_wrote_and_what_to_do_next(tmp_path: Path) -> None:
     said = command("init", str(tmp_path / "new"))
-    assert f"✓ 5 files written to {tmp_path}/new" in said.out
+    assert f"✓ 6 files written to {tmp_path}/new" in said.out
     assert f"Next: ams-bridge -c {tmp_path}/new/bridge.yaml check" in said.out
     listed = command("init", str(tmp_path / "other"), "--json").value["files"]
     assert {Path(name).name for name in listed} == {
@@ -34,6 +34,7 @@ def test_init_names_what_it_wrote_and_what_to_do_next(tmp_path: Path) -> None:
         "alert.md.j2",
         "service-token",
         "prometheus-token",
+        "rules.schema.json",
     }
 
 

@@ -1,0 +1,62 @@
+"""``rules schema``: the JSON Schema of rule files, for editors."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.loading import facts_of
+from bridge.cli.output import Failed
+from bridge.cli.setup import settings_of
+from bridge.rule_files import world_of
+from bridge.settings import Settings
+from rules.schema import rules_schema
+
+SCHEMA_FILE = "rules.schema.json"
+
+
+@click.command("schema", cls=Command)
+@click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path, allow_dash=True))
+@click.option(
+    "--generic", is_flag=True, help="Leave the settings alone: a schema without names of destinations and the like."
+)
+@pass_context
+def schema(context: Context, file: Path | None, *, generic: bool) -> None:
+    """Write the JSON Schema of rule files to FILE (- prints it), so that editors complete keys and underline mistakes.
+
+    Without FILE it goes beside the rules, as rules.schema.json, with the names of your destinations, intervals and
+    templates. A rule file begins with: # yaml-language-server: $schema=./rules.schema.json
+    """
+    settings = None if generic else settings_of(context)
+    found = rules_schema() if settings is None else _with_names(context, settings)
+    if str(file) == "-" or (context.output.as_json and file is None):
+        context.output.value(found)
+        return
+    target = file or _beside_the_rules(settings)
+    write_schema(target, found)
+    context.output.done(f"{target} written", {"file": str(target)})
+
+
+def write_schema(target: Path, found: dict[str, Any]) -> None:
+    """Write a schema as JSON that people can read. Raises Failed."""
+    try:
+        target.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+    except OSError as error:
+        raise Failed(f"cannot write {target}: {error.strerror}") from error
+
+
+def _with_names(context: Context, settings: Settings) -> dict[str, Any]:
+    facts = asyncio.run(facts_of(settings))
+    return rules_schema(world_of(settings, context.config_path(), facts, None))
+
+
+def _beside_the_rules(settings: Settings | None) -> Path:
+    if settings is None:
+        return Path(SCHEMA_FILE)
+    first = settings.rules[0] if isinstance(settings.rules, tuple) else settings.rules
+    return (first if first.is_dir() else first.parent) / SCHEMA_FILE
