@@ -53,7 +53,8 @@ class Click(msgspec.Struct, frozen=True):
     @property
     def who(self) -> str:
         """The person's name in chat."""
-        return (self.user_name or self.user_id).strip()[:_LONGEST_NAME] or "somebody in chat"
+        said = "".join(sign for sign in self.user_name or self.user_id if sign.isprintable())
+        return said.strip()[:_LONGEST_NAME] or "somebody in chat"
 
 
 class Actions:

@@ -85,12 +85,19 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def a_chat(
-    folder: Path, mattermost: FakeMattermost, *, rules: str = RULES, port: int | None = None, **said: Any
+    folder: Path,
+    mattermost: FakeMattermost,
+    *,
+    rules: str = RULES,
+    port: int | None = None,
+    store: str = "sqlite:state/bridge.db",
+    **said: Any,
 ) -> AsyncIterator[Chat]:
     """A daemon whose posts have buttons that lead back to it."""
     settings = {"type": "mattermost", "url": mattermost.hook_url, "rate": None, "timeout": "5s", "buttons": True} | said
     port = port or free_port()
     url = f"http://127.0.0.1:{port}/"
-    async with a_stage(folder, rules, f"  chat: {json.dumps(settings)}", port=port, public_url=url) as stage:
+    chat = f"  chat: {json.dumps(settings)}"
+    async with a_stage(folder, rules, chat, store=store, port=port, public_url=url) as stage:
         await routed(stage)
         yield Chat(stage, mattermost)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bridge.fakes.mattermost import FakeMattermost
 from tests.bridge.actions.conftest import DOWN, UP, a_chat, free_port
+from tests.line.stage import a_stage
 
 
 def names(actions: object) -> list[str]:
@@ -172,8 +173,6 @@ async def test_a_name_from_chat_cannot_draw_or_ping(tmp_path: Path, mattermost: 
 
 
 async def test_without_a_public_address_posts_have_no_buttons(tmp_path: Path, mattermost: FakeMattermost) -> None:
-    from tests.line.stage import a_stage
-
     chat = f"  chat: {{type: mattermost, url: '{mattermost.hook_url}', rate: null, buttons: true}}"
     rules = "topic: projects/P/topics/T\nrules: [{name: r, match: {}, key: k, text: hi, send: chat}]"
     async with a_stage(tmp_path, rules, chat, store="memory") as stage:
