@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any, Final
@@ -54,13 +54,13 @@ def read_rules_folder(paths: Iterable[FilePath], world: World) -> RuleSet:
     return _build(sources, world, problems)
 
 
-def rebuild(kept: bytes, world: World) -> RuleSet:
+def rebuild(kept: bytes, world: World, environment: Callable[[Mapping[str, Any]], Templates] = Templates) -> RuleSet:
     """The rule set whose ``sources`` these are, against the destinations of ``world``.
 
     A destination that is gone since is taken as one without limits. Raises ProblemsFound, or ValueError for bytes that
     are no sources.
     """
-    return _build(from_bytes(kept), world, [], lenient=True)
+    return _build(from_bytes(kept), world, [], lenient=True, make_environment=environment)
 
 
 class _Destinations(dict[str, DestinationFacts]):
@@ -71,9 +71,16 @@ class _Destinations(dict[str, DestinationFacts]):
         return self[name] if name in self else DestinationFacts(name=name, kind=GONE)
 
 
-def _build(sources: Sources, world: World, problems: list[Problem], *, lenient: bool = False) -> RuleSet:
+def _build(
+    sources: Sources,
+    world: World,
+    problems: list[Problem],
+    *,
+    lenient: bool = False,
+    make_environment: Callable[[Mapping[str, Any]], Templates] = Templates,
+) -> RuleSet:
     """Read everything, then check everything; raise what is wrong."""
-    environment = Templates(sources.tables)
+    environment = make_environment(sources.tables)
     problems.extend(shelve(environment, template_sources(sources)))
     reader = RuleReader(
         templates=TemplateReader(environment),

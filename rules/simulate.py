@@ -1,0 +1,116 @@
+"""simulate: a timeline of what a stream of messages leads to, on a virtual clock.
+
+Messages are decided at their publish times, timers fire at theirs, and with ``outages`` the timeline also shows how
+retries bring each post to its destination: in order per key, with the pauses that the caller's schedule says.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from rules.model import Incoming, Judgement, Send
+from rules.quiet.silences import NO_SILENCES, SilenceBook
+from rules.rehearsal import Moment, Rehearsal
+from rules.ruleset import RuleSet
+
+MAX_TRIES: Final = 10_000
+Progress = Callable[[int], None]
+"""Told now and then how many messages are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A destination that takes nothing from one time until another."""
+
+    destination: str
+    from_us: int
+    until_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimelinePost:
+    """A post on the timeline: when it was decided and when it arrived, after so many tries. Shadows never arrive."""
+
+    at_us: int
+    send: Send
+    arrived_us: int | None
+    tries: int = 1
+    shadow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineQuiet:
+    """A send on the timeline that was kept quiet or held, and by what."""
+
+    at_us: int
+    topic: str
+    offset: int
+    judgement: Judgement
+
+
+TimelineEntry = TimelinePost | TimelineQuiet
+
+
+@dataclass(slots=True)
+class Simulation:
+    """A run over a stream. ``play`` gives the timeline; the counts are complete when it is exhausted."""
+
+    rule_set: RuleSet
+    silences: SilenceBook = NO_SILENCES
+    outages: Sequence[Outage] = ()
+    retry_wait_s: Callable[[int], float] = lambda attempt: 60.0
+    messages: int = 0
+    fates: Counter[str] = field(default_factory=Counter)
+    posts: Counter[str] = field(default_factory=Counter)  # by rule
+    outcomes: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def play(self, stream: Iterable[Incoming], until_us: int | None = None) -> Iterator[TimelineEntry]:
+        """The timeline of the messages, in the order of their publish times, and of timers until ``until_us``."""
+        rehearsal = Rehearsal(self.rule_set, silences=self.silences)
+        free_us: dict[tuple[str, str], int] = {}
+        now_us = 0
+        for incoming in stream:
+            now_us = max(now_us, incoming.publish_time_us)
+            for moment in rehearsal.run_to(now_us):
+                yield from self._entries(moment, free_us)
+            self.messages += 1
+            yield from self._entries(rehearsal.take(incoming, now_us), free_us)
+        for moment in rehearsal.run_to(until_us if until_us is not None else now_us):
+            yield from self._entries(moment, free_us)
+
+    def _entries(self, moment: Moment, free_us: dict[tuple[str, str], int]) -> Iterator[TimelineEntry]:
+        decision, incoming = moment.decision, moment.incoming
+        self.counts.update(decision.counts)
+        if decision.fate is not None:
+            self.fates[decision.fate] += 1
+        topic, offset = (incoming.topic, incoming.offset) if incoming is not None else ("", -1)
+        for judgement in decision.judgements:
+            self.outcomes[judgement.outcome] += 1
+            if judgement.outcome not in ("sent", "shadow"):
+                yield TimelineQuiet(moment.at_us, topic, offset, judgement)
+        for send in decision.sends:
+            self.posts[send.rule] += send.part == send.parts - 1
+            arrived_us, tries = self._arrival(send, moment.at_us, free_us)
+            yield TimelinePost(moment.at_us, send, arrived_us, tries)
+        for send in decision.shadows:
+            yield TimelinePost(moment.at_us, send, None, 0, shadow=True)
+
+    def _arrival(self, send: Send, at_us: int, free_us: dict[tuple[str, str], int]) -> tuple[int, int]:
+        """When the send arrives, and after how many tries; never before an earlier one of its key."""
+        if not self.outages:
+            return at_us, 1
+        order = (send.destination, send.order_key)
+        try_us = max(at_us, free_us.get(order, 0))
+        tries = 1
+        while tries < MAX_TRIES and any(
+            outage.destination == send.destination and outage.from_us <= try_us < outage.until_us
+            for outage in self.outages
+        ):
+            try_us += max(1, round(self.retry_wait_s(tries) * 1_000_000))
+            tries += 1
+        free_us[order] = try_us
+        return try_us, tries
