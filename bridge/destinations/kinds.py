@@ -16,6 +16,7 @@ from bridge.actions.buttons import Buttons
 from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig
 from bridge.destinations.discord import Discord, DiscordConfig
+from bridge.destinations.email import Email, EmailConfig
 from bridge.destinations.inbox import Inbox, InboxConfig
 from bridge.destinations.mattermost import Mattermost, MattermostConfig
 from bridge.destinations.mattermost_bot import MattermostBot, MattermostBotConfig
@@ -70,6 +71,7 @@ def _with_buttons(
 
 KINDS: Final[dict[str, Kind]] = {
     "discord": Kind(DiscordConfig, _over_http(Discord)),
+    "email": Kind(EmailConfig, lambda name, config, tools: Email(name, config, tools.clock)),
     "inbox": Kind(InboxConfig, lambda name, config, tools: Inbox(name)),
     "mattermost": Kind(MattermostConfig, _with_buttons(Mattermost)),
     "mattermost_bot": Kind(MattermostBotConfig, _over_http(MattermostBot)),

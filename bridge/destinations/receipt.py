@@ -66,11 +66,11 @@ def updated(receipt: Receipt, parcel: Parcel) -> Receipt:
     return msgspec.structs.replace(receipt, phase=parcel.phase, severity=severity, updates=receipt.updates + 1)
 
 
-def goes_on(parcel: Parcel) -> Receipt | None:
+def goes_on(parcel: Parcel, *, notifies: bool = False) -> Receipt | None:
     """The post that this news belongs into; None when it wants a post of its own.
 
     Into the post of an open incident belong reminders, flapping, its end, and that it fires again; but not that it
-    became worse: a changed post notifies nobody.
+    became worse: a changed post notifies nobody. ``notifies`` is for services where all news do, such as mail.
     """
     earlier = _read(parcel.earlier)
     if earlier is None or (earlier.rule, earlier.incident) != (parcel.rule, parcel.incident):
@@ -83,7 +83,8 @@ def goes_on(parcel: Parcel) -> Receipt | None:
         case "resolved" | "stale" | "reminder":
             belongs = bool(parcel.incident) and earlier.phase not in _OVER
         case "firing":
-            belongs = bool(parcel.incident) and earlier.phase in _OPEN and not _is_worse(parcel, earlier)
+            told = notifies or not _is_worse(parcel, earlier)
+            belongs = bool(parcel.incident) and earlier.phase in _OPEN and told
         case _:
             belongs = False
     return earlier if belongs else None
