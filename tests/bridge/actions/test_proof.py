@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from bridge.actions.seal import Seal
+from bridge.actions.seal import Pressed, Seal
 from bridge.fakes.mattermost import FakeMattermost
+from broker.clock import us
 from broker.engines.memory.trouble import Trouble
 from tests.bridge.actions.conftest import DOWN, Chat, a_chat, free_port
 from tests.fakes.control import trouble_in
@@ -78,26 +80,31 @@ async def test_a_call_without_context_is_refused_politely(tmp_path: Path, matter
         assert "Nothing was done" in (await chat.call({}))["ephemeral_text"]
 
 
-async def test_a_button_is_good_for_seven_days(tmp_path: Path, mattermost: FakeMattermost) -> None:
+async def test_a_button_past_its_end_is_refused_politely(tmp_path: Path, mattermost: FakeMattermost) -> None:
     async with a_chat(tmp_path, mattermost, store="memory") as chat:
-        post = await chat.told({"note": "hi"})
-        await chat.stage.clock.advance(7 * 86_400 - 1)
-        assert "Why this post?" in (await chat.click(post, "Why?")).ephemeral_text
-        await chat.stage.clock.advance(1)
-        late = await chat.click(post, "Silence rule 1h")
-        assert late.ephemeral_text.startswith("This button is too old.")
+        post = await chat.told(DOWN)
+        seal, now_us = chat.stage.daemon.buttons.seal, chat.stage.clock.wall_us()
+        pressed = seal.open(chat.context(post, "Silence 1h")["token"], now_us)
+        assert isinstance(pressed, Pressed)
+        assert pressed.expires_us == now_us + us(7 * 86_400)
+        token = seal.token(msgspec.structs.replace(pressed, expires_us=now_us + us(5)))
+        where = {"post_id": post.id, "channel_id": post.channel_id}
+        await chat.stage.clock.advance(5)
+        late = await chat.call({"token": token}, **where)
+        assert late["ephemeral_text"].startswith("This button is too old.")
         await nothing_was_done(chat)
         assert await chat.clicks("", "expired") == 1
 
 
 async def test_a_post_drawn_anew_does_not_make_its_buttons_younger(tmp_path: Path, mattermost: FakeMattermost) -> None:
     async with a_chat(tmp_path, mattermost, store="memory") as chat:
-        post = await chat.told({"note": "hi"})
-        await chat.stage.clock.advance(6 * 86_400)
-        changed_post = (await chat.click(post, "Silence rule 1h")).post
-        assert changed_post is not None
-        await chat.stage.clock.advance(86_400)
-        assert "too old" in (await chat.click(changed_post, "Why?")).ephemeral_text
+        seal, born_us = chat.stage.daemon.buttons.seal, chat.stage.clock.wall_us()
+        post = await chat.told(DOWN)
+        await chat.stage.clock.advance(60)
+        anew = (await chat.click(post, "Take")).post
+        assert anew is not None
+        kept = seal.open(chat.context(anew, "Why?")["token"], born_us)
+        assert kept == seal.open(chat.context(post, "Why?")["token"], born_us)
 
 
 @pytest.mark.parametrize("elsewhere", [{"post_id": "another"}, {"channel_id": "another"}, {"post_id": ""}])
