@@ -84,14 +84,13 @@ def _rule(world: World) -> Schema:
 def _shapes(world: World) -> dict[str, Schema]:
     """What each key of a rule may hold, where it is more than a text."""
     flag: Schema = {"type": "boolean"}
-    intervals = _named(world.intervals)
+    clause: Schema = {"$ref": "#/$defs/clause"}
     return {
         "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_RUNES, "pattern": "^[^/]+$"},
         "was": TEXTS,
         "topic": _topics(""),
         "for_each": {"type": "string", "pattern": r"^\$"},
-        "match": {"$ref": "#/$defs/clause"},
-        "resolved": {"$ref": "#/$defs/clause"},
+        "match": clause,
         "when": {"type": "string", "pattern": r"^\s*[^{\s]"},
         "set": {
             "type": "object",
@@ -100,33 +99,35 @@ def _shapes(world: World) -> dict[str, Schema]:
         },
         "stop": flag,
         "drop": flag,
-        "shadow": flag,
         "template": _named(_templates(world)),
         "fields": _fields(),
         "body": ANYTHING,
         "send": _send(world),
+        **_quiet_shapes(world, clause, flag),
+    }
+
+
+def _quiet_shapes(world: World, clause: Schema, flag: Schema) -> dict[str, Schema]:
+    """What the quiet keys of a rule may hold."""
+    intervals = _one_or_several(_named(world.intervals))
+    positive: Schema = {"type": "integer", "minimum": 1}
+    changes: Schema = {"type": "integer", "minimum": 2, "maximum": MAX_CHANGES}
+    return {
+        "resolved": clause,
+        "shadow": flag,
         "dedupe": DURATION,
         "repeat": DURATION,
         "forget_after": DURATION,
-        "max_keys": {"type": "integer", "minimum": 1},
+        "max_keys": positive,
         "throttle": RATE,
         "overflow": {"enum": list(OVERFLOWS)},
         "group": _mapping(
-            {
-                "by": PLACES,
-                "wait": DURATION,
-                "every": DURATION,
-                "max": {"type": "integer", "minimum": 1, "maximum": MAX_GROUP},
-            }
+            {"by": PLACES, "wait": DURATION, "every": DURATION, "max": {**positive, "maximum": MAX_GROUP}}
         ),
-        "flapping": _mapping(
-            {"changes": {"type": "integer", "minimum": 2, "maximum": MAX_CHANGES}, "within": DURATION}, ["within"]
-        ),
-        "hours": {"anyOf": [intervals, {"type": "array", "items": intervals, "minItems": 1}]},
-        "not_hours": {"anyOf": [intervals, {"type": "array", "items": intervals, "minItems": 1}]},
-        "inhibited_by": _one_or_several(
-            _mapping({"rule": TEXT, "same": PLACES, "match": {"$ref": "#/$defs/clause"}}, ["rule"])
-        ),
+        "flapping": _mapping({"changes": changes, "within": DURATION}, ["within"]),
+        "hours": intervals,
+        "not_hours": intervals,
+        "inhibited_by": _one_or_several(_mapping({"rule": TEXT, "same": PLACES, "match": clause}, ["rule"])),
     }
 
 
