@@ -78,11 +78,21 @@ def _recomputed(recomputed: Mapping[str, Any], rule: str) -> Iterator[str]:
         return
     yield f"Seen by {in_force}:"
     for one in found:
-        yield f"- {_code(one['place'])}: {one['fate']}" + (f", {_code(one['reason'])}" if one["reason"] else "")
-        for seen in [*one["match"], *one["resolved"]]:
-            saw = f" saw {_code(seen['saw'])}" if seen["saw"] else ""
-            indent = "  " * (1 + seen["depth"])
-            yield f"{indent}- {_MARKS[bool(seen['held'])]} {_code(seen['look'] + ' ' + seen['expects'])}{saw}"
+        yield f"- {_code(one['place'].rpartition('/')[2])}: {one['fate']}" + (
+            f", {_code(one['reason'])}" if one["reason"] else ""
+        )
+        for seen in one["match"]:
+            yield _condition(seen, 1)
+        if one["resolved"]:
+            yield "  - over when:"
+        for seen in one["resolved"]:
+            yield _condition(seen, 2)
+
+
+def _condition(seen: Mapping[str, Any], depth: int) -> str:
+    saw = f" saw {_code(seen['saw'])}" if seen["saw"] else ""
+    indent = "  " * (depth + seen["depth"])
+    return f"{indent}- {_MARKS[bool(seen['held'])]} {_code(seen['look'] + ' ' + seen['expects'])}{saw}"
 
 
 def _asked(source: ControlSource, message: str) -> Asked:

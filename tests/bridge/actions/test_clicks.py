@@ -131,8 +131,11 @@ async def test_why_is_told_to_the_one_who_asks_and_changes_nothing(tmp_path: Pat
             "decided for `chat`: sent",
             "computed anew",
             'saw `"web1"`',
+            "over when:",
+            "`rules.yaml:",
         ):
             assert said in asked.ephemeral_text
+        assert str(tmp_path) not in asked.ephemeral_text
 
 
 async def test_why_knows_a_reminder_that_no_message_caused(tmp_path: Path, mattermost: FakeMattermost) -> None:
