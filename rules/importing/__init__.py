@@ -1,0 +1,1 @@
+"""Configurations of other systems, read and rewritten as rule files. Pure: texts in, texts out."""

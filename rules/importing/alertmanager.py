@@ -1,0 +1,137 @@
+"""An Alertmanager configuration as a rule file and what bridge.yaml needs for it.
+
+Routes become rules, receivers destinations, time intervals ``intervals``, inhibition rules shadow rules that others
+name in ``inhibited_by``. What has no counterpart is named at its place; ``docs/from-alertmanager.md`` tells the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rules.importing.config import Config
+from rules.importing.inhibition import read_inhibitions
+from rules.importing.receivers import NOT_FOUND, Receiver, read_receivers, unique
+from rules.importing.route_tree import RouteNode, read_routes, rules_of
+from rules.importing.rule_text import RuleWriter
+from rules.importing.time_intervals import read_time_intervals
+from rules.importing.yaml_text import comment, yaml_lines
+from rules.places import read_yaml
+from rules.problems import Problem, ProblemsFound, has_errors, in_order
+from rules.words import suggest
+
+TOPIC: Final = "projects/OPS/topics/alerts"
+_SECTIONS: Final = frozenset(
+    {"global", "route", "receivers", "inhibit_rules", "time_intervals", "mute_time_intervals", "templates"}
+)
+_READ_BY_RECEIVERS: Final = frozenset(
+    {
+        "smtp_from", "smtp_smarthost", "smtp_hello", "smtp_auth_username", "smtp_auth_password",
+        "smtp_auth_password_file", "smtp_require_tls", "slack_api_url", "slack_api_url_file", "slack_app_token",
+        "slack_app_token_file", "mattermost_webhook_url", "mattermost_webhook_url_file",
+    }
+)  # fmt: skip
+"""Keys of ``global``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What became of a configuration: two YAML texts, and what could not be converted, each with its place."""
+
+    rules: str
+    settings: str
+    remarks: tuple[Problem, ...]
+
+
+def convert(config_text: str, *, file: str = "alertmanager.yml", topic: str = TOPIC) -> Converted:
+    """The configuration as rules for alerts that Alertmanager's webhook brings to ``topic``.
+
+    ``file`` is how remarks call the configuration. Raises ProblemsFound when it cannot be read, with every problem.
+    """
+    config = Config(read_yaml(config_text, file))
+    config.problems.extend(config.document.problems)
+    if config.document.value is None and has_errors(config.problems):
+        raise ProblemsFound(config.problems)
+    root = read_routes(config)
+    receivers, inhibitions, intervals = read_receivers(config), read_inhibitions(config), read_time_intervals(config)
+    _check_names(config, root, receivers, intervals)
+    if has_errors(config.problems):
+        raise ProblemsFound(config.problems)
+    _remark_the_rest(config)
+    destinations = {target.name: target.settings for one in receivers.values() for target in one.targets}
+    first = next((target.name for one in (receivers[root.options.receiver],) for target in one.targets), "")
+    if not first:
+        first = next(iter(destinations), "") or unique("inbox", set())
+        destinations.setdefault(first, {"type": NOT_FOUND})
+    writer = RuleWriter(config, receivers, inhibitions, set())
+    rules = [*writer.sources(first), *(rule for route in rules_of(config, root) for rule in writer.rules(route))]
+    return Converted(
+        rules="\n".join(_rule_file(file, topic, rules)) + "\n",
+        settings="\n".join(_fragment(file, topic, destinations, intervals)) + "\n",
+        remarks=in_order(config.remarks),
+    )
+
+
+def _check_names(config: Config, root: RouteNode, receivers: dict[str, Receiver], intervals: dict[str, Any]) -> None:
+    """Every receiver and interval that a route names is there."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        waiting.extend(node.children)
+        name = node.options.receiver
+        if name and name not in receivers:
+            config.problem((*node.path, "receiver"), f'no receiver "{name}"{suggest(name, receivers)}')
+        for key, names in (("mute_time_intervals", node.muted), ("active_time_intervals", node.active)):
+            for n, interval in enumerate(names):
+                if interval not in intervals:
+                    config.problem((*node.path, key, n), f'no time interval "{interval}"{suggest(interval, intervals)}')
+
+
+def _remark_the_rest(config: Config) -> None:
+    """Sections and global keys that nobody has read."""
+    for key in config.others((), _SECTIONS):
+        config.remark((key,), f"{key} is not known and was left out")
+    if config.at(("templates",)):
+        config.remark(
+            ("templates",), "Go templates cannot be converted; posts are made by template: alertmanager/alert"
+        )
+    for key in config.others(("global",), _READ_BY_RECEIVERS):
+        path = ("global", key)
+        if key == "resolve_timeout":
+            config.remark(path, "when nobody speaks of an alert any more, forget_after: of its rule counts (7d)")
+        elif key == "http_config":
+            config.remark(path, "left out; proxies are taken from the environment of the daemon")
+        else:
+            config.remark(path, f"{key} has no counterpart and was left out")
+
+
+def _rule_file(file: str, topic: str, rules: list[dict[str, Any]]) -> Iterator[str]:
+    yield f"# Made of {file} by `ams-bridge rules import alertmanager`; yours to edit from here on."
+    yield from yaml_lines({"topic": topic})
+    yield "rules:"
+    for n, rule in enumerate(rules):
+        if n:
+            yield ""
+        lines = list(yaml_lines(rule, 4))
+        yield f"  - {lines[0].lstrip()}"
+        yield from lines[1:]
+
+
+def _fragment(file: str, topic: str, destinations: dict[str, Any], intervals: dict[str, Any]) -> Iterator[str]:
+    """What to add to bridge.yaml."""
+    _, project, _, name = topic.split("/")
+    yield f"# Made of {file} by `ams-bridge rules import alertmanager`: what its rules need in bridge.yaml."
+    yield from yaml_lines({"projects": {project: {"topics": {name: {}}}}})
+    yield ""
+    yield from comment("Alertmanager sends every alert to https://THIS-HOST:8443/hooks/alertmanager with this token.")
+    yield "sources:"
+    source = {"type": "alertmanager", "topic": topic, "token": "${credential:alertmanager-token}"}
+    yield from yaml_lines({"alertmanager": source}, 2)
+    yield ""
+    yield "destinations:"
+    yield from yaml_lines(destinations, 2)
+    if intervals:
+        yield ""
+        yield "intervals:"
+        yield from yaml_lines(intervals, 2)

@@ -1,0 +1,99 @@
+"""A foreign configuration as a tree that is asked key by key, with what could not be kept noted at its place.
+
+What keeps the file from being read at all is a problem; what is read and has no counterpart here is a remark. Both are
+``Problem`` records, so that they are shown alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from rules.form import called
+from rules.places import Document
+from rules.problems import Path, Place, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The document, and what was found to say about it."""
+
+    document: Document
+    problems: list[Problem] = field(default_factory=list)
+    remarks: list[Problem] = field(default_factory=list)
+
+    def at(self, path: Path) -> Any:
+        """The plain value at a path, None when it is not there."""
+        value = self.document.value
+        for step in path:
+            if isinstance(value, dict) and isinstance(step, str):
+                value = value.get(step)
+            elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+                value = value[step]
+            else:
+                return None
+        return value
+
+    def place(self, path: Path) -> Place:
+        """Where the value at a path stands."""
+        return self.document.place_of(path)
+
+    def problem(self, path: Path, text: str) -> None:
+        """Note what keeps the file from being converted."""
+        self.problems.append(self.document.problem(path, text))
+
+    def remark(self, path: Path, text: str) -> None:
+        """Note what will not be as it was."""
+        self.remarks.append(self.document.problem(path, text, kind="warning"))
+
+    def text(self, path: Path, default: str = "") -> str:
+        """The text at a path; numbers and truths as they would be written."""
+        value = self.at(path)
+        if value is None:
+            return default
+        if isinstance(value, dict | list):
+            self.problem(path, f"a text is wanted, not {called(value)}")
+            return default
+        return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+
+    def flag(self, path: Path, *, default: bool) -> bool:
+        """The truth at a path; YAML 1.1's words for it are understood."""
+        said = self.text(path).lower()
+        if said in ("true", "yes", "on"):
+            return True
+        if said in ("false", "no", "off"):
+            return False
+        if said:
+            self.problem(path, f'true or false is wanted, not "{said}"')
+        return default
+
+    def texts(self, path: Path) -> list[str]:
+        """The list of texts at a path."""
+        return [self.text(inner) for inner in self.items(path)]
+
+    def items(self, path: Path) -> list[Path]:
+        """The paths of a list's members."""
+        value = self.at(path)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            self.problem(path, f"a list is wanted, not {called(value)}")
+            return []
+        return [(*path, n) for n in range(len(value))]
+
+    def keys(self, path: Path) -> list[str]:
+        """The keys of the mapping at a path."""
+        value = self.at(path)
+        if value is None:
+            return []
+        if not isinstance(value, dict):
+            self.problem(path, f"a mapping is wanted, not {called(value)}")
+            return []
+        return list(value)
+
+    def others(self, path: Path, known: Collection[str]) -> Iterator[str]:
+        """The keys of a mapping that are not ``known`` and hold something."""
+        for key in self.keys(path):
+            if key not in known and self.at((*path, key)) not in (None, "", [], {}):
+                yield key

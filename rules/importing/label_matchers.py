@@ -1,0 +1,188 @@
+"""Alertmanager's label matchers: ``severity=~"warning|critical"``, in the classic and the UTF-8 syntax, and as maps.
+
+A label that is missing is the same as one that is empty. Regular expressions must fit the whole value; they are RE2
+there and here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from rules.importing.config import Config
+from rules.problems import Path
+from rules.regex import Regex, compile_regex
+
+_MATCHER: Final = re.compile(r"\s*(\"(?:[^\"\\]|\\.)*\"|[^\s{}!=~,\\\"'`]+)\s*(=~|!~|!=|=)\s*", re.DOTALL)
+_QUOTED: Final = re.compile(r"\"((?:[^\"\\]|\\.)*)\"\s*(?=,|$)", re.DOTALL)
+_UNQUOTED: Final = re.compile(r"[^,\"]*")
+_ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}
+_HEX: Final = {"x": 2, "u": 4, "U": 8}
+_LITERAL: Final = re.compile(r"(?:[A-Za-z0-9_ :/@,-]|\\[.+*?()\[\]{}|^$\\-])*")
+
+
+@dataclass(frozen=True)
+class LabelMatcher:
+    """One matcher; ``op`` is ``=``, ``!=``, ``=~`` or ``!~``."""
+
+    name: str
+    op: str
+    value: str
+
+    @cached_property
+    def _regex(self) -> Regex:
+        return compile_regex(f"^(?:{self.value})$")
+
+    @property
+    def is_regex(self) -> bool:
+        """Whether the value is a regular expression."""
+        return self.op.endswith("~")
+
+    @property
+    def is_negative(self) -> bool:
+        """Whether it says what must not be."""
+        return self.op.startswith("!")
+
+    def holds(self, value: str) -> bool:
+        """Whether it holds for a label's value ("" when there is none)."""
+        found = self._regex.search(value) if self.is_regex else value == self.value
+        return found is not self.is_negative
+
+    @property
+    def words(self) -> tuple[str, ...] | None:
+        """The only values it speaks of, where these are few and plain: ``a|b`` of a regular expression."""
+        return alternatives(self.value) if self.is_regex else (self.value,)
+
+    def __str__(self) -> str:
+        escaped = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'{self.name}{self.op}"{escaped}"'
+
+
+def read_matchers(config: Config, path: Path, *, prefix: str = "") -> tuple[LabelMatcher, ...]:
+    """All matchers of a route (or of one side of an inhibition, with ``prefix`` such as ``source_``).
+
+    Raises nothing: what cannot be read is a problem of ``config``.
+    """
+    found: list[LabelMatcher] = []
+    for key, op in ((f"{prefix}match", "="), (f"{prefix}match_re", "=~")):
+        for name in config.keys((*path, key)):
+            inner = (*path, key, name)
+            found += _checked(config, inner, [LabelMatcher(name, op, config.text(inner))])
+    for inner in config.items((*path, f"{prefix}matchers")):
+        try:
+            found += _checked(config, inner, list(parse_matchers(config.text(inner))))
+        except ValueError as error:
+            config.problem(inner, str(error))
+    return tuple(dict.fromkeys(found))
+
+
+def parse_matchers(text: str) -> Iterator[LabelMatcher]:
+    """The matchers of a text such as ``{foo="bar", baz!~"a.*"}`` or ``foo = bar``. Raises ValueError."""
+    inside = text.strip()
+    if inside.startswith("{") != inside.endswith("}"):
+        raise ValueError(f"{text!r} has only one of its braces")
+    if inside.startswith("{") and inside.endswith("}"):
+        inside = inside[1:-1]
+    inside = inside.strip()
+    at = 0
+    while at < len(inside):
+        head = _MATCHER.match(inside, at)
+        if head is None:
+            raise ValueError(
+                f'{text!r} is no matcher; one is a label, =, !=, =~ or !~, and a value: severity="critical"'
+            )
+        quoted = _QUOTED.match(inside, head.end())
+        plain = None if quoted else _UNQUOTED.match(inside, head.end())
+        value = _unescaped(quoted[1]) if quoted else plain[0].strip() if plain else ""
+        at = (quoted or plain or head).end()
+        if at < len(inside) and inside[at] != ",":
+            raise ValueError(f"{text!r} has a quotation mark inside a value; put the value in quotes and escape it")
+        at += 1
+        name = head[1]
+        yield LabelMatcher(_unescaped(name[1:-1]) if name.startswith('"') else name, head[2], value)
+
+
+def alternatives(pattern: str) -> tuple[str, ...] | None:
+    """The words of a regular expression that is nothing but words: ``^(a|b)$`` and ``a|b`` are ``("a", "b")``."""
+    inside = pattern
+    group = re.fullmatch(r"\^?\((?:\?:)?([^()]*)\)\$?", inside)
+    if group is not None:
+        inside = group[1]
+    words: list[str] = []
+    for word in inside.split("|"):
+        plain = word.removeprefix("^").removesuffix("$")
+        if not _LITERAL.fullmatch(plain):
+            return None
+        words.append(re.sub(r"\\(.)", r"\1", plain))
+    return tuple(dict.fromkeys(words))
+
+
+def disjoint(some: Sequence[LabelMatcher], others: Sequence[LabelMatcher]) -> bool:
+    """Whether it is certain that no alert satisfies all of both."""
+    return any(_excludes(some, matcher) for matcher in others) or any(_excludes(others, matcher) for matcher in some)
+
+
+def implied(known: Sequence[LabelMatcher], matcher: LabelMatcher) -> bool:
+    """Whether it is certain that every alert that satisfies all of ``known`` satisfies ``matcher``."""
+    allowed = _allowed(known, matcher.name)
+    return matcher in known or (allowed is not None and all(matcher.holds(value) for value in allowed))
+
+
+def possible(matchers: Sequence[LabelMatcher], excluded: Iterable[Sequence[LabelMatcher]] = ()) -> bool:
+    """False when it is certain that no alert satisfies ``matchers`` and of each of ``excluded`` not all."""
+    if disjoint(matchers, matchers):
+        return False
+    return not any(all(implied(matchers, matcher) for matcher in others) for others in excluded)
+
+
+def _excludes(known: Sequence[LabelMatcher], matcher: LabelMatcher) -> bool:
+    allowed = _allowed(known, matcher.name)
+    return allowed is not None and not any(matcher.holds(value) for value in allowed)
+
+
+def _allowed(matchers: Iterable[LabelMatcher], name: str) -> list[str] | None:
+    """The values a label can have under these matchers, None when that is not a short list."""
+    same = [matcher for matcher in matchers if matcher.name == name]
+    words = next((one.words for one in same if not one.is_negative and one.words is not None), None)
+    return None if words is None else [word for word in words if all(matcher.holds(word) for matcher in same)]
+
+
+def _checked(config: Config, path: Path, matchers: list[LabelMatcher]) -> list[LabelMatcher]:
+    """The matchers, unless a regular expression in them cannot be read."""
+    for matcher in matchers:
+        if matcher.is_regex:
+            try:
+                compile_regex(f"^(?:{matcher.value})$")
+            except ValueError as error:
+                config.problem(path, str(error))
+                return []
+    return matchers
+
+
+def _unescaped(text: str) -> str:
+    r"""A quoted text without its escapes; a backslash before anything unknown stands for itself (the classic form).
+
+    ``\xf0\x9f`` are bytes of UTF-8, as in Go.
+    """
+    found = bytearray()
+    at = 0
+    while at < len(text):
+        sign, following = text[at], text[at + 1 : at + 2]
+        digits = text[at + 2 : at + 2 + _HEX.get(following, 0)]
+        if sign != "\\" or not following:
+            found += sign.encode(errors="replace")
+            at += 1
+        elif following in _ESCAPES:
+            found += _ESCAPES[following].encode()
+            at += 2
+        elif following in _HEX and re.fullmatch(rf"[0-9A-Fa-f]{{{_HEX[following]}}}", digits):
+            code = int(digits, 16)
+            found += bytes([code]) if following == "x" else chr(min(code, 0x10FFFF)).encode(errors="replace")
+            at += 2 + len(digits)
+        else:
+            found += b"\\"
+            at += 1
+    return found.decode(errors="replace")

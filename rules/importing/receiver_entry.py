@@ -1,0 +1,90 @@
+"""One configuration of a receiver while it is read: what is understood is noted, and the rest is named at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from rules.importing.config import Config
+from rules.problems import Path
+
+_ELSEWHERE: Final = frozenset({"name", "send_resolved", "http_config"})
+_TEMPLATED: Final = frozenset(
+    {
+        "title", "title_link", "text", "pretext", "fallback", "color", "footer", "fields", "actions", "short_fields",
+        "callback_id", "image_url", "thumb_url", "mrkdwn_in", "link_names", "attachments", "content", "message",
+        "summary", "author_name", "author_link", "author_icon", "footer_icon", "props", "type", "html", "headers",
+    }
+)  # fmt: skip
+"""What a receiver says of its texts."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One configuration while it is read: ``used`` are the keys that were understood."""
+
+    config: Config
+    path: Path
+    name: str
+    used: set[str] = field(default_factory=lambda: set(_ELSEWHERE))
+
+    def text(self, key: str) -> str:
+        """A plain text, or "" when it is a Go template."""
+        self.used.add(key)
+        said = self.config.text((*self.path, key))
+        if "{{" in said:
+            self.config.remark((*self.path, key), f"{key} is a Go template; it was left out")
+            return ""
+        return said
+
+    def inherited(self, key: str, everywhere: str) -> str:
+        """A plain text, from ``global`` under ``everywhere`` when it is not said here."""
+        return self.text(key) or self.config.text(("global", everywhere))
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        """True or false."""
+        self.used.add(key)
+        return self.config.flag((*self.path, key), default=default)
+
+    def same(self, keys: Iterable[str]) -> dict[str, str]:
+        """The keys that have the same name and meaning here and there."""
+        return {key: text for key in keys if (text := self.text(key))}
+
+    def missing(self, key: str) -> str:
+        """Note that something without which nothing can be sent is neither here nor under ``global``."""
+        self.config.problem(self.path, f"there is no {key}, neither here nor under global")
+        return ""
+
+    def secret(self, key: str, what: str, *, everywhere: str = "") -> str:
+        """A reference to a secret: the file it stands in, or a credential that holds what stands here.
+
+        ``everywhere`` is the key of the same under ``global``. "" when there is neither.
+        """
+        self.used |= {key, f"{key}_file"}
+        for path in ((*self.path, key), *((("global", everywhere),) if everywhere else ())):
+            file = self.config.text((*path[:-1], f"{path[-1]}_file"))
+            if file:
+                return f"${{file:{file}}}"
+            if self.config.text(path):
+                reference = f"${{credential:{self.name}-{what}}}"
+                self.config.remark(path, f"put this {what} into the credential {self.name}-{what}; it was not copied")
+                return reference
+        return ""
+
+    def close(self) -> None:
+        """Say what was not understood."""
+        templated = [key for key in self.config.others(self.path, self.used) if key in _TEMPLATED]
+        if templated:
+            self.config.remark(
+                (*self.path, templated[0]),
+                f"{', '.join(templated)}: posts are made by template: alertmanager/alert; to change them write one",
+            )
+        for key in self.config.others(self.path, {*self.used, *templated}):
+            self.config.remark((*self.path, key), f"{key} has no counterpart and was left out")
+        for key in self.config.others((*self.path, "http_config"), ("follow_redirects", "enable_http2")):
+            if key != "authorization" or "authorization" not in self.used:
+                self.config.remark(
+                    (*self.path, "http_config", key),
+                    f"http_config.{key} was left out; proxies are taken from the environment of the daemon",
+                )

@@ -1,0 +1,84 @@
+"""Alertmanager's time intervals as ``intervals:`` of bridge.yaml."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from rules.importing.config import Config
+from rules.problems import Path
+
+_RANGE: Final = re.compile(r"\s*(-?\w+)\s*(?::\s*(-?\w+)\s*)?", re.ASCII)
+_ALWAYS: Final = {"days": ["mon-sun"]}
+
+
+def read_time_intervals(config: Config) -> dict[str, Any]:
+    """The intervals of both sections (``mute_time_intervals`` is the older one), by name."""
+    found: dict[str, Any] = {}
+    for section in ("time_intervals", "mute_time_intervals"):
+        for path in config.items((section,)):
+            name = config.text((*path, "name"))
+            if not name:
+                config.problem(path, "the time interval has no name")
+                continue
+            spans = [_span(config, inner) for inner in config.items((*path, "time_intervals"))]
+            if not spans:
+                config.problem(path, f'the time interval "{name}" is empty')
+                continue
+            found[name] = spans[0] if len(spans) == 1 else spans
+    return found
+
+
+def _span(config: Config, path: Path) -> dict[str, Any]:
+    days = _ranges(config, (*path, "weekdays"), lambda one: one[:3])
+    times = [_time(config, inner) for inner in config.items((*path, "times"))]
+    days_of_month = [one for inner in config.items((*path, "days_of_month")) for one in _days_of_month(config, inner)]
+    months = _ranges(config, (*path, "months"), lambda one: one if one.isdecimal() else one[:3])
+    years = _ranges(config, (*path, "years"), lambda one: one)
+    said = {"days": days, "times": times, "days_of_month": days_of_month, "months": months, "years": years}
+    span: dict[str, Any] = {key: values for key, values in said.items() if values}
+    location = config.text((*path, "location"))
+    if location == "Local":
+        config.remark(
+            (*path, "location"), "the time zone of the machine is not known here; write timezone: (it is UTC now)"
+        )
+    elif location and location != "UTC":
+        span["timezone"] = location
+    return span or dict(_ALWAYS)
+
+
+def _ranges(config: Config, path: Path, word: Callable[[str], str]) -> list[str]:
+    found: list[str] = []
+    for inner in config.items(path):
+        match = _RANGE.fullmatch(config.text(inner).lower())
+        if match is None:
+            config.problem(inner, f'"{config.text(inner)}" is no range, such as monday:friday')
+        else:
+            found.append("-".join(word(one) for one in match.groups() if one))
+    return found
+
+
+def _time(config: Config, path: Path) -> str:
+    start, end = (config.text((*path, key)) for key in ("start_time", "end_time"))
+    if not start or not end:
+        config.problem(path, "a span of time needs start_time and end_time")
+    return f"{start}-{end}"
+
+
+def _days_of_month(config: Config, path: Path) -> list[str]:
+    """``1:5`` and ``-3:-1`` have our form; from a day to a day counted from the end has none but for ``:-1``."""
+    match = _RANGE.fullmatch(config.text(path))
+    if match is None:
+        config.problem(path, f'"{config.text(path)}" is no range of days, such as 1:5 or -3:-1')
+        return []
+    first, last = match[1], match[2] or match[1]
+    if not first.startswith("-") and last.startswith("-"):
+        if last != "-1":
+            config.remark(
+                path, f"{config.text(path)}: a range to a day before the last cannot be said; it runs to the end"
+            )
+        return [f"{first}-31"]
+    if first == last:
+        return [first]
+    return [f"{first}:{last}" if first.startswith("-") else f"{first}-{last}"]
