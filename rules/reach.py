@@ -6,25 +6,59 @@ and takes apart in the same way, and its condition follows from the later one's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Final
 
-from rules.clauses import Node
+from rules.clauses import Equality, Node
 from rules.problems import Problem
 from rules.ruleset import Rule
 from rules.topics import Topics
 
+MAX_COMPARED: Final = 100
+"""With how many earlier rules a rule is compared at most, so that loading stays quick."""
+
 
 def unreachable(rules: Sequence[Rule]) -> Iterator[Problem]:
     """A warning for each rule that an earlier one hides altogether."""
-    stoppers: list[Rule] = []
+    stoppers = _Stoppers()
     for rule in rules:
-        hider = next((stopper for stopper in stoppers if _hides(stopper, rule)), None)
+        hider = next((stopper for stopper in stoppers.near(rule) if _hides(stopper, rule)), None)
         if hider is not None:
             says = "drop: true" if hider.drop else "stop: true"
             text = f'is never reached: "{hider.name}" at {hider.place} takes every such message first and says {says}'
             yield Problem(rule.place, rule.path, text, "warning")
         elif (rule.stop or rule.drop) and rule.when is None and rule.quiet.resolved is None:
-            stoppers.append(rule)
+            stoppers.add(rule)
+
+
+class _Stoppers:
+    """Rules that stop or drop, found by a constant that whatever they hide must name too: ten thousand are few."""
+
+    def __init__(self) -> None:
+        self._by_constant: dict[tuple[str, Hashable], list[Rule]] = {}
+        self._others: list[Rule] = []
+
+    def add(self, rule: Rule) -> None:
+        """Remember a rule that hides others."""
+        equality = min(rule.condition.equalities, key=self._crowd, default=None)
+        if equality is None:
+            if len(self._others) < MAX_COMPARED:
+                self._others.append(rule)
+            return
+        for constant in equality.constants:
+            self._by_constant.setdefault((equality.place.text, constant), []).append(rule)
+
+    def _crowd(self, equality: Equality) -> int:
+        return max(
+            (len(self._by_constant.get((equality.place.text, one), ())) for one in equality.constants), default=0
+        )
+
+    def near(self, rule: Rule) -> Iterator[Rule]:
+        """Those that might hide the rule."""
+        yield from self._others
+        for equality in rule.condition.equalities:
+            constant = next(iter(equality.constants), None)
+            yield from self._by_constant.get((equality.place.text, constant), [])[:MAX_COMPARED]
 
 
 def follows(then: Node, given: Node) -> bool:
