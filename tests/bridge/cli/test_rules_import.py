@@ -1,0 +1,81 @@
+"""``rules import alertmanager``: what it prints, what it writes, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rules.places import read_yaml
+from tests.fakes.command_line import command, write
+
+CONFIG = """\
+route: {receiver: chat, routes: [{matchers: [severity="critical"], receiver: pager}]}
+receivers:
+  - {name: chat, mattermost_configs: [{webhook_url: "https://mm.example.org/hooks/a-secret", channel: alerts}]}
+  - {name: pager, pagerduty_configs: [{routing_key: a-secret}]}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "alertmanager.yml"
+    path.write_text(CONFIG)
+    return path
+
+
+def test_rules_settings_and_remarks_are_printed(config: Path) -> None:
+    said = command("rules", "import", "alertmanager", str(config))
+    assert said.code == 0
+    rules, settings = said.out.split("---\n")
+    assert [rule["name"] for rule in read_yaml(rules, "r").value["rules"]] == ["pager", "chat"]
+    assert set(read_yaml(settings, "s").value) == {"projects", "sources", "destinations"}
+    assert f"{config}:4:" in said.err
+    assert "pagerduty_configs: there is no destination of this kind" in said.err
+    assert "a-secret" not in said.out + said.err
+
+
+def test_with_a_folder_two_files_are_written_and_nothing_is_overwritten(config: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    said = command("rules", "import", "alertmanager", str(config), "--out", str(out), "--topic", "projects/A/topics/b")
+    assert said.code == 0
+    written = {path.relative_to(out).as_posix(): path.read_text() for path in out.rglob("*") if path.is_file()}
+    assert set(written) == {"rules.d/alertmanager.yaml", "bridge-alertmanager.yaml"}
+    assert "topic: projects/A/topics/b" in written["rules.d/alertmanager.yaml"]
+    again = command("rules", "import", "alertmanager", str(config), "--out", str(out))
+    assert (again.code, "these exist already" in again.err) == (1, True)
+
+
+def test_what_is_written_passes_check(config: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command("rules", "import", "alertmanager", str(config), "--out", str(out))
+    write(out, {"credentials/chat-url": "https://mm.example.org/hooks/x", "credentials/alertmanager-token": "t"})
+    checked = command(
+        "-c", str(out / "bridge-alertmanager.yaml"), "check", env={"CREDENTIALS_DIRECTORY": str(out / "credentials")}
+    )
+    assert checked.code == 0, checked.err
+    assert "2 rules" in checked.out
+
+
+def test_programs_get_it_as_json_and_it_may_come_from_standard_input() -> None:
+    said = command("rules", "import", "alertmanager", "-", "--json", stdin=CONFIG)
+    assert set(said.value) == {"rules", "settings", "remarks", "written"}
+    assert said.value["remarks"][0]["file"] == "stdin"
+
+
+def test_a_file_that_cannot_be_used_names_its_mistakes(tmp_path: Path) -> None:
+    path = tmp_path / "am.yml"
+    path.write_text("route: {receiver: chats}\nreceivers: [{name: chat}]")
+    said = command("rules", "import", "alertmanager", str(path))
+    assert said.code == 78
+    assert f'{path}:1:19  route.receiver  no receiver "chats"; did you mean "chat"?' in said.err
+
+
+@pytest.mark.parametrize("topic", ["alerts", "projects/*/topics/x"])
+def test_a_topic_must_be_one(config: Path, topic: str) -> None:
+    assert command("rules", "import", "alertmanager", str(config), "--topic", topic).code == 2
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    said = command("rules", "import", "alertmanager", str(tmp_path / "none.yml"))
+    assert (said.code, "cannot read" in said.err) == (1, True)
