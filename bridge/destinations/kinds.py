@@ -14,9 +14,11 @@ import httpx
 
 from bridge.actions.buttons import Buttons
 from bridge.destinations.base import Destination
+from bridge.destinations.command import Command, CommandConfig
 from bridge.destinations.config import DestinationConfig
 from bridge.destinations.discord import Discord, DiscordConfig
 from bridge.destinations.email import Email, EmailConfig
+from bridge.destinations.file import File, FileConfig
 from bridge.destinations.inbox import Inbox, InboxConfig
 from bridge.destinations.mattermost import Mattermost, MattermostConfig
 from bridge.destinations.mattermost_bot import MattermostBot, MattermostBotConfig
@@ -70,8 +72,10 @@ def _with_buttons(
 
 
 KINDS: Final[dict[str, Kind]] = {
+    "command": Kind(CommandConfig, lambda name, config, tools: Command(name, config, tools.clock)),
     "discord": Kind(DiscordConfig, _over_http(Discord)),
     "email": Kind(EmailConfig, lambda name, config, tools: Email(name, config, tools.clock)),
+    "file": Kind(FileConfig, lambda name, config, tools: File(name, config)),
     "inbox": Kind(InboxConfig, lambda name, config, tools: Inbox(name)),
     "mattermost": Kind(MattermostConfig, _with_buttons(Mattermost)),
     "mattermost_bot": Kind(MattermostBotConfig, _over_http(MattermostBot)),

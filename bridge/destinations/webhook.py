@@ -8,9 +8,12 @@ can tell a repeat.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from string import punctuation
 from typing import Any, Final, Literal
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -18,7 +21,8 @@ from pydantic import Field, field_validator
 from standardwebhooks.webhooks import Webhook as Signer
 
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview
-from bridge.destinations.config import DestinationConfig
+from bridge.destinations.config import DestinationConfig, SecretUrl
+from bridge.destinations.payload import payload_bytes, payload_of, rfc3339
 from bridge.destinations.posting import outcome_of, send
 from bridge.destinations.redact import Redactor, shown_url
 from bridge.secret import Secret
@@ -26,13 +30,17 @@ from broker.clock import US_PER_S, Clock
 from rules.model import DestinationFacts
 
 _OVERRIDES: Final = frozenset({"headers", "type"})
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_SAFE: Final = punctuation + " "
+_CE_SAFE: Final = punctuation.replace('"', "").replace("%", "")
+_OURS: Final = frozenset({"content-length", "transfer-encoding", "connection", "host"})
 
 
 class WebhookConfig(DestinationConfig):
     """Settings of a generic webhook."""
 
     type: Literal["webhook"] = "webhook"
-    url: Secret = Field(description="Where to send")
+    url: SecretUrl = Field(description="Where to send")
     method: Literal["POST", "PUT", "PATCH"] = Field("POST", description="HTTP method")
     headers: dict[str, Secret] = Field(default_factory=dict, description="Headers to send, such as Authorization")
     form: Literal["plain", "cloudevents", "cloudevents-binary", "ams"] = Field(
@@ -44,6 +52,23 @@ class WebhookConfig(DestinationConfig):
     )
     idempotency_header: str = Field("Idempotency-Key", description="Header that carries the delivery's id; empty: none")
     source: str = Field("ams-bridge", description="The source of CloudEvents")
+
+    @field_validator("idempotency_header")
+    @classmethod
+    def _names_a_header(cls, name: str) -> str:
+        if name and not _may_be_set(name):
+            raise ValueError(f'"{name}" is not a header that can be set')
+        return name
+
+    @field_validator("headers")
+    @classmethod
+    def _headers_can_be_sent(cls, headers: dict[str, Secret]) -> dict[str, Secret]:
+        for name, value in headers.items():
+            if not _may_be_set(name):
+                raise ValueError(f'"{name}" is not a header that can be set')
+            if not value.reveal().isascii() or not value.reveal().isprintable():
+                raise ValueError(f'the value of "{name}" has characters that a header cannot have')
+        return headers
 
     @field_validator("secrets")
     @classmethod
@@ -113,11 +138,22 @@ class Webhook:
             headers["webhook-signature"] = " ".join(
                 signer.sign(msg_id=parcel.id, timestamp=at, data=body.decode()) for signer in self._signers
             )
-        headers.update({name: value.reveal() for name, value in self._config.headers.items()})
+        headers = _with(headers, {name: value.reveal() for name, value in self._config.headers.items()})
         asked = parcel.post.overrides.get("headers")
         if isinstance(asked, Mapping):
-            headers.update({str(name): _one_line(value) for name, value in asked.items()})
+            named = {str(name): _header_value(value) for name, value in asked.items()}
+            headers = _with(headers, {name: value for name, value in named.items() if _may_be_set(name)})
         return headers, body
+
+
+def _with(headers: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    """The headers with ``more`` in the place of those of the same name, whatever its case."""
+    replaced = {name.lower() for name in more}
+    return {name: value for name, value in headers.items() if name.lower() not in replaced} | dict(more)
+
+
+def _may_be_set(name: str) -> bool:
+    return _HEADER_NAME.fullmatch(name) is not None and name.lower() not in _OURS
 
 
 def wrap(parcel: Parcel, form: str, *, source: str) -> tuple[dict[str, str], bytes]:
@@ -127,61 +163,43 @@ def wrap(parcel: Parcel, form: str, *, source: str) -> tuple[dict[str, str], byt
         event = _cloudevent(parcel, source) | {"datacontenttype": "application/json", "data": payload}
         return {"Content-Type": "application/cloudevents+json; charset=utf-8"}, msgspec.json.encode(event)
     if form == "ams":
-        return {"Content-Type": "application/json"}, msgspec.json.encode(_ams_push(parcel, payload))
+        return {"Content-Type": "application/json"}, msgspec.json.encode(_ams_push(parcel))
     headers = {"Content-Type": "application/json"}
     if form == "cloudevents-binary":
-        headers |= {f"ce-{name}": _one_line(value) for name, value in _cloudevent(parcel, source).items()}
+        headers |= {f"ce-{name}": _ce_value(value) for name, value in _cloudevent(parcel, source).items()}
     if isinstance(payload, str):
-        return headers | {"Content-Type": "text/plain; charset=utf-8"}, payload.encode()
-    return headers, msgspec.json.encode(payload)
-
-
-def payload_of(parcel: Parcel) -> Any:
-    """What the rule's ``body:`` says, else the neutral post with what it is about."""
-    post = parcel.post
-    if post.body is not None:
-        return post.body
-    told = {
-        "text": post.text,
-        "title": post.title,
-        "url": post.url,
-        "severity": post.severity,
-        "fields": [{"title": field.title, "value": field.value} for field in post.fields],
-        "footer": post.footer,
-        "rule": parcel.rule,
-        "key": parcel.key,
-        "phase": parcel.phase,
-    }
-    return {name: value for name, value in told.items() if value}
+        headers["Content-Type"] = "text/plain; charset=utf-8"
+    return headers, payload_bytes(parcel)
 
 
 def _cloudevent(parcel: Parcel, source: str) -> dict[str, str]:
-    return {
+    attributes = {
         "specversion": "1.0",
         "id": parcel.id,
         "source": source,
         "type": str(parcel.post.overrides.get("type") or f"ams-bridge.{parcel.phase}"),
         "subject": parcel.key or parcel.topic,
-        "time": _rfc3339(parcel.created_us),
+        "time": rfc3339(parcel.created_us),
     }
+    return {name: value for name, value in attributes.items() if value}
 
 
-def _ams_push(parcel: Parcel, payload: Any) -> dict[str, Any]:
-    data = payload.encode() if isinstance(payload, str) else msgspec.json.encode(payload)
+def _ams_push(parcel: Parcel) -> dict[str, Any]:
     return {
         "message": {
             "messageId": parcel.id,
-            "data": base64.b64encode(data).decode(),
-            "publishTime": _rfc3339(parcel.created_us),
+            "data": base64.b64encode(payload_bytes(parcel)).decode(),
+            "publishTime": rfc3339(parcel.created_us),
         },
         "subscription": parcel.topic,
     }
 
 
-def _rfc3339(at_us: int) -> str:
-    return datetime.fromtimestamp(at_us / US_PER_S, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _header_value(value: object) -> str:
+    """A header value: event texts must not start a header of their own, and other letters than ASCII's are escaped."""
+    return quote(" ".join(str(value).split()), safe=_HEADER_SAFE)
 
 
-def _one_line(value: object) -> str:
-    """A header value: event texts must not start a header of their own."""
-    return " ".join(str(value).split()).encode("latin-1", "replace").decode("latin-1")
+def _ce_value(value: object) -> str:
+    """A CloudEvents attribute as a header (HTTP binding 1.0.2, 3.1.3.2)."""
+    return quote(" ".join(str(value).split()), safe=_CE_SAFE)

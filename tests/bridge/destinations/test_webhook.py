@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -139,3 +140,37 @@ async def test_a_preview_hides_secrets(webhook_receiver: FakeWebhook) -> None:
 def test_a_secret_that_cannot_sign_is_refused_at_load() -> None:
     with pytest.raises(ValidationError, match="whsec_"):
         WebhookConfig(url=Secret("https://x.example.org"), secrets=(Secret("whsec_x"),))
+
+
+async def test_letters_that_headers_cannot_have_are_escaped(webhook_receiver: FakeWebhook) -> None:
+    parcel = replace(a_parcel(overrides={"headers": {"X-Site": "Zürich 100%"}}), key="Zürich 100%")
+    async with a_destination(webhook_receiver, form="cloudevents-binary") as destination:
+        assert await destination.deliver(parcel) == Delivered()
+    request = webhook_receiver.requests[0]
+    assert request.header("x-site") == "Z%C3%BCrich 100%"
+    assert request.header("ce-subject") == "Z%C3%BCrich%20100%25"
+
+
+async def test_a_send_replaces_a_header_whatever_its_case(webhook_receiver: FakeWebhook) -> None:
+    parcel = a_parcel(overrides={"headers": {"AUTHORIZATION": "new", "content-length": "1", "a b": "c"}})
+    async with a_destination(webhook_receiver, headers={"authorization": "old"}) as destination:
+        assert await destination.deliver(parcel) == Delivered()
+    request = webhook_receiver.requests[0]
+    assert [value for name, value in request.raw_headers if name == b"authorization"] == [b"new"]
+    assert request.header("content-length") == str(len(request.body))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"url": "nowhere"},
+        {"headers": {"Content-Length": "1"}},
+        {"headers": {"X Y": "1"}},
+        {"headers": {"X": "ü"}},
+        {"headers": {"X": "a\r\nb"}},
+        {"idempotency_header": "a b"},
+    ],
+)
+def test_settings_that_http_cannot_send_are_refused_at_load(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        WebhookConfig(**{"url": "https://x.example.org"} | settings)
