@@ -1,156 +1,90 @@
-"""How many deliveries a second one courier makes: SQLite on disk, a webhook on loopback, settled one by one.
+"""From publish to the receiver through one real daemon: publish, store, decide, render, lease, post, settle.
 
-``python benchmarks/deliveries.py [--deliveries 20000] [--concurrency 32] [--profile]``
-
-Deliveries with distinct order keys are committed first; then the clock runs from the first lease to the last
-settlement. The receiver is the stand-in webhook in a process of its own. With ``--profile`` the main thread's time is
-shown.
+A burst is published in batches of a hundred, each message about a host of its own; the clock runs from the first
+publish to the last arrival. Beside it stands the bare HTTP client posting the same body, as many at once.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import cProfile
+import base64
 import json
-import multiprocessing
-import os
-import pstats
-import random
-import tempfile
 import time
-from multiprocessing.connection import Connection
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Final
 
-import uvloop
-
-from bridge.courier import Courier, Tried
-from bridge.destinations.base import Delivered
-from bridge.destinations.http import make_client
-from bridge.destinations.webhook import Webhook, WebhookConfig
-from bridge.fakes.listening import serve
-from bridge.fakes.webhook import FakeWebhook
-from bridge.posts import post_to_bytes
+from benchmarks import bare, daemon
+from benchmarks.receiver import Receiver, receiving
+from benchmarks.rows import Row, rate, ratio_of
+from benchmarks.rules import FLAT
+from benchmarks.scale import Run
+from benchmarks.talking import Connection, Server, connect, request
 from broker.clock import SystemClock
-from broker.engines import open_store
-from broker.model import Commit, NewDelivery
-from broker.store import Store
-from rules.model import Field, Post
 
-_POST = Post(
-    text=":red_circle: **SITE-A** is CRITICAL :red_circle:\n**Summary**: certificate expires in 3 days",
-    severity="critical",
-    fields=(Field("service", "org.example.web"), Field("host", "web1.example.org")),
-)
+NAME: Final = "deliveries"
+WANTED_PER_S: Final = 1_000
+_BATCH: Final = 100
+_WITHIN_S: Final = 120.0
+_CLOCK: Final = SystemClock()
 
 
-def receive(told: Connection) -> None:
-    """Be the receiver until killed; say the address first."""
-    uvloop.run(serve(FakeWebhook(keep_last=1_000), "127.0.0.1", 0, started=told.send))
+def message(host: str) -> dict[str, object]:
+    """A status event about a host, as the API takes it."""
+    return {"data": base64.b64encode(json.dumps(FLAT | {"hostname": host}).encode()).decode(), "attributes": {}}
 
 
-def a_delivery(number: int, now_us: int) -> NewDelivery:
-    """One of many, with an order key of its own."""
-    return NewDelivery(
-        id=f"{number:032x}",
-        origin=f"m/bench/{number}/0",
-        rule="bench",
-        send=0,
-        part=0,
-        parts=1,
-        destination="bench",
-        order_key=f"host-{number}",
-        priority=1,
-        post=post_to_bytes(_POST),
-        phase="message",
-        key=f"host-{number}",
-        incident="",
-        stands_for=1,
-        topic_uid="bench",
-        offset=number,
-        version="v1",
-        places={"host": f"host-{number}"},
-        severity="critical",
-        due_us=now_us,
-        created_us=now_us,
-    )
-
-
-async def commit_all(store: Store, count: int) -> None:
-    """Put deliveries into the outbox, a few hundred in each commit, as a router does."""
-    now_us = SystemClock().wall_us()
-    for start in range(0, count, 500):
-        batch = [a_delivery(number, now_us) for number in range(start, min(start + 500, count))]
-        await store.commit(Commit(deliveries=batch))
-
-
-async def deliver_all(store: Store, url: str, count: int, concurrency: int, profile: cProfile.Profile | None) -> float:
-    """Deliver everything and say how many seconds it took."""
-    clock = SystemClock()
-    config = WebhookConfig(url=url, concurrency=concurrency)
-    destination = Webhook("bench", config, make_client(connections=concurrency, timeout_s=10.0), clock)
-    done = asyncio.Event()
-    outcomes: list[bool] = []
-
-    def told(tried: Tried) -> None:
-        outcomes.append(isinstance(tried.outcome, Delivered))
-        if len(outcomes) == count:
-            done.set()
-
-    courier = Courier("bench", destination, config, store.outbox, clock, random.Random(1), told)
-    began = time.perf_counter()
-    if profile is not None:
-        profile.enable()
-    running = asyncio.create_task(courier.run())
-    await done.wait()
-    if profile is not None:
-        profile.disable()
-    took_s = time.perf_counter() - began
-    await courier.stop(5.0)
-    await running
-    await destination.close()
-    if not all(outcomes):
-        raise SystemExit(f"{outcomes.count(False)} tries failed")
-    return took_s
-
-
-async def main(url: str, arguments: argparse.Namespace) -> None:
-    """Run it once and print one line of JSON."""
-    profile = cProfile.Profile() if arguments.profile else None
-    with tempfile.TemporaryDirectory() as folder:
-        store = await open_store(f"sqlite://{Path(folder) / 'bench.db'}", SystemClock())
-        await commit_all(store, arguments.deliveries)
-        cpu = time.process_time()
-        took_s = await deliver_all(store, url, arguments.deliveries, arguments.concurrency, profile)
-        cpu_s = time.process_time() - cpu
-        await store.close()
-    print(
-        json.dumps(
-            {
-                "deliveries": arguments.deliveries,
-                "concurrency": arguments.concurrency,
-                "seconds": round(took_s, 2),
-                "per_second": round(arguments.deliveries / took_s),
-                "cpu_us_each": round(cpu_s / arguments.deliveries * 1e6),
-                "cores": os.cpu_count(),
-            }
+def batches(count: int, series: str) -> Iterator[bytes]:
+    """Requests that publish so many messages."""
+    for first in range(0, count, _BATCH):
+        hosts = (f"{series}-{n}.example.org" for n in range(first, min(first + _BATCH, count)))
+        yield request(
+            f"/v1/{daemon.TOPIC}:publish", json.dumps({"messages": [message(host) for host in hosts]}).encode()
         )
-    )
-    if profile is not None:
-        pstats.Stats(profile).sort_stats("tottime").print_stats(40)
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--deliveries", type=int, default=20_000)
-    parser.add_argument("--concurrency", type=int, default=32)
-    parser.add_argument("--profile", action="store_true")
-    said = parser.parse_args()
-    ours, theirs = multiprocessing.Pipe()
-    receiver = multiprocessing.get_context("spawn").Process(target=receive, args=(theirs,), daemon=True)
-    receiver.start()
-    try:
-        uvloop.run(main(ours.recv(), said))
-    finally:
-        receiver.terminate()
-        receiver.join()
+async def publish_all(server: Server, requests: Iterator[bytes]) -> None:
+    """Send one request after the other on one connection. Raises RuntimeError for a bad answer."""
+    following = iter(requests)
+
+    def answered(connection: Connection, _: bytes) -> None:
+        if (whole := next(following, None)) is not None:
+            connection.send(whole)
+        else:
+            connection.close()
+
+    connection = await connect(server.port, answered)
+    connection.send(next(following))
+    await connection.closed
+    if connection.broken:
+        raise RuntimeError(f"the server answered: {connection.broken}")
+
+
+async def measure(run: Run) -> list[Row]:
+    """One row; every message arrives once, or it raises RuntimeError."""
+    count, pairs = run.scale.deliveries, []
+    with (
+        receiving() as receiver,
+        bare.bare_client() as client,
+        daemon.running(daemon.write_config(run.folder, receiver.url)) as started,
+    ):
+        await burst(started.server, receiver, _BATCH, "warm")
+        body = receiver.bodies()[0][1]
+        for n in range(run.scale.rounds):
+            run.tell(f"round {n + 1} of {run.scale.rounds}")
+            limit = client.rate(receiver.url, body, count)
+            pairs.append((await burst(started.server, receiver, count, f"round{n}"), limit))
+    ours = rate([one for one, _ in pairs], "deliveries/s")
+    limits = rate([limit for _, limit in pairs], "posts/s")
+    what = f"published to arrived, {daemon.CONCURRENCY} at once"
+    return [Row(NAME, what, ours, "bare HTTP client", limits, ratio_of(pairs), f"≥ {WANTED_PER_S:,}/s")]
+
+
+async def burst(server: Server, receiver: Receiver, count: int, series: str) -> float:
+    """Publish so many and say how many arrived a second. Raises RuntimeError when one came twice."""
+    requests = list(batches(count, series))
+    receiver.clear()
+    began = time.perf_counter()
+    await publish_all(server, iter(requests))
+    seen = await receiver.wait_for(count, _WITHIN_S)
+    if seen.distinct != count or seen.posts != count:
+        raise RuntimeError(f"{count} messages came to {seen.posts} posts, {seen.distinct} of them distinct")
+    return count / (seen.last_at - began)

@@ -1,247 +1,66 @@
-"""What the AMS API costs: publishes per second through it, against a bare ASGI app doing the same durable append.
-
-``python benchmarks/publish.py [--rounds N] [--seconds S] [--store sqlite|memory]`` prints a table. Both servers run in
-processes of their own, on the same kind of server (uvicorn, uvloop, httptools) and store, and are loaded in turn, round
-by round, so that what else the machine does falls on both. ``ratio`` is the median of the rounds' ratios; ``by CPU``
-is the same by the processor time that the servers took for a message, which is steadier on a busy machine.
-"""
+"""Publish through the API of a running daemon, beside a bare app doing the same durable append, and SQLite alone."""
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import base64
-import contextlib
 import json
-import os
-import signal
-import socket
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from typing import Final
 
-import msgspec
-import uvicorn
-import uvloop
-from rich.console import Console
-from rich.table import Table
+from benchmarks import bare, daemon
+from benchmarks.machine import pin, unpin
+from benchmarks.rows import Row, rate, ratio_of
+from benchmarks.scale import Run
+from benchmarks.talking import Measured, Publisher, Server, load, request
 
-from bridge.api.call import ApiSettings, Fetched, Outside
-from bridge.api.dispatch import ams_app
-from broker.broker import Broker, BrokerSettings
-from broker.clock import SystemClock
-from broker.engines import open_store
-from broker.model import NewMessage
-from broker.store import Store
-from broker.tokens import digest_of
-from broker.users import Grants
-
-_CLOCK = SystemClock()
-TOKEN = "benchmark-token"
-TOPIC_UID = "11111111-1111-4111-8111-111111111111"
-PATH = "/v1/projects/P/topics/T:publish"
-TEXT = base64.b64encode(b"x" * 768).decode()  # 1 KiB as it travels
+NAME: Final = "publish"
+TEXT: Final = base64.b64encode(b"x" * 768).decode()  # 1 KiB as it travels
+_WANTED: Final = {(64, 1): "0.80", (64, 100): "0.70"}
+CASES: Final = ((1, 1), (64, 1), (1, 100), (64, 100))
 
 
-class _Message(msgspec.Struct):
-    data: str = ""
-    attributes: dict[str, str] = {}
-
-
-class _Publish(msgspec.Struct):
-    messages: list[_Message] = []
-
-
-def bare_app(store: Store) -> Any:
-    """The least an app can do: read, parse, append, answer."""
-    decoder = msgspec.json.Decoder(_Publish)
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        body = b""
-        while True:
-            event = await receive()
-            body += event["body"]
-            if not event["more_body"]:
-                break
-        messages = [NewMessage(one.data, one.attributes) for one in decoder.decode(body).messages]
-        appended = await store.log.append(TOPIC_UID, messages)
-        ids = [str(offset) for offset in range(appended.first, appended.first + appended.count)]
-        answer = msgspec.json.encode({"messageIds": ids})
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
-
-    return app
-
-
-async def our_app(store: Store) -> Any:
-    """The AMS API with a publisher on the topic's access list, as in earnest."""
-    clock = SystemClock()
-    broker = Broker(store, clock, BrokerSettings(sealing_key=bytes(32)))
-    await broker.load()
-    project = await broker.projects.create("P")
-    user = await broker.users.create("u", grants=Grants(projects=[("P", ["publisher"])]), token=TOKEN)
-    topic = await broker.topics.create(project, "T")
-    await broker.topics.set_acl(topic, [user.uid])
-
-    async def fetch(url: str) -> Fetched:
-        return Fetched(404, b"")
-
-    outside = Outside(fetch=fetch, push_status=lambda subscription: "", nodes=list)
-    return ams_app(broker, ApiSettings(service_token_digest=digest_of(b"other")), outside)
-
-
-async def serve(which: str, url: str, fd: int) -> None:
-    """Run one of the two until SIGTERM."""
-    store = await open_store(url, SystemClock())
-    app = bare_app(store) if which == "bare" else await our_app(store)
-    config = uvicorn.Config(app, http="httptools", ws="none", lifespan="off", log_level="error", access_log=False)
+async def measure(run: Run) -> list[Row]:
+    """Two rows for each case; servers are pinned to one processor and loaded from the others, in turn."""
+    config = daemon.write_config(run.folder, "http://127.0.0.1:9")
+    pin(0, server=False)
     try:
-        await uvicorn.Server(config).serve(sockets=[socket.socket(fileno=fd)])
+        with (
+            daemon.running(config, pinned=True) as started,
+            bare.bare_server(run.folder / "bare", pinned=True) as limit,
+        ):
+            rows: list[Row] = []
+            for connections, batch in CASES:
+                run.tell(f"{connections} connections, {batch} to a request")
+                rows += await _compare(run, started.server, limit, connections, batch)
+            return rows
     finally:
-        await store.close()
+        unpin()
 
 
-class _Connection(asyncio.Protocol):
-    """Sends the same request again as soon as the answer is whole."""
-
-    def __init__(self, request: bytes) -> None:
-        self._request = request
-        self._waiting = b""
-        self.answers = 0
-        self.running = True
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-        transport.write(self._request)
-
-    def data_received(self, data: bytes) -> None:
-        self._waiting += data
-        head, blank, body = self._waiting.partition(b"\r\n\r\n")
-        if not blank or len(body) < int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]):
-            return
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise SystemExit(self._waiting.decode())
-        self._waiting = b""
-        self.answers += 1
-        if self.running:
-            self._transport.write(self._request)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Messages per second, and the server's processor time for each."""
-
-    per_s: float
-    cpu_us: float
-
-
-def cpu_s(pid: int) -> float:
-    """The processor time a process has taken."""
-    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
-
-async def load(server: tuple[int, int], connections: int, messages: int, seconds: float) -> Measured:
-    """Publish over so many connections for so long."""
-    port, pid = server
-    body = json.dumps({"messages": [{"data": TEXT, "attributes": {"k": "v"}}] * messages}).encode()
-    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nx-api-key: {TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n"
-    loop = asyncio.get_running_loop()
-    request = head.encode() + body
-    made = [await loop.create_connection(lambda: _Connection(request), "127.0.0.1", port) for _ in range(connections)]
-    await _CLOCK.sleep(0.3)
-    begun, before, cpu_before = time.perf_counter(), sum(one.answers for _, one in made), cpu_s(pid)
-    await _CLOCK.sleep(seconds)
-    answers, took_s = sum(one.answers for _, one in made) - before, time.perf_counter() - begun
-    cpu_us = (cpu_s(pid) - cpu_before) / max(answers * messages, 1) * 1e6
-    for _, one in made:
-        one.running = False
-    await _CLOCK.sleep(0.2)
-    for transport, _ in made:
-        transport.close()
-    return Measured(answers * messages / took_s, cpu_us)
-
-
-@contextlib.contextmanager
-def running(which: str, url: str, processor: int) -> Iterator[tuple[int, int]]:
-    """One server in a process of its own, on that processor; its port and process id."""
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
-        port = listening.getsockname()[1]
-        fd = listening.fileno()
-        told = ["--serve", which, "--url", url, "--fd", str(fd), "--processor", str(processor)]
-        process = subprocess.Popen([sys.executable, __file__, *told], pass_fds=[fd])
-        try:
-            yield port, process.pid
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(20)
-
-
-@dataclass(frozen=True)
-class Case:
-    """So many connections, so many messages to a request."""
-
-    connections: int
-    messages: int
-    wanted: float
-
-
-CASES = (Case(64, 1, 0.8), Case(16, 100, 0.7))
-
-
-def compare(rounds: int, seconds: float, store: str, processor: int) -> None:
-    """Load both in turn and print what came of it."""
-    table = Table("connections", "messages", "bare msg/s", "ours msg/s", "ratio", "by CPU", "wanted")
-    with tempfile.TemporaryDirectory() as folder:
-        urls = {
-            which: "memory" if store == "memory" else f"sqlite://{Path(folder)}/{which}.db"
-            for which in ("bare", "ours")
-        }
-        with running("bare", urls["bare"], processor) as bare, running("ours", urls["ours"], processor) as ours:
-            asyncio.run(_CLOCK.sleep(1.5))
-            for case in CASES:
-                found = []
-                for n in range(rounds):
-                    servers = {"bare": bare, "ours": ours}
-                    order = list(servers) if n % 2 else list(servers)[::-1]
-                    found.append(
-                        {w: uvloop.run(load(servers[w], case.connections, case.messages, seconds)) for w in order}
-                    )
-                bare_s = statistics.median(one["bare"].per_s for one in found)
-                ours_s = statistics.median(one["ours"].per_s for one in found)
-                ratio = statistics.median(one["ours"].per_s / one["bare"].per_s for one in found)
-                by_cpu = statistics.median(one["bare"].cpu_us / one["ours"].cpu_us for one in found)
-                cells = (f"{bare_s:,.0f}", f"{ours_s:,.0f}", f"{ratio:.2f}", f"{by_cpu:.2f}", f"{case.wanted:.2f}")
-                table.add_row(str(case.connections), str(case.messages), *cells)
-    Console().print(table)
-
-
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("--store", choices=["sqlite", "memory"], default="sqlite")
-    parser.add_argument("--serve", choices=["bare", "ours"], help=argparse.SUPPRESS)
-    parser.add_argument("--url", default="memory", help=argparse.SUPPRESS)
-    parser.add_argument("--processor", type=int, default=0, help=argparse.SUPPRESS)
-    parser.add_argument("--fd", type=int, default=0, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.serve:
-        os.sched_setaffinity(0, {asked.processor})
-        uvloop.run(serve(asked.serve, asked.url, asked.fd))
-        return
-    processors = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {processors[-1]})
-    compare(asked.rounds, asked.seconds, asked.store, processors[0])
-
-
-if __name__ == "__main__":
-    main()
+async def _compare(run: Run, ours: Server, theirs: Server, connections: int, batch: int) -> Sequence[Row]:
+    said = request(
+        f"/v1/{daemon.QUIET_TOPIC}:publish",
+        json.dumps({"messages": [{"data": TEXT, "attributes": {"k": "v"}}] * batch}).encode(),
+    )
+    found: list[dict[str, Measured]] = []
+    raw: list[float] = []
+    for n in range(run.scale.rounds):
+        one: dict[str, Measured] = {}
+        for which in ("ours", "theirs") if n % 2 else ("theirs", "ours"):
+            server = ours if which == "ours" else theirs
+            one[which] = await load(server, [Publisher(said, batch) for _ in range(connections)], run.scale.slice_s)
+        found.append(one)
+        raw.append(bare.raw_inserts(run.folder, connections * batch, run.scale.slice_s / 2, TEXT))
+    by_wall = ratio_of([(one["ours"].per_s, one["theirs"].per_s) for one in found])
+    by_cpu = ratio_of([(one["theirs"].cpu_us or 1.0, one["ours"].cpu_us or 1.0) for one in found])
+    what = f"{connections} connection{'s' * (connections > 1)}, {'single' if batch == 1 else f'batches of {batch}'}"
+    per_s = [one["ours"].per_s for one in found]
+    wanted = _WANTED.get((connections, batch), "")
+    limit = rate([one["theirs"].per_s for one in found], "msg/s")
+    inserts = f"SQLite, {connections * batch:,} to a transaction" if connections * batch > 1 else "SQLite, one by one"
+    return (
+        Row(NAME, what, rate(per_s, "msg/s"), "bare ASGI app", limit, f"{by_wall} (CPU {by_cpu})", wanted),
+        Row(
+            NAME, what, rate(per_s, "msg/s"), inserts, rate(raw, "rows/s"), ratio_of(list(zip(per_s, raw, strict=True)))
+        ),
+    )

@@ -1,4 +1,4 @@
-"""How fast paths are read, conditions hold and the index finds candidates: ``python benchmarks/rules_conditions.py``.
+"""How fast paths are read, conditions hold and the index finds candidates: ``python -m benchmarks.rules_conditions``.
 
 Prints medians in microseconds over interleaved rounds. The ratio that counts: an event against 10,000 rules with
 distinct discriminators over the same event against 10.

@@ -1,4 +1,4 @@
-"""How long a rendering takes: ``python benchmarks/rules_render.py``.
+"""How long a rendering takes: ``python -m benchmarks.rules_render``.
 
 Prints microseconds per rendering (the best of five rounds) for an alert of six fields with and without escaping, for
 shipped templates, for the built-in rendering, and the time to compile a text.
@@ -7,12 +7,8 @@ shipped templates, for the built-in rendering, and the time to compile a text.
 from __future__ import annotations
 
 import json
-import sys
 import timeit
 from collections.abc import Callable
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from rules.compiling import compile_file, compile_text
 from rules.environment import CompiledTemplate, Mode, Templates

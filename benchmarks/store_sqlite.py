@@ -1,6 +1,6 @@
 """How fast the SQLite engine is, against what SQLite itself can do on this disk in the same run.
 
-``python benchmarks/store_sqlite.py [--folder DIR] [--seconds S]`` prints a table. A raw row is what one connection
+``python -m benchmarks.store_sqlite [--folder DIR] [--seconds S]`` prints a table. A raw row is what one connection
 inserts with the same pages and the same durability, nothing else done; ``ratio`` is ours to the raw row of as many
 rows in one transaction.
 """
