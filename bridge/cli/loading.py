@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from broker.clock import SystemClock
 from rules.model import DestinationFacts
 from rules.problems import ProblemsFound
 from rules.ruleset import RuleSet
+from rules.sources import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,20 @@ async def load_rules(context: Context) -> Loaded:
         raise BadConfiguration(as_lines(error.problems)) from error
 
 
+def facts_now(settings: Settings) -> dict[str, DestinationFacts]:
+    """As ``facts_of``, for a caller without an event loop."""
+    return asyncio.run(facts_of(settings))
+
+
+def world_for(
+    context: Context, settings: Settings, facts: Mapping[str, DestinationFacts], broker: Broker | None = None
+) -> World:
+    """What the rules of the files may refer to; with a broker, also topics and schemas that exist."""
+    return world_of(settings, context.config_path(), facts, broker)
+
+
 def rule_set_of(
     context: Context, settings: Settings, facts: Mapping[str, DestinationFacts], broker: Broker | None = None
 ) -> RuleSet:
-    """The rule set of the files; with a broker, topics and schemas that exist are known too. Raises ProblemsFound."""
-    return rules_of(settings, world_of(settings, context.config_path(), facts, broker))
+    """The rule set of the files. Raises ProblemsFound."""
+    return rules_of(settings, world_for(context, settings, facts, broker))

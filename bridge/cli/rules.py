@@ -11,7 +11,12 @@ from bridge.cli.context import Group
 COMMANDS = {
     "test": "rules_test:test",
     "explain": "rules_explain:explain",
+    "simulate": "rules_simulate:simulate",
+    "backtest": "rules_backtest:backtest",
+    "record": "rules_record:record",
+    "coverage": "rules_coverage:coverage",
     "schema": "rules_schema:schema",
+    "import": "importing:importing",
 }
 """Command name to ``file:function`` in this folder."""
 
@@ -35,4 +40,4 @@ class Rules(Group):
 
 @click.command("rules", cls=Rules)
 def rules() -> None:
-    """Tools around the rules: test, explain, schema."""
+    """Tools around the rules: test, explain, simulate, backtest, record, coverage, schema, import."""

@@ -18,10 +18,10 @@ from bridge.cli.drawing import print_post
 from bridge.cli.loading import load_rules
 from bridge.cli.output import Failed, Output
 from bridge.cli.problems import from_here
+from bridge.cli.timeline import one_topic
 from bridge.cli.typed import named_values, when
 from bridge.control.explained import explained
 from broker.clock import SystemClock
-from rules.cases import sample_topic
 from rules.draft import DecideContext
 from rules.explain import explain as explain_message
 from rules.match import match
@@ -57,15 +57,7 @@ def explain(context: Context, message: str, topic: str | None, attributes: Seque
 
 def _explained(rule_set: RuleSet, payload: str, topic: str | None, attributes: dict[str, str]) -> dict[str, Any]:
     now_us = SystemClock().wall_us()
-    heard = list(dict.fromkeys(sample_topic(rule.topics) for rule in rule_set.rules))
-    if topic is None and len(heard) != 1:
-        raise click.UsageError(f"say with --topic where it comes from; rules hear {', '.join(heard) or 'nothing'}")
-    name = topic or heard[0]
-    parts = name.strip("/").split("/")
-    if len(parts) == 2:
-        name = f"projects/{parts[0]}/topics/{parts[1]}"
-    elif len(parts) != 4:
-        raise click.BadParameter(f"{topic!r} is not projects/P/topics/T or P/T", param_hint="--topic")
+    name = one_topic(rule_set, topic)
     incoming = Incoming(name, 0, now_us, payload, attributes, "explain/0")
     state = dict.fromkeys(match(rule_set, incoming, now_us).needs, ABSENT)
     found = explained(explain_message(rule_set, incoming, state, DecideContext(now_us)))

@@ -1,0 +1,138 @@
+"""``rules backtest``: what other rules would have told of the messages in the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.text import Text
+
+from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.history import Stretch, counted_progress, opened, say_where_it_begins, shown_origin
+from bridge.cli.loading import facts_now, world_for
+from bridge.cli.output import BadConfiguration, Column, Failed, Output
+from bridge.cli.problems import as_lines
+from bridge.cli.setup import settings_of
+from bridge.cli.typed import duration, when
+from bridge.control.times import rfc3339
+from bridge.rule_files import last_good, rules_of
+from broker.broker import Broker
+from rules.backtest import BacktestResult, RuleDifference, Sample
+from rules.backtest import backtest as run_backtest
+from rules.problems import ProblemsFound
+from rules.read import read_rules_folder
+from rules.ruleset import RuleSet
+from rules.sources import World
+
+_KINDS = ("now sends", "no longer sends", "text changed")
+_COLORS = {"-": "red", "+": "green"}
+
+
+@click.command("backtest", cls=Command)
+@click.option("--since", type=duration, default="7d", show_default=True, help="How far back to begin.")
+@click.option("--against", type=click.Path(path_type=Path, exists=True), help="Compare with the rules in this folder.")
+@pass_context
+def backtest(context: Context, since: float, against: Path | None) -> None:
+    """Compare the rule files with the rules in force, over the messages in the store: who would be told what instead.
+
+    Reads the store itself, beside the daemon; nothing is sent. With --against the older rules are those of a folder.
+    """
+    settings = settings_of(context)
+    facts = facts_now(settings)
+    with opened(settings) as history:
+        world = world_for(context, settings, facts, history.broker)
+        try:
+            new = rules_of(settings, world)
+            old = read_rules_folder([against], world) if against is not None else _in_force(history.broker, world)
+        except ProblemsFound as error:
+            raise BadConfiguration(as_lines(error.problems)) from error
+        stretches = history.stretches(since, lambda name: bool(old.topics_heard([name]) or new.topics_heard([name])))
+        with counted_progress(context.output, stretches) as progress:
+            result = run_backtest(old, new, history.stream(stretches), until_us=history.now_us, progress=progress)
+    if context.output.as_json:
+        context.output.value(_value(result))
+        return
+    say_where_it_begins(context.output, stretches)
+    _tell(context.output, result, stretches)
+
+
+def _in_force(broker: Broker, world: World) -> RuleSet:
+    """The rule set that the daemon runs, as the store keeps it."""
+    kept = last_good(broker, world)
+    if kept is None:
+        raise Failed("the store keeps no rule set to compare with: has the daemon run? Else name a folder: --against")
+    return kept[0]
+
+
+def _tell(output: Output, result: BacktestResult, stretches: list[Stretch]) -> None:
+    span = f" from {when(rfc3339(result.first_us))} to {when(rfc3339(result.last_us))}" if result.messages else ""
+    output.say(f"{result.messages} messages{span}, rules {result.old_version} and {result.new_version}")
+    before, after = result.unmatched
+    output.say(f"no rule wanted {before} of them before, {after} now")
+    if not result.changed:
+        output.done("nothing would be told otherwise")
+    else:
+        columns = [
+            Column("Rule", lambda row: row.rule),
+            Column("Posts before", lambda row: row.old, number=True),
+            Column("Now", lambda row: row.new, number=True),
+            *(_difference(kind) for kind in _KINDS),
+        ]
+        output.say("")
+        output.rows(result.changed, columns, title="What would be told otherwise")
+        for changed in result.changed:
+            for sample in changed.samples:
+                _tell_sample(output, changed, sample, shown_origin(sample.origin, stretches))
+    if result.noisiest() and not output.quiet:
+        output.say("")
+        noisy = [Column("Rule", lambda row: row.rule), Column("Posts", lambda row: row.new, number=True)]
+        output.rows(result.noisiest(), noisy, title="The noisiest")
+
+
+def _difference(kind: Any) -> Column:
+    return Column(kind.capitalize(), lambda row: row.differences.get(kind, 0), number=True)
+
+
+def _tell_sample(output: Output, changed: RuleDifference, sample: Sample, origin: str) -> None:
+    if output.quiet:
+        return
+    head = Text(f"\n{changed.rule} to {sample.destination}: ", style="bold")
+    head.append(f"{sample.kind}{f' ({sample.why})' if sample.why else ''}", style="yellow")
+    head.append(f"  {origin}", style="dim")
+    output.console.print(head, soft_wrap=True)
+    for line in sample.diff():
+        output.console.print(Text(f"  {line}", style=_COLORS.get(line[:1], "")), soft_wrap=True)
+
+
+def _value(result: BacktestResult) -> dict[str, Any]:
+    return {
+        "old_version": result.old_version,
+        "new_version": result.new_version,
+        "messages": result.messages,
+        "first": rfc3339(result.first_us) if result.messages else None,
+        "last": rfc3339(result.last_us) if result.messages else None,
+        "unmatched": {"old": result.unmatched[0], "new": result.unmatched[1]},
+        "rules": [
+            {
+                "rule": one.rule,
+                "old": one.old,
+                "new": one.new,
+                "differences": dict(one.differences),
+                "samples": [_sample_value(sample) for sample in one.samples],
+            }
+            for one in sorted(result.rules.values(), key=lambda one: one.rule)
+        ],
+        "noisiest": [one.rule for one in result.noisiest()],
+    }
+
+
+def _sample_value(sample: Sample) -> dict[str, str]:
+    return {
+        "kind": sample.kind,
+        "origin": sample.origin,
+        "destination": sample.destination,
+        "old_text": sample.old_text,
+        "new_text": sample.new_text,
+        "why": sample.why,
+    }

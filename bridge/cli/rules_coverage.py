@@ -1,0 +1,115 @@
+"""``rules coverage``: what of the rules never mattered to the messages in the store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich.text import Text
+
+from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.drawing import short_topic
+from bridge.cli.history import counted_progress, opened, say_where_it_begins
+from bridge.cli.loading import facts_now, world_for
+from bridge.cli.output import BadConfiguration, Column, Output
+from bridge.cli.problems import as_lines, from_here
+from bridge.cli.setup import settings_of
+from bridge.cli.typed import duration
+from bridge.rule_files import rules_of
+from rules.coverage import CoverageResult, RuleCoverage
+from rules.coverage import coverage as run_coverage
+from rules.decode import AUTO, decode
+from rules.problems import Place, ProblemsFound
+
+
+@click.command("coverage", cls=Command)
+@click.option("--since", type=duration, default="7d", show_default=True, help="How far back to begin.")
+@pass_context
+def coverage(context: Context, since: float) -> None:
+    """Show rules, conditions and template branches that no stored message ever reached, and messages no rule wanted.
+
+    Reads the store itself, beside the daemon; nothing is sent.
+    """
+    settings = settings_of(context)
+    facts = facts_now(settings)
+    with opened(settings) as history:
+        world = world_for(context, settings, facts, history.broker)
+        try:
+            rule_set = rules_of(settings, world)
+        except ProblemsFound as error:
+            raise BadConfiguration(as_lines(error.problems)) from error
+        stretches = history.stretches(since, lambda name: bool(rule_set.topics_heard([name])))
+        with counted_progress(context.output, stretches) as progress:
+            result = run_coverage(
+                rule_set, world, history.stream(stretches), until_us=history.now_us, progress=progress
+            )
+    if context.output.as_json:
+        context.output.value(_value(result))
+        return
+    say_where_it_begins(context.output, stretches)
+    _tell(context.output, result)
+
+
+def _tell(output: Output, result: CoverageResult) -> None:
+    output.say(f"{result.messages} messages, {result.unmatched} of them wanted by no rule\n")
+    columns = [
+        Column("Rule", lambda row: row.rule),
+        Column("Acted", lambda row: row.acted, number=True, style=lambda row: "" if row.acted else "bold red"),
+        Column("Sends", lambda row: row.sends, number=True),
+        Column("Conditions", lambda row: _share(sum(line.held for line in row.lines), len(row.lines)), number=True),
+        Column("Branches", lambda row: _share(sum(one.taken for one in row.branches), len(row.branches)), number=True),
+        Column("Hidden by", lambda row: ", ".join(f"{name} ({n})" for name, n in row.hidden_by.items())),
+    ]
+    output.rows(result.rules, columns, empty="There is no rule.")
+    if output.quiet:
+        return
+    for rule in result.rules:
+        _tell_rule(output, rule)
+    if result.unwanted:
+        output.console.print(Text("\nWanted by no rule, one of each shape", style="bold"))
+        for one in result.unwanted:
+            text = " ".join(decode(one.payload, AUTO).text.split())[:200]
+            output.console.print(Text(f"  {short_topic(one.topic)}:{one.offset}  {text}"), soft_wrap=True)
+
+
+def _tell_rule(output: Output, rule: RuleCoverage) -> None:
+    never = [f"{_here(line.place)}  never held: {line.text}" for line in rule.lines if not line.held]
+    never += [f"{_here(one.place)}  never taken: {one.kind}" for one in rule.branches if not one.taken]
+    if never:
+        output.console.print(Text(f"\n{rule.rule}", style="bold"))
+        for text in never:
+            output.console.print(Text(f"  {text}"), soft_wrap=True)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part}/{whole}"
+
+
+def _here(place: Place) -> str:
+    return f"{from_here(place.file)}:{place.line}:{place.column}"
+
+
+def _value(result: CoverageResult) -> dict[str, Any]:
+    return {
+        "version": result.version,
+        "messages": result.messages,
+        "unmatched": result.unmatched,
+        "undecodable": result.undecodable,
+        "rules": [
+            {
+                "rule": rule.rule,
+                "place": _here(rule.place),
+                "acted": rule.acted,
+                "sends": rule.sends,
+                "hidden_by": rule.hidden_by,
+                "conditions": [
+                    {"place": _here(line.place), "text": line.text, "held": line.held} for line in rule.lines
+                ],
+                "branches": [
+                    {"place": _here(one.place), "kind": one.kind, "taken": one.taken} for one in rule.branches
+                ],
+            }
+            for rule in result.rules
+        ],
+        "unwanted": [{"topic": one.topic, "offset": one.offset, "payload": one.payload} for one in result.unwanted],
+    }

@@ -1,0 +1,86 @@
+"""Lines of a file as messages on a timeline: payloads at even distances, or what ``tail --json`` recorded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from bridge.cli.output import Failed
+from bridge.control.times import read_time_us
+from broker.clock import US_PER_S
+from rules.cases import sample_topic
+from rules.model import Incoming
+from rules.ruleset import RuleSet
+
+_RECORDED = frozenset({"topic", "published", "data"})
+
+
+def messages_of_lines(
+    file: Path, rule_set: RuleSet, topic: str | None, start_us: int, every_s: float, *, moved: bool
+) -> list[Incoming]:
+    """The messages of a file, by their times. ``moved`` recorded ones begin at ``start_us``, others keep their times.
+
+    Raises Failed for a file that cannot be read, UsageError when payloads need a topic.
+    """
+    messages: list[Incoming] = []
+    recorded: list[Incoming] = []
+    for number, line in enumerate(_lines(file)):
+        seen = _recorded(line)
+        if seen is None:
+            name = one_topic(rule_set, topic)
+            messages.append(_incoming(name, number, start_us + round(number * every_s * US_PER_S), line, {}))
+        else:
+            time_us = _time_us(seen, number)
+            recorded.append(_incoming(seen["topic"], number, time_us, seen["data"], seen.get("attributes") or {}))
+    if moved and recorded:
+        shift_us = start_us - min(one.publish_time_us for one in recorded)
+        recorded = [replace(one, publish_time_us=one.publish_time_us + shift_us) for one in recorded]
+    return sorted([*messages, *recorded], key=lambda one: one.publish_time_us)
+
+
+def one_topic(rule_set: RuleSet, said: str | None) -> str:
+    """The full name of the topic that was said, else of the only one that rules hear. Raises UsageError."""
+    if said is None:
+        heard = list(dict.fromkeys(sample_topic(rule.topics) for rule in rule_set.rules))
+        if len(heard) != 1:
+            known = ", ".join(heard) or "nothing"
+            raise click.UsageError(f"say with --topic where it comes from; rules hear {known}")
+        return heard[0]
+    parts = said.strip("/").split("/")
+    if len(parts) == 2:
+        return f"projects/{parts[0]}/topics/{parts[1]}"
+    if len(parts) != 4:
+        raise click.BadParameter(f"{said!r} is not projects/P/topics/T or P/T", param_hint="--topic")
+    return "/".join(parts)
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        with click.open_file(str(file), "r", encoding="utf-8") as stream:
+            return [line for line in stream.read().splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failed(f"cannot read {file}: {error}") from error
+
+
+def _recorded(line: str) -> Any:
+    """The line as ``tail --json`` prints a message, or None for a payload."""
+    try:
+        said = msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return None
+    return said if isinstance(said, dict) and said.keys() >= _RECORDED else None
+
+
+def _time_us(seen: Any, number: int) -> int:
+    try:
+        return read_time_us(str(seen["published"]))
+    except ValueError as error:
+        raise Failed(f"line {number + 1}: {error}") from error
+
+
+def _incoming(topic: str, number: int, time_us: int, payload: str, attributes: Any) -> Incoming:
+    return Incoming(topic, number, time_us, payload, attributes, f"m/{topic}/{number}")
