@@ -6,6 +6,7 @@ import json
 import textwrap
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rules.model import DestinationFacts, Incoming, Judgement, Send, Silence
@@ -18,6 +19,7 @@ from rules.sources import World
 
 START_US = 1_767_614_400_000_000  # Monday 2026-01-05 12:00 UTC
 TOPIC = "projects/ARGO/topics/alarms"
+TEMPLATES = Path(__file__).parent.parent / "data" / "rules" / "templates"
 OFFICE = {"days": ["mon-fri"], "times": ["09:00-17:00"], "timezone": "UTC"}
 
 
@@ -43,6 +45,7 @@ def a_world(*destinations: DestinationFacts, **changed: Any) -> World:
     facts: dict[str, Any] = {
         "destinations": {one.name: one for one in known},
         "intervals": {"office": OFFICE, "maintenance": {"days": ["sun"]}},
+        "shipped_templates": TEMPLATES,
     }
     return World(**{**facts, **changed})
 
