@@ -22,6 +22,7 @@ from bridge.push_http import PushHttp
 from bridge.pushers import Pushers
 from bridge.readiness import Readiness
 from bridge.reload import Reloader
+from bridge.republish import Republisher
 from bridge.retired import with_retired
 from bridge.routers import Routers
 from bridge.rule_files import keep, last_good, rules_of, world_of
@@ -73,7 +74,8 @@ async def _built(
     """Every part over a loaded broker, but for the servers."""
     store, clock, rng = broker.store, broker.clock, random.SystemRandom()
     supervisor, metrics = Supervisor(clock), Metrics()
-    couriers = Couriers(store, Tools(clock, make_client, buttons), supervisor, rng, settings.drain, metrics.tried)
+    tools = Tools(clock, make_client, buttons, Republisher(broker))
+    couriers = Couriers(store, tools, supervisor, rng, settings.drain, metrics.tried)
     destinations = couriers.build(settings.destinations)
     world = world_of(settings, config, {name: one.facts for name, one in destinations.items()}, broker)
     in_force = await _rules_in_force(settings, world, store, broker, metrics)

@@ -257,4 +257,5 @@ def parcel_of(leased: Leased) -> Parcel:
         maybe_there=delivery.unclear,
         attempt=delivery.tries + 1,
         created_us=new.created_us,
+        places=new.places,
     )

@@ -38,8 +38,7 @@ class Later:
     """Not now. ``after_s`` is what the service asked for, if it did.
 
     ``unclear`` when it may have arrived all the same (a timeout or reset after the body was sent): only then is the
-    failure
-    the message's and uses up an attempt. ``throttled`` when the service said "too fast": the pace drops.
+    failure the message's and uses up an attempt. ``throttled`` when the service said "too fast": the pace drops.
     """
 
     reason: str
@@ -70,11 +69,9 @@ class Parcel:
     """One delivery as handed to its destination.
 
     ``id`` is the delivery's id, the same on every try: send it as the idempotency key where there is one. ``form`` is
-    ""
-    for the full form, else a plainer one named by an earlier ``Refused``. ``earlier`` is the receipt of the last post
-    of the
-    same ``order_key`` here. ``maybe_there`` when an earlier try was unclear. ``rule``, ``key`` and ``incident`` are
-    for buttons and markers.
+    "" for the full form, else a plainer one named by an earlier ``Refused``. ``earlier`` is the receipt of the last
+    post of the same ``order_key`` here. ``maybe_there`` when an earlier try was unclear. ``rule``, ``key`` and
+    ``incident`` are for buttons and markers. ``places`` are small values of the event (rules/quiet/silences.py).
     """
 
     id: str
@@ -92,6 +89,7 @@ class Parcel:
     maybe_there: bool = False
     attempt: int = 1
     created_us: int = 0
+    places: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

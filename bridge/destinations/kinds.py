@@ -25,6 +25,7 @@ from bridge.destinations.mattermost_bot import MattermostBot, MattermostBotConfi
 from bridge.destinations.slack import Slack, SlackConfig
 from bridge.destinations.slack_bot import SlackBot, SlackBotConfig
 from bridge.destinations.teams import Teams, TeamsConfig
+from bridge.destinations.topic import Topic, TopicConfig, Topics
 from bridge.destinations.webhook import Webhook, WebhookConfig
 from broker.clock import Clock
 
@@ -33,12 +34,14 @@ from broker.clock import Clock
 class Tools:
     """What a destination may use of the daemon. ``client`` makes an HTTP client of its own for it.
 
-    ``buttons`` makes chat buttons; None where nobody would answer a click.
+    ``buttons`` makes chat buttons; None where nobody would answer a click. ``topics`` publishes to our own topics; None
+    where no daemon runs.
     """
 
     clock: Clock
     client: Callable[..., httpx.AsyncClient]
     buttons: Buttons | None = None
+    topics: Topics | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,5 +85,6 @@ KINDS: Final[dict[str, Kind]] = {
     "slack": Kind(SlackConfig, _over_http(Slack)),
     "slack_bot": Kind(SlackBotConfig, _over_http(SlackBot)),
     "teams": Kind(TeamsConfig, _over_http(Teams)),
+    "topic": Kind(TopicConfig, lambda name, config, tools: Topic(name, config, tools.topics, tools.clock)),
     "webhook": Kind(WebhookConfig, _over_http(Webhook)),
 }
