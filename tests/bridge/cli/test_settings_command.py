@@ -20,7 +20,8 @@ def test_every_key_of_every_kind_has_a_meaning() -> None:
     keys = {row["key"] for row in rows()}
     for section, kinds in (("sources", SOURCE_KINDS), ("destinations", DESTINATION_KINDS)):
         for kind in kinds.values():
-            assert {f"{section}.NAME.{name}" for name in kind.config.model_fields} <= keys
+            names = {field.alias or name for name, field in kind.config.model_fields.items()}
+            assert {f"{section}.NAME.{name}" for name in names} <= keys
 
 
 def test_defaults_are_written_as_people_write_them() -> None:
