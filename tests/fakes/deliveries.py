@@ -87,6 +87,7 @@ class Scripted:
         self.facts = DestinationFacts("ops", "test")
         self.parcels: list[Parcel] = []
         self.delivered: list[str] = []
+        self.arrivals: set[int] = set()  # which of the parcels arrived
         self.under_way = 0
         self.most_under_way = 0
         self.closed = False
@@ -100,6 +101,7 @@ class Scripted:
 
     async def deliver(self, parcel: Parcel) -> Outcome:
         """See Destination."""
+        number = len(self.parcels)
         self.parcels.append(parcel)
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
@@ -109,6 +111,7 @@ class Scripted:
             self.under_way -= 1
         if isinstance(outcome, Delivered):
             self.delivered.append(parcel.id)
+            self.arrivals.add(number)
         return outcome
 
     async def _outcome(self, parcel: Parcel) -> Outcome:
