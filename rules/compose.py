@@ -118,9 +118,15 @@ def join_reasons(reasons: Iterable[str]) -> str:
 
 
 def _names(rule_set: RuleSet, scene: Scene, now_us: int) -> dict[str, Any]:
-    names = names_of(scene.event, now_us=now_us, tables=rule_set.tables)
     incident = {"since": from_us(scene.since_us), "key": scene.key} if scene.since_us else None
-    names |= {"phase": scene.phase, "rule": scene.rule.name, "key": scene.key, "incident": incident, "severity": ""}
+    names: dict[str, Any] = {
+        "phase": scene.phase,
+        "rule": scene.rule.name,
+        "key": scene.key,
+        "incident": incident,
+        "severity": "",
+    }
+    names.update(names_of(scene.event, now_us=now_us, tables=rule_set.tables))
     if scene.events or scene.rule.quiet.group is not None:
         events = scene.events or (GroupEvent(scene.event, scene.phase),)
         names["events"] = [
@@ -135,7 +141,8 @@ def _base(scene: Scene, names: dict[str, Any]) -> Composed:
     failures: list[str] = []
     making = scene.rule.making
     severity = _severity(scene, names, failures)
-    names["severity"] = severity
+    if "severity" not in scene.event.vars:
+        names["severity"] = severity
     parts: dict[str, Any] = {
         name: _part(template, names, failures) for name, template in making.parts.items() if name != "severity"
     }

@@ -21,6 +21,8 @@ from rules.rownames import RowNames, own_names, row_names, throttle_names
 from rules.ruleset import Rule, RuleSet, orphan
 from rules.vars import revive
 
+REST_US: Final = 100_000
+"""How long the timer of a key rests at least after it has fired."""
 FREED_AT_ONCE: Final = 200
 """How many freed incidents one firing wakes; the rest follow in the next."""
 
@@ -96,7 +98,7 @@ def _fire_key(draft: Draft, rule: Rule, timer: Timer, own: tuple[str, ...]) -> N
         and incident.remind_us <= now_us
     ):
         remind(draft, rule, row, names)
-    keyrow.keep(draft, rule, names.key, row)
+    keyrow.keep(draft, rule, names.key, row, rest_us=REST_US)
 
 
 def _wake(draft: Draft, own: tuple[str, ...]) -> None:

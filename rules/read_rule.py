@@ -17,8 +17,9 @@ from rules.model import DestinationFacts
 from rules.problems import Path, Problem, path_text
 from rules.read_quiet import QUIET_KEYS, QuietReader, key_template
 from rules.ruleset import GONE, PostMaking, Rule, SendEntry
+from rules.template_check import KNOWN_NAMES
 from rules.template_reader import TemplateReader
-from rules.topics import Topics, topic_problem
+from rules.topics import Topics, topic_doubt, topic_problem
 from rules.words import suggest
 
 POST_KEYS: Final = (
@@ -94,9 +95,12 @@ class RuleReader:
         """``topic:`` of a rule or a file."""
         patterns: list[str] = []
         for inner, pattern in form.texts("topic"):
-            problem = topic_problem(pattern, self.topics)
+            problem = topic_problem(pattern)
+            doubt = topic_doubt(pattern, self.topics)
             if problem is not None:
                 form.problem(inner, problem)
+            elif doubt is not None:
+                form.problem(inner, doubt, kind="warning")
             patterns.append(pattern)
         return Topics(tuple(patterns))
 
@@ -114,6 +118,10 @@ class RuleReader:
             if not _VARIABLE.fullmatch(name):
                 named.problem((name,), f'"{name}" is no name for a variable: letters, digits and _ only', at_key=True)
                 continue
+            if name in KNOWN_NAMES:
+                named.problem(
+                    (name,), f'"{name}" is a name that templates have already; call it otherwise', at_key=True
+                )
             template = self.templates.with_variables(known).plain(named, (name,))
             known.append(name)
             if template is not None:

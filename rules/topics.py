@@ -25,8 +25,8 @@ class Topics:
         return not self.patterns or any(fnmatchcase(topic, pattern) for pattern in self.patterns)
 
 
-def topic_problem(pattern: str, known: Collection[str]) -> str | None:
-    """Why ``pattern`` cannot name a topic, or None; ``known`` are the topics that exist, empty when nobody knows."""
+def topic_problem(pattern: str) -> str | None:
+    """Why ``pattern`` can never name a topic, or None."""
     if _GLOB.search(pattern):
         if pattern.startswith(("projects/", "*", "?", "[")):
             return None
@@ -40,6 +40,11 @@ def topic_problem(pattern: str, known: Collection[str]) -> str | None:
             f'"{pattern}" is no topic; write its full name, such as projects/P/topics/{name}, '
             f'or a glob such as "projects/*/topics/{name}"'
         )
-    if known and pattern not in known:
-        return f'no topic "{pattern}"{suggest(pattern, known)}'
     return None
+
+
+def topic_doubt(pattern: str, known: Collection[str]) -> str | None:
+    """Why ``pattern`` names no topic of today, or None; ``known`` are those that exist, empty when nobody knows."""
+    if not known or any(fnmatchcase(topic, pattern) for topic in known):
+        return None
+    return f'there is no topic "{pattern}" yet{suggest(pattern, known)}'

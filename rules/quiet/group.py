@@ -7,6 +7,7 @@ events it posts at once (semantics.md item 28). What joins a group is certain to
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from rules.compose import GroupEvent, Scene, join_reasons
 from rules.draft import Draft
@@ -18,6 +19,9 @@ from rules.quiet.verdicts import OWED, Held, Hidden, Passed, Quieted
 from rules.rownames import RowNames
 from rules.ruleset import Group, Rule
 from rules.vars import revive
+
+MAX_HELD_BYTES: Final = 512 * 1024
+"""A group whose events come to this posts at once, as if it were at its ``max``."""
 
 
 def may_join(draft: Draft, rule: Rule, names: RowNames) -> bool:
@@ -48,7 +52,8 @@ def join(draft: Draft, posting: Posting, names: RowNames) -> Held:
             store(scene.event), scene.phase, posting.key, dict(posting.notes), slots, scene.broken, scene.since_us
         )
     )
-    if group is None or len(row.held) >= group.max:
+    held_bytes = sum(len(one.event) for one in row.held)
+    if group is None or len(row.held) >= group.max or held_bytes >= MAX_HELD_BYTES:
         flush(draft, rule, names, row, item=posting.item)
         return Held("group")
     keep(draft, rule, names, row)

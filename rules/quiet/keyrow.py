@@ -18,15 +18,18 @@ def is_full(draft: Draft, rule: Rule) -> bool:
     return True
 
 
-def keep(draft: Draft, rule: Rule, names: Names, row: KeyRow) -> None:
-    """Write the row, due at the next thing to look at; or delete it when it remembers nothing any more."""
+def keep(draft: Draft, rule: Rule, names: Names, row: KeyRow, *, rest_us: int = 1) -> None:
+    """Write the row, due at the next thing to look at; or delete it when it remembers nothing any more.
+
+    It is not due again before ``rest_us``.
+    """
     quiet, now_us = rule.quiet, draft.now_us
     dues = _dues(quiet, row)
     until_us = max(_ends(quiet, row), default=0)
     if not dues and until_us <= now_us:
         draft.rows.forget(names)
         return
-    due_us = max(min(dues), now_us + 1) if dues else None
+    due_us = max(min(dues), now_us + rest_us) if dues else None
     expires_us = max(until_us, *(due + LONG_US for due in dues)) if dues else until_us
     draft.rows.keep(names, row, expires_us=expires_us, due_us=due_us)
 

@@ -188,3 +188,13 @@ def test_an_unlimited_destination_gets_long_texts_whole():
 def test_two_rules_may_send_the_same_message_to_the_same_destination():
     rule_set = a_rule_set("rules: [{name: a, send: ops}, {name: b, send: ops}]")
     assert [one.rule for one in Line(rule_set).take()] == ["a", "b"]
+
+
+def test_a_variable_may_have_the_name_of_a_part():
+    rule = a_rule("""
+        set: {severity: "{{ {'CRITICAL': 'critical'}.get(data.status, 'info') }}"}
+        severity: "{{ vars.severity }}"
+        text: "{{ severity }}"
+    """)
+    (send,) = Line(rule).take()
+    assert (send.post.severity, send.post.text) == ("critical", "critical")

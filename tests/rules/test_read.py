@@ -139,3 +139,14 @@ class TestRebuild:
     def test_bytes_that_are_no_sources_are_refused(self):
         with pytest.raises(ValueError, match="no sources of a rule set"):
             rebuild(b"x", World())
+
+
+def test_a_topic_that_does_not_exist_yet_is_a_warning():
+    world = a_world(topics=frozenset({"projects/ARGO/topics/alarms", "projects/ARGO/topics/x"}))
+    rule_set = a_rule_set(
+        "topic: [projects/ARGO/topics/alarm, 'projects/*/topics/x']\nrules: [{name: r, send: ops}]", world
+    )
+    (warning,) = rule_set.warnings
+    assert warning.text == (
+        'there is no topic "projects/ARGO/topics/alarm" yet; did you mean "projects/ARGO/topics/alarms"?'
+    )

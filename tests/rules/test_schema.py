@@ -23,7 +23,7 @@ FOR_CHECK = {
     *("bad-network", "broken-path", "broken-regex", "decode-unknown", "events-without-group", "inhibited-by-itself"),
     *("inhibited-by-one-without-resolved", "name-taken", "past-name-taken", "regex-that-could-stall"),
     *("set-uses-a-later-one", "template-syntax", "unknown-filter", "unknown-name-in-template", "unknown-table"),
-    *("unknown-variable", "when-cut-short", "bad-bound"),
+    *("unknown-variable", "when-cut-short", "bad-bound", "variable-hides-data"),
 }
 """Bad files that only ``ams-bridge check`` can see through: templates, paths, names of other rules."""
 NO_YAML = {"key-twice", "no-yaml", "path-in-brackets-without-quotes", "tab-for-indent"}

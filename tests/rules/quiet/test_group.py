@@ -135,3 +135,11 @@ def test_a_group_keeps_its_own_bounded_copy_of_large_events():
     line.take({"site": "A", "n": 1, "noise": "x" * 200_000})
     assert all(len(row.value) < 20_000 for row in line.rehearsal.state.rows())
     assert [one.post.text for one in line.wait(30)] == ["1"]
+
+
+def test_a_group_that_grows_too_large_posts_at_once():
+    line = Line(a_rule('group: {wait: 1h, max: 1000}\ntext: "{{ data.n }}"'))
+    for n in range(60):
+        line.take({"n": n, "noise": ["y" * 100] * 150})
+    assert line.sends[0].stands_for < 60
+    assert line.balance() == 0
