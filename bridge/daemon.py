@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -105,6 +106,9 @@ async def start(daemon: Daemon) -> None:
     supervisor.start("silences", lambda: daemon.in_force.follow_silences(daemon.broker.cache))
     supervisor.start("state counts", lambda: daemon.in_force.follow_counts(daemon.store, daemon.clock))
     await daemon.couriers.swap(daemon.settings.destinations, daemon.destinations)
+    with contextlib.suppress(StoreUnavailable):  # the worker tries again
+        await daemon.routers.sync()  # before anything can come in: a first router begins behind what is there
+    await daemon.routers.sync()  # before anything can be published: nobody's first alert is to pass by unrouted
     supervisor.start("routers", daemon.routers.follow)
     if daemon.settings.push.mode == "internal":
         supervisor.start("pushers", daemon.pushers.follow)

@@ -53,13 +53,16 @@ class Routers:
             seen = await self._broker.cache.wait_change(-1)
 
     async def sync(self) -> None:
-        """Begin routers that are missing, end those that nobody needs."""
+        """Begin routers that are missing, end those that nobody needs.
+
+        When it returns, each router has its place: what is published from then on is decided. Raises StoreUnavailable.
+        """
         needed = await self._needed()
         for uid in [uid for uid in self._routers if uid not in needed]:
             await self._end(uid)
         for uid, (name, created_us) in needed.items():
             if uid not in self._routers:
-                self._begin(uid, name, created_us)
+                await self._begin(uid, name, created_us)
 
     async def stop(self) -> None:
         """End all routers after the batch under way."""
@@ -78,10 +81,12 @@ class Routers:
             if name in heard or await self._store.state.next_due_us(uid) is not None
         }
 
-    def _begin(self, uid: str, name: str, created_us: int) -> None:
+    async def _begin(self, uid: str, name: str, created_us: int) -> None:
         router = Router(
             RoutedTopic(name, uid), created_us, self._store, self._in_force, self._clock, self._nudges, self._told
         )
+        await router.take_place()
+        await router.take_place()
         self._routers[uid] = router
         self._supervisor.start(f"router:{name}", router.run)
         log.info("a topic is routed", topic=name)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from bridge.actions.endpoint import Actions
 from bridge.admin.pages import Pages, PageSource
-from bridge.admin.session import Sessions, Viewer
+from bridge.admin.session import COOKIE, Sessions, Viewer
 from bridge.api.call import ApiSettings
 from bridge.api.dispatch import AmsApp, ams_app
 from bridge.control.routes import control_routes
@@ -49,6 +50,7 @@ class _Admission:
         token = daemon.settings.auth.service_token
         self.service_token_digest = digest_of(token.reveal().encode()) if token else ""
         self._users = daemon.broker.users
+        self.sessions = Sessions(os.urandom(32), daemon.clock)
 
     def admit(self, token: str) -> str | None:
         """The administrator's name, or None."""
@@ -57,6 +59,11 @@ class _Admission:
             return "service token"
         user = self._users.by_token(token)
         return user.name if user is not None and SERVICE_ADMIN in user.service_roles else None
+
+    def admit_session(self, cookies: Mapping[str, str]) -> str | None:
+        """The name of whoever is logged in to the pages, or None: such may look at the API, and not change anything."""
+        viewer = self.sessions.read(cookies.get(COOKIE, ""))
+        return viewer.name if viewer is not None else None
 
 
 def _ams(daemon: Daemon, service_token_digest: str) -> AmsApp:
@@ -87,6 +94,7 @@ def _control(daemon: Daemon, admission: _Admission) -> ControlSource:
         supervisor=daemon.supervisor,
         reload=daemon.reloader.reload,
         admit=admission.admit,
+        admit_session=admission.admit_session,
         stopping=daemon.stopping,
         release=_RELEASE,
     )
@@ -100,7 +108,7 @@ def _pages(daemon: Daemon, admission: _Admission, *, open_pages: bool) -> Pages:
             ledger=daemon.books,
             health=daemon.readiness.report,
             admit=admission.admit,
-            sessions=Sessions(os.urandom(32), daemon.clock),
+            sessions=admission.sessions,
             secure_cookies=daemon.settings.server.tls != "off",
             open_to=Viewer("demo") if open_pages else None,
         )

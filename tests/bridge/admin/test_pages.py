@@ -99,3 +99,11 @@ async def test_static_files_are_served_to_everybody(tmp_path: Path) -> None:
     async with a_daemon(tmp_path) as stage:
         assert (await stage.http.get("/static/bridge.css")).status_code == 200
         assert (await stage.http.get("/static/../bridge.yaml")).status_code == 404
+
+
+async def test_who_is_logged_in_may_look_at_the_api_and_change_nothing(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        assert (await stage.http.get("/api/ledger")).status_code == 401
+        await log_in(stage)
+        assert (await stage.http.get("/api/ledger")).status_code == 200
+        assert (await stage.http.post("/api/reload")).status_code in (401, 403)
