@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from rules.assembly import storable
 from rules.model import Event
 from rules.quiet.rows import firing_row, group_row, key_row, throttle_row
 from rules.quiet.same import values_at
@@ -95,8 +96,8 @@ def group_values(rule: Rule, event: Event) -> str:
     """What the event holds at the group's ``by`` places, as one readable text."""
     found = [place.find_in(event) for place in (rule.quiet.group.by if rule.quiet.group is not None else ())]
     if all(len(values) == 1 and isinstance(values[0], str) for values in found):
-        return _clean(" / ".join(values[0] for values in found))
-    return _clean(json.dumps(found, sort_keys=True, ensure_ascii=False, default=str))
+        return storable(" / ".join(values[0] for values in found))
+    return storable(json.dumps(found, sort_keys=True, ensure_ascii=False, default=str))
 
 
 def _named(make: NameMaker, rule: Rule, last: str) -> Names:
@@ -111,7 +112,3 @@ def _asked(rule_set: RuleSet, inhibitor: Inhibitor, event: Event) -> Asked:
         values=values_at(inhibitor, event),
         names=tuple(firing_row(name, inhibitor.same_text) for name in names),
     )
-
-
-def _clean(text: str) -> str:
-    return text.encode(errors="replace").decode()

@@ -40,7 +40,7 @@ def key_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int) -> tuple[st
         text = rule.key.render(names_of(event, now_us=now_us, tables=rule_set.tables))
     except RenderFailed as error:
         return None, str(error)
-    return text.strip().encode(errors="replace").decode(), ""
+    return text.strip(), ""
 
 
 def state_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int, otherwise: str) -> str:
@@ -51,4 +51,4 @@ def state_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int, otherwise
         text = rule.quiet.state.render(names_of(event, now_us=now_us, tables=rule_set.tables))
     except RenderFailed:
         return otherwise
-    return text.strip().encode(errors="replace").decode()
+    return text.strip()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+from rules.assembly import storable
 from rules.conditions import Condition, compile_match
 from rules.model import Event, MessageFacts, Silence
 from rules.places import without_places
@@ -131,7 +132,7 @@ def places_of(event: Event) -> dict[str, str]:
         else:
             continue
         if len(said) <= MAX_PLACE_RUNES:
-            places[place] = said
+            places[storable(place)] = storable(said)
             if len(places) >= MAX_PLACES:
                 break
     return places

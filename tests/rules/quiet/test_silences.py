@@ -72,12 +72,15 @@ def test_a_delivery_that_waits_is_compared_by_the_places_it_carries():
     assert not covers({"destination": "mail"})
 
 
-scalars = st.one_of(st.none(), st.booleans(), st.integers(-(10**6), 10**6), st.text(max_size=20))
+def texts(**sizes):
+    """Any text but NUL, which is dropped because no store keeps it."""
+    return st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), **sizes)
 
 
-@given(
-    st.dictionaries(st.text(min_size=1, max_size=10), st.one_of(scalars, st.dictionaries(st.text(max_size=5), scalars)))
-)
+scalars = st.one_of(st.none(), st.booleans(), st.integers(-(10**6), 10**6), texts(max_size=20))
+
+
+@given(st.dictionaries(texts(min_size=1, max_size=10), st.one_of(scalars, st.dictionaries(texts(max_size=5), scalars))))
 def test_small_values_come_back_from_their_places_as_they_were(data):
     places = places_of(an_event(data, attributes={}))
     back = event_of_places(places).data

@@ -3,6 +3,7 @@ from hypothesis import strategies as st
 
 from rules.quiet.stored import MAX_BYTES, recall, store
 from tests.fakes.events import an_event
+from tests.fakes.rule_sets import Line, a_rule
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
@@ -45,3 +46,11 @@ def test_what_is_too_large_loses_its_longest_texts_and_lists_first():
 def test_numbers_beyond_64_bits_and_half_surrogates_are_kept_as_text():
     back = recall(store(an_event({"n": 2**70, "s": "\ud800"})))
     assert back.data == {"n": str(2**70), "s": "?"}
+
+
+def test_what_no_store_can_keep_never_reaches_a_name_or_a_place():
+    line = Line(a_rule("group: {by: [$.site], wait: 30s}"))
+    line.take('{"site": "a\\u0000b", "x\\u0000": "c\\u0000"}')
+    assert [row.key for row in line.rehearsal.state.rows()] == ["g/r/ab"]
+    (send,) = line.wait(30)
+    assert "\x00" not in f"{send.key} {send.order_key} {send.places}"
