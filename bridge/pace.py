@@ -17,6 +17,7 @@ _FASTER = 1.05
 _BLOCK_WITHOUT_HINT_S = 1.0
 _LONGEST_BLOCK_S = 600.0
 _MEASURED_OVER_S = 1.0
+_LEAST_LEARNT_PER_S = 1.0  # a destination without a rate of ours is never slower than this
 _ROUNDING = 1e-6  # clocks count whole microseconds, so a token may come a little late
 
 
@@ -86,7 +87,8 @@ class Pace:
         self._refill(now)
         if math.isinf(self._per_s):
             self._measure(now)
-            self._per_s = max(1.0, self._measured_per_s, self._began / _MEASURED_OVER_S)
+            measured_per_s = max(self._measured_per_s, self._began / _MEASURED_OVER_S)
+            self._per_s = max(_LEAST_LEARNT_PER_S / _SLOWEST, measured_per_s)
         self._factor = max(_SLOWEST, self._factor * _SLOWER)
         self._tokens = min(self._tokens, 1.0)
 

@@ -159,6 +159,14 @@ def test_a_destination_without_a_rate_is_slowed_to_half_of_what_it_was_written_t
     assert pace.room(13.0) is None
 
 
+def test_a_destination_without_a_rate_is_never_slower_than_one_a_second() -> None:
+    pace = Pace(None, 10, 0.0)
+    for second in range(0, 100, 2):
+        pace.begin(float(second))
+        pace.learn(too_fast(after_s=0.0), float(second))
+    assert sum(begun(pace, 200.0 + second) for second in range(10)) == 10
+
+
 @given(st.lists(st.sampled_from([Delivered(), too_fast(), too_fast(0.0), too_fast(9.0), Later("x")]), max_size=60))
 def test_whatever_it_is_told_it_opens_again_in_bounded_time(outcomes: list[Outcome]) -> None:
     pace = Pace(Rate(1, 1.0), 3, 0.0, longest_block_s=60.0)
