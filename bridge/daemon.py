@@ -107,8 +107,7 @@ async def start(daemon: Daemon) -> None:
     supervisor.start("state counts", lambda: daemon.in_force.follow_counts(daemon.store, daemon.clock))
     await daemon.couriers.swap(daemon.settings.destinations, daemon.destinations)
     with contextlib.suppress(StoreUnavailable):  # the worker tries again
-        await daemon.routers.sync()  # before anything can come in: a first router begins behind what is there
-    await daemon.routers.sync()  # before anything can be published: nobody's first alert is to pass by unrouted
+        await daemon.routers.sync()  # before anything can be published: nobody's first alert is to pass by unrouted
     supervisor.start("routers", daemon.routers.follow)
     if daemon.settings.push.mode == "internal":
         supervisor.start("pushers", daemon.pushers.follow)

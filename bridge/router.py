@@ -112,7 +112,7 @@ class Router:
 
     async def run(self) -> None:
         """Decide until ``stop``. Raises StoreUnavailable when the store does; nothing is lost, only begun again."""
-        cursor = await self._cursor()
+        cursor = await self.take_place()
         while not self._stopping.is_set():
             self._nudges.of(self.topic.uid).clear()
             version = self._current.rule_set.version
@@ -127,8 +127,8 @@ class Router:
             elif not fired:
                 await self._rest(cursor.offset, version)
 
-    async def _cursor(self) -> Cursor:
-        """Where the router stands. A first one begins at the topic's end (semantics.md item 14).
+    async def take_place(self) -> Cursor:
+        """Where the router stands, from the store. A first one begins at the topic's end (semantics.md item 14).
 
         It begins at 0 for a topic that is younger than the rules in force. What it passes over is entered as unrouted.
         """
@@ -160,7 +160,7 @@ class Router:
             log.warning("reading the cursor again", topic=self.topic.name, error=str(error))
         else:
             log.warning("messages expired undecided", topic=self.topic.name, messages=first - cursor.offset)
-        return await self._cursor()
+        return await self.take_place()
 
     async def _decide(self, messages: Sequence[Message], cursor: Cursor, broken: str = "") -> Cursor:
         """Decide a batch and commit it; returns the cursor behind it, or the one that somebody else moved.
@@ -185,10 +185,10 @@ class Router:
                 continue
             except CursorMoved as error:
                 log.warning("the cursor was moved by somebody else", topic=self.topic.name, error=str(error))
-                return await self._cursor()
+                return await self.take_place()
             except OutcomeUnknown as error:
                 log.warning("the cursor says whether the batch is in", topic=self.topic.name, error=str(error))
-                standing = await self._cursor()
+                standing = await self.take_place()
                 if standing != behind:
                     return standing
             except BrokerError:

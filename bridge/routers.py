@@ -86,7 +86,6 @@ class Routers:
             RoutedTopic(name, uid), created_us, self._store, self._in_force, self._clock, self._nudges, self._told
         )
         await router.take_place()
-        await router.take_place()
         self._routers[uid] = router
         self._supervisor.start(f"router:{name}", router.run)
         log.info("a topic is routed", topic=name)
