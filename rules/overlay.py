@@ -92,6 +92,8 @@ class MemoryState:
             heapq.heappush(self._ends, (change.expires_us, change.key))
             if change.due_us is not None:
                 heapq.heappush(self._dues, (change.due_us, change.key))
+        if max(len(self._ends), len(self._dues)) > 4 * len(self._rows) + 1000:
+            self._rebuild()
 
     def due(self, now_us: int) -> Timer | None:
         """The earliest timer due at ``now_us``, or None."""
@@ -118,6 +120,14 @@ class MemoryState:
     def rows(self) -> Iterator[StateChange]:
         """All rows as they were last written."""
         return (row.change for row in self._rows.values())
+
+    def _rebuild(self) -> None:
+        """Forget the times that rows had before; a row written often would leave one each time."""
+        changes = [row.change for row in self._rows.values()]
+        self._ends = [(change.expires_us, change.key) for change in changes]
+        self._dues = [(change.due_us, change.key) for change in changes if change.due_us is not None]
+        heapq.heapify(self._ends)
+        heapq.heapify(self._dues)
 
     def _remove(self, key: str) -> None:
         row = self._rows.pop(key, None)

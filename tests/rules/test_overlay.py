@@ -1,3 +1,5 @@
+import tracemalloc
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,6 +56,16 @@ class TestMemoryState:
         assert (timer.key, timer.due_us) == ("k/r/a", 20)
         state.commit([a_change("k/r/a", None), a_change("k/r/b")])
         assert state.next_due_us() is None
+
+    def test_a_row_written_often_takes_no_more_room(self):
+        state = MemoryState()
+        tracemalloc.start()
+        for n in range(20_000):
+            state.commit([a_change(due_us=10**9 + n, expires_us=10**10 + n)])
+        size, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert size < 500_000
+        assert state.next_due_us() == 10**9 + 19_999
 
     def test_rows_are_counted_by_rule(self):
         state = MemoryState()
