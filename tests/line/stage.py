@@ -20,6 +20,7 @@ from bridge.settings_file import read_settings
 from broker.clock import ManualClock
 from broker.model import Delivery, DeliveryQuery
 
+_STEP_S = 5.0  # well below a lease, which must not end while a test waits for real HTTP
 TOKEN = "stage-token"
 CONFIG = """
 server: {{listen: "127.0.0.1:{port}", tls: {tls}, max_body: 2MiB, public_url: "{public_url}"}}
@@ -63,14 +64,23 @@ class Stage:
     async def until(self, holds: Callable[[Sequence[Delivery]], bool], *, step_s: float = 0.0) -> list[Delivery]:
         """The deliveries once ``holds`` is true of them.
 
-        Between looks ``step_s`` of virtual time passes, but not while a try is under way: that is real HTTP.
+        Between looks ``step_s`` of virtual time passes.
         """
         for _ in range(20_000):
             found = await self.deliveries()
             if holds(found):
                 return found
-            await self.clock.advance(0 if self.is_trying else step_s)
+            await self.let_pass(step_s)
         raise AssertionError(f"this never came to be: {[(d.state, d.by, d.tries) for d in found]}")
+
+    async def let_pass(self, seconds: float) -> None:
+        """Let virtual time pass in small steps, but none while a try is under way: that is real HTTP."""
+        left_s = seconds
+        await self.clock.advance(0)
+        while left_s > 0:
+            step_s = 0.0 if self.is_trying else min(left_s, _STEP_S)
+            await self.clock.advance(step_s)
+            left_s -= step_s
 
     @property
     def is_trying(self) -> bool:
