@@ -16,6 +16,7 @@ from bridge.actions.buttons import Buttons
 from bridge.destinations.base import Destination
 from bridge.destinations.command import Command, CommandConfig
 from bridge.destinations.config import DestinationConfig
+from bridge.destinations.database import Database, DatabaseConfig
 from bridge.destinations.discord import Discord, DiscordConfig
 from bridge.destinations.email import Email, EmailConfig
 from bridge.destinations.file import File, FileConfig
@@ -76,6 +77,7 @@ def _with_buttons(
 
 KINDS: Final[dict[str, Kind]] = {
     "command": Kind(CommandConfig, lambda name, config, tools: Command(name, config, tools.clock)),
+    "database": Kind(DatabaseConfig, lambda name, config, tools: Database(name, config, tools.clock)),
     "discord": Kind(DiscordConfig, _over_http(Discord)),
     "email": Kind(EmailConfig, lambda name, config, tools: Email(name, config, tools.clock)),
     "file": Kind(FileConfig, lambda name, config, tools: File(name, config)),

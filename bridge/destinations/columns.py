@@ -1,0 +1,109 @@
+"""What a template said, as a column takes it: templates give texts, columns hold numbers, times and more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Literal, TypeAlias
+
+import msgspec
+
+ColumnKind: TypeAlias = Literal["text", "integer", "number", "boolean", "time", "json"]
+_WORDS: Final[Mapping[str, bool]] = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_WHOLE: Final = re.compile(r"[+-]?\d{1,19}(?:\.0+)?")
+
+
+class NoSuchValue(ValueError):
+    """A value that a column of this kind cannot hold."""
+
+    def __init__(self, value: object, kind: str) -> None:
+        super().__init__(f'"{str(value)[:100]}" is not {kind}')
+
+
+def text(value: object) -> str:
+    """The value as text; lists and mappings as JSON."""
+    if isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
+
+
+def integer(value: object) -> int:
+    """A whole number. Raises NoSuchValue."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise NoSuchValue(value, "a whole number")
+    said = str(value).strip()
+    if not _WHOLE.fullmatch(said):
+        raise NoSuchValue(value, "a whole number")
+    return int(said.partition(".")[0])
+
+
+def number(value: object) -> Decimal:
+    """A number. Raises NoSuchValue."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise NoSuchValue(value, "a number")
+    try:
+        said = Decimal(str(value).strip())
+    except InvalidOperation:
+        raise NoSuchValue(value, "a number") from None
+    if not said.is_finite():
+        raise NoSuchValue(value, "a number")
+    return said
+
+
+def boolean(value: object) -> bool:
+    """True or false. Raises NoSuchValue."""
+    said = _WORDS.get(str(value).strip().lower())
+    if said is None:
+        raise NoSuchValue(value, "true or false")
+    return said
+
+
+def moment(value: object) -> datetime:
+    """A time in UTC: RFC 3339 text (without a zone it is UTC), or seconds since the epoch. Raises NoSuchValue."""
+    try:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
+        read = datetime.fromisoformat(str(value).strip())
+    except (ValueError, OverflowError, OSError):
+        raise NoSuchValue(value, "a time such as 2026-01-31T12:00:00Z") from None
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+
+
+def day(value: object) -> date:
+    """A date. Raises NoSuchValue."""
+    return moment(value).date()
+
+
+def json_value(value: object) -> Any:
+    """For a column of JSON: a text that is a JSON list or mapping is one, anything else is itself."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        try:
+            return msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            return value
+    return value
+
+
+def anything(value: object) -> Any:
+    """For a column whose kind nobody knows: scalars as they are, the rest as JSON text."""
+    return value if isinstance(value, (str, int, float, bool)) else text(value)
+
+
+def converted(row: Mapping[str, Any], conversions: Mapping[str, Callable[[object], Any]]) -> dict[str, Any]:
+    """The row with each value as its column takes it. Raises ValueError, naming the column.
+
+    Nothing, and an empty text for a column that holds no texts, is NULL.
+    """
+    fitted: dict[str, Any] = {}
+    for name, value in row.items():
+        convert = conversions[name]
+        if value is None or (value == "" and convert not in (text, anything, json_value)):
+            fitted[name] = None
+            continue
+        try:
+            fitted[name] = convert(value)
+        except ValueError as error:
+            raise ValueError(f'column "{name}": {error}') from None
+    return fitted
