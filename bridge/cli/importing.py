@@ -37,7 +37,7 @@ def alertmanager(context: Context, file: Path, out: Path | None, topic: str) -> 
     rules go to rules.d/alertmanager.yaml and what to add to your settings to bridge-alertmanager.yaml; nothing that
     exists is overwritten. What could not be converted is named with its place. No secret is copied.
     """
-    if (problem := topic_problem(topic, ())) is not None or set(topic) & set("*?["):
+    if (problem := topic_problem(topic)) is not None or set(topic) & set("*?["):
         raise click.BadParameter(problem or "a glob is no topic to bring alerts to", param_hint="--topic")
     try:
         converted = convert(_text_of(file), file="stdin" if str(file) == "-" else str(file), topic=topic)
