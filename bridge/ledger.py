@@ -81,34 +81,43 @@ async def books(store: Store, topics: Mapping[str, str]) -> list[TopicBooks]:
 
     The numbers are read one after another; on a busy daemon a topic is read again when its books moved meanwhile.
     """
+    counters = _by_topic(await store.counters())
+    balances: dict[str, list[Balance]] = {}
+    for balance in await store.outbox.balances():
+        balances.setdefault(balance.topic_uid, []).append(balance)
     found = []
     for uid, name in topics.items():
-        book = await _topic_books(store, uid, name)
+        book = await _topic_books(store, uid, name, counters.get(uid, {}), balances.get(uid, []))
         for _ in range(5):
             if book.balanced:
                 break
-            book = await _topic_books(store, uid, name)
+            again = _by_topic(await store.counters(uid)).get(uid, {})
+            moved = [balance for balance in await store.outbox.balances() if balance.topic_uid == uid]
+            book = await _topic_books(store, uid, name, again, moved)
         found.append(book)
     return found
 
 
-async def _topic_books(store: Store, uid: str, name: str) -> TopicBooks:
+def _by_topic(counters: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for (uid, name), n in counters.items():
+        found.setdefault(uid, {})[name] = n
+    return found
+
+
+async def _topic_books(
+    store: Store, uid: str, name: str, counters: Mapping[str, int], balances: Iterable[Balance]
+) -> TopicBooks:
     cursor = await store.cursors.get(router_cursor(uid))
-    bounds = await store.log.bounds(uid)
-    balances = [balance for balance in await store.outbox.balances() if balance.topic_uid == uid]
-    counters = {key[1]: n for key, n in (await store.counters(uid)).items()}
+    received = (await store.log.bounds(uid)).end
     fates = {fate: counters.get(fate, 0) for fate in FATES}
-    counted = sum(fates.values())
-    behind = bounds.end - counted
     if cursor is None:
-        fates["unrouted"] += behind
-        behind = 0
+        fates["unrouted"] += received - sum(fates.values())
+    undecided = 0 if cursor is None else received - cursor.offset
     return TopicBooks(
         topic=name,
         uid=uid,
-        messages=MessageBook(
-            received=bounds.end, undecided=behind if cursor is None else bounds.end - cursor.offset, **fates
-        ),
+        messages=MessageBook(received=received, undecided=undecided, **fates),
         sends=_send_book(counters, balances),
     )
 
