@@ -188,6 +188,7 @@ class Router:
                 return await self.take_place()
             except OutcomeUnknown as error:
                 log.warning("the cursor says whether the batch is in", topic=self.topic.name, error=str(error))
+                self._nudges.tell(commit, self.topic.uid)
                 standing = await self.take_place()
                 if standing != behind:
                     return standing
