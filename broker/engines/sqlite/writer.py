@@ -61,6 +61,7 @@ class Writer:
         self._path = path
         self._on_outside_change = on_outside_change
         self._loop = asyncio.get_running_loop()
+        self._coming: list[_Call] = []  # of this turn of the loop, which alone touches it
         self._calls: deque[_Call] = deque()
         self._ready = threading.Condition(threading.Lock())
         self._closing = False
@@ -81,17 +82,25 @@ class Writer:
         self, work: Callable[[Transaction], T], then: Callable[[], None] | None = None, size_bytes: int = 0
     ) -> T:
         """See Writes."""
+        if self._closing:
+            raise StoreUnavailable("it is closed")
         call = _Call(work, then, size_bytes, self._loop.create_future())
-        with self._ready:
-            if self._closing:
-                raise StoreUnavailable("it is closed")
-            self._calls.append(call)
-            self._ready.notify()
+        if not self._coming:
+            self._loop.call_soon(self._hand_over)
+        self._coming.append(call)
         result: T = await call.answer
         return result
 
+    def _hand_over(self) -> None:
+        """Give the thread all calls of one turn of the loop at once: the lock is taken once, and they share a group."""
+        with self._ready:
+            self._calls.extend(self._coming)
+            self._coming.clear()
+            self._ready.notify()
+
     async def close(self) -> None:
         """Write what waits, refuse what comes after, and end the thread. Idempotent."""
+        self._hand_over()
         with self._ready:
             self._closing = True
             self._ready.notify()
