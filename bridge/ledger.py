@@ -38,7 +38,11 @@ class MessageBook:
 
 @dataclass(frozen=True, slots=True)
 class SendBook:
-    """What became of the decided sends of a topic."""
+    """What became of the decided sends of a topic.
+
+    A group that collects from several topics posts under its home topic: ``held`` is then negative there and positive
+    in the others, and each book still balances.
+    """
 
     decided: int
     held: int = 0
@@ -58,7 +62,7 @@ class SendBook:
         """Whether every decided send stands in exactly one place."""
         parts = (self.held, self.waiting, self.delivered, self.suppressed, self.folded, self.cancelled)
         more = (self.dead, self.dropped, self.shadow, self.updated)
-        return self.decided == sum(parts) + sum(more) and self.held >= 0
+        return self.decided == sum(parts) + sum(more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,5 +155,5 @@ def _send_book(counters: Mapping[str, int], balances: Iterable[Balance]) -> Send
 
 
 def all_balanced(found: Sequence[TopicBooks]) -> bool:
-    """Whether the books of every topic balance."""
-    return all(book.balanced for book in found)
+    """Whether the books of every topic balance, and no more was released over all topics than was held."""
+    return all(book.balanced for book in found) and sum(book.sends.held for book in found) >= 0

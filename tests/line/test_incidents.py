@@ -95,3 +95,23 @@ async def test_a_silence_keeps_quiet_and_its_end_tells_what_still_fires(
         await stage.settled(2, step_s=1)
         await stage.check_books()
     assert [post.text.split("\n")[0] for post in mattermost.posts] == ["A firing", "A resolved"]
+
+
+async def test_a_group_over_two_topics_keeps_both_books_balanced(tmp_path: Path, mattermost: FakeMattermost) -> None:
+    rules = """
+topic: [projects/P/topics/T, projects/P/topics/OTHER]
+rules:
+  - name: grouped
+    match: {$.n: {exists: true}}
+    group: {by: [$.site], wait: 30s, every: 5m}
+    text: "{{ events | length }} events"
+    send: chat
+"""
+    async with a_stage(tmp_path, rules, chat(mattermost), store="memory") as stage:
+        await stage.publish({"n": 1, "site": "A"})
+        await stage.publish({"n": 2, "site": "A"}, topic="OTHER")
+        await stage.let_pass(20)
+        await stage.check_books()
+        await stage.settled(1, step_s=5)
+        await stage.check_books()
+    assert [post.text for post in mattermost.posts] == ["2 events"]
