@@ -13,6 +13,7 @@ from typing import Any, Final
 import httpx
 
 from bridge.actions.buttons import Buttons
+from bridge.destinations.apprise import Apprise, AppriseConfig
 from bridge.destinations.base import Destination
 from bridge.destinations.command import Command, CommandConfig
 from bridge.destinations.config import DestinationConfig
@@ -76,6 +77,7 @@ def _with_buttons(
 
 
 KINDS: Final[dict[str, Kind]] = {
+    "apprise": Kind(AppriseConfig, lambda name, config, tools: Apprise(name, config, tools.clock)),
     "command": Kind(CommandConfig, lambda name, config, tools: Command(name, config, tools.clock)),
     "database": Kind(DatabaseConfig, lambda name, config, tools: Database(name, config, tools.clock)),
     "discord": Kind(DiscordConfig, _over_http(Discord)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,13 +10,12 @@ from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
+from html import escape
 from typing import Final
-
-from markdown_it import MarkdownIt
 
 from bridge.destinations.base import Parcel
 from bridge.destinations.colors import color_of
-from bridge.destinations.prose import plain
+from bridge.destinations.prose import html, html_line, plain
 from bridge.destinations.receipt import Receipt
 from bridge.emoji import with_emoji
 from broker.clock import US_PER_S
@@ -32,9 +30,6 @@ _ADDRESS: Final = re.compile(
     rf"""\s*(?:(?P<name>"[^"<>]*"\s*|[^"<>@,]*)<(?P<angle>{_SPEC})>|(?P<bare>{_SPEC}))\s*(?:,(?=.)|\Z)""", re.DOTALL
 )
 _UNSAFE: Final = re.compile(r"[^0-9A-Za-z.-]")
-_HTML: Final = MarkdownIt("commonmark", {"html": False, "breaks": True, "linkify": True}).enable(
-    ["table", "strikethrough", "linkify"]
-)
 
 
 class NoAddress(ValueError):
@@ -128,23 +123,23 @@ def text_of(post: Post) -> str:
 def html_of(post: Post, phase: str) -> str:
     """The same as HTML, with the post's colour at its side. Event texts stay text: raw HTML is switched off."""
     color = color_of(post, phase) or "#c0c4cc"
-    title = _HTML.renderInline(with_emoji(post.title)) if post.title else ""
+    title = html_line(with_emoji(post.title)) if post.title else ""
     if post.url.startswith(("http://", "https://")):
-        title = f'<a href="{html.escape(post.url)}">{title or html.escape(post.url)}</a>'
-    parts = [f"<p>{html.escape(post.mention)}</p>"] if post.mention else []
+        title = f'<a href="{escape(post.url)}">{title or escape(post.url)}</a>'
+    parts = [f"<p>{escape(post.mention)}</p>"] if post.mention else []
     parts += [f'<h2 style="margin:0 0 8px;font-size:18px">{title}</h2>'] if title else []
-    parts.append(_HTML.render(with_emoji(post.text)))
+    parts.append(html(with_emoji(post.text)))
     if post.fields:
         parts.append(f'<table cellpadding="4" style="border-collapse:collapse">{"".join(_rows(post))}</table>')
     if post.footer:
-        parts.append(f'<p style="color:#6b7280;font-size:12px">{_HTML.renderInline(with_emoji(post.footer))}</p>')
+        parts.append(f'<p style="color:#6b7280;font-size:12px">{html_line(with_emoji(post.footer))}</p>')
     style = f"border-left:4px solid {color};padding:4px 0 4px 12px;font-family:sans-serif;font-size:14px"
     return f'<!DOCTYPE html>\n<html><body><div style="{style}">\n{"".join(parts)}</div></body></html>\n'
 
 
 def _rows(post: Post) -> Iterable[str]:
     for field in post.fields:
-        name, value = _HTML.renderInline(with_emoji(field.title)), _HTML.render(with_emoji(field.value))
+        name, value = html_line(with_emoji(field.title)), html(with_emoji(field.value))
         yield f'<tr><th align="left" valign="top">{name}</th><td>{value}</td></tr>'
 
 

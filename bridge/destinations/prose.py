@@ -104,6 +104,16 @@ def plain(markdown: str) -> str:
     return write(read(markdown), _PLAIN)
 
 
+def html(markdown: str) -> str:
+    """The text as HTML; raw HTML in it stays text, and so do links that run programs."""
+    return str(_HTML.render(markdown))
+
+
+def html_line(markdown: str) -> str:
+    """A text of one line as HTML, without a paragraph around it."""
+    return str(_HTML.renderInline(" ".join(markdown.split())))
+
+
 def _written(span: Span, dialect: Dialect) -> str:
     text = dialect.code(span.text) if span.code else dialect.plain(span.text)
     inner = text.strip()
@@ -228,11 +238,13 @@ _PLAIN: Final = Dialect(
 )
 
 
-def _reader() -> MarkdownIt:
-    reader = MarkdownIt("commonmark", {"html": False, "linkify": True}).enable(["table", "strikethrough", "linkify"])
+def _reader(**options: bool) -> MarkdownIt:
+    asked = {"html": False, "linkify": True, **options}
+    reader = MarkdownIt("commonmark", asked).enable(["table", "strikethrough", "linkify"])
     if reader.linkify is not None:
         reader.linkify.set({"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False})
     return reader
 
 
 _MARKDOWN: Final = _reader()
+_HTML: Final = _reader(breaks=True)
