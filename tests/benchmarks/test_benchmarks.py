@@ -1,0 +1,51 @@
+"""Every benchmark runs, as small as it goes. What is measured is never asserted on: only that it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import ALL
+from benchmarks.rows import BEGIN, END, PAGE, Row, as_markdown, put_between_marks, quantile_ms, ratio_of
+from benchmarks.scale import TINY, Run
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_a_benchmark_runs_and_stands_beside_its_limit(name: str, tmp_path: Path) -> None:
+    told: list[str] = []
+
+    rows = await ALL[name](Run(TINY, tmp_path, told.append))
+
+    assert rows
+    assert all(row.group == name and row.ours and row.beside and row.limit and row.ratio for row in rows)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_page_has_rows_of_each_benchmark(name: str) -> None:
+    _, _, measured = PAGE.read_text().partition(BEGIN)
+    assert f"\n| {name}: " in measured.partition(END)[0]
+
+
+def test_the_table_goes_between_the_marks_and_the_prose_stays() -> None:
+    table = as_markdown([Row("pull", "100", "5 msg/s", "bare", "10 msg/s", "0.50")], "2 cores.")
+
+    page = put_between_marks(f"# Title\n\n{BEGIN}\nold\n{END}\n\nProse.\n", table)
+
+    assert page.startswith("# Title\n")
+    assert page.endswith(f"{END}\n\nProse.\n")
+    assert "| pull: 100 | 5 msg/s | bare | 10 msg/s | 0.50 |  |" in page
+    assert "old" not in page
+
+
+def test_a_page_without_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="lacks the marks"):
+        put_between_marks("# Title\n", "")
+
+
+def test_a_ratio_is_the_median_of_the_rounds() -> None:
+    assert ratio_of([(1.0, 2.0), (3.0, 4.0), (10.0, 10.0)]) == "0.75"
+
+
+def test_the_slowest_in_a_hundred_is_told_in_milliseconds() -> None:
+    assert quantile_ms([n / 1_000 for n in range(1, 101)], 0.99) == 100.0
