@@ -26,6 +26,18 @@ class _ApiMetrics:
         self.seconds = Histogram(
             "ams_bridge_api_seconds", "Time to answer on the AMS API", ["route"], buckets=_SECONDS, registry=registry
         )
+        self._known: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """Count one answer. Looking up labels costs more than counting, so what was looked up once is kept."""
+        known = self._known.get((route, status))
+        if known is None:
+            known = self._known[route, status] = (
+                self.answers.labels(route, str(status)),
+                self.seconds.labels(route),
+            )
+        known[0].inc()
+        known[1].observe(seconds)
 
 
 class Metrics:
@@ -79,8 +91,7 @@ class Metrics:
 
     def api_answered(self, route: str, status: int, seconds: float) -> None:
         """The AMS API answered; ``route`` is the route's name, "" when there is none."""
-        self._api.answers.labels(route, str(status)).inc()
-        self._api.seconds.labels(route).observe(seconds)
+        self._api.answered(route, status, seconds)
 
     def button_pressed(self, action: str, outcome: str) -> None:
         """A click on a chat button was answered; ``action`` is "" when nobody can tell which."""
