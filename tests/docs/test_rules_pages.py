@@ -14,13 +14,13 @@ from tests.docs.blocks import Block, blocks_of, rules_of, settings_of, world_of
 from tests.house.reading import ROOT
 
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
 OURS = [DOCS / "rules.md", DOCS / "from-alertmanager.md"]
 """Pages for people who copy: each block says what it is, and each rule file has tests."""
 WITH_BLOCKS = [page for page in PAGES if "```yaml" in page.read_text()]
 
 
-@pytest.mark.parametrize("page", WITH_BLOCKS, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", WITH_BLOCKS, ids=lambda page: str(page.relative_to(ROOT)))
 async def test_every_block_is_read_and_its_tests_pass(page: Path, tmp_path: Path) -> None:
     blocks = list(blocks_of(page))
     assert blocks
