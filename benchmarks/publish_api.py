@@ -1,8 +1,8 @@
 """What the AMS API costs: publishes per second through it, against a bare ASGI app doing the same durable append.
 
-``python benchmarks/publish_api.py [--rounds N] [--seconds S] [--store sqlite|memory]`` prints a table. Both servers run in
-processes of their own, on the same kind of server (uvicorn, uvloop, httptools) and store, and are loaded in turn, round
-by round, so that what else the machine does falls on both. ``ratio`` is the median of the rounds' ratios.
+``python benchmarks/publish_api.py [--rounds N] [--seconds S] [--store sqlite|memory]`` prints a table. Both servers run
+in processes of their own, on the same kind of server (uvicorn, uvloop, httptools) and store, and are loaded in turn,
+round by round, so that what else the machine does falls on both. ``ratio`` is the median of the rounds' ratios.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def tls_of(settings: ServerSettings, folder: Path | None, now_us: int) -> Tls | 
     if settings.tls == "self-signed":
         host = host_and_port(settings.listen)[0]
         hosts = [] if host in ("0.0.0.0", "::") else [host]  # noqa: S104 - compared, not bound
-        certificate, key = self_signed(folder or Path.cwd() / "state", hosts, now_us)
+        certificate, key = self_signed(folder or Path(tempfile.mkdtemp(prefix="ams-bridge-")), hosts, now_us)
         return Tls(certificate, key)
     return Tls(settings.tls.certificate, settings.tls.key, settings.tls.client_ca)
 
