@@ -108,11 +108,11 @@ def _walk(node: RouteNode, above: Matchers, excluded: Sequence[Matchers], *, may
 
 def _read(config: Config, path: Path, inherited: RouteOptions) -> RouteNode:
     options = RouteOptions(
-        receiver=config.text((*path, "receiver"), inherited.receiver),
+        receiver=config.text((*path, "receiver")) or inherited.receiver,
         group_by=tuple(config.texts((*path, "group_by"))) if config.at((*path, "group_by")) else inherited.group_by,
         wait=_duration(config, (*path, "group_wait"), inherited.wait),
         every=_duration(config, (*path, "group_interval"), inherited.every),
-        repeat=_duration(config, (*path, "repeat_interval"), inherited.repeat),
+        repeat=_duration(config, (*path, "repeat_interval"), inherited.repeat, lasts=True),
     )
     for key in config.others(path, _KEYS):
         config.remark((*path, key), f"{key} is not known and was left out")
@@ -127,14 +127,15 @@ def _read(config: Config, path: Path, inherited: RouteOptions) -> RouteNode:
     )
 
 
-def _duration(config: Config, path: Path, inherited: str) -> str:
+def _duration(config: Config, path: Path, inherited: str, *, lasts: bool = False) -> str:
     """A duration of Prometheus, which knows years (of 365 days) and needs no unit for 0."""
     said = config.text(path)
     if not said:
         return inherited
     text = _YEARS.sub(lambda years: f"{int(years[1]) * 365}d", said)
     try:
-        duration_s(text)
+        if duration_s(text) == 0 and lasts:
+            config.problem(path, f"{path[-1]} cannot be zero")
     except ValueError as error:
         config.problem(path, str(error))
         return inherited

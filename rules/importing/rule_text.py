@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,9 +25,12 @@ _BODY: Final = """\
 {{ ',' if not loop.first else '' }}{{ name | to_json }}: {{ value | to_json }}
 {%- endfor %}
 {% endmacro %}
-{"version": "4", "receiver": RECEIVER,
+{"version": "4", "receiver": {{ RECEIVER | to_json }},
  "status": "{{ 'firing' if alerts | selectattr('status', 'equalto', 'firing') | list else 'resolved' }}",
- "groupLabels": {GROUP},
+ "groupLabels": {
+{%- for name in GROUP %}
+{{ ',' if not loop.first else '' }}{{ name | to_json }}: {{ alerts[0].labels[name] | default('') | to_json }}
+{%- endfor %} },
  "commonLabels": { {{- common('labels') -}} }, "commonAnnotations": { {{- common('annotations') -}} },
  "alerts": {{ alerts | to_json }}}"""
 """Alertmanager's own JSON, for webhooks that read it."""
@@ -135,9 +137,5 @@ def _send(targets: Sequence[Target]) -> Any:
 
 def _body(receiver: str, options: RouteOptions) -> str:
     each = EVERY_LABEL in options.group_by
-    labels = [] if each else options.group_by
-    group = ", ".join(
-        f"{json.dumps(one)}: {{{{ alerts[0].labels[{one!r}] | default('') | to_json }}}}" for one in labels
-    )
-    body = _BODY.replace("RECEIVER", json.dumps(receiver)).replace("GROUP", group)
+    body = _BODY.replace("RECEIVER", repr(receiver)).replace("GROUP", repr([] if each else list(options.group_by)))
     return body.replace("ALERTS", "[data]" if each else "events | map(attribute='data') | list")

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from rules.importing.config import Config
-from rules.problems import Path
+from rules.places import without_places
+from rules.problems import Path, Problem
+from rules.read_intervals import read_interval
 
 _RANGE: Final = re.compile(r"\s*(-?\w+)\s*(?::\s*(-?\w+)\s*)?", re.ASCII)
 _ALWAYS: Final = {"days": ["mon-sun"]}
@@ -22,12 +24,21 @@ def read_time_intervals(config: Config) -> dict[str, Any]:
             if not name:
                 config.problem(path, "the time interval has no name")
                 continue
-            spans = [_span(config, inner) for inner in config.items((*path, "time_intervals"))]
+            spans = [_checked(config, inner, _span(config, inner)) for inner in config.items((*path, "time_intervals"))]
             if not spans:
                 config.problem(path, f'the time interval "{name}" is empty')
                 continue
             found[name] = spans[0] if len(spans) == 1 else spans
     return found
+
+
+def _checked(config: Config, path: Path, span: dict[str, Any]) -> dict[str, Any]:
+    """The span; what our own reader would not take is a problem there."""
+    found: list[Problem] = []
+    read_interval("", span, without_places(span, ""), (), found)
+    for problem in found:
+        config.problem(path, problem.text)
+    return span
 
 
 def _span(config: Config, path: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from bridge.destinations.http import make_client
 from bridge.destinations.kinds import KINDS, Tools
 from bridge.settings import Settings
 from bridge.settings_file import read_settings
+from bridge.sources.kinds import KINDS as SOURCE_KINDS
 from broker.clock import ManualClock
 from rules.model import DestinationFacts
 from rules.places import read_yaml
@@ -29,6 +30,9 @@ MARKS: Mapping[str, Kind] = {
     "# bridge.yaml": "settings",
     "# alertmanager.yml": "alertmanager",
 }
+_HOOK = "https://hooks.example.org/made-up"
+_MADE_UP = {"apprise": "json://hooks.example.org", "database": "sqlite:////var/lib/made-up.db"}
+"""What secrets hold for kinds whose address is no web address."""
 _USUAL = frozenset({"channel", "username", "icon_emoji", "priority"})
 ENVIRONMENT = {"AMS_BRIDGE_TOKEN": "a-token"}
 
@@ -70,15 +74,28 @@ def _kind(body: str, name: str) -> Kind:
         return "alertmanager"
     if keys <= set(Settings.model_fields):
         return "settings"
+    if _section(document.value):
+        return "settings"
     assert keys <= set(RULE_KEYS), f"{name}: neither a rule file, nor settings, nor keys of a rule: {keys}"
     return "rule"
 
 
+def _section(value: Mapping[str, Any]) -> str:
+    """The section of bridge.yaml whose named entries these are, or ""."""
+    types = {one.get("type") if isinstance(one, dict) else None for one in value.values()}
+    kinds: Mapping[str, Mapping[str, Any]] = {"destinations": KINDS, "sources": SOURCE_KINDS}
+    return next((section for section, known in kinds.items() if types <= set(known)), "")
+
+
 def settings_of(block: Block, folder: Path) -> Settings:
     """The settings of a block, with every secret it names put where it asks for it."""
+    made_up = next((url for kind, url in _MADE_UP.items() if f"type: {kind}" in block.text), _HOOK)
     for _, name in (one for one in _REFERENCE.findall(block.text) if one[0] == "credential"):
-        (folder / name).write_text("https://hooks.example.org/made-up")
-    text = re.sub(r"\$\{file:[^}]+\}", "https://hooks.example.org/made-up", block.text)
+        (folder / name).write_text(made_up)
+    text = re.sub(r"\$\{file:[^}]+\}", made_up, block.text)
+    section = _section(read_yaml(block.text, block.name).value)
+    if section:
+        text = f"{section}:\n" + "\n".join(f"  {line}" for line in text.split("\n"))
     path = folder / "bridge.yaml"
     path.write_text(text)
     return read_settings(path, ENVIRONMENT, folder)

@@ -152,6 +152,18 @@ def test_a_webhook_gets_alertmanagers_own_json() -> None:
     }
 
 
+def test_names_that_look_like_templates_stay_names() -> None:
+    name = """{{ 7 * 6 }} "and" 'so' %}"""
+    config = {
+        "route": {"receiver": name, "group_by": [name]},
+        "receivers": [{"name": name, "webhook_configs": [{"url": "https://h.example.org"}]}],
+    }
+    bridge = Bridge(json.dumps(config))
+    bridge.call(an_alert(**{name: "x"}))
+    (send,) = bridge.wait(30)
+    assert (send.post.body["receiver"], send.post.body["groupLabels"]) == (name, {name: "x"})
+
+
 def test_a_webhook_without_groups_gets_one_alert_at_a_time() -> None:
     config = """
     route: {receiver: hook, group_by: ["..."]}

@@ -125,6 +125,7 @@ def test_options_are_handed_down_and_intervals_are_not() -> None:
         ("route: {routes: [{receiver: a}]}\nreceivers: [{name: a}]", "route", "names no receiver"),
         ("route: {receiver: b}\nreceivers: [{name: bb}]", "route.receiver", 'did you mean "bb"?'),
         ("route: {receiver: a, matchers: [x=y]}\nreceivers: [{name: a}]", "route", "no matchers"),
+        ("route: {receiver: a, repeat_interval: 0s}\nreceivers: [{name: a}]", "route.repeat_interval", "be zero"),
         ("route: {receiver: a, group_wait: soon}\nreceivers: [{name: a}]", "route.group_wait", "is not a duration"),
         (
             "route: {receiver: a, routes: [{mute_time_intervals: [nights]}]}\nreceivers: [{name: a}]",

@@ -79,7 +79,15 @@ def test_both_sections_are_read() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("spans", ["[]", "[{weekdays: ['mon to fri']}]", "[{times: [{start_time: '09:00'}]}]"])
+@pytest.mark.parametrize(
+    "spans",
+    [
+        "[]",
+        "[{weekdays: ['mon to fri']}]",
+        "[{weekdays: [someday]}]",
+        "[{times: [{start_time: '9 am', end_time: '5 pm'}]}]",
+    ],
+)
 def test_what_is_no_interval_is_a_problem(spans: str) -> None:
     _, config = converted(spans)
     assert len(config.problems) == 1
