@@ -24,7 +24,7 @@ help:
 	@echo 'make demo    the whole line on this machine, with sample alerts (ARGS=--once: one pass)'
 	@echo 'make test    lint, format, types, imports, tests (ARGS="-k retry": some of them)'
 	@echo 'make proof   the long tests: kills, soaks, a fresh installation; 30 minutes at most'
-	@echo 'make bench   every measurement in benchmarks/ (one of them: $(BIN)/python benchmarks/NAME.py)'
+	@echo 'make bench   measure everything into docs/performance.md (ARGS=--quick: a look)'
 	@echo 'make clean   remove everything made here'
 
 demo: $(DEMO)
@@ -41,7 +41,7 @@ proof: $(TEST)
 	timeout --kill-after=30s 30m $(BIN)/pytest -m proof $(ARGS)
 
 bench: $(TEST)
-	@for each in $(sort $(wildcard benchmarks/*.py)); do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -36,7 +36,8 @@ class Row:
 
 def ratio_of(pairs: Sequence[tuple[float, float]]) -> str:
     """The median of ours over theirs, round by round, so that what else the machine did falls on both."""
-    return f"{statistics.median(ours / theirs for ours, theirs in pairs):.2f}"
+    told = [ours / theirs for ours, theirs in pairs if theirs > 0]  # a slice too short may hold nothing
+    return f"{statistics.median(told):.2f}" if told else "-"
 
 
 def rate(pairs: Sequence[float], unit: str) -> str:

@@ -36,6 +36,8 @@ _EVERYONE: Final = frozenset({"@everyone", "@here"})
 _MARK: Final = re.compile(r"[\\*_~`|<\[\]]")
 _LINE_START: Final = re.compile(r"^(\s*)([-+#>]|\d+(?=\.))", re.MULTILINE)
 
+_NO_TEXT: Final = "(no text)"  # Discord refuses an empty message
+
 
 def draw(parcel: Parcel, *, course: str = "") -> dict[str, Any]:
     """``content``, ``embeds`` and ``allowed_mentions``. Pure. The form ``plain`` is short text alone."""
@@ -45,14 +47,14 @@ def draw(parcel: Parcel, *, course: str = "") -> dict[str, Any]:
     if parcel.form == "plain":
         words = "\n".join(part for part in (mention, _title(post), text) if part)
         return {
-            "content": cut_text(words, _PLAIN_RUNES),
+            "content": cut_text(words, _PLAIN_RUNES) or _NO_TEXT,
             "embeds": [],
             "allowed_mentions": _allowed(mention, plain=True),
         }
     alone = not (post.title or post.url or post.fields or post.footer or course or color_of(post, parcel.phase))
     content = "\n".join(part for part in (mention, text) if part)
     if alone and len(content) <= MAX_CONTENT_RUNES and not _EVERYONE & set(mention.split()):
-        return {"content": content, "embeds": [], "allowed_mentions": _allowed(mention, plain=True)}
+        return {"content": content or _NO_TEXT, "embeds": [], "allowed_mentions": _allowed(mention, plain=True)}
     embed = _embed(parcel, text, course)
     content = mention[:MAX_CONTENT_RUNES]
     return {"content": content, "embeds": [embed], "allowed_mentions": _allowed(mention, plain=False)}

@@ -78,6 +78,9 @@ class Stage:
         left_s = seconds
         await self.clock.advance(0)
         while left_s > 0:
+            await self.daemon.store.cursors.delete(
+                "nobody"
+            )  # the writer's thread has answered all that was asked before
             step_s = 0.0 if self.is_trying else min(left_s, _STEP_S)
             await self.clock.advance(step_s)
             left_s -= step_s
