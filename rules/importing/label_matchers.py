@@ -21,6 +21,7 @@ _QUOTED: Final = re.compile(r"\"((?:[^\"\\]|\\.)*)\"\s*(?=,|$)", re.DOTALL)
 _UNQUOTED: Final = re.compile(r"[^,\"]*")
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}
 _HEX: Final = {"x": 2, "u": 4, "U": 8}
+_ANYTHING: Final = frozenset({".*", "^.*$", "(.*)", "^(.*)$"})
 _LITERAL: Final = re.compile(r"(?:[A-Za-z0-9_ :/@,-]|\\[.+*?()\[\]{}|^$\\-])*")
 
 
@@ -50,6 +51,11 @@ class LabelMatcher:
         """Whether it holds for a label's value ("" when there is none)."""
         found = self._regex.search(value) if self.is_regex else value == self.value
         return found is not self.is_negative
+
+    @property
+    def fits_all(self) -> bool:
+        """Whether its regular expression fits every value, none included."""
+        return self.is_regex and self.value in _ANYTHING
 
     @property
     def words(self) -> tuple[str, ...] | None:
@@ -127,8 +133,10 @@ def disjoint(some: Sequence[LabelMatcher], others: Sequence[LabelMatcher]) -> bo
 
 def implied(known: Sequence[LabelMatcher], matcher: LabelMatcher) -> bool:
     """Whether it is certain that every alert that satisfies all of ``known`` satisfies ``matcher``."""
+    if matcher in known or (matcher.fits_all and not matcher.is_negative):
+        return True
     allowed = _allowed(known, matcher.name)
-    return matcher in known or (allowed is not None and all(matcher.holds(value) for value in allowed))
+    return allowed is not None and all(matcher.holds(value) for value in allowed)
 
 
 def possible(matchers: Sequence[LabelMatcher], excluded: Iterable[Sequence[LabelMatcher]] = ()) -> bool:
@@ -139,6 +147,8 @@ def possible(matchers: Sequence[LabelMatcher], excluded: Iterable[Sequence[Label
 
 
 def _excludes(known: Sequence[LabelMatcher], matcher: LabelMatcher) -> bool:
+    if matcher.fits_all and matcher.is_negative:
+        return True
     allowed = _allowed(known, matcher.name)
     return allowed is not None and not any(matcher.holds(value) for value in allowed)
 

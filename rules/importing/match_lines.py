@@ -68,7 +68,7 @@ def _add(parts: _Parts, matcher: LabelMatcher) -> None:
         parts.add_line(place, wanted)
     elif wanted is None:
         parts.add_line(place, {"exists": False})
-    elif matcher.value != ".*":
+    elif not matcher.fits_all:
         parts.anys.append([{place: {"exists": False}}, {place: wanted}])
 
 

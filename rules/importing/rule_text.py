@@ -25,7 +25,8 @@ _BODY: Final = """\
 {{ ',' if not loop.first else '' }}{{ name | to_json }}: {{ value | to_json }}
 {%- endfor %}
 {% endmacro %}
-{"version": "4", "receiver": {{ RECEIVER | to_json }},
+{"version": "4", "receiver": {{ RECEIVER | to_json }}, "externalURL": "", "truncatedAlerts": 0,
+ "groupKey": {{ (rule ~ ':' ~ (alerts[0].labels | items | selectattr(0, 'in', GROUP) | list | to_json)) | to_json }},
  "status": "{{ 'firing' if alerts | selectattr('status', 'equalto', 'firing') | list else 'resolved' }}",
  "groupLabels": {
 {%- for name in GROUP %}
@@ -137,5 +138,6 @@ def _send(targets: Sequence[Target]) -> Any:
 
 def _body(receiver: str, options: RouteOptions) -> str:
     each = EVERY_LABEL in options.group_by
-    body = _BODY.replace("RECEIVER", repr(receiver)).replace("GROUP", repr([] if each else list(options.group_by)))
-    return body.replace("ALERTS", "[data]" if each else "events | map(attribute='data') | list")
+    alerts = "[data]" if each else "events | map(attribute='data') | list"
+    group = "alerts[0].labels" if each else repr(list(options.group_by))
+    return _BODY.replace("ALERTS", alerts).replace("GROUP", group).replace("RECEIVER", repr(receiver))

@@ -146,6 +146,9 @@ def test_a_webhook_gets_alertmanagers_own_json() -> None:
         "version": "4",
         "receiver": "hook",
         "status": "firing",
+        "externalURL": "",
+        "truncatedAlerts": 0,
+        "groupKey": 'hook:[["alertname","A"],["my.rack","7"]]',
         "groupLabels": {"alertname": "A", "my.rack": "7"},
         "commonLabels": {"alertname": "A", "my.rack": "7"},
         "commonAnnotations": {"summary": 'say "hi"'},
@@ -172,7 +175,7 @@ def test_a_webhook_without_groups_gets_one_alert_at_a_time() -> None:
     alert = an_alert(alertname="A")
     (send,) = Bridge(config).call(alert)
     assert send.post.body["alerts"] == [alert]
-    assert send.post.body["commonLabels"] == {"alertname": "A"}
+    assert send.post.body["commonLabels"] == send.post.body["groupLabels"] == {"alertname": "A"}
 
 
 def test_who_is_told_at_the_end_and_who_is_not_may_share_a_receiver() -> None:
