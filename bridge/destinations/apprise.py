@@ -156,6 +156,7 @@ def _service(url: Secret, timeout_s: float) -> Any:
     service.socket_connect_timeout = service.socket_read_timeout = timeout_s
     service.request_rate_per_sec = 0  # the pace is the courier's
     service.retry = 0  # and so is trying again
+    service.redirects = False  # a POST would become a GET
     return service
 
 

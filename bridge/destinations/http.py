@@ -7,6 +7,7 @@ at 32 at once, against 1,600). Redirects are never followed (a POST would become
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Final
 from urllib.request import getproxies, proxy_bypass
@@ -22,7 +23,9 @@ def make_client(*, connections: int, timeout_s: float) -> httpx.AsyncClient:
     """A client for up to ``connections`` calls at once, each bounded by ``timeout_s`` on the socket.
 
     The proxies that the environment names (``HTTPS_PROXY``, ``NO_PROXY`` and the like) are used, as they are now.
+    httpx tells its log the URL of each request, which may be a secret: from here on it tells warnings only.
     """
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
     def session() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=_KEEPALIVE_S)

@@ -5,6 +5,7 @@ Every HTTP destination uses ``send`` and ``outcome_of``; a kind refines single a
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import re
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ from broker.clock import US_PER_S
 
 _SHOWN_BODY_RUNES = 300
 _LONGEST_ANSWER_BYTES = 64 * 1024
+_LONGEST_CALL_S = 120.0
+_MARGIN_S = 0.3  # the client's own timeouts come first: they tell whether there was a connection
 _DISABLED_AFTER_S = 600.0  # 501: an administrator switched hooks off; asking often does not help
 _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _TRY_LATER = frozenset({408, 425, 429})
@@ -40,15 +43,21 @@ async def send(
 ) -> Answer | Later:
     """Send once. A failure of the network is a Later: unclear unless the connection never came to be.
 
-    Of the body, not much more than ``longest_bytes`` are read.
+    Of the body, not much more than ``longest_bytes`` are read. The whole call ends within the client's timeout, or
+    hardly later: its own timeouts begin anew with each byte that drips in.
     """
+    timeout_s = http.timeout.read or _LONGEST_CALL_S
+    whole = asyncio.timeout(timeout_s + _MARGIN_S)  # noqa: TID251 - a timeout of the network, as the client's are
     try:
-        response = await http.send(request, stream=True)
-        try:
-            body = await _beginning(response, longest_bytes)
-        finally:
-            await response.aclose()
+        async with whole:
+            response = await http.send(request, stream=True)
+            try:
+                body = await _beginning(response, longest_bytes)
+            finally:
+                await response.aclose()
     except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+        if whole.expired():
+            return Later(f"no answer: not complete within {timeout_s:g} s", unclear=True)
         return _network_failure(error, redact)
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
     return Answer(response.status_code, headers, body.decode("utf-8", "replace"))

@@ -189,8 +189,7 @@ class SlackBot:
         if isinstance(outcome, Later):
             return outcome
         if said is None:
-            reason = reason_of(answer, self._redact)
-            return Later(f"the answer was not Slack's: {reason}") if isinstance(outcome, Delivered) else outcome
+            return self._not_slacks(answer, outcome, parcel)
         error = said.error
         reason = self._redact(f"Slack says {error}" + (f" (needs {said.needed})" if said.needed else ""))
         if error in _NOT_NOW:
@@ -201,6 +200,13 @@ class SlackBot:
         if error in _TOKEN_BAD:
             return Refused(f"the token is not accepted: {reason}", destination_gone=True)
         return Refused(reason, plainer=self._plainer(error, parcel))
+
+    def _not_slacks(self, answer: Answer, outcome: Delivered | Refused, parcel: Parcel | None) -> Later | Refused:
+        """An answer that is no JSON comes from something in between."""
+        if isinstance(outcome, Delivered):
+            return Later(f"the answer was not Slack's: {reason_of(answer, self._redact)}")
+        too_large = answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE
+        return replace(outcome, plainer="plain") if too_large and parcel is not None and not parcel.form else outcome
 
     def _plainer(self, error: str, parcel: Parcel | None) -> Form | None:
         if parcel is None or parcel.form:

@@ -74,7 +74,7 @@ class FakeDiscord(Served):
         with self._lock:
             if not self.exists or not request.path.startswith("/api/webhooks/123456789012345678/"):
                 return _error(404, 10015, "Unknown Webhook")
-            if not request.path.startswith(self.PATH):
+            if not re.fullmatch(rf"{self.PATH}(/messages/\d+)?", request.path):
                 return _error(401, 50027, "Invalid Webhook Token")
             headers = self._take_room() if request.method != "GET" else ()
             if headers is None:

@@ -23,7 +23,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 Stage: TypeAlias = Literal["ehlo", "mail", "rcpt", "body", "taken"]
 """When: at EHLO, MAIL FROM, RCPT TO; after the body, which is lost (``body``) or was taken before (``taken``)."""
-_MAX_BYTES: Final = 1_000_000
+_MAX_BYTES: Final = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)

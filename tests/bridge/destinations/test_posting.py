@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 
 import httpx
@@ -15,6 +17,7 @@ from bridge.fakes.trouble import Answer as Answered
 from bridge.fakes.trouble import Close, Hang, redirect
 from bridge.fakes.webhook import FakeWebhook
 from bridge.secret import Secret
+from broker.clock import SystemClock
 from tests.fakes.deliveries import NOW_US
 
 NOTHING_SECRET = Redactor([])
@@ -211,3 +214,27 @@ def test_a_client_has_the_bounds_it_is_given() -> None:
     http = make_client(connections=3, timeout_s=1.5)
     assert http.timeout == httpx.Timeout(1.5)
     assert not http.follow_redirects
+
+
+async def test_an_answer_that_drips_in_ends_with_the_timeout() -> None:
+    """Each byte would begin the client's own timeout anew."""
+    clock = SystemClock()
+    ended = asyncio.Event()
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b"x")
+            await clock.sleep(0.05)
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        ended.set()
+
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        began = clock.monotonic()
+        answer = await tried(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", timeout_s=0.3)
+        took_s = clock.monotonic() - began
+        await ended.wait()
+    assert answer == Later("no answer: not complete within 0.3 s", unclear=True)
+    assert took_s < 2.0

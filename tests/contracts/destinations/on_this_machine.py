@@ -1,0 +1,247 @@
+"""The kinds that speak no HTTP: mail, and what stays on this machine."""
+
+from __future__ import annotations
+
+import base64
+import json
+import resource
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bridge.fakes.smtp import Answer, Close, FakeSmtp, Hang
+from bridge.republish import Republisher
+from broker.engines.memory.trouble import Trouble
+from tests.contracts.destinations.rig import PARCEL, Case, Rig, parcel
+from tests.fakes.brokers import a_stage
+
+
+@asynccontextmanager
+async def email(folder: Path) -> AsyncIterator[Rig]:
+    with FakeSmtp() as service:
+        nowhere = {"port": 9}
+        yield Rig(
+            kind="email",
+            service=service,
+            config={
+                "host": "127.0.0.1",
+                "port": service.port,
+                "security": "none",
+                "from": "bridge@example.org",
+                "to": ["ops@example.net", "desk@example.net"],
+            },
+            secrets=(),
+            arrived=lambda: len(service.mails),
+            sent=lambda: service.mails[-1].parts,
+            tries=lambda: service.talks,
+            keys=lambda: [str(mail.message["Message-ID"]) for mail in service.mails],
+            nowhere=nowhere,
+            clear=lambda: _mail_cleared(service),
+            cases=[
+                Case("accepted"),
+                Case("451 to MAIL FROM", lambda s: s.next(Answer("mail", "451 4.3.0 later"))),
+                Case("550 to MAIL FROM", lambda s: s.next(Answer("mail", "550 5.7.1 no"))),
+                Case("451 to one of two RCPT TO", lambda s: s.refused.update({"desk@example.net": "451 4.2.2 full"})),
+                Case("550 to one of two RCPT TO", lambda s: s.refused.update({"desk@example.net": "550 5.1.1 who"})),
+                Case("550 to all RCPT TO", lambda s: s.refused.update(dict.fromkeys(_TWO, "550 5.1.1 who"))),
+                Case("451 to the mail", lambda s: s.next(Answer("body", "451 4.3.0 later"))),
+                Case("552 to the mail", lambda s: s.next(Answer("body", "552 5.3.4 too big"))),
+                Case("554 to the mail", lambda s: s.next(Answer("body", "554 5.7.1 spam"))),
+                Case("no STARTTLS where it is wanted", config={"security": "starttls"}),
+                Case("a certificate that nobody signed, or no TLS at all", config={"security": "tls"}),
+                Case("what the send calls `to` is no address", parcel=parcel(overrides={"to": "nobody"})),
+                Case("nobody listens", config=nowhere),
+                Case("the connection is closed before the mail", lambda s: s.next(Close("rcpt"))),
+                Case("the connection is closed after the mail", lambda s: s.next(Close("body"))),
+                Case("the connection is closed when the mail was taken", lambda s: s.next(Close("taken"))),
+                Case("no answer in time before the mail", lambda s: s.next(Hang("rcpt"))),
+                Case("no answer in time after the mail", lambda s: s.next(Hang("body"))),
+            ],
+        )
+
+
+_TWO = ("ops@example.net", "desk@example.net")
+
+
+def _mail_cleared(service: FakeSmtp) -> None:
+    service.let_go()
+    service._released = threading.Event()
+    service._troubles.clear()
+    service.mails.clear()
+    service.refused.clear()
+    service.talks = 0
+
+
+@asynccontextmanager
+async def topic(folder: Path) -> AsyncIterator[Rig]:
+    stage = await a_stage()
+    store: Any = stage.broker.store
+    await stage.broker.topics.create(stage.project, "other")
+    trouble = store.gate.add
+
+    def messages() -> Sequence[Any]:
+        log = store.log._logs.get(stage.topic.uid)
+        return log.messages if log is not None else ()
+
+    yield Rig(
+        kind="topic",
+        service=store,
+        config={"topic": "projects/P/topics/T"},
+        secrets=(),
+        arrived=lambda: len(messages()),
+        sent=lambda: json.loads(base64.b64decode(messages()[-1].data)),
+        keys=lambda: [key for _, key in store.log._known],
+        nowhere={"topic": "projects/P/topics/nowhere"},
+        clear=store.gate.heal,
+        topics=Republisher(stage.broker),
+        cases=[
+            Case("published"),
+            Case("there is no such topic", config={"topic": "projects/P/topics/nowhere"}),
+            Case("published too often already", parcel=replace(PARCEL, places={"attributes.ams-bridge-hops": "5"})),
+            Case("the message is too large", parcel=parcel(body="x" * 2_000_000)),
+            Case("the store does not answer", lambda s: trouble(Trouble("log.append", "unavailable"))),
+            Case("the store does not know", lambda s: trouble(Trouble("log.append", "not stored"))),
+            Case("the store does not know, and has it", lambda s: trouble(Trouble("log.append", "stored"))),
+        ],
+    )
+
+
+@asynccontextmanager
+async def database(folder: Path) -> AsyncIterator[Rig]:
+    path = folder / "alerts.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as service:
+
+        def clear() -> None:
+            if service.in_transaction:
+                service.execute("ROLLBACK")
+            service.execute("DROP TABLE IF EXISTS alerts")
+            service.execute("CREATE TABLE alerts (text TEXT, title TEXT, n INTEGER, delivery_id TEXT PRIMARY KEY)")
+
+        def rows() -> list[dict[str, Any]]:
+            if not service.execute("SELECT 1 FROM sqlite_master WHERE name = 'alerts'").fetchall():
+                return []
+            found = service.execute("SELECT text, title, delivery_id FROM alerts")
+            return [dict(zip(("text", "title", "delivery_id"), row, strict=True)) for row in found]
+
+        clear()
+        yield Rig(
+            kind="database",
+            service=service,
+            config={"url": f"sqlite:///{path}", "table": "alerts"},
+            secrets=("s3cret-pass",),
+            arrived=lambda: len(rows()) if not service.in_transaction else 0,
+            sent=lambda: rows()[-1],
+            keys=lambda: [row["delivery_id"] for row in rows()],
+            nowhere={"url": "postgresql://bridge:s3cret-pass@127.0.0.1:9/alerts"},
+            clear=clear,
+            cases=[
+                Case("written"),
+                Case("there is no such table", lambda s: s.execute("DROP TABLE alerts")),
+                Case("it has no unique index for the delivery", _without_index),
+                Case("the body names a column it does not have", parcel=parcel(body={"sight": 1})),
+                Case("a value does not fit its column", parcel=parcel(body={"n": "many"})),
+                Case("the body is no mapping", parcel=parcel(body=["A"])),
+                Case("it is locked", lambda s: s.execute("BEGIN IMMEDIATE")),
+                Case("nobody listens", config={"url": "postgresql://bridge:s3cret-pass@127.0.0.1:9/alerts"}),
+            ],
+        )
+
+
+def _without_index(service: sqlite3.Connection) -> None:
+    service.execute("DROP TABLE alerts")
+    service.execute("CREATE TABLE alerts (text TEXT, title TEXT, delivery_id TEXT)")
+
+
+_SCRIPT = """#!/bin/sh
+cd {folder}
+echo "$AMS_BRIDGE_DELIVERY" >> keys
+. ./before
+cat > new
+mv new "given.$AMS_BRIDGE_DELIVERY"
+. ./after
+"""
+
+
+@asynccontextmanager
+async def command(folder: Path) -> AsyncIterator[Rig]:
+    script = folder / "take"
+    script.write_text(_SCRIPT.format(folder=folder))
+    script.chmod(0o755)
+
+    def clear() -> None:
+        for one in (*folder.glob("given.*"), folder / "keys"):
+            one.unlink(missing_ok=True)
+        for name in ("before", "after"):
+            (folder / name).write_text("")
+
+    def before(shell: str) -> Any:
+        return lambda service: (folder / "before").write_text(shell)
+
+    def keys() -> list[str]:
+        return (folder / "keys").read_text().splitlines() if (folder / "keys").exists() else []
+
+    clear()
+    yield Rig(
+        kind="command",
+        service=folder,
+        config={"enabled": True, "command": [str(script)], "environment": {"API_KEY": "s3cret-variable"}},
+        secrets=("s3cret-variable",),
+        arrived=lambda: len(list(folder.glob("given.*"))),
+        sent=lambda: json.loads(max(folder.glob("given.*"), key=lambda one: one.stat().st_mtime_ns).read_text()),
+        tries=lambda: len(keys()),
+        keys=keys,
+        nowhere={"command": ["/no/such/program"]},
+        clear=clear,
+        cases=[
+            Case("exit code 0"),
+            Case("exit code 75", before("exit 75")),
+            Case("any other exit code", before('echo "no: $API_KEY" >&2; exit 1')),
+            Case("ended by a signal", before("kill -9 $$")),
+            Case("the program is not there", config={"command": ["/no/such/program"]}),
+            Case("not done in time", before("sleep 20")),
+            Case("not done in time, but the work is", lambda s: (folder / "after").write_text("sleep 20")),
+        ],
+    )
+
+
+@asynccontextmanager
+async def file(folder: Path) -> AsyncIterator[Rig]:
+    path = folder / "alerts.jsonl"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def lines() -> list[str]:
+        return path.read_text().splitlines() if path.is_file() else []
+
+    def clear() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+
+    yield Rig(
+        kind="file",
+        service=path,
+        config={"path": str(path)},
+        secrets=(),
+        arrived=lambda: len(lines()),
+        sent=lambda: json.loads(lines()[-1]),
+        nowhere={"path": str(folder / "none" / "alerts.jsonl")},
+        clear=clear,
+        cases=[
+            Case("written"),
+            Case("its folder is not there", config={"path": str(folder / "none" / "alerts.jsonl")}),
+            Case("it is a folder", lambda s: s.mkdir()),
+            Case("the disk is full", lambda s: resource.setrlimit(resource.RLIMIT_FSIZE, (20, limits[1]))),
+        ],
+    )
+
+
+@asynccontextmanager
+async def inbox(folder: Path) -> AsyncIterator[Rig]:
+    nothing = lambda: 0  # noqa: E731 - being settled as delivered is all there is to it
+    yield Rig("inbox", None, {}, (), arrived=nothing, sent=lambda: None)
+
+
+ON_THIS_MACHINE: Sequence[Any] = (email, topic, database, command, file, inbox)
