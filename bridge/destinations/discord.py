@@ -18,7 +18,7 @@ from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview,
 from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, SecretUrl
 from bridge.destinations.embed import DECIDED_TEXT_RUNES, draw, remarks_of
 from bridge.destinations.posting import Answer, outcome_of, pace_of, reason_of, send
-from bridge.destinations.receipt import Receipt, course_of, goes_on, receipt_of, updated
+from bridge.destinations.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
 from bridge.destinations.redact import Redactor, shown_url
 from bridge.quantities import Pacing
 from broker.clock import Clock
@@ -99,7 +99,7 @@ class Discord:
         if message is None:
             return self._failure(answer, parcel)
         receipt = receipt_of(parcel, message, channel=thread, follows=follows)
-        return Delivered(receipt.text() if _is_last(parcel) else None, pace_of(answer.headers))
+        return Delivered(kept(receipt, parcel) if _is_last(parcel) else None, pace_of(answer.headers))
 
     async def _edit(self, parcel: Parcel, earlier: Receipt) -> Outcome:
         path = f"/messages/{earlier.post}"
@@ -107,7 +107,7 @@ class Discord:
         if isinstance(answer, Later):
             return answer
         if _id_in(answer) is not None:
-            return Delivered(updated(earlier, parcel).text(), pace_of(answer.headers))
+            return Delivered(kept(updated(earlier, parcel), parcel), pace_of(answer.headers))
         if _code_in(answer) in (_UNKNOWN_MESSAGE, _UNKNOWN_CHANNEL):
             return await self._post(parcel, earlier)
         return self._failure(answer, parcel)

@@ -19,7 +19,7 @@ from pydantic import Field, field_validator, model_validator
 from bridge.destinations.base import Delivered, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import CHAT_RATE, DestinationConfig
 from bridge.destinations.letter import Envelope, NoAddress, addresses, draw, message_id
-from bridge.destinations.receipt import goes_on, receipt_of
+from bridge.destinations.receipt import goes_on, kept, receipt_of
 from bridge.destinations.redact import Redactor
 from bridge.destinations.smtp import Security, Server, Talk
 from bridge.quantities import FilePath, Pacing
@@ -106,9 +106,8 @@ class Email:
         match outcome:
             case Delivered():
                 mail = message_id(parcel, envelope.sender)
-                if earlier is None:
-                    return Delivered(receipt_of(parcel, mail, root=mail).text())
-                return Delivered(receipt_of(parcel, mail, root=earlier.root or earlier.post, follows=earlier).text())
+                root = mail if earlier is None else earlier.root or earlier.post
+                return Delivered(kept(receipt_of(parcel, mail, root=root, follows=earlier), parcel))
             case Refused() if parcel.form:
                 return Refused(outcome.reason, destination_gone=outcome.destination_gone)
             case _:

@@ -26,7 +26,7 @@ from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, Destinatio
 from bridge.destinations.mattermost_bodies import MARKER, draw_edit, draw_history, draw_post, thread_of
 from bridge.destinations.mattermost_rest import Directory, Made, Rest, decoded, error_id
 from bridge.destinations.posting import Answer, pace_of
-from bridge.destinations.receipt import Receipt, goes_on, receipt_of, updated
+from bridge.destinations.receipt import Receipt, goes_on, kept, receipt_of, updated
 from bridge.destinations.redact import Redactor
 from bridge.quantities import Pacing
 from bridge.secret import Secret
@@ -157,7 +157,7 @@ class _Telling:
             return answer
         if decoded(answer, Made) is None:
             return await self._after_refused_edit(answer, earlier)
-        delivered = Delivered(updated(earlier, self._parcel).text(), pace_of(answer.headers))
+        delivered = Delivered(kept(updated(earlier, self._parcel), self._parcel), pace_of(answer.headers))
         if self._config.history != "thread" or self._parcel.form == "without-history":
             return delivered
         return await self._add_history(earlier, delivered)
@@ -223,7 +223,7 @@ class _Telling:
     ) -> Delivered:
         receipt = receipt_of(self._parcel, post, channel=channel_id, root=root, follows=earlier)
         pace = pace_of(answer.headers) if answer is not None else None
-        return Delivered(receipt.text() if _is_last(self._parcel) else None, pace)
+        return Delivered(kept(receipt, self._parcel) if _is_last(self._parcel) else None, pace)
 
     def _elsewhere(self, failure: Later | Refused) -> Later | Refused:
         """A post whose channel cannot be had may go to the other one."""

@@ -1,7 +1,8 @@
 """What a destination that can change its posts keeps of one, and which later news belong into it.
 
 A receipt is a short JSON text. The store keeps it for (destination, order key) and hands it back as
-``Parcel.earlier``, so it survives restarts. Rules may share an order key: only the same rule's post is changed.
+``Parcel.earlier``, so it survives restarts. Rules with the same ``key:`` share an order key: only the same rule's post
+is changed, and what is still open of the other rules is carried along.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from rules.words import duration_text
 
 _OVER: Final = frozenset({"resolved", "stale"})
 _OPEN: Final = frozenset({"firing", "reminder", "flapping"})
+_MOST_CARRIED: Final = 9
 _WORSE: Final = ("ok", "info", "", "warning", "error", "critical")
 
 
@@ -37,9 +39,13 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     since_us: int = 0
     updates: int = 0
 
-    def text(self) -> str:
-        """The receipt as it is stored."""
-        return msgspec.json.encode(self).decode()
+
+def kept(receipt: Receipt, parcel: Parcel) -> str:
+    """The receipt as it is stored, with those of other rules' posts that may still change."""
+    mine = (receipt.rule, receipt.incident)
+    open_ones = [one for one in _read(parcel.earlier) if one.incident and one.phase not in _OVER]
+    others = [one for one in open_ones if (one.rule, one.incident) != mine][:_MOST_CARRIED]
+    return msgspec.json.encode([receipt, *others] if others else receipt).decode()
 
 
 def receipt_of(
@@ -72,8 +78,9 @@ def goes_on(parcel: Parcel, *, notifies: bool = False) -> Receipt | None:
     Into the post of an open incident belong reminders, flapping, its end, and that it fires again; but not that it
     became worse: a changed post notifies nobody. ``notifies`` is for services where all news do, such as mail.
     """
-    earlier = _read(parcel.earlier)
-    if earlier is None or (earlier.rule, earlier.incident) != (parcel.rule, parcel.incident):
+    mine = (parcel.rule, parcel.incident)
+    earlier = next((one for one in _read(parcel.earlier) if (one.rule, one.incident) == mine), None)
+    if earlier is None:
         return None
     match parcel.phase:
         case "flapping":
@@ -97,14 +104,15 @@ def course_of(parcel: Parcel, earlier: Receipt) -> str:
     return f"{word} {duration_text(since_s)} · update {earlier.updates + 1}"
 
 
-def _read(stored: str | None) -> Receipt | None:
-    """The receipt, or None when there is none, or one of another kind of destination that had this name before."""
+def _read(stored: str | None) -> list[Receipt]:
+    """The receipts, newest first; none of what another kind of destination stored that had this name before."""
     if not stored:
-        return None
+        return []
     try:
-        return msgspec.json.decode(stored, type=Receipt)
+        read = msgspec.json.decode(stored, type=Receipt | list[Receipt])
     except msgspec.DecodeError:
-        return None
+        return []
+    return read if isinstance(read, list) else [read]
 
 
 def _is_worse(parcel: Parcel, earlier: Receipt) -> bool:

@@ -18,7 +18,7 @@ from pydantic import Field
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, WebUrl
 from bridge.destinations.posting import Answer, outcome_of, pace_of, reason_of, send
-from bridge.destinations.receipt import Receipt, course_of, goes_on, receipt_of, updated
+from bridge.destinations.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
 from bridge.destinations.redact import Redactor
 from bridge.destinations.slack_blocks import DECIDED_TEXT_RUNES, draw, remarks_of
 from bridge.quantities import Pacing
@@ -138,7 +138,7 @@ class SlackBot:
             return Delivered(pace=pace_of(answer.headers))
         root = str(body.get("thread_ts", ""))
         receipt = receipt_of(parcel, said.ts, channel=said.channel, root=root, follows=follows)
-        return Delivered(receipt.text(), pace_of(answer.headers))
+        return Delivered(kept(receipt, parcel), pace_of(answer.headers))
 
     async def _update(self, parcel: Parcel, earlier: Receipt) -> Outcome:
         answer = await self._call("chat.update", update_body(parcel, earlier))
@@ -150,7 +150,7 @@ class SlackBot:
             return await self._post(parcel, earlier, thread=thread)
         if said is None or not said.ok:
             return self._failure(answer, said, parcel)
-        delivered = Delivered(updated(earlier, parcel).text(), pace_of(answer.headers))
+        delivered = Delivered(kept(updated(earlier, parcel), parcel), pace_of(answer.headers))
         if self._config.history != "thread" or parcel.form == "without-history":
             return delivered
         return await self._add_history(parcel, earlier, delivered)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +13,9 @@ from bridge.fakes.mattermost import FakeMattermost
 from bridge.fakes.slack import FakeSlack
 from bridge.fakes.teams import FakeTeams
 from bridge.fakes.webhook import FakeWebhook
+
+if TYPE_CHECKING:
+    from bridge.fakes.smtp import FakeSmtp
 
 
 @pytest.fixture
@@ -49,4 +53,13 @@ def teams() -> Iterator[FakeTeams]:
 def discord() -> Iterator[FakeDiscord]:
     """A Discord webhook on a free loopback port. Give ``discord.hook_url`` to a sender."""
     with running(FakeDiscord()) as fake:
+        yield fake
+
+
+@pytest.fixture
+def smtp() -> Iterator[FakeSmtp]:
+    """A mail server on a free loopback port. Give ``smtp.host`` and ``smtp.port`` to a sender. Needs aiosmtpd."""
+    from bridge.fakes.smtp import FakeSmtp
+
+    with FakeSmtp() as fake:
         yield fake

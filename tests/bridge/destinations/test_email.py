@@ -51,12 +51,6 @@ async def outcome_from(server: FakeSmtp, parcel: Parcel | None = None, **config:
         return await writer.deliver(parcel or a_parcel())
 
 
-@pytest.fixture
-def smtp() -> Iterator[FakeSmtp]:
-    with FakeSmtp() as server:
-        yield server
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     made = self_signed(tmp_path_factory.mktemp("tls"), ["127.0.0.1"], SystemClock().wall_us())

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from bridge.destinations.base import Parcel
-from bridge.destinations.receipt import Receipt, course_of, goes_on, receipt_of, updated
+from bridge.destinations.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
 from tests.bridge.destinations.parcels import a_parcel, of_incident
 
 
 def after(first: Parcel, then: Parcel) -> Receipt | None:
     """The post of ``first``, if ``then`` belongs into it."""
-    earlier = receipt_of(first, "p1", channel="c1").text()
+    earlier = kept(receipt_of(first, "p1", channel="c1"), first)
     return goes_on(Parcel(**{name: getattr(then, name) for name in Parcel.__dataclass_fields__} | {"earlier": earlier}))
 
 
@@ -50,6 +50,30 @@ def test_a_firing_that_became_worse_has_a_post_of_its_own_because_edits_notify_n
 def test_another_rule_or_incident_with_the_same_key_changes_nothing_here() -> None:
     assert after(of_incident("firing", rule="other"), of_incident("resolved", 5)) is None
     assert after(of_incident("firing", incident="web2"), of_incident("resolved", 5)) is None
+
+
+def test_rules_that_share_a_key_each_keep_their_post() -> None:
+    stored = None
+    for n, rule in enumerate(["disks", "load", "mail"]):
+        news = of_incident("firing", n, rule=rule, earlier=stored)
+        stored = kept(receipt_of(news, f"post of {rule}"), news)
+    end = of_incident("resolved", 9, rule="disks", earlier=stored)
+    found = goes_on(end)
+    assert found is not None
+    assert found.post == "post of disks"
+    stored = kept(updated(found, end), end)
+    assert goes_on(of_incident("resolved", 10, rule="load", earlier=stored)) is not None
+    again = of_incident("firing", 11, rule="mail", earlier=stored)
+    assert goes_on(of_incident("firing", 11, rule="disks", earlier=kept(receipt_of(again, "p"), again))) is None
+
+
+def test_a_receipt_does_not_grow_for_ever() -> None:
+    stored = None
+    for n in range(50):
+        news = of_incident("firing", n, rule=f"rule {n}", earlier=stored)
+        stored = kept(receipt_of(news, f"post {n}"), news)
+    assert stored is not None
+    assert len(stored) < 2_000
 
 
 def test_a_message_without_an_incident_never_changes_another() -> None:
