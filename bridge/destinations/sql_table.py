@@ -7,11 +7,13 @@ A row is written once for each delivery: by a column with the delivery's id that
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -98,6 +100,7 @@ class SqlTable:
         self._insert: Any = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
         self._lock = threading.Lock()
         self._known: _Known | None = None
+        self._file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
         self.shown = f"{url.set(query={}).render_as_string(hide_password=True)} {plan.name}"
         """The database and table, without its password."""
 
@@ -105,6 +108,7 @@ class SqlTable:
         """Insert the row, or bring that of its key up to date. Without ``strict`` values of no column are left out."""
         committing = False
         try:
+            self._check_file()
             with self._engine.connect() as connection:
                 statement = self._statement(self._table(connection), row, delivery_id, strict=strict)
                 connection.execute(statement)
@@ -117,6 +121,9 @@ class SqlTable:
     def look(self) -> Outcome:
         """Whether the table could be written. Makes nothing."""
         try:
+            self._check_file()
+            if self._file is not None and not self._file.exists():
+                return Delivered()
             with self._engine.connect() as connection:
                 if not (self._plan.create and not self._is_there(connection)):
                     self._read(connection)
@@ -127,6 +134,16 @@ class SqlTable:
     def close(self) -> None:
         """Let go of idle connections; those in use close by themselves."""
         self._engine.dispose()
+
+    def _check_file(self) -> None:
+        """SQLite would make a file for whoever looks; only ``create: true`` may. Raises _NotFit."""
+        file = self._file
+        if file is None or file.exists():
+            return
+        if not self._plan.create:
+            raise _NotFit(f"there is no file {file}; create: true makes it")
+        if not os.access(file.parent, os.W_OK | os.X_OK):
+            raise _NotFit(f"{file} cannot be made: its folder is missing or not ours")
 
     def _table(self, connection: Connection) -> _Known:
         with self._lock:

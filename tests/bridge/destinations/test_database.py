@@ -275,6 +275,19 @@ async def test_a_database_that_is_not_there_is_for_later_and_clear(tmp_path: Pat
             assert "s3cret-pass" not in repr(database.preview(a_parcel()))
 
 
+async def test_a_file_is_made_by_the_first_row_and_only_when_asked(tmp_path: Path) -> None:
+    file = tmp_path / "alerts.db"
+    async with a_database(f"sqlite:///{file}") as database:
+        for outcome in (await database.deliver(a_parcel()), await database.probe()):
+            assert isinstance(outcome, Later)
+            assert "create: true makes it" in outcome.reason
+    async with a_database(f"sqlite:///{file}", create=True, columns={"text": "text"}) as database:
+        assert await database.probe() == Delivered()
+        assert not file.exists()
+        assert await database.deliver(a_parcel()) == Delivered()
+    assert file.exists()
+
+
 async def test_a_locked_database_is_for_later(tmp_path: Path) -> None:
     place = Place(f"sqlite:///{tmp_path}/alerts.db")
     place.run("CREATE TABLE alerts (site TEXT, delivery_id TEXT PRIMARY KEY)")
