@@ -207,6 +207,14 @@ def redirect(location: str, status: int = 302) -> Answer:
     return Answer(status, b"", {"location": location, "content-type": "text/html; charset=utf-8"})
 
 
+def swallowed(status: int = 200, body: str = "ok", **headers: str) -> Answer:
+    """The answer of a service that took the post, from one that drops it: nothing stands there, and nobody is told.
+
+    As it is here it is a Mattermost or Slack webhook's.
+    """
+    return Answer(status, body, {"content-type": "text/plain", **headers}, at="after_body")
+
+
 def too_many(retry_after: str | None = None) -> Answer:
     """429 in plain text, with ``Retry-After`` (seconds or an HTTP date) if given."""
     headers = {"content-type": "text/plain; charset=utf-8"}
