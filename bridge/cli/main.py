@@ -2,54 +2,44 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.metadata import version
+from typing import Final
 
 import click
 
-from bridge.cli.context import Context, Group, global_options
+from bridge.cli.context import Context, global_options
+from bridge.cli.lazy import LazyGroup, Listed
 
-COMMANDS = {
-    "demo": "demo:demo",
-    "init": "init:init",
-    "check": "check:check",
-    "run": "run:run",
-    "settings": "settings:settings",
-    "publish": "messages:publish",
-    "pull": "messages:pull",
-    "tail": "tail:tail",
-    "send": "send:send",
-    "rules": "rules:rules",
-    "deliveries": "deliveries:deliveries",
-    "silence": "silences:silence",
-    "ledger": "ledger:ledger",
-    "project": "resources:project",
-    "topic": "resources:topic",
-    "subscription": "resources:subscription",
-    "user": "people:user",
-    "schema": "people:schema",
-    "backup": "store:backup",
-    "restore": "store:restore",
-    "fake": "fake:fake",
+COMMANDS: Final = {
+    "demo": Listed("demo:demo", "See the whole line work on this machine, with sample alerts."),
+    "init": Listed("init:init", "Write a starter configuration."),
+    "check": Listed("check:check", "Check settings, rules, templates and tables."),
+    "run": Listed("run:run", "Run the daemon; SIGTERM or Ctrl-C stops it, SIGHUP reloads."),
+    "settings": Listed("settings:settings", "Every key of bridge.yaml with meaning, default and unit."),
+    "publish": Listed("messages:publish", "Publish to a topic."),
+    "pull": Listed("messages:pull", "Pull from a subscription."),
+    "tail": Listed("tail:tail", "Show messages as they come, with what was decided."),
+    "send": Listed("send:send", "Send one post to a destination now, and say what came of it."),
+    "rules": Listed("rules:rules", "Tools around the rules: test, explain, backtest and others."),
+    "deliveries": Listed("deliveries:deliveries", "Deliveries and dead letters: list, show, replay, drop."),
+    "silence": Listed("silences:silence", "Silences: add, list, expire."),
+    "ledger": Listed("ledger:ledger", "The books of every topic: where messages and sends ended."),
+    "project": Listed("resources:project", "Projects: create, list, show, delete."),
+    "topic": Listed("resources:topic", "Topics: create, list, show, delete, acl."),
+    "subscription": Listed("resources:subscription", "Subscriptions: create, list, show, delete, offsets, acl."),
+    "user": Listed("people:user", "Users: create, list, show, delete, refresh-token."),
+    "schema": Listed("people:schema", "Schemas of topics: create, list, show, delete."),
+    "backup": Listed("store:backup", "Copy the store to a new file while the daemon runs."),
+    "restore": Listed("store:restore", "Put a backup in the store's place."),
+    "fake": Listed("fake:fake", "Stand-in servers for your own tests: mattermost."),
 }
-"""Command name to ``file:function`` in this folder, in the order people meet them."""
+"""The commands, in the order in which people meet them."""
 
 
-class Root(Group):
-    """Imports a command's file only when it is called, so that help and short commands start fast."""
+class Root(LazyGroup):
+    """Its commands are COMMANDS."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The command names, in the order of COMMANDS."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, or None for an unknown name."""
-        place = COMMANDS.get(cmd_name)
-        if place is None:
-            return None
-        module_name, _, name = place.partition(":")
-        command: click.Command = getattr(import_module(f"bridge.cli.{module_name}"), name)
-        return command
+    listed = COMMANDS
 
 
 @click.command(

@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from typing import Final
 
 import click
 
-from bridge.cli.context import Group
+from bridge.cli.lazy import LazyGroup, Listed
 
-COMMANDS = {
-    "test": "rules_test:test",
-    "explain": "rules_explain:explain",
-    "simulate": "rules_simulate:simulate",
-    "backtest": "rules_backtest:backtest",
-    "record": "rules_record:record",
-    "coverage": "rules_coverage:coverage",
-    "schema": "rules_schema:schema",
-    "import": "importing:importing",
+COMMANDS: Final = {
+    "test": Listed("rules_test:test", "Run the tests that stand in rule files and *_test.yaml files."),
+    "explain": Listed("rules_explain:explain", "Show why a message was told, or was not, condition by condition."),
+    "simulate": Listed("rules_simulate:simulate", "Play messages on a virtual clock: a timeline of posts."),
+    "backtest": Listed("rules_backtest:backtest", "Compare old and new rules over the stored messages."),
+    "record": Listed("rules_record:record", "Make tests of real traffic, with names and secrets made up."),
+    "coverage": Listed("rules_coverage:coverage", "Find rules, conditions and branches that never mattered."),
+    "schema": Listed("rules_schema:schema", "Write the JSON Schema of rule files, for editors."),
+    "import": Listed("importing:importing", "Make rule files of other systems' configurations."),
 }
-"""Command name to ``file:function`` in this folder."""
+"""The commands, in the order in which people meet them."""
 
 
-class Rules(Group):
-    """Imports a command's file only when it is called."""
+class Rules(LazyGroup):
+    """Its commands are COMMANDS."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The command names, in the order of COMMANDS."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, or None for an unknown name."""
-        place = COMMANDS.get(cmd_name)
-        if place is None:
-            return None
-        module_name, _, name = place.partition(":")
-        command: click.Command = getattr(import_module(f"bridge.cli.{module_name}"), name)
-        return command
+    listed = COMMANDS
 
 
 @click.command("rules", cls=Rules)
 def rules() -> None:
-    """Tools around the rules: test, explain, simulate, backtest, record, coverage, schema, import."""
+    """Tools around the rules.
+
+    Needs no daemon, except `explain` for a stored message; what reads stored messages does so beside a running daemon.
+    """

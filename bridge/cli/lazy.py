@@ -1,0 +1,45 @@
+"""A group whose commands are imported when one is called, and listed without importing any: help is there at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+
+import click
+
+from bridge.cli.context import Group
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A command: ``file:function`` in this folder, and what the list of its group says of it."""
+
+    place: str
+    about: str
+
+    def load(self) -> click.Command:
+        """The command itself."""
+        module_name, _, name = self.place.partition(":")
+        command: click.Command = getattr(import_module(f"bridge.cli.{module_name}"), name)
+        return command
+
+
+class LazyGroup(Group):
+    """Give it ``listed``: name to Listed, in the order in which people meet the commands."""
+
+    listed: Mapping[str, Listed]
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The command names, in order."""
+        return list(self.listed)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, or None for an unknown name."""
+        found = self.listed.get(cmd_name)
+        return found.load() if found is not None else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands; none of them is imported for it."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.about) for name, one in self.listed.items()])
