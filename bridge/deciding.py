@@ -53,14 +53,17 @@ class Batch:
     records: list[DecisionRecord] = field(default_factory=list)
     counters: Counter[tuple[str, str]] = field(default_factory=Counter)
     dead: list[NewDelivery] = field(default_factory=list)
+    shadows: list[NewDelivery] = field(default_factory=list)
 
     def add(self, decision: Decision, offset: int) -> None:
         """Take in what one message (or, with ``offset`` -1, one timer) led to; all of it, or nothing and raise."""
         deliveries = [self._delivery(send, offset) for send in decision.sends]
+        shadows = [self._delivery(send, offset) for send in decision.shadows]
         records = [self._record(judgement, offset) for judgement in decision.judgements]
         tally = {SENDS + name: n for name, n in decision.tally.items()}
         # From here on nothing can fail.
         self.deliveries.extend(deliveries)
+        self.shadows.extend(shadows)
         self.records.extend(records)
         if decision.fate is not None:
             self.count(decision.fate, 1)
@@ -111,13 +114,15 @@ class Batch:
             decisions=self.records,
             counters=dict(self.counters),
             dead=self.dead,
+            shadows=self.shadows,
         )
 
     def _state(self, change: StateChange, row: StateRow | None) -> StatePut | StateDelete:
         if change.value is None:
             return StateDelete(change.key)
         home = row.topic_uid if row is not None and row.topic_uid else self.topic.uid
-        return StatePut(change.key, change.value, change.rule, home, change.expires_us, change.due_us)
+        times = (change.expires_us, change.due_us, change.waits_for)
+        return StatePut(change.key, change.value, change.rule, home, *times)
 
     def _delivery(self, send: Send, offset: int) -> NewDelivery:
         return NewDelivery(

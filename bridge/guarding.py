@@ -110,5 +110,5 @@ def _put_off(timer: Timer, row: StateRow, overlay: Overlay, now_us: int) -> Deci
         return Decision()
     due_us = now_us + us(_PUT_OFF_S)
     expires_us = max(row.expires_us, due_us + us(_KEPT_LONGER_S))
-    later = StateChange(timer.key, timer.value, timer.rule, expires_us, due_us)
+    later = StateChange(timer.key, timer.value, timer.rule, expires_us, due_us, row.waits_for)
     return Decision(changes=(later,), reads={timer.key: row.version}, counts=Counter(undecidable=1))

@@ -148,7 +148,7 @@ def _send_book(counters: Mapping[str, int], balances: Iterable[Balance]) -> Send
         cancelled=settled.get("cancelled", 0),
         dead=settled.get("dead", 0),
         dropped=settled.get("dropped", 0) + sum(n for name, n in counted.items() if name.startswith("dropped/")),
-        shadow=counted.get("shadow", 0),
+        shadow=counted.get("shadow", 0) + settled.get("shadow", 0),  # counted only, before they were kept
         updated=counted.get("updated", 0),
         suppressed_by=suppressed_by,
     )

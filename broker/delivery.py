@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-DeliveryState: TypeAlias = Literal["waiting", "delivered", "dead", "suppressed", "folded", "cancelled", "dropped"]
+DeliveryState: TypeAlias = Literal[
+    "waiting", "delivered", "dead", "suppressed", "folded", "cancelled", "dropped", "shadow"
+]
 """``waiting`` covers leased ones and those waiting for another try; all others are final.
 
-``dead`` may be replayed.
+``dead`` may be replayed. ``shadow`` is what a rule in shadow would have sent: kept to be looked at, never tried.
 """
 
 

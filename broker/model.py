@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from broker.delivery import (
     Attempt as Attempt,
@@ -133,6 +133,7 @@ class StateRow:
     topic_uid: str = ""
     due_us: int | None = None
     expires_us: int = 0
+    waits_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ class StatePut:
     """Write one row; with ``due_us`` it is a timer of its home topic.
 
     Every row expires; but one whose timer is due stays until a commit removes or replaces it, so that a long stop
-    loses no timer.
+    loses no timer. ``waits_for`` names what ``Commit.wake`` may find it by; names have no line breaks.
     """
 
     key: str
@@ -149,6 +150,7 @@ class StatePut:
     topic_uid: str
     expires_us: int
     due_us: int | None = None
+    waits_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +248,10 @@ class Commit:
 
     ``reads`` are the versions of every state row the decision rests on, absent rows (0) included. ``withdraw`` are
     waiting, un-leased deliveries to settle as suppressed by the given name; ones leased or settled meanwhile are left
-    alone. ``counters`` are additions to named counters of a topic: ``(topic uid, name) -> n``. ``owner`` is
-    the token under which the worker is held; None where ownership does not matter.
+    alone. ``counters`` are additions to named counters of a topic: ``(topic uid, name) -> n``. ``shadows`` are what
+    rules in shadow would have sent. ``wake`` names what is over: every row that waits for one of the names (for
+    anything, with ``WAKE_ALL``) becomes due now, as a timer of its home topic. ``owner`` is the token under which the
+    worker is held; None where ownership does not matter.
     """
 
     cursors: Sequence[CursorMove] = ()
@@ -259,7 +263,13 @@ class Commit:
     withdraw: Mapping[str, str] = field(default_factory=dict)
     catalog: Sequence[CatalogChange] = ()
     dead: Sequence[NewDelivery] = ()  # pushers give up: a dead letter (by "gave up") without tries of a courier
+    shadows: Sequence[NewDelivery] = ()
+    wake: Sequence[str] = ()
     owner: OwnerToken | None = None
+
+
+WAKE_ALL: Final = "*"
+"""In ``Commit.wake``: every row that waits for anything."""
 
 
 @dataclass(frozen=True, slots=True)

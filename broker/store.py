@@ -222,8 +222,8 @@ class State(Protocol):
     async def next_due_us(self, topic_uid: str) -> int | None:
         """When the topic's next timer is due, or None."""
 
-    async def list(self, prefix: str, limit: int) -> Sequence[StateRow]:
-        """Rows whose key begins with ``prefix``, in key order."""
+    async def list(self, prefix: str, limit: int, after: str = "") -> Sequence[StateRow]:
+        """Up to ``limit`` rows whose key begins with ``prefix`` and is above ``after``, in key order."""
 
     async def counts(self) -> Mapping[str, int]:
         """How many rows each rule holds."""
@@ -286,7 +286,10 @@ class Store(Protocol):
     async def commit(self, commit: Commit) -> None:
         """Apply one batch over cursors, state, outbox, decisions, counters and catalog.
 
-        All or nothing, durable on return.
+        All or nothing, durable on return. ``shadows`` become deliveries in the final state ``shadow``: they stand in no
+        line, are never leased, replayed or dropped, count in the balances, and are swept like settled ones. ``wake``
+        makes rows due at once, with a new version, so that who read them before decides again; rows that are due
+        already stay as they are, and ``state`` is applied after it.
 
         Raises NotOwner, CursorMoved, StateMoved (a row in ``reads`` has another version, or an absent one exists now),
         VersionMoved, DuplicateDelivery, OutcomeUnknown (read the cursor: it says whether the batch is in).

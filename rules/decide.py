@@ -4,17 +4,17 @@ The books (semantics.md item 21). Each matched (event, rule, send) triple is dec
 timer makes anew (a reminder, a late firing or end, a calm, a "no news"). ``tally["decided"]`` counts them, and over
 time::
 
-    decided = suppressed/* + dropped/* + updated + shadow + held + the sum of stands_for over all sends
+    decided = suppressed/* + dropped/* + updated + held + the sum of stands_for over all sends and shadows
 
 - ``suppressed/<why>``: kept quiet; ``<why>`` is ``by`` up to its colon. What an incident still owes because of it is
   decided anew when it is told.
 - ``dropped/<rule>``: a ``drop: true`` rule took the event; one triple, whatever the rules behind it would have sent.
 - ``updated``: the rule took the event and nobody had to hear of it (the end of an incident nobody was told of).
-- ``shadow``: decided and rendered by a rule in shadow, not sent.
 - ``held``: waits in a group or behind a throttle. The post that later stands for N of them takes N away, and carries
-  them as its ``stands_for`` (or gives them to ``shadow`` or ``suppressed``). So the sum of ``held`` is what waits now.
+  them as its ``stands_for`` (or gives them to ``suppressed``). So the sum of ``held`` is what waits now.
 
-All parts of one post but the last stand for 0.
+Shadows are what rules in shadow would have sent: decided and rendered like sends, and never sent. All parts of one
+post but the last stand for 0.
 """
 
 from __future__ import annotations

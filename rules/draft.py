@@ -142,11 +142,9 @@ class Draft:
         self._tally["decided"] += 1
         self._tally[f"dropped/{rule.name}"] += 1
 
-    def release(self, stands_for: int, *, shadow: bool) -> None:
-        """So many held triples are posted now; in shadow they end there."""
+    def release(self, stands_for: int) -> None:
+        """So many held triples are posted now, or would be: the send or shadow made of them carries them."""
         self._tally["held"] -= stands_for
-        if shadow:
-            self._tally["shadow"] += stands_for
 
     def release_suppressed(self, stands_for: int, by: str) -> None:
         """So many held triples are given up after all."""
@@ -181,9 +179,9 @@ class Draft:
 
     def _enter(self, outcome: Outcome, by: str) -> None:
         match outcome:
-            case "sent":
+            case "sent" | "shadow":
                 pass  # the delivery carries it: stands_for
             case "suppressed":
                 self._tally[f"suppressed/{book_name(by)}"] += 1
-            case "held" | "shadow" | "updated" | "dropped":
+            case "held" | "updated" | "dropped":
                 self._tally[outcome] += 1

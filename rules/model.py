@@ -185,7 +185,9 @@ class StateValue:
 class StateChange:
     """Write (or with ``value`` None delete) one row. ``due_us`` makes it a timer of its home topic.
 
-    Every row expires: ``expires_us`` is required for a write. ``rule`` serves counting and renames.
+    Every row expires: ``expires_us`` is required for a write. ``rule`` serves counting and renames. ``waits_for`` names
+    what keeps something in the row from being told (``silence:ID``, ``hours:NAME`` ...), so that it can be looked at as
+    soon as that ends before its time.
     """
 
     key: str
@@ -193,6 +195,7 @@ class StateChange:
     rule: str
     expires_us: int
     due_us: int | None = None
+    waits_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,11 +242,11 @@ class Decision:
     """All that follows from one message or one timer.
 
     ``fate`` is the message's place in the first book (None for a timer). ``tally`` are additions to the second
-    book, by name: ``decided``, ``suppressed/<by>``, ``shadow``, ``held`` (may be negative: a group was posted),
+    book, by name: ``decided``, ``suppressed/<by>``, ``held`` (may be negative: a group was posted),
     ``dropped/<rule>``, ``updated``; ``rules/decide.py`` says exactly how they balance. Deliveries count themselves.
-    ``shadows`` are what rules in shadow would have sent. ``counts`` are additions to metrics that are not books
-    (``template_errors``, ``max_keys``). ``reads`` are the versions of every state row the decision rests on, absent
-    rows (0) included.
+    ``shadows`` are what rules in shadow would have sent, and carry what they stand for as sends do. ``counts`` are
+    additions to metrics that are not books (``template_errors``, ``max_keys``). ``reads`` are the versions of every
+    state row the decision rests on, absent rows (0) included.
     """
 
     sends: tuple[Send, ...] = ()

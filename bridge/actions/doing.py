@@ -58,7 +58,7 @@ async def take_incident(source: ControlSource, pressed: Pressed, who: str) -> Ta
             return Over()
         if before == who:
             return Taken(who, before)
-        put = StatePut(row.key, value, row.rule, row.topic_uid, row.expires_us, row.due_us)
+        put = StatePut(row.key, value, row.rule, row.topic_uid, row.expires_us, row.due_us, row.waits_for)
         try:
             await source.store.commit(Commit(reads={name: rows[name].version for name in names}, state=(put,)))
         except StateMoved:

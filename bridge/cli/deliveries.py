@@ -13,8 +13,8 @@ from bridge.cli.drawing import print_post
 from bridge.cli.output import Column, shown, text_column
 from bridge.cli.typed import duration, when
 
-STATES = ("waiting", "delivered", "dead", "suppressed", "folded", "cancelled", "dropped")
-_COLORS = {"dead": "bold red", "waiting": "yellow", "delivered": "green"}
+STATES = ("waiting", "delivered", "dead", "suppressed", "folded", "cancelled", "dropped", "shadow")
+_COLORS = {"dead": "bold red", "waiting": "yellow", "delivered": "green", "shadow": "magenta"}
 
 LISTED = [
     text_column("Id", "id"),

@@ -75,7 +75,7 @@ def flush(draft: Draft, rule: Rule, names: RowNames, row: GroupRow, *, item: int
         match post(draft, posting, names.throttle):
             case Passed():
                 for address in posting.addresses:
-                    draft.release(address.stands_for, shadow=address.shadow)
+                    draft.release(address.stands_for)
             case Hidden():
                 kept_back += [_only(one, slots) for one in events]
             case Quieted(by):

@@ -129,7 +129,7 @@ def _post_waiting(draft: Draft, rule: Rule, row: ThrottleRow, waiting: Waiting) 
         address = Address(entry, row.shadow, held.stands_for)
         posting = Posting(scene, [address], waiting.key, waiting.order_key, incident=waiting.incident)
         emit(draft, posting, address, Composed(_POST.decode(held.post), held.fallback), waiting.places)
-        draft.release(held.stands_for, shadow=row.shadow)
+        draft.release(held.stands_for)
 
 
 def _post_digest(draft: Draft, rule: Rule, row: ThrottleRow) -> None:
@@ -151,5 +151,5 @@ def _post_digest(draft: Draft, rule: Rule, row: ThrottleRow) -> None:
         address = Address(entry, row.shadow, stands_for)
         posting = Posting(scene, [address], "", f"{rule.name}:digest")
         emit(draft, posting, address, Composed(Post(text=text, overrides=overrides)), {})
-        draft.release(stands_for, shadow=row.shadow)
+        draft.release(stands_for)
     row.lines, row.stands_for, row.event = {}, {}, b""

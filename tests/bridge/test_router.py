@@ -16,7 +16,7 @@ from broker.clock import ManualClock
 from broker.engines.memory import MemoryStore
 from broker.engines.memory.trouble import Trouble
 from broker.errors import DuplicateDelivery
-from broker.model import Commit, CursorMove, StateDelete, StatePut
+from broker.model import Commit, CursorMove, DeliveryQuery, StateDelete, StatePut
 from broker.names import router_cursor
 from rules.ruleset import PostMaking, RuleSet
 from tests.fakes.deliveries import a_new_delivery
@@ -105,6 +105,31 @@ async def test_after_a_stop_nothing_more_is_decided() -> None:
     await routing.publish(an_alert())
     await routing.passes(100.0)
     assert await routing.deliveries() == []
+
+
+async def test_what_a_rule_in_shadow_would_have_sent_is_kept_beside_what_was_sent() -> None:
+    rules = """
+        rules:
+          - {name: live, text: "{{ data.host }}", send: ops}
+          - {name: tried, text: "{{ data.host }}!", send: [ops, mail], shadow: true}
+          - {name: gathered, text: "{{ data.host }}?", send: mail, group: {wait: 30s}, shadow: true}
+    """
+    async with routed(Routing(rules)) as routing:
+        await routing.publish(an_alert(), an_alert(host="web2"))
+        await routing.passes(31.0)
+        shadows = await routing.store.outbox.find(DeliveryQuery(state="shadow"))
+        kept = [(one.new.rule, one.new.destination, json.loads(one.new.post)["text"]) for one in shadows[::-1]]
+        assert kept == [
+            ("tried", "ops", "web1!"),
+            ("tried", "mail", "web1!"),
+            ("tried", "ops", "web2!"),
+            ("tried", "mail", "web2!"),
+            ("gathered", "mail", "web1?\nweb2?"),
+        ]
+        assert await routing.texts() == ["web1", "web2"]
+        book = await routing.books()
+        assert (book.sends.decided, book.sends.waiting, book.sends.shadow, book.sends.held) == (8, 2, 6, 0)
+        assert sum(batch.deliveries for batch in routing.told) == 2
 
 
 # --- Where it begins -----------------------------------------------------------------------------------

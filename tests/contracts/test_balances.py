@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from broker.errors import DuplicateDelivery
-from broker.model import Balance, Commit, SettleAgain, SettleDead, SettleDelivered, SweepPolicy
+from broker.model import Balance, Commit, DeliveryQuery, SettleAgain, SettleDead, SettleDelivered, SweepPolicy
 from broker.store import Store
 from tests.contracts.builders import (
     NOW_US,
@@ -115,3 +115,27 @@ async def test_a_commit_that_failed_left_nothing_in_the_books(engine: Engine) ->
             with pytest.raises(DuplicateDelivery):
                 await store.commit(failing)
         assert await books(store) == [entry("waiting", 1, 1)]
+
+
+async def test_what_a_rule_in_shadow_would_have_sent_is_counted_as_such_and_never_tried(engine: Engine) -> None:
+    async with engine.open() as store:
+        await store.commit(Commit(deliveries=[a_delivery("d1")], shadows=[a_delivery("d2", stands_for=3)]))
+        assert await books(store) == [entry("shadow", 1, 3), entry("waiting", 1, 1)]
+        assert set(await lease_all(store)) == {"d1"}
+        assert (await store.outbox.replay(["d2"]), await store.outbox.drop(["d2"], "sam")) == (0, 0)
+        await store.commit(Commit(withdraw={"d2": "silence:1"}))
+        assert await books(store) == [entry("shadow", 1, 3), entry("waiting", 1, 1)]
+        with pytest.raises(DuplicateDelivery):
+            await store.commit(Commit(shadows=[a_delivery("d2")]))
+
+
+async def test_shadows_are_swept_like_what_was_settled_when_they_were_decided(engine: Engine) -> None:
+    async with engine.open() as store:
+        await store.commit(Commit(shadows=[a_delivery("d1")]))
+        await engine.clock.advance(10)
+        await store.commit(Commit(shadows=[a_delivery("d2")]))
+        before_us = NOW_US + 5_000_000
+        swept = await store.sweep(SweepPolicy(before_us, deliveries_before_us=before_us, producer_keys_before_us=0))
+        assert swept.deliveries == 1
+        assert [one.id for one in await store.outbox.find(DeliveryQuery(state="shadow"))] == ["d2"]
+        assert [balance.deliveries for balance in await store.outbox.balances()] == [2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -40,6 +40,7 @@ _TOPICS = st.sampled_from([TOPIC, OTHER_TOPIC])
 _RULES = st.sampled_from(["r1", "r2"])
 _IN_S = st.sampled_from([None, 0, 5, 50])
 _NAMES = st.integers(0, 15).map("d{}".format)
+_WAITS = st.sampled_from(["a", "b", "ab"])
 _ANY = st.integers(0, 10_000)
 
 
@@ -88,33 +89,45 @@ class TwoStores(RuleBasedStateMachine):
         self._run(self.clock.advance(seconds, turns=1))
 
     @rule(
-        puts=st.lists(st.tuples(_KEYS, _RULES, _TOPICS, _IN_S, st.sampled_from([2, 20, 10**6])), max_size=3),
+        puts=st.lists(
+            st.tuples(_KEYS, _RULES, _TOPICS, _IN_S, st.sampled_from([2, 20, 10**6]), st.lists(_WAITS, max_size=2)),
+            max_size=3,
+        ),
         deletes=st.lists(_KEYS, max_size=1),
         reads=st.lists(_KEYS, max_size=2),
         stale=st.booleans(),
+        wake=st.sampled_from([(), (), ("a",), ("b", "c"), ("*",)]),
     )
-    def change_state(self, puts: list[Any], deletes: list[str], reads: list[str], stale: bool) -> None:
+    def change_state(
+        self, puts: list[Any], deletes: list[str], reads: list[str], stale: bool, wake: Sequence[str]
+    ) -> None:
         state: list[StatePut | StateDelete] = [StateDelete(key) for key in deletes]
-        for key, by_rule, topic, due_s, expires_s in puts:
+        for key, by_rule, topic, due_s, expires_s, waits_for in puts:
             expires_us = self.clock.wall_us() + expires_s * _S
-            state.append(StatePut(key, b"v", by_rule, topic, expires_us, self._at(due_s)))
+            state.append(StatePut(key, b"v", by_rule, topic, expires_us, self._at(due_s), tuple(waits_for)))
         rest_on = {key: self.versions.get(key, 0) + (stale and key == "a") for key in reads}
-        self.both(lambda store: store.commit(Commit(state=state, reads=rest_on)))
+        self.both(lambda store: store.commit(Commit(state=state, reads=rest_on, wake=wake)))
 
     @rule(keys=st.lists(_KEYS, max_size=3))
     def read_state(self, keys: list[str]) -> None:
         rows = self.both(lambda store: store.state.read(keys))
         self.versions.update((key, row.version) for key, row in rows.items())
 
-    @rule(names=st.lists(_NAMES, max_size=3), topic=_TOPICS, dead=st.booleans(), rev=st.integers(0, 2))
-    def decide(self, names: list[str], topic: str, dead: bool, rev: int) -> None:
+    @rule(
+        names=st.lists(_NAMES, max_size=3),
+        topic=_TOPICS,
+        become=st.sampled_from(["waiting", "dead", "shadow"]),
+        rev=st.integers(0, 2),
+    )
+    def decide(self, names: list[str], topic: str, become: str, rev: int) -> None:
         news = [a_delivery(name, topic_uid=topic, order_key=name[-1], due_us=self.clock.wall_us()) for name in names]
         cursor = self.both(lambda store: store.cursors.get("r/x"))
         move = CursorMove(Cursor("r/x", 1, rev - 1 + (cursor.rev if cursor else 0)))
         commit = Commit(
             cursors=[move] if rev else [],
-            deliveries=() if dead else news,
-            dead=news if dead else (),
+            deliveries=news if become == "waiting" else (),
+            dead=news if become == "dead" else (),
+            shadows=news if become == "shadow" else (),
             decisions=[a_decision(rule=name, at_us=self.clock.wall_us(), topic_uid=topic) for name in names],
             counters={(topic, "n"): len(names)},
             withdraw={"d1": "silence", "d2": "silence"} if len(names) == 3 else {},
@@ -161,6 +174,7 @@ class TwoStores(RuleBasedStateMachine):
     def everything_looks_the_same(self) -> None:
         now_us = self.clock.wall_us()
         self.both(lambda store: store.outbox.find(DeliveryQuery()))
+        self.both(lambda store: store.outbox.find(DeliveryQuery(state="shadow")))
         self.both(lambda store: store.outbox.balances())
         self.both(lambda store: store.outbox.balances(0))
         self.both(lambda store: store.outbox.next_due_us("ops"))
@@ -168,6 +182,7 @@ class TwoStores(RuleBasedStateMachine):
         self.both(lambda store: store.outbox.read("d1"))
         self.both(lambda store: store.state.list("", 100))
         self.both(lambda store: store.state.list("b", 100))
+        self.both(lambda store: store.state.list("", 2, "a"))
         self.both(lambda store: store.state.counts())
         self.both(lambda store: store.catalog.list("project"))
         self.both(lambda store: store.catalog.list("project", "b"))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from broker.model import Commit, StateDelete, StatePut, StateRow, SweepPolicy
+import pytest
+
+from broker.errors import StateMoved
+from broker.model import WAKE_ALL, Commit, StateDelete, StatePut, StateRow, SweepPolicy
 from broker.store import Store
 from tests.contracts.builders import LATER_US, NOW_US, OTHER_TOPIC, TOPIC, a_row
 from tests.contracts.engines import Engine
@@ -160,3 +163,54 @@ async def test_many_rows_are_read_at_once(engine: Engine) -> None:
         await _put(store, *(a_row(f"k{number}") for number in range(2_000)))
         rows = await store.state.read([f"k{number}" for number in range(3_000)])
         assert sum(row.version > 0 for row in rows.values()) == 2_000
+
+
+async def test_what_waits_for_something_is_due_at_once_when_that_is_over(engine: Engine) -> None:
+    async with engine.open() as store:
+        far_us = NOW_US + 900 * _S
+        await _put(
+            store,
+            a_row("one", due_us=far_us, waits_for=("silence:1",)),
+            a_row("both", due_us=far_us, waits_for=("hours:office", "silence:1")),
+            a_row("other", due_us=far_us, waits_for=("silence:11",)),
+            a_row("timeless", waits_for=("silence:1",)),
+            a_row("nothing", due_us=far_us),
+        )
+        before = {row.key: row.version for row in await store.state.list("", 10)}
+        await store.commit(Commit(wake=["silence:1", "silence:2"]))
+        due = await store.state.due(TOPIC, NOW_US, 10)
+        assert _keys(due) == ["both", "one", "timeless"]
+        assert [row.due_us for row in due] == [NOW_US] * 3
+        assert all(row.version > before[row.key] for row in due)
+        assert (await _read(store, "both")).waits_for == ("hours:office", "silence:1")
+
+
+async def test_whatever_waits_can_be_woken_together_and_what_is_due_stays_as_it_is(engine: Engine) -> None:
+    async with engine.open() as store:
+        due_us, far_us = NOW_US - 7 * _S, NOW_US + 900 * _S
+        await _put(store, a_row("a", due_us=due_us, waits_for=("x",)), a_row("b", due_us=far_us, waits_for=("y",)))
+        version = (await _read(store, "a")).version
+        await store.commit(Commit(wake=[WAKE_ALL]))
+        assert [(row.key, row.due_us) for row in await store.state.due(TOPIC, NOW_US, 10)] == [
+            ("a", due_us),
+            ("b", NOW_US),
+        ]
+        assert (await _read(store, "a")).version == version
+
+
+async def test_a_decision_that_read_a_row_before_it_was_woken_is_made_again(engine: Engine) -> None:
+    async with engine.open() as store:
+        await _put(store, a_row("k", due_us=NOW_US + 900 * _S, waits_for=("silence:1",)))
+        read = await _read(store, "k")
+        await store.commit(Commit(wake=["silence:1"]))
+        with pytest.raises(StateMoved):
+            await store.commit(Commit(reads={"k": read.version}, state=[a_row("k")]))
+
+
+async def test_a_list_of_rows_goes_on_behind_the_last_one_seen(engine: Engine) -> None:
+    async with engine.open() as store:
+        await _put(store, *(a_row(f"k/{n}") for n in range(5)), a_row("l"))
+        seen: list[str] = []
+        while page := await store.state.list("k/", 2, seen[-1] if seen else ""):
+            seen += _keys(page)
+        assert seen == [f"k/{n}" for n in range(5)]

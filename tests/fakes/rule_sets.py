@@ -139,7 +139,7 @@ class Line:
     def balance(self) -> int:
         """Zero when the second book balances."""
         outcomes = sum(n for name, n in self.tally.items() if name != "decided")
-        return self.tally["decided"] - outcomes - sum(send.stands_for for send in self.sends)
+        return self.tally["decided"] - outcomes - sum(send.stands_for for send in (*self.sends, *self.shadows))
 
     def _keep(self, moment: Moment) -> list[Send]:
         decision = moment.decision
@@ -148,5 +148,7 @@ class Line:
         self.judgements += decision.judgements
         self.tally.update(decision.tally)
         self.counts.update(decision.counts)
-        self.keys.update((send.origin, send.rule, send.send, send.part) for send in decision.sends)
+        self.keys.update(
+            (send.origin, send.rule, send.send, send.part) for send in (*decision.sends, *decision.shadows)
+        )
         return list(decision.sends)

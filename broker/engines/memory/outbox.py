@@ -173,13 +173,21 @@ class MemoryOutbox:
             ids.add(new.id)
             keys.add(new.unique_key)
 
-    def add(self, waiting: Sequence[NewDelivery], dead: Sequence[NewDelivery], now_us: int) -> None:
+    def add(
+        self,
+        waiting: Sequence[NewDelivery],
+        dead: Sequence[NewDelivery],
+        now_us: int,
+        shadows: Sequence[NewDelivery] = (),
+    ) -> None:
         """Take in deliveries that were checked."""
         for new in waiting:
             self._lines.add(new, "waiting", "", 0)
             self.news.lift(new.destination)
         for new in dead:
             self._lines.add(new, "dead", GAVE_UP, now_us)
+        for new in shadows:
+            self._lines.add(new, "shadow", "", now_us)
 
     def withdraw(self, silenced: Mapping[str, str], now_us: int) -> None:
         """Settle as suppressed those that still wait and are not leased."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from broker.clock import Clock
 from broker.engines.memory.trouble import Gate
 from broker.errors import StateMoved
-from broker.model import StateDelete, StatePut, StateRow
+from broker.model import WAKE_ALL, StateDelete, StatePut, StateRow
 
 
 class MemoryState:
@@ -37,10 +38,10 @@ class MemoryState:
         async with self._gate("state.next_due_us"):
             return min((due_us for due_us, _ in self._timers(topic_uid)), default=None)
 
-    async def list(self, prefix: str, limit: int) -> Sequence[StateRow]:
+    async def list(self, prefix: str, limit: int, after: str = "") -> Sequence[StateRow]:
         """See State."""
         async with self._gate("state.list"):
-            keys = sorted(key for key in self._rows if key.startswith(prefix))
+            keys = sorted(key for key in self._rows if key.startswith(prefix) and key > after)
             rows = [self._standing(key) for key in keys]
             return [row for row in rows if row is not None][:limit]
 
@@ -69,11 +70,20 @@ class MemoryState:
                         change.topic_uid,
                         change.due_us,
                         change.expires_us,
+                        change.waits_for,
                     )
                 case StateDelete():
                     self._rows.pop(change.key, None)
                 case _:
                     assert_never(change)
+
+    def wake(self, names: Sequence[str], now_us: int) -> None:
+        """Make rows due that wait for any of these names."""
+        for key, row in sorted(self._rows.items()) if names else ():
+            woken = row.waits_for and (WAKE_ALL in names or not set(names).isdisjoint(row.waits_for))
+            if woken and not _is_expired(row, now_us) and (row.due_us is None or row.due_us > now_us):
+                self._version += 1
+                self._rows[key] = replace(row, version=self._version, due_us=now_us)
 
     def sweep(self, now_us: int, limit: int) -> int:
         """Remove up to ``limit`` expired rows and say how many."""

@@ -13,7 +13,7 @@ from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.transaction import Transaction
 from broker.engines.texts import pairs_from_bytes, pairs_to_bytes
 from broker.errors import DuplicateDelivery, LeaseLost
-from broker.model import Attempt, Delivery, NewDelivery
+from broker.model import Attempt, Delivery, DeliveryState, NewDelivery
 
 _SQL = load("outbox")
 
@@ -74,7 +74,13 @@ def named(db: sqlite3.Connection, delivery_ids: Iterable[str]) -> list[Row]:
     return [row_of(columns) for columns in found if columns is not None]
 
 
-def add(transaction: Transaction, waiting: Sequence[NewDelivery], dead: Sequence[NewDelivery], now_us: int) -> None:
+def add(
+    transaction: Transaction,
+    waiting: Sequence[NewDelivery],
+    dead: Sequence[NewDelivery],
+    now_us: int,
+    shadows: Sequence[NewDelivery] = (),
+) -> None:
     """Take in deliveries. Raises DuplicateDelivery, which spoils the transaction."""
     db = transaction.db
     for new in waiting:
@@ -82,10 +88,16 @@ def add(transaction: Transaction, waiting: Sequence[NewDelivery], dead: Sequence
         db.execute(_SQL["add_waiting"], (seq, new.destination, new.order_key, new.priority, new.due_us, new.late))
         transaction.sums.book((new.topic_uid, new.destination, "waiting", ""), 1, new.stands_for)
     for new in dead:
-        seq = _add_what_was_decided(transaction, new)
-        place = (seq, new.destination, new.order_key, new.priority, new.due_us, new.late)
-        db.execute(_SQL["add_dead"], (*place, GAVE_UP, now_us))
-        transaction.sums.book((new.topic_uid, new.destination, "dead", GAVE_UP), 1, new.stands_for)
+        _add_settled(transaction, new, "dead", GAVE_UP, now_us)
+    for new in shadows:
+        _add_settled(transaction, new, "shadow", "", now_us)
+
+
+def _add_settled(transaction: Transaction, new: NewDelivery, state: DeliveryState, by: str, now_us: int) -> None:
+    seq = _add_what_was_decided(transaction, new)
+    place = (seq, new.destination, new.order_key, new.priority, state, new.due_us, new.late)
+    transaction.db.execute(_SQL["add_settled"], (*place, by, now_us))
+    transaction.sums.book((new.topic_uid, new.destination, state, by), 1, new.stands_for)
 
 
 def _add_what_was_decided(transaction: Transaction, new: NewDelivery) -> int:

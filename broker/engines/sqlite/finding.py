@@ -23,9 +23,10 @@ def find(db: sqlite3.Connection, query: DeliveryQuery, now_us: int) -> Sequence[
 
 
 def query_name(query: DeliveryQuery) -> str:
-    """The query that answers: for one message, for one line, for dead letters, or for anything."""
+    """The query that answers: for one message, for one line, for dead letters or shadows, or for anything."""
     if query.topic_uid is not None and query.offset is not None:
         return "find_of_message"
     if query.state == "waiting" and query.destination is not None and query.order_key is not None:
         return "find_in_line"
-    return "find_dead" if query.state == "dead" else "find"
+    by_state = {"dead": "find_dead", "shadow": "find_shadow"}
+    return by_state.get(query.state or "", "find")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import assert_never
+from typing import Any, assert_never
 
 from broker.clock import Clock
 from broker.engines.sqlite.queries import load
@@ -14,7 +14,7 @@ from broker.engines.sqlite.slices import in_slices
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.engines.texts import after_prefix
 from broker.errors import StateMoved
-from broker.model import StateDelete, StatePut, StateRow
+from broker.model import WAKE_ALL, StateDelete, StatePut, StateRow
 
 _SQL = load("state")
 
@@ -33,7 +33,7 @@ class SqliteState:
 
         def read(db: sqlite3.Connection) -> Mapping[str, StateRow]:
             rows = {key: StateRow(key, None, 0) for key in keys}
-            rows.update((row[0], StateRow(*row)) for row in db.execute(_SQL["read"], (_json(keys), now_us)))
+            rows.update((row[0], _row(row)) for row in db.execute(_SQL["read"], (_json(keys), now_us)))
             return rows
 
         return await self._readers.soon(read)
@@ -42,7 +42,7 @@ class SqliteState:
         """See State."""
 
         def read(db: sqlite3.Connection) -> Sequence[StateRow]:
-            return [StateRow(*row) for row in db.execute(_SQL["due"], (topic_uid, now_us, limit))]
+            return [_row(row) for row in db.execute(_SQL["due"], (topic_uid, now_us, limit))]
 
         return await self._readers.soon(read)
 
@@ -56,10 +56,10 @@ class SqliteState:
 
         return await self._readers.soon(read)
 
-    async def list(self, prefix: str, limit: int) -> Sequence[StateRow]:
+    async def list(self, prefix: str, limit: int, after: str = "") -> Sequence[StateRow]:
         """See State."""
-        bounds = (prefix, after_prefix(prefix), self._clock.wall_us(), limit)
-        return await self._readers.later(lambda db: [StateRow(*row) for row in db.execute(_SQL["list"], bounds)])
+        bounds = (prefix, after_prefix(prefix), self._clock.wall_us(), limit, after)
+        return await self._readers.later(lambda db: [_row(row) for row in db.execute(_SQL["list"], bounds)])
 
     async def counts(self) -> Mapping[str, int]:
         """See State."""
@@ -106,13 +106,29 @@ def apply_state(transaction: Transaction, changes: Sequence[StatePut | StateDele
             case StatePut():
                 version = transaction.numbers.next(db, "state")
                 place = (change.key, version, change.rule, change.topic_uid, change.due_us, change.expires_us)
-                db.execute(_SQL["put"], (*place, change.value))
+                db.execute(_SQL["put"], (*place, change.value, "\n".join(change.waits_for)))
                 rules[change.key] = change.rule
                 sums.count_rows(change.rule, 1)
             case StateDelete():
                 db.execute(_SQL["delete"], (change.key,))
             case _:
                 assert_never(change)
+
+
+def wake(transaction: Transaction, names: Sequence[str], now_us: int) -> None:
+    """Make rows due that wait for any of these names."""
+    if not names:
+        return
+    wanted = None if WAKE_ALL in names else _json(names)
+    for (key,) in transaction.db.execute(_SQL["sleeping"], (now_us, wanted)).fetchall():
+        version = transaction.numbers.next(transaction.db, "state")
+        transaction.db.execute(_SQL["wake"], (now_us, version, key))
+
+
+def _row(columns: Sequence[Any]) -> StateRow:
+    key, value, version, rule, topic_uid, due_us, expires_us, names = columns
+    waits_for = tuple(names.split("\n")) if names else ()
+    return StateRow(key, value, version, rule, topic_uid, due_us, expires_us, waits_for)
 
 
 def _json(keys: Mapping[str, int] | Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from broker.engines.sqlite.log import SqliteLog
 from broker.engines.sqlite.outbox import SqliteOutbox
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
-from broker.engines.sqlite.state import SqliteState, apply_state, check_reads
+from broker.engines.sqlite.state import SqliteState, apply_state, check_reads, wake
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.errors import StoreError
 from broker.model import Commit, Health, SweepPolicy, Swept
@@ -49,6 +49,7 @@ class SqliteStore:
     async def commit(self, commit: Commit) -> None:
         """See Store."""
         touched = {new.destination for new in commit.deliveries}
+        size_bytes = sum(len(new.post) for new in (*commit.deliveries, *commit.shadows))
 
         def work(transaction: Transaction) -> None:
             touched.update(self._commit(transaction, commit))
@@ -59,7 +60,7 @@ class SqliteStore:
             if commit.catalog:
                 self._signals.bells.ring("catalog")
 
-        await self._writer.run(work, tell, sum(len(new.post) for new in commit.deliveries))
+        await self._writer.run(work, tell, size_bytes)
 
     def _commit(self, transaction: Transaction, commit: Commit) -> list[str]:
         """Check everything that can be checked, then write; the destinations that ``withdraw`` touched."""
@@ -68,8 +69,9 @@ class SqliteStore:
         check_moves(db, commit.cursors)
         check_reads(db, commit.reads, now_us)
         apply_changes(transaction, commit.catalog)
-        add(transaction, commit.deliveries, commit.dead, now_us)
+        add(transaction, commit.deliveries, commit.dead, now_us, commit.shadows)
         apply_moves(db, commit.cursors)
+        wake(transaction, commit.wake, now_us)
         apply_state(transaction, commit.state)
         apply_decisions(transaction, commit.decisions)
         for (topic_uid, name), added in commit.counters.items():

@@ -18,8 +18,9 @@ from broker.engines import open_reader, open_store
 from broker.engines.sqlite import open_sqlite
 from broker.engines.sqlite.opening import check_schema, connect, is_empty, prepare, schema_version
 from broker.errors import StoreCorrupt, StoreUnavailable
+from broker.model import Commit, DeliveryQuery
 from tests.broker.engines.conftest import Opening
-from tests.contracts.builders import TOPIC, messages
+from tests.contracts.builders import TOPIC, a_delivery, a_row, messages
 
 
 @pytest.mark.parametrize("url", ["", "sqlite://", "redis://x", "/var/lib/x.db", "Memory"])
@@ -200,3 +201,10 @@ async def test_a_store_of_the_first_schema_is_brought_up_to_date(path: Path, ope
         assert found is not None
         assert (found[0].state, len(found[1])) == ("delivered", 1)
         assert (await store.log.append(TOPIC, messages(1))).first == 4
+        (row,) = await store.state.list("", 10)
+        assert (row.key, row.value, row.version, row.waits_for) == ("k", b"value", 1, ())
+        waits = a_row("k", due_us=row.due_us, waits_for=("silence:1",))
+        await store.commit(Commit(state=[waits], shadows=[a_delivery("d3")]))
+        assert [one.id for one in await store.outbox.find(DeliveryQuery(state="shadow"))] == ["d3"]
+        (row,) = await store.state.list("", 10)
+        assert (row.version, row.waits_for) == (2, ("silence:1",))

@@ -71,6 +71,7 @@ _MAY_SCAN = {
     ("state", "counts"),
     ("state", "expired"),
     ("store", "counters"),
+    ("state", "sleeping"),  # only the rows that wait for something
 }
 
 

@@ -19,10 +19,10 @@ VALUES (?1, ?2, ?3, ?4, ?1, NOT EXISTS (
   SELECT 1 FROM progress INDEXED BY progress_line WHERE state = 'waiting' AND destination = ?2 AND order_key = ?3
 ), 'waiting', ?5, ?6);
 
--- name: add_dead
--- Put a delivery among the dead letters at once.
+-- name: add_settled
+-- Put a delivery at its end at once: among the dead letters, or in shadow.
 INSERT INTO progress (seq, destination, order_key, priority, place, head, state, due_us, late, by, settled_us)
-VALUES (?1, ?2, ?3, ?4, ?1, 0, 'dead', ?5, ?6, ?7, ?8);
+VALUES (?1, ?2, ?3, ?4, ?1, 0, ?5, ?6, ?7, ?8, ?9);
 
 -- name: highest_priority
 -- The highest priority below another among the heads of a destination.
@@ -166,6 +166,15 @@ ORDER BY seq DESC LIMIT :limit;
 -- The same where state is dead.
 SELECT * FROM whole_deliveries
 WHERE state = 'dead' AND seq < :before_seq AND (:destination IS NULL OR destination = :destination)
+  AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
+  AND (:offset IS NULL OR offset = :offset) AND (:order_key IS NULL OR order_key = :order_key)
+  AND (:since_us IS NULL OR created_us >= :since_us)
+ORDER BY seq DESC LIMIT :limit;
+
+-- name: find_shadow
+-- The same where state is shadow.
+SELECT * FROM whole_deliveries
+WHERE state = 'shadow' AND seq < :before_seq AND (:destination IS NULL OR destination = :destination)
   AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
   AND (:offset IS NULL OR offset = :offset) AND (:order_key IS NULL OR order_key = :order_key)
   AND (:since_us IS NULL OR created_us >= :since_us)
