@@ -52,11 +52,14 @@ def mattermost(context: Context, host: str, port: int, rate: float | None, *, ov
 async def _serve(server: FakeMattermost, host: str, port: int, output: Output) -> None:
     def started(url: str) -> None:
         if output.as_json:
-            output.line({"url": url, "hook_url": server.hook_url, "bot_token": server.bot_token})
+            tokens = {"bot_token": server.bot_token, "person_token": alice}
+            output.line({"url": url, "hook_url": server.hook_url, **tokens})
         output.say(f"Mattermost stands in at {url}")
         output.say(f"  a webhook:  {server.hook_url}")
         output.say(f"  a bot token: {server.bot_token}")
+        output.say(f"  a person's token (alice, to reply and react as): {alice}")
 
+    alice = server.town.add_token("alice")
     printing = asyncio.create_task(_print_posts(server, output), name="posts")
     try:
         await serve(server, host, port, started=started)

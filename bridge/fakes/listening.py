@@ -14,15 +14,17 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import uvicorn
 import uvloop
+from aiohttp import web
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 CONNECTION = "ams_bridge.connection"  # the ASGI extension through which a fake may cut its connection
 _GRACE_S = 5.0
+_HANG_UP_S = 0.1
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -36,6 +38,14 @@ class Fake(Protocol):
 
     def let_go(self) -> None:
         """Release every request that is held, so that listening can end."""
+
+
+@runtime_checkable
+class Conversing(Protocol):
+    """A fake that also speaks over websockets."""
+
+    async def converse(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Take a request that asks for a websocket, and speak until it ends."""
 
 
 F = TypeVar("F", bound=Fake)
@@ -79,6 +89,10 @@ class _Service:
             timeout_keep_alive=60,
         )
         self._config.load()
+        self._websockets = web.Server(fake.converse, access_log=None) if isinstance(fake, Conversing) else None
+        if self._websockets is not None:
+            # uvicorn hands over the connection with the request; aiohttp takes both from there.
+            self._config.ws_protocol_class = self._upgraded  # type: ignore[assignment]
         self._state = ServerState()
         self._all_lost = asyncio.Event()
         self._server: asyncio.Server | None = None
@@ -90,6 +104,11 @@ class _Service:
     def _connection(self) -> _Connection:
         return _Connection(self._config, self._state, self._lost)
 
+    def _upgraded(self, **_: object) -> asyncio.Protocol:
+        if self._websockets is None:
+            raise RuntimeError("this fake speaks over no websockets")
+        return self._websockets()
+
     def _lost(self) -> None:
         if not self._state.connections:
             self._all_lost.set()
@@ -100,6 +119,8 @@ class _Service:
             return
         self._server.close()
         self._fake.let_go()
+        if self._websockets is not None:
+            await self._websockets.shutdown(_HANG_UP_S)
         for connection in list(self._state.connections):
             connection.shutdown()
         if self._state.tasks:

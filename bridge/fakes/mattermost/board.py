@@ -16,18 +16,22 @@ class Reactions:
         self._lock = threading.Lock()
         self._kept: dict[str, list[Reaction]] = {}
 
-    def add(self, reaction: Reaction) -> None:
-        """Keep a reaction; harmless when it is there."""
+    def add(self, reaction: Reaction) -> bool:
+        """Keep a reaction; False when it is there."""
         with self._lock:
             kept = self._kept.setdefault(reaction.post_id, [])
-            if not any(_same(each, reaction.user_id, reaction.emoji_name) for each in kept):
-                kept.append(reaction)
+            if any(_same(each, reaction.user_id, reaction.emoji_name) for each in kept):
+                return False
+            kept.append(reaction)
+            return True
 
-    def remove(self, post_id: str, user_id: str, emoji_name: str) -> None:
-        """Take a reaction away; harmless when there is none."""
+    def remove(self, post_id: str, user_id: str, emoji_name: str) -> Reaction | None:
+        """Take a reaction away and give it; None when there is none."""
         with self._lock:
             kept = self._kept.get(post_id, [])
-            self._kept[post_id] = [each for each in kept if not _same(each, user_id, emoji_name)]
+            gone = next((each for each in kept if _same(each, user_id, emoji_name)), None)
+            self._kept[post_id] = [each for each in kept if each is not gone]
+            return gone
 
     def on(self, post_id: str) -> list[Reaction]:
         """The reactions on a post, in order."""
@@ -46,9 +50,14 @@ class Reactions:
 
 
 class Board:
-    """Keeps the last ``keep_last`` posts, their earlier forms and ``reactions``; ``total`` counts all ever made."""
+    """Keeps the last ``keep_last`` posts, their earlier forms and ``reactions``; ``total`` counts all ever made.
+
+    ``told`` hears of each change under its event's name, and ``told_reaction`` of each reaction.
+    """
 
     def __init__(self, keep_last: int) -> None:
+        self.told: Callable[[str, Post], None] = lambda kind, post: None
+        self.told_reaction: Callable[[str, Reaction], None] = lambda kind, reaction: None
         self._keep_last = keep_last
         self._posts: dict[str, Post] = {}
         self._earlier: dict[str, list[Post]] = {}
@@ -70,12 +79,33 @@ class Board:
                 self._earlier.pop(oldest, None)
                 self.reactions.forget(oldest)
             self._moved.notify_all()
+        for post in posts:
+            self.told("posted", post)
 
     def change(self, post: Post) -> None:
         """Put an edited or deleted post in the place of what it was; the earlier form is kept in ``history``."""
         with self._moved:
             self._earlier.setdefault(post.id, []).append(self._posts[post.id])
             self._posts[post.id] = post
+            self._moved.notify_all()
+        self.told("post_deleted" if post.delete_at_ms else "post_edited", post)
+
+    def react(self, reaction: Reaction) -> None:
+        """Put a reaction on its post, which counts as changed by it; harmless when it is there."""
+        if self.reactions.add(reaction):
+            self._touch(reaction.post_id, reaction.create_at_ms)
+            self.told_reaction("reaction_added", reaction)
+
+    def unreact(self, post_id: str, user_id: str, emoji_name: str, now_ms: int) -> None:
+        """Take a reaction away, which changes its post too; harmless when there is none."""
+        gone = self.reactions.remove(post_id, user_id, emoji_name)
+        if gone is not None:
+            self._touch(post_id, now_ms)
+            self.told_reaction("reaction_removed", gone)
+
+    def _touch(self, post_id: str, now_ms: int) -> None:
+        with self._moved:
+            self._posts[post_id] = replace(self._posts[post_id], update_at_ms=now_ms)
             self._moved.notify_all()
 
     def find(self, post_id: str) -> Post | None:

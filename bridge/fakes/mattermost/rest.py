@@ -93,6 +93,13 @@ def _user_by_name(call: Call) -> Reply:
     return json_reply(user_json(user))
 
 
+def _user(call: Call) -> Reply:
+    user = call.world.town.users.get(call.params["user_id"])
+    if user is None:
+        raise AppError("app.user.missing_account.const", 404)
+    return json_reply(user_json(user))
+
+
 def _my_teams(call: Call) -> Reply:
     team = call.world.town.team
     return json_reply([{"id": team.id, "name": team.name, "display_name": team.name}])
@@ -141,6 +148,7 @@ LOOKUPS: dict[str, Route] = {
     "GET /users/me": _me,
     "GET /users/me/teams": _my_teams,
     "GET /users/username/{username}": _user_by_name,
+    "GET /users/{user_id}": _user,
     "GET /teams/name/{team}": _team_by_name,
     "GET /teams/name/{team}/channels/name/{channel}": _channel_by_name,
     "GET /teams/{team}/channels/name/{channel}": _channel_by_name,

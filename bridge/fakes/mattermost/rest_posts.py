@@ -20,6 +20,7 @@ from bridge.fakes.mattermost.rest import Call, Route
 from bridge.fakes.mattermost.town import may_read
 from bridge.fakes.mattermost.wire import json_reply, post_json, reaction_json, status_ok
 
+_MOST_CHANGED = 1_000
 _EMOJI = re.compile(r"[a-zA-Z0-9_+-]{1,64}")
 
 
@@ -188,18 +189,35 @@ def _unpin(call: Call) -> Reply:
     return status_ok()
 
 
+def _thread(call: Call) -> Reply:
+    """The root of the thread a post stands in, and all replies to it."""
+    post = _readable(call)
+    root_id = post.root_id or post.id
+    posts = [one for one in call.world.board.all() if root_id in (one.id, one.root_id) and not one.delete_at_ms]
+    return _page_of(call, posts[::-1])
+
+
 def _posts_of_channel(call: Call) -> Reply:
-    """Newest first. ``since`` (milliseconds) tells of every change after it, deleted posts included."""
+    """Newest first. ``since`` (milliseconds) tells of every change after it, deleted posts included.
+
+    Of such changes the server gives 1,000 at most, with the posts they reply to, and no word that there are more.
+    """
     channel = call.channel()
     posts = [post for post in call.world.board.all() if post.channel_id == channel.id]
     if since := call.option("since"):
         if not since.isdigit():
             raise AppError("api.context.invalid_body_param.app_error", 400, name="since")
-        page = [post for post in posts if post.update_at_ms > int(since)][::-1]
+        changed = [post for post in posts if post.update_at_ms > int(since)][:_MOST_CHANGED]
+        roots = {post.root_id for post in changed}
+        page = [post for post in posts if post in changed or post.id in roots][::-1]
     else:
         number, size = _number(call, "page", 0), min(_number(call, "per_page", 60), 200)
         page = [post for post in posts if not post.delete_at_ms][::-1][number * size : (number + 1) * size]
-    shown = {post.id: post_json(call.world, post) for post in page}
+    return _page_of(call, page)
+
+
+def _page_of(call: Call, posts: list[Post]) -> Reply:
+    shown = {post.id: post_json(call.world, post) for post in posts}
     return json_reply({"order": list(shown), "posts": shown, "next_post_id": "", "prev_post_id": "", "has_next": False})
 
 
@@ -216,14 +234,14 @@ def _react(call: Call) -> Reply:
         raise AppError("model.reaction.is_valid.emoji_name.app_error", 400)
     post = _readable(replace(call, params={"post_id": asked.post_id}))
     reaction = Reaction(call.user.id, post.id, asked.emoji_name, call.world.now_ms)
-    call.world.board.reactions.add(reaction)
+    call.world.board.react(reaction)
     return json_reply(reaction_json(reaction))
 
 
 def _unreact(call: Call) -> Reply:
     if call.params["user_id"] not in ("me", call.user.id):
         raise AppError("api.context.permissions.app_error", 403)
-    call.world.board.reactions.remove(_readable(call).id, call.user.id, call.params["emoji"])
+    call.world.board.unreact(_readable(call).id, call.user.id, call.params["emoji"], call.world.now_ms)
     return status_ok()
 
 
@@ -265,6 +283,7 @@ POSTS: dict[str, Route] = {
     "POST /posts/{post_id}/pin": _pin,
     "POST /posts/{post_id}/unpin": _unpin,
     "GET /posts/{post_id}/reactions": _reactions,
+    "GET /posts/{post_id}/thread": _thread,
     "GET /channels/{channel_id}/posts": _posts_of_channel,
     "POST /reactions": _react,
     "DELETE /users/{user_id}/posts/{post_id}/reactions/{emoji}": _unreact,

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import random
+from functools import partial
 from typing import Any
+
+from aiohttp import web
 
 from bridge.fakes.exchange import Attempt
 from bridge.fakes.front import Front
+from bridge.fakes.mattermost import people
 from bridge.fakes.mattermost.board import Board
 from bridge.fakes.mattermost.clicks import Click, click
 from bridge.fakes.mattermost.model import Post
 from bridge.fakes.mattermost.service import Service
 from bridge.fakes.mattermost.settings import Settings
+from bridge.fakes.mattermost.sockets import converse
+from bridge.fakes.mattermost.telling import tell_of_post, tell_of_reaction
 from bridge.fakes.mattermost.town import Ids, Town
 from bridge.fakes.mattermost.world import PendingPosts, World
 from broker.clock import Clock, SystemClock
@@ -33,6 +39,8 @@ class FakeMattermost:
         clock = clock or SystemClock()
         settings = settings or Settings()
         self.world = World(settings, clock, ids, Town(ids), Board(settings.keep_last), PendingPosts(clock))
+        self.world.board.told = partial(tell_of_post, self.world)
+        self.world.board.told_reaction = partial(tell_of_reaction, self.world)
         self.town = self.world.town
         self.base_url = ""
         for name in ("hook-owner", "alice", "bob"):
@@ -48,6 +56,10 @@ class FakeMattermost:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request, as ASGI asks for it."""
         await self._front(scope, receive, send)
+
+    async def converse(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Speak with one client over its websocket."""
+        return await converse(self.world, request)
 
     def let_go(self) -> None:
         """Release every request that is held."""
@@ -101,6 +113,30 @@ class FakeMattermost:
     def click(self, post_id: str, action: str, username: str = "alice", selected_option: str | None = None) -> Click:
         """Click a button, or choose from a menu, of a post. Blocks until the integration answered."""
         return click(self.world, post_id, action, username, selected_option)
+
+    def react(self, post_id: str, emoji: str, username: str = "alice") -> None:
+        """Put an emoji (its name, without colons) on a post as ``username``. Raises KeyError."""
+        people.react(self.world, post_id, emoji, username)
+
+    def unreact(self, post_id: str, emoji: str, username: str = "alice") -> None:
+        """Take an emoji away again. Raises KeyError."""
+        people.unreact(self.world, post_id, emoji, username)
+
+    def reply(self, post_id: str, text: str, username: str = "alice") -> Post:
+        """Write in a post's thread as ``username``. Raises KeyError."""
+        return people.reply(self.world, post_id, text, username)
+
+    def say(self, channel: str, text: str, username: str = "alice") -> Post:
+        """Write in a channel as ``username``. Raises KeyError."""
+        return people.say(self.world, channel, text, username)
+
+    def cut_websockets(self) -> int:
+        """Cut every websocket off without a word, and say how many there were. ``hub`` knows more trouble."""
+        return self.world.hub.cut()
+
+    async def websockets_opened(self, count: int, timeout_s: float = 10.0) -> None:
+        """Return once so many websockets have been opened since the start. Raises TimeoutError."""
+        await asyncio.to_thread(self.world.hub.wait_opened, count, timeout_s)
 
     def clear(self) -> None:
         """Forget posts and attempts; people, channels, settings and the script stay."""

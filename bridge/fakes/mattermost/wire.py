@@ -65,6 +65,9 @@ def reaction_json(reaction: Reaction) -> dict[str, Any]:
         "post_id": reaction.post_id,
         "emoji_name": reaction.emoji_name,
         "create_at": reaction.create_at_ms,
+        "update_at": reaction.create_at_ms,
+        "delete_at": 0,
+        "remote_id": "",
     }
 
 

@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from bridge.fakes.mattermost.board import Board
+from bridge.fakes.mattermost.hub import Hub
 from bridge.fakes.mattermost.settings import Settings
 from bridge.fakes.mattermost.town import Ids, Town
 from broker.clock import Clock
@@ -56,6 +57,7 @@ class World:
     town: Town
     board: Board
     pending: PendingPosts
+    hub: Hub = field(default_factory=Hub)
     broken_after: deque[int] = field(default_factory=deque)
 
     @property
