@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 DeliveryState: TypeAlias = Literal[
@@ -59,8 +59,9 @@ class Delivery:
     """A delivery as it stands.
 
     ``attempts`` counts tries that use up an attempt, ``tries`` all of them (semantics.md item 8). ``by`` says who or
-    what ended it: a silence, the delivery it was folded into, a person, or the reason it is dead. ``form`` "" is the
-    full form, else the name of the plainer one to be tried next. ``leased`` while a courier holds it.
+    what ended it: a silence, the digest it was folded into or cancelled with, a person, or the reason it is dead.
+    ``form`` "" is the full form, else the name of the plainer one to be tried next. ``leased`` while a courier holds
+    it. ``unclear`` when some try may have arrived, one whose lease ended unsettled included.
     """
 
     new: NewDelivery
@@ -74,7 +75,7 @@ class Delivery:
     leased: bool = False
     settled_us: int = 0
     first_tried_us: int = 0
-    unclear: bool = False  # some earlier try may have arrived
+    unclear: bool = False
 
     @property
     def id(self) -> str:
@@ -131,7 +132,10 @@ Settlement: TypeAlias = SettleDelivered | SettleAgain | SettleDead
 
 @dataclass(frozen=True, slots=True)
 class DeliveryQuery:
-    """Which deliveries to find; None means any. Newest first; ``before_seq`` pages on."""
+    """Which deliveries to find; None means any. Newest first; ``before_seq`` pages on.
+
+    ``into`` is a digest: those folded into it or cancelled with it.
+    """
 
     state: DeliveryState | None = None
     destination: str | None = None
@@ -139,6 +143,8 @@ class DeliveryQuery:
     topic_uid: str | None = None
     offset: int | None = None
     order_key: str | None = None
+    incident: str | None = None
+    into: str | None = None
     since_us: int | None = None
     before_seq: int | None = None
     limit: int = 100
@@ -148,7 +154,7 @@ class DeliveryQuery:
 class Balance:
     """How many deliveries of a topic and destination are in a state, and how many triples they stand for.
 
-    ``by`` is the deliveries' own, but empty for folded ones, which would each be an entry of their own.
+    ``by`` is the deliveries' own, but empty for folded and cancelled ones, which would make an entry for each digest.
     """
 
     topic_uid: str
@@ -157,3 +163,36 @@ class Balance:
     by: str
     deliveries: int
     stands_for: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How much waits for a destination.
+
+    ``due`` counts what is due and not leased, or stops at the ``enough`` that was asked for. ``oldest_us`` is when the
+    first in place of all that wait was decided, or None when nothing does.
+    """
+
+    due: int = 0
+    oldest_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LinePlace:
+    """A place in the lines of a destination. Opaque: what a page gave is where the next one goes on."""
+
+    order_key: str
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """A page of what waits: whole lines, one behind the other, or with ``is_piece`` a piece of one long line.
+
+    ``receipts`` are those stored last for the order keys on the page that have one. ``next`` is None on the last page.
+    """
+
+    deliveries: Sequence[Delivery] = ()
+    receipts: Mapping[str, str] = field(default_factory=dict)
+    is_piece: bool = False
+    next: LinePlace | None = None

@@ -20,7 +20,8 @@
     ├── Moved                           somebody else changed it first: read again, decide again
     │   ├── VersionMoved(kind, key)     a catalog record
     │   ├── CursorMoved(cursor)         a cursor
-    │   └── StateMoved(keys)            rows of keyed state that a decision rests on
+    │   ├── StateMoved(keys)            rows of keyed state that a decision rests on
+    │   └── LineMoved(order_key)        what waits of an order key, while some of it was to be folded
     ├── LeaseLost(delivery)             the lease ended or was taken over; the settlement changed nothing
     ├── NotOwner(worker)                this node no longer owns the worker; nothing changed
     ├── DuplicateDelivery(key)          a delivery key came twice: a bug, told loudly, nothing committed
@@ -191,6 +192,14 @@ class StateMoved(Moved):
     def __init__(self, keys: Sequence[str]) -> None:
         super().__init__(f"state changed meanwhile: {', '.join(list(keys)[:5])}")
         self.keys = tuple(keys)
+
+
+class LineMoved(Moved):
+    """What waits of an order key is not what was to be folded."""
+
+    def __init__(self, order_key: str, why: str) -> None:
+        super().__init__(f"order key {order_key!r} cannot be folded: {why}")
+        self.order_key = order_key
 
 
 class LeaseLost(BrokerError):

@@ -13,6 +13,9 @@ from broker.delivery import (
     Attempt as Attempt,
 )
 from broker.delivery import (
+    Backlog as Backlog,
+)
+from broker.delivery import (
     Balance as Balance,
 )
 from broker.delivery import (
@@ -28,6 +31,9 @@ from broker.delivery import (
     Leased as Leased,
 )
 from broker.delivery import (
+    LinePlace as LinePlace,
+)
+from broker.delivery import (
     NewDelivery as NewDelivery,
 )
 from broker.delivery import (
@@ -41,6 +47,9 @@ from broker.delivery import (
 )
 from broker.delivery import (
     Settlement as Settlement,
+)
+from broker.delivery import (
+    Waiting as Waiting,
 )
 from broker.records import AnyRecord
 

@@ -16,13 +16,14 @@ A Store has seven parts (Catalog, Log, Cursors, Outbox, State, Decisions, Owners
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from broker.model import (
     Appended,
     Attempt,
+    Backlog,
     Balance,
     Bounds,
     CatalogChange,
@@ -34,6 +35,7 @@ from broker.model import (
     DeliveryQuery,
     Health,
     Leased,
+    LinePlace,
     Message,
     NewDelivery,
     NewMessage,
@@ -43,6 +45,7 @@ from broker.model import (
     Stored,
     SweepPolicy,
     Swept,
+    Waiting,
 )
 
 
@@ -184,11 +187,33 @@ class Outbox(Protocol):
     async def drop(self, delivery_ids: Sequence[str], by: str) -> int:
         """Settle waiting (not leased) or dead ones as dropped by a person; say how many."""
 
-    async def fold(self, tokens: Sequence[str], delivery_ids: Sequence[str], digest: NewDelivery) -> int:
+    async def fold(
+        self,
+        tokens: Sequence[str],
+        delivery_ids: Sequence[str],
+        digest: NewDelivery,
+        cancelled: Collection[str] = (),
+    ) -> int:
         """Settle leased (by token) and waiting (by id) deliveries as folded into ``digest``, and add that.
 
-        One transaction: all waiting ones of an order key, or none. Their ``stands_for`` stays with them. Raises
-        LeaseLost, Moved (a named one no longer waits, or another one of its order key waits), DuplicateDelivery.
+        Those of them whose ids are in ``cancelled`` are settled as cancelled: both ends of what they tell still waited,
+        so nothing is owed to anybody; the digest sums them up. All are ended ``by`` the digest's id, and their
+        ``stands_for`` stays with them.
+
+        One transaction, which keeps the order: of an order key all waiting ones are named, or none. Only where the
+        digest has that very destination and order key, some may be named that stand one behind the other: the digest
+        takes the place of the first. Raises LeaseLost, LineMoved (a named one no longer waits, or one waits that should
+        have been named), DuplicateDelivery.
+        """
+
+    async def waiting(self, destination: str, enough: int) -> Waiting:
+        """How much waits for a destination: a look that is cheap however much it is."""
+
+    async def backlog(self, destination: str, after: LinePlace | None, limit: int) -> Backlog:
+        """What waits for a destination, line by line in the order of the order keys, from behind ``after``.
+
+        A page has whole lines of at most ``limit`` deliveries together; a line longer than that comes in pieces, each a
+        page of its own. What waits all the while is on some page; what comes or goes meanwhile may be.
         """
 
     async def move(self, destination: str, to: str) -> int:

@@ -14,9 +14,10 @@ GAVE_UP: Final = "gave up"
 def booked_as(delivery: Delivery) -> tuple[str, str, DeliveryState, str]:
     """The entry of the books a delivery counts in: topic, destination, state and ``by``.
 
-    Folded ones count together whatever they were folded into: every digest is another, and the books must stay small.
+    Folded and cancelled ones count together whatever digest ended them: every digest is another, and the books must
+    stay small.
     """
-    by = "" if delivery.state == "folded" else delivery.by
+    by = "" if delivery.state in ("folded", "cancelled") else delivery.by
     return delivery.new.topic_uid, delivery.new.destination, delivery.state, by
 
 

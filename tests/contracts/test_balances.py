@@ -52,19 +52,22 @@ async def test_topics_have_books_of_their_own(engine: Engine) -> None:
 
 async def test_every_end_has_its_entry(engine: Engine) -> None:
     async with engine.open() as store:
-        names = ("delivered", "again", "dead", "silenced", "dropped", "folded", "replayed")
+        names = ("delivered", "again", "dead", "silenced", "dropped", "folded", "cancelled", "replayed")
         await put_in(store, *(a_delivery(name, order_key=name) for name in names))
         leased = await lease_all(store)
         await store.outbox.settle(leased["delivered"].token, SettleDelivered("r"), an_attempt())
         await store.outbox.settle(leased["again"].token, SettleAgain(NOW_US), an_attempt())
         await store.outbox.settle(leased["dead"].token, SettleDead("404"), an_attempt())
         await store.outbox.settle(leased["replayed"].token, SettleDead("404"), an_attempt())
-        await store.outbox.fold([leased["folded"].token], [], a_delivery("digest", stands_for=0))
+        tokens = [leased[name].token for name in ("folded", "cancelled")]
+        digest = a_delivery("digest", order_key="(digest)", stands_for=0)
+        await store.outbox.fold(tokens, [], digest, cancelled=["cancelled"])
         await store.outbox.give_back([leased["silenced"].token, leased["dropped"].token])
         await store.commit(Commit(withdraw={"silenced": "silence:1"}))
         await store.outbox.drop(["dropped"], "sam")
         await store.outbox.replay(["replayed"])
         assert await books(store) == [
+            entry("cancelled", 1, 1),
             entry("dead", 1, 1, "404"),
             entry("delivered", 1, 1),
             entry("dropped", 1, 1, "sam"),

@@ -154,8 +154,9 @@ class TwoStores(RuleBasedStateMachine):
         elif how == "drop":
             self.both(lambda store: store.outbox.drop(names, "sam"))
         elif how == "fold":
-            digest = a_delivery(f"digest{pick}", stands_for=0)
-            self.both(lambda store: store.outbox.fold(tokens, names, digest))
+            order_key = "(digest)" if pick % 3 else names[0][-1] if names else "1"
+            digest = a_delivery(f"digest{pick}", order_key=order_key, stands_for=0)
+            self.both(lambda store: store.outbox.fold(tokens, names, digest, names[1:2]))
         else:
             self.both(lambda store: store.outbox.give_back(tokens))
 
@@ -177,7 +178,10 @@ class TwoStores(RuleBasedStateMachine):
         self.both(lambda store: store.outbox.find(DeliveryQuery(state="shadow")))
         self.both(lambda store: store.outbox.balances())
         self.both(lambda store: store.outbox.balances(0))
+        self.both(lambda store: store.outbox.find(DeliveryQuery(into="digest1")))
         self.both(lambda store: store.outbox.next_due_us("ops"))
+        self.both(lambda store: store.outbox.waiting("ops", 5))
+        self.both(lambda store: store.outbox.backlog("ops", None, 3))
         self.both(lambda store: store.outbox.receipt("ops", "1"))
         self.both(lambda store: store.outbox.read("d1"))
         self.both(lambda store: store.state.list("", 100))

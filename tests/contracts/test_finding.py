@@ -16,11 +16,11 @@ async def _some(store: Store) -> None:
     await put_in(
         store,
         a_delivery("d1", offset=1),
-        a_delivery("d2", offset=1, destination="mail"),
+        a_delivery("d2", offset=1, destination="mail", incident="i"),
         a_delivery("d3", offset=2, rule="other", order_key="host-2"),
         a_delivery("d4", offset=2, topic_uid=OTHER_TOPIC, created_us=NOW_US + 9),
         a_delivery("d5", offset=3, order_key="host-3"),
-        a_delivery("d6", offset=3, destination="mail", order_key="host-3"),
+        a_delivery("d6", offset=3, destination="mail", order_key="host-3", incident="i"),
     )
     for destination in ("ops", "mail"):
         leased = await lease_all(store, destination)
@@ -50,6 +50,9 @@ async def _some(store: Store) -> None:
         ({"order_key": "host-1"}, ["d4", "d2", "d1"]),
         ({"state": "waiting", "destination": "ops", "order_key": "host-1"}, ["d4", "d1"]),
         ({"state": "waiting", "destination": "ops", "order_key": "host-3"}, []),
+        ({"incident": "i"}, ["d6", "d2"]),
+        ({"incident": "i", "destination": "mail", "before_seq": 6}, ["d2"]),
+        ({"incident": ""}, ["d5", "d4", "d3", "d1"]),
         ({"since_us": NOW_US + 1}, ["d4"]),
         ({"state": "delivered"}, []),
     ],

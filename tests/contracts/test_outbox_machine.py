@@ -9,8 +9,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
-from broker.errors import LeaseLost, Moved
-from broker.model import Commit, SettleAgain, SettleDead, SettleDelivered, Settlement
+from broker.errors import LeaseLost, LineMoved
+from broker.model import Commit, LinePlace, SettleAgain, SettleDead, SettleDelivered, Settlement
 from tests.contracts.builders import TOPIC, a_delivery, an_attempt
 from tests.contracts.machine import SETTINGS, EngineMachine
 
@@ -180,24 +180,48 @@ class OutboxMachine(EngineMachine):
                 one.place, one.due_us = self._next_place(), self.now_us
 
     @precondition(lambda self: any(one.state == "waiting" for one in self.all))
-    @rule(pick=_PICKS, leave_one=st.booleans())
-    def fold(self, pick: int, leave_one: bool) -> None:
+    @rule(
+        pick=_PICKS,
+        span=st.tuples(st.integers(0, 3), st.integers(1, 4)),
+        in_place=st.booleans(),
+        both=st.booleans(),
+        cancels=st.booleans(),
+    )
+    def fold(self, pick: int, span: tuple[int, int], in_place: bool, both: bool, cancels: bool) -> None:
+        """A stretch of one line, and perhaps the whole of another; the digest in the first one's line, or its own."""
         first = self._pick(pick, [one for one in self.all if one.state == "waiting"])
         line = self._line(first.destination, first.key)
-        folded = line[1:] if leave_one and len(line) > 1 else line
+        stretch = line[span[0] : span[0] + span[1]] or line
+        other = self._line("mail", "c") if both and (first.destination, first.key) != ("mail", "c") else []
+        folded = [*stretch, *other]
+        digest = Modelled("", "mail", "digest", 1, self.now_us, 0, 0, 0)
+        if in_place:
+            digest.destination, digest.key = first.destination, first.key
+        own = (digest.destination, digest.key) == (first.destination, first.key)
+        cancelled = [one.name for one in stretch] if cancels else []
+        if len(stretch) < len(line) and not own:
+            with pytest.raises(LineMoved):
+                self._fold(folded, digest, cancelled)
+            return
+        assert self._fold(folded, digest, cancelled) == len(folded)
+        if own:
+            self.all[-1].place = stretch[0].place
+
+    def _fold(self, folded: list[Modelled], digest: Modelled, cancelled: list[str]) -> int:
+        new = a_delivery(
+            f"d{self.places + 1}",
+            destination=digest.destination,
+            order_key=digest.key,
+            stands_for=0,
+            due_us=self.now_us,
+        )
         tokens = [one.token for one in folded if one.is_leased(self.now_us)]
         names = [one.name for one in folded if not one.is_leased(self.now_us)]
-        digest = a_delivery(
-            f"d{self.places + 1}", destination="mail", order_key="digest", stands_for=0, due_us=self.now_us
-        )
-        if len(folded) < len(line):
-            with pytest.raises(Moved):
-                self.run(self.store.outbox.fold(tokens, names, digest))
-            return
-        assert self.run(self.store.outbox.fold(tokens, names, digest)) == len(line)
+        count: int = self.run(self.store.outbox.fold(tokens, names, new, cancelled))
         for one in folded:
-            one.end("folded")
-        self._add("mail", "digest", 1, self.now_us, 0)
+            one.end("cancelled" if one.name in cancelled else "folded")
+        self._add(digest.destination, digest.key, 1, self.now_us, 0)
+        return count
 
     @rule(destination=_DESTINATIONS)
     def move(self, destination: str) -> None:
@@ -218,6 +242,23 @@ class OutboxMachine(EngineMachine):
         for balances in (self.run(self.store.outbox.balances()), self.run(self.store.outbox.balances(0))):
             found = [(b.topic_uid, b.destination, b.state, b.by, b.deliveries, b.stands_for) for b in balances]
             assert found == wanted
+
+    @invariant()
+    def what_waits_is_paged_line_by_line(self) -> None:
+        for destination in ("ops", "mail"):
+            lines = [line for key in ("a", "b", "c", "digest") if (line := self._line(destination, key))]
+            for limit in (2, 100):
+                found: list[str] = []
+                after: LinePlace | None = None
+                while True:
+                    page = self.run(self.store.outbox.backlog(destination, after, limit))
+                    found += [one.id for one in page.deliveries]
+                    after = page.next
+                    if after is None:
+                        break
+                assert found == [one.name for line in lines for one in line]
+            due = sum(one.due_us <= self.now_us for line in lines for one in line)
+            assert self.run(self.store.outbox.waiting(destination, 1_000)).due == due
 
     @invariant()
     def the_next_due_time_is_that_of_the_heads(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from broker.engines.balancing import booked_as
-from broker.model import Attempt, Balance, Delivery, DeliveryState, NewDelivery
+from broker.model import Attempt, Balance, Delivery, DeliveryState, LinePlace, NewDelivery
 
 
 @dataclass(slots=True, eq=False)
@@ -38,7 +38,14 @@ class Row:
 
     def seen(self, now_us: int) -> Delivery:
         """The delivery as a reader sees it at ``now_us``."""
-        return replace(self.delivery, leased=self.is_leased(now_us))
+        leased = self.is_leased(now_us)
+        lost = self.leased_until_us != 0 and not leased
+        return replace(self.delivery, leased=leased, unclear=self.delivery.unclear or lost)
+
+    @property
+    def line_place(self) -> LinePlace:
+        """Where it stands among all lines of its destination."""
+        return LinePlace(self.delivery.new.order_key, self.place)
 
 
 class Lines:
@@ -56,19 +63,25 @@ class Lines:
         """The first of every line of a destination."""
         return (line[0] for line in self._lines.get(destination, {}).values())
 
-    def line_of(self, row: Row) -> Sequence[Row]:
-        """The line that a waiting delivery stands in, the first first."""
-        return self._lines[row.delivery.new.destination][row.delivery.new.order_key]
+    def count_waiting(self, destination: str, order_key: str, first: int, last: int) -> int:
+        """How many wait in a line from one place to another."""
+        return sum(first <= row.place <= last for row in self._lines.get(destination, {}).get(order_key, ()))
+
+    def in_lines(self, destination: str) -> Sequence[Row]:
+        """All that wait for a destination, line by line in the order of the order keys."""
+        lines = self._lines.get(destination, {})
+        return [row for order_key in sorted(lines) for row in lines[order_key]]
 
     def waiting(self, destination: str) -> Sequence[Row]:
         """All that wait for a destination, in their order."""
         lines = self._lines.get(destination, {})
         return sorted((row for line in lines.values() for row in line), key=lambda row: row.place)
 
-    def add(self, new: NewDelivery, state: DeliveryState, by: str, settled_us: int) -> None:
-        """Take in a delivery, waiting or already at its end."""
+    def add(self, new: NewDelivery, state: DeliveryState, by: str, settled_us: int, place: int | None = None) -> None:
+        """Take in a delivery, waiting or already at its end; at the end of its line unless a ``place`` is given."""
         self._last += 1
-        row = Row(Delivery(new, self._last, state, new.due_us, by=by, settled_us=settled_us), self._last)
+        delivery = Delivery(new, self._last, state, new.due_us, by=by, settled_us=settled_us)
+        row = Row(delivery, self._last if place is None else place)
         self.rows[self._last] = self.ids[new.id] = row
         self.unique.add(new.unique_key)
         self._enter(row)

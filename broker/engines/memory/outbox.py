@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from broker.clock import Clock, us
 from broker.engines.balancing import GAVE_UP, balances_of
 from broker.engines.bells import Flags
+from broker.engines.folding import no_longer_waits, page_of, place_of_digest
 from broker.engines.memory.lines import Lines, Row
 from broker.engines.memory.trouble import Gate
 from broker.engines.settling import ended, revived, settled
-from broker.errors import DuplicateDelivery, LeaseLost, Moved
+from broker.errors import DuplicateDelivery, LeaseLost
 from broker.model import (
     Attempt,
+    Backlog,
     Balance,
     Delivery,
     DeliveryQuery,
+    DeliveryState,
     Leased,
+    LinePlace,
     NewDelivery,
     SettleDelivered,
     Settlement,
+    Waiting,
 )
 
 
@@ -120,25 +125,51 @@ class MemoryOutbox:
                 self.news.lift(row.delivery.new.destination)
             return len(rows)
 
-    async def fold(self, tokens: Sequence[str], delivery_ids: Sequence[str], digest: NewDelivery) -> int:
+    async def fold(
+        self,
+        tokens: Sequence[str],
+        delivery_ids: Sequence[str],
+        digest: NewDelivery,
+        cancelled: Collection[str] = (),
+    ) -> int:
         """See Outbox."""
         async with self._gate("outbox.fold"):
             now_us = self._clock.wall_us()
             rows = {row.delivery.seq: row for row in (self._held(token, now_us) for token in tokens)}
-            named = self._named(delivery_ids)
-            rows.update((row.delivery.seq, row) for row in named if row.is_free(now_us))
-            if not all(delivery_id in self._lines.ids for delivery_id in delivery_ids) or any(
-                row.delivery.seq not in rows for row in named
-            ):
-                raise Moved("a delivery to be folded no longer waits")
-            if any(other.delivery.seq not in rows for row in rows.values() for other in self._lines.line_of(row)):
-                raise Moved("another delivery of the same order key waits and was not named")
+            for delivery_id in delivery_ids:
+                row = self._lines.ids.get(delivery_id)
+                if row is None or not (row.is_free(now_us) or row.delivery.seq in rows):
+                    raise no_longer_waits(row.delivery.new.order_key if row else "")
+                rows[row.delivery.seq] = row
+            folded = [(row.delivery, row.place) for row in rows.values()]
+            place = place_of_digest(folded, digest, self._lines.count_waiting)
             self.check([digest])
             for row in rows.values():
-                self._lines.change(row, ended(row.delivery, "folded", digest.id, now_us))
+                state: DeliveryState = "cancelled" if row.delivery.id in cancelled else "folded"
+                self._lines.change(row, ended(row.delivery, state, digest.id, now_us))
                 self.news.lift(row.delivery.new.destination)
-            self.add([digest], [], now_us)
+            self._lines.add(digest, "waiting", "", 0, place)
+            self.news.lift(digest.destination)
             return len(rows)
+
+    async def waiting(self, destination: str, enough: int) -> Waiting:
+        """See Outbox."""
+        async with self._gate("outbox.waiting"):
+            now_us = self._clock.wall_us()
+            rows = self._lines.waiting(destination)
+            due = sum(row.delivery.due_us <= now_us and row.is_free(now_us) for row in rows)
+            return Waiting(min(due, enough), rows[0].delivery.new.created_us if rows else None)
+
+    async def backlog(self, destination: str, after: LinePlace | None, limit: int) -> Backlog:
+        """See Outbox."""
+        async with self._gate("outbox.backlog"):
+            now_us = self._clock.wall_us()
+            rows = self._lines.in_lines(destination)
+            if after is not None:
+                rows = [row for row in rows if row.line_place > after]
+            seen = [(row.seen(now_us), row.line_place) for row in rows[: limit + 1]]
+            receipts = {key: one for (name, key), (one, _) in self._receipts.items() if name == destination}
+            return page_of(seen, after, limit, receipts)
 
     async def move(self, destination: str, to: str) -> int:
         """See Outbox."""
@@ -238,6 +269,8 @@ def _fits(delivery: Delivery, query: DeliveryQuery) -> bool:
         and query.topic_uid in (None, new.topic_uid)
         and query.offset in (None, new.offset)
         and query.order_key in (None, new.order_key)
+        and query.incident in (None, new.incident)
+        and (query.into is None or (delivery.state in ("folded", "cancelled") and delivery.by == query.into))
         and (query.since_us is None or new.created_us >= query.since_us)
         and (query.before_seq is None or delivery.seq < query.before_seq)
     )

@@ -53,7 +53,9 @@ def row_of(columns: Sequence[Any]) -> Row:
 def seen(columns: Sequence[Any], now_us: int) -> Delivery:
     """A row of ``whole_deliveries`` as a reader sees it at ``now_us``."""
     row = row_of(columns)
-    return replace(row.delivery, leased=row.is_leased(now_us))
+    leased = row.is_leased(now_us)
+    lost = row.delivery.leased and not leased
+    return replace(row.delivery, leased=leased, unclear=row.delivery.unclear or lost)
 
 
 def held(db: sqlite3.Connection, token: str, now_us: int) -> Row:
@@ -98,6 +100,14 @@ def _add_settled(transaction: Transaction, new: NewDelivery, state: DeliveryStat
     place = (seq, new.destination, new.order_key, new.priority, state, new.due_us, new.late)
     transaction.db.execute(_SQL["add_settled"], (*place, by, now_us))
     transaction.sums.book((new.topic_uid, new.destination, state, by), 1, new.stands_for)
+
+
+def add_in_place(transaction: Transaction, new: NewDelivery, place: int) -> None:
+    """Take in a delivery at a place of its line that is about to become free. Raises as ``add`` does."""
+    seq = _add_what_was_decided(transaction, new)
+    columns = (seq, new.destination, new.order_key, new.priority, place, new.due_us, new.late)
+    transaction.db.execute(_SQL["add_in_place"], columns)
+    transaction.sums.book((new.topic_uid, new.destination, "waiting", ""), 1, new.stands_for)
 
 
 def _add_what_was_decided(transaction: Transaction, new: NewDelivery) -> int:

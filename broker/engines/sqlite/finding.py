@@ -23,10 +23,14 @@ def find(db: sqlite3.Connection, query: DeliveryQuery, now_us: int) -> Sequence[
 
 
 def query_name(query: DeliveryQuery) -> str:
-    """The query that answers: for one message, for one line, for dead letters or shadows, or for anything."""
+    """The query that answers: for a digest, a message, a line, an incident, dead letters or shadows, or anything."""
+    if query.into is not None:
+        return "find_into"
     if query.topic_uid is not None and query.offset is not None:
         return "find_of_message"
     if query.state == "waiting" and query.destination is not None and query.order_key is not None:
         return "find_in_line"
+    if query.incident:
+        return "find_of_incident"
     by_state = {"dead": "find_dead", "shadow": "find_shadow"}
     return by_state.get(query.state or "", "find")

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Final, TypeVar
 
 from broker.clock import Clock, us
 from broker.engines.bells import Flags
 from broker.engines.settling import ended, revived, settled
-from broker.engines.sqlite.deliveries import add, change, held, named, put_attempt, row_of, seen
+from broker.engines.sqlite import folding
+from broker.engines.sqlite.deliveries import change, held, named, put_attempt, row_of, seen
 from broker.engines.sqlite.finding import find
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.slices import in_slices
 from broker.engines.sqlite.transaction import Transaction, Writes
-from broker.errors import Moved
 from broker.model import (
     Attempt,
+    Backlog,
     Balance,
     Delivery,
     DeliveryQuery,
     Leased,
+    LinePlace,
     NewDelivery,
     SettleDelivered,
     Settlement,
+    Waiting,
 )
 
 T = TypeVar("T")
@@ -142,26 +145,31 @@ class SqliteOutbox:
 
         return await self._change(work)
 
-    async def fold(self, tokens: Sequence[str], delivery_ids: Sequence[str], digest: NewDelivery) -> int:
+    async def fold(
+        self,
+        tokens: Sequence[str],
+        delivery_ids: Sequence[str],
+        digest: NewDelivery,
+        cancelled: Collection[str] = (),
+    ) -> int:
         """See Outbox."""
 
         def work(transaction: Transaction, touched: set[str]) -> int:
-            now_us = self._clock.wall_us()
-            rows = {row.delivery.seq: row for row in (held(transaction.db, token, now_us) for token in tokens)}
-            listed = named(transaction.db, delivery_ids)
-            rows.update((row.delivery.seq, row) for row in listed if row.is_free(now_us))
-            if len(listed) < len(set(delivery_ids)) or any(row.delivery.seq not in rows for row in listed):
-                raise Moved("a delivery to be folded no longer waits")
-            lines = {(row.delivery.new.destination, row.delivery.new.order_key) for row in rows.values()}
-            if any(seq not in rows for line in lines for (seq,) in transaction.db.execute(_SQL["line"], line)):
-                raise Moved("another delivery of the same order key waits and was not named")
-            for row in rows.values():
-                change(transaction, row, ended(row.delivery, "folded", digest.id, now_us))
-            add(transaction, [digest], [], now_us)
-            touched.update([digest.destination, *(destination for destination, _ in lines)])
+            rows = folding.fold(transaction, tokens, delivery_ids, digest, cancelled, self._clock.wall_us())
+            touched.update([digest.destination, *(row.delivery.new.destination for row in rows)])
             return len(rows)
 
         return await self._change(work)
+
+    async def waiting(self, destination: str, enough: int) -> Waiting:
+        """See Outbox."""
+        return await self._readers.later(lambda db: folding.waiting(db, destination, enough, self._clock.wall_us()))
+
+    async def backlog(self, destination: str, after: LinePlace | None, limit: int) -> Backlog:
+        """See Outbox."""
+        return await self._readers.later(
+            lambda db: folding.backlog(db, destination, after, limit, self._clock.wall_us())
+        )
 
     async def move(self, destination: str, to: str) -> int:
         """See Outbox."""

@@ -58,12 +58,15 @@ _MAY_SCAN = {
     ("outbox", "balances"),  # all of a small table
     ("outbox", "balances_since"),  # groups what it found by time
     ("outbox", "clear_heads"),
+    ("outbox", "count_due"),  # stops at a limit
     ("outbox", "end_leases"),  # all that wait, once at the start
     ("outbox", "find"),  # goes back from the newest
     ("outbox", "find_heads"),
     ("outbox", "find_in_line"),  # sorts one line
+    ("outbox", "find_of_incident"),  # sorts what one incident led to
     ("outbox", "find_of_message"),  # sorts what one message led to
     ("outbox", "next_due"),  # scans the few priorities it found
+    ("outbox", "oldest"),  # all that wait for a destination
     ("outbox", "waiting_by_topic"),  # all that wait for a destination
     ("restore", "doubt"),
     ("restore", "ends"),
@@ -89,6 +92,8 @@ def test_a_query_finds_its_rows_by_an_index_in_their_order(db: sqlite3.Connectio
         (DeliveryQuery(state="dead"), "find_dead", "progress_dead"),
         (DeliveryQuery(state="waiting", destination="ops", order_key="k"), "find_in_line", "progress_line"),
         (DeliveryQuery(topic_uid="t", offset=1), "find_of_message", "deliveries_message"),
+        (DeliveryQuery(into="d"), "find_into", "progress_into"),
+        (DeliveryQuery(incident="i"), "find_of_incident", "deliveries_incident"),
     ],
 )
 def test_deliveries_are_found_by_the_narrowest_index(

@@ -61,9 +61,35 @@ SELECT NOT EXISTS (
   SELECT 1 FROM progress INDEXED BY progress_line WHERE state = 'waiting' AND destination = ? AND order_key = ?
 );
 
--- name: line
--- The numbers of all that wait in a line.
-SELECT seq FROM progress INDEXED BY progress_line WHERE state = 'waiting' AND destination = ? AND order_key = ?;
+-- name: count_waiting
+-- How many wait in a line from one place to another.
+SELECT count(*) FROM progress INDEXED BY progress_line
+WHERE state = 'waiting' AND destination = ? AND order_key = ? AND place BETWEEN ? AND ?;
+
+-- name: add_in_place
+-- Put a delivery into its line at a place that becomes free.
+INSERT INTO progress (seq, destination, order_key, priority, place, head, state, due_us, late)
+VALUES (?, ?, ?, ?, ?, 0, 'waiting', ?, ?);
+
+-- name: count_due
+-- How many deliveries of a destination are due and not leased, counted up to a limit.
+SELECT count(*) FROM (
+  SELECT 1 FROM progress INDEXED BY progress_line
+  WHERE state = 'waiting' AND destination = ? AND due_us <= ? LIMIT ?
+);
+
+-- name: oldest
+-- When the first in place of all that wait for a destination was decided.
+SELECT d.created_us FROM deliveries AS d WHERE d.seq = (
+  SELECT seq FROM (
+    SELECT seq, min(place) FROM progress INDEXED BY progress_line WHERE state = 'waiting' AND destination = ?
+  )
+);
+
+-- name: backlog
+-- What waits for a destination, line by line, from behind a place.
+SELECT * FROM whole_deliveries
+WHERE state = 'waiting' AND destination = ? AND (order_key, place) > (?, ?) ORDER BY order_key, place LIMIT ?;
 
 -- name: give_back
 -- End a lease without a try.
@@ -130,11 +156,32 @@ ORDER BY topic_uid, destination, state, by;
 
 -- name: balances_since
 -- The books over deliveries created since a time.
-SELECT d.topic_uid, p.destination, p.state, iif(p.state = 'folded', '', p.by) AS booked_by, count(*), sum(d.stands_for)
+SELECT d.topic_uid, p.destination, p.state, iif(p.state IN ('folded', 'cancelled'), '', p.by) AS booked_by, count(*),
+  sum(d.stands_for)
 FROM deliveries AS d INDEXED BY deliveries_created JOIN progress AS p ON p.seq = d.seq
 WHERE d.created_us >= ?
 GROUP BY d.topic_uid, p.destination, p.state, booked_by
 ORDER BY d.topic_uid, p.destination, p.state, booked_by;
+
+-- name: find_into
+-- The same where a digest is given that they were folded into or cancelled with.
+SELECT * FROM whole_deliveries
+WHERE by = :into AND state IN ('folded', 'cancelled')
+  AND seq < :before_seq AND (:state IS NULL OR state = :state) AND (:destination IS NULL OR destination = :destination)
+  AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
+  AND (:offset IS NULL OR offset = :offset) AND (:order_key IS NULL OR order_key = :order_key)
+  AND (:incident IS NULL OR incident = :incident) AND (:since_us IS NULL OR created_us >= :since_us)
+ORDER BY seq DESC LIMIT :limit;
+
+-- name: find_of_incident
+-- The same where an incident is given.
+SELECT * FROM whole_deliveries
+WHERE incident = :incident AND incident <> ''
+  AND seq < :before_seq AND (:state IS NULL OR state = :state) AND (:destination IS NULL OR destination = :destination)
+  AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
+  AND (:offset IS NULL OR offset = :offset) AND (:order_key IS NULL OR order_key = :order_key)
+  AND (:since_us IS NULL OR created_us >= :since_us)
+ORDER BY seq DESC LIMIT :limit;
 
 -- name: find
 -- Deliveries that fit, newest first; NULL fits all.
@@ -142,7 +189,7 @@ SELECT * FROM whole_deliveries
 WHERE seq < :before_seq AND (:state IS NULL OR state = :state) AND (:destination IS NULL OR destination = :destination)
   AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
   AND (:offset IS NULL OR offset = :offset) AND (:order_key IS NULL OR order_key = :order_key)
-  AND (:since_us IS NULL OR created_us >= :since_us)
+  AND (:incident IS NULL OR incident = :incident) AND (:since_us IS NULL OR created_us >= :since_us)
 ORDER BY seq DESC LIMIT :limit;
 
 -- name: find_in_line
@@ -150,7 +197,8 @@ ORDER BY seq DESC LIMIT :limit;
 SELECT * FROM whole_deliveries
 WHERE seq < :before_seq AND state = 'waiting' AND destination = :destination AND order_key = :order_key
   AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
-  AND (:offset IS NULL OR offset = :offset) AND (:since_us IS NULL OR created_us >= :since_us)
+  AND (:offset IS NULL OR offset = :offset) AND (:incident IS NULL OR incident = :incident)
+  AND (:since_us IS NULL OR created_us >= :since_us)
 ORDER BY seq DESC LIMIT :limit;
 
 -- name: find_of_message
@@ -159,7 +207,7 @@ SELECT * FROM whole_deliveries
 WHERE topic_uid = :topic_uid AND offset = :offset
   AND seq < :before_seq AND (:state IS NULL OR state = :state) AND (:destination IS NULL OR destination = :destination)
   AND (:rule IS NULL OR rule = :rule) AND (:order_key IS NULL OR order_key = :order_key)
-  AND (:since_us IS NULL OR created_us >= :since_us)
+  AND (:incident IS NULL OR incident = :incident) AND (:since_us IS NULL OR created_us >= :since_us)
 ORDER BY seq DESC LIMIT :limit;
 
 -- name: find_dead
@@ -168,7 +216,7 @@ SELECT * FROM whole_deliveries
 WHERE state = 'dead' AND seq < :before_seq AND (:destination IS NULL OR destination = :destination)
   AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
   AND (:offset IS NULL OR offset = :offset) AND (:order_key IS NULL OR order_key = :order_key)
-  AND (:since_us IS NULL OR created_us >= :since_us)
+  AND (:incident IS NULL OR incident = :incident) AND (:since_us IS NULL OR created_us >= :since_us)
 ORDER BY seq DESC LIMIT :limit;
 
 -- name: find_shadow
@@ -177,7 +225,7 @@ SELECT * FROM whole_deliveries
 WHERE state = 'shadow' AND seq < :before_seq AND (:destination IS NULL OR destination = :destination)
   AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
   AND (:offset IS NULL OR offset = :offset) AND (:order_key IS NULL OR order_key = :order_key)
-  AND (:since_us IS NULL OR created_us >= :since_us)
+  AND (:incident IS NULL OR incident = :incident) AND (:since_us IS NULL OR created_us >= :since_us)
 ORDER BY seq DESC LIMIT :limit;
 
 -- name: end_leases

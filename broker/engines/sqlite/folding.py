@@ -1,0 +1,69 @@
+"""Folding on SQLite: many waiting deliveries become one, and what waits is read line by line."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Sequence
+
+from broker.engines.folding import no_longer_waits, page_of, place_of_digest
+from broker.engines.settling import ended
+from broker.engines.sqlite.deliveries import Row, add, add_in_place, change, held, row_of, seen
+from broker.engines.sqlite.queries import load
+from broker.engines.sqlite.transaction import Transaction
+from broker.model import Backlog, DeliveryState, LinePlace, NewDelivery, Waiting
+
+_SQL = load("outbox")
+
+
+def fold(
+    transaction: Transaction,
+    tokens: Sequence[str],
+    delivery_ids: Sequence[str],
+    digest: NewDelivery,
+    cancelled: Collection[str],
+    now_us: int,
+) -> Sequence[Row]:
+    """Settle deliveries as folded into ``digest`` or cancelled with it, and add that; what they were before."""
+    db = transaction.db
+    rows = {row.delivery.seq: row for row in (held(db, token, now_us) for token in tokens)}
+    for delivery_id in delivery_ids:
+        columns = db.execute(_SQL["by_id"], (delivery_id,)).fetchone()
+        row = row_of(columns) if columns is not None else None
+        if row is None or not (row.is_free(now_us) or row.delivery.seq in rows):
+            raise no_longer_waits(row.delivery.new.order_key if row else "")
+        rows[row.delivery.seq] = row
+    folded = [(row.delivery, row.place) for row in rows.values()]
+    place = place_of_digest(folded, digest, lambda *line: _count_waiting(db, *line))
+    if place is None:
+        add(transaction, [digest], [], now_us)
+    else:
+        add_in_place(transaction, digest, place)
+    for row in rows.values():
+        state: DeliveryState = "cancelled" if row.delivery.id in cancelled else "folded"
+        change(transaction, row, ended(row.delivery, state, digest.id, now_us))
+    return list(rows.values())
+
+
+def waiting(db: sqlite3.Connection, destination: str, enough: int, now_us: int) -> Waiting:
+    """See Outbox."""
+    (due,) = db.execute(_SQL["count_due"], (destination, now_us, enough)).fetchone()
+    oldest = db.execute(_SQL["oldest"], (destination,)).fetchone()
+    return Waiting(due, oldest[0] if oldest else None)
+
+
+def backlog(db: sqlite3.Connection, destination: str, after: LinePlace | None, limit: int, now_us: int) -> Backlog:
+    """See Outbox."""
+    start = after or LinePlace("", -1)
+    rows = db.execute(_SQL["backlog"], (destination, start.order_key, start.place, limit + 1)).fetchall()
+    found = [(seen(columns, now_us), LinePlace(columns[7], columns[35])) for columns in rows]
+    receipts = {}
+    for order_key in {place.order_key for _, place in found}:
+        receipt = db.execute(_SQL["receipt"], (destination, order_key)).fetchone()
+        if receipt is not None:
+            receipts[order_key] = receipt[0]
+    return page_of(found, after, limit, receipts)
+
+
+def _count_waiting(db: sqlite3.Connection, destination: str, order_key: str, first: int, last: int) -> int:
+    count: int = db.execute(_SQL["count_waiting"], (destination, order_key, first, last)).fetchone()[0]
+    return count
