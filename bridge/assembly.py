@@ -15,6 +15,7 @@ from bridge.current import InForce
 from bridge.destinations.http import make_client
 from bridge.destinations.kinds import Tools
 from bridge.observe.metrics import Metrics
+from bridge.owing import read_owed
 from bridge.parts import Daemon
 from bridge.provision import provision
 from bridge.pulls import Pulls
@@ -118,7 +119,7 @@ async def _rules_in_force(settings: Settings, world: World, store: Store, broker
         rule_set, since_us = kept
         degraded = f"the rule files are bad, rule set {rule_set.version} is in force:\n{error}"
         metrics.degraded.set(1)
-    in_force = InForce(await with_retired(rule_set, store, broker, world), since_us, degraded)
+    in_force = InForce(with_retired(rule_set, await read_owed(store), broker, world), since_us, degraded)
     in_force.take_silences(broker.cache)
     return in_force
 

@@ -1,6 +1,8 @@
 """What is in force now: the rule set, silences, and how much state each rule holds.
 
-Reload swaps the rule set in one assignment; routers take it up at their next batch. Silences follow the catalog.
+Reload swaps the rule set in one assignment; routers take it up at their next batch. Silences follow the catalog. When
+one ends before its time, or when rules change, what was kept quiet is woken: its rows of state become due, and the
+routers look at it at once.
 """
 
 from __future__ import annotations
@@ -12,12 +14,13 @@ import structlog
 
 from broker.catalog_cache import CatalogCache
 from broker.clock import Clock
+from broker.model import WAKE_ALL, Commit
 from broker.records import SilenceRecord
 from broker.store import Store
 from rules.draft import DecideContext
 from rules.model import Silence
 from rules.problems import ProblemsFound
-from rules.quiet.silences import NO_SILENCES, SilenceBook, compile_silence
+from rules.quiet.silences import NO_SILENCES, CompiledSilence, SilenceBook, compile_silence
 from rules.ruleset import RuleSet
 
 _COUNT_EVERY_S = 15.0
@@ -32,6 +35,8 @@ class InForce:
         self._rule_set = rule_set
         self._since_us = since_us
         self._swapped = asyncio.Event()
+        self._news = asyncio.Event()
+        self._over = {WAKE_ALL}  # what ended before its time and was not woken yet
         self._silences: SilenceBook = NO_SILENCES
         self._key_counts: Mapping[str, int] = {}
         self.degraded = degraded
@@ -61,28 +66,53 @@ class InForce:
         self._rule_set, self._since_us, self.degraded = rule_set, since_us, ""
         self._swapped.set()
         self._swapped = asyncio.Event()
+        self._over.add(WAKE_ALL)
+        self._ring()
+
+    def news(self) -> asyncio.Event:
+        """An event that is set when rules, silences or woken rows are to be looked at; take it before you look."""
+        return self._news
+
+    def _ring(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
 
     async def wait_change(self, seen: str) -> None:
         """Return once the rule set's version is another than ``seen``."""
         while self._rule_set.version == seen:
             await self._swapped.wait()
 
-    async def follow_silences(self, cache: CatalogCache) -> None:
-        """Keep the silences as the catalog has them, for ever."""
+    async def follow_silences(self, cache: CatalogCache, store: Store) -> None:
+        """Keep the silences as the catalog has them, for ever, and wake what one kept quiet that was lifted."""
         seen = 0
         while True:
             self.take_silences(cache)
+            await self.wake(store)
             seen = await cache.wait_change(seen)
 
     def take_silences(self, cache: CatalogCache) -> None:
         """Take the silences as the catalog has them now. One that cannot be read is left out, and told."""
-        compiled = []
-        for record in cache.all(SilenceRecord):
+        standing = {one.silence.id: one for one in self._silences.silences}
+        compiled: list[CompiledSilence] = []
+        for silence in [silence_of(record) for record in cache.all(SilenceRecord)]:
+            before = standing.get(silence.id)
             try:
-                compiled.append(compile_silence(silence_of(record)))
+                compiled.append(before if before and before.silence == silence else compile_silence(silence))
             except ProblemsFound as error:
-                log.warning("a silence cannot be read", silence=record.uid, problems=str(error))
-        self._silences = SilenceBook(tuple(compiled))
+                log.warning("a silence cannot be read", silence=silence.id, problems=str(error))
+        if [id(one) for one in compiled] != [id(one) for one in standing.values()]:
+            ends = {one.silence.id: one.silence.until_us for one in compiled}
+            lifted = [name for name, one in standing.items() if ends.get(name, 0) < one.silence.until_us]
+            self._over |= {f"silence:{name}" for name in lifted}
+            self._silences = SilenceBook(tuple(compiled))
+
+    async def wake(self, store: Store) -> None:
+        """Let what was kept quiet by something that is over be looked at now. Raises StoreUnavailable; then again."""
+        over = set(self._over)
+        if over:
+            await store.commit(Commit(wake=tuple(sorted(over))))
+            self._over -= over
+            self._ring()
 
     async def follow_counts(self, store: Store, clock: Clock) -> None:
         """Keep count of the state each rule holds, for ever; a little old is good enough (semantics.md item 5)."""

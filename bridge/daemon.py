@@ -114,10 +114,11 @@ async def start(daemon: Daemon) -> None:
     """Start all workers, then take requests."""
     supervisor = daemon.supervisor
     supervisor.start("catalog", daemon.broker.cache.follow)
-    supervisor.start("silences", lambda: daemon.in_force.follow_silences(daemon.broker.cache))
+    supervisor.start("silences", lambda: daemon.in_force.follow_silences(daemon.broker.cache, daemon.store))
     supervisor.start("state counts", lambda: daemon.in_force.follow_counts(daemon.store, daemon.clock))
     await daemon.couriers.swap(daemon.settings.destinations, daemon.destinations)
     with contextlib.suppress(StoreUnavailable):  # the worker tries again
+        await daemon.reloader.at_start()
         await daemon.routers.sync()  # before anything can be published: nobody's first alert is to pass by unrouted
     supervisor.start("routers", daemon.routers.follow)
     if daemon.settings.push.mode == "internal":

@@ -7,6 +7,7 @@ Rules, templates, tables, destinations, sources and provisioning are taken up; `
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +16,9 @@ import structlog
 from bridge.control.reloading import Reloaded, ReloadOutcome, ReloadRefused
 from bridge.couriers import Couriers
 from bridge.current import InForce
+from bridge.deciding import UNDECIDABLE
 from bridge.observe.metrics import Metrics
+from bridge.owing import Owed, read_owed
 from bridge.provision import CannotProvision, provision
 from bridge.pulls import Pulls
 from bridge.retired import with_retired
@@ -81,7 +84,9 @@ class Reloader:
 
     async def _reload(self) -> ReloadOutcome:
         settings = read_settings(self._config, self._environ, credentials_folder(self._environ))
-        reasons = await self._left_behind(settings)
+        owed = await read_owed(self._store)
+        known = {*self._couriers.routes, *self.settings.removed}
+        reasons = [why for name, why in (await self._left_behind(settings, owed)).items() if name in known]
         if reasons:
             return ReloadRefused("", reasons)
         built = self._couriers.build(settings.destinations)
@@ -97,10 +102,11 @@ class Reloader:
                 await destination.close()
             raise
         await self._couriers.swap(settings.destinations, built)
-        await self._settle_removed(settings)
-        await self._pulls.swap(settings.sources)
         since_us = await keep(self._broker, rule_set)
-        self._in_force.swap(await with_retired(rule_set, self._store, self._broker, world), since_us)
+        self._in_force.swap(with_retired(rule_set, owed, self._broker, world, self._in_force.rule_set), since_us)
+        await self._settle_removed(settings)  # after the swap: nothing more is decided for them
+        await self._in_force.wake(self._store)
+        await self._pulls.swap(settings.sources)
         warnings = [as_table([warning]) for warning in rule_set.warnings]
         changed = [name for name in _NEEDS_RESTART if getattr(settings, name) != getattr(self.settings, name)]
         if changed:
@@ -108,22 +114,36 @@ class Reloader:
         self.settings = settings
         return Reloaded(rule_set.version, warnings)
 
-    async def _left_behind(self, settings: Settings) -> list[str]:
-        """Why the new settings cannot be: deliveries that wait for a destination that would be gone (semantics 16)."""
-        reasons = []
-        waiting: dict[str, int] = {}
+    async def at_start(self) -> None:
+        """What a reload does with destinations that are gone, for a daemon that starts without them.
+
+        It cannot refuse to start: what nobody said what to do with waits, and is told. Raises StoreUnavailable.
+        """
+        await self._settle_removed(self.settings)
+        for reason in (await self._left_behind(self.settings, await read_owed(self._store))).values():
+            log.warning("something waits for a destination that is gone", reason=reason)
+
+    async def _left_behind(self, settings: Settings, owed: Owed) -> dict[str, str]:
+        """By destination, what still waits for one that would be gone (semantics.md item 16)."""
+        waiting: Counter[str] = Counter()
         for balance in await self._store.outbox.balances():
             if balance.state == "waiting":
-                waiting[balance.destination] = waiting.get(balance.destination, 0) + balance.deliveries
-        for name, count in waiting.items():
-            if count and name in self._couriers.routes and name not in settings.destinations:
-                removed = settings.removed.get(name)
-                if removed is None:
-                    reasons.append(
-                        f"destination {name!r} is gone from the settings while {count} deliveries wait for it; "
-                        f"keep it until they are delivered, or write under destinations: {name}: {{removed: dead}} "
-                        f"or {name}: {{removed: {{move_to: NAME}}}}"
-                    )
+                waiting[balance.destination] += balance.deliveries
+        staying = {*settings.destinations, *settings.removed, UNDECIDABLE}
+        reasons = {}
+        for name in sorted({*waiting, *owed.held, *owed.told} - staying):
+            counts = [
+                _counted(waiting[name], "delivery waits for it", "deliveries wait for it"),
+                _counted(owed.held[name], "event is held for it", "events are held for it"),
+                _counted(owed.told[name], "open incident was told there", "open incidents were told there"),
+            ]
+            left = [count for count in counts if count]
+            if left:
+                reasons[name] = (
+                    f"destination {name!r} is gone from the settings while {', '.join(left)}; keep it until that is "
+                    f"over, or write under destinations: {name}: {{removed: dead}} or "
+                    f"{name}: {{removed: {{move_to: NAME}}}}"
+                )
         return reasons
 
     async def _settle_removed(self, settings: Settings) -> None:
@@ -144,3 +164,7 @@ class Reloader:
                 break
             dropped += count
         return dropped
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}" if count else ""

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import structlog
 
+from bridge.owing import Owed
 from broker.broker import Broker
 from broker.records import RuleSetRecord
-from broker.store import Store
 from rules.problems import ProblemsFound
 from rules.read import rebuild
 from rules.retired import superseded
@@ -22,19 +22,24 @@ from rules.sources import World
 log = structlog.get_logger("rules")
 
 
-async def with_retired(rule_set: RuleSet, store: Store, broker: Broker, world: World) -> RuleSet:
-    """The rule set with the old rules behind it that still have to say when something is over."""
-    holding = [name for name, rows in (await store.state.counts()).items() if rows]
-    if not holding:
-        return rule_set
-    return rule_set.with_retired(superseded(rule_set, _older(rule_set, broker, world), holding))
+def with_retired(
+    rule_set: RuleSet, owed: Owed, broker: Broker, world: World, in_force: RuleSet | None = None
+) -> RuleSet:
+    """The rule set with the old rules behind it that still have to say when something is over.
+
+    All that differ of those ``in_force`` until now are taken, for an incident may open while this is reckoned; of older
+    ones those with open incidents.
+    """
+    old = superseded(rule_set, [in_force] if in_force is not None else [])
+    before = rule_set.with_retired(old)
+    return rule_set.with_retired((*old, *superseded(before, _older(before, owed, broker, world), owed.forms)))
 
 
-def _older(rule_set: RuleSet, broker: Broker, world: World) -> Iterator[RuleSet]:
-    """The rule sets that were in force before, newest first."""
+def _older(rule_set: RuleSet, owed: Owed, broker: Broker, world: World) -> Iterator[RuleSet]:
+    """The rule sets under which incidents that are open now were seen last, newest first."""
     records = sorted(broker.cache.all(RuleSetRecord), key=lambda record: record.created_us, reverse=True)
     for record in records:
-        if record.version == rule_set.version:
+        if record.version == rule_set.version or record.version not in owed.versions:
             continue
         try:
             yield rebuild(record.sources, world)

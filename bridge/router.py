@@ -52,8 +52,8 @@ class Current(Protocol):
     def context(self, now_us: int) -> DecideContext:
         """What a decision at ``now_us`` may know beside rules, event and state."""
 
-    async def wait_change(self, seen: str) -> None:
-        """Return once the rule set's version is another than ``seen``."""
+    def news(self) -> asyncio.Event:
+        """An event that is set when rules, silences or woken rows are to be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Router:
         cursor = await self.take_place()
         while not self._stopping.is_set():
             self._nudges.of(self.topic.uid).clear()
-            version = self._current.rule_set.version
+            news = self._current.news()
             fired = await self._fire_due()
             messages = await self._store.log.read(self.topic.uid, cursor.offset, _BATCH_MESSAGES, _BATCH_BYTES)
             if messages:
@@ -125,7 +125,7 @@ class Router:
             if first > cursor.offset:
                 cursor = await self._pass_over(first, cursor)
             elif not fired:
-                await self._rest(cursor.offset, version)
+                await self._rest(cursor.offset, news)
 
     async def take_place(self) -> Cursor:
         """Where the router stands, from the store. A first one begins at the topic's end (semantics.md item 14).
@@ -170,15 +170,18 @@ class Router:
         while True:
             began = self._clock.monotonic()
             rule_set, batch = self._current.rule_set, self._batch()
+            context = self._current.context(batch.now_us)
             found = await self._matched(rule_set, messages, batch.now_us)
             keys = dict.fromkeys(key for matches, _ in found for key in matches.needs)
             rows = await self._store.state.read(tuple(keys)) if keys else {}
             overlay = Overlay(values_of(rows))
-            counts = await self._entered(rule_set, found, overlay, batch, broken)
+            counts = await self._entered(rule_set, found, overlay, batch, context, broken)
             batch.count("expired", messages[-1].offset + 1 - cursor.offset - len(messages))
             moved = replace(cursor, offset=messages[-1].offset + 1)
             commit = batch.commit([CursorMove(moved)], overlay.reads, overlay.changes, rows)
             behind = replace(moved, rev=cursor.rev + 1)
+            if self._is_overtaken(rule_set, context):
+                continue
             try:
                 await self._store.commit(commit)
             except StateMoved:
@@ -222,10 +225,10 @@ class Router:
         found: Sequence[tuple[Matches, str]],
         overlay: Overlay,
         batch: Batch,
+        context: DecideContext,
         broken: str,
     ) -> Counter[str]:
         """Decide each message in order, each seeing the changes of those before it; what went wrong is counted."""
-        context = self._current.context(batch.now_us)
         counts: Counter[str] = Counter()
         turn = Turn(self._clock, _TURN_S)
         for matches, unmatched in found:
@@ -240,16 +243,18 @@ class Router:
         timers = [timer_of(row) for row in await self._store.state.due(self.topic.uid, batch.now_us, _TIMERS)]
         if not timers:
             return False
+        context = self._current.context(batch.now_us)
         keys = dict.fromkeys(key for timer in timers for key in keys_of(rule_set, timer))
         rows = await self._store.state.read(tuple(keys))
         overlay = Overlay(values_of(rows))
-        context = self._current.context(batch.now_us)
         counts: Counter[str] = Counter()
         turn = Turn(self._clock, _TURN_S)
         for timer in timers:
             counts.update(enter_fired(rule_set, timer, rows, overlay, batch, context))
             await turn.give()
         commit = batch.commit((), overlay.reads, overlay.changes, rows)
+        if self._is_overtaken(rule_set, context):
+            return True
         try:
             await self._store.commit(commit)
         except (StateMoved, OutcomeUnknown) as error:
@@ -259,8 +264,8 @@ class Router:
             self._tell(commit, 0, counts, began)
         return True
 
-    async def _rest(self, offset: int, version: str) -> None:
-        """Wait for a message, a timer, other rules, or a nudge."""
+    async def _rest(self, offset: int, news: asyncio.Event) -> None:
+        """Wait for a message, a timer, other rules or silences, or a nudge."""
         due_us = await self._store.state.next_due_us(self.topic.uid)
         wait_s = _LONGEST_REST_S
         if due_us is not None:
@@ -270,9 +275,17 @@ class Router:
             max(0.001, wait_s),
             self._store.log.wait_for(self.topic.uid, offset),
             self._nudges.of(self.topic.uid).wait(),
-            self._current.wait_change(version),
+            news.wait(),
             self._stopping.wait(),
         )
+
+    def _is_overtaken(self, rule_set: RuleSet, context: DecideContext) -> bool:
+        """Whether other rules or silences came into force while this was decided: then it is decided again.
+
+        Asked right before the commit. So once a reload or a silence is answered, nothing more comes of what was before.
+        """
+        now = self._current
+        return now.rule_set is not rule_set or now.context(context.now_us).silences is not context.silences
 
     def _batch(self) -> Batch:
         return Batch(self.topic, self._current.rule_set.version, self._clock.wall_us())

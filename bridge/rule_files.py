@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from bridge.settings import Settings
+from bridge.settings import MoveTo, Settings
 from broker.broker import Broker
 from broker.errors import VersionMoved
 from broker.model import Put
@@ -53,6 +53,10 @@ def world_of(
         schemas=schemas,
         topics=frozenset(topics),
         settings=read_file(config) if config is not None else None,
+        gone={
+            name: going.removed.move_to if isinstance(going.removed, MoveTo) else ""
+            for name, going in settings.removed.items()
+        },
     )
 
 

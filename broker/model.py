@@ -257,10 +257,11 @@ class Commit:
 
     ``reads`` are the versions of every state row the decision rests on, absent rows (0) included. ``withdraw`` are
     waiting, un-leased deliveries to settle as suppressed by the given name; ones leased or settled meanwhile are left
-    alone. ``counters`` are additions to named counters of a topic: ``(topic uid, name) -> n``. ``shadows`` are what
-    rules in shadow would have sent. ``wake`` names what is over: every row that waits for one of the names (for
-    anything, with ``WAKE_ALL``) becomes due now, as a timer of its home topic. ``owner`` is the token under which the
-    worker is held; None where ownership does not matter.
+    alone. ``waiting`` are deliveries that the batch takes to be waiting and un-leased. ``counters`` are additions to
+    named counters of a topic: ``(topic uid, name) -> n``. ``shadows`` are what rules in shadow would have sent.
+    ``wake`` names what is over: every row that waits for one of the names (for anything, with ``WAKE_ALL``) becomes due
+    now, as a timer of its home topic. ``owner`` is the token under which the worker is held; None where ownership does
+    not matter.
     """
 
     cursors: Sequence[CursorMove] = ()
@@ -270,6 +271,7 @@ class Commit:
     decisions: Sequence[DecisionRecord] = ()
     counters: Mapping[tuple[str, str], int] = field(default_factory=dict)
     withdraw: Mapping[str, str] = field(default_factory=dict)
+    waiting: Sequence[str] = ()
     catalog: Sequence[CatalogChange] = ()
     dead: Sequence[NewDelivery] = ()  # pushers give up: a dead letter (by "gave up") without tries of a courier
     shadows: Sequence[NewDelivery] = ()

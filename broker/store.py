@@ -317,7 +317,8 @@ class Store(Protocol):
         already stay as they are, and ``state`` is applied after it.
 
         Raises NotOwner, CursorMoved, StateMoved (a row in ``reads`` has another version, or an absent one exists now),
-        VersionMoved, DuplicateDelivery, OutcomeUnknown (read the cursor: it says whether the batch is in).
+        Moved (a delivery of ``waiting`` was leased or settled meanwhile), VersionMoved, DuplicateDelivery,
+        OutcomeUnknown (read the cursor: it says whether the batch is in).
         Concurrent commits share one fsync where the engine can; each still holds or fails alone.
         """
 

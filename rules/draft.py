@@ -48,6 +48,7 @@ class _Kept:
     record: Row | None
     expires_us: int = 0
     due_us: int | None = None
+    waits_for: tuple[str, ...] = ()
 
 
 class Rows:
@@ -73,10 +74,18 @@ class Rows:
                 return record
         return None
 
-    def keep(self, names: Sequence[str], record: Row, *, expires_us: int, due_us: int | None = None) -> None:
+    def keep(
+        self,
+        names: Sequence[str],
+        record: Row,
+        *,
+        expires_us: int,
+        due_us: int | None = None,
+        waits_for: tuple[str, ...] = (),
+    ) -> None:
         """Write the row, as it then is, under its first name at the end of the decision; rows of old names go."""
         self._records[names[0]] = record
-        self._kept[names[0]] = _Kept(record, expires_us, due_us)
+        self._kept[names[0]] = _Kept(record, expires_us, due_us, waits_for)
         self.forget(names[1:])
 
     def forget(self, names: Sequence[str]) -> None:
@@ -97,6 +106,7 @@ class Rows:
                 rule=quiet_rows.rule_of(name),
                 expires_us=kept.expires_us,
                 due_us=kept.due_us,
+                waits_for=kept.waits_for,
             )
             for name, kept in self._kept.items()
         )
@@ -146,6 +156,10 @@ class Draft:
         """So many held triples are posted now, or would be: the send or shadow made of them carries them."""
         self._tally["held"] -= stands_for
 
+    def give_up(self, stands_for: int, destination: str) -> None:
+        """So many triples were for a destination that was taken away, and with it what was still to be told there."""
+        self._tally[f"dropped/removed:{destination}"] += stands_for
+
     def release_suppressed(self, stands_for: int, by: str) -> None:
         """So many held triples are given up after all."""
         self._tally["held"] -= stands_for
@@ -179,9 +193,9 @@ class Draft:
 
     def _enter(self, outcome: Outcome, by: str) -> None:
         match outcome:
-            case "sent" | "shadow":
-                pass  # the delivery carries it: stands_for
+            case "sent" | "shadow" | "dropped":
+                pass  # the delivery carries it (stands_for), or it was counted when it was given up
             case "suppressed":
                 self._tally[f"suppressed/{book_name(by)}"] += 1
-            case "held" | "updated" | "dropped":
+            case "held" | "updated":
                 self._tally[outcome] += 1

@@ -81,14 +81,15 @@ def _fire_key(draft: Draft, rule: Rule, timer: Timer, own: tuple[str, ...]) -> N
     if row is None:
         return
     names = _names(draft.rule_set, rule, timer, row)
-    now_us, incident = draft.now_us, row.incident
+    now_us, incident, forgotten = draft.now_us, row.incident, False
     if incident is not None and incident.fires and keyrow.forget_us(rule.quiet, incident) <= now_us:
         event, broken = revive(draft.rule_set, rule, incident.event, now_us)
         incidents.end(draft, rule, row, names, event, "stale", broken=broken)
+        forgotten = True
     if row.flaps is not None and flapping.is_calm(row.flaps, rule.quiet.flapping, now_us):
         calm_down(draft, rule, row, names)
     incident = row.incident
-    if incident is not None and (incident.hidden or not incident.fires) and incident.over_us != now_us:
+    if incident is not None and (incident.hidden or not incident.fires) and not forgotten:
         look_again(draft, rule, row, names)
         incident = row.incident
     if (

@@ -13,7 +13,7 @@ from rules.compose import Composed, Scene, compose, priority_of
 from rules.draft import Draft
 from rules.model import DestinationFacts, Event, Post, Send
 from rules.quiet.silences import places_of
-from rules.ruleset import Rule, SendEntry
+from rules.ruleset import GONE, Rule, RuleSet, SendEntry
 from rules.split import cut_text, split_text
 
 LONG_US: Final = 30 * 86_400_000_000
@@ -63,8 +63,11 @@ def emit_all(draft: Draft, posting: Posting) -> None:
 
 
 def emit(draft: Draft, posting: Posting, address: Address, composed: Composed, places: Mapping[str, str]) -> None:
-    """Add the parts of one post to one address."""
+    """Add the parts of one post to one address; none where nobody is any more."""
     entry = address.entry
+    if draft.rule_set.is_given_up(entry.to.name) and not address.shadow:
+        draft.give_up(address.stands_for, entry.to.name)
+        return
     origin = draft.origin_of(posting.item, posting.rule, entry)
     posts = _parts(composed.post, entry)
     for part, one in enumerate(posts):
@@ -89,14 +92,16 @@ def emit(draft: Draft, posting: Posting, address: Address, composed: Composed, p
 
 
 def entry_for(
-    rule: Rule, slot: str, to: str, send: int, overrides: Mapping[str, Any] = MappingProxyType({})
+    rule_set: RuleSet, rule: Rule, slot: str, to: str, send: int, overrides: Mapping[str, Any] = MappingProxyType({})
 ) -> SendEntry:
-    """The rule's send entry of a slot; if an edit took it away, one that only knows its destination and overrides."""
+    """The rule's send entry of a slot; if an edit took it away, one that only knows its destination and overrides.
+
+    Posts for a destination that is gone since go to the one that takes them.
+    """
     for entry in rule.sends:
         if entry.slot == slot:
-            return entry
-    facts = next((entry.to for entry in rule.sends if entry.to.name == to), None)
-    return SendEntry(send, slot, facts or DestinationFacts(name=to, kind=""), overrides)
+            return rule_set.home_of(entry)
+    return rule_set.home_of(SendEntry(send, slot, DestinationFacts(name=to, kind=GONE), overrides))
 
 
 def composed_for(draft: Draft, posting: Posting) -> dict[str, Composed]:

@@ -112,6 +112,7 @@ def _build(
         tables=sources.tables,
         decode=decode,
         destinations=world.destinations,
+        gone=world.gone,
         warnings=found,
         same_places=same_places(rules),
         by_name=by_name(rules),

@@ -1,7 +1,7 @@
 """Rules of older rule sets that still have to say when their told incidents are over (semantics.md item 16).
 
 A rule that is gone, or edited so that the end of an incident may look different (another ``key``, ``resolved``,
-``for_each`` ...), goes on judging ``resolved`` in its old form, while it holds state.
+``for_each`` ...), goes on judging ``resolved`` in its old form, as long as an incident of that form is open.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import Final
 
 from rules.ruleset import Rule, RuleSet
 
-MAX_FORMS: Final = 4
+MAX_FORMS: Final = 50
 """How many old forms of one rule go on judging; beyond, the oldest incidents are told "no news" in time."""
 
 
-def superseded(current: RuleSet, older: Iterable[RuleSet], holding: Collection[str]) -> tuple[Rule, ...]:
+def superseded(current: RuleSet, older: Iterable[RuleSet], judging: Collection[str] | None = None) -> tuple[Rule, ...]:
     """The old rules to put behind ``current`` with ``with_retired``.
 
-    ``older`` are the rule sets that were in force before, newest first, and may be read lazily; ``holding`` are the
-    names of rules that hold state. Of each rule every form that judges differently is taken once.
+    ``older`` are the rule sets that were in force before, newest first. Of each rule every form that judges differently
+    is taken once; with ``judging``, only those of which incidents are open.
     """
     forms: dict[str, set[str]] = {}
     for rule in current.rules:
@@ -29,9 +29,9 @@ def superseded(current: RuleSet, older: Iterable[RuleSet], holding: Collection[s
     for rule_set in older:
         for rule in rule_set.rules:
             known = forms.setdefault(rule.name, set())
-            if rule.quiet.resolved is None or rule.name not in holding or rule.judging in known:
+            if rule.quiet.resolved is None or rule.judging in known or len(known) > MAX_FORMS:
                 continue
-            if len(known) < MAX_FORMS:
+            if judging is None or rule.judging in judging:
                 known.add(rule.judging)
                 found.append(rule)
     return tuple(found)

@@ -191,6 +191,8 @@ class RuleSet:
     warnings: tuple[Problem, ...] = ()
     same_places: Mapping[str, tuple[Inhibitor, ...]] = field(default_factory=dict)
     """Rule name -> how other rules ask for its firing incidents."""
+    gone: Mapping[str, str] = field(default_factory=dict)
+    """Destination that was taken away -> the one that takes its posts, "" when nobody does."""
     cases: tuple[Case, ...] = ()
     by_name: Mapping[str, Rule] = field(default_factory=dict)
     views: dict[Any, Any] = field(default_factory=dict, repr=False)
@@ -201,13 +203,33 @@ class RuleSet:
         return [topic for topic in topics if any(rule.topics.covers(topic) for rule in self.rules)]
 
     def with_retired(self, old: Iterable[Rule]) -> RuleSet:
-        """The same rules, and behind them ``old`` ones that go on judging ``resolved`` only (semantics.md item 16)."""
-        start = len(self.rules)
-        retired = tuple(
-            replace(rule, position=start + n, retired=True, stop=False) for n, rule in enumerate(old, start=0)
-        )
-        names = {rule.name: rule for rule in reversed(retired)} | dict(self.by_name)
+        """The same rules, and behind them ``old`` ones that go on judging ``resolved`` only (semantics.md item 16).
+
+        They fire and remind no more. One whose rule was renamed takes the new name, under which its rows now stand.
+        """
+        retired = tuple(self._retired(rule, len(self.rules) + n) for n, rule in enumerate(old))
+        names = {name: rule for rule in reversed(retired) for name in (*rule.was, rule.name)} | dict(self.by_name)
         return replace(self, rules=(*self.rules, *retired), by_name=names, views={})
+
+    def _retired(self, rule: Rule, position: int) -> Rule:
+        now = self.by_name.get(rule.name)
+        name = rule.name if now is None else now.name
+        was = tuple(old for old in dict.fromkeys((*(now.was if now else ()), rule.name, *rule.was)) if old != name)
+        quiet = replace(rule.quiet, repeat_s=None)
+        return replace(rule, name=name, was=was, position=position, retired=True, stop=False, quiet=quiet)
+
+    def home_of(self, entry: SendEntry) -> SendEntry:
+        """The entry as it is to be used now: with the destination that takes the posts of one that is gone."""
+        name = self.gone.get(entry.to.name)
+        to = self.destinations.get(name or entry.to.name)
+        if to is None or (name is None and entry.to.kind not in ("", GONE)):
+            return entry
+        fitting = {key: value for key, value in entry.overrides.items() if key in to.overrides}
+        return replace(entry, to=to, overrides=fitting if name else entry.overrides)
+
+    def is_given_up(self, destination: str) -> bool:
+        """Whether the destination was taken away, and what was still to be told there with it."""
+        return self.gone.get(destination) == ""
 
 
 def orphan(name: str) -> Rule:

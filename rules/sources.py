@@ -28,7 +28,8 @@ class World:
 
     ``intervals`` are as written in bridge.yaml, and ``settings`` that file, for the places of what is wrong with them;
     ``decode`` is by full topic name; ``schemas`` are Avro definitions by name; ``topics`` are the topics that exist,
-    empty when nobody knows.
+    empty when nobody knows. ``gone`` are destinations that were taken away: the one that takes their posts, or "" when
+    nobody does.
     """
 
     destinations: Mapping[str, DestinationFacts] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class World:
     schemas: Mapping[str, Any] = field(default_factory=dict)
     topics: frozenset[str] = frozenset()
     settings: Document | None = None
+    gone: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def settings_file(self) -> str:

@@ -109,7 +109,11 @@ def _repeats(draft: Draft, occasion: Occasion, address: Address) -> Quieted | No
         return None
     fresh = occasion.phase in ("message", "firing") and not occasion.again
     slot, dedupe_s = address.entry.slot, quiet.dedupe_s
-    if fresh and dedupe_s is not None and is_duplicate(row, slot, occasion.state, draft.now_us, dedupe_s):
+    if (
+        fresh
+        and dedupe_s is not None
+        and is_duplicate(row, slot, occasion.state, draft.now_us, dedupe_s, shadow=address.shadow)
+    ):
         return Quieted("duplicate")
     if occasion.flaps == "flaps" and occasion.phase != "calm":
         return Quieted("flapping")
@@ -146,7 +150,7 @@ def _post(draft: Draft, occasion: Occasion, passing: Sequence[Address]) -> dict[
     if occasion.row is not None:
         for slot, verdict in verdicts.items():
             if isinstance(verdict, Passed | Held):
-                remember_sent(occasion.row, slot, occasion.state, draft.now_us)
+                remember_sent(occasion.row, slot, occasion.state, draft.now_us, shadow=rule.quiet.shadow)
             if isinstance(verdict, Held) and verdict.row:
                 occasion.row.waits[slot] = (verdict.row, verdict.until_us)
     return verdicts
@@ -173,7 +177,11 @@ def _enter(draft: Draft, occasion: Occasion, address: Address, verdict: Verdict)
     rule, item, key = occasion.rule, occasion.item, occasion.key
     match verdict:
         case Passed():
-            draft.judge(item, rule, address.entry, key, "shadow" if address.shadow else "sent")
+            destination = address.entry.to.name
+            if address.shadow or not draft.rule_set.is_given_up(destination):
+                draft.judge(item, rule, address.entry, key, "shadow" if address.shadow else "sent")
+            else:
+                draft.judge(item, rule, address.entry, key, "dropped", f"removed:{destination}")
         case Held(by):
             draft.judge(item, rule, address.entry, key, "held", by)
         case Hidden(by) | Quieted(by) if not occasion.again:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from bridge.control.answering import Asked, Refusal
-from bridge.control.silencing import add_silence
+from bridge.control.silencing import add_silence, expire_silence
 from bridge.control.times import read_time_us
 from bridge.control.views import SilenceView, silence_view
 from broker.clock import US_PER_S
@@ -60,22 +60,15 @@ async def add(asked: Asked) -> dict[str, Any]:
 
 
 async def expire(asked: Asked) -> dict[str, SilenceView]:
-    """POST /api/silences/{id}:expire: it ends now. One that has ended already stays as it is."""
-    cache = asked.source.broker.cache
-    record = cache.by_uid(SilenceRecord, asked.request.path_params["id"])
+    """POST /api/silences/{id}:expire: it ends now, and what it kept quiet and still fires is told.
+
+    One that has ended already stays as it is.
+    """
+    record = asked.source.broker.cache.by_uid(SilenceRecord, asked.request.path_params["id"])
     if record is None:
         raise Refusal(404, "there is no such silence")
-    now_us = asked.source.clock.wall_us()
-
-    def ended(stands: SilenceRecord) -> SilenceRecord:
-        if stands.until_us <= now_us:
-            return stands
-        starts_us = min(stands.starts_us, now_us)
-        return msgspec.structs.replace(stands, starts_us=starts_us, until_us=now_us, modified_us=now_us)
-
-    changed = await cache.change(record, lambda one: one.uid, ended)
-    asked.source.in_force.take_silences(cache)
-    return {"silence": silence_view(changed, now_us)}
+    ended = await expire_silence(asked.source, record)
+    return {"silence": silence_view(ended, asked.source.clock.wall_us())}
 
 
 def _span(said: NewSilence, now_us: int) -> tuple[int, int]:

@@ -1,7 +1,8 @@
 """Adding a silence while deliveries wait: one commit holds it and settles what it covers (semantics.md item 20).
 
-Deliveries that a courier holds are left alone, and so are the ends of incidents somebody was told of. An incident whose
-firing is taken back here counts as hidden again, so that it is told when the silence ends and it still fires.
+Deliveries that a courier holds are left alone, and so are the ends of incidents somebody was told of, also those that a
+post of a group or a digest may hold. An incident whose firing is taken back here counts as hidden again, so that it is
+told when the silence ends and it still fires. When it is lifted before its time, what it kept quiet is looked at then.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
+
+import msgspec
 
 from bridge.control.source import ControlSource
 from bridge.control.untelling import has_heard, untold
 from bridge.current import silence_of
 from bridge.routers import full_names
-from broker.errors import StateMoved, StoreUnavailable
+from broker.errors import Moved, NotFound, StateMoved, StoreUnavailable, VersionMoved
 from broker.model import Commit, Delivery, DeliveryQuery, Put, StatePut
 from broker.records import SilenceRecord
 from broker.tokens import random_uid
@@ -59,12 +62,40 @@ async def add_silence(
         covered = await _covered(source, compiled, now_us) if settles else []
         try:
             await source.store.commit(await _commit(source, record, covered))
-        except StateMoved:
+        except (StateMoved, Moved):
             continue
         await source.broker.cache.refresh("silence", record.uid)
         source.in_force.take_silences(source.broker.cache)
         return record, len(covered)
     raise StoreUnavailable("the incidents this silence covers are changed without a pause")
+
+
+async def expire_silence(source: ControlSource, record: SilenceRecord) -> SilenceRecord:
+    """End a silence now, and wake what it kept quiet in the same commit; one that has ended already stays as it is.
+
+    Raises NotFound when it was removed meanwhile; StoreUnavailable, OutcomeUnknown.
+    """
+    cache = source.broker.cache
+    for _ in range(_TRIES):
+        stored = cache.stored(record)
+        if stored is None:
+            raise NotFound("silence", record.uid)
+        stands, now_us = cast(SilenceRecord, stored.record), source.clock.wall_us()
+        if stands.until_us <= now_us:
+            return stands
+        starts_us = min(stands.starts_us, now_us)
+        ended = msgspec.structs.replace(stands, starts_us=starts_us, until_us=now_us, modified_us=now_us)
+        change = Put(stored.key, ended, stored.version)
+        try:
+            await source.store.commit(Commit(catalog=(change,), wake=(f"silence:{record.uid}",)))
+        except VersionMoved:
+            await cache.refresh("silence", stored.key)
+            continue
+        await cache.refresh("silence", stored.key)
+        source.in_force.take_silences(cache)
+        await source.in_force.wake(source.store)
+        return ended
+    raise StoreUnavailable("the silence is changed by others without a pause")
 
 
 async def _covered(source: ControlSource, compiled: CompiledSilence, now_us: int) -> list[Delivery]:
@@ -79,13 +110,26 @@ async def _covered(source: ControlSource, compiled: CompiledSilence, now_us: int
             facts = Facts(
                 new.rule, topics.get(new.topic_uid, ""), new.destination, new.key, partial(_severity, delivery)
             )
-            may_be = not delivery.leased and not (new.incident and new.phase in OWED)
+            may_be = not delivery.leased and not _may_hold_an_end(source, compiled, delivery)
             if may_be and covers_waiting(compiled, facts, new.places, now_us):
                 covered.append(delivery)
         if len(found) < _PAGE:
             whole = {one.new.unique_key for one in covered if one.new.part == 0}
             return [one for one in covered if (one.new.origin, one.new.rule, one.new.send, 0) in whole]
         before = found[-1].seq
+
+
+def _may_hold_an_end(source: ControlSource, compiled: CompiledSilence, delivery: Delivery) -> bool:
+    """Whether a delivery is exempt: an end of a told incident, or a post of several events that may hold one.
+
+    Of several events only the last one's places are known: a silence that asks for an event's covers none of these.
+    """
+    new = delivery.new
+    if new.phase in ("group", "digest"):
+        rule = source.in_force.rule_set.by_name.get(new.rule)
+        ends = rule is None or rule.quiet.resolved is not None or rule.quiet.flapping is not None
+        return ends or compiled.event is not None or "key" in compiled.silence.matchers
+    return bool(new.incident) and new.phase in OWED
 
 
 def _severity(delivery: Delivery) -> str:
@@ -95,11 +139,12 @@ def _severity(delivery: Delivery) -> str:
 async def _commit(source: ControlSource, record: SilenceRecord, covered: list[Delivery]) -> Commit:
     by = f"silence:{record.uid}"
     ids = {delivery.id for delivery in covered}
-    unread = [one for one in covered if one.new.key and not one.unclear and one.new.part == 0]
+    unread = [one for one in covered if (one.new.incident or one.new.key) and not one.unclear and one.new.part == 0]
     rows = await source.store.state.read(tuple({_row_name(one) for one in unread})) if unread else {}
     reads = {key: row.version for key, row in rows.items()}
     stands = {key: row for key, row in rows.items() if row.value is not None}
     changes: dict[str, StatePut] = {}
+    taken_back: list[str] = []
     for delivery in unread:
         row = stands.get(_row_name(delivery))
         if row is None:
@@ -108,11 +153,13 @@ async def _commit(source: ControlSource, record: SilenceRecord, covered: list[De
         put = untold(row, delivery, source.in_force.rule_set, by, record.until_us, heard=heard)
         if put is not None:
             changes[row.key] = put
+            taken_back.append(delivery.id)
             stands[row.key] = replace(row, value=put.value, due_us=put.due_us, expires_us=put.expires_us)
     return Commit(
         reads={key: reads[key] for key in changes},
         state=tuple(changes.values()),
         withdraw=dict.fromkeys(ids, by),
+        waiting=taken_back,
         catalog=(Put(record.uid, record, expected_version=0),),
     )
 
@@ -125,4 +172,4 @@ async def _heard(source: ControlSource, delivery: Delivery, taken_back: Collecti
 
 
 def _row_name(delivery: Delivery) -> str:
-    return key_row(delivery.new.rule, delivery.new.key)
+    return key_row(delivery.new.rule, delivery.new.incident or delivery.new.key)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from broker.model import Delivery, StatePut, StateRow
+from rules.quiet.keyrow import waits_for
 from rules.quiet.rows import KeyRow, from_bytes, to_bytes
 from rules.quiet.verdicts import OWED
 from rules.ruleset import RuleSet
@@ -19,25 +20,22 @@ def untold(
     again, to be looked at when the silence ends.
     """
     remembered = from_bytes(row.key, row.value or b"")
-    slot = _slot(delivery, rule_set)
-    if not isinstance(remembered, KeyRow) or slot is None:
+    if not isinstance(remembered, KeyRow):
         return None
     changed = False
-    due_us = row.due_us
-    last = remembered.sent.get(slot)
-    if last is not None and last.at_us == delivery.new.created_us:
-        del remembered.sent[slot]
-        changed = True
-    incident = remembered.incident
-    if incident is not None and incident.fires and not heard and slot in incident.told:
-        incident.look_us = min(incident.look_us, until_us) if incident.hidden else until_us
-        incident.hidden[slot] = by
-        del incident.told[slot]
-        due_us = min(row.due_us or incident.look_us, incident.look_us)
-        changed = True
+    for slot in dict.fromkeys(_slots(remembered, delivery, rule_set)):
+        last = remembered.sent.get(slot)
+        if last is not None and last.at_us == delivery.new.created_us:
+            del remembered.sent[slot]
+            changed = True
+        changed = (not heard and _hide(remembered, slot, by, until_us)) or changed
     if not changed:
         return None
-    return StatePut(row.key, to_bytes(remembered), row.rule, row.topic_uid, max(row.expires_us, until_us), due_us)
+    incident, due_us = remembered.incident, row.due_us
+    if incident is not None and incident.hidden:
+        due_us = min(row.due_us or incident.look_us, incident.look_us)
+    expires_us = max(row.expires_us, until_us)
+    return StatePut(row.key, to_bytes(remembered), row.rule, row.topic_uid, expires_us, due_us, waits_for(remembered))
 
 
 def has_heard(delivery: Delivery, others: Iterable[Delivery], taken_back: Collection[str]) -> bool:
@@ -52,9 +50,28 @@ def has_heard(delivery: Delivery, others: Iterable[Delivery], taken_back: Collec
     return False
 
 
-def _slot(delivery: Delivery, rule_set: RuleSet) -> str | None:
-    rule = rule_set.by_name.get(delivery.new.rule)
+def _hide(remembered: KeyRow, slot: str, by: str, until_us: int) -> bool:
+    """Let a firing incident, or a flapping key, count as never told to the slot. False when it was not."""
+    incident, flaps = remembered.incident, remembered.flaps
+    told = flaps is not None and flaps.told.pop(slot, None) is not None
+    if incident is None or not incident.fires:
+        return told
+    if incident.told.pop(slot, None) is None and not told:
+        return False
+    incident.look_us = min(incident.look_us, until_us) if incident.hidden else until_us
+    incident.hidden[slot] = by
+    return True
+
+
+def _slots(remembered: KeyRow, delivery: Delivery, rule_set: RuleSet) -> Iterator[str]:
+    """The slots a delivery was told through: as the rule has them, or as they are remembered of an older form."""
+    new = delivery.new
+    rule = rule_set.by_name.get(new.rule)
     for entry in rule.sends if rule is not None else ():
-        if entry.index == delivery.new.send and entry.to.name == delivery.new.destination:
-            return entry.slot
-    return None
+        if entry.index == new.send and entry.to.name == new.destination:
+            yield entry.slot
+    told = dict(remembered.incident.told) if remembered.incident is not None else {}
+    told |= remembered.flaps.told if remembered.flaps is not None else {}
+    for slot, one in told.items():
+        if one.send == new.send and new.destination in (one.to, rule_set.gone.get(one.to)):
+            yield slot

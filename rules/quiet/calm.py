@@ -10,7 +10,7 @@ from rules.posting import Address, entry_for
 from rules.quiet import flapping, notes
 from rules.quiet.owed import look_us
 from rules.quiet.rows import KeyRow
-from rules.quiet.verdicts import Held, Passed
+from rules.quiet.verdicts import Held, Hidden, Passed
 from rules.rownames import RowNames
 from rules.ruleset import Rule
 from rules.telling import Occasion, tell
@@ -40,10 +40,11 @@ def calm_down(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
             again=True,
         )
         addresses = [
-            Address(entry_for(rule, slot, told.to, told.send, told.overrides), told.shadow)
+            Address(entry_for(draft.rule_set, rule, slot, told.to, told.send, told.overrides), told.shadow)
             for slot, told in flaps.told.items()
         ]
         verdicts = tell(draft, occasion, addresses)
+        flaps.hidden = {slot: verdict.by for slot, verdict in verdicts.items() if isinstance(verdict, Hidden)}
         for slot, verdict in verdicts.items():
             if isinstance(verdict, Passed | Held):
                 told = flaps.told.pop(slot)

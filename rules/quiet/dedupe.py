@@ -9,15 +9,20 @@ from __future__ import annotations
 from rules.quiet.rows import KeyRow, LastSent
 
 
-def is_duplicate(row: KeyRow, slot: str, state: str, now_us: int, dedupe_s: float) -> bool:
-    """Whether the last post of this key to ``slot`` said the same less than ``dedupe_s`` ago."""
+def is_duplicate(row: KeyRow, slot: str, state: str, now_us: int, dedupe_s: float, *, shadow: bool = False) -> bool:
+    """Whether the last post of this key to ``slot`` said the same less than ``dedupe_s`` ago.
+
+    What was made in shadow nobody has read, so it counts in ``shadow`` only.
+    """
     last = row.sent.get(slot)
-    return last is not None and last.state == state and now_us - last.at_us < dedupe_s * 1_000_000
+    if last is None or last.state != state or last.shadow > shadow:
+        return False
+    return now_us - last.at_us < dedupe_s * 1_000_000
 
 
-def remember_sent(row: KeyRow, slot: str, state: str, now_us: int) -> None:
+def remember_sent(row: KeyRow, slot: str, state: str, now_us: int, *, shadow: bool = False) -> None:
     """A post of this key passed to ``slot``."""
-    row.sent[slot] = LastSent(state, now_us)
+    row.sent[slot] = LastSent(state, now_us, shadow)
 
 
 def forgotten_us(row: KeyRow, dedupe_s: float) -> int:

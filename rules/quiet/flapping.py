@@ -54,7 +54,7 @@ def track(flaps: Flaps, flapping: Flapping, state: str, now_us: int) -> Course:
 def is_calm(flaps: Flaps, flapping: Flapping | None, now_us: int) -> bool:
     """Whether it flapped and does no more."""
     if flapping is None:
-        return flaps.since_us > 0 and flaps.calm_us <= now_us
+        return flaps.since_us > 0 and (flaps.calm_us <= now_us or bool(flaps.hidden))
     return flaps.since_us > 0 and len(_recent(flaps, flapping, now_us)) < flapping.changes
 
 
@@ -62,6 +62,7 @@ def settle(flaps: Flaps) -> None:
     """The calm has been told, or there was nobody to tell."""
     flaps.since_us = flaps.count = flaps.calm_us = 0
     flaps.told = {}
+    flaps.hidden = {}
     flaps.event = b""
 
 

@@ -130,9 +130,8 @@ def _posting(
         ),
         broken=join_reasons([*(one.broken for one in events), *(broken for _, broken in revived)]),
     )
-    addresses = [
-        Address(entry_for(rule, slot, *last.slots[slot]), row.shadow, stands_for=len(events)) for slot in slots
-    ]
+    entries = [entry_for(draft.rule_set, rule, slot, *last.slots[slot]) for slot in slots]
+    addresses = [Address(entry, row.shadow, stands_for=len(events)) for entry in entries]
     return Posting(
         scene=scene,
         addresses=addresses,

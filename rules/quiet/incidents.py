@@ -60,11 +60,16 @@ def fires(draft: Draft, match: Match) -> None:
 
 
 def resolves(draft: Draft, match: Match) -> bool:
-    """An event that says an incident is over. False when none with its key is open: then the rule does not act."""
+    """An event that says an incident is over. False when none with its key is open: then the rule does not act.
+
+    An old form of a rule judges the incidents that opened under it, and no others.
+    """
     if match.key is None:
         return False
     row = draft.rows.find(match.names.key, KeyRow)
     if row is None or row.incident is None or not row.incident.fires:
+        return False
+    if match.rule.retired and match.rule.judging != row.incident.judging:
         return False
     stored = store(match.event)
     row.incident.event = stored
@@ -111,7 +116,8 @@ def end(
         broken=broken,
     )
     addresses = [
-        Address(entry_for(rule, slot, told.to, told.send, told.overrides), told.shadow) for slot, told in owed.items()
+        Address(entry_for(draft.rule_set, rule, slot, told.to, told.send, told.overrides), told.shadow)
+        for slot, told in owed.items()
     ]
     learn_end(draft, occasion, incident, tell(draft, occasion, addresses))
     if ended == "resolved":

@@ -31,7 +31,13 @@ def keep(draft: Draft, rule: Rule, names: Names, row: KeyRow, *, rest_us: int = 
         return
     due_us = max(min(dues), now_us + rest_us) if dues else None
     expires_us = max(until_us, *(due + LONG_US for due in dues)) if dues else until_us
-    draft.rows.keep(names, row, expires_us=expires_us, due_us=due_us)
+    draft.rows.keep(names, row, expires_us=expires_us, due_us=due_us, waits_for=waits_for(row))
+
+
+def waits_for(row: KeyRow) -> tuple[str, ...]:
+    """What keeps something about the key from being told, by the names under which a row may be woken."""
+    hidden = set(row.incident.hidden.values()) if row.incident is not None else set()
+    return tuple(sorted(hidden | (set(row.flaps.hidden.values()) if row.flaps is not None else set())))
 
 
 def forget_us(quiet: Quiet, incident: Incident) -> int:

@@ -79,7 +79,7 @@ def look_again(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
     if row.flaps is not None and row.flaps.since_us:
         occasion.flaps = "flaps"
     if incident.fires:
-        entries = [entry for entry in rule.sends if entry.slot in incident.hidden]
+        entries = [] if rule.retired else [entry for entry in rule.sends if entry.slot in incident.hidden]
         incident.hidden = {entry.slot: incident.hidden[entry.slot] for entry in entries}
         if not entries:
             return
@@ -92,7 +92,7 @@ def look_again(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
     occasion.state = state_of(draft.rule_set, rule, event, draft.now_us, "resolved")
     occasion.notes = {slot: notes.over_since(incident, incident.hidden.get(slot, "delay")) for slot in incident.told}
     addresses = [
-        Address(entry_for(rule, slot, told.to, told.send, told.overrides), told.shadow)
+        Address(entry_for(draft.rule_set, rule, slot, told.to, told.send, told.overrides), told.shadow)
         for slot, told in incident.told.items()
     ]
     learn_end(draft, occasion, incident, tell(draft, occasion, addresses))

@@ -58,7 +58,11 @@ class Incident(msgspec.Struct, omit_defaults=True):
 
 
 class Flaps(msgspec.Struct, omit_defaults=True):
-    """How often a key's state changed lately. ``since_us`` is 0 while it is calm; ``told`` are to hear of the calm."""
+    """How often a key's state changed lately.
+
+    ``since_us`` is 0 while it is calm; ``told`` are to hear of the calm, ``hidden`` says, by slot, what keeps it from
+    them.
+    """
 
     state: str = ""
     seen_us: int = 0
@@ -68,6 +72,7 @@ class Flaps(msgspec.Struct, omit_defaults=True):
     told: dict[str, Told] = {}
     calm_us: int = 0
     event: bytes = b""
+    hidden: dict[str, str] = {}
 
 
 class LastSent(msgspec.Struct, array_like=True):
@@ -75,6 +80,7 @@ class LastSent(msgspec.Struct, array_like=True):
 
     state: str
     at_us: int
+    shadow: bool = False
 
 
 class KeyRow(msgspec.Struct, omit_defaults=True):

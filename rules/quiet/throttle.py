@@ -125,7 +125,7 @@ def _line(text: str, note: str) -> str:
 def _post_waiting(draft: Draft, rule: Rule, row: ThrottleRow, waiting: Waiting) -> None:
     scene = Scene(rule, recall(row.event), waiting.phase)
     for slot, held in waiting.posts.items():
-        entry = entry_for(rule, slot, held.to, held.send)
+        entry = entry_for(draft.rule_set, rule, slot, held.to, held.send)
         address = Address(entry, row.shadow, held.stands_for)
         posting = Posting(scene, [address], waiting.key, waiting.order_key, incident=waiting.incident)
         emit(draft, posting, address, Composed(_POST.decode(held.post), held.fallback), waiting.places)
@@ -138,7 +138,7 @@ def _post_digest(draft: Draft, rule: Rule, row: ThrottleRow) -> None:
     limit = rule.quiet.throttle
     why = f" (more than {limit.rate.count} in {duration_text(limit.rate.per_s)})" if limit is not None else ""
     for slot, stands_for in row.stands_for.items():
-        entry = entry_for(rule, slot, slot.split(":", 1)[1], 0)
+        entry = entry_for(draft.rule_set, rule, slot, slot.split(":", 1)[1], 0)
         lines = row.lines.get(slot, [])
         text = "\n".join(
             [

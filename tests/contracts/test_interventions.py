@@ -305,3 +305,15 @@ async def test_moving_to_the_same_destination_changes_nothing(engine: Engine) ->
         await put_in(store, a_delivery("d1"), a_delivery("d2"))
         assert await store.outbox.move("ops", "ops") == 2
         assert await lease_names(store) == ["d1"]
+
+
+async def test_a_batch_that_takes_a_delivery_to_be_waiting_fails_when_it_was_leased_meanwhile(engine: Engine) -> None:
+    async with engine.open() as store:
+        await put_in(store, a_delivery("d1"), a_delivery("d2", order_key="b"))
+        await store.commit(Commit(withdraw={"d1": "silence:1"}, waiting=["d1"]))
+        assert (await _standing(store, "d1")).state == "suppressed"
+        await lease_all(store)
+        for named in (["d2"], ["d1"], ["nobody"]):
+            with pytest.raises(Moved):
+                await store.commit(Commit(counters={("t", "n"): 1}, waiting=named))
+        assert await store.counters() == {}

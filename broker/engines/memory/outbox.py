@@ -220,6 +220,11 @@ class MemoryOutbox:
         for new in shadows:
             self._lines.add(new, "shadow", "", now_us)
 
+    def check_waiting(self, delivery_ids: Sequence[str], now_us: int) -> None:
+        """Raise Moved unless all of them wait and none is leased."""
+        if not all((row := self._lines.ids.get(one)) is not None and row.is_free(now_us) for one in delivery_ids):
+            raise Moved("a delivery was leased or settled meanwhile")
+
     def withdraw(self, silenced: Mapping[str, str], now_us: int) -> None:
         """Settle as suppressed those that still wait and are not leased."""
         for delivery_id, by in silenced.items():

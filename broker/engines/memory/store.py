@@ -49,6 +49,7 @@ class MemoryStore:
             check_owner(commit.owner)
             self.cursors.check(commit.cursors)
             self.state.check(commit.reads)
+            self.outbox.check_waiting(commit.waiting, now_us)
             shelf, _ = self.catalog.with_changes(commit.catalog)
             self.outbox.check([*commit.deliveries, *commit.dead, *commit.shadows])
             # From here on nothing can fail.

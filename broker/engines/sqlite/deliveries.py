@@ -12,7 +12,7 @@ from broker.engines.settling import ended
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.transaction import Transaction
 from broker.engines.texts import pairs_from_bytes, pairs_to_bytes
-from broker.errors import DuplicateDelivery, LeaseLost
+from broker.errors import DuplicateDelivery, LeaseLost, Moved
 from broker.model import Attempt, Delivery, DeliveryState, NewDelivery
 
 _SQL = load("outbox")
@@ -160,6 +160,13 @@ def put_attempt(db: sqlite3.Connection, delivery: Delivery, attempt: Attempt) ->
     """Put a try on record; ``delivery`` counts it already."""
     tried = (attempt.at_us, attempt.took_us, attempt.outcome, attempt.reason, attempt.counted, attempt.unclear)
     db.execute(_SQL["add_attempt"], (delivery.seq, delivery.tries, *tried, attempt.form))
+
+
+def check_waiting(db: sqlite3.Connection, delivery_ids: Sequence[str], now_us: int) -> None:
+    """Raise Moved unless all of them wait and none is leased."""
+    free = [row for row in named(db, delivery_ids) if row.is_free(now_us)]
+    if len(free) < len(set(delivery_ids)):
+        raise Moved("a delivery was leased or settled meanwhile")
 
 
 def withdraw(transaction: Transaction, silenced: Mapping[str, str], now_us: int) -> list[str]:

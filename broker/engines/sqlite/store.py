@@ -14,7 +14,7 @@ from broker.engines.sqlite.backup import copy_to
 from broker.engines.sqlite.catalog import SqliteCatalog, apply_changes
 from broker.engines.sqlite.cursors import SqliteCursors, apply_moves, check_moves
 from broker.engines.sqlite.decisions import SqliteDecisions, apply_decisions
-from broker.engines.sqlite.deliveries import add, withdraw
+from broker.engines.sqlite.deliveries import add, check_waiting, withdraw
 from broker.engines.sqlite.lock import LockFile
 from broker.engines.sqlite.log import SqliteLog
 from broker.engines.sqlite.outbox import SqliteOutbox
@@ -68,6 +68,7 @@ class SqliteStore:
         check_owner(commit.owner)
         check_moves(db, commit.cursors)
         check_reads(db, commit.reads, now_us)
+        check_waiting(db, commit.waiting, now_us)
         apply_changes(transaction, commit.catalog)
         add(transaction, commit.deliveries, commit.dead, now_us, commit.shadows)
         apply_moves(db, commit.cursors)

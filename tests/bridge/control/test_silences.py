@@ -7,11 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from bridge.fakes.mattermost import FakeMattermost
 from bridge.fakes.trouble import Answer, Close
-from broker.model import Delivery
-from tests.fakes.control import a_daemon, decided
-from tests.line.stage import Stage
+from broker.clock import ManualClock
+from broker.engines import open_store
+from broker.model import Delivery, Put
+from broker.records import SilenceRecord
+from tests.fakes.control import BOARD, RULES, a_daemon, chat, decided
+from tests.line.stage import Stage, a_stage
 
 DEDUPED = """
 topic: projects/P/topics/T
@@ -184,3 +189,68 @@ async def test_a_post_taken_back_does_not_count_for_dedupe(tmp_path: Path) -> No
         await stage.http.post(f"/api/silences/{made['id']}:expire")
         await stage.publish({"host": "web1"})
         assert [one.state for one in await stage.until(lambda found: len(found) == 2)] == ["suppressed", "waiting"]
+
+
+async def test_a_silence_lifted_before_its_time_tells_at_once_what_still_fires(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        made = (await silenced(stage, {"rule": "hosts"}, for_s=86_400))["silence"]
+        await stage.publish({"host": "web1", "status": "DOWN"}, {"host": "web2", "status": "DOWN"})
+        await stage.publish({"host": "web2", "status": "OK"})
+        assert await decisions_of(stage, 2)
+        await stage.let_pass(3_600)
+        assert await stage.deliveries() == []
+        (await stage.http.post(f"/api/silences/{made['id']}:expire")).raise_for_status()
+        (told,) = await stage.until(bool)  # no time has passed
+        assert (told.new.key, told.new.phase) == ("web1", "firing")
+        assert "Firing since 2026-01-01 00:00 UTC; not told before because it was silenced." in told.new.post.decode()
+        await stage.check_books()
+
+
+async def test_lifting_one_silence_leaves_quiet_what_another_still_covers(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        first = (await silenced(stage, {"rule": "hosts"}))["silence"]
+        second = (await silenced(stage, {"key": "web1"}, for_s=7_200))["silence"]
+        await stage.publish({"host": "web1", "status": "DOWN"}, {"host": "web2", "status": "DOWN"})
+        assert await decisions_of(stage, 1)
+        (await stage.http.post(f"/api/silences/{first['id']}:expire")).raise_for_status()
+        await stage.until(lambda found: [one.new.key for one in found] == ["web2"])
+        (await stage.http.post(f"/api/silences/{second['id']}:expire")).raise_for_status()
+        await stage.until(lambda found: [one.new.key for one in found] == ["web2", "web1"])
+
+
+async def test_an_end_that_was_silenced_is_told_when_the_silence_is_lifted(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        await decided(stage, {"host": "web1", "status": "DOWN"}, deliveries=1)
+        made = (await silenced(stage, {"rule": "hosts"}, keep_waiting=True))["silence"]
+        await stage.publish({"host": "web1", "status": "OK"})
+        assert await decisions_of(stage, 1)
+        assert len(await stage.deliveries()) == 1
+        (await stage.http.post(f"/api/silences/{made['id']}:expire")).raise_for_status()
+        _, end = await stage.until(lambda found: len(found) == 2)
+        assert end.new.phase == "resolved"
+        assert "told late because it was silenced" in end.new.post.decode()
+
+
+async def test_a_silence_lifted_while_the_daemon_was_away_is_noticed_when_it_starts(tmp_path: Path) -> None:
+    async with a_stage(tmp_path, RULES, chat() + BOARD) as stage:
+        made = (await silenced(stage, {"rule": "hosts"}, for_s=86_400))["silence"]
+        await stage.publish({"host": "web1", "status": "DOWN"})
+        assert await decisions_of(stage, 0)
+        cache = stage.daemon.broker.cache
+        record = cache.by_uid(SilenceRecord, made["id"])
+        assert record is not None
+    store = await open_store(f"sqlite://{tmp_path}/state/bridge.db", ManualClock())
+    ended = msgspec.structs.replace(record, until_us=record.starts_us)
+    await store.catalog.write([Put(record.uid, ended, expected_version=1)])
+    await store.close()
+    async with a_stage(tmp_path, RULES, chat() + BOARD) as stage:
+        await stage.until(lambda found: [one.new.key for one in found] == ["web1"])
+
+
+async def test_a_post_of_a_group_that_may_hold_an_end_is_not_taken_back(tmp_path: Path) -> None:
+    rules = RULES.replace("    send: chat\n", "    group: {wait: 10s}\n    send: chat\n", 1)
+    async with a_daemon(tmp_path, rules=rules) as stage:
+        await stage.publish({"host": "web1", "status": "DOWN"}, {"host": "web2", "status": "DOWN"})
+        await stage.until(lambda found: len(found) == 1, step_s=1)
+        await stop_courier(stage)
+        assert (await silenced(stage, {"rule": "hosts"}))["suppressed"] == 0
