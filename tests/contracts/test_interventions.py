@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from broker.errors import DuplicateDelivery, LeaseLost, LineMoved
+from broker.errors import DuplicateDelivery, LeaseLost, LineMoved, Moved
 from broker.model import Commit, Delivery, DeliveryQuery, NewDelivery, SettleAgain, SettleDead, SettleDelivered
 from broker.store import Store
 from tests.contracts.builders import NOW_US, a_delivery, an_attempt, lease_all, lease_names, put_in

@@ -12,7 +12,7 @@ from broker.engines.folding import no_longer_waits, page_of, place_of_digest
 from broker.engines.memory.lines import Lines, Row
 from broker.engines.memory.trouble import Gate
 from broker.engines.settling import ended, revived, settled
-from broker.errors import DuplicateDelivery, LeaseLost
+from broker.errors import DuplicateDelivery, LeaseLost, Moved
 from broker.model import (
     Attempt,
     Backlog,
