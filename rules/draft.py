@@ -7,7 +7,7 @@ that two rules (or two items of one message) that meet the same row see each oth
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -26,11 +26,13 @@ class DecideContext:
     """What a decision may know beside rules, event and state.
 
     ``key_counts`` are the rows of state each rule holds (semantics.md item 5); a little old is good enough.
+    ``unwritten`` names rules whose posts a dry run need not render (rules/unwritten.py).
     """
 
     now_us: int
     silences: SilenceBook = NO_SILENCES
     key_counts: Mapping[str, int] = field(default_factory=dict)
+    unwritten: Collection[str] = ()
 
 
 class MissingState(LookupError):

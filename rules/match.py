@@ -9,7 +9,7 @@ Rules behind a ``stop`` are left out, except that any of them may still take an 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -26,6 +26,8 @@ from rules.ruleset import Rule, RuleSet
 from rules.vars import key_of, set_vars
 
 How: TypeAlias = Literal["match", "resolved"]
+Unpack: TypeAlias = Callable[[str, DecodeSpec], Decoded]
+"""What takes a payload apart as a spec says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +46,23 @@ class View:
         return WHOLE if self.for_each is None else f"{self.decode.text} {self.for_each.text}"
 
 
-def match(rule_set: RuleSet, incoming: Incoming, now_us: int, decoded: Decoded | None = None) -> Matches:
+def match(
+    rule_set: RuleSet,
+    incoming: Incoming,
+    now_us: int,
+    decoded: Decoded | None = None,
+    unpack: Unpack = decode,
+) -> Matches:
     """All rules that may act on the message, in the order in which they act. Never raises for what a message holds.
 
-    ``decoded`` is for tests that say what the payload stands for: it is then not decoded at all.
+    ``decoded`` is for tests that say what the payload stands for: it is then not decoded at all. ``unpack`` is for
+    those who ask more than once about the same message.
     """
     counts: Counter[str] = Counter()
     found: list[Match] = []
     stopped: set[tuple[str, int]] = set()
     needs: dict[str, None] = {}
-    for rule, event, group, hows in _candidates(rule_set, incoming, decoded, counts):
+    for rule, event, group, hows in _candidates(rule_set, incoming, decoded, unpack, counts):
         hidden = (WHOLE, 0) in stopped or (group, event.item) in stopped
         matched = _matched(rule_set, rule, event, group, hows, now_us, counts, hidden=hidden)
         if matched is None:
@@ -131,7 +140,7 @@ def _views(rules: Iterable[Rule], default: DecodeSpec) -> Iterator[View]:
 
 
 def _candidates(
-    rule_set: RuleSet, incoming: Incoming, given: Decoded | None, counts: Counter[str]
+    rule_set: RuleSet, incoming: Incoming, given: Decoded | None, unpack: Unpack, counts: Counter[str]
 ) -> list[tuple[Rule, Event, str, list[How]]]:
     """The (rule, event) pairs that can match, in file order, with what each has to be asked."""
     decoded: dict[DecodeSpec, Event] = {}
@@ -139,7 +148,7 @@ def _candidates(
     for view in views_of(rule_set, incoming.topic):
         event = decoded.get(view.decode)
         if event is None:
-            event = decoded[view.decode] = event_of(incoming, given or decode(incoming.payload, view.decode))
+            event = decoded[view.decode] = event_of(incoming, given or unpack(incoming.payload, view.decode))
             if event.undecodable is not None:
                 counts["undecodable"] += 1
         group = view.group

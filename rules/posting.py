@@ -9,12 +9,13 @@ from typing import Any, Final
 
 import msgspec
 
-from rules.compose import Composed, Scene, compose, priority_of
+from rules.compose import NORMAL_PRIORITY, Composed, Scene, compose, priority_of
 from rules.draft import Draft
 from rules.model import DestinationFacts, Event, Post, Send
 from rules.quiet.silences import places_of
 from rules.ruleset import GONE, Rule, RuleSet, SendEntry
 from rules.split import cut_text, split_text
+from rules.unwritten import Unwritten
 
 LONG_US: Final = 30 * 86_400_000_000
 """How long a row that is still owed something outlives its time, in case nobody is there to fire it."""
@@ -56,6 +57,9 @@ def topic_of(event: Event) -> str:
 
 def emit_all(draft: Draft, posting: Posting) -> None:
     """Render and add the sends of all addresses, whatever the throttle says."""
+    if posting.rule.name in draft.context.unwritten:
+        _leave_unwritten(draft, posting)
+        return
     composed = composed_for(draft, posting)
     places = places_of(posting.scene.event)
     for address in posting.addresses:
@@ -108,6 +112,31 @@ def composed_for(draft: Draft, posting: Posting) -> dict[str, Composed]:
     """The posts of a posting by slot, rendered."""
     entries = [address.entry for address in posting.addresses]
     return compose(draft.rule_set, posting.scene, draft.now_us, entries, posting.notes)
+
+
+def _leave_unwritten(draft: Draft, posting: Posting) -> None:
+    """Add the sends of all addresses, one part each, for a dry run that may never want their text."""
+    for address in posting.addresses:
+        entry = address.entry
+        scene, notes = posting.scene, posting.notes
+        post = Unwritten(text="", rule_set=draft.rule_set, scene=scene, now_us=draft.now_us, entry=entry, notes=notes)
+        send = Send(
+            origin=draft.origin_of(posting.item, posting.rule, entry),
+            rule=posting.rule.name,
+            send=entry.index,
+            part=0,
+            parts=1,
+            destination=entry.to.name,
+            order_key=posting.order_key,
+            post=post,
+            phase=scene.phase,
+            key=posting.key,
+            stands_for=address.stands_for,
+            priority=NORMAL_PRIORITY,
+            places={},
+            incident=posting.incident,
+        )
+        draft.send(send, shadow=address.shadow)
 
 
 def _parts(whole: Post, entry: SendEntry) -> list[Post]:

@@ -6,18 +6,35 @@ daemon, one message after another, every due timer in its order before the next 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from rules.decide import decide
-from rules.decode import Decoded
+from rules.decode import Decoded, DecodeSpec, decode
 from rules.draft import DecideContext
 from rules.fire import fire, needs_for
-from rules.match import match
-from rules.model import Decision, Incoming, Timer
+from rules.match import Unpack, match
+from rules.model import Decision, Incoming, StateChange, StateValue, Timer
 from rules.overlay import MemoryState
 from rules.quiet.silences import NO_SILENCES, SilenceBook
 from rules.ruleset import RuleSet
+
+
+class State(Protocol):
+    """A whole state for one rehearsal, as ``MemoryState`` keeps it."""
+
+    def read(self, keys: Iterable[str], now_us: int) -> Mapping[str, StateValue]:
+        """One value for each key; absent and expired ones with version 0."""
+
+    def commit(self, changes: Iterable[StateChange]) -> None:
+        """Write and delete rows."""
+
+    def due(self, now_us: int) -> Timer | None:
+        """The earliest timer due at ``now_us``, or None."""
+
+    def counts(self) -> Mapping[str, int]:
+        """How many rows each rule holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +48,30 @@ class Moment:
 
 
 class Rehearsal:
-    """A rule set at work on a virtual clock. Give it times that never go back."""
+    """A rule set at work on a virtual clock. Give it times that never go back.
+
+    ``unwritten`` names rules whose posts are not rendered (rules/unwritten.py); ``unpack`` may share decoded payloads
+    with others who look at the same messages.
+    """
 
     def __init__(
-        self, rule_set: RuleSet, *, silences: SilenceBook = NO_SILENCES, state: MemoryState | None = None
+        self,
+        rule_set: RuleSet,
+        *,
+        silences: SilenceBook = NO_SILENCES,
+        state: State | None = None,
+        unwritten: Collection[str] = (),
+        unpack: Unpack = decode,
     ) -> None:
         self.rule_set = rule_set
         self.silences = silences
         self.state = state if state is not None else MemoryState()
+        self.unwritten = unwritten
+        self.unpack = unpack
 
     def take(self, incoming: Incoming, now_us: int, decoded: Decoded | None = None) -> Moment:
         """Decide one message at ``now_us``; call ``run_to`` before, so that earlier timers come first."""
-        matches = match(self.rule_set, incoming, now_us, decoded)
+        matches = match(self.rule_set, incoming, now_us, decoded, self.unpack)
         state = self.state.read(matches.needs, now_us)
         decision = decide(self.rule_set, matches, state, self._context(now_us))
         self.state.commit(decision.changes)
@@ -57,4 +86,23 @@ class Rehearsal:
             yield Moment(timer.due_us, decision, timer=timer)
 
     def _context(self, now_us: int) -> DecideContext:
-        return DecideContext(now_us, self.silences, self.state.counts())
+        return DecideContext(now_us, self.silences, self.state.counts(), self.unwritten)
+
+
+class Unpacker:
+    """Takes the payload of the message at hand apart once for each spec, however many rule sets look at it."""
+
+    def __init__(self) -> None:
+        self._payload = ""
+        self._decoded: dict[tuple[str, int], Decoded] = {}
+
+    def __call__(self, payload: str, spec: DecodeSpec) -> Decoded:
+        """See ``decode``. Specs of the same text share, unless their schemas are of different rule sets."""
+        if payload is not self._payload:
+            self._payload = payload
+            self._decoded.clear()
+        key = (spec.text, id(spec.schema))
+        found = self._decoded.get(key)
+        if found is None:
+            found = self._decoded[key] = decode(payload, spec)
+        return found
