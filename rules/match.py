@@ -193,6 +193,11 @@ def _matched(
     return Match(rule, seen, how, key, row_names(rule_set, rule, seen, key, now_us), broken or failed, group)
 
 
+def when_holds(rule_set: RuleSet, rule: Rule, event: Event, now_us: int) -> bool:
+    """Whether ``when:`` holds for an event that has the rule's ``set:`` values; one that fails does not."""
+    return _when(rule_set, rule, event, now_us, Counter())
+
+
 def _when(rule_set: RuleSet, rule: Rule, event: Event, now_us: int, counts: Counter[str]) -> bool:
     """Whether ``when:`` holds; one that fails on this event does not hold, and counts."""
     if rule.when is None:

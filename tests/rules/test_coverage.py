@@ -1,4 +1,9 @@
+import pytest
+
+from rules.branches import MarkedTemplates
 from rules.coverage import coverage
+from rules.read import rebuild
+from rules.rehearsal import Rehearsal
 from tests.fakes.rule_sets import START_US, a_message, a_rule_set, a_world, us
 
 RULES = """
@@ -89,3 +94,70 @@ def test_progress_is_told():
     told = []
     covered(RULES, *[{}] * 1001, progress=told.append)
     assert told == [500, 1000, 1001]
+
+
+def branches(text, *data):
+    rules = f"rules:\n  - name: r\n    send: ops\n    text: {text}\n"
+    return [(one.kind, one.taken) for one in covered(rules, *data).rules[0].branches]
+
+
+def test_both_sides_of_a_choice_within_an_expression_are_branches():
+    text = "\"{{ 'page' if data.a else 'look' }}\""
+    assert branches(text, {"a": 1}) == [("if", True), ("else", False)]
+    assert branches(text, {"a": 1}, {"a": 0}) == [("if", True), ("else", True)]
+
+
+@pytest.mark.parametrize("data", [{"a": "*bold* @all", "b": 1}, {"a": 2}, {"a": 1, "b": 0}, {"b": [1]}])
+def test_watching_changes_no_text_of_a_choice(data):
+    rules = (
+        """rules: [{name: r, send: ops, text: "{{ (data.a if data.b else '*x*') ~ ('!' if data.c is defined) }}"}]"""
+    )
+    plain = a_rule_set(rules)
+    watched = rebuild(plain.sources, a_world(), MarkedTemplates)
+    (one,), (other,) = (Rehearsal(each).take(a_message(data), START_US).decision.sends for each in (plain, watched))
+    assert one.post == other.post
+
+
+def test_branches_of_files_that_an_inline_text_includes_are_its_own():
+    text = "\"{% include 'argo/status' %}\""
+    assert branches(text, CDI) == [("if", False)]
+
+
+def test_an_expression_that_never_held_is_marked():
+    rules = "rules: [{name: r, match: {$.a: 1}, when: data.b > 5, send: ops, text: t}]"
+    never = covered(rules, {"a": 1, "b": 2}, {"a": 2, "b": 9}).rules[0].lines
+    assert [(line.text, line.held) for line in never] == [
+        ("rules[0].match['$.a'] equals 1", True),
+        ("rules[0].when", False),
+    ]
+    assert covered(rules, {"a": 1, "b": 9}).rules[0].lines[1].held
+
+
+def test_a_rule_whose_expression_is_false_is_not_hidden():
+    rules = """
+        rules:
+          - {name: first, send: ops, stop: true}
+          - {name: second, when: data.b > 5, send: ops}
+    """
+    assert covered(rules, {"b": 1}).rules[1].hidden_by == {}
+    assert covered(rules, {"b": 9}).rules[1].hidden_by == {"first": 1}
+
+
+def test_a_rule_that_acted_at_last_is_not_hidden():
+    assert covered(RULES, CDI, {"status": "OK", "site": "CDI-1"}).rules[1].hidden_by == {}
+
+
+def test_a_negation_that_never_held_is_marked():
+    rules = "rules: [{name: r, match: [{not: {$.a: 1}}], send: ops}]"
+    assert [line.held for line in covered(rules, {"a": 1}).rules[0].lines] == [False, True]
+
+
+def test_what_stopped_early_is_partial():
+    seen = []
+
+    def stopped():
+        seen.append(None)
+        return len(seen) > 2
+
+    result = covered(RULES, CDI, CDI, CDI, CDI, stopped=stopped)
+    assert (result.messages, result.partial) == (2, True)
