@@ -3,21 +3,22 @@
 A path is what every rule made of a message: who acted, in which phase, to whom, and what kept it quiet. Each message is
 decided by itself, on empty state, so that its test can be repeated; one that ends an incident is recorded together with
 the message that opened it. Secrets and names are scrubbed, and what is expected is what the scrubbed message leads to.
+Every test is run before it is kept: what is written passes.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from rules.decode import AUTO, Decoded, decode
 from rules.match import match, views_of
-from rules.model import Incoming
+from rules.model import Incoming, Send
+from rules.recorded import RecordedTest, as_yaml, seconds, trial
 from rules.rehearsal import Moment, Rehearsal
 from rules.ruleset import RuleSet
 from rules.scrub import Scrubber
@@ -29,17 +30,24 @@ MAX_OPENERS: Final = 10_000
 PROGRESS_EVERY: Final = 500
 SETTLE_US: Final = 3600 * 1_000_000
 """How long a test lets groups and throttles work."""
-_NOT_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 Path: TypeAlias = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RecordResult:
-    """The tests as the text of a ``*_test.yaml`` file, and how many messages led to how many of them."""
+    """The tests as the text of a ``*_test.yaml`` file, and how many messages led to how many of them.
+
+    ``left_out`` are paths that no test could repeat (a random choice in a template, an Avro value that JSON cannot
+    say); ``otherwise`` are tests whose scrubbed message takes another path than the real one did, because a rule looks
+    at a name that was made up. ``partial`` when the run was stopped before the end.
+    """
 
     text: str
     messages: int
     tests: int
+    left_out: int = 0
+    otherwise: int = 0
+    partial: bool = False
 
 
 def record(
@@ -48,11 +56,18 @@ def record(
     *,
     max_tests: int = 200,
     progress: Progress = lambda messages: None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> RecordResult:
-    """Go through the messages and write a test for each path that was not met before, up to ``max_tests``."""
+    """Go through the messages and write a test for each path that was not met before, up to ``max_tests``.
+
+    When ``stopped`` says so, the result is that of the messages so far, and ``partial``.
+    """
     recorder = _Recorder(rule_set)
-    messages = 0
+    messages, partial = 0, False
     for incoming in stream:
+        partial = stopped()
+        if partial:
+            break
         recorder.hear(incoming)
         messages += 1
         if messages % PROGRESS_EVERY == 0:
@@ -62,7 +77,7 @@ def record(
     progress(messages)
     head = f"# Recorded from {messages} messages; names and secrets are made up.\ntests:\n"
     text = head + "".join(recorder.tests) if recorder.tests else "tests: []\n"
-    return RecordResult(text, messages, len(recorder.tests))
+    return RecordResult(text, messages, len(recorder.tests), recorder.left_out, recorder.otherwise, partial)
 
 
 class _Recorder:
@@ -71,7 +86,10 @@ class _Recorder:
     def __init__(self, rule_set: RuleSet) -> None:
         self.rule_set = rule_set
         self.tests: list[str] = []
+        self.left_out = 0
+        self.otherwise = 0
         self._paths: set[Path] = set()
+        self._written: set[Path] = set()
         self._openers: OrderedDict[tuple[str, str], Incoming] = OrderedDict()
         sources = from_bytes(rule_set.sources)
         self._scrubber = Scrubber("\n".join(one.text for one in (*sources.files, *sources.templates)))
@@ -84,7 +102,7 @@ class _Recorder:
         path = _path(alone if not openers else self._play(messages))
         if path not in self._paths:
             self._paths.add(path)
-            self._write(messages)
+            self._write(messages, path)
         for send in alone[0].decision.sends:
             if send.phase == "firing" and send.incident:
                 self._openers[send.rule, send.incident] = incoming
@@ -104,55 +122,60 @@ class _Recorder:
         rehearsal = Rehearsal(self.rule_set)
         start_us = messages[0].publish_time_us
         decoded = said or [None] * len(messages)
-        moments = [rehearsal.take(one, start_us, value) for one, value in zip(messages, decoded, strict=True)]
+        moments = [
+            rehearsal.take(replace(one, publish_time_us=start_us), start_us, value)
+            for one, value in zip(messages, decoded, strict=True)
+        ]
         return [*moments, *rehearsal.run_to(start_us + SETTLE_US)]
 
-    def _write(self, messages: Sequence[Incoming]) -> None:
+    def _write(self, messages: Sequence[Incoming], path: Path) -> None:
+        """Keep the test of a path, if it passes; and tell of those that are not what they should be."""
         scrubbed = [self._scrubbed(incoming) for incoming in messages]
         moments = self._play([one.incoming for one in scrubbed], [one.decoded for one in scrubbed])
+        taken = _path(moments)
+        if taken != path and taken in self._written:
+            self.left_out += 1
+            return
         start_us = messages[0].publish_time_us
-        sends = [one for moment in moments for one in _expected(moment, start_us)]
-        quiet = [
-            {"rule": one.rule, "to": one.destination, "by": one.by}
-            for moment in moments
-            for one in moment.decision.judgements
-            if one.by and one.destination
-        ]
-        last_us = max((moment.at_us for moment in moments if moment.decision.sends), default=start_us)
-        start = datetime.fromtimestamp(start_us / 1_000_000, UTC)
-        said = [one.said for one in scrubbed]
-        lines = [
-            f"  - name: {_json(f'{len(self.tests) + 1}: {_summary(moments)}')}",
-            f"    topic: {_json(messages[0].topic)}",
-            f"    start: {_json(start.isoformat())}",
-            f"    message: {_json(said[0])}" if len(said) == 1 else f"    messages: {_json(said)}",
-            *([f"    until: {_offset(last_us - start_us)}"] if last_us > start_us else []),
-            "    expect:" if sends else "    expect: []",
-            *(f"      - {_json(one)}" for one in sends),
-            *(["    quiet:"] if quiet else []),
-            *(f"      - {_json(one)}" for one in quiet),
-        ]
-        self.tests.append("\n".join(lines) + "\n")
+        last_us = max((moment.at_us for moment in moments if _posts(moment)), default=start_us)
+        test = RecordedTest(
+            name=f"{len(self.tests) + 1}: {_summary(moments)}",
+            topic=messages[0].topic,
+            start_us=start_us,
+            messages=[one.said for one in scrubbed],
+            until_us=last_us - start_us,
+            expect=[one for moment in moments for one in _expected(moment, start_us)],
+            quiet=[
+                {"rule": one.rule, "to": one.destination, "by": one.by}
+                for moment in moments
+                for one in moment.decision.judgements
+                if one.by and one.destination
+            ],
+        )
+        text = as_yaml(test)
+        if trial(self.rule_set, text):
+            self.left_out += 1
+            return
+        self.otherwise += taken != path
+        self._written.add(taken)
+        self.tests.append(text)
 
     def _scrubbed(self, incoming: Incoming) -> _Scrubbed:
         """The message with its telling words made up, in the form in which a test says it."""
-        views = views_of(self.rule_set, incoming.topic)
-        specs = {view.decode for view in views}
+        specs = {view.decode for view in views_of(self.rule_set, incoming.topic)}
         decoded = decode(incoming.payload, next(iter(specs), AUTO))
-        said: dict[str, Any] = {}
         value: Decoded | None = None
-        payload = self._scrubber.text(decoded.text)
         if len(specs) <= 1 and decoded.undecodable is None:
             data = self._scrubber.value(decoded.value)
-            payload = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+            payload = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False, default=str)
             value = Decoded(data, payload)
-            said["data"] = data
+            said: dict[str, Any] = {"data": data}
         else:
-            said["payload"] = payload
+            payload = self._scrubber.text(incoming.payload)
+            said = {"payload": payload}
         attributes = {name: str(self._scrubber.value(text, name)) for name, text in incoming.attributes.items()}
-        if attributes:
-            said["attributes"] = attributes
-        said["offset"] = incoming.offset
+        said |= {"attributes": attributes} if attributes else {}
+        said |= {"topic": incoming.topic, "offset": incoming.offset}
         return _Scrubbed(replace(incoming, payload=payload, attributes=attributes), value, said)
 
 
@@ -165,23 +188,35 @@ class _Scrubbed:
     said: dict[str, Any]
 
 
+def _posts(moment: Moment) -> Iterator[Send]:
+    """What a test may expect of a moment: posts, those in shadow too."""
+    return chain(moment.decision.sends, moment.decision.shadows)
+
+
 def _path(moments: Iterable[Moment]) -> Path:
     """What every rule made of the messages: by rule, send, outcome, reason and phase."""
+    moments = list(moments)
     told = [(one.rule, str(one.send), one.outcome, one.by) for moment in moments for one in moment.decision.judgements]
-    phases = [(one.rule, str(one.send), one.phase, one.fallback) for moment in moments for one in moment.decision.sends]
+    phases = [
+        (one.rule, str(one.send), one.phase, one.fallback.partition(":")[0])
+        for moment in moments
+        for one in _posts(moment)
+        if one.part == one.parts - 1
+    ]
     return (*told, *phases)
 
 
 def _expected(moment: Moment, start_us: int) -> Iterator[dict[str, Any]]:
-    """The sends of a moment as a test expects them, the parts of each together."""
+    """The posts of a moment as a test expects them, the parts of each together."""
     text = ""
-    for send in moment.decision.sends:
+    for send in _posts(moment):
         text += send.post.text
         if send.part < send.parts - 1:
             continue
         expected: dict[str, Any] = {"rule": send.rule, "to": send.destination}
         if moment.at_us > start_us:
-            expected["at"] = _offset(moment.at_us - start_us)
+            expected["at"] = seconds(moment.at_us - start_us)
+        expected |= {"phase": send.phase} if send.phase != "message" else {}
         expected |= {"title": send.post.title} if send.post.title else {}
         expected |= {"severity": send.post.severity} if send.post.severity else {}
         expected["text"] = text
@@ -200,17 +235,3 @@ def _summary(moments: Iterable[Moment]) -> str:
         for one in moment.decision.judgements
     ]
     return "; ".join(dict.fromkeys(words)) or "no rule wants it"
-
-
-def _offset(us: int) -> str:
-    return f"{us / 1_000_000:f}".rstrip("0").rstrip(".") + "s"
-
-
-def _json(value: Any) -> str:
-    """JSON that YAML reads as the same value."""
-    return _NOT_YAML.sub(_escaped, json.dumps(value, ensure_ascii=False, default=str))
-
-
-def _escaped(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return "?" if 0xD800 <= code <= 0xDFFF else f"\\u{code:04x}"

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final, TypeVar
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from bridge.cli.drawing import short_topic
-from bridge.cli.output import Failed, Output
+from bridge.cli.names import resource_name
+from bridge.cli.output import Failed, Output, counted
 from bridge.cli.setup import store_file
+from bridge.cli.stopping import stoppable
+from bridge.cli.typed import duration
 from bridge.deciding import Topic, incoming_of
 from bridge.routers import full_names
 from bridge.settings import Settings
@@ -23,9 +30,27 @@ from broker.errors import StoreError
 from broker.store import Store
 from broker.tokens import SEALING_KEY_BYTES
 from rules.model import Incoming
+from rules.words import suggest_of
 
-_BATCH_MESSAGES = 500
-_BATCH_BYTES = 4 * 1024 * 1024
+_BATCH_MESSAGES: Final = 2_000
+_BATCH_BYTES: Final = 8 * 1024 * 1024
+_LEAST_MESSAGES: Final = 50
+_LEAST_BYTES: Final = 64 * 1024
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which stored messages are meant.
+
+    Those of the last ``since_s`` seconds, of some ``topics`` (full names; none: of all that rules hear), and of these
+    the newest ``limit``.
+    """
+
+    since_s: float
+    topics: tuple[str, ...] = ()
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +63,24 @@ class Stretch:
     cut: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Stored messages on their way through rules: in the order of their publish times, with progress told.
+
+    ``stopped`` says whether somebody asked for an end (Ctrl-C).
+    """
+
+    stream: Iterator[Incoming]
+    until_us: int
+    progress: Callable[[int], None]
+    stopped: Callable[[], bool]
+
+
 class History:
-    """What the store holds of the past. Reads only; memory is bounded by a batch per topic."""
+    """What the store holds of the past. Reads only, each batch for itself, so that the daemon is never held up.
+
+    Memory is bounded by a batch per topic, all of them together by a few megabytes.
+    """
 
     def __init__(self, runner: asyncio.Runner, store: Store, broker: Broker, now_us: int) -> None:
         self.broker = broker
@@ -47,29 +88,66 @@ class History:
         self._runner = runner
         self._store = store
 
-    def stretches(self, since_s: float, heard: Callable[[str], bool]) -> list[Stretch]:
-        """Where the messages of the last ``since_s`` seconds lie, of every topic that is ``heard``. Raises Failed."""
-        since_us = self.now_us - round(since_s * US_PER_S)
-        names = {uid: name for uid, (name, _) in full_names(self.broker).items() if heard(name)}
-        return [self._stretch(Topic(name, uid), since_us) for uid, name in names.items()]
+    def stretches(self, wanted: Wanted, heard: Callable[[str], bool]) -> list[Stretch]:
+        """Where the wanted messages lie, by topic that is ``heard``. Raises Failed for a topic that is none of them."""
+        since_us = self.now_us - round(wanted.since_s * US_PER_S)
+        known = {name: uid for uid, (name, _) in full_names(self.broker).items()}
+        for name in wanted.topics:
+            if name not in known:
+                raise Failed(f"there is no topic {name}{suggest_of(name, known, 'topics')}")
+            if not heard(name):
+                raise Failed(f"no rule hears {name}")
+        names = wanted.topics or tuple(name for name in known if heard(name))
+        return [self._stretch(Topic(name, known[name]), since_us, wanted.limit) for name in names]
 
-    def stream(self, stretches: list[Stretch]) -> Iterator[Incoming]:
-        """All messages of the stretches, in the order of their publish times. Raises Failed."""
-        return heapq.merge(*(self._read(one) for one in stretches), key=lambda incoming: incoming.publish_time_us)
+    @contextmanager
+    def walk(self, output: Output, stretches: Sequence[Stretch], limit: int | None = None) -> Iterator[Walk]:
+        """Go through the stretches, with a progress bar on a terminal. Raises Failed."""
+        total = sum(one.end - one.first for one in stretches)
+        left_out = max(0, total - limit) if limit is not None else 0
+        readers = [self._read(one, len(stretches)) for one in stretches]
+        merged = heapq.merge(*readers, key=lambda incoming: incoming.publish_time_us) if len(readers) > 1 else None
+        stream = merged if merged is not None else iter(readers[0] if readers else ())
+        with stoppable() as stopped, _counted(output, total - left_out) as progress:
+            yield Walk(islice(stream, left_out, None), self.now_us, progress, stopped)
 
-    def _stretch(self, topic: Topic, since_us: int) -> Stretch:
+    def _stretch(self, topic: Topic, since_us: int, limit: int | None) -> Stretch:
         bounds = self._runner.run(self._store.log.bounds(topic.uid))
         first = self._runner.run(self._store.log.offset_at(topic.uid, since_us))
         if first is None:
             return Stretch(topic, bounds.end, bounds.end, cut=False)
-        return Stretch(topic, first, bounds.end, cut=0 < first == bounds.first)
+        newest = first if limit is None else max(first, bounds.end - limit)
+        return Stretch(topic, newest, bounds.end, cut=newest == first and 0 < first == bounds.first)
 
-    def _read(self, stretch: Stretch) -> Iterator[Incoming]:
+    def _read(self, stretch: Stretch, together: int) -> Iterator[Incoming]:
+        most = max(_LEAST_MESSAGES, _BATCH_MESSAGES // together)
+        most_bytes = max(_LEAST_BYTES, _BATCH_BYTES // together)
         position = stretch.first
         while position < stretch.end:
-            batch = self._runner.run(self._store.log.read(stretch.topic.uid, position, _BATCH_MESSAGES, _BATCH_BYTES))
+            batch = self._runner.run(self._store.log.read(stretch.topic.uid, position, most, most_bytes))
             yield from (incoming_of(stretch.topic, one) for one in batch if one.offset < stretch.end)
             position = batch[-1].offset + 1 if batch else stretch.end
+
+
+def stored_options(since: str | None) -> Callable[[Decorated], Decorated]:
+    """The options ``--since``, ``--topic`` and ``--limit`` of commands over stored messages."""
+
+    def decorate(function: Decorated) -> Decorated:
+        for option in (
+            click.option("--limit", type=click.IntRange(1), help="Only the newest of these messages, so many at most."),
+            click.option("--topic", "topics", multiple=True, type=topic_name, help="Only messages of this topic."),
+            click.option("--since", type=duration, default=since, show_default=True, help="How far back to begin."),
+        ):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def topic_name(said: str) -> str:
+    """The full name of ``P/T`` or ``projects/P/topics/T``: the ``type`` of an option. Raises BadParameter."""
+    project, name = resource_name(said, "topics")
+    return f"projects/{project}/topics/{name}"
 
 
 @contextmanager
@@ -92,7 +170,7 @@ def opened(settings: Settings) -> Iterator[History]:
             runner.run(store.close())
 
 
-def shown_origin(origin: str, stretches: list[Stretch]) -> str:
+def shown_origin(origin: str, stretches: Sequence[Stretch]) -> str:
     """Where a send comes from, as people name it: ``P/T:17``, with the item behind it if it is not the first."""
     parts = origin.split("/")
     names = {one.topic.uid: short_topic(one.topic.name) for one in stretches}
@@ -102,26 +180,49 @@ def shown_origin(origin: str, stretches: list[Stretch]) -> str:
     return f"{names[parts[1]]}:{parts[2]}{item}"
 
 
+class _Rate(ProgressColumn):
+    """Messages a second."""
+
+    def render(self, task: Task) -> Text:
+        """See ProgressColumn."""
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="dim")
+
+
 @contextmanager
-def counted_progress(output: Output, stretches: list[Stretch]) -> Iterator[Callable[[int], None]]:
-    """A progress bar over the messages of the stretches, on a terminal; told how many are done."""
+def _counted(output: Output, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal, told how many messages are done; nothing where nobody looks."""
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _Rate(),
         TimeRemainingColumn(),
         console=output.errors,
         disable=output.quiet or not output.errors.is_terminal,
         transient=True,
     )
     with bar:
-        row = bar.add_task("messages", total=sum(one.end - one.first for one in stretches))
+        row = bar.add_task("messages", total=total)
         yield lambda done: bar.update(row, completed=done)
 
 
-def say_where_it_begins(output: Output, stretches: list[Stretch]) -> None:
+def say_where_it_begins(output: Output, stretches: Sequence[Stretch], wanted: Wanted) -> None:
     """Say that rules begin without memory, and which topics no longer hold all that was asked for."""
     output.say("Rules begin from empty state: nothing is remembered from before the first message.")
     for one in stretches:
         if one.cut:
             output.warn(f"{one.topic.name} no longer holds all of that time: older messages are past their retention")
+    if wanted.limit is not None and sum(one.end - one.first for one in stretches) >= wanted.limit:
+        output.say(f"Only the newest {counted(wanted.limit, 'message')} of that time.")
+
+
+def beginning_value(stretches: Sequence[Stretch], wanted: Wanted, *, partial: bool) -> dict[str, Any]:
+    """What programs must know of the messages that were looked at."""
+    return {
+        "partial": partial,
+        "from_empty_state": True,
+        "since_s": wanted.since_s,
+        "limit": wanted.limit,
+        "topics": [one.topic.name for one in stretches],
+        "past_retention": [one.topic.name for one in stretches if one.cut],
+    }

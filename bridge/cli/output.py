@@ -23,6 +23,7 @@ from rich.text import Text
 _WIDE = 160  # columns where nobody says how many there are
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # 128 and the number of SIGINT, as shells say it
 EXIT_BAD_CONFIGURATION = 78  # EX_CONFIG of sysexits.h; the unit file does not restart on it
 
 
@@ -112,6 +113,11 @@ class Output:
         """A plain line for people; nothing under ``--json`` or ``--quiet``."""
         if not (self.as_json or self.quiet):
             self.console.print(escape(text), soft_wrap=True)
+
+    def end_partial(self, messages: int) -> None:
+        """Say on standard error that a run was interrupted and how far it came, and exit with 130."""
+        self.warn(f"interrupted: this is what {counted(messages, 'message')} gave, not all of them")
+        sys.exit(EXIT_INTERRUPTED)
 
     def warn(self, text: str) -> None:
         """A warning, to standard error."""

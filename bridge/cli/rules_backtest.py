@@ -9,12 +9,21 @@ import click
 from rich.text import Text
 
 from bridge.cli.context import Command, Context, pass_context
-from bridge.cli.history import Stretch, counted_progress, opened, say_where_it_begins, shown_origin
+from bridge.cli.history import (
+    Stretch,
+    Wanted,
+    beginning_value,
+    opened,
+    say_where_it_begins,
+    shown_origin,
+    stored_options,
+)
 from bridge.cli.loading import facts_now, world_for
-from bridge.cli.output import BadConfiguration, Column, Failed, Output
+from bridge.cli.output import BadConfiguration, Column, Failed, Output, counted
 from bridge.cli.problems import as_lines
 from bridge.cli.setup import settings_of
-from bridge.cli.typed import duration, when
+from bridge.cli.spilling import SpillingState
+from bridge.cli.typed import when
 from bridge.control.times import rfc3339
 from bridge.rule_files import last_good, rules_of
 from broker.broker import Broker
@@ -30,16 +39,18 @@ _COLORS = {"-": "red", "+": "green"}
 
 
 @click.command("backtest", cls=Command)
-@click.option("--since", type=duration, default="7d", show_default=True, help="How far back to begin.")
+@stored_options("7d")
 @click.option("--against", type=click.Path(path_type=Path, exists=True), help="Compare with the rules in this folder.")
 @pass_context
-def backtest(context: Context, since: float, against: Path | None) -> None:
+def backtest(context: Context, since: float, topics: tuple[str, ...], limit: int | None, against: Path | None) -> None:
     """Compare the rule files with the rules in force, over the messages in the store: who would be told what instead.
 
     Reads the store itself, beside the daemon; nothing is sent. With --against the older rules are those of a folder.
+    Ctrl-C ends it with the result so far, labelled partial, and exit code 130.
     """
     settings = settings_of(context)
     facts = facts_now(settings)
+    wanted = Wanted(since, topics, limit)
     with opened(settings) as history:
         world = world_for(context, settings, facts, history.broker)
         try:
@@ -47,14 +58,24 @@ def backtest(context: Context, since: float, against: Path | None) -> None:
             old = read_rules_folder([against], world) if against is not None else _in_force(history.broker, world)
         except ProblemsFound as error:
             raise BadConfiguration(as_lines(error.problems)) from error
-        stretches = history.stretches(since, lambda name: bool(old.topics_heard([name]) or new.topics_heard([name])))
-        with counted_progress(context.output, stretches) as progress:
-            result = run_backtest(old, new, history.stream(stretches), until_us=history.now_us, progress=progress)
+        stretches = history.stretches(wanted, lambda name: bool(old.topics_heard([name]) or new.topics_heard([name])))
+        with history.walk(context.output, stretches, limit) as walk:
+            result = run_backtest(
+                old,
+                new,
+                walk.stream,
+                until_us=walk.until_us,
+                progress=walk.progress,
+                stopped=walk.stopped,
+                make_state=SpillingState,
+            )
     if context.output.as_json:
-        context.output.value(_value(result))
-        return
-    say_where_it_begins(context.output, stretches)
-    _tell(context.output, result, stretches)
+        context.output.value({**_value(result), **beginning_value(stretches, wanted, partial=result.partial)})
+    else:
+        say_where_it_begins(context.output, stretches, wanted)
+        _tell(context.output, result, stretches)
+    if result.partial:
+        context.output.end_partial(result.messages)
 
 
 def _in_force(broker: Broker, world: World) -> RuleSet:
@@ -67,7 +88,12 @@ def _in_force(broker: Broker, world: World) -> RuleSet:
 
 def _tell(output: Output, result: BacktestResult, stretches: list[Stretch]) -> None:
     span = f" from {when(rfc3339(result.first_us))} to {when(rfc3339(result.last_us))}" if result.messages else ""
-    output.say(f"{result.messages} messages{span}, rules {result.old_version} and {result.new_version}")
+    partial = " so far (partial: it was interrupted)" if result.partial else ""
+    output.say(
+        f"{counted(result.messages, 'message')}{span}{partial}, rules {result.old_version} and {result.new_version}"
+    )
+    if result.old_version == result.new_version:
+        output.say("Both are the same rules: edit the files first, or name older ones with --against DIR.")
     before, after = result.unmatched
     output.say(f"no rule wanted {before} of them before, {after} now")
     if not result.changed:
@@ -86,7 +112,11 @@ def _tell(output: Output, result: BacktestResult, stretches: list[Stretch]) -> N
                 _tell_sample(output, changed, sample, shown_origin(sample.origin, stretches))
     if result.noisiest() and not output.quiet:
         output.say("")
-        noisy = [Column("Rule", lambda row: row.rule), Column("Posts", lambda row: row.new, number=True)]
+        noisy = [
+            Column("Rule", lambda row: row.rule),
+            Column("Posts before", lambda row: row.old, number=True),
+            Column("Now", lambda row: row.new, number=True),
+        ]
         output.rows(result.noisiest(), noisy, title="The noisiest")
 
 

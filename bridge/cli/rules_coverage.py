@@ -9,12 +9,12 @@ from rich.text import Text
 
 from bridge.cli.context import Command, Context, pass_context
 from bridge.cli.drawing import short_topic
-from bridge.cli.history import counted_progress, opened, say_where_it_begins
+from bridge.cli.history import Wanted, beginning_value, opened, say_where_it_begins, stored_options
 from bridge.cli.loading import facts_now, world_for
-from bridge.cli.output import BadConfiguration, Column, Output
+from bridge.cli.output import BadConfiguration, Column, Output, counted
 from bridge.cli.problems import as_lines, from_here
 from bridge.cli.setup import settings_of
-from bridge.cli.typed import duration
+from bridge.cli.spilling import SpillingState
 from bridge.rule_files import rules_of
 from rules.coverage import CoverageResult, RuleCoverage
 from rules.coverage import coverage as run_coverage
@@ -23,35 +23,46 @@ from rules.problems import Place, ProblemsFound
 
 
 @click.command("coverage", cls=Command)
-@click.option("--since", type=duration, default="7d", show_default=True, help="How far back to begin.")
+@stored_options("7d")
 @pass_context
-def coverage(context: Context, since: float) -> None:
+def coverage(context: Context, since: float, topics: tuple[str, ...], limit: int | None) -> None:
     """Show rules, conditions and template branches that no stored message ever reached, and messages no rule wanted.
 
-    Reads the store itself, beside the daemon; nothing is sent.
+    Reads the store itself, beside the daemon; nothing is sent. Ctrl-C ends it with the result so far, labelled partial,
+    and exit code 130.
     """
     settings = settings_of(context)
     facts = facts_now(settings)
+    wanted = Wanted(since, topics, limit)
     with opened(settings) as history:
         world = world_for(context, settings, facts, history.broker)
         try:
             rule_set = rules_of(settings, world)
         except ProblemsFound as error:
             raise BadConfiguration(as_lines(error.problems)) from error
-        stretches = history.stretches(since, lambda name: bool(rule_set.topics_heard([name])))
-        with counted_progress(context.output, stretches) as progress:
+        stretches = history.stretches(wanted, lambda name: bool(rule_set.topics_heard([name])))
+        with history.walk(context.output, stretches, limit) as walk:
             result = run_coverage(
-                rule_set, world, history.stream(stretches), until_us=history.now_us, progress=progress
+                rule_set,
+                world,
+                walk.stream,
+                until_us=walk.until_us,
+                progress=walk.progress,
+                stopped=walk.stopped,
+                make_state=SpillingState,
             )
     if context.output.as_json:
-        context.output.value(_value(result))
-        return
-    say_where_it_begins(context.output, stretches)
-    _tell(context.output, result)
+        context.output.value({**_value(result), **beginning_value(stretches, wanted, partial=result.partial)})
+    else:
+        say_where_it_begins(context.output, stretches, wanted)
+        _tell(context.output, result)
+    if result.partial:
+        context.output.end_partial(result.messages)
 
 
 def _tell(output: Output, result: CoverageResult) -> None:
-    output.say(f"{result.messages} messages, {result.unmatched} of them wanted by no rule\n")
+    partial = " so far (partial: it was interrupted)" if result.partial else ""
+    output.say(f"{counted(result.messages, 'message')}{partial}, {result.unmatched} of them wanted by no rule\n")
     columns = [
         Column("Rule", lambda row: row.rule),
         Column("Acted", lambda row: row.acted, number=True, style=lambda row: "" if row.acted else "bold red"),

@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from bridge.cli.context import Command, Context, pass_context
-from bridge.cli.history import counted_progress, opened
+from bridge.cli.history import Wanted, opened, stored_options
 from bridge.cli.loading import facts_now, world_for
-from bridge.cli.output import BadConfiguration, Failed, counted
+from bridge.cli.output import BadConfiguration, Failed, Output, counted
 from bridge.cli.problems import as_lines
 from bridge.cli.setup import settings_of
-from bridge.cli.typed import duration
 from bridge.rule_files import rules_of
 from rules.problems import ProblemsFound
+from rules.record import RecordResult
 from rules.record import record as run_record
 
 
@@ -22,14 +22,17 @@ from rules.record import record as run_record
 @click.argument(
     "file", metavar="[FILE]", required=False, type=click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 )
-@click.option("--since", type=duration, default="2h", show_default=True, help="How far back to begin.")
+@stored_options("2h")
 @click.option("--max", "most", type=click.IntRange(1), default=200, show_default=True, help="How many tests at most.")
 @pass_context
-def record(context: Context, file: Path | None, since: float, most: int) -> None:
+def record(
+    context: Context, file: Path | None, since: float, topics: tuple[str, ...], limit: int | None, most: int
+) -> None:
     """Write a test for each distinct path that stored messages take through the rules, to FILE or standard output.
 
     A FILE named *_test.yaml beside the rules is run by `rules test`. Secrets, hosts and other names are made up, the
     same each time they occur; read the file all the same before you share it. Nothing that exists is overwritten.
+    Ctrl-C ends it with the tests so far and exit code 130.
     """
     if file is not None and str(file) != "-" and file.exists():
         raise Failed(f"{file} exists already; name a new file")
@@ -40,9 +43,23 @@ def record(context: Context, file: Path | None, since: float, most: int) -> None
             rule_set = rules_of(settings, world_for(context, settings, facts, history.broker))
         except ProblemsFound as error:
             raise BadConfiguration(as_lines(error.problems)) from error
-        stretches = history.stretches(since, lambda name: bool(rule_set.topics_heard([name])))
-        with counted_progress(context.output, stretches) as progress:
-            result = run_record(rule_set, history.stream(stretches), max_tests=most, progress=progress)
+        wanted = Wanted(since, topics, limit)
+        stretches = history.stretches(wanted, lambda name: bool(rule_set.topics_heard([name])))
+        with history.walk(context.output, stretches, limit) as walk:
+            result = run_record(rule_set, walk.stream, max_tests=most, progress=walk.progress, stopped=walk.stopped)
+    _write(context.output, file, result)
+    if result.partial:
+        context.output.end_partial(result.messages)
+
+
+def _write(output: Output, file: Path | None, result: RecordResult) -> None:
+    if result.otherwise:
+        output.warn(
+            f"{counted(result.otherwise, 'test')} of made-up names took another path than the real messages did:"
+            " a rule looks at names that were made up"
+        )
+    if result.left_out:
+        output.warn(f"{counted(result.left_out, 'path')} left out: no test could repeat what happened")
     if file is None or str(file) == "-":
         click.echo(result.text, nl=False)
         return
@@ -51,4 +68,6 @@ def record(context: Context, file: Path | None, since: float, most: int) -> None
     except OSError as error:
         raise Failed(f"cannot write {file}: {error.strerror}") from error
     told = f"{file} written: {counted(result.tests, 'test')} of {counted(result.messages, 'message')}"
-    context.output.done(told, {"file": str(file), "tests": result.tests, "messages": result.messages})
+    output.done(
+        told, {"file": str(file), "tests": result.tests, "messages": result.messages, "partial": result.partial}
+    )

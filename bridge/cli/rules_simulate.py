@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 from rich.text import Text
 
 from bridge.cli.context import Command, Context, pass_context
-from bridge.cli.history import opened
+from bridge.cli.history import Wanted, opened, stored_options
 from bridge.cli.loading import Loaded, load_rules
-from bridge.cli.output import Failed, Output
+from bridge.cli.output import Failed, Output, counted
+from bridge.cli.spilling import SpillingState
+from bridge.cli.stopping import stoppable
 from bridge.cli.timeline import messages_of_lines
 from bridge.cli.typed import duration, when
 from bridge.control.times import read_time_us, rfc3339
@@ -23,7 +28,7 @@ from bridge.destinations.config import RetrySettings
 from bridge.verdict import backoff_s
 from broker.clock import US_PER_S, SystemClock
 from rules.model import Incoming
-from rules.simulate import Outage, Simulation, TimelineEntry, TimelinePost
+from rules.simulate import Outage, Patience, Simulation, TimelineEntry, TimelinePost
 from rules.words import duration_s, duration_text, suggest_of
 
 _COLORS = {"suppressed": "yellow", "held": "cyan", "dropped": "red", "updated": "dim"}
@@ -36,11 +41,10 @@ _COLORS = {"suppressed": "yellow", "held": "cyan", "dropped": "red", "updated": 
     type=click.Path(path_type=Path, allow_dash=True),
     help="Messages, one per line (- is standard input).",
 )
-@click.option("--since", type=duration, help="In place of --from: the stored messages of this time.")
+@stored_options(None)
 @click.option("--at", help="When the first message comes, such as 2026-01-05T12:00:00Z.")
 @click.option("--every", "every_s", type=duration, default="1s", show_default=True, help="How far payloads are apart.")
 @click.option("--until", "until_s", type=duration, default="1h", show_default=True, help="How long timers go on.")
-@click.option("--topic", help="The topic of payloads; needed when rules hear several.")
 @click.option(
     "--outage",
     "outages",
@@ -54,54 +58,90 @@ def simulate(
     /,
     file: Path | None,
     since: float | None,
+    topics: tuple[str, ...],
+    limit: int | None,
     at: str | None,
     every_s: float,
     until_s: float,
-    topic: str | None,
     outages: Sequence[str],
 ) -> None:
     """Show what a stream of messages would lead to: posts through groups, schedules and retries, and what stays quiet.
 
-    A line is a payload, or what `tail --json` prints: that keeps its topic and its time. Nothing is sent.
+    Messages come from a file (--from), where a line is a payload, or what `tail --json` prints: that keeps its topic
+    and its time; --topic says where payloads come from. Or they are stored ones (--since). With --at the first one
+    comes then, and the others as long after it as they did. Nothing is sent. Ctrl-C ends it, with exit code 130.
     """
     if (file is None) == (since is None):
         raise click.UsageError("say where messages come from: either --from or --since")
     loaded = asyncio.run(load_rules(context))
     at_us = _at_us(at)
     if since is not None:
+        wanted = Wanted(since, topics, limit)
         with opened(loaded.settings) as history:
-            stretches = history.stretches(since, lambda name: bool(loaded.rule_set.topics_heard([name])))
-            _play(context.output, loaded, history.stream(stretches), history.now_us, outages)
+            stretches = history.stretches(wanted, lambda name: bool(loaded.rule_set.topics_heard([name])))
+            with history.walk(context.output, stretches, limit) as walk:
+                _play(context.output, loaded, _moved(walk.stream, at_us), until_s, outages, walk.stopped)
         return
+    if len(topics) > 1:
+        raise click.UsageError("the payloads of a file come from one topic; name it once")
     start_us = at_us if at_us is not None else SystemClock().wall_us()
+    topic = topics[0] if topics else None
     found = messages_of_lines(file or Path("-"), loaded.rule_set, topic, start_us, every_s, moved=at_us is not None)
-    until_us = max((one.publish_time_us for one in found), default=0) + round(until_s * US_PER_S)
-    _play(context.output, loaded, iter(found), until_us, outages)
+    with stoppable() as stopped:
+        _play(context.output, loaded, iter(found[-limit:] if limit is not None else found), until_s, outages, stopped)
 
 
-def _play(output: Output, loaded: Loaded, stream: Iterator[Incoming], until_us: int, outages: Sequence[str]) -> None:
+def _moved(stream: Iterator[Incoming], at_us: int | None) -> Iterator[Incoming]:
+    """The messages as if the first had come at ``at_us``; as they came without it."""
+    shift_us: int | None = 0 if at_us is None else None
+    for incoming in stream:
+        if shift_us is None:
+            shift_us = (at_us or 0) - incoming.publish_time_us
+        yield replace(incoming, publish_time_us=incoming.publish_time_us + shift_us) if shift_us else incoming
+
+
+def _play(
+    output: Output,
+    loaded: Loaded,
+    stream: Iterator[Incoming],
+    until_s: float,
+    outages: Sequence[str],
+    stopped: Callable[[], bool],
+) -> None:
     first = next(stream, None)
     if first is None:
         raise Failed("there is no message to simulate")
     out = [_outage(said, loaded, first.publish_time_us) for said in outages]
-    simulation = Simulation(loaded.rule_set, outages=out, retry_wait_s=_retry_wait_s(loaded, out))
-    timeline = []
-    for entry in simulation.play(chain([first], stream), until_us):
-        if output.as_json:
-            timeline.append(_value(entry))
-        elif not output.quiet:
-            output.console.print(_drawn(entry), soft_wrap=True)
+    simulation = Simulation(
+        loaded.rule_set, outages=out, patience=_patience(loaded), stopped=stopped, make_state=SpillingState
+    )
+    entries = simulation.play(chain([first], stream), round(until_s * US_PER_S))
+    if output.as_json:
+        _write_json(simulation, entries)
+    else:
+        for entry in entries:
+            if not output.quiet:
+                output.console.print(_drawn(entry), soft_wrap=True)
+        posts = ", ".join(f"{rule} {n}" for rule, n in simulation.posts.most_common()) or "none"
+        output.say(f"{counted(simulation.messages, 'message')}; posts by rule: {posts}")
+    if simulation.partial:
+        output.end_partial(simulation.messages)
+
+
+def _write_json(simulation: Simulation, entries: Iterator[TimelineEntry]) -> None:
+    """One JSON value, written as it goes: a long timeline never stands in memory."""
+    sys.stdout.write('{"timeline": [')
+    for number, entry in enumerate(entries):
+        sys.stdout.write((",\n" if number else "\n") + msgspec.json.encode(_value(entry)).decode())
     counts = {
+        "partial": simulation.partial,
         "messages": simulation.messages,
         "fates": dict(simulation.fates),
         "outcomes": dict(simulation.outcomes),
         "posts": dict(simulation.posts),
     }
-    if output.as_json:
-        output.value({"timeline": timeline, **counts})
-        return
-    posts = ", ".join(f"{rule} {n}" for rule, n in simulation.posts.most_common()) or "none"
-    output.say(f"{simulation.messages} messages; posts by rule: {posts}")
+    sys.stdout.write(f"\n],\n{msgspec.json.encode(counts).decode().removeprefix('{')}\n")
+    sys.stdout.flush()
 
 
 def _outage(said: str, loaded: Loaded, start_us: int) -> Outage:
@@ -121,11 +161,16 @@ def _outage(said: str, loaded: Loaded, start_us: int) -> Outage:
     return Outage(name, from_us, until_us)
 
 
-def _retry_wait_s(loaded: Loaded, outages: Sequence[Outage]) -> Callable[[int], float]:
-    """The pauses of the first destination with an outage, the same each time the simulation is run."""
-    retry = loaded.settings.destinations[outages[0].destination].retry if outages else RetrySettings()
+def _patience(loaded: Loaded) -> Callable[[str], Patience]:
+    """How each destination is tried again, the same each time the simulation is run."""
     rng = random.Random(0)  # noqa: S311 - repeatable, not secret
-    return lambda attempt: backoff_s(retry, attempt, rng)
+
+    def patience(name: str) -> Patience:
+        config = loaded.settings.destinations.get(name)
+        retry = config.retry if config is not None else RetrySettings()
+        return Patience(lambda attempt: backoff_s(retry, attempt, rng), retry.give_up_after)
+
+    return patience
 
 
 def _at_us(said: str | None) -> int | None:
@@ -146,6 +191,8 @@ def _drawn(entry: TimelineEntry) -> Text:
         if entry.arrived_us is not None and entry.tries > 1:
             late = duration_text((entry.arrived_us - entry.at_us) / US_PER_S)
             line.append(f" arrives {late} later, try {entry.tries}", style="yellow")
+        elif entry.arrived_us is None and not entry.shadow:
+            line.append(f" is given up after {entry.tries} tries", style="bold red")
         line.append(f"  {' '.join((send.post.title or send.post.text).split())[:160]}", style="default")
         return line
     judgement = entry.judgement

@@ -1,4 +1,4 @@
-from rules.simulate import Outage, Simulation, TimelinePost, TimelineQuiet
+from rules.simulate import Outage, Patience, Simulation, TimelinePost, TimelineQuiet
 from tests.fakes.rule_sets import START_US, a_message, a_rule, us
 
 
@@ -12,7 +12,7 @@ def the_timeline(simulation, stream, until_s=0):
             (entry.at_us - START_US) / 1e6,
             entry.send.post.text if isinstance(entry, TimelinePost) else entry.judgement.by,
         )
-        for entry in simulation.play(stream, START_US + us(until_s))
+        for entry in simulation.play(stream, us(until_s))
     ]
 
 
@@ -35,7 +35,9 @@ def test_messages_out_of_order_never_turn_the_clock_back():
 def test_an_outage_shows_when_posts_arrive_in_order_per_key():
     rule_set = a_rule('key: "{{ data.k }}"\ndedupe: 1s\ntext: "{{ data.n }}"')
     simulation = Simulation(
-        rule_set, outages=[Outage("ops", START_US, START_US + us(100))], retry_wait_s=lambda attempt: 30.0 * 2**attempt
+        rule_set,
+        outages=[Outage("ops", START_US, START_US + us(100))],
+        patience=lambda name: Patience(lambda attempt: 30.0 * 2**attempt),
     )
     stream = a_stream((0, {"k": "a", "n": 1}), (95, {"k": "a", "n": 2}), (120, {"k": "b", "n": 3}))
     posts = [entry for entry in simulation.play(stream) if isinstance(entry, TimelinePost)]
@@ -53,3 +55,21 @@ def test_what_was_kept_quiet_names_its_message():
     (_, quiet) = Simulation(rule_set).play(a_stream((0, {}), (1, {})))
     assert isinstance(quiet, TimelineQuiet)
     assert (quiet.offset, quiet.judgement.by) == (1, "duplicate")
+
+
+def test_a_post_is_given_up_when_the_outage_outlasts_patience():
+    simulation = Simulation(
+        a_rule("text: t"),
+        outages=[Outage("ops", START_US, START_US + us(1000))],
+        patience=lambda name: Patience(lambda attempt: 60.0, give_up_after_s=150.0),
+    )
+    (post,) = simulation.play(a_stream((0, {})))
+    assert isinstance(post, TimelinePost)
+    assert (post.arrived_us, post.tries) == (None, 4)
+
+
+def test_a_timeline_that_is_stopped_is_partial():
+    asked = iter([False, True])
+    simulation = Simulation(a_rule("text: t"), stopped=lambda: next(asked))
+    assert len(list(simulation.play(a_stream((0, {}), (1, {}), (2, {})), us(60)))) == 1
+    assert simulation.partial

@@ -153,3 +153,26 @@ def test_a_store_that_is_not_there_is_named(tmp_path: Path) -> None:
     said = asked(tmp_path, "coverage")
     assert said.code == 1
     assert "state/bridge.db" in said.err
+
+
+def test_messages_of_one_topic_and_the_newest_of_them_are_chosen(filled: Path) -> None:
+    few = asked(filled, "coverage", *AGES, "--topic", "P/T", "--limit", "2", "--json").value
+    assert (few["messages"], few["limit"], few["topics"]) == (2, 2, ["projects/P/topics/T"])
+    assert "Only the newest 2 messages of that time." in asked(filled, "coverage", *AGES, "--limit", "2").out
+    wrong = asked(filled, "coverage", *AGES, "--topic", "P/TT")
+    assert (wrong.code, 'did you mean "projects/P/topics/T"?' in wrong.err) == (1, True)
+
+
+def test_programs_are_told_where_the_rules_began(filled: Path) -> None:
+    said = asked(filled, "backtest", *AGES, "--json").value
+    assert (said["partial"], said["from_empty_state"], said["past_retention"]) == (False, True, [])
+
+
+def test_the_same_rules_on_both_sides_are_named(filled: Path) -> None:
+    assert "Both are the same rules: edit the files first" in asked(filled, "backtest", *AGES).out
+
+
+def test_stored_messages_are_moved_to_another_time(filled: Path) -> None:
+    said = asked(filled, "simulate", *AGES, "--at", "2026-05-01T00:00:00Z", "--json").value
+    assert [one["at"] for one in said["timeline"]] == ["2026-05-01T00:00:00Z", "2026-05-01T00:02:00Z"]
+    assert (said["messages"], said["partial"]) == (3, False)

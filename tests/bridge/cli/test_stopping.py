@@ -1,0 +1,29 @@
+"""Ctrl-C during a long run."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from bridge.cli.stopping import stoppable
+
+
+def test_the_first_one_only_asks_for_an_end() -> None:
+    with stoppable() as stopped:
+        assert not stopped()
+        signal.raise_signal(signal.SIGINT)
+        assert stopped()
+
+
+def test_the_second_one_ends_at_once() -> None:
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_behind_the_block_everything_is_as_before() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with stoppable():
+        pass
+    assert signal.getsignal(signal.SIGINT) is before
