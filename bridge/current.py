@@ -67,13 +67,14 @@ class InForce:
         self._swapped.set()
         self._swapped = asyncio.Event()
         self._over.add(WAKE_ALL)
-        self._ring()
+        self.ring()
 
     def news(self) -> asyncio.Event:
         """An event that is set when rules, silences or woken rows are to be looked at; take it before you look."""
         return self._news
 
-    def _ring(self) -> None:
+    def ring(self) -> None:
+        """Let every router look now whether something is due."""
         self._news.set()
         self._news = asyncio.Event()
 
@@ -112,7 +113,7 @@ class InForce:
         if over:
             await store.commit(Commit(wake=tuple(sorted(over))))
             self._over -= over
-            self._ring()
+            self.ring()
 
     async def follow_counts(self, store: Store, clock: Clock) -> None:
         """Keep count of the state each rule holds, for ever; a little old is good enough (semantics.md item 5)."""

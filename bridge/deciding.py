@@ -44,11 +44,12 @@ class Topic:
 
 @dataclass(slots=True)
 class Batch:
-    """What a batch of decisions adds up to, in the order in which they were made."""
+    """What a batch of decisions adds up to, in the order in which they were made; ``late`` marks its deliveries."""
 
     topic: Topic
     version: str
     now_us: int
+    late: bool = False
     deliveries: list[NewDelivery] = field(default_factory=list)
     records: list[DecisionRecord] = field(default_factory=list)
     counters: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -147,6 +148,7 @@ class Batch:
             severity=storable(send.post.severity),
             due_us=self.now_us,
             created_us=self.now_us,
+            late=self.late,
         )
 
     def _record(self, judgement: Judgement, offset: int) -> DecisionRecord:

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "publish": Listed("messages:publish", "Publish to a topic."),
     "pull": Listed("messages:pull", "Pull from a subscription."),
     "tail": Listed("tail:tail", "Show messages as they come, with what was decided."),
+    "replay": Listed("replay:replay", "Decide stored messages anew by the rules of now."),
     "send": Listed("send:send", "Send one post to a destination now, and say what came of it."),
     "rules": Listed("rules:rules", "Tools around the rules: test, explain, backtest and others."),
     "deliveries": Listed("deliveries:deliveries", "Deliveries and dead letters: list, show, replay, drop."),

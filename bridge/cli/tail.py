@@ -12,7 +12,7 @@ from bridge.cli.context import Command, Context, pass_context
 from bridge.cli.typed import when
 
 _FATES = {"matched": "green", "unmatched": "dim", "unrouted": "dim", "undecided": "yellow"}
-_OUTCOMES = {"sent": "green", "suppressed": "yellow", "dropped": "red", "held": "cyan"}
+_OUTCOMES = {"sent": "green", "suppressed": "yellow", "dropped": "red", "held": "cyan", "shadow": "magenta"}
 _SHOWN_RUNES = 300
 
 

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from bridge.control import certificates, deliveries, silences
 from bridge.control.answering import Answer, Asked, Refusal, endpoint
 from bridge.control.explain import explain
+from bridge.control.replaying import replay
 from bridge.control.sending import preview, send
 from bridge.control.source import ControlSource
 from bridge.control.status import ledger, reload, rules, status
@@ -19,6 +20,7 @@ ROUTES: Final[tuple[tuple[str, str, Answer], ...]] = (
     ("GET", "/api/ledger", ledger),
     ("GET", "/api/rules", rules),
     ("GET", "/api/explain", explain),
+    ("POST", "/api/messages:replay", replay),
     ("GET", "/api/deliveries", deliveries.page),
     ("POST", "/api/deliveries:replay", deliveries.replay),
     ("POST", "/api/deliveries:drop", deliveries.drop),
