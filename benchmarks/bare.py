@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import msgspec
 import uvicorn
 import uvloop
@@ -25,7 +26,10 @@ from benchmarks.aside import Aside, aside
 from benchmarks.daemon import CONCURRENCY
 from benchmarks.machine import pin
 from benchmarks.talking import Server
+from bridge.destinations.base import Delivered
 from bridge.destinations.http import make_client
+from bridge.destinations.posting import Answer, outcome_of, send
+from bridge.destinations.redact import Redactor
 from broker.clock import SystemClock
 from broker.engines import open_store
 from broker.engines.sqlite.opening import PAGE_BYTES, connect_writer
@@ -34,6 +38,7 @@ from broker.store import Store
 
 TOPIC_UID: Final = "11111111-1111-4111-8111-111111111111"
 _JSON: Final = (b"content-type", b"application/json")
+_NOTHING_SECRET: Final = Redactor([])
 
 
 class _Message(msgspec.Struct):
@@ -76,7 +81,7 @@ class BareApp:
         appended = await self._store.log.append(TOPIC_UID, messages)
         if self._forward:
             for message in messages:
-                post = asyncio.create_task(self._http.post(self._forward, content=message.data.encode()))
+                post = asyncio.create_task(_posted_once(self._http, self._forward, message.data.encode(), {}))
                 self._posts.add(post)
                 post.add_done_callback(self._posts.discard)
         return {"messageIds": [str(offset) for offset in range(appended.first, appended.first + appended.count)]}
@@ -152,11 +157,19 @@ async def _posted(pipe: Connection) -> None:
         async def post(url: str = url, body: bytes = body, left: Iterator[int] = left) -> None:
             for number in left:
                 headers = {"Content-Type": "application/json", "Idempotency-Key": f"{number:032x}"}
-                (await http.post(url, content=body, headers=headers)).raise_for_status()
+                await _posted_once(http, url, body, headers)
 
         began = time.perf_counter()
         await asyncio.gather(*(post() for _ in range(CONCURRENCY)))
         pipe.send(count / (time.perf_counter() - began))
+
+
+async def _posted_once(http: httpx.AsyncClient, url: str, body: bytes, headers: dict[str, str]) -> None:
+    """As destinations post. Raises RuntimeError unless it was taken."""
+    answer = await send(http, http.build_request("POST", url, content=body, headers=headers), _NOTHING_SECRET)
+    outcome = outcome_of(answer, 0, _NOTHING_SECRET) if isinstance(answer, Answer) else answer
+    if outcome != Delivered():
+        raise RuntimeError(f"the receiver answered: {answer}")
 
 
 class BareClient:

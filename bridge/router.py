@@ -109,6 +109,7 @@ class Router:
     def stop(self) -> None:
         """End after the batch under way."""
         self._stopping.set()
+        self._nudges.of(self.topic.uid).set()
 
     async def run(self) -> None:
         """Decide until ``stop``. Raises StoreUnavailable when the store does; nothing is lost, only begun again."""
@@ -120,6 +121,8 @@ class Router:
             messages = await self._store.log.read(self.topic.uid, cursor.offset, _BATCH_MESSAGES, _BATCH_BYTES)
             if messages:
                 cursor = await self._decide(messages, cursor)
+                if len(messages) < _BATCH_MESSAGES:  # all there was, most likely: waiting looks whether there is more
+                    await self._rest(cursor.offset, news)
                 continue
             first = (await self._store.log.bounds(self.topic.uid)).first
             if first > cursor.offset:
@@ -265,7 +268,7 @@ class Router:
         return True
 
     async def _rest(self, offset: int, news: asyncio.Event) -> None:
-        """Wait for a message, a timer, other rules or silences, or a nudge."""
+        """Wait for a message, a timer, other rules or silences, or a nudge, as ``stop`` gives one too."""
         due_us = await self._store.state.next_due_us(self.topic.uid)
         wait_s = _LONGEST_REST_S
         if due_us is not None:
@@ -276,7 +279,6 @@ class Router:
             self._store.log.wait_for(self.topic.uid, offset),
             self._nudges.of(self.topic.uid).wait(),
             news.wait(),
-            self._stopping.wait(),
         )
 
     def _is_overtaken(self, rule_set: RuleSet, context: DecideContext) -> bool:

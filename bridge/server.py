@@ -70,6 +70,7 @@ class HttpServer:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # Root does that, for those who look who calls
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_GRACE_S,
             h11_max_incomplete_event_size=64 * 1024,

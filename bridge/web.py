@@ -6,8 +6,9 @@ rest are pages. Errors have one JSON body everywhere but on the pages.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from starlette.applications import Starlette
@@ -15,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from bridge.observe.health import HealthReport
 from bridge.sources.hooks import Hooks, refusal
@@ -39,7 +41,7 @@ class Root:
         self._ams = ams
         self._health = health
         self._metrics = metrics
-        self._rest = Starlette(
+        rest = Starlette(
             routes=[
                 Route("/hooks/{name}", hooks.receive, methods=["POST"]),
                 Route("/healthz", self.healthz),
@@ -49,6 +51,7 @@ class Root:
             ],
             exception_handlers={HTTPException: _refused, StoreError: _unavailable, Exception: _failed},
         )
+        self._rest = ProxyHeadersMiddleware(cast("Any", rest), os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""

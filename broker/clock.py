@@ -34,7 +34,7 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Return after ``seconds``; at once (but after others had a turn) for 0 or less."""
 
-    def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[None]:
+    def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
         """Raise TimeoutError out of the block once ``seconds`` have passed; None never does."""
 
 
@@ -58,11 +58,9 @@ class SystemClock:
         """Block this thread for ``seconds``: for command-line programs without an event loop."""
         time.sleep(seconds)
 
-    @asynccontextmanager
-    async def timeout(self, seconds: float | None) -> AsyncIterator[None]:
+    def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
         """See Clock."""
-        async with asyncio.timeout(seconds):  # noqa: TID251
-            yield
+        return asyncio.timeout(seconds)  # noqa: TID251
 
 
 class ManualClock:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+_URLS_KEPT: Final = 100
+_HOST, _LENGTH = b"Host", b"Content-Length"
+_WRITTEN_HERE: Final = frozenset({"host", "content-length", "transfer-encoding"})
 _KEEPALIVE_S = 15.0  # shorter than servers' own, so that we seldom write into a connection they have just closed
 
 
@@ -31,12 +34,7 @@ def make_client(*, connections: int, timeout_s: float) -> httpx.AsyncClient:
         connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=_KEEPALIVE_S)
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False)
 
-    return _Client(
-        transport=_ByEnvironment(session),
-        timeout=httpx.Timeout(timeout_s),
-        follow_redirects=False,
-        headers={"User-Agent": "ams-bridge"},
-    )
+    return _Client(_ByEnvironment(session), timeout_s)
 
 
 class _NoCookies(httpx.Cookies):
@@ -47,7 +45,60 @@ class _NoCookies(httpx.Cookies):
 
 
 class _Client(httpx.AsyncClient):
-    """A client that keeps no cookies."""
+    """A client that keeps no cookies, and does for a plain post only what a plain post needs.
+
+    A destination posts to one URL again and again: it is read once. Headers are put together as bytes, and since
+    nothing is redirected and there are no hooks, a call without a password in its URL goes straight to the transport.
+    """
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, timeout_s: float) -> None:
+        own = {"User-Agent": "ams-bridge"}
+        super().__init__(transport=transport, timeout=httpx.Timeout(timeout_s), follow_redirects=False, headers=own)
+        self._direct = transport
+        self._always = tuple((name.lower().decode(), (name, value)) for name, value in self.headers.raw)
+        self._read_urls: dict[str, httpx.URL] = {}
+
+    def build_request(
+        self,
+        method: str,
+        url: httpx.URL | str,
+        *,
+        content: Any = None,
+        headers: Any = None,
+        **parts: Any,
+    ) -> httpx.Request:
+        """See httpx.AsyncClient."""
+        read = self._read(url) if isinstance(url, str) else url
+        if content and isinstance(content, bytes) and isinstance(headers, dict) and not parts:
+            named = {name.lower(): (name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()}
+            if _WRITTEN_HERE.isdisjoint(named):
+                written = (_HOST, read.netloc), (_LENGTH, str(len(content)).encode())
+                always = [pair for name, pair in self._always if name not in named]
+                request = httpx.Request(
+                    method,
+                    read,
+                    headers=httpx.Headers([*written, *always, *named.values()], encoding="ascii"),
+                    stream=httpx.ByteStream(content),
+                    extensions={"timeout": self.timeout.as_dict()},
+                )
+                request.read()
+                return request
+        return super().build_request(method, read, content=content, headers=headers, **parts)
+
+    async def send(self, request: httpx.Request, *, stream: bool = False, **how: Any) -> httpx.Response:
+        """See httpx.AsyncClient."""
+        is_plain = stream and not how and "timeout" in request.extensions and not request.url.userinfo
+        if is_plain and not self.is_closed:
+            return await self._direct.handle_async_request(request)
+        return await super().send(request, stream=stream, **how)
+
+    def _read(self, url: str) -> httpx.URL:
+        read = self._read_urls.get(url)
+        if read is None:
+            if len(self._read_urls) >= _URLS_KEPT:
+                self._read_urls.clear()
+            read = self._read_urls[url] = httpx.URL(url)
+        return read
 
     @property
     def cookies(self) -> httpx.Cookies:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from http import HTTPStatus
+from typing import cast
 
 import aiohttp
 import httpx
@@ -123,8 +124,9 @@ def _seconds(value: str, now_us: int) -> float | None:
 
 
 async def _beginning(response: httpx.Response, longest_bytes: int) -> bytes:
+    """The first bytes of the body, from the transport itself: httpx would only count and pass on what comes."""
     body = bytearray()
-    async for chunk in response.aiter_raw():
+    async for chunk in cast("httpx.AsyncByteStream", response.stream):
         body += chunk
         if len(body) >= longest_bytes:
             break

@@ -138,22 +138,25 @@ def _add_what_was_decided(transaction: Transaction, new: NewDelivery) -> int:
     return seq
 
 
-def change(transaction: Transaction, row: Row, delivery: Delivery) -> None:
-    """Let a delivery become ``delivery``; it leaves and joins lines and books as that says."""
+def change(transaction: Transaction, row: Row, delivery: Delivery) -> bool:
+    """Let a delivery become ``delivery``; it leaves and joins lines and books as that says.
+
+    True when there is news for who delivers: it waits on, or another became the head of its line.
+    """
     db, old = transaction.db, row.delivery
     if old.state == "waiting" and delivery.state == "waiting":
         db.execute(_SQL["keep_waiting"], (delivery.due_us, delivery.leased, *_tried(delivery), delivery.seq))
-        return
+        return True
     place, head = row.place, 0
     if delivery.state == "waiting":
         place = transaction.numbers.next(db, "delivery")
         head = db.execute(_SQL["line_is_empty"], (delivery.new.destination, delivery.new.order_key)).fetchone()[0]
     standing = (delivery.state, delivery.by, delivery.settled_us, delivery.new.late, place, head)
     db.execute(_SQL["change"], (delivery.due_us, delivery.leased, *_tried(delivery), *standing, delivery.seq))
-    if row.head:
-        db.execute(_SQL["promote"], (old.new.destination, old.new.order_key))
+    is_promoted = row.head and db.execute(_SQL["promote"], (old.new.destination, old.new.order_key)).rowcount > 0
     transaction.sums.book(booked_as(old), -1, -old.new.stands_for)
     transaction.sums.book(booked_as(delivery), 1, delivery.new.stands_for)
+    return is_promoted or delivery.state == "waiting"
 
 
 def put_attempt(db: sqlite3.Connection, delivery: Delivery, attempt: Attempt) -> None:

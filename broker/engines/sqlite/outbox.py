@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
@@ -54,8 +55,7 @@ class SqliteOutbox:
             now_us = self._clock.wall_us()
             until_us = now_us + us(lease_s)
             found = list(_due(transaction.db, destination, limit, now_us))
-            transaction.db.executemany(_SQL["lease"], [(until_us, seq) for seq in found])
-            return [_leased(transaction.db, seq) for seq in found]
+            return _leased(transaction.db, found, until_us) if found else []
 
         return await self._writer.run(work)
 
@@ -66,14 +66,14 @@ class SqliteOutbox:
             now_us = self._clock.wall_us()
             row = held(transaction.db, token, now_us)
             delivery = settled(row.delivery, settlement, attempt, now_us)
-            change(transaction, row, delivery)
+            new = delivery.new
+            if change(transaction, row, delivery):
+                touched.add(new.destination)
             if attempt is not None:
                 put_attempt(transaction.db, delivery, attempt)
-            new = delivery.new
             if isinstance(settlement, SettleDelivered) and settlement.receipt is not None:
                 place = (new.destination, new.order_key, settlement.receipt, now_us)
                 transaction.db.execute(_SQL["put_receipt"], place)
-            touched.add(new.destination)
             return delivery
 
         return await self._change(work)
@@ -220,9 +220,15 @@ def _due(db: sqlite3.Connection, destination: str, limit: int, now_us: int) -> I
         yield from found
 
 
-def _leased(db: sqlite3.Connection, seq: int) -> Leased:
-    row = row_of(db.execute(_SQL["by_seq"], (seq,)).fetchone())
-    return Leased(row.delivery, row.token, _receipt(db, row.delivery.new.destination, row.delivery.new.order_key))
+def _leased(db: sqlite3.Connection, found: Sequence[int], until_us: int) -> list[Leased]:
+    """Lease deliveries, in their order. In two statements: after each one, another thread may run for a while."""
+    numbers = json.dumps(found)
+    db.execute(_SQL["lease"], (until_us, numbers))
+    leased: dict[int, Leased] = {}
+    for receipt, *columns in db.execute(_SQL["leased"], (numbers,)):
+        row = row_of(columns)
+        leased[row.delivery.seq] = Leased(row.delivery, row.token, receipt)
+    return [leased[seq] for seq in found]
 
 
 def _receipt(db: sqlite3.Connection, destination: str, order_key: str) -> str | None:

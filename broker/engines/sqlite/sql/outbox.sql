@@ -34,8 +34,15 @@ SELECT seq FROM progress INDEXED BY progress_head
 WHERE head = 1 AND destination = ? AND priority = ? AND due_us <= ? ORDER BY due_us, seq LIMIT ?;
 
 -- name: lease
--- Hide a delivery until the lease ends; one whose lease was lost may have arrived.
-UPDATE progress SET due_us = ?, leased = 1, lease = lease + 1, unclear = max(unclear, leased) WHERE seq = ?;
+-- Hide deliveries until the lease ends; one whose lease was lost may have arrived.
+UPDATE progress SET due_us = ?, leased = 1, lease = lease + 1, unclear = max(unclear, leased)
+WHERE seq IN (SELECT value FROM json_each(?));
+
+-- name: leased
+-- Deliveries by their numbers, each behind the last receipt of its line.
+SELECT r.receipt, w.* FROM whole_deliveries AS w
+LEFT JOIN receipts AS r ON r.destination = w.destination AND r.order_key = w.order_key
+WHERE w.seq IN (SELECT value FROM json_each(?));
 
 -- name: keep_waiting
 -- Write what changed of a delivery that goes on waiting.
