@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bridge.actions.buttons import Buttons
 from bridge.actions.seal import Seal
+from bridge.canary.canaries import Canaries, CanaryMetrics
 from bridge.couriers import Couriers
 from bridge.current import InForce
 from bridge.destinations.http import make_client
@@ -81,6 +82,8 @@ async def _built(
     world = world_of(settings, config, {name: one.facts for name, one in destinations.items()}, broker)
     in_force = await _rules_in_force(settings, world, store, broker, metrics)
     pulls = Pulls(broker, clock, supervisor, rng)
+    canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
+    metrics.registry.register(CanaryMetrics(lambda: canaries.standings, clock))
     push_http = PushHttp(clock, allow_private=settings.push.allow_private)
     give_up_after_s = None if settings.push.give_up_after == "off" else settings.push.give_up_after
     return Daemon(
@@ -92,14 +95,15 @@ async def _built(
         supervisor=supervisor,
         destinations=destinations,
         couriers=couriers,
+        canaries=canaries,
         routers=Routers(store, broker, in_force, clock, supervisor, metrics.routed),
         pulls=pulls,
         push_http=push_http,
         pushers=Pushers(broker, clock, supervisor, push_http.post, give_up_after_s),
-        readiness=Readiness(store, in_force, supervisor, clock),
+        readiness=Readiness(store, in_force, supervisor, clock, lambda: canaries.standings),
         sweeper=_sweeper(settings, store, broker, clock),
         metrics=metrics,
-        reloader=Reloader(config, settings, environ, store, broker, in_force, couriers, pulls, metrics),
+        reloader=Reloader(config, settings, environ, store, broker, in_force, couriers, canaries, pulls, metrics),
         buttons=buttons,
         servers=[],
         stopping=asyncio.Event(),

@@ -117,6 +117,7 @@ async def start(daemon: Daemon) -> None:
     supervisor.start("silences", lambda: daemon.in_force.follow_silences(daemon.broker.cache, daemon.store))
     supervisor.start("state counts", lambda: daemon.in_force.follow_counts(daemon.store, daemon.clock))
     await daemon.couriers.swap(daemon.settings.destinations, daemon.destinations)
+    daemon.canaries.start(daemon.settings.destinations)
     with contextlib.suppress(StoreUnavailable):  # the worker tries again
         await daemon.reloader.at_start()
         await daemon.routers.sync()  # before anything can be published: nobody's first alert is to pass by unrouted
@@ -141,6 +142,7 @@ async def stop_daemon(daemon: Daemon) -> None:
     await daemon.routers.stop()
     await daemon.supervisor.stop("pushers")
     await daemon.pushers.stop()
+    await daemon.canaries.stop()
     await daemon.couriers.stop()
     await daemon.supervisor.stop_all()
     await daemon.push_http.close()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bridge.actions.buttons import Buttons
+from bridge.canary.canaries import Canaries
 from bridge.couriers import Couriers
 from bridge.current import InForce
 from bridge.destinations.base import Destination
@@ -39,6 +40,7 @@ class Daemon:
     supervisor: Supervisor
     destinations: Mapping[str, Destination]
     couriers: Couriers
+    canaries: Canaries
     routers: Routers
     pulls: Pulls
     push_http: PushHttp

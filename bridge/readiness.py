@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+from bridge.canary.standing import Standing
 from bridge.current import InForce
-from bridge.observe.health import HealthReport
+from bridge.observe.health import CanaryHealth, HealthReport
 from bridge.supervisor import Supervisor
 from broker.clock import Clock
 from broker.model import Health
@@ -15,11 +18,19 @@ _EVERY_S = 1.0
 class Readiness:
     """Asks the store each second, and tells what it last said."""
 
-    def __init__(self, store: Store, in_force: InForce, supervisor: Supervisor, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        in_force: InForce,
+        supervisor: Supervisor,
+        clock: Clock,
+        canaries: Callable[[], Sequence[Standing]] = tuple,
+    ) -> None:
         self._store = store
         self._in_force = in_force
         self._supervisor = supervisor
         self._clock = clock
+        self._canaries = canaries
         self._health = Health(writable=True)
         self.stopping = False
 
@@ -39,4 +50,7 @@ class Readiness:
             reason=reason,
             degraded=self._in_force.degraded,
             workers=self._supervisor.health(),
+            canaries={
+                one.destination: CanaryHealth(one.verdict, one.text(self._clock.wall_us())) for one in self._canaries()
+            },
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import structlog
 
+from bridge.canary.canaries import Canaries
 from bridge.control.reloading import Reloaded, ReloadOutcome, ReloadRefused
 from bridge.couriers import Couriers
 from bridge.current import InForce
@@ -49,6 +50,7 @@ class Reloader:
         broker: Broker,
         in_force: InForce,
         couriers: Couriers,
+        canaries: Canaries,
         pulls: Pulls,
         metrics: Metrics,
     ) -> None:
@@ -59,6 +61,7 @@ class Reloader:
         self._broker = broker
         self._in_force = in_force
         self._couriers = couriers
+        self._canaries = canaries
         self._pulls = pulls
         self._metrics = metrics
         self._turn = asyncio.Lock()
@@ -101,7 +104,9 @@ class Reloader:
             for destination in built.values():
                 await destination.close()
             raise
+        await self._canaries.stop()  # they look through destinations that may go now
         await self._couriers.swap(settings.destinations, built)
+        self._canaries.start(settings.destinations)
         since_us = await keep(self._broker, rule_set)
         self._in_force.swap(with_retired(rule_set, owed, self._broker, world, self._in_force.rule_set), since_us)
         await self._settle_removed(settings)  # after the swap: nothing more is decided for them

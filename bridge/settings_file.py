@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from bridge.canary.checking import unfit_for_canaries, unknown_to_canaries
 from bridge.destinations.kinds import KINDS as DESTINATION_KINDS
 from bridge.references import Resolver, Surroundings
 from bridge.setting_errors import Fault, Location, faults_of, is_secret, keys_at
@@ -73,6 +74,7 @@ class _Reading:
             known = ", ".join(keys_at(Settings, ()))
             self._problem(("removed",), f'unknown key "removed"; keys: {known}', at_key=True)
         destinations, removed = self._destinations(said.get("destinations"), written.get("destinations"))
+        self._check_canaries(destinations)
         sources = self._of_kinds("sources", said.get("sources"), written.get("sources"), SOURCE_KINDS)
         said = {name: one for name, one in said.items() if name not in apart}
         written = {name: one for name, one in written.items() if name not in apart}
@@ -93,6 +95,11 @@ class _Reading:
                     going[name] = read
             self._add_unlinked(homeless(going, staying))
         return self._of_kinds("destinations", staying, written, DESTINATION_KINDS), going
+
+    def _check_canaries(self, destinations: Mapping[str, Any]) -> None:
+        self._add_unlinked(unknown_to_canaries(destinations))
+        for path, text in unfit_for_canaries(destinations):
+            self._problem(path, text)
 
     def _link(self, said: Any) -> None:
         """Check what the parts of each project name; a project with problems of its own is told of those first."""

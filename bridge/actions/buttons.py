@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 from bridge.actions.seal import ActionName, Pressed, Seal
 from bridge.destinations.base import Parcel
+from bridge.destinations.canary import CANARY_RULE
 from broker.clock import Clock, us
 from broker.tokens import Entropy
 
@@ -72,8 +73,11 @@ class Redrawable(Protocol):
 def buttons_for(parcel: Parcel, buttons: Buttons | None, standing: Standing | None = None) -> list[dict[str, Any]]:
     """The attachment actions of a delivery's post; none where they cannot work, and only on its last part.
 
-    Take is for an incident that nobody took; an end has only Why?, for there is nothing left to take or silence.
+    Take is for an incident that nobody took; an end has only Why?, for there is nothing left to take or silence. What
+    is told of canaries has none: no rule decided it.
     """
+    if parcel.rule == CANARY_RULE:
+        return []
     if buttons is None or not buttons.url or parcel.part != parcel.parts - 1 or len(parcel.key) > MAX_KEY_RUNES:
         return []
     if standing is None:

@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from bridge.admin.session import COOKIE, LASTS_S, Sessions, Viewer
 from bridge.admin.views import attempt_view, delivery_view, destination_views, post_view
 from bridge.ledger import TopicBooks
+from bridge.observe.health import CanaryHealth
 from broker.model import Delivery, DeliveryQuery, DeliveryState
 from broker.store import Store
 
@@ -41,6 +42,10 @@ class HealthView(Protocol):
     @property
     def reason(self) -> str:
         """Why not, or what is degraded; "" when all is well."""
+
+    @property
+    def canaries(self) -> Mapping[str, CanaryHealth]:
+        """How the canaries stand, by destination."""
 
 
 @dataclass(frozen=True, slots=True)

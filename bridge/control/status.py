@@ -39,6 +39,9 @@ async def status(asked: Asked) -> dict[str, Any]:
             for name, worker in source.supervisor.health().items()
         ],
         "destinations": await _destinations(asked),
+        "canaries": [
+            {"destination": name, "verdict": one.verdict, "text": one.text} for name, one in health.canaries.items()
+        ],
     }
 
 

@@ -29,6 +29,7 @@ from bridge.destinations.attachment import (
     with_remarks,
 )
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
+from bridge.destinations.canary import CanarySettings
 from bridge.destinations.config import CHAT_RATE, DestinationConfig, SecretUrl
 from bridge.destinations.posting import Answer, outcome_of, reason_of, send
 from bridge.destinations.redact import Redactor, shown_url
@@ -62,6 +63,7 @@ class MattermostConfig(DestinationConfig):
         '"hook" for the hook\'s own channel, or "none" to make it a dead letter',
     )
     buttons: bool = Field(False, description="Take, Silence and Why? below posts; needs server.public_url")
+    canary: CanarySettings | None = None
 
 
 class Mattermost:

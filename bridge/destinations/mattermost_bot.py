@@ -22,6 +22,7 @@ from pydantic import Field
 
 from bridge.destinations.attachment import DECIDED_TEXT_RUNES, MAX_FIELDS, channel_name, is_wanted
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
+from bridge.destinations.canary import CanarySettings
 from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, WebUrl
 from bridge.destinations.mattermost_bodies import MARKER, draw_edit, draw_history, draw_post, thread_of
 from bridge.destinations.mattermost_rest import Directory, Made, Rest, decoded, error_id
@@ -58,6 +59,7 @@ class MattermostBotConfig(DestinationConfig):
     history: Literal["none", "thread"] = Field(
         "none", description="thread: what changes a post is also said in its thread, where it notifies"
     )
+    canary: CanarySettings | None = None
 
 
 class MattermostBot:

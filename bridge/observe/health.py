@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from bridge.canary.standing import Verdict
 from bridge.supervisor import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryHealth:
+    """How the canary of a destination stands; ``text`` is a line for people."""
+
+    verdict: Verdict
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +25,7 @@ class HealthReport:
     reason: str
     degraded: str
     workers: Mapping[str, Worker]
+    canaries: Mapping[str, CanaryHealth] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
         """The body of /healthz and /readyz."""
@@ -23,4 +33,6 @@ class HealthReport:
             name: {"state": worker.state, "restarts": worker.restarts, "reason": worker.reason}
             for name, worker in self.workers.items()
         }
-        return {"ready": self.ready, "reason": self.reason, "degraded": self.degraded, "workers": workers}
+        canaries = {name: {"verdict": one.verdict, "text": one.text} for name, one in self.canaries.items()}
+        said = {"ready": self.ready, "reason": self.reason, "degraded": self.degraded, "workers": workers}
+        return said | ({"canaries": canaries} if canaries else {})
