@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from rules.decode import Decoded
 from rules.form import Form, called
-from rules.model import Incoming, Silence
+from rules.model import DestinationFacts, Incoming, Silence
 from rules.problems import Path, Place, ProblemsFound
 from rules.quiet.silences import SilenceBook, compile_silences
 from rules.regex import compile_regex
@@ -28,7 +28,8 @@ CASE_KEYS: Final = ("name", "about", "topic", "start", "message", "messages", "u
 MESSAGE_KEYS: Final = ("data", "text", "payload", "attributes", "topic", "at", "offset")
 TEXT_PARTS: Final = ("text", "title", "url", "severity", "color", "icon", "footer", "mention", "key", "phase")
 MATCHER_KEYS: Final = ("equals", "contains", "lacks", "regex", "snapshot")
-QUIET_KEYS: Final = ("rule", "to", "by", "at")
+EXPECT_KEYS: Final = ("rule", "to", "at", "shadow", *TEXT_PARTS, "fields", "body")
+QUIET_KEYS: Final = ("rule", "to", "by", "key", "at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,14 @@ class Expected:
     """One send that must happen; what it does not say may be anything.
 
     ``parts`` are matchers for texts of the post, ``fields`` for its fields by title, ``overrides`` for the send entry's
-    other keys. ``at_us`` None is any time.
+    other keys. ``at_us`` None is any time, ``shadow`` None is either.
     """
 
     place: Place
     rule: str = ""
     to: str = ""
     at_us: int | None = None
+    shadow: bool | None = None
     parts: Mapping[str, Matcher] = field(default_factory=dict)
     fields: Mapping[str, Matcher] = field(default_factory=dict)
     overrides: Mapping[str, Matcher] = field(default_factory=dict)
@@ -78,6 +80,7 @@ class ExpectedQuiet:
     rule: str = ""
     to: str = ""
     by: str = ""
+    key: str = ""
     at_us: int | None = None
 
 
@@ -97,10 +100,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class CaseReader:
-    """Reads cases; ``rules`` and ``destinations`` are the names that exist."""
+    """Reads cases; ``rules`` are the names that exist."""
 
     rules: Iterable[str]
-    destinations: Iterable[str]
+    destinations: Mapping[str, DestinationFacts]
 
     def read(self, form: Form, file_topics: Topics) -> Case:
         """One case, with every problem of it."""
@@ -109,19 +112,19 @@ class CaseReader:
         topic = form.text("topic") or sample_topic(file_topics)
         start_us = form.read("start", _time_us, START_US)
         messages = tuple(self._messages(form, topic, start_us))
-        last_us = max((message.at_us for message in messages), default=0)
-        until_us = max(form.read("until", _offset_us, last_us), last_us)
         if "expect" not in form and "quiet" not in form:
             form.problem((), "the test needs expect: with the sends it must lead to; [] if there must be none")
+        expect = tuple(self._expected(one) for one in form.forms("expect", "expect")) if "expect" in form else None
+        quiet = tuple(self._expected_quiet(one) for one in form.forms("quiet", "quiet"))
         return Case(
             name=form.text("name"),
             place=form.document.place_of(form.path),
             start_us=start_us,
             messages=messages,
-            until_us=until_us,
+            until_us=_until_us(form, messages, [*(expect or ()), *quiet]),
             silences=self._silences(form, start_us),
-            expect=tuple(self._expected(one) for one in form.forms("expect", "expect")) if "expect" in form else None,
-            quiet=tuple(self._expected_quiet(one) for one in form.forms("quiet", "quiet")),
+            expect=expect,
+            quiet=quiet,
         )
 
     def _messages(self, form: Form, topic: str, start_us: int) -> Iterable[CaseMessage]:
@@ -158,12 +161,16 @@ class CaseReader:
 
     def _expected(self, form: Form) -> Expected:
         parts = {part: self._matcher(form, (part,)) for part in TEXT_PARTS if part in form}
-        others = [key for key in form.value if key not in (*TEXT_PARTS, "rule", "to", "at", "fields", "body")]
+        others = [key for key in form.value if key not in EXPECT_KEYS]
+        rule, to = self._known(form, "rule", self.rules), self._known(form, "to", self.destinations)
+        may = [self.destinations[to]] if to in self.destinations else self.destinations.values()
+        form.only((*EXPECT_KEYS, *sorted({key for facts in may for key in facts.overrides})))
         return Expected(
             place=form.document.place_of(form.path),
-            rule=self._known(form, "rule", self.rules),
-            to=self._known(form, "to", self.destinations),
+            rule=rule,
+            to=to,
             at_us=form.read("at", _offset_us, None),
+            shadow=form.flag("shadow") if "shadow" in form else None,
             parts=parts,
             fields={
                 title: self._matcher(form, ("fields", title))
@@ -180,6 +187,7 @@ class CaseReader:
             rule=self._known(form, "rule", self.rules),
             to=self._known(form, "to", self.destinations),
             by=form.text("by"),
+            key=form.text("key"),
             at_us=form.read("at", _offset_us, None),
         )
 
@@ -212,6 +220,18 @@ class CaseReader:
             regex=regexes,
             snapshot=matcher.text("snapshot"),
         )
+
+
+def _until_us(form: Form, messages: Iterable[CaseMessage], expected: Iterable[Expected | ExpectedQuiet]) -> int:
+    """How long the case runs: to its last message and whatever it expects, or as long as it says."""
+    last_us = max((message.at_us for message in messages), default=0)
+    wanted_us = max((one.at_us for one in expected if one.at_us is not None), default=0)
+    until_us = form.read("until", _offset_us, max(last_us, wanted_us))
+    if until_us < wanted_us:
+        form.problem(
+            ("until",), "the test ends before something that it expects; leave until: out, or say a later time"
+        )
+    return max(until_us, last_us)
 
 
 def sample_topic(topics: Topics) -> str:

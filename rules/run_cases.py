@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from rules.cases import Case, Expected, ExpectedQuiet, Matcher
+from rules.draft import DecideContext
+from rules.explain import explain
+from rules.match import match
 from rules.model import Judgement, Post, Send
+from rules.overlay import ABSENT
 from rules.regex import compile_regex
 from rules.rehearsal import Moment, Rehearsal
 from rules.ruleset import RuleSet
 from rules.words import duration_text
 
+MAX_REASONS: Final = 3
 ReadSnapshot = Callable[[Case, str], str | None]
 """The text of a snapshot file that a case names, or None if there is none yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A send of a case, its parts joined again, ``at_us`` after the start."""
+    """A send of a case, its parts joined again, ``at_us`` after the start; in ``shadow`` it is not really sent."""
 
     at_us: int
     send: Send
     post: Post
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +76,9 @@ def run_case(rule_set: RuleSet, case: Case, read_snapshot: ReadSnapshot = lambda
         for judgement in moment.decision.judgements
         if judgement.outcome not in ("sent", "shadow")
     )
-    compared = _Comparison(case, read_snapshot)
+    compared = _Comparison(rule_set, case, read_snapshot, quiet)
     compared.sends(told)
-    compared.quiet(quiet)
+    compared.kept_quiet()
     return CaseResult(case, tuple(compared.differences), told, quiet, compared.snapshots)
 
 
@@ -87,39 +93,44 @@ def _play(rule_set: RuleSet, case: Case) -> Iterator[Moment]:
 
 def _told(case: Case, moment: Moment) -> Iterator[Told]:
     text = ""
-    for send in (*moment.decision.sends, *moment.decision.shadows):
-        text += send.post.text
-        if send.part == send.parts - 1:
-            yield Told(moment.at_us - case.start_us, send, replace(send.post, text=text))
-            text = ""
+    for sends, shadow in ((moment.decision.sends, False), (moment.decision.shadows, True)):
+        for send in sends:
+            text += send.post.text
+            if send.part == send.parts - 1:
+                yield Told(moment.at_us - case.start_us, send, replace(send.post, text=text), shadow)
+                text = ""
 
 
 class _Comparison:
     """What a case expects against what happened."""
 
-    def __init__(self, case: Case, read_snapshot: ReadSnapshot) -> None:
+    def __init__(
+        self, rule_set: RuleSet, case: Case, read_snapshot: ReadSnapshot, quiet: tuple[KeptQuiet, ...]
+    ) -> None:
+        self.rule_set = rule_set
         self.case = case
         self.read_snapshot = read_snapshot
+        self.quiet = quiet
         self.differences: list[str] = []
         self.snapshots: dict[str, str] = {}
 
     def sends(self, told: tuple[Told, ...]) -> None:
-        """Each expectation takes the first send that fits; none may be left over on either side."""
+        """Each expectation takes one send that fits it; none may be left over on either side."""
         if self.case.expect is None:
             return
-        left = list(told)
-        missing: list[Expected] = []
-        for expected in self.case.expect:
-            fitting = next((one for one in left if not self._differences(expected, one)), None)
-            if fitting is None:
-                missing.append(expected)
-            else:
-                self._remember_snapshots(expected, fitting)
-                left.remove(fitting)
-        for expected in missing:
+        fits = [
+            [n for n, one in enumerate(told) if not self._differences(expected, one)] for expected in self.case.expect
+        ]
+        taken = pairs(fits)
+        left = [one for n, one in enumerate(told) if n not in taken.values()]
+        for number, expected in enumerate(self.case.expect):
+            if number in taken:
+                self._remember_snapshots(expected, told[taken[number]])
+                continue
             near = next((one for one in left if _could_be_meant(expected, one)), None)
             if near is None:
-                self.differences.append(f"{expected.place}: expected {_named(expected)}, but it was not sent")
+                why = "".join(f"\n  {line}" for line in self._why_not(expected))
+                self.differences.append(f"{expected.place}: expected {_named(expected)}, but it was not sent{why}")
                 continue
             left.remove(near)
             self._remember_snapshots(expected, near)
@@ -127,17 +138,45 @@ class _Comparison:
             self.differences.append(f"{expected.place}: {_named(expected)} differs:\n{lines}")
         self.differences += [f"{self.case.place}: not expected: {shown(one)}" for one in left]
 
-    def quiet(self, quiet: tuple[KeptQuiet, ...]) -> None:
-        """Each expectation takes the first that fits; others may have been kept quiet too."""
-        left = list(quiet)
-        for expected in self.case.quiet:
-            fitting = next((one for one in left if _is_quiet_so(expected, one)), None)
-            if fitting is None:
-                said = ", ".join(f"{one.judgement.rule} by {one.judgement.by}" for one in quiet) or "nothing"
-                wanted = " ".join(filter(None, (expected.rule, expected.to, expected.by and f"by {expected.by}")))
+    def kept_quiet(self) -> None:
+        """Each expectation takes one that fits it; others may have been kept quiet too."""
+        fits = [[n for n, one in enumerate(self.quiet) if _is_quiet_so(expected, one)] for expected in self.case.quiet]
+        taken = pairs(fits)
+        for number, expected in enumerate(self.case.quiet):
+            if number not in taken:
+                said = ", ".join(_quiet_shown(one) for one in self.quiet) or "nothing"
+                key = expected.key and f'with the key "{expected.key}"'
+                at = f"at {_at(expected.at_us)}" if expected.at_us is not None else ""
+                words = (
+                    expected.rule,
+                    expected.to and f"to {expected.to}",
+                    expected.by and f"by {expected.by}",
+                    key,
+                    at,
+                )
+                wanted = " ".join(filter(None, words)) or "anything"
                 self.differences.append(f"{expected.place}: expected to be kept quiet: {wanted}; it was: {said}")
-            else:
-                left.remove(fitting)
+
+    def _why_not(self, expected: Expected) -> Iterator[str]:
+        """What happened in place of a send that was not made: what kept it quiet, or why its rule did not act."""
+        quiet = [
+            one
+            for one in self.quiet
+            if expected.rule in ("", one.judgement.rule)
+            and (not expected.to or one.judgement.destination in (expected.to, ""))
+        ]
+        yield from (_quiet_shown(one) for one in quiet[:MAX_REASONS])
+        rule = self.rule_set.by_name.get(expected.rule)
+        if quiet or rule is None:
+            return
+        for message in self.case.messages[:MAX_REASONS]:
+            now_us = self.case.start_us + message.at_us
+            state = dict.fromkeys(match(self.rule_set, message.incoming, now_us, message.decoded).needs, ABSENT)
+            found = explain(self.rule_set, message.incoming, state, DecideContext(now_us), message.decoded)
+            if rule.name in found.unheard:
+                yield f"{rule.name} does not hear {message.incoming.topic}"
+            reasons = (f"{one.fate}: {one.reason}" for one in found.rules if one.rule == rule.name and one.reason)
+            yield from (f"{rule.name}, message at {_at(message.at_us)}: {reason}" for reason in reasons)
 
     def _differences(self, expected: Expected, told: Told) -> list[str]:
         send, post = told.send, told.post
@@ -148,6 +187,8 @@ class _Comparison:
             differences.append(f"  to: {send.destination}")
         if expected.at_us is not None and expected.at_us != told.at_us:
             differences.append(f"  at: {_at(told.at_us)}, not {_at(expected.at_us)}")
+        if expected.shadow is not None and expected.shadow != told.shadow:
+            differences.append(f"  shadow: {'true' if told.shadow else 'false'}")
         for part, matcher in expected.parts.items():
             value = getattr(send if part in ("key", "phase") else post, part)
             differences += self._compared(part, matcher, value)
@@ -161,7 +202,7 @@ class _Comparison:
         return differences
 
     def _compared(self, name: str, matcher: Matcher, value: Any) -> list[str]:
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1, default=str)
+        text = _as_text(value)
         differences: list[str] = []
         if matcher.wants_equal and not _equal(matcher.equals, value):
             differences += _diff(name, matcher.equals, value)
@@ -181,16 +222,46 @@ class _Comparison:
         return differences
 
     def _remember_snapshots(self, expected: Expected, told: Told) -> None:
-        for part, matcher in expected.parts.items():
+        send, post = told.send, told.post
+        fields = {one.title: one.value for one in post.fields}
+        seen = [
+            *(
+                (matcher, getattr(send if part in ("key", "phase") else post, part))
+                for part, matcher in expected.parts.items()
+            ),
+            *((matcher, fields.get(title)) for title, matcher in expected.fields.items()),
+            *((matcher, post.overrides.get(key)) for key, matcher in expected.overrides.items()),
+            *([(expected.body, post.body)] if expected.body is not None else []),
+        ]
+        for matcher, value in seen:
             if matcher.snapshot:
-                self.snapshots[matcher.snapshot] = getattr(told.post, part, "").rstrip("\n") + "\n"
+                self.snapshots[matcher.snapshot] = _as_text(value).rstrip("\n") + "\n"
+
+
+def pairs(fits: Sequence[Sequence[int]]) -> dict[int, int]:
+    """As many as can be paired, each with one of those that fit it and no other has: by its number, the other's."""
+    owner: dict[int, int] = {}
+
+    def place(number: int, seen: set[int]) -> bool:
+        for other in fits[number]:
+            if other not in seen:
+                seen.add(other)
+                if other not in owner or place(owner[other], seen):
+                    owner[other] = number
+                    return True
+        return False
+
+    for number in range(len(fits)):
+        place(number, set())
+    return {number: other for other, number in owner.items()}
 
 
 def shown(told: Told) -> str:
     """A send in one line."""
     first = told.post.text.splitlines()[0] if told.post.text else told.post.title
     at = f" at {_at(told.at_us)}" if told.at_us else ""
-    return f'{told.send.rule} to {told.send.destination}{at}: "{first}"'
+    shadow = " in shadow" if told.shadow else ""
+    return f'{told.send.rule} to {told.send.destination}{at}{shadow}: "{first}"'
 
 
 def _could_be_meant(expected: Expected, told: Told) -> bool:
@@ -203,12 +274,20 @@ def _named(expected: Expected) -> str:
     return f"a send of {expected.rule or 'any rule'}{to}{at}"
 
 
+def _quiet_shown(quiet: KeptQuiet) -> str:
+    one = quiet.judgement
+    to = f" to {one.destination}" if one.destination else ""
+    at = f" at {_at(quiet.at_us)}" if quiet.at_us else ""
+    return f"{one.rule}{to} {one.outcome}{f' by {one.by}' if one.by else ''}{at}"
+
+
 def _is_quiet_so(expected: ExpectedQuiet, quiet: KeptQuiet) -> bool:
     judgement = quiet.judgement
     return (
         expected.rule in ("", judgement.rule)
         and expected.to in ("", judgement.destination)
         and (not expected.by or judgement.by == expected.by or judgement.by.split(":", 1)[0] == expected.by)
+        and expected.key in ("", judgement.key)
         and expected.at_us in (None, quiet.at_us)
     )
 
@@ -220,12 +299,13 @@ def _equal(wanted: Any, value: Any) -> bool:
 
 
 def _diff(name: str, wanted: Any, value: Any) -> list[str]:
-    old, new = (
-        (one if isinstance(one, str) else json.dumps(one, ensure_ascii=False, indent=1, default=str)).splitlines()
-        for one in (wanted, value)
-    )
+    old, new = (_as_text(one).splitlines() for one in (wanted, value))
     lines = difflib.unified_diff(old, new, "expected", "was", lineterm="", n=2)
     return [f"  {name}:", *(f"    {line}" for line in lines)]
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1, default=str)
 
 
 def _at(us: int) -> str:

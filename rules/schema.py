@@ -192,7 +192,7 @@ def _case(world: World) -> Schema:
     silence = _mapping(
         {"matchers": {"type": "object", "minProperties": 1}, "from": offset, "until": offset}, ["matchers"]
     )
-    quiet = _mapping({"rule": TEXT, "to": _named(world.destinations), "by": TEXT, "at": offset})
+    quiet = _mapping({"rule": TEXT, "to": _named(world.destinations), "by": TEXT, "key": TEXT, "at": offset})
     matcher: Schema = {"$ref": "#/$defs/matcher"}
     expected: Schema = {
         "type": "object",
@@ -200,6 +200,7 @@ def _case(world: World) -> Schema:
             "rule": {**TEXT, "description": "The rule that sends"},
             "to": {**_named(world.destinations), "description": "The destination it sends to"},
             "at": {**offset, "description": "When, counted from the start"},
+            "shadow": {"type": "boolean", "description": "Whether only in shadow"},
             **dict.fromkeys(TEXT_PARTS, matcher),
             "fields": {"type": "object", "additionalProperties": matcher},
         },

@@ -19,24 +19,30 @@ from bridge.cli.output import EXIT_FAILED, Failed, Output, counted
 from bridge.cli.problems import from_here
 from rules.cases import Case
 from rules.ruleset import RuleSet
-from rules.run_cases import CaseResult, run_case, shown
+from rules.run_cases import CaseResult, KeptQuiet, Told, run_case, shown
 
 _DIFF_COLORS = {"-": "red", "+": "green", "@": "cyan"}
 
 
 @click.command("test", cls=Command)
-@click.option("-k", "wanted", metavar="TEXT", default="", help="Only tests whose name or file contains TEXT.")
+@click.option(
+    "-k", "wanted", metavar="TEXT", multiple=True, help="Only tests whose name or file contains TEXT; may be repeated."
+)
 @click.option("--update", is_flag=True, help="Write snapshot files as the rules now render them.")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write the results as JUnit XML too.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what each test sent.")
 @pass_context
-def test(context: Context, wanted: str, junit: Path | None, *, update: bool, verbose: bool) -> None:
+def test(context: Context, wanted: tuple[str, ...], junit: Path | None, *, update: bool, verbose: bool) -> None:
     """Run the tests in the rule files, each on a state and a clock of its own. Needs no daemon.
 
-    Exits with 1 when one fails, with 78 when the files cannot be read.
+    Exits with 1 when one fails, or when -k leaves none; with 78 when the files cannot be read.
     """
     rule_set = asyncio.run(load_rules(context)).rule_set
-    cases = [case for case in rule_set.cases if wanted in case.name or wanted in case.place.file]
+    cases = [case for case in rule_set.cases if _is_wanted(case, wanted)]
+    if wanted and not cases:
+        raise Failed(
+            f"none of the {counted(len(rule_set.cases), 'test')} has a name or file with {' or '.join(wanted)}"
+        )
     results = [run_case(rule_set, case, _snapshot) for case in cases]
     if update:
         written = _update(results)
@@ -53,13 +59,17 @@ def test(context: Context, wanted: str, junit: Path | None, *, update: bool, ver
         sys.exit(EXIT_FAILED)
 
 
+def _is_wanted(case: Case, wanted: Sequence[str]) -> bool:
+    said = f"{case.name}\n{from_here(case.place.file)}".lower()
+    return not wanted or any(text.lower() in said for text in wanted)
+
+
 def _tell(output: Output, rule_set: RuleSet, results: Sequence[CaseResult], *, verbose: bool) -> None:
     if output.quiet:
         return
     if not results:
-        output.say(
-            f"No test fits; {counted(len(rule_set.rules), 'rule')} in force. Tests stand under tests: in rule files."
-        )
+        rules = counted(len(rule_set.rules), "rule")
+        output.say(f"There is no test; {rules} in force. Tests stand under tests: in rule files.")
         return
     for file, group in groupby(results, key=lambda result: result.case.place.file):
         output.console.print(Text(from_here(file), style="bold"), soft_wrap=True)
@@ -104,11 +114,40 @@ def _value(results: Sequence[CaseResult]) -> dict[str, Any]:
             "line": result.case.place.line,
             "passed": result.passed,
             "differences": [from_here_in(difference) for difference in result.differences],
+            "sent": [_sent_value(told) for told in result.told],
+            "quiet": [_quiet_value(quiet) for quiet in result.quiet],
         }
         for result in results
     ]
     failed = sum(not result.passed for result in results)
     return {"passed": len(results) - failed, "failed": failed, "tests": cases}
+
+
+def _sent_value(told: Told) -> dict[str, Any]:
+    send, post = told.send, told.post
+    return {
+        "at_s": told.at_us / 1_000_000,
+        "rule": send.rule,
+        "to": send.destination,
+        "phase": send.phase,
+        "key": send.key,
+        "shadow": told.shadow,
+        "title": post.title,
+        "text": post.text,
+        "severity": post.severity,
+    }
+
+
+def _quiet_value(quiet: KeptQuiet) -> dict[str, Any]:
+    one = quiet.judgement
+    return {
+        "at_s": quiet.at_us / 1_000_000,
+        "rule": one.rule,
+        "to": one.destination,
+        "key": one.key,
+        "outcome": one.outcome,
+        "by": one.by,
+    }
 
 
 def _snapshot_file(case: Case, name: str) -> Path:

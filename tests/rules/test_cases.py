@@ -1,8 +1,10 @@
 import base64
 import gzip
+import textwrap
 
 import pytest
 
+from rules.problems import ProblemsFound
 from rules.run_cases import run_cases
 from tests.fakes.rule_sets import a_rule_set
 
@@ -163,3 +165,118 @@ class TestSnapshots:
         result = self.run({})
         assert "there is no snapshot critical.md yet" in result.differences[0]
         assert result.snapshots == {"critical.md": "CRITICAL\non A\n"}
+
+    def test_fields_bodies_and_overrides_have_snapshots_too(self):
+        expect = one("[{fields: {Site: {snapshot: site.txt}}, channel: {snapshot: channel.txt}}]")
+        rule_set = a_rule_set(RULES + "tests:\n" + expect)
+        (result,) = run_cases(rule_set, rule_set.cases)
+        assert result.snapshots == {"site.txt": "A\n", "channel.txt": "c\n"}
+
+
+class TestOrder:
+    """Which send an expectation takes."""
+
+    RULES = 'rules: [{name: r, text: "{{ data.n }}", send: ops}]\n'
+
+    def test_a_vague_expectation_leaves_the_exact_one_its_send(self):
+        text = """
+  - name: t
+    messages: [{data: {n: 1}}, {data: {n: 2}}, {data: {n: 3}}]
+    expect: [{}, {rule: r}, {text: "1"}]
+"""
+        assert differences(text, self.RULES) == ()
+
+    def test_a_send_serves_one_expectation_only(self):
+        text = '  - {name: t, messages: [{data: {n: 1}}, {data: {n: 2}}], expect: [{text: "1"}, {text: "1"}]}\n'
+        assert "-1\n    +2" in differences(text, self.RULES)[0]
+
+
+class TestUntil:
+    RULES = RULES.replace("dedupe: 10m", "group: {wait: 30s}")
+
+    def test_a_case_runs_until_the_last_thing_it_expects(self):
+        assert differences("  - {name: t, message: {data: {status: X}}, expect: [{at: 30s}]}\n", self.RULES) == ()
+
+    def test_a_case_that_ends_before_what_it_expects_is_refused(self):
+        with pytest.raises(ProblemsFound) as found:
+            results("  - {name: t, message: {data: {}}, until: 10s, expect: [{at: 30s}]}\n", self.RULES)
+        assert "the test ends before something that it expects" in str(found.value)
+
+
+class TestWhyNot:
+    """What is said of a send that was expected and not made."""
+
+    def test_the_first_false_condition_is_named(self):
+        said = differences(one("[{rule: r}]", "{data: {status: OK}}"))[0]
+        assert said.endswith('but it was not sent\n  r, message at 0s: no match: $.status is "OK"')
+
+    def test_what_kept_it_quiet_is_named(self):
+        said = differences(
+            "  - {name: t, messages: [{data: {status: X}}, {data: {status: X}, at: 1s}], expect: [{}, {}]}\n"
+        )
+        assert said[0].endswith("but it was not sent\n  r to ops suppressed by duplicate at 1s")
+
+    def test_a_topic_that_the_rule_does_not_hear_is_named(self):
+        said = differences(one("[{rule: r}]", "{data: {}, topic: projects/X/topics/other}"))[0]
+        assert said.endswith("r does not hear projects/X/topics/other")
+
+
+def test_shadows_may_be_expected_as_such():
+    rules = RULES.replace("dedupe: 10m", "dedupe: 10m\n    shadow: true")
+    assert differences(one("[{rule: r, shadow: true}]"), rules) == ()
+    assert differences(one("[{rule: r}]"), rules) == ()
+    assert "shadow: true" in differences(one("[{rule: r, shadow: false}]"), rules)[0]
+
+
+def test_the_life_of_an_incident_is_told_as_a_sequence():
+    rules = """
+        rules:
+          - name: r
+            match: {$.status: {not: OK}}
+            resolved: {$.status: OK}
+            key: "{{ data.host }}"
+            repeat: 1h
+            text: "{{ data.host }} is {{ data.status }}"
+            send: ops
+    """
+    text = """
+  - name: t
+    silences: [{matchers: {key: web1}, from: 90m, until: 2h}]
+    messages:
+      - {at: 0s, data: {status: DOWN, host: web1}}
+      - {at: 100m, data: {status: OK, host: web1}}
+    expect:
+      - {at: 0s, phase: firing, text: web1 is DOWN}
+      - {at: 1h, phase: reminder}
+      - {at: 2h, phase: resolved, text: {contains: web1 is OK}}
+    quiet:
+      - {at: 100m, by: silence, key: web1}
+"""
+    assert differences(textwrap.indent(textwrap.dedent(text), "  "), textwrap.dedent(rules)) == ()
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("{name: t, message: {data: {}}, expect: [{txet: x}]}", 'unknown key "txet"; did you mean "text"?'),
+        ("{name: t, message: {data: {}}, expect: [{to: mail, chanel: x}]}", 'did you mean "channel"?'),
+        ("{name: t, message: {data: {}}, expect: [{rule: rr}]}", 'no rule "rr"; did you mean "r"?'),
+        ("{name: t, message: {data: {}}, expect: [{to: opps}]}", 'no destination "opps"; did you mean "ops"?'),
+        ("{name: t, message: {data: {}}, expect: [{at: soon}]}", '"soon" is not a duration'),
+        ("{name: t, message: {data: {}}, expect: [{text: {equal: x}}]}", 'did you mean "equals"?'),
+        ("{name: t, message: {data: {}}, expect: [{text: {regex: '('}}]}", "regex"),
+        ("{name: t, message: {data: {}}, quiet: [{bye: x}]}", 'did you mean "by"?'),
+        ("{name: t, message: {dat: {}}, expect: []}", 'did you mean "data"?'),
+        ("{name: t, message: {data: {}, text: x}, expect: []}", "one of data:"),
+        ("{name: t, messages: [{data: {}, at: 1 minute}], expect: []}", "not a duration"),
+        ("{name: t, message: {data: {}}}", "the test needs expect:"),
+        ("{name: t, expect: []}", "the test needs message: or messages:"),
+        ("{name: t, start: noon, message: {data: {}}, expect: []}", "is no time"),
+        ("{name: t, silences: [{matchers: {$.a: {equalz: 1}}}], message: {data: {}}, expect: []}", "equalz"),
+    ],
+)  # fmt: skip
+def test_misuse_is_an_error_with_its_place(case, said):
+    with pytest.raises(ProblemsFound) as found:
+        results(f"  - {case}\n", 'rules: [{name: r, text: "x", send: ops}]\n')
+    assert said in str(found.value)
+    assert "rules.d/test.yaml:4:" in str(found.value)

@@ -80,7 +80,13 @@ def test_a_failing_test_shows_the_difference_and_fails(folder: Path) -> None:
 def test_some_tests_are_chosen_by_name(folder: Path) -> None:
     add(folder, FAILING)
     assert command("rules", "test", "-k", "a status").code == 0
-    assert command("rules", "test", "-k", "nothing at").code == 1
+    assert command("rules", "test", "-k", "nothing AT").code == 1
+    assert "2 tests: 1 passed, 1 failed" in command("rules", "test", "-k", "a status", "-k", "nothing at").out
+
+
+def test_a_choice_that_leaves_no_test_fails(folder: Path) -> None:
+    said = command("rules", "test", "-k", "A statsu")
+    assert (said.code, said.err) == (1, "error  none of the 1 test has a name or file with A statsu\n")
 
 
 def test_what_was_sent_is_shown_on_request(folder: Path) -> None:
@@ -93,6 +99,7 @@ def test_programs_read_results_as_json(folder: Path) -> None:
     assert said.code == 1
     assert (said.value["passed"], said.value["failed"]) == (1, 2)
     assert [one["passed"] for one in said.value["tests"]] == [True, False, False]
+    assert said.value["tests"][0]["sent"][0]["text"] == "web1 is\nOK"
     assert said.value["tests"][2]["differences"] == ['rules.d/all.yaml:11:5: not expected: all to ops: "web1 is"']
 
 
@@ -135,7 +142,7 @@ def test_a_snapshot_lies_beside_its_rules_or_nowhere(folder: Path) -> None:
 def test_files_without_tests_say_where_tests_stand(folder: Path) -> None:
     write(folder, {"rules.d/all.yaml": RULES.partition("tests:")[0]})
     said = command("rules", "test")
-    assert (said.code, said.out) == (0, "No test fits; 1 rule in force. Tests stand under tests: in rule files.\n")
+    assert (said.code, said.out) == (0, "There is no test; 1 rule in force. Tests stand under tests: in rule files.\n")
 
 
 def test_rules_that_cannot_be_read_are_bad_configuration(folder: Path) -> None:
