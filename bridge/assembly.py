@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bridge.actions.buttons import Buttons
+from bridge.actions.cards import Cards
 from bridge.actions.seal import Seal
 from bridge.canary.canaries import Canaries, CanaryMetrics
 from bridge.couriers import Couriers
@@ -60,7 +61,7 @@ async def assemble(
         broker = Broker(store, clock, BrokerSettings(sealing_key=key))
         await broker.load()
         await provision(broker, settings.projects, settings.auth.certificates)
-        buttons = Buttons(settings.server.public_url, Seal(key), clock, os.urandom)
+        buttons = Buttons(settings.server.public_url, Seal(key), clock, os.urandom, Cards(store))
         daemon = await _built(config, settings, environ, broker, buttons)
         root = web_root(daemon, open_pages=open_pages)
         daemon.servers.extend(_servers(settings, root, tls_of(settings.server, folder, clock.wall_us())))

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from bridge.actions.endpoint import Actions
+from bridge.actions.pressing import Presser
 from bridge.admin.pages import Pages, PageSource
 from bridge.admin.session import COOKIE, Sessions, Viewer
 from bridge.api.call import ApiSettings
@@ -32,7 +33,7 @@ def web_root(daemon: Daemon, *, open_pages: bool) -> Root:
         daemon.broker, lambda: daemon.reloader.settings.sources, settings.server.max_body, daemon.metrics.hook_called
     )
     control = _control(daemon, admission)
-    actions = Actions(control, daemon.buttons, daemon.metrics.button_pressed)
+    actions = Actions(Presser(control, daemon.buttons), daemon.metrics.button_pressed)
     pages = _pages(daemon, admission, open_pages=open_pages)
     return Root(
         _ams(daemon, admission.service_token_digest),

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, runtime_checkable
 
-from bridge.actions.seal import ActionName, Pressed, Seal
+from bridge.actions.cards import Cards
+from bridge.actions.seal import ActionName, Card, Pressed, Seal
 from bridge.destinations.base import Parcel
 from bridge.destinations.canary import CANARY_RULE
 from broker.clock import Clock, us
@@ -18,7 +19,6 @@ from broker.tokens import Entropy
 
 PATH: Final = "/actions/mattermost"
 LIVES_S: Final = 7 * 86_400.0
-SILENCES_S: Final[Mapping[ActionName, float]] = {"silence1h": 3_600.0, "silence4h": 14_400.0, "silence1d": 86_400.0}
 MAX_KEY_RUNES: Final = 2_000
 """A post with a longer key has no buttons: each would carry it."""
 _OVER: Final = frozenset({"resolved", "stale", "calm"})
@@ -28,24 +28,34 @@ _SPANS: Final[Mapping[ActionName, str]] = {"silence1h": "1h", "silence4h": "4h",
 
 @dataclass(frozen=True, slots=True)
 class Buttons:
-    """What buttons are made with. ``public_url`` is where the chat server reaches us; "" means no buttons."""
+    """What buttons and cards are made with. ``public_url`` is where the chat server reaches us; "" means no buttons."""
 
     public_url: str
     seal: Seal
     clock: Clock
     entropy: Entropy
+    cards: Cards
 
     @property
     def url(self) -> str:
         """Where clicks go, or ""."""
         return self.public_url.rstrip("/") + PATH if self.public_url else ""
 
+    def begin(self) -> Standing:
+        """How a post stands that is drawn for the first time."""
+        return Standing(self.entropy(_POST_NAME_BYTES).hex(), self.expires_us)
+
+    @property
+    def expires_us(self) -> int:
+        """When a card ends that is drawn now."""
+        return self.clock.wall_us() + us(LIVES_S)
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What clicks have made of a post: lines that say who did what, and whether somebody took the incident.
 
-    ``post`` and ``expires_us`` are those of the button that was clicked: the buttons drawn anew keep them.
+    ``post`` is the name of its card, and ``expires_us`` its end.
     """
 
     post: str
@@ -63,8 +73,16 @@ class Redrawn:
 
 
 @runtime_checkable
+class Changeable(Protocol):
+    """A destination that can change its posts itself."""
+
+    async def show(self, parcel: Parcel, post_id: str, course: str, standing: Standing) -> bool:
+        """Let a post show a delivery, and what was done about it; False when the service will not have it."""
+
+
+@runtime_checkable
 class Redrawable(Protocol):
-    """A destination whose posts can show what was clicked."""
+    """A destination whose posts only the answer to a click can change."""
 
     def redrawn(self, parcel: Parcel, standing: Standing) -> Redrawn:
         """The post of a delivery with its remarks and buttons. Pure but for the buttons' signatures."""
@@ -76,19 +94,37 @@ def buttons_for(parcel: Parcel, buttons: Buttons | None, standing: Standing | No
     Take is for an incident that nobody took; an end has only Why?, for there is nothing left to take or silence. What
     is told of canaries has none: no rule decided it.
     """
-    if parcel.rule == CANARY_RULE:
+    if buttons is None or not buttons.url or not may_have_card(parcel):
         return []
-    if buttons is None or not buttons.url or parcel.part != parcel.parts - 1 or len(parcel.key) > MAX_KEY_RUNES:
-        return []
-    if standing is None:
-        name = buttons.entropy(_POST_NAME_BYTES).hex()
-        standing = Standing(name, buttons.clock.wall_us() + us(LIVES_S))
+    standing = standing or buttons.begin()
     names: list[ActionName] = ["why"]
     if parcel.phase not in _OVER and parcel.rule:
         names = [*_SPANS, "why"]
         if parcel.incident and not standing.taken:
             names = ["take", *names]
     return [_action(parcel, buttons, standing, name) for name in names]
+
+
+def may_have_card(parcel: Parcel) -> bool:
+    """Whether a delivery's post can be asked about.
+
+    Only its last part, not with a key too long to carry, and nothing that is told of canaries.
+    """
+    if parcel.rule == CANARY_RULE:
+        return False
+    return parcel.part == parcel.parts - 1 and len(parcel.key) <= MAX_KEY_RUNES
+
+
+def card_of(parcel: Parcel, standing: Standing) -> Card:
+    """The card of a delivery's post."""
+    return Card(
+        delivery=parcel.id,
+        post=standing.post,
+        rule=parcel.rule,
+        key=parcel.key,
+        incident=parcel.incident,
+        expires_us=standing.expires_us,
+    )
 
 
 def without_tokens(actions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.actions.buttons import SILENCES_S
-from bridge.actions.seal import Pressed
+from bridge.actions.seal import Card
 from bridge.control.silencing import add_silence
 from bridge.control.source import ControlSource
 from broker.clock import US_PER_S, us
@@ -18,7 +17,7 @@ from rules.quiet.rows import Incident, KeyRow, from_bytes, key_row
 
 _TRIES: Final = 20
 _AS_LONG_AS_US: Final = 60 * US_PER_S
-_WHY: Final = "a button in chat"
+_WHY: Final = "asked for in chat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +46,16 @@ class Silenced:
     stood: bool = False
 
 
-async def take_incident(source: ControlSource, pressed: Pressed, who: str) -> Taken | Over:
+@dataclass(frozen=True, slots=True)
+class TooLate:
+    """The silence would have ended at ``until_us``, before anybody heard of it."""
+
+    until_us: int
+
+
+async def take_incident(source: ControlSource, card: Card, who: str) -> Taken | Over:
     """Stop the incident's reminders in the name of ``who`` (semantics.md item 34). Raises StoreUnavailable."""
-    names = _incident_rows(source, pressed)
+    names = _incident_rows(source, card)
     for _ in range(_TRIES):
         rows = await source.store.state.read(names)
         row = next((rows[name] for name in names if incident_of(rows[name]) is not None), None)
@@ -67,14 +73,19 @@ async def take_incident(source: ControlSource, pressed: Pressed, who: str) -> Ta
     raise StoreUnavailable("the incident changes without a pause")
 
 
-async def silence(source: ControlSource, pressed: Pressed, who: str) -> Silenced:
-    """Silence the post's rule and key for as long as the button says. Raises StoreUnavailable, OutcomeUnknown.
+async def silence(
+    source: ControlSource, card: Card, who: str, span_s: float, *, asked_us: int = 0
+) -> Silenced | TooLate:
+    """Silence the post's rule and key for ``span_s`` from when it was asked for (0: now).
 
-    A silence that holds as long already, up to a minute, is not added again: clicks are cheap.
+    A silence that holds as long already, up to a minute, is not added again: clicks are cheap. Raises StoreUnavailable,
+    OutcomeUnknown.
     """
     now_us = source.clock.wall_us()
-    until_us = now_us + us(SILENCES_S[pressed.action])
-    matchers = _matchers(source, pressed)
+    until_us = min(asked_us or now_us, now_us) + us(span_s)
+    if until_us <= now_us:
+        return TooLate(until_us)
+    matchers = _matchers(source, card)
     for record in source.broker.cache.all(SilenceRecord):
         holds = record.starts_us <= now_us < record.until_us and record.until_us >= until_us - _AS_LONG_AS_US
         if holds and record.matchers == matchers:
@@ -92,11 +103,11 @@ def incident_of(row: StateRow | None) -> Incident | None:
     return incident if incident is not None and incident.fires else None
 
 
-async def read_incident(source: ControlSource, pressed: Pressed) -> Incident | None:
+async def read_incident(source: ControlSource, card: Card) -> Incident | None:
     """The post's incident as it stands, if it fires. Raises StoreUnavailable."""
-    if not pressed.incident:
+    if not card.incident:
         return None
-    names = _incident_rows(source, pressed)
+    names = _incident_rows(source, card)
     rows = await source.store.state.read(names)
     return next((found for name in names if (found := incident_of(rows[name])) is not None), None)
 
@@ -109,14 +120,14 @@ def _taken(row: StateRow | None, who: str) -> tuple[str, bytes | None]:
     return incident.taken_by, take(row.value, who)
 
 
-def _incident_rows(source: ControlSource, pressed: Pressed) -> tuple[str, ...]:
+def _incident_rows(source: ControlSource, card: Card) -> tuple[str, ...]:
     """The rows in which the incident may stand: under the rule's name now, and the ones it had (``was:``)."""
-    rule = source.in_force.rule_set.by_name.get(pressed.rule)
-    names = (rule.name, *rule.was, pressed.rule) if rule is not None else (pressed.rule,)
-    return tuple(dict.fromkeys(key_row(name, pressed.incident) for name in names))
+    rule = source.in_force.rule_set.by_name.get(card.rule)
+    names = (rule.name, *rule.was, card.rule) if rule is not None else (card.rule,)
+    return tuple(dict.fromkeys(key_row(name, card.incident) for name in names))
 
 
-def _matchers(source: ControlSource, pressed: Pressed) -> dict[str, str]:
-    rule = source.in_force.rule_set.by_name.get(pressed.rule)
-    matchers = {"rule": rule.name if rule is not None else pressed.rule}
-    return matchers | ({"key": pressed.key} if pressed.key else {})
+def _matchers(source: ControlSource, card: Card) -> dict[str, str]:
+    rule = source.in_force.rule_set.by_name.get(card.rule)
+    matchers = {"rule": rule.name if rule is not None else card.rule}
+    return matchers | ({"key": card.key} if card.key else {})

@@ -1,16 +1,16 @@
-"""What a button carries, signed: the chat server keeps it, sends it back with a click, and proves nothing else.
+"""What buttons and posts carry, signed: the chat server keeps it, gives it back, and proves nothing else.
 
 A token is ``BODY.SIGNATURE``, both base64url: the body is JSON, the signature HMAC-SHA256 over it with a key derived
 from the daemon's sealing key. So it outlives restarts, is the same on every node, and needs no store to be checked.
+Buttons and posts are signed with different keys: what everybody can read in a post presses no button.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -20,17 +20,29 @@ ActionName: TypeAlias = Literal["take", "silence1h", "silence4h", "silence1d", "
 Unusable: TypeAlias = Literal["forged", "expired"]
 """Why a token is not taken."""
 
-_LABEL: Final = b"ams-bridge chat buttons, version 1"
+_BUTTONS: Final = b"ams-bridge chat buttons, version 1"
+_CARDS: Final = b"ams-bridge chat posts, version 1"
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-class Pressed(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """One button of one post.
+class Card(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """What a post of ours is about, whatever it says now.
 
-    ``post`` is a random name given when the post was drawn, shared by its buttons: the first click binds it to the
-    post in which it stands. ``rule``, ``key`` and ``incident`` are the delivery's, so that a button works for as long
+    ``delivery`` drew it; ``post`` is a random name given when the post was drawn first, under which the store keeps
+    what people did about it. ``rule``, ``key`` and ``incident`` are the delivery's, so that a card is good for as long
     as it lives, whatever has been swept.
     """
+
+    delivery: str
+    post: str
+    rule: str
+    key: str
+    incident: str
+    expires_us: int
+
+
+class Pressed(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """One button of one post: its action, and the post's card. ``post`` is shared by all buttons of the post."""
 
     action: ActionName
     delivery: str
@@ -40,35 +52,66 @@ class Pressed(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     incident: str
     expires_us: int
 
+    @property
+    def card(self) -> Card:
+        """The card of the post in which the button stands."""
+        return Card(
+            delivery=self.delivery,
+            post=self.post,
+            rule=self.rule,
+            key=self.key,
+            incident=self.incident,
+            expires_us=self.expires_us,
+        )
 
-_DECODER: Final = msgspec.json.Decoder(Pressed)
+
+_PRESSED: Final = msgspec.json.Decoder(Pressed)
+_CARD: Final = msgspec.json.Decoder(Card)
+_Signed = TypeVar("_Signed", Card, Pressed)
 
 
 class Seal:
-    """Signs what buttons carry, and reads it back. ``key`` is the daemon's sealing key; only a derived one is used."""
+    """Signs what buttons and posts carry, and reads it back.
+
+    ``key`` is the daemon's sealing key; only derived ones are used.
+    """
 
     def __init__(self, key: bytes) -> None:
-        self._key = hmac.digest(key, _LABEL, "sha256")
+        self._key = hmac.digest(key, _BUTTONS, "sha256")
+        self._card_key = hmac.digest(key, _CARDS, "sha256")
 
     def token(self, pressed: Pressed) -> str:
         """The text that a button carries."""
-        body = _ENCODER.encode(pressed)
-        return f"{_text(body)}.{_text(self._signature(body))}"
+        return _signed(self._key, pressed)
 
     def open(self, token: str, now_us: int) -> Pressed | Unusable:
         """What ``token`` made, or why it is not to be taken. Takes the same time whatever a wrong signature is."""
-        said, _, signature = token.partition(".")
-        body, signed = _bytes(said), _bytes(signature)
-        if body is None or signed is None or not hmac.compare_digest(self._signature(body), signed):
-            return "forged"
-        try:
-            pressed = _DECODER.decode(body)
-        except msgspec.DecodeError:  # signed by another version of us
-            return "expired"
-        return pressed if now_us < pressed.expires_us else "expired"
+        return _opened(self._key, token, _PRESSED, now_us)
 
-    def _signature(self, body: bytes) -> bytes:
-        return hmac.new(self._key, body, hashlib.sha256).digest()
+    def mark(self, card: Card) -> str:
+        """The text that a post carries, for everybody to read."""
+        return _signed(self._card_key, card)
+
+    def card(self, mark: str, now_us: int) -> Card | Unusable:
+        """What ``mark`` made, or why it is not to be taken."""
+        return _opened(self._card_key, mark, _CARD, now_us)
+
+
+def _signed(key: bytes, signed: Card | Pressed) -> str:
+    body = _ENCODER.encode(signed)
+    return f"{_text(body)}.{_text(hmac.digest(key, body, 'sha256'))}"
+
+
+def _opened(key: bytes, token: str, decoder: msgspec.json.Decoder[_Signed], now_us: int) -> _Signed | Unusable:
+    said, _, signature = token.partition(".")
+    body, signed = _bytes(said), _bytes(signature)
+    if body is None or signed is None or not hmac.compare_digest(hmac.digest(key, body, "sha256"), signed):
+        return "forged"
+    try:
+        read = decoder.decode(body)
+    except msgspec.DecodeError:  # signed by another version of us
+        return "expired"
+    return read if now_us < read.expires_us else "expired"
 
 
 def _text(said: bytes) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from bridge.actions.doing import read_incident
-from bridge.actions.seal import Pressed
+from bridge.actions.seal import Card
 from bridge.control.answering import Asked, Refusal
 from bridge.control.explain import explain
 from bridge.control.source import ControlSource
@@ -27,25 +27,25 @@ _LONGEST_RUNES: Final = 120
 _MARKS: Final = {True: "✓", False: "✗"}
 
 
-async def why(source: ControlSource, pressed: Pressed, delivery: Delivery | None) -> str:
+async def why(source: ControlSource, card: Card, delivery: Delivery | None) -> str:
     """The lines, as Markdown; ``delivery`` None when it is not kept any more. Raises StoreUnavailable."""
-    lines = [f"**Why this post?** Rule {_code(pressed.rule)}" + (f", key {_code(pressed.key)}" if pressed.key else "")]
-    incident = await read_incident(source, pressed)
+    lines = [f"**Why this post?** Rule {_code(card.rule)}" + (f", key {_code(card.key)}" if card.key else "")]
+    incident = await read_incident(source, card)
     if incident is not None:
         taken = f", taken by {_code(incident.taken_by)}" if incident.taken_by else ""
         lines.append(f"Its incident fires since {at(incident.since_us)}{taken}.")
-    elif pressed.incident:
+    elif card.incident:
         lines.append("Its incident is over.")
     if delivery is None:
         lines.append("This delivery is past its retention; no more is known of it.")
     else:
-        lines += [line async for line in _told(source, pressed, delivery)]
+        lines += [line async for line in _told(source, card, delivery)]
     if len(lines) > _MOST_LINES:
         lines = [*lines[:_MOST_LINES], "… `ams-bridge rules explain` shows it all."]
     return "\n".join(lines)
 
 
-async def _told(source: ControlSource, pressed: Pressed, delivery: Delivery) -> AsyncIterator[str]:
+async def _told(source: ControlSource, card: Card, delivery: Delivery) -> AsyncIterator[str]:
     new = delivery.new
     said = f"Told as *{new.phase}* at {at(new.created_us)}, by rule set {_code(new.version)}"
     topic = full_names(source.broker).get(new.topic_uid, ("", None))[0]
@@ -59,13 +59,13 @@ async def _told(source: ControlSource, pressed: Pressed, delivery: Delivery) -> 
         yield f"{error.message}."
         return
     for record in found["decided"]["decisions"]:
-        if record.rule == pressed.rule:
+        if record.rule == card.rule:
             by = f" ({_code(record.by)})" if record.by else ""
             yield f"- decided for {_code(record.destination)}: {record.outcome}{by}"
     if found["recomputed"] is None:
         yield "The message itself is past its retention."
         return
-    for line in _recomputed(found["recomputed"], pressed.rule):
+    for line in _recomputed(found["recomputed"], card.rule):
         yield line
 
 

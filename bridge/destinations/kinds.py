@@ -85,7 +85,7 @@ KINDS: Final[dict[str, Kind]] = {
     "file": Kind(FileConfig, lambda name, config, tools: File(name, config)),
     "inbox": Kind(InboxConfig, lambda name, config, tools: Inbox(name)),
     "mattermost": Kind(MattermostConfig, _with_buttons(Mattermost)),
-    "mattermost_bot": Kind(MattermostBotConfig, _over_http(MattermostBot)),
+    "mattermost_bot": Kind(MattermostBotConfig, _with_buttons(MattermostBot)),
     "slack": Kind(SlackConfig, _over_http(Slack)),
     "slack_bot": Kind(SlackBotConfig, _over_http(SlackBot)),
     "teams": Kind(TeamsConfig, _over_http(Teams)),

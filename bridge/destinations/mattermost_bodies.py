@@ -3,64 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from bridge.destinations.attachment import CUT_TEXT_RUNES, MAX_TEXT_RUNES, cut, drawn, priority_of, text_of
+from bridge.destinations.attachment import (
+    CUT_TEXT_RUNES,
+    MAX_TEXT_RUNES,
+    MAX_TITLE_RUNES,
+    cut,
+    drawn,
+    priority_of,
+    text_of,
+    with_remarks,
+)
 from bridge.destinations.base import Parcel
-from bridge.destinations.receipt import Receipt, course_of
+from bridge.destinations.mattermost_cards import CARD, PLAIN, Face
+from bridge.destinations.receipt import Receipt
 
 MARKER: Final = "ams_bridge"
 """The prop by which a post of ours is known again."""
 
 
-def draw_post(
-    parcel: Parcel, channel_id: str, meant_for: str, root: str = "", follows: Receipt | None = None
-) -> dict[str, Any]:
-    """The body that makes a post, in the form the delivery asks for; ``root`` is the post to reply to. Pure.
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a post says beside its delivery: the incident's course, and the channel it should have gone to, by name."""
 
-    ``meant_for`` is the channel's name, told where the post has to go to another one; ``follows`` is a post of the same
-    incident that cannot be changed any more.
-    """
+    course: str = ""
+    meant_for: str = ""
+
+
+def draw_post(parcel: Parcel, channel_id: str, said: Said, root: str = "", face: Face = PLAIN) -> dict[str, Any]:
+    """The body that makes a post, in the form the delivery asks for; ``root`` is the post to reply to. Pure."""
     post, form = parcel.post, parcel.form
-    course = course_of(parcel, follows) if follows is not None else ""
-    text, details = (text_of(post), None) if form == "cut" else drawn(post, parcel.phase, course=course)
-    if form == "other-channel":
-        text = f"_(meant for {meant_for})_\n{text}"
     root = root or str(post.overrides.get("thread") or post.overrides.get("root_id") or "")
     if form in ("without-thread", "other-channel"):
         root = ""
-    text = cut(text, CUT_TEXT_RUNES if form == "cut" else MAX_TEXT_RUNES)
-    body = _body(channel_id, text, _props(parcel, details, parcel.id), root)
+    body = _body(channel_id, draw_edit(parcel, said, face), root)
     priority = priority_of(post)
     if priority and form != "without-priority" and not parcel.part and not root:
         body["metadata"] = {"priority": priority}
     return body
 
 
-def draw_edit(parcel: Parcel, earlier: Receipt) -> dict[str, Any]:
+def draw_edit(parcel: Parcel, said: Said, face: Face = PLAIN) -> dict[str, Any]:
     """The body that changes a post. The server replaces ``props`` as a whole, so everything is said again. Pure."""
-    course = course_of(parcel, earlier)
-    text, details = (
-        (text_of(parcel.post), None) if parcel.form == "cut" else drawn(parcel.post, parcel.phase, course=course)
-    )
-    text = cut(text, CUT_TEXT_RUNES if parcel.form == "cut" else MAX_TEXT_RUNES)
-    return {"message": text, "props": _props(parcel, details, parcel.id)}
+    if parcel.form == "cut":
+        text, details = text_of(parcel.post), None
+    else:
+        text, details = drawn(parcel.post, parcel.phase, course=said.course)
+    if parcel.form == "other-channel":
+        text = f"_(meant for {said.meant_for})_\n{text}"
+    text = with_remarks(cut(text, CUT_TEXT_RUNES if parcel.form == "cut" else MAX_TEXT_RUNES), face.remarks)
+    if face.actions and parcel.form != "cut":
+        title = parcel.post.title or parcel.post.text
+        details = (details or {"fallback": cut(title, MAX_TITLE_RUNES)}) | {"actions": list(face.actions)}
+    return {"message": text, "props": _props(parcel, details, parcel.id, face.card)}
 
 
 def draw_history(parcel: Parcel, earlier: Receipt) -> dict[str, Any]:
     """The reply that says in a post's thread what changed it. Pure."""
-    marker = f"{parcel.id}/history"
     text, details = drawn(parcel.post, parcel.phase)
-    return _body(earlier.channel, cut(text, MAX_TEXT_RUNES), _props(parcel, details, marker), thread_of(earlier))
+    edit = {"message": cut(text, MAX_TEXT_RUNES), "props": _props(parcel, details, f"{parcel.id}/history")}
+    return _body(earlier.channel, edit, thread_of(earlier))
 
 
-def _body(channel_id: str, text: str, props: dict[str, Any], root: str) -> dict[str, Any]:
-    body = {"channel_id": channel_id, "message": text, "props": props, "pending_post_id": props[MARKER]["delivery"]}
+def _body(channel_id: str, edit: dict[str, Any], root: str) -> dict[str, Any]:
+    body = {"channel_id": channel_id, **edit, "pending_post_id": edit["props"][MARKER]["delivery"]}
     return body | ({"root_id": root} if root else {})
 
 
-def _props(parcel: Parcel, details: Mapping[str, Any] | None, marker: str) -> dict[str, Any]:
+def _props(parcel: Parcel, details: Mapping[str, Any] | None, marker: str, card: str = "") -> dict[str, Any]:
     props: dict[str, Any] = {MARKER: {"delivery": marker, "rule": parcel.rule, "key": parcel.key}}
+    if card:
+        props[MARKER][CARD] = card
     if details is not None:
         props["attachments"] = [details]
     if parcel.post.overrides.get("card"):

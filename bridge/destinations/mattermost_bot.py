@@ -11,35 +11,36 @@ channel is read after a try that may have arrived.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal
 
 import httpx
-import msgspec
 from pydantic import Field
 
+from bridge.actions.buttons import Buttons, Standing
+from bridge.actions.cards import Shown
 from bridge.destinations.attachment import DECIDED_TEXT_RUNES, MAX_FIELDS, channel_name, is_wanted
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.canary import CanarySettings
 from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, WebUrl
-from bridge.destinations.mattermost_bodies import MARKER, draw_edit, draw_history, draw_post, thread_of
+from bridge.destinations.mattermost_bodies import Said, draw_edit, draw_history, draw_post, thread_of
+from bridge.destinations.mattermost_cards import Deck
+from bridge.destinations.mattermost_finding import Marked, find_marked
+from bridge.destinations.mattermost_refusals import is_closed, plainer_of
 from bridge.destinations.mattermost_rest import Directory, Made, Rest, decoded, error_id
 from bridge.destinations.posting import Answer, pace_of
-from bridge.destinations.receipt import Receipt, goes_on, kept, receipt_of, updated
+from bridge.destinations.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
 from bridge.destinations.redact import Redactor
 from bridge.quantities import Pacing
 from bridge.secret import Secret
 from broker.clock import Clock, us
+from broker.errors import StoreError
 from rules.model import DestinationFacts
 
-_PRIORITY_REFUSED: Final = re.compile(r"priority|^license_error\.|^api\.context\.invalid_param\.")
 _CLOCKS_DIFFER_S: Final = 600.0
+_REDRAWINGS: Final = 5
 _OVERRIDES: Final = frozenset({"channel", "team", "priority", "thread", "root_id", "silent", "card"})
-
-Form: TypeAlias = Literal["", "without-priority", "without-thread", "without-history", "other-channel", "cut"]
-"""The full form, and the plainer ones."""
 
 
 class MattermostBotConfig(DestinationConfig):
@@ -60,13 +61,22 @@ class MattermostBotConfig(DestinationConfig):
         "none", description="thread: what changes a post is also said in its thread, where it notifies"
     )
     canary: CanarySettings | None = None
+    buttons: bool = Field(False, description="Take, Silence and Why? below posts; needs server.public_url")
 
 
 class MattermostBot:
     """Posts and edits as a bot."""
 
-    def __init__(self, name: str, config: MattermostBotConfig, http: httpx.AsyncClient, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        config: MattermostBotConfig,
+        http: httpx.AsyncClient,
+        clock: Clock,
+        buttons: Buttons | None = None,
+    ) -> None:
         self.config = config
+        self.deck = Deck(buttons, draws_buttons=config.buttons, listens=False)
         self.rest = Rest(http, config.url, config.token, clock, Redactor([config.token]))
         self.directory = Directory(self.rest)
         self.facts = DestinationFacts(
@@ -87,6 +97,8 @@ class MattermostBot:
                 return await telling.tell()
         except TimeoutError:
             return Later(f"no answer within {self.config.timeout:g} s", unclear=telling.may_have_arrived)
+        except StoreError as error:
+            return Later(f"the store does not say what was done about it: {error}")
 
     async def probe(self) -> Outcome:
         """Ask who the bot is, and for its channel (or person) by name."""
@@ -107,13 +119,22 @@ class MattermostBot:
         if earlier is not None and _is_last(parcel):
             if self.config.history == "thread":
                 remarks.append("the same is said in the post's thread")
-            return Preview(f"{api}/posts/{earlier.post}/patch", headers, draw_edit(parcel, earlier), tuple(remarks))
+            said = Said(course_of(parcel, earlier), meant_for(self.config, parcel))
+            body = draw_edit(parcel, said, self.deck.sample(parcel))
+            return Preview(f"{api}/posts/{earlier.post}/patch", headers, body, tuple(remarks))
         where = where_of(self.config, parcel)
         channel_id = self.directory.known(*where)
         if channel_id is None:
             remarks.append(f'the id of the channel "{where[1]}" is looked up when it is sent')
-        body = draw_post(parcel, channel_id or where[1], meant_for(self.config, parcel), thread_of(earlier), earlier)
+        said = Said(course_of(parcel, earlier) if earlier else "", meant_for(self.config, parcel))
+        body = draw_post(parcel, channel_id or where[1], said, thread_of(earlier), self.deck.sample(parcel))
         return Preview(f"{api}/posts{_query(parcel)}", headers, body, tuple(remarks))
+
+    async def show(self, parcel: Parcel, post_id: str, course: str, standing: Standing) -> bool:
+        """See Changeable."""
+        body = draw_edit(parcel, Said(course, meant_for(self.config, parcel)), self.deck.face(parcel, standing))
+        answer = await self.rest.call("PUT", f"/posts/{post_id}/patch", body)
+        return not isinstance(answer, Later) and decoded(answer, Made) is not None
 
     async def close(self) -> None:
         """See Destination."""
@@ -141,6 +162,7 @@ class _Telling:
         self._config = bot.config
         self._rest = bot.rest
         self._directory = bot.directory
+        self._deck = bot.deck
         self._parcel = parcel
 
     async def tell(self) -> Outcome:
@@ -154,15 +176,31 @@ class _Telling:
         return await self._edit(earlier)
 
     async def _edit(self, earlier: Receipt) -> Outcome:
-        answer = await self._write("PUT", f"/posts/{earlier.post}/patch", draw_edit(self._parcel, earlier))
+        said = self._said(earlier)
+        standing = await self._deck.tell(self._parcel, earlier, said.course)
+        answer = await self._show(earlier.post, said, standing)
         if isinstance(answer, Later):
             return answer
         if decoded(answer, Made) is None:
             return await self._after_refused_edit(answer, earlier)
-        delivered = Delivered(kept(updated(earlier, self._parcel), self._parcel), pace_of(answer.headers))
+        receipt = updated(earlier, self._parcel, card=standing.post if standing is not None else earlier.card)
+        delivered = Delivered(kept(receipt, self._parcel), pace_of(answer.headers))
         if self._config.history != "thread" or self._parcel.form == "without-history":
             return delivered
         return await self._add_history(earlier, delivered)
+
+    async def _show(self, post_id: str, said: Said, standing: Standing | None) -> Answer | Later:
+        """Change the post, and once more for each time that somebody did something about it meanwhile."""
+        for _ in range(_REDRAWINGS):
+            body = draw_edit(self._parcel, said, self._deck.face(self._parcel, standing))
+            answer = await self._write("PUT", f"/posts/{post_id}/patch", body)
+            moved = None
+            if standing is not None and not isinstance(answer, Later) and decoded(answer, Made) is not None:
+                moved = await self._deck.moved(self._parcel, standing)
+            if moved is None:
+                break
+            standing = moved
+        return answer
 
     async def _after_refused_edit(self, answer: Answer, earlier: Receipt) -> Outcome:
         if error_id(answer).endswith("permissions_time_limit.app_error"):
@@ -194,7 +232,7 @@ class _Telling:
             return self._elsewhere(found)
         there = await self._find(found, self._parcel.id)
         if there:
-            return there if isinstance(there, Later) else self._delivered(there, found, root, earlier)
+            return there if isinstance(there, Later) else await self._delivered(there, found, root, earlier)
         outcome = await self._create(found, root, earlier)
         if not isinstance(outcome, _Closed):
             return outcome
@@ -208,24 +246,35 @@ class _Telling:
         return self._elsewhere(outcome.refused) if isinstance(outcome, _Closed) else outcome
 
     async def _create(self, channel_id: str, root: str, earlier: Receipt | None) -> Outcome | _Closed:
-        body = draw_post(self._parcel, channel_id, meant_for(self._config, self._parcel), root, earlier)
+        standing = await self._deck.begin(self._parcel)
+        face = self._deck.face(self._parcel, standing)
+        body = draw_post(self._parcel, channel_id, self._said(earlier), root, face)
         answer = await self._write("POST", f"/posts{_query(self._parcel)}", body)
         if isinstance(answer, Later):
             return answer
-        made = decoded(answer, Made)
+        made = decoded(answer, Marked)
         if made is not None:
-            return self._delivered(made.id, channel_id, body.get("root_id", ""), earlier, answer)
+            return await self._delivered(made, channel_id, body.get("root_id", ""), earlier, answer)
         refusal = self._refusal(answer, body)
-        if isinstance(refusal, Refused) and refusal.plainer is None and _is_closed(answer):
+        if isinstance(refusal, Refused) and refusal.plainer is None and is_closed(answer):
             return _Closed(refusal)
         return refusal
 
-    def _delivered(
-        self, post: str, channel_id: str, root: str, earlier: Receipt | None, answer: Answer | None = None
+    async def _delivered(
+        self, made: Marked, channel_id: str, root: str, earlier: Receipt | None, answer: Answer | None = None
     ) -> Delivered:
-        receipt = receipt_of(self._parcel, post, channel=channel_id, root=root, follows=earlier)
+        """It stands there. Its card is the one it carries: an earlier try may have made it."""
+        card = self._deck.name_in(made.card)
+        if card:
+            course = self._said(earlier).course
+            await self._deck.made(self._parcel, card, Shown(made.id, channel_id, self._parcel.id, course))
+        receipt = receipt_of(self._parcel, made.id, channel=channel_id, root=root, follows=earlier, card=card)
         pace = pace_of(answer.headers) if answer is not None else None
         return Delivered(kept(receipt, self._parcel) if _is_last(self._parcel) else None, pace)
+
+    def _said(self, earlier: Receipt | None) -> Said:
+        course = course_of(self._parcel, earlier) if earlier is not None else ""
+        return Said(course, meant_for(self._config, self._parcel))
 
     def _elsewhere(self, failure: Later | Refused) -> Later | Refused:
         """A post whose channel cannot be had may go to the other one."""
@@ -236,22 +285,17 @@ class _Telling:
     def _refusal(self, answer: Answer, body: Mapping[str, Any]) -> Later | Refused:
         """What a refused post or edit means, with the one plainer form worth a try."""
         failure = self._rest.failure(answer)
-        plainer = _plainer(answer, body)
+        plainer = plainer_of(answer, body)
         if plainer is None or self._parcel.form or (isinstance(failure, Refused) and failure.destination_gone):
             return failure
         return Refused(failure.reason, plainer=plainer)
 
-    async def _find(self, channel_id: str, marker: str) -> str | Later:
-        """The id of the post with our marker, if an earlier try did make it; "" when there is none to be seen."""
+    async def _find(self, channel_id: str, marker: str) -> Marked | Later | None:
+        """The post with our marker, if an earlier try did make it."""
         if not self._parcel.maybe_there:
-            return ""
+            return None
         since_ms = max(0, self._parcel.created_us - us(_CLOCKS_DIFFER_S)) // 1000
-        answer = await self._rest.call("GET", f"/channels/{channel_id}/posts?since={since_ms}")
-        if isinstance(answer, Later):
-            return replace(answer, unclear=False)
-        page = decoded(answer, _Page)
-        posts = page.posts.values() if page is not None else ()
-        return next((post.id for post in posts if post.delivery == marker and not post.delete_at), "")
+        return await find_marked(self._rest, channel_id, marker, since_ms)
 
     async def _write(self, method: str, path: str, body: Mapping[str, Any]) -> Answer | Later:
         self.may_have_arrived = True
@@ -267,26 +311,6 @@ class _Closed:
     refused: Refused
 
 
-class _Marked(msgspec.Struct, frozen=True):
-    """A post of a channel, as far as we look for ours."""
-
-    id: str
-    props: dict[str, Any] | None = None
-    delete_at: int = 0
-
-    @property
-    def delivery(self) -> object:
-        """The id of the delivery it was made for."""
-        marker = (self.props or {}).get(MARKER)
-        return marker.get("delivery") if isinstance(marker, dict) else None
-
-
-class _Page(msgspec.Struct, frozen=True):
-    """Posts of a channel."""
-
-    posts: dict[str, _Marked]
-
-
 def where_of(config: MattermostBotConfig, parcel: Parcel) -> tuple[str, str]:
     """Team and channel of a delivery, by name."""
     asked = parcel.post.overrides
@@ -298,23 +322,6 @@ def where_of(config: MattermostBotConfig, parcel: Parcel) -> tuple[str, str]:
 def meant_for(config: MattermostBotConfig, parcel: Parcel) -> str:
     """The name of the channel that the delivery asks for."""
     return channel_name(parcel.post.overrides.get("channel") or config.channel)
-
-
-def _plainer(answer: Answer, body: Mapping[str, Any]) -> Form | None:
-    """The one plainer form worth a try after a refusal, judged by the error's id."""
-    wrong = error_id(answer)
-    if answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE or wrong.startswith("model.post.is_valid."):
-        return "cut"
-    if "metadata" in body and _PRIORITY_REFUSED.search(wrong):
-        return "without-priority"
-    if "root_id" in body and wrong.endswith("root_id.app_error"):
-        return "without-thread"
-    return None
-
-
-def _is_closed(answer: Answer) -> bool:
-    closed = (httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND)
-    return answer.status in closed or error_id(answer).endswith("can_not_post_to_deleted.error")
 
 
 def _post_to_edit(config: MattermostBotConfig, parcel: Parcel) -> Receipt | None:

@@ -26,7 +26,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     ``post`` is the service's id of it and ``channel`` where it stands; ``root`` is the post whose thread it is in.
     ``phase`` and ``severity`` are the last told, ``since_us`` when the first was decided, ``updates`` how many
-    followed.
+    followed. ``card`` is the name under which the store keeps what people did about it.
     """
 
     post: str
@@ -38,6 +38,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     severity: str = ""
     since_us: int = 0
     updates: int = 0
+    card: str = ""
 
 
 def kept(receipt: Receipt, parcel: Parcel) -> str:
@@ -49,11 +50,11 @@ def kept(receipt: Receipt, parcel: Parcel) -> str:
 
 
 def receipt_of(
-    parcel: Parcel, post: str, *, channel: str = "", root: str = "", follows: Receipt | None = None
+    parcel: Parcel, post: str, *, channel: str = "", root: str = "", follows: Receipt | None = None, card: str = ""
 ) -> Receipt:
     """The receipt of a post just made; ``follows`` is the incident's post in whose place it stands from now on."""
     if follows is not None:
-        return msgspec.structs.replace(updated(follows, parcel), post=post, channel=channel, root=root)
+        return msgspec.structs.replace(updated(follows, parcel, card=card), post=post, channel=channel, root=root)
     return Receipt(
         post=post,
         channel=channel,
@@ -63,13 +64,16 @@ def receipt_of(
         phase=parcel.phase,
         severity=parcel.post.severity,
         since_us=parcel.created_us,
+        card=card,
     )
 
 
-def updated(receipt: Receipt, parcel: Parcel) -> Receipt:
+def updated(receipt: Receipt, parcel: Parcel, *, card: str = "") -> Receipt:
     """The receipt after this news, too, was told in its post."""
     severity = parcel.post.severity or receipt.severity
-    return msgspec.structs.replace(receipt, phase=parcel.phase, severity=severity, updates=receipt.updates + 1)
+    return msgspec.structs.replace(
+        receipt, phase=parcel.phase, severity=severity, updates=receipt.updates + 1, card=card
+    )
 
 
 def goes_on(parcel: Parcel, *, notifies: bool = False) -> Receipt | None:
@@ -78,8 +82,7 @@ def goes_on(parcel: Parcel, *, notifies: bool = False) -> Receipt | None:
     Into the post of an open incident belong reminders, flapping, its end, and that it fires again; but not that it
     became worse: a changed post notifies nobody. ``notifies`` is for services where all news do, such as mail.
     """
-    mine = (parcel.rule, parcel.incident)
-    earlier = next((one for one in _read(parcel.earlier) if (one.rule, one.incident) == mine), None)
+    earlier = _earlier(parcel)
     if earlier is None:
         return None
     match parcel.phase:
@@ -97,11 +100,27 @@ def goes_on(parcel: Parcel, *, notifies: bool = False) -> Receipt | None:
     return earlier if belongs else None
 
 
+def card_goes_on(parcel: Parcel) -> str:
+    """The card of the incident's last post, for the next one; "" when there is none, or it told that all is over."""
+    earlier = _earlier(parcel) if parcel.incident else None
+    return earlier.card if earlier is not None and earlier.phase not in _OVER else ""
+
+
+def begins_anew(parcel: Parcel, earlier: Receipt) -> bool:
+    """Whether a post that told the end of an incident tells of the next one now."""
+    return earlier.phase in _OVER and parcel.phase not in _OVER
+
+
 def course_of(parcel: Parcel, earlier: Receipt) -> str:
     """How the incident went, for the reader of a changed post: ``lasted 2h5m · update 3``."""
     since_s = max(0, parcel.created_us - earlier.since_us) // US_PER_S
     word = "lasted" if parcel.phase in _OVER else "for"
     return f"{word} {duration_text(since_s)} · update {earlier.updates + 1}"
+
+
+def _earlier(parcel: Parcel) -> Receipt | None:
+    mine = (parcel.rule, parcel.incident)
+    return next((one for one in _read(parcel.earlier) if (one.rule, one.incident) == mine), None)
 
 
 def _read(stored: str | None) -> list[Receipt]:
