@@ -66,7 +66,7 @@ class Stage:
 
         Between looks ``step_s`` of virtual time passes.
         """
-        for _ in range(20_000):
+        for _ in range(100_000):  # many, for machines whose disk is slow
             found = await self.deliveries()
             if holds(found):
                 return found
