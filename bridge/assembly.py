@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from bridge.actions.buttons import Buttons
 from bridge.actions.cards import Cards
@@ -16,6 +17,7 @@ from bridge.couriers import Couriers
 from bridge.current import InForce
 from bridge.destinations.http import make_client
 from bridge.destinations.kinds import Tools
+from bridge.lately import Lately
 from bridge.observe.metrics import Metrics
 from bridge.owing import read_owed
 from bridge.parts import Daemon
@@ -44,6 +46,8 @@ from broker.store import Store
 from rules.problems import ProblemsFound
 from rules.ruleset import RuleSet
 from rules.sources import World
+
+T = TypeVar("T")
 
 
 async def assemble(
@@ -76,9 +80,9 @@ async def _built(
 ) -> Daemon:
     """Every part over a loaded broker, but for the servers."""
     store, clock, rng = broker.store, broker.clock, random.SystemRandom()
-    supervisor, metrics = Supervisor(clock), Metrics()
+    supervisor, metrics, lately = Supervisor(clock), Metrics(), Lately(clock)
     tools = Tools(clock, make_client, buttons, Republisher(broker))
-    couriers = Couriers(store, tools, supervisor, rng, settings.drain, metrics.tried)
+    couriers = Couriers(store, tools, supervisor, rng, settings.drain, _each(metrics.tried, lately.tried))
     destinations = couriers.build(settings.destinations)
     world = world_of(settings, config, {name: one.facts for name, one in destinations.items()}, broker)
     in_force = await _rules_in_force(settings, world, store, broker, metrics)
@@ -97,13 +101,14 @@ async def _built(
         destinations=destinations,
         couriers=couriers,
         canaries=canaries,
-        routers=Routers(store, broker, in_force, clock, supervisor, metrics.routed),
+        routers=Routers(store, broker, in_force, clock, supervisor, _each(metrics.routed, lately.routed)),
         pulls=pulls,
         push_http=push_http,
         pushers=Pushers(broker, clock, supervisor, push_http.post, give_up_after_s),
         readiness=Readiness(store, in_force, supervisor, clock, lambda: canaries.standings),
         sweeper=_sweeper(settings, store, broker, clock),
         metrics=metrics,
+        lately=lately,
         reloader=Reloader(config, settings, environ, store, broker, in_force, couriers, canaries, pulls, metrics),
         buttons=buttons,
         servers=[],
@@ -127,6 +132,16 @@ async def _rules_in_force(settings: Settings, world: World, store: Store, broker
     in_force = InForce(with_retired(rule_set, await read_owed(store), broker, world), since_us, degraded)
     in_force.take_silences(broker.cache)
     return in_force
+
+
+def _each(*takers: Callable[[T], None]) -> Callable[[T], None]:
+    """Tells several what happened."""
+
+    def told(happened: T) -> None:
+        for taker in takers:
+            taker(happened)
+
+    return told
 
 
 def _sweeper(settings: Settings, store: Store, broker: Broker, clock: Clock) -> Sweeper:

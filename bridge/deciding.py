@@ -1,7 +1,8 @@
 """From decisions of the rules to one commit of the store: names, ids and books. Pure.
 
 The first book counts messages by fate (``unmatched``, ``dropped``, ``decided``, ``unrouted``, ``expired``); the second
-counts decided sends under ``sends/`` (semantics.md item 21, rules/decide.py).
+counts decided sends under ``sends/`` (semantics.md item 21, rules/decide.py). What each rule did is counted beside
+them, under ``rules/``: ``bridge/rule_counts.py`` names and reads those.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bridge.posts import post_to_bytes
+from bridge.rule_counts import counts_of
 from broker.model import (
     Commit,
     CursorMove,
@@ -69,6 +71,8 @@ class Batch:
         if decision.fate is not None:
             self.count(decision.fate, 1)
         for name, n in tally.items():
+            self.count(name, n)
+        for name, n in counts_of(decision).items():
             self.count(name, n)
 
     def add_undecidable(self, incoming: Incoming, reason: str) -> None:

@@ -11,6 +11,7 @@ from bridge.canary.canaries import Canaries
 from bridge.couriers import Couriers
 from bridge.current import InForce
 from bridge.destinations.base import Destination
+from bridge.lately import Lately
 from bridge.ledger import TopicBooks, books
 from bridge.observe.metrics import Metrics
 from bridge.pulls import Pulls
@@ -48,6 +49,7 @@ class Daemon:
     readiness: Readiness
     sweeper: Sweeper
     metrics: Metrics
+    lately: Lately
     reloader: Reloader
     buttons: Buttons
     servers: list[HttpServer]

@@ -58,13 +58,14 @@ class Current(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """What one batch came to, as told to whoever keeps count."""
+    """What one batch came to, as told to whoever keeps count; ``rules`` are those that took an event."""
 
     topic: str
     messages: int
     deliveries: int
     counts: Mapping[str, int]
     took_s: float
+    rules: frozenset[str] = frozenset()
 
 
 class Nudges:
@@ -296,4 +297,5 @@ class Router:
         """A commit is in: wake whom it concerns, and say what it came to."""
         self._nudges.tell(commit, self.topic.uid)
         took_s = self._clock.monotonic() - began
-        self._told(Routed(self.topic.name, messages, len(commit.deliveries), counts, took_s))
+        rules = frozenset([record.rule for record in commit.decisions])
+        self._told(Routed(self.topic.name, messages, len(commit.deliveries), counts, took_s, rules))

@@ -1,7 +1,7 @@
 """The daemon's ASGI root: /v1 goes to the AMS API untouched, everything else through Starlette.
 
 ``/hooks/NAME`` receives, ``/healthz`` and ``/readyz`` tell, ``/metrics`` counts, ``/api`` is our own API, and the
-rest are pages. Errors have one JSON body everywhere but on the pages.
+rest are pages. Errors have one JSON body everywhere but for a browser that asks for a page.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from bridge.sources.hooks import Hooks, refusal
 from broker.errors import StoreError
 
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_NO_PAGES = ("/api/", "/hooks/", "/actions", "/static/")
 
 log = structlog.get_logger("web")
 
@@ -37,10 +38,12 @@ class Root:
         health: Callable[[], HealthReport],
         metrics: Callable[[], Awaitable[bytes]],
         more: Sequence[BaseRoute],
+        error_page: Callable[[Request, int, str], Response],
     ) -> None:
         self._ams = ams
         self._health = health
         self._metrics = metrics
+        self._error_page = error_page
         rest = Starlette(
             routes=[
                 Route("/hooks/{name}", hooks.receive, methods=["POST"]),
@@ -49,7 +52,7 @@ class Root:
                 Route("/metrics", self.metrics),
                 *more,
             ],
-            exception_handlers={HTTPException: _refused, StoreError: _unavailable, Exception: _failed},
+            exception_handlers={HTTPException: self._refused, StoreError: self._unavailable, Exception: self._failed},
         )
         self._rest = ProxyHeadersMiddleware(cast("Any", rest), os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"))
 
@@ -73,19 +76,18 @@ class Root:
         """The metrics page for Prometheus."""
         return PlainTextResponse(await self._metrics(), media_type=None, headers={"Content-Type": _METRICS_TYPE})
 
+    async def _refused(self, request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        text = error.detail if isinstance(error, HTTPException) else ""
+        return self._told(request, status, "NOT_FOUND" if status == 404 else "REFUSED", text)
 
-async def _refused(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    text = error.detail if isinstance(error, HTTPException) else ""
-    if "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api"):
-        return PlainTextResponse(f"{status}: {text}\n", status)
-    return refusal(status, "NOT_FOUND" if status == 404 else "REFUSED", text)
+    async def _unavailable(self, request: Request, error: Exception) -> Response:
+        log.warning("the store does not answer", path=request.url.path, error=str(error))
+        return self._told(request, 503, "UNAVAILABLE", str(error))
 
+    async def _failed(self, request: Request, error: Exception) -> Response:
+        return self._told(request, 500, "INTERNAL_SERVER_ERROR", "Internal error; the daemon's log says more")
 
-async def _unavailable(request: Request, error: Exception) -> Response:
-    log.warning("the store does not answer", path=request.url.path, error=str(error))
-    return refusal(503, "UNAVAILABLE", str(error))
-
-
-async def _failed(request: Request, error: Exception) -> Response:
-    return refusal(500, "INTERNAL_SERVER_ERROR", "Internal error; the daemon's log says more")
+    def _told(self, request: Request, status: int, word: str, text: str) -> Response:
+        asks_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(_NO_PAGES)
+        return self._error_page(request, status, text) if asks_page else refusal(status, word, text)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from bridge.actions.endpoint import Actions
 from bridge.actions.pressing import Presser
 from bridge.admin.pages import Pages, PageSource
-from bridge.admin.session import COOKIE, Sessions, Viewer
+from bridge.admin.session import COOKIE, Sessions
 from bridge.api.call import ApiSettings
 from bridge.api.dispatch import AmsApp, ams_app
 from bridge.control.routes import control_routes
@@ -20,9 +20,14 @@ from bridge.parts import Daemon
 from bridge.sources.hooks import Hooks
 from bridge.web import Root
 from broker.access import SERVICE_ADMIN
+from broker.records import User
 from broker.tokens import digest_of, same_digest
 
 _RELEASE = version("ams-bridge")
+SERVICE = "service token"
+"""The name of whoever has the service token; no user can be called so."""
+ANYBODY = "demo"
+"""The name of whoever looks at pages that are open to all."""
 
 
 def web_root(daemon: Daemon, *, open_pages: bool) -> Root:
@@ -32,15 +37,16 @@ def web_root(daemon: Daemon, *, open_pages: bool) -> Root:
     hooks = Hooks(
         daemon.broker, lambda: daemon.reloader.settings.sources, settings.server.max_body, daemon.metrics.hook_called
     )
-    control = _control(daemon, admission)
+    control = _control(daemon, admission, open_pages=open_pages)
     actions = Actions(Presser(control, daemon.buttons), daemon.metrics.button_pressed)
-    pages = _pages(daemon, admission, open_pages=open_pages)
+    pages = _pages(daemon, admission, control)
     return Root(
         _ams(daemon, admission.service_token_digest),
         hooks,
         daemon.readiness.report,
         lambda: daemon.metrics.page(daemon.books, daemon.store.outbox.balances, lambda: _breakers(daemon)),
         [*actions.routes(), *control_routes(control), *pages.routes()],
+        pages.error_page,
     )
 
 
@@ -51,20 +57,27 @@ class _Admission:
         token = daemon.settings.auth.service_token
         self.service_token_digest = digest_of(token.reveal().encode()) if token else ""
         self._users = daemon.broker.users
+        self._cache = daemon.broker.cache
         self.sessions = Sessions(os.urandom(32), daemon.clock)
 
     def admit(self, token: str) -> str | None:
         """The administrator's name, or None."""
         digest = self.service_token_digest
         if digest and same_digest(digest_of(token.encode()), digest):
-            return "service token"
+            return SERVICE
         user = self._users.by_token(token)
         return user.name if user is not None and SERVICE_ADMIN in user.service_roles else None
 
     def admit_session(self, cookies: Mapping[str, str]) -> str | None:
-        """The name of whoever is logged in to the pages, or None: such may look at the API, and not change anything."""
+        """The name of whoever is logged in to the pages and may still see them, or None.
+
+        Such may look at the API and change nothing there: the pages' forms prove where they come from, it cannot.
+        """
         viewer = self.sessions.read(cookies.get(COOKIE, ""))
-        return viewer.name if viewer is not None else None
+        if viewer is None or viewer.name == SERVICE:
+            return viewer.name if viewer is not None else None
+        user = self._cache.find(User, viewer.name)
+        return viewer.name if user is not None and SERVICE_ADMIN in user.service_roles else None
 
 
 def _ams(daemon: Daemon, service_token_digest: str) -> AmsApp:
@@ -83,7 +96,7 @@ def _ams(daemon: Daemon, service_token_digest: str) -> AmsApp:
     return ams_app(daemon.broker, api, outsider.outside(), daemon.metrics.api_answered)
 
 
-def _control(daemon: Daemon, admission: _Admission) -> ControlSource:
+def _control(daemon: Daemon, admission: _Admission, *, open_pages: bool) -> ControlSource:
     return ControlSource(
         store=daemon.store,
         broker=daemon.broker,
@@ -93,27 +106,18 @@ def _control(daemon: Daemon, admission: _Admission) -> ControlSource:
         destinations=lambda: {name: route.destination for name, route in daemon.couriers.routes.items()},
         health=daemon.readiness.report,
         supervisor=daemon.supervisor,
+        lately=daemon.lately,
         reload=daemon.reloader.reload,
         admit=admission.admit,
-        admit_session=admission.admit_session,
+        admit_session=admission.admit_session if not open_pages else lambda cookies: ANYBODY,
         stopping=daemon.stopping,
         release=_RELEASE,
     )
 
 
-def _pages(daemon: Daemon, admission: _Admission, *, open_pages: bool) -> Pages:
-    return Pages(
-        PageSource(
-            store=daemon.store,
-            kinds=daemon.couriers.kinds,
-            ledger=daemon.books,
-            health=daemon.readiness.report,
-            admit=admission.admit,
-            sessions=admission.sessions,
-            secure_cookies=daemon.settings.server.tls != "off",
-            open_to=Viewer("demo") if open_pages else None,
-        )
-    )
+def _pages(daemon: Daemon, admission: _Admission, control: ControlSource) -> Pages:
+    secure_cookies = daemon.settings.server.tls != "off"
+    return Pages(PageSource(control=control, sessions=admission.sessions, secure_cookies=secure_cookies))
 
 
 def _breakers(daemon: Daemon) -> dict[str, bool]:

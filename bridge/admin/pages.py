@@ -1,69 +1,61 @@
-"""The pages: overview, inbox, deliveries. They read the store and change it only through replay and drop."""
+"""The pages' frame: who may look, what a form may change, how a page is drawn. What they show is in ``book.py``.
+
+Every page is an answer of the product's own API, drawn; so the pages, the command line and programs are told the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, get_args
+from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 import jinja2
-from starlette.exceptions import HTTPException
+import structlog
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
 
-from bridge.admin.session import COOKIE, LASTS_S, Sessions, Viewer
-from bridge.admin.views import attempt_view, delivery_view, destination_views, post_view
-from bridge.ledger import TopicBooks
-from bridge.observe.health import CanaryHealth
-from broker.model import Delivery, DeliveryQuery, DeliveryState
-from broker.store import Store
+from bridge.admin.book import ACTS, LOOKS, NAVIGATION
+from bridge.admin.markdown import to_words
+from bridge.admin.session import COOKIE, LASTS_S, SAID, Sessions, Viewer
+from bridge.admin.shapes import Act, Look
+from bridge.admin.static import StaticFolder
+from bridge.admin.views import duration, pretty, short_time
+from bridge.control.answering import Asked, Refusal
+from bridge.control.source import ControlSource
+from bridge.control.times import rfc3339
+from broker.errors import NotFound, StoreError
 
 TEMPLATES: Final = Path(__file__).parent.parent.parent / "templates"
 _HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
     "Cache-Control": "no-store",
 }
-_PAGE_ROWS: Final = 100
 
+_PLAIN: Final = {
+    (404, "Not Found"): "There is no such page.",
+    (405, "Method Not Allowed"): "This page takes no such request.",
+}
+"""Starlette's words for what is not there, in ours."""
 
-class HealthView(Protocol):
-    """What the overview says of the daemon's health."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether the store takes writes and rules are loaded."""
-
-    @property
-    def reason(self) -> str:
-        """Why not, or what is degraded; "" when all is well."""
-
-    @property
-    def canaries(self) -> Mapping[str, CanaryHealth]:
-        """How the canaries stand, by destination."""
+log = structlog.get_logger("pages")
 
 
 @dataclass(frozen=True, slots=True)
 class PageSource:
-    """What the pages read. ``kinds`` gives destination names and kinds as they are now (they change on reload).
+    """What the pages stand on: the API's parts, sessions, and whether cookies are for TLS only."""
 
-    ``ledger`` gives the books of every topic (bridge/ledger.py). ``admit`` says who a token
-    belongs to, or None when it may not see the pages. ``open_to`` lets everybody in under a name (the demo).
-    """
-
-    store: Store
-    kinds: Callable[[], Mapping[str, str]]
-    ledger: Callable[[], Awaitable[Sequence[TopicBooks]]]
-    health: Callable[[], HealthView]
-    admit: Callable[[str], str | None]
+    control: ControlSource
     sessions: Sessions
     secure_cookies: bool = True
-    open_to: Viewer | None = None
 
 
 class Pages:
@@ -71,134 +63,46 @@ class Pages:
 
     def __init__(self, source: PageSource) -> None:
         self._source = source
+        self._static = StaticFolder(TEMPLATES / "static")
         self._templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES / "admin"), autoescape=True, undefined=jinja2.StrictUndefined
+            loader=jinja2.FileSystemLoader(TEMPLATES / "admin"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
         )
+        self._templates.globals |= {"static": self._static.url, "navigation": NAVIGATION}
+        self._templates.filters |= {
+            "words": to_words,
+            "short_time": short_time,
+            "duration": duration,
+            "pretty": pretty,
+        }
 
     def routes(self) -> list[BaseRoute]:
         """The routes to mount at the root."""
         return [
-            Route("/", self.overview),
-            Route("/inbox", self.inbox),
-            Route("/deliveries", self.deliveries),
-            Route("/deliveries/{id}", self.delivery),
-            Route("/deliveries/{id}", self.change_delivery, methods=["POST"]),
+            *(Route(path, self._looked(template, look)) for path, template, look in LOOKS),
+            *(Route(path, self._acted(act), methods=["POST"]) for path, act in ACTS),
             Route("/login", self.login_form),
             Route("/login", self.login, methods=["POST"]),
             Route("/logout", self.logout, methods=["POST"]),
-            Mount("/static", StaticFiles(directory=TEMPLATES / "static")),
+            Mount("/static", self._static),
         ]
-
-    async def overview(self, request: Request) -> Response:
-        """Health, destinations and the books."""
-        if (viewer := self._viewer(request)) is None:
-            return self._to_login(request)
-        source = self._source
-        rows = destination_views(source.kinds(), await source.store.outbox.balances())
-        return self._page(
-            request,
-            viewer,
-            "overview",
-            "/",
-            health=source.health(),
-            ledger=await source.ledger(),
-            destinations=rows,
-            waiting=sum(row.waiting for row in rows),
-            delivered=sum(row.delivered for row in rows),
-            dead=sum(row.dead for row in rows),
-        )
-
-    async def inbox(self, request: Request) -> Response:
-        """Posts delivered to destinations of kind inbox, newest first."""
-        if (viewer := self._viewer(request)) is None:
-            return self._to_login(request)
-        names = [name for name, kind in self._source.kinds().items() if kind == "inbox"]
-        found: list[Delivery] = []
-        for name in names:
-            query = DeliveryQuery(state="delivered", destination=name, limit=_PAGE_ROWS)
-            found.extend(await self._source.store.outbox.find(query))
-        found.sort(key=lambda delivery: delivery.settled_us, reverse=True)
-        return self._page(
-            request, viewer, "inbox", "/inbox", posts=[post_view(delivery) for delivery in found[:_PAGE_ROWS]]
-        )
-
-    async def deliveries(self, request: Request) -> Response:
-        """The outbox: filtered by state and destination, newest first, page by page."""
-        if (viewer := self._viewer(request)) is None:
-            return self._to_login(request)
-        asked = request.query_params
-        state: DeliveryState | None = next((s for s in get_args(DeliveryState) if s == asked.get("state")), None)
-        before = asked.get("before", "")
-        query = DeliveryQuery(
-            state=state,
-            destination=asked.get("destination") or None,
-            before_seq=int(before) if before.isdigit() else None,
-            limit=_PAGE_ROWS,
-        )
-        found = await self._source.store.outbox.find(query)
-        older = {"state": state or "", "destination": query.destination or "", "before": found[-1].seq if found else 0}
-        return self._page(
-            request,
-            viewer,
-            "deliveries",
-            "/deliveries",
-            deliveries=[delivery_view(delivery) for delivery in found],
-            states=get_args(DeliveryState),
-            state=state or "",
-            destination=query.destination or "",
-            next=f"/deliveries?{urlencode(older)}" if len(found) == _PAGE_ROWS else "",
-        )
-
-    async def delivery(self, request: Request) -> Response:
-        """One delivery: its post, its attempts, and what can be done about it."""
-        if (viewer := self._viewer(request)) is None:
-            return self._to_login(request)
-        found = await self._source.store.outbox.read(request.path_params["id"])
-        if found is None:
-            raise HTTPException(404, "There is no such delivery; it may be past its retention.")
-        delivery, attempts = found
-        return self._page(
-            request,
-            viewer,
-            "delivery",
-            "/deliveries",
-            d=delivery_view(delivery),
-            attempts=[attempt_view(attempt) for attempt in attempts],
-        )
-
-    async def change_delivery(self, request: Request) -> Response:
-        """Replay a dead letter, or drop it; only from a page of ours (form token)."""
-        viewer = self._viewer(request)
-        form = await request.form()
-        if viewer is None or form.get("form_token") != self._form_token(request):
-            raise HTTPException(403, "This form is not from your session: go back, reload the page and try again.")
-        delivery_id = request.path_params["id"]
-        if form.get("action") == "replay":
-            await self._source.store.outbox.replay([delivery_id])
-        elif form.get("action") == "drop":
-            await self._source.store.outbox.drop([delivery_id], viewer.name)
-        return RedirectResponse(f"/deliveries/{delivery_id}", 303)
 
     async def login_form(self, request: Request) -> Response:
         """Ask for a token."""
-        return self._login_page(request, request.query_params.get("next", "/"), "")
+        return self._login_page(request.query_params.get("next", "/"), "")
 
     async def login(self, request: Request) -> Response:
         """Take a token for a session cookie."""
         form = await request.form()
         wanted = _own_path(str(form.get("next", "/")))
-        name = self._source.admit(str(form.get("token", "")).strip())
+        name = self._source.control.admit(str(form.get("token", "")).strip())
         if name is None:
-            return self._login_page(request, wanted, "This token may not see the pages.", status=401)
+            return self._login_page(wanted, "This token may not see the pages.", status=401)
         answer = RedirectResponse(wanted, 303)
-        answer.set_cookie(
-            COOKIE,
-            self._source.sessions.issue(name),
-            max_age=LASTS_S,
-            secure=self._source.secure_cookies,
-            httponly=True,
-            samesite="strict",
-        )
+        self._set_cookie(answer, COOKIE, self._source.sessions.issue(name), LASTS_S)
         return answer
 
     async def logout(self, request: Request) -> Response:
@@ -207,10 +111,87 @@ class Pages:
         answer.delete_cookie(COOKIE)
         return answer
 
+    def _looked(self, template: str, look: Look) -> Callable[[Request], Awaitable[Response]]:
+        """The endpoint of a page: only for those who are logged in."""
+
+        async def looked(request: Request) -> Response:
+            viewer = self._viewer(request)
+            if viewer is None:
+                return self._to_login(request)
+            return await self._answered(request, viewer, lambda asked: self._drawn(asked, viewer, template, look))
+
+        return looked
+
+    def _acted(self, act: Act) -> Callable[[Request], Awaitable[Response]]:
+        """The endpoint of a form: only from a page of the viewer's own session (form token)."""
+
+        async def acted(request: Request) -> Response:
+            viewer = self._viewer(request)
+            form = await request.form()
+            if viewer is None or form.get("form_token") != self._form_token(request):
+                text = "This form is not from your session: go back, reload the page and try again."
+                return self._error_page(request, viewer, 403, text)
+            return await self._answered(request, viewer, lambda asked: self._done(asked, form, act))
+
+        return acted
+
+    async def _answered(
+        self, request: Request, viewer: Viewer, answer: Callable[[Asked], Awaitable[Response]]
+    ) -> Response:
+        """The answer, or a page that says what went wrong."""
+        try:
+            return await answer(Asked(self._source.control, viewer.name, request))
+        except Refusal as error:
+            return self._error_page(request, viewer, error.code, error.message)
+        except NotFound as error:
+            return self._error_page(request, viewer, 404, str(error))
+        except StoreError as error:
+            log.warning("the store does not answer", path=request.url.path, error=str(error))
+            return self._error_page(request, viewer, 503, f"The store does not answer: {error}")
+
+    async def _drawn(self, asked: Asked, viewer: Viewer, name: str, look: Look) -> Response:
+        template = self._templates.get_template(f"{name}.html.j2")
+        request = asked.request
+        shown = self._frame(request, viewer) | await look(asked)
+        if request.query_params.get("part") and "part" in template.blocks:
+            text = "".join(template.blocks["part"](template.new_context(shown)))
+            return HTMLResponse(text, headers=_HEADERS)
+        said = self._source.sessions.opened(request.cookies.get(SAID, ""))
+        answer = HTMLResponse(template.render(shown | {"said": said}), headers=_HEADERS)
+        if said:
+            answer.delete_cookie(SAID)
+        return answer
+
+    async def _done(self, asked: Asked, form: FormData, act: Act) -> Response:
+        done = await act(asked, form)
+        answer = RedirectResponse(_own_path(done.path), 303)
+        self._set_cookie(answer, SAID, self._source.sessions.sealed(done.said), 60)
+        return answer
+
+    def _frame(self, request: Request, viewer: Viewer | None) -> dict[str, Any]:
+        now = rfc3339(self._source.control.clock.wall_us())
+        here = next((path for path, _ in NAVIGATION[::-1] if request.url.path.startswith(path)), "/")
+        return {"viewer": viewer, "here": here, "form_token": self._form_token(request), "said": ""} | {"now": now}
+
+    def _error_page(self, request: Request, viewer: Viewer | None, status: int, problem: str) -> Response:
+        template = self._templates.get_template("error.html.j2")
+        text = template.render(self._frame(request, viewer) | {"status": status, "problem": problem})
+        return HTMLResponse(text, status, headers=_HEADERS)
+
+    def _login_page(self, wanted: str, problem: str, status: int = 200) -> Response:
+        shown = {"viewer": None, "here": "/login", "form_token": "", "said": ""}
+        template = self._templates.get_template("login.html.j2")
+        return HTMLResponse(
+            template.render(shown | {"next": _own_path(wanted), "problem": problem}), status, headers=_HEADERS
+        )
+
+    def error_page(self, request: Request, status: int, text: str) -> Response:
+        """The page for an address that is none, or that could not be answered."""
+        return self._error_page(request, self._viewer(request), status, _PLAIN.get((status, text), text))
+
     def _viewer(self, request: Request) -> Viewer | None:
-        if self._source.open_to is not None:
-            return self._source.open_to
-        return self._source.sessions.read(request.cookies.get(COOKIE, ""))
+        name = self._source.control.admit_session(request.cookies)
+        return Viewer(name) if name is not None else None
 
     def _form_token(self, request: Request) -> str:
         return self._source.sessions.form_token(request.cookies.get(COOKIE, ""))
@@ -219,20 +200,9 @@ class Pages:
         wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/login?{urlencode({'next': wanted})}", 303)
 
-    def _login_page(self, request: Request, wanted: str, problem: str, status: int = 200) -> Response:
-        text = self._templates.get_template("login.html.j2").render(
-            viewer=None, here="/login", form_token="", next=_own_path(wanted), problem=problem
-        )
-        return HTMLResponse(text, status, headers=_HEADERS)
-
-    def _page(self, request: Request, viewer: Viewer, name: str, here: str, **shown: Any) -> Response:
-        template = self._templates.get_template(f"{name}.html.j2")
-        context = {"viewer": viewer, "here": here, "form_token": self._form_token(request), **shown}
-        if request.query_params.get("part") and "part" in template.blocks:
-            text = "".join(template.blocks["part"](template.new_context(context)))
-        else:
-            text = template.render(context)
-        return HTMLResponse(text, headers=_HEADERS)
+    def _set_cookie(self, answer: Response, name: str, value: str, lasts_s: int) -> None:
+        secure = self._source.secure_cookies
+        answer.set_cookie(name, value, max_age=lasts_s, secure=secure, httponly=True, samesite="strict")
 
 
 def _own_path(wanted: str) -> str:

@@ -1,8 +1,8 @@
 """Who is looking at the pages: a signed cookie, made from an administrator's token at the login page.
 
 The cookie holds a name and an end, signed with HMAC-SHA256 under a key that is made anew at every start, so a restart
-ends
-all sessions and a stolen state folder signs none. The token itself is never kept in it.
+ends all sessions and a stolen state folder signs none. The token itself is never kept in it. A second cookie carries,
+for one page, the sentence that says what a form did.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from urllib.parse import quote, unquote
 from broker.clock import US_PER_S, Clock
 
 COOKIE = "ams_bridge_session"
+SAID = "ams_bridge_said"
 LASTS_S = 12 * 3600
+_LONGEST_SENTENCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,17 @@ class Sessions:
     def form_token(self, cookie: str) -> str:
         """What a form must send back to prove that it came from a page of this session."""
         return self._signature("form:" + cookie)
+
+    def sealed(self, sentence: str) -> str:
+        """A cookie value that carries a sentence of ours to the next page."""
+        said = quote(sentence[:_LONGEST_SENTENCE], safe="")
+        return f"{said}.{self._signature('said:' + said)}"
+
+    def opened(self, cookie: str) -> str:
+        """The sentence that ``sealed`` put into a cookie, or "" when it is not one of ours."""
+        said, _, signature = cookie.rpartition(".")
+        ours = said and hmac.compare_digest(signature.encode(), self._signature("said:" + said).encode())
+        return unquote(said) if ours else ""
 
     def _signature(self, said: str) -> str:
         return hmac.new(self._key, said.encode(), hashlib.sha256).hexdigest()

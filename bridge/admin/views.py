@@ -1,146 +1,80 @@
-"""What the pages show, as plain values: no HTML here, and no HTTP."""
+"""What the pages show of posts and times, as plain values: no HTML here but a post's own, and no HTTP."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from typing import Any
 
+import msgspec
 from markupsafe import Markup
 
-from bridge.admin.markdown import to_html
-from bridge.emoji import with_emoji
+from bridge.admin.markdown import to_html, to_line, to_words
+from bridge.control.times import rfc3339
 from bridge.posts import post_from_bytes
-from broker.clock import US_PER_S
-from broker.model import Attempt, Balance, Delivery
-from rules.model import Field
+from broker.model import Delivery
 
-_SUMMARY_RUNES = 160
+
+@dataclass(frozen=True, slots=True)
+class FieldView:
+    """One named value of a post."""
+
+    title: Markup
+    value: Markup
+    short: bool
 
 
 @dataclass(frozen=True, slots=True)
 class PostView:
-    """A post as the inbox shows it."""
+    """A post as people will see it; ``body`` is the exact payload of one that has no text, as JSON."""
 
     id: str
     at: str
     username: str
     channel: str
-    title: str
+    title: str | Markup
     url: str
     color: str
     html: Markup
-    fields: tuple[Field, ...]
-    footer: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryView:
-    """A delivery as tables and its own page show it."""
-
-    id: str
-    at: str
-    due: str
-    destination: str
-    rule: str
-    key: str
-    state: str
-    by: str
-    tries: int
-    version: str
-    message: str
-    summary: str
-    html: Markup
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptView:
-    """One try, as the delivery's page shows it."""
-
-    at: str
-    outcome: str
-    unclear: bool
-    reason: str
-    took_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class DestinationView:
-    """A destination's row on the overview."""
-
-    name: str
-    kind: str
-    waiting: int = 0
-    delivered: int = 0
-    suppressed: int = 0
-    dead: int = 0
+    fields: tuple[FieldView, ...]
+    footer: Markup
+    body: str
 
 
 def post_view(delivery: Delivery) -> PostView:
-    """The inbox's view of a delivered post."""
+    """A delivery's post."""
     new = delivery.new
     post = post_from_bytes(new.post)
+    url = post.url if post.url.startswith(("https://", "http://")) else ""
     return PostView(
         id=delivery.id,
-        at=iso(delivery.settled_us or new.created_us),
+        at=rfc3339(delivery.settled_us or new.created_us),
         username=str(post.overrides.get("username") or "ams-bridge"),
         channel=str(post.overrides.get("channel") or new.destination),
-        title=with_emoji(post.title),
-        url=post.url if post.url.startswith(("https://", "http://")) else "",
+        title=to_words(post.title) if url else to_line(post.title),
+        url=url,
         color=post.severity or new.severity,
         html=to_html(post.text),
-        fields=tuple(replace(field, value=with_emoji(field.value)) for field in post.fields),
-        footer=post.footer,
+        fields=tuple(FieldView(to_line(one.title), to_line(one.value), one.short) for one in post.fields),
+        footer=to_line(post.footer),
+        body=pretty(post.body) if post.body is not None else "",
     )
 
 
-def delivery_view(delivery: Delivery) -> DeliveryView:
-    """The tables' view of a delivery."""
-    new = delivery.new
-    post = post_from_bytes(new.post)
-    return DeliveryView(
-        id=delivery.id,
-        at=iso(new.created_us),
-        due=iso(delivery.due_us) if delivery.state == "waiting" else "",
-        destination=new.destination,
-        rule=new.rule,
-        key=new.key,
-        state=delivery.state,
-        by=delivery.by,
-        tries=delivery.tries,
-        version=new.version,
-        message=new.origin,
-        summary=with_emoji(" ".join((post.title or post.text).split()))[:_SUMMARY_RUNES],
-        html=to_html(post.text),
-    )
+def pretty(value: Any) -> str:
+    """A value as JSON for people to read."""
+    return msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2).decode()
 
 
-def attempt_view(attempt: Attempt) -> AttemptView:
-    """The delivery page's view of one try."""
-    return AttemptView(
-        at=iso(attempt.at_us),
-        outcome=attempt.outcome,
-        unclear=attempt.unclear,
-        reason=attempt.reason,
-        took_ms=round(attempt.took_us / 1000),
-    )
+def short_time(at: str | None) -> str:
+    """A time of the API as a page shows it where no script makes it local: ``2026-01-05 12:00:00Z``."""
+    return f"{at[:10]} {at[11:19]}Z" if at else "—"
 
 
-def destination_views(kinds: Mapping[str, str], balances: Iterable[Balance]) -> Sequence[DestinationView]:
-    """One row per configured destination, then those that exist only in the books."""
-    views = {name: DestinationView(name, kind) for name, kind in kinds.items()}
-    for balance in balances:
-        view = views.get(balance.destination) or DestinationView(balance.destination, "gone")
-        views[view.name] = replace(
-            view,
-            waiting=view.waiting + balance.deliveries * (balance.state == "waiting"),
-            delivered=view.delivered + balance.deliveries * (balance.state == "delivered"),
-            suppressed=view.suppressed + balance.deliveries * (balance.state == "suppressed"),
-            dead=view.dead + balance.deliveries * (balance.state == "dead"),
-        )
-    return list(views.values())
-
-
-def iso(at_us: int) -> str:
-    """A time as RFC 3339 text with whole seconds, UTC."""
-    return datetime.fromtimestamp(at_us // US_PER_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def duration(seconds: float | None) -> str:
+    """Seconds in the largest unit that leaves a whole number worth reading: ``45 s``, ``12 min``, ``3 h``, ``2 d``."""
+    if seconds is None:
+        return "—"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"

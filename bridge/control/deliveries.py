@@ -77,18 +77,26 @@ async def one(asked: Asked) -> dict[str, Any]:
 
 async def replay(asked: Asked) -> dict[str, int]:
     """POST /api/deliveries:replay: the stored renderings again, oldest first."""
-    outbox = asked.source.store.outbox
-    return {"count": await _changed(asked, outbox.replay)}
+    return {"count": await replayed(asked, await asked.body(Chosen))}
 
 
 async def drop(asked: Asked) -> dict[str, int]:
     """POST /api/deliveries:drop: settle waiting or dead ones as dropped by whoever asks."""
+    return {"count": await dropped(asked, await asked.body(Chosen))}
+
+
+async def replayed(asked: Asked, chosen: Chosen) -> int:
+    """Make the chosen dead letters wait again; says how many. Raises Refusal for a choice that is none."""
+    return await _changed(asked, chosen, asked.source.store.outbox.replay)
+
+
+async def dropped(asked: Asked, chosen: Chosen) -> int:
+    """Drop the chosen deliveries in the name of whoever asks; says how many. Raises Refusal for no choice."""
     outbox = asked.source.store.outbox
-    return {"count": await _changed(asked, lambda ids: outbox.drop(ids, asked.who))}
+    return await _changed(asked, chosen, lambda ids: outbox.drop(ids, asked.who))
 
 
-async def _changed(asked: Asked, change: Callable[[Sequence[str]], Awaitable[int]]) -> int:
-    chosen = await asked.body(Chosen)
+async def _changed(asked: Asked, chosen: Chosen, change: Callable[[Sequence[str]], Awaitable[int]]) -> int:
     if bool(chosen.ids) == chosen.filters:
         raise Refusal(400, 'name deliveries by ids, or by a filter such as {"state": "dead", "destination": "ops"}')
     ids = chosen.ids or await _ids(asked, chosen)

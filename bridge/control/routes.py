@@ -6,21 +6,25 @@ from typing import Any, Final
 
 from starlette.routing import Route
 
-from bridge.control import certificates, deliveries, silences
+from bridge.control import certificates, deliveries, incidents, messages, silences
 from bridge.control.answering import Answer, Asked, Refusal, endpoint
 from bridge.control.explain import explain
 from bridge.control.replaying import replay
+from bridge.control.rules import rules
 from bridge.control.sending import preview, send
 from bridge.control.source import ControlSource
-from bridge.control.status import ledger, reload, rules, status
+from bridge.control.status import ledger, reload, status
 from bridge.control.tail import tail
 
 ROUTES: Final[tuple[tuple[str, str, Answer], ...]] = (
     ("GET", "/api/status", status),
     ("GET", "/api/ledger", ledger),
     ("GET", "/api/rules", rules),
+    ("GET", "/api/messages", messages.newest),
     ("GET", "/api/explain", explain),
     ("POST", "/api/messages:replay", replay),
+    ("GET", "/api/incidents", incidents.all_incidents),
+    ("POST", "/api/incidents:take", incidents.take),
     ("GET", "/api/deliveries", deliveries.page),
     ("POST", "/api/deliveries:replay", deliveries.replay),
     ("POST", "/api/deliveries:drop", deliveries.drop),

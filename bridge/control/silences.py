@@ -39,7 +39,11 @@ async def all_silences(asked: Asked) -> dict[str, list[SilenceView]]:
 
 async def add(asked: Asked) -> dict[str, Any]:
     """POST /api/silences: holds from the moment it is answered; says how many waiting deliveries it settled."""
-    said = await asked.body(NewSilence)
+    return await added(asked, await asked.body(NewSilence))
+
+
+async def added(asked: Asked, said: NewSilence) -> dict[str, Any]:
+    """Add a silence in the name of whoever asks. Raises Refusal for what cannot be."""
     now_us = asked.source.clock.wall_us()
     starts_us, until_us = _span(said, now_us)
     if max(len(said.why), len(said.who)) > _LONGEST_TEXT:

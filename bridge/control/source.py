@@ -11,6 +11,7 @@ from bridge.control.reloading import ReloadOutcome
 from bridge.courier import Courier
 from bridge.current import InForce
 from bridge.destinations.base import Destination
+from bridge.lately import Lately
 from bridge.observe.health import HealthReport
 from bridge.supervisor import Supervisor
 from broker.broker import Broker
@@ -41,6 +42,7 @@ class ControlSource:
     destinations: Callable[[], Mapping[str, Destination]]
     health: Callable[[], HealthReport]
     supervisor: Supervisor
+    lately: Lately
     reload: Callable[[], Awaitable[ReloadOutcome]]
     admit: Callable[[str], str | None]
     admit_session: Callable[[Mapping[str, str]], str | None] = nobody

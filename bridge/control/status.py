@@ -1,4 +1,4 @@
-"""``/api/status``, ``/api/ledger``, ``/api/rules`` and ``/api/reload``: how the daemon stands, and what it follows."""
+"""``/api/status``, ``/api/ledger`` and ``/api/reload``: how the daemon stands, and its books."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from starlette.responses import Response
 
 from bridge.control.answering import Asked, ok, refused
 from bridge.control.reloading import Reloaded
-from bridge.control.times import rfc3339
+from bridge.control.times import rfc3339, rfc3339_or_none
 from bridge.control.topics import topic_names
+from bridge.courier import Courier
+from bridge.lately import LastTries
 from bridge.ledger import all_balanced, books
 from broker.clock import US_PER_S
 from broker.names import router_cursor
-from rules.ruleset import Quiet, Rule
 
 
 async def status(asked: Asked) -> dict[str, Any]:
@@ -71,20 +72,6 @@ async def ledger(asked: Asked) -> dict[str, Any]:
     return said
 
 
-async def rules(asked: Asked) -> dict[str, Any]:
-    """GET /api/rules: the rules in force, in the order in which they act."""
-    in_force = asked.source.in_force
-    rule_set = in_force.rule_set
-    state_rows = await asked.source.store.state.counts()
-    return {
-        "version": rule_set.version,
-        "since": rfc3339(in_force.since_us),
-        "degraded": in_force.degraded,
-        "warnings": [str(problem) for problem in rule_set.warnings],
-        "rules": [_rule(rule, state_rows.get(rule.name, 0)) for rule in rule_set.rules if not rule.retired],
-    }
-
-
 async def reload(asked: Asked) -> Response:
     """POST /api/reload: 200 with the version now in force, or 409 with every problem; then the old rules stay."""
     outcome = await asked.source.reload()
@@ -109,13 +96,37 @@ async def _destinations(asked: Asked) -> list[dict[str, Any]]:
                 "kind": kinds.get(name, ""),
                 "configured": name in kinds,
                 "breaker": courier.breaker.state if courier is not None else "",
+                "probe_in_s": courier.breaker.opens_in_s(asked.source.clock.monotonic())
+                if courier is not None
+                else None,
+                "pace": round(courier.pace.factor, 4) if courier is not None else 1.0,
                 "under_way": courier.under_way if courier is not None else 0,
                 "waiting": states["waiting"],
                 "delivered": states["delivered"],
                 "dead": states["dead"],
+                **_lately(asked.source.lately.tries_of(name)),
             }
         )
     return found
+
+
+def _courier(courier: Courier | None, now: float) -> dict[str, Any]:
+    if courier is None:
+        return {"breaker": "", "probe_in_s": None, "pace": 1.0, "under_way": 0}
+    return {
+        "breaker": courier.breaker.state,
+        "probe_in_s": courier.breaker.opens_in_s(now),
+        "pace": round(courier.pace.factor, 4),
+        "under_way": courier.under_way,
+    }
+
+
+def _lately(tries: LastTries) -> dict[str, Any]:
+    return {
+        "last_delivered": rfc3339_or_none(tries.delivered_us),
+        "trouble": tries.trouble,
+        "trouble_at": rfc3339_or_none(tries.trouble_us),
+    }
 
 
 async def _recent(asked: Asked, names: dict[str, str], since_us: int) -> list[dict[str, Any]]:
@@ -130,33 +141,3 @@ async def _recent(asked: Asked, names: dict[str, str], since_us: int) -> list[di
         received = 0 if first is None else (await log.bounds(uid)).end - first
         found.append({"topic": name, "received": received, "sends": dict(states[uid])})
     return found
-
-
-def _rule(rule: Rule, state_rows: int) -> dict[str, Any]:
-    return {
-        "name": rule.name,
-        "about": rule.about,
-        "place": str(rule.place),
-        "topics": list(rule.topics.patterns),
-        "send": [entry.to.name for entry in rule.sends],
-        "drop": rule.drop,
-        "stop": rule.stop,
-        "quiet": _quiet(rule.quiet),
-        "state_rows": state_rows,
-    }
-
-
-def _quiet(quiet: Quiet) -> list[str]:
-    """The words of section 5 that a rule uses."""
-    said = {
-        "dedupe": quiet.dedupe_s is not None,
-        "resolved": quiet.resolved is not None,
-        "group": quiet.group is not None,
-        "throttle": quiet.throttle is not None,
-        "repeat": quiet.repeat_s is not None,
-        "flapping": quiet.flapping is not None,
-        "hours": bool(quiet.hours),
-        "inhibited_by": bool(quiet.inhibited_by),
-        "shadow": quiet.shadow,
-    }
-    return [word for word, used in said.items() if used]

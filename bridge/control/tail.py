@@ -7,7 +7,7 @@ its own stream: what it has not read waits in the log, not in memory.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -152,9 +152,8 @@ class _Following:
         found = await self._source.store.decisions.of(uid, message.offset) if decided_to is not None else ()
         if self._matched and not found:
             return
-        behind = decided_to is not None and message.offset >= decided_to
-        fate = "matched" if found else "unrouted" if decided_to is None else "undecided" if behind else "unmatched"
         spec = self._source.in_force.rule_set.decode.get(name, AUTO)
+        fate = fate_of(message.offset, found, decided_to)
         seen = seen_message(name, message, spec, fate, [decision_view(record) for record in found])
         await self._queue.put(b"data: " + msgspec.json.encode(seen) + b"\n\n")
 
@@ -170,6 +169,15 @@ class _Following:
             if offset >= wanted or clock.monotonic() >= ends:
                 return offset
             await clock.sleep(_LOOK_EVERY_S)
+
+
+def fate_of(offset: int, decisions: Sequence[object], decided_to: int | None) -> str:
+    """A message's fate; ``decided_to`` is where its router stands, None when no rule hears its topic."""
+    if decisions:
+        return "matched"
+    if decided_to is None:
+        return "unrouted"
+    return "undecided" if offset >= decided_to else "unmatched"
 
 
 def seen_message(

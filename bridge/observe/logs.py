@@ -27,7 +27,11 @@ def configure_logs(settings: LogSettings, stream: TextIO | None = None) -> None:
     drawn: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=28)
+        else structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(),
+            pad_event_to=28,
+            exception_formatter=structlog.dev.plain_traceback,  # the rich one prints local variables: tokens, cookies
+        )
     )
     last = [structlog.processors.format_exc_info, drawn] if as_json else [drawn]
     structlog.configure(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.admin.markdown import to_html
+from bridge.admin.markdown import to_html, to_line, to_words
 from bridge.emoji import with_emoji
 
 
@@ -38,3 +38,23 @@ def test_nothing_in_a_post_can_run(text: str) -> None:
     assert "<img src=x" not in html
     assert 'href="javascript' not in html
     assert 'href="data:' not in html
+
+
+def test_an_image_is_a_link_so_that_nothing_is_fetched() -> None:
+    html = to_html("![a tracker](https://evil.example/p.png)")
+    assert "<img" not in html
+    assert '<a href="https://evil.example/p.png" class="image">a tracker</a>' in html
+
+
+def test_a_column_keeps_its_side_without_a_style_of_its_own() -> None:
+    html = to_html("| a | b |\n|:--|--:|\n| 1 | 2 |")
+    assert "style=" not in html
+    assert '<td class="side-right">2</td>' in html
+
+
+def test_a_title_that_is_a_link_holds_no_second_one() -> None:
+    assert to_words("**SITE-A** [x](https://e.example) &lt;b&gt; `code`\n:red_circle:") == "SITE-A x <b> code 🔴"
+
+
+def test_a_line_has_no_paragraph() -> None:
+    assert to_line("*a* &amp; b") == "<em>a</em> &amp; b"

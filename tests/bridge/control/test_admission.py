@@ -126,6 +126,7 @@ def a_source(stage: Stage, **changed: Any) -> ControlSource:
         "destinations": dict,
         "health": daemon.readiness.report,
         "supervisor": daemon.supervisor,
+        "lately": daemon.lately,
         "reload": daemon.reloader.reload,
         "admit": lambda token: None,
     }

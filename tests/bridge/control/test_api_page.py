@@ -9,6 +9,7 @@ import pytest
 
 from bridge.control.certificates import Binding, NewBinding, OldBinding
 from bridge.control.deliveries import Chosen
+from bridge.control.incidents import HiddenView, IncidentView, ToldView, ToTake
 from bridge.control.routes import ROUTES
 from bridge.control.sending import Outgoing
 from bridge.control.silences import NewSilence
@@ -24,8 +25,8 @@ def test_every_route_has_its_section_and_every_section_its_route() -> None:
     assert sorted(TOLD) == sorted((method, path) for method, path, _ in ROUTES)
 
 
-ANSWERS = [DeliveryView, AttemptView, SilenceView, SeenMessage, Binding]
-BODIES = [Chosen, NewSilence, Outgoing, NewBinding, OldBinding]
+ANSWERS = [DeliveryView, AttemptView, SilenceView, SeenMessage, Binding, IncidentView, ToldView, HiddenView]
+BODIES = [Chosen, NewSilence, Outgoing, NewBinding, OldBinding, ToTake]
 
 
 @pytest.mark.parametrize("shape", [*ANSWERS, *BODIES])

@@ -23,10 +23,15 @@ async def test_the_status_names_rules_workers_and_destinations(tmp_path: Path) -
             "kind": "inbox",
             "configured": True,
             "breaker": "closed",
+            "probe_in_s": None,
+            "pace": 1.0,
             "under_way": 0,
             "waiting": 0,
             "delivered": 1,
             "dead": 0,
+            "last_delivered": destinations["board"]["last_delivered"],
+            "trouble": "",
+            "trouble_at": None,
         }
         assert (destinations["chat"]["kind"], destinations["chat"]["waiting"]) == ("mattermost", 1)
 

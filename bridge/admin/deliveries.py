@@ -1,0 +1,136 @@
+"""Pages of deliveries: the inbox, the outbox with its dead letters, and one delivery with all that is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, get_args
+from urllib.parse import urlencode
+
+from starlette.datastructures import FormData
+
+from bridge.admin.shapes import Done, field
+from bridge.admin.views import post_view
+from bridge.control import deliveries as answers
+from bridge.control.answering import Asked, Refusal
+from bridge.control.deliveries import Chosen
+from bridge.control.topics import topic_names
+from bridge.control.views import attempt_view, delivery_view
+from bridge.courier import parcel_of
+from broker.model import Delivery, DeliveryQuery, DeliveryState, Leased
+
+_INBOX_POSTS: Final = 50
+_FOLDED: Final = 200
+_FILTERS: Final = ("state", "destination", "rule", "topic", "since_s")
+_NOTHING_DEAD: Final = "Nothing to send again: only dead letters are."
+_NOTHING_TO_DROP: Final = "Nothing to drop: only dead letters are, and what waits."
+SINCES: Final = (("3600", "1 hour"), ("86400", "24 hours"), ("604800", "7 days"))
+
+
+async def inbox(asked: Asked) -> dict[str, Any]:
+    """GET /inbox: posts delivered to destinations of kind inbox, newest first."""
+    names = [name for name, one in asked.source.destinations().items() if one.facts.kind == "inbox"]
+    found: list[Delivery] = []
+    for name in names:
+        query = DeliveryQuery(state="delivered", destination=name, limit=_INBOX_POSTS)
+        found.extend(await asked.source.store.outbox.find(query))
+    found.sort(key=lambda delivery: (delivery.settled_us, delivery.seq), reverse=True)
+    return {"posts": [post_view(delivery) for delivery in found[:_INBOX_POSTS]], "inboxes": names}
+
+
+async def listed(asked: Asked) -> dict[str, Any]:
+    """GET /deliveries: as ``GET /api/deliveries``, with what a person can choose."""
+    page = await answers.page(asked)
+    chosen = {name: asked.query(name) for name in _FILTERS}
+    older = {name: said for name, said in chosen.items() if said} | {"before": page.next}
+    known = [*asked.source.destinations()]
+    return {
+        "deliveries": page.deliveries,
+        "states": get_args(DeliveryState),
+        "destinations": known if chosen["destination"] in ("", *known) else [*known, chosen["destination"]],
+        "rules": [rule.name for rule in asked.source.in_force.rule_set.rules if not rule.retired],
+        "topics": list(topic_names(asked).values()),
+        "sinces": SINCES,
+        "chosen": chosen,
+        "next": f"/deliveries?{urlencode(older)}" if page.next is not None else "",
+    }
+
+
+async def one(asked: Asked) -> dict[str, Any]:
+    """GET /deliveries/{id}: the post as it looks and as it goes out, every attempt, and what it was folded with."""
+    source = asked.source
+    found = await source.store.outbox.read(asked.request.path_params["id"])
+    if found is None:
+        raise Refusal(404, "There is no such delivery; it may be past its retention.")
+    delivery, attempts = found
+    names = topic_names(asked)
+    rule = source.in_force.rule_set.by_name.get(delivery.new.rule)
+    return {
+        "d": delivery_view(delivery, names),
+        "post": post_view(delivery),
+        "attempts": [attempt_view(attempt) for attempt in attempts],
+        "preview": _preview(asked, delivery, names),
+        "known_rule": rule is not None and not rule.retired,
+        "order_key": delivery.new.order_key,
+        "into": delivery.by if delivery.state == "folded" else "",
+        "folded": await _folded_into(asked, delivery, names),
+    }
+
+
+async def change_one(asked: Asked, form: FormData) -> Done:
+    """POST /deliveries/{id}: send a dead letter again, or drop it or one that waits."""
+    delivery_id = asked.request.path_params["id"]
+    return Done(f"/deliveries/{delivery_id}", await _change(asked, field(form, "action"), Chosen(ids=[delivery_id])))
+
+
+async def change_many(asked: Asked, form: FormData) -> Done:
+    """POST /deliveries: the same with the ticked ones, or with all that the filter fits."""
+    filters = {name: field(form, name) for name in _FILTERS}
+    back = f"/deliveries?{urlencode({name: said for name, said in filters.items() if said})}"
+    ids = [str(value) for value in form.getlist("id")]
+    action, _, scope = field(form, "action").partition("-")
+    if scope == "all":
+        return Done(back, await _change(asked, action, _chosen(filters)))
+    if not ids:
+        raise Refusal(400, "No delivery was ticked: go back and tick those that are meant.")
+    return Done(back, await _change(asked, action, Chosen(ids=ids)))
+
+
+def _chosen(filters: Mapping[str, str]) -> Chosen:
+    return Chosen(
+        state=filters["state"],
+        destination=filters["destination"],
+        rule=filters["rule"],
+        topic=filters["topic"],
+        since_s=float(filters["since_s"]) if filters["since_s"].isdigit() else None,
+    )
+
+
+async def _change(asked: Asked, action: str, chosen: Chosen) -> str:
+    match action:
+        case "replay":
+            count = await answers.replayed(asked, chosen)
+            return f"{_deliveries(count)} will be sent again." if count else _NOTHING_DEAD
+        case "drop":
+            count = await answers.dropped(asked, chosen)
+            return f"{_deliveries(count)} dropped." if count else _NOTHING_TO_DROP
+        case _:
+            raise Refusal(400, "A form can send deliveries again or drop them.")
+
+
+def _deliveries(count: int) -> str:
+    return "1 delivery" if count == 1 else f"{count} deliveries"
+
+
+async def _folded_into(asked: Asked, digest: Delivery, names: Mapping[str, str]) -> Sequence[Any]:
+    """The deliveries that stand in this one's place, as far as they are among the newest folded ones."""
+    if digest.new.stands_for <= 1:
+        return []
+    query = DeliveryQuery(state="folded", destination=digest.new.destination, limit=_FOLDED)
+    found = await asked.source.store.outbox.find(query)
+    return [delivery_view(one, names) for one in found if one.by == digest.id]
+
+
+def _preview(asked: Asked, delivery: Delivery, names: Mapping[str, str]) -> Any:
+    """Exactly what the destination would be sent now, secrets hidden; None when it is no longer configured."""
+    destination = asked.source.destinations().get(delivery.new.destination)
+    return destination.preview(parcel_of(Leased(delivery, ""))) if destination is not None else None

@@ -1,0 +1,53 @@
+"""The overview: is all well, and if not, what is not; the ledger; and a reload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.datastructures import FormData
+
+from bridge.admin.shapes import Done
+from bridge.control import silences, status
+from bridge.control.answering import Asked, Refusal
+from bridge.control.incidents import open_incidents
+from bridge.control.reloading import Reloaded
+from bridge.control.topics import topic_names
+from bridge.ledger import all_balanced
+from bridge.ledger import books as books_of
+
+
+async def overview(asked: Asked) -> dict[str, Any]:
+    """GET /."""
+    stands = await status.status(asked)
+    found = await books_of(asked.source.store, topic_names(asked))
+    incidents, complete = await open_incidents(asked.source)
+    return {
+        "status": stands,
+        "broken": [worker for worker in stands["workers"] if worker["state"] != "running"],
+        "totals": _totals(stands["destinations"]),
+        "books": found,
+        "balanced": all_balanced(found),
+        "firing": sum(not incident.ended for incident in incidents),
+        "complete": complete,
+        "silences": sum(one.state == "active" for one in (await silences.all_silences(asked))["silences"]),
+    }
+
+
+async def books(asked: Asked) -> dict[str, Any]:
+    """GET /ledger."""
+    found = await books_of(asked.source.store, topic_names(asked))
+    return {"books": found, "balanced": all_balanced(found)}
+
+
+async def reload(asked: Asked, form: FormData) -> Done:
+    """POST /reload: read the files again; with any problem everything stays as it was."""
+    outcome = await asked.source.reload()
+    if isinstance(outcome, Reloaded):
+        return Done("/rules", f"Settings and rules were read again; rule set {outcome.version[:12]} is in force.")
+    raise Refusal(409, f"Nothing was reloaded, the old settings and rules stay in force:\n{outcome.text}")
+
+
+def _totals(destinations: Iterable[dict[str, Any]]) -> dict[str, int]:
+    rows = list(destinations)
+    return {state: sum(row[state] for row in rows) for state in ("waiting", "delivered", "dead")}

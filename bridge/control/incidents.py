@@ -1,0 +1,130 @@
+"""``/api/incidents``: what fires now, since when, who was told, what kept it from others, and who took it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from bridge.actions.doing import Over, take_incident
+from bridge.actions.seal import Pressed
+from bridge.control.answering import Asked, Refusal
+from bridge.control.source import ControlSource
+from bridge.control.times import rfc3339, rfc3339_or_none
+from broker.model import StateRow
+from rules.quiet.rows import Incident, KeyRow, from_bytes
+from rules.quiet.stored import recall
+
+_PAGE: Final = 200
+_LONGEST_PAGE: Final = 1_000
+_LOOKED_AT: Final = 10_000
+_SHOWN_RUNES: Final = 400
+
+
+class ToldView(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination that believes it fires; in ``shadow`` nobody was told in fact."""
+
+    destination: str
+    at: str
+    shadow: bool
+
+
+class HiddenView(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination that was not told, and what kept it from being told."""
+
+    destination: str
+    by: str
+
+
+class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
+    """An open incident: it fires, or it is over (``ended``: resolved or stale) and somebody is still to be told so.
+
+    ``event`` is the text of the last message that fired, cut; ``topic`` and ``offset`` name that message.
+    """
+
+    rule: str
+    key: str
+    since: str
+    last_seen: str
+    taken_by: str
+    ended: str
+    reminder: str | None
+    told: list[ToldView]
+    hidden: list[HiddenView]
+    topic: str
+    offset: int
+    event: str
+
+
+class ToTake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which incident to take, and in whose name if not the asker's."""
+
+    rule: str
+    key: str
+    who: str = ""
+
+
+async def all_incidents(asked: Asked) -> dict[str, Any]:
+    """GET /api/incidents: the longest open first; ``more`` when there are others beyond the limit."""
+    limit = min(asked.number("limit") or _PAGE, _LONGEST_PAGE)
+    found, complete = await open_incidents(asked.source, asked.query("rule"))
+    return {"incidents": found[:limit], "more": len(found) > limit or not complete}
+
+
+async def take(asked: Asked) -> dict[str, str]:
+    """POST /api/incidents:take: no more reminders, and everybody sees who looks after it."""
+    said = await asked.body(ToTake)
+    return {"taken_by": await taken(asked.source, said.rule, said.key, said.who or asked.who)}
+
+
+async def taken(source: ControlSource, rule: str, key: str, who: str) -> str:
+    """Take the incident of a rule and key for ``who``. Raises Refusal when none fires, StoreUnavailable."""
+    pressed = Pressed(action="take", delivery="", post="", rule=rule, key=key, incident=key, expires_us=0)
+    if isinstance(await take_incident(source, pressed, who), Over):
+        raise Refusal(404, "there is no such incident, or it is over")
+    return who
+
+
+async def open_incidents(source: ControlSource, rule: str = "") -> tuple[list[IncidentView], bool]:
+    """The open incidents of all rules (or of one), the longest open first, and whether all rows were looked at."""
+    found: list[tuple[int, IncidentView]] = []
+    complete = True
+    for name in _names(source, rule):
+        rows = await source.store.state.list(f"k/{name}/", _LOOKED_AT)
+        complete = complete and len(rows) < _LOOKED_AT
+        for row in rows:
+            incident, key = _incident(row)
+            if incident is not None:
+                found.append((incident.since_us, _view(name, key, incident)))
+    found.sort(key=lambda one: one[0])
+    return [view for _, view in found], complete
+
+
+def _names(source: ControlSource, wanted: str) -> list[str]:
+    """Rules that may have incidents, retired ones included, under every name their rows may stand."""
+    rules = [one for one in source.in_force.rule_set.rules if one.quiet.resolved is not None]
+    names = dict.fromkeys(name for one in rules for name in (one.name, *one.was))
+    return [name for name in names if wanted in ("", name)]
+
+
+def _incident(row: StateRow) -> tuple[Incident | None, str]:
+    known = from_bytes(row.key, row.value) if row.value is not None else None
+    return (known.incident, known.key) if isinstance(known, KeyRow) else (None, "")
+
+
+def _view(rule: str, key: str, incident: Incident) -> IncidentView:
+    event = recall(incident.event)
+    return IncidentView(
+        rule=rule,
+        key=key,
+        since=rfc3339(incident.since_us),
+        last_seen=rfc3339(incident.seen_us),
+        taken_by=incident.taken_by,
+        ended=incident.ended,
+        reminder=rfc3339_or_none(incident.remind_us) if incident.fires and not incident.taken_by else None,
+        told=[ToldView(destination=one.to, at=rfc3339(one.at_us), shadow=one.shadow) for one in incident.told.values()],
+        hidden=[HiddenView(destination=slot.partition(":")[2], by=by) for slot, by in incident.hidden.items()],
+        topic=f"projects/{event.message.project}/topics/{event.message.topic}",
+        offset=event.message.offset,
+        event=event.text[:_SHOWN_RUNES],
+    )
