@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from bridge.admin.views import post_view
 from bridge.control import rules as answers
 from bridge.control.answering import Asked, Refusal
 from bridge.control.topics import topic_names
 from bridge.control.views import delivery_view
-from broker.model import Delivery, DeliveryQuery, DeliveryState
+from broker.model import Delivery, DeliveryQuery
 
 _SHOWN: Final = 20
 _BESIDE: Final = 20
-_SHADOW: Final[DeliveryState | None] = next((state for state in get_args(DeliveryState) if state == "shadow"), None)
 
 
 async def all_rules(asked: Asked) -> dict[str, Any]:
@@ -31,11 +30,11 @@ async def one(asked: Asked) -> dict[str, Any]:
         raise Refusal(404, f'There is no rule "{name[:100]}" in force; it may have been renamed or removed.')
     outbox, names = asked.source.store.outbox, topic_names(asked)
     found = await outbox.find(DeliveryQuery(rule=name, limit=_SHOWN))
-    shadows = [one for one in found if one.state == _SHADOW]
+    shadows = await outbox.find(DeliveryQuery(state="shadow", rule=name, limit=_SHOWN))
     return {
         "rule": rule,
         "version": said["version"],
-        "deliveries": [delivery_view(one, names) for one in found if one.state != _SHADOW],
+        "deliveries": [delivery_view(one, names) for one in found if one.state != "shadow"],
         "would_be": [await _beside(asked, one) for one in shadows],
     }
 
@@ -46,7 +45,7 @@ async def _beside(asked: Asked, would_be: Delivery) -> dict[str, Any]:
     live: Sequence[Delivery] = ()
     if new.offset >= 0:
         query = DeliveryQuery(topic_uid=new.topic_uid, offset=new.offset, limit=_BESIDE)
-        live = [one for one in await asked.source.store.outbox.find(query) if one.state != _SHADOW]
+        live = [one for one in await asked.source.store.outbox.find(query) if one.state != "shadow"]
     return {
         "d": delivery_view(would_be, names),
         "post": post_view(would_be),
