@@ -236,10 +236,10 @@ def _tests() -> Iterator[str]:
     yield (
         "A matcher is `equals` (or the text itself), `contains`, `lacks` (a text or several), `regex`, or `snapshot`, "
         "a file beside the rules that `ams-bridge rules test --update` writes. Other keys of an expected send are "
-        "those of the `send` entry. `quiet` lists sends that must be kept quiet: `rule`, `to`, `key`, `at`, and `by` what: "
-        "`duplicate`, `group`, `throttle`, `flapping`, `hours`, `silence`, `inhibited`, `drop`. All `expect`ed sends must "
-        "happen and no others; what is quiet and not listed may be. A test runs until its last message and the last thing "
-        "it expects, or `until`."
+        "those of the `send` entry. All `expect`ed sends must happen and no others. `quiet` lists sends that must be "
+        "kept quiet: `rule`, `to`, `key`, `at`, and `by` what (`duplicate`, `group`, `throttle`, `flapping`, `hours`, "
+        "`silence`, `inhibited`, `drop`); others may be quiet too. A test runs until its last message and the last "
+        "thing that it expects, or `until`."
     )
 
 
