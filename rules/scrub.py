@@ -22,6 +22,7 @@ SCRUBBED: Final = "scrubbed"
 MAX_NESTED: Final = 8
 _GZIP: Final = read_spec("gzip+text", {})
 _LEAST_BASE64: Final = 16
+_LEAST_WORD: Final = 4
 _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]+")
 _PORT: Final = re.compile(r"(?P<host>[^\s/:@]+|\[[0-9A-Fa-f:.]+\])(?P<port>:\d{1,5})?")
 
@@ -31,6 +32,7 @@ class Scrubber:
 
     def __init__(self, kept: str) -> None:
         self._made_up = MadeUp(kept)
+        self._urls = 0  # how many URLs within one another are being scrubbed
 
     def value(self, value: Any, key: str = "") -> Any:
         """A JSON value with every text in it scrubbed; ``key`` is the one it stands under."""
@@ -45,8 +47,11 @@ class Scrubber:
     def _value(self, value: Any, key: str, *, secret: bool, depth: int) -> Any:
         secret = secret or SECRET_KEYS.search(key) is not None
         if isinstance(value, Mapping):
+            inner = key.rpartition(".")[2]
             return {
-                self._words(str(name)): self._value(member, str(name), secret=secret, depth=depth)
+                self._words(str(name)): self._value(
+                    member, f"{inner}.{name}" if inner else str(name), secret=secret, depth=depth
+                )
                 for name, member in value.items()
             }
         if isinstance(value, list):
@@ -54,8 +59,12 @@ class Scrubber:
         if isinstance(value, bool) or value is None or value == "":
             return value
         if secret and isinstance(value, (str, int, float)):
-            return value if self._made_up.stays(str(value)) else SCRUBBED
+            return value if self._is_no_secret(value) else SCRUBBED
         return self._named(value, key, depth) if isinstance(value, str) else value
+
+    def _is_no_secret(self, value: object) -> bool:
+        """Whether a value under a secret key is a word of the rules: a state, not a secret."""
+        return isinstance(value, str) and len(value) >= _LEAST_WORD and self._made_up.stays(value)
 
     def _named(self, text: str, key: str, depth: int) -> str:
         """A text under a key that may say what it is: the name of a machine or a person."""
@@ -109,7 +118,7 @@ class Scrubber:
                 return self._url(word)
             case "pem" | "bearer" | "assigned":
                 secret = found["pem_body"] or found["bearer_value"] or found["assigned_value"]
-                return word if self._made_up.stays(secret) else word.replace(secret, SCRUBBED)
+                return word if self._is_no_secret(secret) else word.replace(secret, SCRUBBED)
             case "random" if not is_random(word):
                 return word
             case _:
@@ -120,9 +129,15 @@ class Scrubber:
         parts = URL.fullmatch(url)
         if parts is None or self._made_up.stays(url):
             return url
-        host = self._host(parts["host"])
         login = f"{SCRUBBED}@" if parts["login"] else ""
-        return f"{parts['scheme']}{login}{host}{parts['port'] or ''}{self._words(parts['rest'])}"
+        head = f"{parts['scheme']}{login}{self._host(parts['host'])}{parts['port'] or ''}"
+        if self._urls >= MAX_NESTED:
+            return head
+        self._urls += 1
+        try:
+            return f"{head}{self._words(parts['rest'])}"
+        finally:
+            self._urls -= 1
 
     def _learn(self, value: Any, key: str) -> None:
         """Note the short names of machines that a message names in full or under a telling key: they recur in texts."""
@@ -135,8 +150,9 @@ class Scrubber:
 
 def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
+        inner = key.rpartition(".")[2]
         for name, member in value.items():
-            yield from _texts(member, str(name))
+            yield from _texts(member, f"{inner}.{name}" if inner else str(name))
     elif isinstance(value, list):
         for member in value:
             yield from _texts(member, key)

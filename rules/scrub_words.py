@@ -12,12 +12,13 @@ SECRET_KEYS: Final = re.compile(
     re.IGNORECASE,
 )
 HOST_KEYS: Final = re.compile(
-    r"(?:^|[._\-$])(?:host|host_?name|host_?address|fqdn|node|node_?name|server|server_?name|instance|machine|vm|ip"
+    r"(?:^|[._\-$])(?:host|host[._]?name|host_?address|fqdn|node|node_?name|server|server_?name|instance|machine|vm|ip"
     r"|ip_?addr(?:ess)?|addr|address|peer|client_?ip|source_?ip|remote_?addr)$",
     re.IGNORECASE,
 )
 PERSON_KEYS: Final = re.compile(
-    r"(?:.*[._-])?(?:user|user_?name|login|owner|author|assignee|reporter|requester|sender|contact|full_?name)",
+    r"(?:.*[._-])?(?:user|user_?name|login|owner|author|assignee|reporter|requester|sender|contact)"
+    r"(?:\.(?:name|full_?name|display_?name|login|id))?|(?:.*[._-])?full_?name",
     re.IGNORECASE,
 )
 NO_NAMES: Final = frozenset(
