@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from bridge.actions.doing import Over, take_incident
-from bridge.actions.seal import Pressed
+from bridge.actions.seal import Card
 from bridge.control.answering import Asked, Refusal
 from bridge.control.source import ControlSource
 from bridge.control.times import rfc3339, rfc3339_or_none
@@ -79,8 +79,8 @@ async def take(asked: Asked) -> dict[str, str]:
 
 async def taken(source: ControlSource, rule: str, key: str, who: str) -> str:
     """Take the incident of a rule and key for ``who``. Raises Refusal when none fires, StoreUnavailable."""
-    pressed = Pressed(action="take", delivery="", post="", rule=rule, key=key, incident=key, expires_us=0)
-    if isinstance(await take_incident(source, pressed, who), Over):
+    card = Card(delivery="", post="", rule=rule, key=key, incident=key, expires_us=0)
+    if isinstance(await take_incident(source, card, who), Over):
         raise Refusal(404, "there is no such incident, or it is over")
     return who
 
