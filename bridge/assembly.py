@@ -82,7 +82,9 @@ async def _built(
     store, clock, rng = broker.store, broker.clock, random.SystemRandom()
     supervisor, metrics, lately = Supervisor(clock), Metrics(), Lately(clock)
     tools = Tools(clock, make_client, buttons, Republisher(broker))
-    couriers = Couriers(store, tools, supervisor, rng, settings.drain, _each(metrics.tried, lately.tried))
+    couriers = Couriers(
+        store, tools, supervisor, rng, settings.drain, _each(metrics.tried, lately.tried), metrics.folded
+    )
     destinations = couriers.build(settings.destinations)
     world = world_of(settings, config, {name: one.facts for name, one in destinations.items()}, broker)
     in_force = await _rules_in_force(settings, world, store, broker, metrics)

@@ -1,7 +1,8 @@
 """The courier of one destination: lease -> deliver -> settle, as fast as the destination wants it and no faster.
 
 Each delivery is tried once per lease; what became of it is judged by ``verdict`` and settled in the store, so retries
-survive restarts and one slow destination never holds up another. This file says when to lease; ``trying.py`` tries.
+survive restarts and one slow destination never holds up another. This file says when to lease; ``trying.py`` tries,
+and ``folder.py`` makes one post of many where too much waits.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import structlog
 from bridge.breaker import Breaker
 from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig
+from bridge.folder import Folded, Folder
 from bridge.pace import Pace
 from bridge.trying import Tried, Tries, parcel_of
 from bridge.waiting import wait_for_first
@@ -44,10 +46,12 @@ class Courier:
         clock: Clock,
         rng: random.Random,
         told: Callable[[Tried], None] = lambda tried: None,
+        told_folded: Callable[[Folded], None] = lambda folded: None,
     ) -> None:
         self.name = name
         self._outbox = outbox
         self._clock = clock
+        self._folder = Folder(name, config, destination.facts.max_text_runes, outbox, clock, told_folded)
         self._tries = Tries(name, destination, config, outbox, clock, rng, told)
         self._stopping = asyncio.Event()
         self._leases_no_more = asyncio.Event()
@@ -74,10 +78,12 @@ class Courier:
         try:
             while not self._stopping.is_set():
                 self._tries.ended.clear()
+                folds = await self._fold()
                 room = self._tries.room()
-                if not room:
+                began = await self._begin_due(room) if room else 0
+                if not folds and not room:
                     await self._rest_for_room()
-                elif await self._begin_due(room) < room:
+                elif not folds and began < room:
                     await self._rest_for_news()
         finally:
             self._leases_no_more.set()
@@ -95,6 +101,11 @@ class Courier:
                 await self._tries.wait_settled()
         except TimeoutError:
             await self._give_back(await self._tries.cut_off())
+
+    async def _fold(self) -> bool:
+        """Fold some of what waits, if it is too much or waited long; True when there is more to fold at once."""
+        room = self._tries.pace.room(self._clock.monotonic())
+        return await self._folder.step(room=room, held_up=self._tries.is_held_up)
 
     async def _begin_due(self, room: int) -> int:
         """Lease up to ``room`` deliveries and begin to try them; says how many were due.

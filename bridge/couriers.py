@@ -10,6 +10,7 @@ from bridge.courier import Courier, Tried
 from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig
 from bridge.destinations.kinds import KINDS, Tools
+from bridge.folder import Folded
 from bridge.supervisor import Supervisor
 from broker.store import Store
 from rules.model import DestinationFacts
@@ -35,6 +36,7 @@ class Couriers:
         rng: random.Random,
         drain_s: float,
         told: Callable[[Tried], None],
+        told_folded: Callable[[Folded], None] = lambda folded: None,
     ) -> None:
         self._store = store
         self._tools = tools
@@ -42,6 +44,7 @@ class Couriers:
         self._rng = rng
         self._drain_s = drain_s
         self._told = told
+        self._told_folded = told_folded
         self._routes: dict[str, Route] = {}
 
     @property
@@ -64,7 +67,14 @@ class Couriers:
             await self._end(name)
         for name, destination in built.items():
             courier = Courier(
-                name, destination, configs[name], self._store.outbox, self._tools.clock, self._rng, self._told
+                name,
+                destination,
+                configs[name],
+                self._store.outbox,
+                self._tools.clock,
+                self._rng,
+                self._told,
+                self._told_folded,
             )
             self._routes[name] = Route(configs[name], destination, courier)
             self._supervisor.start(f"courier:{name}", courier.run)

@@ -45,9 +45,13 @@ class Pace:
         """The share of the configured rate in use: 1 unless the service said "too fast" lately."""
         return self._factor
 
+    def is_blocked(self, now: float) -> bool:
+        """Whether the service said when to come back, and that is not yet."""
+        return now < self._blocked_until
+
     def room(self, now: float) -> int | None:
         """How many tries may begin now: None is any number."""
-        if now < self._blocked_until:
+        if self.is_blocked(now):
             return 0
         if math.isinf(self._per_s):
             return None

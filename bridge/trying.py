@@ -100,6 +100,11 @@ class Tries:
         rooms = [self._slots, self.breaker.room(now), self.pace.room(now)]
         return max(0, min(room for room in rooms if room is not None))
 
+    @property
+    def is_held_up(self) -> bool:
+        """Whether only the destination can say when it takes more: the breaker is open, or it told us to wait."""
+        return self.breaker.state == "open" or self.pace.is_blocked(self._clock.monotonic())
+
     def opens_in_s(self) -> float | None:
         """When there is no room: in how many seconds time alone makes some; None when a try has to end first."""
         if self._slots <= 0 or self.breaker.is_probing:

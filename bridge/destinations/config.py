@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 import httpx
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from bridge.quantities import LastingDuration, Pacing
 from bridge.records import Record
@@ -35,6 +35,25 @@ class BreakerSettings(Record):
     )
 
 
+class CollapseSettings(Record):
+    """When more waits than the rate lets through: several posts become one digest."""
+
+    after: LastingDuration = Field(30.0, description="What is due may take this long at the rate before posts collapse")
+    below: Literal["critical", "error", "warning", "info"] = Field(
+        "error", description="Posts of this severity and above always come by themselves; also when a backlog folds"
+    )
+    most_named: int = Field(20, ge=1, le=200, description="How many posts a digest names, the worst first")
+
+
+class BacklogSettings(Record):
+    """What is done with what waited long, such as through an outage."""
+
+    older_than: LastingDuration = Field(
+        900.0,
+        description="What was decided longer ago becomes one digest; what began and ended meanwhile is only summed up",
+    )
+
+
 class DestinationConfig(Record):
     """What every kind of destination can be told."""
 
@@ -48,6 +67,48 @@ class DestinationConfig(Record):
     when_unclear: Literal["again", "dead"] = Field(
         "again", description="After a try that may have arrived: try again (rather twice) or give up (rather not)"
     )
+    collapse: CollapseSettings | Literal["off"] | None = Field(
+        None, description="When too much waits; empty: on for chat and mail (kinds with a rate), off for all others"
+    )
+    backlog: BacklogSettings | Literal["off"] | None = Field(
+        None, description="When it waited long; empty: on for chat and mail (kinds with a rate), off for all others"
+    )
+
+    @property
+    def edits(self) -> bool:
+        """Whether later news of an incident change the post that already stands."""
+        return False
+
+    @property
+    def collapsing(self) -> CollapseSettings | None:
+        """How posts collapse, or None when they do not: without a rate there is nothing to exceed."""
+        if self.rate is None or self.collapse == "off":
+            return None
+        return self.collapse or (CollapseSettings() if self._is_for_people else None)
+
+    @property
+    def backlog_older_than_s(self) -> float | None:
+        """From which age on what waits becomes a digest; None when it does not."""
+        if self.backlog == "off":
+            return None
+        settings = self.backlog or (BacklogSettings() if self._is_for_people else None)
+        return settings.older_than if settings is not None else None
+
+    @property
+    def digest(self) -> CollapseSettings:
+        """Which posts may become a digest, and how many it names."""
+        return self.collapse if isinstance(self.collapse, CollapseSettings) else CollapseSettings()
+
+    @property
+    def _is_for_people(self) -> bool:
+        """Whether its kind is read by people: those have a rate without being told."""
+        return type(self).model_fields["rate"].default is not None
+
+    @model_validator(mode="after")
+    def _has_a_rate_to_exceed(self) -> Self:
+        if isinstance(self.collapse, CollapseSettings) and self.rate is None:
+            raise ValueError('"collapse" needs a "rate" to compare with what waits; give one, or write collapse: off')
+        return self
 
 
 def _web_address(url: str) -> str:

@@ -47,6 +47,11 @@ class DiscordConfig(DestinationConfig):
     avatar_url: str = Field("", description="Picture of the sender")
     edit: bool = Field(True, description="Later news of an incident change its message; false: each is one of its own")
 
+    @property
+    def edits(self) -> bool:
+        """See DestinationConfig."""
+        return self.edit
+
 
 class Discord:
     """Posts to a Discord webhook and changes what it posted."""

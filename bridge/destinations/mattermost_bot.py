@@ -63,6 +63,11 @@ class MattermostBotConfig(DestinationConfig):
     canary: CanarySettings | None = None
     buttons: bool = Field(False, description="Take, Silence and Why? below posts; needs server.public_url")
 
+    @property
+    def edits(self) -> bool:
+        """See DestinationConfig."""
+        return self.edit
+
 
 class MattermostBot:
     """Posts and edits as a bot."""

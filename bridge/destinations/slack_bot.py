@@ -63,6 +63,11 @@ class SlackBotConfig(DestinationConfig):
     )
     url: WebUrl = Field("https://slack.com/api", description="Address of the Web API")
 
+    @property
+    def edits(self) -> bool:
+        """See DestinationConfig."""
+        return self.edit
+
 
 class SlackBot:
     """Posts and updates as a bot."""

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from bridge.courier import Tried
 from bridge.destinations.base import Delivered, Later, Refused
+from bridge.folder import Folded
 from bridge.ledger import TopicBooks
 from bridge.router import Routed
 from broker.model import Balance, SettleDead
@@ -38,6 +39,27 @@ class _ApiMetrics:
             )
         known[0].inc()
         known[1].observe(seconds)
+
+
+class _FoldMetrics:
+    """Posts that became one."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._deliveries = Counter(
+            "ams_bridge_folded_deliveries",
+            "Deliveries folded into a digest, or cancelled with one",
+            ["destination", "state"],
+            registry=registry,
+        )
+        self._digests = Counter(
+            "ams_bridge_digests", "Digests made of deliveries that waited", ["destination"], registry=registry
+        )
+
+    def folded(self, folded: Folded) -> None:
+        """A digest was made."""
+        self._digests.labels(folded.destination).inc()
+        self._deliveries.labels(folded.destination, "folded").inc(folded.folded)
+        self._deliveries.labels(folded.destination, "cancelled").inc(folded.cancelled)
 
 
 class Metrics:
@@ -72,6 +94,7 @@ class Metrics:
             registry=registry,
         )
         self._dead = Counter("ams_bridge_dead_letters", "Deliveries given up", ["destination"], registry=registry)
+        self._fold = _FoldMetrics(registry)
         self.reloads = Counter("ams_bridge_reloads", "Reloads by result", ["result"], registry=registry)
         self._breaker = Gauge(
             "ams_bridge_breaker_open", "1 while the breaker is open", ["destination"], registry=registry
@@ -119,6 +142,10 @@ class Metrics:
         self._try_s.labels(tried.destination).observe(tried.took_s)
         if isinstance(tried.settlement, SettleDead):
             self._dead.labels(tried.destination).inc()
+
+    def folded(self, folded: Folded) -> None:
+        """A courier made one post of many."""
+        self._fold.folded(folded)
 
     async def page(
         self,

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from structlog.testing import capture_logs
@@ -65,8 +65,11 @@ class Desk:
         return {one.id: one.state for one in reversed(found)}
 
 
+AnyDesk = TypeVar("AnyDesk", bound=Desk)
+
+
 @asynccontextmanager
-async def at_work(desk: Desk) -> AsyncIterator[Desk]:
+async def at_work(desk: AnyDesk) -> AsyncIterator[AnyDesk]:
     """The courier works, begun again when the store failed it, as its keeper does."""
 
     async def keep() -> None:
