@@ -62,6 +62,22 @@ class _FoldMetrics:
         self._deliveries.labels(folded.destination, "cancelled").inc(folded.cancelled)
 
 
+class _BookMetrics:
+    """The books of each topic."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._messages = Gauge("ams_bridge_messages", "The first book", ["topic", "fate"], registry=registry)
+        self._balanced = Gauge(
+            "ams_bridge_books_balanced", "1 when both books of a topic balance", ["topic"], registry=registry
+        )
+
+    def show(self, book: TopicBooks) -> None:
+        """The books of a topic as they stand."""
+        for fate in ("unmatched", "dropped", "decided", "undecided", "unrouted", "expired"):
+            self._messages.labels(book.topic, fate).set(getattr(book.messages, fate))
+        self._balanced.labels(book.topic).set(book.balanced)
+
+
 class Metrics:
     """All counters of one daemon. What the books hold is read when asked for; the rest is counted as it happens."""
 
@@ -100,10 +116,7 @@ class Metrics:
             "ams_bridge_breaker_open", "1 while the breaker is open", ["destination"], registry=registry
         )
         self._state = Gauge("ams_bridge_deliveries", "Deliveries by state", ["destination", "state"], registry=registry)
-        self._book = Gauge("ams_bridge_messages", "The first book", ["topic", "fate"], registry=registry)
-        self._balanced = Gauge(
-            "ams_bridge_books_balanced", "1 when both books of a topic balance", ["topic"], registry=registry
-        )
+        self._books = _BookMetrics(registry)
         self.degraded = Gauge(
             "ams_bridge_rules_degraded", "1 while older rules are in force than the files say", registry=registry
         )
@@ -158,9 +171,7 @@ class Metrics:
         for balance in await balances():
             self._state.labels(balance.destination, balance.state).inc(balance.deliveries)
         for book in await books():
-            for fate in ("unmatched", "dropped", "decided", "undecided", "unrouted", "expired"):
-                self._book.labels(book.topic, fate).set(getattr(book.messages, fate))
-            self._balanced.labels(book.topic).set(book.balanced)
+            self._books.show(book)
         self._breaker.clear()
         for name, is_open in breakers().items():
             self._breaker.labels(name).set(is_open)
