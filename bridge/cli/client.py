@@ -18,6 +18,10 @@ from bridge.cli.setup import daemon_address
 _TIMEOUT_S = 30.0
 
 
+class Unreached(Failed):
+    """The daemon does not answer."""
+
+
 class Client:
     """One command's connection to the daemon."""
 
@@ -76,7 +80,7 @@ class Client:
         try:
             yield
         except httpx.TransportError as error:
-            raise Failed(
+            raise Unreached(
                 f"the daemon at {self._base_url} does not answer ({error}). "
                 "Is it running (`systemctl status ams-bridge`)? Another address: --url."
             ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -37,6 +37,7 @@ _BATCH_BYTES: Final = 8 * 1024 * 1024
 _LEAST_MESSAGES: Final = 50
 _LEAST_BYTES: Final = 64 * 1024
 
+Read = TypeVar("Read")
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
@@ -84,9 +85,9 @@ class History:
 
     def __init__(self, runner: asyncio.Runner, store: Store, broker: Broker, now_us: int) -> None:
         self.broker = broker
+        self.store = store
         self.now_us = now_us
         self._runner = runner
-        self._store = store
 
     def stretches(self, wanted: Wanted, heard: Callable[[str], bool]) -> list[Stretch]:
         """Where the wanted messages lie, by topic that is ``heard``. Raises Failed for a topic that is none of them."""
@@ -111,9 +112,13 @@ class History:
         with stoppable() as stopped, _counted(output, total - left_out) as progress:
             yield Walk(islice(stream, left_out, None), self.now_us, progress, stopped)
 
+    def run(self, reading: Coroutine[Any, Any, Read]) -> Read:
+        """Run something that reads the store."""
+        return self._runner.run(reading)
+
     def _stretch(self, topic: Topic, since_us: int, limit: int | None) -> Stretch:
-        bounds = self._runner.run(self._store.log.bounds(topic.uid))
-        first = self._runner.run(self._store.log.offset_at(topic.uid, since_us))
+        bounds = self._runner.run(self.store.log.bounds(topic.uid))
+        first = self._runner.run(self.store.log.offset_at(topic.uid, since_us))
         if first is None:
             return Stretch(topic, bounds.end, bounds.end, cut=False)
         newest = first if limit is None else max(first, bounds.end - limit)
@@ -124,7 +129,7 @@ class History:
         most_bytes = max(_LEAST_BYTES, _BATCH_BYTES // together)
         position = stretch.first
         while position < stretch.end:
-            batch = self._runner.run(self._store.log.read(stretch.topic.uid, position, most, most_bytes))
+            batch = self._runner.run(self.store.log.read(stretch.topic.uid, position, most, most_bytes))
             yield from (incoming_of(stretch.topic, one) for one in batch if one.offset < stretch.end)
             position = batch[-1].offset + 1 if batch else stretch.end
 

@@ -31,5 +31,5 @@ class Rules(LazyGroup):
 def rules() -> None:
     """Tools around the rules.
 
-    Needs no daemon, except `explain` for a stored message; what reads stored messages does so beside a running daemon.
+    They need no daemon; those that read stored messages may do so beside a running one.
     """

@@ -27,19 +27,19 @@ def messages_of_lines(
     Raises Failed for a file that cannot be read, UsageError when payloads need a topic.
     """
     messages: list[Incoming] = []
-    recorded: list[Incoming] = []
+    kept: list[Incoming] = []
     for number, line in enumerate(_lines(file)):
-        seen = _recorded(line)
+        seen = recorded(line)
         if seen is None:
             name = one_topic(rule_set, topic)
             messages.append(_incoming(name, number, start_us + round(number * every_s * US_PER_S), line, {}))
         else:
             time_us = _time_us(seen, number)
-            recorded.append(_incoming(seen["topic"], number, time_us, seen["data"], seen.get("attributes") or {}))
-    if moved and recorded:
-        shift_us = start_us - min(one.publish_time_us for one in recorded)
-        recorded = [replace(one, publish_time_us=one.publish_time_us + shift_us) for one in recorded]
-    return sorted([*messages, *recorded], key=lambda one: one.publish_time_us)
+            kept.append(_incoming(seen["topic"], number, time_us, seen["data"], seen.get("attributes") or {}))
+    if moved and kept:
+        shift_us = start_us - min(one.publish_time_us for one in kept)
+        kept = [replace(one, publish_time_us=one.publish_time_us + shift_us) for one in kept]
+    return sorted([*messages, *kept], key=lambda one: one.publish_time_us)
 
 
 def one_topic(rule_set: RuleSet, said: str | None) -> str:
@@ -66,7 +66,7 @@ def _lines(file: Path) -> list[str]:
         raise Failed(f"cannot read {file}: {error}") from error
 
 
-def _recorded(line: str) -> Any:
+def recorded(line: str) -> Any:
     """The line as ``tail --json`` prints a message, or None for a payload."""
     try:
         said = msgspec.json.decode(line)

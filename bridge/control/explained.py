@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
+from bridge.deciding import delivery_id
+from bridge.destinations.base import Destination, Parcel
 from rules.conditions import Seen
 from rules.explain import Explanation, RuleExplained
 from rules.model import Judgement, Send
 
 
-def explained(explanation: Explanation) -> dict[str, Any]:
-    """Each rule with each condition and what it saw, and the posts that would come of it."""
+def explained(
+    explanation: Explanation, destinations: Mapping[str, Destination] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Each rule with each condition and what it saw, and the posts that would come of it.
+
+    With ``destinations``, each post also as exactly what its destination would be sent, secrets hidden.
+    """
     decision = explanation.decision
     return {
         "version": explanation.version,
@@ -20,7 +28,10 @@ def explained(explanation: Explanation) -> dict[str, Any]:
         "undecodable": explanation.undecodable or "",
         "rules": [_rule(one) for one in explanation.rules],
         "unheard": list(explanation.unheard),
-        "sends": [*_sends(decision.sends, shadow=False), *_sends(decision.shadows, shadow=True)],
+        "sends": [
+            *(_send(send, destinations, shadow=False) for send in decision.sends),
+            *(_send(send, destinations, shadow=True) for send in decision.shadows),
+        ],
     }
 
 
@@ -61,17 +72,32 @@ def _judgement(judgement: Judgement) -> dict[str, Any]:
     }
 
 
-def _sends(sends: Iterable[Send], *, shadow: bool) -> list[dict[str, Any]]:
-    return [
-        {
-            "rule": send.rule,
-            "destination": send.destination,
-            "phase": send.phase,
-            "part": send.part,
-            "parts": send.parts,
-            "fallback": send.fallback,
-            "shadow": shadow,
-            "post": send.post,
-        }
-        for send in sends
-    ]
+def _send(send: Send, destinations: Mapping[str, Destination], *, shadow: bool) -> dict[str, Any]:
+    destination = destinations.get(send.destination)
+    return {
+        "rule": send.rule,
+        "destination": send.destination,
+        "phase": send.phase,
+        "part": send.part,
+        "parts": send.parts,
+        "fallback": send.fallback,
+        "shadow": shadow,
+        "post": send.post,
+        "payload": destination.preview(_parcel(send)) if destination is not None else None,
+    }
+
+
+def _parcel(send: Send) -> Parcel:
+    """The send as its destination would be given it at its first try."""
+    return Parcel(
+        id=delivery_id(send),
+        post=send.post,
+        phase=send.phase,
+        order_key=send.order_key,
+        rule=send.rule,
+        key=send.key,
+        incident=send.incident,
+        part=send.part,
+        parts=send.parts,
+        places=send.places,
+    )

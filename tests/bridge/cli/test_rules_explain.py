@@ -85,3 +85,31 @@ def test_a_file_that_is_missing_is_no_message(folder: Path) -> None:
     assert said.code == 1
     assert "cannot read none.json" in said.err
     assert "a stored message is TOPIC:OFFSET" in said.err
+
+
+def test_some_rules_are_chosen_and_others_kept_brief(folder: Path) -> None:
+    words = ["rules", "explain", "-"]
+    brief = command(*words, "--brief", stdin=payload(status="WARNING"))
+    assert brief.out.splitlines()[0] == 'critical  no match: $.status is "WARNING"  rules.d/all.yaml:3:5'
+    assert brief.out.splitlines()[1].startswith("rest  acts")
+    assert "rest" not in command(*words, "--rule", "critical", stdin=payload(status="OK")).out
+    wrong = command(*words, "--rule", "critcal", stdin=payload(status="OK"))
+    assert (wrong.code, 'did you mean "critical"?' in wrong.err) == (1, True)
+
+
+def test_the_payload_is_shown_as_its_destination_would_be_sent_it(folder: Path) -> None:
+    write(
+        folder,
+        {"bridge.yaml": "destinations: {ops: {type: mattermost, url: 'https://mm.example.org/hooks/secretkey'}}\n"},
+    )
+    said = command("rules", "explain", "-", stdin=payload(status="WARNING"))
+    assert '"text": "WARNING"' in said.out
+    assert "secretkey" not in said.out
+    found = command("rules", "explain", "-", "--json", stdin=payload(status="WARNING")).value
+    assert found["sends"][0]["payload"]["body"]["text"] == "WARNING"
+
+
+def test_a_line_that_tail_printed_keeps_topic_and_attributes(folder: Path) -> None:
+    line = {"topic": "projects/P/topics/T", "published": "2026-01-01T00:00:00Z", "attributes": {"vo": "ops"}}
+    said = command("rules", "explain", "-", stdin=json.dumps({**line, "data": payload(status="CRITICAL", name="w")}))
+    assert said.out.startswith("critical  acts")

@@ -147,6 +147,20 @@ def test_what_tail_recorded_keeps_topic_and_time(filled: Path, tmp_path: Path) -
     assert [one["at"] for one in moved.value["timeline"]] == ["2026-05-01T00:00:00Z"]
 
 
+def test_a_stored_message_is_explained_without_a_daemon(filled: Path) -> None:
+    said = asked(filled, "explain", "P/T:0", "--brief")
+    assert (said.code, "this is read from its store" in said.err) == (0, True)
+    assert "What was decided critical to board: sent" in said.words
+    assert "computed anew; nothing is sent" in said.out
+    found = asked(filled, "explain", "P/T:0", "--json").value
+    (delivered,) = found["decided"]["deliveries"]
+    assert (delivered["post"]["text"], delivered["attempts"][0]["outcome"]) == ("web1 is critical", "delivered")
+    gone = asked(filled, "explain", "P/T:99")
+    assert (gone.code, "there is no message 99" in gone.err) == (1, True)
+    wrong = asked(filled, "explain", "P/TT:0")
+    assert (wrong.code, 'did you mean "projects/P/topics/T"?' in wrong.err) == (1, True)
+
+
 def test_a_store_that_is_not_there_is_named(tmp_path: Path) -> None:
     write(tmp_path, {"bridge.yaml": "store: sqlite:state/bridge.db\ndestinations: {board: {type: inbox}}\n"})
     write(tmp_path, {"rules.d/rules.yaml": RULES})
