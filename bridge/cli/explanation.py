@@ -48,8 +48,8 @@ def tell_stored(output: Output, answer: Any, shown: Shown) -> None:
     for one in decided["deliveries"]:
         delivery = one["delivery"]
         heading = f"to {delivery['destination']}, as it was rendered then"
-        print_post(output, one["post"], heading, footer=f"rule {delivery['rule']}")
-        _tell_payload(output, one["payload"])
+        print_post(output, one.get("post") or {}, heading, footer=f"rule {delivery['rule']}")
+        _tell_payload(output, one.get("payload"))
         by = f" {delivery['by']}" if delivery["by"] else ""
         output.say(f"  delivery {delivery['id']}: {delivery['state']}{by}")
         for attempt in one["attempts"]:
@@ -79,7 +79,7 @@ def tell(output: Output, found: Any, shown: Shown) -> None:
             output.warn(f"plain rendering: {send['fallback']}")
         heading = f"to {send['destination']}{part}{shadow}"
         print_post(output, send["post"], heading, footer=f"rule {send['rule']}")
-        _tell_payload(output, send["payload"])
+        _tell_payload(output, send.get("payload"))
     if not found["sends"]:
         output.say("Nothing would be sent.")
 
