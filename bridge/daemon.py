@@ -87,12 +87,13 @@ async def _run(config: Path, settings: Settings, environ: Mapping[str, str], clo
 
 
 def _freeze() -> None:
-    """Keep what start-up made out of the garbage collector's sight.
+    """Keep what start-up made out of the garbage collector's sight, and let that begin, or go on.
 
     It stays for good, and a full collection that looks at it stops everything for 50 to 100 ms, now and then.
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 async def _reload(daemon: Daemon, notify: NotifySocket) -> None:

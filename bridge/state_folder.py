@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from bridge.certificate import self_signed
 from bridge.server import Tls
 from bridge.settings import ServerSettings, host_and_port
 from bridge.systemd import credentials_folder
@@ -62,6 +61,8 @@ def tls_of(settings: ServerSettings, folder: Path | None, now_us: int) -> Tls | 
     if settings.tls == "off":
         return None
     if settings.tls == "self-signed":
+        from bridge.certificate import self_signed
+
         host = host_and_port(settings.listen)[0]
         hosts = [] if host in ("0.0.0.0", "::") else [host]  # noqa: S104 - compared, not bound
         certificate, key = self_signed(folder or Path(tempfile.mkdtemp(prefix="ams-bridge-")), hosts, now_us)

@@ -93,12 +93,14 @@ def compile_file(
     limits: Limits = DEFAULT_LIMITS,
 ) -> CompiledTemplate | Problems:
     """The template file of that name. Names it needs that the rule does not have are problems of the file."""
+    environment.reach(name)
     if name in environment.unusable:
         return (Problem(place, path, f'the template "{name}" has problems of its own'),)
     if name not in environment.shelved:
         bare = name.removesuffix(".j2").removesuffix(".md")
-        hint = f'; did you mean "{bare}"?' if bare in environment.shelved else suggest(name, environment.shelved)
-        known = ", ".join(sorted(environment.shelved))
+        usable = sorted(environment.file_names - environment.unusable)
+        hint = f'; did you mean "{bare}"?' if bare in usable else suggest(name, usable)
+        known = ", ".join(usable)
         return (Problem(place, path, f'there is no template "{name}"{hint}; there are: {known}'),)
     problems = (
         *_unusable(environment, (name,), place, path, f'the template "{name}"'),

@@ -31,7 +31,6 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from rules.avro import parse_avro_schema, read_avro
 from rules.words import suggest_of
 
 MAX_DECODED_BYTES: Final = 16 * 1024 * 1024
@@ -101,6 +100,8 @@ def read_spec(text: str, schemas: Mapping[str, Any]) -> DecodeSpec:
 def _schema(name: str, schemas: Mapping[str, Any]) -> Any:
     if name not in schemas:
         raise ValueError(f'no Avro schema "{name}"{suggest_of(name, sorted(schemas), "known")}')
+    from rules.avro import parse_avro_schema  # with its library, only where a topic asks for it
+
     return parse_avro_schema(name, schemas[name])
 
 
@@ -161,6 +162,8 @@ def _json_or_base64_of_it(payload: str) -> Decoded:
 
 
 def _avro(content: bytes, schema: Any) -> Decoded:
+    from rules.avro import read_avro
+
     try:
         value = read_avro(content, schema)
     except ValueError as error:

@@ -13,7 +13,7 @@ mappings as JSON.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
@@ -108,18 +108,25 @@ class Templates(ImmutableSandboxedEnvironment):
         self.shelf: dict[str, Template] = {}
         self.shelved: dict[str, Shelved] = {}
         self.unusable: set[str] = set()
+        self.later: dict[str, Callable[[], object]] = {}  # puts a template of that name on the shelf
         self.inline: dict[tuple[str, bool], tuple[Template, frozenset[str]]] = {}
 
     @property
     def file_names(self) -> frozenset[str]:
         """The names of all template files, unusable ones too."""
-        return frozenset(self.shelved.keys() | self.unusable)
+        return frozenset(self.shelved.keys() | self.later.keys() | self.unusable)
+
+    def reach(self, name: str) -> None:
+        """See that a template is on the shelf, if there is one of that name."""
+        if name in self.later:
+            self.later.pop(name)()
 
     def with_references(self, names: Iterable[str]) -> Iterator[Shelved]:
         """The named template files and all they refer to, each once."""
         waiting, seen = list(names), set[str]()
         while waiting:
             name = waiting.pop()
+            self.reach(name)
             if name in seen or name not in self.shelved:
                 continue
             seen.add(name)

@@ -23,7 +23,7 @@ from rules.read_intervals import read_intervals
 from rules.read_rule import RuleReader
 from rules.ruleset import GONE, Rule, RuleSet, by_name, same_places
 from rules.sources import Sources, World, from_bytes, gather, template_sources
-from rules.template_files import shelve
+from rules.template_files import shelve, unasked
 from rules.template_reader import TemplateReader
 from rules.topics import Topics
 
@@ -81,7 +81,8 @@ def _build(
 ) -> RuleSet:
     """Read everything, then check everything; raise what is wrong."""
     environment = make_environment(sources.tables)
-    problems.extend(shelve(environment, template_sources(sources)))
+    files = template_sources(sources)
+    problems.extend(shelve(environment, files, later=() if lenient else unasked(files)))
     reader = RuleReader(
         templates=TemplateReader(environment),
         destinations=_Destinations(world.destinations) if lenient else world.destinations,

@@ -21,7 +21,6 @@ from bridge.api.openapi import openapi_document
 from bridge.api.pipeline import admit, check_names, token_of
 from bridge.api.route import Matched, Route, Router
 from bridge.api.routes import ROUTES
-from bridge.api.x509 import host_of, login
 from broker.broker import Broker
 from broker.errors import BrokerError, StoreError
 
@@ -127,6 +126,8 @@ class AmsApp:
             asked.route = "openapi"
             return self._openapi
         if matched is None:
+            from bridge.api.x509 import host_of, login  # with what reads certificates, only where somebody asks
+
             host = host_of(path) if method == "GET" else None
             if host is None:
                 raise not_found("Route not found")

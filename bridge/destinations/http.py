@@ -8,6 +8,7 @@ at 32 at once, against 1,600). Redirects are never followed (a POST would become
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Callable
 from typing import Any, Final
 from urllib.request import getproxies, proxy_bypass
@@ -16,6 +17,8 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+_UNUSED_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""The session has a context of its own; the transport would make another and read all authorities for it, in 20 ms."""
 _URLS_KEPT: Final = 100
 _HOST, _LENGTH = b"Host", b"Content-Length"
 _WRITTEN_HERE: Final = frozenset({"host", "content-length", "transfer-encoding"})
@@ -131,7 +134,8 @@ class _ByEnvironment(httpx.AsyncBaseTransport):
         transport = self._transports.get(proxy)
         if transport is None:
             through = _proxy(proxy) if proxy is not None else None
-            transport = self._transports[proxy] = AiohttpTransport(client=self._session, proxy=through)
+            transport = AiohttpTransport(_UNUSED_TLS, client=self._session, proxy=through)
+            self._transports[proxy] = transport
         response: httpx.Response = await transport.handle_async_request(request)
         return response
 

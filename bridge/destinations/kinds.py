@@ -8,28 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
 from bridge.actions.buttons import Buttons
-from bridge.destinations.apprise import Apprise, AppriseConfig
 from bridge.destinations.base import Destination
-from bridge.destinations.command import Command, CommandConfig
 from bridge.destinations.config import DestinationConfig
-from bridge.destinations.database import Database, DatabaseConfig
-from bridge.destinations.discord import Discord, DiscordConfig
-from bridge.destinations.email import Email, EmailConfig
-from bridge.destinations.file import File, FileConfig
-from bridge.destinations.inbox import Inbox, InboxConfig
-from bridge.destinations.mattermost import Mattermost, MattermostConfig
-from bridge.destinations.mattermost_bot import MattermostBot, MattermostBotConfig
-from bridge.destinations.slack import Slack, SlackConfig
-from bridge.destinations.slack_bot import SlackBot, SlackBotConfig
-from bridge.destinations.teams import Teams, TeamsConfig
-from bridge.destinations.topic import Topic, TopicConfig, Topics
-from bridge.destinations.webhook import Webhook, WebhookConfig
 from broker.clock import Clock
+
+if TYPE_CHECKING:
+    from bridge.destinations.topic import Topics
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,49 +37,62 @@ class Tools:
     topics: Topics | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Kind:
-    """A destination kind: its config record, and ``build(name, config, tools)``."""
+    """A destination kind: the class of that name in that file of this folder, and how it is made.
 
-    config: type[DestinationConfig]
-    build: Callable[[str, Any, Tools], Destination]
+    The file is read when the kind is first asked for, so that a start costs only what the settings name.
+    """
+
+    file: str
+    name: str
+    make: Callable[[Any, str, Any, Tools], Destination]
+
+    @cached_property
+    def config(self) -> type[DestinationConfig]:
+        """The record of its settings."""
+        config: type[DestinationConfig] = getattr(self._module, f"{self.name}Config")
+        return config
+
+    def build(self, name: str, config: DestinationConfig, tools: Tools) -> Destination:
+        """A destination of this kind. Raises what the kind raises for settings that cannot be used."""
+        return self.make(getattr(self._module, self.name), name, config, tools)
+
+    @cached_property
+    def _module(self) -> Any:
+        return import_module(f"bridge.destinations.{self.file}")
 
 
-def _over_http(kind: Callable[[str, Any, httpx.AsyncClient, Clock], Destination]) -> Callable[..., Destination]:
-    """How a kind is built that needs an HTTP client and a clock."""
-
-    def build(name: str, config: DestinationConfig, tools: Tools) -> Destination:
-        client = tools.client(connections=config.concurrency, timeout_s=config.timeout)
-        return kind(name, config, client, tools.clock)
-
-    return build
+def _alone(kind: Any, name: str, config: DestinationConfig, tools: Tools) -> Destination:
+    made: Destination = kind(name, config, tools.clock)
+    return made
 
 
-def _with_buttons(
-    kind: Callable[[str, Any, httpx.AsyncClient, Clock, Buttons | None], Destination],
-) -> Callable[..., Destination]:
-    """How a kind is built whose posts may have buttons."""
+def _over_http(kind: Any, name: str, config: DestinationConfig, tools: Tools) -> Destination:
+    client = tools.client(connections=config.concurrency, timeout_s=config.timeout)
+    made: Destination = kind(name, config, client, tools.clock)
+    return made
 
-    def build(name: str, config: DestinationConfig, tools: Tools) -> Destination:
-        client = tools.client(connections=config.concurrency, timeout_s=config.timeout)
-        return kind(name, config, client, tools.clock, tools.buttons)
 
-    return build
+def _with_buttons(kind: Any, name: str, config: DestinationConfig, tools: Tools) -> Destination:
+    client = tools.client(connections=config.concurrency, timeout_s=config.timeout)
+    made: Destination = kind(name, config, client, tools.clock, tools.buttons)
+    return made
 
 
 KINDS: Final[dict[str, Kind]] = {
-    "apprise": Kind(AppriseConfig, lambda name, config, tools: Apprise(name, config, tools.clock)),
-    "command": Kind(CommandConfig, lambda name, config, tools: Command(name, config, tools.clock)),
-    "database": Kind(DatabaseConfig, lambda name, config, tools: Database(name, config, tools.clock)),
-    "discord": Kind(DiscordConfig, _over_http(Discord)),
-    "email": Kind(EmailConfig, lambda name, config, tools: Email(name, config, tools.clock)),
-    "file": Kind(FileConfig, lambda name, config, tools: File(name, config)),
-    "inbox": Kind(InboxConfig, lambda name, config, tools: Inbox(name)),
-    "mattermost": Kind(MattermostConfig, _with_buttons(Mattermost)),
-    "mattermost_bot": Kind(MattermostBotConfig, _with_buttons(MattermostBot)),
-    "slack": Kind(SlackConfig, _over_http(Slack)),
-    "slack_bot": Kind(SlackBotConfig, _over_http(SlackBot)),
-    "teams": Kind(TeamsConfig, _over_http(Teams)),
-    "topic": Kind(TopicConfig, lambda name, config, tools: Topic(name, config, tools.topics, tools.clock)),
-    "webhook": Kind(WebhookConfig, _over_http(Webhook)),
+    "apprise": Kind("apprise", "Apprise", _alone),
+    "command": Kind("command", "Command", _alone),
+    "database": Kind("database", "Database", _alone),
+    "discord": Kind("discord", "Discord", _over_http),
+    "email": Kind("email", "Email", _alone),
+    "file": Kind("file", "File", lambda kind, name, config, tools: kind(name, config)),
+    "inbox": Kind("inbox", "Inbox", lambda kind, name, config, tools: kind(name)),
+    "mattermost": Kind("mattermost", "Mattermost", _with_buttons),
+    "mattermost_bot": Kind("mattermost_bot", "MattermostBot", _with_buttons),
+    "slack": Kind("slack", "Slack", _over_http),
+    "slack_bot": Kind("slack_bot", "SlackBot", _over_http),
+    "teams": Kind("teams", "Teams", _over_http),
+    "topic": Kind("topic", "Topic", lambda kind, name, config, tools: kind(name, config, tools.topics, tools.clock)),
+    "webhook": Kind("webhook", "Webhook", _over_http),
 }
