@@ -114,9 +114,12 @@ function follow(button) {
     if (stream) stream.close();
     stream = stream ? null : new EventSource(button.dataset.tail);
     button.setAttribute("aria-pressed", String(Boolean(stream)));
-    button.textContent = stream ? "Following live" : "Follow live";
+    button.textContent = stream ? "Following …" : "Follow live";
     if (!stream) return;
-    stream.onopen = () => sayOffline("");
+    stream.onopen = () => {
+      button.textContent = "Following live";
+      sayOffline("");
+    };
     stream.onerror = () => sayOffline("The live messages have stopped; trying again …");
     stream.onmessage = (event) => {
       table.hidden = false;
