@@ -12,10 +12,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
 
+from bridge.aside import Aside
 from bridge.deciding import FATES, Batch, Topic, incoming_of, timer_of, values_of
 from bridge.guarding import enter, enter_fired, keys_of, matches_of
 from bridge.waiting import Turn, wait_for_first
@@ -33,6 +35,7 @@ _BATCH_MESSAGES: Final = 200
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 _TIMERS: Final = 100
 _TURN_S: Final = 0.005  # how long deciding may keep the event loop from others
+_LARGE_RUNES: Final = 64 * 1024  # what is larger is decided beside the event loop
 _LONGEST_REST_S: Final = 60.0
 
 log = structlog.get_logger("router")
@@ -106,14 +109,26 @@ class Router:
         self._nudges = nudges
         self._told = told
         self._stopping = asyncio.Event()
+        self._aside = Aside(clock, f"decide:{topic.name}")
 
     def stop(self) -> None:
         """End after the batch under way."""
         self._stopping.set()
         self._nudges.of(self.topic.uid).set()
 
+    @property
+    def is_aside(self) -> bool:
+        """Whether it is deciding something large beside the event loop."""
+        return self._aside.under_way
+
     async def run(self) -> None:
         """Decide until ``stop``. Raises StoreUnavailable when the store does; nothing is lost, only begun again."""
+        try:
+            await self._run()
+        finally:
+            self._aside.close()
+
+    async def _run(self) -> None:
         cursor = await self.take_place()
         while not self._stopping.is_set():
             self._nudges.of(self.topic.uid).clear()
@@ -219,7 +234,8 @@ class Router:
         found: list[tuple[Matches, str]] = []
         turn = Turn(self._clock, _TURN_S)
         for message in messages:
-            found.append(matches_of(rule_set, incoming_of(self.topic, message), now_us))
+            step = partial(matches_of, rule_set, incoming_of(self.topic, message), now_us)
+            found.append(await self._aside.run(step, large=len(message.data) > _LARGE_RUNES))
             await turn.give()
         return found
 
@@ -236,7 +252,8 @@ class Router:
         counts: Counter[str] = Counter()
         turn = Turn(self._clock, _TURN_S)
         for matches, unmatched in found:
-            counts.update(enter(rule_set, matches, broken or unmatched, overlay, batch, context))
+            step = partial(enter, rule_set, matches, broken or unmatched, overlay, batch, context)
+            counts.update(await self._aside.run(step, large=len(matches.incoming.payload) > _LARGE_RUNES))
             await turn.give()
         return counts
 
@@ -254,7 +271,7 @@ class Router:
         counts: Counter[str] = Counter()
         turn = Turn(self._clock, _TURN_S)
         for timer in timers:
-            counts.update(enter_fired(rule_set, timer, rows, overlay, batch, context))
+            counts.update(await self._aside.run(partial(enter_fired, rule_set, timer, rows, overlay, batch, context)))
             await turn.give()
         commit = batch.commit((), overlay.reads, overlay.changes, rows)
         if self._is_overtaken(rule_set, context):

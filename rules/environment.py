@@ -161,7 +161,11 @@ class Templates(ImmutableSandboxedEnvironment):
         return self.undefined(obj=obj, name=attribute_name) if found is MISSING else found
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """``obj[key]``: only keys of a mapping, nothing of a text; elsewhere a text is an attribute."""
+        """``obj[key]``: only keys of a mapping, nothing of a text; elsewhere a text is an attribute.
+
+        Charged for, as ``sort(attribute='a.b')`` and its kin come here for every member.
+        """
+        METER.get().charge(1)
         if isinstance(obj, Undefined):
             return obj
         if isinstance(argument, str) and not isinstance(obj, (Mapping, str)):
@@ -178,7 +182,7 @@ class Templates(ImmutableSandboxedEnvironment):
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063
         """A call from a template, bounded in number and depth."""
         meter = METER.get()
-        meter.charge(1 + sum(map(weight, args)) + weight(getattr(__obj, "__self__", None)))
+        meter.charge(1 + len(args) + sum(map(weight, args)) + weight(getattr(__obj, "__self__", None)))
         meter.enter()
         try:
             return super().call(__context, __obj, *args, **kwargs)
@@ -213,6 +217,7 @@ class CompiledTemplate:
             raise failure(error, self.label, self.template, self.lines) from error
         finally:
             METER.reset(token)
+            meter.close()
 
     def _assembled(self, template: Template, names: Mapping[str, Any], meter: Meter) -> str:
         parts: list[str] = []
@@ -240,7 +245,8 @@ class CompiledExpression:
 
     def evaluate(self, names: Mapping[str, Any]) -> Any:
         """The value of the expression; a missing name as a result is a failure. Raises RenderFailed."""
-        token = METER.set(Meter(self.limits, us_of(names["now"])))
+        meter = Meter(self.limits, us_of(names["now"]))
+        token = METER.set(meter)
         try:
             context = _context(self.template, names)
             for _ in self.template.root_render_func(context):
@@ -252,6 +258,7 @@ class CompiledExpression:
             raise failure(error, self.label, self.template, self.lines) from error
         finally:
             METER.reset(token)
+            meter.close()
         return str.__str__(value) if isinstance(value, str) else value
 
 

@@ -119,10 +119,23 @@ def _of_parent(text: str) -> EventPlace:
     except PathProblem as problem:
         words = str(problem).replace('the path "$', 'the path "parent', 1)
         raise PathProblem(words, problem.column + len("parent") - 1) from None
-    find = path.find
-    return EventPlace(
-        text, lambda event: find(event.parent) if event.parent is not None else _NOTHING, is_single=path.is_simple
-    )
+    return EventPlace(text, _in_parent(path.find), is_single=path.is_simple)
+
+
+def _in_parent(find: Callable[[Any], Sequence[Any]]) -> Find:
+    """Looks once into each payload, though every one of its items may ask: ten thousand ask for the same."""
+    last: list[tuple[Any, Sequence[Any]]] = [(None, _NOTHING)]
+
+    def find_in(event: Event) -> Sequence[Any]:
+        if event.parent is None:
+            return _NOTHING
+        parent, found = last[0]
+        if event.parent is not parent:
+            found = find(event.parent)
+            last[0] = event.parent, found
+        return found
+
+    return find_in
 
 
 def _attribute(name: str) -> Find:

@@ -24,7 +24,7 @@ from rules.escape import clean, escape_md, fence_for, link_target, without_menti
 from rules.formatting import in_time_format
 from rules.jsonpath import compile_path
 from rules.markdown import Authored, Block, Mixed, first_runes, json_text, of_parts, printed
-from rules.meter import METER, TooMuch, weight
+from rules.meter import METER, TooMuch, charge_deep, weight
 from rules.moments import ago as ago_in_words
 from rules.moments import from_us, in_words, moment_of
 from rules.regex import compile_regex
@@ -129,7 +129,7 @@ def escape_md_filter(value: Any) -> Authored:
 
     For a value that becomes part of a text you mark `safe_md`.
     """
-    return Authored(escape_md(text_of(value)))
+    return Authored(escape_md(_to_look_through(value)))
 
 
 def no_mentions(value: Any) -> Authored:
@@ -137,7 +137,7 @@ def no_mentions(value: Any) -> Authored:
 
     For senders whose formatting you trust: `{{ data.message | no_mentions }}`.
     """
-    return Authored(without_mentions(text_of(value)))
+    return Authored(without_mentions(_to_look_through(value)))
 
 
 def safe_md(value: Any) -> Authored:
@@ -153,7 +153,7 @@ def code_block(value: Any, language: str = "") -> str:
 
     `{{ data.details | code_block('json') }}`; the language is for colours and may be left out.
     """
-    text = clean(text_of(value)).strip("\n")
+    text = clean(_to_look_through(value)).strip("\n")
     if not text.strip():
         return Authored("")
     fence = fence_for(text)
@@ -167,7 +167,7 @@ def link(url: Any, text: Any = "") -> str:
     `{{ data.generatorURL | link('graph') }}` gives `[graph](http://...)`; without a text the address is shown. What is
     no http, https or mailto address becomes the text alone.
     """
-    address, label = text_of(_known(url)), text_of(_known(text))
+    address, label = _to_look_through(_known(url)), _to_look_through(_known(text))
     target = link_target(address)
     if not target:
         return label
@@ -183,8 +183,7 @@ def regex_replace(value: Any, pattern: str, replacement: str = "", count: int = 
     `{{ data.host | regex_replace('[.].*', '') }}` gives the first name of a host; `\1` in the replacement is the first
     group.
     """
-    text = text_of(value)
-    METER.get().charge(weight(text) * 8)
+    text = _to_look_through(value)
     if (len(text) + 1) * (len(replacement) + 1) > MAX_REPLACED_RUNES:
         raise TooMuch("regex_replace: the text and its replacement are too long together")
     result = compile_regex(str(pattern)).sub(str(replacement), str.__str__(text), count)
@@ -228,7 +227,12 @@ def jsonpath(value: Any, path: str) -> list[Any]:
 
     `{{ data | jsonpath('$.alerts[*].labels.job') | join(', ') }}`
     """
-    return compile_path(str(path)).find(_known(value))
+    compiled, whole = compile_path(str(path)), _known(value)
+    if not compiled.is_simple:
+        charge_deep(whole)
+    found = compiled.find(whole)
+    METER.get().charge(weight(found))
+    return found
 
 
 @pass_environment
@@ -270,6 +274,13 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "lookup": lookup,
 }
 """By the names they have in templates; ``tojson`` is Jinja's word for ``to_json``."""
+
+
+def _to_look_through(value: Any) -> str:
+    """``text_of(value)``, at the price of a look at each of its characters."""
+    text = text_of(value)
+    METER.get().charge(weight(text) * 8)
+    return text
 
 
 def _known(value: Any) -> Any:

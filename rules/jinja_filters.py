@@ -184,6 +184,7 @@ def comparing(function: Callable[..., Any]) -> Callable[..., Any]:
     def bounded(environment: Environment, value: Any, *args: Any, **kwargs: Any) -> Any:
         values = value if isinstance(value, (str, Mapping)) else list(value)
         charge_deep(values)
+        METER.get().charge(len(values) >> 2)
         return function(environment, values, *args, **kwargs)
 
     return bounded

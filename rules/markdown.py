@@ -136,8 +136,15 @@ def json_text(value: Any, indent: int | None = None) -> str:
 
 def joined(values: Iterable[Any]) -> str:
     """The printed values one after the other, each part keeping its hand (``~``, ``join``, macros)."""
-    parts = [printed(value) for value in values]
-    METER.get().charge_runes(sum(map(len, parts)))
+    meter = METER.get()
+    parts: list[str] = []
+    runes = 0
+    for value in values:
+        parts.append(printed(value))
+        runes += len(parts[-1])
+        if runes > meter.limits.output_runes:
+            break  # before the next copy is made: a list may hold one long text a thousand times
+    meter.charge_runes(runes)
     return of_parts(parts)
 
 

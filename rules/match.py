@@ -9,9 +9,9 @@ Rules behind a ``stop`` are left out, except that any of them may still take an 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from rules.conditions import Condition
 from rules.decode import AUTO, Decoded, DecodeSpec, decode
@@ -19,6 +19,7 @@ from rules.environment import RenderFailed
 from rules.index import RuleIndex
 from rules.jsonpath import CompiledPath
 from rules.matches import WHOLE, Match, Matches
+from rules.meter import message_account
 from rules.model import Event, Incoming, MessageFacts
 from rules.render import names_of
 from rules.rownames import row_names
@@ -46,6 +47,11 @@ class View:
         return WHOLE if self.for_each is None else f"{self.decode.text} {self.for_each.text}"
 
 
+MAX_ITEMS: Final = 10_000
+"""How many items of a message become events. A message of 1 MiB with more of them is no list of alerts."""
+
+
+@message_account()
 def match(
     rule_set: RuleSet,
     incoming: Incoming,
@@ -107,11 +113,14 @@ def event_of(incoming: Incoming, decoded: Decoded) -> Event:
 
 
 def items_of(event: Event, for_each: CompiledPath | None) -> Iterator[Event]:
-    """The events a view makes of a message: itself, or one for each item found. An undecodable one stays whole."""
+    """The events a view makes of a message: itself, or one for each item found, the first 10,000.
+
+    An undecodable message stays whole.
+    """
     if for_each is None or event.undecodable is not None:
         yield event
         return
-    for number, item in enumerate(for_each.find(event.data)):
+    for number, item in enumerate(for_each.find(event.data)[:MAX_ITEMS]):
         yield Event(
             data=item,
             text=event.text,
@@ -156,9 +165,19 @@ def _candidates(
             for number in view.index.candidates(item):
                 rule, how = view.entries[number]
                 asked.setdefault((rule.position, group, item.item), (rule, item, group, []))[3].append(how)
+        if item.item == MAX_ITEMS - 1:
+            counts.update(_beyond(event, view.for_each))
     if len(asked) < 2:
         return list(asked.values())
     return [asked[place] for place in sorted(asked)]
+
+
+def _beyond(event: Event, for_each: CompiledPath | None) -> Mapping[str, int]:
+    """How many items of the message are left out because there are too many."""
+    if for_each is None or event.undecodable is not None:
+        return {}
+    beyond = len(for_each.find(event.data)) - MAX_ITEMS
+    return {"items_left_out": beyond} if beyond > 0 else {}
 
 
 def _matched(

@@ -3,12 +3,17 @@
 Time is no measure here, because a decision must come out the same on every machine and in every replay. In its place
 everything that costs time is charged in steps: a turn of a loop, a call, an operator, a filter, and 64 characters (or
 16 list members) that one of them reads or makes. A step is well under a microsecond of work, so the default budget is
-some tens of milliseconds at worst. What would make something huge is refused *before* it is made.
+some tens of milliseconds, a hundred at worst. What would make something huge is refused *before* it is made.
+
+A message may be rendered many times (rules, fields, items of ``for_each``). ``message_account`` bounds all of that
+together: once a million steps are used up, each further rendering may take a thousand, which is enough for any ordinary
+post and for no runaway.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,6 +23,10 @@ from jinja2.exceptions import TemplateRuntimeError
 SIZED: Final = (list, dict, tuple, range)
 _CHARACTERS_A_STEP: Final = 6  # as a shift: 64
 _MEMBERS_A_STEP: Final = 4  # as a shift: 16
+MESSAGE_STEPS: Final = 1_000_000
+"""What all renderings of one message may take together."""
+LEAST_STEPS: Final = 1_000
+"""What a rendering may take when the message has used up its steps."""
 
 
 class TooMuch(TemplateRuntimeError):
@@ -39,17 +48,23 @@ DEFAULT_LIMITS: Final = Limits()
 class Meter:
     """The running account of one rendering; ``now_us`` is the decision time, for filters such as ``ago``."""
 
-    __slots__ = ("depth", "limits", "now_us", "steps_left")
+    __slots__ = ("_account", "_steps", "depth", "limits", "now_us", "steps_left")
 
     def __init__(self, limits: Limits, now_us: int) -> None:
         self.limits = limits
         self.now_us = now_us
-        self.steps_left = limits.steps
+        self._account = _ACCOUNT.get()
+        self._steps = limits.steps
+        if self._account is not None:
+            self._steps = min(limits.steps, max(self._account.steps_left, LEAST_STEPS))
+        self.steps_left = self._steps
         self.depth = 0
 
     def charge(self, steps: int) -> None:
         """Take ``steps`` from the budget; raises TooMuch when it is used up."""
         self.steps_left -= steps
+        if self.steps_left < 0 and self._steps < self.limits.steps:
+            raise TooMuch(f"the templates of this message take more than {MESSAGE_STEPS} steps together")
         if self.steps_left < 0:
             raise TooMuch(f"takes more than {self.limits.steps} steps; loop over less")
 
@@ -68,6 +83,33 @@ class Meter:
     def leave(self) -> None:
         """Come back from a call."""
         self.depth -= 1
+
+    def close(self) -> None:
+        """The rendering is over: enter what it took into the account of its message."""
+        if self._account is not None:
+            self._account.steps_left -= self._steps - self.steps_left
+
+
+class _Account:
+    """What the renderings of one message may still take."""
+
+    __slots__ = ("steps_left",)
+
+    def __init__(self) -> None:
+        self.steps_left = MESSAGE_STEPS
+
+
+_ACCOUNT: Final[ContextVar[_Account | None]] = ContextVar("account", default=None)
+
+
+@contextmanager
+def message_account() -> Iterator[None]:
+    """Within it, all renderings share the steps of one message."""
+    token = _ACCOUNT.set(_Account())
+    try:
+        yield
+    finally:
+        _ACCOUNT.reset(token)
 
 
 METER: Final[ContextVar[Meter]] = ContextVar("meter")

@@ -73,6 +73,7 @@ class Routing:
         self.in_force = InForce(rule_set, self.clock.wall_us())
         self.nudges = Nudges()
         self.told: list[Routed] = []
+        self.routers: list[Router] = []
 
     @property
     def gate(self) -> Any:
@@ -88,7 +89,9 @@ class Routing:
         """A router of a topic that is as old as the rules, or older."""
         created_us = self.in_force.since_us - (0 if is_young else 1)
         about = Topic(topic, UIDS[topic])
-        return Router(about, created_us, self.store, self.in_force, self.clock, self.nudges, self.told.append)
+        router = Router(about, created_us, self.store, self.in_force, self.clock, self.nudges, self.told.append)
+        self.routers.append(router)
+        return router
 
     async def publish(self, *payloads: str, topic: str = T) -> list[int]:
         """Append messages in one batch and say their offsets."""
@@ -96,8 +99,10 @@ class Routing:
         return list(range(appended.first, appended.first + appended.count))
 
     async def passes(self, seconds: float = 0.0) -> None:
-        """Let time pass."""
+        """Let time pass; what a router decides on its thread takes real time, and none of ours."""
         await self.clock.advance(seconds, turns=100)
+        while any(router.is_aside for router in self.routers):
+            await self.clock.advance(0, turns=100)
 
     async def cursor(self, topic: str = T) -> Cursor:
         """Where the router of a topic stands."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,3 +81,9 @@ def test_what_is_no_place_says_what_would_be(text: str, column: int, words: str)
 def test_places_are_equal_by_their_text():
     assert read_place("$.a") == read_place("$.a")
     assert len({read_place("$.a"), read_place("$.a"), read_place("attributes.a")}) == 2
+
+
+def test_each_payload_is_asked_for_its_own_values():
+    place = read_place("parent.alerts[*]")
+    events = [replace(EVENT, parent=parent) for parent in ({"alerts": [1]}, {"alerts": [2]}, None, {"alerts": [1]})]
+    assert [list(place.find_in(event)) for event in events] == [[1], [2], [], [1]]

@@ -171,3 +171,15 @@ def test_needs_name_each_row_once():
 
 def test_a_stateless_rule_needs_no_state():
     assert match(a_rule("match: {$.status: CRITICAL}"), a_message(), START_US).needs == ()
+
+
+def test_of_more_items_than_anybody_can_read_the_first_ten_thousand_are_events_and_the_others_count():
+    rule_set = a_rule("for_each: $.alerts[*]")
+    matches = match(rule_set, a_message({"alerts": [{}] * 10_003}), START_US)
+    assert len(matches.found) == 10_000
+    assert matches.counts == {"items_left_out": 3}
+
+
+def test_exactly_ten_thousand_items_are_all_events():
+    matches = match(a_rule("for_each: $.alerts[*]"), a_message({"alerts": [{}] * 10_000}), START_US)
+    assert (len(matches.found), matches.counts) == (10_000, {})
