@@ -32,7 +32,7 @@ RULE_KEYS: Final = (
     KeyEntry(
         "decode", "How the payload is read: auto, json, text, gzip+json, avro:NAME ...", "gzip+json", "what it hears"
     ),
-    KeyEntry("for_each", "A path; each item found (the first 10,000) is an event of its own", "$.alerts[*]", "what it takes"),
+    KeyEntry("for_each", "A path; each item found (10,000 at most) is an event", "$.alerts[*]", "what it takes"),
     KeyEntry("match", "What must hold; without it every message", "{$.status: CRITICAL}", "what it takes"),
     KeyEntry("when", "A Jinja expression that must hold beside match", '"data.count > 3"', "what it takes"),
     KeyEntry("set", "Named values, each a template, in order: vars.NAME", '{who: "{{ data.vo }}"}', "what it takes"),
