@@ -73,7 +73,7 @@ def emit(draft: Draft, posting: Posting, address: Address, composed: Composed, p
         draft.give_up(address.stands_for, entry.to.name)
         return
     origin = draft.origin_of(posting.item, posting.rule, entry)
-    posts = _parts(composed.post, entry)
+    posts = parts_of(composed.post, entry.to)
     for part, one in enumerate(posts):
         send = Send(
             origin=origin,
@@ -139,12 +139,12 @@ def _leave_unwritten(draft: Draft, posting: Posting) -> None:
         draft.send(send, shadow=address.shadow)
 
 
-def _parts(whole: Post, entry: SendEntry) -> list[Post]:
+def parts_of(whole: Post, to: DestinationFacts) -> list[Post]:
     """The post cut to the destination's size: further parts carry text only, all but the last no attachments."""
-    limit = entry.to.max_text_runes
+    limit = to.max_text_runes
     if limit is None or len(whole.text) <= limit or whole.body is not None:
         return [whole]
-    if entry.to.long_text == "cut":
+    if to.long_text == "cut":
         return [replace(whole, text=cut_text(whole.text, limit))]
     texts = split_text(whole.text, limit)
     bare = Post(text="", severity=whole.severity, icon=whole.icon, overrides=whole.overrides)

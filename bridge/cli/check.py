@@ -13,10 +13,11 @@ import click
 from bridge.actions.checking import buttons_without_address
 from bridge.cli.context import Command, Context, pass_context
 from bridge.cli.loading import destinations_of, rule_set_of
-from bridge.cli.output import BadConfiguration, Column, Failed, Output, counted
+from bridge.cli.output import BadConfiguration, Failed, Output, counted
+from bridge.cli.probing import TopicsToBe, probe_all, tell_probes
 from bridge.cli.problems import as_lines, as_values
 from bridge.cli.setup import settings_of
-from bridge.destinations.base import Delivered, Destination, Later, Outcome, Refused
+from bridge.destinations.base import Destination
 from bridge.provision import CannotProvision, provision
 from bridge.settings import Settings
 from bridge.state_folder import SEALING_KEY_FILE, BadSealingKey, sealing_key
@@ -31,8 +32,6 @@ from rules.places import read_file
 from rules.problems import Problem, ProblemsFound
 from rules.ruleset import RuleSet
 
-_PROBE_TIMEOUT_S = 30.0
-
 
 @dataclass(slots=True)
 class _Findings:
@@ -43,6 +42,7 @@ class _Findings:
     reasons: list[str] = field(default_factory=list)
     provisioning: list[str] | None = None
     provisioning_note: str = ""
+    store_is_known: bool = True
     rules: int = 0
     tests: int = 0
     probes: list[dict[str, str]] = field(default_factory=list)
@@ -94,14 +94,14 @@ def check(context: Context, *, settings_only: bool, probe: bool) -> None:
 
 
 async def _check(context: Context, settings: Settings, findings: _Findings, *, probe: bool) -> None:
-    destinations = destinations_of(settings)
+    broker = await _broker(settings, findings)
+    destinations = destinations_of(settings, TopicsToBe(settings, broker) if findings.store_is_known else None)
     try:
-        broker = await _broker(settings, findings)
         await _rules(context, settings, destinations, broker, findings)
         findings.warnings += buttons_without_address(settings, read_file(context.config_path()))
         await _provisioning(settings, broker, findings)
         if probe and not findings.problems:
-            findings.probes = list(await asyncio.gather(*(_probe(name, one) for name, one in destinations.items())))
+            findings.probes = await probe_all(destinations)
     finally:
         for destination in destinations.values():
             await destination.close()
@@ -118,6 +118,7 @@ async def _broker(settings: Settings, findings: _Findings) -> Broker:
         else:
             findings.provisioning_note = "There is no store yet; the first start makes it, and provisions:"
     except StoreError as error:
+        findings.store_is_known = False
         findings.provisioning_note = f"This could not be compared with the store ({error}):"
     broker = Broker(store, clock, BrokerSettings(sealing_key=_sealing_key(settings)))
     await broker.load()
@@ -159,22 +160,6 @@ async def _provisioning(settings: Settings, broker: Broker, findings: _Findings)
     await broker.store.close()
 
 
-async def _probe(name: str, destination: Destination) -> dict[str, str]:
-    try:
-        async with SystemClock().timeout(_PROBE_TIMEOUT_S):
-            outcome: Outcome = await destination.probe()
-    except TimeoutError:
-        outcome = Later(f"no answer within {_PROBE_TIMEOUT_S:g} s")
-    said = {"destination": name, "kind": destination.facts.kind}
-    match outcome:
-        case Delivered():
-            return said | {"outcome": "ready", "reason": ""}
-        case Later():
-            return said | {"outcome": "not now", "reason": outcome.reason}
-        case Refused():
-            return said | {"outcome": "refused", "reason": outcome.reason}
-
-
 def _tell(context: Context, settings: Settings, findings: _Findings, *, settings_only: bool) -> None:
     output: Output = context.output
     sections = (settings.projects, "project"), (settings.sources, "source"), (settings.destinations, "destination")
@@ -190,11 +175,4 @@ def _tell(context: Context, settings: Settings, findings: _Findings, *, settings
     elif findings.provisioning is not None and settings.projects:
         output.done("everything under projects: exists")
     if findings.probes:
-        styles = {"ready": "green", "not now": "yellow", "refused": "red"}
-        columns = [
-            Column("Destination", lambda row: row["destination"]),
-            Column("Kind", lambda row: row["kind"]),
-            Column("Answer", lambda row: row["outcome"], style=lambda row: styles[row["outcome"]]),
-            Column("Why", lambda row: row["reason"]),
-        ]
-        output.rows(findings.probes, columns)
+        tell_probes(output, findings.probes)

@@ -13,6 +13,7 @@ from bridge.cli.setup import settings_of
 from bridge.destinations.base import Destination
 from bridge.destinations.http import make_client
 from bridge.destinations.kinds import KINDS, Tools
+from bridge.destinations.topic import Topics
 from bridge.rule_files import rules_of, world_of
 from bridge.settings import Settings
 from broker.broker import Broker
@@ -31,9 +32,9 @@ class Loaded:
     rule_set: RuleSet
 
 
-def destinations_of(settings: Settings) -> dict[str, Destination]:
-    """The destinations of the settings, built and not at work; close them."""
-    tools = Tools(SystemClock(), make_client)
+def destinations_of(settings: Settings, topics: Topics | None = None) -> dict[str, Destination]:
+    """The destinations of the settings, built and not at work; close them. ``topics`` says which topics there are."""
+    tools = Tools(SystemClock(), make_client, topics=topics)
     return {name: KINDS[config.type].build(name, config, tools) for name, config in settings.destinations.items()}
 
 

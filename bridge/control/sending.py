@@ -1,11 +1,12 @@
 """``/api/send`` and ``/api/preview``: one post for one destination, to see whether it arrives and what it looks like.
 
-A test post is tried once, past rules, pace, breaker and retries. An inbox keeps its posts as deliveries, so there it
-becomes one.
+A test post is tried once, past rules, pace, breaker and retries. One that is too long is split or cut as a rule's would
+be. An inbox keeps its posts as deliveries, so there it becomes one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, assert_never
 
 import msgspec
@@ -17,6 +18,7 @@ from bridge.posts import post_to_bytes
 from broker.model import Commit, NewDelivery
 from broker.tokens import random_uid
 from rules.model import Field, Post
+from rules.posting import parts_of
 from rules.words import suggest_of
 
 TEST_RULE: Final = "(test)"
@@ -46,25 +48,46 @@ class Outgoing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def preview(asked: Asked) -> dict[str, Any]:
-    """POST /api/preview: exactly what would be sent, secrets redacted. Nothing goes out."""
+    """POST /api/preview: exactly what would be sent, part by part, secrets redacted. Nothing goes out."""
     outgoing = await asked.body(Outgoing)
     destination = _destination(asked, outgoing.destination)
-    return {"preview": destination.preview(_parcel(asked, outgoing, destination))}
+    parcels = _parcels(asked, outgoing, destination)
+    shown = [destination.preview(parcel) for parcel in parcels]
+    return {
+        "destination": outgoing.destination,
+        "kind": destination.facts.kind,
+        "text": _text_view(outgoing, destination, parcels),
+        "preview": shown[0],
+        "parts": shown,
+    }
 
 
 async def send(asked: Asked) -> dict[str, Any]:
-    """POST /api/send: tries once and says what came of it, with the preview."""
+    """POST /api/send: tries each part once, in order, up to the first that did not arrive; with the previews."""
     outgoing = await asked.body(Outgoing)
     destination = _destination(asked, outgoing.destination)
-    parcel = _parcel(asked, outgoing, destination)
+    parcels = _parcels(asked, outgoing, destination)
     began = asked.source.clock.monotonic()
-    if destination.facts.kind == _KEEPS_DELIVERIES:
-        outcome = await _kept(asked, outgoing.destination, parcel)
-    else:
-        outcome = await _tried(asked, destination, parcel)
-    took_s = round(asked.source.clock.monotonic() - began, 3)
-    shown: Preview = destination.preview(parcel)
-    return {"destination": outgoing.destination, "took_s": took_s, "preview": shown, **told(outcome)}
+    parts: list[dict[str, Any]] = []
+    outcome: Outcome = Delivered()
+    for parcel in parcels:
+        if destination.facts.kind == _KEEPS_DELIVERIES:
+            outcome = await _kept(asked, outgoing.destination, parcel)
+        else:
+            outcome = await _tried(asked, destination, parcel)
+        shown: Preview = destination.preview(parcel)
+        parts.append({"preview": shown, **told(outcome)})
+        if not isinstance(outcome, Delivered):
+            break
+    return {
+        "destination": outgoing.destination,
+        "kind": destination.facts.kind,
+        "text": _text_view(outgoing, destination, parcels),
+        "took_s": round(asked.source.clock.monotonic() - began, 3),
+        "preview": parts[0]["preview"],
+        "parts": parts,
+        **told(outcome),
+    }
 
 
 def told(outcome: Outcome) -> dict[str, Any]:
@@ -95,7 +118,8 @@ def _destination(asked: Asked, name: str) -> Destination:
     return known[name]
 
 
-def _parcel(asked: Asked, outgoing: Outgoing, destination: Destination) -> Parcel:
+def _parcels(asked: Asked, outgoing: Outgoing, destination: Destination) -> list[Parcel]:
+    """The post as deliveries would bring it: one part, or as many as its text takes."""
     facts = destination.facts
     for key in outgoing.overrides:
         if key not in facts.overrides:
@@ -105,20 +129,35 @@ def _parcel(asked: Asked, outgoing: Outgoing, destination: Destination) -> Parce
         raise Refusal(400, f"{facts.kind} takes no body; give a text")
     if not (outgoing.text or outgoing.body is not None):
         raise Refusal(400, "text is empty")
-    if facts.max_text_runes is not None and len(outgoing.text) > facts.max_text_runes:
-        raise Refusal(400, f"the text has {len(outgoing.text)} characters; {facts.kind} takes {facts.max_text_runes}")
     given = msgspec.structs.asdict(outgoing)
     del given["destination"]
-    post = Post(**given | {"fields": tuple(outgoing.fields)})
-    uid = random_uid(asked.source.entropy)
-    return Parcel(
-        id=uid,
-        post=post,
-        phase="message",
-        order_key=f"test/{uid}",
-        rule=TEST_RULE,
-        created_us=asked.source.clock.wall_us(),
-    )
+    posts = parts_of(Post(**given | {"fields": tuple(outgoing.fields)}), facts)
+    test = random_uid(asked.source.entropy)
+    return [
+        Parcel(
+            id=random_uid(asked.source.entropy),
+            post=post,
+            phase="message",
+            order_key=f"test/{test}",
+            rule=TEST_RULE,
+            part=part,
+            parts=len(posts),
+            created_us=asked.source.clock.wall_us(),
+        )
+        for part, post in enumerate(posts)
+    ]
+
+
+def _text_view(outgoing: Outgoing, destination: Destination, parcels: Sequence[Parcel]) -> dict[str, Any]:
+    """How long the text is, how much of it one post takes, and what becomes of it."""
+    size, most = len(outgoing.text), destination.facts.max_text_runes
+    if len(parcels) > 1:
+        fate = "split"
+    elif len(parcels[0].post.text) < size:
+        fate = "cut"
+    else:
+        fate = "whole"
+    return {"characters": size, "most": most, "fate": fate, "parts": len(parcels)}
 
 
 async def _tried(asked: Asked, destination: Destination, parcel: Parcel) -> Outcome:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview
+from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Size
 from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig
 from bridge.destinations.posting import Answer, outcome_of
 from bridge.destinations.prose import html, plain
@@ -85,8 +85,12 @@ class Apprise:
         """See Destination."""
         drawn = self._drawn(parcel)
         cut = drawn["body"].endswith("(cut)") and not parcel.post.text.endswith("(cut)")
+        most = min(self._service.body_maxlen, _LONGEST_RUNES)
         return Preview(
-            f"apprise: {self._service.service_name}", body=drawn, remarks=("the text is cut",) if cut else ()
+            f"apprise: {self._service.service_name}",
+            body=drawn,
+            remarks=("the text is cut",) if cut else (),
+            sizes=(Size("title and text", len(drawn["title"]) + len(drawn["body"]), most),),
         )
 
     async def close(self) -> None:

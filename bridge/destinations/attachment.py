@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
+
+from bridge.destinations.base import Size
 from bridge.destinations.colors import color_of, own_color
 from rules.model import Post
 
 MAX_TEXT_RUNES: Final = 16_383  # MaxPostSize; a longer text the server would split, and repeat parts on a retry
 DECIDED_TEXT_RUNES: Final = 15_500  # what rules may fill: the rest is for the headline, the mention and a note
 CUT_TEXT_RUNES: Final = 4_000
+MAX_REQUEST_BYTES: Final = 300_000  # MaximumPayloadSizeBytes
 MAX_FIELDS: Final = 50
 MAX_TITLE_RUNES: Final = 300
 _MAX_FIELD_RUNES: Final = 2_000
@@ -66,6 +70,12 @@ def is_wanted(said: object) -> bool:
 def cut(text: str, runes: int) -> str:
     """The text if it has at most ``runes`` characters, else its beginning and an ellipsis in as many."""
     return text if len(text) <= runes else text[: runes - 1] + "…"
+
+
+def sizes_of(text: str, body: Mapping[str, Any]) -> tuple[Size, ...]:
+    """How large a text and the whole request are, beside what the server takes."""
+    request = Size("request", len(msgspec.json.encode(body)), MAX_REQUEST_BYTES, "bytes")
+    return Size("text", len(text), MAX_TEXT_RUNES), request
 
 
 def with_remarks(text: str, remarks: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from rules.model import DestinationFacts, Post
 
@@ -93,13 +93,24 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """How large a part of what would be sent is, and the most that the service takes (None: nobody says)."""
+
+    of: str
+    has: int
+    most: int | None
+    unit: Literal["characters", "bytes", ""] = "characters"
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
-    """Exactly what would be sent, secrets redacted, and what would be cut or changed on the way."""
+    """Exactly what would be sent, secrets redacted, what would be cut or changed on the way, and how large it is."""
 
     target: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     remarks: Sequence[str] = ()
+    sizes: Sequence[Size] = ()
 
 
 class Destination(Protocol):

@@ -109,11 +109,16 @@ class Database:
     def preview(self, parcel: Parcel) -> Preview:
         """See Destination. Texts become numbers and times as the table's columns want them."""
         once = self._config.key or ((self._config.delivery_column,) if self._config.delivery_column else ())
-        remark = f"one row for each {', '.join(once)}" if once else "a try that is repeated may add a row more"
+        remarks = [f"one row for each {', '.join(once)}" if once else "a try that is repeated may add a row more"]
         row = row_of(parcel)
+        columns = self._table.columns
+        if row is not None and parcel.post.body is None and columns is not None:
+            if left_out := [name for name in row if name not in columns]:
+                remarks.append(f"left out, for the table has no such columns: {', '.join(left_out)}")
+            row = {name: value for name, value in row.items() if name in columns}
         if row is not None and self._config.delivery_column and not self._config.key:
             row = {**row, self._config.delivery_column: parcel.id}
-        return Preview(self._table.shown, body=row, remarks=(remark,))
+        return Preview(self._table.shown, body=row, remarks=tuple(remarks))
 
     async def close(self) -> None:
         """See Destination. A row that is being written is left to its end."""

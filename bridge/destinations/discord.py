@@ -16,7 +16,7 @@ from pydantic import Field
 
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, SecretUrl
-from bridge.destinations.embed import DECIDED_TEXT_RUNES, draw, remarks_of
+from bridge.destinations.embed import DECIDED_TEXT_RUNES, draw, remarks_of, sizes_of
 from bridge.destinations.posting import Answer, outcome_of, pace_of, reason_of, send
 from bridge.destinations.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
 from bridge.destinations.redact import Redactor, shown_url
@@ -85,7 +85,7 @@ class Discord:
         """See Destination."""
         earlier = self._to_edit(parcel)
         body = _post_body(parcel, self._config, earlier) if earlier is None else _edit_body(parcel, earlier)
-        return Preview(shown_url(self._config.url.reveal()), _HEADERS, body, tuple(remarks_of(parcel)))
+        return Preview(shown_url(self._config.url.reveal()), _HEADERS, body, tuple(remarks_of(parcel)), sizes_of(body))
 
     async def close(self) -> None:
         """See Destination."""

@@ -16,9 +16,9 @@ from typing import Any, Final, Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
-from bridge.destinations.base import Delivered, Outcome, Parcel, Preview, Refused
+from bridge.destinations.base import Delivered, Outcome, Parcel, Preview, Refused, Size
 from bridge.destinations.config import CHAT_RATE, DestinationConfig
-from bridge.destinations.letter import Envelope, NoAddress, addresses, draw, message_id
+from bridge.destinations.letter import MAX_SUBJECT_RUNES, Envelope, NoAddress, addresses, draw, message_id
 from bridge.destinations.receipt import goes_on, kept, receipt_of
 from bridge.destinations.redact import Redactor
 from bridge.destinations.smtp import Security, Server, Talk
@@ -129,7 +129,13 @@ class Email:
             return Preview(target, remarks=(f"would be refused: {error}",))
         headers = {name: str(value) for name, value in mail.items() if not name.lower().startswith(("content", "mime"))}
         body = {part.get_content_subtype(): part.get_content() for part in mail.walk() if not part.is_multipart()}
-        return Preview(target, headers, body)
+        cut = ("the text is cut",) if parcel.form == "cut" else ()
+        sizes = (
+            Size("subject", len(headers["Subject"]), MAX_SUBJECT_RUNES),
+            Size("text", len(parcel.post.text), _MAX_TEXT_RUNES),
+            Size("mail", len(mail.as_bytes()), None, "bytes"),
+        )
+        return Preview(target, headers, body, cut, sizes)
 
     async def close(self) -> None:
         """See Destination. A talk under way ends by itself, within its timeout."""

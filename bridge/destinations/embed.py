@@ -7,9 +7,10 @@ one of the last two the message holds the mention alone, and the text stands in 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
-from bridge.destinations.base import Parcel
+from bridge.destinations.base import Parcel, Size
 from bridge.destinations.colors import color_of
 from bridge.destinations.prose import Dialect, plain, read, read_line, write
 from bridge.emoji import with_emoji
@@ -76,6 +77,19 @@ def remarks_of(parcel: Parcel) -> list[str]:
     if len(shown) < len(discord_text(post.text)):
         remarks.append(f"the text is cut to {len(shown)} characters")
     return remarks
+
+
+def sizes_of(drawn: Mapping[str, Any]) -> tuple[Size, ...]:
+    """How large a drawn message is, beside what Discord takes."""
+    sizes = [Size("content", len(drawn["content"]), MAX_CONTENT_RUNES)]
+    for embed in drawn["embeds"]:
+        fields = embed.get("fields", ())
+        texts = [embed.get("title", ""), embed.get("description", ""), embed.get("footer", {}).get("text", "")]
+        texts += [text for each in fields for text in (each["name"], each["value"])]
+        sizes.append(Size("description", len(embed.get("description", "")), _MAX_DESCRIPTION_RUNES))
+        sizes.append(Size("embed", sum(map(len, texts)), _MAX_EMBED_RUNES))
+        sizes.append(Size("fields", len(fields), _MAX_FIELDS, ""))
+    return tuple(sizes)
 
 
 def _embed(parcel: Parcel, text: str, course: str) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class Inbox:
 
     def preview(self, parcel: Parcel) -> Preview:
         """See Destination."""
-        return Preview(target="the inbox page", body={"text": parcel.post.text})
+        return Preview(target="the inbox page", body={"title": parcel.post.title, "text": parcel.post.text})
 
     async def close(self) -> None:
         """See Destination. Nothing is held open."""

@@ -22,7 +22,7 @@ from broker.clock import US_PER_S
 from rules.model import Post
 from rules.split import cut_text
 
-_MAX_SUBJECT_RUNES: Final = 200
+MAX_SUBJECT_RUNES: Final = 200
 _CUT_TEXT_RUNES: Final = 4_000
 _ATOM: Final = r"[0-9A-Za-z!#$%&'*+/=?^_`{|}~-]+"
 _SPEC: Final = rf"{_ATOM}(?:\.{_ATOM})*@[\w-]+(?:\.[\w-]+)*"
@@ -147,7 +147,7 @@ def _subject(post: Post, prefix: str) -> str:
     said = str(post.overrides.get("subject") or "") or plain(with_emoji(post.title or post.text)).strip()
     line = _line_of(said.split("\n", 1)[0] or "(no subject)")
     line = f"{prefix.strip()} {line}" if prefix.strip() else line
-    return line if len(line) <= _MAX_SUBJECT_RUNES else line[: _MAX_SUBJECT_RUNES - 1] + "…"
+    return line if len(line) <= MAX_SUBJECT_RUNES else line[: MAX_SUBJECT_RUNES - 1] + "…"
 
 
 def _line(markdown: str) -> str:

@@ -18,6 +18,7 @@ from bridge.destinations.attachment import (
     CUT_TEXT_RUNES,
     DECIDED_TEXT_RUNES,
     MAX_FIELDS,
+    MAX_REQUEST_BYTES,
     MAX_TEXT_RUNES,
     MAX_TITLE_RUNES,
     channel_name,
@@ -25,6 +26,7 @@ from bridge.destinations.attachment import (
     drawn,
     is_wanted,
     priority_of,
+    sizes_of,
     text_of,
     with_remarks,
 )
@@ -37,7 +39,6 @@ from bridge.quantities import Pacing
 from broker.clock import Clock
 from rules.model import DestinationFacts
 
-MAX_REQUEST_BYTES: Final = 300_000  # MaximumPayloadSizeBytes
 _HEADERS: Final = {"Content-Type": "application/json"}
 _OVERRIDES: Final = frozenset(
     {"channel", "username", "icon_url", "icon_emoji", "priority", "thread", "silent", "card", "root_id"}
@@ -137,6 +138,7 @@ class Mattermost:
             headers=_HEADERS,
             body=body,
             remarks=tuple(remarks),
+            sizes=sizes_of(body["text"], body),
         )
 
     def redrawn(self, parcel: Parcel, standing: Standing) -> Redrawn:

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from bridge.actions.buttons import Buttons, Standing
 from bridge.actions.cards import Shown
-from bridge.destinations.attachment import DECIDED_TEXT_RUNES, MAX_FIELDS, channel_name, is_wanted
+from bridge.destinations.attachment import DECIDED_TEXT_RUNES, MAX_FIELDS, channel_name, is_wanted, sizes_of
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.canary import CanarySettings
 from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, WebUrl
@@ -126,14 +126,16 @@ class MattermostBot:
                 remarks.append("the same is said in the post's thread")
             said = Said(course_of(parcel, earlier), meant_for(self.config, parcel))
             body = draw_edit(parcel, said, self.deck.sample(parcel))
-            return Preview(f"{api}/posts/{earlier.post}/patch", headers, body, tuple(remarks))
+            return Preview(
+                f"{api}/posts/{earlier.post}/patch", headers, body, tuple(remarks), sizes_of(body["message"], body)
+            )
         where = where_of(self.config, parcel)
         channel_id = self.directory.known(*where)
         if channel_id is None:
             remarks.append(f'the id of the channel "{where[1]}" is looked up when it is sent')
         said = Said(course_of(parcel, earlier) if earlier else "", meant_for(self.config, parcel))
         body = draw_post(parcel, channel_id or where[1], said, thread_of(earlier), self.deck.sample(parcel))
-        return Preview(f"{api}/posts{_query(parcel)}", headers, body, tuple(remarks))
+        return Preview(f"{api}/posts{_query(parcel)}", headers, body, tuple(remarks), sizes_of(body["message"], body))
 
     async def show(self, parcel: Parcel, post_id: str, course: str, standing: Standing) -> bool:
         """See Changeable."""

@@ -16,7 +16,7 @@ from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview,
 from bridge.destinations.config import CHAT_RATE, DestinationConfig, SecretUrl
 from bridge.destinations.posting import Answer, outcome_of, reason_of, send
 from bridge.destinations.redact import Redactor, shown_url
-from bridge.destinations.slack_blocks import DECIDED_TEXT_RUNES, draw, remarks_of
+from bridge.destinations.slack_blocks import DECIDED_TEXT_RUNES, draw, remarks_of, sizes_of
 from bridge.quantities import Pacing
 from broker.clock import Clock
 from rules.model import DestinationFacts
@@ -74,11 +74,13 @@ class Slack:
 
     def preview(self, parcel: Parcel) -> Preview:
         """See Destination."""
+        body = _body(parcel)
         return Preview(
             target=shown_url(self._config.url.reveal()),
             headers=_HEADERS,
-            body=_body(parcel),
+            body=body,
             remarks=tuple(remarks_of(parcel.post)),
+            sizes=sizes_of(body),
         )
 
     async def close(self) -> None:

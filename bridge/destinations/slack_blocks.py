@@ -8,10 +8,10 @@ what the rule's author wrote: in event values a zero-width space stands behind e
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from bridge.destinations.base import Parcel
+from bridge.destinations.base import Parcel, Size
 from bridge.destinations.colors import color_of, own_color
 from bridge.destinations.prose import Dialect, plain, read, read_line, write
 from rules.model import Field, Post
@@ -19,6 +19,7 @@ from rules.split import cut_text, split_text
 
 MAX_SECTION_RUNES: Final = 3_000
 MAX_BLOCKS: Final = 50
+MAX_PLAIN_RUNES: Final = 40_000
 MAX_RUNES: Final = 12_000  # all blocks together: about 13,200 are refused as msg_blocks_too_long
 DECIDED_TEXT_RUNES: Final = 9_000  # escapes, headline and fields take the rest
 CUT_TEXT_RUNES: Final = 2_500
@@ -82,6 +83,22 @@ def remarks_of(post: Post) -> list[str]:
     if len(mrkdwn(post.text)) > _room(post):
         remarks.append(f"the text is cut to {_room(post)} characters")
     return remarks
+
+
+def sizes_of(drawn: Mapping[str, Any]) -> tuple[Size, ...]:
+    """How large a drawn message is, beside what Slack takes."""
+    blocks = [*drawn.get("blocks", ()), *(block for one in drawn.get("attachments", ()) for block in one["blocks"])]
+    texts = [drawn.get("text", "")] if not blocks else [text for block in blocks for text in _texts(block)]
+    return (
+        Size("text", sum(map(len, texts)), MAX_RUNES if blocks else MAX_PLAIN_RUNES),
+        Size("blocks", len(blocks), MAX_BLOCKS, ""),
+    )
+
+
+def _texts(block: Mapping[str, Any]) -> Iterable[str]:
+    """The texts of a block."""
+    held = [*([block["text"]] if "text" in block else ()), *block.get("fields", ()), *block.get("elements", ())]
+    return [text["text"] for text in held]
 
 
 def _room(post: Post) -> int:

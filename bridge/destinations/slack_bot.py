@@ -20,7 +20,7 @@ from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, Destinatio
 from bridge.destinations.posting import Answer, outcome_of, pace_of, reason_of, send
 from bridge.destinations.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
 from bridge.destinations.redact import Redactor
-from bridge.destinations.slack_blocks import DECIDED_TEXT_RUNES, draw, remarks_of
+from bridge.destinations.slack_blocks import DECIDED_TEXT_RUNES, draw, remarks_of, sizes_of
 from bridge.quantities import Pacing
 from bridge.secret import Secret
 from broker.clock import Clock
@@ -114,7 +114,7 @@ class SlackBot:
             thread = (earlier.root or earlier.post) if earlier is not None else ""
             method, body = "chat.postMessage", post_body(parcel, self._config, thread)
         headers = self._headers() | {"Authorization": "Bearer ***"}
-        return Preview(f"{self._config.url.rstrip('/')}/{method}", headers, body, tuple(remarks))
+        return Preview(f"{self._config.url.rstrip('/')}/{method}", headers, body, tuple(remarks), sizes_of(body))
 
     async def close(self) -> None:
         """See Destination."""

@@ -101,8 +101,17 @@ class SqlTable:
         self._lock = threading.Lock()
         self._known: _Known | None = None
         self._file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
-        self.shown = f"{url.set(query={}).render_as_string(hide_password=True)} {plan.name}"
+        said = url.set(query={}, drivername=url.get_backend_name())
+        self.shown = f"{said.render_as_string(hide_password=True)} {plan.name}"
         """The database and table, without its password."""
+
+    @property
+    def columns(self) -> frozenset[str] | None:
+        """The columns it has, as far as known without asking; None when nothing is."""
+        known = self._known
+        if known is not None:
+            return frozenset(known.conversions)
+        return frozenset({*self._plan.columns, self._plan.delivery_column}) if self._plan.create else None
 
     def write(self, row: Mapping[str, Any], delivery_id: str, *, strict: bool) -> Outcome:
         """Insert the row, or bring that of its key up to date. Without ``strict`` values of no column are left out."""

@@ -13,8 +13,8 @@ import httpx
 import msgspec
 from pydantic import Field
 
-from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
-from bridge.destinations.card import DECIDED_TEXT_RUNES, MAX_REQUEST_BYTES, draw, is_cut
+from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused, Size
+from bridge.destinations.card import DECIDED_TEXT_RUNES, MAX_REQUEST_BYTES, draw, is_cut, size_bytes
 from bridge.destinations.config import CHAT_RATE, DestinationConfig, SecretUrl
 from bridge.destinations.posting import Answer, outcome_of, reason_of, send
 from bridge.destinations.redact import Redactor, shown_url
@@ -70,7 +70,9 @@ class Teams:
     def preview(self, parcel: Parcel) -> Preview:
         """See Destination."""
         cut = (f"cut to fit into {MAX_REQUEST_BYTES} bytes",) if is_cut(parcel) else ()
-        return Preview(shown_url(self._config.url.reveal()), _HEADERS, draw(parcel), cut)
+        body = draw(parcel)
+        sizes = (Size("request", size_bytes(body), MAX_REQUEST_BYTES, "bytes"),)
+        return Preview(shown_url(self._config.url.reveal()), _HEADERS, body, cut, sizes)
 
     async def close(self) -> None:
         """See Destination."""

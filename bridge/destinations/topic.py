@@ -14,12 +14,13 @@ from typing import Final, Literal, Protocol
 
 from pydantic import Field, field_validator
 
-from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
+from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused, Size
 from bridge.destinations.config import WHOLE_TRY_MARGIN_S, DestinationConfig
 from bridge.destinations.payload import payload_bytes, payload_of
 from broker.clock import Clock
 from broker.errors import NotFound, OutcomeUnknown, Rejected, StoreError, TopicGone
 from broker.model import NewMessage
+from broker.publish import MESSAGE_LIMIT_BYTES, stored_bytes
 from rules.model import DestinationFacts
 
 HOPS: Final = "ams-bridge-hops"
@@ -95,8 +96,9 @@ class Topic:
 
     def preview(self, parcel: Parcel) -> Preview:
         """See Destination."""
-        attributes = self._message(parcel).attributes
-        return Preview(self._config.topic, attributes, payload_of(parcel))
+        message = self._message(parcel)
+        sizes = (Size("message", stored_bytes(message), MESSAGE_LIMIT_BYTES, "bytes"),)
+        return Preview(self._config.topic, message.attributes, payload_of(parcel), sizes=sizes)
 
     async def close(self) -> None:
         """See Destination. Nothing is held open."""

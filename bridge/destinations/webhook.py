@@ -20,7 +20,7 @@ import msgspec
 from pydantic import Field, field_validator
 from standardwebhooks.webhooks import Webhook as Signer
 
-from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview
+from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Size
 from bridge.destinations.config import DestinationConfig, SecretUrl
 from bridge.destinations.payload import payload_bytes, payload_of, rfc3339
 from bridge.destinations.posting import outcome_of, send
@@ -120,6 +120,7 @@ class Webhook:
             target=shown_url(self._config.url.reveal()),
             headers={name: "***" if name.lower() in hidden else value for name, value in headers.items()},
             body=self._redact(body.decode("utf-8", "replace")),
+            sizes=(Size("body", len(body), None, "bytes"),),
         )
 
     async def close(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from bridge.destinations.kinds import KINDS
 from bridge.fakes.mattermost import FakeMattermost
+from bridge.fakes.webhook import FakeWebhook
 from rules.operators import OPERATORS
 from tests.fakes.command_line import command, write
 
@@ -184,6 +185,22 @@ def test_a_destination_that_cannot_deliver_fails_the_probe(folder: Path) -> None
     assert "chat mattermost not now no connection" in said.words
     assert said.err == "error  not ready: chat\n"
     assert "aaaaaaaaaa" not in said.out + said.err
+
+
+def test_a_topic_to_publish_to_is_there_when_the_next_start_makes_it(folder: Path) -> None:
+    topics = "  planned: {type: topic, topic: projects/P/topics/T}\n  lost: {type: topic, topic: projects/P/topics/X}\n"
+    write(folder, {"bridge.yaml": SETTINGS + topics})
+    said = command("check", "--probe")
+    assert said.code == 1
+    assert "planned topic ready" in said.words
+    assert "lost topic refused there is no topic projects/P/topics/X" in said.words
+
+
+def test_what_a_probe_leaves_open_is_said(folder: Path, webhook_receiver: FakeWebhook) -> None:
+    write(folder, {"bridge.yaml": f"{SETTINGS}  hook: {{type: webhook, url: {webhook_receiver.base_url}}}\n"})
+    said = command("check", "--probe", "--json")
+    (hook,) = [one for one in said.value["probes"] if one["destination"] == "hook"]
+    assert (hook["outcome"], hook["reason"][:26]) == ("ready", "somebody answers there; wh")
 
 
 def test_warnings_do_not_fail_the_check(folder: Path) -> None:

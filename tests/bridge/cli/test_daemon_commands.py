@@ -127,6 +127,23 @@ async def test_a_test_post_is_sent_with_its_exact_outcome(tmp_path: Path, matter
     assert [post.text for post in mattermost.posts] == ["hello"]
 
 
+async def test_a_preview_says_how_large_each_part_is_and_how_many_there_are(
+    tmp_path: Path, mattermost: FakeMattermost
+) -> None:
+    long = "\n\n".join("word " * 70 for _ in range(115))
+    async with a_daemon(tmp_path, mattermost.hook_url) as stage:
+        said = await ask(stage, "send", "chat", "--file", "-", "--field", "vo=ops", "--preview", stdin=long)
+        assert said.code == 0
+        assert "part 3 of 3" in said.out
+        assert "of 16383 characters; request" in said.out
+        assert f"the text has {len(long)} characters, one post takes 15500: 3 posts" in said.out
+        sent = await ask(stage, "send", "chat", "--file", "-", stdin=long)
+        assert "delivered, 3 of 3 parts arrived, in" in sent.out
+        wrong = await ask(stage, "send", "chat", "--body", "{", "--preview")
+        assert (wrong.code, "this is no JSON" in wrong.err) == (2, True)
+    assert len(mattermost.posts) == 3
+
+
 async def tailed(stage: Stage, *words: str) -> Said:
     """What ``tail`` says of two messages, the second of which no rule wants."""
     url = str(stage.http.base_url)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bridge.fakes.mattermost import FakeMattermost
-from bridge.fakes.trouble import Answer, Close
+from bridge.fakes.trouble import Answer, Close, Normal
 from tests.fakes.control import a_daemon, meanwhile
 
 
@@ -77,8 +77,31 @@ async def test_a_preview_sends_nothing(tmp_path: Path, mattermost: FakeMattermos
     assert mattermost.attempts == []
 
 
-async def test_a_text_too_long_for_one_post_is_refused_with_both_lengths(tmp_path: Path) -> None:
+LONG = "\n\n".join(f"Paragraph {n}: " + " ".join(["word"] * 70) for n in range(115))
+
+
+async def test_a_preview_of_a_long_text_shows_every_part_and_how_large_it_is(tmp_path: Path) -> None:
     async with a_daemon(tmp_path) as stage:
-        answer = await stage.http.post("/api/send", json={"destination": "chat", "text": "x" * 20_000})
-        assert answer.status_code == 400
-        assert "20000 characters; mattermost takes 15500" in answer.json()["error"]["message"]
+        said = (await stage.http.post("/api/preview", json={"destination": "chat", "text": LONG})).json()
+        assert said["text"] == {"characters": len(LONG), "most": 15_500, "fate": "split", "parts": 3}
+        assert len(said["parts"]) == 3
+        assert said["preview"] == said["parts"][0]
+        assert "\n\n".join(part["body"]["text"].strip() for part in said["parts"]) == LONG.strip()
+        text, request = said["parts"][0]["sizes"]
+        assert text == {"of": "text", "has": len(said["preview"]["body"]["text"]), "most": 16_383, "unit": "characters"}
+        assert (request["of"], request["most"], request["unit"]) == ("request", 300_000, "bytes")
+
+
+async def test_a_long_text_is_sent_in_parts_as_they_were_previewed(tmp_path: Path, mattermost: FakeMattermost) -> None:
+    async with a_daemon(tmp_path, mattermost.hook_url) as stage:
+        said = (await stage.http.post("/api/send", json={"destination": "chat", "text": LONG})).json()
+        assert [part["outcome"] for part in said["parts"]] == ["delivered"] * 3
+        assert [post.text for post in mattermost.posts] == [part["preview"]["body"]["text"] for part in said["parts"]]
+
+
+async def test_parts_behind_one_that_did_not_arrive_are_not_sent(tmp_path: Path, mattermost: FakeMattermost) -> None:
+    mattermost.script.next(Normal(), Answer(503, "down"))
+    async with a_daemon(tmp_path, mattermost.hook_url) as stage:
+        said = (await stage.http.post("/api/send", json={"destination": "chat", "text": LONG})).json()
+        assert (said["outcome"], said["text"]["parts"], len(said["parts"])) == ("later", 3, 2)
+    assert len(mattermost.attempts) == 2

@@ -14,7 +14,8 @@ import pytest
 from bridge.destinations.base import Delivered, Later, Refused
 from bridge.destinations.kinds import KINDS
 from broker.clock import SystemClock
-from rules.model import Field
+from rules.model import Field, Post
+from rules.posting import parts_of
 from tests.contracts.destinations.observing import OPENERS, Seen, observed
 from tests.contracts.destinations.rig import PARCEL, Rig, parcel
 
@@ -180,6 +181,23 @@ async def test_facts_name_the_kind_and_the_longest_text_is_one_post(kind: str, t
             outcome = await destination.deliver(replace(parcel(text=(sign * longest)[:longest]), id=f"{n:032x}"))
             assert isinstance(outcome, Delivered), sign
             assert rig.arrived() - before == 1 or kind == "inbox"
+
+
+@kinds(without={"inbox"})
+async def test_every_part_of_a_long_text_is_previewed_as_it_is_sent_and_fits(kind: str, tmp_path: Path) -> None:
+    text = "\n\n".join(f"Paragraph {n}: " + "a word & <another> " * 20 for n in range(110))
+    async with a_rig(kind, tmp_path) as rig, rig.at_work(timeout="10s") as destination:
+        posts = parts_of(Post(text=text, title="T", fields=(Field("vo", "ops"),)), destination.facts)
+        assert len(text) > 40_000
+        assert len(posts) > 1 or destination.facts.max_text_runes is None or destination.facts.long_text == "cut"
+        for part, post in enumerate(posts):
+            one = replace(parcel(), id=f"{part:032x}", post=post, part=part, parts=len(posts))
+            shown = destination.preview(one)
+            assert isinstance(await destination.deliver(one), Delivered)
+            sent = rig.sent()
+            body = {name: shown.body[name] for name in sent} if kind == "database" else shown.body
+            assert body == sent
+            assert all(size.most is None or size.has <= size.most for size in shown.sizes), shown.sizes
 
 
 @kinds()
