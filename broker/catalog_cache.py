@@ -98,6 +98,11 @@ class CatalogCache:
         if age_s > self._max_staleness_s:
             raise StoreUnavailable(f"the catalog was last confirmed {age_s:.0f} s ago")
 
+    @property
+    def revision(self) -> int:
+        """Another number each time anything changed: what was looked up under the same one is still so."""
+        return self._revision
+
     async def wait_change(self, seen: int) -> int:
         """Return a number above ``seen`` once anything changed since; start with 0."""
         while self._revision <= seen:

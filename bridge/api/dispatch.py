@@ -7,14 +7,14 @@ it for everything under ``/v1``; it looks at the whole path. The TLS peer's cert
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import msgspec
 import structlog
 
-from bridge.api.call import Api, ApiSettings, Call, Outside
+from bridge.api.call import Api, ApiSettings, Call, Caller, Outside
 from bridge.api.cors import ANY_ORIGIN, preflight
 from bridge.api.errors import RETRY_AFTER_S, ApiError, from_broker, internal, not_found, too_large
 from bridge.api.openapi import openapi_document
@@ -22,7 +22,10 @@ from bridge.api.pipeline import admit, check_names, token_of
 from bridge.api.route import Matched, Route, Router
 from bridge.api.routes import ROUTES
 from broker.broker import Broker
+from broker.catalog_cache import CatalogCache
 from broker.errors import BrokerError, StoreError
+from broker.records import Project
+from broker.tokens import digest_of
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -35,6 +38,7 @@ _JSON: Final = (b"content-type", b"application/json; charset=utf-8")
 _PREFIX: Final = "/v1"
 _DOTS: Final = ("", ".", "..")
 _HOT_VERBS: Final = frozenset({"publish", "pull", "acknowledge"})
+_KNOWN: Final = 10_000
 _REFUSALS: Final = {400: "BAD_REQUEST", 403: "FORBIDDEN", 405: "METHOD_NOT_ALLOWED"}
 _WITH_BODY: Final = frozenset({"POST", "PUT"})
 _ENCODER: Final = msgspec.json.Encoder()
@@ -59,6 +63,42 @@ class _Asked:
     route: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    """Who may call a route with a path: what was found out before its handler."""
+
+    route: Route
+    names: Mapping[str, str]
+    project: Project | None
+    caller: Caller
+
+
+class _Admissions:
+    """Who was admitted to the routes that carry messages, by path and the token's digest, until the catalog changes.
+
+    The same publisher asks all day, and finding all that out anew took half of what the API does for a message.
+    """
+
+    def __init__(self, cache: CatalogCache) -> None:
+        self._cache = cache
+        self._known: dict[tuple[str, str], _Admitted] = {}
+        self._revision = cache.revision
+
+    def to(self, place: tuple[str, str]) -> _Admitted | None:
+        """What is known and still true, or None. Raises StoreUnavailable when the catalog may be too old to say."""
+        if self._cache.revision != self._revision or len(self._known) > _KNOWN:
+            self._known.clear()
+            self._revision = self._cache.revision
+        known = self._known.get(place)
+        if known is not None:
+            self._cache.check_fresh()
+        return known
+
+    def remember(self, place: tuple[str, str], admitted: _Admitted) -> None:
+        """Keep what was found out just now."""
+        self._known[place] = admitted
+
+
 class _Gone(Exception):
     """The client went away before its request was whole."""
 
@@ -76,6 +116,8 @@ class AmsApp:
         self._observe = observe
         self._router = Router(ROUTES)
         self._hot = dict(_hot_routes(ROUTES))
+        self._hot_routes = [route for route, _ in self._hot.values()]
+        self._admitted = _Admissions(api.broker.cache)
         self._openapi = _ENCODER.encode(openapi_document(api.settings.release))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -120,29 +162,43 @@ class AmsApp:
 
     async def _run(self, asked: _Asked) -> bytes:
         scope = asked.scope
-        method, path = scope["method"], scope["path"]
-        matched = self._find(method, path)
-        if matched is None and path == "/openapi.json" and method == "GET":
-            asked.route = "openapi"
-            return self._openapi
-        if matched is None:
-            from bridge.api.x509 import host_of, login  # with what reads certificates, only where somebody asks
-
-            host = host_of(path) if method == "GET" else None
-            if host is None:
-                raise not_found("Route not found")
-            asked.route = "x509:login"
-            return _ENCODER.encode(login(self.api, host, (scope.get("state") or {}).get("peer_der")))
-        route = matched.route
+        method, path, query = scope["method"], scope["path"], scope["query_string"]
+        token = token_of(scope["headers"], query, self.api.settings.token_from)
+        place = path, digest_of(token)
+        admitted = self._admitted.to(place) if method == "POST" else None
+        if admitted is None:
+            matched = self._find(method, path)
+            if matched is None:
+                return self._outside_the_table(asked)
+            asked.route = matched.route.name
+            check_names(matched.names)
+            project, caller = admit(self.api, matched.route, matched.names.get("project"), token)
+            admitted = _Admitted(matched.route, matched.names, project, caller)
+            if matched.route in self._hot_routes:
+                self._admitted.remember(place, admitted)
+        route = admitted.route
         asked.route = route.name
-        check_names(matched.names)
-        token = token_of(scope["headers"], scope["query_string"], self.api.settings.token_from)
-        project, caller = admit(self.api, route, matched.names.get("project"), token)
         body = await self._body(asked.receive, route) if route.method in _WITH_BODY else b""
-        answer = await route.handler(Call(self.api, matched.names, caller, project, scope["query_string"], token, body))
+        answer = await route.handler(
+            Call(self.api, admitted.names, admitted.caller, admitted.project, query, token, body)
+        )
         if isinstance(answer, bytes):
             return answer
         return b"{}" if answer is None else _ENCODER.encode(answer)
+
+    def _outside_the_table(self, asked: _Asked) -> bytes:
+        """What has no role and no project: the description of the API, and the login with a certificate."""
+        from bridge.api.x509 import host_of, login  # with what reads certificates, only where somebody asks
+
+        method, path = asked.scope["method"], asked.scope["path"]
+        if path == "/openapi.json" and method == "GET":
+            asked.route = "openapi"
+            return self._openapi
+        host = host_of(path) if method == "GET" else None
+        if host is None:
+            raise not_found("Route not found")
+        asked.route = "x509:login"
+        return _ENCODER.encode(login(self.api, host, (asked.scope.get("state") or {}).get("peer_der")))
 
     def _find(self, method: str, path: str) -> Matched | None:
         """The hot routes by one look, all others by the table."""
