@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from bridge.actions.buttons import Buttons
 from bridge.actions.cards import Cards
+from bridge.actions.places import Places
 from bridge.actions.seal import Seal
 from bridge.canary.canaries import Canaries, CanaryMetrics
 from bridge.couriers import Couriers
@@ -18,6 +19,7 @@ from bridge.current import InForce
 from bridge.destinations.http import make_client
 from bridge.destinations.kinds import Tools
 from bridge.lately import Lately
+from bridge.listening.listeners import Listeners
 from bridge.observe.metrics import Metrics
 from bridge.owing import read_owed
 from bridge.parts import Daemon
@@ -65,7 +67,7 @@ async def assemble(
         broker = Broker(store, clock, BrokerSettings(sealing_key=key))
         await broker.load()
         await provision(broker, settings.projects, settings.auth.certificates)
-        buttons = Buttons(settings.server.public_url, Seal(key), clock, os.urandom, Cards(store))
+        buttons = Buttons(settings.server.public_url, Seal(key), clock, os.urandom, Cards(store), Places(store, clock))
         daemon = await _built(config, settings, environ, broker, buttons)
         root = web_root(daemon, open_pages=open_pages)
         daemon.servers.extend(_servers(settings, root, tls_of(settings.server, folder, clock.wall_us())))
@@ -90,6 +92,8 @@ async def _built(
     in_force = await _rules_in_force(settings, world, store, broker, metrics)
     pulls = Pulls(broker, clock, supervisor, rng)
     canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
+    listeners = Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)
+    metrics.registry.register(listeners)
     metrics.registry.register(CanaryMetrics(lambda: canaries.standings, clock))
     push_http = PushHttp(clock, allow_private=settings.push.allow_private)
     give_up_after_s = None if settings.push.give_up_after == "off" else settings.push.give_up_after
@@ -103,6 +107,7 @@ async def _built(
         destinations=destinations,
         couriers=couriers,
         canaries=canaries,
+        listeners=listeners,
         routers=Routers(store, broker, in_force, clock, supervisor, _each(metrics.routed, lately.routed)),
         pulls=pulls,
         push_http=push_http,
@@ -111,7 +116,9 @@ async def _built(
         sweeper=_sweeper(settings, store, broker, clock),
         metrics=metrics,
         lately=lately,
-        reloader=Reloader(config, settings, environ, store, broker, in_force, couriers, canaries, pulls, metrics),
+        reloader=Reloader(
+            config, settings, environ, store, broker, in_force, couriers, canaries, listeners, pulls, metrics
+        ),
         buttons=buttons,
         servers=[],
         stopping=asyncio.Event(),

@@ -119,6 +119,7 @@ async def start(daemon: Daemon) -> None:
     supervisor.start("state counts", lambda: daemon.in_force.follow_counts(daemon.store, daemon.clock))
     await daemon.couriers.swap(daemon.settings.destinations, daemon.destinations)
     daemon.canaries.start(daemon.settings.destinations)
+    daemon.listeners.start()
     with contextlib.suppress(StoreUnavailable):  # the worker tries again
         await daemon.reloader.at_start()
         await daemon.routers.sync()  # before anything can be published: nobody's first alert is to pass by unrouted
@@ -144,6 +145,7 @@ async def stop_daemon(daemon: Daemon) -> None:
     await daemon.supervisor.stop("pushers")
     await daemon.pushers.stop()
     await daemon.canaries.stop()
+    await daemon.listeners.stop()
     await daemon.couriers.stop()
     await daemon.supervisor.stop_all()
     await daemon.push_http.close()

@@ -13,6 +13,7 @@ from bridge.current import InForce
 from bridge.destinations.base import Destination
 from bridge.lately import Lately
 from bridge.ledger import TopicBooks, books
+from bridge.listening.listeners import Listeners
 from bridge.observe.metrics import Metrics
 from bridge.pulls import Pulls
 from bridge.push_http import PushHttp
@@ -42,6 +43,7 @@ class Daemon:
     destinations: Mapping[str, Destination]
     couriers: Couriers
     canaries: Canaries
+    listeners: Listeners
     routers: Routers
     pulls: Pulls
     push_http: PushHttp

@@ -18,6 +18,7 @@ from bridge.control.reloading import Reloaded, ReloadOutcome, ReloadRefused
 from bridge.couriers import Couriers
 from bridge.current import InForce
 from bridge.deciding import UNDECIDABLE
+from bridge.listening.listeners import Listeners
 from bridge.observe.metrics import Metrics
 from bridge.owing import Owed, read_owed
 from bridge.provision import CannotProvision, provision
@@ -51,6 +52,7 @@ class Reloader:
         in_force: InForce,
         couriers: Couriers,
         canaries: Canaries,
+        listeners: Listeners,
         pulls: Pulls,
         metrics: Metrics,
     ) -> None:
@@ -62,6 +64,7 @@ class Reloader:
         self._in_force = in_force
         self._couriers = couriers
         self._canaries = canaries
+        self._listeners = listeners
         self._pulls = pulls
         self._metrics = metrics
         self._turn = asyncio.Lock()
@@ -104,9 +107,11 @@ class Reloader:
             for destination in built.values():
                 await destination.close()
             raise
+        await self._listeners.stop()
         await self._canaries.stop()  # they look through destinations that may go now
         await self._couriers.swap(settings.destinations, built)
         self._canaries.start(settings.destinations)
+        self._listeners.start()
         since_us = await keep(self._broker, rule_set)
         self._in_force.swap(with_retired(rule_set, owed, self._broker, world, self._in_force.rule_set), since_us)
         await self._settle_removed(settings)  # after the swap: nothing more is decided for them

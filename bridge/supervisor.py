@@ -54,6 +54,11 @@ class Supervisor:
         self._workers[name] = worker
         worker.keeper = asyncio.create_task(self._keep(worker, work), name=name)
 
+    def note(self, name: str, reason: str) -> None:
+        """Show with a worker what keeps it from its work, "" nothing."""
+        if name in self._workers:
+            self._workers[name].reason = reason
+
     async def stop(self, name: str) -> None:
         """Cancel a worker, wait until it is gone, and forget it. An unknown name is nothing to do."""
         worker = self._workers.pop(name, None)

@@ -38,7 +38,9 @@ def web_root(daemon: Daemon, *, open_pages: bool) -> Root:
         daemon.broker, lambda: daemon.reloader.settings.sources, settings.server.max_body, daemon.metrics.hook_called
     )
     control = _control(daemon, admission, open_pages=open_pages)
-    actions = Actions(Presser(control, daemon.buttons), daemon.metrics.button_pressed)
+    presser = Presser(control, daemon.buttons)
+    daemon.listeners.hear_for(presser)
+    actions = Actions(presser, daemon.metrics.button_pressed)
     pages = _pages(daemon, admission, control)
     return Root(
         _ams(daemon, admission.service_token_digest),

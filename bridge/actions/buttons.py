@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, runtime_checkable
 
 from bridge.actions.cards import Cards
+from bridge.actions.places import Places
 from bridge.actions.seal import ActionName, Card, Pressed, Seal
 from bridge.destinations.base import Parcel
 from bridge.destinations.canary import CANARY_RULE
@@ -35,6 +36,7 @@ class Buttons:
     clock: Clock
     entropy: Entropy
     cards: Cards
+    places: Places
 
     @property
     def url(self) -> str:

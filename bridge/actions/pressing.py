@@ -47,12 +47,13 @@ class Hand:
 class Granted:
     """What the person is told, and how the post is to look if the answer can change it.
 
-    ``changes`` is whether anything is otherwise than before.
+    ``changes`` is whether anything is otherwise than before, and ``shown`` whether the post says so.
     """
 
     text: str
     update: dict[str, Any] | None = None
     changes: bool = False
+    shown: bool = True
 
 
 Done: TypeAlias = Taken | Over | Silenced | TooLate
@@ -69,7 +70,10 @@ class Presser:
         self.buttons = buttons
 
     async def press(self, card: Card, wish: Wish, hand: Hand) -> Granted | NotGranted:
-        """Grant a wish below a post that has this card. Raises StoreUnavailable, OutcomeUnknown."""
+        """Grant a wish below a post that has this card. Raises StoreUnavailable, OutcomeUnknown.
+
+        That it was granted is kept with what it changes; where it changes nothing, ``note`` it once it is answered.
+        """
         bound = await self.buttons.cards.bind(card, hand.post_id, hand.channel_id)
         if bound is None:
             return "elsewhere"
@@ -83,13 +87,17 @@ class Presser:
         done = await self._done(card, wish, hand)
         remark = _remark(done, card, self.source.clock.wall_us())
         if not remark or bound.remarks[-1:] == (remark,):
-            await self.note(card, hand)
             return Granted(_said(done, card))
         row = await self.buttons.cards.bind(
             card, hand.post_id, hand.channel_id, remark=remark, takes=isinstance(done, Taken), heard=hand.event
         )
         shown, update = await self._show(card, row or bound, hand)
-        return Granted(_said(done, card, shown=shown), update, changes=True)
+        return Granted(_said(done, card, shown=shown), update, changes=True, shown=shown)
+
+    async def was_heard(self, card: Card, hand: Hand) -> bool:
+        """Whether nothing more is to be said to this very wish. Raises StoreUnavailable."""
+        row = await self.buttons.cards.read(card.rule, card.post)
+        return hand.event in row.heard
 
     async def note(self, card: Card, hand: Hand) -> None:
         """This very wish needs no more hearing. Raises StoreUnavailable, OutcomeUnknown."""

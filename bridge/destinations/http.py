@@ -116,6 +116,12 @@ class _Client(httpx.AsyncClient):
 _NO_COOKIES: Final = _NoCookies()
 
 
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment names for an address, if it names one."""
+    read = httpx.URL(url)
+    return None if proxy_bypass(read.host) else getproxies().get(read.scheme)
+
+
 class _ByEnvironment(httpx.AsyncBaseTransport):
     """Sends directly, or through the proxy that the environment names for a host.
 

@@ -62,6 +62,11 @@ class MattermostBotConfig(DestinationConfig):
     )
     canary: CanarySettings | None = None
     buttons: bool = Field(False, description="Take, Silence and Why? below posts; needs server.public_url")
+    listen: Literal["none", "reactions", "replies", "both"] = Field(
+        "none",
+        description="Take, Silence and Why? by reactions to posts, replies in their threads, or both; read over a "
+        "websocket that the bot opens, so the server need not reach us",
+    )
 
     @property
     def edits(self) -> bool:
@@ -81,7 +86,7 @@ class MattermostBot:
         buttons: Buttons | None = None,
     ) -> None:
         self.config = config
-        self.deck = Deck(buttons, draws_buttons=config.buttons, listens=False)
+        self.deck = Deck(name, buttons, draws_buttons=config.buttons, listens=config.listen != "none")
         self.rest = Rest(http, config.url, config.token, clock, Redactor([config.token]))
         self.directory = Directory(self.rest)
         self.facts = DestinationFacts(
@@ -184,6 +189,7 @@ class _Telling:
 
     async def _edit(self, earlier: Receipt) -> Outcome:
         said = self._said(earlier)
+        await self._deck.note(earlier.channel)
         standing = await self._deck.tell(self._parcel, earlier, said.course)
         answer = await self._show(earlier.post, said, standing)
         if isinstance(answer, Later):
@@ -253,6 +259,7 @@ class _Telling:
         return self._elsewhere(outcome.refused) if isinstance(outcome, _Closed) else outcome
 
     async def _create(self, channel_id: str, root: str, earlier: Receipt | None) -> Outcome | _Closed:
+        await self._deck.note(channel_id)
         standing = await self._deck.begin(self._parcel)
         face = self._deck.face(self._parcel, standing)
         body = draw_post(self._parcel, channel_id, self._said(earlier), root, face)

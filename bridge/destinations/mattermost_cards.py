@@ -40,10 +40,17 @@ PLAIN: Final = Face()
 class Deck:
     """Gives posts their cards. Without ``buttons``, or with nobody to use them, posts have none."""
 
-    def __init__(self, buttons: Buttons | None, *, draws_buttons: bool, listens: bool) -> None:
+    def __init__(self, destination: str, buttons: Buttons | None, *, draws_buttons: bool, listens: bool) -> None:
+        self._destination = destination
+        self._listens = listens
         draws = buttons is not None and bool(buttons.url) and draws_buttons
         self._buttons = buttons if draws or listens else None
         self._draws_buttons = draws
+
+    async def note(self, channel_id: str) -> None:
+        """News are about to go to a channel; if we listen, it is kept. Raises StoreUnavailable, OutcomeUnknown."""
+        if self._buttons is not None and self._listens and channel_id:
+            await self._buttons.places.note(self._destination, channel_id)
 
     async def begin(self, parcel: Parcel) -> Standing | None:
         """How a new post stands: as the one of its incident before it, else as nobody touched it.
