@@ -93,10 +93,8 @@ async def _built(
     pulls = Pulls(broker, clock, supervisor, rng)
     canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
     listeners = Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)
-    metrics.registry.register(listeners)
-    metrics.registry.register(CanaryMetrics(lambda: canaries.standings, clock))
+    metrics.watch(listeners, CanaryMetrics(lambda: canaries.standings, clock))
     push_http = PushHttp(clock, allow_private=settings.push.allow_private)
-    give_up_after_s = None if settings.push.give_up_after == "off" else settings.push.give_up_after
     return Daemon(
         settings=settings,
         clock=clock,
@@ -111,7 +109,7 @@ async def _built(
         routers=Routers(store, broker, in_force, clock, supervisor, _each(metrics.routed, lately.routed)),
         pulls=pulls,
         push_http=push_http,
-        pushers=Pushers(broker, clock, supervisor, push_http.post, give_up_after_s),
+        pushers=Pushers(broker, clock, supervisor, push_http.post, _give_up_after_s(settings)),
         readiness=Readiness(store, in_force, supervisor, clock, lambda: canaries.standings),
         sweeper=_sweeper(settings, store, broker, clock),
         metrics=metrics,
@@ -123,6 +121,10 @@ async def _built(
         servers=[],
         stopping=asyncio.Event(),
     )
+
+
+def _give_up_after_s(settings: Settings) -> float | None:
+    return None if settings.push.give_up_after == "off" else settings.push.give_up_after
 
 
 async def _rules_in_force(settings: Settings, world: World, store: Store, broker: Broker, metrics: Metrics) -> InForce:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.registry import Collector
 
 from bridge.courier import Tried
 from bridge.destinations.base import Delivered, Later, Refused
@@ -120,6 +121,11 @@ class Metrics:
         self.degraded = Gauge(
             "ams_bridge_rules_degraded", "1 while older rules are in force than the files say", registry=registry
         )
+
+    def watch(self, *others: Collector) -> None:
+        """Tell Prometheus also what others know, as it stands when it asks."""
+        for other in others:
+            self.registry.register(other)
 
     def hook_called(self, source: str, status: int) -> None:
         """A webhook call was answered."""
