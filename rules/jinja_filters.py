@@ -201,11 +201,12 @@ def metered(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def bounded(*args: Any, **kwargs: Any) -> Any:
-        steps = 1
+        steps, has_iterators = 1, False
         for arg in args:
             steps += weight(arg)
+            has_iterators = has_iterators or hasattr(type(arg), "__next__")
         METER.get().charge(steps)
-        if any(hasattr(type(arg), "__next__") for arg in args):
+        if has_iterators:
             args = tuple(counted(arg) if hasattr(type(arg), "__next__") else arg for arg in args)
         return function(*args, **kwargs)
 

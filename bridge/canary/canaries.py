@@ -15,7 +15,6 @@ from bridge.canary.standing import Standing
 from bridge.couriers import Route
 from bridge.destinations.canary import CanarySettings
 from bridge.destinations.config import DestinationConfig
-from bridge.destinations.mattermost_bot import MattermostBot
 from bridge.supervisor import Supervisor
 from broker.clock import US_PER_S, Clock
 from broker.store import Store
@@ -63,6 +62,8 @@ class Canaries:
             del self._at_work[name]
 
     def _reader(self, name: str, settings: CanarySettings, channel: str) -> ChannelReader | None:
+        from bridge.destinations.mattermost_bot import MattermostBot  # kinds are read where something asks for them
+
         route = self._routes().get(reader_of(name, settings))
         if route is None or not isinstance(route.destination, MattermostBot):
             return None

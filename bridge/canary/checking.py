@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from bridge.destinations.attachment import channel_name
 from bridge.destinations.canary import CanarySettings
 from bridge.destinations.config import DestinationConfig
-from bridge.destinations.mattermost import MattermostConfig
-from bridge.destinations.mattermost_bot import MattermostBotConfig
 from bridge.setting_names import Found, Unlinked
 from rules.problems import Path as DocumentPath
 
@@ -34,6 +32,9 @@ def unknown_to_canaries(destinations: Mapping[str, DestinationConfig]) -> Iterat
 
 def unfit_for_canaries(destinations: Mapping[str, DestinationConfig]) -> Found:
     """What canaries name that is there, and cannot do what is asked of it."""
+    from bridge.destinations.mattermost import MattermostConfig  # kinds are read where something asks for them
+    from bridge.destinations.mattermost_bot import MattermostBotConfig
+
     for path, canary in _canaries(destinations):
         name = path[1]
         if canary.tell == name:

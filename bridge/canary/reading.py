@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
 from bridge.destinations.attachment import channel_name
 from bridge.destinations.base import Later
 from bridge.destinations.config import WHOLE_TRY_MARGIN_S, DestinationConfig
-from bridge.destinations.mattermost_bot import MattermostBot
 from bridge.destinations.mattermost_rest import decoded
 from broker.clock import Clock, us
+
+if TYPE_CHECKING:
+    from bridge.destinations.mattermost_bot import MattermostBot
 
 _CLOCKS_DIFFER_S: Final = 600.0
 _US_PER_MS: Final = 1000
