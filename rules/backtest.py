@@ -10,9 +10,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Final, Literal, TypeAlias
 
-from rules.model import Decision, Incoming, Send
+from rules.model import Incoming, Send
 from rules.overlay import MemoryState
 from rules.quiet.silences import NO_SILENCES, SilenceBook
 from rules.rehearsal import Moment, Rehearsal, State, Unpacker
@@ -148,10 +149,9 @@ class _Pair:
         self.worded_alike = {name for name, wording in now_said.items() if said.get(name) == wording}
 
     def run_to(self, now_us: int) -> None:
-        """Fire the timers of both."""
-        before, after = list(self.before.run_to(now_us)), list(self.after.run_to(now_us))
-        if before or after:
-            self._compare(before, after)
+        """Fire the timers of both, one time after another: of what is due at the same time, the posts are compared."""
+        while (at_us := self._next_due_us(now_us)) is not None:
+            self._meet(self.before.run_to(at_us), self.after.run_to(at_us))
 
     def take(self, incoming: Incoming, now_us: int) -> None:
         """Let both decide a message."""
@@ -160,26 +160,36 @@ class _Pair:
         before, after = self.result.unmatched
         self.result.unmatched = (before + (one.fate == "unmatched"), after + (other.fate == "unmatched"))
         if one.sends or other.sends:
-            self._compare([first], [second])
+            self._meet([first], [second])
 
-    def _compare(self, before: list[Moment], after: list[Moment]) -> None:
-        """Enter what both told in the same stretch of time."""
-        result = self.result
-        old = _posts(before, self.renamed)
-        new = _posts(after, {})
-        for key in old:
-            _rule(result, key[1]).old += 1
-        for key in new:
-            _rule(result, key[1]).new += 1
-        for key, sends in old.items():
-            difference = _rule(result, key[1])
-            if key not in new:
-                difference.add("no longer sends", sends, (), _why_quiet(after, key))
-            elif not self._alike(sends, new[key]) and _text(sends) != _text(new[key]):
-                difference.add("text changed", sends, new[key])
-        for key, sends in new.items():
-            if key not in old:
-                _rule(result, key[1]).add("now sends", (), sends)
+    def _next_due_us(self, now_us: int) -> int | None:
+        dues = (self.before.next_due_us(now_us), self.after.next_due_us(now_us))
+        return min((due for due in dues if due is not None), default=None)
+
+    def _meet(self, before: Iterable[Moment], after: Iterable[Moment]) -> None:
+        """Enter what both told at one time. They are looked at in turn, so that what is alike is soon forgotten."""
+        old: dict[SendKey, Sequence[Send]] = {}
+        new: dict[SendKey, Sequence[Send]] = {}
+        quiet: dict[tuple[str, str], str] = {}
+        for one, other in zip_longest(before, after):
+            for key, sends in _posts(one, self.renamed) if one is not None else ():
+                _rule(self.result, key[1]).old += 1
+                self._pair(key, sends, new.pop(key, ())) if key in new else old.update({key: sends})
+            for key, sends in _posts(other, {}) if other is not None else ():
+                _rule(self.result, key[1]).new += 1
+                self._pair(key, old.pop(key, ()), sends) if key in old else new.update({key: sends})
+            for judgement in other.decision.judgements if other is not None else ():
+                if judgement.by:
+                    quiet.setdefault((judgement.rule, judgement.destination), judgement.by)
+        for key, gone in old.items():
+            why = quiet.get((key[1], key[3]), "") or quiet.get((key[1], ""), "")
+            _rule(self.result, key[1]).add("no longer sends", gone, (), why)
+        for key, added in new.items():
+            _rule(self.result, key[1]).add("now sends", (), added)
+
+    def _pair(self, key: SendKey, old: Sequence[Send], new: Sequence[Send]) -> None:
+        if not self._alike(old, new) and _text(old) != _text(new):
+            _rule(self.result, key[1]).add("text changed", old, new)
 
     def _alike(self, old: Sequence[Send], new: Sequence[Send]) -> bool:
         """Whether two posts read the same for sure: worded alike, about the same."""
@@ -192,18 +202,17 @@ class _Pair:
         )
 
 
-def _posts(moments: Iterable[Moment], renamed: Mapping[str, str]) -> dict[SendKey, list[Send]]:
-    """The posts (all parts of one together) by what they are about: origin, rule, destination, and which of several."""
+def _posts(moment: Moment, renamed: Mapping[str, str]) -> Iterable[tuple[SendKey, list[Send]]]:
+    """The posts (all parts of one together) by what they are about: origin, rule, which of several, destination."""
     posts: dict[SendKey, list[Send]] = {}
-    for moment in moments:
-        numbers: dict[tuple[str, str, str], dict[int, int]] = {}
-        for send in moment.decision.sends:
-            rule = renamed.get(send.rule, send.rule)
-            origin = send.origin.replace(f"/{send.rule}/", f"/{rule}/", 1) if rule != send.rule else send.origin
-            sends = numbers.setdefault((origin, rule, send.destination), {})
-            number = sends.setdefault(send.send, len(sends))
-            posts.setdefault((origin, rule, number, send.destination), []).append(send)
-    return posts
+    numbers: dict[tuple[str, str, str], dict[int, int]] = {}
+    for send in moment.decision.sends:
+        rule = renamed.get(send.rule, send.rule)
+        origin = send.origin.replace(f"/{send.rule}/", f"/{rule}/", 1) if rule != send.rule else send.origin
+        sends = numbers.setdefault((origin, rule, send.destination), {})
+        number = sends.setdefault(send.send, len(sends))
+        posts.setdefault((origin, rule, number, send.destination), []).append(send)
+    return posts.items()
 
 
 def _text(sends: Sequence[Send]) -> str:
@@ -219,17 +228,6 @@ def _text(sends: Sequence[Send]) -> str:
     if post.body is not None:
         parts.append(repr(post.body))
     return "\n".join(part for part in parts if part)
-
-
-def _why_quiet(after: Iterable[Moment], key: SendKey) -> str:
-    """What the new rule set says of the same send, if it decided it."""
-    return next((_reason(moment.decision, key) for moment in after if _reason(moment.decision, key)), "")
-
-
-def _reason(decision: Decision, key: SendKey) -> str:
-    return next(
-        (one.by for one in decision.judgements if one.rule == key[1] and one.destination in (key[3], "") and one.by), ""
-    )
 
 
 def _rule(result: BacktestResult, name: str) -> RuleDifference:

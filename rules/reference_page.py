@@ -239,7 +239,7 @@ def _tests() -> Iterator[str]:
         "those of the `send` entry. All `expect`ed sends must happen and no others. `quiet` lists sends that must be "
         "kept quiet: `rule`, `to`, `key`, `at`, and `by` what (`duplicate`, `group`, `throttle`, `flapping`, `hours`, "
         "`silence`, `inhibited`, `drop`); others may be quiet too. A test runs until its last message and the last "
-        "thing that it expects, or `until`."
+        "thing that it expects, or `until`; times are kept to half a second."
     )
 
 

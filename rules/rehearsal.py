@@ -85,6 +85,11 @@ class Rehearsal:
             self.state.commit(decision.changes)
             yield Moment(timer.due_us, decision, timer=timer)
 
+    def next_due_us(self, now_us: int) -> int | None:
+        """When the next timer is due, if that is not after ``now_us``."""
+        timer = self.state.due(now_us)
+        return timer.due_us if timer is not None else None
+
     def _context(self, now_us: int) -> DecideContext:
         return DecideContext(now_us, self.silences, self.state.counts(), self.unwritten)
 

@@ -20,6 +20,8 @@ from rules.ruleset import RuleSet
 from rules.words import duration_text
 
 MAX_REASONS: Final = 3
+SLACK_US: Final = 500_000
+"""How far from the time that a test says something may happen: timers rest a moment before they fire again."""
 ReadSnapshot = Callable[[Case, str], str | None]
 """The text of a snapshot file that a case names, or None if there is none yet."""
 
@@ -88,7 +90,7 @@ def _play(rule_set: RuleSet, case: Case) -> Iterator[Moment]:
         now_us = case.start_us + message.at_us
         yield from rehearsal.run_to(now_us)
         yield rehearsal.take(message.incoming, now_us, message.decoded)
-    yield from rehearsal.run_to(case.start_us + case.until_us)
+    yield from rehearsal.run_to(case.start_us + case.until_us + SLACK_US)
 
 
 def _told(case: Case, moment: Moment) -> Iterator[Told]:
@@ -185,8 +187,8 @@ class _Comparison:
             differences.append(f"  rule: {send.rule}")
         if expected.to and expected.to != send.destination:
             differences.append(f"  to: {send.destination}")
-        if expected.at_us is not None and expected.at_us != told.at_us:
-            differences.append(f"  at: {_at(told.at_us)}, not {_at(expected.at_us)}")
+        if not _is_at(expected.at_us, told.at_us):
+            differences.append(f"  at: {_at(told.at_us)}, not {_at(expected.at_us or 0)}")
         if expected.shadow is not None and expected.shadow != told.shadow:
             differences.append(f"  shadow: {'true' if told.shadow else 'false'}")
         for part, matcher in expected.parts.items():
@@ -288,8 +290,12 @@ def _is_quiet_so(expected: ExpectedQuiet, quiet: KeptQuiet) -> bool:
         and expected.to in ("", judgement.destination)
         and (not expected.by or judgement.by == expected.by or judgement.by.split(":", 1)[0] == expected.by)
         and expected.key in ("", judgement.key)
-        and expected.at_us in (None, quiet.at_us)
+        and _is_at(expected.at_us, quiet.at_us)
     )
+
+
+def _is_at(expected_us: int | None, at_us: int) -> bool:
+    return expected_us is None or abs(expected_us - at_us) <= SLACK_US
 
 
 def _equal(wanted: Any, value: Any) -> bool:

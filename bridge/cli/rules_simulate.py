@@ -16,6 +16,7 @@ import msgspec
 from rich.text import Text
 
 from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.drawing import short_topic
 from bridge.cli.history import Wanted, opened, stored_options
 from bridge.cli.loading import Loaded, load_rules
 from bridge.cli.output import Failed, Output, counted
@@ -196,9 +197,12 @@ def _drawn(entry: TimelineEntry) -> Text:
         line.append(f"  {' '.join((send.post.title or send.post.text).split())[:160]}", style="default")
         return line
     judgement = entry.judgement
-    line.append(f"{judgement.rule} to {judgement.destination or '-'}", style="default")
+    to = f" to {judgement.destination}" if judgement.destination else ""
+    line.append(f"{judgement.rule}{to}", style="default")
     line.append(f" {judgement.outcome}", style=_COLORS.get(judgement.outcome, ""))
-    line.append(f" by {judgement.by}" if judgement.by else "", style="default")
+    if judgement.by and judgement.outcome != "dropped":
+        line.append(f" by {judgement.by}", style="default")
+    line.append(f"  {short_topic(entry.topic)}:{entry.offset}" if entry.topic else "", style="dim")
     return line
 
 

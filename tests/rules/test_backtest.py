@@ -93,3 +93,20 @@ def test_memory_does_not_grow_with_the_stream():
     tracemalloc.stop()
     assert peak < 8_000_000
     assert told == [500, 1000, 1500, 1500]
+
+
+def test_timers_of_a_long_silence_take_no_memory():
+    rules = 'match: {$.status: CRITICAL}\nresolved: {$.status: OK}\nkey: "{{ data.n }}"\ntext: "{{ data.n }}"\n'
+    stream = [
+        a_message({"status": "CRITICAL", "n": n, "pad": "x" * 2000}, offset=n, publish_time_us=START_US + us(n))
+        for n in range(400)
+    ]
+    old, new = a_rule(rules), a_rule(rules.replace("text: ", "text: new "))
+    peaks = []
+    for until_us in (None, START_US + us(30 * 86_400)):
+        tracemalloc.start()
+        result = backtest(old, new, stream, until_us=until_us)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert result.rules["r"].differences == {"text changed": 800}
+    assert peaks[1] < 1.3 * peaks[0]

@@ -203,6 +203,30 @@ class TestUntil:
         assert "the test ends before something that it expects" in str(found.value)
 
 
+def test_times_are_kept_to_half_a_second():
+    rules = """
+        rules:
+          - {name: site, match: {$.t: s, $.status: DOWN}, resolved: {$.t: s, $.status: OK}, key: "{{ data.site }}", send: ops}
+          - name: hosts
+            match: {$.t: h}
+            resolved: {$.t: x}
+            key: "{{ data.host }}"
+            inhibited_by: {rule: site, same: [$.site]}
+            group: {wait: 2m}
+            send: mail
+    """  # noqa: E501
+    text = """
+  - name: t
+    messages:
+      - {at: 0s, data: {t: s, site: A, status: DOWN}}
+      - {at: 30s, data: {t: h, site: A, host: h1}}
+      - {at: 10m, data: {t: s, site: A, status: OK}}
+    expect: [{rule: site, at: 0s}, {rule: site, at: 10m}, {rule: hosts, at: 12m}]
+    quiet: [{rule: hosts, by: inhibited, at: 30s}, {rule: hosts, by: group, at: 10m}]
+"""
+    assert differences(textwrap.indent(textwrap.dedent(text), "  "), textwrap.dedent(rules)) == ()
+
+
 class TestWhyNot:
     """What is said of a send that was expected and not made."""
 
