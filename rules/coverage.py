@@ -28,6 +28,7 @@ from rules.sources import World
 from rules.vars import set_vars
 
 MAX_UNWANTED: Final = 20
+MAX_SHOWN_RUNES: Final = 500
 MAX_ASKED: Final = 200
 """How many rules with open questions are asked for each event; of more, they are asked in turn."""
 PROGRESS_EVERY: Final = 500
@@ -60,11 +61,11 @@ class RuleCoverage:
 
 @dataclass(frozen=True, slots=True)
 class Unwanted:
-    """A message that no rule wanted."""
+    """A message that no rule wanted; ``text`` is the beginning of its decoded payload."""
 
     topic: str
     offset: int
-    payload: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +256,7 @@ class _Watched:
     def _unwanted(self, incoming: Incoming, event: Event) -> None:
         if len(self.unwanted) < MAX_UNWANTED:
             shape = tuple(sorted(event.data)) if isinstance(event.data, dict) else type(event.data).__name__
-            one = Unwanted(incoming.topic, incoming.offset, incoming.payload[:500])
+            one = Unwanted(incoming.topic, incoming.offset, event.text[:MAX_SHOWN_RUNES])
             self.unwanted.setdefault((incoming.topic, shape), one)
 
 

@@ -229,7 +229,7 @@ def _summary(moments: Iterable[Moment]) -> str:
     """A test's name: who told whom, in a few words."""
     words = [
         f"{one.rule} {one.outcome}"
-        + (f" by {one.by}" if one.by else "")
+        + (f" by {one.by}" if one.by and one.outcome != "dropped" else "")
         + (f" to {one.destination}" * bool(one.destination))
         for moment in moments
         for one in moment.decision.judgements

@@ -51,18 +51,20 @@ def tell_stored(output: Output, answer: Any, shown: Shown) -> None:
         print_post(output, one.get("post") or {}, heading, footer=f"rule {delivery['rule']}")
         _tell_payload(output, one.get("payload"))
         by = f" {delivery['by']}" if delivery["by"] else ""
-        output.say(f"  delivery {delivery['id']}: {delivery['state']}{by}")
+        due = f", next try {when(delivery['due'])}" if delivery["due"] else ""
+        output.say(f"  delivery {delivery['id']}: {delivery['state']}{by}{due}")
         for attempt in one["attempts"]:
             reason = f": {attempt['reason']}" if attempt["reason"] else ""
             took = f" in {attempt['took_s']:.3f} s"
             output.say(f"    {when(attempt['at'])} {attempt['outcome']}{took}{reason}")
     if answer["recomputed"] is not None:
         _head(output, "What the rules in force would decide now (computed anew; nothing is sent)")
-        tell(output, answer["recomputed"], shown)
+        then = [(one["delivery"]["destination"], one.get("post")) for one in decided["deliveries"]]
+        tell(output, answer["recomputed"], shown, then)
 
 
-def tell(output: Output, found: Any, shown: Shown) -> None:
-    """What the rules make of a message."""
+def tell(output: Output, found: Any, shown: Shown, then: Sequence[tuple[str, Any]] = ()) -> None:
+    """What the rules make of a message. ``then`` are posts (destination, post) that need not be drawn again."""
     if output.quiet:
         return
     if found["undecodable"]:
@@ -73,11 +75,16 @@ def tell(output: Output, found: Any, shown: Shown) -> None:
     if found["unheard"] and not shown.rules:
         output.say(f"These do not hear {found['topic']}: {', '.join(found['unheard'])}")
     for send in found["sends"]:
+        if not shown.wants(send):
+            continue
         part = f", part {send['part'] + 1} of {send['parts']}" if send["parts"] > 1 else ""
         shadow = " (in shadow: not sent)" if send["shadow"] else ""
         if send["fallback"]:
             output.warn(f"plain rendering: {send['fallback']}")
         heading = f"to {send['destination']}{part}{shadow}"
+        if (send["destination"], send["post"]) in then:
+            output.say(f"{heading}: the same post as then")
+            continue
         print_post(output, send["post"], heading, footer=f"rule {send['rule']}")
         _tell_payload(output, send.get("payload"))
     if not found["sends"]:

@@ -18,7 +18,6 @@ from bridge.cli.spilling import SpillingState
 from bridge.rule_files import rules_of
 from rules.coverage import CoverageResult, RuleCoverage
 from rules.coverage import coverage as run_coverage
-from rules.decode import AUTO, decode
 from rules.problems import Place, ProblemsFound
 
 
@@ -62,15 +61,22 @@ def coverage(context: Context, since: float, topics: tuple[str, ...], limit: int
 
 def _tell(output: Output, result: CoverageResult) -> None:
     partial = " so far (partial: it was interrupted)" if result.partial else ""
-    output.say(f"{counted(result.messages, 'message')}{partial}, {result.unmatched} of them wanted by no rule\n")
+    output.say(f"{counted(result.messages, 'message')}{partial}, {result.unmatched} of them wanted by no rule")
+    silent = sum(not rule.acted for rule in result.rules)
+    unheld = sum(not line.held for rule in result.rules for line in rule.lines)
+    untaken = sum(not one.taken for rule in result.rules for one in rule.branches)
+    output.say(
+        f"never: {counted(silent, 'rule')} acted, {counted(unheld, 'condition')} held, {untaken} branches taken\n"
+    )
     columns = [
         Column("Rule", lambda row: row.rule),
         Column("Acted", lambda row: row.acted, number=True, style=lambda row: "" if row.acted else "bold red"),
         Column("Sends", lambda row: row.sends, number=True),
         Column("Conditions", lambda row: _share(sum(line.held for line in row.lines), len(row.lines)), number=True),
         Column("Branches", lambda row: _share(sum(one.taken for one in row.branches), len(row.branches)), number=True),
-        Column("Hidden by", lambda row: ", ".join(f"{name} ({n})" for name, n in row.hidden_by.items())),
     ]
+    if any(rule.hidden_by for rule in result.rules):
+        columns.append(Column("Hidden by", lambda row: ", ".join(f"{name} ({n})" for name, n in row.hidden_by.items())))
     output.rows(result.rules, columns, empty="There is no rule.")
     if output.quiet:
         return
@@ -79,7 +85,7 @@ def _tell(output: Output, result: CoverageResult) -> None:
     if result.unwanted:
         output.console.print(Text("\nWanted by no rule, one of each shape", style="bold"))
         for one in result.unwanted:
-            text = " ".join(decode(one.payload, AUTO).text.split())[:200]
+            text = " ".join(one.text.split())[:200]
             output.console.print(Text(f"  {short_topic(one.topic)}:{one.offset}  {text}"), soft_wrap=True)
 
 
@@ -122,5 +128,5 @@ def _value(result: CoverageResult) -> dict[str, Any]:
             }
             for rule in result.rules
         ],
-        "unwanted": [{"topic": one.topic, "offset": one.offset, "payload": one.payload} for one in result.unwanted],
+        "unwanted": [{"topic": one.topic, "offset": one.offset, "text": one.text} for one in result.unwanted],
     }

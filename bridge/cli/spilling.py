@@ -14,8 +14,8 @@ from broker.engines.sqlite.scratch import Scratch, ScratchRow
 from rules.model import StateChange, StateValue, Timer
 from rules.overlay import ABSENT, MemoryState
 
-MAX_ROWS: Final = 10_000
-MAX_BYTES: Final = 16 * 1024 * 1024
+MAX_ROWS: Final = 5_000
+MAX_BYTES: Final = 8 * 1024 * 1024
 _LOOK_EVERY: Final = 1_000
 _NEVER: Final = 2**63
 

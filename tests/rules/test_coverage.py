@@ -82,7 +82,7 @@ def test_watching_changes_no_text():
 def test_messages_that_no_rule_wanted_are_shown_one_of_each_shape():
     result = covered(RULES, {"a": 1}, {"a": 2}, {"b": 1}, "text")
     assert result.unmatched == 4
-    assert [(one.offset, one.payload) for one in result.unwanted] == [(0, '{"a": 1}'), (2, '{"b": 1}'), (3, "text")]
+    assert [(one.offset, one.text) for one in result.unwanted] == [(0, '{"a": 1}'), (2, '{"b": 1}'), (3, "text")]
 
 
 def test_timers_count_for_their_rule():

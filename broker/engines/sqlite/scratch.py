@@ -13,7 +13,7 @@ from typing import Final
 
 from broker.engines.sqlite.failures import border
 
-CACHE_KIB: Final = 16 * 1024
+CACHE_KIB: Final = 8 * 1024
 _WHERE: Final = Path("a temporary file")
 _SCHEMA: Final = (
     "PRAGMA page_size = 8192",

@@ -26,6 +26,8 @@ from broker.errors import StoreError
 from broker.model import Commit, Health, SweepPolicy, Swept
 
 _SQL = load("store")
+_LOOKING_KIB = 2 * 1024
+"""Pages in memory of who only looks: a command line that goes through everything once."""
 
 
 class SqliteStore:
@@ -37,7 +39,8 @@ class SqliteStore:
         self._signals = signals
         self._lock = lock
         self._writer = writer
-        self._readers = Readers(path, clock, lambda: self._writer.is_sure)
+        looks_only = lock is None
+        self._readers = Readers(path, clock, lambda: self._writer.is_sure, _LOOKING_KIB if looks_only else None)
         self.catalog = SqliteCatalog(self._writer, self._readers, signals.bells)
         self.log = SqliteLog(clock, self._writer, self._readers, signals.bells)
         self.cursors = SqliteCursors(self._writer, self._readers)

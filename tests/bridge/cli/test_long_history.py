@@ -39,8 +39,8 @@ rules:
     text: "{{ data.host }}"
     send: board
 """
-FEW, MANY = 20_000, 100_000
-MOST_MIB = 200
+FEW, MANY = 15_000, 60_000
+MOST_MIB = 180
 MAY_GROW_MIB = 30
 _AT_ONCE = 2_000
 _STEP_S = 60.0
