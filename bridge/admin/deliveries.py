@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final, get_args
 from urllib.parse import urlencode
 
@@ -19,7 +19,6 @@ from bridge.courier import parcel_of
 from broker.model import Delivery, DeliveryQuery, DeliveryState, Leased
 
 _INBOX_POSTS: Final = 50
-_FOLDED: Final = 200
 _FILTERS: Final = ("state", "destination", "rule", "topic", "since_s")
 _NOTHING_DEAD: Final = "Nothing to send again: only dead letters are."
 _NOTHING_TO_DROP: Final = "Nothing to drop: only dead letters are, and what waits."
@@ -40,7 +39,7 @@ async def inbox(asked: Asked) -> dict[str, Any]:
 async def listed(asked: Asked) -> dict[str, Any]:
     """GET /deliveries: as ``GET /api/deliveries``, with what a person can choose."""
     page = await answers.page(asked)
-    chosen = {name: asked.query(name) for name in _FILTERS}
+    chosen = {name: asked.query(name) for name in (*_FILTERS, "into")}
     older = {name: said for name, said in chosen.items() if said} | {"before": page.next}
     known = [*asked.source.destinations()]
     return {
@@ -71,8 +70,9 @@ async def one(asked: Asked) -> dict[str, Any]:
         "preview": _preview(asked, delivery, names),
         "known_rule": rule is not None and not rule.retired,
         "order_key": delivery.new.order_key,
-        "into": delivery.by if delivery.state == "folded" else "",
-        "folded": await _folded_into(asked, delivery, names),
+        "into": delivery.by if delivery.state in ("folded", "cancelled") else "",
+        "folded": (instead_of := await answers.instead_of(asked, delivery)).deliveries,
+        "more_folded": f"/deliveries?into={delivery.id}&before={instead_of.next}" if instead_of.next else "",
     }
 
 
@@ -119,15 +119,6 @@ async def _change(asked: Asked, action: str, chosen: Chosen) -> str:
 
 def _deliveries(count: int) -> str:
     return "1 delivery" if count == 1 else f"{count} deliveries"
-
-
-async def _folded_into(asked: Asked, digest: Delivery, names: Mapping[str, str]) -> Sequence[Any]:
-    """The deliveries that stand in this one's place, as far as they are among the newest folded ones."""
-    if digest.new.stands_for <= 1:
-        return []
-    query = DeliveryQuery(state="folded", destination=digest.new.destination, limit=_FOLDED)
-    found = await asked.source.store.outbox.find(query)
-    return [delivery_view(one, names) for one in found if one.by == digest.id]
 
 
 def _preview(asked: Asked, delivery: Delivery, names: Mapping[str, str]) -> Any:

@@ -56,6 +56,7 @@ def deliveries() -> None:
 
 @deliveries.command("list")
 @filters
+@click.option("--into", metavar="ID", help="Only those that became part of this digest, or were cancelled with it.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
 @click.option("--before", type=int, help="Page on: only those before this number (seq of the last one shown).")
 @pass_context
@@ -72,7 +73,7 @@ def list_deliveries(context: Context, /, limit: int, before: int | None, **chose
 @click.argument("delivery_id", metavar="ID")
 @pass_context
 def show_delivery(context: Context, delivery_id: str) -> None:
-    """Show one delivery with its post and every attempt."""
+    """Show one delivery with its post, every attempt, and, of a digest, what it stands in place of."""
     with connected(context) as client:
         found = client.get(f"/api/deliveries/{delivery_id}")
     output = context.output
@@ -84,6 +85,13 @@ def show_delivery(context: Context, delivery_id: str) -> None:
     shown(output, said)
     print_post(output, found["post"], f"to {delivery['destination']}", footer=f"rule {delivery['rule']}")
     output.rows(found["attempts"], _ATTEMPTS, title="Attempts", empty="It has not been tried yet.")
+    instead_of = found["instead_of"]
+    if instead_of["deliveries"]:
+        output.rows(instead_of["deliveries"], LISTED, title="It stands in place of")
+    if instead_of["next"] is not None:
+        output.say(f"There are more: ams-bridge deliveries list --into {delivery['id']} --before {instead_of['next']}")
+    if delivery["state"] in ("folded", "cancelled"):
+        output.say(f"The digest that tells of it: ams-bridge deliveries show {delivery['by']}")
 
 
 @deliveries.command("replay")

@@ -10,9 +10,10 @@ import msgspec
 from bridge.control.answering import Asked, Refusal
 from bridge.control.topics import topic_names, topic_uid_or_none
 from bridge.control.views import DeliveryView, attempt_view, delivery_view
+from bridge.digest import is_digest
 from bridge.posts import post_from_bytes
 from broker.clock import US_PER_S
-from broker.model import DeliveryQuery, DeliveryState
+from broker.model import Delivery, DeliveryQuery, DeliveryState
 from broker.store import Outbox
 from rules.words import suggest_of
 
@@ -53,17 +54,16 @@ async def page(asked: Asked) -> DeliveriesPage:
         destination=asked.query("destination") or None,
         rule=asked.query("rule") or None,
         topic_uid=topic_uid_or_none(asked, asked.query("topic")),
+        into=asked.query("into") or None,
         since_us=_since_us(asked, asked.number("since_s")),
         before_seq=asked.number("before"),
         limit=limit,
     )
-    found = await asked.source.store.outbox.find(query)
-    names = topic_names(asked)
-    return DeliveriesPage([delivery_view(one, names) for one in found], found[-1].seq if len(found) == limit else None)
+    return await _page(asked, query)
 
 
 async def one(asked: Asked) -> dict[str, Any]:
-    """GET /api/deliveries/{id}: with its attempts, oldest first, and its post as it was rendered."""
+    """GET /api/deliveries/{id}: with its attempts, its post as it was rendered, and what it stands in place of."""
     found = await asked.source.store.outbox.read(asked.request.path_params["id"])
     if found is None:
         raise Refusal(404, "there is no such delivery; it may be past its retention")
@@ -72,7 +72,15 @@ async def one(asked: Asked) -> dict[str, Any]:
         "delivery": delivery_view(delivery, topic_names(asked)),
         "attempts": [attempt_view(attempt) for attempt in attempts],
         "post": post_from_bytes(delivery.new.post),
+        "instead_of": await instead_of(asked, delivery),
     }
+
+
+async def instead_of(asked: Asked, delivery: Delivery) -> DeliveriesPage:
+    """What a digest stands in place of: the first page of all that was folded into it or cancelled with it."""
+    if not is_digest(delivery):
+        return DeliveriesPage([], None)
+    return await _page(asked, DeliveryQuery(into=delivery.id, limit=_PAGE))
 
 
 async def replay(asked: Asked) -> dict[str, int]:
@@ -94,6 +102,13 @@ async def dropped(asked: Asked, chosen: Chosen) -> int:
     """Drop the chosen deliveries in the name of whoever asks; says how many. Raises Refusal for no choice."""
     outbox = asked.source.store.outbox
     return await _changed(asked, chosen, lambda ids: outbox.drop(ids, asked.who))
+
+
+async def _page(asked: Asked, query: DeliveryQuery) -> DeliveriesPage:
+    found = await asked.source.store.outbox.find(query)
+    names = topic_names(asked)
+    more = len(found) == query.limit
+    return DeliveriesPage([delivery_view(one, names) for one in found], found[-1].seq if more else None)
 
 
 async def _changed(asked: Asked, chosen: Chosen, change: Callable[[Sequence[str]], Awaitable[int]]) -> int:

@@ -41,11 +41,13 @@ def untold(
 def has_heard(delivery: Delivery, others: Iterable[Delivery], taken_back: Collection[str]) -> bool:
     """Whether people at the destination may believe that the delivery's incident fires, were it taken back.
 
-    ``others`` are the deliveries of its order key, newest first: the last one that may have arrived decides.
+    ``others`` are the deliveries of its order key, newest first: the last one that may have arrived decides. One that
+    became part of a digest is told by that.
     """
     for other in others:
         same = other.new.incident == delivery.new.incident and other.new.send == delivery.new.send
-        if same and other.id not in taken_back and (other.state == "delivered" or other.unclear or other.leased):
+        told = other.state in ("delivered", "folded") or other.unclear or other.leased
+        if same and other.id not in taken_back and told:
             return other.new.phase not in OWED
     return False
 
