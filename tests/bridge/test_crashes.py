@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -16,9 +17,12 @@ from structlog.testing import capture_logs
 from bridge.courier import Courier
 from bridge.deciding import UNDECIDABLE
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Refused
+from bridge.destinations.config import BacklogSettings, CollapseSettings
 from broker.engines.memory.trouble import Trouble
 from broker.errors import StoreError
+from broker.model import Delivery
 from rules.ruleset import PostMaking, RuleSet
+from rules.words import Rate
 from tests.fakes.deliveries import Scripted, a_config, seeded
 from tests.fakes.routing import Routing, T, an_alert, keep, rules_of
 
@@ -28,8 +32,16 @@ rules:
   - {name: all, key: "{{ data.host }}", text: "{{ data.n }}", send: ops}
   - {name: once, match: {$.status: FLAP}, key: "{{ data.host }}", dedupe: 30s, text: x, send: mail}
   - {name: many, match: {$.status: MANY}, group: {by: [$.host], wait: 10s, every: 20s}, text: x, send: mail}
+  - {name: site, match: {$.status: FLAP}, resolved: {$.status: OK}, key: "{{ data.host }}", text: x, send: ops}
 """
 DESTINATIONS = ("ops", "mail")
+FOLDING: dict[str, Any] = {
+    "rate": Rate(1, 1.0),
+    "burst": 2,
+    "collapse": CollapseSettings(after=2.0),
+    "backlog": BacklogSettings(older_than=20.0),
+}
+"""One post a second: what waits soon is too much, or old."""
 LONG_S = 400.0  # longer than a lease, the longest pause of the breaker, and the longest of a retry
 
 
@@ -43,7 +55,8 @@ def rules() -> RuleSet:
 class World:
     """A router and two couriers on one store; each may be dropped at any await and begun anew."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, folds: bool) -> None:
+        self.folds = folds
         self.routing = Routing(rules())
         self.luck = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self.calm = False
@@ -77,8 +90,12 @@ class World:
             self.work["router"] = asyncio.create_task(keep(routing.router(), routing.clock))
         for name in DESTINATIONS:
             if name not in self.work:
+                how = FOLDING if self.folds else {}
                 config = a_config(
-                    concurrency=2, retry={"attempts": 50, "max": 30.0}, breaker={"failures": 4, "probe_every": 5.0}
+                    concurrency=2,
+                    retry={"attempts": 50, "max": 30.0},
+                    breaker={"failures": 4, "probe_every": 5.0},
+                    **how,
                 )
                 outbox = routing.store.outbox
                 courier = Courier(name, self.destinations[name], config, outbox, routing.clock, seeded())
@@ -122,6 +139,11 @@ class World:
 
 Step: TypeAlias = tuple[Any, ...]
 
+TROUBLED = (
+    *("commit", "log.read", "cursors.get", "outbox.lease", "outbox.settle", "outbox.give_back"),
+    *("outbox.fold", "outbox.backlog", "outbox.waiting", "outbox.find"),
+)
+
 steps = st.lists(
     st.one_of(
         st.tuples(
@@ -139,7 +161,7 @@ steps = st.lists(
         st.tuples(st.just("stop couriers")),
         st.tuples(
             st.just("trouble"),
-            st.sampled_from(["commit", "outbox.lease", "outbox.settle", "outbox.give_back", "log.read", "cursors.get"]),
+            st.sampled_from(TROUBLED),
             st.sampled_from(["unavailable", "stored", "not stored"]),
             st.integers(0, 2),
         ),
@@ -197,9 +219,28 @@ def check_tries(destination: Scripted, keys: dict[str, str]) -> None:
         arrived |= {parcel.id} if number in destination.arrivals else set()
 
 
-async def live(script: list[Step], seed: int) -> None:
+def check_folding(destination: Scripted, found: list[Delivery]) -> None:
+    """What became part of a digest never arrived by itself, and its digest came to an end; pairs go in pairs."""
+    by_id = {one.id: one for one in found}
+    arrived = {destination.parcels[number].id for number in destination.arrivals}
+    for one in found:
+        if one.state in ("folded", "cancelled"):
+            assert one.id not in arrived
+            digest = by_id[one.by]
+            while digest.state == "folded":
+                digest = by_id[digest.by]
+            assert digest.state in ("delivered", "dead")
+    for key in "abc":
+        life = [one for one in found if (one.new.rule, one.new.key) == ("site", key)]
+        told = "".join(one.new.phase[0] for one in life if one.state != "cancelled")
+        cancelled = "".join(one.new.phase[0] for one in life if one.state == "cancelled")
+        assert re.fullmatch("(f+r)*f*", told), "an end without a beginning, or the other way"
+        assert re.fullmatch("(f+r)*", cancelled)
+
+
+async def live(script: list[Step], seed: int, *, folds: bool = False) -> None:
     """A life with these steps, and what must be true at its end."""
-    world = World(seed)
+    world = World(seed, folds=folds)
     world.begin()
     for step in script:
         await take(world, step)
@@ -219,15 +260,25 @@ async def live(script: list[Step], seed: int) -> None:
     for name, destination in world.destinations.items():
         check_tries(destination, keys)
         states = {one.id: one.state for one in found if one.new.destination == name}
-        assert set(states.values()) <= {"delivered", "dead"}
+        assert set(states.values()) <= {"delivered", "dead", *(("folded", "cancelled") if folds else ())}
+        check_folding(destination, [one for one in found if one.new.destination == name])
         assert {one for one, state in states.items() if state == "delivered"} <= set(destination.delivered)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(steps, st.integers(0, 2**16))
-def test_nothing_is_lost_or_disordered_and_the_books_balance(script: list[Step], seed: int) -> None:
+@given(steps, st.integers(0, 2**16), st.booleans())
+def test_nothing_is_lost_or_disordered_and_the_books_balance(script: list[Step], seed: int, folds: bool) -> None:
     with capture_logs():
-        asyncio.run(live(script, seed))
+        asyncio.run(live(script, seed, folds=folds))
+
+
+@pytest.mark.parametrize("turns", range(0, 60, 3))
+async def test_a_crash_at_every_turn_of_a_fold_loses_and_repeats_nothing(turns: int) -> None:
+    with capture_logs():
+        many: Step = ("publish", [(host, status) for host in "abc" for status in ("FLAP", "OK", "OK")])
+        script: list[Step] = [("passes", 0.2), many, many, ("passes", 1.0), ("turns", turns), ("crash",)]
+        await live(script, seed=1, folds=True)
+        await live([many, ("crash",), ("passes", 45.0), ("turns", turns), ("crash",)], seed=2, folds=True)
 
 
 @pytest.mark.parametrize("turns", range(0, 60, 3))

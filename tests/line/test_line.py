@@ -222,7 +222,8 @@ async def test_a_dead_destination_for_an_hour_holds_up_nobody_and_loses_nothing(
     tmp_path: Path, mattermost: FakeMattermost, other_mattermost: FakeMattermost
 ) -> None:
     rules = ALL.replace("send: chat", "send: [chat, other]").replace('key: "{{ data.n }}"', 'key: "{{ data.k }}"')
-    destinations = chat(mattermost) + "\n" + chat(other_mattermost).replace("chat:", "other:")
+    each = {"backlog": "off"}  # every post by itself, however old
+    destinations = chat(mattermost, **each) + "\n" + chat(other_mattermost, **each).replace("chat:", "other:")
     down = [True]
     mattermost.script.always(lambda request: Answer(503) if down[0] else None)
     async with a_stage(tmp_path, rules, destinations, store="memory") as stage:
