@@ -161,11 +161,13 @@ def _candidates(
             if event.undecodable is not None:
                 counts["undecodable"] += 1
         group = view.group
+        seen = 0
         for item in items_of(event, view.for_each):
+            seen = item.item + 1
             for number in view.index.candidates(item):
                 rule, how = view.entries[number]
                 asked.setdefault((rule.position, group, item.item), (rule, item, group, []))[3].append(how)
-        if item.item == MAX_ITEMS - 1:
+        if seen == MAX_ITEMS:
             counts.update(_beyond(event, view.for_each))
     if len(asked) < 2:
         return list(asked.values())

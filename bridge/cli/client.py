@@ -16,6 +16,10 @@ from bridge.cli.output import Failed
 from bridge.cli.setup import daemon_address
 
 _TIMEOUT_S = 30.0
+_HINTS = {
+    403: " The token is known, but its roles do not allow this.",
+    503: " The daemon is up, but its store is not: see /readyz.",
+}
 
 
 class Unreached(Failed):
@@ -59,7 +63,7 @@ class Client:
         with self._reached(), self._http.stream("GET", path, params=_given(query), timeout=None) as response:
             if response.status_code != httpx.codes.OK:
                 response.read()
-                raise Failed(_refusal(response))
+                raise Failed(self._refusal(response))
             for line in response.iter_lines():
                 if line.startswith("data:"):
                     yield msgspec.json.decode(line.removeprefix("data:").strip())
@@ -72,8 +76,19 @@ class Client:
         with self._reached():
             response = self._http.request(method, path, **request)
         if response.status_code != httpx.codes.OK:
-            raise Failed(_refusal(response))
+            raise Failed(self._refusal(response))
         return msgspec.json.decode(response.content) if response.content else {}
+
+    def _refusal(self, response: httpx.Response) -> str:
+        """The daemon's own words, with what they are about and a hint where the status has a usual cause."""
+        code = response.status_code
+        if code == httpx.codes.UNAUTHORIZED:
+            known = "does not take this token" if "x-api-key" in self._http.headers else "asks for a token"
+            return (
+                f"the daemon at {self._base_url} {known} (HTTP 401). Give one of the service or of a service_admin "
+                "with --token or $AMS_BRIDGE_TOKEN, or name auth.service_token in the settings."
+            )
+        return f"{_about(response.url.path)}{_said(response)} (HTTP {code}).{_HINTS.get(code, '')}"
 
     @contextmanager
     def _reached(self) -> Iterator[None]:
@@ -97,19 +112,27 @@ def connected(context: Context) -> Iterator[Client]:
         client.close()
 
 
-def _given(query: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in query.items() if value is not None}
+def _about(path: str) -> str:
+    """The thing of the AMS API that a path names, such as ``ARGO/alarms: ``; "" where the answer says it itself."""
+    match path.partition(":")[0].strip("/").split("/"):
+        case ["v1", "projects", project]:
+            return f"{project}: "
+        case ["v1", "projects", project, _]:
+            return f"{project}: "
+        case ["v1", "projects", project, _, name, *_]:
+            return f"{project}/{name}: "
+        case ["v1", "users", name]:
+            return f"{name}: "
+    return ""
 
 
-def _refusal(response: httpx.Response) -> str:
-    """The daemon's own words, with a hint where the status has a usual cause."""
+def _said(response: httpx.Response) -> str:
     try:
-        said = msgspec.json.decode(response.content)["error"]["message"]
+        said = str(msgspec.json.decode(response.content)["error"]["message"])
     except (msgspec.DecodeError, KeyError, TypeError):
         said = response.text.strip()[:300] or response.reason_phrase
-    hint = {
-        401: " Give a token with --token or $AMS_BRIDGE_TOKEN, or name auth.service_token in the settings.",
-        403: " The token is known, but its roles do not allow this.",
-        503: " The daemon is up, but its store is not: see /readyz.",
-    }.get(response.status_code, "")
-    return f"{said} (HTTP {response.status_code}).{hint}"
+    return said.removesuffix(".")
+
+
+def _given(query: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in query.items() if value is not None}

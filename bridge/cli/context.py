@@ -95,6 +95,18 @@ class Group(click.Group):
 
     command_class = Command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant; an unknown one is refused with the nearest name, or with all of them."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            from rules.words import suggest_of
+
+            hint = suggest_of(name, self.list_commands(ctx), "commands")
+            raise click.UsageError(f'there is no command "{name}"{hint}', ctx)
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The command names, in the order in which they were made."""
         return list(self.commands)

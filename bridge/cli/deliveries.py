@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import click
 from bridge.cli.client import connected
 from bridge.cli.context import Context, Group, pass_context
 from bridge.cli.drawing import print_post
-from bridge.cli.output import Column, shown, text_column
+from bridge.cli.output import Column, Failed, shown, text_column
 from bridge.cli.typed import duration, when
 
 STATES = ("waiting", "delivered", "dead", "suppressed", "folded", "cancelled", "dropped", "shadow")
@@ -103,27 +104,41 @@ def replay(context: Context, /, ids: Sequence[str], **chosen: Any) -> None:
 
     They keep their ids and join the end of their order, marked late. Rules are not asked again.
     """
-    count = _change(context, "replay", ids, chosen)
-    context.output.done(f"{_deliveries(count)} sent again", {"count": count})
+    count = _change(context, "replay", ids, _choice(ids, chosen))
+    if ids and not count:
+        raise Failed("nothing is sent again: only dead letters are, and none has such an ID")
+    context.output.done(f"{_deliveries(count)} will be sent again", {"count": count})
 
 
 @deliveries.command("drop")
 @click.argument("ids", metavar="[ID]...", nargs=-1)
 @filters
-@click.confirmation_option(prompt="Dropped deliveries are never sent. Drop?")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_context
-def drop(context: Context, /, ids: Sequence[str], **chosen: Any) -> None:
+def drop(context: Context, /, ids: Sequence[str], *, yes: bool, **chosen: Any) -> None:
     """Give up dead letters, or waiting deliveries (--state waiting): by ID, or all that the options choose."""
-    count = _change(context, "drop", ids, chosen)
+    choice = _choice(ids, chosen)
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError("dropped deliveries are never sent; where nobody can be asked, say --yes")
+    if not yes:
+        click.confirm("Dropped deliveries are never sent. Drop?", abort=True, err=True)
+    count = _change(context, "drop", ids, choice)
+    if ids and not count:
+        raise Failed("nothing is dropped: only dead letters and waiting deliveries are, and none has such an ID")
     context.output.done(f"{_deliveries(count)} dropped", {"count": count})
 
 
-def _change(context: Context, verb: str, ids: Sequence[str], chosen: dict[str, Any]) -> int:
+def _choice(ids: Sequence[str], chosen: dict[str, Any]) -> dict[str, Any]:
+    """The filter that the options name. Raises UsageError unless there is either that or IDs."""
     query = _query(chosen)
     if bool(ids) == bool(query):
         raise click.UsageError(
             "name deliveries by ID, or choose them by --state, --destination, --rule, --topic, --since"
         )
+    return query
+
+
+def _change(context: Context, verb: str, ids: Sequence[str], query: dict[str, Any]) -> int:
     with connected(context) as client:
         count: int = client.post(f"/api/deliveries:{verb}", {"ids": list(ids)} if ids else query)["count"]
     return count

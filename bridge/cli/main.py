@@ -27,7 +27,7 @@ COMMANDS: Final = {
     "ledger": Listed("ledger:ledger", "The books of every topic: where messages and sends ended."),
     "project": Listed("resources:project", "Projects: create, list, show, delete."),
     "topic": Listed("resources:topic", "Topics: create, list, show, delete, acl."),
-    "subscription": Listed("resources:subscription", "Subscriptions: create, list, show, delete, offsets, acl."),
+    "subscription": Listed("resources:subscription", "Subscriptions: create, list, show, delete, seek, acl."),
     "user": Listed("people:user", "Users: create, list, show, delete, refresh-token."),
     "schema": Listed("people:schema", "Schemas of topics: create, list, show, delete."),
     "backup": Listed("store:backup", "Copy the store to a new file while the daemon runs."),

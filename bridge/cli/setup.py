@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bridge.certificate import CERTIFICATE_FILE
-from bridge.cli.context import Context
+from bridge.cli.context import DEFAULT_PLACES, Context
 from bridge.cli.output import BadConfiguration, Failed
 from bridge.cli.problems import as_lines
 from bridge.references import Surroundings
@@ -34,8 +34,9 @@ class Address:
 
 def settings_of(context: Context) -> Settings:
     """The settings that the options name. Raises BadConfiguration with every problem."""
+    path = _named(context)
     try:
-        return read_settings(context.config_path(), os.environ, credentials_folder(os.environ))
+        return read_settings(path, os.environ, credentials_folder(os.environ))
     except ProblemsFound as error:
         raise BadConfiguration(as_lines(error.problems)) from error
 
@@ -78,9 +79,19 @@ def store_file(settings: Settings) -> Path:
         ) from error
 
 
+def _named(context: Context) -> Path:
+    """The settings file that the options or the default places name. Raises BadConfiguration when there is none."""
+    path = context.config_path()
+    if context.config is None and not path.exists():
+        looked = " and ".join(str(place) for place in DEFAULT_PLACES)
+        text = f"there are no settings at {looked}: name a file with --config, or begin with `ams-bridge init`"
+        raise BadConfiguration(text)
+    return path
+
+
 def _server_and_store(context: Context) -> Settings:
     """The settings with nothing but these two sections."""
-    path = context.config_path()
+    path = _named(context)
     document = read_file(path)
     if isinstance(document.value, dict):
         said = {name: document.value[name] for name in ("server", "store") if name in document.value}

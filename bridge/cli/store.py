@@ -14,7 +14,7 @@ from bridge.settings import Settings
 from broker.clock import SystemClock
 from broker.days import moment
 from broker.engines import open_reader
-from broker.errors import StoreError
+from broker.errors import StoreError, StoreUnavailable
 from broker.records import Project, Topic
 
 
@@ -28,7 +28,7 @@ def backup(context: Context, file: Path) -> None:
     try:
         asyncio.run(_copy(settings, file))
     except StoreError as error:
-        raise Failed(str(error)) from error
+        raise Failed(_why(error)) from error
     size_bytes = file.stat().st_size
     context.output.done(f"{file} written, {size_bytes:,} bytes", {"file": str(file), "bytes": size_bytes})
     context.output.say("Keep with it: the settings, the secrets they name, and sealing.key beside the store.")
@@ -52,7 +52,7 @@ def restore(context: Context, file: Path) -> None:
         restored = restore_store(file, target, SystemClock().wall_us())
         names = asyncio.run(_topic_names(settings))
     except (StoreError, OSError) as error:
-        raise Failed(str(error)) from error
+        raise Failed(_why(error)) from error
     raised = [
         {"topic": names.get(uid, uid), "was": before, "continues_at": after}
         for uid, (before, after) in restored.next_offsets.items()
@@ -68,6 +68,11 @@ def restore(context: Context, file: Path) -> None:
         context.output.say(f"  the store that stood there is kept as {restored.replaced}")
     for one in raised:
         context.output.say(f"  {one['topic']}: had {one['was']} messages, continues at offset {one['continues_at']}")
+
+
+def _why(error: StoreError | OSError) -> str:
+    """The reason alone where it says all: "the store is unavailable" is not what is wrong with a file's name."""
+    return error.reason if isinstance(error, StoreUnavailable) else str(error)
 
 
 async def _copy(settings: Settings, file: Path) -> None:

@@ -143,5 +143,8 @@ def _network_failure(error: Exception, redact: Redactor) -> Later:
         isinstance(error, (httpx.ConnectError, httpx.PoolTimeout, httpx.UnsupportedProtocol))
     )
     kind = "no connection" if clear else "no answer"
-    text = redact(str(cause)) or type(cause).__name__
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        text = redact(f"{cause.host}:{cause.port}: {cause.os_error.strerror or cause.os_error}")
+    else:
+        text = redact(str(cause)) or type(cause).__name__
     return Later(f"{kind}: {text}"[:_SHOWN_BODY_RUNES], unclear=not clear)

@@ -38,7 +38,7 @@ async def test_resources_are_made_shown_and_deleted(tmp_path: Path) -> None:
         assert "Q/topics/T" in (await ask(stage, "topic", "list", "Q")).out
         assert (await ask(stage, "topic", "delete", "Q/T", "--yes")).code == 0
         gone = await ask(stage, "topic", "show", "Q/T")
-        assert (gone.code, gone.err) == (1, "error  Topic doesn't exist (HTTP 404).\n")
+        assert (gone.code, gone.err) == (1, "error  Q/T: Topic doesn't exist (HTTP 404).\n")
 
 
 async def test_a_user_gets_a_token_that_is_shown_on_request_only(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ async def test_deliveries_are_listed_shown_replayed_and_dropped(tmp_path: Path, 
         assert "web1 is CRITICAL" in shown.out
         assert "refused" in shown.words
         mattermost.script.clear()
-        assert (await ask(stage, "deliveries", "replay", letters[0].id)).out == "✓ 1 delivery sent again\n"
+        assert (await ask(stage, "deliveries", "replay", letters[0].id)).out == "✓ 1 delivery will be sent again\n"
         dropped = await ask(stage, "deliveries", "drop", "--destination", "chat", "--yes")
         assert dropped.out == "✓ 1 delivery dropped\n"
         found = await stage.settled(2, step_s=1)
@@ -207,7 +207,7 @@ async def test_a_wrong_token_says_how_to_give_a_right_one(tmp_path: Path) -> Non
         url = str(stage.http.base_url)
         said = await asyncio.to_thread(command, "ledger", "--url", url, "--token", "wrong")
         assert said.code == 1
-        assert "Give a token with --token or $AMS_BRIDGE_TOKEN" in said.err
+        assert "with --token or $AMS_BRIDGE_TOKEN" in said.err
         assert TOKEN not in said.err
 
 

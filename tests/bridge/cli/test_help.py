@@ -48,4 +48,4 @@ def test_commands_are_listed_in_the_order_in_which_people_meet_them() -> None:
 def test_an_unknown_command_is_answered_with_what_would_help() -> None:
     said = command("rules", "tests")
     assert (said.code, isinstance(root.main, click.Group)) == (2, True)
-    assert "No such command 'tests'" in said.err
+    assert 'there is no command "tests"; did you mean "test"?' in said.err
