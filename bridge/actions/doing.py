@@ -47,14 +47,21 @@ class Silenced:
 
 
 @dataclass(frozen=True, slots=True)
+class Nothing:
+    """The post is of no incident that could be taken, or of no rule that could be silenced."""
+
+
+@dataclass(frozen=True, slots=True)
 class TooLate:
     """The silence would have ended at ``until_us``, before anybody heard of it."""
 
     until_us: int
 
 
-async def take_incident(source: ControlSource, card: Card, who: str) -> Taken | Over:
+async def take_incident(source: ControlSource, card: Card, who: str) -> Taken | Over | Nothing:
     """Stop the incident's reminders in the name of ``who`` (semantics.md item 34). Raises StoreUnavailable."""
+    if not card.incident:
+        return Nothing()
     names = _incident_rows(source, card)
     for _ in range(_TRIES):
         rows = await source.store.state.read(names)
@@ -75,12 +82,14 @@ async def take_incident(source: ControlSource, card: Card, who: str) -> Taken | 
 
 async def silence(
     source: ControlSource, card: Card, who: str, span_s: float, *, asked_us: int = 0
-) -> Silenced | TooLate:
+) -> Silenced | TooLate | Nothing:
     """Silence the post's rule and key for ``span_s`` from when it was asked for (0: now).
 
     A silence that holds as long already, up to a minute, is not added again: clicks are cheap. Raises StoreUnavailable,
     OutcomeUnknown.
     """
+    if not card.rule:
+        return Nothing()
     now_us = source.clock.wall_us()
     until_us = min(asked_us or now_us, now_us) + us(span_s)
     if until_us <= now_us:

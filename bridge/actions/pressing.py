@@ -12,7 +12,7 @@ import structlog
 
 from bridge.actions.buttons import Buttons, Changeable, Redrawable, Standing
 from bridge.actions.cards import CardRow, Shown
-from bridge.actions.doing import Over, Silenced, Taken, TooLate, silence, take_incident
+from bridge.actions.doing import Nothing, Over, Silenced, Taken, TooLate, silence, take_incident
 from bridge.actions.seal import Card
 from bridge.actions.why import why
 from bridge.actions.wishes import Silence, Take, Why, Wish, word_of
@@ -56,7 +56,7 @@ class Granted:
     shown: bool = True
 
 
-Done: TypeAlias = Taken | Over | Silenced | TooLate
+Done: TypeAlias = Taken | Over | Silenced | TooLate | Nothing
 
 NotGranted: TypeAlias = Literal["elsewhere", "heard"]
 """The card belongs to another post; or this very wish was granted before."""
@@ -181,6 +181,8 @@ def _said(done: Done, card: Card, *, shown: bool = True) -> str:
     match done:
         case Over():
             return "This incident is over: there is nothing to take."
+        case Nothing():
+            return "There is nothing to take or to silence here: ask why."
         case TooLate(until_us):
             return f"Nobody heard this in time: such a silence was over at {at(until_us)}."
         case Taken(who, before) if who == before:

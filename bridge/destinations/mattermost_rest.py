@@ -63,13 +63,15 @@ class Directory:
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
         self._known: dict[tuple[str, str], str] = {}
+        self._asked: dict[str, str] = {}
 
     def known(self, team: str, channel: str) -> str | None:
         """The channel's id if no question is needed."""
         return channel if _ID.fullmatch(channel) else self._known.get((team, channel))
 
     def forget(self, team: str, channel: str) -> bool:
-        """Ask again next time; False when there was nothing to forget."""
+        """Ask again next time, also for team and bot; False when there was nothing to forget."""
+        self._asked.clear()
         return self._known.pop((team, channel), None) is not None
 
     async def channel_id(self, team: str, channel: str) -> Found:
@@ -88,9 +90,10 @@ class Directory:
         return await self._id_at(f"/users/username/{quote(name, safe='')}", missing)
 
     async def _direct(self, name: str) -> Found:
-        me = await self._id_at("/users/me", "the bot has no account")
+        me = self._asked.get("me") or await self._id_at("/users/me", "the bot has no account")
         if not isinstance(me, str):
             return me
+        self._asked["me"] = me
         other = await self.person(name)
         if not isinstance(other, str):
             return other
@@ -99,9 +102,10 @@ class Directory:
 
     async def _in_team(self, team: str, channel: str) -> Found:
         if not team:
-            found = await self._only_team()
+            found = self._asked.get("team") or await self._only_team()
             if not isinstance(found, str):
                 return found
+            self._asked["team"] = found
             path = f"/teams/{found}"
         else:
             path = f"/teams/name/{quote(team, safe='')}"

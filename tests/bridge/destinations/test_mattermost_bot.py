@@ -87,6 +87,14 @@ async def test_names_are_looked_up_once(mattermost: FakeMattermost) -> None:
     assert sum(path.startswith("GET") for path in paths(mattermost)) == 2
 
 
+async def test_the_team_and_the_bot_itself_are_asked_for_once_whatever_the_channel(mattermost: FakeMattermost) -> None:
+    async with a_bot(mattermost) as bot:
+        for n, channel in enumerate(["monitoring", "town-square", "@alice", "@bob"]):
+            assert isinstance(await bot.deliver(a_parcel(id=f"d{n}", overrides={"channel": channel})), Delivered)
+    asked = paths(mattermost)
+    assert (asked.count("GET /users/me/teams"), asked.count("GET /users/me")) == (1, 1)
+
+
 @pytest.mark.parametrize("channel", ["#monitoring", "~monitoring"])
 async def test_a_channel_may_be_written_as_people_write_it(mattermost: FakeMattermost, channel: str) -> None:
     assert isinstance(await outcome_from(mattermost, channel=channel, team="operations"), Delivered)
@@ -220,6 +228,36 @@ async def test_an_answer_lost_after_the_post_was_made_is_unclear_and_found_again
     again = await outcome_from(mattermost, a_parcel(maybe_there=True, attempt=2))
     assert json.loads(receipt_in(again))["post"] == mattermost.posts[0].id
     assert len(mattermost.posts) == 1
+
+
+async def test_a_post_is_found_again_after_the_server_forgot_its_pending_id() -> None:
+    clock = ManualClock(NOW_US)
+    with running(FakeMattermost(clock=clock)) as server:
+        server.script.next(Normal(), Normal(), Close(at="after_accepting"))
+        await outcome_from(server)
+        await clock.advance(3_600)
+        again = await outcome_from(server, a_parcel(maybe_there=True, attempt=2))
+        assert json.loads(receipt_in(again))["post"] == server.posts[0].id
+        assert len(server.posts) == 1
+
+
+async def test_a_post_is_found_again_behind_more_than_the_server_tells_of_at_once(mattermost: FakeMattermost) -> None:
+    mattermost.script.next(Normal(), Normal(), Close(at="after_accepting"))
+    created_us = SystemClock().wall_us()
+    await outcome_from(mattermost, a_parcel(created_us=created_us))
+    for n in range(1_100):
+        mattermost.say("monitoring", f"talk {n}", "bob")
+    again = await outcome_from(mattermost, a_parcel(created_us=created_us, maybe_there=True, attempt=2))
+    ours = [post.id for post in mattermost.posts if post.username == "ams-bridge"]
+    assert [json.loads(receipt_in(again))["post"]] == ours
+
+
+async def test_a_channel_is_read_no_further_back_than_the_delivery_is_old(mattermost: FakeMattermost) -> None:
+    for n in range(450):
+        mattermost.say("monitoring", f"talk {n}", "bob")
+    later_us = SystemClock().wall_us() + 3_600_000_000
+    await outcome_from(mattermost, a_parcel(created_us=later_us, maybe_there=True))
+    assert sum(path.startswith("GET /channels/") and path.endswith("/posts") for path in paths(mattermost)) == 1
 
 
 async def test_a_post_that_never_arrived_is_made_after_looking(mattermost: FakeMattermost) -> None:

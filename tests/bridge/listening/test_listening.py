@@ -153,6 +153,16 @@ async def test_an_end_can_no_longer_be_taken(tmp_path: Path, mattermost: FakeMat
         assert now(mattermost, post).text == "web1 is OK"
 
 
+async def test_a_post_of_no_incident_cannot_be_taken(tmp_path: Path, mattermost: FakeMattermost) -> None:
+    async with a_listening(tmp_path, mattermost) as chat:
+        post = await chat.told({"note": "hi"})
+        mattermost.react(post.id, "eyes", "alice")
+        mattermost.reply(post.id, "take", "alice")
+        (answer,) = await answered(chat)
+        assert answer.text == "There is nothing to take or to silence here: ask why."
+        assert now(mattermost, post).text == "note hi"
+
+
 # --- replies -----------------------------------------------------------------------------------------------
 
 
