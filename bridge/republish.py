@@ -5,7 +5,7 @@ from __future__ import annotations
 from broker.broker import Broker
 from broker.errors import NotFound
 from broker.model import NewMessage
-from broker.records import Topic
+from broker.records import Project, Topic
 
 
 class Republisher:
@@ -17,6 +17,13 @@ class Republisher:
     def exists(self, topic: str) -> bool:
         """See Topics."""
         return self._found(topic) is not None
+
+    def name_of(self, uid: str) -> str:
+        """See Topics."""
+        cache = self._broker.cache
+        topic = cache.by_uid(Topic, uid)
+        project = cache.by_uid(Project, topic.project_uid) if topic is not None else None
+        return f"projects/{project.name}/topics/{topic.name}" if topic is not None and project is not None else uid
 
     async def publish(self, topic: str, message: NewMessage, producer_key: str) -> None:
         """See Topics."""

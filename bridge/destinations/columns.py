@@ -23,9 +23,9 @@ class NoSuchValue(ValueError):
 
 
 def text(value: object) -> str:
-    """The value as text; lists and mappings as JSON."""
+    """The value as text, without NUL, which PostgreSQL cannot hold; lists and mappings as JSON."""
     if isinstance(value, str):
-        return value
+        return value.replace("\x00", "")
     return msgspec.json.encode(value).decode()
 
 
@@ -88,7 +88,7 @@ def json_value(value: object) -> Any:
 
 def anything(value: object) -> Any:
     """For a column whose kind nobody knows: scalars as they are, the rest as JSON text."""
-    return value if isinstance(value, (str, int, float, bool)) else text(value)
+    return value if isinstance(value, (int, float, bool)) else text(value)
 
 
 def converted(row: Mapping[str, Any], conversions: Mapping[str, Callable[[object], Any]]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ asking for it.
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -30,6 +32,9 @@ _SUPPRESS_NOTIFICATIONS: Final = 1 << 12
 _UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE, _UNKNOWN_WEBHOOK = 10003, 10008, 10015
 _INVALID_TOKEN: Final = 50027
 _INVALID_FORM: Final = 50035
+_KEPT_OUT_S: Final = 600.0
+_LONGEST_ASKED_S: Final = 86_400.0
+_IN_BETWEEN: Final = re.compile(r"(?i)\A\s*(?:<!doctype html|<html|error code: 1\d{3})")
 
 Form: TypeAlias = Literal["", "plain", "without-thread"]
 """The full form, and the plainer ones: short text alone; in the channel in place of its thread."""
@@ -130,8 +135,12 @@ class Discord:
         if isinstance(outcome, Delivered):
             return Later("the answer was not Discord's: " + reason_of(answer, self._redact))
         if isinstance(outcome, Later):
-            return outcome
+            after_s = _asked_s(answer) if outcome.throttled else None
+            return outcome if after_s is None else replace(outcome, after_s=after_s)
         code = _code_in(answer)
+        if not code and answer.status == httpx.codes.FORBIDDEN and _IN_BETWEEN.search(answer.text):
+            # Cloudflare keeps our address out for a while: nothing is wrong with the message.
+            return Later("kept out before Discord: " + outcome.reason, after_s=_KEPT_OUT_S)
         if code in (_UNKNOWN_WEBHOOK, _INVALID_TOKEN):
             return Refused("the webhook was deleted or its URL is wrong: " + outcome.reason, destination_gone=True)
         plainer: Form | None = None
@@ -151,9 +160,10 @@ class _Message(msgspec.Struct, frozen=True):
 
 
 class _Error(msgspec.Struct, frozen=True):
-    """An error's number: the same status has many."""
+    """An error's number (the same status has many), and how long a 429 asks to wait."""
 
     code: int = 0
+    retry_after: float | None = None
 
 
 def _post_body(parcel: Parcel, config: DiscordConfig, follows: Receipt | None) -> dict[str, Any]:
@@ -187,6 +197,15 @@ def _id_in(answer: Answer) -> str | None:
         return msgspec.json.decode(answer.text, type=_Message).id if 200 <= answer.status < 300 else None
     except msgspec.DecodeError:
         return None
+
+
+def _asked_s(answer: Answer) -> float | None:
+    """How long a 429 asks to wait: in the body to the millisecond, in the header rounded up."""
+    try:
+        said = msgspec.json.decode(answer.text, type=_Error).retry_after
+    except msgspec.DecodeError:
+        return None
+    return said if said is not None and 0 <= said <= _LONGEST_ASKED_S else None
 
 
 def _code_in(answer: Answer) -> int:

@@ -1,7 +1,8 @@
 """A file of JSON lines: one line per delivery, on disk before it counts as delivered.
 
 The line is the exact payload a rule asks for, else the post with the delivery's id and time. A line is written whole or
-not at all: what a full disk cut off is taken away again. Several daemons may not write the same file.
+not at all: what a full disk cut off is taken away again, and what a power cut left is not gone on with. Several daemons
+may not write the same file.
 """
 
 from __future__ import annotations
@@ -75,11 +76,13 @@ class File:
     def _written(self, handle: int, line: bytes) -> Outcome:
         before = os.fstat(handle).st_size
         try:
-            rest = memoryview(line)
+            rest = memoryview(_own_line(self._config.path, before) + line)
             while rest:
                 rest = rest[os.write(handle, rest) :]
             if self._config.sync:
                 os.fsync(handle)
+                if not before:
+                    _sync_folder(self._config.path.parent)
         except OSError as error:
             unclear = not _cut_back(handle, before)
             return Later(f"cannot write to {self._config.path}: {error.strerror}", unclear=unclear)
@@ -116,6 +119,24 @@ def _line(parcel: Parcel) -> bytes:
 
 def _aside(path: Path, number: int) -> Path:
     return path.with_name(f"{path.name}.{number}")
+
+
+def _own_line(path: Path, size_bytes: int) -> bytes:
+    """What goes before a line: nothing, but after a power cut the line that was not written whole is to end first."""
+    if not size_bytes:
+        return b""
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return b"" if file.read(1) == b"\n" else b"\n"
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file is there after a power cut only when its folder says so on disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _cut_back(handle: int, size_bytes: int) -> bool:

@@ -80,6 +80,13 @@ def _with_buttons(kind: Any, name: str, config: DestinationConfig, tools: Tools)
     return made
 
 
+def _with_topic_names(kind: Any, name: str, config: DestinationConfig, tools: Tools) -> Destination:
+    client = tools.client(connections=config.concurrency, timeout_s=config.timeout)
+    names = {} if tools.topics is None else {"topic_name": tools.topics.name_of}
+    made: Destination = kind(name, config, client, tools.clock, **names)
+    return made
+
+
 KINDS: Final[dict[str, Kind]] = {
     "apprise": Kind("apprise", "Apprise", _alone),
     "command": Kind("command", "Command", _alone),
@@ -94,5 +101,5 @@ KINDS: Final[dict[str, Kind]] = {
     "slack_bot": Kind("slack_bot", "SlackBot", _over_http),
     "teams": Kind("teams", "Teams", _over_http),
     "topic": Kind("topic", "Topic", lambda kind, name, config, tools: kind(name, config, tools.topics, tools.clock)),
-    "webhook": Kind("webhook", "Webhook", _over_http),
+    "webhook": Kind("webhook", "Webhook", _with_topic_names),
 }

@@ -29,6 +29,7 @@ _SPEC: Final = rf"{_ATOM}(?:\.{_ATOM})*@[\w-]+(?:\.[\w-]+)*"
 _ADDRESS: Final = re.compile(
     rf"""\s*(?:(?P<name>"[^"<>]*"\s*|[^"<>@,]*)<(?P<angle>{_SPEC})>|(?P<bare>{_SPEC}))\s*(?:,(?=.)|\Z)""", re.DOTALL
 )
+_POLICY: Final = SMTP.clone(cte_type="7bit")  # a server on the way may not take 8 bits, and not say so
 _UNSAFE: Final = re.compile(r"[^0-9A-Za-z.-]")
 
 
@@ -88,7 +89,7 @@ def draw(parcel: Parcel, envelope: Envelope, subject_prefix: str, earlier: Recei
     ``earlier`` is the last mail of the same incident, whose thread this one goes on. The form ``cut`` is short text.
     """
     post = parcel.post
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=_POLICY)
     mail["From"] = addresses(envelope.sender)
     mail["To"] = [address for said in envelope.to for address in addresses(said)]
     for name, said in (("Cc", envelope.cc), ("Reply-To", envelope.reply_to)):

@@ -27,7 +27,7 @@ _LONGEST_CALL_S = 120.0
 _MARGIN_S = 0.3  # the client's own timeouts come first: they tell whether there was a connection
 _DISABLED_AFTER_S = 600.0  # 501: an administrator switched hooks off; asking often does not help
 _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
-_TRY_LATER = frozenset({408, 425, 429})
+_TRY_LATER = frozenset({407, 408, 425, 429})  # 407 is a proxy's on the way: nothing is wrong with the message
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +139,13 @@ def _network_failure(error: Exception, redact: Redactor) -> Later:
     The transport maps some aiohttp errors to httpx names that tell too little, so the cause decides.
     """
     cause = error.__cause__ or error
-    clear = isinstance(cause, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)) or (
+    never = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
+    clear = isinstance(cause, never) or (
         isinstance(error, (httpx.ConnectError, httpx.PoolTimeout, httpx.UnsupportedProtocol))
     )
     kind = "no connection" if clear else "no answer"
     if isinstance(cause, aiohttp.ClientConnectorError):
         text = redact(f"{cause.host}:{cause.port}: {cause.os_error.strerror or cause.os_error}")
     else:
-        text = redact(str(cause)) or type(cause).__name__
+        text = " ".join(redact(str(cause)).split()) or type(cause).__name__
     return Later(f"{kind}: {text}"[:_SHOWN_BODY_RUNES], unclear=not clear)

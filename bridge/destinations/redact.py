@@ -48,10 +48,12 @@ def _pieces_of(secret: str) -> Iterable[str]:
         yield from (word for word in secret.split() if _is_telling(word))
         return
     parts = urlsplit(secret)
-    if parts.path.strip("/") or parts.query or parts.password:
+    if parts.path.strip("/") or parts.query or parts.username:
         yield secret
     if parts.password:
         yield parts.password
+    if parts.username and (not parts.password or _is_telling(parts.username)):
+        yield parts.username  # a token may stand there alone
     if len(parts.query) >= _SHORTEST_SECRET:
         yield parts.query
         yield from (value for _, _, value in (p.partition("=") for p in parts.query.split("&")) if _is_telling(value))

@@ -35,6 +35,9 @@ class Topics(Protocol):
     def exists(self, topic: str) -> bool:
         """Whether there is a topic of that full name now."""
 
+    def name_of(self, uid: str) -> str:
+        """The full name of the topic with this uid; the uid itself when there is none any more."""
+
     async def publish(self, topic: str, message: NewMessage, producer_key: str) -> None:
         """Append a message, once for each producer key; durable on return.
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from string import punctuation
 from typing import Any, Final, Literal
 from urllib.parse import quote
@@ -18,13 +18,13 @@ from urllib.parse import quote
 import httpx
 import msgspec
 from pydantic import Field, field_validator
-from standardwebhooks.webhooks import Webhook as Signer
 
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Size
 from bridge.destinations.config import DestinationConfig, SecretUrl
 from bridge.destinations.payload import payload_bytes, payload_of, rfc3339
 from bridge.destinations.posting import outcome_of, send
 from bridge.destinations.redact import Redactor, shown_url
+from bridge.destinations.signing import signatures, signer_of
 from bridge.secret import Secret
 from broker.clock import US_PER_S, Clock
 from rules.model import DestinationFacts
@@ -48,10 +48,21 @@ class WebhookConfig(DestinationConfig):
     )
     secrets: tuple[Secret, ...] = Field(
         (),
-        description="Standard Webhooks secrets (whsec_...); each signs, so that the old one may go after the new one",
+        description="Standard Webhooks secrets (whsec_...) or private ed25519 keys (whsk_...); each signs, so that "
+        "the old one may go after the new one is known",
     )
     idempotency_header: str = Field("Idempotency-Key", description="Header that carries the delivery's id; empty: none")
-    source: str = Field("ams-bridge", description="The source of CloudEvents")
+    source: str = Field("ams-bridge", min_length=1, description="The source of CloudEvents, a URI or a part of one")
+    subscription: str = Field(
+        "", description="What an AMS push says in subscription; empty: the full name of the message's topic"
+    )
+
+    @field_validator("source")
+    @classmethod
+    def _is_a_reference(cls, source: str) -> str:
+        if not source.isascii() or not source.isprintable() or set(source) & set(' "<>\\^`{|}'):
+            raise ValueError(f'"{source}" is no URI reference, such as /bridges/1 or https://bridge.example.org')
+        return source
 
     @field_validator("idempotency_header")
     @classmethod
@@ -74,21 +85,26 @@ class WebhookConfig(DestinationConfig):
     @classmethod
     def _secrets_sign(cls, secrets: tuple[Secret, ...]) -> tuple[Secret, ...]:
         for secret in secrets:
-            try:
-                Signer(secret.reveal())
-            except Exception as error:
-                raise ValueError("a signing secret is whsec_ and base64 text") from error
+            signer_of(secret)
         return secrets
 
 
 class Webhook:
     """Sends to one HTTP endpoint."""
 
-    def __init__(self, name: str, config: WebhookConfig, http: httpx.AsyncClient, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        config: WebhookConfig,
+        http: httpx.AsyncClient,
+        clock: Clock,
+        topic_name: Callable[[str], str] = str,
+    ) -> None:
         self._config = config
         self._http = http
         self._clock = clock
-        self._signers = [Signer(secret.reveal()) for secret in config.secrets]
+        self._topic_name = topic_name
+        self._signers = [signer_of(secret) for secret in config.secrets]
         self._redact = Redactor([config.url, *config.headers.values(), *config.secrets])
         self.facts = DestinationFacts(name=name, kind="webhook", overrides=_OVERRIDES, takes_body=True)
 
@@ -128,17 +144,17 @@ class Webhook:
         await self._http.aclose()
 
     def _request_of(self, parcel: Parcel) -> tuple[Mapping[str, str], bytes]:
-        now_us = self._clock.wall_us()
-        headers, body = wrap(parcel, self._config.form, source=self._config.source)
+        config = self._config
+        if config.form != "plain":
+            parcel = replace(parcel, topic=self._topic_name(parcel.topic))
+        headers, body = wrap(parcel, config.form, source=config.source, subscription=config.subscription)
         if self._config.idempotency_header:
             headers[self._config.idempotency_header] = parcel.id
         if self._signers:
-            at = datetime.fromtimestamp(now_us // US_PER_S, UTC)
+            at_s = self._clock.wall_us() // US_PER_S
             headers["webhook-id"] = parcel.id
-            headers["webhook-timestamp"] = str(now_us // US_PER_S)
-            headers["webhook-signature"] = " ".join(
-                signer.sign(msg_id=parcel.id, timestamp=at, data=body.decode()) for signer in self._signers
-            )
+            headers["webhook-timestamp"] = str(at_s)
+            headers["webhook-signature"] = signatures(self._signers, parcel.id, at_s, body)
         headers = _with(headers, {name: value.reveal() for name, value in self._config.headers.items()})
         asked = parcel.post.overrides.get("headers")
         if isinstance(asked, Mapping):
@@ -157,14 +173,15 @@ def _may_be_set(name: str) -> bool:
     return _HEADER_NAME.fullmatch(name) is not None and name.lower() not in _OURS
 
 
-def wrap(parcel: Parcel, form: str, *, source: str) -> tuple[dict[str, str], bytes]:
+def wrap(parcel: Parcel, form: str, *, source: str, subscription: str = "") -> tuple[dict[str, str], bytes]:
     """Headers and body for a form. Pure; the body is compact JSON, or the text itself when the payload is a text."""
     payload = payload_of(parcel)
     if form == "cloudevents":
-        event = _cloudevent(parcel, source) | {"datacontenttype": "application/json", "data": payload}
+        kind = "text/plain" if isinstance(payload, str) else "application/json"
+        event = _cloudevent(parcel, source) | {"datacontenttype": kind, "data": payload}
         return {"Content-Type": "application/cloudevents+json; charset=utf-8"}, msgspec.json.encode(event)
     if form == "ams":
-        return {"Content-Type": "application/json"}, msgspec.json.encode(_ams_push(parcel))
+        return {"Content-Type": "application/json"}, msgspec.json.encode(_ams_push(parcel, subscription))
     headers = {"Content-Type": "application/json"}
     if form == "cloudevents-binary":
         headers |= {f"ce-{name}": _ce_value(value) for name, value in _cloudevent(parcel, source).items()}
@@ -185,14 +202,14 @@ def _cloudevent(parcel: Parcel, source: str) -> dict[str, str]:
     return {name: value for name, value in attributes.items() if value}
 
 
-def _ams_push(parcel: Parcel) -> dict[str, Any]:
+def _ams_push(parcel: Parcel, subscription: str) -> dict[str, Any]:
     return {
         "message": {
             "messageId": parcel.id,
             "data": base64.b64encode(payload_bytes(parcel)).decode(),
             "publishTime": rfc3339(parcel.created_us),
         },
-        "subscription": parcel.topic,
+        "subscription": subscription or parcel.topic,
     }
 
 
@@ -202,5 +219,5 @@ def _header_value(value: object) -> str:
 
 
 def _ce_value(value: object) -> str:
-    """A CloudEvents attribute as a header (HTTP binding 1.0.2, 3.1.3.2)."""
-    return quote(" ".join(str(value).split()), safe=_CE_SAFE)
+    """A CloudEvents attribute as a header, so that it can be read back as it was (HTTP binding 1.0.2, 3.1.3.2)."""
+    return quote(str(value), safe=_CE_SAFE)

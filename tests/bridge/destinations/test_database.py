@@ -78,6 +78,24 @@ async def outcome_from(place: Place | str, parcel: Parcel, **config: Any) -> Out
         return await database.deliver(parcel)
 
 
+async def test_a_text_with_nul_in_it_is_written_without(place: Place) -> None:
+    place.run("CREATE TABLE alerts (site TEXT, delivery_id TEXT PRIMARY KEY)")
+    assert await outcome_from(place, a_parcel(body={"site": "a\x00b"})) == Delivered()
+    assert place.rows()[0]["site"] == "ab"
+
+
+async def test_a_preview_leaves_out_what_the_table_has_no_columns_for(tmp_path: Path) -> None:
+    place = Place(f"sqlite:///{tmp_path}/alerts.db")
+    async with a_database(place, create=True, columns={"text": "text"}) as database:
+        before = database.preview(a_parcel())
+        assert before.body == {"text": "disk full", "delivery_id": a_parcel().id}
+        assert "no such columns: time, rule" in before.remarks[1]
+        assert before.target == f"sqlite:///{tmp_path}/alerts.db alerts"
+        assert await database.deliver(a_parcel()) == Delivered()
+        assert database.preview(a_parcel()).body == before.body == place.rows()[0]
+    place.engine.dispose()
+
+
 async def test_a_body_is_a_row_with_the_values_its_columns_hold(place: Place) -> None:
     body = {
         "site": "SITE-A",

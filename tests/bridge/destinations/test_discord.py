@@ -120,7 +120,25 @@ async def test_the_rate_headers_are_read_before_the_wall_is_hit() -> None:
     assert outcomes[0].pace == Pace(remaining=4, reset_s=0.4)
     assert outcomes[4].pace == Pace(remaining=0, reset_s=2.0)
     assert isinstance(outcomes[5], Later)
-    assert (outcomes[5].after_s, outcomes[5].throttled) == (1.0, True)
+    assert (outcomes[5].after_s, outcomes[5].throttled) == (0.4, True)  # the header says 1
+
+
+async def test_the_pause_that_is_asked_for_is_the_bodys_to_the_millisecond(discord: FakeDiscord) -> None:
+    body = '{"message": "You are being rate limited.", "retry_after": 0.337, "global": true}'
+    discord.script.next(Answer(429, body, {"Retry-After": "1"}))
+    outcome = await outcome_from(discord)
+    assert isinstance(outcome, Later)
+    assert (outcome.after_s, outcome.throttled) == (0.337, True)
+
+
+@pytest.mark.parametrize("page", ["<!DOCTYPE html>\n<html><title>Access denied</title>", "error code: 1015"])
+@pytest.mark.parametrize("status", [403, 429])
+async def test_a_page_of_cloudflares_is_no_answer_of_discord(discord: FakeDiscord, page: str, status: int) -> None:
+    discord.script.next(Answer(status, page))
+    outcome = await outcome_from(discord)
+    assert isinstance(outcome, Later)
+    assert not outcome.unclear
+    assert outcome.after_s == (600.0 if status == 403 else None)
 
 
 async def test_name_picture_and_silence_are_asked_for(discord: FakeDiscord) -> None:

@@ -56,6 +56,24 @@ async def test_a_body_is_the_line(tmp_path: Path) -> None:
     assert (tmp_path / "f").read_text() == '{"b":[1,null,"ä\\n"],"a":2}\n'
 
 
+async def test_what_a_power_cut_left_is_not_gone_on_with(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text('{"n":1}\n{"n":')
+    async with a_file(tmp_path / "f") as file:
+        assert await file.deliver(a_parcel(body={"n": 2})) == Delivered()
+        assert await file.deliver(a_parcel(body={"n": 3})) == Delivered()
+    assert (tmp_path / "f").read_text() == '{"n":1}\n{"n":\n{"n":2}\n{"n":3}\n'
+
+
+async def test_a_rotation_that_was_cut_off_halfway_loses_nothing(tmp_path: Path) -> None:
+    """The daemon died between two renames: FILE.1 is free, FILE.2 and the file itself are there."""
+    (tmp_path / "f.2").write_text("old\n")
+    (tmp_path / "f").write_text("new\n")
+    async with a_file(tmp_path / "f", max_size=8, keep=3) as file:
+        assert await file.deliver(a_parcel(body="next")) == Delivered()
+    found = {one.name: one.read_text() for one in tmp_path.iterdir()}
+    assert found == {"f": '"next"\n', "f.1": "new\n", "f.3": "old\n"}
+
+
 async def test_many_at_once_are_whole_lines(tmp_path: Path) -> None:
     async with a_file(tmp_path / "f", sync=False) as file:
         await asyncio.gather(*(file.deliver(a_parcel(body={"n": n, "x": "y" * 5_000})) for n in range(50)))

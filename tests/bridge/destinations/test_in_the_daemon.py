@@ -10,6 +10,7 @@ from bridge.fakes.discord import FakeDiscord
 from bridge.fakes.mattermost import FakeMattermost
 from bridge.fakes.slack import FakeSlack
 from bridge.fakes.trouble import Close, Normal
+from bridge.fakes.webhook import FakeWebhook
 from tests.line.stage import Stage, a_stage
 
 INCIDENTS = """
@@ -129,3 +130,20 @@ async def test_files_and_commands_get_what_rules_send(tmp_path: Path) -> None:
     line = json.loads((tmp_path / "alerts.jsonl").read_text())
     assert (line["text"], line["severity"], line["rule"], line["key"]) == ("A CRITICAL", "critical", "site", "A")
     assert json.loads((tmp_path / "given").read_text())["text"] == "A CRITICAL"
+
+
+AMS_PUSH = """
+topic: projects/P/topics/T
+rules: [{name: all, match: {$.n: {exists: true}}, body: {n: "{{ data.n }}"}, send: hook}]
+"""
+
+
+async def test_an_ams_push_names_the_topic_that_the_message_came_from(
+    tmp_path: Path, webhook_receiver: FakeWebhook
+) -> None:
+    hook = f"  hook: {{type: webhook, url: '{webhook_receiver.base_url}', form: ams, rate: null}}"
+    async with a_stage(tmp_path, AMS_PUSH, hook, store="memory") as stage:
+        await stage.publish({"n": 1})
+        await stage.settled(1)
+    (request,) = webhook_receiver.requests
+    assert request.json()["subscription"] == "projects/P/topics/T"

@@ -66,6 +66,16 @@ def test_text_and_html_say_the_same() -> None:
         assert part in shown
 
 
+def test_every_byte_of_a_mail_has_seven_bits_and_no_line_is_too_long() -> None:
+    parcel = a_parcel(text="Zürich 漢字 \N{FIRE} " + "x" * 2_000, title="ä" * 300, fields=(Field("ö", "ü"),))
+    sent = draw(parcel, Envelope("Bär <bridge@example.org>", ("Ops ☃ <ops@example.net>",)), "[ü]", None).as_bytes()
+    assert sent.isascii()
+    assert max(map(len, sent.split(b"\r\n"))) <= 998
+    body = message_from_bytes(sent, policy=SMTP).get_body(("plain",))
+    assert body is not None
+    assert "Zürich 漢字 \N{FIRE}" in body.get_content()
+
+
 def test_the_colour_is_the_posts() -> None:
     assert "#3db887" in html_of(Post(text="x", severity="critical"), "resolved")
 

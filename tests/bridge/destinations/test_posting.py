@@ -18,6 +18,7 @@ from bridge.fakes.trouble import Close, Hang, redirect
 from bridge.fakes.webhook import FakeWebhook
 from bridge.secret import Secret
 from broker.clock import SystemClock
+from tests.contracts.destinations.test_garbage import saying
 from tests.fakes.deliveries import NOW_US
 
 NOTHING_SECRET = Redactor([])
@@ -33,7 +34,7 @@ def test_2xx_is_delivered(status: int) -> None:
     assert judged(status) == Delivered()
 
 
-@pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504, 507, 599])
+@pytest.mark.parametrize("status", [407, 408, 425, 500, 502, 503, 504, 507, 599])
 def test_failures_of_the_service_are_for_later_and_clear(status: int) -> None:
     outcome = judged(status)
     assert isinstance(outcome, Later)
@@ -184,6 +185,20 @@ async def test_a_proxy_of_the_environment_is_used(
     assert isinstance(answer, Answer)
     assert webhook_receiver.requests[0].header("host") == "outside.invalid"
     assert isinstance(await tried("http://inside.invalid/in"), Later)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # how httpx-aiohttp calls aiohttp with a login
+@pytest.mark.parametrize("status", [407, 502])
+async def test_a_proxy_that_makes_no_connection_is_told_clear_and_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    with saying(f"HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n".encode()) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://proxy-user:proxy-word@{proxy}")
+        outcome = await tried("https://outside.invalid/in")
+    assert isinstance(outcome, Later)
+    assert not outcome.unclear
+    assert outcome.reason.startswith(f"no connection: {status}")
+    assert "proxy-" not in outcome.reason
 
 
 async def test_a_proxy_that_cannot_be_used_is_told_and_clear(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,8 @@ HOOK = "https://chat.example.org/hooks/abcdefghijklmnopqrstuvwxyz"
         ("https://h.example/in?token=0123456789&v=1", "token 0123456789, v 1", "token ***, v 1"),
         ("https://h.example/a%20long%20secret", "no a long secret here", "no *** here"),
         ("https://me:passphrase@h.example", "passphrase is wrong", "*** is wrong"),
+        ("https://token-of-the-hook@h.example", "token-of-the-hook is wrong", "*** is wrong"),
+        ("https://me@h.example/in", "me and mean", "*** and mean"),
         ("Bearer 0123456789abcdef", "bad token 0123456789abcdef", "bad token ***"),
         ("pw", "pw is wrong, pwd is not, (pw)", "*** is wrong, pwd is not, (***)"),
         ("a", 'a duration is wanted, not "a"', '*** duration is wanted, not "***"'),

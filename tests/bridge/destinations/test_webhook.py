@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
 from standardwebhooks.webhooks import Webhook as Verifier
 
@@ -78,6 +80,41 @@ async def test_both_secrets_sign_during_a_rotation(webhook_receiver: FakeWebhook
         assert Verifier(secret).verify(request.body, request.headers)["text"] == "disk full"
 
 
+async def test_an_ed25519_key_signs_beside_a_secret(webhook_receiver: FakeWebhook) -> None:
+    key = Ed25519PrivateKey.generate()
+    seed = key.private_bytes_raw()
+    both = [
+        Secret("whsk_" + base64.b64encode(half).decode()) for half in (seed, seed + key.public_key().public_bytes_raw())
+    ]
+    async with a_destination(webhook_receiver, secrets=[OLD, *both]) as destination:
+        await destination.deliver(a_parcel(text="Zürich"))
+        assert destination.preview(a_parcel()).headers["webhook-signature"] == "***"
+    request = webhook_receiver.requests[0]
+    assert Verifier(OLD).verify(request.body, request.headers)["text"] == "Zürich"
+    signed = f"d-1.{request.header('webhook-timestamp')}.".encode() + request.body
+    shared, *others = str(request.header("webhook-signature")).split(" ")
+    assert shared.startswith("v1,")
+    assert len(others) == 2
+    for signature in others:
+        assert signature.startswith("v1a,")
+        key.public_key().verify(base64.b64decode(signature.removeprefix("v1a,")), signed)
+
+
+@pytest.mark.parametrize(
+    ("secret", "why"),
+    [
+        ("whsec_c2hvcnQ=", "24 to 64 bytes; this one has 5"),
+        ("whsk_c2hvcnQ=", "32 or 64 bytes; this one has 5"),
+        ("whsk_!", "whsk_ and base64"),
+        ("whpk_" + "A" * 44, "public key, which cannot sign"),
+    ],
+)
+def test_a_key_that_cannot_sign_is_refused_without_being_shown(secret: str, why: str) -> None:
+    with pytest.raises(ValidationError, match=why) as refused:
+        WebhookConfig(url=Secret("https://x.example.org"), secrets=(Secret(secret),))
+    assert secret not in str(refused.value)
+
+
 async def test_a_structured_cloudevent(webhook_receiver: FakeWebhook) -> None:
     async with a_destination(webhook_receiver, form="cloudevents", source="/bridge") as destination:
         await destination.deliver(a_parcel(body={"n": 1}))
@@ -100,6 +137,36 @@ async def test_a_binary_cloudevent(webhook_receiver: FakeWebhook) -> None:
         await destination.deliver(a_parcel(body={"n": 1}))
     request = webhook_receiver.requests[0]
     assert (request.header("ce-id"), request.header("ce-specversion"), request.json()) == ("d-1", "1.0", {"n": 1})
+
+
+async def test_the_attributes_of_a_binary_cloudevent_can_be_read_back(webhook_receiver: FakeWebhook) -> None:
+    key = 'A  B\n"50%" é \U0001f525'
+    async with a_destination(webhook_receiver, form="cloudevents-binary") as destination:
+        await destination.deliver(replace(a_parcel(body="text"), key=key))
+    request = webhook_receiver.requests[0]
+    assert unquote(str(request.header("ce-subject"))) == key
+    assert request.header("ce-subject") == "A%20%20B%0A%2250%25%22%20%C3%A9%20%F0%9F%94%A5"
+    assert request.header("ce-time") == "2026-01-01T00:00:00.000Z"
+    assert (request.header("content-type"), request.text) == ("text/plain; charset=utf-8", "text")
+
+
+async def test_a_structured_cloudevent_of_a_text_says_that_it_is_one(webhook_receiver: FakeWebhook) -> None:
+    async with a_destination(webhook_receiver, form="cloudevents") as destination:
+        await destination.deliver(a_parcel(body="text"))
+    event = webhook_receiver.requests[0].json()
+    assert (event["datacontenttype"], event["data"]) == ("text/plain", "text")
+
+
+@pytest.mark.parametrize("source", ["", "my bridge", "brücke", 'a"b'])
+def test_a_source_that_is_no_uri_reference_is_refused(source: str) -> None:
+    with pytest.raises(ValidationError):
+        WebhookConfig(url=Secret("https://x.example.org"), source=source)
+
+
+async def test_an_ams_push_names_the_subscription_that_it_is_told_to(webhook_receiver: FakeWebhook) -> None:
+    async with a_destination(webhook_receiver, form="ams", subscription="projects/P/subscriptions/S") as destination:
+        await destination.deliver(a_parcel(body="hello"))
+    assert webhook_receiver.requests[0].json()["subscription"] == "projects/P/subscriptions/S"
 
 
 async def test_the_ams_push_form(webhook_receiver: FakeWebhook) -> None:
