@@ -31,9 +31,10 @@ def fake() -> None:
 @click.option("--overrides/--no-overrides", default=True, show_default=True, help="Allow username and icon overrides.")
 @pass_context
 def mattermost(context: Context, host: str, port: int, rate: float | None, *, overrides: bool) -> None:
-    """Be a Mattermost server as webhooks and bots see it, and print each post.
+    """Be a Mattermost server as webhooks and bots see it, websocket included, and print each post.
 
-    Any hook and channel that is posted to comes to be. Ends with Ctrl-C. With --json each post is one line.
+    Any hook and channel that is posted to comes to be. A person's token lets you react and reply over its API.
+    Ends with Ctrl-C. With --json each post is one line.
     """
     limit = RateLimit(per_s=rate, burst=max(1, round(rate))) if rate is not None else None
     server = FakeMattermost(

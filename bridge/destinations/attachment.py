@@ -6,6 +6,7 @@ holds fields, footer and colour, and the text itself only when there is nothing 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ import msgspec
 from bridge.destinations.base import Size
 from bridge.destinations.colors import color_of, own_color
 from rules.model import Post
+from rules.split import cut_text
 
 MAX_TEXT_RUNES: Final = 16_383  # MaxPostSize; a longer text the server would split, and repeat parts on a retry
 DECIDED_TEXT_RUNES: Final = 15_500  # what rules may fill: the rest is for the headline, the mention and a note
@@ -24,6 +26,7 @@ MAX_TITLE_RUNES: Final = 300
 _MAX_FIELD_RUNES: Final = 2_000
 _MAX_FOOTER_RUNES: Final = 300
 _MAX_LINK_RUNES: Final = 1_000
+_DRAWS_IN: Final = re.compile(r" {0,3}(?:[|>*+-]|\d{1,9}[.)]| {4}|\t)")
 _PRIORITY_WORDS: Final[Mapping[str, str]] = {"urgent": "urgent", "important": "important", "critical": "urgent"}
 
 
@@ -78,10 +81,21 @@ def sizes_of(text: str, body: Mapping[str, Any]) -> tuple[Size, ...]:
     return Size("text", len(text), MAX_TEXT_RUNES), request
 
 
-def with_remarks(text: str, remarks: Sequence[str]) -> str:
-    """The text with what people did about it below, each on a line of its own and never cut off."""
+def is_too_large(body: Mapping[str, Any]) -> bool:
+    """Whether servers do not take so large a request: some answer it, others break the connection off."""
+    return len(msgspec.json.encode(body)) > MAX_REQUEST_BYTES
+
+
+def with_remarks(text: str, remarks: Sequence[str], most_runes: int = MAX_TEXT_RUNES) -> str:
+    """The text with what people did about it below, each on a line of its own and never cut off.
+
+    Together they have at most ``most_runes``. A code block that is cut is closed, and what would draw a remark into
+    itself (a list, a quote, a table) is left an empty line.
+    """
     below = "".join(f"\n_{remark}_" for remark in remarks)
-    return cut(text, MAX_TEXT_RUNES - len(below)) + below
+    if below and _DRAWS_IN.match(text.rpartition("\n")[2]):
+        below = f"\n{below}"
+    return cut_text(text, most_runes - len(below), "…") + below
 
 
 def _attachment(post: Post, phase: str, course: str) -> dict[str, Any] | None:

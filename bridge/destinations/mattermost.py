@@ -24,6 +24,7 @@ from bridge.destinations.attachment import (
     channel_name,
     cut,
     drawn,
+    is_too_large,
     is_wanted,
     priority_of,
     sizes_of,
@@ -125,10 +126,9 @@ class Mattermost:
     def preview(self, parcel: Parcel) -> Preview:
         """See Destination."""
         body = draw(parcel, self._config, without_tokens(buttons_for(parcel, self._buttons)))
-        size_bytes = len(msgspec.json.encode(body))
         remarks = []
-        if size_bytes > MAX_REQUEST_BYTES:
-            remarks.append(f"{size_bytes} bytes: over the server's usual limit of {MAX_REQUEST_BYTES}; it would be cut")
+        if parcel.form != "cut" and "attachments" not in body and drawn(parcel.post, parcel.phase)[1] is not None:
+            remarks.append(f"over {MAX_REQUEST_BYTES} bytes, which no server takes: cut to its text alone")
         if len(parcel.post.fields) > MAX_FIELDS:
             remarks.append(f"{len(parcel.post.fields)} fields: the first {MAX_FIELDS} are sent")
         if body["text"].endswith("…") and not parcel.post.text.endswith("…"):
@@ -158,6 +158,9 @@ class Mattermost:
             return outcome
         if _error_id(answer) == _INVALID_HOOK:
             return Refused("the hook was deleted or its id is wrong: " + outcome.reason, destination_gone=True)
+        if _is_shut(answer, body):
+            reason = f"the hook's own channel is gone or closed to it, or who made the hook is gone: {outcome.reason}"
+            return Refused(reason, destination_gone=True)
         plainer = None if parcel is None or parcel.form else self._plainer(answer, body)
         return Refused(outcome.reason, plainer=plainer, destination_gone=outcome.destination_gone)
 
@@ -180,22 +183,26 @@ _WRAPPED: Final = "web.incoming_webhook.general.app_error"
 
 
 def draw(
-    parcel: Parcel, config: MattermostConfig, actions: Sequence[Mapping[str, Any]] = (), remarks: Sequence[str] = ()
+    parcel: Parcel,
+    config: MattermostConfig,
+    actions: Sequence[Mapping[str, Any]] = (),
+    remarks: Sequence[str] = (),
+    *,
+    is_cut: bool = False,
 ) -> dict[str, Any]:
-    """The hook's JSON body for a delivery, in the form it asks for. Pure.
+    """The hook's JSON body for a delivery, in the form it asks for; one that no server takes is cut. Pure.
 
     ``actions`` are its buttons; ``remarks`` stand below the text and say what became of it.
     """
-    post = parcel.post
-    text, details = (text_of(post), None) if parcel.form == "cut" else drawn(post, parcel.phase)
+    post, is_cut = parcel.post, is_cut or parcel.form == "cut"
+    text, details = (text_of(post), None) if is_cut else drawn(post, parcel.phase)
     asked = channel_name(post.overrides.get("channel") or config.channel)
     channel = asked
     if parcel.form == "other-channel":
         text = f"_(meant for {asked})_\n{text}"
         channel = "" if config.fallback_channel == "hook" else channel_name(config.fallback_channel)
-    text = cut(text, CUT_TEXT_RUNES if parcel.form == "cut" else MAX_TEXT_RUNES)
-    body: dict[str, Any] = {"text": with_remarks(text, remarks)}
-    if actions and parcel.form != "cut":
+    body: dict[str, Any] = {"text": with_remarks(text, remarks, CUT_TEXT_RUNES if is_cut else MAX_TEXT_RUNES)}
+    if actions and not is_cut:
         details = (details or {"fallback": cut(post.title or post.text, MAX_TITLE_RUNES)}) | {"actions": list(actions)}
     named: dict[str, Any] = {
         "channel": channel,
@@ -214,7 +221,13 @@ def draw(
     priority = priority_of(post)
     if priority and parcel.form != "without-priority" and not parcel.part and "root_id" not in body:
         body["priority"] = priority
-    return body
+    return draw(parcel, config, (), remarks, is_cut=True) if not is_cut and is_too_large(body) else body
+
+
+def _is_shut(answer: Answer, body: Mapping[str, Any]) -> bool:
+    """Whether the server itself, and no proxy, refuses the channel although none was asked for: nothing can arrive."""
+    closed = answer.status in (httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND) and "channel" not in body
+    return closed and _error_id(answer).startswith(("web.incoming_webhook.", "app.channel.get."))
 
 
 def _error_id(answer: Answer) -> str:

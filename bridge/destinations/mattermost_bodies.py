@@ -12,6 +12,7 @@ from bridge.destinations.attachment import (
     MAX_TITLE_RUNES,
     cut,
     drawn,
+    is_too_large,
     priority_of,
     text_of,
     with_remarks,
@@ -45,25 +46,30 @@ def draw_post(parcel: Parcel, channel_id: str, said: Said, root: str = "", face:
     return body
 
 
-def draw_edit(parcel: Parcel, said: Said, face: Face = PLAIN) -> dict[str, Any]:
-    """The body that changes a post. The server replaces ``props`` as a whole, so everything is said again. Pure."""
-    if parcel.form == "cut":
+def draw_edit(parcel: Parcel, said: Said, face: Face = PLAIN, *, is_cut: bool = False) -> dict[str, Any]:
+    """The body that changes a post. The server replaces ``props`` as a whole, so everything is said again.
+
+    One that no server takes is cut. Pure.
+    """
+    is_cut = is_cut or parcel.form == "cut"
+    if is_cut:
         text, details = text_of(parcel.post), None
     else:
         text, details = drawn(parcel.post, parcel.phase, course=said.course)
     if parcel.form == "other-channel":
         text = f"_(meant for {said.meant_for})_\n{text}"
-    text = with_remarks(cut(text, CUT_TEXT_RUNES if parcel.form == "cut" else MAX_TEXT_RUNES), face.remarks)
-    if face.actions and parcel.form != "cut":
+    text = with_remarks(text, face.remarks, CUT_TEXT_RUNES if is_cut else MAX_TEXT_RUNES)
+    if face.actions and not is_cut:
         title = parcel.post.title or parcel.post.text
         details = (details or {"fallback": cut(title, MAX_TITLE_RUNES)}) | {"actions": list(face.actions)}
-    return {"message": text, "props": _props(parcel, details, parcel.id, face.card)}
+    body = {"message": text, "props": _props(parcel, details, parcel.id, face.card)}
+    return draw_edit(parcel, said, face, is_cut=True) if not is_cut and is_too_large(body) else body
 
 
 def draw_history(parcel: Parcel, earlier: Receipt) -> dict[str, Any]:
     """The reply that says in a post's thread what changed it. Pure."""
     text, details = drawn(parcel.post, parcel.phase)
-    edit = {"message": cut(text, MAX_TEXT_RUNES), "props": _props(parcel, details, f"{parcel.id}/history")}
+    edit = {"message": with_remarks(text, ()), "props": _props(parcel, details, f"{parcel.id}/history")}
     return _body(earlier.channel, edit, thread_of(earlier))
 
 

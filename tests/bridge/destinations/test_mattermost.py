@@ -321,3 +321,115 @@ def test_priority_rides_on_the_first_part_only() -> None:
     assert drawn(overrides={"priority": "urgent"})["priority"] == {"priority": "urgent"}
     assert "priority" not in drawn(part=1, overrides={"priority": "urgent"})
     assert "priority" not in drawn(overrides={"priority": "standard"})
+
+
+# --- as a stranger reads destinations.md 2.1-2.4 --------------------------------------------------------
+
+
+def test_a_code_block_that_is_cut_is_closed_before_what_people_did() -> None:
+    body = draw(a_parcel(text="```\n" + "x\n" * 9_000), a_config("https://mm/hooks/x"), (), ["Taken by alice"])
+    assert len(body["text"]) <= MAX_TEXT_RUNES
+    assert body["text"].endswith("\n```\n…\n_Taken by alice_")
+
+
+@pytest.mark.parametrize("last", ["| a | b |", "- one", "> said", "1. one", "* one"])
+def test_what_people_did_is_not_drawn_into_a_list_a_quote_or_a_table(last: str) -> None:
+    body = draw(a_parcel(text=f"web1\n{last}"), a_config("https://mm/hooks/x"), (), ["Taken by alice"])
+    assert body["text"] == f"web1\n{last}\n\n_Taken by alice_"
+
+
+async def test_a_request_that_no_server_takes_is_not_sent_but_its_text(mattermost: FakeMattermost) -> None:
+    large = a_parcel(fields=tuple(Field(f"f{n}", "😀" * 2_000) for n in range(50)))
+    assert await outcome_from(mattermost, large) == Delivered()
+    assert len(mattermost.attempts[-1].request.body) < 300_000
+    assert (mattermost.posts[0].text, mattermost.posts[0].attachments) == ("disk full", ())
+    async with a_destination(mattermost.hook_url) as destination:
+        assert any("cut to its text" in remark for remark in destination.preview(large).remarks)
+
+
+async def test_a_request_too_large_for_one_channel_still_falls_back_to_the_other(mattermost: FakeMattermost) -> None:
+    fields = tuple(Field(f"f{n}", "😀" * 2_000) for n in range(50))
+    large = a_parcel(fields=fields, overrides={"channel": "nowhere"}, form="other-channel")
+    assert await outcome_from(mattermost, large) == Delivered()
+    assert (mattermost.posts[0].channel, mattermost.posts[0].attachments) == ("monitoring", ())
+
+
+@pytest.mark.parametrize("style", ["specific", "wrapped"])
+@pytest.mark.parametrize("trouble", ["archived", "private", "maker gone"])
+async def test_a_hook_whose_own_channel_is_shut_is_a_destination_that_is_gone(
+    mattermost: FakeMattermost, style: Any, trouble: str
+) -> None:
+    mattermost.settings = Settings(error_style=style)
+    if trouble == "maker gone":
+        mattermost.town.remove_user("hook-owner")
+    else:
+        mattermost.town.change_channel("monitoring", archived=trouble == "archived", private=trouble == "private")
+    outcome = await outcome_from(mattermost)
+    assert isinstance(outcome, Refused)
+    assert (outcome.destination_gone, outcome.plainer) == (True, None)
+    assert mattermost.hook.id not in outcome.reason
+
+
+async def test_a_proxy_that_forbids_one_text_does_not_mean_that_the_hook_is_gone(mattermost: FakeMattermost) -> None:
+    mattermost.script.next(Answer(403, "<html>blocked by policy</html>"))
+    outcome = await outcome_from(mattermost)
+    assert isinstance(outcome, Refused)
+    assert not outcome.destination_gone
+
+
+@pytest.mark.parametrize("style", ["specific", "wrapped"])
+async def test_a_hook_locked_to_its_channel_posts_there(mattermost: FakeMattermost, style: Any) -> None:
+    mattermost.settings = Settings(error_style=style)
+    hook = mattermost.town.add_hook("monitoring", locked=True)
+    url = f"{mattermost.base_url}/hooks/{hook.id}"
+    elsewhere = a_parcel(overrides={"channel": "town-square"})
+    refused = await outcome_from(mattermost, elsewhere, url=url)
+    assert isinstance(refused, Refused)
+    assert (refused.plainer, refused.destination_gone) == ("other-channel", False)
+    assert await outcome_from(mattermost, replace(elsewhere, form="other-channel"), url=url) == Delivered()
+
+
+@pytest.mark.parametrize("style", ["specific", "wrapped"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "urgent",
+        {"priority": "urgent", "requested_ack": True},
+        {"priority": "important", "persistent_notifications": True},
+        {"priority": "nonsense"},
+    ],
+)
+async def test_a_priority_that_is_not_had_is_left_out_whatever_the_server_calls_it(
+    mattermost: FakeMattermost, style: Any, asked: Any
+) -> None:
+    mattermost.settings = Settings(error_style=style, post_priority=False)
+    parcel = a_parcel(overrides={"priority": asked})
+    refused = await outcome_from(mattermost, parcel)
+    assert isinstance(refused, Refused)
+    assert refused.plainer == "without-priority"
+    assert await outcome_from(mattermost, replace(parcel, form="without-priority")) == Delivered()
+
+
+@pytest.mark.parametrize("style", ["specific", "wrapped"])
+async def test_an_unknown_person_is_a_dead_end_for_that_route_alone(mattermost: FakeMattermost, style: Any) -> None:
+    mattermost.settings = Settings(error_style=style)
+    outcome = await outcome_from(mattermost, a_parcel(overrides={"channel": "@nobody"}))
+    assert isinstance(outcome, Refused)
+    assert not outcome.destination_gone
+
+
+@pytest.mark.parametrize("runes", [15_499, 15_500])
+async def test_the_longest_text_that_rules_make_is_one_post(mattermost: FakeMattermost, runes: int) -> None:
+    assert await outcome_from(mattermost, a_parcel(text="😀" * runes)) == Delivered()
+    assert [len(post.text) for post in mattermost.posts] == [runes]
+
+
+async def test_the_hook_shows_in_no_reason_whatever_repeats_it(mattermost: FakeMattermost) -> None:
+    hook = mattermost.hook.id
+    bodies = [f"no hook {hook}", f'{{"id": "x", "detailed_error": "/hooks/{hook}"}}', f"%2Fhooks%2F{hook}", hook * 9]
+    for status in (400, 403, 404, 410, 429, 500, 501, 200):
+        for body in bodies:
+            mattermost.script.next(Answer(status, body))
+            outcome = await outcome_from(mattermost)
+            assert not isinstance(outcome, Delivered)
+            assert hook not in repr(outcome)
