@@ -28,7 +28,8 @@ from broker.store import Outbox
 _PAGE: Final = 250  # measured: some 30 ms of the store's writer
 _LOOK_EVERY_S: Final = 1.0
 _LOOK_FACTOR: Final = 20.0  # a pass in vain is followed by a rest of this many times as long as it took
-_HELD_BACK_S: Final = 60.0
+_LONGEST_PAUSE_S: Final = 1.0
+_HELD_BACK_S: Final = 120.0
 _MOST_MERGES: Final = 2
 _MOST_MOVED: Final = 20
 
@@ -108,7 +109,10 @@ class Folder:
             self._look_at = now + _LOOK_EVERY_S
         if self._pass is None:
             return False
+        began = self._clock.monotonic()
         await self._take_page(self._pass)
+        if self._pass is not None:  # others of the store get as much of its time as we took
+            await self._clock.sleep(min(_LONGEST_PAUSE_S, self._clock.monotonic() - began))
         return self._pass is not None
 
     async def _look(self, room: int | None) -> _Pass | None:

@@ -15,6 +15,7 @@ from bridge.actions.places import Places
 from bridge.actions.seal import ActionName, Card, Pressed, Seal
 from bridge.destinations.base import Parcel
 from bridge.destinations.canary import CANARY_RULE
+from bridge.digest import DIGEST_RULE
 from broker.clock import Clock, us
 from broker.tokens import Entropy
 
@@ -94,7 +95,7 @@ def buttons_for(parcel: Parcel, buttons: Buttons | None, standing: Standing | No
     """The attachment actions of a delivery's post; none where they cannot work, and only on its last part.
 
     Take is for an incident that nobody took; an end has only Why?, for there is nothing left to take or silence. What
-    is told of canaries has none: no rule decided it.
+    is told of canaries has none, nor a digest: no rule decided it.
     """
     if buttons is None or not buttons.url or not may_have_card(parcel):
         return []
@@ -110,9 +111,9 @@ def buttons_for(parcel: Parcel, buttons: Buttons | None, standing: Standing | No
 def may_have_card(parcel: Parcel) -> bool:
     """Whether a delivery's post can be asked about.
 
-    Only its last part, not with a key too long to carry, and nothing that is told of canaries.
+    Only its last part, not with a key too long to carry, and nothing that is told of canaries, nor a digest.
     """
-    if parcel.rule == CANARY_RULE:
+    if parcel.rule in (CANARY_RULE, DIGEST_RULE):
         return False
     return parcel.part == parcel.parts - 1 and len(parcel.key) <= MAX_KEY_RUNES
 

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.actions.buttons import may_have_card
 from bridge.backlog import ORDER_KEY
+from bridge.courier import parcel_of
 from bridge.digest import DIGEST_RULE, Folding, Held, digest_in, digest_of, held_of, id_of, is_digest
 from bridge.digest_text import headline_of
 from bridge.posts import post_from_bytes
-from broker.model import Delivery, NewDelivery
+from broker.model import Delivery, Leased, NewDelivery
 from rules.escape import escape_value
 from rules.model import Field, Post
 from tests.fakes.deliveries import NOW_US
@@ -236,6 +238,12 @@ def test_a_digest_knows_again_what_it_stands_for() -> None:
 def test_destinations_see_a_digest_as_any_other_post() -> None:
     assert post_from_bytes(digest(*some(2)).post).fields == ()
     assert set(json.loads(digest(*some(2)).post)) >= {"text", "title", "digest"}
+
+
+def test_a_digest_has_no_buttons_for_there_is_no_one_thing_to_take_or_silence() -> None:
+    parcel = parcel_of(Leased(waiting(digest(*some(2))).delivery, "1.1"))
+    assert not may_have_card(parcel)
+    assert (parcel.phase, parcel.incident, parcel.key) == ("digest", "", "")
 
 
 def test_a_digest_of_digests_says_what_one_digest_of_all_would_say() -> None:

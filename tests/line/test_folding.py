@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from bridge.fakes.mattermost import FakeMattermost
 from bridge.fakes.trouble import Answer
 from broker.model import Delivery
-from tests.line.stage import Stage, a_stage
+from tests.fakes.command_line import ask
+from tests.line.stage import TOKEN, Stage, a_stage
 from tests.line.test_line import chat
 
 RULES = """
@@ -161,3 +162,30 @@ async def test_a_silence_leaves_a_digest_that_waits_alone(tmp_path: Path, matter
         digests = [one for one in found if one.new.phase == "digest"]
         assert {one.state for one in digests} == {"delivered"}
         await stage.check_books()
+
+
+async def test_people_find_the_way_from_a_digest_to_its_deliveries_and_back(
+    tmp_path: Path, mattermost: FakeMattermost
+) -> None:
+    async with a_stage(tmp_path, RULES, slow_chat(mattermost), store="memory") as stage:
+        await say(stage, "WARNING", *sites(60))
+        found = await at_rest(stage)
+        folded = [one for one in found if one.state == "folded"]
+        digest = folded[0].by
+
+        listed = await ask(stage, "deliveries", "list", "--into", digest, "--limit", "5", "--json")
+        assert [one["id"] for one in listed.value] == [one.id for one in reversed(folded[-5:])]
+        assert folded[0].id in (await ask(stage, "deliveries", "list", "--state", "folded", "--limit", "100")).out
+        shown = await ask(stage, "deliveries", "show", digest)
+        assert "It stands in place of" in shown.out
+        assert all(one.id in shown.out for one in folded)
+        back = await ask(stage, "deliveries", "show", folded[0].id)
+        assert f"ams-bridge deliveries show {digest}" in back.out
+
+        await stage.http.post("/login", data={"token": TOKEN})
+        page = (await stage.http.get(f"/deliveries/{digest}")).text
+        assert "Stands in place of" in page
+        assert all(f"/deliveries/{one.id}" in page for one in folded)
+        assert (
+            f'<a href="/deliveries/{digest}">a digest</a>' in (await stage.http.get(f"/deliveries/{folded[0].id}")).text
+        )
