@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _CLOCKS_DIFFER_S: Final = 600.0
 _US_PER_MS: Final = 1000
+_PAGE: Final = 200  # the most that the server gives
+_MOST_PAGES: Final = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +72,31 @@ class ChannelReader:
         found = await self._bot.directory.channel_id(self._bot.config.team, self._channel)
         if not isinstance(found, str):
             return Unreadable(found.reason)
-        since_ms = max(0, since_us - us(_CLOCKS_DIFFER_S)) // _US_PER_MS
-        answer = await self._bot.rest.call("GET", f"/channels/{found}/posts?since={since_ms}")
-        if isinstance(answer, Later):
-            return Unreadable(answer.reason)
-        page = decoded(answer, _Page)
-        if page is None:
-            return Unreadable(self._bot.rest.failure(answer).reason)
-        standing = [post for post in page.posts.values() if not post.delete_at]
-        return Seen(
-            [post.id for post in standing if canary in post.message],
-            [post.id for post in standing if any(other in post.message for other in others)],
-        )
+        looked = await self._read(found, canary, others, max(0, since_us - us(_CLOCKS_DIFFER_S)) // _US_PER_MS)
+        if not isinstance(looked, Seen) or not looked.posts:
+            # The name may belong to another channel by now: asked anew at the next look.
+            self._bot.directory.forget(self._bot.config.team, self._channel)
+        return looked
+
+    async def _read(self, channel_id: str, canary: str, others: Collection[str], since_ms: int) -> Looked:
+        """Read the channel, the newest first. By ``since=`` the server gives 1,000 posts, and says of no more."""
+        mine: list[str] = []
+        late: list[str] = []
+        for number in range(_MOST_PAGES):
+            path = f"/channels/{channel_id}/posts?page={number}&per_page={_PAGE}"
+            answer = await self._bot.rest.call("GET", path)
+            if isinstance(answer, Later):
+                return Unreadable(answer.reason)
+            page = decoded(answer, _Page)
+            if page is None:
+                return Unreadable(self._bot.rest.failure(answer).reason)
+            posts = [post for post in page.posts.values() if not post.delete_at]
+            mine += [post.id for post in posts if canary in post.message]
+            late += [post.id for post in posts if any(other in post.message for other in others)]
+            oldest_ms = min((post.create_at for post in page.posts.values()), default=0)
+            if (mine and not others) or len(page.posts) < _PAGE or oldest_ms < since_ms:
+                break
+        return Seen(mine, late)
 
 
 class _Post(msgspec.Struct, frozen=True):
@@ -89,6 +104,7 @@ class _Post(msgspec.Struct, frozen=True):
 
     id: str
     message: str = ""
+    create_at: int = 0
     delete_at: int = 0
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from bridge.canary.standing import Standing
@@ -165,6 +166,28 @@ async def test_a_canary_that_came_in_spite_of_an_unclear_end_is_there_and_not_se
             await stage.http.get("/healthz")
 
 
+async def test_a_canary_is_found_behind_more_than_a_page_of_other_posts(
+    tmp_path: Path, mattermost: FakeMattermost
+) -> None:
+    async with a_stage(tmp_path, RULES, settings(mattermost), store="memory") as stage:
+        await stage.until(lambda found: [one.state for one in found] == ["delivered"])
+        async with httpx.AsyncClient() as others:
+            for n in range(450):
+                await others.post(mattermost.hook_url, json={"text": f"talk {n}"})
+        await until(stage, lambda one: one.verdict == "ok")
+
+
+async def test_a_canary_is_looked_for_in_the_channel_that_has_the_name_now(
+    tmp_path: Path, mattermost: FakeMattermost
+) -> None:
+    named = settings(mattermost).replace("rate: null", "channel: monitoring, rate: null")
+    async with a_stage(tmp_path, RULES, named, store="memory") as stage:
+        await until(stage, lambda one: one.arrived == 1)
+        mattermost.town.change_channel("monitoring", new_name="old")
+        mattermost.town.add_channel("monitoring")
+        await next_run(stage, lambda one: one.arrived == 2)
+
+
 @pytest.mark.timeout(180)
 async def test_a_restart_goes_on_with_the_canary_under_way_and_tells_nothing_twice(
     tmp_path: Path, mattermost: FakeMattermost
@@ -241,7 +264,7 @@ async def test_health_status_page_and_metrics_say_how_it_stands(tmp_path: Path, 
         assert 'ams_bridge_canary_runs_total{destination="chat",outcome="failed"} 1.0' in metrics
         assert "canary:chat" in ready.json()["workers"]
         await stage.http.post("/login", data={"token": TOKEN, "next": "/"})
-        assert '<p class="bad">Canary of chat: failing since' in (await stage.http.get("/")).text
+        assert "<b>The canary of chat failed.</b> failing since" in (await stage.http.get("/")).text
         mattermost.script.clear()
         await next_run(stage, lambda one: one.verdict == "ok")
         metrics = (await stage.http.get("/metrics")).text
