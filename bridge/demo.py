@@ -11,6 +11,7 @@ import base64
 import itertools
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ _SAMPLES: Final = "status-events.jsonl"
 _EVERY_S: Final = 3.0
 _LOOK_EVERY_S: Final = 0.05
 _LONGEST_WAIT_S: Final = 60.0
+_BALANCED: Final = "the books balance: every message, and every send decided for it, stands in one place"
 _TOKEN_VARIABLE: Final = "AMS_BRIDGE_TOKEN"  # noqa: S105 - the name of a variable
 
 
@@ -80,7 +82,6 @@ async def _run(folder: Path, output: Output, *, once: bool) -> int:
             show = _Show(daemon, http, output, _samples(folder))
             try:
                 await show.wait_routed()
-                output.say(f"ams-bridge listens on {url}; the inbox is at {url}/inbox")
                 await (show.once() if once else show.until(stop))
                 return await show.books()
             finally:
@@ -110,14 +111,14 @@ class _Show:
 
     async def once(self) -> None:
         """All samples at once."""
-        self.output.say(f"publishing {len(self.samples)} status events of ARGO to {TOPIC} ...\n")
+        self.output.say(f"ams-bridge is up; publishing {len(self.samples)} status events of ARGO to {TOPIC} ...\n")
         await self._publish(self.samples)
         await self._settled(asyncio.Event())
         await self._print_new()
 
     async def until(self, stop: asyncio.Event) -> None:
         """One sample every few seconds, over and over, until ``stop``."""
-        self.output.say(f"one status event every {_EVERY_S:g} s to {TOPIC}; Ctrl-C ends it\n")
+        self._welcome()
         for sample in itertools.cycle(self.samples):
             await self._publish([sample])
             await self._settled(stop)
@@ -127,6 +128,20 @@ class _Show:
             await wait_for_first(self.daemon.clock, _EVERY_S, stop.wait())
             if stop.is_set():
                 return
+
+    def _welcome(self) -> None:
+        """Say where to look, and what to try."""
+        url = str(self.http.base_url).rstrip("/")
+        token = self.http.headers["x-api-key"]
+        own = '{"type": "endpoint_group", "status": "CRITICAL", "endpoint_group": "MY-SITE", "summary": "my own"}'
+        for line in (
+            f"ams-bridge is up. Look at {url}/inbox for the posts as people see them,",
+            f"  {url}/messages for what came in and why it was told or not, and {url} for all else.",
+            "Publish an alert of your own from another terminal:",
+            f"  {sys.argv[0]} --url {url} --token {token} publish ARGO/status --data '{own}'",
+            f"Meanwhile a sample comes every {_EVERY_S:g} s, to {TOPIC}. Ctrl-C ends it.\n",
+        ):
+            self.output.say(line)
 
     async def books(self) -> int:
         """Print the ledger; 0 when it balances and nothing is left over."""
@@ -142,7 +157,8 @@ class _Show:
             self.output.rows(rows, message_book(rows), title="Messages")
             self.output.say("")
             self.output.rows(rows, send_book(rows), title="Sends")
-            self.output.done("the books balance") if balanced else self.output.warn("the books do not balance")
+            self.output.done(_BALANCED) if balanced else self.output.warn("the books do not balance")
+            self.output.say("Next: `ams-bridge init my-bridge` writes a configuration of your own.")
         return 0 if balanced else 1
 
     async def _publish(self, samples: Sequence[bytes]) -> None:
