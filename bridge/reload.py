@@ -85,6 +85,8 @@ class Reloader:
                 log.info("reloaded", version=outcome.version, warnings=len(outcome.warnings))
             case ReloadRefused():
                 self._metrics.reloads.labels("refused").inc()
+                self._metrics.degraded.set(1)
+                self._in_force.degraded = f"the last reload was refused, what was in force stays:\n{outcome.text}"
                 log.error("reload refused; everything stays as it was", problems=outcome.text)
         return outcome
 

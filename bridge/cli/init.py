@@ -46,4 +46,5 @@ def init(context: Context, folder: Path) -> None:
     place = f"-c {folder / 'bridge.yaml'} " if folder != Path() else ""
     for name in written:
         context.output.say(f"  {name}")
-    context.output.say(f"Next: ams-bridge {place}check, then ams-bridge {place}run")
+    context.output.say(f"Next: ams-bridge {place}check, then ams-bridge {place}run; pages at https://localhost:8443,")
+    context.output.say(f"where the token in {folder / _TOKENS[0]} lets you in.")

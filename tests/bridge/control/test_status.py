@@ -104,6 +104,20 @@ async def test_a_refused_reload_names_every_problem_and_changes_nothing(tmp_path
         assert [one["name"] for one in (await stage.http.get("/api/rules")).json()["rules"]] == ["hosts", "notes"]
 
 
+async def test_a_refused_reload_shows_in_readyz_until_one_succeeds(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        file = tmp_path / "rules.d" / "rules.yaml"
+        file.write_text(RULES.replace("send: board", "send: bord"))
+        await stage.http.post("/api/reload")
+        ready = await stage.http.get("/readyz")
+        assert ready.status_code == 200
+        assert ready.json()["degraded"].startswith("the last reload was refused, what was in force stays:")
+        assert "rules.yaml:11:" in ready.json()["degraded"]
+        file.write_text(RULES)
+        await stage.http.post("/api/reload")
+        assert (await stage.http.get("/readyz")).json()["degraded"] == ""
+
+
 async def test_suppressed_sends_are_told_by_what_suppressed_them(tmp_path: Path, mattermost: FakeMattermost) -> None:
     async with a_daemon(tmp_path, mattermost.hook_url) as stage:
         await stage.http.post("/api/silences", json={"matchers": {"rule": "notes"}, "for_s": 60})
