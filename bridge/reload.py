@@ -7,7 +7,6 @@ Rules, templates, tables, destinations, sources and provisioning are taken up; `
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,20 +16,19 @@ from bridge.canary.canaries import Canaries
 from bridge.control.reloading import Reloaded, ReloadOutcome, ReloadRefused
 from bridge.couriers import Couriers
 from bridge.current import InForce
-from bridge.deciding import UNDECIDABLE
+from bridge.leaving import left_behind, settle_removed
 from bridge.listening.listeners import Listeners
 from bridge.observe.metrics import Metrics
-from bridge.owing import Owed, read_owed
+from bridge.owing import read_owed
 from bridge.provision import CannotProvision, provision
 from bridge.pulls import Pulls
 from bridge.retired import with_retired
 from bridge.rule_files import keep, rules_of, world_of
-from bridge.settings import MoveTo, Settings
+from bridge.settings import Settings
 from bridge.settings_file import read_settings
 from bridge.systemd import credentials_folder
 from broker.broker import Broker
 from broker.errors import BrokerError
-from broker.model import DeliveryQuery
 from broker.store import Store
 from rules.problems import ProblemsFound, as_table
 
@@ -94,7 +92,8 @@ class Reloader:
         settings = read_settings(self._config, self._environ, credentials_folder(self._environ))
         owed = await read_owed(self._store)
         known = {*self._couriers.routes, *self.settings.removed}
-        reasons = [why for name, why in (await self._left_behind(settings, owed)).items() if name in known]
+        left = await left_behind(self._store, owed, {*settings.destinations, *settings.removed})
+        reasons = [why for name, why in left.items() if name in known]
         if reasons:
             return ReloadRefused("", reasons)
         built = self._couriers.build(settings.destinations)
@@ -116,7 +115,7 @@ class Reloader:
         self._listeners.start()
         since_us = await keep(self._broker, rule_set)
         self._in_force.swap(with_retired(rule_set, owed, self._broker, world, self._in_force.rule_set), since_us)
-        await self._settle_removed(settings)  # after the swap: nothing more is decided for them
+        await settle_removed(self._store, settings.removed)  # after the swap: nothing more is decided for them
         await self._in_force.wake(self._store)
         await self._pulls.swap(settings.sources)
         warnings = [as_table([warning]) for warning in rule_set.warnings]
@@ -131,52 +130,8 @@ class Reloader:
 
         It cannot refuse to start: what nobody said what to do with waits, and is told. Raises StoreUnavailable.
         """
-        await self._settle_removed(self.settings)
-        for reason in (await self._left_behind(self.settings, await read_owed(self._store))).values():
+        await settle_removed(self._store, self.settings.removed)
+        owed = await read_owed(self._store)
+        staying = {*self.settings.destinations, *self.settings.removed}
+        for reason in (await left_behind(self._store, owed, staying)).values():
             log.warning("something waits for a destination that is gone", reason=reason)
-
-    async def _left_behind(self, settings: Settings, owed: Owed) -> dict[str, str]:
-        """By destination, what still waits for one that would be gone (semantics.md item 16)."""
-        waiting: Counter[str] = Counter()
-        for balance in await self._store.outbox.balances():
-            if balance.state == "waiting":
-                waiting[balance.destination] += balance.deliveries
-        staying = {*settings.destinations, *settings.removed, UNDECIDABLE}
-        reasons = {}
-        for name in sorted({*waiting, *owed.held, *owed.told} - staying):
-            counts = [
-                _counted(waiting[name], "delivery waits for it", "deliveries wait for it"),
-                _counted(owed.held[name], "event is held for it", "events are held for it"),
-                _counted(owed.told[name], "open incident was told there", "open incidents were told there"),
-            ]
-            left = [count for count in counts if count]
-            if left:
-                reasons[name] = (
-                    f"destination {name!r} is gone from the settings while {', '.join(left)}; keep it until that is "
-                    f"over, or write under destinations: {name}: {{removed: dead}} or "
-                    f"{name}: {{removed: {{move_to: NAME}}}}"
-                )
-        return reasons
-
-    async def _settle_removed(self, settings: Settings) -> None:
-        """Do with what waits for removed destinations what the settings say."""
-        for name, said in settings.removed.items():
-            if isinstance(said.removed, MoveTo):
-                moved = await self._store.outbox.move(name, said.removed.move_to)
-                log.info("deliveries moved", destination=name, to=said.removed.move_to, count=moved)
-            else:
-                dropped = await self._drop_waiting(name)
-                log.info("deliveries dropped", destination=name, count=dropped)
-
-    async def _drop_waiting(self, name: str) -> int:
-        dropped = 0
-        while found := await self._store.outbox.find(DeliveryQuery(state="waiting", destination=name, limit=500)):
-            count = await self._store.outbox.drop([one.id for one in found], f"removed:{name}")
-            if not count:
-                break
-            dropped += count
-        return dropped
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}" if count else ""

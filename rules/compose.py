@@ -25,11 +25,12 @@ _SEVERITY_PRIORITY: Final = {"critical": 3, "error": 2}
 
 @dataclass(frozen=True, slots=True)
 class GroupEvent:
-    """One event of a group, why it was told (its phase), and a note on that."""
+    """One event of a group, why it was told (its phase), a note on that, and the event's own key."""
 
     event: Event
     phase: Phase
     note: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,14 @@ def _names(rule_set: RuleSet, scene: Scene, now_us: int) -> dict[str, Any]:
     }
     names.update(names_of(scene.event, now_us=now_us, tables=rule_set.tables))
     if scene.events or scene.rule.quiet.group is not None:
-        events = scene.events or (GroupEvent(scene.event, scene.phase),)
+        events = scene.events or (GroupEvent(scene.event, scene.phase, key=scene.key),)
         names["events"] = [
-            {**names_of(one.event, now_us=now_us, tables=rule_set.tables), "phase": one.phase, "note": one.note}
+            {
+                **names_of(one.event, now_us=now_us, tables=rule_set.tables),
+                "phase": one.phase,
+                "note": one.note,
+                "key": one.key,
+            }
             for one in events
         ]
     return names

@@ -48,7 +48,7 @@ NAMES: Final = {
     "key": "in posts: what `key:` made",
     "severity": "in posts: what `severity:` made",
     "incident": "in posts: `since` and `key` of the incident, or null",
-    "events": "in posts of a rule with `group:`: all events, each with the names above, its `phase` and a `note`",
+    "events": "in posts of a rule with `group:`: all events, each with the names above, `phase`, `key` and a `note`",
 }
 """What templates see; those ``in posts`` only where a post is made."""
 

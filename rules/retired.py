@@ -29,7 +29,7 @@ def superseded(current: RuleSet, older: Iterable[RuleSet], judging: Collection[s
     for rule_set in older:
         for rule in rule_set.rules:
             known = forms.setdefault(rule.name, set())
-            if rule.quiet.resolved is None or rule.judging in known or len(known) > MAX_FORMS:
+            if rule.retired or rule.quiet.resolved is None or rule.judging in known or len(known) > MAX_FORMS:
                 continue
             if judging is None or rule.judging in judging:
                 known.add(rule.judging)

@@ -7,7 +7,7 @@ told when the silence ends and it still fires. When it is lifted before its time
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, cast
@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from bridge.control.source import ControlSource
-from bridge.control.untelling import has_heard, untold
+from bridge.control.untelling import ends_behind, fires, has_heard, untold
 from bridge.current import silence_of
 from bridge.routers import full_names
 from broker.errors import Moved, NotFound, StateMoved, StoreUnavailable, VersionMoved
@@ -141,34 +141,51 @@ async def _commit(source: ControlSource, record: SilenceRecord, covered: list[De
     ids = {delivery.id for delivery in covered}
     unread = [one for one in covered if (one.new.incident or one.new.key) and not one.unclear and one.new.part == 0]
     rows = await source.store.state.read(tuple({_row_name(one) for one in unread})) if unread else {}
-    reads = {key: row.version for key, row in rows.items()}
-    stands = {key: row for key, row in rows.items() if row.value is not None}
-    changes: dict[str, StatePut] = {}
+    stands = dict(rows)
+    changed: dict[str, StatePut] = {}
     taken_back: list[str] = []
     for delivery in unread:
-        row = stands.get(_row_name(delivery))
-        if row is None:
+        row, others = stands[_row_name(delivery)], await _of_its_line(source, delivery)
+        heard = bool(delivery.new.incident) and (len(others) == _LOOKED_AT or has_heard(delivery, others, ids))
+        if delivery.new.incident and not heard and not fires(row):
+            taken_back += _take_back_with_its_end(delivery, others, ids)
             continue
-        heard = bool(delivery.new.incident) and await _heard(source, delivery, ids)
-        put = untold(row, delivery, source.in_force.rule_set, by, record.until_us, heard=heard)
+        put = untold(row, delivery, source.in_force.rule_set, by, record.until_us, heard=heard) if row.value else None
         if put is not None:
-            changes[row.key] = put
+            changed[row.key] = put
             taken_back.append(delivery.id)
             stands[row.key] = replace(row, value=put.value, due_us=put.due_us, expires_us=put.expires_us)
     return Commit(
-        reads={key: reads[key] for key in changes},
-        state=tuple(changes.values()),
+        reads={key: rows[key].version for key in changed},
+        state=tuple(changed.values()),
         withdraw=dict.fromkeys(ids, by),
         waiting=taken_back,
         catalog=(Put(record.uid, record, expected_version=0),),
     )
 
 
-async def _heard(source: ControlSource, delivery: Delivery, taken_back: Collection[str]) -> bool:
+def _take_back_with_its_end(delivery: Delivery, others: Sequence[Delivery], ids: set[str]) -> list[str]:
+    """A firing that is over before anybody heard of it: taken back with its end, or left alone if that waits elsewhere.
+
+    What must still be waiting for that is returned.
+    """
+    ends = ends_behind(delivery, others)
+    if has_heard(delivery, others, {*ids, *ends}):
+        return [delivery.id]
+    if ends:
+        ids.update(ends)
+        return [delivery.id, *ends]
+    ids.discard(delivery.id)
+    return []
+
+
+async def _of_its_line(source: ControlSource, delivery: Delivery) -> Sequence[Delivery]:
+    """The deliveries of its rule and order key, newest first; the last of very many counts as one that was read."""
     new = delivery.new
+    if not new.incident:
+        return ()
     query = DeliveryQuery(destination=new.destination, order_key=new.order_key, rule=new.rule, limit=_LOOKED_AT)
-    others = await source.store.outbox.find(query)
-    return len(others) == _LOOKED_AT or has_heard(delivery, others, taken_back)
+    return await source.store.outbox.find(query)
 
 
 def _row_name(delivery: Delivery) -> str:

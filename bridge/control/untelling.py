@@ -41,15 +41,38 @@ def untold(
 def has_heard(delivery: Delivery, others: Iterable[Delivery], taken_back: Collection[str]) -> bool:
     """Whether people at the destination may believe that the delivery's incident fires, were it taken back.
 
-    ``others`` are the deliveries of its order key, newest first: the last one that may have arrived decides. One that
-    became part of a digest is told by that.
+    ``others`` are the deliveries of its order key, newest first: the last one that may have arrived, or still will,
+    decides. One that became part of a digest is told by that.
     """
     for other in others:
-        same = other.new.incident == delivery.new.incident and other.new.send == delivery.new.send
-        told = other.state in ("delivered", "folded") or other.unclear or other.leased
-        if same and other.id not in taken_back and told:
+        reaches = other.state in ("delivered", "waiting", "folded") or other.unclear
+        if reaches and other.id not in taken_back and is_of_the_same(other, delivery):
             return other.new.phase not in OWED
     return False
+
+
+def is_of_the_same(other: Delivery, delivery: Delivery) -> bool:
+    """Whether two deliveries tell the same reader of the same incident."""
+    return other.new.incident == delivery.new.incident and other.new.send == delivery.new.send
+
+
+def ends_behind(delivery: Delivery, others: Iterable[Delivery]) -> list[str]:
+    """The ids of the ends of the delivery's incident that wait behind it, held by no courier."""
+    return [
+        other.id
+        for other in others
+        if other.seq > delivery.seq
+        and other.state == "waiting"
+        and not other.leased
+        and other.new.phase in OWED
+        and is_of_the_same(other, delivery)
+    ]
+
+
+def fires(row: StateRow) -> bool:
+    """Whether the row holds an incident that fires."""
+    remembered = from_bytes(row.key, row.value) if row.value is not None else None
+    return isinstance(remembered, KeyRow) and remembered.incident is not None and remembered.incident.fires
 
 
 def _hide(remembered: KeyRow, slot: str, by: str, until_us: int) -> bool:

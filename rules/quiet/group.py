@@ -126,7 +126,8 @@ def _posting(
         key=last.key if len(events) == 1 else names.group_values,
         since_us=last.since_us if len(events) == 1 else 0,
         events=tuple(
-            GroupEvent(event, one.phase, _note(one, slots[0])) for (event, _), one in zip(revived, events, strict=True)
+            GroupEvent(event, one.phase, _note(one, slots[0]), one.key)
+            for (event, _), one in zip(revived, events, strict=True)
         ),
         broken=join_reasons([*(one.broken for one in events), *(broken for _, broken in revived)]),
     )
