@@ -60,6 +60,7 @@ def no_such_message(topic: str, offset: int) -> str:
 async def explain_stored(grounds: Grounds, uid: str, offset: int) -> dict[str, Any] | None:
     """What was decided of a message and what would be now; None when there is neither message nor record."""
     store, names = grounds.store, grounds.names
+    cursor = await store.cursors.get(router_cursor(uid))  # first: what lies before it has its records
     records = [decision_view(record) for record in await store.decisions.of(uid, offset)]
     query = DeliveryQuery(topic_uid=uid, offset=offset, limit=_MOST_DELIVERIES)
     found = [await store.outbox.read(delivery.id) for delivery in await store.outbox.find(query)]
@@ -67,7 +68,6 @@ async def explain_stored(grounds: Grounds, uid: str, offset: int) -> dict[str, A
     message = await _message(store, uid, offset)
     if message is None and not records and not deliveries:
         return None
-    cursor = await store.cursors.get(router_cursor(uid))
     behind = cursor is not None and cursor.offset <= offset
     fate = "matched" if records else "unrouted" if cursor is None else "undecided" if behind else "unmatched"
     spec = grounds.in_force.rule_set.decode.get(names[uid], AUTO)
