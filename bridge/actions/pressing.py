@@ -85,8 +85,8 @@ class Presser:
             return Granted(await why(self.source, card, await self._delivery(told or card.delivery)))
         log.info("asked for in chat", wish=word_of(wish), rule=card.rule, key=card.key, who=hand.who)
         done = await self._done(card, wish, hand)
-        remark = _remark(done, card, self.source.clock.wall_us())
-        if not remark or bound.remarks[-1:] == (remark,):
+        remark = _remark(done, card, self.source.clock.wall_us(), who=hand.who, was_taken=bound.taken)
+        if not remark or remark in bound.remarks:
             return Granted(_said(done, card))
         row = await self.buttons.cards.bind(
             card, hand.post_id, hand.channel_id, remark=remark, takes=isinstance(done, Taken), heard=hand.event
@@ -163,14 +163,18 @@ def _standing(card: Card, row: CardRow) -> Standing:
     return Standing(card.post, max(row.expires_us, card.expires_us), row.remarks, row.taken)
 
 
-def _remark(done: Done, card: Card, now_us: int) -> str:
-    """What the post says from now on; "" when nothing changed."""
+def _remark(done: Done, card: Card, now_us: int, *, who: str, was_taken: bool) -> str:
+    """What the post says from now on; "" when nothing changed.
+
+    What the same person did already, but the post does not say (it was done below another post, or we broke off), it
+    says from now on.
+    """
     match done:
-        case Taken(who, before) if who != before:
-            instead = f" from {escape_md(before)}" if before else ""
+        case Taken(_, before) if who != before or not was_taken:
+            instead = f" from {escape_md(before)}" if before and before != who else ""
             return f"Taken by {escape_md(who)}{instead}, {at(now_us)}"
-        case Silenced(who, until_us, _, stood) if not stood:
-            return f"Silenced by {escape_md(who)} until {at(until_us)}{_what(card)}"
+        case Silenced(by, until_us, _, stood) if not stood or by == who:
+            return f"Silenced by {escape_md(by)} until {at(until_us)}{_what(card)}"
         case _:
             return ""
 

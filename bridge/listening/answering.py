@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from bridge.actions.pressing import Granted, Hand, NotGranted, Presser
-from bridge.actions.seal import Card
+from bridge.actions.seal import Card, Unusable
 from bridge.actions.wishes import Why, Wish, word_of
 from bridge.destinations.attachment import MAX_TEXT_RUNES, cut
 from bridge.destinations.base import Later
@@ -26,6 +26,7 @@ from bridge.listening.events import ChatEvent, ChatPost, Reaction
 from bridge.listening.reading import Account, Reader
 from bridge.listening.websocket import Lost
 
+TOO_OLD: Final = "This post is too old. Nothing was done; the API and `ams-bridge silence add` still work."
 _ANSWERS: Final = "answers"
 """Where a reply of ours says which event it answers."""
 
@@ -61,13 +62,18 @@ class Answerer:
         root_id = event.post_id if isinstance(event, Reaction) else event.root_id
         post = moment.known.get(root_id) or await reader.post(root_id)
         card = self.card_in(post, me)
-        if post is None or card is None or not await self._is_ours(card):
+        by, word = _means(event), "help" if isinstance(wish, Unknown) else word_of(wish)
+        if post is None or card is None or (isinstance(card, Card) and not await self._is_ours(card)):
             return
         person = await reader.account(event.user_id)
         if person is None or person.is_bot or person.delete_at:
             return
+        if not isinstance(card, Card):
+            self._told(by, word, card)
+            if card == "expired" and isinstance(event, ChatPost):
+                await self._say(post, TOO_OLD, event, me, reader, moment)
+            return
         hand = Hand(person.username, post.id, post.channel_id, self._asked_us(event, moment), event.name)
-        by, word = _means(event), "help" if isinstance(wish, Unknown) else word_of(wish)
         granted = await self._granted(card, wish, hand)
         if not isinstance(granted, Granted):
             self._told(by, word, granted)
@@ -89,7 +95,7 @@ class Answerer:
         Raises Lost, StoreError.
         """
         card = self.card_in(post, me)
-        if card is None or not await self._is_ours(card):
+        if not isinstance(card, Card) or not await self._is_ours(card):
             return
         row = await self._presser.buttons.cards.read(card.rule, card.post)
         if not row.remarks or row.find(post.id, post.channel_id) is None:
@@ -100,16 +106,15 @@ class Answerer:
         if stands is not None and row.remarks[-1] not in stands.message:
             await self._presser.show_again(card, Hand("", post.id, post.channel_id))
 
-    def card_in(self, post: ChatPost | None, me: Account) -> Card | None:
-        """The card that we signed into a post; None when it is not ours, or too old."""
+    def card_in(self, post: ChatPost | None, me: Account) -> Card | Unusable | None:
+        """The card that we signed into a post of ours; None when there is none."""
         if post is None or post.user_id != me.id or post.delete_at:
             return None
         marker = (post.props or {}).get(MARKER)
         said = marker.get(CARD) if isinstance(marker, dict) else None
         if not isinstance(said, str):
             return None
-        card = self._presser.buttons.seal.card(said, self._presser.source.clock.wall_us())
-        return card if isinstance(card, Card) else None
+        return self._presser.buttons.seal.card(said, self._presser.source.clock.wall_us())
 
     def _wish(self, event: ChatEvent, me: Account) -> Wish | Unknown | None:
         listens = self._bot.config.listen

@@ -81,11 +81,11 @@ class Frame(msgspec.Struct, frozen=True):
     """One frame of the websocket: an event with its number, or the answer to one of ours."""
 
     event: str = ""
-    data: dict[str, Any] = {}
+    data: dict[str, Any] | None = None
     seq: int = -1
     seq_reply: int = -1
     status: str = ""
-    error: dict[str, Any] = {}
+    error: dict[str, Any] | None = None
 
 
 _FRAMES: Final = msgspec.json.Decoder(Frame)
@@ -123,6 +123,6 @@ def events_of(posts: Mapping[str, ChatPost], since_ms: int) -> Iterator[ChatEven
             yield post
 
 
-def _text(data: Mapping[str, Any], name: str) -> str:
-    said = data.get(name)
+def _text(data: Mapping[str, Any] | None, name: str) -> str:
+    said = (data or {}).get(name)
     return said if isinstance(said, str) else ""

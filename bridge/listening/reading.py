@@ -97,6 +97,8 @@ class Reader:
         if isinstance(answer, Later):
             raise Lost(answer.reason)
         found = decoded(answer, kind)
-        if found is None and isinstance(failure := self._rest.failure(answer), Later):
-            raise Lost(failure.reason)
+        if found is None:
+            failure = self._rest.failure(answer)
+            if isinstance(failure, Later) or failure.destination_gone:  # a token that is not accepted any more
+                raise Lost(failure.reason)
         return found

@@ -89,9 +89,9 @@ class Line:
             event = event_in(frame)
             return Heard(event) if event is not None else None
         if frame.status == "FAIL":
-            raise Lost(f"the server refused what was asked: {frame.error.get('id', '')}")
+            raise Lost(f"the server refused what was asked: {(frame.error or {}).get('id', '')}")
         if frame.seq_reply > _CHALLENGE:
-            said = frame.data.get("server_time")
+            said = (frame.data or {}).get("server_time")
             return Heard(server_ms=said if isinstance(said, int) else 0)
         return None
 

@@ -215,6 +215,33 @@ async def test_only_what_was_asked_for_is_listened_to(tmp_path: Path, mattermost
         assert "Taken" not in now(mattermost, post).text
 
 
+async def test_a_post_older_than_its_card_does_nothing_and_says_so_once(
+    tmp_path: Path, mattermost: FakeMattermost
+) -> None:
+    async with a_listening(tmp_path, mattermost) as chat:
+        post = await chat.told({"note": "hi"})
+        await chat.stage.clock.advance(7 * 86_400)
+        mattermost.react(post.id, "zzz", "bob")
+        mattermost.reply(post.id, "silence", "bob")
+        (answer,) = await answered(chat)
+        assert answer.text.startswith("This post is too old.")
+        assert await chat.silences() == []
+        outcomes = await wishes(chat, 2)
+        assert {outcome for _, _, outcome in outcomes} == {"expired"}
+
+
+async def test_what_was_done_below_another_post_is_said_below_this_one_too(
+    tmp_path: Path, mattermost: FakeMattermost
+) -> None:
+    async with a_listening(tmp_path, mattermost, edit=False) as chat:
+        first = await chat.told(DOWN)
+        mattermost.react(first.id, "eyes", "alice")
+        await says(chat, first, "Taken by alice")
+        mattermost.react(first.id, "raised_hand", "alice")
+        assert await wishes(chat, 2) == {("reaction", "take", "done"): 2}
+        assert now(mattermost, first).text.count("Taken by") == 1
+
+
 # --- broken lines ------------------------------------------------------------------------------------------
 
 
