@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import assert_never
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.registry import Collector
 
 from bridge.courier import Tried
-from bridge.destinations.base import Delivered, Later, Refused
+from bridge.destinations.base import Delivered, Later, Outcome, Refused
 from bridge.folder import Folded
 from bridge.ledger import TopicBooks
 from bridge.router import Routed
@@ -40,6 +41,55 @@ class _ApiMetrics:
             )
         known[0].inc()
         known[1].observe(seconds)
+
+
+class _TryMetrics:
+    """How destinations answered, and how fast."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._tries = Counter("ams_bridge_tries", "Tries by outcome", ["destination", "outcome"], registry=registry)
+        self._seconds = Histogram(
+            "ams_bridge_try_seconds", "Time of a try", ["destination"], buckets=_SECONDS, registry=registry
+        )
+        self._age_s = Histogram(
+            "ams_bridge_delivered_age_seconds",
+            "Decided to delivered",
+            ["destination"],
+            buckets=_AGES_S,
+            registry=registry,
+        )
+        self._dead = Counter("ams_bridge_dead_letters", "Deliveries given up", ["destination"], registry=registry)
+        self._known: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+        self._known_ages: dict[str, Histogram] = {}
+
+    def tried(self, tried: Tried) -> None:
+        """Count one try, with labels that are looked up once: see _ApiMetrics."""
+        outcome, destination = _word_of(tried.outcome), tried.destination
+        known = self._known.get((destination, outcome))
+        if known is None:
+            known = self._tries.labels(destination, outcome), self._seconds.labels(destination)
+            self._known[destination, outcome] = known
+        known[0].inc()
+        known[1].observe(tried.took_s)
+        if outcome == "delivered":
+            ages = self._known_ages.get(destination)
+            if ages is None:
+                ages = self._known_ages[destination] = self._age_s.labels(destination)
+            ages.observe(tried.age_s)
+        if isinstance(tried.settlement, SettleDead):
+            self._dead.labels(destination).inc()
+
+
+def _word_of(outcome: Outcome) -> str:
+    match outcome:
+        case Delivered():
+            return "delivered"
+        case Later():
+            return "unclear" if outcome.unclear else "later"
+        case Refused():
+            return "refused"
+        case _:
+            assert_never(outcome)
 
 
 class _FoldMetrics:
@@ -99,18 +149,7 @@ class Metrics:
         self._decide_s = Histogram(
             "ams_bridge_decide_seconds", "Time to decide a batch", buckets=_SECONDS, registry=registry
         )
-        self._tries = Counter("ams_bridge_tries", "Tries by outcome", ["destination", "outcome"], registry=registry)
-        self._try_s = Histogram(
-            "ams_bridge_try_seconds", "Time of a try", ["destination"], buckets=_SECONDS, registry=registry
-        )
-        self._age_s = Histogram(
-            "ams_bridge_delivered_age_seconds",
-            "Decided to delivered",
-            ["destination"],
-            buckets=_AGES_S,
-            registry=registry,
-        )
-        self._dead = Counter("ams_bridge_dead_letters", "Deliveries given up", ["destination"], registry=registry)
+        self._try = _TryMetrics(registry)
         self._fold = _FoldMetrics(registry)
         self.reloads = Counter("ams_bridge_reloads", "Reloads by result", ["result"], registry=registry)
         self._breaker = Gauge(
@@ -149,18 +188,7 @@ class Metrics:
 
     def tried(self, tried: Tried) -> None:
         """A courier settled a try."""
-        match tried.outcome:
-            case Delivered():
-                outcome = "delivered"
-                self._age_s.labels(tried.destination).observe(tried.age_s)
-            case Later():
-                outcome = "unclear" if tried.outcome.unclear else "later"
-            case Refused():
-                outcome = "refused"
-        self._tries.labels(tried.destination, outcome).inc()
-        self._try_s.labels(tried.destination).observe(tried.took_s)
-        if isinstance(tried.settlement, SettleDead):
-            self._dead.labels(tried.destination).inc()
+        self._try.tried(tried)
 
     def folded(self, folded: Folded) -> None:
         """A courier made one post of many."""
