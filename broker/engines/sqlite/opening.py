@@ -28,8 +28,9 @@ READING_CACHE_KIB = 4 * 1024
 """How much of the file a connection keeps in memory. The system keeps it too, so more is no faster, and there are four
 connections: with 32 MiB each, a daemon under load grew by as much for each of them."""
 
-CHECKPOINT_PAGES = 4000
-"""A commit that leaves more than this in the write-ahead log moves it to the file; normally an idle moment does."""
+CHECKPOINT_PAGES = 16_000
+"""A commit that leaves more than this in the write-ahead log moves it to the file. Normally that is done before, in an
+idle moment or by another thread (checkpointing.py): it takes long."""
 
 
 def _migrations() -> list[tuple[int, str]]:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from broker.engines.sqlite.checkpointing import Checkpointer
 from broker.engines.sqlite.failures import code_of, store_error
 from broker.engines.sqlite.opening import connect_writer
 from broker.engines.sqlite.transaction import Transaction
@@ -68,6 +69,7 @@ class Writer:
         self._transaction: Transaction | None = Transaction(connect_writer(path))
         self._data_version = 0
         self._checkpoint_due = False
+        self._checkpointer = Checkpointer(path)
         self._failure = ""
         self.is_sure = True  # False while nobody knows whether the last group is in
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -141,6 +143,10 @@ class Writer:
             self._doubt()
             outcomes = [(call, None, OutcomeUnknown(repr(fault))) for call in calls]
         self._tell(self._answer, outcomes)
+        self._checkpointer.ask()
+        if self._checkpointer.wants_the_rest:
+            self._checkpointer.wants_the_rest = False
+            self._checkpoint()
 
     def _group(self, calls: Sequence[_Call]) -> list[_Outcome]:
         """Make operations in one transaction. Raises _Spoiled when there are several and not all can be kept."""
@@ -254,14 +260,23 @@ class Writer:
         """Nothing to write for a while: see whether another process wrote, and move the log into the file."""
         checkpoint_due, self._checkpoint_due = self._checkpoint_due, False
         try:
-            transaction = self._transaction or self._reopen()
-            self._look_outside(transaction)
+            self._look_outside(self._transaction or self._reopen())
+        except sqlite3.Error as error:
+            self._failed(error)
+        else:
             if checkpoint_due:
-                transaction.db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        """Move the log into the file, as far as it goes."""
+        try:
+            transaction = self._transaction or self._reopen()
+            transaction.db.execute("PRAGMA wal_checkpoint(PASSIVE)")
         except sqlite3.Error as error:
             self._failed(error)
 
     def _shut(self) -> None:
+        self._checkpointer.close()
         if self._transaction is not None:
             try:
                 self._transaction.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

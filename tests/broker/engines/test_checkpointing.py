@@ -1,0 +1,64 @@
+"""The log is moved into the file beside the writer, who finishes what is left of a long one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from broker.engines.sqlite.checkpointing import Checkpointer
+from broker.engines.sqlite.opening import connect_writer, prepare
+from broker.engines.sqlite.store import SqliteStore
+from tests.broker.engines.conftest import Opening
+from tests.contracts.builders import TOPIC, messages
+
+NEVER_S = 3600.0
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "store.db"
+    prepare(path)
+    return path
+
+
+@pytest.fixture
+def checkpointer(path: Path) -> Iterator[Checkpointer]:
+    made = Checkpointer(path, pause_s=NEVER_S, long_pages=50)
+    yield made
+    made.close()
+
+
+def test_what_was_moved_needs_no_other_move(path: Path, checkpointer: Checkpointer) -> None:
+    kept_open = connect_writer(path)
+    kept_open.execute("CREATE TABLE t (n INTEGER)")
+    checkpointer.move()
+    assert not checkpointer.wants_the_rest
+    _, standing, moved = kept_open.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    assert standing == moved > 0
+    kept_open.close()
+
+
+def test_a_long_log_is_left_to_the_writer_to_finish(path: Path, checkpointer: Checkpointer) -> None:
+    kept_open = connect_writer(path)
+    kept_open.execute("CREATE TABLE t (n INTEGER)")
+    for number in range(60):
+        kept_open.execute("INSERT INTO t VALUES (?)", (number,))
+    checkpointer.move()
+    assert checkpointer.wants_the_rest
+    kept_open.close()
+
+
+def test_trouble_is_left_to_the_writer_to_tell(path: Path, checkpointer: Checkpointer) -> None:
+    checkpointer._db.close()
+    checkpointer.move()
+    assert checkpointer.wants_the_rest
+
+
+async def test_a_store_that_closes_leaves_no_log_behind(opened: Opening) -> None:
+    async with opened() as store:
+        assert isinstance(store, SqliteStore)
+        await store.log.append(TOPIC, messages(10))
+        path = store._path
+    assert not path.with_name(f"{path.name}-wal").exists()
