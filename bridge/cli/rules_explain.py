@@ -162,6 +162,8 @@ def _payload(message: str) -> str:
     try:
         with click.open_file(message, "r", encoding="utf-8") as stream:
             payload: str = stream.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failed(f"cannot read {message}: {error}; a stored message is TOPIC:OFFSET") from error
+    except OSError as error:
+        raise Failed(f"cannot read {message}: {error.strerror}; a stored message is TOPIC:OFFSET") from error
+    except UnicodeDecodeError as error:
+        raise Failed(f"cannot read {message}: it is not UTF-8") from error
     return payload.rstrip("\n")

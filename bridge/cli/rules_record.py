@@ -36,6 +36,8 @@ def record(
     """
     if file is not None and str(file) != "-" and file.exists():
         raise Failed(f"{file} exists already; name a new file")
+    if file is not None and not file.absolute().parent.is_dir():
+        raise Failed(f"there is no folder {file.parent} to write {file.name} into")
     settings = settings_of(context)
     facts = facts_now(settings)
     with opened(settings) as history:

@@ -62,8 +62,10 @@ def _lines(file: Path) -> list[str]:
     try:
         with click.open_file(str(file), "r", encoding="utf-8") as stream:
             return [line for line in stream.read().splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failed(f"cannot read {file}: {error}") from error
+    except OSError as error:
+        raise Failed(f"cannot read {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Failed(f"cannot read {file}: it is not UTF-8") from error
 
 
 def recorded(line: str) -> Any:

@@ -116,6 +116,8 @@ def test_recorded_tests_pass_with_the_rules_they_were_made_of(filled: Path) -> N
         assert (again.code, again.err) == (1, f"error  {target} exists already; name a new file\n")
     finally:
         target.unlink()
+    nowhere = asked(filled, "record", str(filled / "none" / "x_test.yaml"), *AGES)
+    assert (nowhere.code, "there is no folder" in nowhere.err) == (1, True)
     assert asked(filled, "record", *AGES).out.startswith("# Recorded from 3 messages")
 
 
