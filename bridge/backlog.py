@@ -21,7 +21,7 @@ from rules.quiet.verdicts import OWED
 ORDER_KEY: Final = "(digest)"
 """What digests that stand for whole lines are ordered by; where a send says where to go, that is added."""
 
-HEARD_OF: Final = 20
+HEARD_OF: Final = 50
 """How many earlier deliveries of an incident are looked at to see whether anybody heard of it."""
 
 _LEAST: Final = 2
@@ -111,11 +111,21 @@ def openings(line: Sequence[Held], policy: Policy) -> list[Delivery]:
 
 
 def was_heard_of(opening: Delivery, earlier: Sequence[Delivery]) -> bool:
-    """Whether people may know that the incident fires. ``earlier`` are deliveries of it before, newest first."""
+    """Whether people may know that the incident fires. ``earlier`` are deliveries of it before, newest first.
+
+    They may be of other rules with the same key: one of them may be what this rule was called before. What one of them
+    told counts until it told the end.
+    """
+    ended: set[tuple[str, int]] = set()
     for other in earlier:
+        teller = other.new.rule, other.new.send
+        is_other_send = other.new.rule == opening.new.rule and other.new.send != opening.new.send
         seen = other.state in ("delivered", "folded", "waiting") or other.unclear or other.leased
-        if seen and other.new.send == opening.new.send:
-            return other.new.phase not in _ENDS
+        if not seen or is_other_send or teller in ended:
+            continue
+        if other.new.phase not in _ENDS:
+            return True
+        ended.add(teller)
     return len(earlier) >= HEARD_OF
 
 

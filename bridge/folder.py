@@ -97,23 +97,28 @@ class Folder:
         """
         if self._config.collapsing is None and self._config.backlog_older_than_s is None:
             return False
+        now = self._clock.monotonic()
         if held_up:
-            self._was_away, self._pass = True, None
+            self._go_away(now)
             return False
         if self._pass is None:
-            now = self._clock.monotonic()
-            if not self._was_away and (room != 0 or now < self._look_at):
+            if now < self._look_at or not (self._was_away or room == 0):
                 return False
             self._pass = await self._look(room)
             self._was_away = False
             self._look_at = now + _LOOK_EVERY_S
         if self._pass is None:
             return False
-        began = self._clock.monotonic()
         await self._take_page(self._pass)
         if self._pass is not None:  # others of the store get as much of its time as we took
-            await self._clock.sleep(min(_LONGEST_PAUSE_S, self._clock.monotonic() - began))
+            await self._clock.sleep(min(_LONGEST_PAUSE_S, self._clock.monotonic() - now))
         return self._pass is not None
+
+    def _go_away(self, now: float) -> None:
+        """Give up the pass, and look when this is over; what is over within a moment is no reason to look again."""
+        if not self._was_away:
+            self._was_away, self._pass = True, None
+            self._look_at = min(self._look_at, now + _LOOK_EVERY_S)
 
     async def _look(self, room: int | None) -> _Pass | None:
         """The pass that is due, if too much waits or something waited long."""
@@ -158,7 +163,6 @@ class Folder:
         for opening in (opening for line in lines for opening in openings(line, policy)):
             query = DeliveryQuery(
                 destination=self._name,
-                rule=opening.new.rule,
                 incident=opening.new.incident,
                 before_seq=opening.seq,
                 limit=HEARD_OF,

@@ -85,7 +85,12 @@ def show_delivery(context: Context, delivery_id: str) -> None:
     said = {name: value for name, value in delivery.items() if name != "summary" and (value or value == 0)}
     shown(output, said)
     print_post(output, found["post"], f"to {delivery['destination']}", footer=f"rule {delivery['rule']}")
-    output.rows(found["attempts"], _ATTEMPTS, title="Attempts", empty="It has not been tried yet.")
+    output.rows(
+        found["attempts"],
+        _ATTEMPTS,
+        title="Attempts",
+        empty="It has not been tried yet." if delivery["state"] == "waiting" else "It was not tried.",
+    )
     instead_of = found["instead_of"]
     if instead_of["deliveries"]:
         output.rows(instead_of["deliveries"], LISTED, title="It stands in place of")

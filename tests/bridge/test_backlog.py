@@ -265,6 +265,9 @@ def other(phase: str, state: Any = "delivered", **changed: Any) -> Delivery:
         ([other("calm"), other("firing")], True),
         ([other("resolved", "dead"), other("firing")], True),
         ([replace(other("firing"), new=replace(other("firing").new, send=1))], False),
+        ([replace(other("firing"), new=replace(other("firing").new, rule="before"))], True),
+        ([replace(other("resolved"), new=replace(other("resolved").new, rule="before")), other("firing")], True),
+        ([other("resolved"), replace(other("firing"), new=replace(other("firing").new, rule="before"))], True),
         ([other("firing", "dead")] * HEARD_OF, True),
     ],
 )
