@@ -86,7 +86,9 @@ def _tell(output: Output, answer: Any) -> None:
     wanted = answer["text"]["parts"]
     output.say(f"to {parts[0]['target']}")
     if not output.quiet and parts[0]["headers"]:
-        output.console.print(Text("\n".join(f"{name}: {value}" for name, value in parts[0]["headers"].items())))
+        output.console.print(
+            Text("\n".join(f"{name}: {value}" for name, value in parts[0]["headers"].items())), soft_wrap=True
+        )
     for number, shown in enumerate(parts, start=1):
         if wanted > 1:
             output.say(f"part {number} of {wanted}")

@@ -112,10 +112,12 @@ class Database:
         remarks = [f"one row for each {', '.join(once)}" if once else "a try that is repeated may add a row more"]
         row = row_of(parcel)
         columns = self._table.columns
-        if row is not None and parcel.post.body is None and columns is not None:
-            if left_out := [name for name in row if name not in columns]:
-                remarks.append(f"left out, for the table has no such columns: {', '.join(left_out)}")
-            row = {name: value for name, value in row.items() if name in columns}
+        unknown = [name for name in row or () if columns is not None and name not in columns]
+        if unknown and parcel.post.body is not None:
+            remarks.append(f"it would be refused: the table has no column {', '.join(unknown)}")
+        elif unknown and row is not None:
+            remarks.append(f"left out, for the table has no such columns: {', '.join(unknown)}")
+            row = {name: value for name, value in row.items() if name not in unknown}
         if row is not None and self._config.delivery_column and not self._config.key:
             row = {**row, self._config.delivery_column: parcel.id}
         return Preview(self._table.shown, body=row, remarks=tuple(remarks))

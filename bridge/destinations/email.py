@@ -20,7 +20,7 @@ from bridge.destinations.base import Delivered, Outcome, Parcel, Preview, Refuse
 from bridge.destinations.config import CHAT_RATE, DestinationConfig
 from bridge.destinations.letter import MAX_SUBJECT_RUNES, Envelope, NoAddress, addresses, draw, message_id
 from bridge.destinations.receipt import goes_on, kept, receipt_of
-from bridge.destinations.redact import Redactor
+from bridge.destinations.redact import Redactor, in_base64
 from bridge.destinations.smtp import Security, Server, Talk
 from bridge.quantities import FilePath, Pacing
 from bridge.secret import Secret
@@ -85,7 +85,7 @@ class Email:
         self._config = config
         self._clock = clock
         self._server = _server_of(config)
-        self._redact = Redactor([config.password] if config.password is not None else [])
+        self._redact = Redactor(_secrets_of(config))
         self._threads = ThreadPoolExecutor(config.concurrency, thread_name_prefix=f"mail:{name}")
         self.facts = DestinationFacts(
             name=name, kind="email", max_text_runes=_MAX_TEXT_RUNES, long_text="cut", overrides=_OVERRIDES
@@ -148,6 +148,15 @@ class Email:
     async def _in_thread(self, talk: Any) -> Outcome:
         outcome: Outcome = await asyncio.get_running_loop().run_in_executor(self._threads, talk)
         return outcome
+
+
+def _secrets_of(config: EmailConfig) -> list[Secret]:
+    """The password, also in the forms in which a server is given it and may repeat it."""
+    if config.password is None:
+        return []
+    said = config.password.reveal()
+    sent = (in_base64(said), in_base64(f"\0{config.username}\0{said}"))
+    return [config.password, *map(Secret, sent)]
 
 
 def envelope_of(parcel: Parcel, config: EmailConfig) -> Envelope:

@@ -6,6 +6,7 @@ their error texts (destinations.md 2.3). So is each long word of a header, such 
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
@@ -40,6 +41,11 @@ def shown_url(url: str) -> str:
     return f"{parts.scheme}://{host}{port}{rest}"
 
 
+def in_base64(text: str) -> str:
+    """How a secret stands where it is sent: a server may repeat what it was given."""
+    return base64.b64encode(text.encode()).decode()
+
+
 def _pieces_of(secret: str) -> Iterable[str]:
     if not secret:
         return
@@ -54,6 +60,8 @@ def _pieces_of(secret: str) -> Iterable[str]:
         yield parts.password
     if parts.username and (not parts.password or _is_telling(parts.username)):
         yield parts.username  # a token may stand there alone
+    if parts.username:
+        yield in_base64(f"{unquote(parts.username)}:{unquote(parts.password or '')}")  # as the header says it
     if len(parts.query) >= _SHORTEST_SECRET:
         yield parts.query
         yield from (value for _, _, value in (p.partition("=") for p in parts.query.split("&")) if _is_telling(value))

@@ -91,6 +91,8 @@ async def test_a_preview_leaves_out_what_the_table_has_no_columns_for(tmp_path: 
         assert before.body == {"text": "disk full", "delivery_id": a_parcel().id}
         assert "no such columns: time, rule" in before.remarks[1]
         assert before.target == f"sqlite:///{tmp_path}/alerts.db alerts"
+        (_, refused) = database.preview(a_parcel(body={"text": "x", "sight": 1})).remarks
+        assert refused == "it would be refused: the table has no column sight"
         assert await database.deliver(a_parcel()) == Delivered()
         assert database.preview(a_parcel()).body == before.body == place.rows()[0]
     place.engine.dispose()

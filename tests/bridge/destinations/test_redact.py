@@ -20,6 +20,7 @@ HOOK = "https://chat.example.org/hooks/abcdefghijklmnopqrstuvwxyz"
         ("https://h.example/a%20long%20secret", "no a long secret here", "no *** here"),
         ("https://me:passphrase@h.example", "passphrase is wrong", "*** is wrong"),
         ("https://token-of-the-hook@h.example", "token-of-the-hook is wrong", "*** is wrong"),
+        ("https://me:pass@h.example", "Authorization: Basic bWU6cGFzcw==", "Authorization: Basic ***"),
         ("https://me@h.example/in", "me and mean", "*** and mean"),
         ("Bearer 0123456789abcdef", "bad token 0123456789abcdef", "bad token ***"),
         ("pw", "pw is wrong, pwd is not, (pw)", "*** is wrong, pwd is not, (***)"),
