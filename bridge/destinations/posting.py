@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -145,7 +146,10 @@ def _network_failure(error: Exception, redact: Redactor) -> Later:
     )
     kind = "no connection" if clear else "no answer"
     if isinstance(cause, aiohttp.ClientConnectorError):
-        text = redact(f"{cause.host}:{cause.port}: {cause.os_error.strerror or cause.os_error}")
+        # asyncio's own text for it is "Connect call failed ('192.0.2.1', 443)"; resolvers have numbers below zero
+        number = cause.os_error.errno or 0
+        why = os.strerror(number) if number > 0 else cause.os_error.strerror or str(cause.os_error)
+        text = redact(f"{cause.host}:{cause.port}: {why}")
     else:
         text = " ".join(redact(str(cause)).split()) or type(cause).__name__
     return Later(f"{kind}: {text}"[:_SHOWN_BODY_RUNES], unclear=not clear)
