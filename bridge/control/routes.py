@@ -9,6 +9,7 @@ from starlette.routing import Route
 from bridge.control import certificates, deliveries, incidents, messages, silences
 from bridge.control.answering import Answer, Asked, Refusal, endpoint
 from bridge.control.explain import explain
+from bridge.control.openapi import openapi_of
 from bridge.control.replaying import replay
 from bridge.control.rules import rules
 from bridge.control.sending import preview, send
@@ -47,7 +48,14 @@ _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 def control_routes(source: ControlSource) -> list[Route]:
     """The routes to mount at the root."""
     routes = [Route(path, endpoint(source, answer), methods=[method]) for method, path, answer in ROUTES]
+    document = endpoint(source, _document)
+    routes.append(Route("/api/openapi.json", document, methods=["GET"]))
     return [*routes, Route("/api/{path:path}", endpoint(source, _unknown), methods=list(_METHODS))]
+
+
+async def _document(asked: Asked) -> Any:
+    """GET /api/openapi.json: these routes as an OpenAPI document."""
+    return openapi_of(ROUTES, asked.source.release)
 
 
 async def _unknown(asked: Asked) -> Any:
