@@ -210,3 +210,28 @@ def hold_next(mattermost: FakeMattermost) -> Hang:
     held = Hang()
     mattermost.script.next(held)
     return held
+
+
+async def test_whoever_comes_last_of_clicks_and_news_the_post_shows_all_of_them(
+    tmp_path: Path, mattermost: FakeMattermost
+) -> None:
+    async with a_bot_chat(tmp_path, mattermost, concurrency=16, timeout="30s") as chat:
+        hosts = [f"web{n}" for n in range(4)]
+        await chat.told(*(DOWN | {"host": host} for host in hosts), posts=4)
+        posts = list(mattermost.posts)
+        takes = [
+            chat.call(chat.context(post, "Take"), post_id=post.id, channel_id=post.channel_id, user_name=f"{name}{n}")
+            for n, post in enumerate(posts)
+            for name in ("ann", "ben", "cid")
+        ]
+        ends = chat.stage.publish(*(UP | {"host": host} for host in reversed(hosts)))
+        *answers, _ = await asyncio.gather(*takes, ends)
+        await chat.stage.settled(8)
+        for n, post in enumerate(posts):
+            end = now(mattermost, post)
+            mine = answers[3 * n : 3 * n + 3]
+            done = sum("no more reminders" in said["ephemeral_text"] for said in mine)
+            assert not any("could not be changed" in said["ephemeral_text"] for said in mine)
+            assert end.text.startswith(f"web{n} is OK")
+            assert end.text.count("Taken by") == done
+            assert names(end) == ["Why?"]
