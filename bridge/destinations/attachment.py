@@ -26,7 +26,7 @@ MAX_TITLE_RUNES: Final = 300
 _MAX_FIELD_RUNES: Final = 2_000
 _MAX_FOOTER_RUNES: Final = 300
 _MAX_LINK_RUNES: Final = 1_000
-_DRAWS_IN: Final = re.compile(r" {0,3}(?:[|>*+-]|\d{1,9}[.)]| {4}|\t)")
+_DRAWS_IN: Final = re.compile(r" {0,3}(?:[>*+-]|\d{1,9}[.)]| {4}|\t)")
 _PRIORITY_WORDS: Final[Mapping[str, str]] = {"urgent": "urgent", "important": "important", "critical": "urgent"}
 
 
@@ -93,7 +93,8 @@ def with_remarks(text: str, remarks: Sequence[str], most_runes: int = MAX_TEXT_R
     itself (a list, a quote, a table) is left an empty line.
     """
     below = "".join(f"\n_{remark}_" for remark in remarks)
-    if below and _DRAWS_IN.match(text.rpartition("\n")[2]):
+    last = text.rpartition("\n")[2]
+    if below and ("|" in last or _DRAWS_IN.match(last)):
         below = f"\n{below}"
     return cut_text(text, most_runes - len(below), "…") + below
 

@@ -79,10 +79,17 @@ class Directory:
         known = self.known(team, channel)
         if known is not None:
             return known
-        found = await (self._direct(channel[1:]) if channel.startswith("@") else self._in_team(team, channel))
+        was_asked = bool(self._asked)
+        found = await self._looked_up(team, channel)
+        if was_asked and isinstance(found, Refused):  # the bot may be in another team by now
+            self._asked.clear()
+            found = await self._looked_up(team, channel)
         if isinstance(found, str):
             self._known[team, channel] = found
         return found
+
+    async def _looked_up(self, team: str, channel: str) -> Found:
+        return await (self._direct(channel[1:]) if channel.startswith("@") else self._in_team(team, channel))
 
     async def person(self, name: str) -> Found:
         """The id of an account by name."""

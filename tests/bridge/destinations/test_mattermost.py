@@ -332,7 +332,7 @@ def test_a_code_block_that_is_cut_is_closed_before_what_people_did() -> None:
     assert body["text"].endswith("\n```\n…\n_Taken by alice_")
 
 
-@pytest.mark.parametrize("last", ["| a | b |", "- one", "> said", "1. one", "* one"])
+@pytest.mark.parametrize("last", ["| a | b |", "a | b", "- one", "> said", "1. one", "* one"])
 def test_what_people_did_is_not_drawn_into_a_list_a_quote_or_a_table(last: str) -> None:
     body = draw(a_parcel(text=f"web1\n{last}"), a_config("https://mm/hooks/x"), (), ["Taken by alice"])
     assert body["text"] == f"web1\n{last}\n\n_Taken by alice_"

@@ -322,6 +322,13 @@ async def test_a_renamed_channel_is_looked_up_again(mattermost: FakeMattermost) 
     assert [post.channel for post in mattermost.posts] == ["monitoring", "monitoring"]
 
 
+async def test_a_bot_that_moved_to_another_team_finds_its_channels_there(mattermost: FakeMattermost) -> None:
+    async with a_bot(mattermost) as bot:
+        mattermost.script.next(Answer(200, '[{"id": "aformerteamaformerteamafor"}]'))
+        assert isinstance(await bot.deliver(a_parcel()), Refused)
+        assert isinstance(await bot.deliver(a_parcel(id="d2")), Delivered)
+
+
 async def test_a_channel_that_is_nowhere_is_refused_with_its_name(mattermost: FakeMattermost) -> None:
     outcome = await outcome_from(mattermost, channel="nowhere", team="operations")
     assert isinstance(outcome, Refused)

@@ -14,8 +14,10 @@ from bridge.fakes.listening import running
 from bridge.fakes.mattermost import FakeMattermost, Post
 from bridge.fakes.trouble import Answer
 from broker.clock import ManualClock
+from broker.engines.memory.trouble import Trouble
 from tests.bridge.actions.bots import a_bot_chat, names, now
 from tests.bridge.actions.conftest import DOWN, UP, Chat
+from tests.fakes.control import trouble_in
 
 
 @asynccontextmanager
@@ -321,6 +323,20 @@ async def test_a_reaction_taken_away_and_put_back_counts_anew(tmp_path: Path, ma
         mattermost.unreact(post.id, "eyes", "alice")
         mattermost.react(post.id, "eyes", "alice")
         await says(chat, post, "Taken by alice from bob")
+
+
+async def test_what_was_asked_for_while_the_store_failed_is_done_once_it_is_back(
+    tmp_path: Path, mattermost: FakeMattermost
+) -> None:
+    async with a_listening(tmp_path, mattermost, store="memory") as chat:
+        post = await chat.told(DOWN)
+        trouble_in(chat.stage).add(Trouble("state.read", "unavailable"))
+        mattermost.react(post.id, "eyes", "alice")
+        workers = chat.stage.daemon.supervisor.health()
+        await until(chat, lambda: workers["listen:chat"].state == "waiting for the store")
+        trouble_in(chat.stage).heal()
+        await until(chat, lambda: "Taken by alice" in now(mattermost, post).text, step_s=0.2)
+        assert workers["listen:chat"].restarts == 0
 
 
 async def test_a_token_that_is_not_accepted_is_told(tmp_path: Path, mattermost: FakeMattermost) -> None:
