@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from rules.assembly import storable
 from rules.model import Event
-from rules.quiet.rows import firing_row, group_row, key_row, throttle_row
+from rules.quiet.rows import firing_row, group_row, key_row, shortened, throttle_row
 from rules.quiet.same import values_at
 from rules.ruleset import Inhibitor, Rule, RuleSet
 
@@ -96,8 +96,8 @@ def group_values(rule: Rule, event: Event) -> str:
     """What the event holds at the group's ``by`` places, as one readable text."""
     found = [place.find_in(event) for place in (rule.quiet.group.by if rule.quiet.group is not None else ())]
     if all(len(values) == 1 and isinstance(values[0], str) for values in found):
-        return storable(" / ".join(values[0] for values in found))
-    return storable(json.dumps(found, sort_keys=True, ensure_ascii=False, default=str))
+        return storable(shortened(" / ".join(values[0] for values in found)))
+    return storable(shortened(json.dumps(found, sort_keys=True, ensure_ascii=False, default=str)))
 
 
 def _named(make: NameMaker, rule: Rule, last: str) -> Names:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rules.environment import RenderFailed
 from rules.model import Event
+from rules.quiet.rows import shortened
 from rules.quiet.stored import recall
 from rules.render import names_of
 from rules.ruleset import Rule, RuleSet
@@ -40,7 +41,7 @@ def key_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int) -> tuple[st
         text = rule.key.render(names_of(event, now_us=now_us, tables=rule_set.tables))
     except RenderFailed as error:
         return None, str(error)
-    return text.strip(), ""
+    return shortened(text.strip()), ""
 
 
 def state_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int, otherwise: str) -> str:
@@ -51,4 +52,4 @@ def state_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int, otherwise
         text = rule.quiet.state.render(names_of(event, now_us=now_us, tables=rule_set.tables))
     except RenderFailed:
         return otherwise
-    return text.strip()
+    return shortened(text.strip())

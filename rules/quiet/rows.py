@@ -17,6 +17,8 @@ from rules.model import Phase
 
 LONGEST_NAME: Final = 200
 """Keys beyond this many runes stand in row names by their hash."""
+LONGEST_KEY: Final = 500
+"""Keys, states and values to compare beyond this many runes end in a hash: rows and records stay small."""
 
 
 class Told(msgspec.Struct, array_like=True):
@@ -203,7 +205,12 @@ def from_bytes(key: str, value: bytes) -> Row:
     return row
 
 
+def shortened(text: str, longest: int = LONGEST_KEY) -> str:
+    """The text in at most so many runes; what is longer ends in its hash, so that different ones stay different."""
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest - 33]}~{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:32]}"
+
+
 def _short(name: str) -> str:
-    if len(name) <= LONGEST_NAME:
-        return name
-    return f"{name[: LONGEST_NAME - 33]}~{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:32]}"
+    return shortened(name, LONGEST_NAME)

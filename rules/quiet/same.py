@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from rules.model import Event
+from rules.quiet.rows import shortened
 from rules.ruleset import Inhibitor
 
 
@@ -17,4 +18,4 @@ def values_at(inhibitor: Inhibitor, event: Event) -> str | None:
         if not values:
             return None
         found.append(list(values))
-    return json.dumps(found, sort_keys=True, default=str)
+    return shortened(json.dumps(found, sort_keys=True, default=str))
