@@ -2,6 +2,8 @@ import base64
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rules.read import read_rules
 from rules.record import record
@@ -198,3 +200,34 @@ rules:
     assert found.tests >= 4
     for word in ("ce01", "web1", "8.8.4.4", "fe80", "a@x.org", "u:p@"):
         assert word not in found.text  # fmt: skip
+
+
+def test_a_rule_that_looks_at_the_very_text_gets_it():
+    rules = (
+        f"topic: {TOPIC}\nrules: [{{name: r, match: {{text: {{regex: u00e4}}}}, text: '{{{{ text }}}}', send: ops}}]\n"
+    )
+    found = recorded('{"v":  "\\u00e4"}', rules=rules)
+    assert found.text.count('"payload"') == 1
+    assert results(found, rules)[0].told[0].post.text == '{"v":  "\\u00e4"}'
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(VALUES.map(json.dumps) | st.text(max_size=40), min_size=1, max_size=3))
+def test_whatever_was_published_its_test_passes(payloads):
+    rules = f"""
+topic: {TOPIC}
+rules:
+  - {{name: all, template: plain, title: "{{{{ data }}}}", send: [ops, mail]}}
+  - {{name: texts, match: {{text: {{regex: "[a-m]"}}}}, text: "{{{{ text }}}} {{{{ message.id }}}}", send: ops}}
+  - {{name: lists, for_each: "$[*]", match: {{$: {{exists: true}}}}, key: "{{{{ data }}}}", dedupe: 1m, send: hook}}
+"""
+    found = recorded(*payloads, rules=rules)
+    assert found.left_out == 0
+    assert [result.differences for result in results(found, rules)] == [()] * found.tests
