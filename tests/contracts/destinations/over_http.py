@@ -42,6 +42,7 @@ def http_cases(nowhere: Mapping[str, Any]) -> list[Case]:
         Case("401", answers(401)),
         Case("403", answers(403)),
         Case("404", answers(404)),
+        Case("407, from a proxy on the way", answers(407)),
         Case("408", answers(408)),
         Case("410", answers(410)),
         Case("413", answers(413)),
@@ -224,6 +225,8 @@ async def discord(folder: Path) -> AsyncIterator[Rig]:
                 Case("the webhook was deleted (10015)", lambda s: setattr(s, "exists", False)),
                 Case("the token is wrong (50027)", config={"url": service.hook_url + "-y"}),
                 Case("the thread is gone (10003)", parcel=parcel(overrides={"thread": "12345"})),
+                Case("403 with a page of Cloudflare's", answers(403, "<!DOCTYPE html><title>Access denied</title>")),
+                Case("too fast, with `retry_after` 0.337 in the body", answers(429, '{"retry_after": 0.337}')),
                 Case("over a limit (50035)", answers(400, '{"code": 50035, "message": "Invalid Form Body"}')),
             ],
         )
