@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from broker.clock import ManualClock
+from broker.engines import open_store
 from tests.fakes.command_line import Said, command, write
 from tests.line.stage import a_stage
 
@@ -182,6 +185,23 @@ def test_messages_of_one_topic_and_the_newest_of_them_are_chosen(filled: Path) -
 def test_programs_are_told_where_the_rules_began(filled: Path) -> None:
     said = asked(filled, "backtest", *AGES, "--json").value
     assert (said["partial"], said["from_empty_state"], said["past_retention"]) == (False, True, [])
+
+
+async def _trimmed(folder: Path) -> None:
+    store = await open_store(f"sqlite://{folder / 'state' / 'bridge.db'}", ManualClock())
+    (uid,) = await store.log.topics()
+    await store.log.trim(uid, 1)
+    await store.close()
+
+
+def test_a_time_that_is_past_retention_is_told(filled: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "trimmed"
+    shutil.copytree(filled, folder)
+    asyncio.run(_trimmed(folder))
+    said = asked(folder, "backtest", *AGES)
+    assert "projects/P/topics/T no longer holds all of that time: older messages are past their retention" in said.err
+    found = asked(folder, "coverage", *AGES, "--json").value
+    assert (found["past_retention"], found["messages"]) == (["projects/P/topics/T"], 2)
 
 
 def test_the_same_rules_on_both_sides_are_named(filled: Path) -> None:
