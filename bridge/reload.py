@@ -19,7 +19,7 @@ from bridge.current import InForce
 from bridge.leaving import left_behind, settle_removed
 from bridge.listening.listeners import Listeners
 from bridge.observe.metrics import Metrics
-from bridge.owing import read_owed
+from bridge.owing import Owed, read_owed
 from bridge.provision import CannotProvision, provision
 from bridge.pulls import Pulls
 from bridge.retired import with_retired
@@ -128,10 +128,10 @@ class Reloader:
     async def at_start(self) -> None:
         """What a reload does with destinations that are gone, for a daemon that starts without them.
 
-        It cannot refuse to start: what nobody said what to do with waits, and is told. Raises StoreUnavailable.
+        It cannot refuse to start: deliveries of which nobody said what to do with them wait, and that is told. Raises
+        StoreUnavailable.
         """
         await settle_removed(self._store, self.settings.removed)
-        owed = await read_owed(self._store)
         staying = {*self.settings.destinations, *self.settings.removed}
-        for reason in (await left_behind(self._store, owed, staying)).values():
+        for reason in (await left_behind(self._store, Owed(), staying)).values():
             log.warning("something waits for a destination that is gone", reason=reason)

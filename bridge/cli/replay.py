@@ -36,7 +36,7 @@ def replay(context: Context, messages: Sequence[str], *, live: bool) -> None:
     for one in answer["replayed"]:
         _show(context, one)
     for missing in answer["missing"]:
-        output.say(f"{missing} is not there any more")
+        output.say(f"{missing} is not there")
     sent = sum(len(one["deliveries"]) for one in answer["replayed"])
     count = len(answer["replayed"])
     output.say(f"{_counted(count, 'message')} decided anew, {_counted(sent, 'delivery', 'deliveries')} made")

@@ -141,6 +141,6 @@ async def test_the_command_says_what_was_decided_and_made(tmp_path: Path) -> Non
         assert said.code == 0
         assert said.words == (
             "projects/P/topics/T:0 decided -> notes to board: sent projects/P/topics/T:1 unmatched "
-            "projects/P/topics/T:2 is not there any more 2 messages decided anew, 1 delivery made"
+            "projects/P/topics/T:2 is not there 2 messages decided anew, 1 delivery made"
         )
         assert (await ask(stage, "replay", "P/T:0", "--live", "--json")).value["replayed"][0]["fate"] == "decided"
