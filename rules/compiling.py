@@ -30,7 +30,7 @@ from rules.template_check import (
     references,
     walk,
 )
-from rules.words import suggest
+from rules.words import hint, suggest
 
 PlaceAt: TypeAlias = Callable[[int, int], Place]
 """Where a line and column (from 1) of a text stand in its file."""
@@ -99,9 +99,9 @@ def compile_file(
     if name not in environment.shelved:
         bare = name.removesuffix(".j2").removesuffix(".md")
         usable = sorted(environment.file_names - environment.unusable)
-        hint = f'; did you mean "{bare}"?' if bare in usable else suggest(name, usable)
-        known = ", ".join(usable)
-        return (Problem(place, path, f'there is no template "{name}"{hint}; there are: {known}'),)
+        near = f'; did you mean "{bare}"?' if bare in usable else suggest(name, usable)
+        listed = hint(near, f"there are: {', '.join(usable)}")
+        return (Problem(place, path, f'there is no template "{name}"{listed}'),)
     problems = (
         *_unusable(environment, (name,), place, path, f'the template "{name}"'),
         *_file_problems(environment, (name,), known, sets),

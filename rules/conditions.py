@@ -8,6 +8,7 @@ An event whose payload could not be decoded as declared satisfies only condition
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -24,6 +25,8 @@ from rules.words import suggest
 
 CLAUSES: Final = ("all", "any", "not", "undecodable")
 MAX_SEEN_VALUES: Final = 5
+_TEXT_ROOTS: Final = ("attributes", "message", "text", "vars")
+_WRITTEN_OUT: Final = re.compile(r"([$\w.\[\]'*-]+) *(?::|==?) *(\S.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +131,7 @@ class _Compiler:
         elif isinstance(said, list):
             parts = [self.clause(member, (*path, n)) for n, member in enumerate(said)]
         else:
-            example = "a mapping of places to what must hold there, such as $.status: CRITICAL"
-            self._say(path, f"{shown(said)} is not a condition; write {example}")
+            self._say(path, f"{shown(said)} is not a condition; {_as_condition(said)}")
             parts = []
         return self._grouped(kind, parts, path)
 
@@ -158,12 +160,15 @@ class _Compiler:
             wanted = said is True
             return Node("undecodable", at, where, lambda event, now_us: (event.undecodable is not None) is wanted)
         look = self._place(name, path)
+        if look is None and _is_clause(name):
+            return Node("line", at, where, never_holds)
         test = compile_value(said, self._document, path, self._problems)
         if look is None or test is NEVER:
             return Node("line", at, where, never_holds, look=look)
-        if test.never:
-            self._warn(path, test.never)
-        return Node("line", at, where, line_holds(look, test), look=look, test=test, never=test.never)
+        never = test.never or _never_so(look, test.constants)
+        if never:
+            self._warn(path, never)
+        return Node("line", at, where, line_holds(look, test), look=look, test=test, never=never)
 
     def _place(self, name: str, path: Path) -> EventPlace | None:
         try:
@@ -172,7 +177,7 @@ class _Compiler:
             text = str(problem)
             if name in OPERATORS or name in {"every", "or", "and"}:
                 text = f'"{name}" cannot stand here; {_where_it_stands(name)}'
-            elif suggest(name, CLAUSES):
+            elif _is_clause(name):
                 text = f'"{name}" is no place to look at{suggest(name, CLAUSES)}'
             place = self._document.place_in_key(path, problem.column)
             self._problems.append(Problem(place, path_text(path), text))
@@ -194,6 +199,35 @@ class _Compiler:
     def _warn(self, path: Path, text: str) -> str:
         self._problems.append(self._document.problem(path, f"this never holds: {text}", at_key=True, kind="warning"))
         return text
+
+
+def _is_clause(name: str) -> bool:
+    """Whether somebody who wrote this place meant ``all``, ``any`` or ``not``."""
+    return name not in OPERATORS and bool(suggest(name, CLAUSES))
+
+
+def _as_condition(said: Any) -> str:
+    """How to write what somebody wrote as a text."""
+    found = _WRITTEN_OUT.fullmatch(said) if isinstance(said, str) else None
+    if found is not None:
+        return f'write "{found[1]}: {found[2]}", with a blank behind the colon'
+    return "write a mapping of places to what must hold there, such as $.status: CRITICAL"
+
+
+def _never_so(look: EventPlace, constants: Collection[Hashable] | None) -> str:
+    """Why none of these constants can ever stand at a place, or ""."""
+    if not constants:
+        return ""
+    root = look.text.partition(".")[0].partition("[")[0]
+    if look.text == "message.offset":
+        is_text = all(isinstance(constant, str) for constant in constants)
+        return "message.offset is a number; write it without quotes" if is_text else ""
+    if root in _TEXT_ROOTS and not any(isinstance(constant, str) for constant in constants):
+        one = min(shown(constant[1] if isinstance(constant, tuple) else constant) for constant in constants)
+        return f'{look.text} is a text, and values are compared with their type; write it in quotes: "{one}"'
+    if look.text in {"message.topic", "message.project"} and all("/" in str(constant) for constant in constants):
+        return f"{look.text} is the short name, without projects/ and topics/"
+    return ""
 
 
 def _where_it_stands(name: str) -> str:

@@ -38,6 +38,10 @@ MAX_DEPTH: Final = 100
 _WORDS: Final = ("auto", "json", "text", "base64", "gzip", "avro:NAME")
 _PLAIN_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+", re.ASCII)
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
+_ESCAPE: Final = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 _FAILED: Final = object()
 
@@ -195,6 +199,8 @@ def _off_base64(content: str | bytes) -> bytes:
 
 def _off_gzip(content: bytes) -> bytes:
     """The content of all members of a gzip file, at most 16 MiB."""
+    if not content:
+        raise _Undecodable("not gzip: it is empty")
     unpacked = bytearray()
     while content:
         member = zlib.decompressobj(wbits=31)
@@ -242,10 +248,11 @@ def _json_or_failed(text: str) -> Any:
 
 
 def _json(text: str) -> Any:
+    text = text.removeprefix("\ufeff")
     if not text.strip():
         raise _Undecodable("not JSON: it is empty")
     try:
-        value = msgspec.json.decode(text)
+        value = _parsed(text)
     except RecursionError:
         raise _Undecodable(f"nested deeper than {MAX_DEPTH} levels") from None
     except (msgspec.MsgspecError, ValueError) as error:
@@ -255,6 +262,17 @@ def _json(text: str) -> Any:
     if text.count("[") + text.count("{") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
         raise _Undecodable(f"nested deeper than {MAX_DEPTH} levels")
     return value
+
+
+def _parsed(text: str) -> Any:
+    """The value of JSON text; half a surrogate pair in it, which some senders write, is U+FFFD."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.MsgspecError:
+        whole = text if "\\u" not in text else _ESCAPE.sub(lambda found: "\\ufffd" if found["half"] else found[0], text)
+        if whole == text:
+            raise
+        return msgspec.json.decode(whole)
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -28,6 +28,7 @@ from rules.meter import METER, TooMuch, charge_deep, weight
 from rules.moments import ago as ago_in_words
 from rules.moments import from_us, in_words, moment_of
 from rules.regex import compile_regex
+from rules.split import continues
 from rules.status import COLOR, EMOJI, meaning_of
 from rules.words import duration_s, suggest
 
@@ -112,10 +113,12 @@ def truncate_text(value: Any, length: int = 200, end: str = "…") -> str:
     `{{ data.summary | truncate_text(80) }}` has at most 80 characters, `end` included, and stops at the end of a word
     where one is near.
     """
-    text = text_of(value)
+    text, length = text_of(value), int(length)
     if len(text) <= length:
         return text
     room = max(0, length - len(end))
+    while room > 0 and continues(text, room):
+        room -= 1
     kept = first_runes(text, room)
     last = kept.rfind(" ")
     if text[room : room + 1] not in (" ", "\n", "") and last >= room * 4 // 5:

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from rules.places import Document
 from rules.problems import Path, Problem
-from rules.words import suggest
+from rules.words import hint, suggest
 
 Read = TypeVar("Read")
 
@@ -20,15 +20,20 @@ Read = TypeVar("Read")
 class Form:
     """A mapping at a path of a document. ``problems`` is shared by all forms of a reading."""
 
-    def __init__(self, document: Document, path: Path, problems: list[Problem], *, what: str) -> None:
+    def __init__(
+        self, document: Document, path: Path, problems: list[Problem], *, what: str, expected: str = ""
+    ) -> None:
         self.document = document
         self.path = path
         self.problems = problems
         self.what = what
+        self.is_mapping = True
         self.value = value_at(document, path)
         if not isinstance(self.value, dict):
-            self.problem((), f"{what} must be a mapping of keys to values, not {called(self.value)}")
+            written = expected or f"{what} must be a mapping of keys to values"
+            self.problem((), f"{written}, not {called(self.value)}")
             self.value = {}
+            self.is_mapping = False
 
     def __contains__(self, key: str) -> bool:
         return key in self.value
@@ -44,18 +49,28 @@ class Form:
         """Report what is wrong with the value (or the key) at ``inner`` below this mapping."""
         self.problems.append(self.document.problem((*self.path, *inner), text, at_key=at_key, kind=kind))
 
-    def only(self, known: Collection[str], meanings: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Report every key that is not ``known``; ``meanings`` are what people write for what we call otherwise."""
+    def only(
+        self,
+        known: Collection[str],
+        meanings: Mapping[str, str] = MappingProxyType({}),
+        elsewhere: Callable[[str], str] = lambda key: "",
+    ) -> None:
+        """Report every key that is not ``known``; ``meanings`` are what people write for what we call otherwise.
+
+        ``elsewhere`` says of a key where it belongs, or "".
+        """
         for key in self.value:
-            if key not in known:
+            if key not in known and elsewhere(key):
+                self.problem((key,), f'"{key}" cannot stand here; {elsewhere(key)}', at_key=True)
+            elif key not in known:
                 meant = meanings.get(key, "")
                 near = f'; did you mean "{meant}"?' if meant else suggest(key, known)
                 listed = "" if near and len(known) > 12 else hint(near, f"{self.what} has: {', '.join(known)}")
                 self.problem((key,), f'unknown key "{key}"{listed or near}', at_key=True)
 
     def required(self, key: str) -> bool:
-        """Whether the key is there; reports it if not."""
-        if key not in self.value:
+        """Whether the key is there; reports it if not (of what is no mapping, that has been said)."""
+        if key not in self.value and self.is_mapping:
             self.problem((), f"{self.what} needs {key}:")
         return key in self.value
 
@@ -123,9 +138,9 @@ class Form:
             return []
         return [self.form((key, n), what) for n in range(len(said))]
 
-    def form(self, inner: Sequence[str | int], what: str) -> Form:
-        """The mapping at ``inner`` below this one."""
-        return Form(self.document, (*self.path, *inner), self.problems, what=what)
+    def form(self, inner: Sequence[str | int], what: str, expected: str = "") -> Form:
+        """The mapping at ``inner`` below this one; ``expected`` says what must stand there in words of its own."""
+        return Form(self.document, (*self.path, *inner), self.problems, what=what, expected=expected)
 
     def _typed(self, key: str, wanted: type[Read], called_so: str, default: Read) -> Read:
         if key not in self.value:
@@ -135,11 +150,6 @@ class Form:
             return said
         self.problem((key,), f"{key} must be {called_so}, not {called(said)}")
         return default
-
-
-def hint(near: str, listed: str) -> str:
-    """The tail of an error text: the word that was probably meant (of ``suggest``), and what there is."""
-    return f"{near} {listed}" if near else f"; {listed}"
 
 
 def value_at(document: Document, path: Path) -> Any:

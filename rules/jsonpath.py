@@ -28,6 +28,10 @@ from rules.jsonpath_steps import steps_of
 
 MAX_PATH_RUNES: Final = 1000
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
+_FOREIGN_NAME: Final = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`[^`]*`|(?P<name>[^\W\d][\w-]*)""", re.DOTALL)
+_UNREADABLE: Final = (
+    JSONPathError, DefintionInvalid, re.error, ValueError, TypeError, AttributeError, RecursionError,
+)  # fmt: skip
 _AT: Final = re.compile(r"(?:at|line) 1[:,](?: col)? ?(\d+)")
 _MISSING: Final = object()
 
@@ -108,11 +112,32 @@ def dotted_key(path: CompiledPath, document: Any) -> str | None:
 
 def _parsed(text: str) -> Any:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            return ExtendedJsonPathParser().parse(text)
-    except (JSONPathError, DefintionInvalid, re.error, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise _problem(text, str(error)) from None
+        return _by_jsonpath_ng(text if text.isascii() else _FOREIGN_NAME.sub(_in_quotes, text))
+    except _UNREADABLE as error:
+        said = str(error)
+    if not text.isascii():  # for the place: the same with names of the same length that need no quotes
+        try:
+            _by_jsonpath_ng(_FOREIGN_NAME.sub(_stand_in, text))
+        except _UNREADABLE as error:
+            said = str(error)
+    raise _problem(text, said)
+
+
+def _by_jsonpath_ng(text: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return ExtendedJsonPathParser().parse(text)
+
+
+def _in_quotes(found: re.Match[str]) -> str:
+    """``.日本`` as ``.'日本'``, which jsonpath-ng wants; what is in quotes already stays."""
+    name = found["name"]
+    return found[0] if name is None or name.isascii() else f"'{name}'"
+
+
+def _stand_in(found: re.Match[str]) -> str:
+    name = found["name"]
+    return found[0] if name is None or name.isascii() else "x" * len(name)
 
 
 def _problem(text: str, said: str) -> PathProblem:

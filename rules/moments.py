@@ -50,8 +50,10 @@ def us_of(moment: datetime) -> int:
 
 
 def in_words(seconds: float) -> str:
-    """A length of time in at most two units: ``45 s``, ``5 min``, ``2 h 10 min``, ``3 days 4 h``."""
-    left = round(abs(seconds))
+    """A length of time in at most two units: ``45 s``, ``5 min``, ``2 h 10 min``, ``3 days 4 h``, ``-5 min``."""
+    if round(seconds) < 0:
+        return f"-{in_words(-seconds)}"
+    left = round(seconds)
     if left < 60:
         return f"{left} s"
     if left < 3600:

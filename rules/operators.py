@@ -112,7 +112,7 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, bool], Test]
                 raise ValueError(_no_bound(said))
             return lambda value, _: (at_us := time_us(value)) is not None and compare(at_us, bound_us)
         bound = number_of(said)
-        if bound is None:
+        if bound is None or bound != bound:  # NaN is the one number that is not itself
             raise ValueError(_no_bound(said))
         return lambda value, _: (number := number_of(value)) is not None and compare(number, bound)
 
@@ -137,7 +137,7 @@ def _cidr(said: Any, _: bool) -> Test:
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
-        return ipaddress.ip_network(text)
+        return _without_mapping(ipaddress.ip_network(text))
     except ValueError:
         pass
     try:
@@ -145,6 +145,16 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     except ValueError:
         raise ValueError(f'"{text}" is no network; write one such as 10.0.0.0/8 or 2001:db8::/32') from None
     raise ValueError(f'"{text}" is an address within a network; the network is {meant}')
+
+
+def _without_mapping(
+    network: ipaddress.IPv4Network | ipaddress.IPv6Network,
+) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """``::ffff:10.0.0.0/104`` as 10.0.0.0/8, for addresses are compared so too."""
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    if mapped is None or network.prefixlen < 96:
+        return network
+    return ipaddress.IPv4Network((mapped, network.prefixlen - 96))
 
 
 def _address(value: Any) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -9,7 +9,7 @@ from typing import Final, cast
 from rules.conditions import Condition, compile_match
 from rules.environment import CompiledTemplate
 from rules.event_places import EventPlace, read_place
-from rules.form import Form, called, hint
+from rules.form import Form, called
 from rules.intervals import Interval
 from rules.jsonpath import PathProblem
 from rules.problems import Path, Problem, path_text
@@ -26,7 +26,7 @@ from rules.ruleset import (
     Throttle,
 )
 from rules.template_reader import TemplateReader
-from rules.words import duration_s, rate, suggest
+from rules.words import duration_s, hint, rate, suggest
 
 QUIET_KEYS: Final = (
     "key", "dedupe", "state", "resolved", "group", "throttle", "overflow", "repeat", "flapping", "hours", "not_hours",
@@ -107,7 +107,9 @@ class QuietReader:
         )
         found: list[Inhibitor] = []
         for inner in inners:
-            one = form.form(inner, "inhibited_by")
+            one = form.form(
+                inner, "inhibited_by", "inhibited_by must be a mapping, such as {rule: NAME, same: [$.site]}"
+            )
             one.only(("rule", "same", "match"))
             if one.required("rule"):
                 condition = self._condition(form, (*inner, "match")) if "match" in one else None

@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rules.conditions import Condition, compile_match
+from rules.conditions import CLAUSES, Condition, compile_match
 from rules.decode import DecodeSpec, read_spec
-from rules.form import Form, called, hint
+from rules.form import Form
 from rules.jsonpath import CompiledPath, PathProblem, compile_path
 from rules.model import DestinationFacts
 from rules.problems import Path, Problem, path_text
@@ -20,7 +20,7 @@ from rules.ruleset import GONE, PostMaking, Rule, SendEntry
 from rules.template_check import KNOWN_NAMES
 from rules.template_reader import TemplateReader
 from rules.topics import Topics, topic_doubt, topic_problem
-from rules.words import suggest
+from rules.words import hint, suggest
 
 POST_KEYS: Final = (
     "text",
@@ -39,8 +39,13 @@ RULE_KEYS: Final = (
     "name", "about", "was", "topic", "decode", "for_each", "match", "when", "set", *POST_KEYS, "send", "drop", "stop",
     *QUIET_KEYS,
 )  # fmt: skip
-MEANT: Final = {"on": "topic", "if": "match", "to": "send", "destination": "send", "id": "name", "interval": "hours"}
+MEANT: Final = {
+    "on": "topic", "if": "match", "condition": "match", "conditions": "match", "filter": "match", "where": "match",
+    "to": "send", "destination": "send", "destinations": "send", "receiver": "send", "id": "name", "interval": "hours",
+    "description": "about", "comment": "about", "message": "text", "msg": "text", "vars": "set", "variables": "set",
+}  # fmt: skip
 """What people write for keys of ours."""
+SEVERITIES: Final = ("critical", "error", "warning", "info", "ok")
 JUDGING_KEYS: Final = ("topic", "decode", "for_each", "set", "key", "resolved")
 MAX_NAME_RUNES: Final = 100
 _NAME: Final = re.compile(r"[^/\s\x00-\x1f\x7f](?:[^/\x00-\x1f\x7f]*[^/\s\x00-\x1f\x7f])?")
@@ -59,7 +64,7 @@ class RuleReader:
 
     def read(self, form: Form, position: int, default_topics: Topics) -> Rule:
         """The rule; where it has problems, parts of it are left at their defaults."""
-        form.only(RULE_KEYS, MEANT)
+        form.only(RULE_KEYS, MEANT, self._elsewhere)
         form.required("name")
         variables = tuple(form.value.get("set") or ()) if isinstance(form.value.get("set"), dict) else ()
         templates = self.templates.with_variables(variables)
@@ -91,6 +96,14 @@ class RuleReader:
         _check_together(form, rule)
         return rule
 
+    def _elsewhere(self, key: str) -> str:
+        """Where a key belongs that people write beside those of a rule."""
+        if key.startswith(("$", "attributes.", "message.", "parent.")) or key in CLAUSES:
+            return "write it under match:, further to the right"
+        if any(key in facts.overrides for facts in self.destinations.values()):
+            return f"write it into the entry of send: {{to: NAME, {key}: ...}}"
+        return ""
+
     def read_topics(self, form: Form) -> Topics:
         """``topic:`` of a rule or a file."""
         patterns: list[str] = []
@@ -105,9 +118,9 @@ class RuleReader:
         return Topics(tuple(patterns))
 
     def _decode(self, form: Form) -> DecodeSpec | None:
-        return form.read(
-            "decode", lambda said: read_spec(said if isinstance(said, str) else called(said), self.schemas), None
-        )
+        if not form.text("decode"):
+            return None
+        return form.read("decode", lambda said: read_spec(said, self.schemas), None)
 
     def _sets(self, form: Form) -> Iterable[tuple[str, Any]]:
         if "set" not in form:
@@ -150,7 +163,7 @@ class RuleReader:
         if isinstance(said, str):
             name, at = said, inner
         else:
-            one = form.form(inner, "send")
+            one = form.form(inner, "send", "send must be the name of a destination, or a mapping with to:")
             if not one.value or not one.required("to"):
                 return None
             name, at = one.text("to"), (*inner, "to")
@@ -238,6 +251,8 @@ def _check_together(form: Form, rule: Rule) -> None:
         form.problem(
             (), "the rule needs send: (a destination of bridge.yaml), or drop: true to swallow messages on purpose"
         )
+    _doubt_severity(form)
+    _doubt_parent(form, rule)
     if "body" in form and rule.sends and not any(entry.to.takes_body for entry in rule.sends):
         kinds = ", ".join(sorted({f"{entry.to.name} ({entry.to.kind})" for entry in rule.sends}))
         form.problem(
@@ -246,3 +261,22 @@ def _check_together(form: Form, rule: Rule) -> None:
             at_key=True,
             kind="warning",
         )
+
+
+def _doubt_severity(form: Form) -> None:
+    """A severity that no destination has a colour or a priority for."""
+    said = form.value.get("severity")
+    if isinstance(said, str) and "{{" not in said and "{%" not in said and said.strip().lower() not in SEVERITIES:
+        listed = hint(suggest(said, SEVERITIES), f"there are: {', '.join(SEVERITIES)}")
+        form.problem(("severity",), f'no destination knows the severity "{said}"{listed}', kind="warning")
+
+
+def _doubt_parent(form: Form, rule: Rule) -> None:
+    """Without ``for_each`` there is no whole payload behind the event."""
+    if "for_each" in form:
+        return
+    for place in rule.condition.places:
+        if place.text.startswith("parent"):
+            instead = f"${place.text.removeprefix('parent')}"
+            text = f"{place.text} is there with for_each only; without it the whole payload is $: write {instead}"
+            form.problem(("match",), text, at_key=True, kind="warning")

@@ -81,12 +81,12 @@ def _break_in(text: str, room: int) -> int:
         if found >= max(1, room // _LEAST_SHARE):
             return found
     end = room
-    while end > 1 and _continues(text, end):
+    while end > 1 and continues(text, end):
         end -= 1
     return end if end > 1 else room
 
 
-def _continues(text: str, index: int) -> bool:
+def continues(text: str, index: int) -> bool:
     """Whether the character at ``index`` belongs to the one before it."""
     sign = text[index]
     return (

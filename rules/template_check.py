@@ -20,7 +20,7 @@ from rules.filters import zone_of
 from rules.jinja_filters import ALL_FILTERS, ALL_TESTS, LEFT_OUT
 from rules.jsonpath import compile_path
 from rules.regex import compile_regex
-from rules.words import suggest
+from rules.words import hint, suggest
 
 KNOWN_NAMES: Final = frozenset(("data", "text", "attributes", "message", "vars", "tables", "parent", "now"))
 """What every template finds, beside its rule's ``set:`` names. Callers who add names say so with ``known``."""
@@ -133,12 +133,12 @@ def name_flaws(
         if isinstance(node, nodes.Name) and node.name in unknown:
             unknown.discard(node.name)
             names = ", ".join(sorted(known))
-            text = f'no event has the name "{node.name}"{suggest(node.name, known)}; it has: {names}'
+            text = f'no event has the name "{node.name}"{hint(suggest(node.name, known), f"it has: {names}")}'
             found.append(Flaw(*at(node.lineno, node.name), text))
         name = _member_of(node, "vars") if isinstance(node, (nodes.Getattr, nodes.Getitem)) else None
         if name is not None and name not in sets and name not in _MAPPING_METHODS:
             names = ", ".join(sets) or "nothing"
-            text = f'the rule\'s set: has no "{name}"{suggest(name, sets)}; it has: {names}'
+            text = f'the rule\'s set: has no "{name}"{hint(suggest(name, sets), f"it has: {names}")}'
             found.append(Flaw(*at(node.lineno, name), text))
     return found
 
@@ -268,7 +268,8 @@ def _member_flaws(node: nodes.Node, tables: Mapping[str, Any], at: Finder) -> It
     fact = _member_of(node, "message")
     if fact is not None and fact not in MESSAGE_NAMES:
         names = ", ".join(sorted(MESSAGE_NAMES - {"publish_time_us"}))
-        yield Flaw(*at(node.lineno, fact), f'message has no "{fact}"{suggest(fact, MESSAGE_NAMES)}; it has: {names}')
+        listed = hint(suggest(fact, MESSAGE_NAMES), f"it has: {names}")
+        yield Flaw(*at(node.lineno, fact), f'message has no "{fact}"{listed}')
 
 
 def _member_of(node: nodes.Node, owner_name: str) -> str | None:
@@ -282,4 +283,5 @@ def _member_of(node: nodes.Node, owner_name: str) -> str | None:
 
 
 def _no_table(name: str, tables: Mapping[str, Any]) -> str:
-    return f'there is no table "{name}"{suggest(name, tables)}; bridge.yaml has: {", ".join(sorted(tables)) or "none"}'
+    listed = hint(suggest(name, tables), f"bridge.yaml has: {', '.join(sorted(tables)) or 'none'}")
+    return f'there is no table "{name}"{listed}'

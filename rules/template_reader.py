@@ -26,6 +26,7 @@ PART_MODES: Final[dict[str, Mode]] = {
 """The parts of a post beside text, fields and body; in ``markdown`` event values are escaped (semantics.md item 31)."""
 POST_NAMES: Final = KNOWN_NAMES | {"phase", "rule", "key", "severity", "incident"}
 """What the parts of a post see beside the event: ``incident`` is ``{since, key}``, or null without one."""
+_ABSENT: Final = object()
 GROUP_NAMES: Final = POST_NAMES | {"events"}
 
 
@@ -51,7 +52,10 @@ class TemplateReader:
     def template(self, form: Form, inner: Path, mode: Mode) -> CompiledTemplate | None:
         """The template at ``inner``; None when the key is not there or has problems."""
         said = _said(form, inner)
+        if said is _ABSENT:
+            return None
         if said is None:
+            form.problem(inner, f"{inner[-1]} is empty; a text that begins with # must be in quotes")
             return None
         if not isinstance(said, str):
             form.problem(inner, f"{inner[-1]} must be a text, a template maybe, not {called(said)}")
@@ -125,6 +129,9 @@ class TemplateReader:
                 if name is not None and value is not None:
                     yield FieldMaking(name, value)
             return
+        if said is not None and not isinstance(said, list):
+            form.problem(("fields",), f"fields must be a mapping of titles to texts, or a list, not {called(said)}")
+            return
         for one in form.forms("fields", "a field"):
             one.only(("title", "value", "short"))
             if one.required("title") and one.required("value"):
@@ -154,6 +161,6 @@ def _said(form: Form, inner: Path) -> Any:
     value: Any = form.value
     for step in inner:
         if isinstance(value, dict) and step not in value:
-            return None
+            return _ABSENT
         value = value[step]
     return value

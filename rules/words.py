@@ -53,6 +53,11 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f'; did you mean "{near[0]}"?' if near and near[0] != word else ""
 
 
+def hint(near: str, listed: str) -> str:
+    """The tail of an error text: the word that was probably meant (of ``suggest``), and what there is."""
+    return f"{near} {listed}" if near else f"; {listed}"
+
+
 def suggest_of(word: str, known: Iterable[str], label: str) -> str:
     """As ``suggest``, and all known words behind it: ``; did you mean "equals"? operators: equals, like``."""
     names = list(known)

@@ -45,6 +45,8 @@ def syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
             words = f'a path with brackets must be in quotes inside {{}} or []: "{path[1]}"'
             return Problem(Place(file, mark.line + 1, path.start(1) + 1), "", words)
     opened, words = _words(said, str(getattr(error, "context", "") or ""), line, mark, context, lines)
+    if context is not mark and mark.line == context.line and "alphabetic or numeric" in said:
+        opened = True
     at = context if opened else mark
     return Problem(Place(file, at.line + 1, at.column + 1), "", words)
 
@@ -78,6 +80,12 @@ def _common_words(said: str, char: str, opened: Any) -> str:
         return f'a value cannot begin with "{char}"; put it in quotes'
     if "unknown escape character" in said:
         return "a backslash in double quotes begins an escape such as \\n; in 'single quotes' it is itself: '^\\d+'"
+    if "expected alphabetic or numeric character" in said:
+        return 'a value that begins with "*" or "&" must be in quotes; without them it names an anchor'
+    if "expected whitespace or line break" in said:
+        return 'a value that begins with "!" must be in quotes; without them it is a tag'
+    if "expected hexdecimal number" in said:
+        return "\\x and \\u in double quotes need hexadecimal digits; in 'single quotes' they are themselves"
     if "could not find expected ':'" in said:
         return 'a ":" is missing; every line here must be "key: value"'
     if "expected node content" in said:

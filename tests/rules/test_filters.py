@@ -234,3 +234,15 @@ def test_every_filter_says_what_it_does_in_one_sentence():
     for name, function in FILTERS.items():
         first = (function.__doc__ or "").splitlines()[0]
         assert first.endswith("."), name
+
+
+def test_a_negative_duration_says_so():
+    assert rendered("{{ -7800 | duration }}, {{ 0 | duration }}, {{ -0.2 | duration }}") == "-2 h 10 min, 0 s, 0 s"
+    source = "{{ '2026-01-03T10:00:00Z' | duration('2026-01-03T09:15:00Z') }}"
+    assert rendered(source) == "-45 min"
+
+
+def test_a_text_is_not_cut_inside_of_one_character_made_of_several():
+    family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+    assert rendered("{{ data.a | truncate_text(5) }}", {"a": f"ab{family}cd"}) == "ab…"
+    assert rendered("{{ data.a | truncate_text(4) }}", {"a": "abce\u0301fgh"}) == "abc…"

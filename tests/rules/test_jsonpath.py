@@ -125,6 +125,8 @@ filters = st.lists(tests, min_size=1, max_size=3).flatmap(
 )
 steps = st.one_of(
     st.sampled_from([".a", ".b", ".x-y", ".*", "[*]", "..a", "..*", ".null", ".`this`"]),
+    st.sampled_from(["..[0]", "..[*]", "..['a.b']", "..[1:]", "..[?(@.a)]", "..a,b", ".a,b", ".(a|b)", "..(a|b)"]),
+    st.sampled_from([".`len`", ".`keys`", ".`parent`", ".`sorted`", "[\\\\a]", "[/a]", ".`str()`", "[?(@.a[*]=='a')]"]),
     quoted_names,
     st.lists(quoted_names, min_size=2, max_size=3).map(
         lambda names: "[" + ",".join(name[1:-1] for name in names) + "]"
@@ -165,7 +167,7 @@ def test_any_text_is_a_path_or_a_problem_and_finding_never_raises(text: str, doc
         ("status", 1, 'a path begins with "$"; write $.status'),
         ("", 1, 'a path begins with "$"; write $.name'),
         ("$.my key", 6, "needs quotes: $['a name']"),
-        ("$.größe", 5, "needs quotes"),
+        ("$.größe cm", 9, "needs quotes"),
         ("$['url.history", 15, "a quote that is never closed"),
         ("$.alerts[0", 11, "ends too early"),
         ("$.a.`nosuch`", 5, "unknown operator"),
@@ -182,6 +184,11 @@ def test_a_path_that_cannot_be_used_says_where_and_why(text: str, column: int, w
         compile_path(text)
     assert words in str(caught.value)
     assert caught.value.column == column
+
+
+@pytest.mark.parametrize("text", ["$.größe", "$['größe']", "$.*.日本-x", "$..日本-x", "$[?(@.日本-x == 'ü')].日本-x"])
+def test_names_of_all_scripts_need_no_quotes(text: str):
+    assert compile_path(text).find({"größe": {"日本-x": "ü"}}) in ([{"日本-x": "ü"}], ["ü"])
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,21 @@ FOR_CHECK = {
     *("inhibited-by-one-without-resolved", "name-taken", "past-name-taken", "regex-that-could-stall"),
     *("set-uses-a-later-one", "template-syntax", "unknown-filter", "unknown-name-in-template", "unknown-table"),
     *("unknown-variable", "when-cut-short", "bad-bound", "variable-hides-data"),
+    *("not-a-number", "path-ends-early", "template-not-closed", "time-zone-in-a-template"),
 }
 """Bad files that only ``ams-bridge check`` can see through: templates, paths, names of other rules."""
-NO_YAML = {"key-twice", "no-yaml", "path-in-brackets-without-quotes", "tab-for-indent"}
+NO_YAML = {
+    *(
+        "key-twice",
+        "no-yaml",
+        "path-in-brackets-without-quotes",
+        "tab-for-indent",
+        "two-documents",
+        "bracket-never-closed",
+    ),
+    *("alias-without-anchor", "bold-without-quotes", "star-without-quotes", "negation-with-a-sign", "never-seen-again"),
+    *("hexadecimal-escape", "quote-inside-a-quote", "quote-never-closed", "two-documents"),
+}
 """Files of which the editor says that they are no YAML, before it asks the schema."""
 
 VALIDATOR = Draft202012Validator(rules_schema(a_world()))
