@@ -84,6 +84,15 @@ CONDITIONS: tuple[tuple[str, Any, Any], ...] = (
     ),
     ("any of 10 alerts", {"$.alerts[*].labels.severity": {"every": "page"}}, GROUPED),
 )
+SHAPES: dict[str, dict[str, Any]] = {
+    "any of two places": {"any": [{"$.endpoint_group": "SITE-#"}, {"$.hostname": "h#"}]},
+    "lists of three": {"$.endpoint_group": ["SITE-#", "A#", "B#"]},
+    "glob": {"$.endpoint_group": {"like": "SITE-#*"}, "$.status": {"not": "OK"}},
+    "attribute": {"attributes.site": "s#"},
+    "not beside an equality": {"$.endpoint_group": "SITE-#", "not": {"$.status": "OK"}},
+    "not alone, which is asked of every rule": {"$.endpoint_group": {"not": ["SITE-#", "SITE-5"]}},
+    "regex, which is asked of every rule": {"$.endpoint_group": {"regex": "^SITE-#$"}},
+}
 SIZES = (10, 100, 1_000, 10_000)
 
 
@@ -158,7 +167,8 @@ def discriminated(count: int, shape: str) -> list[Condition]:
         return [a_condition({"$.type": ["endpoint", "service"], "$.endpoint_group": f"SITE-{n}"}) for n in range(count)]
     if shape == "grouped":
         return [a_condition({"$.alerts[*].labels.instance": f"host{n}", "$.status": "firing"}) for n in range(count)]
-    return [a_condition({f"$.key{n}": "x"}) for n in range(count)]
+    said = SHAPES.get(shape, {"$.key#": "x"})
+    return [a_condition(json.loads(json.dumps(said).replace("#", str(n)))) for n in range(count)]
 
 
 def index() -> Table:
@@ -170,6 +180,7 @@ def index() -> Table:
         title="Index: candidates and their conditions",
     )
     events = {"flat": an_event(FLAT), "grouped": an_event(GROUPED), "a key of its own for each rule": an_event(FLAT)}
+    events |= dict.fromkeys(SHAPES, an_event(FLAT))
     for shape, event in events.items():
         cases: dict[str, Callable[[], object]] = {}
         for size in SIZES:

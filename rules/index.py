@@ -1,23 +1,25 @@
 """Which conditions can hold for an event, without asking each of them.
 
-For every condition, the most selective of its necessary equalities (``place = constant``) puts it into a table: place,
-constant, conditions. An event is looked up once at each place of the table, so its cost grows with the number of
-conditions that could hold, and not with the number of conditions. Those without a necessary equality are always asked.
+A condition can hold only if one of a few simple things is so: a value at a place is among some constants, or begins
+with one of some texts. ``cover.py`` finds them. Each such thing puts the condition into a table: place, constant,
+conditions. An event is looked up once at each place of the table, so its cost grows with the number of conditions that
+could hold, and not with the number of conditions. Those without anything of the kind are always asked.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, TypeAlias
 
-from rules.clauses import Equality
 from rules.comparing import key_of
 from rules.conditions import Condition
+from rules.cover import Cover, covers_of
 from rules.event_places import EventPlace
 from rules.model import Event
 
-Table: TypeAlias = dict[Hashable, tuple[int, ...]]
+Numbers: TypeAlias = tuple[int, ...]
+Table: TypeAlias = dict[Hashable, Numbers]
+Lookup: TypeAlias = Callable[[Event], Sequence[Any]]
 
 
 class RuleIndex:
@@ -32,21 +34,20 @@ class RuleIndex:
             for number, rule in enumerate(rules)
             for condition in ([rule] if isinstance(rule, Condition) else rule)
         ]
-        chosen = _most_selective([condition for _, condition in numbered])
-        tables: dict[EventPlace, dict[Hashable, set[int]]] = {}
+        equal: dict[EventPlace, dict[Hashable, set[int]]] = {}
+        begins: dict[tuple[EventPlace, int], dict[Hashable, set[int]]] = {}
         always: set[int] = set()
-        for (number, _), equality in zip(numbered, chosen, strict=True):
-            if equality is None:
+        covers = covers_of([condition for _, condition in numbered])
+        for (number, _), cover in zip(numbered, covers, strict=True):
+            if cover is None:
                 always.add(number)
-                continue
-            table = tables.setdefault(equality.place, {})
-            for constant in equality.constants:
-                table.setdefault(constant, set()).add(number)
-        sealed = {place: _sealed(table) for place, table in tables.items()}
+            else:
+                _enter(number, cover, equal, begins)
         self._always = tuple(sorted(always))
         self._undecodable = tuple(sorted({number for number, condition in numbered if condition.knows_undecodable}))
-        self._by_key = {place.key: table for place, table in sealed.items() if place.key is not None}
-        self._by_place = [(place.find_in, table) for place, table in sealed.items() if place.key is None]
+        self._by_key = {place.key: _sealed(table) for place, table in equal.items() if place.key is not None}
+        self._by_place = [(place.find_in, _sealed(table)) for place, table in equal.items() if place.key is None]
+        self._by_beginning = _by_beginning(begins)
 
     def candidates(self, event: Event) -> Sequence[int]:
         """The numbers, in order, of all rules that may hold for the event; those left out do not hold."""
@@ -55,13 +56,15 @@ class RuleIndex:
         hits = self._key_hits(event.data) if self._by_key else []
         for find, table in self._by_place:
             hits.extend(hit for value in find(event) if (hit := table.get(key_of(value))) is not None)
+        if self._by_beginning:
+            hits.extend(self._beginning_hits(event))
         if not hits:
             return self._always
         if len(hits) == 1 and not self._always:
             return hits[0]
         return sorted({*self._always, *(number for hit in hits for number in hit)})
 
-    def _key_hits(self, data: Any) -> list[tuple[int, ...]]:
+    def _key_hits(self, data: Any) -> list[Numbers]:
         """What the tables of places ``$.name`` hold for a payload; walks the shorter of the two."""
         if not isinstance(data, dict):
             return []
@@ -69,29 +72,39 @@ class RuleIndex:
         names = tables.keys() & data.keys() if len(tables) > 1 else tables.keys()
         return [hit for name in names if name in data and (hit := tables[name].get(key_of(data[name]))) is not None]
 
-
-def _most_selective(conditions: Sequence[Condition]) -> list[Equality | None]:
-    """For each condition, the equality that shares its constants with the fewest others, or None.
-
-    Of equal ones, the place that most conditions ask about, so that few places are looked at.
-    """
-    sharing: Counter[tuple[EventPlace, Hashable]] = Counter()
-    asking: Counter[EventPlace] = Counter()
-    for condition in conditions:
-        for equality in _usable(condition):
-            sharing.update((equality.place, constant) for constant in equality.constants)
-            asking[equality.place] += 1
-
-    def cost(equality: Equality) -> tuple[int, int, str]:
-        crowd = max((sharing[equality.place, constant] for constant in equality.constants), default=0)
-        return crowd, -asking[equality.place], equality.place.text
-
-    return [min(_usable(condition), key=cost, default=None) for condition in conditions]
+    def _beginning_hits(self, event: Event) -> Iterable[Numbers]:
+        for find, tables in self._by_beginning:
+            for value in find(event):
+                if isinstance(value, str):
+                    for length, table in tables:
+                        hit = table.get(value[:length])
+                        if hit is not None:
+                            yield hit
 
 
-def _usable(condition: Condition) -> list[Equality]:
-    """Equalities on places that are known before a rule's ``set`` is evaluated."""
-    return [equality for equality in condition.equalities if not equality.place.text.startswith("vars")]
+def _enter(
+    number: int,
+    cover: Cover,
+    equal: dict[EventPlace, dict[Hashable, set[int]]],
+    begins: dict[tuple[EventPlace, int], dict[Hashable, set[int]]],
+) -> None:
+    for need in cover:
+        for constant in need.constants:
+            if need.beginnings:
+                table = begins.setdefault((need.place, len(str(constant))), {})
+            else:
+                table = equal.setdefault(need.place, {})
+            table.setdefault(constant, set()).add(number)
+
+
+def _by_beginning(
+    begins: dict[tuple[EventPlace, int], dict[Hashable, set[int]]],
+) -> list[tuple[Lookup, list[tuple[int, Table]]]]:
+    """For each place, a table for each length of a beginning."""
+    tables: dict[EventPlace, list[tuple[int, Table]]] = {}
+    for (place, length), table in begins.items():
+        tables.setdefault(place, []).append((length, _sealed(table)))
+    return [(place.find_in, several) for place, several in tables.items()]
 
 
 def _sealed(table: dict[Hashable, set[int]]) -> Table:

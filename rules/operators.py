@@ -22,6 +22,7 @@ from rules.words import duration_s
 Test: TypeAlias = Callable[[Any, int], bool]
 """Whether one value satisfies an operator, at ``now_us``; never raises."""
 
+_WILD: Final = re.compile(r"[*?\[]")
 _ADDRESS_RUNES: Final = 64
 
 
@@ -69,6 +70,15 @@ def _like(said: Any, ignore_case: bool) -> Test:
     flags = re.IGNORECASE if ignore_case else re.NOFLAG
     globs = [re.compile(fnmatch.translate(glob), flags).match for glob in _texts(said, "a glob", "CDI-*")]
     return lambda value, _: isinstance(value, str) and any(match(value) is not None for match in globs)
+
+
+def beginnings_of(name: str, said: Any) -> frozenset[str] | None:
+    """Texts such that whatever satisfies the operator begins with one of them; None when there are none."""
+    if name not in {"like", "starts_with"}:
+        return None
+    texts = said if isinstance(said, list) else [said]
+    beginnings = frozenset(_WILD.split(text, maxsplit=1)[0] if name == "like" else text for text in texts)
+    return beginnings if beginnings and all(beginnings) else None
 
 
 def _regex(said: Any, ignore_case: bool) -> Test:

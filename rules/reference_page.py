@@ -15,6 +15,8 @@ from typing import Any, Final
 from rules.decode import MAX_DECODED_BYTES
 from rules.filters import FILTERS
 from rules.jinja_filters import ALL_FILTERS, ALL_TESTS, LEFT_OUT
+from rules.match import MAX_ITEMS
+from rules.meter import DEFAULT_LIMITS, LEAST_STEPS, MESSAGE_STEPS
 from rules.operators import OPERATORS
 from rules.read_quiet import OVERFLOWS
 from rules.reference import RULE_KEYS
@@ -85,7 +87,7 @@ writes it anew, and a test fails when it is out of date. To learn the language, 
 
 def reference_page() -> str:
     """The whole page."""
-    parts = (_HEAD, *_file(), *_rule(), *_conditions(), *_templates(), *_shipped(), *_units(), *_tests())
+    parts = (_HEAD, *_file(), *_rule(), *_conditions(), *_templates(), *_shipped(), *_units(), *_tests(), *_cost())
     return "\n".join(_wrapped(part).rstrip("\n") + "\n" for part in parts)
 
 
@@ -197,6 +199,23 @@ def _openings(folder: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.rglob(f"*{SUFFIX}")):
         comment = re.match(r"\{#-?\s*(.*?)\s*-?#\}", path.read_text("utf-8"), re.DOTALL)
         yield path.relative_to(folder).as_posix().removesuffix(SUFFIX), comment[1] if comment else ""
+
+
+def _cost() -> Iterator[str]:
+    yield "## What many rules cost"
+    yield (
+        "A message meets only rules that can take it. They are looked up by what their `match` needs: a value or a list "
+        "at a place, how a text begins (`like: CDI-*`, `starts_with`), or for `any:` one such thing of each part. So "
+        "10,000 rules that differ in a word cost a message no more than ten. A rule with nothing of the kind is asked "
+        "of every message of its topics: one with `not`, `gt`, `regex`, `exists` or `when` alone, or with none of "
+        "`match`. That is some microseconds each, so nine thousand of them are tens of milliseconds for every message; "
+        "an equality beside them, or a `topic:` of their own, spares it."
+    )
+    yield (
+        f"Bounds for what is hostile: {DEFAULT_LIMITS.steps:,} steps and {DEFAULT_LIMITS.output_runes:,} characters for "
+        f"a template, {MESSAGE_STEPS:,} steps for all templates of a message (then {LEAST_STEPS:,} each), "
+        f"{MAX_ITEMS:,} items of `for_each`. What goes beyond is told in the plain form, with a note, and counts."
+    )
 
 
 def _units() -> Iterator[str]:

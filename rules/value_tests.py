@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from rules.comparing import NO_KEY, key_of
-from rules.operators import OPERATORS, OTHER_NAMES, Test, one_of, shown
+from rules.operators import OPERATORS, OTHER_NAMES, Test, beginnings_of, one_of, shown
 from rules.places import Document
 from rules.problems import Path, Problem
 from rules.words import suggest_of
@@ -30,7 +30,8 @@ class ValueTest:
 
     ``holds(found, now_us)`` never raises. ``text`` is how people read it: ``equals "CRITICAL"``. ``constants`` (as
     ``key_of`` makes them) are such that one found value must be among them for the test to hold, or None when nothing
-    so simple is needed. ``exact`` says that this is also enough. ``never`` says why it cannot hold, or "".
+    so simple is needed. ``exact`` says that this is also enough. ``beginnings`` are such that one found text must begin
+    with one of them, or None. ``never`` says why it cannot hold, or "".
     """
 
     holds: FoundTest
@@ -38,6 +39,7 @@ class ValueTest:
     constants: frozenset[Hashable] | None = None
     exact: bool = False
     never: str = ""
+    beginnings: frozenset[str] | None = None
 
 
 NEVER: Final = ValueTest(lambda found, now_us: False, "never", never="it has a problem")
@@ -109,6 +111,7 @@ class _Operators:
         self.all: list[FoundTest] = []  # of all values found
         self.texts: list[str] = []
         self.constants: frozenset[Hashable] | None = None
+        self.beginnings: frozenset[str] | None = None
         self.never = ""
 
     def compile(self) -> ValueTest:
@@ -124,7 +127,8 @@ class _Operators:
         self._check_contradictions()
         ignored = " (ignoring case)" if self.ignore_case else ""
         exact = self.constants is not None and len(self.one) == 1 and not self.all and not self.ignore_case
-        return ValueTest(self._holds(), " and ".join(self.texts) + ignored, self.constants, exact, self.never)
+        text = " and ".join(self.texts) + ignored
+        return ValueTest(self._holds(), text, self.constants, exact, self.never, self.beginnings)
 
     def _holds(self) -> FoundTest:
         one, every = tuple(self.one), tuple(self.all)
@@ -162,6 +166,8 @@ class _Operators:
             self.texts.append(f"{name} {shown(operand)}")
             if name == "equals" and not self.ignore_case and key_of(operand) is not NO_KEY:
                 self._narrow(frozenset({key_of(operand)}))
+            if not self.ignore_case:
+                self.beginnings = self.beginnings or beginnings_of(name, operand)
             if operand == [] and name != "equals":
                 self.never = "the list is empty, so nothing is in it"
 

@@ -55,6 +55,7 @@ operators = st.one_of(
     st.builds(lambda inner: {"every": inner}, st.deferred(lambda: operands)),
     st.builds(lambda wanted: {"exists": wanted}, st.booleans()),
     st.builds(lambda number: {"gt": number}, st.integers(-1, 2)),
+    st.builds(lambda glob: {"like": glob}, st.sampled_from(["a*", "*", "A?", "[ab]*", "a", "?", "1*"])),
     st.builds(
         lambda number, start: {"lte": number, "starts_with": start}, st.integers(-1, 2), st.sampled_from(["", "a"])
     ),

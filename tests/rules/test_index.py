@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,6 +46,57 @@ def test_the_most_selective_equality_is_used():
     index = RuleIndex([a_condition({"$.type": "endpoint", "$.site": f"S{n}"}) for n in range(100)])
     assert candidates(index, {"type": "endpoint", "site": "S7"}) == [7]
     assert candidates(index, {"type": "service", "site": "S7"}) == [7]
+
+
+def test_alternatives_are_looked_up_each_at_its_own_place():
+    index = an_index(
+        {"any": [{"$.site": "A"}, {"$.host": "h1"}]},
+        {"any": [{"$.site": "B"}, {"all": [{"$.n": {"gt": 1}}, {"$.host": ["h1", "h2"]}]}]},
+        {"any": [{"$.site": "A"}, {"$.n": {"gt": 1}}]},
+    )
+    assert candidates(index, {"site": "C", "host": "h3"}) == [2]
+    assert candidates(index, {"site": "B", "host": "h3"}) == [1, 2]
+    assert candidates(index, {"site": "A", "host": "h1"}) == [0, 1, 2]
+
+
+def test_how_a_text_begins_is_looked_up_too():
+    index = an_index(
+        {"$.host": {"like": "web*"}},
+        {"$.host": {"starts_with": ["db-", "dbx"]}},
+        {"$.host": {"like": ["a?", "b[cd]*"]}},
+        {"$.host": {"like": "exact"}},
+        {"$.host": {"like": "*.example.org"}},
+        {"$.host": {"like": "WEB*", "ignore_case": True}},
+        {"$.hosts[*]": {"like": f"{'x' * 40}*"}},
+    )
+    assert candidates(index, {"host": "web1"}) == [0, 4, 5]
+    assert candidates(index, {"host": "db-1"}) == [1, 4, 5]
+    assert candidates(index, {"host": "bc1"}) == [2, 4, 5]
+    assert candidates(index, {"host": "exact"}) == [3, 4, 5]
+    assert candidates(index, {"host": 7, "hosts": ["y", "x" * 50]}) == [4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"$.site": "S#", "not": {"$.status": "OK"}},
+        {"$.site": ["S#", "T#", "U#"]},
+        {"$.site": {"like": "S#*"}},
+        {"$.site": {"starts_with": "S#"}},
+        {"$.site": {"every": "S#"}},
+        {"attributes.site": "S#"},
+        {"$.sites[*]": "S#"},
+        {"any": [{"$.site": "S#"}, {"$.host": "h#"}]},
+        {"any": [{"$.site": "S#", "$.status": {"not": "OK"}}, {"attributes.site": {"like": "h#-*"}}]},
+        {"all": [{"$.status": "CRITICAL"}, {"any": [{"$.site": "S#"}, {"$.host": {"like": "h#*"}}]}]},
+    ],
+    ids=str,
+)
+def test_of_a_thousand_rules_with_a_word_of_their_own_few_are_asked(said: dict[str, Any]):
+    several = [json.loads(json.dumps(said).replace("#", f"{n:04}")) for n in range(1000)]
+    index = an_index(*several)
+    site = {"site": "S0007", "sites": ["S0007", "x"], "host": "nowhere", "status": "CRITICAL"}
+    assert candidates(index, site, attributes={"site": "S0007"}) == [7]
 
 
 def test_every_value_found_at_a_place_is_looked_up():
