@@ -204,16 +204,16 @@ def _openings(folder: Path) -> Iterator[tuple[str, str]]:
 def _cost() -> Iterator[str]:
     yield "## What many rules cost"
     yield (
-        "A message meets only rules that can take it. They are looked up by what their `match` needs: a value or a list "
-        "at a place, how a text begins (`like: CDI-*`, `starts_with`), or for `any:` one such thing of each part. So "
-        "10,000 rules that differ in a word cost a message no more than ten. A rule with nothing of the kind is asked "
-        "of every message of its topics: one with `not`, `gt`, `regex`, `exists` or `when` alone, or with none of "
+        "A message meets only rules that can take it. They are looked up by what their `match` needs: a value or a "
+        "list at a place, how a text begins (`like: CDI-*`, `starts_with`), or for `any:` one such thing of each part. "
+        "So 10,000 rules that differ in a word cost a message no more than ten. A rule with nothing of the kind is "
+        "asked of every message of its topics: one with `not`, `gt`, `regex`, `exists` or `when` alone, or without "
         "`match`. That is some microseconds each, so nine thousand of them are tens of milliseconds for every message; "
         "an equality beside them, or a `topic:` of their own, spares it."
     )
     yield (
-        f"Bounds for what is hostile: {DEFAULT_LIMITS.steps:,} steps and {DEFAULT_LIMITS.output_runes:,} characters for "
-        f"a template, {MESSAGE_STEPS:,} steps for all templates of a message (then {LEAST_STEPS:,} each), "
+        f"Bounds for what is hostile: {DEFAULT_LIMITS.steps:,} steps and {DEFAULT_LIMITS.output_runes:,} characters "
+        f"for a template, {MESSAGE_STEPS:,} steps for all templates of a message (then {LEAST_STEPS:,} each), "
         f"{MAX_ITEMS:,} items of `for_each`. What goes beyond is told in the plain form, with a note, and counts."
     )
 

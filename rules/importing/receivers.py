@@ -104,6 +104,8 @@ def _mattermost(entry: Entry) -> Target:
 def _slack(entry: Entry) -> Target:
     token = entry.secret("app_token", "token", everywhere="slack_app_token")
     channel = entry.text("channel")
+    if not token and entry.inherited("api_url", "slack_api_url").endswith("/chat.postMessage"):
+        token = _credentials(entry)
     if token and channel:
         names = entry.same(("username", "icon_emoji"))
         return Target(entry.name, {"type": "slack_bot", "token": token, "channel": channel.removeprefix("#"), **names})
@@ -116,6 +118,15 @@ def _slack(entry: Entry) -> Target:
             f"Slack's hooks post to their own channel whatever is asked; make one for {channel}, or use slack_bot",
         )
     return Target(entry.name, {"type": "slack", "url": url or entry.missing("api_url")})
+
+
+def _credentials(entry: Entry) -> str:
+    """A reference to the token of ``http_config.authorization``, or ""."""
+    authorization = (*entry.path, "http_config", "authorization")
+    if entry.config.at(authorization) is None:
+        return ""
+    entry.used.add("authorization")
+    return Entry(entry.config, authorization, entry.name).secret("credentials", "token")
 
 
 def _webhook(entry: Entry) -> Target:
