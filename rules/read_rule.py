@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from rules.conditions import CLAUSES, Condition, compile_match
 from rules.decode import DecodeSpec, read_spec
+from rules.environment import CompiledTemplate
 from rules.form import Form
 from rules.jsonpath import CompiledPath, PathProblem, compile_path
 from rules.model import DestinationFacts
@@ -251,6 +252,7 @@ def _check_together(form: Form, rule: Rule) -> None:
         form.problem(
             (), "the rule needs send: (a destination of bridge.yaml), or drop: true to swallow messages on purpose"
         )
+    _check_body(form, rule)
     _doubt_severity(form)
     _doubt_parent(form, rule)
     if "body" in form and rule.sends and not any(entry.to.takes_body for entry in rule.sends):
@@ -261,6 +263,17 @@ def _check_together(form: Form, rule: Rule) -> None:
             at_key=True,
             kind="warning",
         )
+
+
+def _check_body(form: Form, rule: Rule) -> None:
+    """A text without templates must be JSON as it stands."""
+    constant = rule.making.body.constant if isinstance(rule.making.body, CompiledTemplate) else None
+    if constant is None:
+        return
+    try:
+        json.loads(constant)
+    except ValueError:
+        form.problem(("body",), "the body is no JSON; write a mapping, or a template that gives JSON")
 
 
 def _doubt_severity(form: Form) -> None:

@@ -100,7 +100,7 @@ def gather(files: Mapping[str, str] | list[tuple[str, str]], world: World, probl
     return Sources(
         files=[SourceFile(FilePath(name).name, name, text) for name, text in named],
         templates=[SourceFile(one.name, one.file, one.text) for one in templates],
-        tables=dict(tables),
+        tables={name: tables.get(name, {}) for name in world.tables},  # one with problems is no unknown one
         intervals=dict(world.intervals),
         decode=dict(world.decode),
         schemas=dict(world.schemas),

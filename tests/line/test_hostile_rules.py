@@ -15,7 +15,7 @@ from broker.clock import SystemClock
 from tests.line.process import DaemonProcess, a_free_port
 
 TOKEN = "hostile-test-token"
-LONGEST_WAIT_S = 2.0
+LONGEST_WAIT_S = 4.0
 """Whoever is blocked by a hostile message waits ten seconds and more; the rest is for a busy machine."""
 CONFIG = """
 server: {{listen: "127.0.0.1:{port}", tls: off, max_body: 4MiB}}

@@ -150,3 +150,11 @@ def test_a_topic_that_does_not_exist_yet_is_a_warning():
     assert warning.text == (
         'there is no topic "projects/ARGO/topics/alarm" yet; did you mean "projects/ARGO/topics/alarms"?'
     )
+
+
+def test_a_table_that_cannot_be_read_is_told_once(tmp_path):
+    (tmp_path / "owners.json").write_text("{bad")
+    world = a_world(tables={"owners": tmp_path / "owners.json"})
+    with pytest.raises(ProblemsFound) as found:
+        read_rules([("r.yaml", "rules: [{name: r, send: ops, text: \"{{ data.site | lookup('owners') }}\"}]")], world)
+    assert [problem.place.file for problem in found.value.problems] == [str(tmp_path / "owners.json")]

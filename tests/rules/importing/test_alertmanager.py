@@ -129,6 +129,21 @@ def test_hours_are_kept_and_what_still_fires_is_told_when_they_begin() -> None:
     assert late == [("chat", "firing"), ("tickets", "firing")]
 
 
+def test_a_slack_receiver_that_posts_with_a_token_becomes_a_bot() -> None:
+    converted = convert("""
+    route: {receiver: a}
+    receivers:
+      - name: a
+        slack_configs:
+          - api_url: https://slack.com/api/chat.postMessage
+            http_config: {authorization: {credentials: xoxb-1}}
+            channel: "#alerts"
+    """)
+    destinations = read_yaml(converted.settings, "bridge.yaml").value["destinations"]
+    assert destinations == {"a": {"type": "slack_bot", "token": "${credential:a-token}", "channel": "alerts"}}
+    assert [one.text for one in converted.remarks] == ["put this token into the credential a-token; it was not copied"]
+
+
 def test_a_webhook_gets_alertmanagers_own_json() -> None:
     config = """
     route: {receiver: hook, group_by: [alertname, "my.rack"]}
