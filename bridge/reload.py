@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import structlog
 
+from bridge.aside import Aside
 from bridge.canary.canaries import Canaries
 from bridge.control.reloading import Reloaded, ReloadOutcome, ReloadRefused
 from bridge.couriers import Couriers
@@ -66,6 +68,7 @@ class Reloader:
         self._pulls = pulls
         self._metrics = metrics
         self._turn = asyncio.Lock()
+        self._aside = Aside(broker.clock, "reload")  # ten thousand rules take seconds to read
 
     async def reload(self) -> ReloadOutcome:
         """Read the files anew and put them in force, or keep everything as it is and say why. One at a time."""
@@ -76,6 +79,8 @@ class Reloader:
             outcome = ReloadRefused(str(error))
         except (CannotProvision, BrokerError) as error:
             outcome = ReloadRefused("", (str(error),))
+        finally:
+            self._aside.close()
         match outcome:
             case Reloaded():
                 self._metrics.reloads.labels("ok").inc()
@@ -103,7 +108,7 @@ class Reloader:
             facts |= {name: destination.facts for name, destination in built.items()}
             await provision(self._broker, settings.projects, settings.auth.certificates)
             world = world_of(settings, self._config, facts, self._broker)
-            rule_set = rules_of(settings, world)
+            rule_set = await self._aside.run(partial(rules_of, settings, world), large=True)
         except BaseException:
             for destination in built.values():
                 await destination.close()

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -104,3 +105,18 @@ def test_every_hostile_rendering_is_told_in_its_plain_form_and_counts(client: ht
         pass
     metrics = client.get("/metrics").text
     assert 'ams_bridge_rule_troubles_total{kind="template_errors",topic="projects/P/topics/LOOPS"} 2.0' in metrics
+
+
+def test_the_daemon_answers_others_while_thousands_of_rules_are_read(client: httpx.Client, tmp_path: Path) -> None:
+    rule = '  - {name: r#, match: {$.site: S#}, text: "**{{ data.host }}** #", send: box}\n'
+    many = "".join(rule.replace("#", str(n)) for n in range(5_000))
+    (tmp_path / "rules.d" / "many.yaml").write_text(f"topic: projects/P/topics/QUIET\nrules:\n{many}")
+    clock, waits_s = SystemClock(), []
+    with ThreadPoolExecutor(1) as aside:
+        reloading = aside.submit(client.post, "/api/reload")
+        while not reloading.done():
+            began = clock.monotonic()
+            client.get("/healthz").raise_for_status()
+            waits_s.append(clock.monotonic() - began)
+    assert reloading.result().status_code == 200, reloading.result().text
+    assert max(waits_s) < LONGEST_WAIT_S
