@@ -31,14 +31,14 @@ def problems_of(source: str, environment: Templates | None = None, **more: objec
         (
             "{{ dta.x }}",
             (
-                '10:14 no event has the name "dta"; did you mean "data"?; it has: attributes, data, message, '
+                '10:14 no event has the name "dta"; did you mean "data"? it has: attributes, data, message, '
                 "now, parent, tables, text, vars"
             ),
         ),
         ("{{ vars.sevrity }}", '10:19 the rule\'s set: has no "sevrity"; it has: nothing'),
         (
             "{{ message.ofset }}",
-            '10:22 message has no "ofset"; did you mean "offset"?; it has: id, offset, project, publish_time, topic',
+            '10:22 message has no "ofset"; did you mean "offset"? it has: id, offset, project, publish_time, topic',
         ),
         ("{{ tables.owners }}", '10:21 there is no table "owners"; bridge.yaml has: none'),
         ("{{ data | lookup('owner') }}", '10:29 lookup: there is no table "owner"; bridge.yaml has: none'),
@@ -170,7 +170,7 @@ def test_a_template_that_is_not_there_is_a_problem_with_what_there_is():
     environment = an_environment(argo__status="x")
     for name in ("argo/statsu", "argo/status.md.j2"):
         (problem,) = said(compile_file(name, place=RULES, environment=environment))
-        assert problem == f'10:11 there is no template "{name}"; did you mean "argo/status"?; there are: argo/status'
+        assert problem == f'10:11 there is no template "{name}"; did you mean "argo/status"? there are: argo/status'
 
 
 def test_names_of_files_and_their_includes_are_checked_against_the_rule_that_uses_them():
