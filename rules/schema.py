@@ -12,8 +12,8 @@ from typing import Any, Final, TypeAlias
 from rules.cases import CASE_KEYS, MATCHER_KEYS, MESSAGE_KEYS, TEXT_PARTS
 from rules.operators import OPERATORS
 from rules.read_quiet import MAX_CHANGES, MAX_GROUP, OVERFLOWS
-from rules.read_rule import MAX_NAME_RUNES, POST_KEYS
-from rules.reference import RULE_KEYS
+from rules.read_rule import MAX_NAME_RUNES, POST_KEYS, SEVERITIES
+from rules.reference import INNER_KEYS, RULE_KEYS
 from rules.sources import World
 from rules.template_files import read_template_sources
 
@@ -34,7 +34,7 @@ ANYTHING: Final[Schema] = {}
 
 def rules_schema(world: World | None = None) -> Schema:
     """The schema of a rule file, as plain JSON; names of ``world`` are offered where it has any."""
-    return {
+    schema: Schema = {
         "$schema": DRAFT,
         "title": "ams-bridge rules",
         "type": ["object", "null"],
@@ -53,6 +53,24 @@ def rules_schema(world: World | None = None) -> Schema:
             "matcher": _matcher(),
         },
     }
+    _describe(schema)
+    return schema
+
+
+def _describe(node: Any) -> None:
+    """Give every key that says nothing of itself the meaning it has inside of others."""
+    if isinstance(node, list):
+        for member in node:
+            _describe(member)
+    if not isinstance(node, dict):
+        return
+    properties = node.get("properties")
+    if isinstance(properties, dict):
+        for name, shape in properties.items():
+            if name in INNER_KEYS and "$ref" not in shape and "description" not in shape:
+                properties[name] = {**shape, "description": INNER_KEYS[name]}
+    for member in node.values():
+        _describe(member)
 
 
 def _rule(world: World) -> Schema:
@@ -97,6 +115,7 @@ def _shapes(world: World) -> dict[str, Schema]:
             "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
             "additionalProperties": TEXT,
         },
+        "severity": {"anyOf": [{"enum": list(SEVERITIES)}, TEXT]},
         "stop": flag,
         "drop": flag,
         "template": _named(_templates(world)),
@@ -192,7 +211,8 @@ def _case(world: World) -> Schema:
     silence = _mapping(
         {"matchers": {"type": "object", "minProperties": 1}, "from": offset, "until": offset}, ["matchers"]
     )
-    quiet = _mapping({"rule": TEXT, "to": _named(world.destinations), "by": TEXT, "key": TEXT, "at": offset})
+    by = {**TEXT, "description": "What keeps it quiet, such as duplicate, silence or inhibited:RULE"}
+    quiet = _mapping({"rule": TEXT, "to": _named(world.destinations), "by": by, "key": TEXT, "at": offset})
     matcher: Schema = {"$ref": "#/$defs/matcher"}
     expected: Schema = {
         "type": "object",

@@ -144,3 +144,23 @@ def test_every_key_is_described_once():
 
 def test_an_empty_file_is_valid():
     assert problems("") == []
+
+
+def keys_without_meaning(node: object, way: str = "") -> list[str]:
+    """Where an editor would offer a key and not know what to say of it."""
+    if isinstance(node, list):
+        return [found for n, member in enumerate(node) for found in keys_without_meaning(member, f"{way}/{n}")]
+    if not isinstance(node, dict):
+        return []
+    properties = node.get("properties", {}) if "if" not in way.split("/") else {}
+    bare = [f"{way}/{key}" for key, shape in properties.items() if not {"description", "$ref"} & shape.keys()]
+    return bare + [found for key, member in node.items() for found in keys_without_meaning(member, f"{way}/{key}")]
+
+
+def test_every_key_at_any_depth_says_what_it_means():
+    assert keys_without_meaning(rules_schema(a_world())) == []
+
+
+def test_an_editor_offers_the_severities_and_takes_a_template():
+    severity = rules_schema()["$defs"]["rule"]["properties"]["severity"]
+    assert severity["anyOf"] == [{"enum": ["critical", "error", "warning", "info", "ok"]}, {"type": "string"}]
