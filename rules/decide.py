@@ -23,13 +23,13 @@ from collections.abc import Mapping
 
 from rules.draft import DecideContext, Draft
 from rules.matches import WHOLE, Match, Matches
-from rules.meter import message_account
+from rules.meter import accounted
 from rules.model import Decision, MessageFate, StateValue
 from rules.quiet import incidents, messages
 from rules.ruleset import RuleSet
 
 
-@message_account()
+@accounted
 def decide(rule_set: RuleSet, matches: Matches, state: Mapping[str, StateValue], context: DecideContext) -> Decision:
     """All that follows from one message.
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from rules.draft import DecideContext, Draft
-from rules.meter import message_account
+from rules.meter import accounted
 from rules.model import Decision, StateValue, Timer
 from rules.quiet import flapping, group, incidents, inhibition, keyrow, throttle
 from rules.quiet.calm import calm_down
@@ -44,7 +44,7 @@ def needs_for(rule_set: RuleSet, timer: Timer) -> tuple[str, ...]:
     return tuple(needs)
 
 
-@message_account()
+@accounted
 def fire(rule_set: RuleSet, timer: Timer, state: Mapping[str, StateValue], context: DecideContext) -> Decision:
     """All that follows from a due timer; ``state`` holds every key of ``needs_for``. Nothing when the row has moved."""
     stands = state[timer.key]

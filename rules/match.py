@@ -19,7 +19,7 @@ from rules.environment import RenderFailed
 from rules.index import RuleIndex
 from rules.jsonpath import CompiledPath
 from rules.matches import WHOLE, Match, Matches
-from rules.meter import message_account
+from rules.meter import accounted
 from rules.model import Event, Incoming, MessageFacts
 from rules.render import names_of
 from rules.rownames import row_names
@@ -51,7 +51,7 @@ MAX_ITEMS: Final = 10_000
 """How many items of a message become events. A message of 1 MiB with more of them is no list of alerts."""
 
 
-@message_account()
+@accounted
 def match(
     rule_set: RuleSet,
     incoming: Incoming,

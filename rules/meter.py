@@ -12,11 +12,12 @@ post and for no runaway.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
 
 from jinja2.exceptions import TemplateRuntimeError
 
@@ -27,6 +28,10 @@ MESSAGE_STEPS: Final = 1_000_000
 """What all renderings of one message may take together."""
 LEAST_STEPS: Final = 1_000
 """What a rendering may take when the message has used up its steps."""
+
+
+Asked = ParamSpec("Asked")
+Given = TypeVar("Given")
 
 
 class TooMuch(TemplateRuntimeError):
@@ -110,6 +115,20 @@ def message_account() -> Iterator[None]:
         yield
     finally:
         _ACCOUNT.reset(token)
+
+
+def accounted(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
+    """``function`` with a ``message_account`` of its own; quicker than a ``with``, for every message passes here."""
+
+    @wraps(function)
+    def bounded(*args: Asked.args, **kwargs: Asked.kwargs) -> Given:
+        token = _ACCOUNT.set(_Account())
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _ACCOUNT.reset(token)
+
+    return bounded
 
 
 METER: Final[ContextVar[Meter]] = ContextVar("meter")
