@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
 
 from bridge.destinations.attachment import channel_name
 from bridge.destinations.canary import CanarySettings
 from bridge.destinations.config import DestinationConfig
+from bridge.secret import Secret
 from bridge.setting_names import Found, Unlinked
+from rules.places import Document
 from rules.problems import Path as DocumentPath
+from rules.problems import Problem
 
 
 def canary_of(config: DestinationConfig) -> CanarySettings | None:
@@ -46,6 +50,26 @@ def unfit_for_canaries(destinations: Mapping[str, DestinationConfig]) -> Found:
         config = destinations[str(name)]
         if isinstance(config, MattermostConfig) and channel_name(config.channel).startswith("@"):
             yield path, "a hook's messages to a person cannot be read by a bot: no canary can be found there"
+
+
+def told_by_the_same_host(destinations: Mapping[str, DestinationConfig], document: Document) -> list[Problem]:
+    """A warning for each canary whose failure would be told through the very server that fails.
+
+    ``document`` is the file the settings were read from.
+    """
+    found = []
+    for path, canary in _canaries(destinations):
+        host = _host_of(destinations[str(path[1])])
+        if host and canary.tell in destinations and _host_of(destinations[canary.tell]) == host:
+            text = f'"{canary.tell}" is on the same server: when that is down, nobody is told; name another one'
+            found.append(document.problem((*path, "tell"), text, kind="warning"))
+    return found
+
+
+def _host_of(config: DestinationConfig) -> str:
+    """The host a destination is reached at, "" when it is none of a URL."""
+    said = getattr(config, "url", "")
+    return urlsplit(said.reveal() if isinstance(said, Secret) else str(said)).hostname or ""
 
 
 def _canaries(destinations: Mapping[str, DestinationConfig]) -> Iterator[tuple[DocumentPath, CanarySettings]]:

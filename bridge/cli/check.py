@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from bridge.actions.checking import buttons_without_address
+from bridge.canary.checking import told_by_the_same_host
 from bridge.cli.context import Command, Context, pass_context
 from bridge.cli.loading import destinations_of, rule_set_of
 from bridge.cli.output import BadConfiguration, Failed, Output, counted
@@ -98,7 +99,9 @@ async def _check(context: Context, settings: Settings, findings: _Findings, *, p
     destinations = destinations_of(settings, TopicsToBe(settings, broker) if findings.store_is_known else None)
     try:
         await _rules(context, settings, destinations, broker, findings)
-        findings.warnings += buttons_without_address(settings, read_file(context.config_path()))
+        document = read_file(context.config_path())
+        findings.warnings += buttons_without_address(settings, document)
+        findings.warnings += told_by_the_same_host(settings.destinations, document)
         await _provisioning(settings, broker, findings)
         if probe and not findings.problems:
             findings.probes = await probe_all(destinations)
