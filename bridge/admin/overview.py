@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 from bridge.admin.shapes import Done
 from bridge.control import silences, status
 from bridge.control.answering import Asked, Refusal
-from bridge.control.incidents import open_incidents
+from bridge.control.incidents import firing
 from bridge.control.reloading import Reloaded
 from bridge.control.topics import topic_names
 from bridge.ledger import all_balanced
@@ -21,14 +21,14 @@ async def overview(asked: Asked) -> dict[str, Any]:
     """GET /."""
     stands = await status.status(asked)
     found = await books_of(asked.source.store, topic_names(asked))
-    incidents, complete = await open_incidents(asked.source)
+    fire, complete = await firing(asked.source)
     return {
         "status": stands,
         "broken": [worker for worker in stands["workers"] if worker["state"] != "running"],
         "totals": _totals(stands["destinations"]),
         "books": found,
         "balanced": all_balanced(found),
-        "firing": sum(not incident.ended for incident in incidents),
+        "firing": fire,
         "complete": complete,
         "silences": sum(one.state == "active" for one in (await silences.all_silences(asked))["silences"]),
     }

@@ -29,6 +29,7 @@ _STATUSES: Final = {
     500: "INTERNAL_SERVER_ERROR",
     503: "UNAVAILABLE",
 }
+_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 S = TypeVar("S")
 
 log = structlog.get_logger("api")
@@ -117,14 +118,12 @@ def endpoint(source: ControlSource, answer: Answer) -> Callable[[Request], Await
 
 def ok(said: Any) -> Response:
     """A 200 with JSON."""
-    return Response(
-        msgspec.json.encode(said, enc_hook=str), media_type="application/json", headers={"Cache-Control": "no-store"}
-    )
+    return Response(msgspec.json.encode(said, enc_hook=str), media_type="application/json", headers=_HEADERS)
 
 
 def refused(code: int, message: str) -> Response:
     """An error in the body every route of the daemon uses."""
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if code in (429, 503) else None
+    headers = _HEADERS | ({"Retry-After": str(RETRY_AFTER_S)} if code in (429, 503) else {})
     body = {"error": {"code": code, "message": message, "status": _STATUSES[code]}}
     return Response(msgspec.json.encode(body), code, headers, media_type="application/json")
 

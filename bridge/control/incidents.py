@@ -18,6 +18,7 @@ from rules.quiet.stored import recall
 _PAGE: Final = 200
 _LONGEST_PAGE: Final = 1_000
 _LOOKED_AT: Final = 10_000
+_COUNTED: Final = 1_000
 _SHOWN_RUNES: Final = 400
 
 
@@ -67,8 +68,9 @@ class ToTake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def all_incidents(asked: Asked) -> dict[str, Any]:
     """GET /api/incidents: the longest open first; ``more`` when there are others beyond the limit."""
     limit = min(asked.number("limit") or _PAGE, _LONGEST_PAGE)
-    found, complete = await open_incidents(asked.source, asked.query("rule"))
-    return {"incidents": found[:limit], "more": len(found) > limit or not complete}
+    found, complete = await _open(asked.source, asked.query("rule"), _LOOKED_AT)
+    found.sort(key=lambda one: one[2].since_us)
+    return {"incidents": [_view(*one) for one in found[:limit]], "more": len(found) > limit or not complete}
 
 
 async def take(asked: Asked) -> dict[str, str]:
@@ -85,19 +87,24 @@ async def taken(source: ControlSource, rule: str, key: str, who: str) -> str:
     return who
 
 
-async def open_incidents(source: ControlSource, rule: str = "") -> tuple[list[IncidentView], bool]:
-    """The open incidents of all rules (or of one), the longest open first, and whether all rows were looked at."""
-    found: list[tuple[int, IncidentView]] = []
+async def firing(source: ControlSource) -> tuple[int, bool]:
+    """How many incidents fire, and whether all rows were looked at: cheap enough to ask every few seconds."""
+    found, complete = await _open(source, "", _COUNTED)
+    return sum(incident.fires for _, _, incident in found), complete
+
+
+async def _open(source: ControlSource, rule: str, most: int) -> tuple[list[tuple[str, str, Incident]], bool]:
+    """Rule, key and incident of those open, looking at ``most`` rows of each rule, and whether these were all."""
+    found: list[tuple[str, str, Incident]] = []
     complete = True
     for name in _names(source, rule):
-        rows = await source.store.state.list(f"k/{name}/", _LOOKED_AT)
-        complete = complete and len(rows) < _LOOKED_AT
+        rows = await source.store.state.list(f"k/{name}/", most)
+        complete = complete and len(rows) < most
         for row in rows:
             incident, key = _incident(row)
             if incident is not None:
-                found.append((incident.since_us, _view(name, key, incident)))
-    found.sort(key=lambda one: one[0])
-    return [view for _, view in found], complete
+                found.append((name, key, incident))
+    return found, complete
 
 
 def _names(source: ControlSource, wanted: str) -> list[str]:
