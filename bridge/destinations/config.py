@@ -38,7 +38,7 @@ class BreakerSettings(Record):
 class CollapseSettings(Record):
     """When more waits than the rate lets through: several posts become one digest."""
 
-    after: LastingDuration = Field(30.0, description="What is due may take this long at the rate before posts collapse")
+    after: LastingDuration = Field(60.0, description="What is due may take this long at the rate before posts collapse")
     below: Literal["critical", "error", "warning", "info"] = Field(
         "error", description="Posts of this severity and above always come by themselves; also when a backlog folds"
     )

@@ -26,7 +26,7 @@ DOWN = Later("HTTP 503")
 SLOW: dict[str, Any] = {
     "rate": Rate(1, 1.0),
     "burst": 10,
-    "collapse": CollapseSettings(),
+    "collapse": CollapseSettings(after=30.0),
     "backlog": BacklogSettings(),
     "breaker": {"failures": 3, "probe_every": 30.0},
 }

@@ -37,12 +37,18 @@ def _quietly() -> Iterator[None]:
 
 
 def slow_chat(mattermost: FakeMattermost, **more: Any) -> str:
-    return chat(mattermost, **({"rate": "1/s", "burst": 5, "breaker": {"failures": 2, "probe_every": "20s"}} | more))
+    return chat(
+        mattermost,
+        **(
+            {"rate": "1/s", "burst": 5, "collapse": {"after": "30s"}, "breaker": {"failures": 2, "probe_every": "20s"}}
+            | more
+        ),
+    )
 
 
 def bot(server: FakeMattermost) -> str:
     settings = {"type": "mattermost_bot", "url": server.base_url, "token": server.bot_token, "channel": "monitoring"}
-    return f"  chat: {json.dumps(settings | {'rate': '1/s', 'burst': 5})}"
+    return f"  chat: {json.dumps(settings | {'rate': '1/s', 'burst': 5, 'collapse': {'after': '30s'}})}"
 
 
 async def at_rest(stage: Stage, step_s: float = 2.0) -> list[Delivery]:
