@@ -31,6 +31,7 @@ _WELL_AFTER_S: Final = 60.0
 _PING_EVERY_S: Final = 30.0
 _NOTE_EVERY_MS: Final = 60_000
 _OVERLAP_MS: Final = 60_000  # servers tell of things a little later than they happen
+_CLOCKS_DIFFER_MS: Final = 300_000  # ours may be ahead of the server's by so much
 _LOOKS_BACK_MS: Final = 7 * 86_400_000  # as long as a card is good
 _TRIES: Final = 5
 
@@ -76,7 +77,7 @@ class Listener:
 
     async def run(self) -> None:
         """Listen for ever. Raises StoreError when the store does, having given nothing up."""
-        await self._places.begin(self._name, self._clock.wall_us() // 1_000)
+        await self._places.begin(self._name, self._clock.wall_us() // 1_000 - _CLOCKS_DIFFER_MS)
         broken = 0
         while True:
             began = self._clock.monotonic()

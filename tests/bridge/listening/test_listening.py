@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from bridge.actions.seal import Card
 from bridge.fakes.listening import running
 from bridge.fakes.mattermost import FakeMattermost, Post
 from bridge.fakes.trouble import Answer
-from broker.clock import ManualClock
+from broker.clock import ManualClock, us
 from broker.engines.memory.trouble import Trouble
 from tests.bridge.actions.bots import a_bot_chat, names, now
 from tests.bridge.actions.conftest import DOWN, UP, Chat
@@ -222,7 +224,13 @@ async def test_a_post_older_than_its_card_does_nothing_and_says_so_once(
 ) -> None:
     async with a_listening(tmp_path, mattermost) as chat:
         post = await chat.told({"note": "hi"})
-        await chat.stage.clock.advance(7 * 86_400)
+        seal, now_us = chat.stage.daemon.buttons.seal, chat.stage.clock.wall_us()
+        card = seal.card(post.props["ams_bridge"]["card"], now_us)
+        assert isinstance(card, Card)
+        assert card.expires_us == now_us + us(7 * 86_400)
+        mark = seal.mark(msgspec.structs.replace(card, expires_us=now_us + us(5)))
+        mattermost.world.board.change(replace(post, props={"ams_bridge": post.props["ams_bridge"] | {"card": mark}}))
+        await chat.stage.clock.advance(5)
         mattermost.react(post.id, "zzz", "bob")
         mattermost.reply(post.id, "silence", "bob")
         (answer,) = await answered(chat)
