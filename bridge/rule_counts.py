@@ -1,8 +1,7 @@
 """What each rule did, counted over the whole life of the store: how often it took an event, and what came of it.
 
-The counts stand among a topic's counters and outlive deliveries and decisions. Their names end in the rule's, which
-may hold anything: ``rules/<outcome>/<by>/<rule>`` for decided (event, rule, send) triples, ``rules/posts//<rule>`` for
-posts.
+The counts stand among a topic's counters and outlive deliveries and decisions. They are named
+``rules/<outcome>/<by>/<rule>`` for decided (event, rule, send) triples, and ``rules/posts//<rule>`` for posts.
 """
 
 from __future__ import annotations

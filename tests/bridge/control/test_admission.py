@@ -131,3 +131,18 @@ def a_source(stage: Stage, **changed: Any) -> ControlSource:
         "admit": lambda token: None,
     }
     return ControlSource(**(parts | changed))
+
+
+async def test_who_may_only_publish_or_consume_is_told_nothing_here_and_sees_no_page(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        for role in ("publisher", "consumer"):
+            body = {"service_roles": [], "projects": [{"project": "P", "roles": [role]}]}
+            token = (await stage.http.post(f"/v1/users/{role}", json=body)).json()["token"]
+            for method, path in [
+                *(("GET", path) for path in PATHS),
+                ("POST", "/api/silences"),
+                ("POST", "/api/reload"),
+            ]:
+                answer = await stage.http.request(method, path, headers={"x-api-key": token})
+                assert (role, path, answer.status_code) == (role, path, 401)
+            assert (await stage.http.post("/login", data={"token": token})).status_code == 401
