@@ -273,7 +273,8 @@ def _check_body(form: Form, rule: Rule) -> None:
     try:
         json.loads(constant)
     except ValueError:
-        form.problem(("body",), "the body is no JSON; write a mapping, or a template that gives JSON")
+        text = "the body is no JSON and will be left out; write a mapping, or a template that gives JSON"
+        form.problem(("body",), text, kind="warning")
 
 
 def _doubt_severity(form: Form) -> None:

@@ -63,6 +63,12 @@ def test_a_severity_that_no_destination_knows_is_a_warning():
     assert doubts("severity: Critical") == doubts('severity: "{{ data.level }}"') == []
 
 
+def test_a_body_without_templates_that_is_no_json_is_a_warning():
+    (doubt,) = doubts('send: hook\nbody: "{status: CRITICAL}"')
+    assert doubt == "the body is no JSON and will be left out; write a mapping, or a template that gives JSON"
+    assert doubts("send: hook\nbody: '[1]'") == doubts('send: hook\nbody: "{{ data | to_json }}"') == []
+
+
 def test_parent_without_for_each_is_a_warning():
     (doubt,) = doubts("match: {parent.receiver: ops}")
     assert doubt == "parent.receiver is there with for_each only; without it the whole payload is $: write $.receiver"

@@ -24,7 +24,7 @@ FOR_CHECK = {
     *("inhibited-by-one-without-resolved", "name-taken", "past-name-taken", "regex-that-could-stall"),
     *("set-uses-a-later-one", "template-syntax", "unknown-filter", "unknown-name-in-template", "unknown-table"),
     *("unknown-variable", "when-cut-short", "bad-bound", "variable-hides-data"),
-    *("body-no-json", "not-a-number", "path-ends-early", "template-not-closed", "time-zone-in-a-template"),
+    *("not-a-number", "path-ends-early", "template-not-closed", "time-zone-in-a-template"),
 }
 """Bad files that only ``ams-bridge check`` can see through: templates, paths, names of other rules."""
 NO_YAML = {
