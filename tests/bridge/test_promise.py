@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from broker.engines.memory.trouble import Trouble
 from broker.errors import OutcomeUnknown, StoreError
+from rules.quiet.rows import KeyRow
 from tests.fakes.lives import Config, Life, beliefs, believed, tokens_of
 
 DOWN = """
@@ -173,7 +174,14 @@ async def everything_ends(life: Life) -> None:
             for what, status in (("site", "OK"), ("alert", "OK"), ("alert", "UP")):
                 await life.publish(topic, {"what": what, "k": key, "status": status})
     await life.passes(1.0, 200)
+    open_ones = [row.key for row, kept in await life.rows() if isinstance(kept, KeyRow) and is_open(kept)]
+    assert not open_ones, ("every form was told that it is over", open_ones)
     await life.passes(5 * 3_600.0)
+
+
+def is_open(row: KeyRow) -> bool:
+    """Whether the row holds an incident that fires."""
+    return row.incident is not None and row.incident.fires
 
 
 def check_history(life: Life, deliveries: Any) -> None:
@@ -214,6 +222,8 @@ async def live(name: str, script: list[Step]) -> None:
         await take(life, step)
     await come_to_rest(life)
     await life.check_books()
+    waiting = {name for row, _ in await life.rows() for name in row.waits_for if name.startswith("silence:")}
+    assert not waiting, ("lifted, and not noticed", waiting)
     await everything_ends(life)
     await life.check_books()
     rows = await life.rows()
