@@ -13,11 +13,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from bridge.actions.buttons import may_have_card
 from bridge.actions.seal import Pressed, Seal
 from bridge.fakes.mattermost import FakeMattermost
 from broker.clock import us
 from broker.engines.memory.trouble import Trouble
 from tests.bridge.actions.conftest import DOWN, Chat, a_chat, free_port
+from tests.bridge.destinations.parcels import a_parcel
 from tests.fakes.control import trouble_in
 
 Change = Callable[[str], Any]
@@ -178,12 +180,20 @@ async def test_many_who_click_at_once_all_stand_in_the_post(tmp_path: Path, matt
         assert len(longest.splitlines()) == 1 + sum("update" in said for said in answers)
 
 
-async def test_a_key_too_long_to_carry_leaves_the_post_without_buttons(
-    tmp_path: Path, mattermost: FakeMattermost
-) -> None:
+def test_a_key_too_long_to_carry_leaves_the_post_without_buttons() -> None:
+    """Rules shorten keys to much less; a delivery may be older than that."""
+    assert not may_have_card(a_parcel(key="k" * 2_001))
+    assert may_have_card(a_parcel(key="k" * 2_000))
+
+
+async def test_a_key_that_rules_shortened_is_silenced_as_such(tmp_path: Path, mattermost: FakeMattermost) -> None:
+    long = DOWN | {"host": "h" * 3_000}
     async with a_chat(tmp_path, mattermost, store="memory") as chat:
-        post = await chat.told(DOWN | {"host": "h" * 2_001})
-        assert "actions" not in post.attachments[0]
+        post = await chat.told(long)
+        assert (await chat.click(post, "Silence 1h")).ephemeral_text.startswith("Silent until ")
+        await chat.stage.publish(long, DOWN)
+        found = await chat.stage.settled(2)
+        assert [one.new.key for one in found][1:] == ["web1"]
 
 
 async def test_the_longest_key_still_fits_a_call(tmp_path: Path, mattermost: FakeMattermost) -> None:
