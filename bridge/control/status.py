@@ -88,19 +88,13 @@ async def _destinations(asked: Asked) -> list[dict[str, Any]]:
     kinds = {name: one.facts.kind for name, one in asked.source.destinations().items()}
     found = []
     for name in dict.fromkeys([*kinds, *counts]):
-        courier = couriers.get(name)
         states = counts.get(name, Counter())
         found.append(
             {
                 "name": name,
                 "kind": kinds.get(name, ""),
                 "configured": name in kinds,
-                "breaker": courier.breaker.state if courier is not None else "",
-                "probe_in_s": courier.breaker.opens_in_s(asked.source.clock.monotonic())
-                if courier is not None
-                else None,
-                "pace": round(courier.pace.factor, 4) if courier is not None else 1.0,
-                "under_way": courier.under_way if courier is not None else 0,
+                **_standing(couriers.get(name), asked.source.clock.monotonic()),
                 "waiting": states["waiting"],
                 "delivered": states["delivered"],
                 "dead": states["dead"],
@@ -110,7 +104,7 @@ async def _destinations(asked: Asked) -> list[dict[str, Any]]:
     return found
 
 
-def _courier(courier: Courier | None, now: float) -> dict[str, Any]:
+def _standing(courier: Courier | None, now: float) -> dict[str, Any]:
     if courier is None:
         return {"breaker": "", "probe_in_s": None, "pace": 1.0, "under_way": 0}
     return {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from broker.errors import LineMoved
@@ -11,13 +10,6 @@ from broker.model import Backlog, Delivery, LinePlace, NewDelivery
 
 _FIRST: Final = -1
 _LAST: Final = 2**62
-
-
-@dataclass(slots=True)
-class _Line:
-    """The places of the deliveries to be folded that stand in one line."""
-
-    places: list[int] = field(default_factory=list)
 
 
 def place_of_digest(
@@ -28,15 +20,15 @@ def place_of_digest(
     ``folded`` are the deliveries with their places; ``waiting`` counts what waits of a destination and order key from
     one place to another. Raises LineMoved.
     """
-    lines: dict[tuple[str, str], _Line] = {}
+    lines: dict[tuple[str, str], list[int]] = {}
     for delivery, place in folded:
-        lines.setdefault((delivery.new.destination, delivery.new.order_key), _Line()).places.append(place)
+        lines.setdefault((delivery.new.destination, delivery.new.order_key), []).append(place)
     own = lines.get((digest.destination, digest.order_key))
-    for (destination, order_key), line in lines.items():
-        first, last = (min(line.places), max(line.places)) if line is own else (_FIRST, _LAST)
-        if waiting(destination, order_key, first, last) > len(line.places):
+    for (destination, order_key), places in lines.items():
+        first, last = (min(places), max(places)) if places is own else (_FIRST, _LAST)
+        if waiting(destination, order_key, first, last) > len(places):
             raise LineMoved(order_key, "another delivery of it waits and was not named")
-    return min(own.places) if own is not None else None
+    return min(own) if own is not None else None
 
 
 def no_longer_waits(order_key: str) -> LineMoved:

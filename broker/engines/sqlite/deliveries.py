@@ -40,6 +40,12 @@ class Row:
         """Whether it waits and nobody holds it."""
         return self.delivery.state == "waiting" and not self.is_leased(now_us)
 
+    def seen(self, now_us: int) -> Delivery:
+        """The delivery as a reader sees it at ``now_us``."""
+        leased = self.is_leased(now_us)
+        lost = self.delivery.leased and not leased
+        return replace(self.delivery, leased=leased, unclear=self.delivery.unclear or lost)
+
 
 def row_of(columns: Sequence[Any]) -> Row:
     """A row of ``whole_deliveries`` as a record."""
@@ -52,10 +58,7 @@ def row_of(columns: Sequence[Any]) -> Row:
 
 def seen(columns: Sequence[Any], now_us: int) -> Delivery:
     """A row of ``whole_deliveries`` as a reader sees it at ``now_us``."""
-    row = row_of(columns)
-    leased = row.is_leased(now_us)
-    lost = row.delivery.leased and not leased
-    return replace(row.delivery, leased=leased, unclear=row.delivery.unclear or lost)
+    return row_of(columns).seen(now_us)
 
 
 def held(db: sqlite3.Connection, token: str, now_us: int) -> Row:

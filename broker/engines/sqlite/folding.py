@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from broker.engines.folding import no_longer_waits, page_of, place_of_digest
 from broker.engines.settling import ended
-from broker.engines.sqlite.deliveries import Row, add, add_in_place, change, held, row_of, seen
+from broker.engines.sqlite.deliveries import Row, add, add_in_place, change, held, row_of
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.transaction import Transaction
 from broker.model import Backlog, DeliveryState, LinePlace, NewDelivery, Waiting
@@ -54,8 +54,8 @@ def waiting(db: sqlite3.Connection, destination: str, enough: int, now_us: int) 
 def backlog(db: sqlite3.Connection, destination: str, after: LinePlace | None, limit: int, now_us: int) -> Backlog:
     """See Outbox."""
     start = after or LinePlace("", -1)
-    rows = db.execute(_SQL["backlog"], (destination, start.order_key, start.place, limit + 1)).fetchall()
-    found = [(seen(columns, now_us), LinePlace(columns[7], columns[35])) for columns in rows]
+    rows = map(row_of, db.execute(_SQL["backlog"], (destination, start.order_key, start.place, limit + 1)))
+    found = [(row.seen(now_us), LinePlace(row.delivery.new.order_key, row.place)) for row in rows]
     receipts = {}
     for order_key in {place.order_key for _, place in found}:
         receipt = db.execute(_SQL["receipt"], (destination, order_key)).fetchone()
