@@ -11,7 +11,7 @@ import msgspec
 from bridge.destinations.attachment import channel_name
 from bridge.destinations.base import Later
 from bridge.destinations.config import WHOLE_TRY_MARGIN_S, DestinationConfig
-from bridge.destinations.mattermost_rest import decoded
+from bridge.destinations.mattermost_rest import MOST_PAGES, PAGE, decoded, page_of
 from broker.clock import Clock, us
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 _CLOCKS_DIFFER_S: Final = 600.0
 _US_PER_MS: Final = 1000
-_PAGE: Final = 200  # the most that the server gives
-_MOST_PAGES: Final = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +80,8 @@ class ChannelReader:
         """Read the channel, the newest first. By ``since=`` the server gives 1,000 posts, and says of no more."""
         mine: list[str] = []
         late: list[str] = []
-        for number in range(_MOST_PAGES):
-            path = f"/channels/{channel_id}/posts?page={number}&per_page={_PAGE}"
-            answer = await self._bot.rest.call("GET", path)
+        for number in range(MOST_PAGES):
+            answer = await self._bot.rest.call("GET", page_of(channel_id, number))
             if isinstance(answer, Later):
                 return Unreadable(answer.reason)
             page = decoded(answer, _Page)
@@ -94,7 +91,7 @@ class ChannelReader:
             mine += [post.id for post in posts if canary in post.message]
             late += [post.id for post in posts if any(other in post.message for other in others)]
             oldest_ms = min((post.create_at for post in page.posts.values()), default=0)
-            if (mine and not others) or len(page.posts) < _PAGE or oldest_ms < since_ms:
+            if (mine and not others) or len(page.posts) < PAGE or oldest_ms < since_ms:
                 break
         return Seen(mine, late)
 

@@ -7,17 +7,14 @@ word that there are more, so in a busy channel ours might be missing.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from bridge.destinations.base import Later
 from bridge.destinations.mattermost_bodies import MARKER
 from bridge.destinations.mattermost_cards import CARD
-from bridge.destinations.mattermost_rest import Rest, decoded
-
-_PAGE: Final = 200  # the most that the server gives
-_MOST_PAGES: Final = 25
+from bridge.destinations.mattermost_rest import MOST_PAGES, PAGE, Rest, decoded, page_of
 
 
 class Marked(msgspec.Struct, frozen=True):
@@ -52,8 +49,8 @@ class Page(msgspec.Struct, frozen=True):
 
 async def find_marked(rest: Rest, channel_id: str, marker: str, since_ms: int) -> Marked | Later | None:
     """The post made since then that has our marker; None when there is none to be seen; Later when nobody can say."""
-    for number in range(_MOST_PAGES):
-        answer = await rest.call("GET", f"/channels/{channel_id}/posts?page={number}&per_page={_PAGE}")
+    for number in range(MOST_PAGES):
+        answer = await rest.call("GET", page_of(channel_id, number))
         if isinstance(answer, Later):
             return replace(answer, unclear=False)
         page = decoded(answer, Page)
@@ -62,6 +59,6 @@ async def find_marked(rest: Rest, channel_id: str, marker: str, since_ms: int) -
             return failure if isinstance(failure, Later) else None
         posts = list(page.posts.values())
         found = next((one for one in posts if one.delivery == marker and not one.delete_at), None)
-        if found is not None or len(posts) < _PAGE or min(one.create_at for one in posts) < since_ms:
+        if found is not None or len(posts) < PAGE or min(one.create_at for one in posts) < since_ms:
             return found
     return None

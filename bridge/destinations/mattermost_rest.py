@@ -18,6 +18,10 @@ from broker.clock import Clock
 
 _ID: Final = re.compile(r"[a-z0-9]{26}")
 _LONGEST_ANSWER_BYTES: Final = 8 * 1024 * 1024  # a page of posts
+PAGE: Final = 200
+"""How many posts of a channel are asked for at once: the most that the server gives."""
+MOST_PAGES: Final = 25
+"""How far back a channel is read, in such pages."""
 T = TypeVar("T")
 
 
@@ -144,6 +148,11 @@ class Directory:
         if isinstance(failure, Refused) and not failure.destination_gone:
             return Refused(f"{missing}: {failure.reason}")
         return failure
+
+
+def page_of(channel_id: str, number: int) -> str:
+    """The path of a page of a channel's posts, the newest first; the first page is 0."""
+    return f"/channels/{channel_id}/posts?page={number}&per_page={PAGE}"
 
 
 def decoded(answer: Answer, kind: type[T]) -> T | None:

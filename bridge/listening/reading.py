@@ -9,13 +9,11 @@ import msgspec
 import structlog
 
 from bridge.destinations.base import Later
-from bridge.destinations.mattermost_rest import Rest, decoded
+from bridge.destinations.mattermost_rest import MOST_PAGES, PAGE, Rest, decoded, page_of
 from bridge.listening.events import ChatPost
 from bridge.listening.websocket import Lost
 
 _MOST_CHANGED: Final = 1_000  # of changed posts the server gives so many, and no word that there are more
-_PAGE: Final = 200
-_MOST_PAGES: Final = 25
 _MOST_KNOWN: Final = 1_000
 T = TypeVar("T")
 
@@ -84,11 +82,11 @@ class Reader:
         if sum(one.update_at >= since_ms for one in posts.values()) < _MOST_CHANGED:
             return posts
         log.warning("so much happened that reactions to older posts may be missed", channel=channel_id)
-        for number in range(_MOST_PAGES):
-            page = await self._ask(f"/channels/{channel_id}/posts?page={number}&per_page={_PAGE}", Posts)
+        for number in range(MOST_PAGES):
+            page = await self._ask(page_of(channel_id, number), Posts)
             found = page.posts if page is not None else {}
             posts |= found
-            if len(found) < _PAGE or min(one.create_at for one in found.values()) < since_ms:
+            if len(found) < PAGE or min(one.create_at for one in found.values()) < since_ms:
                 break
         return posts
 
