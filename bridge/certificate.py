@@ -1,4 +1,7 @@
-"""A self-signed certificate for trials, made once and kept in the state folder."""
+"""A self-signed certificate for trials, made once and kept in the state folder.
+
+Every command of ours asks where it lies, and only the daemon makes it: so cryptography is imported there.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,12 @@ import datetime as dt
 import ipaddress
 import os
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from typing import TYPE_CHECKING
 
 from broker.clock import US_PER_S
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 CERTIFICATE_FILE = "certificate.pem"
 KEY_FILE = "key.pem"
@@ -34,6 +36,11 @@ def self_signed(folder: Path, hosts: list[str], now_us: int) -> tuple[Path, Path
 
 
 def _made(hosts: list[str], now_us: int) -> tuple[bytes, bytes]:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
     private = ec.generate_private_key(ec.SECP256R1())
     names = list(dict.fromkeys(["localhost", "127.0.0.1", "::1", *hosts]))
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0] if hosts else "localhost")])
@@ -57,6 +64,8 @@ def _made(hosts: list[str], now_us: int) -> tuple[bytes, bytes]:
 
 
 def _alternative(name: str) -> x509.GeneralName:
+    from cryptography import x509
+
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:

@@ -36,10 +36,10 @@ def unknown_to_canaries(destinations: Mapping[str, DestinationConfig]) -> Iterat
 
 def unfit_for_canaries(destinations: Mapping[str, DestinationConfig]) -> Found:
     """What canaries name that is there, and cannot do what is asked of it."""
-    from bridge.destinations.mattermost import MattermostConfig  # kinds are read where something asks for them
-    from bridge.destinations.mattermost_bot import MattermostBotConfig
-
     for path, canary in _canaries(destinations):
+        from bridge.destinations.mattermost import MattermostConfig  # kinds are read where something asks for them
+        from bridge.destinations.mattermost_bot import MattermostBotConfig
+
         name = path[1]
         if canary.tell == name:
             yield (*path, "tell"), "a destination that fails cannot tell of it: name another one"

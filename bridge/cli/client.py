@@ -13,7 +13,6 @@ import msgspec
 
 from bridge.cli.context import Context
 from bridge.cli.output import Failed
-from bridge.cli.setup import daemon_address
 
 _TIMEOUT_S = 30.0
 _HINTS = {
@@ -104,6 +103,8 @@ class Client:
 @contextmanager
 def connected(context: Context) -> Iterator[Client]:
     """A client for the daemon that the options or the settings name."""
+    from bridge.cli.setup import daemon_address  # settings are read by who calls, and not for the help
+
     address = daemon_address(context)
     client = Client(address.url, address.token, address.certificate)
     try:

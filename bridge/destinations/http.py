@@ -2,7 +2,8 @@
 
 The client speaks httpx's API over aiohttp: httpx's own pool collapses under concurrency (measured: 130 posts a second
 at 32 at once, against 1,600). Redirects are never followed (a POST would become a GET), cookies never kept, and no
-``.netrc`` is asked for passwords.
+``.netrc`` is asked for passwords. aiohttp takes a tenth of a second to import, so it waits for the first call: commands
+that only ask a destination what it can do make none. In a daemon, pulls have imported it before.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
+
+if TYPE_CHECKING:
+    import aiohttp
+    from httpx_aiohttp import AiohttpTransport
 
 _UNUSED_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """The session has a context of its own; the transport would make another and read all authorities for it, in 20 ms."""
@@ -34,6 +37,8 @@ def make_client(*, connections: int, timeout_s: float) -> httpx.AsyncClient:
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
     def session() -> aiohttp.ClientSession:
+        import aiohttp
+
         connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=_KEEPALIVE_S)
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False)
 
@@ -139,6 +144,8 @@ class _ByEnvironment(httpx.AsyncBaseTransport):
         proxy = self._named(request.url.scheme, request.url.host)
         transport = self._transports.get(proxy)
         if transport is None:
+            from httpx_aiohttp import AiohttpTransport
+
             through = _proxy(proxy) if proxy is not None else None
             transport = AiohttpTransport(_UNUSED_TLS, client=self._session, proxy=through)
             self._transports[proxy] = transport

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
-from bridge.actions.buttons import Buttons
 from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig
-from broker.clock import Clock
 
 if TYPE_CHECKING:
+    from bridge.actions.buttons import Buttons
     from bridge.destinations.topic import Topics
+    from broker.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)

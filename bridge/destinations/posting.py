@@ -15,7 +15,6 @@ from datetime import UTC
 from http import HTTPStatus
 from typing import cast
 
-import aiohttp
 import httpx
 
 from bridge.destinations.base import Delivered, Later, Outcome, Pace, Refused
@@ -48,6 +47,8 @@ async def send(
     Of the body, not much more than ``longest_bytes`` are read. The whole call ends within the client's timeout, or
     hardly later: its own timeouts begin anew with each byte that drips in.
     """
+    import aiohttp  # a tenth of a second, which commands that only read the settings of a destination need not wait
+
     timeout_s = http.timeout.read or _LONGEST_CALL_S
     whole = asyncio.timeout(timeout_s + _MARGIN_S)  # noqa: TID251 - a timeout of the network, as the client's are
     try:
@@ -139,6 +140,8 @@ def _network_failure(error: Exception, redact: Redactor) -> Later:
 
     The transport maps some aiohttp errors to httpx names that tell too little, so the cause decides.
     """
+    import aiohttp
+
     cause = error.__cause__ or error
     never = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
     clear = isinstance(cause, never) or (

@@ -4,27 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-from bridge.sources.alertmanager import AlertmanagerSourceConfig, alertmanager_messages
-from bridge.sources.ams import AmsSourceConfig
 from bridge.sources.config import SourceConfig
-from bridge.sources.github import GithubSourceConfig, github_messages
-from bridge.sources.webhook import WebhookSourceConfig, webhook_messages
-from broker.model import NewMessage
+
+if TYPE_CHECKING:
+    from broker.model import NewMessage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Kind:
-    """A source kind. ``messages(name, headers, body)`` reads a webhook call; None for kinds that pull."""
+    """A source kind: its file in this folder, and what its config record and its reader of calls are named there.
 
-    config: type[SourceConfig]
-    messages: Callable[[str, Mapping[str, str], bytes], list[NewMessage]] | None = None
+    The file is read when the kind is first asked for, so that reading settings costs only what they name.
+    """
+
+    file: str
+    record: str
+    reader: str | None = None
+
+    @cached_property
+    def config(self) -> type[SourceConfig]:
+        """The record of its settings."""
+        config: type[SourceConfig] = getattr(self._module, self.record)
+        return config
+
+    @cached_property
+    def messages(self) -> Callable[[str, Mapping[str, str], bytes], list[NewMessage]] | None:
+        """``messages(name, headers, body)`` reads a webhook call; None for kinds that pull."""
+        return None if self.reader is None else getattr(self._module, self.reader)
+
+    @cached_property
+    def _module(self) -> Any:
+        return import_module(f"bridge.sources.{self.file}")
 
 
 KINDS: Final[dict[str, Kind]] = {
-    "ams": Kind(AmsSourceConfig),
-    "alertmanager": Kind(AlertmanagerSourceConfig, alertmanager_messages),
-    "github": Kind(GithubSourceConfig, github_messages),
-    "webhook": Kind(WebhookSourceConfig, webhook_messages),
+    "ams": Kind("ams", "AmsSourceConfig"),
+    "alertmanager": Kind("alertmanager", "AlertmanagerSourceConfig", "alertmanager_messages"),
+    "github": Kind("github", "GithubSourceConfig", "github_messages"),
+    "webhook": Kind("webhook", "WebhookSourceConfig", "webhook_messages"),
 }

@@ -1,13 +1,18 @@
-"""The engines that keep a Store, and ``open_store``, which picks one by URL."""
+"""The engines that keep a Store, and ``open_store``, which picks one by URL.
+
+An engine is imported when it opens: who only asks where a store lies waits for none.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from broker.clock import Clock
-from broker.engines.memory import MemoryStore
 from broker.errors import StoreUnavailable
-from broker.store import Store
+
+if TYPE_CHECKING:
+    from broker.clock import Clock
+    from broker.store import Store
 
 _SQLITE = "sqlite://"
 
@@ -18,6 +23,8 @@ async def open_store(url: str, clock: Clock) -> Store:
     It belongs to the running event loop. Raises StoreUnavailable or StoreCorrupt with what to do about it.
     """
     if url == "memory":
+        from broker.engines.memory import MemoryStore
+
         return MemoryStore(clock)
     from broker.engines.sqlite import open_sqlite
 
