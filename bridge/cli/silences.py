@@ -11,7 +11,6 @@ from bridge.cli.client import connected
 from bridge.cli.context import Context, Group, pass_context
 from bridge.cli.output import Column, text_column
 from bridge.cli.typed import duration, when
-from rules.quiet.silences import FACT_NAMES
 from rules.scalars import plain_scalar
 
 _COLORS = {"active": "green", "expired": "dim", "pending": "yellow"}
@@ -83,6 +82,8 @@ def expire(context: Context, silence_id: str) -> None:
 
 def matchers_of(typed: Sequence[str]) -> dict[str, Any]:
     """Matchers as the API takes them. Raises BadParameter."""
+    from rules.quiet.silences import FACT_NAMES  # with all that conditions take, and only ``add`` has matchers
+
     found: dict[str, Any] = {}
     for one in typed:
         places = [at for at in (one.find("="), one.find("~")) if at > 0]
