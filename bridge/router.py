@@ -181,11 +181,12 @@ class Router:
             log.warning("messages expired undecided", topic=self.topic.name, messages=first - cursor.offset)
         return await self.take_place()
 
-    async def _decide(self, messages: Sequence[Message], cursor: Cursor, broken: str = "") -> Cursor:
+    async def _decide(self, messages: Sequence[Message], cursor: Cursor) -> Cursor:
         """Decide a batch and commit it; returns the cursor behind it, or the one that somebody else moved.
 
-        With ``broken``, the reason, it is not decided: its messages become dead letters.
+        A message whose decision the store cannot take is not decided: it becomes a dead letter.
         """
+        broken = ""  # why it is not decided
         while True:
             began = self._clock.monotonic()
             rule_set, batch = self._current.rule_set, self._batch()

@@ -15,7 +15,6 @@ from typing import Final, Literal, TypeAlias
 
 from rules.model import Incoming, Send
 from rules.overlay import MemoryState
-from rules.quiet.silences import NO_SILENCES, SilenceBook
 from rules.rehearsal import Moment, Rehearsal, State, Unpacker
 from rules.ruleset import RuleSet
 from rules.simulate import Progress
@@ -97,7 +96,6 @@ def backtest(
     new: RuleSet,
     stream: Iterable[Incoming],
     *,
-    silences: SilenceBook = NO_SILENCES,
     until_us: int | None = None,
     progress: Progress = lambda messages: None,
     stopped: Callable[[], bool] = lambda: False,
@@ -105,11 +103,11 @@ def backtest(
 ) -> BacktestResult:
     """Run both rule sets over the messages, in the order of their publish times, and compare what they tell.
 
-    ``until_us`` lets timers run on behind the last message (default: until it). When ``stopped`` says so, the result is
-    that of the messages so far, and ``partial``.
+    Silences are left out. ``until_us`` lets timers run on behind the last message (default: until it). When ``stopped``
+    says so, the result is that of the messages so far, and ``partial``.
     """
     result = BacktestResult(old.version, new.version)
-    pair = _Pair(old, new, silences, make_state, result)
+    pair = _Pair(old, new, make_state, result)
     for incoming in stream:
         if stopped():
             result.partial = True
@@ -134,14 +132,12 @@ class _Pair:
         self,
         old: RuleSet,
         new: RuleSet,
-        silences: SilenceBook,
         make_state: Callable[[], State],
         result: BacktestResult,
     ) -> None:
         unpack = Unpacker()
         self.before, self.after = (
-            Rehearsal(one, silences=silences, state=make_state(), unwritten=one.by_name, unpack=unpack)
-            for one in (old, new)
+            Rehearsal(one, state=make_state(), unwritten=one.by_name, unpack=unpack) for one in (old, new)
         )
         self.result = result
         self.renamed = {past: rule.name for rule in new.rules for past in rule.was}

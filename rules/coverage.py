@@ -19,7 +19,6 @@ from rules.match import View, event_of, items_of, views_of, when_holds
 from rules.model import Decision, Event, Incoming
 from rules.overlay import MemoryState
 from rules.problems import Place
-from rules.quiet.silences import NO_SILENCES, SilenceBook
 from rules.read import rebuild
 from rules.rehearsal import Moment, Rehearsal, State, Unpacker
 from rules.ruleset import Rule, RuleSet
@@ -109,7 +108,6 @@ def coverage(
     world: World,
     stream: Iterable[Incoming],
     *,
-    silences: SilenceBook = NO_SILENCES,
     until_us: int | None = None,
     progress: Progress = lambda messages: None,
     stopped: Callable[[], bool] = lambda: False,
@@ -117,7 +115,7 @@ def coverage(
 ) -> CoverageResult:
     """Run the rules over the messages, in the order of their publish times, and say what never mattered.
 
-    When ``stopped`` says so, the result is that of the messages so far, and ``partial``.
+    Silences are left out. When ``stopped`` says so, the result is that of the messages so far, and ``partial``.
     """
     marked: list[MarkedTemplates] = []
 
@@ -125,7 +123,7 @@ def coverage(
         marked.append(MarkedTemplates(tables))
         return marked[-1]
 
-    watched = _Watched(rebuild(rule_set.sources, world, environment), marked[-1], silences, make_state())
+    watched = _Watched(rebuild(rule_set.sources, world, environment), marked[-1], make_state())
     for incoming in stream:
         if stopped():
             watched.partial = True
@@ -141,7 +139,7 @@ def coverage(
 class _Watched:
     """A rule set under watch, and all that was seen of it."""
 
-    def __init__(self, rule_set: RuleSet, templates: MarkedTemplates, silences: SilenceBook, state: State) -> None:
+    def __init__(self, rule_set: RuleSet, templates: MarkedTemplates, state: State) -> None:
         self.rule_set = rule_set
         self.templates = templates
         self.messages = self.unmatched = self.undecodable = 0
@@ -157,9 +155,7 @@ class _Watched:
         self._taken = -1
         self._unwritten: set[str] = set()
         self._unpack = Unpacker()
-        self._rehearsal = Rehearsal(
-            rule_set, silences=silences, state=state, unwritten=self._unwritten, unpack=self._unpack
-        )
+        self._rehearsal = Rehearsal(rule_set, state=state, unwritten=self._unwritten, unpack=self._unpack)
 
     def hear(self, incoming: Incoming) -> None:
         """Take in one message, and the timers before it."""

@@ -13,7 +13,6 @@ from typing import Final
 
 from rules.model import Incoming, Judgement, Send
 from rules.overlay import MemoryState
-from rules.quiet.silences import NO_SILENCES, SilenceBook
 from rules.rehearsal import Moment, Rehearsal, State
 from rules.ruleset import RuleSet
 
@@ -71,12 +70,11 @@ TimelineEntry = TimelinePost | TimelineQuiet
 class Simulation:
     """A run over a stream. ``play`` gives the timeline; the counts are complete when it is exhausted.
 
-    ``patience`` says how each destination is tried again during ``outages``. When ``stopped`` says so, the timeline
-    ends with the messages so far and is ``partial``.
+    Silences are left out. ``patience`` says how each destination is tried again during ``outages``. When ``stopped``
+    says so, the timeline ends with the messages so far and is ``partial``.
     """
 
     rule_set: RuleSet
-    silences: SilenceBook = NO_SILENCES
     outages: Sequence[Outage] = ()
     patience: Callable[[str], Patience] = lambda destination: Patience()
     stopped: Callable[[], bool] = lambda: False
@@ -90,7 +88,7 @@ class Simulation:
 
     def play(self, stream: Iterable[Incoming], further_us: int = 0) -> Iterator[TimelineEntry]:
         """The timeline of the messages, in the order of their publish times, and of timers so long after the last."""
-        rehearsal = Rehearsal(self.rule_set, silences=self.silences, state=self.make_state())
+        rehearsal = Rehearsal(self.rule_set, state=self.make_state())
         free_us: dict[tuple[str, str], int] = {}
         now_us = 0
         for incoming in stream:

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from bridge.admin.book import ACTS, LOOKS, NAVIGATION
+from bridge.admin.contents import ACTS, LOOKS, NAVIGATION
 from bridge.admin.markdown import to_words
 from bridge.admin.session import COOKIE, LASTS_S, SAID, Sessions, Viewer
 from bridge.admin.shapes import Act, Look
