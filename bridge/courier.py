@@ -19,7 +19,7 @@ from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig
 from bridge.folder import Folded, Folder
 from bridge.pace import Pace
-from bridge.trying import Tried, Tries, parcel_of
+from bridge.trying import Tried, Tries
 from bridge.waiting import wait_for_first
 from broker.clock import US_PER_S, Clock
 from broker.errors import StoreError
@@ -30,8 +30,6 @@ _LONGEST_REST_S: Final = 60.0
 _SHORTEST_REST_S: Final = 0.001
 
 log = structlog.get_logger("courier")
-
-__all__ = ["Courier", "Tried", "parcel_of"]
 
 
 class Courier:

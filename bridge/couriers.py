@@ -6,12 +6,13 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bridge.courier import Courier, Tried
+from bridge.courier import Courier
 from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig
 from bridge.destinations.kinds import KINDS, Tools
 from bridge.folder import Folded
 from bridge.supervisor import Supervisor
+from bridge.trying import Tried
 from broker.store import Store
 from rules.model import DestinationFacts
 

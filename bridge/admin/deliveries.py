@@ -15,7 +15,7 @@ from bridge.control.answering import Asked, Refusal
 from bridge.control.deliveries import Chosen
 from bridge.control.topics import topic_names
 from bridge.control.views import attempt_view, delivery_view
-from bridge.courier import parcel_of
+from bridge.trying import parcel_of
 from broker.model import Delivery, DeliveryQuery, DeliveryState, Leased
 
 _INBOX_POSTS: Final = 50

@@ -212,8 +212,10 @@ def _counted(output: Output, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def say_where_it_begins(output: Output, stretches: Sequence[Stretch], wanted: Wanted) -> None:
-    """Say that rules begin without memory, and which topics no longer hold all that was asked for."""
-    output.say("Rules begin from empty state: nothing is remembered from before the first message.")
+    """Say that rules begin without memory and silences, and which topics no longer hold all that was asked for."""
+    output.say(
+        "Rules begin from empty state: nothing is remembered from before the first message, and no silence holds."
+    )
     for one in stretches:
         if one.cut:
             output.warn(f"{one.topic.name} no longer holds all of that time: older messages are past their retention")

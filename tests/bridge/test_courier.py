@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.courier import Courier, Tried
+from bridge.courier import Courier
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Refused
+from bridge.trying import Tried
 from broker.clock import ManualClock
 from broker.engines.memory import MemoryStore
 from broker.engines.memory.trouble import Trouble

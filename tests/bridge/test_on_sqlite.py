@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.courier import Courier, Tried
+from bridge.courier import Courier
 from bridge.current import InForce
 from bridge.deciding import Topic
 from bridge.destinations.http import make_client
@@ -20,6 +20,7 @@ from bridge.destinations.webhook import Webhook, WebhookConfig
 from bridge.fakes.trouble import Answer, Close, Hang, fail_at_random
 from bridge.ledger import books
 from bridge.router import Nudges, Router
+from bridge.trying import Tried
 from broker.clock import SystemClock
 from broker.engines import open_store
 from broker.model import Delivery, DeliveryQuery, NewMessage
