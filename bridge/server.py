@@ -98,11 +98,6 @@ class HttpServer:
         """Begin to answer. Connections made since binding are taken first."""
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]), name="http")
 
-    def reload_certificate(self, tls: Tls) -> None:
-        """Use another certificate for new connections, without disturbing those that stand."""
-        if self._config.ssl is not None:
-            self._config.ssl.load_cert_chain(tls.certificate, tls.key)
-
     async def wait(self) -> None:
         """Return when the server has ended; raises what ended it."""
         if self._serving is not None:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rules.environment import CompiledTemplate, RenderFailed
+from rules.fallback import render_fallback
 from rules.model import Event, Field, Phase, Post
 from rules.moments import from_us
-from rules.render import names_of, render_fallback
+from rules.render import names_of
 from rules.ruleset import Making, Rule, RuleSet, SendEntry
 
 NORMAL_PRIORITY: Final = 1

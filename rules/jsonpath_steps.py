@@ -36,7 +36,6 @@ _ORDERED: Final[dict[str, Callable[[Any, Any], bool]]] = {
     ">=": operator.ge,
 }
 _EQUAL_HOLDS: Final = frozenset({"==", "=", "<=", ">="})
-_ABSENT: Final = object()
 
 
 def steps_of(tree: Any) -> list[Step]:

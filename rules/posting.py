@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
-import msgspec
-
 from rules.compose import NORMAL_PRIORITY, Composed, Scene, compose, priority_of
 from rules.draft import Draft
 from rules.model import DestinationFacts, Event, Post, Send
@@ -19,7 +17,6 @@ from rules.unwritten import Unwritten
 
 LONG_US: Final = 30 * 86_400_000_000
 """How long a row that is still owed something outlives its time, in case nobody is there to fire it."""
-_POST: Final = msgspec.msgpack.Decoder(Post)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,16 @@
-"""What a template sees of an event, and what is shown where no template is asked for or one has failed."""
+"""What templates and expressions see of an event."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from rules.fallback import render_fallback
 from rules.model import Event
 from rules.moments import from_us
 
 
 def names_of(event: Event, *, now_us: int, tables: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What templates and expressions see of an event (rules-language.md section 2); the caller may add names.
+    """The names and their values (rules-language.md section 2); the caller may add names.
 
     The rule's ``set:`` names stand beside the fixed ones, which win.
     """
@@ -26,6 +25,3 @@ def names_of(event: Event, *, now_us: int, tables: Mapping[str, Any] | None = No
         "tables": tables if tables is not None else {},
         "now": from_us(now_us),
     }
-
-
-__all__ = ["names_of", "render_fallback"]
