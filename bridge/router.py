@@ -212,8 +212,7 @@ class Router:
             except OutcomeUnknown as error:
                 log.warning("the cursor says whether the batch is in", topic=self.topic.name, error=str(error))
                 self._nudges.tell(commit, self.topic.uid)
-                standing = await self.take_place()
-                if standing != behind:
+                if (standing := await self.take_place()) != behind:
                     return standing
             except BrokerError:
                 raise
