@@ -16,6 +16,7 @@ from typing import Final, Literal, TypeAlias
 from bridge.digest import Folding, Held, address_of, is_digest, units_of
 from bridge.severities import rank_of
 from broker.model import Delivery
+from rules.compose import SEVERITY_PRIORITY
 from rules.quiet.verdicts import OWED
 
 ORDER_KEY: Final = "(digest)"
@@ -25,7 +26,6 @@ HEARD_OF: Final = 50
 """How many earlier deliveries of an incident are looked at to see whether anybody heard of it."""
 
 _LEAST: Final = 2
-_URGENT: Final[Mapping[str, int]] = {"critical": 3, "error": 2}
 _ENDS: Final = frozenset({"resolved", "stale"})
 
 Fate: TypeAlias = Literal["stays", "folded", "cancelled"]
@@ -187,7 +187,9 @@ def _may_fold(one: Held, policy: Policy, receipt: str) -> bool:
         return False
     if is_digest(delivery):
         return True
-    low = rank_of(new.severity) < rank_of(policy.below) and new.priority < _URGENT.get(policy.below, _URGENT["error"])
+    low = rank_of(new.severity) < rank_of(policy.below) and new.priority < SEVERITY_PRIORITY.get(
+        policy.below, SEVERITY_PRIORITY["error"]
+    )
     changes_a_post = policy.edits and bool(receipt) and new.phase in OWED
     return low and one.post.body is None and not changes_a_post
 

@@ -21,7 +21,8 @@ from rules.ruleset import Making, Rule, RuleSet, SendEntry
 NORMAL_PRIORITY: Final = 1
 _PRIORITY: Final = {"low": 0, "standard": 1, "normal": 1, "important": 2, "high": 2, "urgent": 3, "critical": 3}
 _WORSE: Final = ("", "ok", "info", "warning", "error", "critical")
-_SEVERITY_PRIORITY: Final = {"critical": 3, "error": 2}
+SEVERITY_PRIORITY: Final[Mapping[str, int]] = {"critical": 3, "error": 2}
+"""How urgent a post is by its severity, where its send does not say; all others are NORMAL_PRIORITY."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def priority_of(post: Post) -> int:
         said = said.get("priority")
     if isinstance(said, str) and said.lower() in _PRIORITY:
         return _PRIORITY[said.lower()]
-    return _SEVERITY_PRIORITY.get(post.severity, NORMAL_PRIORITY)
+    return SEVERITY_PRIORITY.get(post.severity, NORMAL_PRIORITY)
 
 
 def noted(text: str, note: str) -> str:
