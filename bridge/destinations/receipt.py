@@ -12,13 +12,13 @@ from typing import Final
 import msgspec
 
 from bridge.destinations.base import Parcel
+from bridge.severities import rank_of
 from broker.clock import US_PER_S
 from rules.words import duration_text
 
 _OVER: Final = frozenset({"resolved", "stale"})
 _OPEN: Final = frozenset({"firing", "reminder", "flapping"})
 _MOST_CARRIED: Final = 9
-_WORSE: Final = ("ok", "info", "", "warning", "error", "critical")
 
 
 class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -135,8 +135,4 @@ def _read(stored: str | None) -> list[Receipt]:
 
 
 def _is_worse(parcel: Parcel, earlier: Receipt) -> bool:
-    return _rank(parcel.post.severity) > _rank(earlier.severity)
-
-
-def _rank(severity: str) -> int:
-    return _WORSE.index(severity) if severity in _WORSE else _WORSE.index("")
+    return rank_of(parcel.post.severity) > rank_of(earlier.severity)
