@@ -1,4 +1,4 @@
-"""What every destination's settings have in common: pace, retries, breaker (settings.md, semantics.md item 8)."""
+"""What every destination's settings have in common: pace, retries, breaker (semantics.md item 8)."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ _HOOK = "https://hooks.example.org/made-up"
 _MADE_UP = {"apprise": "json://hooks.example.org", "database": "sqlite:////var/lib/made-up.db"}
 """What secrets hold for kinds whose address is no web address."""
 _USUAL = frozenset({"channel", "username", "icon_emoji", "priority"})
-ENVIRONMENT = {"AMS_BRIDGE_TOKEN": "a-token", "AM_TOKEN": "another", "PW": "a-password"}
+ENVIRONMENT = {"AMS_BRIDGE_TOKEN": "a-token"}
 
 
 @dataclass(frozen=True, slots=True)
