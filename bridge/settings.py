@@ -1,4 +1,4 @@
-"""bridge.yaml as typed, frozen records: one class per section of settings.md, every key with its meaning.
+"""bridge.yaml as typed, frozen records: one class per section, every key with its meaning.
 
 Defaults are safe. Reading a file into these records, with all problems at once, is ``settings_file.py``.
 """
