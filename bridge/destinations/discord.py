@@ -29,9 +29,9 @@ from rules.model import DestinationFacts
 _HEADERS: Final = {"Content-Type": "application/json"}
 _OVERRIDES: Final = frozenset({"username", "thread", "silent"})
 _SUPPRESS_NOTIFICATIONS: Final = 1 << 12
-_UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE, _UNKNOWN_WEBHOOK = 10003, 10008, 10015
+_UNKNOWN_CHANNEL, _UNKNOWN_WEBHOOK = 10003, 10015
 _INVALID_TOKEN: Final = 50027
-_INVALID_FORM: Final = 50035
+_EMPTY_FORM, _INVALID_FORM, _ARCHIVED_THREAD = 50006, 50035, 50083
 _KEPT_OUT_S: Final = 600.0
 _LONGEST_ASKED_S: Final = 86_400.0
 _IN_BETWEEN: Final = re.compile(r"(?i)\A\s*(?:<!doctype html|<html|error code: 1\d{3})")
@@ -118,9 +118,11 @@ class Discord:
             return answer
         if _id_in(answer) is not None:
             return Delivered(kept(updated(earlier, parcel), parcel), pace_of(answer.headers))
-        if _code_in(answer) in (_UNKNOWN_MESSAGE, _UNKNOWN_CHANNEL):
-            return await self._post(parcel, earlier)
-        return self._failure(answer, parcel)
+        failure = self._failure(answer, parcel)
+        if isinstance(failure, Later) or failure.destination_gone or _is_about_body(answer):
+            return failure
+        # Deleted, its thread archived or gone: whatever keeps this message as it is, another one may pass.
+        return await self._post(parcel, earlier)
 
     async def _call(self, method: str, path: str, thread: str, body: dict[str, Any], **options: str) -> Answer | Later:
         url = urlsplit(self._config.url.reveal())
@@ -144,9 +146,9 @@ class Discord:
         if code in (_UNKNOWN_WEBHOOK, _INVALID_TOKEN):
             return Refused("the webhook was deleted or its URL is wrong: " + outcome.reason, destination_gone=True)
         plainer: Form | None = None
-        if code == _INVALID_FORM or answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+        if _is_about_body(answer):
             plainer = "plain"
-        elif code == _UNKNOWN_CHANNEL:
+        elif code in (_UNKNOWN_CHANNEL, _ARCHIVED_THREAD):
             plainer = "without-thread"
         if parcel is None or parcel.form:
             plainer = None
@@ -197,6 +199,11 @@ def _id_in(answer: Answer) -> str | None:
         return msgspec.json.decode(answer.text, type=_Message).id if 200 <= answer.status < 300 else None
     except msgspec.DecodeError:
         return None
+
+
+def _is_about_body(answer: Answer) -> bool:
+    """Whether a refusal is of what was said, not of where."""
+    return answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE or _code_in(answer) in (_EMPTY_FORM, _INVALID_FORM)
 
 
 def _asked_s(answer: Answer) -> float | None:

@@ -27,8 +27,8 @@ from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, Destinatio
 from bridge.destinations.mattermost_bodies import Said, draw_edit, draw_history, draw_post, thread_of
 from bridge.destinations.mattermost_cards import Deck
 from bridge.destinations.mattermost_finding import Marked, find_marked
-from bridge.destinations.mattermost_refusals import is_closed, plainer_of
-from bridge.destinations.mattermost_rest import Directory, Made, Rest, decoded, error_id
+from bridge.destinations.mattermost_refusals import is_closed, is_final_for_post, is_too_old, plainer_of
+from bridge.destinations.mattermost_rest import Directory, Made, Rest, decoded
 from bridge.destinations.posting import Answer, pace_of
 from bridge.destinations.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
 from bridge.destinations.redact import Redactor
@@ -216,11 +216,10 @@ class _Telling:
         return answer
 
     async def _after_refused_edit(self, answer: Answer, earlier: Receipt) -> Outcome:
-        if error_id(answer).endswith("permissions_time_limit.app_error"):
-            return await self._post_anew(thread_of(earlier), earlier)
-        if answer.status in (httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND):
-            return await self._post_anew("", earlier)
-        return self._refusal(answer, {})
+        """A post that cannot be changed (gone, closed, too old) is followed by a new one, for whatever reason it is."""
+        if not is_final_for_post(answer):
+            return self._refusal(answer, {})
+        return await self._post_anew(thread_of(earlier) if is_too_old(answer) else "", earlier)
 
     async def _add_history(self, earlier: Receipt, delivered: Delivered) -> Outcome:
         reply = draw_history(self._parcel, earlier)

@@ -39,7 +39,6 @@ _TOO_MUCH: Final = frozenset(
     {"msg_too_long", "msg_blocks_too_long", "invalid_blocks", "invalid_blocks_format", "invalid_attachments"}
 )
 _THREAD_GONE: Final = frozenset({"thread_not_found", "invalid_thread_ts", "cannot_reply_to_message"})
-_NOT_EDITABLE: Final = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 
 Form: TypeAlias = Literal["", "plain", "other-channel", "without-thread", "without-history"]
 """The full form, and the plainer ones: short text alone; in the other channel; no reply; no second telling."""
@@ -150,11 +149,13 @@ class SlackBot:
         if isinstance(answer, Later):
             return answer
         said = _said(answer)
-        if said is not None and said.error in _NOT_EDITABLE:
-            thread = (earlier.root or earlier.post) if said.error == "edit_window_closed" else ""
-            return await self._post(parcel, earlier, thread=thread)
         if said is None or not said.ok:
-            return self._failure(answer, said, parcel)
+            failure = self._failure(answer, said, parcel)
+            if isinstance(failure, Later) or failure.destination_gone or _is_about_body(answer, said):
+                return failure
+            # Deleted, its channel archived or left, too old: whatever keeps this message as it is, another may pass.
+            is_too_old = said is not None and said.error == "edit_window_closed"
+            return await self._post(parcel, earlier, thread=(earlier.root or earlier.post) if is_too_old else "")
         delivered = Delivered(kept(updated(earlier, parcel), parcel), pace_of(answer.headers))
         if self._config.history != "thread" or parcel.form == "without-history":
             return delivered
@@ -267,6 +268,13 @@ def _said(answer: Answer) -> _Said | None:
         return msgspec.json.decode(answer.text, type=_Said)
     except msgspec.DecodeError:
         return None
+
+
+def _is_about_body(answer: Answer, said: _Said | None) -> bool:
+    """Whether a refusal is of what was said, not of where."""
+    if said is None:
+        return answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE
+    return said.error in _TOO_MUCH or said.error == "no_text"
 
 
 def _is_last(parcel: Parcel) -> bool:

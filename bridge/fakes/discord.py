@@ -45,7 +45,10 @@ class Message:
 
 
 class FakeDiscord(Served):
-    """A webhook into one channel with the thread ``77``. ``exists`` and ``is_limited`` may be set at any time."""
+    """A webhook into one channel with the thread ``77``. Its switches may be set at any time.
+
+    ``exists``: the webhook; ``is_limited``: there is a rate limit; ``thread_is_archived``: nothing is taken there.
+    """
 
     PATH: Final = "/api/webhooks/123456789012345678/abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ"
     THREAD: Final = "77000000000000001"
@@ -56,6 +59,7 @@ class FakeDiscord(Served):
         self.messages: list[Message] = []
         self.exists = True
         self.is_limited = False
+        self.thread_is_archived = False
         self._room = float(_BURST)
         self._at = self._clock.monotonic()
         self._lock = threading.Lock()
@@ -98,6 +102,8 @@ class FakeDiscord(Served):
         if wrong:
             return _error(400, 50035, f"Invalid Form Body: {wrong}")
         found = _MESSAGE.search(request.path)
+        if thread and self.thread_is_archived:
+            return _error(400, 50083, "Thread is archived")
         return self._edit(found[1], asked) if found else self._post(asked, thread, request.query)
 
     def _post(self, asked: Mapping[str, Any], thread: str, query: str) -> Reply:

@@ -177,6 +177,8 @@ class FakeSlack(Served):
             raise Refusal("message_not_found" if found is None else "channel_not_found")
         if found.by != "bot":
             raise Refusal("cant_update_message")
+        if self.channels.get(found.channel) in self.archived:
+            raise Refusal("is_inactive")
         if self.edits_closed:
             raise Refusal("edit_window_closed")
         _check(asked)

@@ -112,6 +112,31 @@ async def test_a_thread_that_is_gone_is_tried_without_it(discord: FakeDiscord) -
     assert isinstance(await outcome_from(discord, replace(gone, form="without-thread")), Delivered)
 
 
+@pytest.mark.parametrize(("status", "code"), [(400, 50083), (403, 50001), (404, 10008), (400, 40033), (409, 0)])
+async def test_whatever_keeps_a_message_from_being_changed_another_one_tells_the_news(
+    discord: FakeDiscord, status: int, code: int
+) -> None:
+    receipt = receipt_in(await outcome_from(discord, of_incident("firing")))
+    discord.script.next(Answer(status, f'{{"code": {code}, "message": "no"}}'))
+    outcome = await outcome_from(discord, of_incident("resolved", 5, text="fine", earlier=receipt))
+    assert receipt_in(outcome) != receipt
+    assert len(discord.messages) == 2
+
+
+async def test_the_end_of_what_was_told_in_a_thread_that_is_archived_by_now_is_told_below_it(
+    discord: FakeDiscord,
+) -> None:
+    asked = {"thread": FakeDiscord.THREAD}
+    receipt = receipt_in(await outcome_from(discord, of_incident("firing", overrides=asked)))
+    discord.thread_is_archived = True
+    end = of_incident("resolved", 5, text="fine", overrides=asked, earlier=receipt)
+    refused = await outcome_from(discord, end)
+    assert isinstance(refused, Refused)
+    assert refused.plainer == "without-thread"
+    assert isinstance(await outcome_from(discord, replace(end, form="without-thread")), Delivered)
+    assert [message.thread for message in discord.messages] == [FakeDiscord.THREAD, ""]
+
+
 async def test_the_rate_headers_are_read_before_the_wall_is_hit() -> None:
     with running(FakeDiscord(clock=ManualClock())) as discord:
         discord.is_limited = True

@@ -181,6 +181,41 @@ async def test_a_deleted_post_is_followed_by_a_new_one(mattermost: FakeMattermos
     assert mattermost.posts[1].attachments[0]["footer"] == "lasted 5m · update 1"
 
 
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, "api.post.patch_post.can_not_update_post_in_deleted.error"),
+        (400, "api.post.update_post.permissions_details.app_error"),
+        (400, "api.post.update_post.system_message.app_error"),
+        (400, "of.a.server.to.come"),
+        (403, "api.context.permissions.app_error"),
+        (404, "app.post.get.app_error"),
+        (405, "none"),
+        (410, "none"),
+        (451, "none"),
+    ],
+)
+async def test_whatever_keeps_a_post_from_being_changed_a_new_one_tells_the_news(
+    mattermost: FakeMattermost, status: int, error: str
+) -> None:
+    receipt = receipt_in(await outcome_from(mattermost, of_incident("firing")))
+    mattermost.script.next(Answer(status, ERROR.format(error)))
+    outcome = await outcome_from(mattermost, of_incident("resolved", 5, text="fine", earlier=receipt))
+    assert [post.text for post in mattermost.posts] == ["disk full", "fine"]
+    assert json.loads(receipt_in(outcome))["post"] == mattermost.posts[1].id
+
+
+@pytest.mark.parametrize(("status", "is_later"), [(401, False), (408, True), (413, False), (429, True), (500, True)])
+async def test_an_edit_refused_for_another_reason_makes_no_second_post(
+    mattermost: FakeMattermost, status: int, is_later: bool
+) -> None:
+    receipt = receipt_in(await outcome_from(mattermost, of_incident("firing")))
+    mattermost.script.next(Answer(status, ERROR.format("none")))
+    outcome = await outcome_from(mattermost, of_incident("resolved", 5, text="fine", earlier=receipt))
+    assert isinstance(outcome, Later if is_later else Refused)
+    assert len(mattermost.posts) == 1
+
+
 async def test_a_post_that_somebody_deleted_is_followed_by_a_new_one(mattermost: FakeMattermost) -> None:
     receipt = receipt_in(await outcome_from(mattermost, of_incident("firing")))
     post = mattermost.posts[0]

@@ -86,6 +86,27 @@ async def test_a_message_that_cannot_be_changed_is_followed_by_another(
     assert json.loads(receipt_in(outcome))["post"] == follower.ts
 
 
+@pytest.mark.parametrize("error", ["is_inactive", "channel_not_found", "not_in_channel", "restricted_action", "new"])
+async def test_whatever_keeps_a_message_from_being_changed_another_one_tells_the_news(
+    slack: FakeSlack, error: str
+) -> None:
+    receipt = receipt_in(await outcome_from(slack, of_incident("firing")))
+    slack.script.next(refusing(error))
+    await outcome_from(slack, of_incident("resolved", 5, text="fine", earlier=receipt))
+    assert [message.shown for message in slack.messages] == ["disk full", "fine"]
+
+
+async def test_the_end_of_what_was_told_in_a_channel_that_is_archived_by_now_falls_back(slack: FakeSlack) -> None:
+    receipt = receipt_in(await outcome_from(slack, of_incident("firing")))
+    slack.archived.add("alerts")
+    end = of_incident("resolved", 5, text="fine", earlier=receipt)
+    refused = await outcome_from(slack, end, fallback_channel="general")
+    assert isinstance(refused, Refused)
+    assert refused.plainer == "other-channel"
+    await outcome_from(slack, replace(end, form="other-channel"), fallback_channel="general")
+    assert slack.messages[-1].channel == "C0GENERAL"
+
+
 async def test_edits_can_be_switched_off(slack: FakeSlack) -> None:
     await told(slack, of_incident("firing"), of_incident("resolved", 5), edit=False)
     assert len(slack.messages) == 2
