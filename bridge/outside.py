@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bridge.addresses import guarded_session
+from bridge.addresses import push_session
 from bridge.api.call import Fetched, NodeUsage, Outside, Unreachable
 from broker.clock import Clock
 from broker.records import Subscription
@@ -38,7 +38,7 @@ class Outsider:
 
     async def fetch(self, url: str) -> Fetched:
         """GET without following redirects, within 30 s and the address rules of pushes. Raises Unreachable."""
-        session = aiohttp.ClientSession() if self._allow_private else guarded_session()
+        session = push_session(allow_private=self._allow_private)
         try:
             async with (
                 self._clock.timeout(_FETCH_TIMEOUT_S),

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 import aiohttp
 
-from bridge.addresses import guarded_session
+from bridge.addresses import push_session
 from broker.clock import Clock
 
 _TIMEOUT_S: Final = 30.0  # ams-api.md 8.4
@@ -32,6 +32,14 @@ Post: TypeAlias = Callable[[str, bytes, Mapping[str, str]], Awaitable[Posted]]
 """POSTs a body to a URL with these headers. Raises NotPosted."""
 
 
+async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
+    """What an answer says, as far as it can be read: its status has decided already."""
+    try:
+        return await answer.content.read(_LARGEST_ANSWER_BYTES)
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        return b""
+
+
 class PushHttp:
     """Posts to push endpoints. ``tls`` None trusts what the system trusts."""
 
@@ -49,7 +57,7 @@ class PushHttp:
                 self._clock.timeout(_TIMEOUT_S),
                 session.post(url, data=body, headers=headers, allow_redirects=False, ssl=self._tls or True) as answer,
             ):
-                return Posted(answer.status, await answer.content.read(_LARGEST_ANSWER_BYTES))
+                return Posted(answer.status, await _beginning(answer))
         except TimeoutError as late:
             raise NotPosted(f"no answer within {_TIMEOUT_S:g} s") from late
         except (aiohttp.ClientError, OSError, ValueError) as wrong:
@@ -63,7 +71,5 @@ class PushHttp:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = (
-                aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) if self._allow_private else guarded_session()
-            )
+            self._session = push_session(allow_private=self._allow_private)
         return self._session

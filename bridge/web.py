@@ -7,6 +7,7 @@ rest are pages. Errors have one JSON body everywhere but for a browser that asks
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
@@ -24,6 +25,9 @@ from broker.errors import StoreError
 
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _NO_PAGES = ("/api/", "/hooks/", "/actions", "/static/")
+
+_OF_THE_AMS_API = re.compile(r"/+v\d+(/|$)|/openapi\.json")
+"""Versions that there are not, and paths that are not tidy, are refused by the API whose clients ask for them."""
 
 log = structlog.get_logger("web")
 
@@ -58,7 +62,7 @@ class Root:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and scope["path"].startswith(("/v1/", "/openapi.json")):
+        if scope["type"] == "http" and _OF_THE_AMS_API.match(scope["path"]):
             await self._ams(scope, receive, send)
         else:
             await self._rest(scope, receive, send)

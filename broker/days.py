@@ -7,18 +7,18 @@ from typing import Final
 
 from broker.clock import US_PER_S
 
-_DAY_US: Final = 86_400 * US_PER_S
+DAY_US: Final = 86_400 * US_PER_S
 _EPOCH: Final = date(1970, 1, 1)
 
 
 def day_of(time_us: int) -> date:
     """The UTC day a time lies in."""
-    return _EPOCH + timedelta(days=time_us // _DAY_US)
+    return _EPOCH + timedelta(days=time_us // DAY_US)
 
 
 def start_of(day: date) -> int:
     """The first microsecond of a UTC day."""
-    return (day - _EPOCH).days * _DAY_US
+    return (day - _EPOCH).days * DAY_US
 
 
 def whole_seconds(time_us: int) -> int:

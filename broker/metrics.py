@@ -9,11 +9,11 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from broker.access import is_member
 from broker.catalog_cache import CatalogCache
-from broker.days import start_of
+from broker.days import DAY_US, start_of
 from broker.names import child_key
 from broker.pull import rate
 from broker.records import AnyRecord, Project, Subscription, Topic, User
@@ -99,5 +99,5 @@ class Metrics:
 
 
 def _created_in(records: Sequence[AnyRecord], first: date, last: date) -> int:
-    begin_us, end_us = start_of(first), start_of(last + timedelta(days=1))
+    begin_us, end_us = start_of(first), start_of(last) + DAY_US
     return sum(1 for record in records if begin_us <= record.created_us < end_us)

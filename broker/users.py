@@ -148,28 +148,39 @@ class Users:
         return await self._change(user, edit)
 
     async def set_member_roles(self, user: User, project: Project, roles: Sequence[str]) -> User:
-        """Replace the user's roles in one project. Raises NotAMember, InvalidReference, NotFound."""
+        """Replace the user's roles in one project; memberships of projects that are gone go too.
+
+        Raises NotAMember, InvalidReference, NotFound.
+        """
         if not is_member(user, project.uid):
             raise NotAMember
         _check_roles(roles, PROJECT_ROLES)
         new = Membership(project.uid, tuple(roles))
 
         def edit(current: User) -> User:
-            kept = tuple(new if m.project_uid == project.uid else m for m in current.memberships)
+            living = self._living(current.memberships)
+            kept = tuple(new if m.project_uid == project.uid else m for m in living)
             return msgspec.structs.replace(current, memberships=kept)
 
         return await self._change(user, edit)
 
     async def remove_member(self, user: User, project: Project) -> User:
-        """Take the user out of a project; access lists stay as they are. Raises NotAMember, NotFound."""
+        """Take the user out of a project; access lists stay as they are, memberships of projects that are gone do not.
+
+        Raises NotAMember, NotFound.
+        """
         if not is_member(user, project.uid):
             raise NotAMember
 
         def edit(current: User) -> User:
-            left = tuple(m for m in current.memberships if m.project_uid != project.uid)
+            left = tuple(m for m in self._living(current.memberships) if m.project_uid != project.uid)
             return msgspec.structs.replace(current, memberships=left)
 
         return await self._change(user, edit)
+
+    def _living(self, memberships: Sequence[Membership]) -> list[Membership]:
+        """The memberships whose project still exists."""
+        return [m for m in memberships if self._cache.by_uid(Project, m.project_uid) is not None]
 
     def by_token(self, token: str | bytes) -> User | None:
         """The user who holds the token, or None."""

@@ -1,12 +1,14 @@
 """Request bodies read the way AMS reads them: as Go's ``encoding/json`` fills a struct (ams-api.md section 1.2).
 
-Keys match whatever their case, unknown ones are passed over, the last of several wins, null means absent, a wrong
-type is an error, and so is anything after the value (except where AMS reads just the first one).
+Keys match whatever their case, unknown ones are passed over, null means absent, a wrong type is an error, and so is
+anything after the value (except where AMS reads just the first one). Of a key given several times the last one wins:
+objects are laid over each other, and null takes a list or an object of texts away but leaves any other value as it is.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -18,6 +20,7 @@ import msgspec
 S = TypeVar("S")
 
 _INT64: Final = range(-(2**63), 2**63)
+_DIGITS: Final = 308
 _BLANK: Final = " \t\r\n"
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
@@ -47,22 +50,37 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-_JSON: Final = json.JSONDecoder(object_pairs_hook=_Members, parse_constant=_refuse_constant)
+def _whole(text: str) -> int | float:
+    """A number without a fraction; one that no shape takes is infinite, so that it costs nothing to read."""
+    return int(text) if len(text) <= _DIGITS else math.inf
 
 
-def _fit(value: Any, shape: Any) -> Any:
-    """The value in the shape asked for; ``X | None`` keeps apart what was absent from what was empty."""
+_JSON: Final = json.JSONDecoder(object_pairs_hook=_Members, parse_constant=_refuse_constant, parse_int=_whole)
+
+
+def _fit(value: Any, shape: Any, before: Any = None) -> Any:
+    """The value in the shape asked for; ``X | None`` keeps apart what was absent from what was empty.
+
+    ``before`` is what the same key gave earlier in the same object, None when it is the first time.
+    """
     if shape is Any:
         return _plain(value)
     origin = get_origin(shape)
     if origin in (Union, UnionType):
-        return None if value is None else _fit(value, next(arm for arm in get_args(shape) if arm is not type(None)))
+        return None if value is None else _fit(value, _arm(shape), before)
     if origin is list:
         return _fit_list(value, get_args(shape)[0])
     if origin is dict:
-        return _fit_map(value, get_args(shape)[1])
+        return {**(before or {}), **_fit_map(value, get_args(shape)[1])}
     fit = _SCALARS.get(shape)
-    return _fit_struct(value, shape) if fit is None else fit(value)
+    return _fit_struct(value, shape, before) if fit is None else fit(value)
+
+
+def _arm(shape: Any) -> Any:
+    """What ``X | None`` is when it is not None; any other shape is itself."""
+    if get_origin(shape) not in (Union, UnionType):
+        return shape
+    return next(arm for arm in get_args(shape) if arm is not type(None))
 
 
 def _fit_text(value: Any) -> str:
@@ -105,18 +123,24 @@ def _fit_map(value: Any, of: Any) -> dict[str, Any]:
     return {_fit_text(key): _fit(below, of) for key, below in value}
 
 
-def _fit_struct(value: Any, shape: Any) -> Any:
+def _fit_struct(value: Any, shape: Any, before: Any = None) -> Any:
     if value is None:
         return shape()
     if not isinstance(value, _Members):
         raise BadBody(f"expected an object, found {type(value).__name__}")
     fields = _fields(shape)
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {} if before is None else msgspec.structs.asdict(before)
+    seen: set[str] = set() if before is None else set(found)
     for key, below in value:
         field = fields.get(key.casefold())
-        if field is not None and below is not None:
-            name, its_shape = field
-            found[name] = _fit(below, its_shape)
+        if field is None:
+            continue
+        name, its_shape = field
+        if below is not None:
+            found[name] = _fit(below, its_shape, found.get(name) if name in seen else None)
+            seen.add(name)
+        elif get_origin(_arm(its_shape)) in (list, dict):
+            found.pop(name, None)
     return shape(**found)
 
 
@@ -135,6 +159,8 @@ def _plain(value: Any) -> Any:
             return [_plain(item) for item in value]
         case str():
             return _fit_text(value)
+        case float() if math.isinf(value):
+            raise BadBody("a number is too large")
         case _:
             return value
 

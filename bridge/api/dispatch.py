@@ -128,10 +128,10 @@ class AmsApp:
         headers: Headers = scope["headers"]
         extra = [_JSON]
         if _from_browser(headers):
-            if scope["method"] == "OPTIONS":
-                await _send_preflight(headers, send)
-                return
             extra.append(ANY_ORIGIN)
+        if scope["method"] == "OPTIONS":
+            await _send_options(headers, send)
+            return
         asked = _Asked(scope, receive)
         try:
             status, body = await self._answer(asked)
@@ -255,7 +255,11 @@ async def _send(send: Send, status: int, body: bytes, headers: list[tuple[bytes,
     await send({"type": "http.response.body", "body": body})
 
 
-async def _send_preflight(headers: Headers, send: Send) -> None:
+async def _send_options(headers: Headers, send: Send) -> None:
+    """A browser that asks first is judged; OPTIONS without an Origin is answered with nothing, whatever the path."""
+    if not _from_browser(headers):
+        await _send(send, 200, b"{}", [_JSON])
+        return
     verdict = preflight(headers)
     body = b"{}" if not verdict.problem else ApiError(verdict.status, _REFUSALS[verdict.status], verdict.problem).body()
     await _send(send, verdict.status, body, [_JSON, *verdict.headers])

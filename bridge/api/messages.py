@@ -26,7 +26,7 @@ from broker.model import Message, NewMessage
 from broker.records import Subscription
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
-_OFFSET: Final = re.compile(r"-?[0-9]{1,19}")
+_OFFSET: Final = re.compile(r"[+-]?[0-9]{1,19}")
 _INT64_MAX: Final = 2**63 - 1
 
 

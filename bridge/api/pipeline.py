@@ -18,6 +18,8 @@ from broker.records import Project
 from broker.tokens import digest_of, same_digest
 
 _KEY: Final = b"key="
+_BLANKS: Final = b" \t"
+"""What may stand around a header's value and is no part of it (RFC 9110, 5.5); the server strips it in front only."""
 SERVICE: Final = Caller((SERVICE_ADMIN,))
 """The caller with the service token."""
 
@@ -33,8 +35,8 @@ def token_of(headers: Iterable[tuple[bytes, bytes]], query_string: bytes, token_
     """The token a request carries where the setting looks for it; empty when there is none."""
     if token_from != "key":
         for name, value in headers:
-            if name == b"x-api-key" and value:
-                return value
+            if name == b"x-api-key" and (token := value.strip(_BLANKS)):
+                return token
     if token_from == "header":
         return b""
     for part in query_string.split(b"&"):

@@ -10,7 +10,7 @@ from bridge.api.errors import invalid_argument, not_found
 from bridge.api.metrics import operational
 from bridge.api.times import read_day
 from bridge.api.users import known_user
-from bridge.api.wire_reports import ProjectsMetrics, ProjectUsageAnswer, UsageReport, VaReport
+from bridge.api.wire_reports import MetricList, ProjectsMetrics, ProjectUsageAnswer, UsageReport, VaReport, number
 from broker.access import PROJECT_ADMIN
 from broker.days import day_of
 from broker.metrics import ProjectUsage
@@ -34,17 +34,23 @@ async def usage_report(call: Call) -> UsageReport:
     found = [call.broker.cache.by_uid(Project, uid) for uid in uids]
     projects = [project for project in found if project is not None and (not names or project.name in names)]
     usage = await call.broker.metrics.usage(projects, first, last)
-    return UsageReport(_report(usage), operational(call))
+    # the load of the host is for those who answer for a project on it, as in AMS
+    return UsageReport(_report(usage), operational(call) if projects else MetricList([]))
 
 
 def _report(rows: Sequence[ProjectUsage]) -> VaReport:
     shown = [
         ProjectUsageAnswer(
-            row.project.name, row.messages, row.average_daily_messages, row.topics, row.subscriptions, row.users
+            row.project.name,
+            row.messages,
+            number(row.average_daily_messages),
+            row.topics,
+            row.subscriptions,
+            row.users,
         )
         for row in rows
     ]
-    average = round(sum(row.average_daily_messages for row in rows), 2)
+    average = number(round(sum((row.average_daily_messages for row in rows), 0.0), 2))
     totals = ProjectsMetrics(shown, sum(row.messages for row in rows), average)
     return VaReport(
         totals,
@@ -55,8 +61,9 @@ def _report(rows: Sequence[ProjectUsage]) -> VaReport:
 
 
 def _names(call: Call) -> list[str]:
-    """Project names in the query, each once."""
-    return list(dict.fromkeys(name for name in call.query("projects").split(",") if name))
+    """Project names in the query, each once; beside a comma an empty one counts as a name that nobody has."""
+    said = call.query("projects")
+    return list(dict.fromkeys(said.split(","))) if said else []
 
 
 def _project(call: Call, name: str) -> Project:

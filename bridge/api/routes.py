@@ -119,7 +119,7 @@ ROUTES: Final[tuple[Route, ...]] = (
            health.status, answer=HealthAnswer, query=("details",), summary="How the service is"),
     _route("ams:vaMetrics", "GET", "/metrics/va_metrics", (SA, PA, "metrics_viewer"),
            reports.va_metrics, answer=VaReport, query=_DAYS, summary="The use of projects in a span of days"),
-    _route("users:byToken", "GET", "/users:byToken/{token}", (SA, CON),
+    _route("users:byToken", "GET", "/users:byToken/{token}", (SA, PW),
            users.by_token, answer=UserAnswer, summary="The user who holds a token"),
     _route("users:byUUID", "GET", "/users:byUUID/{uuid}", (SA, "argo_api_authn"),
            users.by_uuid, answer=UserAnswer, summary="The user with a uuid"),

@@ -11,7 +11,11 @@ from broker.clock import US_PER_S
 from broker.days import moment
 
 NEVER: Final = "0001-01-01T00:00:00Z"
-_ZULU_MILLIS: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})[T ](\d{1,2}):(\d{2}):(\d{2})\.(\d{3})Z", re.ASCII)
+_ZULU_MILLIS: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})[T ](\d{1,2}):(\d{2}):(\d{2})[.,](\d{3})Z", re.ASCII)
+_DAY: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
+_CYCLE_YEARS: Final = 400
+_CYCLE_DAYS: Final = 146_097
+"""After 400 years the calendar is the same again: so the year 0, which Python does not have, is read as 400."""
 
 
 @lru_cache(maxsize=64)
@@ -33,24 +37,31 @@ def publish_time(time_us: int) -> str:
 
 
 def read_zulu_millis(text: str) -> int | None:
-    """Microseconds of ``YYYY-MM-DDTHH:MM:SS.mmmZ`` (or a blank for ``T``: D25), or None for anything else."""
+    """Microseconds of ``YYYY-MM-DDTHH:MM:SS.mmmZ``, or None for anything else.
+
+    A blank for ``T`` and a comma for the point are read too (D25).
+    """
     match = _ZULU_MILLIS.fullmatch(text)
     if match is None:
         return None
     year, month, day, hour, minute, second, millis = (int(part) for part in match.groups())
     try:
-        at = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        at = datetime(year or _CYCLE_YEARS, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
     since = at - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * US_PER_S + millis * 1000
+    days = since.days if year else since.days - _CYCLE_DAYS
+    return (days * 86_400 + since.seconds) * US_PER_S + millis * 1000
 
 
 def read_day(text: str) -> date | None:
-    """The day of ``YYYY-MM-DD``, or None for anything else."""
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII) is None:
+    """The day of ``YYYY-MM-DD``, or None for anything else; a day of the year 0 counts as the first day there is."""
+    match = _DAY.fullmatch(text)
+    if match is None:
         return None
+    year, month, day = (int(part) for part in match.groups())
     try:
-        return date.fromisoformat(text)
+        read = date(year or _CYCLE_YEARS, month, day)
     except ValueError:
         return None
+    return read if year else date.min

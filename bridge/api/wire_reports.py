@@ -30,6 +30,11 @@ class SchemaList(SnakeAnswer):
     schemas: list[SchemaAnswer]
 
 
+def number(value: float) -> int | float:
+    """A number as AMS writes it: one without a fraction has no point (``8``, not ``8.0``)."""
+    return int(value) if value.is_integer() else value
+
+
 class Point(SnakeAnswer):
     """One value at one time."""
 
@@ -60,7 +65,7 @@ class ProjectUsageAnswer(SnakeAnswer):
 
     project: str
     message_count: int
-    average_daily_messages: float
+    average_daily_messages: int | float
     topics_count: int
     subscriptions_count: int
     users_count: int
@@ -71,7 +76,7 @@ class ProjectsMetrics(SnakeAnswer):
 
     projects: list[ProjectUsageAnswer]
     total_message_count: int
-    average_daily_messages: float
+    average_daily_messages: int | float
 
 
 class VaReport(SnakeAnswer):

@@ -1,10 +1,13 @@
 """Pushes over real HTTP."""
 
+import asyncio
 import contextlib
+from importlib.metadata import version
 
 import pytest
 from aiohttp import web
 
+from bridge.outside import Outsider
 from bridge.push_http import NotPosted, Posted, PushHttp
 from broker.clock import SystemClock
 
@@ -28,6 +31,20 @@ async def an_endpoint():
     port = runner.addresses[0][1]
     try:
         yield f"http://127.0.0.1:{port}", seen
+    finally:
+        await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def another_endpoint(answer):
+    """An endpoint that answers everything in one way."""
+    app = web.Application()
+    app.router.add_route("*", "/{name}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 
@@ -67,3 +84,34 @@ async def test_no_answer_is_told(url):
     async with a_client() as client:
         with pytest.raises(NotPosted):
             await client.post(url, b"x", {})
+
+
+async def test_pushes_and_verifications_say_who_asks():
+    async with a_client() as client:
+        said = []
+
+        async def note(request):
+            said.append(request.headers["User-Agent"])
+            return web.Response(text="hash")
+
+        async with another_endpoint(note) as asked:
+            await client.post(f"{asked}/in", b"body", {})
+            await Outsider(SystemClock(), allow_private=True).fetch(f"{asked}/ams_verification_hash")
+        assert said == [f"ams-bridge/{version('ams-bridge')}"] * 2
+
+
+async def test_an_answer_with_a_long_header_or_a_body_cut_short_is_decided_by_its_status():
+    async def long_header(request):
+        return web.Response(status=200, headers={"X-Long": "x" * 30_000})
+
+    async def cut_short(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegin")
+        writer.close()
+
+    async with another_endpoint(long_header) as url, a_client() as client:
+        assert (await client.post(f"{url}/in", b"x", {})).status == 200
+    server = await asyncio.start_server(cut_short, "127.0.0.1", 0)
+    async with server, a_client() as client:
+        port = server.sockets[0].getsockname()[1]
+        assert (await client.post(f"http://127.0.0.1:{port}/", b"", {})).status == 200

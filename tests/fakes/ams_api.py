@@ -20,11 +20,12 @@ SERVICE = "service-token"
 
 @dataclass
 class FakeOutside:
-    """Push endpoints by URL, push statuses by subscription name, and one node."""
+    """Push endpoints by URL, push statuses by subscription name (else one form for all), and one node."""
 
     endpoints: dict[str, Fetched | str] = field(default_factory=dict)
     fetched: list[str] = field(default_factory=list)
     statuses: dict[str, str] = field(default_factory=dict)
+    status_of_all: str = ""
 
     async def fetch(self, url: str) -> Fetched:
         """What the endpoint answers; a text is the reason why it cannot be reached."""
@@ -38,7 +39,9 @@ class FakeOutside:
         """What the API is given."""
         return Outside(
             fetch=self.fetch,
-            push_status=lambda subscription: self.statuses.get(subscription.name, ""),
+            push_status=lambda subscription: self.statuses.get(
+                subscription.name, self.status_of_all.format(subscription.name)
+            ),
             nodes=lambda: [NodeUsage("node-1", 12.5, 34.25)],
         )
 

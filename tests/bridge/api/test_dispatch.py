@@ -7,7 +7,7 @@ import pytest
 
 from broker.engines.memory.trouble import Trouble
 from broker.errors import StoreCorrupt
-from tests.fakes.ams_api import SERVICE, a_staged_api
+from tests.fakes.ams_api import SERVICE, a_staged_api, an_api
 
 NO_ROUTE = (404, "NOT_FOUND", "Route not found")
 
@@ -30,7 +30,6 @@ NO_ROUTE = (404, "NOT_FOUND", "Route not found")
         ("DELETE", "/projects"),
         ("PATCH", "/projects/P"),
         ("POST", "/version"),
-        ("OPTIONS", "/projects"),
         ("POST", "/projects/P/topics/T"),
         ("POST", "/projects/P/topics/T:foo"),
         ("POST", "/projects/P/topics/:publish"),
@@ -366,3 +365,65 @@ async def test_a_preflight_that_asks_for_too_much_is_refused(headers, status):
     answered = await ams.ask("OPTIONS", "/projects", token=None, headers=headers)
     assert answered.error[0] == status
     assert "access-control-allow-origin" not in answered.headers
+
+
+# --- What the original does at the edges ----------------------------------------------------------
+
+
+async def test_of_a_key_given_twice_null_takes_lists_and_texts_away_and_leaves_the_rest():
+    ams = await a_staged_api()
+    twice = b'{"messages":[{"data":"YQ=="}],"messages":null}'
+    assert (await ams.ask("POST", "/projects/P/topics/T:publish", raw=twice)).json == {"messageIds": []}
+    no_list = b'{"authorized_users":["pub"],"authorized_users":null}'
+    answered = await ams.ask("POST", "/projects/P/topics/T:modifyAcl", raw=no_list)
+    assert answered.error == (400, "INVALID_ARGUMENT", "Invalid Topic ACL Arguments")
+    kept = b'{"ackDeadlineSeconds":30,"ackDeadlineSeconds":null}'
+    assert (await ams.ask("POST", "/projects/P/subscriptions/S:modifyAckDeadline", raw=kept)).status == 200
+    assert (await ams.ok("GET", "/projects/P/subscriptions/S"))["ackDeadlineSeconds"] == 30
+
+
+async def test_objects_of_a_key_given_twice_are_laid_over_each_other():
+    ams = await a_staged_api()
+    raw = (
+        b'{"topic":"projects/P/topics/T","pushConfig":{"type":"http_endpoint"},'
+        b'"pushConfig":{"pushEndpoint":"https://h.example.org/","retryPolicy":{"type":"linear"},"retryPolicy":null}}'
+    )
+    made = await ams.ask("PUT", "/projects/P/subscriptions/twice", raw=raw)
+    assert made.status == 200
+    assert made.json["pushConfig"]["type"] == "http_endpoint"
+    assert made.json["pushConfig"]["pushEndpoint"] == "https://h.example.org/"
+
+
+async def test_a_body_of_one_blank_is_no_body_and_no_object():
+    ams = await a_staged_api()
+    bad = (400, "BAD_REQUEST", "Invalid Request Body")
+    for raw in (b" ", b"\n"):
+        assert (await ams.ask("PUT", "/projects/P/topics/blank", raw=raw)).error == bad
+        assert (await ams.ask("POST", "/projects/P/topics/T:attachSchema", raw=raw)).error == bad
+
+
+async def test_options_without_an_origin_is_answered_with_nothing():
+    ams = await an_api()
+    for path in ("/v1/projects", "/v1/nowhere", "/v2/x"):
+        answered = await ams.ask_exactly("OPTIONS", path)
+        assert (answered.status, answered.json) == (200, {})
+        assert "access-control-allow-origin" not in answered.headers
+
+
+async def test_a_method_or_a_version_that_there_is_not_is_told_in_json():
+    ams = await an_api()
+    gone = (404, "NOT_FOUND", "Route not found")
+    for method, path in (("BREW", "/v1/projects"), ("GET", "/v2/x"), ("GET", "/v1"), ("GET", "//v1/projects")):
+        assert (await ams.ask_exactly(method, path)).error == gone
+
+
+async def test_numbers_that_are_too_large_are_refused_where_they_matter_and_passed_over_elsewhere():
+    ams = await a_staged_api()
+    for number in (b"1e999", b"-1e999", b"9" * 5000):
+        raw = b'{"type":"json","schema":{"multipleOf":' + number + b"}}"
+        answered = await ams.ask("POST", "/projects/P/schemas/big", raw=raw)
+        assert answered.error == (400, "INVALID_ARGUMENT", "Invalid Schema Arguments")
+        raw = b'{"ackDeadlineSeconds":' + number + b"}"
+        assert (await ams.ask("POST", "/projects/P/subscriptions/S:modifyAckDeadline", raw=raw)).status == 400
+        raw = b'{"ackDeadlineSeconds":5,"unknown":' + number + b"}"
+        assert (await ams.ask("POST", "/projects/P/subscriptions/S:modifyAckDeadline", raw=raw)).status == 200

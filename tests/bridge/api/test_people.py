@@ -264,6 +264,26 @@ async def test_a_deleted_project_leaves_its_members_with_an_empty_name():
     assert (await ams.ok("GET", "/projects/P/topics"))["topics"] == []
 
 
+async def test_a_deleted_project_goes_with_the_next_change_of_the_users_memberships():
+    ams = await a_staged_api()
+    for name in ("Q", "R"):
+        await ams.ok("POST", f"/projects/{name}", {})
+    both = [{"project": name, "roles": ["consumer"]} for name in ("P", "Q", "R")]
+    await ams.ok("POST", "/users/u", {"projects": both})
+    await ams.ok("DELETE", "/projects/Q")
+
+    async def projects():
+        return [one["project"] for one in (await ams.ok("GET", "/users/u"))["projects"]]
+
+    await ams.ok("PUT", "/users/u", {"email": "new@example.org"})
+    assert await projects() == ["P", "", "R"]
+    await ams.ok("PUT", "/projects/P/members/u", {"projects": [{"project": "P", "roles": ["publisher"]}]})
+    assert await projects() == ["P", "R"]
+    await ams.ok("DELETE", "/projects/R")
+    await ams.ok("POST", "/projects/P/members/u:remove", {})
+    assert "projects" not in await ams.ok("GET", "/users/u")
+
+
 # --- Members --------------------------------------------------------------------------------------
 
 

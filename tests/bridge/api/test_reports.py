@@ -305,3 +305,46 @@ async def test_the_release_is_told_to_viewers_only():
         assert version["hostname"] == "ams.example.org"
         assert {"build_time", "golang", "compiler", "os", "architecture"} <= set(version)
         assert all(isinstance(value, str) for value in version.values())
+
+
+async def test_dates_at_the_edges_of_the_calendar_are_dates():
+    ams = await a_staged_api()
+    await ams.publish("YQ==")
+    for query in ({"end_date": "9999-12-31"}, {"start_date": "0000-01-01"}, {"start_date": "0001-01-01"}):
+        report = await ams.ok("GET", "/metrics/va_metrics", **query)
+        assert report["projects_metrics"]["total_message_count"] == 1
+        assert (await ams.ask("GET", "/users/usageReport", token="padm", **query)).status == 200
+    nothing = await ams.ok("GET", "/metrics/va_metrics", start_date="9999-12-31", end_date="9999-12-31")
+    assert nothing["total_topics_count"] == 0
+    for wrong in ("0000-02-30", "9999-12-32", "10000-01-01"):
+        error = await ams.error("GET", "/metrics/va_metrics", end_date=wrong)
+        assert error == (400, "INVALID_ARGUMENT", "End date is not in valid format")
+
+
+async def test_the_load_of_the_host_is_for_project_admins_only():
+    ams = await a_staged_api()
+    for token in ("pub", "con"):
+        report = await ams.ok("GET", "/users/usageReport", token=token)
+        assert report["operational_metrics"] == {"metrics": []}
+    assert (await ams.ok("GET", "/users/usageReport", token="padm"))["operational_metrics"]["metrics"]
+    named = await ams.ok("GET", "/users/usageReport", token="padm", projects="Q")
+    assert named["operational_metrics"] == {"metrics": []}
+
+
+async def test_beside_a_comma_an_empty_name_is_a_project_that_there_is_not():
+    ams = await a_staged_api()
+    for names in (",", "P,", ",P"):
+        error = await ams.error("GET", "/metrics/va_metrics", projects=names)
+        assert error == (404, "NOT_FOUND", "Project  doesn't exist")
+    assert (await ams.ask("GET", "/metrics/va_metrics", projects="")).status == 200
+
+
+async def test_a_number_without_a_fraction_has_no_point():
+    ams = await a_staged_api()
+    await ams.publish(*["YQ=="] * 8)
+    today = "2026-01-01"
+    report = await ams.ok("GET", "/metrics/va_metrics", start_date=today, end_date=today)
+    average = report["projects_metrics"]["average_daily_messages"]
+    assert (average, type(average)) == (8, int)
+    metrics = (await ams.ok("GET", "/projects/P/subscriptions/S:metrics"))["metrics"]
+    assert type(metrics[-1]["timeseries"][0]["value"]) is int

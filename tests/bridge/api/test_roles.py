@@ -1,5 +1,8 @@
 """Every route against every kind of caller (ams-api.md sections 2 and 3)."""
 
+import re
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -8,74 +11,22 @@ from bridge.api.routes import ROUTES
 from broker.records import User
 from tests.fakes.ams_api import SERVICE, an_api
 
-MATRIX = """
-ams:metrics                      GET    /metrics                                                    SA PA metrics_viewer
-ams:healthStatus                 GET    /status                                                     open
-ams:vaMetrics                    GET    /metrics/va_metrics                                         SA PA metrics_viewer
-users:byToken                    GET    /users:byToken/{token}                                      SA CON
-users:byUUID                     GET    /users:byUUID/{uuid}                                        SA argo_api_authn
-users:list                       GET    /users                                                      SA PA
-users:profile                    GET    /users/profile                                              open
-users:usageReport                GET    /users/usageReport                                          open
-users:show                       GET    /users/{user}                                               SA
-users:refreshToken               POST   /users/{user}:refreshToken                                  SA
-users:create                     POST   /users/{user}                                               SA
-users:update                     PUT    /users/{user}                                               SA
-users:delete                     DELETE /users/{user}                                               SA
-registrations:newUser            POST   /registrations                                              SA register_admin
-registrations:acceptNewUser      POST   /registrations/{uuid}:accept                                SA
-registrations:declineNewUser     POST   /registrations/{uuid}:decline                               SA
-registrations:delete             DELETE /registrations/{uuid}                                       SA
-registrations:show               GET    /registrations/{uuid}                                       SA
-registrations:list               GET    /registrations                                              SA
-projects:list                    GET    /projects                                                   SA
-projects:metrics                 GET    /projects/{project}:metrics                                 SA PA
-projects:addUser                 POST   /projects/{project}/members/{user}:add                      SA PA
-projects:removeUser              POST   /projects/{project}/members/{user}:remove                   SA PA
-projects:showUser                GET    /projects/{project}/members/{user}                          SA PA
-projects:createUser              POST   /projects/{project}/members/{user}                          SA PA
-projects:updateUser              PUT    /projects/{project}/members/{user}                          SA PA
-projects:listUsers               GET    /projects/{project}/members                                 SA PA
-projects:show                    GET    /projects/{project}                                         SA PA
-projects:create                  POST   /projects/{project}                                         SA
-projects:update                  PUT    /projects/{project}                                         SA PA
-projects:delete                  DELETE /projects/{project}                                         SA PA
-subscriptions:list               GET    /projects/{project}/subscriptions                           SA PA CON
-subscriptions:listByTopic        GET    /projects/{project}/topics/{topic}/subscriptions            SA PA
-subscriptions:offsets            GET    /projects/{project}/subscriptions/{subscription}:offsets    SA PA CON
-subscriptions:timeToOffset       GET    /projects/{project}/subscriptions/{subscription}:timeToOffset SA PA CON
-subscriptions:acl                GET    /projects/{project}/subscriptions/{subscription}:acl        SA PA
-subscriptions:metrics            GET    /projects/{project}/subscriptions/{subscription}:metrics    SA PA CON
-subscriptions:show               GET    /projects/{project}/subscriptions/{subscription}            SA PA CON PW
-subscriptions:create             PUT    /projects/{project}/subscriptions/{subscription}            SA PA
-subscriptions:delete             DELETE /projects/{project}/subscriptions/{subscription}            SA PA
-subscriptions:pull               POST   /projects/{project}/subscriptions/{subscription}:pull       SA PA CON PW
-subscriptions:acknowledge        POST   /projects/{project}/subscriptions/{subscription}:acknowledge SA PA CON PW
-subscriptions:verifyPushEndpoint POST   /projects/{project}/subscriptions/{subscription}:verifyPushEndpoint SA PA
-subscriptions:modifyAckDeadline  POST   /projects/{project}/subscriptions/{subscription}:modifyAckDeadline SA PA CON
-subscriptions:modifyPushConfig   POST   /projects/{project}/subscriptions/{subscription}:modifyPushConfig SA PA
-subscriptions:modifyOffset       POST   /projects/{project}/subscriptions/{subscription}:modifyOffset SA PA CON
-subscriptions:modifyAcl          POST   /projects/{project}/subscriptions/{subscription}:modifyAcl  SA PA
-topics:list                      GET    /projects/{project}/topics                                  SA PA PUB
-topics:acl                       GET    /projects/{project}/topics/{topic}:acl                      SA PA
-topics:metrics                   GET    /projects/{project}/topics/{topic}:metrics                  SA PA PUB
-topics:show                      GET    /projects/{project}/topics/{topic}                          SA PA PUB
-topics:create                    PUT    /projects/{project}/topics/{topic}                          SA PA
-topics:delete                    DELETE /projects/{project}/topics/{topic}                          SA PA
-topics:publish                   POST   /projects/{project}/topics/{topic}:publish                  SA PA PUB
-topics:modifyAcl                 POST   /projects/{project}/topics/{topic}:modifyAcl                SA PA
-topics:attachSchema              POST   /projects/{project}/topics/{topic}:attachSchema             SA PA
-topics:detachSchema              POST   /projects/{project}/topics/{topic}:detachSchema             SA PA
-schemas:validateMessage          POST   /projects/{project}/schemas/{schema}:validate               SA PA
-schemas:create                   POST   /projects/{project}/schemas/{schema}                        SA PA
-schemas:show                     GET    /projects/{project}/schemas/{schema}                        SA PA
-schemas:list                     GET    /projects/{project}/schemas                                 SA PA
-schemas:update                   PUT    /projects/{project}/schemas/{schema}                        SA PA
-schemas:delete                   DELETE /projects/{project}/schemas/{schema}                        SA PA
-version:list                     GET    /version                                                    open
-"""
 SHORT = {"SA": "service_admin", "PA": "project_admin", "PUB": "publisher", "CON": "consumer", "PW": "push_worker"}
-ROWS = [line.split() for line in MATRIX.strip().splitlines()]
+PAGE = Path(__file__).parents[3] / "docs" / "specification" / "ams-api.md"
+DECIDED = {"registrations:delete": ["service_admin"]}
+"""Where a decision of the page (D27) adds to its table."""
+
+
+def rows():
+    """The table of section 3: name, method, path and the roles that may, or ``open``."""
+    section = PAGE.read_text().split("## 3. Routes and default permissions")[1].split("\n## ")[0]
+    lines = [line.strip("|").split("|") for line in section.splitlines() if re.match(r"\| *\d", line)]
+    for _, name, method, path, *marks, note, _ in ([cell.strip() for cell in line] for line in lines):
+        allowed = [role for role, mark in zip(SHORT.values(), marks, strict=True) if mark == "x"]
+        allowed += [role for role in SERVICE_ROLES if role in note]
+        yield [name, method, path.strip("`"), *(["open"] if note.startswith("open") else DECIDED.get(name, allowed))]
+
+
 SERVICE_ROLES = (
     "service_admin",
     "project_admin",
@@ -88,6 +39,7 @@ SERVICE_ROLES = (
     "register_admin",
 )
 PROJECT_ROLES = ("project_admin", "publisher", "consumer")
+ROWS = list(rows())
 NO_ACCESS = (403, "FORBIDDEN", "Access to this resource is forbidden")
 UNKNOWN = (401, "UNAUTHORIZED", "Unauthorized")
 NO_PROJECT = (404, "NOT_FOUND", "project doesn't exist")
@@ -125,11 +77,10 @@ async def verdict(ams, method, path, token):
 
 @pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
 async def test_who_is_admitted_to(row):
-    _, method, path, *allowed_short = row
-    if allowed_short == ["open"]:
+    _, method, path, *allowed = row
+    if allowed == ["open"]:
         return
     ams = await crowd()
-    allowed = {SHORT.get(name, name) for name in allowed_short}
     in_project = "{project}" in path
     expected = {SERVICE: "admitted"}
     for role in SERVICE_ROLES:
@@ -171,6 +122,27 @@ async def test_names_are_judged_before_anything_else_in_alphabetical_order(row):
             assert error == (400, "INVALID_ARGUMENT", f"Invalid {variable} name")
     error = await ams.error(method, path.format(**dict.fromkeys(names, "a.b")), token=None)
     assert error == (400, "INVALID_ARGUMENT", f"Invalid {variables[0]} name")
+
+
+def test_every_row_of_the_table_lets_somebody_in():
+    assert [row[0] for row in ROWS if not row[3:]] == []
+
+
+async def test_a_push_worker_finds_itself_by_its_token_and_a_consumer_does_not():
+    ams = await crowd()
+    worker, consumer = "s-push_worker", "s-consumer"
+    found = await ams.ask("GET", f"/users:byToken/{ams.tokens[worker]}", token=worker)
+    assert found.status == 200
+    assert found.json["name"] == worker
+    assert await ams.error("GET", f"/users:byToken/{ams.tokens[consumer]}", token=consumer) == NO_ACCESS
+
+
+async def test_blanks_around_a_token_are_no_part_of_it():
+    ams = await an_api()
+    for said in (b" service-token", b"service-token \t", b"\tservice-token  "):
+        answered = await ams.ask_exactly("GET", "/v1/projects", [(b"x-api-key", said)])
+        assert answered.status == 200
+    assert (await ams.ask_exactly("GET", "/v1/projects", [(b"x-api-key", b"  ")])).error == UNKNOWN
 
 
 async def test_open_routes_judge_tokens_themselves():

@@ -417,3 +417,19 @@ async def test_a_subscription_outlives_its_topic_and_is_attached_again():
     await ams.ok("PUT", "/projects/P/topics/T")
     assert await ams.publish("c") == ["0"]
     assert [one["message"]["data"] for one in await ams.pull(5)] == ["c"]
+
+
+async def test_an_ack_id_may_bear_a_sign():
+    ams = await a_staged_api()
+    await ams.publish("YQ==")
+    await ams.pull()
+    assert await ams.ok("POST", f"{SUB}:acknowledge", {"ackIds": ["projects/P/subscriptions/S:+0"]}) == {}
+
+
+async def test_times_before_and_after_every_message_are_times():
+    ams = await a_staged_api()
+    await ams.publish("YQ==")
+    for time in ("0000-01-01T00:00:00.000Z", "0001-01-01T00:00:00,000Z", "1969-12-31T23:59:59.999Z"):
+        assert await ams.ok("GET", f"{SUB}:timeToOffset", time=time) == {"offset": 0}
+    error = await ams.error("GET", f"{SUB}:timeToOffset", time="9999-12-31T23:59:59.999Z")
+    assert error == (409, "CONFLICT", "Timestamp is out of bounds for the subscription's topic/partition")

@@ -326,3 +326,9 @@ async def test_the_subscriptions_of_a_topic_are_listed_oldest_first():
     assert await ams.ok("GET", f"{TOPIC}/subscriptions") == {"subscriptions": names}
     await ams.ok("PUT", "/projects/P/topics/lonely")
     assert await ams.ok("GET", "/projects/P/topics/lonely/subscriptions") == {"subscriptions": []}
+
+
+async def test_a_name_given_twice_stands_once_on_an_access_list():
+    ams = await a_staged_api()
+    await ams.ok("POST", "/projects/P/topics/T:modifyAcl", {"authorized_users": ["pub", "pub", "padm", "pub"]})
+    assert (await ams.ok("GET", "/projects/P/topics/T:acl"))["authorized_users"] == ["pub", "padm"]
