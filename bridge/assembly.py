@@ -43,6 +43,7 @@ from bridge.web_assembly import web_root
 from broker.broker import Broker, BrokerSettings
 from broker.clock import Clock
 from broker.engines import open_store
+from broker.planned import PlannedCatalog, plan_catalog
 from broker.retention import Retention, RetentionPolicy
 from broker.store import Store
 from rules.problems import ProblemsFound
@@ -66,11 +67,13 @@ async def assemble(
         key = sealing_key(folder, environ)
         broker = Broker(store, clock, BrokerSettings(sealing_key=key))
         await broker.load()
-        await provision(broker, settings.projects, settings.auth.certificates)
+        catalog = await plan_catalog(broker)
+        await provision(catalog.broker, settings.projects, settings.auth.certificates)
         buttons = Buttons(settings.server.public_url, Seal(key), clock, os.urandom, Cards(store), Places(store, clock))
-        daemon = await _built(config, settings, environ, broker, buttons)
+        daemon = await _built(config, settings, environ, catalog, buttons)
         root = web_root(daemon, open_pages=open_pages)
         daemon.servers.extend(_servers(settings, root, tls_of(settings.server, folder, clock.wall_us())))
+        await catalog.write()  # last: settings that cannot be used leave nothing behind
     except BaseException:
         await store.close()
         raise
@@ -78,18 +81,18 @@ async def assemble(
 
 
 async def _built(
-    config: Path, settings: Settings, environ: Mapping[str, str], broker: Broker, buttons: Buttons
+    config: Path, settings: Settings, environ: Mapping[str, str], catalog: PlannedCatalog, buttons: Buttons
 ) -> Daemon:
-    """Every part over a loaded broker, but for the servers."""
-    store, clock, rng = broker.store, broker.clock, random.SystemRandom()
-    supervisor, metrics, lately = Supervisor(clock), Metrics(), Lately(clock)
+    """Every part over a loaded broker and what its catalog will be, but for the servers."""
+    broker, store, clock = catalog.real, catalog.real.store, catalog.real.clock
+    supervisor, metrics, lately, rng = Supervisor(clock), Metrics(), Lately(clock), random.SystemRandom()
     tools = Tools(clock, make_client, buttons, Republisher(broker))
     couriers = Couriers(
         store, tools, supervisor, rng, settings.drain, _each(metrics.tried, lately.tried), metrics.folded
     )
     destinations = couriers.build(settings.destinations)
-    world = world_of(settings, config, {name: one.facts for name, one in destinations.items()}, broker)
-    in_force = await _rules_in_force(settings, world, store, broker, metrics)
+    facts = {name: one.facts for name, one in destinations.items()}
+    in_force = await _rules_in_force(settings, world_of(settings, config, facts, catalog.broker), catalog, metrics)
     pulls = Pulls(broker, clock, supervisor, rng)
     canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
     listeners = Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)
@@ -115,7 +118,7 @@ async def _built(
         metrics=metrics,
         lately=lately,
         reloader=Reloader(
-            config, settings, environ, store, broker, in_force, couriers, canaries, listeners, pulls, metrics
+            config, settings, environ, broker, in_force, couriers, canaries, listeners, pulls, supervisor, metrics
         ),
         buttons=buttons,
         servers=[],
@@ -127,12 +130,12 @@ def _give_up_after_s(settings: Settings) -> float | None:
     return None if settings.push.give_up_after == "off" else settings.push.give_up_after
 
 
-async def _rules_in_force(settings: Settings, world: World, store: Store, broker: Broker, metrics: Metrics) -> InForce:
+async def _rules_in_force(settings: Settings, world: World, catalog: PlannedCatalog, metrics: Metrics) -> InForce:
     """The rules of the files; when they are bad, the last good ones, degraded (semantics.md item 18)."""
-    degraded = ""
+    broker, degraded = catalog.real, ""
     try:
         rule_set: RuleSet = rules_of(settings, world)
-        since_us = await keep(broker, rule_set)
+        since_us = await keep(catalog.broker, rule_set)
     except ProblemsFound as error:
         kept = last_good(broker, world)
         if kept is None:
@@ -140,7 +143,7 @@ async def _rules_in_force(settings: Settings, world: World, store: Store, broker
         rule_set, since_us = kept
         degraded = f"the rule files are bad, rule set {rule_set.version} is in force:\n{error}"
         metrics.degraded.set(1)
-    in_force = InForce(with_retired(rule_set, await read_owed(store), broker, world), since_us, degraded)
+    in_force = InForce(with_retired(rule_set, await read_owed(broker.store), broker, world), since_us, degraded)
     in_force.take_silences(broker.cache)
     return in_force
 

@@ -6,6 +6,8 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import structlog
+
 from bridge.courier import Courier
 from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig
@@ -15,6 +17,8 @@ from bridge.supervisor import Supervisor
 from bridge.trying import Tried
 from broker.store import Store
 from rules.model import DestinationFacts
+
+log = structlog.get_logger("couriers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,10 @@ class Couriers:
         route = self._routes.pop(name)
         await route.courier.stop(self._drain_s)
         await self._supervisor.stop(f"courier:{name}")
-        await route.destination.close()
+        try:
+            await route.destination.close()
+        except Exception as error:  # whatever a driver does at its end, the others are still to begin
+            log.error("a destination did not close well", destination=name, exc_info=error)
 
     def _config_of(self, name: str) -> DestinationConfig | None:
         route = self._routes.get(name)

@@ -26,7 +26,7 @@ from bridge.signals import handled
 from bridge.state_folder import BadSealingKey
 from bridge.systemd import NotifySocket, credentials_folder, watchdog_interval_s
 from broker.clock import Clock, SystemClock
-from broker.errors import StoreCorrupt, StoreUnavailable
+from broker.errors import Moved, OutcomeUnknown, StoreCorrupt, StoreUnavailable
 from rules.problems import ProblemsFound
 
 EXIT_OK: Final = 0
@@ -164,9 +164,9 @@ async def _assembled(
     while not stop.is_set():
         try:
             return await assemble(config, settings, environ, clock)
-        except StoreUnavailable as error:
+        except (StoreUnavailable, OutcomeUnknown, Moved) as error:
             log.error("waiting for the store", reason=str(error))
-            notify.status(f"waiting for the store: {error.reason}")
+            notify.status(f"waiting for the store: {error}")
         try:
             async with clock.timeout(_STORE_AGAIN_S):
                 await stop.wait()

@@ -55,6 +55,7 @@ class Broker:
         self.store = store
         self.clock = clock
         self.entropy = entropy
+        self.settings = settings
         self.cache = CatalogCache(store.catalog, clock, settings.max_staleness_s)
         self.tally = Tally(store, self.cache)
         self.metrics = Metrics(store, self.cache, self.tally)

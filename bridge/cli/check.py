@@ -27,6 +27,7 @@ from broker.clock import SystemClock
 from broker.engines import open_reader, sqlite_path
 from broker.engines.memory import MemoryStore
 from broker.errors import StoreError
+from broker.planned import plan_catalog
 from broker.store import Store
 from broker.tokens import SEALING_KEY_BYTES
 from rules.places import read_file
@@ -98,11 +99,11 @@ async def _check(context: Context, settings: Settings, findings: _Findings, *, p
     broker = await _broker(settings, findings)
     destinations = destinations_of(settings, TopicsToBe(settings, broker) if findings.store_is_known else None)
     try:
-        await _rules(context, settings, destinations, broker, findings)
+        planned = await _planned(settings, broker, findings)
+        await _rules(context, settings, destinations, planned, findings)
         document = read_file(context.config_path())
         findings.warnings += buttons_without_address(settings, document)
         findings.warnings += told_by_the_same_host(settings.destinations, document)
-        await _provisioning(settings, broker, findings)
         if probe and not findings.problems:
             findings.probes = await probe_all(destinations)
     finally:
@@ -155,12 +156,15 @@ async def _rules(
     findings.warnings = list(rule_set.warnings)
 
 
-async def _provisioning(settings: Settings, broker: Broker, findings: _Findings) -> None:
+async def _planned(settings: Settings, broker: Broker, findings: _Findings) -> Broker:
+    """The catalog as the next start or reload would make it; only a copy is provisioned."""
+    planned = (await plan_catalog(broker)).broker
     try:
-        findings.provisioning = await provision(broker, settings.projects, settings.auth.certificates, dry=True)
+        findings.provisioning = await provision(planned, settings.projects, settings.auth.certificates)
     except CannotProvision as error:
         findings.reasons.append(f"projects: {error}")
     await broker.store.close()
+    return planned
 
 
 def _tell(context: Context, settings: Settings, findings: _Findings, *, settings_only: bool) -> None:

@@ -11,6 +11,7 @@ import pytest
 from bridge.provision import CannotProvision, provision
 from bridge.settings import ProjectSettings
 from broker.broker import Broker
+from broker.planned import plan_catalog
 from broker.records import Subscription, Topic, User
 from tests.fakes.brokers import a_broker
 
@@ -66,12 +67,13 @@ async def test_everything_is_made_once(schema: Path) -> None:
     assert await provision(broker, wanted(schema), {SUBJECT: "ann"}) == []
 
 
-async def test_a_dry_pass_tells_the_same_and_does_nothing(schema: Path) -> None:
+async def test_on_a_planned_catalog_it_tells_the_same_and_nothing_lasts(schema: Path) -> None:
     broker = await a_broker()
-    told = await provision(broker, wanted(schema), {}, dry=True)
-    assert "topic ARGO/metrics: create" in told
+    planned = await plan_catalog(broker)
+    assert "topic ARGO/metrics: create" in await provision(planned.broker, wanted(schema), {SUBJECT: "ann"})
     assert broker.cache.all(Topic) == []
     assert broker.cache.all(User) == []
+    assert await broker.store.catalog.seq() == 0
 
 
 async def test_what_changed_is_brought_up_to_date_and_nothing_else(schema: Path) -> None:

@@ -7,8 +7,17 @@ from typing import Any
 
 import pytest
 
+from bridge.assembly import assemble
 from bridge.fakes.mattermost import FakeMattermost
-from tests.line.stage import Stage, a_stage
+from bridge.provision import CannotProvision
+from bridge.settings_file import read_settings
+from broker.clock import ManualClock
+from broker.engines import open_store
+from broker.engines.memory import MemoryStore
+from broker.engines.memory.trouble import Trouble
+from broker.records import Note
+from rules.problems import ProblemsFound
+from tests.line.stage import Stage, a_stage, wire
 from tests.line.test_line import chat
 
 OLD = "  old: {type: inbox}\n"
@@ -137,3 +146,121 @@ async def test_a_rule_that_loses_its_hours_tells_at_once_what_they_kept_quiet(
         assert (await reload(stage, ONE, old=OLD)).status_code == 200
         await stage.settled(1)
         assert "not told before because it was outside office" in mattermost.posts[0].text
+
+
+ACME = "  ACME: {topics: {NEWS: {}}, users: {eve: {roles: [publisher], token: a-token-of-eve, topics: [NEWS]}}}\n"
+PLAIN = "rules: [{name: plain, topic: projects/P/topics/T, text: x, send: chat}]"
+ABOUT_NEWS = "rules: [{name: plain, topic: projects/ACME/topics/NEWS, text: x, send: chat}]"
+BROKEN = "rules: [{name: plain, topic: projects/P/topics/T, text: '{{ no.such( }}', send: chat}]"
+
+
+async def reload_with_acme(stage: Stage, rules: str) -> Any:
+    """Reload with these rules and one more project, which has a topic, and a user with a token."""
+    (stage.folder / "rules.d" / "rules.yaml").write_text(rules)
+    config = stage.folder / "bridge.yaml"
+    if ACME not in config.read_text():
+        config.write_text(config.read_text().replace("projects:\n", f"projects:\n{ACME}", 1))
+    return await stage.http.post("/api/reload")
+
+
+async def publish_as_eve(stage: Stage) -> int:
+    """What the new user's publish to the new topic is answered."""
+    body = {"messages": [{"data": wire({"n": 1}), "attributes": {}}]}
+    key = {"x-api-key": "a-token-of-eve"}
+    answer = await stage.http.post("/v1/projects/ACME/topics/NEWS:publish", json=body, headers=key)
+    return answer.status_code
+
+
+async def test_a_refused_reload_leaves_no_user_no_topic_and_no_project_behind(
+    tmp_path: Path, mattermost: FakeMattermost
+) -> None:
+    async with a_stage(tmp_path, PLAIN, chat(mattermost)) as stage:
+        before = await stage.daemon.store.catalog.seq()
+        assert (await reload_with_acme(stage, BROKEN)).status_code == 409
+        assert await stage.daemon.store.catalog.seq() == before
+        assert await publish_as_eve(stage) == 404  # there is no such project
+        assert (await reload_with_acme(stage, ABOUT_NEWS)).status_code == 200
+        assert await publish_as_eve(stage) == 200
+        await stage.settled(1)
+
+
+async def test_rules_are_judged_against_the_topics_and_schemas_that_a_reload_brings(
+    tmp_path: Path, mattermost: FakeMattermost
+) -> None:
+    async with a_stage(tmp_path, PLAIN, chat(mattermost)) as stage:
+        answer = await reload_with_acme(stage, ABOUT_NEWS)
+        assert (answer.status_code, answer.json()["warnings"]) == (200, [])
+
+
+@pytest.mark.parametrize("call", ["commit", "state.list", "outbox.balances"])
+async def test_a_store_that_fails_before_the_write_leaves_everything_as_it_was(tmp_path: Path, call: str) -> None:
+    async with a_stage(tmp_path, PLAIN.replace("chat", "one"), "  one: {type: inbox}\n", store="memory") as stage:
+        store = stage.daemon.store
+        assert isinstance(store, MemoryStore)
+        version = stage.daemon.in_force.rule_set.version
+        config = stage.folder / "bridge.yaml"
+        as_it_was = config.read_text()
+        subscriptions = as_it_was.replace("S: {topic: T}", "S: {topic: T}, S2: {topic: T}")
+        config.write_text(f"{subscriptions}  two: {{type: inbox}}\n")
+        (stage.folder / "rules.d" / "rules.yaml").write_text(PLAIN.replace("chat", "two"))
+        before = await store.catalog.seq()
+        store.gate.add(Trouble(call, "unavailable"))
+        refused = await stage.http.post("/api/reload")
+        assert refused.status_code == 409
+        assert (set(stage.daemon.couriers.routes), await store.catalog.seq()) == ({"one"}, before)
+        assert stage.daemon.in_force.rule_set.version == version
+        assert (await stage.http.post("/api/reload")).status_code == 200
+        assert set(stage.daemon.couriers.routes) == {"one", "two"}
+
+
+async def test_a_store_that_fails_after_the_write_is_asked_again_and_nothing_is_called_refused(tmp_path: Path) -> None:
+    async with a_stage(tmp_path, PLAIN.replace("chat", "one"), "  one: {type: inbox}\n", store="memory") as stage:
+        store = stage.daemon.store
+        assert isinstance(store, MemoryStore)
+        version = stage.daemon.in_force.rule_set.version
+        (stage.folder / "rules.d" / "rules.yaml").write_text(PLAIN.replace("chat", "one").replace("text: x", "text: y"))
+        store.gate.add(Trouble("commit", "unavailable", skip=1, times=3))
+        answer = await stage.http.post("/api/reload")
+        assert answer.status_code == 200
+        assert "as soon as the store answers" in answer.text
+        assert stage.daemon.in_force.rule_set.version != version
+        assert stage.daemon.supervisor.health()["after reload"].state != "stopped"
+        await stage.let_pass(30)
+        assert stage.daemon.supervisor.health()["after reload"].state == "stopped"
+
+
+@pytest.mark.parametrize(("outcome", "status"), [("stored", 200), ("not stored", 409)])
+async def test_a_store_that_does_not_say_whether_it_kept_a_reload_is_read_back(
+    tmp_path: Path, outcome: Any, status: int
+) -> None:
+    async with a_stage(tmp_path, PLAIN.replace("chat", "one"), "  one: {type: inbox}\n", store="memory") as stage:
+        store = stage.daemon.store
+        assert isinstance(store, MemoryStore)
+        (stage.folder / "rules.d" / "rules.yaml").write_text(PLAIN.replace("chat", "one").replace("text: x", "text: y"))
+        store.gate.add(Trouble("commit", outcome))
+        answer = await stage.http.post("/api/reload")
+        assert answer.status_code == status
+        kept = stage.daemon.broker.cache.find(Note, "current-ruleset")
+        assert kept is not None
+        assert kept.value == stage.daemon.in_force.rule_set.version
+
+
+async def test_a_first_start_with_bad_rules_provisions_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ProblemsFound):
+        async with a_stage(tmp_path, BROKEN.replace("chat", "one"), "  one: {type: inbox}\n"):
+            pass
+    store = await open_store(f"sqlite://{tmp_path}/state/bridge.db", ManualClock())
+    assert await store.catalog.seq() == 0
+    await store.close()
+
+
+async def test_a_schema_that_does_not_compile_is_told_with_its_name_and_nothing_is_made(tmp_path: Path) -> None:
+    async with a_stage(tmp_path, PLAIN.replace("chat", "one"), "  one: {type: inbox}\n") as stage:
+        (stage.folder / "typo.json").write_text('{"type": "objekt"}')
+        config = stage.folder / "bridge.yaml"
+        schemas = "schemas: {typo: {type: json, file: typo.json}}"
+        config.write_text(config.read_text().replace("  P:\n", f"  P:\n    {schemas}\n", 1))
+        refused = await stage.http.post("/api/reload")
+        assert (refused.status_code, "schema P/typo: create: " in refused.text) == (409, True)
+    with pytest.raises(CannotProvision, match="schema P/typo: create: "):
+        await assemble(config, read_settings(config, {}, None), {}, ManualClock())
