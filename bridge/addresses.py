@@ -14,9 +14,10 @@ from typing import Any, Final
 
 import aiohttp
 
+from bridge.core.http_session import LenientConnector, make_session
+
 USER_AGENT: Final = f"ams-bridge/{version('ams-bridge')}"
 """How the daemon calls itself where it asks others over HTTP."""
-_LONGEST_HEADER_BYTES: Final = 256 * 1024
 
 
 class ForbiddenAddress(OSError):
@@ -35,23 +36,13 @@ def is_public(address: str) -> bool:
 
 def guarded_session(**session: Any) -> aiohttp.ClientSession:
     """A client session that makes connections to public addresses only; others are ForbiddenAddress."""
-    connector = aiohttp.TCPConnector(socket_factory=_public_socket)
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), **session)
+    return make_session(LenientConnector(socket_factory=_public_socket), **session)
 
 
 def push_session(*, allow_private: bool) -> aiohttp.ClientSession:
-    """A client session for push endpoints: it says who asks, and follows the address rules unless told otherwise.
-
-    An answer with a long header is an answer: its status decides.
-    """
-    lenient: dict[str, Any] = {
-        "headers": {"User-Agent": USER_AGENT},
-        "max_line_size": _LONGEST_HEADER_BYTES,
-        "max_field_size": _LONGEST_HEADER_BYTES,
-    }
-    if allow_private:
-        return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), **lenient)
-    return guarded_session(**lenient)
+    """A client session for push endpoints: it says who asks, and follows the address rules unless told otherwise."""
+    headers = {"User-Agent": USER_AGENT}
+    return make_session(LenientConnector(), headers=headers) if allow_private else guarded_session(headers=headers)
 
 
 def _public_socket(info: Any) -> socket.socket:

@@ -7,15 +7,13 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-import aiohttp
-
 from bridge.addresses import push_session
 from bridge.api.call import Fetched, NodeUsage, Outside, Unreachable
+from bridge.core.http_session import Bounds, NoAnswer, fetch
 from broker.clock import Clock
 from broker.records import Subscription
 
-_FETCH_TIMEOUT_S = 30.0  # ams-api.md D22
-_LARGEST_ANSWER_BYTES = 64 * 1024
+_BOUNDS = Bounds(timeout_s=30.0, longest_bytes=64 * 1024)  # ams-api.md D22
 
 
 class Outsider:
@@ -40,16 +38,11 @@ class Outsider:
         """GET without following redirects, within 30 s and the address rules of pushes. Raises Unreachable."""
         session = push_session(allow_private=self._allow_private)
         try:
-            async with (
-                self._clock.timeout(_FETCH_TIMEOUT_S),
-                session,
-                session.get(url, allow_redirects=False) as answer,
-            ):
-                return Fetched(answer.status, await answer.content.read(_LARGEST_ANSWER_BYTES))
-        except TimeoutError as error:
-            raise Unreachable(f"no answer within {_FETCH_TIMEOUT_S:g} s") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Unreachable(str(error) or type(error).__name__) from error
+            async with session:
+                answer = await fetch(session, "GET", url, _BOUNDS, self._clock)
+        except NoAnswer as error:
+            raise Unreachable(str(error)) from error
+        return Fetched(answer.status, answer.body)
 
 
 def node_usage() -> NodeUsage:

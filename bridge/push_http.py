@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import aiohttp
 
 from bridge.addresses import push_session
+from bridge.core.http_session import Bounds, Fetched, NoAnswer, fetch
 from broker.clock import Clock
 
-_TIMEOUT_S: Final = 30.0  # ams-api.md 8.4
-_LARGEST_ANSWER_BYTES: Final = 16 * 1024
+_BOUNDS: Final = Bounds(timeout_s=30.0, longest_bytes=16 * 1024)  # ams-api.md 8.4
 
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """What an endpoint answered."""
-
-    status: int
-    body: bytes
+Posted: TypeAlias = Fetched
+"""What an endpoint answered."""
 
 
 class NotPosted(Exception):
@@ -30,14 +24,6 @@ class NotPosted(Exception):
 
 Post: TypeAlias = Callable[[str, bytes, Mapping[str, str]], Awaitable[Posted]]
 """POSTs a body to a URL with these headers. Raises NotPosted."""
-
-
-async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
-    """What an answer says, as far as it can be read: its status has decided already."""
-    try:
-        return await answer.content.read(_LARGEST_ANSWER_BYTES)
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-        return b""
 
 
 class PushHttp:
@@ -51,17 +37,12 @@ class PushHttp:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Posted:
         """See Post."""
-        session = self._open()
         try:
-            async with (
-                self._clock.timeout(_TIMEOUT_S),
-                session.post(url, data=body, headers=headers, allow_redirects=False, ssl=self._tls or True) as answer,
-            ):
-                return Posted(answer.status, await _beginning(answer))
-        except TimeoutError as late:
-            raise NotPosted(f"no answer within {_TIMEOUT_S:g} s") from late
-        except (aiohttp.ClientError, OSError, ValueError) as wrong:
-            raise NotPosted(str(wrong) or type(wrong).__name__) from wrong
+            return await fetch(
+                self._open(), "POST", url, _BOUNDS, self._clock, data=body, headers=headers, ssl=self._tls or True
+            )
+        except NoAnswer as wrong:
+            raise NotPosted(str(wrong)) from wrong
 
     async def close(self) -> None:
         """Let go of all connections."""

@@ -19,7 +19,7 @@ from pydantic import Field
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, SecretUrl
 from bridge.destinations.embed import DECIDED_TEXT_RUNES, draw, remarks_of, sizes_of
-from bridge.destinations.posting import Answer, outcome_of, pace_of, reason_of, send
+from bridge.destinations.posting import Answer, not_expected, outcome_of, pace_of, send
 from bridge.destinations.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
 from bridge.destinations.redact import Redactor, shown_url
 from bridge.quantities import Pacing
@@ -84,7 +84,10 @@ class Discord:
         answer = await send(self._http, self._http.build_request("GET", self._config.url.reveal()), self._redact)
         if isinstance(answer, Later):
             return answer
-        return self._failure(answer, None) if _id_in(answer) is None else Delivered()
+        if _id_in(answer) is not None:
+            return Delivered()
+        failure = self._failure(answer, None)
+        return replace(failure, unclear=False) if isinstance(failure, Later) else failure
 
     def preview(self, parcel: Parcel) -> Preview:
         """See Destination."""
@@ -107,7 +110,9 @@ class Discord:
             return answer
         message = _id_in(answer)
         if message is None:
-            return self._failure(answer, parcel)
+            # It stands there, and nobody told us where: a later end is a message of its own.
+            made = answer.status == httpx.codes.CREATED
+            return Delivered(pace=pace_of(answer.headers)) if made else self._failure(answer, parcel)
         receipt = receipt_of(parcel, message, channel=thread, follows=follows)
         return Delivered(kept(receipt, parcel) if _is_last(parcel) else None, pace_of(answer.headers))
 
@@ -135,7 +140,7 @@ class Discord:
         """What an answer means that did not bring the message."""
         outcome = outcome_of(answer, self._clock.wall_us(), self._redact)
         if isinstance(outcome, Delivered):
-            return Later("the answer was not Discord's: " + reason_of(answer, self._redact))
+            return not_expected(answer, "Discord's", self._redact)
         if isinstance(outcome, Later):
             after_s = _asked_s(answer) if outcome.throttled else None
             return outcome if after_s is None else replace(outcome, after_s=after_s)

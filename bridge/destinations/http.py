@@ -16,6 +16,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from bridge.core.content_coding import IDENTITY
+
 if TYPE_CHECKING:
     import aiohttp
     from httpx_aiohttp import AiohttpTransport
@@ -37,10 +39,9 @@ def make_client(*, connections: int, timeout_s: float) -> httpx.AsyncClient:
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
     def session() -> aiohttp.ClientSession:
-        import aiohttp
+        from bridge.core.http_session import LenientConnector, make_session
 
-        connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=_KEEPALIVE_S)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False)
+        return make_session(LenientConnector(limit=connections, keepalive_timeout=_KEEPALIVE_S))
 
     return _Client(_ByEnvironment(session), timeout_s)
 
@@ -60,7 +61,7 @@ class _Client(httpx.AsyncClient):
     """
 
     def __init__(self, transport: httpx.AsyncBaseTransport, timeout_s: float) -> None:
-        own = {"User-Agent": "ams-bridge"}
+        own = IDENTITY | {"User-Agent": "ams-bridge"}
         super().__init__(transport=transport, timeout=httpx.Timeout(timeout_s), follow_redirects=False, headers=own)
         self._direct = transport
         self._always = tuple((name.lower().decode(), (name, value)) for name, value in self.headers.raw)

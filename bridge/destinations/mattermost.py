@@ -34,7 +34,7 @@ from bridge.destinations.attachment import (
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.canary import CanarySettings
 from bridge.destinations.config import CHAT_RATE, DestinationConfig, SecretUrl
-from bridge.destinations.posting import Answer, outcome_of, reason_of, send
+from bridge.destinations.posting import Answer, not_expected, outcome_of, send
 from bridge.destinations.redact import Redactor, shown_url
 from bridge.quantities import Pacing
 from broker.clock import Clock
@@ -152,7 +152,7 @@ class Mattermost:
 
     def _read(self, answer: Answer, body: Mapping[str, Any], parcel: Parcel | None) -> Outcome:
         if answer.status == httpx.codes.OK and answer.text.strip() != "ok":
-            return Later("the answer was not Mattermost's: " + reason_of(answer, self._redact))
+            return not_expected(answer, "Mattermost's", self._redact)
         outcome = outcome_of(answer, self._clock.wall_us(), self._redact)
         if not isinstance(outcome, Refused):
             return outcome

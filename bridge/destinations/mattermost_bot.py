@@ -157,7 +157,7 @@ class MattermostBot:
         if isinstance(answer, Later):
             return replace(answer, unclear=False)
         if decoded(answer, Made) is None:
-            return self.rest.failure(answer)
+            return self.rest.unanswered(answer)
         channel = channel_name(self.config.channel)
         if channel.startswith("@"):
             found = await self.directory.person(channel[1:])
@@ -229,7 +229,7 @@ class _Telling:
         answer = await self._write("POST", f"/posts{_query(self._parcel)}", reply)
         if isinstance(answer, Later):
             return answer
-        if decoded(answer, Made) is not None:
+        if decoded(answer, Made) is not None or answer.status == httpx.codes.CREATED:
             return delivered
         failure = self._rest.failure(answer)
         if isinstance(failure, Refused) and not self._parcel.form and not failure.destination_gone:
@@ -260,14 +260,15 @@ class _Telling:
     async def _create(self, channel_id: str, root: str, earlier: Receipt | None) -> Outcome | _Closed:
         await self._deck.note(channel_id)
         standing = await self._deck.begin(self._parcel)
-        face = self._deck.face(self._parcel, standing)
-        body = draw_post(self._parcel, channel_id, self._said(earlier), root, face)
+        body = draw_post(self._parcel, channel_id, self._said(earlier), root, self._deck.face(self._parcel, standing))
         answer = await self._write("POST", f"/posts{_query(self._parcel)}", body)
         if isinstance(answer, Later):
             return answer
         made = decoded(answer, Marked)
         if made is not None:
             return await self._delivered(made, channel_id, body.get("root_id", ""), earlier, answer)
+        if answer.status == httpx.codes.CREATED:  # it stands there, and nobody told us where
+            return Delivered(pace=pace_of(answer.headers))
         refusal = self._refusal(answer, body)
         if isinstance(refusal, Refused) and refusal.plainer is None and is_closed(answer):
             return _Closed(refusal)
@@ -279,8 +280,8 @@ class _Telling:
         """It stands there. Its card is the one it carries: an earlier try may have made it."""
         card = self._deck.name_in(made.card)
         if card:
-            course = self._said(earlier).course
-            await self._deck.made(self._parcel, card, Shown(made.id, channel_id, self._parcel.id, course))
+            shown = Shown(made.id, channel_id, self._parcel.id, self._said(earlier).course)
+            await self._deck.made(self._parcel, card, shown)
         receipt = receipt_of(self._parcel, made.id, channel=channel_id, root=root, follows=earlier, card=card)
         pace = pace_of(answer.headers) if answer is not None else None
         return Delivered(kept(receipt, self._parcel) if _is_last(self._parcel) else None, pace)
@@ -297,8 +298,7 @@ class _Telling:
 
     def _refusal(self, answer: Answer, body: Mapping[str, Any]) -> Later | Refused:
         """What a refused post or edit means, with the one plainer form worth a try."""
-        failure = self._rest.failure(answer)
-        plainer = plainer_of(answer, body)
+        failure, plainer = self._rest.failure(answer), plainer_of(answer, body)
         if plainer is None or self._parcel.form or (isinstance(failure, Refused) and failure.destination_gone):
             return failure
         return Refused(failure.reason, plainer=plainer)

@@ -55,7 +55,7 @@ async def find_marked(rest: Rest, channel_id: str, marker: str, since_ms: int) -
             return replace(answer, unclear=False)
         page = decoded(answer, Page)
         if page is None:
-            failure = rest.failure(answer)
+            failure = rest.unanswered(answer)
             return failure if isinstance(failure, Later) else None
         posts = list(page.posts.values())
         found = next((one for one in posts if one.delivery == marker and not one.delete_at), None)

@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from bridge.destinations.base import Later, Refused
-from bridge.destinations.posting import Answer, outcome_of, reason_of, send
+from bridge.destinations.posting import Answer, not_expected, outcome_of, reason_of, send
 from bridge.destinations.redact import Redactor
 from bridge.secret import Secret
 from broker.clock import Clock
@@ -58,7 +58,12 @@ class Rest:
         if answer.status == httpx.codes.UNAUTHORIZED:
             return Refused(f"the token is not accepted: {reason}", destination_gone=True)
         outcome = outcome_of(answer, self._clock.wall_us(), self._redact)
-        return outcome if isinstance(outcome, Later | Refused) else Later(f"the answer was not Mattermost's: {reason}")
+        return outcome if isinstance(outcome, Later | Refused) else not_expected(answer, "Mattermost's", self._redact)
+
+    def unanswered(self, answer: Answer) -> Later | Refused:
+        """As ``failure``, for a question: whatever came in its place, nothing was changed."""
+        failure = self.failure(answer)
+        return replace(failure, unclear=False) if isinstance(failure, Later) else failure
 
 
 class Directory:
@@ -130,7 +135,7 @@ class Directory:
             return replace(answer, unclear=False)
         teams = decoded(answer, list[Made])
         if teams is None:
-            return self._rest.failure(answer)
+            return self._rest.unanswered(answer)
         if len(teams) != 1:
             return Refused(f"the bot is in {len(teams)} teams: say which one (team:)")
         return teams[0].id
@@ -144,7 +149,7 @@ class Directory:
         made = decoded(answer, Made)
         if made is not None:
             return made.id
-        failure = self._rest.failure(answer)
+        failure = self._rest.unanswered(answer)
         if isinstance(failure, Refused) and not failure.destination_gone:
             return Refused(f"{missing}: {failure.reason}")
         return failure

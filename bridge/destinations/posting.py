@@ -1,6 +1,7 @@
 """Send one HTTP request and read the answer: the one table of outcomes (destinations.md section 1).
 
-Every HTTP destination uses ``send`` and ``outcome_of``; a kind refines single answers where its service differs.
+Every HTTP destination uses ``send`` and ``outcome_of``: the status decides. A kind refines single answers where its
+service differs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import cast
 
 import httpx
 
+from bridge.core.content_coding import unpack
 from bridge.destinations.base import Delivered, Later, Outcome, Pace, Refused
 from bridge.destinations.redact import Redactor
 from broker.clock import US_PER_S
@@ -27,16 +29,21 @@ _LONGEST_CALL_S = 120.0
 _MARGIN_S = 0.3  # the client's own timeouts come first: they tell whether there was a connection
 _DISABLED_AFTER_S = 600.0  # 501: an administrator switched hooks off; asking often does not help
 _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+_NO_TEXT = re.compile("[\x00-\x08\x0e-\x1f\ufffd]")
 _TRY_LATER = frozenset({407, 408, 425, 429})  # 407 is a proxy's on the way: nothing is wrong with the message
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the service answered: status, headers (lower-case names) and the beginning of the body as text."""
+    """What the service answered: status, headers (lower-case names) and the beginning of the body as text.
+
+    ``unread`` says why the body could not be read to its end; the status and the headers hold all the same.
+    """
 
     status: int
     headers: Mapping[str, str]
     text: str
+    unread: str = ""
 
 
 async def send(
@@ -44,26 +51,30 @@ async def send(
 ) -> Answer | Later:
     """Send once. A failure of the network is a Later: unclear unless the connection never came to be.
 
-    Of the body, not much more than ``longest_bytes`` are read. The whole call ends within the client's timeout, or
-    hardly later: its own timeouts begin anew with each byte that drips in.
+    Once the status is read there is an Answer, whatever becomes of its body. Of that, not much more than
+    ``longest_bytes`` are read, packed or not. The whole call ends within the client's timeout, or hardly later: its own
+    timeouts begin anew with each byte that drips in.
     """
     import aiohttp  # a tenth of a second, which commands that only read the settings of a destination need not wait
 
     timeout_s = http.timeout.read or _LONGEST_CALL_S
     whole = asyncio.timeout(timeout_s + _MARGIN_S)  # noqa: TID251 - a timeout of the network, as the client's are
+    reading: _Reading | None = None
+    wrong = ""
     try:
         async with whole:
             response = await http.send(request, stream=True)
+            reading = _Reading(response, longest_bytes)
             try:
-                body = await _beginning(response, longest_bytes)
+                await reading.read()
             finally:
                 await response.aclose()
     except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-        if whole.expired():
-            return Later(f"no answer: not complete within {timeout_s:g} s", unclear=True)
-        return _network_failure(error, redact)
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
-    return Answer(response.status_code, headers, body.decode("utf-8", "replace"))
+        late = f"not complete within {timeout_s:g} s" if whole.expired() else ""
+        if reading is None:
+            return Later(f"no answer: {late}", unclear=True) if late else _network_failure(error, redact)
+        wrong = late or "cut short"
+    return reading.answer(wrong)
 
 
 def outcome_of(answer: Answer, now_us: int, redact: Redactor) -> Outcome:
@@ -88,7 +99,21 @@ def reason_of(answer: Answer, redact: Redactor) -> str:
     except ValueError:
         phrase = "unknown status"
     shown = " ".join(redact(answer.text).split())[:_SHOWN_BODY_RUNES]
-    return f"HTTP {answer.status} {phrase}" + (f": {shown}" if shown else "")
+    unread = f" (its body: {answer.unread})" if answer.unread else ""
+    return f"HTTP {answer.status} {phrase}{unread}" + (f": {shown}" if shown else "")
+
+
+def not_expected(answer: Answer, whose: str, redact: Redactor) -> Later:
+    """A 2xx whose body is not what the service answers: ``whose`` is Slack's, say.
+
+    Clear only when it can be read, and is the text or the page of something in between. Else the service may have done
+    what was asked.
+    """
+    said = answer.text.lstrip()
+    readable = said and not answer.unread and not said.startswith(("{", "[")) and not _NO_TEXT.search(said)
+    if readable:
+        return Later(f"the answer was not {whose}: {reason_of(answer, redact)}")
+    return Later(f"the answer could not be read as {whose}: {reason_of(answer, redact)}", unclear=True)
 
 
 def retry_after_s(headers: Mapping[str, str], now_us: int) -> float | None:
@@ -125,14 +150,33 @@ def _seconds(value: str, now_us: int) -> float | None:
     return max(0.0, at.timestamp() - now_us / US_PER_S)
 
 
-async def _beginning(response: httpx.Response, longest_bytes: int) -> bytes:
-    """The first bytes of the body, from the transport itself: httpx would only count and pass on what comes."""
-    body = bytearray()
-    async for chunk in cast("httpx.AsyncByteStream", response.stream):
-        body += chunk
-        if len(body) >= longest_bytes:
-            break
-    return bytes(body[:longest_bytes])
+class _Reading:
+    """Reads the first bytes of a body, from the transport itself: httpx would only count and pass on what comes."""
+
+    def __init__(self, response: httpx.Response, longest_bytes: int) -> None:
+        self._response = response
+        self._longest_bytes = longest_bytes
+        self._body = bytearray()
+
+    async def read(self) -> None:
+        """Read until the end, or until it is enough."""
+        async for chunk in cast("httpx.AsyncByteStream", self._response.stream):
+            self._body += chunk
+            if len(self._body) >= self._longest_bytes:
+                break
+
+    def answer(self, wrong: str) -> Answer:
+        """The answer as far as it came; ``wrong`` is why no more of it did."""
+        headers: dict[str, str] = {}
+        packings = []
+        for raw_name, raw_value in self._response.headers.raw:
+            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+            headers[name] = value
+            if name == "content-encoding":
+                packings.append(value)
+        unpacked = unpack(bytes(self._body), ",".join(packings), self._longest_bytes)
+        text = unpacked.body.decode("utf-8", "replace")
+        return Answer(self._response.status_code, headers, text, wrong or unpacked.wrong)
 
 
 def _network_failure(error: Exception, redact: Redactor) -> Later:

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import CHAT_RATE, DestinationConfig, SecretUrl
-from bridge.destinations.posting import Answer, outcome_of, reason_of, send
+from bridge.destinations.posting import Answer, not_expected, outcome_of, send
 from bridge.destinations.redact import Redactor, shown_url
 from bridge.destinations.slack_blocks import DECIDED_TEXT_RUNES, draw, remarks_of, sizes_of
 from bridge.quantities import Pacing
@@ -96,7 +96,7 @@ class Slack:
     def _read(self, answer: Answer, parcel: Parcel | None) -> Outcome:
         said = answer.text.strip()
         if answer.status == httpx.codes.OK and said != "ok":
-            return Later("the answer was not Slack's: " + reason_of(answer, self._redact))
+            return not_expected(answer, "Slack's", self._redact)
         outcome = outcome_of(answer, self._clock.wall_us(), self._redact)
         if not isinstance(outcome, Refused):
             return outcome

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, WebUrl
-from bridge.destinations.posting import Answer, outcome_of, pace_of, reason_of, send
+from bridge.destinations.posting import Answer, not_expected, outcome_of, pace_of, send
 from bridge.destinations.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
 from bridge.destinations.redact import Redactor
 from bridge.destinations.slack_blocks import DECIDED_TEXT_RUNES, draw, remarks_of, sizes_of
@@ -95,7 +95,8 @@ class SlackBot:
             return replace(answer, unclear=False)
         said = _said(answer)
         if said is None or not said.ok:
-            return self._failure(answer, said, None)
+            failure = self._failure(answer, said, None)
+            return replace(failure, unclear=False) if isinstance(failure, Later) else failure
         scopes = answer.headers.get("x-oauth-scopes", "")
         if scopes and "chat:write" not in scopes.replace(" ", "").split(","):
             return Refused(f"the token lacks the scope chat:write; it has {scopes}")
@@ -136,6 +137,8 @@ class SlackBot:
         if isinstance(answer, Later):
             return answer
         said = _said(answer)
+        if said is None and answer.status == httpx.codes.CREATED:
+            return Delivered(pace=pace_of(answer.headers))
         if said is None or not said.ok:
             return self._failure(answer, said, parcel)
         if not _is_last(parcel):
@@ -210,7 +213,7 @@ class SlackBot:
     def _not_slacks(self, answer: Answer, outcome: Delivered | Refused, parcel: Parcel | None) -> Later | Refused:
         """An answer that is no JSON comes from something in between."""
         if isinstance(outcome, Delivered):
-            return Later(f"the answer was not Slack's: {reason_of(answer, self._redact)}")
+            return not_expected(answer, "Slack's", self._redact)
         too_large = answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE
         return replace(outcome, plainer="plain") if too_large and parcel is not None and not parcel.form else outcome
 

@@ -16,7 +16,7 @@ from pydantic import Field
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused, Size
 from bridge.destinations.card import DECIDED_TEXT_RUNES, MAX_REQUEST_BYTES, draw, is_cut, size_bytes
 from bridge.destinations.config import CHAT_RATE, DestinationConfig, SecretUrl
-from bridge.destinations.posting import Answer, outcome_of, reason_of, send
+from bridge.destinations.posting import Answer, not_expected, outcome_of, send
 from bridge.destinations.redact import Redactor, shown_url
 from bridge.quantities import Pacing
 from broker.clock import Clock
@@ -83,8 +83,8 @@ class Teams:
             told = _IN_THE_BODY.search(answer.text)
             if told is not None:
                 answer = Answer(int(told[1]), answer.headers, answer.text)
-            elif answer.text.lstrip()[:9].lower().startswith(("<!doctype", "<html")):
-                return Later("the answer was not Teams': " + reason_of(answer, self._redact))
+            elif answer.unread or answer.text.lstrip()[:9].lower().startswith(("<!doctype", "<html")):
+                return not_expected(answer, "Teams'", self._redact)
         outcome = outcome_of(answer, self._clock.wall_us(), self._redact)
         if not isinstance(outcome, Refused):
             return outcome

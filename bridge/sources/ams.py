@@ -17,6 +17,7 @@ import msgspec
 import structlog
 from pydantic import Field
 
+from bridge.core.http_session import Bounds, LenientConnector, NoAnswer, fetch, make_session
 from bridge.quantities import Duration, FilePath
 from bridge.secret import Secret
 from bridge.sources.config import SourceConfig
@@ -24,7 +25,8 @@ from broker.clock import Clock
 from broker.errors import OutcomeUnknown, StoreError
 from broker.model import Appended, NewMessage
 
-_TIMEOUT_S: Final = 60.0
+_BOUNDS: Final = Bounds(timeout_s=60.0, longest_bytes=256 * 1024 * 1024)
+_PULL: Final = "pull"
 _LONGEST_PAUSE_S: Final = 60.0
 _TIMED_OUT: Final = 408  # the ack came after the remote's deadline: the messages come again
 
@@ -98,9 +100,8 @@ class AmsSource:
     async def run(self) -> None:
         """Pull for ever; trouble over there or in our store is waited out with growing pauses."""
         tls = ssl.create_default_context(cafile=str(self._config.ca) if self._config.ca else None)
-        connector = aiohttp.TCPConnector(ssl=tls, limit=1)
         headers = {"x-api-key": self._config.token.reveal()}
-        async with aiohttp.ClientSession(connector=connector, headers=headers, trust_env=True) as http:
+        async with make_session(LenientConnector(ssl=tls, limit=1), headers=headers, trust_env=True) as http:
             idle, failures = 0, 0
             while True:
                 try:
@@ -118,7 +119,7 @@ class AmsSource:
     async def step(self, http: aiohttp.ClientSession) -> int:
         """Pull once, append what came, acknowledge it; says how many came. Raises RemoteTrouble, StoreError."""
         asked = {"maxMessages": str(self._config.max_messages), "returnImmediately": "true"}
-        body = await self._post(http, "pull", asked)
+        body = await self._post(http, _PULL, asked)
         try:
             answer = msgspec.json.decode(body, type=PullAnswer)
         except msgspec.DecodeError as error:
@@ -147,19 +148,17 @@ class AmsSource:
 
     async def _post(self, http: aiohttp.ClientSession, verb: str, body: Any) -> bytes:
         try:
-            async with (
-                self._clock.timeout(_TIMEOUT_S),
-                http.post(f"{self._url}:{verb}", data=msgspec.json.encode(body), allow_redirects=False) as answer,
-            ):
-                content = await answer.read()
-        except TimeoutError as error:
-            raise RemoteTrouble(f"{verb}: no answer within {_TIMEOUT_S:g} s") from error
-        except (aiohttp.ClientError, OSError) as error:
+            answer = await fetch(
+                http, "POST", f"{self._url}:{verb}", _BOUNDS, self._clock, data=msgspec.json.encode(body)
+            )
+        except NoAnswer as error:
             raise RemoteTrouble(f"{verb}: {error}") from error
         if answer.status != 200:
-            said = content[:300].decode("utf-8", "replace")
+            said = answer.body[:300].decode("utf-8", "replace")
             raise RemoteTrouble(f"{verb}: HTTP {answer.status}: {said}", answer.status)
-        return content
+        if answer.unread and verb == _PULL:
+            raise RemoteTrouble(f"{verb}: the answer could not be read: {answer.unread}")
+        return answer.body
 
 
 def _kept(message: Received) -> NewMessage:

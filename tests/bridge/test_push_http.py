@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 from importlib.metadata import version
 
 import pytest
@@ -10,6 +11,7 @@ from aiohttp import web
 from bridge.outside import Outsider
 from bridge.push_http import NotPosted, Posted, PushHttp
 from broker.clock import SystemClock
+from tests.contracts.destinations.test_garbage import saying
 
 
 @contextlib.asynccontextmanager
@@ -115,3 +117,23 @@ async def test_an_answer_with_a_long_header_or_a_body_cut_short_is_decided_by_it
     async with server, a_client() as client:
         port = server.sockets[0].getsockname()[1]
         assert (await client.post(f"http://127.0.0.1:{port}/", b"", {})).status == 200
+
+
+@pytest.mark.parametrize(
+    ("said", "posted"),
+    [
+        (b"HTTP/1.1 200 OK\r\nPolicy: " + b"a" * 9_000 + b"\r\nContent-Length: 2\r\n\r\nok", Posted(200, b"ok")),
+        (b"HTTP/1.1 201 Made\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok", Posted(201, b"ok")),
+        (b"HTTP/1.1 204 None\r\nContent-Length: 2\r\n\r\nok", Posted(204, b"")),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", Posted(200, b"ok", "cut short")),
+        (
+            b"HTTP/1.1 500 No\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"why not", mtime=0),
+            Posted(500, b"why not"),
+        ),
+    ],
+    ids=["a long header", "a length told twice", "204 and a body", "cut short", "packed"],
+)
+async def test_a_push_is_decided_by_the_status_however_the_answer_is_written(said, posted):
+    with saying(said) as there:
+        async with a_client() as client:
+            assert await client.post(f"http://{there}/in", b"x", {}) == posted

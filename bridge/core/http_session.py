@@ -1,0 +1,122 @@
+"""Connections of aiohttp whose answers are read leniently. Everything that asks others over HTTP/1 uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+
+from bridge.core.answer_filter import AnswerFilter
+from bridge.core.content_coding import IDENTITY, unpack
+from broker.clock import Clock
+
+
+class _LenientHandler(ResponseHandler):
+    """A connection whose answers pass through an AnswerFilter before aiohttp's parser sees them."""
+
+    _filter: AnswerFilter | None = None
+
+    def set_response_params(self, *, skip_payload: bool = False, **params: Any) -> None:
+        """See ResponseHandler. Called for each answer that is waited for."""
+        self._filter = AnswerFilter(with_body=not skip_payload)
+        super().set_response_params(skip_payload=skip_payload, **params)
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
+        if self._filter is None or not data:
+            super().data_received(data)
+            return
+        was_over = self._filter.is_over
+        passed = self._filter.feed(data)
+        if self._filter.must_close:
+            self.force_close()
+        if passed:
+            super().data_received(passed)
+        if (self._filter.is_broken or was_over) and self.transport is not None:
+            self.transport.close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """See asyncio.Protocol. A head that was cut off is still an answer."""
+        if self._filter is not None and (rest := self._filter.finish()):
+            super().data_received(rest)
+        super().connection_lost(exc)
+
+
+class LenientConnector(aiohttp.TCPConnector):
+    """Makes connections whose answers are read leniently."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._factory = cast("partial[ResponseHandler]", partial(_LenientHandler, loop=self._loop))
+
+
+def make_session(connector: LenientConnector, **settings: Any) -> aiohttp.ClientSession:
+    """A session that keeps no cookies, asks for answers that are not packed, and unpacks none by itself."""
+    headers = IDENTITY | dict(settings.pop("headers", {}))
+    return aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, headers=headers, **settings
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What was answered: the status, and as much of the body as was asked for and could be read.
+
+    ``unread`` says why the body could not be read to its end.
+    """
+
+    status: int
+    body: bytes
+    unread: str = ""
+
+
+class NoAnswer(Exception):
+    """Not even a status came back; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How long a call may take, and how much of an answer's body is read, packed or not."""
+
+    timeout_s: float
+    longest_bytes: int
+
+
+async def fetch(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    bounds: Bounds,
+    clock: Clock,
+    *,
+    data: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
+) -> Fetched:
+    """Ask once; redirects are not followed. Raises NoAnswer. Once the status is read, it counts."""
+    status, body, packing, wrong = 0, bytearray(), "", ""
+    try:
+        async with (
+            clock.timeout(bounds.timeout_s),
+            session.request(method, url, data=data, headers=headers, allow_redirects=False, **more) as answer,
+        ):
+            status, packing = answer.status, ",".join(answer.headers.getall("Content-Encoding", ()))
+            async for piece in answer.content.iter_any():
+                body += piece
+                if len(body) >= bounds.longest_bytes:
+                    answer.close()
+                    break
+    except TimeoutError as late:
+        wrong = f"not complete within {bounds.timeout_s:g} s"
+        if not status:
+            raise NoAnswer(f"no answer within {bounds.timeout_s:g} s") from late
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        wrong = "cut short"
+        if not status:
+            raise NoAnswer(str(error) or type(error).__name__) from error
+    unpacked = unpack(bytes(body[: bounds.longest_bytes]), packing, bounds.longest_bytes)
+    return Fetched(status, unpacked.body, wrong or unpacked.wrong)
