@@ -5,6 +5,7 @@ The service behind it is a plain function from request to reply, so it can be re
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
 from typing import Any, TypeAlias, assert_never
@@ -20,9 +21,13 @@ Service: TypeAlias = Callable[[Request], Reply]
 
 
 class Front:
-    """Answers HTTP for one service. ``script`` holds the trouble to come, ``attempts`` what has been."""
+    """Answers HTTP for one service. ``script`` holds the trouble to come, ``attempts`` what has been.
 
-    def __init__(self, service: Service, clock: Clock, *, keep_last: int) -> None:
+    ``packs_from_bytes``: bodies of this length and more go out as gzip to who accepts it; None packs none.
+    """
+
+    def __init__(self, service: Service, clock: Clock, *, keep_last: int, packs_from_bytes: int | None = None) -> None:
+        self.packs_from_bytes = packs_from_bytes
         self.script = Script()
         self.attempts = AttemptLog(keep_last)
         self._service = service
@@ -45,7 +50,7 @@ class Front:
         match end:
             case Reply():
                 self.attempts.end(request.number, "answered", end, trouble)
-                await _answer(end, send)
+                await _answer(self._packed(request, end), send)
             case Close():
                 self.attempts.end(request.number, "closed", trouble=trouble)
                 await _cut(scope, receive, reset=end.reset)
@@ -65,6 +70,15 @@ class Front:
             at_us=self._clock.wall_us(),
         )
 
+    def _packed(self, request: Request, reply: Reply) -> Reply:
+        """The reply as it goes over the wire to this client."""
+        least = self.packs_from_bytes
+        is_packed = any(name == b"content-encoding" for name, _ in reply.headers)
+        if least is None or not reply.body or len(reply.body) < least or is_packed or not accepts_gzip(request):
+            return reply
+        said = (*reply.headers, (b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding"))
+        return Reply(reply.status, gzip.compress(reply.body, mtime=0), said)
+
     async def _play(self, request: Request, trouble: Trouble | None, receive: Receive) -> Reply | Close | None:
         """The reply, or the cut to make, or None when the sender went away while the request was held."""
         match trouble:
@@ -81,6 +95,15 @@ class Front:
                 return self._service(request) if await trouble.hold(receive) else None
             case _:
                 assert_never(trouble)
+
+
+def accepts_gzip(request: Request) -> bool:
+    """Whether the client said that it takes gzip, by its name or as whatever there is."""
+    accepted = {}
+    for part in (request.header("accept-encoding") or "").lower().split(","):
+        coding, _, quality = part.partition(";")
+        accepted[coding.strip()] = quality.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return accepted.get("gzip", accepted.get("*", False))
 
 
 def _moment(trouble: Trouble | None) -> Moment | None:

@@ -15,11 +15,14 @@ _KEEP_LAST = 100_000
 
 
 class Served:
-    """An ASGI application in front of a service, which is a plain function from request to reply."""
+    """An ASGI application in front of a service, which is a plain function from request to reply.
 
-    def __init__(self, service: Service, clock: Clock) -> None:
+    Answers of ``packs_from_bytes`` and more are packed for clients that accept it, as the real services do.
+    """
+
+    def __init__(self, service: Service, clock: Clock, *, packs_from_bytes: int | None = 0) -> None:
         self.base_url = ""
-        self._front = Front(service, clock, keep_last=_KEEP_LAST)
+        self._front = Front(service, clock, keep_last=_KEEP_LAST, packs_from_bytes=packs_from_bytes)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request, as ASGI asks for it."""

@@ -20,6 +20,7 @@ class FakeWebhook:
     """Any path, any method: 200 with an empty body, or whatever ``reply`` is set to.
 
     ``verification_hash`` is what the verification path answers; None makes it a 404. ``script`` makes trouble.
+    Answers of ``packs_from_bytes`` and more go out packed to who accepts it, as web servers are commonly set up to do.
     """
 
     VERIFICATION_PATH = "/ams_verification_hash"
@@ -31,11 +32,14 @@ class FakeWebhook:
         verification_hash: str | None = None,
         clock: Clock | None = None,
         keep_last: int = 100_000,
+        packs_from_bytes: int | None = 1_000,
     ) -> None:
         self.reply = reply or Reply(200)
         self.verification_hash = verification_hash
         self.base_url = ""
-        self._front = Front(self._respond, clock or SystemClock(), keep_last=keep_last)
+        self._front = Front(
+            self._respond, clock or SystemClock(), keep_last=keep_last, packs_from_bytes=packs_from_bytes
+        )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request, as ASGI asks for it."""
