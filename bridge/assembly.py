@@ -23,6 +23,7 @@ from bridge.listening.listeners import Listeners
 from bridge.observe.metrics import Metrics
 from bridge.owing import read_owed
 from bridge.parts import Daemon
+from bridge.poison import PoisonGuard, PoisonMetrics
 from bridge.provision import provision
 from bridge.pulls import Pulls
 from bridge.push_http import PushHttp
@@ -35,7 +36,7 @@ from bridge.routers import Routers
 from bridge.rule_files import keep, last_good, rules_of, world_of
 from bridge.server import HttpServer, Tls
 from bridge.settings import Settings, host_and_port
-from bridge.state_folder import sealing_key, state_folder, tls_of
+from bridge.state_folder import guard_folder, sealing_key, state_folder, tls_of
 from bridge.supervisor import Supervisor
 from bridge.sweeper import Sweeper
 from bridge.web import Root
@@ -97,6 +98,8 @@ async def _built(
     canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
     listeners = Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)
     metrics.watch(listeners, CanaryMetrics(lambda: canaries.standings, clock))
+    guard = PoisonGuard(clock, guard_folder(settings.store, environ))
+    metrics.watch(PoisonMetrics(guard))
     push_http = PushHttp(clock, allow_private=settings.push.allow_private)
     return Daemon(
         settings=settings,
@@ -109,11 +112,12 @@ async def _built(
         couriers=couriers,
         canaries=canaries,
         listeners=listeners,
-        routers=Routers(store, broker, in_force, clock, supervisor, _each(metrics.routed, lately.routed)),
+        routers=Routers(store, broker, in_force, clock, supervisor, _each(metrics.routed, lately.routed), guard),
         pulls=pulls,
         push_http=push_http,
         pushers=Pushers(broker, clock, supervisor, push_http.post, _give_up_after_s(settings)),
-        readiness=Readiness(store, in_force, supervisor, clock, lambda: canaries.standings),
+        readiness=Readiness(store, in_force, supervisor, clock, lambda: canaries.standings, [guard.degraded]),
+        guard=guard,
         sweeper=_sweeper(settings, store, broker, clock),
         metrics=metrics,
         lately=lately,

@@ -149,6 +149,7 @@ async def stop_daemon(daemon: Daemon) -> None:
     await daemon.couriers.stop()
     await daemon.supervisor.stop_all()
     await daemon.push_http.close()
+    daemon.guard.close()
     await daemon.store.close()
 
 

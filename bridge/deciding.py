@@ -78,24 +78,36 @@ class Batch:
     def add_undecidable(self, incoming: Incoming, reason: str) -> None:
         """Take in a message that broke the decision itself: it becomes a dead letter, and nothing behind it waits."""
         shown = storable(incoming.payload[:_SHOWN_PAYLOAD_RUNES])
-        post = Post(text=f"This message could not be decided ({reason}):\n```\n{shown}\n```", severity="error")
+        self._add_dead(
+            incoming.origin, incoming.offset, f"This message could not be decided ({reason}):\n```\n{shown}\n```"
+        )
+        self.count("decided", 1)
+
+    def add_unfired(self, timer: Timer, reason: str) -> None:
+        """Take in a timer that is put off for good: a dead letter tells of it, and its row stays as it is."""
+        shown = storable(timer.key[:_SHOWN_PAYLOAD_RUNES])
+        text = (
+            f"This timer of the rule {timer.rule} rests until other rules are in force ({reason}):\n```\n{shown}\n```"
+        )
+        self._add_dead(f"t/{timer.key}/{timer.due_us}", -1, text)
+
+    def _add_dead(self, origin: str, offset: int, text: str) -> None:
         send = Send(
-            origin=f"{incoming.origin}/0",
+            origin=f"{origin}/0",
             rule=UNDECIDABLE,
             send=0,
             part=0,
             parts=1,
             destination=UNDECIDABLE,
-            order_key=incoming.origin,
-            post=post,
+            order_key=origin,
+            post=Post(text=text, severity="error"),
             phase="message",
             key="",
             stands_for=1,
             priority=0,
             places={},
         )
-        self.dead.append(self._delivery(send, incoming.offset))
-        self.count("decided", 1)
+        self.dead.append(self._delivery(send, offset))
         self.count(SENDS + "decided", 1)
 
     def count(self, name: str, n: int) -> None:

@@ -86,6 +86,20 @@ def enter_fired(
         return _entered(_put_off(timer, rows[timer.key], overlay, context.now_us), overlay, batch, -1)
 
 
+def rest(
+    timer: Timer,
+    rows: Mapping[str, StateRow],
+    overlay: Overlay,
+    batch: Batch,
+    context: DecideContext,
+    reason: str,
+) -> Mapping[str, int]:
+    """Put off a timer that may not be fired; with a ``reason``, a dead letter tells of it."""
+    if reason:
+        batch.add_unfired(timer, reason)
+    return _entered(_put_off(timer, rows[timer.key], overlay, context.now_us), overlay, batch, -1)
+
+
 def _entered(decision: Decision, overlay: Overlay, batch: Batch, offset: int) -> Mapping[str, int]:
     """Everything that can fail comes before anything is changed."""
     for change in decision.changes:

@@ -15,6 +15,7 @@ from bridge.lately import Lately
 from bridge.ledger import TopicBooks, books
 from bridge.listening.listeners import Listeners
 from bridge.observe.metrics import Metrics
+from bridge.poison import PoisonGuard
 from bridge.pulls import Pulls
 from bridge.push_http import PushHttp
 from bridge.pushers import Pushers
@@ -49,6 +50,7 @@ class Daemon:
     push_http: PushHttp
     pushers: Pushers
     readiness: Readiness
+    guard: PoisonGuard
     sweeper: Sweeper
     metrics: Metrics
     lately: Lately

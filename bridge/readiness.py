@@ -25,12 +25,14 @@ class Readiness:
         supervisor: Supervisor,
         clock: Clock,
         canaries: Callable[[], Sequence[Standing]] = tuple,
+        also_degraded: Sequence[Callable[[], str]] = (),
     ) -> None:
         self._store = store
         self._in_force = in_force
         self._supervisor = supervisor
         self._clock = clock
         self._canaries = canaries
+        self._also_degraded = also_degraded
         self._health = Health(writable=True)
         self.stopping = False
 
@@ -48,7 +50,7 @@ class Readiness:
         return HealthReport(
             ready=not reason,
             reason=reason,
-            degraded=self._in_force.degraded,
+            degraded="\n".join(filter(None, [self._in_force.degraded, *(said() for said in self._also_degraded)])),
             workers=self._supervisor.health(),
             canaries={
                 one.destination: CanaryHealth(one.verdict, one.text(self._clock.wall_us())) for one in self._canaries()

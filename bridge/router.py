@@ -17,9 +17,9 @@ from typing import Final, Protocol
 
 import structlog
 
-from bridge.aside import Aside
 from bridge.deciding import FATES, Batch, Topic, incoming_of, timer_of, values_of
-from bridge.guarding import enter, enter_fired, keys_of, matches_of
+from bridge.guarding import enter, enter_fired, keys_of, matches_of, rest
+from bridge.poison import PoisonGuard, message_name, timer_name
 from bridge.waiting import Turn, wait_for_first
 from broker.clock import US_PER_S, Clock
 from broker.errors import BrokerError, CursorMoved, OutcomeUnknown, StateMoved
@@ -100,6 +100,7 @@ class Router:
         clock: Clock,
         nudges: Nudges,
         told: Callable[[Routed], None] = lambda routed: None,
+        guard: PoisonGuard | None = None,
     ) -> None:
         self.topic = topic
         self._created_us = created_us
@@ -109,7 +110,8 @@ class Router:
         self._nudges = nudges
         self._told = told
         self._stopping = asyncio.Event()
-        self._aside = Aside(clock, f"decide:{topic.name}")
+        self._guard = guard or PoisonGuard(clock)
+        self._desk = self._guard.desk(f"decide:{topic.name}")
 
     def stop(self) -> None:
         """End after the batch under way."""
@@ -119,14 +121,14 @@ class Router:
     @property
     def is_aside(self) -> bool:
         """Whether it is deciding something large beside the event loop."""
-        return self._aside.under_way
+        return self._desk.under_way
 
     async def run(self) -> None:
         """Decide until ``stop``. Raises StoreUnavailable when the store does; nothing is lost, only begun again."""
         try:
             await self._run()
         finally:
-            self._aside.close()
+            self._desk.close()
 
     async def _run(self) -> None:
         cursor = await self.take_place()
@@ -224,6 +226,7 @@ class Router:
                     return await self._decide(messages[: len(messages) // 2], cursor)
                 broken = type(error).__name__
                 continue
+            self._guard.settle_messages(self.topic.name, self.topic.uid, behind.offset)
             self._tell(commit, len(messages), counts, began)
             return behind
 
@@ -234,8 +237,12 @@ class Router:
         found: list[tuple[Matches, str]] = []
         turn = Turn(self._clock, _TURN_S)
         for message in messages:
-            step = partial(matches_of, rule_set, incoming_of(self.topic, message), now_us)
-            found.append(await self._aside.run(step, large=len(message.data) > _LARGE_RUNES))
+            incoming, name = incoming_of(self.topic, message), message_name(self.topic.uid, message.offset)
+            if why_not := self._guard.why_not(name):
+                found.append((Matches(incoming), why_not))
+                continue
+            step = partial(matches_of, rule_set, incoming, now_us)
+            found.append(await self._desk.run(name, step, large=len(message.data) > _LARGE_RUNES))
             await turn.give()
         return found
 
@@ -252,8 +259,9 @@ class Router:
         counts: Counter[str] = Counter()
         turn = Turn(self._clock, _TURN_S)
         for matches, unmatched in found:
+            name = message_name(self.topic.uid, matches.incoming.offset)
             step = partial(enter, rule_set, matches, broken or unmatched, overlay, batch, context)
-            counts.update(await self._aside.run(step, large=len(matches.incoming.payload) > _LARGE_RUNES))
+            counts.update(await self._desk.run(name, step, large=len(matches.incoming.payload) > _LARGE_RUNES))
             await turn.give()
         return counts
 
@@ -265,13 +273,22 @@ class Router:
         if not timers:
             return False
         context = self._current.context(batch.now_us)
-        keys = dict.fromkeys(key for timer in timers for key in keys_of(rule_set, timer))
+        keys = dict.fromkeys([timer.key for timer in timers])
+        names = {timer.key: timer_name(self.topic.uid, timer.key, rule_set.version) for timer in timers}
+        for timer in timers:
+            if not self._guard.why_not(names[timer.key]):
+                keys |= dict.fromkeys(await self._desk.run(names[timer.key], partial(keys_of, rule_set, timer)))
         rows = await self._store.state.read(tuple(keys))
         overlay = Overlay(values_of(rows))
         counts: Counter[str] = Counter()
         turn = Turn(self._clock, _TURN_S)
         for timer in timers:
-            counts.update(await self._aside.run(partial(enter_fired, rule_set, timer, rows, overlay, batch, context)))
+            name = names[timer.key]
+            if why_not := self._guard.why_not(name):
+                counts.update(rest(timer, rows, overlay, batch, context, "" if self._guard.is_told(name) else why_not))
+                continue
+            step = partial(enter_fired, rule_set, timer, rows, overlay, batch, context)
+            counts.update(await self._desk.run(name, step))
             await turn.give()
         commit = batch.commit((), overlay.reads, overlay.changes, rows)
         if self._is_overtaken(rule_set, context):
@@ -282,6 +299,7 @@ class Router:
             log.info("timers are looked at again", topic=self.topic.name, error=str(error))
             self._nudges.tell(commit, self.topic.uid)
         else:
+            self._guard.settle_timers(self.topic.name, names)
             self._tell(commit, 0, counts, began)
         return True
 

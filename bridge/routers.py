@@ -8,6 +8,7 @@ import structlog
 
 from bridge.current import InForce
 from bridge.deciding import Topic as RoutedTopic
+from bridge.poison import PoisonGuard
 from bridge.router import Nudges, Routed, Router
 from bridge.supervisor import Supervisor
 from bridge.waiting import wait_for_first
@@ -31,6 +32,7 @@ class Routers:
         clock: Clock,
         supervisor: Supervisor,
         told: Callable[[Routed], None],
+        guard: PoisonGuard,
     ) -> None:
         self._store = store
         self._broker = broker
@@ -38,6 +40,7 @@ class Routers:
         self._clock = clock
         self._supervisor = supervisor
         self._told = told
+        self._guard = guard
         self._nudges = Nudges()
         self._routers: dict[str, Router] = {}
 
@@ -82,9 +85,8 @@ class Routers:
         }
 
     async def _begin(self, uid: str, name: str, created_us: int) -> None:
-        router = Router(
-            RoutedTopic(name, uid), created_us, self._store, self._in_force, self._clock, self._nudges, self._told
-        )
+        topic, told, guard = RoutedTopic(name, uid), self._told, self._guard
+        router = Router(topic, created_us, self._store, self._in_force, self._clock, self._nudges, told, guard)
         await router.take_place()
         self._routers[uid] = router
         self._supervisor.start(f"router:{name}", router.run)

@@ -34,6 +34,13 @@ def state_folder(store_url: str) -> Path | None:
     return folder
 
 
+def guard_folder(store_url: str, environ: Mapping[str, str]) -> Path | None:
+    """Where to note what is under decision: the state folder, else the one that systemd made for the unit, if any."""
+    folder = state_folder(store_url)
+    given = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return folder or (Path(given) if given else None)
+
+
 def sealing_key(folder: Path | None, environ: Mapping[str, str]) -> bytes:
     """The key that opens stored tokens: a systemd credential, else a file in the state folder, made at first start.
 

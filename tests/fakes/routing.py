@@ -14,6 +14,7 @@ from typing import Any
 from bridge.current import InForce
 from bridge.deciding import Topic
 from bridge.ledger import TopicBooks, books
+from bridge.poison import PoisonGuard
 from bridge.router import Nudges, Routed, Router
 from broker.clock import ManualClock
 from broker.engines.memory import MemoryStore
@@ -66,7 +67,13 @@ def an_alert(**changed: Any) -> str:
 class Routing:
     """Topics, their routers, and what came of their messages."""
 
-    def __init__(self, rules: str | RuleSet = ALL, *troubles: Trouble, store: Store | None = None) -> None:
+    def __init__(
+        self,
+        rules: str | RuleSet = ALL,
+        *troubles: Trouble,
+        store: Store | None = None,
+        guard_folder: Path | None = None,
+    ) -> None:
         self.clock = ManualClock()
         self.store: Store = store or MemoryStore(self.clock, *troubles)
         rule_set = rules if isinstance(rules, RuleSet) else rules_of(rules)
@@ -74,6 +81,7 @@ class Routing:
         self.nudges = Nudges()
         self.told: list[Routed] = []
         self.routers: list[Router] = []
+        self.guard = PoisonGuard(self.clock, guard_folder)
 
     @property
     def gate(self) -> Any:
@@ -89,7 +97,8 @@ class Routing:
         """A router of a topic that is as old as the rules, or older."""
         created_us = self.in_force.since_us - (0 if is_young else 1)
         about = Topic(topic, UIDS[topic])
-        router = Router(about, created_us, self.store, self.in_force, self.clock, self.nudges, self.told.append)
+        told, guard = self.told.append, self.guard
+        router = Router(about, created_us, self.store, self.in_force, self.clock, self.nudges, told, guard)
         self.routers.append(router)
         return router
 

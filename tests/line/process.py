@@ -26,8 +26,10 @@ def a_free_port() -> int:
 class DaemonProcess:
     """Starts the daemon and returns when it says READY, as it does to systemd."""
 
-    def __init__(self, config: Path, *, cwd: Path) -> None:
+    def __init__(self, config: Path, *, cwd: Path, prelude: str = "") -> None:
+        """``prelude`` is Python that the process runs first, to break something in itself."""
         self.config = config
+        self._program = prelude + PROGRAM
         self._cwd = cwd
         self._log = (cwd / "daemon.log").open("ab")
         self._process: subprocess.Popen[bytes] | None = None
@@ -46,7 +48,7 @@ class DaemonProcess:
         self._notices.bind("\0" + address[1:])
         self._notices.settimeout(READY_WITHIN_S)
         self._process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(self.config)],
+            [sys.executable, "-c", self._program, str(self.config)],
             cwd=self._cwd,
             env={**os.environ, "PYTHONPATH": str(ROOT), "NOTIFY_SOCKET": address, **environ},
             stdout=self._log,
@@ -58,6 +60,17 @@ class DaemonProcess:
         """Return when the daemon tells its service manager ``until``."""
         while until not in self._notices.recv(4096):
             pass
+
+    def is_fed(self, within_s: float) -> bool:
+        """Whether the daemon tells its service manager within this time that it lives."""
+        self._notices.settimeout(within_s)
+        try:
+            self.hear(b"WATCHDOG=1")
+        except TimeoutError:
+            return False
+        finally:
+            self._notices.settimeout(READY_WITHIN_S)
+        return True
 
     def kill(self) -> None:
         """kill -9, and wait until it is gone."""
