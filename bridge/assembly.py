@@ -88,18 +88,15 @@ async def _built(
     broker, store, clock = catalog.real, catalog.real.store, catalog.real.clock
     supervisor, metrics, lately, rng = Supervisor(clock), Metrics(), Lately(clock), random.SystemRandom()
     tools = Tools(clock, make_client, buttons, Republisher(broker))
-    couriers = Couriers(
-        store, tools, supervisor, rng, settings.drain, _each(metrics.tried, lately.tried), metrics.folded
-    )
+    tried = _each(metrics.tried, lately.tried)
+    couriers = Couriers(store, tools, supervisor, rng, settings.drain, tried, metrics.folded)
     destinations = couriers.build(settings.destinations)
     facts = {name: one.facts for name, one in destinations.items()}
     in_force = await _rules_in_force(settings, world_of(settings, config, facts, catalog.broker), catalog, metrics)
-    pulls = Pulls(broker, clock, supervisor, rng)
+    guard, pulls = PoisonGuard(clock, guard_folder(settings.store, environ)), Pulls(broker, clock, supervisor, rng)
     canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
     listeners = Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)
-    metrics.watch(listeners, CanaryMetrics(lambda: canaries.standings, clock))
-    guard = PoisonGuard(clock, guard_folder(settings.store, environ))
-    metrics.watch(PoisonMetrics(guard))
+    metrics.watch(listeners, CanaryMetrics(lambda: canaries.standings, clock), PoisonMetrics(guard))
     push_http = PushHttp(clock, allow_private=settings.push.allow_private)
     return Daemon(
         settings=settings,

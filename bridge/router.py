@@ -226,8 +226,7 @@ class Router:
                     return await self._decide(messages[: len(messages) // 2], cursor)
                 broken = type(error).__name__
                 continue
-            self._guard.settle_messages(self.topic.name, self.topic.uid, behind.offset)
-            self._tell(commit, len(messages), counts, began)
+            self._tell(commit, len(messages), counts, began, behind.offset)
             return behind
 
     async def _matched(
@@ -300,7 +299,7 @@ class Router:
             self._nudges.tell(commit, self.topic.uid)
         else:
             self._guard.settle_timers(self.topic.name, names)
-            self._tell(commit, 0, counts, began)
+            self._tell(commit, 0, counts, began, 0)
         return True
 
     async def _rest(self, offset: int, news: asyncio.Event) -> None:
@@ -328,8 +327,9 @@ class Router:
     def _batch(self) -> Batch:
         return Batch(self.topic, self._current.rule_set.version, self._clock.wall_us())
 
-    def _tell(self, commit: Commit, messages: int, counts: Mapping[str, int], began: float) -> None:
-        """A commit is in: wake whom it concerns, and say what it came to."""
+    def _tell(self, commit: Commit, messages: int, counts: Mapping[str, int], began: float, before: int) -> None:
+        """A commit is in: wake whom it concerns, and say what it came to. It decided all ``before`` this offset."""
+        self._guard.settle_messages(self.topic.name, self.topic.uid, before)
         self._nudges.tell(commit, self.topic.uid)
         took_s = self._clock.monotonic() - began
         rules = frozenset([record.rule for record in commit.decisions])
