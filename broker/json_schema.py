@@ -1,12 +1,14 @@
 """JSON Schema, drafts 4, 6 and 7, with the texts that AMS clients know (ams-api.md section 10).
 
+A schema that names no draft is a hybrid of all three, in which ``exclusiveMinimum`` may be a number or ``true``.
+
 Patterns run on RE2, as in AMS, so no schema can stall the daemon; references are followed inside the schema only.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import re2
@@ -18,20 +20,31 @@ from jsonschema_specifications import REGISTRY
 from referencing.exceptions import Unresolvable
 
 from broker.errors import SchemaInvalid
-from broker.json_schema_texts import compile_text, violation_texts
+from broker.json_schema_formats import FORMATS
+from broker.json_schema_rules import HYBRID, check_json_schema, draft_of
+from broker.json_schema_texts import violation_texts
 
 
 def compile_json_schema(definition: Mapping[str, Any]) -> JsonSchema:
     """The schema, ready to check documents. Raises SchemaInvalid."""
-    draft = _draft_of(definition)
+    draft = draft_of(definition)
+    check_json_schema(definition, draft)
+    return JsonSchema(_DRAFTS[draft](dict(definition), registry=REGISTRY, format_checker=FORMATS))
+
+
+def load_json_schema(definition: Mapping[str, Any]) -> JsonSchema:
+    """A schema that was accepted once, by whatever rules held then. Raises SchemaInvalid when it cannot be used."""
     try:
-        draft.check_schema(dict(definition), format_checker=None)
-    except SchemaError as wrong:
-        raise SchemaInvalid(compile_text(wrong)) from wrong
-    except RecursionError as deep:
-        raise SchemaInvalid("the schema is nested too deeply") from deep
-    _check_patterns(definition)
-    return JsonSchema(draft(dict(definition), registry=REGISTRY, format_checker=draft.FORMAT_CHECKER))
+        return compile_json_schema(definition)
+    except SchemaInvalid:
+        draft = _DRAFTS[draft_of(definition)]
+        try:
+            draft.check_schema(dict(definition), format_checker=None)
+        except (SchemaError, RecursionError):
+            pass
+        else:
+            return JsonSchema(draft(dict(definition), registry=REGISTRY, format_checker=FORMATS))
+        raise
 
 
 class JsonSchema:
@@ -46,6 +59,10 @@ class JsonSchema:
             return [text for error in self._validator.iter_errors(document) for text in violation_texts(error)]
         except Unresolvable as unknown:
             return [f"(root): Reference {unknown.ref} cannot be resolved"]
+        except re2.error:
+            return ["(root): a pattern of the schema is no valid regex"]
+        except OverflowError:
+            return ["(root): a number is too large to be checked"]
         except RecursionError:
             return ["(root): the document or its schema is nested too deeply"]
 
@@ -72,34 +89,6 @@ def _quoted(character: str) -> str:
 
 def _refuse_constant(name: str) -> Any:
     raise json.JSONDecodeError("not JSON", name, 0)
-
-
-def _draft_of(definition: Mapping[str, Any]) -> Any:
-    name = str(definition.get("$schema", ""))
-    return next((draft for mark, draft in _DRAFTS.items() if mark in name), _DRAFTS["draft-07"])
-
-
-def _check_patterns(node: Any) -> None:
-    if isinstance(node, Mapping):
-        pattern = node.get("pattern")
-        if isinstance(pattern, str):
-            _check_pattern(pattern, "pattern must be a valid regex")
-        several = node.get("patternProperties")
-        if isinstance(several, Mapping):
-            for pattern in several:
-                _check_pattern(pattern, f"Invalid regex pattern '{pattern}'")
-        for below in node.values():
-            _check_patterns(below)
-    elif isinstance(node, Sequence) and not isinstance(node, str):
-        for below in node:
-            _check_patterns(below)
-
-
-def _check_pattern(pattern: str, text: str) -> None:
-    try:
-        _compiled(pattern)
-    except re2.error as wrong:
-        raise SchemaInvalid(text) from wrong
 
 
 def _compiled(pattern: str) -> Any:
@@ -139,14 +128,49 @@ def _additional_properties(
             yield ValidationError(name)
 
 
+def _bound(beyond: Callable[[Any, Any, bool], bool], exclusive: str) -> Callable[..., Iterator[ValidationError]]:
+    """``minimum`` or ``maximum``, which ``exclusiveMinimum: true`` beside it makes exclusive (draft 4, hybrid)."""
+
+    def check(validator: Any, limit: Any, instance: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
+        if validator.is_type(instance, "number") and beyond(instance, limit, schema.get(exclusive) is True):
+            yield ValidationError("out of bounds")
+
+    return check
+
+
+def _exclusive(beyond: Callable[[Any, Any, bool], bool]) -> Callable[..., Iterator[ValidationError]]:
+    """``exclusiveMinimum`` or ``exclusiveMaximum`` as a number; as a truth it is the other keyword's business."""
+
+    def check(validator: Any, limit: Any, instance: Any, _: Mapping[str, Any]) -> Iterator[ValidationError]:
+        if not isinstance(limit, bool) and validator.is_type(instance, "number") and beyond(instance, limit, True):
+            yield ValidationError("out of bounds")
+
+    return check
+
+
+def _below(value: Any, limit: Any, exclusive: bool) -> bool:
+    return bool(value <= limit if exclusive else value < limit)
+
+
+def _above(value: Any, limit: Any, exclusive: bool) -> bool:
+    return bool(value >= limit if exclusive else value > limit)
+
+
 _KEYWORDS: Final = {
     "pattern": _pattern,
     "patternProperties": _pattern_properties,
     "additionalProperties": _additional_properties,
 }
+_BOTH_WAYS: Final = {
+    "minimum": _bound(_below, "exclusiveMinimum"),
+    "maximum": _bound(_above, "exclusiveMaximum"),
+    "exclusiveMinimum": _exclusive(_below),
+    "exclusiveMaximum": _exclusive(_above),
+}
 _extend: Final[Callable[..., Any]] = extend
-_DRAFTS: Final[Mapping[str, Any]] = {
-    "draft-04": _extend(Draft4Validator, _KEYWORDS),
-    "draft-06": _extend(Draft6Validator, _KEYWORDS),
-    "draft-07": _extend(Draft7Validator, _KEYWORDS),
+_DRAFTS: Final[Mapping[int, Any]] = {
+    4: _extend(Draft4Validator, _KEYWORDS, type_checker=Draft6Validator.TYPE_CHECKER),
+    6: _extend(Draft6Validator, _KEYWORDS),
+    7: _extend(Draft7Validator, _KEYWORDS),
+    HYBRID: _extend(Draft7Validator, _KEYWORDS | _BOTH_WAYS),
 }

@@ -7,33 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from jsonschema import ValidationError
-from jsonschema.exceptions import SchemaError
-
-_TYPES: Final = "[array boolean integer number null object string]"
 
 
 def violation_texts(error: ValidationError) -> Iterator[str]:
     """``field: description`` of one violation."""
     field = ".".join(str(step) for step in error.absolute_path) or "(root)"
     yield f"{field}: {_description(error, field)}"
-
-
-def compile_text(error: SchemaError) -> str:
-    """Why a schema does not compile."""
-    path = list(error.absolute_path)
-    key = str(path[-1]) if path else "(root)"
-    if key == "type" or (len(path) > 1 and path[-2] == "type"):
-        given = error.instance if isinstance(error.instance, str) else json.dumps(error.instance)
-        return f"has a primitive type that is NOT VALID -- given: /{given}/ Expected valid values are:{_TYPES}"
-    if error.validator == "type":
-        return f"{key} must be of type {_expected(error.validator_value)}"
-    if error.validator == "minimum":
-        return f"{key} must be greater than or equal to {_number(error.validator_value)}"
-    if error.validator == "exclusiveMinimum":
-        return f"{key} must be strictly greater than {_number(error.validator_value)}"
-    if error.validator == "uniqueItems":
-        return f"{key} items must be unique"
-    return f"{key}: {error.message}"
 
 
 def _description(error: ValidationError, field: str) -> str:

@@ -48,6 +48,21 @@ def compile_schema(schema_type: SchemaType, definition: Mapping[str, Any]) -> Co
             assert_never(schema_type)
 
 
+def load_schema(schema: Schema) -> Compiled:
+    """A stored schema, ready to check payloads: what was accepted once stays in use. Raises SchemaInvalid."""
+    match schema.type:
+        case "json":
+            from broker.json_schema import load_json_schema
+
+            return load_json_schema(schema.definition)
+        case "avro":
+            from broker.avro_schema import load_avro_schema
+
+            return load_avro_schema(schema.definition)
+        case _:
+            assert_never(schema.type)
+
+
 class Schemas:
     """The schemas of all projects; each is compiled once per change."""
 
@@ -139,7 +154,7 @@ class Schemas:
         held = self._compiled.get(schema.uid)
         if held is None or held[0] is not schema:
             try:
-                held = schema, compile_schema(schema.type, schema.definition)
+                held = schema, load_schema(schema)
             except SchemaInvalid as wrong:
                 raise SchemaUnusable(schema.name) from wrong
             self._compiled[schema.uid] = held

@@ -14,6 +14,9 @@ from broker.names import child_key
 from broker.payloads import NotBase64, from_base64
 from broker.records import Schema
 
+_NO_SCHEMA = {"json": "schema is invalid", "avro": "unknown schema type: <nil>"}
+"""What AMS's two libraries say when there is no schema in the body."""
+
 
 def schema_answer(call: Call, schema: Schema) -> SchemaAnswer:
     """A schema as AMS shows it."""
@@ -37,9 +40,10 @@ async def create(call: Call) -> SchemaAnswer:
     name = call.names["schema"]
     if call.broker.cache.schema(call.project.uid, name) is not None:
         raise already_exists("Schema already exists")
-    schema = await call.broker.schemas.create(
-        call.project, name, _type_of(request.type), request.schema or {}, call.caller.uid
-    )
+    schema_type = _type_of(request.type)
+    if request.schema is None:
+        raise invalid_argument(_NO_SCHEMA[schema_type])
+    schema = await call.broker.schemas.create(call.project, name, schema_type, request.schema, call.caller.uid)
     return schema_answer(call, schema)
 
 
@@ -66,7 +70,7 @@ async def update(call: Call) -> SchemaAnswer:
         schema,
         name=name,
         schema_type=_type_of(request.type) if request.type else None,
-        definition=request.schema,
+        definition=request.schema or None,  # an empty one is none, as in AMS
     )
     return schema_answer(call, changed)
 

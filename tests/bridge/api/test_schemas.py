@@ -145,3 +145,44 @@ async def test_an_avro_datum_is_validated_in_base64():
     error = await ams.error("POST", path, {"data": "*"})
     assert error == (400, IA, "Message 0 is not in valid base64 enocding,illegal base64 data at input byte 0")
     assert (await ams.error("POST", path, {"data": ""}))[2].startswith("Message 0 is not valid.")
+
+
+@pytest.mark.parametrize("body", [b'{"type":"json"}', b'{"type":"avro"}', b'{"type":"json","schema":null}'])
+async def test_a_schema_without_a_schema_is_refused(body):
+    ams = await a_staged_api()
+    error = (await ams.ask("POST", "/projects/P/schemas/none", raw=body)).error
+    assert error[:2] == (400, "INVALID_ARGUMENT")
+    assert error[2] in ("schema is invalid", "unknown schema type: <nil>")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": []},
+        {"type": [[]]},
+        {"type": {}},
+        {"enum": [[]], "type": [{}]},
+        {"type": "record", "name": [], "fields": []},
+        {"type": "enum", "name": "e", "symbols": [[]]},
+        {"type": [[], {}]},
+        {"required": [[]]},
+        {"$id": "http://["},
+        {"$ref": "http://["},
+        {"type": "record", "name": "r", "fields": {"a": "int"}},
+        {"properties": []},
+    ],
+)
+@pytest.mark.parametrize("kind", ["json", "avro"])
+async def test_no_python_error_text_reaches_a_client(kind, schema):
+    ams = await a_staged_api()
+    answered = await ams.ask("POST", "/projects/P/schemas/odd", {"type": kind, "schema": schema})
+    assert answered.status in (200, 400)
+    text = str(answered.json.get("error", {}).get("message", ""))
+    for word in ("unhashable", "' object", "Traceback", "NoneType", "dict", "argument", "subscriptable"):
+        assert word not in text
+
+
+async def test_an_empty_schema_changes_nothing():
+    ams = await a_staged_api()
+    await ams.ok("POST", "/projects/P/schemas/kept", {"type": "json", "schema": {"type": "string"}})
+    assert (await ams.ok("PUT", "/projects/P/schemas/kept", {"schema": {}}))["schema"] == {"type": "string"}

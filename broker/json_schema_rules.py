@@ -1,0 +1,299 @@
+"""Judges whether a JSON schema is one, as AMS's validator does when it loads it: keyword by keyword, with its words.
+
+What no keyword of the draft reads is passed over. References must lead somewhere inside the schema, or to one of the
+published meta-schemas; nothing is ever fetched.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+import re2
+from jsonschema_specifications import REGISTRY
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT4, DRAFT6, DRAFT7
+
+from broker.errors import SchemaInvalid
+
+HYBRID: Final = 99
+"""The draft of a schema that names none: a bit of all of them."""
+_SPECIFICATIONS: Final[Mapping[int, Any]] = {4: DRAFT4, 6: DRAFT6, 7: DRAFT7, HYBRID: DRAFT7}
+_TYPES: Final = ("array", "boolean", "integer", "number", "null", "object", "string")
+_INT64: Final = range(-(2**63), 2**63)
+_BELOW: Final = "Expected: valid schema, given: Invalid JSON"
+Node: TypeAlias = Mapping[str, Any]
+
+
+def draft_of(definition: Node) -> int:
+    """The draft that ``$schema`` names, HYBRID when it names none that is known. Raises SchemaInvalid."""
+    name = definition.get("$schema", "")
+    if not isinstance(name, str):
+        raise SchemaInvalid("Invalid type. Expected: string, given: $schema")
+    return next((draft for draft in (4, 6, 7) if f"draft-0{draft}" in name), HYBRID)
+
+
+def check_json_schema(definition: Node, draft: int) -> None:
+    """Judge a whole schema. Raises SchemaInvalid."""
+    try:
+        resource = _SPECIFICATIONS[draft].create_resource(dict(definition))
+        judge = _Judge(draft)
+        judge.check_texts(definition)
+        judge.judge(definition, REGISTRY.resolver_with_root(resource))
+    except RecursionError as deep:
+        raise SchemaInvalid("the schema is nested too deeply") from deep
+    except ValueError as wrong:  # an identifier that is no URL
+        raise SchemaInvalid("an identifier or reference of the schema is not a URL") from wrong
+
+
+class _Judge:
+    """Goes through a schema once; what a reference leads to is judged where it is first met."""
+
+    def __init__(self, draft: int) -> None:
+        self._draft = draft
+        self._followed: set[int] = set()
+
+    def judge(self, node: Any, resolver: Any) -> None:
+        """Judge one schema and everything below it. Raises SchemaInvalid, RecursionError."""
+        if isinstance(node, bool) and self._draft > 4:
+            return
+        if not isinstance(node, Mapping):
+            raise SchemaInvalid(_BELOW)
+        self.check_texts(node)
+        if "$id" in node or "id" in node:
+            resolver = resolver.in_subresource(_SPECIFICATIONS[self._draft].create_resource(node))
+        if "$ref" in node:
+            self._follow(node["$ref"], resolver)
+            self._definitions(node, resolver)
+            return
+        self._definitions(node, resolver)
+        for key, check in _VALUES.items():
+            if key in node:
+                check(key, node[key])
+        self._limits(node)
+        for key in node:
+            self._below(key, node[key], resolver)
+
+    def check_texts(self, node: Node) -> None:
+        """What must be a text in a schema, before anything is looked up by it. Raises SchemaInvalid."""
+        identity = "id" if self._draft == 4 or (self._draft == HYBRID and "id" in node) else "$id"
+        for key in (identity, "title", "description", "$ref"):
+            if key in node and not isinstance(node[key], str):
+                raise SchemaInvalid(f"Invalid type. Expected: string, given: {key}")
+
+    def _definitions(self, node: Node, resolver: Any) -> None:
+        if "definitions" not in node:
+            return
+        below = node["definitions"]
+        if not isinstance(below, Mapping) or any(not isinstance(one, Mapping | bool) for one in below.values()):
+            raise SchemaInvalid("Invalid type. Expected: array of schemas, given: definitions")
+        for one in below.values():
+            self.judge(one, resolver)
+
+    def _follow(self, reference: str, resolver: Any) -> None:
+        """Judge what a reference leads to. Raises SchemaInvalid when that is nothing, or outside."""
+        try:
+            found = resolver.lookup(reference)
+        except Unresolvable as nowhere:
+            raise SchemaInvalid(f"Reference {reference} cannot be resolved") from nowhere
+        if not isinstance(found.contents, Mapping | bool):
+            raise SchemaInvalid("valid schema must be of type object")
+        if id(found.contents) not in self._followed:
+            self._followed.add(id(found.contents))
+            self.judge(found.contents, found.resolver)
+
+    def _limits(self, node: Node) -> None:
+        """What depends on two keywords, or on the draft."""
+        for low, high in (("minLength", "maxLength"), ("minProperties", "maxProperties")):
+            if low in node and high in node and node[low] > node[high]:
+                raise SchemaInvalid(f"{low} cannot be greater than {high}")
+        for key, beside in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+            if key not in node:
+                continue
+            value = node[key]
+            wanted = {4: "boolean", HYBRID: "boolean/number"}.get(self._draft, "number")
+            fits = (isinstance(value, bool) and self._draft in (4, HYBRID)) or (_is_number(value) and self._draft != 4)
+            if not fits:
+                raise SchemaInvalid(f"Invalid type. Expected: {wanted}, given: {key}")
+            if isinstance(value, bool) and beside not in node:
+                raise SchemaInvalid(f"{key} cannot be used without {beside}")
+
+    def _below(self, key: str, value: Any, resolver: Any) -> None:
+        """Judge the schemas under one keyword."""
+        if key in ("properties", "patternProperties", "dependencies"):
+            for one in value.values():
+                if key != "dependencies" or not isinstance(one, list):
+                    self.judge(one, resolver)
+        elif key in ("additionalProperties", "additionalItems"):
+            if not isinstance(value, bool):
+                self.judge(value, resolver)
+        elif key in ("oneOf", "anyOf", "allOf") or (key == "items" and isinstance(value, list)):
+            for one in value:
+                self.judge(one, resolver)
+        elif _SINGLE.get(key, HYBRID + 1) <= self._draft:
+            if key != "contains" and not isinstance(value, Mapping | bool):
+                raise SchemaInvalid(f"{key} must be of an object")
+            self.judge(value, resolver)
+
+
+_SINGLE: Final = {"not": 4, "items": 4, "propertyNames": 6, "contains": 6, "if": 7, "then": 7, "else": 7}
+"""Keywords with one schema below, and the draft that brought them."""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _number(key: str, value: Any) -> None:
+    if not _is_number(value):
+        raise SchemaInvalid(f"{key} must be of a number")
+
+
+def _multiple(key: str, value: Any) -> None:
+    if not _is_number(value):
+        raise SchemaInvalid(f"Invalid type. Expected: number, given: {key}")
+    if value <= 0:
+        raise SchemaInvalid(f"{key} must be strictly greater than 0")
+
+
+def _count(key: str, value: Any) -> None:
+    if not _is_number(value) or value != int(value) or int(value) not in _INT64:
+        raise SchemaInvalid(f"{key} must be of an integer")
+    if value < 0:
+        raise SchemaInvalid(f"{key} must be greater than or equal to 0")
+
+
+def _type(key: str, value: Any) -> None:
+    names = value if isinstance(value, list) else [value]
+    for n, name in enumerate(names):
+        if not isinstance(name, str):
+            raise SchemaInvalid(f"Invalid type. Expected: string/array of strings, given: {key}")
+        if name not in _TYPES:
+            listed = " ".join(_TYPES)
+            raise SchemaInvalid(
+                f"has a primitive type that is NOT VALID -- given: /{name}/ Expected valid values are:[{listed}]"
+            )
+        if name in names[:n]:
+            raise SchemaInvalid(f"{name} type is duplicated")
+
+
+def _object(key: str, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise SchemaInvalid(f"{key} must be of type object")
+
+
+def _patterns(key: str, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise SchemaInvalid(f"Invalid type. Expected: valid schema, given: {key}")
+    for pattern in value:
+        _compile(pattern, f"Invalid regex pattern '{pattern}'")
+
+
+def _pattern(key: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise SchemaInvalid(f"{key} must be of a string")
+    _compile(value, f"{key} must be a valid regex")
+
+
+def _compile(pattern: str, otherwise: str) -> None:
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(pattern, options=options)
+    except re2.error as wrong:
+        raise SchemaInvalid(otherwise) from wrong
+
+
+def _dependencies(key: str, value: Any) -> None:
+    _object(key, value)
+    for one in value.values():
+        texts = isinstance(one, list) and all(isinstance(name, str) for name in one)
+        if not texts and not isinstance(one, Mapping | bool):
+            raise SchemaInvalid("dependency must be of type schema or array of strings")
+
+
+def _items(key: str, value: Any) -> None:
+    several = value if isinstance(value, list) else [value]
+    if any(not isinstance(one, Mapping | bool) for one in several):
+        raise SchemaInvalid(f"Invalid type. Expected: valid schema/array of schemas, given: {key}")
+
+
+def _schema_or_bool(key: str, value: Any) -> None:
+    if not isinstance(value, Mapping | bool):
+        raise SchemaInvalid(f"Invalid type. Expected: boolean/valid schema, given: {key}")
+
+
+def _format(key: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise SchemaInvalid(f"{key} must be of type string")
+
+
+def _required(key: str, value: Any) -> None:
+    _list(key, value)
+    if any(not isinstance(name, str) for name in value):
+        raise SchemaInvalid(f"{key} items must be string")
+    if len(set(value)) < len(value):
+        raise SchemaInvalid(f"{key} items must be unique")
+
+
+def _bool(key: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise SchemaInvalid(f"{key} must be of a boolean")
+
+
+def _enum(key: str, value: Any) -> None:
+    _list(key, value)
+    if len({canonical(one) for one in value}) < len(value):
+        raise SchemaInvalid(f"{key} items must be unique")
+
+
+def _list(key: str, value: Any) -> None:
+    if not isinstance(value, list):
+        raise SchemaInvalid(f"{key} must be of an array")
+
+
+def canonical(value: Any) -> str:
+    """A JSON value as the text by which two of them are the same: ``1.0`` is ``1``, and ``true`` is neither."""
+    return json.dumps(_whole(value), sort_keys=True)
+
+
+def _whole(value: Any) -> Any:
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case list():
+            return [_whole(one) for one in value]
+        case Mapping():
+            return {key: _whole(below) for key, below in value.items()}
+        case _:
+            return value
+
+
+_VALUES: Final[Mapping[str, Callable[[str, Any], None]]] = {
+    "type": _type,
+    "properties": _object,
+    "additionalProperties": _schema_or_bool,
+    "patternProperties": _patterns,
+    "dependencies": _dependencies,
+    "items": _items,
+    "additionalItems": _schema_or_bool,
+    "multipleOf": _multiple,
+    "minimum": _number,
+    "maximum": _number,
+    "minLength": _count,
+    "maxLength": _count,
+    "pattern": _pattern,
+    "format": _format,
+    "minProperties": _count,
+    "maxProperties": _count,
+    "required": _required,
+    "minItems": _count,
+    "maxItems": _count,
+    "uniqueItems": _bool,
+    "enum": _enum,
+    "oneOf": _list,
+    "anyOf": _list,
+    "allOf": _list,
+}
+"""What each keyword may hold, in the order in which AMS's validator looks."""
