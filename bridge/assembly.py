@@ -16,6 +16,7 @@ from bridge.actions.seal import Seal
 from bridge.canary.canaries import Canaries, CanaryMetrics
 from bridge.couriers import Couriers
 from bridge.current import InForce
+from bridge.destinations.base import Destination
 from bridge.destinations.http import make_client
 from bridge.destinations.kinds import Tools
 from bridge.lately import Lately
@@ -49,7 +50,6 @@ from broker.retention import Retention, RetentionPolicy
 from broker.store import Store
 from rules.problems import ProblemsFound
 from rules.ruleset import RuleSet
-from rules.sources import World
 
 T = TypeVar("T")
 
@@ -91,9 +91,9 @@ async def _built(
     tried = _each(metrics.tried, lately.tried)
     couriers = Couriers(store, tools, supervisor, rng, settings.drain, tried, metrics.folded)
     destinations = couriers.build(settings.destinations)
-    facts = {name: one.facts for name, one in destinations.items()}
-    in_force = await _rules_in_force(settings, world_of(settings, config, facts, catalog.broker), catalog, metrics)
-    guard, pulls = PoisonGuard(clock, guard_folder(settings.store, environ)), Pulls(broker, clock, supervisor, rng)
+    in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
+    guard = PoisonGuard(clock, guard_folder(settings.store, environ))
+    pulls = Pulls(broker, clock, supervisor, rng, metrics.message_refused)
     canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
     listeners = Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)
     metrics.watch(listeners, CanaryMetrics(lambda: canaries.standings, clock), PoisonMetrics(guard))
@@ -131,8 +131,15 @@ def _give_up_after_s(settings: Settings) -> float | None:
     return None if settings.push.give_up_after == "off" else settings.push.give_up_after
 
 
-async def _rules_in_force(settings: Settings, world: World, catalog: PlannedCatalog, metrics: Metrics) -> InForce:
+async def _rules_in_force(
+    config: Path,
+    settings: Settings,
+    destinations: Mapping[str, Destination],
+    catalog: PlannedCatalog,
+    metrics: Metrics,
+) -> InForce:
     """The rules of the files; when they are bad, the last good ones, degraded (semantics.md item 18)."""
+    world = world_of(settings, config, {name: one.facts for name, one in destinations.items()}, catalog.broker)
     broker, degraded = catalog.real, ""
     try:
         rule_set: RuleSet = rules_of(settings, world)

@@ -11,8 +11,10 @@ import structlog
 from bridge.courier import Courier
 from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig
+from bridge.destinations.inbound import Inbound, InboundConfig
 from bridge.destinations.kinds import KINDS, Tools
 from bridge.folder import Folded
+from bridge.sources.set_aside import INBOUND
 from bridge.supervisor import Supervisor
 from bridge.trying import Tried
 from broker.store import Store
@@ -51,6 +53,7 @@ class Couriers:
         self._told = told
         self._told_folded = told_folded
         self._routes: dict[str, Route] = {}
+        self._own: dict[str, Route] = {}
 
     @property
     def routes(self) -> Mapping[str, Route]:
@@ -71,26 +74,40 @@ class Couriers:
         for name in [name for name in self._routes if name not in configs or name in built]:
             await self._end(name)
         for name, destination in built.items():
-            courier = Courier(
-                name,
-                destination,
-                configs[name],
-                self._store.outbox,
-                self._tools.clock,
-                self._rng,
-                self._told,
-                self._told_folded,
-            )
-            self._routes[name] = Route(configs[name], destination, courier)
-            self._supervisor.start(f"courier:{name}", courier.run)
+            self._routes[name] = self._begin(name, configs[name], destination)
+
+    def start_inbound(self) -> None:
+        """Keep a courier for what is replayed of messages that were put aside; it is no destination of the settings."""
+        if self._tools.topics is not None and INBOUND not in self._own:
+            config = InboundConfig()
+            inbound = Inbound(INBOUND, config, self._tools.topics, self._tools.clock)
+            self._own[INBOUND] = self._begin(INBOUND, config, inbound)
 
     async def stop(self) -> None:
         """End all couriers, letting tries under way finish."""
         for name in list(self._routes):
             await self._end(name)
+        for name in list(self._own):
+            await self._finish(name, self._own.pop(name))
+
+    def _begin(self, name: str, config: DestinationConfig, destination: Destination) -> Route:
+        courier = Courier(
+            name,
+            destination,
+            config,
+            self._store.outbox,
+            self._tools.clock,
+            self._rng,
+            self._told,
+            self._told_folded,
+        )
+        self._supervisor.start(f"courier:{name}", courier.run)
+        return Route(config, destination, courier)
 
     async def _end(self, name: str) -> None:
-        route = self._routes.pop(name)
+        await self._finish(name, self._routes.pop(name))
+
+    async def _finish(self, name: str, route: Route) -> None:
         await route.courier.stop(self._drain_s)
         await self._supervisor.stop(f"courier:{name}")
         try:

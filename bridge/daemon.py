@@ -118,6 +118,7 @@ async def start(daemon: Daemon) -> None:
     supervisor.start("silences", lambda: daemon.in_force.follow_silences(daemon.broker.cache, daemon.store))
     supervisor.start("state counts", lambda: daemon.in_force.follow_counts(daemon.store, daemon.clock))
     await daemon.couriers.swap(daemon.settings.destinations, daemon.destinations)
+    daemon.couriers.start_inbound()
     daemon.canaries.start(daemon.settings.destinations)
     daemon.listeners.start()
     with contextlib.suppress(StoreUnavailable):  # the worker tries again

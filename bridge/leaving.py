@@ -10,6 +10,7 @@ import structlog
 from bridge.deciding import UNDECIDABLE
 from bridge.owing import Owed
 from bridge.settings import MoveTo, RemovedDestination
+from bridge.sources.set_aside import INBOUND
 from broker.model import DeliveryQuery
 from broker.store import Store
 
@@ -23,7 +24,7 @@ async def left_behind(store: Store, owed: Owed, staying: Collection[str]) -> dic
         if balance.state == "waiting":
             waiting[balance.destination] += balance.deliveries
     reasons = {}
-    for name in sorted({*waiting, *owed.held, *owed.told} - {*staying, UNDECIDABLE}):
+    for name in sorted({*waiting, *owed.held, *owed.told} - {*staying, UNDECIDABLE, INBOUND}):
         counts = [
             _counted(waiting[name], "delivery waits for it", "deliveries wait for it"),
             _counted(owed.held[name], "event is held for it", "events are held for it"),

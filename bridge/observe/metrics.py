@@ -137,6 +137,12 @@ class Metrics:
         self._hooks = Counter(
             "ams_bridge_webhook_calls", "Webhook calls by status", ["source", "status"], registry=registry
         )
+        self._refused = Counter(
+            "ams_bridge_source_refused_messages",
+            "Pulled messages that their topic refused, put aside as dead letters",
+            ["source"],
+            registry=registry,
+        )
         self._api = _ApiMetrics(registry)
         self._buttons = Counter(
             "ams_bridge_button_clicks", "Clicks on chat buttons", ["action", "outcome"], registry=registry
@@ -169,6 +175,10 @@ class Metrics:
     def hook_called(self, source: str, status: int) -> None:
         """A webhook call was answered."""
         self._hooks.labels(source, str(status)).inc()
+
+    def message_refused(self, source: str) -> None:
+        """A message that a source brought was refused by its topic, and put aside."""
+        self._refused.labels(source).inc()
 
     def api_answered(self, route: str, status: int, seconds: float) -> None:
         """The AMS API answered; ``route`` is the route's name, "" when there is none."""

@@ -2,14 +2,18 @@
 
 What was appended and not acknowledged before a crash comes again; the producer key (endpoint, subscription, ack id) of
 each batch tells how much of it stands already. Attributes are kept; the remote's publish time and message id become
-the attributes ``origin_publish_time`` and ``origin_message_id``.
+the attributes ``origin_publish_time`` and ``origin_message_id``. What our topic refuses, and what is no message at
+all, is put aside as a dead letter (set_aside.py) and acknowledged like the others: it would come for ever.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import random
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import aiohttp
@@ -21,9 +25,11 @@ from bridge.core.http_session import Bounds, LenientConnector, NoAnswer, fetch, 
 from bridge.quantities import Duration, FilePath
 from bridge.secret import Secret
 from bridge.sources.config import SourceConfig
+from bridge.sources.set_aside import PutAside, Refused
 from broker.clock import Clock
-from broker.errors import OutcomeUnknown, StoreError
+from broker.errors import NotFound, OutcomeUnknown, Rejected, SchemaUnusable, StoreError
 from broker.model import Appended, NewMessage
+from rules.assembly import storable
 
 _BOUNDS: Final = Bounds(timeout_s=60.0, longest_bytes=256 * 1024 * 1024)
 _PULL: Final = "pull"
@@ -33,7 +39,7 @@ _TIMED_OUT: Final = 408  # the ack came after the remote's deadline: the message
 log = structlog.get_logger("source")
 
 Append = Callable[[Sequence[NewMessage], str], Awaitable[Appended]]
-"""Appends a batch under a producer key to the source's topic."""
+"""Appends a batch under a producer key to the source's topic. Raises Rejected, NotFound, StoreError."""
 
 
 class AmsSourceConfig(SourceConfig):
@@ -58,22 +64,30 @@ class Received(msgspec.Struct, frozen=True, rename="camel"):
     """One pulled message as AMS sends it."""
 
     message_id: str
-    publish_time: str = ""
-    data: str = ""
-    attributes: dict[str, str] = {}
+    publish_time: str | None = ""
+    data: str | None = ""
+    attributes: dict[str, str] | None = None
 
 
 class Pulled(msgspec.Struct, frozen=True, rename="camel"):
-    """One entry of a pull's answer."""
+    """One entry of a pull's answer; its message is read by itself, so that a bad one costs no other."""
 
     ack_id: str
-    message: Received
+    message: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class PullAnswer(msgspec.Struct, frozen=True, rename="camel"):
     """The answer to a pull."""
 
-    received_messages: list[Pulled] = []
+    received_messages: list[Pulled] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A message with the id by which it is acknowledged."""
+
+    ack_id: str
+    message: NewMessage
 
 
 class RemoteTrouble(Exception):
@@ -88,10 +102,17 @@ class AmsSource:
     """Pulls one remote subscription into a topic."""
 
     def __init__(
-        self, config: AmsSourceConfig, subscription: str, append: Append, clock: Clock, rng: random.Random
+        self,
+        config: AmsSourceConfig,
+        subscription: str,
+        append: Append,
+        put_aside: PutAside,
+        clock: Clock,
+        rng: random.Random,
     ) -> None:
         self._config = config
         self._append = append
+        self._put_aside = put_aside
         self._clock = clock
         self._rng = rng
         self._name = f"projects/{config.project}/subscriptions/{subscription}"
@@ -106,7 +127,7 @@ class AmsSource:
             while True:
                 try:
                     count = await self.step(http)
-                except (RemoteTrouble, StoreError) as trouble:
+                except (RemoteTrouble, StoreError, NotFound, SchemaUnusable) as trouble:
                     failures += 1
                     pause_s = min(_LONGEST_PAUSE_S, self._config.poll * 2**failures) * self._rng.uniform(0.5, 1.0)
                     log.warning("cannot pull", source=self._name, reason=str(trouble), again_in_s=round(pause_s, 1))
@@ -117,34 +138,63 @@ class AmsSource:
                     await self._clock.sleep(self._config.poll * min(10, idle))
 
     async def step(self, http: aiohttp.ClientSession) -> int:
-        """Pull once, append what came, acknowledge it; says how many came. Raises RemoteTrouble, StoreError."""
+        """Pull once, append what came, acknowledge it; says how many came.
+
+        Raises RemoteTrouble; and StoreError, NotFound or SchemaUnusable for what only we can mend: it is waited for.
+        """
         asked = {"maxMessages": str(self._config.max_messages), "returnImmediately": "true"}
-        body = await self._post(http, _PULL, asked)
-        try:
-            answer = msgspec.json.decode(body, type=PullAnswer)
-        except msgspec.DecodeError as error:
-            raise RemoteTrouble(f"the answer to a pull is not AMS's: {error}") from error
-        if not answer.received_messages:
+        pulled = _pulled(await self._post(http, _PULL, asked))
+        if not pulled:
             return 0
-        await self._keep(answer.received_messages)
+        await self._keep_readable(pulled)
         try:
-            await self._post(http, "acknowledge", {"ackIds": [answer.received_messages[-1].ack_id]})
+            await self._post(http, "acknowledge", {"ackIds": [pulled[-1].ack_id]})
         except RemoteTrouble as trouble:
             if trouble.status != _TIMED_OUT:
                 raise
             log.warning("acknowledged too late; it will come again and be known", source=self._name)
-        return len(answer.received_messages)
+        return len(pulled)
 
-    async def _keep(self, pulled: Sequence[Pulled]) -> None:
-        """Append what does not stand yet. A batch that was appended before says so, and how long it was."""
-        rest = list(pulled)
+    async def _keep_readable(self, pulled: Sequence[Pulled]) -> None:
+        """Append what can be read, in order, and put aside what cannot."""
+        readable: list[_Named] = []
+        for one in pulled:
+            try:
+                readable.append(_Named(one.ack_id, _kept(msgspec.json.decode(one.message, type=Received))))
+            except msgspec.DecodeError as error:
+                await self._keep(readable)
+                readable = []
+                raw = NewMessage(base64.b64encode(one.message).decode(), {})
+                await self._refuse(_Named(one.ack_id, raw), f"this is no message of AMS: {error}")
+        await self._keep(readable)
+
+    async def _keep(self, named: Sequence[_Named]) -> None:
+        """Append what does not stand yet. A batch that was appended before says so, and how long it was.
+
+        A batch that the topic refuses is halved until only what it refuses is left, and that is put aside.
+        """
+        rest = list(named)
         while rest:
             key = f"ams:{self._config.endpoint}:{rest[0].ack_id}"
             try:
-                appended = await self._append([_kept(one.message) for one in rest], key)
+                appended = await self._append([one.message for one in rest], key)
             except OutcomeUnknown:
                 continue  # the producer key makes asking again safe
+            except SchemaUnusable:
+                raise
+            except Rejected as error:
+                if len(rest) == 1:
+                    await self._refuse(rest[0], str(error))
+                    return
+                half = len(rest) // 2
+                await self._keep(rest[:half])
+                rest = rest[half:]
+                continue
             rest = rest[appended.count :] if appended.repeated else []
+
+    async def _refuse(self, named: _Named, reason: str) -> None:
+        origin = f"{self._config.endpoint}/{named.ack_id}"
+        await self._put_aside(Refused(self._name, origin, named.message, reason))
 
     async def _post(self, http: aiohttp.ClientSession, verb: str, body: Any) -> bytes:
         try:
@@ -161,6 +211,24 @@ class AmsSource:
         return answer.body
 
 
+def _pulled(body: bytes) -> Sequence[Pulled]:
+    """The entries of a pull's answer. Raises RemoteTrouble when it is none."""
+    try:
+        answer = _answer(body)
+    except (ValueError, RecursionError) as error:
+        raise RemoteTrouble(f"the answer to a pull is not AMS's: {error}") from error
+    return answer.received_messages or []
+
+
+def _answer(body: bytes) -> PullAnswer:
+    """As strict JSON; else read leniently, with U+FFFD for what no text can hold (halves of surrogate pairs)."""
+    try:
+        return msgspec.json.decode(body, type=PullAnswer)
+    except msgspec.DecodeError:
+        said = storable(json.dumps(json.loads(body.decode("utf-8", "replace")), ensure_ascii=False))
+        return msgspec.json.decode(said.encode(), type=PullAnswer)
+
+
 def _kept(message: Received) -> NewMessage:
-    origin = {"origin_message_id": message.message_id, "origin_publish_time": message.publish_time}
-    return NewMessage(message.data, {**origin, **message.attributes})
+    origin = {"origin_message_id": message.message_id, "origin_publish_time": message.publish_time or ""}
+    return NewMessage(message.data or "", {**origin, **(message.attributes or {})})
