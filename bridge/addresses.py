@@ -7,14 +7,15 @@ and use nor an odd way of writing a number (``2130706433``, ``127.1``) gets past
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, Final
 
 import aiohttp
 
 from bridge.core.http_session import LenientConnector, make_session
+from bridge.core.networks import is_public
 
 USER_AGENT: Final = f"ams-bridge/{version('ams-bridge')}"
 """How the daemon calls itself where it asks others over HTTP."""
@@ -22,16 +23,6 @@ USER_AGENT: Final = f"ams-bridge/{version('ams-bridge')}"
 
 class ForbiddenAddress(OSError):
     """The URL leads to an address that may not be reached from here."""
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is one of the open network: not loopback, link-local, private, metadata or reserved."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour
-        if inner is not None:
-            ip = inner
-    return ip.is_global and not ip.is_multicast
 
 
 def guarded_session(**session: Any) -> aiohttp.ClientSession:
@@ -43,6 +34,11 @@ def push_session(*, allow_private: bool) -> aiohttp.ClientSession:
     """A client session for push endpoints: it says who asks, and follows the address rules unless told otherwise."""
     headers = {"User-Agent": USER_AGENT}
     return make_session(LenientConnector(), headers=headers) if allow_private else guarded_session(headers=headers)
+
+
+def may_reach(*, allow_private: bool) -> Callable[[str], bool]:
+    """Which resolved addresses may be connected to."""
+    return (lambda address: True) if allow_private else is_public
 
 
 def _public_socket(info: Any) -> socket.socket:

@@ -70,7 +70,8 @@ class Breaker:
                 pass  # it answers; how fast it wants to be asked is the pace's business
             case Later():
                 self._failures += 1
-                self._fail(now, was_probe=was_probe, due=self._failures >= self._settings.failures)
+                due = outcome.misconfigured or self._failures >= self._settings.failures
+                self._fail(now, was_probe=was_probe, due=due)
             case Refused(destination_gone=True):
                 self._failures += 1
                 self._fail(now, was_probe=was_probe, due=True)

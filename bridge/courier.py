@@ -110,8 +110,9 @@ class Courier:
 
         What there is no room for any more is given back: the breaker opened meanwhile, or we are to stop.
         """
-        leased = await self._outbox.lease(self.name, room, self._tries.longest_s + _LEASE_MARGIN_S)
-        await self._give_back([one.token for one in leased if not self._tries.begin(one)])
+        wanted = room + self._tries.passed_over
+        leased = await self._outbox.lease(self.name, wanted, self._tries.longest_s + _LEASE_MARGIN_S)
+        await self._give_back([one.token for one in self._tries.in_turn(leased) if not self._tries.begin(one)])
         return len(leased)
 
     async def _give_back(self, tokens: list[str]) -> None:

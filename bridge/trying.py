@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from broker.store import Outbox
 
 _TRY_MARGIN_S: Final = 2.0  # the destination keeps its own timeout; this is for one that does not
 _SETTLING_FACTOR: Final = 4  # tries that wait to be settled, for each that may be under way
+_MOST_PROBED: Final = 20
 _LAST_WORD_S: Final = 2.0  # how long a stop waits for the store to note what was cut off
 
 log = structlog.get_logger("courier")
@@ -81,6 +82,7 @@ class Tries:
         self._under_way = 0
         self._closed = False
         self._cutting_off = False
+        self._probed: dict[str, None] = {}
 
     @property
     def longest_s(self) -> float:
@@ -116,6 +118,16 @@ class Tries:
     def _slots(self) -> int:
         most = self._config.concurrency
         return min(most - self._under_way, most * (1 + _SETTLING_FACTOR) - len(self._held))
+
+    @property
+    def passed_over(self) -> int:
+        """How many deliveries failed since the breaker opened: the next probe is another's, if one waits."""
+        return len(self._probed) if self.breaker.state == "open" else 0
+
+    def in_turn(self, leased: Sequence[Leased]) -> list[Leased]:
+        """In which order these are to begin: one that was a probe in vain comes after all that were none since."""
+        turns = {delivery: turn for turn, delivery in enumerate(self._probed, 1)}
+        return sorted(leased, key=lambda one: turns.get(one.delivery.id, 0))
 
     def begin(self, leased: Leased) -> bool:
         """Try a delivery; False when there is no room for it. One whose try we know the end of is only settled."""
@@ -220,15 +232,27 @@ class Tries:
                 raise
             log.exception("a destination raised", destination=self._name, delivery=delivery_id)
             return Later(f"a bug in this destination: {type(error).__name__}", unclear=True)
-        self._learn(one.ticket, outcome)
+        self._learn(one, outcome)
         return outcome
 
-    def _learn(self, ticket: int, outcome: Outcome) -> None:
+    def _learn(self, one: _Try, outcome: Outcome) -> None:
         now = self._clock.monotonic()
         self.pace.learn(outcome, now)
-        if self.breaker.learn(ticket, outcome, now):
+        opened_or_closed = self.breaker.learn(one.ticket, outcome, now)
+        self._note_probe(one.leased.delivery.id)
+        if opened_or_closed:
             reason = "" if isinstance(outcome, Delivered) else outcome.reason
             log.warning(f"the breaker is {self.breaker.state}", destination=self._name, reason=reason)
+
+    def _note_probe(self, delivery_id: str) -> None:
+        """Remember which deliveries found the destination failing, the last one last; none once it is well again."""
+        if self.breaker.state == "closed":
+            self._probed.clear()
+            return
+        self._probed.pop(delivery_id, None)
+        self._probed[delivery_id] = None
+        if len(self._probed) > _MOST_PROBED:
+            del self._probed[next(iter(self._probed))]
 
 
 def _is_being_cancelled() -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
+from bridge.core.plain_reason import plain_reason
 from rules.model import DestinationFacts, Post
 
 
@@ -39,6 +40,8 @@ class Later:
 
     ``unclear`` when it may have arrived all the same (a timeout or reset after the body was sent): only then is the
     failure the message's and uses up an attempt. ``throttled`` when the service said "too fast": the pace drops.
+    ``misconfigured`` when the settings are at fault, so that nothing can be sent until they are mended: the breaker
+    opens at once, and no attempt is used up.
     """
 
     reason: str
@@ -46,6 +49,11 @@ class Later:
     unclear: bool = False
     throttled: bool = False
     pace: Pace | None = None
+    misconfigured: bool = False
+
+    def __post_init__(self) -> None:
+        """What others said is shown to people, so it must be safe to show."""
+        object.__setattr__(self, "reason", plain_reason(self.reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,10 @@ class Refused:
     plainer: str | None = None
     destination_gone: bool = False
     pace: Pace | None = None
+
+    def __post_init__(self) -> None:
+        """What others said is shown to people, so it must be safe to show."""
+        object.__setattr__(self, "reason", plain_reason(self.reason))
 
 
 Outcome: TypeAlias = Delivered | Later | Refused

@@ -12,11 +12,12 @@ import logging
 import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from bridge.core.content_coding import IDENTITY
+from bridge.core.credentials import without_credentials
+from bridge.core.proxies import read_proxies
 
 if TYPE_CHECKING:
     import aiohttp
@@ -57,7 +58,8 @@ class _Client(httpx.AsyncClient):
     """A client that keeps no cookies, and does for a plain post only what a plain post needs.
 
     A destination posts to one URL again and again: it is read once. Headers are put together as bytes, and since
-    nothing is redirected and there are no hooks, a call without a password in its URL goes straight to the transport.
+    nothing is redirected and there are no hooks, a call goes straight to the transport. A name and a password in the
+    URL go out as Basic, unless a header of the call says who asks.
     """
 
     def __init__(self, transport: httpx.AsyncBaseTransport, timeout_s: float) -> None:
@@ -65,7 +67,7 @@ class _Client(httpx.AsyncClient):
         super().__init__(transport=transport, timeout=httpx.Timeout(timeout_s), follow_redirects=False, headers=own)
         self._direct = transport
         self._always = tuple((name.lower().decode(), (name, value)) for name, value in self.headers.raw)
-        self._read_urls: dict[str, httpx.URL] = {}
+        self._read_urls: dict[str, tuple[httpx.URL, str | None]] = {}
 
     def build_request(
         self,
@@ -77,7 +79,9 @@ class _Client(httpx.AsyncClient):
         **parts: Any,
     ) -> httpx.Request:
         """See httpx.AsyncClient."""
-        read = self._read(url) if isinstance(url, str) else url
+        read, basic = self._read(str(url))
+        if basic is not None and "authorization" not in httpx.Headers(headers):
+            headers = dict(headers or {}) | {"Authorization": basic}
         if content and isinstance(content, bytes) and isinstance(headers, dict) and not parts:
             named = {name.lower(): (name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()}
             if _WRITTEN_HERE.isdisjoint(named):
@@ -96,17 +100,18 @@ class _Client(httpx.AsyncClient):
 
     async def send(self, request: httpx.Request, *, stream: bool = False, **how: Any) -> httpx.Response:
         """See httpx.AsyncClient."""
-        is_plain = stream and not how and "timeout" in request.extensions and not request.url.userinfo
+        is_plain = stream and not how and "timeout" in request.extensions
         if is_plain and not self.is_closed:
             return await self._direct.handle_async_request(request)
         return await super().send(request, stream=stream, **how)
 
-    def _read(self, url: str) -> httpx.URL:
+    def _read(self, url: str) -> tuple[httpx.URL, str | None]:
         read = self._read_urls.get(url)
         if read is None:
             if len(self._read_urls) >= _URLS_KEPT:
                 self._read_urls.clear()
-            read = self._read_urls[url] = httpx.URL(url)
+            plain, basic = without_credentials(url)
+            read = self._read_urls[url] = httpx.URL(plain), basic
         return read
 
     @property
@@ -122,12 +127,6 @@ class _Client(httpx.AsyncClient):
 _NO_COOKIES: Final = _NoCookies()
 
 
-def proxy_for(url: str) -> str | None:
-    """The proxy that the environment names for an address, if it names one."""
-    read = httpx.URL(url)
-    return None if proxy_bypass(read.host) else getproxies().get(read.scheme)
-
-
 class _ByEnvironment(httpx.AsyncBaseTransport):
     """Sends directly, or through the proxy that the environment names for a host.
 
@@ -136,13 +135,12 @@ class _ByEnvironment(httpx.AsyncBaseTransport):
 
     def __init__(self, session: Callable[[], aiohttp.ClientSession]) -> None:
         self._session = session
-        self._proxies = getproxies()
-        self._proxy_of: dict[tuple[str, str], str | None] = {}
+        self._proxies = read_proxies()
         self._transports: dict[str | None, AiohttpTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """See httpx.AsyncBaseTransport."""
-        proxy = self._named(request.url.scheme, request.url.host)
+        proxy = await self._proxies.proxy_for(str(request.url)) if self._proxies.by_scheme else None
         transport = self._transports.get(proxy)
         if transport is None:
             from httpx_aiohttp import AiohttpTransport
@@ -157,13 +155,6 @@ class _ByEnvironment(httpx.AsyncBaseTransport):
         """See httpx.AsyncBaseTransport."""
         for transport in self._transports.values():
             await transport.aclose()
-
-    def _named(self, scheme: str, host: str) -> str | None:
-        where = (scheme, host)
-        if where not in self._proxy_of:
-            named = self._proxies.get(scheme)
-            self._proxy_of[where] = named if named and not proxy_bypass(host) else None
-        return self._proxy_of[where]
 
 
 def _proxy(url: str) -> httpx.Proxy:

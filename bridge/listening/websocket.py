@@ -15,7 +15,7 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from bridge.destinations.http import proxy_for
+from bridge.core.proxies import read_proxies
 from bridge.destinations.redact import Redactor
 from bridge.listening.events import ChatEvent, Frame, event_in, frame_in
 from bridge.secret import Secret
@@ -122,8 +122,9 @@ async def connected(url: str, token: Secret, timeout_s: float, redact: Redactor)
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), middlewares=(_as_told,)) as session:
         try:
             async with asyncio.timeout(timeout_s):  # noqa: TID251 - a timeout of the network
+                proxy = await read_proxies().proxy_for(url)
                 socket = await session.ws_connect(
-                    address, heartbeat=_HEARTBEAT_S, timeout=timeout, proxy=proxy_for(url), max_msg_size=8 * 1024 * 1024
+                    address, heartbeat=_HEARTBEAT_S, timeout=timeout, proxy=proxy, max_msg_size=8 * 1024 * 1024
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
             raise Lost(redact(f"cannot connect: {error or type(error).__name__}")) from error

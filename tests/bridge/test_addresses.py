@@ -5,7 +5,8 @@ import asyncio
 import aiohttp
 import pytest
 
-from bridge.addresses import guarded_session, is_public
+from bridge.addresses import guarded_session
+from bridge.core.networks import is_public
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111"])

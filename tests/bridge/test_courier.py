@@ -278,6 +278,35 @@ async def test_while_the_breaker_is_open_one_probe_at_a_time_goes_out_with_growi
         assert len(desk.destination.delivered) == 100
 
 
+@pytest.mark.parametrize("failure", [DOWN, UNCLEAR])
+async def test_one_that_always_fails_does_not_keep_the_probe_from_the_others(failure: Outcome) -> None:
+    def only_others(parcel: Parcel) -> Outcome:
+        return failure if parcel.id.startswith("bad") else Delivered()
+
+    config: dict[str, Any] = {"breaker": {"failures": 1, "probe_every": 30.0}, "retry": {"base": 0.1, "max": 1.0}}
+    async with at_work(Desk(Scripted(always=only_others), concurrency=1, **config)) as desk:
+        await put_in(desk.store, "bad1", "bad2", priority=9)
+        await put_in(desk.store, "d1", "d2", priority=1)
+        await desk.passes(600.0)
+        assert {"d1", "d2"} <= set(desk.destination.delivered)
+
+
+async def test_a_fault_of_the_settings_opens_the_breaker_at_once_and_uses_up_no_attempt(logs: list[Any]) -> None:
+    wrong = Later("cannot be sent; look at the settings: no such port", misconfigured=True)
+    async with at_work(Desk(Scripted(always=wrong), retry={"attempts": 1}, breaker={"failures": 5})) as desk:
+        await put_in(desk.store, "d1")
+        await desk.passes(600.0)
+        assert desk.courier.breaker.state == "open"
+        assert len(desk.destination.tried) > 1
+        delivery, attempts = await desk.find("d1")
+        assert (delivery.attempts, delivery.unclear) == (0, False)
+        assert not any(each.counted for each in attempts)
+        desk.destination.always = Delivered()
+        await desk.passes(1_200.0)
+        assert desk.destination.delivered == ["d1"]
+    assert any("no such port" in str(entry.get("reason")) for entry in logs)
+
+
 async def test_what_was_leased_while_the_breaker_opened_is_given_back_untried() -> None:
     async with at_work(Desk(Scripted(always=DOWN), concurrency=4, breaker={"failures": 1})) as desk:
         await put_in(desk.store, *(f"d{n}" for n in range(8)))
