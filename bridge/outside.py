@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from bridge.addresses import push_session
+from bridge.addresses import may_reach, push_session
 from bridge.api.call import Fetched, NodeUsage, Outside, Unreachable
 from bridge.core.http_session import Bounds, NoAnswer, fetch
 from broker.clock import Clock
@@ -39,7 +39,14 @@ class Outsider:
         session = push_session(allow_private=self._allow_private)
         try:
             async with session:
-                answer = await fetch(session, "GET", url, _BOUNDS, self._clock)
+                answer = await fetch(
+                    session,
+                    "GET",
+                    url,
+                    _BOUNDS,
+                    self._clock,
+                    may_reach=may_reach(allow_private=self._allow_private),
+                )
         except NoAnswer as error:
             raise Unreachable(str(error)) from error
         return Fetched(answer.status, answer.body)

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 import aiohttp
 
-from bridge.addresses import push_session
+from bridge.addresses import may_reach, push_session
 from bridge.core.http_session import Bounds, Fetched, NoAnswer, fetch
 from broker.clock import Clock
 
@@ -39,7 +39,15 @@ class PushHttp:
         """See Post."""
         try:
             return await fetch(
-                self._open(), "POST", url, _BOUNDS, self._clock, data=body, headers=headers, ssl=self._tls or True
+                self._open(),
+                "POST",
+                url,
+                _BOUNDS,
+                self._clock,
+                data=body,
+                headers=headers,
+                may_reach=may_reach(allow_private=self._allow_private),
+                ssl=self._tls or True,
             )
         except NoAnswer as wrong:
             raise NotPosted(str(wrong)) from wrong

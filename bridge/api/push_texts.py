@@ -11,6 +11,7 @@ import msgspec
 
 from bridge.api.times import publish_time
 from bridge.api.wire import Answer, MessageAnswer
+from bridge.core.plain_reason import is_harmless, plain_reason
 from broker.days import moment
 from broker.model import Message
 from broker.payloads import NotBase64, from_base64
@@ -85,12 +86,13 @@ def mattermost_reason(body: bytes) -> str:
     if not isinstance(said, dict) or not said.get("message"):
         return reason(body)
     details = said.get("detailed_error")
-    return f"{said['message']}.{details}"[:_LONGEST_REASON] if details else str(said["message"])[:_LONGEST_REASON]
+    return reason((f"{said['message']}.{details}" if details else str(said["message"])).encode("utf-8", "replace"))
 
 
 def reason(body: bytes) -> str:
-    """An endpoint's answer as a reason."""
-    return body.decode("utf-8", "replace")[:_LONGEST_REASON]
+    """An endpoint's answer as a reason; what a terminal or a page would obey is left out."""
+    said = body.decode("utf-8", "replace")
+    return (said if is_harmless(said) else plain_reason(said))[:_LONGEST_REASON]
 
 
 def active(subscription: str) -> str:

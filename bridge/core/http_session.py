@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -12,6 +14,9 @@ from aiohttp.client_proto import ResponseHandler
 
 from bridge.core.answer_filter import AnswerFilter
 from bridge.core.content_coding import IDENTITY, unpack
+from bridge.core.credentials import without_credentials
+from bridge.core.plain_reason import plain_reason
+from bridge.core.tls_failure import look_at_certificate, tls_fault, tls_text
 from broker.clock import Clock
 
 
@@ -95,10 +100,18 @@ async def fetch(
     *,
     data: bytes | None = None,
     headers: Mapping[str, str] | None = None,
+    may_reach: Callable[[str], bool] = lambda address: True,
     **more: Any,
 ) -> Fetched:
-    """Ask once; redirects are not followed. Raises NoAnswer. Once the status is read, it counts."""
+    """Ask once; redirects are not followed. Raises NoAnswer. Once the status is read, it counts.
+
+    A name and a password in the URL go out as Basic, unless a header says who asks. A certificate that is not trusted
+    is looked at only where ``may_reach`` allows its address.
+    """
     status, body, packing, wrong = 0, bytearray(), "", ""
+    url, basic = without_credentials(url)
+    if basic is not None and not any(name.lower() == "authorization" for name in headers or ()):
+        headers = {**(headers or {}), "Authorization": basic}
     try:
         async with (
             clock.timeout(bounds.timeout_s),
@@ -117,6 +130,20 @@ async def fetch(
     except (aiohttp.ClientError, OSError, ValueError) as error:
         wrong = "cut short"
         if not status:
-            raise NoAnswer(str(error) or type(error).__name__) from error
+            raise NoAnswer(await _why(error, url, may_reach)) from error
     unpacked = unpack(bytes(body[: bounds.longest_bytes]), packing, bounds.longest_bytes)
     return Fetched(status, unpacked.body, wrong or unpacked.wrong)
+
+
+async def _why(error: Exception, url: str, may_reach: Callable[[str], bool]) -> str:
+    """Why there was no answer; the URL, which may be a secret, is not in it."""
+    if isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
+        return "this is no URL that can be asked"
+    fault = tls_fault(error)
+    if fault is None or not isinstance(error, aiohttp.ClientConnectorError):
+        return plain_reason(str(error).replace(url, "the URL")) or type(error).__name__
+    text = f"{error.host}:{error.port}: {tls_text(fault)}"
+    if not isinstance(fault, ssl.SSLCertVerificationError) or error.port is None:
+        return text
+    shown = await asyncio.to_thread(look_at_certificate, error.host, error.port, may_reach)
+    return f"{text} ({shown})" if shown else text

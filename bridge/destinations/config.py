@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 import httpx
 from pydantic import AfterValidator, Field, model_validator
 
+from bridge.core.credentials import without_credentials
 from bridge.quantities import LastingDuration, Pacing
 from bridge.records import Record
 from bridge.secret import Secret
@@ -114,12 +115,25 @@ class DestinationConfig(Record):
 def _web_address(url: str) -> str:
     """The URL, if HTTP can reach what it names. Raises ValueError, which does not repeat it."""
     try:
-        read = httpx.URL(url)
-    except httpx.InvalidURL:
+        read = httpx.URL(without_credentials(url)[0])
+    except (httpx.InvalidURL, ValueError):
         raise ValueError("this is no URL") from None
     if read.scheme not in ("http", "https") or not read.host or "%" in read.host:
         raise ValueError("a URL that begins with https:// (or http://) is wanted")
     return url
+
+
+def _open_web_address(url: str) -> str:
+    if without_credentials(_web_address(url))[1] is not None:
+        raise ValueError("a URL without a name and a password is wanted: the token says who asks")
+    return url
+
+
+def _header_secret(said: Secret) -> Secret:
+    value = said.reveal()
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError("this has blanks, line ends or letters that a header cannot have")
+    return said
 
 
 def _secret_web_address(said: Secret) -> Secret:
@@ -127,10 +141,13 @@ def _secret_web_address(said: Secret) -> Secret:
     return said
 
 
+HeaderSecret: TypeAlias = Annotated[Secret, AfterValidator(_header_secret)]
+"""A token that is sent in a header."""
+
 SecretUrl: TypeAlias = Annotated[Secret, AfterValidator(_secret_web_address)]
 """The URL of a hook: whoever has it may post, so it is a secret as a whole."""
 
-WebUrl: TypeAlias = Annotated[str, AfterValidator(_web_address)]
+WebUrl: TypeAlias = Annotated[str, AfterValidator(_open_web_address)]
 """The URL of a service, without a secret in it."""
 
 WHOLE_TRY_MARGIN_S = 1.0

@@ -19,7 +19,7 @@ from pydantic import Field
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, SecretUrl
 from bridge.destinations.embed import DECIDED_TEXT_RUNES, draw, remarks_of, sizes_of
-from bridge.destinations.posting import Answer, not_expected, outcome_of, pace_of, send
+from bridge.destinations.posting import Answer, ask, not_expected, outcome_of, pace_of
 from bridge.destinations.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
 from bridge.destinations.redact import Redactor, shown_url
 from bridge.quantities import Pacing
@@ -81,7 +81,7 @@ class Discord:
 
     async def probe(self) -> Outcome:
         """Ask for the webhook itself, which changes nothing."""
-        answer = await send(self._http, self._http.build_request("GET", self._config.url.reveal()), self._redact)
+        answer = await ask(self._http, self._redact, "GET", self._config.url.reveal())
         if isinstance(answer, Later):
             return answer
         if _id_in(answer) is not None:
@@ -133,8 +133,8 @@ class Discord:
         url = urlsplit(self._config.url.reveal())
         query = urlencode(dict(parse_qsl(url.query)) | options | ({"thread_id": thread} if thread else {}))
         target = urlunsplit(url._replace(path=url.path.rstrip("/") + path, query=query))
-        request = self._http.build_request(method, target, content=msgspec.json.encode(body), headers=_HEADERS)
-        return await send(self._http, request, self._redact)
+        content = msgspec.json.encode(body)
+        return await ask(self._http, self._redact, method, target, content=content, headers=_HEADERS)
 
     def _failure(self, answer: Answer, parcel: Parcel | None) -> Later | Refused:
         """What an answer means that did not bring the message."""

@@ -34,7 +34,7 @@ from bridge.destinations.attachment import (
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.canary import CanarySettings
 from bridge.destinations.config import CHAT_RATE, DestinationConfig, SecretUrl
-from bridge.destinations.posting import Answer, not_expected, outcome_of, send
+from bridge.destinations.posting import Answer, ask, not_expected, outcome_of
 from bridge.destinations.redact import Redactor, shown_url
 from bridge.quantities import Pacing
 from broker.clock import Clock
@@ -95,13 +95,8 @@ class Mattermost:
     async def deliver(self, parcel: Parcel) -> Outcome:
         """See Destination."""
         body = draw(parcel, self._config, buttons_for(parcel, self._buttons))
-        request = self._http.build_request(
-            "POST",
-            self._config.url.reveal(),
-            content=msgspec.json.encode(body),
-            headers=_HEADERS,
-        )
-        answer = await send(self._http, request, self._redact)
+        url, content = self._config.url.reveal(), msgspec.json.encode(body)
+        answer = await ask(self._http, self._redact, "POST", url, content=content, headers=_HEADERS)
         if isinstance(answer, Later):
             return answer
         return self._read(answer, body, parcel)
@@ -112,8 +107,8 @@ class Mattermost:
         Newer servers wrap that answer, and the one for a deleted hook, alike: then Delivered means "reachable and
         enabled" only (destinations.md 2.3).
         """
-        request = self._http.build_request("POST", self._config.url.reveal(), content=b"{}", headers=_HEADERS)
-        answer = await send(self._http, request, self._redact)
+        url = self._config.url.reveal()
+        answer = await ask(self._http, self._redact, "POST", url, content=b"{}", headers=_HEADERS)
         if isinstance(answer, Later):
             return answer
         if answer.status == httpx.codes.BAD_REQUEST and _error_id(answer) != _INVALID_HOOK:

@@ -23,7 +23,7 @@ from bridge.actions.cards import Shown
 from bridge.destinations.attachment import DECIDED_TEXT_RUNES, MAX_FIELDS, channel_name, is_wanted, sizes_of
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.canary import CanarySettings
-from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, WebUrl
+from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, HeaderSecret, WebUrl
 from bridge.destinations.mattermost_bodies import Said, draw_edit, draw_history, draw_post, thread_of
 from bridge.destinations.mattermost_cards import Deck
 from bridge.destinations.mattermost_finding import Marked, find_marked
@@ -33,7 +33,6 @@ from bridge.destinations.posting import Answer, pace_of
 from bridge.destinations.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
 from bridge.destinations.redact import Redactor
 from bridge.quantities import Pacing
-from bridge.secret import Secret
 from broker.clock import Clock, us
 from broker.errors import StoreError
 from rules.model import DestinationFacts
@@ -49,7 +48,7 @@ class MattermostBotConfig(DestinationConfig):
     type: Literal["mattermost_bot"] = "mattermost_bot"
     rate: Pacing | None = Field(CHAT_RATE, description="Posts per time at most; null: as fast as it goes")
     url: WebUrl = Field(description="The server's address, such as https://chat.example.org")
-    token: Secret = Field(description="The bot's access token")
+    token: HeaderSecret = Field(description="The bot's access token")
     team: str = Field("", description="Team of the channel; empty: the only team the bot is in")
     channel: str = Field(description="Channel name, @user, or a channel's id")
     fallback_channel: str = Field(

@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from bridge.destinations.base import Later, Refused
-from bridge.destinations.posting import Answer, not_expected, outcome_of, reason_of, send
+from bridge.destinations.posting import Answer, ask, not_expected, outcome_of, reason_of
 from bridge.destinations.redact import Redactor
 from bridge.secret import Secret
 from broker.clock import Clock
@@ -49,8 +49,8 @@ class Rest:
         """Ask once. ``path`` begins behind ``/api/v4``."""
         headers = {"Authorization": f"Bearer {self._token.reveal()}", "Content-Type": "application/json"}
         content = None if body is None else msgspec.json.encode(body)
-        request = self._http.build_request(method, self._base + path, content=content, headers=headers)
-        return await send(self._http, request, self._redact, longest_bytes=_LONGEST_ANSWER_BYTES)
+        url, most = self._base + path, _LONGEST_ANSWER_BYTES
+        return await ask(self._http, self._redact, method, url, content=content, headers=headers, longest_bytes=most)
 
     def failure(self, answer: Answer) -> Later | Refused:
         """What an answer means that did not bring what was asked for."""

@@ -10,6 +10,7 @@ import asyncio
 import email.utils
 import os
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
@@ -19,11 +20,14 @@ from typing import cast
 import httpx
 
 from bridge.core.content_coding import unpack
+from bridge.core.plain_reason import plain_reason
+from bridge.core.tls_failure import look_at_certificate, tls_fault, tls_text
 from bridge.destinations.base import Delivered, Later, Outcome, Pace, Refused
 from bridge.destinations.redact import Redactor
 from broker.clock import US_PER_S
 
 _SHOWN_BODY_RUNES = 300
+_SHOWN_TLS_RUNES = 500
 _LONGEST_ANSWER_BYTES = 64 * 1024
 _LONGEST_CALL_S = 120.0
 _MARGIN_S = 0.3  # the client's own timeouts come first: they tell whether there was a connection
@@ -44,6 +48,24 @@ class Answer:
     headers: Mapping[str, str]
     text: str
     unread: str = ""
+
+
+async def ask(
+    http: httpx.AsyncClient,
+    redact: Redactor,
+    method: str,
+    url: str,
+    *,
+    content: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    longest_bytes: int = _LONGEST_ANSWER_BYTES,
+) -> Answer | Later:
+    """``send`` what these make; what cannot be made into a request is a fault of the settings."""
+    try:
+        request = http.build_request(method, url, content=content, headers=headers)
+    except (httpx.InvalidURL, ValueError, TypeError) as error:  # a UnicodeError is a ValueError
+        return _cannot_be_sent(error, redact)
+    return await send(http, request, redact, longest_bytes=longest_bytes)
 
 
 async def send(
@@ -72,8 +94,10 @@ async def send(
     except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
         late = f"not complete within {timeout_s:g} s" if whole.expired() else ""
         if reading is None:
-            return Later(f"no answer: {late}", unclear=True) if late else _network_failure(error, redact)
+            return Later(f"no answer: {late}", unclear=True) if late else await _network_failure(error, request, redact)
         wrong = late or "cut short"
+    except ValueError as error:
+        return _cannot_be_sent(error, redact)
     return reading.answer(wrong)
 
 
@@ -98,7 +122,7 @@ def reason_of(answer: Answer, redact: Redactor) -> str:
         phrase = HTTPStatus(answer.status).phrase
     except ValueError:
         phrase = "unknown status"
-    shown = " ".join(redact(answer.text).split())[:_SHOWN_BODY_RUNES]
+    shown = plain_reason(redact(answer.text))[:_SHOWN_BODY_RUNES]
     unread = f" (its body: {answer.unread})" if answer.unread else ""
     return f"HTTP {answer.status} {phrase}{unread}" + (f": {shown}" if shown else "")
 
@@ -179,7 +203,13 @@ class _Reading:
         return Answer(self._response.status_code, headers, text, wrong or unpacked.wrong)
 
 
-def _network_failure(error: Exception, redact: Redactor) -> Later:
+def _cannot_be_sent(error: Exception, redact: Redactor) -> Later:
+    """Nothing was sent, and nothing will be until the settings are mended."""
+    what = "a header has characters that headers cannot have" if isinstance(error, UnicodeError) else redact(str(error))
+    return Later(f"cannot be sent; look at the settings: {what}"[:_SHOWN_BODY_RUNES], misconfigured=True)
+
+
+async def _network_failure(error: Exception, request: httpx.Request, redact: Redactor) -> Later:
     """Clear only when no connection came to be; after that, the service may have read the whole request.
 
     The transport maps some aiohttp errors to httpx names that tell too little, so the cause decides.
@@ -187,16 +217,31 @@ def _network_failure(error: Exception, redact: Redactor) -> Later:
     import aiohttp
 
     cause = error.__cause__ or error
+    if isinstance(cause, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
+        return Later("cannot be sent; look at the settings: this is no URL that can be asked", misconfigured=True)
     never = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
     clear = isinstance(cause, never) or (
         isinstance(error, (httpx.ConnectError, httpx.PoolTimeout, httpx.UnsupportedProtocol))
     )
     kind = "no connection" if clear else "no answer"
-    if isinstance(cause, aiohttp.ClientConnectorError):
+    fault = tls_fault(cause) if clear else None
+    if fault is not None:
+        text = redact(await _untrusted(fault, request.url))
+    elif isinstance(cause, aiohttp.ClientConnectorError):
         # asyncio's own text for it is "Connect call failed ('192.0.2.1', 443)"; resolvers have numbers below zero
         number = cause.os_error.errno or 0
         why = os.strerror(number) if number > 0 else cause.os_error.strerror or str(cause.os_error)
         text = redact(f"{cause.host}:{cause.port}: {why}")
     else:
-        text = " ".join(redact(str(cause)).split()) or type(cause).__name__
-    return Later(f"{kind}: {text}"[:_SHOWN_BODY_RUNES], unclear=not clear)
+        text = redact(str(cause)) or type(cause).__name__
+    return Later(f"{kind}: {plain_reason(text)}"[: _SHOWN_TLS_RUNES if fault else _SHOWN_BODY_RUNES], unclear=not clear)
+
+
+async def _untrusted(fault: ssl.SSLError, url: httpx.URL) -> str:
+    """Why TLS failed, with the certificate that is shown there."""
+    port = url.port or 443
+    text = f"{url.host}:{port}: {tls_text(fault)}"
+    if not isinstance(fault, ssl.SSLCertVerificationError):
+        return text
+    shown = await asyncio.to_thread(look_at_certificate, url.host, port)
+    return f"{text} ({shown})" if shown else text

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import CHAT_RATE, DestinationConfig, SecretUrl
-from bridge.destinations.posting import Answer, not_expected, outcome_of, send
+from bridge.destinations.posting import Answer, ask, not_expected, outcome_of
 from bridge.destinations.redact import Redactor, shown_url
 from bridge.destinations.slack_blocks import DECIDED_TEXT_RUNES, draw, remarks_of, sizes_of
 from bridge.quantities import Pacing
@@ -88,10 +88,8 @@ class Slack:
         await self._http.aclose()
 
     async def _post(self, body: dict[str, Any]) -> Answer | Later:
-        request = self._http.build_request(
-            "POST", self._config.url.reveal(), content=msgspec.json.encode(body), headers=_HEADERS
-        )
-        return await send(self._http, request, self._redact)
+        content = msgspec.json.encode(body)
+        return await ask(self._http, self._redact, "POST", self._config.url.reveal(), content=content, headers=_HEADERS)
 
     def _read(self, answer: Answer, parcel: Parcel | None) -> Outcome:
         said = answer.text.strip()

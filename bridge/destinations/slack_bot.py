@@ -16,13 +16,12 @@ import msgspec
 from pydantic import Field
 
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
-from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, WebUrl
-from bridge.destinations.posting import Answer, not_expected, outcome_of, pace_of, send
+from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, HeaderSecret, WebUrl
+from bridge.destinations.posting import Answer, ask, not_expected, outcome_of, pace_of
 from bridge.destinations.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
 from bridge.destinations.redact import Redactor
 from bridge.destinations.slack_blocks import DECIDED_TEXT_RUNES, draw, remarks_of, sizes_of
 from bridge.quantities import Pacing
-from bridge.secret import Secret
 from broker.clock import Clock
 from rules.model import DestinationFacts
 
@@ -49,7 +48,7 @@ class SlackBotConfig(DestinationConfig):
 
     type: Literal["slack_bot"] = "slack_bot"
     rate: Pacing | None = Field(CHAT_RATE, description="Messages per time at most; null: as fast as it goes")
-    token: Secret = Field(description="The bot's token, xoxb-...; it needs chat:write")
+    token: HeaderSecret = Field(description="The bot's token, xoxb-...; it needs chat:write")
     channel: str = Field(description="Channel name or id, or a person's id")
     fallback_channel: str = Field(
         "", description="Where a message goes when its channel is closed to the bot; empty: it becomes a dead letter"
@@ -178,13 +177,8 @@ class SlackBot:
         return failure
 
     async def _call(self, method: str, body: Mapping[str, Any]) -> Answer | Later:
-        request = self._http.build_request(
-            "POST",
-            f"{self._config.url.rstrip('/')}/{method}",
-            content=msgspec.json.encode(body),
-            headers=self._headers(),
-        )
-        return await send(self._http, request, self._redact)
+        url, content = f"{self._config.url.rstrip('/')}/{method}", msgspec.json.encode(body)
+        return await ask(self._http, self._redact, "POST", url, content=content, headers=self._headers())
 
     def _headers(self) -> dict[str, str]:
         return {

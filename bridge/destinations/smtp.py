@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from bridge.core.tls_failure import look_at_certificate, tls_fault, tls_text
 from bridge.destinations.base import Delivered, Later, Outcome, Refused
 from bridge.secret import Secret
 
@@ -153,8 +154,17 @@ class Talk:
         if isinstance(error, smtplib.SMTPResponseException) and not self._letter_left:
             return self._answered(error.smtp_code, error.smtp_error if isinstance(error.smtp_error, bytes) else b"")
         kind = "no answer" if self._letter_left else "no talk"
-        text = self._redact(str(error)) or type(error).__name__
+        text = self._redact(self._why(error)) or type(error).__name__
         return Later(f"{kind}: {text}"[:_SHOWN_RUNES], unclear=self._letter_left)
+
+    def _why(self, error: OSError | smtplib.SMTPException) -> str:
+        fault, server = tls_fault(error), self._server
+        if fault is None:
+            return str(error)
+        shown = ""
+        if isinstance(fault, ssl.SSLCertVerificationError) and server.security == "tls":
+            shown = look_at_certificate(server.host, server.port)
+        return f"{server.host}:{server.port}: {tls_text(fault)}" + (f" ({shown})" if shown else "")
 
     def _said(self, code: int, text: bytes | str) -> str:
         words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text

@@ -16,7 +16,7 @@ from pydantic import Field
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused, Size
 from bridge.destinations.card import DECIDED_TEXT_RUNES, MAX_REQUEST_BYTES, draw, is_cut, size_bytes
 from bridge.destinations.config import CHAT_RATE, DestinationConfig, SecretUrl
-from bridge.destinations.posting import Answer, not_expected, outcome_of, send
+from bridge.destinations.posting import Answer, ask, not_expected, outcome_of
 from bridge.destinations.redact import Redactor, shown_url
 from bridge.quantities import Pacing
 from broker.clock import Clock
@@ -53,15 +53,13 @@ class Teams:
 
     async def deliver(self, parcel: Parcel) -> Outcome:
         """See Destination."""
-        request = self._http.build_request(
-            "POST", self._config.url.reveal(), content=msgspec.json.encode(draw(parcel)), headers=_HEADERS
-        )
-        answer = await send(self._http, request, self._redact)
+        url, content = self._config.url.reveal(), msgspec.json.encode(draw(parcel))
+        answer = await ask(self._http, self._redact, "POST", url, content=content, headers=_HEADERS)
         return answer if isinstance(answer, Later) else self._read(answer, parcel)
 
     async def probe(self) -> Outcome:
         """Ask with OPTIONS, which starts no workflow: Delivered means that the service is there."""
-        answer = await send(self._http, self._http.build_request("OPTIONS", self._config.url.reveal()), self._redact)
+        answer = await ask(self._http, self._redact, "OPTIONS", self._config.url.reveal())
         if isinstance(answer, Later):
             return answer
         outcome = outcome_of(answer, self._clock.wall_us(), self._redact)

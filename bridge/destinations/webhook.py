@@ -22,7 +22,7 @@ from pydantic import Field, field_validator
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Size
 from bridge.destinations.config import DestinationConfig, SecretUrl
 from bridge.destinations.payload import payload_bytes, payload_of, rfc3339
-from bridge.destinations.posting import outcome_of, send
+from bridge.destinations.posting import ask, outcome_of
 from bridge.destinations.redact import Redactor, shown_url
 from bridge.destinations.signing import signatures, signer_of
 from bridge.secret import Secret
@@ -111,18 +111,15 @@ class Webhook:
     async def deliver(self, parcel: Parcel) -> Outcome:
         """See Destination."""
         headers, body = self._request_of(parcel)
-        request = self._http.build_request(
-            self._config.method, self._config.url.reveal(), content=body, headers=dict(headers)
-        )
-        answer = await send(self._http, request, self._redact)
+        url = self._config.url.reveal()
+        answer = await ask(self._http, self._redact, self._config.method, url, content=body, headers=dict(headers))
         if isinstance(answer, Later):
             return answer
         return outcome_of(answer, self._clock.wall_us(), self._redact)
 
     async def probe(self) -> Outcome:
         """Ask with OPTIONS: an answer of any kind but a server error means that somebody is there."""
-        request = self._http.build_request("OPTIONS", self._config.url.reveal())
-        answer = await send(self._http, request, self._redact)
+        answer = await ask(self._http, self._redact, "OPTIONS", self._config.url.reveal())
         if isinstance(answer, Later):
             return answer
         outcome = outcome_of(answer, self._clock.wall_us(), self._redact)

@@ -21,7 +21,10 @@ import msgspec
 import structlog
 from pydantic import Field
 
+from bridge.core.credentials import without_credentials
 from bridge.core.http_session import Bounds, LenientConnector, NoAnswer, fetch, make_session
+from bridge.core.plain_reason import plain_reason
+from bridge.core.proxies import read_proxies
 from bridge.quantities import Duration, FilePath
 from bridge.secret import Secret
 from bridge.sources.config import SourceConfig
@@ -33,6 +36,7 @@ from rules.assembly import storable
 
 _BOUNDS: Final = Bounds(timeout_s=60.0, longest_bytes=256 * 1024 * 1024)
 _PULL: Final = "pull"
+_SHOWN_RUNES: Final = 300
 _LONGEST_PAUSE_S: Final = 60.0
 _TIMED_OUT: Final = 408  # the ack came after the remote's deadline: the messages come again
 
@@ -116,13 +120,17 @@ class AmsSource:
         self._clock = clock
         self._rng = rng
         self._name = f"projects/{config.project}/subscriptions/{subscription}"
-        self._url = f"https://{config.endpoint}/v1/{self._name}"
+        endpoint, self._basic = without_credentials(f"https://{config.endpoint}")
+        self._url = f"{endpoint}/v1/{self._name}"
+        self._key = f"ams:{endpoint.removeprefix('https://')}"
 
     async def run(self) -> None:
         """Pull for ever; trouble over there or in our store is waited out with growing pauses."""
         tls = ssl.create_default_context(cafile=str(self._config.ca) if self._config.ca else None)
         headers = {"x-api-key": self._config.token.reveal()}
-        async with make_session(LenientConnector(ssl=tls, limit=1), headers=headers, trust_env=True) as http:
+        if self._basic is not None:
+            headers["Authorization"] = self._basic
+        async with make_session(LenientConnector(ssl=tls, limit=1), headers=headers) as http:
             idle, failures = 0, 0
             while True:
                 try:
@@ -175,7 +183,7 @@ class AmsSource:
         """
         rest = list(named)
         while rest:
-            key = f"ams:{self._config.endpoint}:{rest[0].ack_id}"
+            key = f"{self._key}:{rest[0].ack_id}"
             try:
                 appended = await self._append([one.message for one in rest], key)
             except OutcomeUnknown:
@@ -198,13 +206,13 @@ class AmsSource:
 
     async def _post(self, http: aiohttp.ClientSession, verb: str, body: Any) -> bytes:
         try:
-            answer = await fetch(
-                http, "POST", f"{self._url}:{verb}", _BOUNDS, self._clock, data=msgspec.json.encode(body)
-            )
+            url, proxy = f"{self._url}:{verb}", await read_proxies().proxy_for(self._url)
+            content = msgspec.json.encode(body)
+            answer = await fetch(http, "POST", url, _BOUNDS, self._clock, data=content, proxy=proxy)
         except NoAnswer as error:
             raise RemoteTrouble(f"{verb}: {error}") from error
         if answer.status != 200:
-            said = answer.body[:300].decode("utf-8", "replace")
+            said = plain_reason(answer.body.decode("utf-8", "replace"))[:_SHOWN_RUNES]
             raise RemoteTrouble(f"{verb}: HTTP {answer.status}: {said}", answer.status)
         if answer.unread and verb == _PULL:
             raise RemoteTrouble(f"{verb}: the answer could not be read: {answer.unread}")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 
 import pytest
+from pydantic import ValidationError
 
-from bridge.destinations.base import Delivered, Later
+from bridge.destinations.base import Delivered, Later, Refused
 from bridge.destinations.http import make_client
-from bridge.destinations.posting import Answer, not_expected, send
+from bridge.destinations.posting import Answer, ask, not_expected, send
 from bridge.destinations.redact import Redactor
+from bridge.destinations.slack_bot import SlackBotConfig
+from bridge.fakes.exchange import Reply
 from bridge.fakes.trouble import Answer as Answered
 from bridge.fakes.webhook import FakeWebhook
+from bridge.secret import Secret
 from tests.contracts.destinations.observing import OPENERS
 from tests.contracts.destinations.over_http import NOBODY
 from tests.contracts.destinations.rig import PARCEL
@@ -138,3 +143,70 @@ def test_a_page_of_something_in_between_is_clear() -> None:
     page = Answer(200, {}, "<!DOCTYPE html><title>Sign in</title>")
     assert not not_expected(page, "Slack's", NOTHING_SECRET).unclear
     assert not_expected(Answer(200, {}, "<html", unread="cut short"), "Slack's", NOTHING_SECRET).unclear
+
+
+@pytest.mark.parametrize("kind", ["webhook", "discord", "teams", "slack", "mattermost"])
+async def test_a_name_and_a_password_in_a_url_go_out_as_basic_and_are_never_told(
+    kind: str, webhook_receiver: FakeWebhook, tmp_path
+) -> None:
+    webhook_receiver.reply = Reply(418, b"who is hook-user:pass-word@ dXNl?")
+    url = webhook_receiver.base_url.replace("http://", "http://hook-user:p%40ss-word@") + "/in"
+    said = {"url": url, **({"headers": {}} if kind == "webhook" else {})}
+    async with OPENERS[kind](tmp_path) as rig, rig.at_work(**said) as destination:
+        outcome = await destination.deliver(PARCEL)
+        await destination.probe()
+        shown = repr(outcome) + repr(destination.preview(PARCEL)) + repr(destination)
+    told = {each.header("authorization") for each in webhook_receiver.requests}
+    assert told == {"Basic " + base64.b64encode(b"hook-user:p@ss-word").decode()}
+    assert not isinstance(outcome, Later), outcome
+    assert "ss-word" not in shown.replace("pass-word", "")
+    assert "hook-user" not in shown
+
+
+async def test_a_header_that_says_who_asks_wins_over_the_url(webhook_receiver: FakeWebhook, tmp_path) -> None:
+    url = webhook_receiver.base_url.replace("http://", "http://user:word@") + "/in"
+    async with (
+        OPENERS["webhook"](tmp_path) as rig,
+        rig.at_work(url=url, headers={"authorization": "Bearer other"}) as destination,
+    ):
+        assert await destination.deliver(PARCEL) == Delivered()
+    assert webhook_receiver.requests[0].header("authorization") == "Bearer other"
+
+
+@pytest.mark.parametrize(
+    ("url", "headers"),
+    [
+        ("http://127.0.0.1:99999/", {}),
+        ("ftp://127.0.0.1/", {}),
+        ("http://", {}),
+        ("nonsense", {}),
+        ("http://127.0.0.1:9/", {"X": "letters \u00fc"}),
+        ("http://127.0.0.1:9/", {"X": "two\r\nlines"}),
+        ("http://127.0.0.1:9/", {"a b": "x"}),
+    ],
+)
+async def test_what_cannot_be_sent_is_a_fault_of_the_settings(url: str, headers: dict[str, str]) -> None:
+    async with make_client(connections=1, timeout_s=5.0) as http:
+        outcome = await ask(http, NOTHING_SECRET, "POST", url, content=b"{}", headers=headers)
+    assert isinstance(outcome, Later)
+    assert not outcome.unclear
+    assert outcome.misconfigured or "127.0.0.1:9:" in outcome.reason
+
+
+@pytest.mark.parametrize("token", ["two\nlines", "blank in it", "l\u00e9tters", "ends\n"])
+def test_a_token_that_no_header_can_carry_is_refused_with_the_settings(token: str) -> None:
+    with pytest.raises(ValidationError, match="header cannot have"):
+        SlackBotConfig(token=Secret(token), channel="C1")
+
+
+def test_a_bots_url_with_a_password_is_refused_with_the_settings() -> None:
+    with pytest.raises(ValidationError, match="without a name and a password"):
+        SlackBotConfig(token=Secret("xoxb-1"), channel="C1", url="https://user:word@slack.example/api")
+
+
+async def test_a_reason_has_nothing_that_a_terminal_obeys(webhook_receiver: FakeWebhook, tmp_path) -> None:
+    webhook_receiver.reply = Reply(400, "\x1b[31mno\x1b[0m \u202esuch\u2066 \x07hook\r\n".encode())
+    async with OPENERS["webhook"](tmp_path) as rig, rig.at_work(url=webhook_receiver.base_url) as destination:
+        outcome = await destination.deliver(PARCEL)
+    assert isinstance(outcome, Refused)
+    assert outcome.reason == "HTTP 400 Bad Request: no such hook"
