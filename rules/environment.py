@@ -20,7 +20,7 @@ from typing import Any, Final, Literal, TypeAlias
 from jinja2 import nodes
 from jinja2.environment import Template
 from jinja2.exceptions import TemplateNotFound, TemplateSyntaxError
-from jinja2.runtime import Context, StrictUndefined, Undefined
+from jinja2.runtime import Context, LoopContext, Macro, StrictUndefined, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Cycler, Joiner, Namespace, missing
 
@@ -29,13 +29,18 @@ from rules.jinja_filters import ALL_FILTERS, ALL_TESTS
 from rules.markdown import Authored, joined, printed, written
 from rules.meter import DEFAULT_LIMITS, METER, Limits, Meter, TooMuch, counted, weight
 from rules.moments import us_of
-from rules.sandbox import MISSING, attribute, contains, cut, flat, operate, weighed
+from rules.sandbox import MISSING, attribute, contains, cut, flat, hashed, operate, weighed
 from rules.template_code import TemplateCode
 from rules.words import suggest
 
 MAX_RANGE: Final = 100_000
+_SHOWN_KEY_RUNES: Final = 200
 Mode: TypeAlias = Literal["markdown", "plain"]
 """``markdown``: event values are escaped (text, title, fields). ``plain``: nothing is (set, key, body, overrides)."""
+
+
+_PASSING: Final = (Macro, LoopContext)
+"""What hands its arguments on as they are; all else may look at all they hold (``loop.changed``, ``get``)."""
 
 
 class RenderFailed(Exception):
@@ -96,6 +101,7 @@ class Templates(ImmutableSandboxedEnvironment):
     weighed = staticmethod(weighed)
     contains = staticmethod(contains)
     flat = staticmethod(flat)
+    hashed = staticmethod(hashed)
 
     def __init__(self, tables: Mapping[str, Any] | None = None) -> None:
         super().__init__(
@@ -171,9 +177,9 @@ class Templates(ImmutableSandboxedEnvironment):
         if isinstance(argument, str) and not isinstance(obj, (Mapping, str)):
             return self.getattr(obj, argument)
         try:
-            return obj[argument]
+            return obj[hashed(argument)]
         except (TypeError, LookupError):
-            return self.undefined(obj=obj, name=argument)
+            return self.undefined(obj=obj, name=_key_text(argument))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """An operator, bounded."""
@@ -183,6 +189,9 @@ class Templates(ImmutableSandboxedEnvironment):
         """A call from a template, bounded in number and depth."""
         meter = METER.get()
         meter.charge(1 + len(args) + sum(map(weight, args)) + weight(getattr(__obj, "__self__", None)))
+        if not isinstance(__obj, _PASSING):
+            for arg in args:
+                weighed(arg)
         meter.enter()
         try:
             return super().call(__context, __obj, *args, **kwargs)
@@ -292,6 +301,11 @@ def _reason(error: Exception) -> str:
 def _context(template: Template, names: Mapping[str, Any]) -> Context:
     environment = template.environment
     return Context(environment, {**environment.globals, **names}, template.name, template.blocks)
+
+
+def _key_text(key: Any) -> str:
+    """A key as an error shows it; writing out a nested one might take for ever."""
+    return str(key)[:_SHOWN_KEY_RUNES] if isinstance(key, (str, int, float)) or key is None else _kind(key)
 
 
 def _kind(value: Any) -> str:

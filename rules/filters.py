@@ -33,6 +33,7 @@ from rules.status import COLOR, EMOJI, meaning_of
 from rules.words import duration_s, suggest
 
 MAX_REPLACED_RUNES: Final = 16_777_216
+_MATCH_STEPS: Final = 4
 
 
 def text_of(value: Any) -> str:
@@ -189,7 +190,9 @@ def regex_replace(value: Any, pattern: str, replacement: str = "", count: int = 
     text = _to_look_through(value)
     if (len(text) + 1) * (len(replacement) + 1) > MAX_REPLACED_RUNES:
         raise TooMuch("regex_replace: the text and its replacement are too long together")
-    result = compile_regex(str(pattern)).sub(str(replacement), str.__str__(text), count)
+    regex = compile_regex(str(pattern))
+    METER.get().charge(regex.steps(len(text)))
+    result = regex.sub(str(replacement), str.__str__(text), count, lambda: METER.get().charge(_MATCH_STEPS))
     METER.get().charge_runes(len(result))
     return result
 

@@ -20,6 +20,7 @@ from rules.filters import FILTERS, text_of
 from rules.formatting import in_width, join_texts, padded, percent, replace_text
 from rules.markdown import Authored, changed, of_parts, parts_of
 from rules.meter import METER, charge_deep, counted, weight
+from rules.wrapping import wrapped
 
 LEFT_OUT: Final[dict[str, str]] = {
     "safe": "write safe_md for Markdown you trust",
@@ -117,6 +118,7 @@ def wordcount(value: Any) -> int:
 def urlencode(value: Any) -> str:
     """The text (or mapping, or pairs) percent-encoded for a URL; safe Markdown."""
     if isinstance(value, (Mapping, list, tuple)):
+        charge_deep(value)
         return Authored(jinja.do_urlencode(value))
     return Authored(jinja.do_urlencode(str.__str__(text_of(value))))
 
@@ -148,12 +150,16 @@ def slice_columns(values: Iterable[Any], slices: int, fill_with: Any = None) -> 
     return jinja.sync_do_slice(list(values), in_width(slices), fill_with)
 
 
-@pass_environment
-def wordwrap(environment: Environment, value: Any, width: int = 79) -> str:
+def wordwrap(value: Any, width: int = 79) -> str:
     """The text in lines of at most ``width`` characters."""
+    return wrapped(str.__str__(text_of(value)), max(1, in_width(width)))
+
+
+def striptags(value: Any) -> str:
+    """The text without HTML tags and comments, blanks collapsed."""
     text = str.__str__(text_of(value))
     METER.get().charge(weight(text) * 8)
-    return jinja.do_wordwrap(environment, text, max(1, in_width(width)))
+    return str.__str__(jinja.do_striptags(text))
 
 
 @pass_environment
@@ -170,8 +176,9 @@ def metered_test(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def bounded(*args: Any, **kwargs: Any) -> Any:
         METER.get().charge(1 + weight(args[0]))
-        for arg in args[1:]:
-            charge_deep(arg)
+        if len(args) > 1:
+            for arg in args:
+                charge_deep(arg)
         return function(*args, **kwargs)
 
     return bounded
@@ -202,7 +209,7 @@ def metered(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def bounded(*args: Any, **kwargs: Any) -> Any:
         steps, has_iterators = 1, False
-        for arg in args:
+        for arg in (*args, *kwargs.values()):
             steps += weight(arg)
             has_iterators = has_iterators or hasattr(type(arg), "__next__")
         METER.get().charge(steps)
@@ -215,7 +222,14 @@ def metered(function: Callable[..., Any]) -> Callable[..., Any]:
 
 _KEPT: Final = (
     *("abs", "count", "d", "default", "filesizeformat", "first", "float", "int", "items", "last", "length", "list"),
-    *("map", "reject", "rejectattr", "reverse", "select", "selectattr", "striptags"),
+    *(
+        "map",
+        "reject",
+        "rejectattr",
+        "reverse",
+        "select",
+        "selectattr",
+    ),
 )
 _REWRITTEN: Final[dict[str, Callable[..., Any]]] = {
     "batch": batch,
@@ -230,6 +244,7 @@ _REWRITTEN: Final[dict[str, Callable[..., Any]]] = {
     "round": round_number,
     "slice": slice_columns,
     "string": string,
+    "striptags": striptags,
     "sum": total,
     "title": title,
     "trim": trim,

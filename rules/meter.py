@@ -24,6 +24,7 @@ from jinja2.exceptions import TemplateRuntimeError
 SIZED: Final = (list, dict, tuple, range)
 _CHARACTERS_A_STEP: Final = 6  # as a shift: 64
 _MEMBERS_A_STEP: Final = 4  # as a shift: 16
+_BITS_FREE: Final = 12  # as a shift: numbers of 4096 bits cost nothing, greater ones what dividing by them costs
 MESSAGE_STEPS: Final = 1_000_000
 """What all renderings of one message may take together."""
 LEAST_STEPS: Final = 1_000
@@ -136,11 +137,13 @@ METER: Final[ContextVar[Meter]] = ContextVar("meter")
 
 
 def weight(value: Any) -> int:
-    """The steps it takes to read ``value`` once, without looking inside its members."""
+    """The steps it takes to read ``value`` once, without looking inside its members; to divide by a huge number."""
     if isinstance(value, str):
         return len(value) >> _CHARACTERS_A_STEP
     if isinstance(value, SIZED):
         return len(value) >> _MEMBERS_A_STEP
+    if isinstance(value, int):
+        return int((value.bit_length() >> _BITS_FREE) ** 2)
     return 0
 
 

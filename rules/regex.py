@@ -13,6 +13,7 @@ from typing import Any, Final
 import re2
 
 MAX_PATTERN_RUNES: Final = 10_000
+_STEP_PRODUCT: Final = 10  # as a shift: characters times instructions in a step
 
 _UNBOUNDED: Final = (
     ("(?=", "look-ahead"),
@@ -29,13 +30,14 @@ _REPLACED: Final = {r"\Z": r"\z", r"\h": "[ \\t]", r"\R": r"(?:\r\n|\n|\r)", r"\
 class Regex:
     """A compiled pattern. ``search`` is true when the pattern is found anywhere in a text; bytes never occur."""
 
-    __slots__ = ("_search", "_sub", "ignore_case", "pattern")
+    __slots__ = ("_search", "_size", "_sub", "ignore_case", "pattern")
 
     def __init__(self, pattern: str, compiled: Any, *, ignore_case: bool) -> None:
         self.pattern = pattern
         self.ignore_case = ignore_case
         self._search: Callable[[str], object] = compiled.search
-        self._sub: Callable[[str, str, int], str] = compiled.sub
+        self._sub: Callable[[Callable[[Any], str], str, int], str] = compiled.sub
+        self._size = int(compiled.programsize)
 
     def search(self, text: str) -> bool:
         """Whether the pattern is found in the text. Half a surrogate pair in the text counts as ``?``."""
@@ -44,15 +46,24 @@ class Regex:
         except UnicodeEncodeError:
             return self._search(_whole(text)) is not None
 
-    def sub(self, replacement: str, text: str, count: int = 0) -> str:
+    def sub(self, replacement: str, text: str, count: int = 0, each: Callable[[], None] = lambda: None) -> str:
         r"""The text with each match (or the first ``count``) replaced; ``\1`` in the replacement is the first group.
 
-        Raises ValueError when the replacement names a group that the pattern does not have.
+        ``each`` is called for every match. Raises ValueError when the replacement names a group that is not there.
         """
+
+        def replace(found: Any) -> str:
+            each()
+            return str(found.expand(replacement))
+
         try:
-            return str(self._sub(replacement, _whole(text), count))
+            return str(self._sub(replace, _whole(text), count))
         except (re2.error, IndexError, KeyError) as error:
             raise ValueError(f'cannot replace with "{replacement}": {_said(error)}') from error
+
+    def steps(self, runes: int) -> int:
+        """What looking for it in a text of so many characters takes at worst: each may meet all of the program."""
+        return runes * self._size >> _STEP_PRODUCT
 
 
 @lru_cache(maxsize=4096)

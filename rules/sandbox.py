@@ -54,6 +54,9 @@ def attribute(value: Any, name: str) -> Any:
 def operate(sign: str, left: Any, right: Any) -> Any:
     """``left sign right``; charged for, and refused where the result would be huge."""
     METER.get().charge(1)
+    for side in (left, right):
+        if type(side) is int and side.bit_length() > MAX_BITS:
+            raise TooMuch(f"computes with a number of more than {MAX_BITS} bits")
     if isinstance(left, str):
         if sign == "%":
             return percent(left, right)
@@ -93,9 +96,19 @@ def contains(whole: Any, part: Any) -> bool:
     """``part in whole``."""
     if isinstance(part, (list, tuple, dict)):
         charge_deep(whole)
+        charge_deep(part)
     else:
         METER.get().charge(1 + weight(whole))
     return part in whole
+
+
+def hashed(key: Any) -> Any:
+    """``key`` as a key of a mapping, after paying for its hash: that of a tuple looks at all it holds."""
+    if isinstance(key, tuple):
+        charge_deep(key)
+    elif isinstance(key, str):
+        METER.get().charge(weight(key))
+    return key
 
 
 def flat(row: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -72,6 +72,19 @@ class TemplateCode(CodeGenerator):
                 self._through("weighed", operand.expr, frame)
         self.write(")")
 
+    def visit_Dict(self, node: nodes.Dict, frame: Frame) -> None:
+        """``{a: b}``; hashing the keys is charged for."""
+        self.write("{")
+        for pair in node.items:
+            if isinstance(pair.key, nodes.Const):
+                self.visit(pair.key, frame)
+            else:
+                self._through("hashed", pair.key, frame)
+            self.write(": ")
+            self.visit(pair.value, frame)
+            self.write(", ")
+        self.write("}")
+
     def visit_Tuple(self, node: nodes.Tuple, frame: Frame) -> None:
         """``(a, b)``; one within another becomes a list, for hashing nested ones can take unbounded time."""
         if node.ctx != "load" or all(isinstance(item, nodes.Const) for item in node.items):

@@ -141,6 +141,8 @@ def test_a_template_cannot_change_the_event():
 # --- what they may spend -----------------------------------------------------------------------------------
 
 DOUBLING = "{% set ns = namespace(x=['a']) %}{% for i in range(60) %}{% set ns.x = NEW %}{% endfor %}"
+PAIRS = DOUBLING.replace("NEW", "({ns.x: ns.x}.items() | list)[0]").replace("['a']", "'a'")
+"""Tuples within tuples, which hash all they hold each time."""
 RUNAWAYS = [
     "{% for i in range(10**9) %}x{% endfor %}",
     "{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}",
@@ -195,6 +197,32 @@ RUNAWAYS = [
     "{% for i in range(40000) %}{{ data.rows | map(attribute='a.b.c.d', default=1) | list | length }}{% endfor %}",
     "{% for i in range(40000) %}{{ data.rows | sort(attribute='a.b') | length }}{% endfor %}",
     "{% for i in range(40000) %}{{ data.lists | sort | length }}{% endfor %}",
+    "{{ data.big | wordwrap(1) }}",
+    "{% for i in range(40000) %}{{ data.blank | wordwrap(80) }}{% endfor %}",
+    "{{ data.lines | wordwrap(80) }}",
+    "{{ data.big | regex_replace('', 'y') }}",
+    "{{ data.big | regex_replace('x', 'y') | length }}",
+    "{{ data.wide | regex_replace('(.{0,1000})z', 'y') }}",
+    DOUBLING.replace("NEW", "[ns.x, ns.x]") + "{{ ns.x | striptags }}",
+    DOUBLING.replace("NEW", "[ns.x, ns.x]") + "{{ ns.x | urlencode }}",
+    DOUBLING.replace("NEW", "{'a': ns.x, 'b': ns.x}") + "{{ ns.x | urlencode }}",
+    DOUBLING.replace("NEW", "[ns.x, ns.x]") + "{{ data[ns.x] }}",
+    DOUBLING.replace("NEW", "[ns.x, ns.x]") + "{{ data.big[ns.x] }}",
+    DOUBLING.replace("NEW", "[ns.x, ns.x]") + "{{ data.get(ns.x) }}",
+    DOUBLING.replace("NEW", "[ns.x, ns.x]")
+    + DOUBLING.replace("NEW", "[ns.x, ns.x]").replace("ns", "ms")
+    + "{% for i in (ns.x, ms.x) %}{{ loop.changed(i) }}{% endfor %}",
+    PAIRS + "{{ {ns.x: 1} | length }}",
+    PAIRS + "{{ data[ns.x] is defined }}",
+    PAIRS + "{{ data.get(ns.x) }}",
+    PAIRS + "{{ ns.x in data }}",
+    PAIRS + "{{ ns.x is in(data) }}",
+    PAIRS + "{{ [ns.x] | unique | list | length }}",
+    PAIRS + "{{ [[ns.x]] | groupby(0) | length }}",
+    PAIRS + "{{ dict([(ns.x, 1)]) | length }}",
+    "{% for i in range(40000) %}{{ (data.hex | int(0, 16)) // 7 }}{% endfor %}",
+    "{% for i in range(40000) %}{{ (data.hex | int(0, 16)) is divisibleby(data.hex | int(0, 16)) }}{% endfor %}",
+    "{% for i in range(40000) %}{{ data.hex | int(0, 16) | round(-20) }}{% endfor %}",
 ]
 
 
@@ -203,6 +231,10 @@ def test_a_runaway_template_is_stopped_soon(source: str):
     deep = [[[n] * 5 for n in range(50)] for _ in range(50)]
     data = {
         "big": "x" * 200_000,
+        "blank": " " * 200_000,
+        "lines": "\n" * 200_000,
+        "wide": "ß" * 200_000,
+        "hex": "f" * 200_000,
         "deep": deep,
         "other": [[[n] * 5 for n in range(50)] for _ in range(50)],
         "lists": [[1]] * 1000,
@@ -212,6 +244,16 @@ def test_a_runaway_template_is_stopped_soon(source: str):
     started = time.process_time()
     assert failure_of(source, data).reason
     assert time.process_time() - started < 1.5
+
+
+@pytest.mark.parametrize("width", [1, 7, 80, 1000])
+@pytest.mark.parametrize("text", [" ", "\t", "x", "-", "a-", "a b ", "\n", "\r\n", "\u2028", "é", "a--b "])
+def test_wrapping_a_large_text_takes_no_longer_than_it_may(text: str, width: int):
+    template = a_template("{{ data | wordwrap(width) | length }}".replace("width", str(width)))
+    started = time.process_time()
+    with contextlib.suppress(RenderFailed):
+        template.render(names_of(an_event(text * (200_000 // len(text))), now_us=NOW_US))
+    assert time.process_time() - started < 0.5
 
 
 def test_a_list_that_holds_one_long_text_a_thousand_times_is_never_copied_out():
