@@ -9,11 +9,13 @@ from broker.clock import US_PER_S
 
 DAY_US: Final = 86_400 * US_PER_S
 _EPOCH: Final = date(1970, 1, 1)
+_FIRST_US: Final = (date.min - _EPOCH).days * DAY_US
+_LAST_US: Final = (date.max - _EPOCH).days * DAY_US + DAY_US - 1
 
 
 def day_of(time_us: int) -> date:
     """The UTC day a time lies in."""
-    return _EPOCH + timedelta(days=time_us // DAY_US)
+    return moment(time_us).date()
 
 
 def start_of(day: date) -> int:
@@ -27,5 +29,6 @@ def whole_seconds(time_us: int) -> int:
 
 
 def moment(time_us: int) -> datetime:
-    """The time as an aware datetime, exact to the microsecond."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)
+    """The time as an aware datetime, exact to the microsecond; one beyond the calendar is its first or last moment."""
+    within_us = min(max(time_us, _FIRST_US), _LAST_US)
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=within_us)

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from rules.bounds import moment_us
 from rules.decode import Decoded
 from rules.form import Form, called
 from rules.model import DestinationFacts, Incoming, Silence
+from rules.moments import us_of
 from rules.problems import Path, Place, ProblemsFound
 from rules.quiet.silences import SilenceBook, compile_silences
 from rules.regex import compile_regex
@@ -294,4 +296,4 @@ def _time_us(said: object) -> int:
         raise ValueError(f"{called(said)} is no time; write it as 2026-01-05T12:00:00Z")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1_000_000)
+    return moment_us(us_of(moment), called(said))

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_US: Final = -62_135_596_800_000_000
+_LAST_US: Final = 253_402_300_799_999_999
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?", re.DOTALL)
 _NUMBER: Final = re.compile(r"[-+]?\d{1,20}(?:\.\d{1,9})?")
 _LONG_FRACTION: Final = re.compile(r"(\.\d{6})\d+")
@@ -40,8 +42,8 @@ def moment_of(value: Any) -> datetime | None:
 
 
 def from_us(microseconds: int) -> datetime:
-    """The time of microseconds since the epoch."""
-    return EPOCH + timedelta(microseconds=microseconds)
+    """The time of microseconds since the epoch; one beyond the calendar is its first or last moment."""
+    return EPOCH + timedelta(microseconds=min(max(microseconds, _FIRST_US), _LAST_US))
 
 
 def us_of(moment: datetime) -> int:

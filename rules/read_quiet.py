@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 
+from rules.bounds import SHORTEST_REPEAT_S
 from rules.conditions import Condition, compile_match
 from rules.environment import CompiledTemplate
 from rules.event_places import EventPlace, read_place
@@ -26,7 +27,7 @@ from rules.ruleset import (
     Throttle,
 )
 from rules.template_reader import TemplateReader
-from rules.words import duration_s, hint, rate, suggest
+from rules.words import duration_s, duration_text, hint, rate, suggest
 
 QUIET_KEYS: Final = (
     "key", "dedupe", "state", "resolved", "group", "throttle", "overflow", "repeat", "flapping", "hours", "not_hours",
@@ -54,7 +55,7 @@ class QuietReader:
             resolved=resolved,
             group=self._group(form),
             throttle=_throttle(form),
-            repeat_s=form.read("repeat", _positive_s, None),
+            repeat_s=form.read("repeat", _repeat_s, None),
             flapping=_flapping(form),
             hours=(*self._hours(form, "hours"), *self._hours(form, "not_hours")),
             inhibited_by=tuple(self._inhibitors(form)),
@@ -172,6 +173,13 @@ def _flapping(form: Form) -> Flapping | None:
     changes = flapping.count("changes", 5, least=2, most=MAX_CHANGES)
     within_s = flapping.read("within", _positive_s, None) if flapping.required("within") else None
     return None if within_s is None else Flapping(changes, within_s)
+
+
+def _repeat_s(said: object) -> float:
+    seconds = _positive_s(said)
+    if seconds < SHORTEST_REPEAT_S:
+        raise ValueError(f"{called(said)} is too often; the shortest repeat is {duration_text(SHORTEST_REPEAT_S)}")
+    return seconds
 
 
 def _positive_s(said: object) -> float:

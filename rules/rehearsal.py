@@ -37,6 +37,13 @@ class State(Protocol):
         """How many rows each rule holds."""
 
 
+class TooManySteps(Exception):
+    """More timers were due than a rehearsal fires between two messages."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"more than {most:,} timers were due before the next message; ask for less time")
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """One decision and what it came of: a message or a timer."""
@@ -77,9 +84,13 @@ class Rehearsal:
         self.state.commit(decision.changes)
         return Moment(now_us, decision, incoming=incoming)
 
-    def run_to(self, now_us: int) -> Iterator[Moment]:
-        """Fire every timer due up to ``now_us``, each at its own time."""
+    def run_to(self, now_us: int, most_steps: int | None = None) -> Iterator[Moment]:
+        """Fire every timer due up to ``now_us``, each at its own time. Raises TooManySteps beyond ``most_steps``."""
+        steps = 0
         while (timer := self.state.due(now_us)) is not None:
+            steps += 1
+            if most_steps is not None and steps > most_steps:
+                raise TooManySteps(most_steps)
             state = self.state.read(needs_for(self.rule_set, timer), timer.due_us)
             decision = fire(self.rule_set, timer, state, self._context(timer.due_us))
             self.state.commit(decision.changes)

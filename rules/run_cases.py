@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from rules.bounds import MOST_STEPS
 from rules.cases import Case, Expected, ExpectedQuiet, Matcher
 from rules.draft import DecideContext
 from rules.explain import explain
@@ -15,7 +16,7 @@ from rules.match import match
 from rules.model import Judgement, Post, Send
 from rules.overlay import ABSENT
 from rules.regex import compile_regex
-from rules.rehearsal import Moment, Rehearsal
+from rules.rehearsal import Moment, Rehearsal, TooManySteps
 from rules.ruleset import RuleSet
 from rules.words import duration_text
 
@@ -70,7 +71,10 @@ def run_cases(
 
 def run_case(rule_set: RuleSet, case: Case, read_snapshot: ReadSnapshot = lambda case, name: None) -> CaseResult:
     """Play the case's messages and timers, then compare."""
-    moments = list(_play(rule_set, case))
+    try:
+        moments = list(_play(rule_set, case))
+    except TooManySteps as many:
+        return CaseResult(case, (str(many),), (), ())
     told = tuple(one for moment in moments for one in _told(case, moment))
     quiet = tuple(
         KeptQuiet(moment.at_us - case.start_us, judgement)
@@ -88,9 +92,9 @@ def _play(rule_set: RuleSet, case: Case) -> Iterator[Moment]:
     rehearsal = Rehearsal(rule_set, silences=case.silences)
     for message in sorted(case.messages, key=lambda message: message.at_us):
         now_us = case.start_us + message.at_us
-        yield from rehearsal.run_to(now_us)
+        yield from rehearsal.run_to(now_us, MOST_STEPS)
         yield rehearsal.take(message.incoming, now_us, message.decoded)
-    yield from rehearsal.run_to(case.start_us + case.until_us + SLACK_US)
+    yield from rehearsal.run_to(case.start_us + case.until_us + SLACK_US, MOST_STEPS)
 
 
 def _told(case: Case, moment: Moment) -> Iterator[Told]:

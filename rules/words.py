@@ -25,6 +25,7 @@ SIZE_UNITS_BYTES: Final = {
     "GiB": 1024**3,
     "TiB": 1024**4,
 }
+LARGEST_SIZE_BYTES: Final = 2**63 - 1
 LONGEST_DURATION_S: Final = 100 * 366 * 86400.0
 _SIZE_BY_LOWER: Final = {unit.lower(): unit for unit in SIZE_UNITS_BYTES}
 _NUMBER: Final = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
@@ -94,7 +95,10 @@ def size_bytes(said: object) -> int:
     whole, _, fraction = match[1].partition(".")
     scale = SIZE_UNITS_BYTES[unit]
     billionths = int(fraction.ljust(9, "0"))
-    return int(whole) * scale + billionths * scale // 1_000_000_000
+    size = int(whole) * scale + billionths * scale // 1_000_000_000
+    if size > LARGEST_SIZE_BYTES:
+        raise ValueError(f'"{_short(text)}" is larger than {LARGEST_SIZE_BYTES} bytes (8 EiB)')
+    return size
 
 
 def rate(said: object) -> Rate:

@@ -17,6 +17,7 @@ from bridge.control.topics import topic_names
 from bridge.control.views import attempt_view, delivery_view
 from bridge.trying import parcel_of
 from broker.model import Delivery, DeliveryQuery, DeliveryState, Leased
+from rules.bounds import int64_of
 
 _INBOX_POSTS: Final = 50
 _FILTERS: Final = ("state", "destination", "rule", "topic", "since_s")
@@ -101,8 +102,14 @@ def _chosen(filters: Mapping[str, str]) -> Chosen:
         destination=filters["destination"],
         rule=filters["rule"],
         topic=filters["topic"],
-        since_s=float(filters["since_s"]) if filters["since_s"].isdigit() else None,
+        since_s=_since_s(filters["since_s"]),
     )
+
+
+def _since_s(said: str) -> float | None:
+    """What a form says of how far back; what is no number says nothing, and the bounds are those of the API."""
+    number = int64_of(said)
+    return None if number is None else float(number)
 
 
 async def _change(asked: Asked, action: str, chosen: Chosen) -> str:

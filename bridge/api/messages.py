@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 import msgspec
@@ -24,9 +23,8 @@ from broker.access import CONSUMER, PUBLISHER, PUSH_WORKER, acl_admits
 from broker.errors import TopicMissing
 from broker.model import Message, NewMessage
 from broker.records import Subscription
+from rules.bounds import int64_of
 
-_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
-_OFFSET: Final = re.compile(r"[+-]?[0-9]{1,19}")
 _INT64_MAX: Final = 2**63 - 1
 
 
@@ -119,7 +117,7 @@ def _max_messages(body: bytes) -> int:
         case int():
             return max(min(wanted, _INT64_MAX), 1)
         case str():
-            return max(int(wanted), 1) if _INTEGER.fullmatch(wanted) else 1
+            return max(int64_of(wanted) or 1, 1)
         case _:
             raise invalid_argument("Invalid Pull Parameters Arguments")
 
@@ -141,7 +139,8 @@ def _largest_offset(ack_ids: list[str], subscription_name: str) -> int:
     prefix = f"{subscription_name}:"
     for ack_id in ack_ids:
         text = ack_id.removeprefix(prefix)
-        if text == ack_id or _OFFSET.fullmatch(text) is None or abs(offset := int(text)) > _INT64_MAX:
+        offset = None if text == ack_id else int64_of(text)
+        if offset is None:
             raise invalid_argument("Invalid ack id")
         largest = max(largest, offset)
     if largest < 0:

@@ -12,10 +12,10 @@ from typing import Final, Generic, TypeVar
 from bridge.api.call import Call
 from bridge.api.errors import invalid_argument
 from broker.records import Record
+from rules.bounds import int64_of
 
 R = TypeVar("R", bound=Record)
 
-_INTEGER: Final = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _MARK: Final = re.compile(r"(\d{1,20}):(.+)", re.ASCII)
 
 
@@ -41,9 +41,10 @@ def page_of(call: Call, records: Sequence[R]) -> Page[R]:
 def _size(text: str) -> int:
     if not text:
         return 0
-    if _INTEGER.fullmatch(text) is None:
+    size = int64_of(text)
+    if size is None:
         raise invalid_argument("Invalid page size")
-    return int(text)
+    return size
 
 
 def _begin(token: str, newest_first: Sequence[R]) -> int:

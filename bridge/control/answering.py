@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from bridge.control.source import ControlSource
 from broker.errors import NotFound, OutcomeUnknown, StoreUnavailable
+from rules.bounds import seconds_us
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 RETRY_AFTER_S: Final = 1
@@ -64,6 +65,13 @@ class Asked:
         if not (said.isascii() and said.isdigit() and len(said) < 16):
             raise Refusal(400, f"{name} must be a whole number, not {said[:40]!r}")
         return int(said)
+
+    def ago_us(self, since_s: float) -> int:
+        """The moment that lies ``since_s`` seconds back. Raises Refusal for more than a hundred years."""
+        try:
+            return self.source.clock.wall_us() - seconds_us(since_s, "since_s")
+        except ValueError as error:
+            raise Refusal(400, str(error)) from error
 
     def asks_for(self, name: str) -> bool:
         """Whether a query parameter says yes."""

@@ -12,7 +12,6 @@ from bridge.control.topics import topic_names, topic_uid_or_none
 from bridge.control.views import DeliveryView, attempt_view, delivery_view
 from bridge.digest import is_digest
 from bridge.posts import post_from_bytes
-from broker.clock import US_PER_S
 from broker.model import Delivery, DeliveryQuery, DeliveryState
 from broker.store import Outbox
 from rules.words import suggest_of
@@ -151,4 +150,4 @@ def _state(said: str) -> DeliveryState | None:
 
 
 def _since_us(asked: Asked, since_s: float | None) -> int | None:
-    return None if since_s is None else asked.source.clock.wall_us() - round(since_s * US_PER_S)
+    return None if since_s is None else asked.ago_us(since_s)

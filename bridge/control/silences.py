@@ -10,11 +10,13 @@ from bridge.control.answering import Asked, Refusal
 from bridge.control.silencing import add_silence, expire_silence
 from bridge.control.times import read_time_us
 from bridge.control.views import SilenceView, silence_view
-from broker.clock import US_PER_S
 from broker.records import SilenceRecord
+from rules.bounds import moment_us, seconds_us
 from rules.problems import ProblemsFound
 
 _LONGEST_TEXT: Final = 1_000
+_MOST_MATCHERS: Final = 100
+_LONGEST_MATCHERS: Final = 64 * 1024
 
 
 class NewSilence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,6 +48,8 @@ async def added(asked: Asked, said: NewSilence) -> dict[str, Any]:
     """Add a silence in the name of whoever asks. Raises Refusal for what cannot be."""
     now_us = asked.source.clock.wall_us()
     starts_us, until_us = _span(said, now_us)
+    if len(said.matchers) > _MOST_MATCHERS or len(msgspec.json.encode(said.matchers)) > _LONGEST_MATCHERS:
+        raise Refusal(400, f"matchers: at most {_MOST_MATCHERS} of them, and {_LONGEST_MATCHERS} bytes in all")
     if max(len(said.why), len(said.who)) > _LONGEST_TEXT:
         raise Refusal(400, f"why and who may have {_LONGEST_TEXT} characters each")
     try:
@@ -80,8 +84,9 @@ def _span(said: NewSilence, now_us: int) -> tuple[int, int]:
         raise Refusal(400, "say when it ends: either until (a time) or for_s (seconds)")
     try:
         starts_us = read_time_us(said.starts) if said.starts else now_us
-        until_us = read_time_us(said.until) if said.for_s is None else starts_us + round(said.for_s * US_PER_S)
-    except (ValueError, OverflowError) as error:
+        ends_us = read_time_us(said.until) if said.for_s is None else starts_us + seconds_us(said.for_s, "for_s")
+        until_us = moment_us(ends_us, "its end")
+    except ValueError as error:
         raise Refusal(400, str(error)) from error
     if until_us <= max(starts_us, now_us):
         raise Refusal(400, "a silence must end later than it starts, and later than now")

@@ -14,7 +14,6 @@ from bridge.control.topics import topic_names
 from bridge.courier import Courier
 from bridge.lately import LastTries
 from bridge.ledger import all_balanced, books
-from broker.clock import US_PER_S
 from broker.names import router_cursor
 
 
@@ -66,7 +65,7 @@ async def ledger(asked: Asked) -> dict[str, Any]:
         ],
     }
     if since_s is not None:
-        since_us = source.clock.wall_us() - since_s * US_PER_S
+        since_us = asked.ago_us(since_s)
         said["since"] = rfc3339(since_us)
         said["recent"] = await _recent(asked, names, since_us)
     return said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from broker.days import moment
+from rules.bounds import moment_us
 from rules.times import dashed_time_us
 
 
@@ -23,4 +24,4 @@ def read_time_us(said: str) -> int:
     time_us = dashed_time_us(said)
     if time_us is None:
         raise ValueError(f'"{said[:40]}" is no time; write it as 2026-01-05T12:00:00Z')
-    return time_us
+    return moment_us(time_us, f'"{said[:40]}"')
