@@ -130,9 +130,15 @@ async def fetch(
     except (aiohttp.ClientError, OSError, ValueError) as error:
         wrong = "cut short"
         if not status:
-            raise NoAnswer(await _why(error, url, may_reach)) from error
+            directly = more.get("proxy") is None
+            raise NoAnswer(await _why(error, url, may_reach if directly else _nowhere)) from error
     unpacked = unpack(bytes(body[: bounds.longest_bytes]), packing, bounds.longest_bytes)
     return Fetched(status, unpacked.body, wrong or unpacked.wrong)
+
+
+def _nowhere(address: str) -> bool:
+    """What is asked through a proxy is not looked at beside it."""
+    return False
 
 
 async def _why(error: Exception, url: str, may_reach: Callable[[str], bool]) -> str:

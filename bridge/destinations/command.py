@@ -18,6 +18,7 @@ from typing import Final, Literal, Self
 import msgspec
 from pydantic import Field, field_validator
 
+from bridge.core.system_errors import is_fault_of_settings
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import DestinationConfig
 from bridge.destinations.payload import record_of
@@ -85,8 +86,9 @@ class Command:
                     env=self._environment(parcel),
                     start_new_session=True,
                 )
-            except OSError as error:
-                return Later(f"cannot run {config.command[0]}: {error.strerror}")
+            except (OSError, ValueError) as error:
+                why = error.strerror if isinstance(error, OSError) else error
+                return Later(f"cannot run {config.command[0]}: {why}", misconfigured=is_fault_of_settings(error))
             try:
                 async with self._clock.timeout(config.timeout):
                     code = await process.wait()

@@ -17,6 +17,7 @@ from typing import Final, Literal
 import msgspec
 from pydantic import Field
 
+from bridge.core.system_errors import is_fault_of_settings
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview
 from bridge.destinations.config import DestinationConfig
 from bridge.destinations.payload import record_of
@@ -67,7 +68,7 @@ class File:
             self._put_aside(len(line))
             handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _MODE)
         except OSError as error:
-            return Later(f"cannot write to {path}: {error.strerror}")
+            return Later(f"cannot write to {path}: {error.strerror}", misconfigured=is_fault_of_settings(error))
         try:
             return self._written(handle, line)
         finally:

@@ -21,6 +21,7 @@ import httpx
 
 from bridge.core.content_coding import unpack
 from bridge.core.plain_reason import plain_reason
+from bridge.core.proxies import read_proxies
 from bridge.core.tls_failure import look_at_certificate, tls_fault, tls_text
 from bridge.destinations.base import Delivered, Later, Outcome, Pace, Refused
 from bridge.destinations.redact import Redactor
@@ -97,7 +98,9 @@ async def send(
             return Later(f"no answer: {late}", unclear=True) if late else await _network_failure(error, request, redact)
         wrong = late or "cut short"
     except ValueError as error:
-        return _cannot_be_sent(error, redact)
+        if reading is None:
+            return _cannot_be_sent(error, redact)
+        wrong = "cut short"
     return reading.answer(wrong)
 
 
@@ -199,7 +202,7 @@ class _Reading:
             if name == "content-encoding":
                 packings.append(value)
         unpacked = unpack(bytes(self._body), ",".join(packings), self._longest_bytes)
-        text = unpacked.body.decode("utf-8", "replace")
+        text = unpacked.body.decode("utf-8-sig", "replace")
         return Answer(self._response.status_code, headers, text, wrong or unpacked.wrong)
 
 
@@ -241,7 +244,7 @@ async def _untrusted(fault: ssl.SSLError, url: httpx.URL) -> str:
     """Why TLS failed, with the certificate that is shown there."""
     port = url.port or 443
     text = f"{url.host}:{port}: {tls_text(fault)}"
-    if not isinstance(fault, ssl.SSLCertVerificationError):
+    if not isinstance(fault, ssl.SSLCertVerificationError) or await read_proxies().proxy_for(str(url)) is not None:
         return text
     shown = await asyncio.to_thread(look_at_certificate, url.host, port)
     return f"{text} ({shown})" if shown else text

@@ -59,6 +59,8 @@ class Talk:
             smtp = self._connected()
         except (OSError, smtplib.SMTPException) as error:
             return self._failure(error)
+        except ValueError:  # a UnicodeError: no name of a host has such letters, or labels that long
+            return Later(f"{self._server.host} is no name of a mail server", misconfigured=True)
         try:
             return self._logged_in(smtp) or step(smtp)
         except (OSError, smtplib.SMTPException) as error:
@@ -94,6 +96,8 @@ class Talk:
                     said = self._said(error.smtp_code, error.smtp_error)
                     return Refused(f"the login is not accepted: {said}", destination_gone=True)
                 raise
+            except ValueError:  # a UnicodeError: the library sends ASCII
+                return Later("the login has letters that this mail server cannot be told", misconfigured=True)
         return None
 
     def _addressed(

@@ -15,7 +15,9 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
+from bridge.core.plain_reason import plain_reason
 from bridge.core.proxies import read_proxies
+from bridge.core.tls_failure import tls_fault, tls_text
 from bridge.destinations.redact import Redactor
 from bridge.listening.events import ChatEvent, Frame, event_in, frame_in
 from bridge.secret import Secret
@@ -27,7 +29,10 @@ _CHALLENGE: Final = 1
 
 
 class Lost(Exception):
-    """The connection is no good any more. The text says why, without secrets."""
+    """The connection is no good any more. The text says why, without secrets and safe to show."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(plain_reason(text))
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -127,7 +132,9 @@ async def connected(url: str, token: Secret, timeout_s: float, redact: Redactor)
                     address, heartbeat=_HEARTBEAT_S, timeout=timeout, proxy=proxy, max_msg_size=8 * 1024 * 1024
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
-            raise Lost(redact(f"cannot connect: {error or type(error).__name__}")) from error
+            fault = tls_fault(error)
+            why = tls_text(fault) if fault is not None else str(error) or type(error).__name__
+            raise Lost(redact(f"cannot connect: {why}")) from error
         async with socket:
             line = Line(socket)
             try:

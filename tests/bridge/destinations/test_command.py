@@ -199,3 +199,21 @@ async def test_no_handles_are_left_open() -> None:
 def test_a_command_that_is_not_meant_is_refused_at_load(changed: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValidationError, match=problem):
         CommandConfig(**{"command": ("/bin/true",)} | changed)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"command": ("/nowhere/program",)},
+        {"command": ("/etc/passwd",)},
+        {"command": (SH, "-c", "true"), "folder": Path("/nowhere")},
+        {"command": (SH, "-c", "true"), "environment": {"A": Secret("b\x00c")}},
+    ],
+)
+async def test_a_program_that_cannot_be_run_is_a_fault_of_the_settings(config: dict[str, Any]) -> None:
+    one = Command("run", CommandConfig(enabled=True, timeout=5.0, **config), SystemClock())
+    outcome = await one.deliver(a_parcel())
+    await one.close()
+    assert isinstance(outcome, Later)
+    assert outcome.misconfigured
+    assert not outcome.unclear

@@ -133,6 +133,25 @@ async def test_a_certificate_that_nobody_signed_is_not_trusted(certificate: tupl
     assert isinstance(outcome, Later)
     assert not outcome.unclear
     assert server.mails == []
+    assert "its certificate is not trusted: self-signed certificate" in outcome.reason
+    assert ("subject CN=" in outcome.reason) is (security == "tls")
+
+
+@pytest.mark.parametrize(("username", "password"), [("bridge", "p\u00e4ssword"), ("br\u00efdge", "password")])
+async def test_a_login_with_letters_that_cannot_be_told_is_a_fault_of_the_settings(
+    certificate: tuple[str, str], username: str, password: str
+) -> None:
+    login: dict[str, Any] = {"username": username, "password": Secret(password), "ca_file": Path(certificate[0])}
+    with FakeSmtp(certificate=certificate, login=LOGIN) as server:
+        outcome = await outcome_from(server, security="starttls", **login)
+    assert isinstance(outcome, Later)
+    assert outcome.misconfigured
+
+
+async def test_a_host_that_is_no_name_is_a_fault_of_the_settings(smtp: FakeSmtp) -> None:
+    outcome = await outcome_from(smtp, host="mail." + "x" * 70 + ".example")
+    assert isinstance(outcome, Later)
+    assert outcome.misconfigured
 
 
 async def test_a_login_that_is_not_accepted_means_that_nothing_can_arrive(certificate: tuple[str, str]) -> None:

@@ -154,3 +154,12 @@ async def test_a_preview_is_the_line(tmp_path: Path) -> None:
         preview = file.preview(a_parcel())
         await file.deliver(a_parcel())
     assert lines(tmp_path / "f") == [preview.body]
+
+
+async def test_a_folder_that_is_not_there_is_a_fault_of_the_settings(tmp_path: Path) -> None:
+    for path in (tmp_path / "nowhere" / "a.jsonl", tmp_path):
+        async with a_file(path) as file:
+            outcome = await file.deliver(a_parcel())
+        assert isinstance(outcome, Later)
+        assert outcome.misconfigured
+        assert not outcome.unclear
