@@ -90,6 +90,14 @@ class Board:
             self._moved.notify_all()
         self.told("post_deleted" if post.delete_at_ms else "post_edited", post)
 
+    def delete(self, post: Post, now_ms: int) -> None:
+        """Delete a post and the replies to it; people are told of the post alone."""
+        with self._moved:
+            replies = [each for each in self._posts.values() if each.root_id == post.id and not each.delete_at_ms]
+            for reply in replies:
+                self._posts[reply.id] = deleted(reply, now_ms)
+        self.change(deleted(post, now_ms))
+
     def react(self, reaction: Reaction) -> None:
         """Put a reaction on its post, which counts as changed by it; harmless when it is there."""
         if self.reactions.add(reaction):

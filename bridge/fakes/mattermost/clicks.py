@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from bridge.fakes.mattermost.actions import find_action, with_action_ids
+from bridge.fakes.mattermost.attachments import props_runes
 from bridge.fakes.mattermost.model import Post, User
 from bridge.fakes.mattermost.world import World
 
@@ -97,7 +98,12 @@ def _after(world: World, post: Post, called: Mapping[str, Any], answer: httpx.Re
     if not isinstance(said, dict):
         return Click(400, post, called, "Action integration error. the answer is not a JSON object")
     if isinstance(said.get("update"), dict):
-        post = _updated(world, post, said["update"])
+        if world.town.channels[post.channel_id].archived:
+            return Click(400, post, called, "Can not update a post in a deleted channel.")
+        updated = _updated(world, post, said["update"])
+        if wrong := _too_large(world, updated):
+            return Click(400, post, called, wrong)
+        post = updated
         world.board.change(post)
     return Click(
         200,
@@ -119,6 +125,14 @@ def _updated(world: World, post: Post, update: Mapping[str, Any]) -> Post:
     props |= {name: post.props[name] for name in _RETAINED_PROPS if name in post.props}
     attachments = with_action_ids(update["props"].get("attachments") or (), world.ids)
     return replace(changed, props=props, attachments=attachments)
+
+
+def _too_large(world: World, post: Post) -> str:
+    """Why the server does not keep such a post; "" when it does."""
+    if len(post.text) > world.settings.max_post_runes:
+        return "Invalid message."
+    over = props_runes(post.props, post.attachments) > world.settings.props_limit_runes
+    return "Invalid props." if over else ""
 
 
 def _is_forbidden(url: str, allowed: tuple[str, ...]) -> bool:

@@ -31,13 +31,17 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A channel. ``members`` are user ids; a direct channel has no team."""
+    """A channel; a direct one has no team.
+
+    ``members`` are the user ids of one that is not open; of an open one everybody is a member but those ``outside``.
+    """
 
     id: str
     name: str
     team_id: str
     kind: ChannelKind = "O"
     members: frozenset[str] = frozenset()
+    outside: frozenset[str] = frozenset()
     archived: bool = False
 
 

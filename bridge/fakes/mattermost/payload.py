@@ -18,6 +18,7 @@ import msgspec
 
 from bridge.fakes.exchange import Request
 from bridge.fakes.mattermost.errors import AppError
+from bridge.fakes.mattermost.settings import Settings
 
 
 class Integration(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -113,19 +114,20 @@ _ESCAPED_TEXTS = re.compile(r'"(?:text|fallback|pretext|author_name|title|value)
 _decode_fast = msgspec.json.Decoder(Payload).decode
 
 
-def read_payload(request: Request, media_type: str) -> Payload:
+def read_payload(request: Request, media_type: str, settings: Settings) -> Payload:
     """The payload of a hook request: JSON unless the content type says form or multipart. Raises AppError."""
+    unknown = frozenset() if settings.knows_priority else frozenset({"priority"})
     if media_type == "application/x-www-form-urlencoded":
         form = parse_qs(request.text, keep_blank_values=True)
         query = parse_qs(request.query, keep_blank_values=True)
-        return payload_from_json((form.get("payload") or query.get("payload") or [""])[0].encode())
+        return payload_from_json((form.get("payload") or query.get("payload") or [""])[0].encode(), unknown)
     if media_type == "multipart/form-data":
         return _payload_from_parts(request)
-    return payload_from_json(request.body)
+    return payload_from_json(request.body, unknown)
 
 
-def payload_from_json(body: bytes) -> Payload:
-    """Read JSON as the server does. Raises AppError."""
+def payload_from_json(body: bytes, unknown: frozenset[str] = frozenset()) -> Payload:
+    """Read JSON as a server does to which some names are ``unknown``. Raises AppError."""
     try:
         return _decode_fast(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -136,7 +138,10 @@ def payload_from_json(body: bytes) -> Payload:
             value, _ = json.JSONDecoder(parse_constant=_refuse).raw_decode(candidate.lstrip())
             if value is None:
                 return Payload()
-            return msgspec.convert(_fold(_without_surrogates(value), Payload), Payload)
+            folded = _fold(_without_surrogates(value), Payload)
+            if isinstance(folded, dict):
+                folded = {name: item for name, item in folded.items() if name not in unknown}
+            return msgspec.convert(folded, Payload)
         except (ValueError, RecursionError):
             continue
     raise AppError("model.incoming_hook.parse_data.app_error", 400, detail="invalid JSON or a value of a wrong type")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bridge.fakes.exchange import Request
 from bridge.fakes.mattermost.model import Channel, Post, Reaction, User
-from bridge.fakes.mattermost.town import may_read
+from bridge.fakes.mattermost.town import may_see
 from bridge.fakes.mattermost.world import World
 
 _BY_HAND = Request(0, "POST", "/api/v4/posts", "", (), b"", "", 0)
@@ -57,8 +57,9 @@ def _written(world: World, channel: Channel, text: str, username: str, root_id: 
 
 
 def _check(world: World, user: User, channel_id: str) -> None:
-    if not may_read(world.town, user.id, world.town.channels[channel_id]):
+    if not may_see(world.town, user.id, world.town.channels[channel_id]):
         raise KeyError(f"{user.username} is no member there")
+    world.town.join(channel_id, user.id)
 
 
 def _user(world: World, username: str) -> User:

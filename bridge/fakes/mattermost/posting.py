@@ -17,7 +17,7 @@ from bridge.fakes.mattermost.model import Channel, Hook, Post
 from bridge.fakes.mattermost.payload import Payload
 from bridge.fakes.mattermost.priorities import check_recipients, granted_priority
 from bridge.fakes.mattermost.splitting import Part, split_post
-from bridge.fakes.mattermost.town import may_read
+from bridge.fakes.mattermost.town import may_see
 from bridge.fakes.mattermost.world import World
 
 _RESERVED_PROPS = frozenset(
@@ -49,6 +49,8 @@ def post_by_hook(world: World, hook_id: str, payload: Payload, request: Request)
     draft = _draft(world, hook, channel, payload, request)
     parts = split_post(draft.text, draft.attachments, draft.props, len(request.body), world.settings)
     posts = [_numbered(world, draft, part, number, len(parts)) for number, part in enumerate(parts)]
+    if "\0" in draft.text:
+        raise AppError("api.post.create_webhook_post.creating.app_error", 500)  # the database takes no such text
     if world.broken_after:
         world.board.add(posts[: world.broken_after.popleft()])
         raise AppError("api.post.create_webhook_post.creating.app_error", 500)
@@ -92,7 +94,7 @@ def _check_channel(world: World, hook: Hook, channel: Channel) -> None:
         raise AppError("web.incoming_webhook.channel_locked.app_error", 403, channel_id=channel.id)
     if hook.user_id not in world.town.users:
         raise AppError("web.incoming_webhook.user.app_error", 403, user=hook.user_id)
-    if not may_read(world.town, hook.user_id, channel):
+    if not may_see(world.town, hook.user_id, channel):
         raise AppError("web.incoming_webhook.permissions.app_error", 403, user=hook.user_id, channel=channel.id)
 
 

@@ -16,7 +16,7 @@ _KNOWN = {"": "", "standard": "", "important": "important", "urgent": "urgent"}
 
 def granted_priority(asked: PriorityAsked | None, root_id: str, settings: Settings) -> Priority | None:
     """The priority a post gets. Raises AppError with the status of the REST API (a webhook makes it 400)."""
-    if asked is None:
+    if asked is None or not settings.knows_priority:
         return None
     if asked.priority is None or asked.priority not in _KNOWN:
         raise AppError("api.context.invalid_param.app_error", 400, name="priority")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -13,12 +14,14 @@ from starlette.routing import compile_path
 from bridge.fakes.exchange import Reply, Request
 from bridge.fakes.mattermost.errors import AppError
 from bridge.fakes.mattermost.model import Channel, User
-from bridge.fakes.mattermost.town import may_read
+from bridge.fakes.mattermost.town import is_member, may_see
 from bridge.fakes.mattermost.wire import (
     channel_json,
     client_config,
     hook_json,
     json_reply,
+    member_json,
+    team_json,
     user_json,
 )
 from bridge.fakes.mattermost.world import World
@@ -42,11 +45,21 @@ class Call:
         channel = self.world.town.channels.get(self.params["channel_id"])
         if channel is None:
             raise AppError("app.channel.get.existing.app_error", 404)
-        if not may_read(self.world.town, self.user.id, channel):
+        if not may_see(self.world.town, self.user.id, channel):
+            raise AppError("api.context.permissions.app_error", 403)
+        return channel
+
+    def own_channel(self, channel_id: str) -> Channel:
+        """A channel in which the caller is. One that is not there is refused like one it is not in: 403, not 404."""
+        channel = self.world.town.channels.get(channel_id)
+        if channel is None or not is_member(self.world.town, self.user.id, channel):
             raise AppError("api.context.permissions.app_error", 403)
         return channel
 
 
+_ID = re.compile(r"[A-Za-z0-9]{26}")
+_OPEN_TO_ALL = frozenset({"/config/client"})
+_NOBODY = User("", "")
 Route: TypeAlias = Callable[[Call], Reply]
 
 
@@ -60,6 +73,18 @@ def caller(world: World, request: Request) -> User:
     return user
 
 
+def _user_of(world: World, request: Request, path: str) -> User:
+    """Whose call this is; a few answer to anybody. Raises AppError."""
+    return _NOBODY if path in _OPEN_TO_ALL and not request.header("authorization") else caller(world, request)
+
+
+def _check_ids(params: dict[str, str]) -> None:
+    """Servers look at the form of an id before they look for what it names. Raises AppError."""
+    for name, said in params.items():
+        if name.endswith("_id") and said != "me" and not _ID.fullmatch(said):
+            raise AppError("api.context.invalid_url_param.app_error", 400, name=name)
+
+
 class Routes:
     """Which function answers which method and path below ``/api/v4``."""
 
@@ -68,13 +93,16 @@ class Routes:
         for line, route in table.items():
             method, path = line.split()
             pattern, _, _ = compile_path(f"/api/v4{path}")
-            self._routes.append((method, pattern, route))
+            self._routes.append((method, path, pattern, route))
 
     def answer(self, world: World, request: Request) -> Reply:
         """Answer one call. Raises AppError, also for a path that is not there."""
-        for method, pattern, route in self._routes:
+        for method, path, pattern, route in self._routes:
             if request.method == method and (found := pattern.match(request.path)):
-                return route(Call(world, request, caller(world, request), found.groupdict()))
+                call = Call(world, request, _user_of(world, request, path), found.groupdict())
+                if world.settings.is_of_5:
+                    _check_ids(call.params)
+                return route(call)
         detail = (
             f"There doesn't appear to be an api call for the url='{request.path}'. "
             "Typo? are you missing a team_id or user_id as part of the url?"
@@ -83,13 +111,16 @@ class Routes:
 
 
 def _me(call: Call) -> Reply:
-    return json_reply(user_json(call.user))
+    return json_reply(user_json(call.user, is_self=True))
 
 
 def _user_by_name(call: Call) -> Reply:
-    user = call.world.town.user_named(call.params["username"])
+    name = call.params["username"]
+    if name != name.lower():
+        raise AppError("api.context.invalid_body_param.app_error", 400, name="username")
+    user = call.world.town.user_named(name)
     if user is None:
-        raise AppError("app.user.missing_account.const", 404)
+        raise AppError("app.user.get_by_username.app_error", 404)
     return json_reply(user_json(user))
 
 
@@ -101,23 +132,22 @@ def _user(call: Call) -> Reply:
 
 
 def _my_teams(call: Call) -> Reply:
-    team = call.world.town.team
-    return json_reply([{"id": team.id, "name": team.name, "display_name": team.name}])
+    return json_reply([team_json(call.world.town.team)])
 
 
 def _team_by_name(call: Call) -> Reply:
     team = call.world.town.team
     if call.params["team"] != team.name:
         raise AppError("app.team.get_by_name.missing.app_error", 404)
-    return json_reply({"id": team.id, "name": team.name, "display_name": team.name})
+    return json_reply(team_json(team))
 
 
 def _channel_by_name(call: Call) -> Reply:
     town = call.world.town
     if call.params["team"] not in (town.team.name, town.team.id):
         raise AppError("app.team.get_by_name.missing.app_error", 404)
-    channel = town.channel_named(call.params["channel"])
-    if channel is None or not may_read(town, call.user.id, channel):
+    channel = town.channel_named(call.params["channel"].lower())
+    if channel is None or not may_see(town, call.user.id, channel):
         raise AppError("app.channel.get_by_name.missing.app_error", 404)
     return json_reply(channel_json(channel))
 
@@ -126,22 +156,35 @@ def _channel(call: Call) -> Reply:
     return json_reply(channel_json(call.channel()))
 
 
+def _my_place(call: Call) -> Reply:
+    channel = call.own_channel(call.params["channel_id"])
+    return json_reply(member_json(channel, call.user))
+
+
 def _direct_channel(call: Call) -> Reply:
     try:
         one, other = msgspec.json.decode(call.request.body, type=tuple[str, str])
     except msgspec.DecodeError:
         raise AppError("api.context.invalid_body_param.app_error", 400, name="user_ids") from None
-    if call.user.id not in (one, other) or not {one, other} <= set(call.world.town.users):
+    if not (_ID.fullmatch(one) and _ID.fullmatch(other)):
+        raise AppError("api.context.invalid_body_param.app_error", 400, name="user_id")
+    if call.user.id not in (one, other):
         raise AppError("api.context.permissions.app_error", 403)
+    if not {one, other} <= set(call.world.town.users):
+        raise AppError("api.channel.create_direct_channel.invalid_user.app_error", 400)
     return json_reply(channel_json(call.world.town.direct_channel(one, other)), 201)
 
 
 def _client_config(call: Call) -> Reply:
-    return json_reply(client_config(call.world))
+    return json_reply(client_config(call.world, is_known=call.user is not _NOBODY))
 
 
 def _hooks(call: Call) -> Reply:
-    return json_reply([hook_json(hook) for hook in call.world.town.hooks.values()])
+    """The webhooks of whoever made some; nobody else may ask."""
+    own = [hook for hook in call.world.town.hooks.values() if hook.user_id == call.user.id]
+    if not own:
+        raise AppError("api.context.permissions.app_error", 403)
+    return json_reply([hook_json(hook) for hook in own])
 
 
 LOOKUPS: dict[str, Route] = {
@@ -154,6 +197,7 @@ LOOKUPS: dict[str, Route] = {
     "GET /teams/{team}/channels/name/{channel}": _channel_by_name,
     "POST /channels/direct": _direct_channel,
     "GET /channels/{channel_id}": _channel,
+    "GET /channels/{channel_id}/members/me": _my_place,
     "GET /config/client": _client_config,
     "GET /hooks/incoming": _hooks,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -11,13 +12,13 @@ import msgspec
 
 from bridge.fakes.exchange import Reply
 from bridge.fakes.mattermost.actions import with_action_ids
-from bridge.fakes.mattermost.board import deleted
+from bridge.fakes.mattermost.attachments import props_runes
 from bridge.fakes.mattermost.errors import AppError
 from bridge.fakes.mattermost.model import Channel, Post, Reaction
 from bridge.fakes.mattermost.payload import PriorityAsked
 from bridge.fakes.mattermost.priorities import check_recipients, granted_priority
 from bridge.fakes.mattermost.rest import Call, Route
-from bridge.fakes.mattermost.town import may_read
+from bridge.fakes.mattermost.town import may_see
 from bridge.fakes.mattermost.wire import json_reply, post_json, reaction_json, status_ok
 
 _MOST_CHANGED = 1_000
@@ -63,14 +64,14 @@ T = TypeVar("T")
 
 
 def _create(call: Call) -> Reply:
-    asked = _body(call, _PostAsked, "post")
+    asked = _asked(call)
     channel = _writable_channel(call, asked.channel_id)
     pending_id = asked.pending_post_id or ""
     known = call.world.pending.find(pending_id) if pending_id else None
     if known == "":
         raise AppError("api.post.deduplicate_create_post.pending", 500)
-    if known is not None and (earlier := call.world.board.find(known)):
-        return json_reply(post_json(call.world, earlier), 201)
+    if known is not None:
+        return json_reply(_made_before(call, known), 201)
     # A refused post is never remembered, so its id is free for the retry.
     post = _new_post(call, asked, channel)
     call.world.board.add([post])
@@ -79,10 +80,39 @@ def _create(call: Call) -> Reply:
     return json_reply(post_json(call.world, post), 201)
 
 
+def _asked(call: Call) -> _PostAsked:
+    """What is to be posted. Servers 5 go on with as much as they could read."""
+    if not call.world.settings.is_of_5:
+        return _body(call, _PostAsked, "post")
+    try:
+        said = json.loads(call.request.body)
+    except ValueError:
+        raise AppError("api.context.invalid_body_param.app_error", 400, name="post") from None
+    return _as_far_as_read(said)
+
+
+def _as_far_as_read(said: object) -> _PostAsked:
+    if not isinstance(said, dict):
+        return _PostAsked()
+    asked = _PostAsked()
+    for name in ("channel_id", "message", "root_id", "pending_post_id", "type"):
+        if isinstance(said.get(name), str):
+            setattr(asked, name, said[name])
+    if isinstance(said.get("props"), dict):
+        asked.props = said["props"]
+    return asked
+
+
+def _made_before(call: Call, post_id: str) -> dict[str, Any]:
+    """A post as it is told a second time: without what stands beside it."""
+    post = call.world.board.find(post_id)
+    if post is None or post.delete_at_ms:
+        raise AppError("api.post.deduplicate_create_post.failed_to_get", 500)
+    return {name: value for name, value in post_json(call.world, post).items() if name != "metadata"}
+
+
 def _writable_channel(call: Call, channel_id: str) -> Channel:
-    channel = call.world.town.channels.get(channel_id)
-    if channel is None or not may_read(call.world.town, call.user.id, channel):
-        raise AppError("api.context.permissions.app_error", 403)
+    channel = call.own_channel(channel_id)
     if channel.archived:
         raise AppError("api.post.create_post.can_not_post_to_deleted.error", 400)
     return channel
@@ -94,6 +124,7 @@ def _new_post(call: Call, asked: _PostAsked, channel: Channel) -> Post:
     priority = granted_priority(asked.metadata.priority if asked.metadata else None, root_id, world.settings)
     _check_root(call, root_id, channel)
     _check_size(call, text, props)
+    _check_database(text, "app.post.save.app_error")
     attachments = with_action_ids(props.pop("attachments", None) or (), world.ids)
     check_recipients(priority, text, attachments, world.town.usernames, world.settings)
     silent = call.option("silent") == "true" and world.settings.version >= (11, 10)
@@ -112,12 +143,18 @@ def _new_post(call: Call, asked: _PostAsked, channel: Channel) -> Post:
         attachments=attachments,
         priority=priority,
         props=props | ({"from_bot": "true"} if call.user.is_bot else {}),
-        type=asked.type or ("slack_attachment" if attachments else ""),
+        type=_type(asked.type or ""),
         root_id=root_id,
         pending_post_id=asked.pending_post_id or "",
         silent=silent,
         usernames=world.town.usernames,
     )
+
+
+def _type(asked: str) -> str:
+    if asked.startswith("system_"):
+        raise AppError("api.context.invalid_param.app_error", 400, name="post.type")
+    return asked
 
 
 def _check_root(call: Call, root_id: str, channel: Channel) -> None:
@@ -130,10 +167,16 @@ def _check_root(call: Call, root_id: str, channel: Channel) -> None:
         raise AppError("api.post.create_post.channel_root_id.app_error", 400)
 
 
-def _check_size(call: Call, text: str, props: dict[str, Any]) -> None:
-    if len(text) > call.world.settings.max_post_runes:
-        raise AppError("model.post.is_valid.message_length.app_error", 400)
-    if len(json.dumps(props, ensure_ascii=False, separators=(",", ":"))) > call.world.settings.max_props_runes:
+def _check_size(call: Call, text: str, props: Mapping[str, Any]) -> None:
+    """What the server checks of a post as it is kept. Raises AppError."""
+    settings = call.world.settings
+    if len(text) > settings.max_post_runes:
+        word = "msg" if settings.is_of_5 else "message_length"
+        raise AppError(f"model.post.is_valid.{word}.app_error", 400)
+    attachments = props.get("attachments") or ()
+    own = {"from_bot": "true"} if call.user.is_bot else {}
+    rest = {name: value for name, value in props.items() if name != "attachments"}
+    if props_runes({**rest, **own}, attachments) > settings.props_limit_runes:
         raise AppError("model.post.is_valid.props.app_error", 400)
 
 
@@ -156,12 +199,15 @@ def _update(call: Call) -> Reply:
 def _edited(call: Call, edit: _Edit, *, whole: bool) -> Reply:
     """Apply an edit; with ``whole`` what it leaves out is emptied."""
     world, post = call.world, _own(call)
+    word = "update" if whole else "patch"
+    _check_stands(call, post, f"api.post.{word}_post.can_not_update_post_in_deleted.error")
     text = edit.message if edit.message is not None else ("" if whole else post.text)
     limit_s = world.settings.post_edit_limit_s
     if limit_s is not None and text != post.text and world.now_ms > post.create_at_ms + limit_s * 1000:
         raise AppError("api.post.update_post.permissions_time_limit.app_error", 400, limit=limit_s)
     props = edit.props if edit.props is not None or not whole else {}
     _check_size(call, text, props or {})
+    _check_database(text, "app.post.update.app_error")
     now_ms = world.now_ms
     changed = replace(post, text=text, update_at_ms=now_ms, edit_at_ms=now_ms if text != post.text else post.edit_at_ms)
     if props is not None:
@@ -175,8 +221,22 @@ def _edited(call: Call, edit: _Edit, *, whole: bool) -> Reply:
 
 
 def _delete(call: Call) -> Reply:
-    call.world.board.change(deleted(_own(call), call.world.now_ms))
+    post = _own(call)
+    _check_stands(call, post, "api.post.delete_post.can_not_delete_post_in_deleted.error")
+    call.world.board.delete(post, call.world.now_ms)
     return status_ok()
+
+
+def _check_stands(call: Call, post: Post, refusal: str) -> None:
+    """In an archived channel nothing changes any more. Raises AppError."""
+    if call.world.town.channels[post.channel_id].archived:
+        raise AppError(refusal, 400)
+
+
+def _check_database(text: str, refusal: str) -> None:
+    """The database takes no text with U+0000. Raises AppError."""
+    if "\0" in text:
+        raise AppError(refusal, 500)
 
 
 def _pin(call: Call) -> Reply:
@@ -202,7 +262,7 @@ def _posts_of_channel(call: Call) -> Reply:
 
     Of such changes the server gives 1,000 at most, with the posts they reply to, and no word that there are more.
     """
-    channel = call.channel()
+    channel = _readable_channel(call)
     posts = [post for post in call.world.board.all() if post.channel_id == channel.id]
     if since := call.option("since"):
         if not since.isdigit():
@@ -216,9 +276,20 @@ def _posts_of_channel(call: Call) -> Reply:
     return _page_of(call, page)
 
 
+def _readable_channel(call: Call) -> Channel:
+    """The channel whose posts are asked for. Newer servers show those of open channels to the whole team."""
+    town, channel_id = call.world.town, call.params["channel_id"]
+    channel = town.channels.get(channel_id)
+    is_open = channel is not None and not channel.archived and may_see(town, call.user.id, channel)
+    if channel is not None and is_open and not call.world.settings.is_of_5:
+        return channel
+    return call.own_channel(channel_id)
+
+
 def _page_of(call: Call, posts: list[Post]) -> Reply:
     shown = {post.id: post_json(call.world, post) for post in posts}
-    return json_reply({"order": list(shown), "posts": shown, "next_post_id": "", "prev_post_id": "", "has_next": False})
+    page = {"order": list(shown), "posts": shown, "next_post_id": "", "prev_post_id": ""}
+    return json_reply(page if call.world.settings.is_of_5 else page | {"has_next": False})
 
 
 def _number(call: Call, name: str, default: int) -> int:
@@ -229,10 +300,12 @@ def _number(call: Call, name: str, default: int) -> int:
 def _react(call: Call) -> Reply:
     asked = _body(call, _ReactionAsked, "reaction")
     if asked.user_id != call.user.id:
-        raise AppError("api.context.permissions.app_error", 403)
+        raise AppError("api.reaction.save_reaction.user_id.app_error", 403)
     if not _EMOJI.fullmatch(asked.emoji_name):
         raise AppError("model.reaction.is_valid.emoji_name.app_error", 400)
     post = _readable(replace(call, params={"post_id": asked.post_id}))
+    if call.world.town.channels[post.channel_id].archived:
+        raise AppError("api.reaction.save.archived_channel.app_error", 403)
     reaction = Reaction(call.user.id, post.id, asked.emoji_name, call.world.now_ms)
     call.world.board.react(reaction)
     return json_reply(reaction_json(reaction))
@@ -254,16 +327,17 @@ def _readable(call: Call) -> Post:
     if post is None or post.delete_at_ms:
         raise AppError("app.post.get.app_error", 404)
     channel = call.world.town.channels[post.channel_id]
-    if not may_read(call.world.town, call.user.id, channel):
+    if not may_see(call.world.town, call.user.id, channel):
         raise AppError("api.context.permissions.app_error", 403)
     return post
 
 
 def _own(call: Call) -> Post:
-    """The caller's own post. One that is gone is refused like somebody else's: 403, not 404."""
+    """The caller's own post, in a channel it is in. One that is gone is refused like somebody else's: 403, not 404."""
     post = call.world.board.find(call.params["post_id"])
     if post is None or post.delete_at_ms or post.user_id != call.user.id:
         raise AppError("api.context.permissions.app_error", 403)
+    call.own_channel(post.channel_id)
     return post
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from dataclasses import replace
 
@@ -12,12 +13,15 @@ from bridge.fakes.mattermost.posting import post_by_hook
 from bridge.fakes.mattermost.rate_limit import RateLimiter, limit_exceeded
 from bridge.fakes.mattermost.rest import LOOKUPS, Routes
 from bridge.fakes.mattermost.rest_posts import POSTS
-from bridge.fakes.mattermost.wire import json_reply
+from bridge.fakes.mattermost.wire import json_reply, ping
 from bridge.fakes.mattermost.world import World
 
 _HOOK_PATH = re.compile(r"/hooks/([A-Za-z0-9]+)")
 _PLAIN: Headers = ((b"content-type", b"text/plain"),)
 _HTML: Headers = ((b"content-type", b"text/html"),)
+_TEXT: Headers = ((b"content-type", b"text/plain; charset=utf-8"),)
+_NO_PAGE = b"404 page not found\n"
+_PACKED_FROM_BYTES = 1_400
 _WEB_APP = b'<!DOCTYPE html><html lang="en"><head><title>Mattermost</title></head><body></body></html>'
 _ROUTES = Routes({**LOOKUPS, **POSTS})
 
@@ -43,30 +47,43 @@ class Service:
         major, minor = self._world.settings.version
         version = f"{major}.{minor}.0.{major}.{minor}.0.fake.false"
         headers = ((b"x-request-id", request_id.encode()), (b"x-version-id", version.encode()))
-        return replace(reply, headers=reply.headers + headers + (verdict.headers if verdict else ()))
+        answer = replace(reply, headers=reply.headers + headers + (verdict.headers if verdict else ()))
+        return _packed(answer, request) if request.path.startswith("/api/") else answer
 
     def _route(self, request: Request) -> Reply:
-        if len(request.body) > self._world.settings.max_payload_bytes:
+        limit = self._world.settings.payload_limit_bytes
+        if limit is not None and len(request.body) > limit:
             detail = "Use the setting `MaximumPayloadSizeBytes` to configure the allowed payload limit."
             raise AppError("api.context.request_body_too_large.app_error", 413, detail=detail)
         if request.method == "POST" and (found := _HOOK_PATH.fullmatch(request.path)):
             return self._hook_reply(request, found[1])
         if request.path == "/api/v4/system/ping" and request.method == "GET":
-            return json_reply({"status": "OK"})
+            return json_reply(ping(self._world))
         if request.path.startswith("/api/"):
             return _ROUTES.answer(self._world, request)
         # Any other GET is the web application, hooks included: it says nothing about the hook.
-        return Reply(200, _WEB_APP, _HTML) if request.method in ("GET", "HEAD") else Reply(405)
+        if request.method not in ("GET", "HEAD"):
+            return Reply(405)
+        return Reply(200, _WEB_APP, _HTML) if self._world.settings.web_client else Reply(404, _NO_PAGE, _TEXT)
 
     def _hook_reply(self, request: Request, hook_id: str) -> Reply:
         media_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
         decoding = True
         try:
-            payload = read_payload(request, media_type)
+            payload = read_payload(request, media_type, self._world.settings)
             decoding = False
             post_by_hook(self._world, hook_id, payload, request)
         except AppError as error:
-            if self._world.settings.error_style == "specific":
+            if not self._world.settings.wraps_errors:
                 raise
             raise wrapped(error, hook_id=hook_id, media_type=media_type, decoding=decoding) from error
         return Reply(200, b"ok", _PLAIN)
+
+
+def _packed(reply: Reply, request: Request) -> Reply:
+    """A long answer of the API goes out packed, with whatever status, where the client takes that."""
+    headers = (*reply.headers, (b"vary", b"Accept-Encoding"))
+    accepted = (request.header("accept-encoding") or "").lower()
+    if len(reply.body) < _PACKED_FROM_BYTES or "gzip" not in accepted:
+        return replace(reply, headers=headers)
+    return replace(reply, body=gzip.compress(reply.body, mtime=0), headers=(*headers, (b"content-encoding", b"gzip")))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from bridge.fakes.mattermost.attachments import props_runes
 from bridge.fakes.mattermost.errors import AppError
 from bridge.fakes.mattermost.settings import Settings
 
-_MOST_RUNES_PER_BYTE = 6  # "<" becomes \u003c in the server's JSON
+_MOST_RUNES_PER_BYTE = 20  # "<" becomes \u003c in the server's JSON, and an attachment has names for all it leaves out
 Attachments: TypeAlias = tuple[Mapping[str, Any], ...]
 
 
@@ -32,11 +32,11 @@ def split_post(
     size = settings.max_post_runes
     cuts = range(0, max(len(text), 1), size)
     parts = [Part(text[start : start + size]) for start in cuts]
-    limit = settings.max_webhook_props_runes
+    limit = settings.webhook_props_limit_runes
     if body_bytes * _MOST_RUNES_PER_BYTE <= limit:
         parts[-1] = Part(parts[-1].text, tuple(attachments))
         return parts
-    if _json_runes(props) > limit:
+    if props_runes(props) > limit:
         raise _too_large(limit)
     for attachment in attachments:
         _add(parts, attachment, props, limit)
@@ -59,12 +59,7 @@ def _add(parts: list[Part], attachment: Mapping[str, Any], props: Mapping[str, A
 
 
 def _over(attachments: Attachments, props: Mapping[str, Any], limit: int) -> int:
-    return _json_runes({**props, "attachments": attachments}) - limit
-
-
-def _json_runes(value: object) -> int:
-    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return len(written) + 5 * sum(written.count(mark) for mark in "<>&")
+    return props_runes(props, attachments) - limit
 
 
 def _too_large(limit: int) -> AppError:

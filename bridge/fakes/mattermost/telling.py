@@ -7,7 +7,7 @@ from typing import Any
 
 from bridge.fakes.mattermost.hub import Event
 from bridge.fakes.mattermost.model import Post, Reaction
-from bridge.fakes.mattermost.town import may_read
+from bridge.fakes.mattermost.town import is_member
 from bridge.fakes.mattermost.wire import post_json, reaction_json
 from bridge.fakes.mattermost.world import World
 
@@ -38,4 +38,4 @@ def _publish(world: World, kind: str, data: dict[str, Any], channel_id: str) -> 
     if channel is None:
         return
     event = Event(kind, data, channel_id, channel.team_id)
-    world.hub.publish(event, lambda user_id: may_read(world.town, user_id, channel))
+    world.hub.publish(event, lambda user_id: is_member(world.town, user_id, channel))

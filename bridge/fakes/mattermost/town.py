@@ -69,9 +69,25 @@ class Town:
             return token
 
     def add_channel(self, name: str, *, private: bool = False, members: Iterable[str] = ()) -> Channel:
-        """A new channel; ``members`` are usernames and matter only when it is private."""
+        """A new channel; ``members`` are usernames. An open one without them has everybody in it."""
         ids = frozenset(user.id for each in members if (user := self.user_named(each)))
-        return self._keep_channel(name, self.team.id, "P" if private else "O", ids)
+        outside = frozenset(self.users) - ids if ids and not private else frozenset()
+        return self._keep_channel(name, self.team.id, "P" if private else "O", ids, outside)
+
+    def leave(self, channel_id: str, username: str) -> None:
+        """Somebody is no member of a channel any more. Raises KeyError."""
+        with self._lock:
+            channel, user = self.channels[channel_id], self.user_named(username)
+            if user is None:
+                raise KeyError(username)
+            left = replace(channel, members=channel.members - {user.id}, outside=channel.outside | {user.id})
+            self.channels[channel_id] = left
+
+    def join(self, channel_id: str, user_id: str) -> None:
+        """An account is a member of an open channel from now on. Raises KeyError."""
+        with self._lock:
+            channel = self.channels[channel_id]
+            self.channels[channel_id] = replace(channel, outside=channel.outside - {user_id})
 
     def direct_channel(self, one: str, other: str) -> Channel:
         """The direct channel of two user ids, made when there is none."""
@@ -82,7 +98,7 @@ class Town:
     def change_channel(
         self, name: str, *, new_name: str | None = None, archived: bool | None = None, private: bool | None = None
     ) -> Channel:
-        """Rename, archive, or make private (its members stay). Raises KeyError."""
+        """Rename, archive (its webhooks are gone for good), or make private (its members stay). Raises KeyError."""
         with self._lock:
             channel = next((each for each in self.channels.values() if each.name == name), None)
             if channel is None:
@@ -94,6 +110,8 @@ class Town:
                 kind=channel.kind if private is None else ("P" if private else "O"),
             )
             self.channels[channel.id] = changed
+            if changed.archived:
+                self.hooks = {id_: hook for id_, hook in self.hooks.items() if hook.channel_id != channel.id}
             return changed
 
     def add_hook(
@@ -134,13 +152,26 @@ class Town:
         with self._lock:
             return next((each for each in self.channels.values() if each.name == name and not each.archived), None)
 
-    def _keep_channel(self, name: str, team_id: str, kind: ChannelKind, members: frozenset[str]) -> Channel:
+    def _keep_channel(
+        self,
+        name: str,
+        team_id: str,
+        kind: ChannelKind,
+        members: frozenset[str],
+        outside: frozenset[str] = frozenset(),
+    ) -> Channel:
         with self._lock:
-            channel = Channel(self._ids.new(), name, team_id, kind, members)
+            channel = Channel(self._ids.new(), name, team_id, kind, members, outside)
             self.channels[channel.id] = channel
             return channel
 
 
-def may_read(town: Town, user_id: str, channel: Channel) -> bool:
-    """Whether an account may read and write there: open to all, else members only."""
+def is_member(town: Town, user_id: str, channel: Channel) -> bool:
+    """Whether an account may write there, and is told of what happens."""
+    is_in = user_id not in channel.outside if channel.kind == "O" else user_id in channel.members
+    return user_id in town.users and is_in
+
+
+def may_see(town: Town, user_id: str, channel: Channel) -> bool:
+    """Whether an account may know of the channel, and read single posts: everybody of the team where it is open."""
     return user_id in town.users and (channel.kind == "O" or user_id in channel.members)
