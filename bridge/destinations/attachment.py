@@ -7,14 +7,15 @@ holds fields, footer and colour, and the text itself only when there is nothing 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
 
 from bridge.destinations.base import Size
 from bridge.destinations.colors import color_of, own_color
-from rules.model import Post
+from rules.model import Field, Post
 from rules.split import cut_text
 
 MAX_TEXT_RUNES: Final = 16_383  # MaxPostSize; a longer text the server would split, and repeat parts on a retry
@@ -22,6 +23,7 @@ DECIDED_TEXT_RUNES: Final = 15_500  # what rules may fill: the rest is for the h
 CUT_TEXT_RUNES: Final = 4_000
 MAX_REQUEST_BYTES: Final = 300_000  # MaximumPayloadSizeBytes
 MAX_FIELDS: Final = 50
+_SMALL_PROPS_RUNES: Final = 6_500  # of 7,600 through a webhook and 8,000 over REST
 MAX_TITLE_RUNES: Final = 300
 _MAX_FIELD_RUNES: Final = 2_000
 _MAX_FOOTER_RUNES: Final = 300
@@ -30,10 +32,64 @@ _DRAWS_IN: Final = re.compile(r" {0,3}(?:[>*+-]|\d{1,9}[.)]| {4}|\t)")
 _PRIORITY_WORDS: Final[Mapping[str, str]] = {"urgent": "urgent", "important": "important", "critical": "urgent"}
 
 
-def drawn(post: Post, phase: str, *, course: str = "") -> tuple[str, dict[str, Any] | None]:
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How much of a post its props hold: fields (else they are lines of its text), buttons, and how much of a card."""
+
+    fields: bool = True
+    buttons: bool = True
+    card_runes: int = MAX_REQUEST_BYTES
+
+
+FULL: Final = Shape()
+SMALLER: Final = (
+    Shape(fields=False),
+    Shape(fields=False, card_runes=2_000),
+    Shape(fields=False, card_runes=500),
+    Shape(fields=False, buttons=False, card_runes=500),
+)
+"""What is tried where the full shape is too much, before a post is cut to its text: the first that fits."""
+
+
+def drawn(post: Post, phase: str, *, course: str = "", shape: Shape = FULL) -> tuple[str, dict[str, Any] | None]:
     """The text, and the attachment when there are details; ``course`` is what an update says of its incident."""
-    details = _attachment(post, phase, course)
-    return text_of(post, with_text=details is None or details.get("text") != post.text), details
+    shown = post if shape.fields else replace(post, fields=())
+    details = _attachment(shown, phase, course)
+    text = text_of(shown, with_text=details is None or details.get("text") != post.text)
+    return text if shape.fields else "\n".join([text, *_lines_of(post.fields)]), details
+
+
+def is_small(props: Mapping[str, Any]) -> bool:
+    """Whether servers 5 take a post with such props. They count ``<`` as six, and add names and words of their own."""
+    written = msgspec.json.encode(props).decode()
+    return len(written) + 5 * sum(written.count(mark) for mark in "<>&\u2028\u2029") <= _SMALL_PROPS_RUNES
+
+
+def shapes_of(form: str) -> Sequence[Shape]:
+    """The shapes to try for a form, the fullest first; after the last one a post is cut."""
+    match form:
+        case "cut":
+            return ()
+        case "":
+            return (FULL,)
+        case "small":
+            return SMALLER
+        case _:
+            return (FULL, *SMALLER)
+
+
+def fits(form: str, body: Mapping[str, Any], props: Mapping[str, Any]) -> bool:
+    """Whether a body of this form will be taken, as far as its size goes."""
+    return not is_too_large(body) and (not form or is_small(props))
+
+
+def without_nul(said: Any) -> Any:
+    """A body without U+0000 in any of its texts: databases refuse it, and the whole post with it."""
+    if isinstance(said, str):
+        return said.replace("\0", "")
+    if isinstance(said, Mapping):
+        return {name: without_nul(value) for name, value in said.items()}
+    return [without_nul(each) for each in said] if isinstance(said, list | tuple) else said
 
 
 def text_of(post: Post, *, with_text: bool = True) -> str:
@@ -122,6 +178,12 @@ def _attachment(post: Post, phase: str, course: str) -> dict[str, Any] | None:
     if color:
         drawn["color"] = color
     return drawn
+
+
+def _lines_of(fields: Sequence[Field]) -> Iterator[str]:
+    for field in fields[:MAX_FIELDS]:
+        value = cut(str(field.value), _MAX_FIELD_RUNES)
+        yield f"**{cut(str(field.title), MAX_TITLE_RUNES)}**:" + ("\n" if "\n" in value else " ") + value
 
 
 def _link(url: str) -> str:

@@ -21,15 +21,18 @@ from bridge.destinations.attachment import (
     MAX_REQUEST_BYTES,
     MAX_TEXT_RUNES,
     MAX_TITLE_RUNES,
+    Shape,
     channel_name,
     cut,
     drawn,
-    is_too_large,
+    fits,
     is_wanted,
     priority_of,
+    shapes_of,
     sizes_of,
     text_of,
     with_remarks,
+    without_nul,
 )
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.canary import CanarySettings
@@ -45,8 +48,8 @@ _OVERRIDES: Final = frozenset(
     {"channel", "username", "icon_url", "icon_emoji", "priority", "thread", "silent", "card", "root_id"}
 )
 
-Form: TypeAlias = Literal["", "without-priority", "other-channel", "cut"]
-"""The full form, and the plainer ones: no priority; not in the asked channel; text only, and short."""
+Form: TypeAlias = Literal["", "without-priority", "other-channel", "small", "cut"]
+"""The full form, and the plainer ones: no priority; not in the asked channel; small enough for servers 5; text only."""
 
 
 class MattermostConfig(DestinationConfig):
@@ -151,7 +154,7 @@ class Mattermost:
         outcome = outcome_of(answer, self._clock.wall_us(), self._redact)
         if not isinstance(outcome, Refused):
             return outcome
-        if _error_id(answer) == _INVALID_HOOK:
+        if _is_invalid(answer, body):
             return Refused("the hook was deleted or its id is wrong: " + outcome.reason, destination_gone=True)
         if _is_shut(answer, body):
             reason = f"the hook's own channel is gone or closed to it, or who made the hook is gone: {outcome.reason}"
@@ -162,7 +165,9 @@ class Mattermost:
     def _plainer(self, answer: Answer, body: Mapping[str, Any]) -> Form | None:
         """The one plainer form worth a try after a refusal, judged by status and, on older servers, the error's id."""
         error_id = _error_id(answer)
-        if answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE or error_id.endswith(".split_props_length.app_error"):
+        if error_id.endswith(".split_props_length.app_error"):
+            return "small"
+        if answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
             return "cut"
         if answer.status in (httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND):
             return "other-channel" if "channel" in body and self._config.fallback_channel != "none" else None
@@ -175,6 +180,8 @@ class Mattermost:
 
 _INVALID_HOOK: Final = "web.incoming_webhook.invalid.app_error"
 _WRAPPED: Final = "web.incoming_webhook.general.app_error"
+_PLAIN: Final = frozenset({"text", "channel", "username", "icon_emoji", "icon_url", "silent"})
+"""What a body may hold that no server refuses with 400."""
 
 
 def draw(
@@ -182,22 +189,36 @@ def draw(
     config: MattermostConfig,
     actions: Sequence[Mapping[str, Any]] = (),
     remarks: Sequence[str] = (),
-    *,
-    is_cut: bool = False,
 ) -> dict[str, Any]:
     """The hook's JSON body for a delivery, in the form it asks for; one that no server takes is cut. Pure.
 
-    ``actions`` are its buttons; ``remarks`` stand below the text and say what became of it.
+    ``actions`` are its buttons; ``remarks`` stand below the text and say what became of it. A plainer form is small
+    enough for every server, for there is only one.
     """
-    post, is_cut = parcel.post, is_cut or parcel.form == "cut"
-    text, details = (text_of(post), None) if is_cut else drawn(post, parcel.phase)
+    for shape in shapes_of(parcel.form):
+        body = _draw(parcel, config, actions if shape.buttons else (), remarks, shape)
+        if fits(parcel.form, body, {name: body[name] for name in ("attachments", "props") if name in body}):
+            return body
+    return _draw(parcel, config, (), remarks, None)
+
+
+def _draw(
+    parcel: Parcel,
+    config: MattermostConfig,
+    actions: Sequence[Mapping[str, Any]],
+    remarks: Sequence[str],
+    shape: Shape | None,
+) -> dict[str, Any]:
+    """The body in one shape; without one it is cut."""
+    post, is_cut = parcel.post, shape is None
+    text, details = drawn(post, parcel.phase, shape=shape) if shape is not None else (text_of(post), None)
     asked = channel_name(post.overrides.get("channel") or config.channel)
     channel = asked
     if parcel.form == "other-channel":
         text = f"_(meant for {asked})_\n{text}"
         channel = "" if config.fallback_channel == "hook" else channel_name(config.fallback_channel)
     body: dict[str, Any] = {"text": with_remarks(text, remarks, CUT_TEXT_RUNES if is_cut else MAX_TEXT_RUNES)}
-    if actions and not is_cut:
+    if actions:
         details = (details or {"fallback": cut(post.title or post.text, MAX_TITLE_RUNES)}) | {"actions": list(actions)}
     named: dict[str, Any] = {
         "channel": channel,
@@ -211,12 +232,24 @@ def draw(
         body["attachments"] = [details]
     if is_wanted(post.overrides.get("silent")):
         body["silent"] = True
-    if post.overrides.get("card"):
-        body["props"] = {"card": str(post.overrides["card"])}
+    if post.overrides.get("card") and shape is not None:
+        body["props"] = {"card": cut(str(post.overrides["card"]), shape.card_runes)}
     priority = priority_of(post)
     if priority and parcel.form != "without-priority" and not parcel.part and "root_id" not in body:
         body["priority"] = priority
-    return draw(parcel, config, (), remarks, is_cut=True) if not is_cut and is_too_large(body) else body
+    bare: dict[str, Any] = without_nul(body)
+    return bare
+
+
+def _is_invalid(answer: Answer, body: Mapping[str, Any]) -> bool:
+    """Whether the server knows no such hook, which is gone for good when its channel was archived.
+
+    Newer servers say of every refusal only that there is one; of a plain text, nothing else is refused with 400.
+    """
+    if _error_id(answer) == _INVALID_HOOK:
+        return True
+    is_plain = bool(body.get("text")) and _PLAIN.issuperset(body) and not body.get("channel", "").startswith("@")
+    return is_plain and answer.status == httpx.codes.BAD_REQUEST and _error_id(answer) == _WRAPPED
 
 
 def _is_shut(answer: Answer, body: Mapping[str, Any]) -> bool:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from bridge.destinations.attachment import (
     CUT_TEXT_RUNES,
     MAX_TEXT_RUNES,
     MAX_TITLE_RUNES,
+    Shape,
     cut,
     drawn,
-    is_too_large,
+    fits,
     priority_of,
+    shapes_of,
     text_of,
     with_remarks,
+    without_nul,
 )
 from bridge.destinations.base import Parcel
 from bridge.destinations.mattermost_cards import CARD, PLAIN, Face
@@ -23,6 +26,7 @@ from bridge.destinations.receipt import Receipt
 
 MARKER: Final = "ams_bridge"
 """The prop by which a post of ours is known again."""
+_MAX_KEY_RUNES: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,30 +50,38 @@ def draw_post(parcel: Parcel, channel_id: str, said: Said, root: str = "", face:
     return body
 
 
-def draw_edit(parcel: Parcel, said: Said, face: Face = PLAIN, *, is_cut: bool = False) -> dict[str, Any]:
+def draw_edit(parcel: Parcel, said: Said, face: Face = PLAIN) -> dict[str, Any]:
     """The body that changes a post. The server replaces ``props`` as a whole, so everything is said again.
 
-    One that no server takes is cut. Pure.
+    One that no server takes is cut. A plainer form is small enough for every server, for there is only one. Pure.
     """
-    is_cut = is_cut or parcel.form == "cut"
-    if is_cut:
+    for shape in shapes_of(parcel.form):
+        body = _draw_edit(parcel, said, face, shape)
+        if fits(parcel.form, body, body["props"]):
+            return body
+    return _draw_edit(parcel, said, face, None)
+
+
+def _draw_edit(parcel: Parcel, said: Said, face: Face, shape: Shape | None) -> dict[str, Any]:
+    """The body in one shape; without one it is cut."""
+    if shape is None:
         text, details = text_of(parcel.post), None
     else:
-        text, details = drawn(parcel.post, parcel.phase, course=said.course)
+        text, details = drawn(parcel.post, parcel.phase, course=said.course, shape=shape)
     if parcel.form == "other-channel":
         text = f"_(meant for {said.meant_for})_\n{text}"
-    text = with_remarks(text, face.remarks, CUT_TEXT_RUNES if is_cut else MAX_TEXT_RUNES)
-    if face.actions and not is_cut:
+    text = with_remarks(text, face.remarks, CUT_TEXT_RUNES if shape is None else MAX_TEXT_RUNES)
+    if face.actions and shape is not None and shape.buttons:
         title = parcel.post.title or parcel.post.text
         details = (details or {"fallback": cut(title, MAX_TITLE_RUNES)}) | {"actions": list(face.actions)}
-    body = {"message": text, "props": _props(parcel, details, parcel.id, face.card)}
-    return draw_edit(parcel, said, face, is_cut=True) if not is_cut and is_too_large(body) else body
+    body: dict[str, Any] = without_nul({"message": text, "props": _props(parcel, details, parcel.id, face.card, shape)})
+    return body
 
 
 def draw_history(parcel: Parcel, earlier: Receipt) -> dict[str, Any]:
     """The reply that says in a post's thread what changed it. Pure."""
-    text, details = drawn(parcel.post, parcel.phase)
-    edit = {"message": with_remarks(text, ()), "props": _props(parcel, details, f"{parcel.id}/history")}
+    edit = draw_edit(replace(parcel, form="small" if parcel.form == "small" else ""), Said())
+    edit["props"][MARKER]["delivery"] = f"{parcel.id}/history"
     return _body(earlier.channel, edit, thread_of(earlier))
 
 
@@ -78,14 +90,17 @@ def _body(channel_id: str, edit: dict[str, Any], root: str) -> dict[str, Any]:
     return body | ({"root_id": root} if root else {})
 
 
-def _props(parcel: Parcel, details: Mapping[str, Any] | None, marker: str, card: str = "") -> dict[str, Any]:
-    props: dict[str, Any] = {MARKER: {"delivery": marker, "rule": parcel.rule, "key": parcel.key}}
+def _props(
+    parcel: Parcel, details: Mapping[str, Any] | None, marker: str, card: str, shape: Shape | None
+) -> dict[str, Any]:
+    key = cut(parcel.key, _MAX_KEY_RUNES)
+    props: dict[str, Any] = {MARKER: {"delivery": marker, "rule": parcel.rule, "key": key}}
     if card:
         props[MARKER][CARD] = card
     if details is not None:
         props["attachments"] = [details]
-    if parcel.post.overrides.get("card"):
-        props["card"] = str(parcel.post.overrides["card"])
+    if parcel.post.overrides.get("card") and shape is not None:
+        props["card"] = cut(str(parcel.post.overrides["card"]), shape.card_runes)
     return props
 
 

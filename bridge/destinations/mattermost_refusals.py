@@ -16,13 +16,15 @@ _PRIORITY_REFUSED: Final = re.compile(r"priority|^license_error\.|^api\.context\
 _NOT_THE_POSTS: Final = frozenset({401, 407, 408, 425, 429})
 """The token's, or for later: nothing that an edit is refused with for good."""
 
-Form: TypeAlias = Literal["", "without-priority", "without-thread", "without-history", "other-channel", "cut"]
+Form: TypeAlias = Literal["", "without-priority", "without-thread", "without-history", "other-channel", "small", "cut"]
 """The full form, and the plainer ones."""
 
 
 def plainer_of(answer: Answer, body: Mapping[str, Any]) -> Form | None:
     """The one plainer form worth a try after a refusal, judged by the error's id."""
     wrong = error_id(answer)
+    if wrong.endswith(".is_valid.props.app_error"):
+        return "small"
     if _is_about_body(answer, wrong):
         return "cut"
     if "metadata" in body and _PRIORITY_REFUSED.search(wrong):

@@ -36,9 +36,11 @@ def filled_in(attachment: Mapping[str, Any]) -> dict[str, Any]:
     return filled
 
 
-def props_runes(props: Mapping[str, Any], attachments: Iterable[Mapping[str, Any]] = ()) -> int:
+def props_runes(
+    props: Mapping[str, Any], attachments: Iterable[Mapping[str, Any]] = (), *, fills_in: bool = True
+) -> int:
     """How long the props of a post are as the server writes them down, where ``<`` takes six characters."""
-    all_of_them = [filled_in(each) for each in attachments]
+    all_of_them = [filled_in(each) if fills_in else each for each in attachments]
     said = {**props, **({"attachments": all_of_them} if all_of_them else {})}
     written = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
     return len(written) + 5 * sum(written.count(mark) for mark in "<>&\u2028\u2029")

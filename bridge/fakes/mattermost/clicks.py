@@ -131,7 +131,8 @@ def _too_large(world: World, post: Post) -> str:
     """Why the server does not keep such a post; "" when it does."""
     if len(post.text) > world.settings.max_post_runes:
         return "Invalid message."
-    over = props_runes(post.props, post.attachments) > world.settings.props_limit_runes
+    runes = props_runes(post.props, post.attachments, fills_in=world.settings.is_of_5)
+    over = runes > world.settings.props_limit_runes
     return "Invalid props." if over else ""
 
 

@@ -1,4 +1,4 @@
-"""Posts over the REST API: make, read, edit, delete, pin, and react."""
+"""Posts over the REST API: make, edit, delete, pin, and react."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from bridge.fakes.mattermost.model import Channel, Post, Reaction
 from bridge.fakes.mattermost.payload import PriorityAsked
 from bridge.fakes.mattermost.priorities import check_recipients, granted_priority
 from bridge.fakes.mattermost.rest import Call, Route
-from bridge.fakes.mattermost.town import may_see
+from bridge.fakes.mattermost.rest_reading import readable
 from bridge.fakes.mattermost.wire import json_reply, post_json, reaction_json, status_ok
 
-_MOST_CHANGED = 1_000
 _EMOJI = re.compile(r"[a-zA-Z0-9_+-]{1,64}")
 
 
@@ -176,12 +175,8 @@ def _check_size(call: Call, text: str, props: Mapping[str, Any]) -> None:
     attachments = props.get("attachments") or ()
     own = {"from_bot": "true"} if call.user.is_bot else {}
     rest = {name: value for name, value in props.items() if name != "attachments"}
-    if props_runes({**rest, **own}, attachments) > settings.props_limit_runes:
+    if props_runes({**rest, **own}, attachments, fills_in=settings.is_of_5) > settings.props_limit_runes:
         raise AppError("model.post.is_valid.props.app_error", 400)
-
-
-def _get(call: Call) -> Reply:
-    return json_reply(post_json(call.world, _readable(call)))
 
 
 def _patch(call: Call) -> Reply:
@@ -240,61 +235,13 @@ def _check_database(text: str, refusal: str) -> None:
 
 
 def _pin(call: Call) -> Reply:
-    call.world.board.change(replace(_readable(call), is_pinned=True, update_at_ms=call.world.now_ms))
+    call.world.board.change(replace(readable(call), is_pinned=True, update_at_ms=call.world.now_ms))
     return status_ok()
 
 
 def _unpin(call: Call) -> Reply:
-    call.world.board.change(replace(_readable(call), is_pinned=False, update_at_ms=call.world.now_ms))
+    call.world.board.change(replace(readable(call), is_pinned=False, update_at_ms=call.world.now_ms))
     return status_ok()
-
-
-def _thread(call: Call) -> Reply:
-    """The root of the thread a post stands in, and all replies to it."""
-    post = _readable(call)
-    root_id = post.root_id or post.id
-    posts = [one for one in call.world.board.all() if root_id in (one.id, one.root_id) and not one.delete_at_ms]
-    return _page_of(call, posts[::-1])
-
-
-def _posts_of_channel(call: Call) -> Reply:
-    """Newest first. ``since`` (milliseconds) tells of every change after it, deleted posts included.
-
-    Of such changes the server gives 1,000 at most, with the posts they reply to, and no word that there are more.
-    """
-    channel = _readable_channel(call)
-    posts = [post for post in call.world.board.all() if post.channel_id == channel.id]
-    if since := call.option("since"):
-        if not since.isdigit():
-            raise AppError("api.context.invalid_body_param.app_error", 400, name="since")
-        changed = [post for post in posts if post.update_at_ms > int(since)][:_MOST_CHANGED]
-        roots = {post.root_id for post in changed}
-        page = [post for post in posts if post in changed or post.id in roots][::-1]
-    else:
-        number, size = _number(call, "page", 0), min(_number(call, "per_page", 60), 200)
-        page = [post for post in posts if not post.delete_at_ms][::-1][number * size : (number + 1) * size]
-    return _page_of(call, page)
-
-
-def _readable_channel(call: Call) -> Channel:
-    """The channel whose posts are asked for. Newer servers show those of open channels to the whole team."""
-    town, channel_id = call.world.town, call.params["channel_id"]
-    channel = town.channels.get(channel_id)
-    is_open = channel is not None and not channel.archived and may_see(town, call.user.id, channel)
-    if channel is not None and is_open and not call.world.settings.is_of_5:
-        return channel
-    return call.own_channel(channel_id)
-
-
-def _page_of(call: Call, posts: list[Post]) -> Reply:
-    shown = {post.id: post_json(call.world, post) for post in posts}
-    page = {"order": list(shown), "posts": shown, "next_post_id": "", "prev_post_id": ""}
-    return json_reply(page if call.world.settings.is_of_5 else page | {"has_next": False})
-
-
-def _number(call: Call, name: str, default: int) -> int:
-    said = call.option(name)
-    return int(said) if said.isdigit() else default
 
 
 def _react(call: Call) -> Reply:
@@ -303,7 +250,7 @@ def _react(call: Call) -> Reply:
         raise AppError("api.reaction.save_reaction.user_id.app_error", 403)
     if not _EMOJI.fullmatch(asked.emoji_name):
         raise AppError("model.reaction.is_valid.emoji_name.app_error", 400)
-    post = _readable(replace(call, params={"post_id": asked.post_id}))
+    post = readable(replace(call, params={"post_id": asked.post_id}))
     if call.world.town.channels[post.channel_id].archived:
         raise AppError("api.reaction.save.archived_channel.app_error", 403)
     reaction = Reaction(call.user.id, post.id, asked.emoji_name, call.world.now_ms)
@@ -314,22 +261,12 @@ def _react(call: Call) -> Reply:
 def _unreact(call: Call) -> Reply:
     if call.params["user_id"] not in ("me", call.user.id):
         raise AppError("api.context.permissions.app_error", 403)
-    call.world.board.unreact(_readable(call).id, call.user.id, call.params["emoji"], call.world.now_ms)
+    call.world.board.unreact(readable(call).id, call.user.id, call.params["emoji"], call.world.now_ms)
     return status_ok()
 
 
 def _reactions(call: Call) -> Reply:
-    return json_reply([reaction_json(each) for each in call.world.board.reactions.on(_readable(call).id)])
-
-
-def _readable(call: Call) -> Post:
-    post = call.world.board.find(call.params["post_id"])
-    if post is None or post.delete_at_ms:
-        raise AppError("app.post.get.app_error", 404)
-    channel = call.world.town.channels[post.channel_id]
-    if not may_see(call.world.town, call.user.id, channel):
-        raise AppError("api.context.permissions.app_error", 403)
-    return post
+    return json_reply([reaction_json(each) for each in call.world.board.reactions.on(readable(call).id)])
 
 
 def _own(call: Call) -> Post:
@@ -350,15 +287,12 @@ def _body(call: Call, kind: type[T], name: str) -> T:
 
 POSTS: dict[str, Route] = {
     "POST /posts": _create,
-    "GET /posts/{post_id}": _get,
     "PUT /posts/{post_id}": _update,
     "PUT /posts/{post_id}/patch": _patch,
     "DELETE /posts/{post_id}": _delete,
     "POST /posts/{post_id}/pin": _pin,
     "POST /posts/{post_id}/unpin": _unpin,
     "GET /posts/{post_id}/reactions": _reactions,
-    "GET /posts/{post_id}/thread": _thread,
-    "GET /channels/{channel_id}/posts": _posts_of_channel,
     "POST /reactions": _react,
     "DELETE /users/{user_id}/posts/{post_id}/reactions/{emoji}": _unreact,
 }

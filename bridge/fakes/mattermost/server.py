@@ -23,6 +23,8 @@ from bridge.fakes.mattermost.town import Ids, Town
 from bridge.fakes.mattermost.world import PendingPosts, World
 from broker.clock import Clock, SystemClock
 
+_PACKED_FROM_BYTES = 1_400
+
 
 class FakeMattermost:
     """A Mattermost server with one team, as its incoming webhooks and its bots see it.
@@ -50,7 +52,8 @@ class FakeMattermost:
             self.town.add_channel(name)
         self.hook = self.town.add_hook("monitoring")
         self.bot_token = self.town.add_token(bot.username)
-        self._front = Front(Service(self.world).respond, clock, keep_last=settings.keep_last)
+        serve = Service(self.world).respond
+        self._front = Front(serve, clock, keep_last=settings.keep_last, packs_from_bytes=_PACKED_FROM_BYTES)
         self.script = self._front.script
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from dataclasses import replace
 
@@ -13,6 +12,7 @@ from bridge.fakes.mattermost.posting import post_by_hook
 from bridge.fakes.mattermost.rate_limit import RateLimiter, limit_exceeded
 from bridge.fakes.mattermost.rest import LOOKUPS, Routes
 from bridge.fakes.mattermost.rest_posts import POSTS
+from bridge.fakes.mattermost.rest_reading import READS
 from bridge.fakes.mattermost.wire import json_reply, ping
 from bridge.fakes.mattermost.world import World
 
@@ -21,9 +21,8 @@ _PLAIN: Headers = ((b"content-type", b"text/plain"),)
 _HTML: Headers = ((b"content-type", b"text/html"),)
 _TEXT: Headers = ((b"content-type", b"text/plain; charset=utf-8"),)
 _NO_PAGE = b"404 page not found\n"
-_PACKED_FROM_BYTES = 1_400
 _WEB_APP = b'<!DOCTYPE html><html lang="en"><head><title>Mattermost</title></head><body></body></html>'
-_ROUTES = Routes({**LOOKUPS, **POSTS})
+_ROUTES = Routes({**LOOKUPS, **READS, **POSTS})
 
 
 class Service:
@@ -47,8 +46,7 @@ class Service:
         major, minor = self._world.settings.version
         version = f"{major}.{minor}.0.{major}.{minor}.0.fake.false"
         headers = ((b"x-request-id", request_id.encode()), (b"x-version-id", version.encode()))
-        answer = replace(reply, headers=reply.headers + headers + (verdict.headers if verdict else ()))
-        return _packed(answer, request) if request.path.startswith("/api/") else answer
+        return replace(reply, headers=reply.headers + headers + (verdict.headers if verdict else ()))
 
     def _route(self, request: Request) -> Reply:
         limit = self._world.settings.payload_limit_bytes
@@ -78,12 +76,3 @@ class Service:
                 raise
             raise wrapped(error, hook_id=hook_id, media_type=media_type, decoding=decoding) from error
         return Reply(200, b"ok", _PLAIN)
-
-
-def _packed(reply: Reply, request: Request) -> Reply:
-    """A long answer of the API goes out packed, with whatever status, where the client takes that."""
-    headers = (*reply.headers, (b"vary", b"Accept-Encoding"))
-    accepted = (request.header("accept-encoding") or "").lower()
-    if len(reply.body) < _PACKED_FROM_BYTES or "gzip" not in accepted:
-        return replace(reply, headers=headers)
-    return replace(reply, body=gzip.compress(reply.body, mtime=0), headers=(*headers, (b"content-encoding", b"gzip")))

@@ -39,27 +39,27 @@ def split_post(
     if props_runes(props) > limit:
         raise _too_large(limit)
     for attachment in attachments:
-        _add(parts, attachment, props, limit)
+        _add(parts, attachment, props, settings)
     return parts
 
 
-def _add(parts: list[Part], attachment: Mapping[str, Any], props: Mapping[str, Any], limit: int) -> None:
+def _add(parts: list[Part], attachment: Mapping[str, Any], props: Mapping[str, Any], settings: Settings) -> None:
     last = parts[-1]
-    over = _over((*last.attachments, attachment), props, limit)
+    over = _over((*last.attachments, attachment), props, settings)
     if over > 0 and last.attachments:
         parts.append(Part("", ()))
         last = parts[-1]
-        over = _over((attachment,), props, limit)
+        over = _over((attachment,), props, settings)
     if over > 0:
         text = attachment.get("text") or ""
         if len(text) < over:
-            raise _too_large(limit)
+            raise _too_large(settings.webhook_props_limit_runes)
         attachment = {**attachment, "text": text[: len(text) - over]}
     parts[-1] = Part(last.text, (*last.attachments, attachment))
 
 
-def _over(attachments: Attachments, props: Mapping[str, Any], limit: int) -> int:
-    return props_runes(props, attachments) - limit
+def _over(attachments: Attachments, props: Mapping[str, Any], settings: Settings) -> int:
+    return props_runes(props, attachments, fills_in=settings.is_of_5) - settings.webhook_props_limit_runes
 
 
 def _too_large(limit: int) -> AppError:

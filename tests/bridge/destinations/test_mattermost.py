@@ -179,7 +179,7 @@ async def test_a_deleted_hook_is_refused_and_its_id_never_shows(mattermost: Fake
     dead = mattermost.base_url + "/hooks/abcdefghijklmnopqrstuvwxyz"
     outcome = await outcome_from(mattermost, url=dead)
     assert isinstance(outcome, Refused)
-    assert outcome.destination_gone is (style == "specific")
+    assert outcome.destination_gone
     assert "abcdefghijklmnopqrstuvwxyz" not in outcome.reason
 
 
@@ -214,6 +214,36 @@ async def test_a_channel_without_fall_back_is_refused_for_good(mattermost: FakeM
     )
     assert isinstance(outcome, Refused)
     assert outcome.plainer is None
+
+
+@pytest.mark.parametrize("card", ["", "<" * 9_000])
+async def test_details_that_are_too_much_for_the_server_are_told_in_the_text(
+    mattermost: FakeMattermost, card: str
+) -> None:
+    mattermost.settings = Settings(version=(5, 37))
+    fields = tuple(Field(f"f{n}", f"{n}" * 1_000) for n in range(9))
+    large = a_parcel(fields=fields, footer="since noon", overrides={"card": card})
+    refused = await outcome_from(mattermost, large)
+    assert isinstance(refused, Refused)
+    assert refused.plainer == "small"
+    assert await outcome_from(mattermost, replace(large, form="small")) == Delivered()
+    (post,) = mattermost.posts
+    assert all(f"**f{n}**: {n}{n}" in post.text for n in range(9))
+    assert post.attachments[0]["footer"] == "since noon"
+    assert bool(post.props.get("card")) is bool(card)
+
+
+async def test_a_plainer_form_is_small_enough_for_every_server(mattermost: FakeMattermost) -> None:
+    mattermost.settings = Settings(version=(5, 37))
+    fields = tuple(Field(f"f{n}", "y" * 1_000) for n in range(9))
+    assert await outcome_from(mattermost, a_parcel(fields=fields, form="other-channel")) == Delivered()
+
+
+@pytest.mark.parametrize("style", ["specific", "wrapped"])
+async def test_a_nul_is_left_out_wherever_it_stands(mattermost: FakeMattermost, style: Any) -> None:
+    mattermost.settings = Settings(error_style=style)
+    parcel = a_parcel(text="disk\0 full", title="a\0", fields=(Field("a\0", "b\0"),))
+    assert await outcome_from(mattermost, parcel) == Delivered()
 
 
 async def test_a_request_too_large_is_cut(mattermost: FakeMattermost) -> None:

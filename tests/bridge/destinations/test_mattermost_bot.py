@@ -427,13 +427,37 @@ async def test_a_thread_that_is_gone_is_tried_without_it(mattermost: FakeMatterm
     assert isinstance(await outcome_from(mattermost, replace(reply, form="without-thread")), Delivered)
 
 
-async def test_a_post_too_large_is_cut(mattermost: FakeMattermost) -> None:
-    mattermost.settings = Settings(max_props_runes=2_000)
-    large = a_parcel(fields=tuple(Field("f", "y" * 1_000) for _ in range(4)))
+async def test_details_that_are_too_much_for_the_server_are_told_in_the_text(mattermost: FakeMattermost) -> None:
+    mattermost.settings = Settings(version=(5, 37))
+    large = a_parcel(fields=tuple(Field(f"f{n}", f"{n}" * 1_000) for n in range(9)), footer="since noon")
     refused = await outcome_from(mattermost, large)
     assert isinstance(refused, Refused)
-    assert refused.plainer == "cut"
-    assert isinstance(await outcome_from(mattermost, replace(large, form="cut")), Delivered)
+    assert refused.plainer == "small"
+    assert isinstance(await outcome_from(mattermost, replace(large, form="small")), Delivered)
+    (post,) = mattermost.posts
+    assert all(f"**f{n}**: {n}{n}" in post.text for n in range(9))
+    assert post.attachments[0]["footer"] == "since noon"
+
+
+async def test_a_card_that_is_too_much_for_the_server_is_cut(mattermost: FakeMattermost) -> None:
+    mattermost.settings = Settings(version=(5, 37))
+    large = a_parcel(overrides={"card": "<" * 9_000}, fields=(Field("a", "b"),))
+    assert (await outcome_from(mattermost, large)).plainer == "small"  # type: ignore[union-attr]
+    assert isinstance(await outcome_from(mattermost, replace(large, form="small")), Delivered)
+    assert "**a**: b" in mattermost.posts[0].text
+
+
+async def test_a_plainer_form_is_small_enough_for_every_server(mattermost: FakeMattermost) -> None:
+    mattermost.settings = Settings(version=(5, 37))
+    large = a_parcel(fields=tuple(Field(f"f{n}", "y" * 1_000) for n in range(9)), form="other-channel")
+    assert isinstance(await outcome_from(mattermost, large, fallback_channel="town-square"), Delivered)
+    assert mattermost.posts[0].channel == "town-square"
+
+
+async def test_a_nul_is_left_out_wherever_it_stands(mattermost: FakeMattermost) -> None:
+    parcel = a_parcel(text="disk\0 full", fields=(Field("a\0", "b\0"),), key="k\0")
+    assert isinstance(await outcome_from(mattermost, parcel), Delivered)
+    assert "\0" not in repr(mattermost.posts[0].text) + json.dumps(mattermost.attempts[-1].request.json())
 
 
 async def test_a_reply_that_is_refused_does_not_hold_up_the_edit(mattermost: FakeMattermost) -> None:

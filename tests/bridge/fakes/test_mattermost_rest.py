@@ -64,7 +64,12 @@ def test_names_are_looked_up(bot: Bot) -> None:
     alice = bot.http.get("/users/username/alice").json()
     direct = bot.http.post("/channels/direct", json=[bot.me, alice["id"]])
     assert (direct.status_code, direct.json()["type"]) == (201, "D")
-    assert bot.http.get("/hooks/incoming").json()[0]["id"] == bot.server.hook.id
+
+
+def test_only_who_made_webhooks_may_list_them(bot: Bot) -> None:
+    assert bot.http.get("/hooks/incoming").status_code == 403
+    owner = {"authorization": f"Bearer {bot.server.town.add_token('hook-owner')}"}
+    assert bot.http.get("/hooks/incoming", headers=owner).json()[0]["id"] == bot.server.hook.id
 
 
 @pytest.mark.parametrize(

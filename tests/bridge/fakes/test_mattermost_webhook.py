@@ -85,9 +85,17 @@ def test_a_renamed_channel_is_found_by_its_new_name_only(mattermost: FakeMatterm
 
 
 def test_an_archived_channel_is_not_found(mattermost: FakeMattermost, http: httpx.Client) -> None:
+    mattermost.town.change_channel("town-square", archived=True)
+    assert refused(mattermost, http, channel="town-square") == (404, "web.incoming_webhook.channel.app_error")
+
+
+def test_the_webhooks_of_a_channel_that_is_archived_are_gone_for_good(
+    mattermost: FakeMattermost, http: httpx.Client
+) -> None:
     mattermost.town.change_channel("monitoring", archived=True)
-    assert refused(mattermost, http) == (404, "app.channel.get.existing.app_error")
-    assert refused(mattermost, http, channel="monitoring") == (404, "web.incoming_webhook.channel.app_error")
+    assert refused(mattermost, http) == (400, "web.incoming_webhook.invalid.app_error")
+    mattermost.town.change_channel("monitoring", archived=False)
+    assert refused(mattermost, http) == (400, "web.incoming_webhook.invalid.app_error")
 
 
 def test_a_direct_message_goes_to_a_channel_named_by_both_ids(mattermost: FakeMattermost, http: httpx.Client) -> None:
