@@ -1,7 +1,7 @@
 """From decisions of the rules to one commit of the store: names, ids and books. Pure.
 
 The first book counts messages by fate (``unmatched``, ``dropped``, ``decided``, ``unrouted``, ``expired``); the second
-counts decided sends under ``sends/`` (semantics.md item 21, rules/decide.py). What each rule did is counted beside
+counts decided sends under ``sends/`` (semantics.md item 21, decide.py). What each rule did is counted beside
 them, under ``rules/``: ``bridge/rule_counts.py`` names and reads those.
 """
 

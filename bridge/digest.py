@@ -15,13 +15,10 @@ from typing import Any, Final
 import msgspec
 
 from bridge.digest_text import Named, Tally, headline_of, text_of, title_of
-from bridge.posts import post_from_bytes, post_to_bytes
+from bridge.posts import DIGEST_RULE, post_from_bytes, post_to_bytes
 from bridge.severities import rank_of, worst_of
 from broker.model import Delivery, NewDelivery
 from rules.model import Post
-
-DIGEST_RULE: Final = "(digest)"
-"""In place of a rule: no rule made it."""
 
 _ORIGIN: Final = "f/"  # what origins of digests begin with, and no others
 _LOOKS: Final = frozenset({"username", "icon_url", "icon_emoji", "priority", "silent"})

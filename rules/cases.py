@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from rules.bounds import moment_us
 from rules.decode import Decoded
 from rules.form import Form, called
 from rules.model import DestinationFacts, Incoming, Silence
 from rules.moments import us_of
-from rules.problems import Path, Place, ProblemsFound
-from rules.quiet.silences import SilenceBook, compile_silences
+from rules.problems import Path, ProblemsFound
+from rules.quiet.silences import compile_silences
 from rules.regex import compile_regex
+from rules.ruleset import Case, CaseMessage, Expected, ExpectedQuiet, Matcher
 from rules.topics import Topics
 from rules.words import duration_s, suggest
 
@@ -32,72 +33,6 @@ TEXT_PARTS: Final = ("text", "title", "url", "severity", "color", "icon", "foote
 MATCHER_KEYS: Final = ("equals", "contains", "lacks", "regex", "snapshot")
 EXPECT_KEYS: Final = ("rule", "to", "at", "shadow", *TEXT_PARTS, "fields", "body")
 QUIET_KEYS: Final = ("rule", "to", "by", "key", "at")
-
-
-@dataclass(frozen=True, slots=True)
-class CaseMessage:
-    """One message of a case, ``at_us`` after its start."""
-
-    at_us: int
-    incoming: Incoming
-    decoded: Decoded | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Matcher:
-    """What a text must be: all that is said must hold. ``snapshot`` names a file with the expected text."""
-
-    equals: Any = None
-    wants_equal: bool = False
-    contains: tuple[str, ...] = ()
-    lacks: tuple[str, ...] = ()
-    regex: tuple[str, ...] = ()
-    snapshot: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """One send that must happen; what it does not say may be anything.
-
-    ``parts`` are matchers for texts of the post, ``fields`` for its fields by title, ``overrides`` for the send entry's
-    other keys. ``at_us`` None is any time, ``shadow`` None is either.
-    """
-
-    place: Place
-    rule: str = ""
-    to: str = ""
-    at_us: int | None = None
-    shadow: bool | None = None
-    parts: Mapping[str, Matcher] = field(default_factory=dict)
-    fields: Mapping[str, Matcher] = field(default_factory=dict)
-    overrides: Mapping[str, Matcher] = field(default_factory=dict)
-    body: Matcher | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedQuiet:
-    """One send that must be kept quiet, and by what (``duplicate``, ``group``, ``silence`` ...)."""
-
-    place: Place
-    rule: str = ""
-    to: str = ""
-    by: str = ""
-    key: str = ""
-    at_us: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One test of a rule file. ``expect`` None means that it expects nothing in particular (``quiet`` only)."""
-
-    name: str
-    place: Place
-    start_us: int
-    messages: tuple[CaseMessage, ...]
-    until_us: int
-    silences: SilenceBook
-    expect: tuple[Expected, ...] | None
-    quiet: tuple[ExpectedQuiet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +73,7 @@ class CaseReader:
         for n, one in enumerate(forms):
             yield _message(one, n, topic, start_us)
 
-    def _silences(self, form: Form, start_us: int) -> SilenceBook:
+    def _silences(self, form: Form, start_us: int) -> tuple[Silence, ...]:
         silences: list[Silence] = []
         for n, one in enumerate(form.forms("silences", "silence")):
             one.only(("matchers", "from", "until"))
@@ -155,11 +90,12 @@ class CaseReader:
                 )
             )
         try:
-            return compile_silences(silences)
+            compile_silences(silences)
         except ProblemsFound as found:
             for problem in found.problems:
                 form.problem(("silences",), f"{problem.path}: {problem.text}")
-            return SilenceBook()
+            return ()
+        return tuple(silences)
 
     def _expected(self, form: Form) -> Expected:
         parts = {part: self._matcher(form, (part,)) for part in TEXT_PARTS if part in form}

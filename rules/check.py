@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from rules.cases import Case
 from rules.jsonpath import compile_path, dotted_key
 from rules.problems import Problem
 from rules.reach import unreachable
-from rules.ruleset import Rule
+from rules.ruleset import Case, Rule
 from rules.words import suggest
 
 

@@ -149,8 +149,8 @@ class Send:
     (``origin``, ``rule``, ``send``, ``part``) is unique for ever. ``order_key`` names what must stay in order at the
     destination: the rule's key, else the topic. ``stands_for`` is how many decided (event, rule, send) triples this
     part carries in the books: all of them on the last part, 0 on earlier ones. ``priority`` is 0 (low) to 3 (critical).
-    ``places`` are the event values a later silence may match, bounded (``rules/quiet/silences.py`` writes and reads
-    them). ``incident`` is the key of the incident told, or "".
+    ``places`` are the event values a later silence may match, bounded (``silences.py`` writes and
+    reads them). ``incident`` is the key of the incident told, or "".
     """
 
     origin: str
@@ -243,7 +243,7 @@ class Decision:
 
     ``fate`` is the message's place in the first book (None for a timer). ``tally`` are additions to the second
     book, by name: ``decided``, ``suppressed/<by>``, ``held`` (may be negative: a group was posted),
-    ``dropped/<rule>``, ``updated``; ``rules/decide.py`` says exactly how they balance. Deliveries count themselves.
+    ``dropped/<rule>``, ``updated``; ``decide.py`` says exactly how they balance. Deliveries count themselves.
     ``shadows`` are what rules in shadow would have sent, and carry what they stand for as sends do. ``counts`` are
     additions to metrics that are not books (``template_errors``, ``max_keys``). ``reads`` are the versions of every
     state row the decision rests on, absent rows (0) included.

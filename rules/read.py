@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any, Final
 
-from rules.cases import Case, CaseReader
+from rules.cases import CaseReader
 from rules.check import check
 from rules.decode import DecodeSpec, read_spec
 from rules.environment import Templates
@@ -21,7 +21,7 @@ from rules.places import MAX_FILE_BYTES, Document, read_yaml, without_places
 from rules.problems import Place, Problem, ProblemsFound, has_errors, in_order
 from rules.read_intervals import read_intervals
 from rules.read_rule import RuleReader
-from rules.ruleset import GONE, Rule, RuleSet, by_name, same_places
+from rules.ruleset import GONE, Case, Rule, RuleSet, by_name, same_places
 from rules.sources import Sources, World, from_bytes, gather, template_sources
 from rules.template_files import shelve, unasked
 from rules.template_reader import TemplateReader

@@ -10,14 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
 
-from rules.cases import Case
 from rules.conditions import Condition, compile_match
-from rules.decode import DecodeSpec
+from rules.decode import Decoded, DecodeSpec
 from rules.environment import CompiledExpression, CompiledTemplate
 from rules.event_places import EventPlace
 from rules.intervals import Interval
 from rules.jsonpath import CompiledPath
-from rules.model import DestinationFacts
+from rules.model import DestinationFacts, Incoming, Silence
 from rules.places import without_places
 from rules.problems import Place, Problem
 from rules.topics import Topics
@@ -176,6 +175,72 @@ class Rule:
     judging: str = ""
     version: str = ""
     retired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CaseMessage:
+    """One message of a case, ``at_us`` after its start."""
+
+    at_us: int
+    incoming: Incoming
+    decoded: Decoded | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """What a text must be: all that is said must hold. ``snapshot`` names a file with the expected text."""
+
+    equals: Any = None
+    wants_equal: bool = False
+    contains: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    regex: tuple[str, ...] = ()
+    snapshot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One send that must happen; what it does not say may be anything.
+
+    ``parts`` are matchers for texts of the post, ``fields`` for its fields by title, ``overrides`` for the send entry's
+    other keys. ``at_us`` None is any time, ``shadow`` None is either.
+    """
+
+    place: Place
+    rule: str = ""
+    to: str = ""
+    at_us: int | None = None
+    shadow: bool | None = None
+    parts: Mapping[str, Matcher] = field(default_factory=dict)
+    fields: Mapping[str, Matcher] = field(default_factory=dict)
+    overrides: Mapping[str, Matcher] = field(default_factory=dict)
+    body: Matcher | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedQuiet:
+    """One send that must be kept quiet, and by what (``duplicate``, ``group``, ``silence`` ...)."""
+
+    place: Place
+    rule: str = ""
+    to: str = ""
+    by: str = ""
+    key: str = ""
+    at_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One test of a rule file. ``expect`` None means that it expects nothing in particular (``quiet`` only)."""
+
+    name: str
+    place: Place
+    start_us: int
+    messages: tuple[CaseMessage, ...]
+    until_us: int
+    silences: tuple[Silence, ...]
+    expect: tuple[Expected, ...] | None
+    quiet: tuple[ExpectedQuiet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from rules.bounds import MOST_STEPS
-from rules.cases import Case, Expected, ExpectedQuiet, Matcher
 from rules.draft import DecideContext
 from rules.explain import explain
 from rules.match import match
 from rules.model import Judgement, Post, Send
 from rules.overlay import ABSENT
+from rules.quiet.silences import compile_silences
 from rules.regex import compile_regex
 from rules.rehearsal import Moment, Rehearsal, TooManySteps
-from rules.ruleset import RuleSet
+from rules.ruleset import Case, Expected, ExpectedQuiet, Matcher, RuleSet
 from rules.words import duration_text
 
 MAX_REASONS: Final = 3
@@ -89,7 +89,7 @@ def run_case(rule_set: RuleSet, case: Case, read_snapshot: ReadSnapshot = lambda
 
 
 def _play(rule_set: RuleSet, case: Case) -> Iterator[Moment]:
-    rehearsal = Rehearsal(rule_set, silences=case.silences)
+    rehearsal = Rehearsal(rule_set, silences=compile_silences(case.silences))
     for message in sorted(case.messages, key=lambda message: message.at_us):
         now_us = case.start_us + message.at_us
         yield from rehearsal.run_to(now_us, MOST_STEPS)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 from bridge.actions.seal import ActionName, Card, Pressed, Seal
 from bridge.destinations.base import Parcel
 from bridge.destinations.canary import CANARY_RULE
+from bridge.posts import DIGEST_RULE
 from broker.clock import us
 
 if TYPE_CHECKING:
@@ -115,8 +116,6 @@ def may_have_card(parcel: Parcel) -> bool:
 
     Only its last part, not with a key too long to carry, and nothing that is told of canaries, nor a digest.
     """
-    from bridge.digest import DIGEST_RULE  # with templates and the store's records: too much for who reads settings
-
     if parcel.rule in (CANARY_RULE, DIGEST_RULE):
         return False
     return parcel.part == parcel.parts - 1 and len(parcel.key) <= MAX_KEY_RUNES

@@ -83,7 +83,7 @@ class Parcel:
     ``id`` is the delivery's id, the same on every try: send it as the idempotency key where there is one. ``form`` is
     "" for the full form, else a plainer one named by an earlier ``Refused``. ``earlier`` is the receipt of the last
     post of the same ``order_key`` here. ``maybe_there`` when an earlier try was unclear. ``rule``, ``key`` and
-    ``incident`` are for buttons and markers. ``places`` are small values of the event (rules/quiet/silences.py).
+    ``incident`` are for buttons and markers. ``places`` are small values of the event (silences.py).
     """
 
     id: str

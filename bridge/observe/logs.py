@@ -1,4 +1,4 @@
-"""Logs: one line per event, JSON for machines or console for people. Secrets never come here (bridge/secret.py)."""
+"""Logs: one line per event, JSON for machines or console for people. Secrets never come here (secret.py)."""
 
 from __future__ import annotations
 
