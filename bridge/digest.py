@@ -14,8 +14,9 @@ from typing import Any, Final
 
 import msgspec
 
+from bridge.core.built_in_rules import DIGEST_RULE
 from bridge.digest_text import Named, Tally, headline_of, text_of, title_of
-from bridge.posts import DIGEST_RULE, post_from_bytes, post_to_bytes
+from bridge.posts import post_from_bytes, post_to_bytes
 from bridge.severities import rank_of, worst_of
 from broker.model import Delivery, NewDelivery
 from rules.model import Post

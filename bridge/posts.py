@@ -9,9 +9,6 @@ import msgspec
 from rules.assembly import storable
 from rules.model import Post
 
-DIGEST_RULE: Final = "(digest)"
-"""In place of a rule on a digest: no rule made it."""
-
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(Post)
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from bridge.actions.seal import ActionName, Card, Pressed, Seal
+from bridge.core.built_in_rules import CANARY_RULE, DIGEST_RULE
 from bridge.destinations.base import Parcel
-from bridge.destinations.canary import CANARY_RULE
-from bridge.posts import DIGEST_RULE
 from broker.clock import us
 
 if TYPE_CHECKING:

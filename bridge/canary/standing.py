@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from bridge.destinations.canary import CANARY_RULE
+from bridge.core.built_in_rules import CANARY_RULE
 from broker.clock import US_PER_S, us
 from broker.model import StatePut, StateRow
 from rules.words import duration_text

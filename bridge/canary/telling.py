@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from bridge.canary.standing import Known
-from bridge.destinations.canary import CANARY_RULE, CanarySettings
+from bridge.core.built_in_rules import CANARY_RULE
+from bridge.destinations.canary import CanarySettings
 from bridge.destinations.payload import rfc3339
 from bridge.posts import post_to_bytes
 from broker.clock import US_PER_S

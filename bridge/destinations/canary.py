@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from bridge.quantities import LastingDuration
 from bridge.records import Record
-
-CANARY_RULE: Final = "(canary)"
-"""In place of a rule's name in what the canaries send."""
 
 
 class CanarySettings(Record):

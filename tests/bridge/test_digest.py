@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from bridge.actions.buttons import may_have_card
 from bridge.backlog import ORDER_KEY
+from bridge.core.built_in_rules import DIGEST_RULE
 from bridge.digest import Folding, Held, digest_in, digest_of, held_of, id_of, is_digest
 from bridge.digest_text import headline_of
-from bridge.posts import DIGEST_RULE, post_from_bytes
+from bridge.posts import post_from_bytes
 from bridge.trying import parcel_of
 from broker.model import Delivery, Leased, NewDelivery
 from rules.escape import escape_value

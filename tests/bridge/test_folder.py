@@ -8,11 +8,12 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
+from bridge.core.built_in_rules import DIGEST_RULE
 from bridge.courier import Courier
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel
 from bridge.destinations.config import BacklogSettings, CollapseSettings
 from bridge.folder import Folded
-from bridge.posts import DIGEST_RULE, post_to_bytes
+from bridge.posts import post_to_bytes
 from broker.engines.memory.trouble import Trouble
 from broker.model import Attempt, Backlog, Commit, Delivery, DeliveryQuery, SettleDead, SettleDelivered
 from broker.store import Outbox
