@@ -27,9 +27,9 @@ from benchmarks.daemon import CONCURRENCY
 from benchmarks.machine import pin
 from benchmarks.talking import Server
 from bridge.destinations.base import Delivered
-from bridge.destinations.http import make_client
-from bridge.destinations.posting import Answer, outcome_of, send
-from bridge.destinations.redact import Redactor
+from bridge.destinations.kit.http_call import Answer, outcome_of, send
+from bridge.destinations.kit.http_client import make_client
+from bridge.destinations.kit.redact import Redactor
 from broker.clock import SystemClock
 from broker.engines import open_store
 from broker.engines.sqlite.opening import PAGE_BYTES, connect_writer

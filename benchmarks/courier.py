@@ -24,13 +24,13 @@ from pathlib import Path
 
 import uvloop
 
-from bridge.courier import Courier, Tried
+from bridge.core.posts import post_to_bytes
+from bridge.delivery.courier import Courier, Tried
 from bridge.destinations.base import Delivered
-from bridge.destinations.http import make_client
+from bridge.destinations.kit.http_client import make_client
 from bridge.destinations.webhook import Webhook, WebhookConfig
 from bridge.fakes.listening import serve
 from bridge.fakes.webhook import FakeWebhook
-from bridge.posts import post_to_bytes
 from broker.clock import SystemClock
 from broker.engines import open_store
 from broker.model import Commit, NewDelivery

@@ -15,15 +15,15 @@ from typing import Any, Final
 
 from benchmarks.rows import Row
 from benchmarks.scale import Run
-from rules.decide import decide
-from rules.decode import decode
-from rules.draft import DecideContext
-from rules.match import match
+from rules.deciding.batch_state import Overlay
+from rules.deciding.decide import decide
+from rules.deciding.decision_builder import DecideContext
+from rules.deciding.match import match
+from rules.events.decode import decode
+from rules.language.read import read_rules
+from rules.language.sources import World
 from rules.model import DestinationFacts, Incoming
-from rules.overlay import Overlay
-from rules.read import read_rules
 from rules.ruleset import RuleSet
-from rules.sources import World
 
 NAME: Final = "rules"
 NOW_US: Final = 1_767_438_000_000_000

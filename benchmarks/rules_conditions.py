@@ -18,13 +18,13 @@ from jsonpath_ng import ext
 from rich.console import Console
 from rich.table import Table
 
-from rules.conditions import Condition, compile_match
-from rules.decode import decode
-from rules.index import RuleIndex
-from rules.jsonpath import compile_path
+from rules.conditions.conditions import Condition, compile_match
+from rules.conditions.index import RuleIndex
+from rules.conditions.jsonpath import compile_path
+from rules.events.decode import decode
 from rules.model import Event, MessageFacts
-from rules.places import without_places
-from rules.problems import Problem
+from rules.source.places import without_places
+from rules.source.problems import Problem
 
 ROUNDS = 15
 NOW_US = 1_767_438_000_000_000

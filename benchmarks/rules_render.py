@@ -10,13 +10,13 @@ import json
 import timeit
 from collections.abc import Callable
 
-from rules.compiling import compile_file, compile_text
-from rules.environment import CompiledTemplate, Mode, Templates
-from rules.fallback import render_fallback
 from rules.model import Event, MessageFacts
-from rules.problems import Place
-from rules.render import names_of
-from rules.template_files import read_templates
+from rules.rendering.compiling import compile_file, compile_text
+from rules.rendering.environment import CompiledTemplate, Mode, Templates
+from rules.rendering.fallback import render_fallback
+from rules.rendering.template_files import read_templates
+from rules.rendering.template_names import names_of
+from rules.source.problems import Place
 
 NOW_US = 1_767_434_700_000_000
 SIX_FIELDS = (

@@ -9,7 +9,7 @@ from typing import Final
 
 from benchmarks import daemon
 from benchmarks.deliveries import message
-from bridge.posts import post_to_bytes
+from bridge.core.posts import post_to_bytes
 from broker.broker import Broker, BrokerSettings
 from broker.clock import SystemClock
 from broker.engines import open_store

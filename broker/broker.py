@@ -12,6 +12,7 @@ from broker.catalog_cache import CatalogCache
 from broker.certificates import Certificates
 from broker.clock import Clock
 from broker.errors import CursorMoved, StoreUnavailable, TopicMissing
+from broker.keyed_locks import Turns
 from broker.metrics import Metrics
 from broker.model import Appended, Message, NewMessage
 from broker.projects import Projects
@@ -25,7 +26,6 @@ from broker.subscriptions import Subscriptions
 from broker.tally import Tally
 from broker.tokens import Entropy, Sealer
 from broker.topics import Topics
-from broker.turns import Turns
 from broker.users import Users
 
 _CURSOR_TRIES: Final = 50

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rules.reference_page import reference_page
+from rules.workbench.reference_page import reference_page
 
 PAGE = Path(__file__).parent / "rules-reference.md"
 

@@ -10,17 +10,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
 
-from rules.conditions import Condition, compile_match
-from rules.decode import Decoded, DecodeSpec
-from rules.environment import CompiledExpression, CompiledTemplate
-from rules.event_places import EventPlace
-from rules.intervals import Interval
-from rules.jsonpath import CompiledPath
+from rules.conditions.conditions import Condition, compile_match
+from rules.conditions.event_places import EventPlace
+from rules.conditions.jsonpath import CompiledPath
+from rules.events.decode import Decoded, DecodeSpec
+from rules.events.intervals import Interval
+from rules.events.topics import Topics
 from rules.model import DestinationFacts, Incoming, Silence
-from rules.places import without_places
-from rules.problems import Place, Problem
-from rules.topics import Topics
-from rules.words import Rate
+from rules.rendering.environment import CompiledExpression, CompiledTemplate
+from rules.source.places import without_places
+from rules.source.problems import Place, Problem
+from rules.source.words import Rate
 
 Making: TypeAlias = "CompiledTemplate | str | int | float | bool | dict[str, Any] | list[Any] | None"
 """A value with templates in it: a mapping or list of such values, a template, or a constant."""

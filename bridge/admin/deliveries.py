@@ -8,16 +8,16 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import FormData
 
-from bridge.admin.shapes import Done, field
+from bridge.admin.handlers import Done, field
 from bridge.admin.views import post_view
 from bridge.control import deliveries as answers
-from bridge.control.answering import Asked, Refusal
 from bridge.control.deliveries import Chosen
-from bridge.control.topics import topic_names
-from bridge.control.views import attempt_view, delivery_view
-from bridge.trying import parcel_of
+from bridge.delivery.attempts import parcel_of
+from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.topics import topic_names
+from bridge.operate.views import attempt_view, delivery_view
 from broker.model import Delivery, DeliveryQuery, DeliveryState, Leased
-from rules.bounds import int64_of
+from rules.source.bounds import int64_of
 
 _INBOX_POSTS: Final = 50
 _FILTERS: Final = ("state", "destination", "rule", "topic", "since_s")

@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 from starlette.datastructures import FormData
 
-from bridge.admin.shapes import Done, field
+from bridge.admin.handlers import Done, field
 from bridge.control import incidents as answers
-from bridge.control.answering import Asked
+from bridge.operate.http_answers import Asked
 
 
 async def open_ones(asked: Asked) -> dict[str, Any]:

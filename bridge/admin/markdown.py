@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup
 
-from bridge.emoji import with_emoji
+from bridge.core.emoji import with_emoji
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 from bridge.admin.markdown import to_html
 from bridge.control import messages as answers
-from bridge.control.answering import Asked
-from bridge.control.explain import explain
-from bridge.control.topics import topic_names
+from bridge.operate.explain import explain
+from bridge.operate.http_answers import Asked
+from bridge.operate.topics import topic_names
 
 
 async def newest(asked: Asked) -> dict[str, Any]:

@@ -7,14 +7,14 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
-from bridge.admin.shapes import Done
+from bridge.admin.handlers import Done
 from bridge.control import silences, status
-from bridge.control.answering import Asked, Refusal
 from bridge.control.incidents import firing
-from bridge.control.reloading import Reloaded
-from bridge.control.topics import topic_names
-from bridge.ledger import all_balanced
-from bridge.ledger import books as books_of
+from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.reload import Reloaded
+from bridge.operate.topics import topic_names
+from bridge.routing.ledger import all_balanced
+from bridge.routing.ledger import books as books_of
 
 
 async def overview(asked: Asked) -> dict[str, Any]:

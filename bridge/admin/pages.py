@@ -18,15 +18,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from bridge.admin.contents import ACTS, LOOKS, NAVIGATION
+from bridge.admin.handlers import Act, Look
 from bridge.admin.markdown import to_words
+from bridge.admin.routes import ACTS, LOOKS, NAVIGATION
 from bridge.admin.session import COOKIE, LASTS_S, SAID, Sessions, Viewer
-from bridge.admin.shapes import Act, Look
 from bridge.admin.static import StaticFolder
 from bridge.admin.views import duration, pretty, short_time
-from bridge.control.answering import Asked, Refusal
-from bridge.control.source import ControlSource
-from bridge.control.times import rfc3339
+from bridge.operate.context import ControlSource
+from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.times import rfc3339
 from broker.errors import NotFound, StoreError
 
 TEMPLATES: Final = Path(__file__).parent.parent.parent / "templates"

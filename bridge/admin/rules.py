@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from bridge.admin.views import post_view
 from bridge.control import rules as answers
-from bridge.control.answering import Asked, Refusal
-from bridge.control.topics import topic_names
-from bridge.control.views import delivery_view
+from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.topics import topic_names
+from bridge.operate.views import delivery_view
 from broker.model import Delivery, DeliveryQuery
 
 _SHOWN: Final = 20

@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from starlette.datastructures import FormData
 
-from bridge.admin.shapes import Done, field
+from bridge.admin.handlers import Done, field
 from bridge.control import silences as answers
-from bridge.control.answering import Asked, Refusal
 from bridge.control.silences import NewSilence
-from rules.quiet.silences import FACT_NAMES
-from rules.scalars import plain_scalar
-from rules.words import duration_s
+from bridge.operate.http_answers import Asked, Refusal
+from rules.deciding.quiet.silences import FACT_NAMES
+from rules.source.scalars import plain_scalar
+from rules.source.words import duration_s
 
 _LINES: Final = 3
 _OPERATORS: Final = (("is", "is"), ("like", "is like (* and ?)"))

@@ -9,8 +9,8 @@ import msgspec
 from markupsafe import Markup
 
 from bridge.admin.markdown import to_html, to_line, to_words
-from bridge.control.times import rfc3339
-from bridge.posts import post_from_bytes
+from bridge.core.posts import post_from_bytes
+from bridge.operate.times import rfc3339
 from broker.model import Delivery
 
 

@@ -23,7 +23,7 @@ from broker.access import CONSUMER, PUBLISHER, PUSH_WORKER, acl_admits
 from broker.errors import TopicMissing
 from broker.model import Message, NewMessage
 from broker.records import Subscription
-from rules.bounds import int64_of
+from rules.source.bounds import int64_of
 
 _INT64_MAX: Final = 2**63 - 1
 

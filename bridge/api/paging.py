@@ -12,7 +12,7 @@ from typing import Final, Generic, TypeVar
 from bridge.api.call import Call
 from bridge.api.errors import invalid_argument
 from broker.records import Record
-from rules.bounds import int64_of
+from rules.source.bounds import int64_of
 
 R = TypeVar("R", bound=Record)
 

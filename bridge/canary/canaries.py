@@ -9,13 +9,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from bridge.canary.canary import Canary
-from bridge.canary.checking import canary_of, reader_of
-from bridge.canary.reading import ChannelReader, channel_of
-from bridge.canary.standing import Standing
-from bridge.couriers import Route
+from bridge.canary.read_back import ChannelReader, channel_of
+from bridge.canary.state import Standing
+from bridge.core.supervisor import Supervisor
+from bridge.delivery.couriers import Route
 from bridge.destinations.canary import CanarySettings
 from bridge.destinations.config import DestinationConfig
-from bridge.supervisor import Supervisor
+from bridge.settings.canary_checks import canary_of, reader_of
 from broker.clock import US_PER_S, Clock
 from broker.store import Store
 from broker.tokens import Entropy
@@ -62,7 +62,7 @@ class Canaries:
             del self._at_work[name]
 
     def _reader(self, name: str, settings: CanarySettings, channel: str) -> ChannelReader | None:
-        from bridge.destinations.mattermost_bot import MattermostBot  # kinds are read where something asks for them
+        from bridge.destinations.mattermost.bot import MattermostBot  # kinds are read where something asks for them
 
         route = self._routes().get(reader_of(name, settings))
         if route is None or not isinstance(route.destination, MattermostBot):

@@ -12,9 +12,9 @@ from typing import Final, TypeAlias, assert_never
 
 import structlog
 
-from bridge.canary.reading import ChannelReader, Looked, Seen, Unreadable
-from bridge.canary.standing import Known, Standing, read, row_name, written
-from bridge.canary.telling import canary_delivery, failure_told, recovery_told
+from bridge.canary.notify import canary_delivery, failure_told, recovery_told
+from bridge.canary.read_back import ChannelReader, Looked, Seen, Unreadable
+from bridge.canary.state import Known, Standing, read, row_name, written
 from bridge.destinations.canary import CanarySettings
 from broker.clock import US_PER_S, Clock, us
 from broker.errors import StateMoved

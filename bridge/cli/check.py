@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
-from bridge.actions.checking import buttons_without_address
-from bridge.canary.checking import told_by_the_same_host
+from bridge.app.provision import CannotProvision, provision
+from bridge.app.state_folder import SEALING_KEY_FILE, BadSealingKey, sealing_key
+from bridge.chat.settings_checks import buttons_without_address
 from bridge.cli.context import Command, Context, pass_context
 from bridge.cli.loading import destinations_of, rule_set_of
 from bridge.cli.output import BadConfiguration, Failed, Output, counted
@@ -19,9 +20,8 @@ from bridge.cli.probing import TopicsToBe, probe_all, tell_probes
 from bridge.cli.problems import as_lines, as_values
 from bridge.cli.setup import settings_of
 from bridge.destinations.base import Destination
-from bridge.provision import CannotProvision, provision
-from bridge.settings import Settings
-from bridge.state_folder import SEALING_KEY_FILE, BadSealingKey, sealing_key
+from bridge.settings.canary_checks import told_by_the_same_host
+from bridge.settings.model import Settings
 from broker.broker import Broker, BrokerSettings
 from broker.clock import SystemClock
 from broker.engines import open_reader, sqlite_path
@@ -30,9 +30,9 @@ from broker.errors import StoreError
 from broker.planned import plan_catalog
 from broker.store import Store
 from broker.tokens import SEALING_KEY_BYTES
-from rules.places import read_file
-from rules.problems import Problem, ProblemsFound
 from rules.ruleset import RuleSet
+from rules.source.places import read_file
+from rules.source.problems import Problem, ProblemsFound
 
 
 @dataclass(slots=True)

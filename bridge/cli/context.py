@@ -101,7 +101,7 @@ class Group(click.Group):
         """The command that is meant; an unknown one is refused with the nearest name, or with all of them."""
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
-            from rules.words import suggest_of
+            from rules.source.words import suggest_of
 
             hint = suggest_of(name, self.list_commands(ctx), "commands")
             raise click.UsageError(f'there is no command "{name}"{hint}', ctx)

@@ -17,6 +17,6 @@ def demo(context: Context, *, once: bool) -> None:
 
     Nothing is left behind: the store lies in a temporary folder.
     """
-    from bridge.demo import run
+    from bridge.cli.demo_run import run
 
     sys.exit(run(once, context.output))

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bridge.cli.output import Column, Output
-from bridge.emoji import with_emoji
+from bridge.core.emoji import with_emoji
 
 TOPIC = Column("Topic", lambda row: short_topic(row["topic"]))
 _WIDEST = 100  # columns; longer lines are hard to read

@@ -20,9 +20,9 @@ from bridge.cli.output import Failed, Output, counted
 from bridge.cli.setup import store_file
 from bridge.cli.stopping import stoppable
 from bridge.cli.typed import duration
-from bridge.deciding import Topic, incoming_of
-from bridge.routers import full_names
-from bridge.settings import Settings
+from bridge.routing.commit_batch import Topic, incoming_of
+from bridge.routing.routers import full_names
+from bridge.settings.model import Settings
 from broker.broker import Broker, BrokerSettings
 from broker.clock import US_PER_S, SystemClock
 from broker.engines import open_reader
@@ -30,7 +30,7 @@ from broker.errors import StoreError
 from broker.store import Store
 from broker.tokens import SEALING_KEY_BYTES
 from rules.model import Incoming
-from rules.words import suggest_of
+from rules.source.words import suggest_of
 
 _BATCH_MESSAGES: Final = 2_000
 _BATCH_BYTES: Final = 8 * 1024 * 1024

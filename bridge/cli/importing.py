@@ -10,9 +10,9 @@ import click
 from bridge.cli.context import Context, Group, pass_context
 from bridge.cli.output import BadConfiguration, Failed, counted
 from bridge.cli.problems import as_lines, as_values
+from rules.events.topics import topic_problem
 from rules.importing.alertmanager import TOPIC, Converted, convert
-from rules.problems import ProblemsFound
-from rules.topics import topic_problem
+from rules.source.problems import ProblemsFound
 
 RULES_FILE: Final = Path("rules.d", "alertmanager.yaml")
 SETTINGS_FILE: Final = Path("bridge-alertmanager.yaml")

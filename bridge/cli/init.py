@@ -11,7 +11,7 @@ import click
 from bridge.cli.context import Command, Context, pass_context
 from bridge.cli.output import Failed
 from bridge.cli.rules_schema import SCHEMA_FILE, write_schema
-from rules.schema import rules_schema
+from rules.language.schema import rules_schema
 
 STARTER: Final = Path(__file__).parent.parent.parent / "templates" / "starter"
 _TOKENS: Final = ("service-token", "prometheus-token")

@@ -11,17 +11,17 @@ from bridge.cli.output import BadConfiguration
 from bridge.cli.problems import as_lines
 from bridge.cli.setup import settings_of
 from bridge.destinations.base import Destination
-from bridge.destinations.http import make_client
 from bridge.destinations.kinds import KINDS, Tools
+from bridge.destinations.kit.http_client import make_client
 from bridge.destinations.topic import Topics
-from bridge.rule_files import rules_of, world_of
-from bridge.settings import Settings
+from bridge.routing.rule_files import rules_of, world_of
+from bridge.settings.model import Settings
 from broker.broker import Broker
 from broker.clock import SystemClock
+from rules.language.sources import World
 from rules.model import DestinationFacts
-from rules.problems import ProblemsFound
 from rules.ruleset import RuleSet
-from rules.sources import World
+from rules.source.problems import ProblemsFound
 
 
 @dataclass(frozen=True, slots=True)

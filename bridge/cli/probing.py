@@ -8,8 +8,8 @@ from typing import Final, TypeAlias, assert_never
 
 from bridge.cli.output import Column, Output
 from bridge.destinations.base import Delivered, Destination, Later, Outcome, Refused
-from bridge.republish import Republisher
-from bridge.settings import Settings
+from bridge.destinations.republish import Republisher
+from bridge.settings.model import Settings
 from broker.broker import Broker
 from broker.clock import SystemClock
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rules.problems import Problem, as_table
+from rules.source.problems import Problem, as_table
 
 
 def as_lines(problems: Iterable[Problem]) -> str:

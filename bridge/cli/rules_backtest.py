@@ -24,15 +24,15 @@ from bridge.cli.problems import as_lines
 from bridge.cli.setup import settings_of
 from bridge.cli.spilling import SpillingState
 from bridge.cli.typed import when
-from bridge.control.times import rfc3339
-from bridge.rule_files import last_good, rules_of
+from bridge.operate.times import rfc3339
+from bridge.routing.rule_files import last_good, rules_of
 from broker.broker import Broker
-from rules.backtest import BacktestResult, RuleDifference, Sample
-from rules.backtest import backtest as run_backtest
-from rules.problems import ProblemsFound
-from rules.read import read_rules_folder
+from rules.language.read import read_rules_folder
+from rules.language.sources import World
 from rules.ruleset import RuleSet
-from rules.sources import World
+from rules.source.problems import ProblemsFound
+from rules.workbench.backtest import BacktestResult, RuleDifference, Sample
+from rules.workbench.backtest import backtest as run_backtest
 
 _KINDS = ("now sends", "no longer sends", "text changed")
 _COLORS = {"-": "red", "+": "green"}

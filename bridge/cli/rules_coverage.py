@@ -15,10 +15,10 @@ from bridge.cli.output import BadConfiguration, Column, Output, counted
 from bridge.cli.problems import as_lines, from_here
 from bridge.cli.setup import settings_of
 from bridge.cli.spilling import SpillingState
-from bridge.rule_files import rules_of
-from rules.coverage import CoverageResult, RuleCoverage
-from rules.coverage import coverage as run_coverage
-from rules.problems import Place, ProblemsFound
+from bridge.routing.rule_files import rules_of
+from rules.source.problems import Place, ProblemsFound
+from rules.workbench.coverage import CoverageResult, RuleCoverage
+from rules.workbench.coverage import coverage as run_coverage
 
 
 @click.command("coverage", cls=Command)

@@ -22,21 +22,21 @@ from bridge.cli.problems import as_lines
 from bridge.cli.setup import settings_of
 from bridge.cli.timeline import one_topic, recorded
 from bridge.cli.typed import named_values
-from bridge.control.explain import Grounds, explain_stored, no_such_message
-from bridge.control.explained import explained
-from bridge.current import InForce
 from bridge.destinations.base import Destination
-from bridge.routers import full_names
-from bridge.rule_files import last_good, rules_of
-from bridge.settings import Settings
+from bridge.operate.explain import Grounds, explain_stored, no_such_message
+from bridge.operate.explain_views import explained
+from bridge.routing.active_config import InForce
+from bridge.routing.routers import full_names
+from bridge.routing.rule_files import last_good, rules_of
+from bridge.settings.model import Settings
 from broker.clock import SystemClock
-from rules.draft import DecideContext
-from rules.explain import explain as explain_message
-from rules.match import match
+from rules.deciding.batch_state import ABSENT
+from rules.deciding.decision_builder import DecideContext
+from rules.deciding.match import match
 from rules.model import Incoming
-from rules.overlay import ABSENT
-from rules.problems import ProblemsFound
-from rules.words import suggest_of
+from rules.source.problems import ProblemsFound
+from rules.source.words import suggest_of
+from rules.workbench.explain import explain as explain_message
 
 _STORED = re.compile(r"[A-Za-z0-9_/-]+:\d+")
 

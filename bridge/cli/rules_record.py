@@ -12,10 +12,10 @@ from bridge.cli.loading import facts_now, world_for
 from bridge.cli.output import BadConfiguration, Failed, Output, counted
 from bridge.cli.problems import as_lines
 from bridge.cli.setup import settings_of
-from bridge.rule_files import rules_of
-from rules.problems import ProblemsFound
-from rules.record import RecordResult
-from rules.record import record as run_record
+from bridge.routing.rule_files import rules_of
+from rules.source.problems import ProblemsFound
+from rules.workbench.record import RecordResult
+from rules.workbench.record import record as run_record
 
 
 @click.command("record", cls=Command)

@@ -13,9 +13,9 @@ from bridge.cli.context import Command, Context, pass_context
 from bridge.cli.loading import facts_of
 from bridge.cli.output import Failed
 from bridge.cli.setup import settings_of
-from bridge.rule_files import world_of
-from bridge.settings import Settings
-from rules.schema import rules_schema
+from bridge.routing.rule_files import world_of
+from bridge.settings.model import Settings
+from rules.language.schema import rules_schema
 
 SCHEMA_FILE = "rules.schema.json"
 

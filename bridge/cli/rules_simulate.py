@@ -24,13 +24,13 @@ from bridge.cli.spilling import SpillingState
 from bridge.cli.stopping import stoppable
 from bridge.cli.timeline import messages_of_lines
 from bridge.cli.typed import duration, when
-from bridge.control.times import read_time_us, rfc3339
+from bridge.delivery.retry_policy import backoff_s
 from bridge.destinations.config import RetrySettings
-from bridge.verdict import backoff_s
+from bridge.operate.times import read_time_us, rfc3339
 from broker.clock import US_PER_S, SystemClock
 from rules.model import Incoming
-from rules.simulate import Outage, Patience, Simulation, TimelineEntry, TimelinePost
-from rules.words import duration_s, duration_text, suggest_of
+from rules.source.words import duration_s, duration_text, suggest_of
+from rules.workbench.simulate import Outage, Patience, Simulation, TimelineEntry, TimelinePost
 
 _COLORS = {"suppressed": "yellow", "held": "cyan", "dropped": "red", "updated": "dim"}
 

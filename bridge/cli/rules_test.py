@@ -18,7 +18,7 @@ from bridge.cli.loading import load_rules
 from bridge.cli.output import EXIT_FAILED, Failed, Output, counted
 from bridge.cli.problems import from_here
 from rules.ruleset import Case, RuleSet
-from rules.run_cases import CaseResult, KeptQuiet, Told, run_case, shown
+from rules.workbench.run_cases import CaseResult, KeptQuiet, Told, run_case, shown
 
 _DIFF_COLORS = {"-": "red", "+": "green", "@": "cyan"}
 

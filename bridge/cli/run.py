@@ -19,6 +19,6 @@ def run(context: Context) -> None:
     Exits with 78 when bridge.yaml, or a first set of rules, cannot be used.
     """
     gc.disable()  # until the daemon is ready: nearly all that is made now stays, and looking through it takes 0.1 s
-    from bridge.daemon import run as run_daemon
+    from bridge.app.daemon import run as run_daemon
 
     sys.exit(run_daemon(context.config_path(), os.environ))

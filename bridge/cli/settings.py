@@ -14,11 +14,11 @@ from rich.text import Text
 
 from bridge.cli.context import Command, Context, pass_context
 from bridge.cli.output import Failed
+from bridge.core.secret import Secret
 from bridge.destinations.kinds import KINDS as DESTINATION_KINDS
-from bridge.secret import Secret
-from bridge.settings import GIB, KIB, MIB, Settings
+from bridge.settings.model import GIB, KIB, MIB, Settings
 from bridge.sources.kinds import KINDS as SOURCE_KINDS
-from rules.words import Rate, duration_text, suggest
+from rules.source.words import Rate, duration_text, suggest
 
 Row: TypeAlias = dict[str, str]
 

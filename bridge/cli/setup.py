@@ -6,19 +6,19 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bridge.certificate import CERTIFICATE_FILE
+from bridge.app.certificate import CERTIFICATE_FILE
 from bridge.cli.context import DEFAULT_PLACES, Context
 from bridge.cli.output import BadConfiguration, Failed
 from bridge.cli.problems import as_lines
-from bridge.references import Surroundings
-from bridge.settings import ServerSettings, Settings, host_and_port
-from bridge.settings_file import read_settings
-from bridge.settings_file import settings_of as settings_of_document
-from bridge.systemd import credentials_folder
+from bridge.core.references import Surroundings
+from bridge.core.systemd import credentials_folder
+from bridge.settings.file import read_settings
+from bridge.settings.file import settings_of as settings_of_document
+from bridge.settings.model import ServerSettings, Settings, host_and_port
 from broker.engines import sqlite_path
 from broker.errors import StoreUnavailable
-from rules.places import read_file
-from rules.problems import ProblemsFound
+from rules.source.places import read_file
+from rules.source.problems import ProblemsFound
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, not bound
 

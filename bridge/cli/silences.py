@@ -11,7 +11,7 @@ from bridge.cli.client import connected
 from bridge.cli.context import Context, Group, pass_context
 from bridge.cli.output import Column, text_column
 from bridge.cli.typed import duration, when
-from rules.scalars import plain_scalar
+from rules.source.scalars import plain_scalar
 
 _COLORS = {"active": "green", "expired": "dim", "pending": "yellow"}
 _LISTED = [
@@ -82,7 +82,7 @@ def expire(context: Context, silence_id: str) -> None:
 
 def matchers_of(typed: Sequence[str]) -> dict[str, Any]:
     """Matchers as the API takes them. Raises BadParameter."""
-    from rules.quiet.silences import FACT_NAMES  # with all that conditions take, and only ``add`` has matchers
+    from rules.deciding.quiet.silences import FACT_NAMES  # with all that conditions take, and only ``add`` has matchers
 
     found: dict[str, Any] = {}
     for one in typed:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from broker.engines.sqlite.scratch import Scratch, ScratchRow
+from rules.deciding.batch_state import ABSENT, MemoryState
 from rules.model import StateChange, StateValue, Timer
-from rules.overlay import ABSENT, MemoryState
 
 MAX_ROWS: Final = 5_000
 MAX_BYTES: Final = 8 * 1024 * 1024

@@ -10,7 +10,7 @@ import click
 from bridge.cli.context import Command, Context, pass_context
 from bridge.cli.output import Failed
 from bridge.cli.setup import settings_of, store_file
-from bridge.settings import Settings
+from bridge.settings.model import Settings
 from broker.clock import SystemClock
 from broker.days import moment
 from broker.engines import open_reader

@@ -10,9 +10,9 @@ import click
 import msgspec
 
 from bridge.cli.output import Failed
-from bridge.control.times import read_time_us
+from bridge.operate.times import read_time_us
 from broker.clock import US_PER_S
-from rules.cases import sample_topic
+from rules.language.cases import sample_topic
 from rules.model import Incoming
 from rules.ruleset import RuleSet
 

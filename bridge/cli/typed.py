@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from rules.words import duration_s
+from rules.source.words import duration_s
 
 
 def duration(said: str) -> float:

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from bridge.control.answering import Asked, Refusal
-from bridge.control.times import rfc3339
+from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.times import rfc3339
 from broker.errors import NotFound
 from broker.records import CertificateBinding, User
 

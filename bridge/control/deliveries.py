@@ -7,14 +7,14 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from bridge.control.answering import Asked, Refusal
-from bridge.control.topics import topic_names, topic_uid_or_none
-from bridge.control.views import DeliveryView, attempt_view, delivery_view
-from bridge.digest import is_digest
-from bridge.posts import post_from_bytes
+from bridge.core.posts import post_from_bytes
+from bridge.delivery.collapse.digest import is_digest
+from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.topics import topic_names, topic_uid_or_none
+from bridge.operate.views import DeliveryView, attempt_view, delivery_view
 from broker.model import Delivery, DeliveryQuery, DeliveryState
 from broker.store import Outbox
-from rules.words import suggest_of
+from rules.source.words import suggest_of
 
 _STATES: Final[tuple[DeliveryState, ...]] = get_args(DeliveryState)
 _PAGE: Final = 100

@@ -6,14 +6,14 @@ from typing import Any, Final
 
 import msgspec
 
-from bridge.actions.doing import Over, take_incident
-from bridge.actions.seal import Card
-from bridge.control.answering import Asked, Refusal
-from bridge.control.source import ControlSource
-from bridge.control.times import rfc3339, rfc3339_or_none
+from bridge.destinations.signed_context import Card
+from bridge.operate.context import ControlSource
+from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.incident_commands import Over, take_incident
+from bridge.operate.times import rfc3339, rfc3339_or_none
 from broker.model import StateRow
-from rules.quiet.rows import Incident, KeyRow, from_bytes
-from rules.quiet.stored import recall
+from rules.deciding.quiet.rows import Incident, KeyRow, from_bytes
+from rules.deciding.quiet.state_rows import recall
 
 _PAGE: Final = 200
 _LONGEST_PAGE: Final = 1_000

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from bridge.control.answering import Asked, Refusal
-from bridge.control.tail import SeenMessage, fate_of, seen_message
-from bridge.control.topics import topic_names, topic_uid_or_none
-from bridge.control.views import decision_view
+from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.tail import SeenMessage, fate_of, seen_message
+from bridge.operate.topics import topic_names, topic_uid_or_none
+from bridge.operate.views import decision_view
 from broker.names import router_cursor
-from rules.decode import AUTO
+from rules.events.decode import AUTO
 
 _PAGE: Final = 50
 _LONGEST_PAGE: Final = 200

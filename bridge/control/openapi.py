@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import msgspec
 
-from bridge.control.answering import Answer
 from bridge.control.certificates import NewBinding, OldBinding
 from bridge.control.deliveries import Chosen, DeliveriesPage
 from bridge.control.incidents import ToTake
-from bridge.control.replaying import Replay
 from bridge.control.sending import Outgoing
 from bridge.control.silences import NewSilence
+from bridge.operate.http_answers import Answer
+from bridge.operate.replay import Replay
 
 _JSON: Final = "application/json"
 _REF: Final = "#/components/schemas/{name}"

@@ -7,15 +7,15 @@ from typing import Any, Final
 from starlette.routing import Route
 
 from bridge.control import certificates, deliveries, incidents, messages, silences
-from bridge.control.answering import Answer, Asked, Refusal, endpoint
-from bridge.control.explain import explain
 from bridge.control.openapi import openapi_of
-from bridge.control.replaying import replay
 from bridge.control.rules import rules
 from bridge.control.sending import preview, send
-from bridge.control.source import ControlSource
 from bridge.control.status import ledger, reload, status
-from bridge.control.tail import tail
+from bridge.operate.context import ControlSource
+from bridge.operate.explain import explain
+from bridge.operate.http_answers import Answer, Asked, Refusal, endpoint
+from bridge.operate.replay import replay
+from bridge.operate.tail import tail
 
 ROUTES: Final[tuple[tuple[str, str, Answer], ...]] = (
     ("GET", "/api/status", status),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from bridge.control.answering import Asked
-from bridge.control.source import ControlSource
-from bridge.control.times import rfc3339, rfc3339_or_none
-from bridge.rule_counts import by_rule, rule_counts
+from bridge.operate.context import ControlSource
+from bridge.operate.http_answers import Asked
+from bridge.operate.times import rfc3339, rfc3339_or_none
+from bridge.routing.rule_counts import by_rule, rule_counts
 from broker.model import DeliveryQuery
 from rules.ruleset import Quiet, Rule
 

@@ -11,15 +11,15 @@ from typing import Any, Final, assert_never
 
 import msgspec
 
-from bridge.control.answering import Asked, Refusal
-from bridge.control.views import attempt_view
+from bridge.core.posts import post_to_bytes
 from bridge.destinations.base import Delivered, Destination, Later, Outcome, Parcel, Preview, Refused
-from bridge.posts import post_to_bytes
+from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.views import attempt_view
 from broker.model import Commit, NewDelivery
 from broker.tokens import random_uid
+from rules.deciding.emit import parts_of
 from rules.model import Field, Post
-from rules.posting import parts_of
-from rules.words import suggest_of
+from rules.source.words import suggest_of
 
 TEST_RULE: Final = "(test)"
 """In place of a rule's name in a test post."""

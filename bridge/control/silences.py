@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import msgspec
 
-from bridge.control.answering import Asked, Refusal
-from bridge.control.silencing import add_silence, expire_silence
-from bridge.control.times import read_time_us
-from bridge.control.views import SilenceView, silence_view
+from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.silences import add_silence, expire_silence
+from bridge.operate.times import read_time_us
+from bridge.operate.views import SilenceView, silence_view
 from broker.records import SilenceRecord
-from rules.bounds import moment_us, seconds_us
-from rules.problems import ProblemsFound
+from rules.source.bounds import moment_us, seconds_us
+from rules.source.problems import ProblemsFound
 
 _LONGEST_TEXT: Final = 1_000
 _MOST_MATCHERS: Final = 100

@@ -7,13 +7,13 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bridge.control.answering import Asked, ok, refused
-from bridge.control.reloading import Reloaded
-from bridge.control.times import rfc3339, rfc3339_or_none
-from bridge.control.topics import topic_names
-from bridge.courier import Courier
-from bridge.lately import LastTries
-from bridge.ledger import all_balanced, books
+from bridge.delivery.courier import Courier
+from bridge.observe.recent_activity import LastTries
+from bridge.operate.http_answers import Asked, ok, refused
+from bridge.operate.reload import Reloaded
+from bridge.operate.times import rfc3339, rfc3339_or_none
+from bridge.operate.topics import topic_names
+from bridge.routing.ledger import all_balanced, books
 from broker.names import router_cursor
 
 

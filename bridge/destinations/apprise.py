@@ -19,17 +19,17 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from bridge.core.emoji import with_emoji
+from bridge.core.quantities import Pacing
+from bridge.core.secret import Secret
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Size
 from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig
-from bridge.destinations.posting import Answer, outcome_of
-from bridge.destinations.prose import html, plain
-from bridge.destinations.redact import Redactor
-from bridge.emoji import with_emoji
-from bridge.quantities import Pacing
-from bridge.secret import Secret
+from bridge.destinations.kit.http_call import Answer, outcome_of
+from bridge.destinations.kit.plain_text import html, plain
+from bridge.destinations.kit.redact import Redactor
 from broker.clock import Clock
 from rules.model import DestinationFacts, Post
-from rules.split import cut_text
+from rules.rendering.split import cut_text
 
 _STATUS: Final = re.compile(r"\berror=(\d{3})\b")
 _SHOWN_RUNES: Final = 300

@@ -6,8 +6,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from bridge.quantities import LastingDuration
-from bridge.records import Record
+from bridge.core.model_base import Record
+from bridge.core.quantities import LastingDuration
 
 
 class CanarySettings(Record):

@@ -18,13 +18,13 @@ from typing import Final, Literal, Self
 import msgspec
 from pydantic import Field, field_validator
 
+from bridge.core.quantities import FilePath
+from bridge.core.secret import Secret
 from bridge.core.system_errors import is_fault_of_settings
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import DestinationConfig
-from bridge.destinations.payload import record_of
-from bridge.destinations.redact import Redactor
-from bridge.quantities import FilePath
-from bridge.secret import Secret
+from bridge.destinations.kit.payload import record_of
+from bridge.destinations.kit.redact import Redactor
 from broker.clock import Clock
 from rules.model import DestinationFacts
 

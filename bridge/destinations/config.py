@@ -8,10 +8,10 @@ import httpx
 from pydantic import AfterValidator, Field, model_validator
 
 from bridge.core.credentials import without_credentials
-from bridge.quantities import LastingDuration, Pacing
-from bridge.records import Record
-from bridge.secret import Secret
-from rules.words import Rate
+from bridge.core.model_base import Record
+from bridge.core.quantities import LastingDuration, Pacing
+from bridge.core.secret import Secret
+from rules.source.words import Rate
 
 
 class RetrySettings(Record):

@@ -17,11 +17,11 @@ from typing import Final, Literal
 import msgspec
 from pydantic import Field
 
+from bridge.core.quantities import FilePath, Size
 from bridge.core.system_errors import is_fault_of_settings
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview
 from bridge.destinations.config import DestinationConfig
-from bridge.destinations.payload import record_of
-from bridge.quantities import FilePath, Size
+from bridge.destinations.kit.payload import record_of
 from rules.model import DestinationFacts
 
 _MODE: Final = 0o640

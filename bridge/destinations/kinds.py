@@ -18,7 +18,7 @@ from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig
 
 if TYPE_CHECKING:
-    from bridge.actions.buttons import Buttons
+    from bridge.destinations.buttons import Buttons
     from bridge.destinations.topic import Topics
     from broker.clock import Clock
 
@@ -90,16 +90,16 @@ def _with_topic_names(kind: Any, name: str, config: DestinationConfig, tools: To
 KINDS: Final[dict[str, Kind]] = {
     "apprise": Kind("apprise", "Apprise", _alone),
     "command": Kind("command", "Command", _alone),
-    "database": Kind("database", "Database", _alone),
-    "discord": Kind("discord", "Discord", _over_http),
-    "email": Kind("email", "Email", _alone),
+    "database": Kind("sql.database", "Database", _alone),
+    "discord": Kind("discord.discord", "Discord", _over_http),
+    "email": Kind("email.email", "Email", _alone),
     "file": Kind("file", "File", lambda kind, name, config, tools: kind(name, config)),
     "inbox": Kind("inbox", "Inbox", lambda kind, name, config, tools: kind(name)),
-    "mattermost": Kind("mattermost", "Mattermost", _with_buttons),
-    "mattermost_bot": Kind("mattermost_bot", "MattermostBot", _with_buttons),
-    "slack": Kind("slack", "Slack", _over_http),
-    "slack_bot": Kind("slack_bot", "SlackBot", _over_http),
-    "teams": Kind("teams", "Teams", _over_http),
+    "mattermost": Kind("mattermost.webhook", "Mattermost", _with_buttons),
+    "mattermost_bot": Kind("mattermost.bot", "MattermostBot", _with_buttons),
+    "slack": Kind("slack.webhook", "Slack", _over_http),
+    "slack_bot": Kind("slack.bot", "SlackBot", _over_http),
+    "teams": Kind("teams.teams", "Teams", _over_http),
     "topic": Kind("topic", "Topic", lambda kind, name, config, tools: kind(name, config, tools.topics, tools.clock)),
     "webhook": Kind("webhook", "Webhook", _with_topic_names),
 }

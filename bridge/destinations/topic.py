@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused, Size
 from bridge.destinations.config import WHOLE_TRY_MARGIN_S, DestinationConfig
-from bridge.destinations.payload import payload_bytes, payload_of
+from bridge.destinations.kit.payload import payload_bytes, payload_of
 from broker.clock import Clock
 from broker.errors import NotFound, OutcomeUnknown, Rejected, StoreError, TopicGone
 from broker.model import NewMessage

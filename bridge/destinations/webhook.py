@@ -19,13 +19,13 @@ import httpx
 import msgspec
 from pydantic import Field, field_validator
 
+from bridge.core.secret import Secret
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Size
 from bridge.destinations.config import DestinationConfig, SecretUrl
-from bridge.destinations.payload import payload_bytes, payload_of, rfc3339
-from bridge.destinations.posting import ask, outcome_of
-from bridge.destinations.redact import Redactor, shown_url
-from bridge.destinations.signing import signatures, signer_of
-from bridge.secret import Secret
+from bridge.destinations.kit.http_call import ask, outcome_of
+from bridge.destinations.kit.payload import payload_bytes, payload_of, rfc3339
+from bridge.destinations.kit.redact import Redactor, shown_url
+from bridge.destinations.kit.signing import signatures, signer_of
 from broker.clock import US_PER_S, Clock
 from rules.model import DestinationFacts
 

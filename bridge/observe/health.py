@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bridge.canary.standing import Verdict
-from bridge.supervisor import Worker
+from bridge.canary.state import Verdict
+from bridge.core.supervisor import Worker
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TextIO
 
 import structlog
 
-from bridge.settings import LogSettings
+from bridge.settings.model import LogSettings
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 

@@ -8,11 +8,11 @@ from typing import assert_never
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.registry import Collector
 
+from bridge.delivery.attempts import Tried
+from bridge.delivery.collapse.worker import Folded
 from bridge.destinations.base import Delivered, Later, Outcome, Refused
-from bridge.folder import Folded
-from bridge.ledger import TopicBooks
-from bridge.router import Routed
-from bridge.trying import Tried
+from bridge.routing.ledger import TopicBooks
+from bridge.routing.router import Routed
 from broker.model import Balance, SettleDead
 
 _SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

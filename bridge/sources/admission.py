@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
-from bridge.secret import Secret
+from bridge.core.secret import Secret
 from bridge.sources.config import HookConfig
 
 _SIGNATURES = ("x-hub-signature-256", "x-signature-256", "x-signature")

@@ -25,14 +25,14 @@ from bridge.core.credentials import without_credentials
 from bridge.core.http_session import Bounds, LenientConnector, NoAnswer, fetch, make_session
 from bridge.core.plain_reason import plain_reason
 from bridge.core.proxies import read_proxies
-from bridge.quantities import Duration, FilePath
-from bridge.secret import Secret
+from bridge.core.quantities import Duration, FilePath
+from bridge.core.secret import Secret
 from bridge.sources.config import SourceConfig
 from bridge.sources.set_aside import PutAside, Refused
 from broker.clock import Clock
 from broker.errors import NotFound, OutcomeUnknown, Rejected, SchemaUnusable, StoreError
 from broker.model import Appended, NewMessage
-from rules.assembly import storable
+from rules.rendering.markdown_escape import storable
 
 _BOUNDS: Final = Bounds(timeout_s=60.0, longest_bytes=256 * 1024 * 1024)
 _PULL: Final = "pull"

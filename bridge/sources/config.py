@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from bridge.records import Record
-from bridge.secret import Secret
+from bridge.core.model_base import Record
+from bridge.core.secret import Secret
 
 
 class SourceConfig(Record):

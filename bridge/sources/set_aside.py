@@ -13,13 +13,13 @@ from typing import Final, TypeAlias
 
 import structlog
 
-from bridge.posts import post_to_bytes
+from bridge.core.posts import post_to_bytes
 from broker.errors import DuplicateDelivery, OutcomeUnknown
 from broker.model import Commit, NewDelivery, NewMessage
 from broker.records import Topic
 from broker.store import Store
-from rules.assembly import storable
 from rules.model import Post
+from rules.rendering.markdown_escape import storable
 
 INBOUND: Final = "(inbound)"
 """In place of rule and destination of a dead letter made of a message that its topic refused."""

@@ -17,9 +17,9 @@ from rules.importing.route_tree import RouteNode, read_routes, rules_of
 from rules.importing.rule_text import RuleWriter
 from rules.importing.time_intervals import read_time_intervals
 from rules.importing.yaml_text import comment, yaml_lines
-from rules.places import read_yaml
-from rules.problems import Problem, ProblemsFound, has_errors, in_order
-from rules.words import suggest
+from rules.source.places import read_yaml
+from rules.source.problems import Problem, ProblemsFound, has_errors, in_order
+from rules.source.words import suggest
 
 TOPIC: Final = "projects/OPS/topics/alerts"
 _SECTIONS: Final = frozenset(

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from rules.form import called
-from rules.places import Document
-from rules.problems import Path, Place, Problem
+from rules.language.form import called
+from rules.source.places import Document
+from rules.source.problems import Path, Place, Problem
 
 
 @dataclass(frozen=True, slots=True)

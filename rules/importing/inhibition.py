@@ -15,7 +15,7 @@ from rules.importing.config import Config
 from rules.importing.label_matchers import disjoint, implied, possible, read_matchers
 from rules.importing.match_lines import match_of
 from rules.importing.route_tree import Matchers
-from rules.problems import Path
+from rules.source.problems import Path
 
 _KEYS: Final = frozenset(
     {"name", "equal", *(f"{side}_{key}" for side in ("source", "target") for key in ("match", "match_re", "matchers"))}

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from rules.conditions.regex import Regex, compile_regex
 from rules.importing.config import Config
-from rules.problems import Path
-from rules.regex import Regex, compile_regex
+from rules.source.problems import Path
 
 _MATCHER: Final = re.compile(r"\s*(\"(?:[^\"\\]|\\.)*\"|[^\s{}!=~,\\\"'`]+)\s*(=~|!~|!=|=)\s*", re.DOTALL)
 _QUOTED: Final = re.compile(r"\"((?:[^\"\\]|\\.)*)\"\s*(?=,|$)", re.DOTALL)

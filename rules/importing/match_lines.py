@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rules.conditions.jsonpath import spelled
 from rules.importing.label_matchers import LabelMatcher, possible
-from rules.jsonpath import spelled
 
 
 def label_place(name: str) -> str:

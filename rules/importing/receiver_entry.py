@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rules.importing.config import Config
-from rules.problems import Path
+from rules.source.problems import Path
 
 _ELSEWHERE: Final = frozenset({"name", "send_resolved", "http_config"})
 _TEMPLATED: Final = frozenset(

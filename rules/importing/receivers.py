@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from rules.importing.config import Config
 from rules.importing.receiver_entry import Entry
-from rules.problems import Path
+from rules.source.problems import Path
 
 NOT_FOUND: Final = "inbox"
 """The kind that stands in where there is none of ours; what is sent there stays in the store and on its page."""

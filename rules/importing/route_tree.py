@@ -14,8 +14,8 @@ from typing import Final, TypeAlias
 
 from rules.importing.config import Config
 from rules.importing.label_matchers import LabelMatcher, implied, possible, read_matchers
-from rules.problems import Path
-from rules.words import duration_s
+from rules.source.problems import Path
+from rules.source.words import duration_s
 
 Matchers: TypeAlias = tuple[LabelMatcher, ...]
 

@@ -11,7 +11,7 @@ from rules.importing.inhibition import Inhibition, quieted, same_places
 from rules.importing.match_lines import label_place, match_of
 from rules.importing.receivers import Receiver, Target, unique
 from rules.importing.route_tree import EVERY_LABEL, RouteOptions, RouteRule
-from rules.problems import path_text
+from rules.source.problems import path_text
 
 EACH_ALERT: Final = "$.alerts[*]"
 KEY: Final = "{{ data.fingerprint | default(data.labels | to_json, true) }}"

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from rules.importing.config import Config
-from rules.places import without_places
-from rules.problems import Path, Problem
-from rules.read_intervals import read_interval
+from rules.language.read_intervals import read_interval
+from rules.source.places import without_places
+from rules.source.problems import Path, Problem
 
 _RANGE: Final = re.compile(r"\s*(-?\w+)\s*(?::\s*(-?\w+)\s*)?", re.ASCII)
 _ALWAYS: Final = {"days": ["mon-sun"]}

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from rules.scalars import plain_scalar
+from rules.source.scalars import plain_scalar
 
 WIDTH: Final = 110
 _PLAIN: Final = re.compile(r"[A-Za-z_$./(+0-9][A-Za-z0-9_$./<>()@+*=;|^ -]*", re.ASCII)

@@ -14,15 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from bridge.courier import Courier
-from bridge.deciding import UNDECIDABLE
+from bridge.delivery.courier import Courier
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Refused
 from bridge.destinations.config import BacklogSettings, CollapseSettings
+from bridge.routing.commit_batch import UNDECIDABLE
 from broker.engines.memory.trouble import Trouble
 from broker.errors import StoreError
 from broker.model import Delivery
 from rules.ruleset import PostMaking, RuleSet
-from rules.words import Rate
+from rules.source.words import Rate
 from tests.fakes.deliveries import Scripted, a_config, seeded
 from tests.fakes.routing import Routing, T, an_alert, keep, rules_of
 

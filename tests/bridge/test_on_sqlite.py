@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.courier import Courier
-from bridge.current import InForce
-from bridge.deciding import Topic
-from bridge.destinations.http import make_client
+from bridge.delivery.attempts import Tried
+from bridge.delivery.courier import Courier
+from bridge.destinations.kit.http_client import make_client
 from bridge.destinations.webhook import Webhook, WebhookConfig
 from bridge.fakes.trouble import Answer, Close, Hang, fail_at_random
-from bridge.ledger import books
-from bridge.router import Nudges, Router
-from bridge.trying import Tried
+from bridge.routing.active_config import InForce
+from bridge.routing.commit_batch import Topic
+from bridge.routing.ledger import books
+from bridge.routing.router import Nudges, Router
 from broker.clock import SystemClock
 from broker.engines import open_store
 from broker.model import Delivery, DeliveryQuery, NewMessage

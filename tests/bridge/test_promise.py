@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from broker.engines.memory.trouble import Trouble
 from broker.errors import OutcomeUnknown, StoreError
-from rules.quiet.rows import KeyRow
+from rules.deciding.quiet.rows import KeyRow
 from tests.fakes.lives import Config, Life, beliefs, believed, tokens_of
 
 DOWN = """

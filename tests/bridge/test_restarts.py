@@ -14,17 +14,17 @@ from typing import Any, Final
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.current import InForce
-from bridge.deciding import Topic
-from bridge.ledger import books
-from bridge.router import Nudges, Router
+from bridge.routing.active_config import InForce
+from bridge.routing.commit_batch import Topic
+from bridge.routing.ledger import books
+from bridge.routing.router import Nudges, Router
 from broker.clock import ManualClock
 from broker.engines import open_store
 from broker.model import DeliveryQuery, NewMessage
 from broker.names import router_cursor
 from broker.store import Store
+from rules.deciding.quiet.silences import compile_silences
 from rules.model import Silence
-from rules.quiet.silences import compile_silences
 from tests.contracts.engines import QUICK_FOLDER
 from tests.fakes.routing import UIDS, T, an_alert, rules_of
 

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from bridge.destinations.http import make_client
 from bridge.destinations.kinds import KINDS, Tools
-from bridge.settings import Settings
-from bridge.settings_file import read_settings
+from bridge.destinations.kit.http_client import make_client
+from bridge.settings.file import read_settings
+from bridge.settings.model import Settings
 from bridge.sources.kinds import KINDS as SOURCE_KINDS
 from broker.clock import ManualClock
+from rules.language.read import read_rules
+from rules.language.read_rule import RULE_KEYS
+from rules.language.sources import World
 from rules.model import DestinationFacts
-from rules.places import read_yaml
-from rules.read import read_rules
-from rules.read_rule import RULE_KEYS
 from rules.ruleset import RuleSet
-from rules.sources import World
+from rules.source.places import read_yaml
 
 Kind: TypeAlias = Literal["rule file", "rule", "settings", "alertmanager"]
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from rules.importing.alertmanager import convert
-from rules.places import read_yaml
-from rules.problems import as_table
-from rules.run_cases import run_cases
+from rules.source.places import read_yaml
+from rules.source.problems import as_table
+from rules.workbench.run_cases import run_cases
 from tests.docs.blocks import Block, blocks_of, rules_of, settings_of, world_of
 from tests.house.reading import ROOT
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from rules import decode
-from rules.conditions import CLAUSES, compile_match
-from rules.event_places import MESSAGE_NAMES, ROOTS, read_place
-from rules.operators import OPERATORS
-from rules.places import read_yaml
-from rules.problems import Problem
-from rules.read_intervals import KEYS, read_interval
-from rules.read_rule import RULE_KEYS as READ_KEYS
-from rules.reference import RULE_KEYS
-from rules.reference_page import CLAUSES as TOLD_CLAUSES
-from rules.reference_page import DECODINGS as TOLD_DECODINGS
-from rules.reference_page import INTERVALS, NAMES, PLACES, reference_page
-from rules.template_reader import GROUP_NAMES
+from rules.conditions.conditions import CLAUSES, compile_match
+from rules.conditions.event_places import MESSAGE_NAMES, ROOTS, read_place
+from rules.conditions.operators import OPERATORS
+from rules.events import decode
+from rules.language.read_intervals import KEYS, read_interval
+from rules.language.read_rule import RULE_KEYS as READ_KEYS
+from rules.language.reference import RULE_KEYS
+from rules.language.template_reader import GROUP_NAMES
+from rules.source.places import read_yaml
+from rules.source.problems import Problem
+from rules.workbench.reference_page import CLAUSES as TOLD_CLAUSES
+from rules.workbench.reference_page import DECODINGS as TOLD_DECODINGS
+from rules.workbench.reference_page import INTERVALS, NAMES, PLACES, reference_page
 from tests.house.reading import ROOT
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import httpx
 
-from bridge.assembly import assemble
-from bridge.daemon import start, stop_daemon
-from bridge.settings import Settings
-from bridge.settings_file import read_settings
+from bridge.app.build import assemble
+from bridge.app.daemon import start, stop_daemon
+from bridge.settings.file import read_settings
+from bridge.settings.model import Settings
 from broker.clock import ManualClock
 from tests.house.reading import ROOT
 from tests.line.stage import Stage

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 import uvloop
 
-from bridge.server import HttpServer, Tls
+from bridge.app.server import HttpServer, Tls
 from broker.clock import ManualClock
 from tests.fakes.ams_api import Ams, an_api
 from tests.fakes.certificates import Pair, TestAuthority

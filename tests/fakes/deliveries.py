@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
+from bridge.core.posts import post_to_bytes
 from bridge.destinations.base import Delivered, Outcome, Parcel, Preview
 from bridge.destinations.config import BreakerSettings, DestinationConfig, RetrySettings
-from bridge.posts import post_to_bytes
 from broker.model import Commit, Delivery, NewDelivery
 from broker.store import Store
 from rules.model import DestinationFacts, Post

@@ -16,28 +16,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from bridge.control.silencing import add_silence, expire_silence
-from bridge.control.source import ControlSource
-from bridge.current import InForce
-from bridge.deciding import Topic
-from bridge.leaving import left_behind, settle_removed
-from bridge.ledger import all_balanced, books
-from bridge.owing import read_owed
-from bridge.retired import with_retired
-from bridge.router import Nudges, Router
-from bridge.rule_files import keep
-from bridge.settings import MoveTo, RemovedDestination
+from bridge.app.removed_destinations import left_behind, settle_removed
+from bridge.operate.context import ControlSource
+from bridge.operate.silences import add_silence, expire_silence
+from bridge.routing.active_config import InForce
+from bridge.routing.commit_batch import Topic
+from bridge.routing.ledger import all_balanced, books
+from bridge.routing.open_obligations import read_owed
+from bridge.routing.retired import with_retired
+from bridge.routing.router import Nudges, Router
+from bridge.routing.rule_files import keep
+from bridge.settings.model import MoveTo, RemovedDestination
 from broker.broker import Broker, BrokerSettings
 from broker.clock import ManualClock
 from broker.engines.memory import MemoryStore
 from broker.errors import StoreError
 from broker.model import Attempt, Delivery, DeliveryQuery, NewMessage, SettleAgain, SettleDelivered, StateRow
 from broker.records import SilenceRecord
+from rules.deciding.quiet.rows import GroupRow, KeyRow, ThrottleRow, from_bytes
+from rules.language.read import read_rules
+from rules.language.sources import World
 from rules.model import DestinationFacts
-from rules.quiet.rows import GroupRow, KeyRow, ThrottleRow, from_bytes
-from rules.read import read_rules
 from rules.ruleset import RuleSet
-from rules.sources import World
 
 TOPICS: Final = ("T", "OTHER")
 _NO_TEMPLATES = Path(__file__).parent / "no templates"

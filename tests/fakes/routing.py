@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bridge.current import InForce
-from bridge.deciding import Topic
-from bridge.ledger import TopicBooks, books
-from bridge.poison import PoisonGuard
-from bridge.router import Nudges, Routed, Router
+from bridge.routing.active_config import InForce
+from bridge.routing.commit_batch import Topic
+from bridge.routing.ledger import TopicBooks, books
+from bridge.routing.poison import PoisonGuard
+from bridge.routing.router import Nudges, Routed, Router
 from broker.clock import ManualClock
 from broker.engines.memory import MemoryStore
 from broker.engines.memory.trouble import Trouble
@@ -23,10 +23,10 @@ from broker.errors import StoreError
 from broker.model import Cursor, Delivery, DeliveryQuery, NewMessage
 from broker.names import router_cursor
 from broker.store import Store
+from rules.language.read import read_rules
+from rules.language.sources import World
 from rules.model import DestinationFacts
-from rules.read import read_rules
 from rules.ruleset import RuleSet
-from rules.sources import World
 
 T = "projects/P/topics/T"
 OTHER = "projects/P/topics/OTHER"

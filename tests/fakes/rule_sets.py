@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rules.deciding.batch_state import MemoryState
+from rules.deciding.quiet.silences import compile_silences
+from rules.language.read import read_rules
+from rules.language.sources import World
 from rules.model import DestinationFacts, Incoming, Judgement, Send, Silence
-from rules.overlay import MemoryState
-from rules.quiet.silences import compile_silences
-from rules.read import read_rules
-from rules.rehearsal import Moment, Rehearsal
 from rules.ruleset import RuleSet
-from rules.sources import World
+from rules.workbench.dry_run import Moment, Rehearsal
 
 START_US = 1_767_614_400_000_000  # Monday 2026-01-05 12:00 UTC
 TOPIC = "projects/ARGO/topics/alarms"

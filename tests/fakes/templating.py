@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rules.compiling import compile_expression, compile_text
-from rules.environment import CompiledExpression, CompiledTemplate, Mode, Templates
-from rules.meter import DEFAULT_LIMITS, Limits
 from rules.model import Event, MessageFacts
-from rules.problems import Place, Problem
-from rules.render import names_of
-from rules.template_files import TemplateSource, shelve
+from rules.rendering.budget import DEFAULT_LIMITS, Limits
+from rules.rendering.compiling import compile_expression, compile_text
+from rules.rendering.environment import CompiledExpression, CompiledTemplate, Mode, Templates
+from rules.rendering.template_files import TemplateSource, shelve
+from rules.rendering.template_names import names_of
+from rules.source.problems import Place, Problem
 
 NOW_US = 1_767_434_700_000_000  # 2026-01-03 10:05:00 UTC
 RULES = Place("rules.d/argo.yaml", 10, 11)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from bridge.digest import Held
-from bridge.posts import post_to_bytes
+from bridge.core.posts import post_to_bytes
+from bridge.delivery.collapse.digest import Held
 from broker.model import Delivery
 from rules.model import Post
 from tests.fakes.deliveries import NOW_US, a_new_delivery

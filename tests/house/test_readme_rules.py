@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from rules.language.read import read_rules
+from rules.language.sources import World
 from rules.model import DestinationFacts
-from rules.read import read_rules
-from rules.run_cases import run_cases
-from rules.sources import World
+from rules.workbench.run_cases import run_cases
 from tests.house.reading import ROOT
 
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 PROGRAM = (
-    "import os, sys; from pathlib import Path; from bridge.daemon import run; "
+    "import os, sys; from pathlib import Path; from bridge.app.daemon import run; "
     "sys.exit(run(Path(sys.argv[1]), os.environ))"
 )
 ROOT = Path(__file__).parent.parent.parent

@@ -13,10 +13,10 @@ from typing import Any
 
 import httpx
 
-from bridge.assembly import assemble
-from bridge.daemon import start, stop_daemon
-from bridge.parts import Daemon
-from bridge.settings_file import read_settings
+from bridge.app.build import assemble
+from bridge.app.daemon import start, stop_daemon
+from bridge.app.parts import Daemon
+from bridge.settings.file import read_settings
 from broker.clock import ManualClock
 from broker.model import Delivery, DeliveryQuery
 

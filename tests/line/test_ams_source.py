@@ -13,8 +13,8 @@ import aiohttp
 import aiohttp.web
 import pytest
 
-from bridge.posts import post_from_bytes
-from bridge.secret import Secret
+from bridge.core.posts import post_from_bytes
+from bridge.core.secret import Secret
 from bridge.sources.ams import AmsSource, AmsSourceConfig, RemoteTrouble
 from bridge.sources.set_aside import Refused
 from broker.clock import ManualClock

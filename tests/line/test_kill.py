@@ -19,7 +19,7 @@ import pytest
 
 from bridge.fakes.listening import running
 from bridge.fakes.mattermost import FakeMattermost
-from bridge.ledger import books
+from bridge.routing.ledger import books
 from broker.clock import SystemClock
 from broker.engines import open_store
 from broker.store import Store

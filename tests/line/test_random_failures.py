@@ -21,7 +21,7 @@ import pytest
 from bridge.fakes.listening import running
 from bridge.fakes.mattermost import FakeMattermost
 from bridge.fakes.trouble import Answer, Close, Hang, Trouble, fail_at_random, too_many
-from bridge.ledger import books
+from bridge.routing.ledger import books
 from broker.clock import SystemClock
 from broker.engines import open_store
 from broker.model import Attempt, Delivery, DeliveryQuery

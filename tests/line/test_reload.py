@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from bridge.assembly import assemble
+from bridge.app.build import assemble
+from bridge.app.provision import CannotProvision
 from bridge.fakes.mattermost import FakeMattermost
-from bridge.provision import CannotProvision
-from bridge.settings_file import read_settings
+from bridge.settings.file import read_settings
 from broker.clock import ManualClock
 from broker.engines import open_store
 from broker.engines.memory import MemoryStore
 from broker.engines.memory.trouble import Trouble
 from broker.records import Note
-from rules.problems import ProblemsFound
+from rules.source.problems import ProblemsFound
 from tests.line.stage import Stage, a_stage, wire
 from tests.line.test_line import chat
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 from cryptography.x509.oid import NameOID
 
-from bridge.assembly import assemble
-from bridge.daemon import start, stop_daemon
-from bridge.settings_file import read_settings
+from bridge.app.build import assemble
+from bridge.app.daemon import start, stop_daemon
+from bridge.settings.file import read_settings
 from broker.clock import SystemClock
 from tests.fakes.certificates import TestAuthority
 

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.compiling import compile_file
-from rules.environment import CompiledTemplate
 from rules.model import Event, MessageFacts
-from rules.problems import Place
-from rules.render import names_of
-from rules.template_files import read_templates
+from rules.rendering.compiling import compile_file
+from rules.rendering.environment import CompiledTemplate
+from rules.rendering.template_files import read_templates
+from rules.rendering.template_names import names_of
+from rules.source.problems import Place
 from tests.fakes.mattermost_reader import mentions_in
 
 HERE = Path(__file__).parent

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from broker.engines.bells import Bells
 from broker.engines.memory.trouble import Gate
+from broker.engines.wakeups import Bells
 from broker.errors import StoreUnavailable, VersionMoved
 from broker.model import CatalogChange, Changed, Put, Remove, Stored
 from broker.records import kind_of

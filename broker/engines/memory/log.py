@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from broker.clock import Clock
-from broker.engines.bells import Bells
 from broker.engines.memory.trouble import Gate
 from broker.engines.texts import stored_bytes, text_bytes
+from broker.engines.wakeups import Bells
 from broker.errors import TopicGone
 from broker.model import Appended, Bounds, Message, NewMessage
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from broker.clock import Clock, us
 from broker.engines.balancing import GAVE_UP, balances_of
-from broker.engines.bells import Flags
 from broker.engines.folding import no_longer_waits, page_of, place_of_digest
 from broker.engines.memory.lines import Lines, Row
 from broker.engines.memory.trouble import Gate
 from broker.engines.settling import ended, revived, settled
+from broker.engines.wakeups import Flags
 from broker.errors import DuplicateDelivery, LeaseLost, Moved
 from broker.model import (
     Attempt,

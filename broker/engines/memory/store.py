@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from broker.clock import Clock
-from broker.engines.bells import Bells
 from broker.engines.memory.catalog import MemoryCatalog
 from broker.engines.memory.cursors import MemoryCursors
 from broker.engines.memory.decisions import MemoryDecisions
@@ -20,6 +19,7 @@ from broker.engines.memory.outbox import MemoryOutbox
 from broker.engines.memory.state import MemoryState
 from broker.engines.memory.trouble import Gate, Trouble
 from broker.engines.ownership import SoleOwnership, check_owner
+from broker.engines.wakeups import Bells
 from broker.errors import StoreUnavailable
 from broker.model import Commit, Health, SweepPolicy, Swept
 

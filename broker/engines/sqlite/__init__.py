@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from broker.clock import Clock
-from broker.engines.bells import Signals
 from broker.engines.sqlite.failures import border
 from broker.engines.sqlite.lock import LockFile
 from broker.engines.sqlite.opening import check_place, check_readable, prepare
@@ -15,6 +14,7 @@ from broker.engines.sqlite.reading import NoWriter, glancing_signals
 from broker.engines.sqlite.store import SqliteStore
 from broker.engines.sqlite.transaction import Transaction
 from broker.engines.sqlite.writer import Writer
+from broker.engines.wakeups import Signals
 
 _END_LEASES = load("outbox")["end_leases"]
 

@@ -6,11 +6,11 @@ import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from typing import Final, assert_never
 
-from broker.engines.bells import Bells
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.engines.texts import after_prefix
+from broker.engines.wakeups import Bells
 from broker.errors import StoreUnavailable, VersionMoved
 from broker.model import CatalogChange, Changed, Put, Remove, Stored
 from broker.records import AnyRecord, from_bytes, kind_of, to_bytes

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from broker.clock import Clock
-from broker.engines.bells import Bells
 from broker.engines.sqlite.log_rows import LogRow, MessageRow
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.slices import SLICE, in_slices
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.engines.texts import pairs_from_bytes, pairs_to_bytes, text_bytes
+from broker.engines.wakeups import Bells
 from broker.errors import TopicGone
 from broker.model import Appended, Bounds, Message, NewMessage
 

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Final, TypeVar
 
 from broker.clock import Clock, us
-from broker.engines.bells import Flags
 from broker.engines.settling import ended, revived, settled
 from broker.engines.sqlite import folding
 from broker.engines.sqlite.deliveries import change, held, named, put_attempt, row_of, seen
@@ -18,6 +17,7 @@ from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.slices import in_slices
 from broker.engines.sqlite.transaction import Transaction, Writes
+from broker.engines.wakeups import Flags
 from broker.model import (
     Attempt,
     Backlog,

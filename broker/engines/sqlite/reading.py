@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from broker.clock import Clock
-from broker.engines.bells import Bells, Signals
 from broker.engines.sqlite.transaction import Transaction
+from broker.engines.wakeups import Bells, Signals
 from broker.errors import StoreUnavailable
 
 T = TypeVar("T")

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from broker.clock import Clock
-from broker.engines.bells import Signals
 from broker.engines.ownership import SoleOwnership, check_owner
 from broker.engines.sqlite.backup import copy_to
 from broker.engines.sqlite.catalog import SqliteCatalog, apply_changes
@@ -22,6 +21,7 @@ from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.state import SqliteState, apply_state, check_reads, wake
 from broker.engines.sqlite.transaction import Transaction, Writes
+from broker.engines.wakeups import Signals
 from broker.errors import StoreError
 from broker.model import Commit, Health, SweepPolicy, Swept
 

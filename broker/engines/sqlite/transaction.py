@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from broker.engines.sqlite.keeping import Kept, Numbers, Sums
 from broker.engines.sqlite.log_rows import LogRows
+from broker.engines.sqlite.write_behind_counters import Kept, Numbers, Sums
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.admin.markdown import to_html, to_line, to_words
-from bridge.emoji import with_emoji
+from bridge.core.emoji import with_emoji
 
 
 def test_known_emoji_names_become_characters_and_others_stay() -> None:

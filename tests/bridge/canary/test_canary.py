@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bridge.canary.standing import Standing
+from bridge.canary.state import Standing
+from bridge.core.posts import post_from_bytes
 from bridge.fakes.mattermost import FakeMattermost, Post
 from bridge.fakes.trouble import Answer, Close, Trouble, swallowed
-from bridge.posts import post_from_bytes
 from broker.model import Delivery
 from rules.model import Post as Told
 from tests.line.stage import TOKEN, Stage, a_stage

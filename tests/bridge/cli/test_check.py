@@ -10,7 +10,7 @@ import pytest
 from bridge.destinations.kinds import KINDS
 from bridge.fakes.mattermost import FakeMattermost
 from bridge.fakes.webhook import FakeWebhook
-from rules.operators import OPERATORS
+from rules.conditions.operators import OPERATORS
 from tests.fakes.command_line import command, write
 
 SETTINGS = """\

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rules.places import read_yaml
+from rules.source.places import read_yaml
 from tests.fakes.command_line import command, write
 
 CONFIG = """\

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.cli.spilling import SpillingState
+from rules.deciding.batch_state import MemoryState
 from rules.model import StateChange
-from rules.overlay import MemoryState
 
 KEYS = [f"k/r{n % 2}/{n}" for n in range(6)]
 CHANGES = st.builds(

@@ -9,7 +9,7 @@ import httpx
 from starlette.applications import Starlette
 
 from bridge.control.routes import control_routes
-from bridge.control.source import ControlSource
+from bridge.operate.context import ControlSource
 from broker.engines.memory.trouble import Trouble
 from tests.fakes.control import a_daemon, trouble_in
 from tests.line.stage import TOKEN, Stage

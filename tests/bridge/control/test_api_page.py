@@ -16,8 +16,8 @@ from bridge.control.openapi import QUERIES, openapi_of
 from bridge.control.routes import ROUTES
 from bridge.control.sending import Outgoing
 from bridge.control.silences import NewSilence
-from bridge.control.tail import SeenMessage
-from bridge.control.views import AttemptView, DeliveryView, SilenceView
+from bridge.operate.tail import SeenMessage
+from bridge.operate.views import AttemptView, DeliveryView, SilenceView
 from tests.fakes.control import a_daemon
 from tests.house.reading import ROOT
 

@@ -14,7 +14,7 @@ import pytest
 
 from bridge.core.http_session import Bounds, Fetched, LenientConnector, NoAnswer, fetch, make_session
 from bridge.fakes.webhook import FakeWebhook
-from bridge.push_http import PushHttp
+from bridge.push.http import PushHttp
 from broker.clock import SystemClock
 from tests.contracts.destinations.test_garbage import saying
 from tests.fakes.certificates import TestAuthority

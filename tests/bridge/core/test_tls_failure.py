@@ -12,10 +12,10 @@ import pytest
 
 from bridge.core.tls_failure import look_at_certificate, tls_fault
 from bridge.destinations.base import Later
-from bridge.destinations.http import make_client
-from bridge.destinations.posting import ask
-from bridge.destinations.redact import Redactor
-from bridge.push_http import NotPosted, PushHttp
+from bridge.destinations.kit.http_call import ask
+from bridge.destinations.kit.http_client import make_client
+from bridge.destinations.kit.redact import Redactor
+from bridge.push.http import NotPosted, PushHttp
 from broker.clock import SystemClock
 from tests.fakes.certificates import TestAuthority
 

@@ -9,15 +9,15 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from bridge.core.secret import Secret
 from bridge.destinations.base import Delivered, Later, Refused
-from bridge.destinations.http import make_client
-from bridge.destinations.posting import Answer, ask, not_expected, send
-from bridge.destinations.redact import Redactor
-from bridge.destinations.slack_bot import SlackBotConfig
+from bridge.destinations.kit.http_call import Answer, ask, not_expected, send
+from bridge.destinations.kit.http_client import make_client
+from bridge.destinations.kit.redact import Redactor
+from bridge.destinations.slack.bot import SlackBotConfig
 from bridge.fakes.exchange import Reply
 from bridge.fakes.trouble import Answer as Answered
 from bridge.fakes.webhook import FakeWebhook
-from bridge.secret import Secret
 from tests.contracts.destinations.observing import OPENERS
 from tests.contracts.destinations.over_http import NOBODY
 from tests.contracts.destinations.rig import PARCEL

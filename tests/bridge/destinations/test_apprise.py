@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from bridge.core.secret import Secret
 from bridge.destinations.apprise import Apprise, AppriseConfig
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Refused
 from bridge.fakes.trouble import Answer, Close, Hang
 from bridge.fakes.webhook import FakeWebhook
-from bridge.secret import Secret
 from broker.clock import SystemClock
 from rules.model import Field
 from tests.bridge.destinations.parcels import a_parcel, of_incident

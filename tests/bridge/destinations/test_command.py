@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from bridge.core.secret import Secret
 from bridge.destinations.base import Delivered, Later, Outcome, Refused
 from bridge.destinations.command import Command, CommandConfig
-from bridge.secret import Secret
 from broker.clock import SystemClock
 from tests.bridge.destinations.parcels import a_parcel
 

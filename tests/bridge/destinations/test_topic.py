@@ -12,13 +12,13 @@ import pytest
 from pydantic import ValidationError
 
 from bridge.destinations.base import Delivered, Later, Parcel, Refused
+from bridge.destinations.republish import Republisher
 from bridge.destinations.topic import HOPS, Topic, TopicConfig
-from bridge.republish import Republisher
 from broker.clock import ManualClock
 from broker.engines.memory.trouble import Trouble
 from broker.model import Message
+from rules.deciding.quiet.silences import places_of
 from rules.model import Event, MessageFacts
-from rules.quiet.silences import places_of
 from tests.bridge.destinations.parcels import a_parcel
 from tests.fakes.brokers import Stage, a_stage
 

@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
 from standardwebhooks.webhooks import Webhook as Verifier
 
+from bridge.core.secret import Secret
 from bridge.destinations.base import Delivered, Later, Parcel, Refused
-from bridge.destinations.http import make_client
+from bridge.destinations.kit.http_client import make_client
 from bridge.destinations.webhook import Webhook, WebhookConfig
 from bridge.fakes.trouble import Answer, Close
 from bridge.fakes.webhook import FakeWebhook
-from bridge.secret import Secret
 from broker.clock import SystemClock
 from rules.model import Field, Post
 

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from bridge.observe.logs import configure_logs
-from bridge.settings import LogSettings
+from bridge.settings.model import LogSettings
 
 
 @pytest.mark.parametrize("form", ["json", "console"])

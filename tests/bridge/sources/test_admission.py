@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bridge.secret import Secret
+from bridge.core.secret import Secret
 from bridge.sources.admission import may_enter, may_post
 from bridge.sources.config import BasicAuth
 from bridge.sources.webhook import WebhookSourceConfig

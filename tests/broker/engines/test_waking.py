@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from broker.clock import ManualClock
-from broker.engines.bells import Bells, Flags, Signals
 from broker.engines.texts import after_prefix, pairs_from_bytes, pairs_to_bytes, text_bytes
+from broker.engines.wakeups import Bells, Flags, Signals
 from tests.contracts.builders import in_time
 
 

@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bridge.destinations.republish import Republisher
 from bridge.fakes.smtp import Answer, Close, FakeSmtp, Hang
-from bridge.republish import Republisher
 from broker.engines.memory.trouble import Trouble
 from tests.contracts.destinations.rig import PARCEL, Case, Rig, parcel
 from tests.fakes.brokers import a_stage

@@ -14,8 +14,8 @@ import pytest
 from bridge.destinations.base import Delivered, Later, Refused
 from bridge.destinations.kinds import KINDS
 from broker.clock import SystemClock
+from rules.deciding.emit import parts_of
 from rules.model import Field, Post
-from rules.posting import parts_of
 from tests.contracts.destinations.observing import OPENERS, Seen, observed
 from tests.contracts.destinations.rig import PARCEL, Rig, parcel
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from rules.importing.alertmanager import Converted, convert
 from rules.importing.label_matchers import LabelMatcher
+from rules.language.read import read_rules
+from rules.language.sources import World
 from rules.model import DestinationFacts, Incoming, Send
-from rules.places import read_yaml
-from rules.problems import as_table
-from rules.read import read_rules
-from rules.rehearsal import Rehearsal
 from rules.ruleset import RuleSet
-from rules.sources import World
+from rules.source.places import read_yaml
+from rules.source.problems import as_table
+from rules.workbench.dry_run import Rehearsal
 
 START_US = 1_767_614_400_000_000  # Monday 2026-01-05 12:00 UTC
 TOPIC = "projects/OPS/topics/alerts"

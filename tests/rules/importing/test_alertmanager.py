@@ -8,10 +8,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from bridge.settings_file import read_settings
+from bridge.settings.file import read_settings
 from rules.importing.alertmanager import convert
-from rules.places import read_yaml
-from rules.schema import rules_schema
+from rules.language.schema import rules_schema
+from rules.source.places import read_yaml
 from tests.rules.importing.builders import Bridge, a_rule_set, an_alert
 
 DATA = Path(__file__).parent / "data"

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.importing.alertmanager import convert
-from rules.places import read_yaml
-from rules.problems import ProblemsFound
+from rules.source.places import read_yaml
+from rules.source.problems import ProblemsFound
 from tests.rules.importing.builders import a_rule_set
 
 CONFIGS = [

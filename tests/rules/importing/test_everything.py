@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rules.places import read_yaml
+from rules.source.places import read_yaml
 from tests.rules.importing.builders import Bridge, an_alert
 
 FILE = Path(__file__).parent / "data" / "everything.yml"

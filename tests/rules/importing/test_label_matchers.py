@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.conditions import compile_match
+from rules.conditions.conditions import compile_match
 from rules.importing.config import Config
 from rules.importing.label_matchers import (
     LabelMatcher,
@@ -18,7 +18,7 @@ from rules.importing.label_matchers import (
 )
 from rules.importing.match_lines import match_of
 from rules.model import Event, MessageFacts
-from rules.places import read_yaml, without_places
+from rules.source.places import read_yaml, without_places
 
 NOWHERE = MessageFacts(id="0", offset=0, topic="T", project="P", publish_time_us=0)
 VALUES = ["", "a", "b", "ab", "x.y", "a\nb"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rules.importing.alertmanager import convert
 from rules.importing.label_matchers import LabelMatcher, parse_matchers
-from rules.problems import ProblemsFound
+from rules.source.problems import ProblemsFound
 from tests.rules.importing.builders import Bridge, a_rule_set, an_alert, as_config, reached
 
 LABELS = st.dictionaries(st.sampled_from(["f", "g", "h"]), st.sampled_from(["a", "b", "ab"]))

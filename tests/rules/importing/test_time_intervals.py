@@ -8,9 +8,9 @@ import pytest
 
 from rules.importing.config import Config
 from rules.importing.time_intervals import read_time_intervals
-from rules.places import read_yaml, without_places
-from rules.problems import Problem
-from rules.read_intervals import read_intervals
+from rules.language.read_intervals import read_intervals
+from rules.source.places import read_yaml, without_places
+from rules.source.problems import Problem
 
 HOUR_US = 3_600_000_000
 MONDAY_NOON_US = 1_767_614_400_000_000  # 2026-01-05 12:00 UTC

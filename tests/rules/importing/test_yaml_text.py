@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.importing.yaml_text import comment, scalar, yaml_lines
-from rules.places import read_yaml
+from rules.source.places import read_yaml
 
 WORDS = [
     "on", "no", "null", "~", "true", "1", "0123", "1:30", "1e3", "0x10", "a: b", "a #b", "- a", "[a", "{a}", "a'b",

@@ -1,0 +1,32 @@
+"""What a page is made of: a look at the daemon, and an act upon it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from starlette.datastructures import FormData
+
+from bridge.operate.http_answers import Asked
+
+Look: TypeAlias = Callable[[Asked], Awaitable[dict[str, Any]]]
+"""What a page's template is given. Raises Refusal, NotFound or a StoreError; each becomes a page that says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a form did: the page to show next, and the sentence to show on it."""
+
+    path: str
+    said: str
+
+
+Act: TypeAlias = Callable[[Asked, FormData], Awaitable[Done]]
+"""Does what a form asks for. Raises as a look does."""
+
+
+def field(form: FormData, name: str) -> str:
+    """A text field of a form, without the blanks around it; "" when it is absent or a file."""
+    value = form.get(name, "")
+    return value.strip() if isinstance(value, str) else ""

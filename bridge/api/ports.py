@@ -1,0 +1,67 @@
+"""What the AMS API asks of the rest of the daemon: a verification hash, the state of a push, the node's load."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from bridge.api.call import Fetched, NodeUsage, Outside, Unreachable
+from bridge.core.addresses import may_reach, push_session
+from bridge.core.http_session import Bounds, NoAnswer, fetch
+from broker.clock import Clock
+from broker.records import Subscription
+
+_BOUNDS = Bounds(timeout_s=30.0, longest_bytes=64 * 1024)  # ams-api.md D22
+
+
+class Outsider:
+    """Asks the outside on behalf of the API."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        allow_private: bool,
+        push_status: Callable[[Subscription], str] = lambda subscription: "",
+    ) -> None:
+        self._clock = clock
+        self._allow_private = allow_private
+        self._push_status = push_status
+
+    def outside(self) -> Outside:
+        """The record the API takes."""
+        return Outside(fetch=self.fetch, push_status=self._push_status, nodes=lambda: [node_usage()])
+
+    async def fetch(self, url: str) -> Fetched:
+        """GET without following redirects, within 30 s and the address rules of pushes. Raises Unreachable."""
+        session = push_session(allow_private=self._allow_private)
+        try:
+            async with session:
+                answer = await fetch(
+                    session,
+                    "GET",
+                    url,
+                    _BOUNDS,
+                    self._clock,
+                    may_reach=may_reach(allow_private=self._allow_private),
+                )
+        except NoAnswer as error:
+            raise Unreachable(str(error)) from error
+        return Fetched(answer.status, answer.body)
+
+
+def node_usage() -> NodeUsage:
+    """This machine's load and memory use, in percent."""
+    cores = os.cpu_count() or 1
+    return NodeUsage(socket.gethostname(), min(100.0, os.getloadavg()[0] / cores * 100), _memory_percent())
+
+
+def _memory_percent() -> float:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        kib = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+        return 100.0 * (1 - kib["MemAvailable"] / kib["MemTotal"])
+    except (OSError, KeyError, ValueError, IndexError):
+        return 0.0

@@ -1,0 +1,190 @@
+"""Builds every part of the daemon once, in one straight line. ``daemon.py`` starts and stops what is built here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from bridge.app.maintenance import Sweeper
+from bridge.app.parts import Daemon
+from bridge.app.provision import provision
+from bridge.app.readiness import Readiness
+from bridge.app.reload import Reloader
+from bridge.app.server import HttpServer, Tls
+from bridge.app.state_folder import guard_folder, sealing_key, state_folder, tls_of
+from bridge.app.web import Root
+from bridge.app.web_assembly import web_root
+from bridge.canary.canaries import Canaries, CanaryMetrics
+from bridge.chat.listeners import Listeners
+from bridge.core.supervisor import Supervisor
+from bridge.delivery.couriers import Couriers
+from bridge.destinations.base import Destination
+from bridge.destinations.buttons import Buttons
+from bridge.destinations.kinds import Tools
+from bridge.destinations.kit.http_client import make_client
+from bridge.destinations.listened_channels import Places
+from bridge.destinations.post_records import Cards
+from bridge.destinations.republish import Republisher
+from bridge.destinations.signed_context import Seal
+from bridge.observe.metrics import Metrics
+from bridge.observe.recent_activity import Lately
+from bridge.push.http import PushHttp
+from bridge.push.pushers import Pushers
+from bridge.routing.active_config import InForce
+from bridge.routing.open_obligations import read_owed
+from bridge.routing.poison import PoisonGuard, PoisonMetrics
+from bridge.routing.retired import with_retired
+from bridge.routing.routers import Routers
+from bridge.routing.rule_files import keep, last_good, rules_of, world_of
+from bridge.settings.model import Settings, host_and_port
+from bridge.sources.pulls import Pulls
+from broker.broker import Broker, BrokerSettings
+from broker.clock import Clock
+from broker.engines import open_store
+from broker.planned import PlannedCatalog, plan_catalog
+from broker.retention import Retention, RetentionPolicy
+from broker.store import Store
+from rules.ruleset import RuleSet
+from rules.source.problems import ProblemsFound
+
+T = TypeVar("T")
+
+
+async def assemble(
+    config: Path, settings: Settings, environ: Mapping[str, str], clock: Clock, *, open_pages: bool = False
+) -> Daemon:
+    """Build the daemon of ``settings`` as read from ``config``.
+
+    Raises StoreUnavailable or StoreCorrupt, CannotProvision, CannotListen, BadSealingKey, and ProblemsFound when the
+    rule files are bad and no earlier rule set is kept. ``open_pages`` lets everybody see the pages (the demo).
+    """
+    folder = state_folder(settings.store)
+    store = await open_store(settings.store, clock)
+    try:
+        key = sealing_key(folder, environ)
+        broker = Broker(store, clock, BrokerSettings(sealing_key=key))
+        await broker.load()
+        catalog = await plan_catalog(broker)
+        await provision(catalog.broker, settings.projects, settings.auth.certificates)
+        buttons = Buttons(settings.server.public_url, Seal(key), clock, os.urandom, Cards(store), Places(store, clock))
+        daemon = await _built(config, settings, environ, catalog, buttons)
+        root = web_root(daemon, open_pages=open_pages)
+        daemon.servers.extend(_servers(settings, root, tls_of(settings.server, folder, clock.wall_us())))
+        await catalog.write()  # last: settings that cannot be used leave nothing behind
+    except BaseException:
+        await store.close()
+        raise
+    return daemon
+
+
+async def _built(
+    config: Path, settings: Settings, environ: Mapping[str, str], catalog: PlannedCatalog, buttons: Buttons
+) -> Daemon:
+    """Every part over a loaded broker and what its catalog will be, but for the servers."""
+    broker, store, clock = catalog.real, catalog.real.store, catalog.real.clock
+    supervisor, metrics, lately, rng = Supervisor(clock), Metrics(), Lately(clock), random.SystemRandom()
+    tools = Tools(clock, make_client, buttons, Republisher(broker))
+    tried = _each(metrics.tried, lately.tried)
+    couriers = Couriers(store, tools, supervisor, rng, settings.drain, tried, metrics.folded)
+    destinations = couriers.build(settings.destinations)
+    in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
+    guard = PoisonGuard(clock, guard_folder(settings.store, environ))
+    pulls = Pulls(broker, clock, supervisor, rng, metrics.message_refused)
+    canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
+    listeners = Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)
+    metrics.watch(listeners, CanaryMetrics(lambda: canaries.standings, clock), PoisonMetrics(guard))
+    push_http = PushHttp(clock, allow_private=settings.push.allow_private)
+    return Daemon(
+        settings=settings,
+        clock=clock,
+        store=store,
+        broker=broker,
+        in_force=in_force,
+        supervisor=supervisor,
+        destinations=destinations,
+        couriers=couriers,
+        canaries=canaries,
+        listeners=listeners,
+        routers=Routers(store, broker, in_force, clock, supervisor, _each(metrics.routed, lately.routed), guard),
+        pulls=pulls,
+        push_http=push_http,
+        pushers=Pushers(broker, clock, supervisor, push_http.post, _give_up_after_s(settings)),
+        readiness=Readiness(store, in_force, supervisor, clock, lambda: canaries.standings, [guard.degraded]),
+        guard=guard,
+        sweeper=_sweeper(settings, store, broker, clock),
+        metrics=metrics,
+        lately=lately,
+        reloader=Reloader(
+            config, settings, environ, broker, in_force, couriers, canaries, listeners, pulls, supervisor, metrics
+        ),
+        buttons=buttons,
+        servers=[],
+        stopping=asyncio.Event(),
+    )
+
+
+def _give_up_after_s(settings: Settings) -> float | None:
+    return None if settings.push.give_up_after == "off" else settings.push.give_up_after
+
+
+async def _rules_in_force(
+    config: Path,
+    settings: Settings,
+    destinations: Mapping[str, Destination],
+    catalog: PlannedCatalog,
+    metrics: Metrics,
+) -> InForce:
+    """The rules of the files; when they are bad, the last good ones, degraded (semantics.md item 18)."""
+    world = world_of(settings, config, {name: one.facts for name, one in destinations.items()}, catalog.broker)
+    broker, degraded = catalog.real, ""
+    try:
+        rule_set: RuleSet = rules_of(settings, world)
+        since_us = await keep(catalog.broker, rule_set)
+    except ProblemsFound as error:
+        kept = last_good(broker, world)
+        if kept is None:
+            raise
+        rule_set, since_us = kept
+        degraded = f"the rule files are bad, rule set {rule_set.version} is in force:\n{error}"
+        metrics.degraded.set(1)
+    in_force = InForce(with_retired(rule_set, await read_owed(broker.store), broker, world), since_us, degraded)
+    in_force.take_silences(broker.cache)
+    return in_force
+
+
+def _each(*takers: Callable[[T], None]) -> Callable[[T], None]:
+    """Tells several what happened."""
+
+    def told(happened: T) -> None:
+        for taker in takers:
+            taker(happened)
+
+    return told
+
+
+def _sweeper(settings: Settings, store: Store, broker: Broker, clock: Clock) -> Sweeper:
+    policy = RetentionPolicy(settings.retention.messages, settings.retention.size)
+    longest_s = max((one.retry.give_up_after for one in settings.destinations.values()), default=0.0)
+    return Sweeper(
+        store,
+        broker,
+        Retention(store, broker.cache, clock, policy),
+        clock,
+        deliveries_s=settings.retention.deliveries,
+        longest_give_up_s=longest_s,
+    )
+
+
+def _servers(settings: Settings, root: Root, tls: Tls | None) -> list[HttpServer]:
+    """The main port, and the one for certificate login: clients ask for that at 8443 when the main port is 443."""
+    servers = [HttpServer(root, settings.server.listen, tls)]
+    host, port = host_and_port(settings.server.listen)
+    named = f"[{host}]" if ":" in host else host
+    login = settings.server.x509_listen or (f"{named}:8443" if port == 443 and tls else None)
+    if login is not None:
+        servers.append(HttpServer(root, login, tls))
+    return servers

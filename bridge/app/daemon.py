@@ -1,0 +1,191 @@
+"""The daemon: read settings, build, start, wait for the order to stop, stop in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import structlog
+import uvloop
+
+from bridge.app.build import assemble
+from bridge.app.parts import Daemon
+from bridge.app.provision import CannotProvision
+from bridge.app.server import CannotListen
+from bridge.app.signals import handled
+from bridge.app.state_folder import BadSealingKey
+from bridge.core.systemd import NotifySocket, credentials_folder, watchdog_interval_s
+from bridge.observe.logs import configure_logs
+from bridge.operate.reload import ReloadRefused
+from bridge.settings.file import read_settings
+from bridge.settings.model import Settings
+from broker.clock import Clock, SystemClock
+from broker.errors import Moved, OutcomeUnknown, StoreCorrupt, StoreUnavailable
+from rules.source.problems import ProblemsFound
+
+EXIT_OK: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_BAD_CONFIGURATION: Final = 78
+_STORE_AGAIN_S: Final = 2.0
+
+log = structlog.get_logger("daemon")
+
+
+def run(config: Path, environ: Mapping[str, str]) -> int:
+    """Run the daemon until a signal stops it; returns the exit code (0, 1, or 78 for settings or rules)."""
+    try:
+        settings = read_settings(config, environ, credentials_folder(environ))
+    except ProblemsFound as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_BAD_CONFIGURATION
+    configure_logs(settings.log)
+    return uvloop.run(_run(config, settings, environ, SystemClock()))
+
+
+async def _run(config: Path, settings: Settings, environ: Mapping[str, str], clock: Clock) -> int:
+    notify = NotifySocket.from_environment(environ)
+    stop = asyncio.Event()
+    daemon: Daemon | None = None
+    reloads: set[asyncio.Task[None]] = set()  # the loop itself holds tasks weakly
+
+    def reload() -> None:
+        if daemon is not None:
+            begun = asyncio.create_task(_reload(daemon, notify), name="reload")
+            reloads.add(begun)
+            begun.add_done_callback(reloads.discard)
+
+    with handled(stop.set, reload):
+        try:
+            daemon = await _assembled(config, settings, environ, clock, notify, stop)
+        except ProblemsFound as error:
+            sys.stderr.write(f"{error}\n")
+            return EXIT_BAD_CONFIGURATION
+        except (CannotProvision, BadSealingKey) as error:
+            log.error("the settings cannot be used", reason=str(error))
+            return EXIT_BAD_CONFIGURATION
+        except (CannotListen, StoreCorrupt, OSError) as error:
+            log.error("cannot start", reason=str(error))
+            return EXIT_FAILED
+        if daemon is None:
+            return EXIT_OK
+        await start(daemon)
+        _freeze()
+        _keep_watchdog(daemon, notify, environ)
+        notify.ready(_status(daemon))
+        log.info("ready", listen=settings.server.listen, rules=daemon.in_force.rule_set.version)
+        await stop.wait()
+        notify.stopping("letting deliveries under way finish")
+        await stop_daemon(daemon)
+    log.info("stopped")
+    return EXIT_OK
+
+
+def _freeze() -> None:
+    """Keep what start-up made out of the garbage collector's sight, and let that begin, or go on.
+
+    It stays for good, and a full collection that looks at it stops everything for 50 to 100 ms, now and then.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+async def _reload(daemon: Daemon, notify: NotifySocket) -> None:
+    """Reload as told by SIGHUP, and tell systemd when it began and ended."""
+    notify.reloading(daemon.clock.monotonic())
+    try:
+        outcome = await daemon.reloader.reload()
+    finally:
+        notify.ready(_status(daemon))
+    if isinstance(outcome, ReloadRefused):
+        notify.status(f"{_status(daemon)}; the last reload was refused, see the log")
+
+
+def _status(daemon: Daemon) -> str:
+    return f"listening on {daemon.settings.server.listen}, rule set {daemon.in_force.rule_set.version}"
+
+
+async def start(daemon: Daemon) -> None:
+    """Start all workers, then take requests."""
+    supervisor = daemon.supervisor
+    supervisor.start("catalog", daemon.broker.cache.follow)
+    supervisor.start("silences", lambda: daemon.in_force.follow_silences(daemon.broker.cache, daemon.store))
+    supervisor.start("state counts", lambda: daemon.in_force.follow_counts(daemon.store, daemon.clock))
+    await daemon.couriers.swap(daemon.settings.destinations, daemon.destinations)
+    daemon.couriers.start_inbound()
+    daemon.canaries.start(daemon.settings.destinations)
+    daemon.listeners.start()
+    with contextlib.suppress(StoreUnavailable):  # the worker tries again
+        await daemon.reloader.at_start()
+        await daemon.routers.sync()  # before anything can be published: nobody's first alert is to pass by unrouted
+    supervisor.start("routers", daemon.routers.follow)
+    if daemon.settings.push.mode == "internal":
+        supervisor.start("pushers", daemon.pushers.follow)
+    supervisor.start("readiness", daemon.readiness.follow)
+    supervisor.start("sweeper", daemon.sweeper.run)
+    for server in daemon.servers:
+        await server.start()
+    await daemon.pulls.swap(daemon.settings.sources)
+
+
+async def stop_daemon(daemon: Daemon) -> None:
+    """Stop in reverse: receive no more, decide no more, lease no more, let tries finish, close the store."""
+    daemon.readiness.stopping = True
+    daemon.stopping.set()
+    for server in daemon.servers:
+        await server.stop()
+    await daemon.pulls.stop()
+    await daemon.supervisor.stop("routers")
+    await daemon.routers.stop()
+    await daemon.supervisor.stop("pushers")
+    await daemon.pushers.stop()
+    await daemon.canaries.stop()
+    await daemon.listeners.stop()
+    await daemon.couriers.stop()
+    await daemon.supervisor.stop_all()
+    await daemon.push_http.close()
+    daemon.guard.close()
+    await daemon.store.close()
+
+
+async def _assembled(
+    config: Path,
+    settings: Settings,
+    environ: Mapping[str, str],
+    clock: Clock,
+    notify: NotifySocket,
+    stop: asyncio.Event,
+) -> Daemon | None:
+    """Build the daemon, waiting for a store that cannot be reached yet; None when told to stop meanwhile."""
+    while not stop.is_set():
+        try:
+            return await assemble(config, settings, environ, clock)
+        except (StoreUnavailable, OutcomeUnknown, Moved) as error:
+            log.error("waiting for the store", reason=str(error))
+            notify.status(f"waiting for the store: {error}")
+        try:
+            async with clock.timeout(_STORE_AGAIN_S):
+                await stop.wait()
+        except TimeoutError:
+            continue
+    return None
+
+
+def _keep_watchdog(daemon: Daemon, notify: NotifySocket, environ: Mapping[str, str]) -> None:
+    """Feed systemd's watchdog as long as the event loop turns; a worker that waits for the store counts as turning."""
+    interval_s = watchdog_interval_s(environ, os.getpid())
+    if interval_s is None:
+        return
+
+    async def feed() -> None:
+        while True:
+            notify.feed_watchdog()
+            await daemon.clock.sleep(interval_s)
+
+    daemon.supervisor.start("watchdog", feed)

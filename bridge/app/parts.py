@@ -1,0 +1,65 @@
+"""The daemon as a record of its parts: assembly.py builds it, daemon.py runs it, web_assembly.py shows it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bridge.app.maintenance import Sweeper
+from bridge.app.readiness import Readiness
+from bridge.app.reload import Reloader
+from bridge.app.server import HttpServer
+from bridge.canary.canaries import Canaries
+from bridge.chat.listeners import Listeners
+from bridge.core.supervisor import Supervisor
+from bridge.delivery.couriers import Couriers
+from bridge.destinations.base import Destination
+from bridge.destinations.buttons import Buttons
+from bridge.observe.metrics import Metrics
+from bridge.observe.recent_activity import Lately
+from bridge.push.http import PushHttp
+from bridge.push.pushers import Pushers
+from bridge.routing.active_config import InForce
+from bridge.routing.ledger import TopicBooks, books
+from bridge.routing.poison import PoisonGuard
+from bridge.routing.routers import Routers, full_names
+from bridge.settings.model import Settings
+from bridge.sources.pulls import Pulls
+from broker.broker import Broker
+from broker.clock import Clock
+from broker.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """All parts, built and ready to run. ``destinations`` are those that the couriers begin with."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    broker: Broker
+    in_force: InForce
+    supervisor: Supervisor
+    destinations: Mapping[str, Destination]
+    couriers: Couriers
+    canaries: Canaries
+    listeners: Listeners
+    routers: Routers
+    pulls: Pulls
+    push_http: PushHttp
+    pushers: Pushers
+    readiness: Readiness
+    guard: PoisonGuard
+    sweeper: Sweeper
+    metrics: Metrics
+    lately: Lately
+    reloader: Reloader
+    buttons: Buttons
+    servers: list[HttpServer]
+    stopping: asyncio.Event
+
+    async def books(self) -> list[TopicBooks]:
+        """The books of every topic."""
+        names = {uid: name for uid, (name, _) in full_names(self.broker).items()}
+        return await books(self.store, names)

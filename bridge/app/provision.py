@@ -1,0 +1,196 @@
+"""``projects:`` of bridge.yaml: what must exist is created or brought up to date; nothing is ever deleted.
+
+``provision`` does it and says what it did. Doing it twice does nothing the second time. Start, reload and ``check`` do
+it on a planned catalog (broker/planned.py), so that nothing lasts before everything else was judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from bridge.settings.model import ProjectSettings, SchemaSettings, SubscriptionSettings, TopicSettings, UserSettings
+from broker.broker import Broker
+from broker.errors import BrokerError, StoreError
+from broker.records import Project, Schema, Subscription, Topic, User
+from broker.users import Grants, Profile
+
+BY = "provisioning"
+
+T = TypeVar("T")
+
+
+class CannotProvision(Exception):
+    """Something under ``projects:`` cannot be made; the text says what and why."""
+
+
+async def provision(
+    broker: Broker, projects: Mapping[str, ProjectSettings], certificates: Mapping[str, str]
+) -> list[str]:
+    """Make the catalog hold at least what the settings say; returns one line per change. Raises CannotProvision."""
+    provisioning = _Provisioning(broker)
+    for name, settings in projects.items():
+        await provisioning.project(name, settings)
+    for subject, user_name in certificates.items():
+        await provisioning.certificate(subject, user_name)
+    return provisioning.done
+
+
+class _Provisioning:
+    """One pass over the settings, and what it changed."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self.done: list[str] = []
+
+    async def project(self, name: str, settings: ProjectSettings) -> None:
+        project = self._broker.cache.project(name)
+        if project is None:
+            create = self._broker.projects.create(name, settings.description, BY)
+            project = await self._do(f"project {name}: create", create)
+        elif settings.description and project.description != settings.description:
+            update = self._broker.projects.update(project, description=settings.description)
+            project = await self._do(f"project {name}: description", update)
+        for schema_name, schema in settings.schemas.items():
+            await self._schema(project, schema_name, schema)
+        for topic_name, topic in settings.topics.items():
+            await self._topic(project, topic_name, topic)
+        for subscription_name, subscription in settings.subscriptions.items():
+            await self._subscription(project, subscription_name, subscription)
+        for user_name, user in settings.users.items():
+            await self._user(project, user_name, user)
+        await self._acls(project, settings.users)
+
+    async def certificate(self, subject: str, user_name: str) -> None:
+        user = self._broker.cache.find(User, user_name)
+        if user is None:
+            raise CannotProvision(f"auth.certificates: there is no user {user_name!r} for {subject}")
+        bound = self._broker.certificates.user_of(subject)
+        if bound is None or bound.uid != user.uid:
+            bind = self._broker.certificates.bind(subject, user, BY)
+            await self._do(f"certificate {subject}: user {user_name}", bind)
+
+    async def _schema(self, project: Project, name: str, settings: SchemaSettings) -> None:
+        what, schemas = f"schema {project.name}/{name}", self._broker.schemas
+        definition = _definition(settings.file)
+        schema = self._broker.cache.schema(project.uid, name)
+        if schema is None:
+            await self._do(f"{what}: create", schemas.create(project, name, settings.type, definition, BY))
+        elif (schema.type, schema.definition) != (settings.type, definition):
+            update = schemas.update(schema, schema_type=settings.type, definition=definition)
+            await self._do(f"{what}: update", update)
+
+    async def _topic(self, project: Project, name: str, settings: TopicSettings) -> None:
+        what, topics = f"topic {project.name}/{name}", self._broker.topics
+        schema_uid = self._schema_uid(project, settings.schema_name)
+        topic = self._broker.cache.topic(project.uid, name)
+        if topic is None:
+            create = topics.create(project, name, schema_uid=schema_uid, decode=settings.decode, created_by=BY)
+            await self._do(f"{what}: create", create)
+            return
+        if settings.schema_name and topic.schema_uid != schema_uid:
+            await self._do(f"{what}: schema {settings.schema_name}", topics.set_schema(topic, schema_uid))
+        if topic.decode != settings.decode:
+            await self._do(f"{what}: decode {settings.decode}", topics.set_decode(topic, settings.decode))
+
+    async def _subscription(self, project: Project, name: str, settings: SubscriptionSettings) -> None:
+        what, subscriptions = f"subscription {project.name}/{name}", self._broker.subscriptions
+        subscription = self._broker.cache.subscription(project.uid, name)
+        if subscription is None:
+            topic = self._topic_of(project, settings.topic)
+            create = subscriptions.create(project, name, topic, ack_deadline_s=settings.ack_deadline_s)
+            await self._do(f"{what}: create on {settings.topic}", create)
+            return
+        if subscription.topic_name != settings.topic:
+            raise CannotProvision(
+                f"{what} reads {subscription.topic_name}, not {settings.topic}: a subscription "
+                "keeps its topic; delete it, or name the new one otherwise"
+            )
+        if subscription.ack_deadline_s != settings.ack_deadline_s:
+            change = subscriptions.set_ack_deadline(subscription, settings.ack_deadline_s)
+            await self._do(f"{what}: ack deadline {settings.ack_deadline_s} s", change)
+
+    async def _user(self, project: Project, name: str, settings: UserSettings) -> None:
+        users, user = self._broker.users, self._broker.cache.find(User, name)
+        roles = f"{', '.join(settings.roles) or 'no role'} in {project.name}"
+        token = settings.token.reveal() if settings.token else None
+        if user is None:
+            grants = Grants(projects=((project.name, settings.roles),))
+            create = users.create(name, Profile(email=settings.email), grants, created_by=BY, token=token)
+            await self._do(f"user {name}: create, {roles}", create)
+            return
+        member = next((one for one in user.memberships if one.project_uid == project.uid), None)
+        if member is None:
+            await self._do(f"user {name}: {roles}", users.add_member(user, project, settings.roles))
+        elif set(member.roles) != set(settings.roles):
+            await self._do(f"user {name}: {roles}", users.set_member_roles(user, project, settings.roles))
+        if token is not None and users.token_of(user) != token:
+            await self._do(f"user {name}: token", users.set_token(user, token))
+
+    async def _acls(self, project: Project, users: Mapping[str, UserSettings]) -> None:
+        """Add users to the access lists they are named for; others on the lists stay."""
+        topics: dict[str, list[str]] = {}
+        subscriptions: dict[str, list[str]] = {}
+        for name, settings in users.items():
+            user = self._broker.cache.find(User, name)
+            for topic_name in settings.topics if user else ():
+                topics.setdefault(topic_name, []).append(user.uid if user else "")
+            for subscription_name in settings.subscriptions if user else ():
+                subscriptions.setdefault(subscription_name, []).append(user.uid if user else "")
+        for topic_name, uids in topics.items():
+            topic = self._topic_of(project, topic_name)
+            await self._on_list(f"topic {project.name}/{topic_name}", topic, uids)
+        for subscription_name, uids in subscriptions.items():
+            subscription = self._broker.cache.subscription(project.uid, subscription_name)
+            if subscription is None:
+                raise CannotProvision(f"there is no subscription {project.name}/{subscription_name} for a user to read")
+            await self._on_list(f"subscription {project.name}/{subscription_name}", subscription, uids)
+
+    async def _on_list(self, what: str, record: Topic | Subscription, uids: list[str]) -> None:
+        missing = [uid for uid in uids if uid not in record.acl]
+        if not missing:
+            return
+        wanted = (*record.acl, *missing)
+        match record:
+            case Topic():
+                await self._do(f"{what}: access list", self._broker.topics.set_acl(record, wanted))
+            case Subscription():
+                await self._do(f"{what}: access list", self._broker.subscriptions.set_acl(record, wanted))
+
+    def _schema_uid(self, project: Project, name: str | None) -> str:
+        if name is None:
+            return ""
+        schema: Schema | None = self._broker.cache.schema(project.uid, name)
+        if schema is None:
+            raise CannotProvision(f"there is no schema {project.name}/{name}")
+        return schema.uid
+
+    def _topic_of(self, project: Project, name: str) -> Topic:
+        topic = self._broker.cache.topic(project.uid, name)
+        if topic is None:
+            raise CannotProvision(f"there is no topic {project.name}/{name}")
+        return topic
+
+    async def _do(self, line: str, step: Awaitable[T]) -> T:
+        """Make one change, and note it; what the broker refuses is told with the change that it refuses."""
+        try:
+            made = await step
+        except StoreError:
+            raise
+        except BrokerError as error:
+            raise CannotProvision(f"{line}: {error}") from error
+        self.done.append(line)
+        return made
+
+
+def _definition(file: Path) -> dict[str, object]:
+    try:
+        read = msgspec.json.decode(file.read_bytes(), type=dict[str, object])
+    except OSError as error:
+        raise CannotProvision(f"cannot read the schema {file}: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise CannotProvision(f"the schema {file} is not a JSON object: {error}") from error
+    return read

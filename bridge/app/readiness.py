@@ -1,0 +1,58 @@
+"""Whether the daemon is ready, kept up to date by one worker, so that asking costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bridge.canary.state import Standing
+from bridge.core.supervisor import Supervisor
+from bridge.observe.health import CanaryHealth, HealthReport
+from bridge.routing.active_config import InForce
+from broker.clock import Clock
+from broker.model import Health
+from broker.store import Store
+
+_EVERY_S = 1.0
+
+
+class Readiness:
+    """Asks the store each second, and tells what it last said."""
+
+    def __init__(
+        self,
+        store: Store,
+        in_force: InForce,
+        supervisor: Supervisor,
+        clock: Clock,
+        canaries: Callable[[], Sequence[Standing]] = tuple,
+        also_degraded: Sequence[Callable[[], str]] = (),
+    ) -> None:
+        self._store = store
+        self._in_force = in_force
+        self._supervisor = supervisor
+        self._clock = clock
+        self._canaries = canaries
+        self._also_degraded = also_degraded
+        self._health = Health(writable=True)
+        self.stopping = False
+
+    async def follow(self) -> None:
+        """Ask for ever."""
+        while True:
+            self._health = await self._store.health()
+            await self._clock.sleep(_EVERY_S)
+
+    def report(self) -> HealthReport:
+        """The daemon as it stands."""
+        reason = "" if self._health.writable else f"the store takes no writes: {self._health.reason}"
+        if self.stopping:
+            reason = "the daemon is stopping"
+        return HealthReport(
+            ready=not reason,
+            reason=reason,
+            degraded="\n".join(filter(None, [self._in_force.degraded, *(said() for said in self._also_degraded)])),
+            workers=self._supervisor.health(),
+            canaries={
+                one.destination: CanaryHealth(one.verdict, one.text(self._clock.wall_us())) for one in self._canaries()
+            },
+        )

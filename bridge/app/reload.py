@@ -1,0 +1,211 @@
+"""Reload: build and judge everything on a planned catalog, write it in one transaction, then swap.
+
+Until that transaction nothing lasts: any problem, the store's too, keeps what is in force and says why. After it
+nothing can be refused any more: the swaps cannot fail, and what the store still has to take is tried until it does.
+
+Rules, templates, tables, destinations, sources and provisioning are taken up; ``server:``, ``store:``, ``auth:``,
+``push:`` and ``log:`` need a restart, and a reload that changes them says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from bridge.app.provision import CannotProvision, provision
+from bridge.app.removed_destinations import left_behind, settle_removed
+from bridge.canary.canaries import Canaries
+from bridge.chat.listeners import Listeners
+from bridge.core.offload import Aside
+from bridge.core.supervisor import Supervisor
+from bridge.core.systemd import credentials_folder
+from bridge.delivery.couriers import Couriers
+from bridge.destinations.base import Destination
+from bridge.observe.metrics import Metrics
+from bridge.operate.reload import Reloaded, ReloadOutcome, ReloadRefused
+from bridge.routing.active_config import InForce
+from bridge.routing.open_obligations import Owed, read_owed
+from bridge.routing.retired import with_retired
+from bridge.routing.rule_files import keep, rules_of, world_of
+from bridge.settings.file import read_settings
+from bridge.settings.model import Settings
+from bridge.sources.pulls import Pulls
+from broker.broker import Broker
+from broker.errors import BrokerError, Moved, StoreError
+from broker.planned import PlannedCatalog, plan_catalog
+from rules.ruleset import RuleSet
+from rules.source.problems import ProblemsFound, as_table
+
+_NEEDS_RESTART: Final = ("server", "store", "auth", "push", "log")
+_SETTLING: Final = "after reload"
+_TRIES: Final = 5
+
+log = structlog.get_logger("reload")
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """All that a reload will put in force, built and judged; nothing of it lasts yet."""
+
+    settings: Settings
+    built: Mapping[str, Destination]
+    catalog: PlannedCatalog
+    rule_set: RuleSet
+    since_us: int
+
+
+class Reloader:
+    """Takes up changed files while everything goes on."""
+
+    def __init__(
+        self,
+        config: Path,
+        settings: Settings,
+        environ: Mapping[str, str],
+        broker: Broker,
+        in_force: InForce,
+        couriers: Couriers,
+        canaries: Canaries,
+        listeners: Listeners,
+        pulls: Pulls,
+        supervisor: Supervisor,
+        metrics: Metrics,
+    ) -> None:
+        self.settings = settings
+        self._config = config
+        self._environ = environ
+        self._store = broker.store
+        self._broker = broker
+        self._in_force = in_force
+        self._couriers = couriers
+        self._canaries = canaries
+        self._listeners = listeners
+        self._pulls = pulls
+        self._supervisor = supervisor
+        self._metrics = metrics
+        self._turn = asyncio.Lock()
+        self._aside = Aside(broker.clock, "reload")  # ten thousand rules take seconds to read
+
+    async def reload(self) -> ReloadOutcome:
+        """Read the files anew and put them in force, or keep everything as it is and say why. One at a time."""
+        try:
+            async with self._turn:
+                outcome = await self._reload()
+        except ProblemsFound as error:
+            outcome = ReloadRefused(str(error))
+        except (CannotProvision, BrokerError) as error:
+            outcome = ReloadRefused("", (str(error),))
+        finally:
+            self._aside.close()
+        match outcome:
+            case Reloaded():
+                self._metrics.reloads.labels("ok").inc()
+                self._metrics.degraded.set(0)
+                log.info("reloaded", version=outcome.version, warnings=len(outcome.warnings))
+            case ReloadRefused():
+                self._metrics.reloads.labels("refused").inc()
+                self._metrics.degraded.set(1)
+                self._in_force.degraded = f"the last reload was refused, what was in force stays:\n{outcome.text}"
+                log.error("reload refused; everything stays as it was", problems=outcome.text)
+        return outcome
+
+    async def _reload(self) -> ReloadOutcome:
+        settings = read_settings(self._config, self._environ, credentials_folder(self._environ))
+        owed = await read_owed(self._store)
+        known = {*self._couriers.routes, *self.settings.removed}
+        left = await left_behind(self._store, owed, {*settings.destinations, *settings.removed})
+        reasons = [why for name, why in left.items() if name in known]
+        if reasons:
+            return ReloadRefused("", reasons)
+        prepared = await self._write(settings, owed)
+        await self._swap(prepared)
+        warnings = [as_table([warning]) for warning in prepared.rule_set.warnings]
+        changed = [name for name in _NEEDS_RESTART if getattr(settings, name) != getattr(self.settings, name)]
+        if changed:
+            warnings.append(f"{', '.join(f'{name}:' for name in changed)} changed: this takes a restart")
+        self.settings = settings
+        trouble = await self._settle_or_try_again()
+        if trouble:
+            warnings.append(f"what the old rules kept back, or what waits for removed destinations, stays: {trouble}")
+        return Reloaded(prepared.rule_set.version, warnings)
+
+    async def _write(self, settings: Settings, owed: Owed) -> _Prepared:
+        """What was prepared, once the store has taken it; prepared anew when somebody changed the catalog meanwhile."""
+        for left in reversed(range(_TRIES)):
+            prepared = await self._prepare(settings, owed)
+            try:
+                await prepared.catalog.write()
+            except BaseException as error:
+                await _close_all(prepared.built)
+                if isinstance(error, Moved) and left:
+                    continue
+                raise
+            return prepared
+        raise AssertionError("the last try returns or raises")
+
+    async def _prepare(self, settings: Settings, owed: Owed) -> _Prepared:
+        """Build and judge everything, the rules against the catalog as it will be. Raises what is wrong with it."""
+        catalog = await plan_catalog(self._broker)
+        await provision(catalog.broker, settings.projects, settings.auth.certificates)
+        built = self._couriers.build(settings.destinations)
+        try:
+            facts = {name: route.destination.facts for name, route in self._couriers.routes.items()}
+            facts = {name: one for name, one in facts.items() if name in settings.destinations}
+            facts |= {name: destination.facts for name, destination in built.items()}
+            world = world_of(settings, self._config, facts, catalog.broker)
+            rule_set = await self._aside.run(partial(rules_of, settings, world), large=True)
+            since_us = await keep(catalog.broker, rule_set)
+            whole = with_retired(rule_set, owed, self._broker, world, self._in_force.rule_set)
+        except BaseException:
+            await _close_all(built)
+            raise
+        return _Prepared(settings, built, catalog, whole, since_us)
+
+    async def _swap(self, prepared: _Prepared) -> None:
+        """Put in force what was written. Nothing here asks the store, and nothing can fail."""
+        settings = prepared.settings
+        self._in_force.swap(prepared.rule_set, prepared.since_us)
+        await self._listeners.stop()
+        await self._canaries.stop()  # they look through destinations that may go now
+        await self._couriers.swap(settings.destinations, prepared.built)
+        self._canaries.start(settings.destinations)
+        self._listeners.start()
+        await self._pulls.swap(settings.sources)
+
+    async def _settle_or_try_again(self) -> str:
+        """Settle what the swap left to do, now or as soon as the store can; says why not now, or ""."""
+        await self._supervisor.stop(_SETTLING)
+        try:
+            await self._settle()
+        except StoreError as error:
+            log.warning("this is done as soon as the store answers", reason=str(error))
+            self._supervisor.start(_SETTLING, self._settle)
+            return f"{error}; it is done as soon as the store answers"
+        return ""
+
+    async def _settle(self) -> None:
+        """What waits for removed destinations, and what older rules kept quiet. Doing it twice does no harm."""
+        await settle_removed(self._store, self.settings.removed)  # after the swap: nothing more is decided for them
+        await self._in_force.wake(self._store)
+
+    async def at_start(self) -> None:
+        """What a reload does with destinations that are gone, for a daemon that starts without them.
+
+        It cannot refuse to start: deliveries of which nobody said what to do with them wait, and that is told. What the
+        store cannot take now it is given later. Raises StoreUnavailable when it cannot be read either.
+        """
+        await self._settle_or_try_again()
+        staying = {*self.settings.destinations, *self.settings.removed}
+        for reason in (await left_behind(self._store, Owed(), staying)).values():
+            log.warning("something waits for a destination that is gone", reason=reason)
+
+
+async def _close_all(built: Mapping[str, Destination]) -> None:
+    for destination in built.values():
+        await destination.close()

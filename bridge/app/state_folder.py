@@ -1,0 +1,87 @@
+"""The daemon's state folder: where the store lies, with the key that seals tokens and the trial certificate."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from bridge.app.server import Tls
+from bridge.core.systemd import credentials_folder
+from bridge.settings.model import ServerSettings, host_and_port
+from broker.errors import StoreUnavailable
+from broker.tokens import SEALING_KEY_BYTES
+
+SEALING_KEY_FILE = "sealing.key"
+SEALING_KEY_CREDENTIAL = "sealing-key"
+
+
+class BadSealingKey(Exception):
+    """The sealing key cannot be used; the text says which and why."""
+
+
+def state_folder(store_url: str) -> Path | None:
+    """The folder of a store that is a file, made if it is missing; None for other stores. Raises StoreUnavailable."""
+    path = store_url.removeprefix("sqlite://")
+    if path == store_url:
+        return None
+    folder = Path(path).parent
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"the state folder {folder} cannot be made: {error.strerror}") from error
+    return folder
+
+
+def guard_folder(store_url: str, environ: Mapping[str, str]) -> Path | None:
+    """Where to note what is under decision: the state folder, else the one that systemd made for the unit, if any."""
+    folder = state_folder(store_url)
+    given = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return folder or (Path(given) if given else None)
+
+
+def sealing_key(folder: Path | None, environ: Mapping[str, str]) -> bytes:
+    """The key that opens stored tokens: a systemd credential, else a file in the state folder, made at first start.
+
+    Without a state folder (a store in memory) it is made anew each time. Raises BadSealingKey, OSError.
+    """
+    credentials = credentials_folder(environ)
+    if credentials is not None and (credentials / SEALING_KEY_CREDENTIAL).exists():
+        given = (credentials / SEALING_KEY_CREDENTIAL).read_text()
+        return _key_of(given, f"credential {SEALING_KEY_CREDENTIAL}")
+    if folder is None:
+        return os.urandom(SEALING_KEY_BYTES)
+    path = folder / SEALING_KEY_FILE
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(os.urandom(SEALING_KEY_BYTES).hex() + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+    return _key_of(path.read_text(), str(path))
+
+
+def tls_of(settings: ServerSettings, folder: Path | None, now_us: int) -> Tls | None:
+    """What the server shows its clients; None without TLS. Makes the trial certificate when it is asked for."""
+    if settings.tls == "off":
+        return None
+    if settings.tls == "self-signed":
+        from bridge.app.certificate import self_signed
+
+        host = host_and_port(settings.listen)[0]
+        hosts = [] if host in ("0.0.0.0", "::") else [host]  # noqa: S104 - compared, not bound
+        certificate, key = self_signed(folder or Path(tempfile.mkdtemp(prefix="ams-bridge-")), hosts, now_us)
+        return Tls(certificate, key)
+    return Tls(settings.tls.certificate, settings.tls.key, settings.tls.client_ca)
+
+
+def _key_of(text: str, where: str) -> bytes:
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError as error:
+        raise BadSealingKey(f"{where} is not hex") from error
+    if len(key) != SEALING_KEY_BYTES:
+        raise BadSealingKey(f"{where} has {len(key)} bytes; {SEALING_KEY_BYTES} are needed (64 hex characters)")
+    return key

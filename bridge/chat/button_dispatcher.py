@@ -1,0 +1,204 @@
+"""What a wish of a person in chat does, by whatever means it came: the act, its remark in the post, and the answer.
+
+The means are the edges' own: ``endpoint.py`` hears clicks, ``bridge/listening/`` reactions and replies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+import structlog
+
+from bridge.chat.explain_command import why
+from bridge.chat.requests import Silence, Take, Why, Wish, word_of
+from bridge.delivery.attempts import parcel_of
+from bridge.destinations.base import Parcel
+from bridge.destinations.buttons import Buttons, Changeable, Redrawable, Standing
+from bridge.destinations.post_records import CardRow, Shown
+from bridge.destinations.signed_context import Card
+from bridge.operate.context import ControlSource
+from bridge.operate.incident_commands import Nothing, Over, Silenced, Taken, TooLate, silence, take_incident
+from broker.model import Delivery, Leased
+from rules.deciding.quiet.notes import at
+from rules.rendering.escape import escape_md
+
+_REDRAWINGS: Final = 5
+
+log = structlog.get_logger("actions")
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """Who asks, and where: the chat server's ids of the post and its channel.
+
+    ``asked_us`` is when, if that was not just now; ``event`` names this one wish, so that it is granted once however
+    often it is heard.
+    """
+
+    who: str
+    post_id: str
+    channel_id: str
+    asked_us: int = 0
+    event: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What the person is told, and how the post is to look if the answer can change it.
+
+    ``changes`` is whether anything is otherwise than before, and ``shown`` whether the post says so.
+    """
+
+    text: str
+    update: dict[str, Any] | None = None
+    changes: bool = False
+    shown: bool = True
+
+
+Done: TypeAlias = Taken | Over | Silenced | TooLate | Nothing
+
+NotGranted: TypeAlias = Literal["elsewhere", "heard"]
+"""The card belongs to another post; or this very wish was granted before."""
+
+
+class Presser:
+    """Grants what people ask for."""
+
+    def __init__(self, source: ControlSource, buttons: Buttons) -> None:
+        self.source = source
+        self.buttons = buttons
+
+    async def press(self, card: Card, wish: Wish, hand: Hand) -> Granted | NotGranted:
+        """Grant a wish below a post that has this card. Raises StoreUnavailable, OutcomeUnknown.
+
+        That it was granted is kept with what it changes; where it changes nothing, ``note`` it once it is answered.
+        """
+        bound = await self.buttons.cards.bind(card, hand.post_id, hand.channel_id)
+        if bound is None:
+            return "elsewhere"
+        if hand.event and hand.event in bound.heard:
+            return "heard"
+        if isinstance(wish, Why):
+            found = bound.find(hand.post_id, hand.channel_id)
+            told = found.delivery if found is not None else card.delivery
+            return Granted(await why(self.source, card, await self._delivery(told or card.delivery)))
+        log.info("asked for in chat", wish=word_of(wish), rule=card.rule, key=card.key, who=hand.who)
+        done = await self._done(card, wish, hand)
+        remark = _remark(done, card, self.source.clock.wall_us(), who=hand.who, was_taken=bound.taken)
+        if not remark or remark in bound.remarks:
+            return Granted(_said(done, card))
+        row = await self.buttons.cards.bind(
+            card, hand.post_id, hand.channel_id, remark=remark, takes=isinstance(done, Taken), heard=hand.event
+        )
+        shown, update = await self._show(card, row or bound, hand)
+        return Granted(_said(done, card, shown=shown), update, changes=True, shown=shown)
+
+    async def was_heard(self, card: Card, hand: Hand) -> bool:
+        """Whether nothing more is to be said to this very wish. Raises StoreUnavailable."""
+        row = await self.buttons.cards.read(card.rule, card.post)
+        return hand.event in row.heard
+
+    async def note(self, card: Card, hand: Hand) -> None:
+        """This very wish needs no more hearing. Raises StoreUnavailable, OutcomeUnknown."""
+        if hand.event:
+            await self.buttons.cards.bind(card, hand.post_id, hand.channel_id, heard=hand.event)
+
+    async def show_again(self, card: Card, hand: Hand) -> bool:
+        """Draw the post as it is to stand; False when that cannot be. Raises StoreUnavailable."""
+        row = await self.buttons.cards.read(card.rule, card.post)
+        return (await self._show(card, row, hand))[0]
+
+    async def _done(self, card: Card, wish: Take | Silence, hand: Hand) -> Done:
+        if isinstance(wish, Take):
+            return await take_incident(self.source, card, hand.who)
+        return await silence(self.source, card, hand.who, wish.span_s, asked_us=hand.asked_us)
+
+    async def _show(self, card: Card, row: CardRow, hand: Hand) -> tuple[bool, dict[str, Any] | None]:
+        """Whether the post will show it, and the update by which the answer makes it so where only that can."""
+        shown = row.find(hand.post_id, hand.channel_id) or Shown(hand.post_id, hand.channel_id, card.delivery)
+        delivery = await self._delivery(shown.delivery or card.delivery)
+        if delivery is None:
+            return False, None
+        destination: object = self.source.destinations().get(delivery.new.destination)
+        if isinstance(destination, Changeable):
+            return await self._changed(destination, card, row, shown), None
+        if not isinstance(destination, Redrawable):
+            return False, None
+        redrawn = destination.redrawn(await self._parcel(delivery), _standing(card, row))
+        return True, {"message": redrawn.message, "props": redrawn.props}
+
+    async def _changed(self, destination: Changeable, card: Card, row: CardRow, shown: Shown) -> bool:
+        """Draw the card's posts until they look as the row has it; whoever changes the row meanwhile does the same.
+
+        The answer to a click would change the post too late: after an edit of the courier's it would bring back the
+        old text.
+        """
+        for _ in range(_REDRAWINGS):
+            ends = [row.find(shown.post_id, shown.channel_id) or shown, *row.shown[-1:]]
+            is_shown = [await self._draw(destination, card, row, one) for one in dict.fromkeys(ends)]
+            stands = await self.buttons.cards.read(card.rule, card.post)
+            if stands.looks_like(row):
+                return is_shown[0]
+            row = stands
+        return False
+
+    async def _draw(self, destination: Changeable, card: Card, row: CardRow, shown: Shown) -> bool:
+        delivery = await self._delivery(shown.delivery or card.delivery)
+        if delivery is None:
+            return False
+        parcel = await self._parcel(delivery)
+        return await destination.show(parcel, shown.post_id, shown.course, _standing(card, row))
+
+    async def _parcel(self, delivery: Delivery) -> Parcel:
+        earlier = await self.source.store.outbox.receipt(delivery.new.destination, delivery.new.order_key)
+        return parcel_of(Leased(delivery, "", earlier))
+
+    async def _delivery(self, delivery_id: str) -> Delivery | None:
+        found = await self.source.store.outbox.read(delivery_id)
+        return found[0] if found is not None else None
+
+
+def _standing(card: Card, row: CardRow) -> Standing:
+    return Standing(card.post, max(row.expires_us, card.expires_us), row.remarks, row.taken)
+
+
+def _remark(done: Done, card: Card, now_us: int, *, who: str, was_taken: bool) -> str:
+    """What the post says from now on; "" when nothing changed.
+
+    What the same person did already, but the post does not say (it was done below another post, or we broke off), it
+    says from now on.
+    """
+    match done:
+        case Taken(_, before) if who != before or not was_taken:
+            instead = f" from {escape_md(before)}" if before and before != who else ""
+            return f"Taken by {escape_md(who)}{instead}, {at(now_us)}"
+        case Silenced(by, until_us, _, stood) if not stood or by == who:
+            return f"Silenced by {escape_md(by)} until {at(until_us)}{_what(card)}"
+        case _:
+            return ""
+
+
+def _said(done: Done, card: Card, *, shown: bool = True) -> str:
+    """What the person is told."""
+    lost = "" if shown else " The post itself could not be changed."
+    match done:
+        case Over():
+            return "This incident is over: there is nothing to take."
+        case Nothing():
+            return "There is nothing to take or to silence here: ask why."
+        case TooLate(until_us):
+            return f"Nobody heard this in time: such a silence was over at {at(until_us)}."
+        case Taken(who, before) if who == before:
+            return "It is yours already."
+        case Taken():
+            return f"It is yours: no more reminders.{lost}"
+        case Silenced(who, until_us, _, True):
+            return f"It is silent already, until {at(until_us)}, by {escape_md(who)}."
+        case Silenced(_, until_us, suppressed):
+            waiting = f" {suppressed} that waited will not be sent." if suppressed else ""
+            return f"Silent until {at(until_us)}{_what(card)}.{waiting}{lost}"
+
+
+def _what(card: Card) -> str:
+    return "" if card.key else f": everything rule {escape_md(card.rule)} says"

@@ -1,0 +1,124 @@
+"""``POST /actions/mattermost``: a click on a button, as the Mattermost server tells of it.
+
+The call carries no signature and no session: what the button carries is the proof (``seal.py``). Whatever a person
+can do wrong is answered with 200 and a line only that person sees; any other status shows as an ugly error. Calls that
+no Mattermost makes (too large, no JSON) are answered 413 and 400.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bridge.chat.button_dispatcher import Granted, Hand, Presser
+from bridge.chat.requests import wish_of
+from bridge.destinations.buttons import PATH
+from bridge.destinations.signed_context import Pressed
+from bridge.operate.http_answers import refused
+from broker.errors import OutcomeUnknown, StoreUnavailable
+
+MAX_BODY_BYTES: Final = 64 * 1024
+_LONGEST_NAME: Final = 64
+_LONGEST_ID: Final = 64
+_REFUSALS: Final[Mapping[str, str]] = {
+    "forged": "This button does not come from here, or the bridge has a new sealing key. Nothing was done.",
+    "expired": "This button is too old. Nothing was done; the API and `ams-bridge silence add` still work.",
+    "elsewhere": "This button belongs to another post. Nothing was done.",
+}
+
+log = structlog.get_logger("actions")
+
+
+class Click(msgspec.Struct, frozen=True):
+    """What we read of the server's call."""
+
+    user_name: str = ""
+    user_id: str = ""
+    channel_id: str = ""
+    post_id: str = ""
+    context: dict[str, Any] = {}
+
+    @property
+    def who(self) -> str:
+        """The person's name in chat."""
+        said = "".join(sign for sign in self.user_name or self.user_id if sign.isprintable())
+        return said.strip()[:_LONGEST_NAME] or "somebody in chat"
+
+
+class Actions:
+    """Answers clicks. ``told`` is given each one's action ("" if nobody can tell) and what became of it."""
+
+    def __init__(self, presser: Presser, told: Callable[[str, str], None]) -> None:
+        self._presser = presser
+        self._told = told
+
+    def routes(self) -> list[Route]:
+        """What to mount at the root."""
+        return [Route(PATH, self.clicked, methods=["POST"])]
+
+    async def clicked(self, request: Request) -> Response:
+        """Take one call."""
+        try:
+            body = await _body(request)
+        except ClientDisconnect:
+            return refused(400, "the body did not arrive")
+        if body is None:
+            self._told("", "malformed")
+            return refused(413, f"the body is larger than {MAX_BODY_BYTES} bytes")
+        try:
+            click = msgspec.json.decode(body, type=Click)
+        except msgspec.DecodeError as error:
+            self._told("", "malformed")
+            return refused(400, f"this is no click as Mattermost tells of it: {error}")
+        return JSONResponse(await self._answer(click))
+
+    async def _answer(self, click: Click) -> dict[str, Any]:
+        token = click.context.get("token")
+        pressed = self._presser.buttons.seal.open(
+            token if isinstance(token, str) else "", self._presser.source.clock.wall_us()
+        )
+        if not isinstance(pressed, Pressed):
+            return self._refuse("", pressed, click)
+        if not (0 < len(click.post_id) <= _LONGEST_ID and len(click.channel_id) <= _LONGEST_ID):
+            return self._refuse(pressed.action, "elsewhere", click)
+        hand = Hand(click.who, click.post_id, click.channel_id)
+        try:
+            answer = await self._presser.press(pressed.card, wish_of(pressed.action), hand)
+        except (StoreUnavailable, OutcomeUnknown) as error:
+            log.warning("a click could not be kept", action=pressed.action, error=str(error))
+            self._told(pressed.action, "failed")
+            return only_you("The bridge cannot reach its store. Try again in a moment; it may or may not be done.")
+        except Exception as error:  # a bug of ours: told by name, never as a traceback to a person in chat
+            log.exception("a click broke", action=pressed.action)
+            self._told(pressed.action, "failed")
+            return only_you(f"A bug in ams-bridge: {type(error).__name__}; its log has more.")
+        if not isinstance(answer, Granted):
+            return self._refuse(pressed.action, "elsewhere", click)
+        self._told(pressed.action, "done")
+        return ({"update": answer.update} if answer.update else {}) | only_you(answer.text)
+
+    def _refuse(self, action: str, why_not: str, click: Click) -> dict[str, Any]:
+        log.warning("a click was refused", reason=why_not, action=action, post=click.post_id[:_LONGEST_ID])
+        self._told(action, why_not)
+        return only_you(_REFUSALS[why_not])
+
+
+def only_you(text: str) -> dict[str, Any]:
+    """A line that only the person who clicked sees."""
+    return {"ephemeral_text": text, "skip_slack_parsing": True}
+
+
+async def _body(request: Request) -> bytes | None:
+    """The body, or None when it is too large; the rest of one that is too large is not read."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            return None
+    return bytes(body)

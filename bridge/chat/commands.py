@@ -1,0 +1,89 @@
+"""What a reaction or a reply asks for. Pure; what is no command of ours is None, for people talk below posts too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bridge.chat.requests import Silence, Take, Why, Wish
+
+_HOUR_S: Final = 3_600.0
+_DAY_S: Final = 86_400.0
+_SHORTEST_S: Final = 60.0
+_LONGEST_S: Final = 30 * _DAY_S
+
+REACTIONS: Final[Mapping[str, Wish]] = {
+    "eyes": Take(),
+    "raised_hand": Take(),
+    "hand": Take(),
+    "raising_hand": Take(),
+    "zzz": Silence(_HOUR_S),
+    "mute": Silence(_HOUR_S),
+    "clock1": Silence(_HOUR_S),
+    "no_bell": Silence(4 * _HOUR_S),
+    "clock4": Silence(4 * _HOUR_S),
+    "calendar": Silence(_DAY_S),
+    "date": Silence(_DAY_S),
+    "question": Why(),
+    "grey_question": Why(),
+}
+"""Emoji by the names that Mattermost gives them, without skin tone."""
+
+HELP: Final = (
+    "Below a post of mine I know `take`, `silence 4h` (or any time from `1m` to `30d`; alone it is an hour) and `why`. "
+    "Reactions do the same: :eyes: or :raised_hand: take, :zzz: is silence for an hour, :no_bell: for four, "
+    ":calendar: for a day, :question: is why."
+)
+
+_SKIN_TONE: Final = re.compile(r"_(?:(?:medium_)?(?:light|dark)|medium)_skin_tone$")
+_TAKE: Final = re.compile(r"(?:i |i'll |i’ll |i will )?take(?: (?:it|this|over))?")
+_WHY: Final = re.compile(r"why(?: (?:is )?this)?(?: post)?")
+_SILENCE: Final = re.compile(
+    r"(?:silence|mute)(?: (?:it|this))?(?: for)?"
+    r"(?: (?P<number>\d{1,4}) ?(?P<unit>m|min|mins|minutes?|h|hours?|d|days?|w|weeks?))?"
+)
+_UNITS_S: Final[Mapping[str, float]] = {"m": 60.0, "h": _HOUR_S, "d": _DAY_S, "w": 7 * _DAY_S}
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """We were spoken to, and do not know what is wanted."""
+
+
+def wish_of_reaction(emoji: str) -> Wish | None:
+    """What an emoji asks for, whatever its skin tone."""
+    return REACTIONS.get(_SKIN_TONE.sub("", emoji))
+
+
+def wish_of_reply(text: str, bot: str) -> Wish | Unknown | None:
+    """What a reply asks for; ``bot`` is the name by which we are spoken to.
+
+    Without our name a reply has to be nothing but the command. With it in front, whatever else it says is ``Unknown``.
+    """
+    said = " ".join(text.casefold().split())
+    named = re.match(rf"@{re.escape(bot.casefold())}(?![\w-]|\.\w)[ :,]*", said)
+    said = _plain(said[named.end() :] if named else said)
+    found = _wish(said)
+    return Unknown() if found is None and named else found
+
+
+def _plain(said: str) -> str:
+    """Without what people put around a command: quotes, stops, and please."""
+    said = said.strip(" `*_'\".!?…")
+    return said.removeprefix("please ").removesuffix(" please").strip(" `*_'\".!?…,")
+
+
+def _wish(said: str) -> Wish | Unknown | None:
+    if _TAKE.fullmatch(said):
+        return Take()
+    if _WHY.fullmatch(said):
+        return Why()
+    asked = _SILENCE.fullmatch(said)
+    if asked is None:
+        return None
+    if asked["number"] is None:
+        return Silence(_HOUR_S)
+    span_s = int(asked["number"]) * _UNITS_S[asked["unit"][0]]
+    return Silence(span_s) if _SHORTEST_S <= span_s <= _LONGEST_S else Unknown()

@@ -1,0 +1,85 @@
+"""All listeners of the daemon: one worker for each bot that listens."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from bridge.chat.button_dispatcher import Presser
+from bridge.chat.listener import Hearing, Listener
+from bridge.core.supervisor import Supervisor
+from bridge.delivery.couriers import Route
+from bridge.destinations.listened_channels import Places
+from bridge.destinations.mattermost.bot import MattermostBot
+from broker.clock import Clock
+
+
+class Listeners(Collector):
+    """Keeps a listener at work for each destination that asks for one, and tells Prometheus how they stand."""
+
+    def __init__(
+        self,
+        places: Places,
+        routes: Callable[[], Mapping[str, Route]],
+        supervisor: Supervisor,
+        clock: Clock,
+        rng: random.Random,
+    ) -> None:
+        self._places = places
+        self._routes = routes
+        self._supervisor = supervisor
+        self._clock = clock
+        self._rng = rng
+        self._presser: Presser | None = None
+        self._at_work: dict[str, Listener] = {}
+
+    def hear_for(self, presser: Presser) -> None:
+        """Who grants what is heard; before this is said nobody listens."""
+        self._presser = presser
+
+    @property
+    def hearings(self) -> Sequence[Hearing]:
+        """How each stands."""
+        return [listener.hearing for listener in self._at_work.values()]
+
+    def start(self) -> None:
+        """Listen for the destinations at work that ask for it, from where the store says that it was heard."""
+        for name, route in self._routes().items():
+            bot = route.destination
+            if self._presser is None or not isinstance(bot, MattermostBot) or bot.config.listen == "none":
+                continue
+            worker = f"listen:{name}"
+            told = partial(self._supervisor.note, worker)
+            listener = Listener(name, bot, self._presser, self._places, self._clock, self._rng, told)
+            self._at_work[name] = listener
+            self._supervisor.start(worker, listener.run)
+
+    async def stop(self) -> None:
+        """End all of them, wherever they are."""
+        for name in list(self._at_work):
+            await self._supervisor.stop(f"listen:{name}")
+            del self._at_work[name]
+
+    def collect(self) -> Sequence[Metric]:
+        """See Collector."""
+        heard = GaugeMetricFamily(
+            "ams_bridge_chat_listening", "1 while reactions and replies are heard", labels=["destination"]
+        )
+        connections = CounterMetricFamily(
+            "ams_bridge_chat_connections", "Websockets to the chat server", labels=["destination"]
+        )
+        wishes = CounterMetricFamily(
+            "ams_bridge_chat_wishes",
+            "Reactions and replies that asked for something",
+            labels=["destination", "by", "action", "outcome"],
+        )
+        for one in self.hearings:
+            heard.add_metric([one.destination], one.connected)
+            connections.add_metric([one.destination], one.connections)
+            for labels, count in one.wishes.items():
+                wishes.add_metric([one.destination, *labels], count)
+        return [heard, connections, wishes]

@@ -1,0 +1,175 @@
+"""What becomes of a reaction or a reply: who asks for what, below which post of ours, and what is said to it.
+
+Whoever can see a post may ask: the server sees to that. Webhooks and bots may not, and the text of nobody is believed:
+which post is ours, and what it is about, stands in the card that we signed into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from bridge.chat.button_dispatcher import Granted, Hand, NotGranted, Presser
+from bridge.chat.catch_up import Account, Reader
+from bridge.chat.commands import HELP, Unknown, wish_of_reaction, wish_of_reply
+from bridge.chat.events import ChatEvent, ChatPost, Reaction
+from bridge.chat.requests import Why, Wish, word_of
+from bridge.chat.websocket import Lost
+from bridge.destinations.base import Later
+from bridge.destinations.mattermost.attachment import MAX_TEXT_RUNES, cut
+from bridge.destinations.mattermost.bodies import MARKER
+from bridge.destinations.mattermost.bot import MattermostBot
+from bridge.destinations.mattermost.cards import CARD
+from bridge.destinations.mattermost.rest import Made, decoded
+from bridge.destinations.signed_context import Card, Unusable
+
+TOO_OLD: Final = "This post is too old. Nothing was done; the API and `ams-bridge silence add` still work."
+_ANSWERS: Final = "answers"
+"""Where a reply of ours says which event it answers."""
+
+log = structlog.get_logger("listening")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When an event is answered. ``server_ms`` is the server's time now where the event was ``missed`` before."""
+
+    missed: bool = False
+    server_ms: int = 0
+    known: Mapping[str, ChatPost] = field(default_factory=dict)
+
+
+NOW: Final = Moment()
+
+
+class Answerer:
+    """Answers events for one bot. ``told`` is given how somebody asked, for what, and what became of it."""
+
+    def __init__(self, name: str, bot: MattermostBot, presser: Presser, told: Callable[[str, str, str], None]) -> None:
+        self._name = name
+        self._bot = bot
+        self._presser = presser
+        self._told = told
+
+    async def answer(self, event: ChatEvent, me: Account, reader: Reader, moment: Moment = NOW) -> None:
+        """Do what it asks for, if it is for us. Raises Lost when the server does not answer, and StoreError."""
+        wish = self._wish(event, me)
+        if wish is None:
+            return
+        root_id = event.post_id if isinstance(event, Reaction) else event.root_id
+        post = moment.known.get(root_id) or await reader.post(root_id)
+        card = self.card_in(post, me)
+        by, word = _means(event), "help" if isinstance(wish, Unknown) else word_of(wish)
+        if post is None or card is None or (isinstance(card, Card) and not await self._is_ours(card)):
+            return
+        person = await reader.account(event.user_id)
+        if person is None or person.is_bot or person.delete_at:
+            return
+        if not isinstance(card, Card):
+            self._told(by, word, card)
+            if card == "expired" and isinstance(event, ChatPost):
+                await self._say(post, TOO_OLD, event, me, reader, moment)
+            return
+        hand = Hand(person.username, post.id, post.channel_id, self._asked_us(event, moment), event.name)
+        granted = await self._granted(card, wish, hand)
+        if not isinstance(granted, Granted):
+            self._told(by, word, granted)
+            return
+        if _is_said_aloud(event, wish, granted):
+            await self._say(post, granted.text, event, me, reader, moment)
+        if not granted.changes:
+            await self._presser.note(card, hand)
+        self._told(by, word, "done")
+
+    async def _granted(self, card: Card, wish: Wish | Unknown, hand: Hand) -> Granted | NotGranted:
+        if not isinstance(wish, Unknown):
+            return await self._presser.press(card, wish, hand)
+        return "heard" if await self._presser.was_heard(card, hand) else Granted(HELP)
+
+    async def show(self, post: ChatPost, me: Account, reader: Reader) -> None:
+        """Let a post show what was done about it, if it does not: the click may have come as the line broke.
+
+        Raises Lost, StoreError.
+        """
+        card = self.card_in(post, me)
+        if not isinstance(card, Card) or not await self._is_ours(card):
+            return
+        row = await self._presser.buttons.cards.read(card.rule, card.post)
+        if not row.remarks or row.find(post.id, post.channel_id) is None:
+            return
+        stands: ChatPost | None = post
+        if row.remarks[-1] not in post.message:  # or it was shown since the post was read
+            stands = await reader.post(post.id)
+        if stands is not None and row.remarks[-1] not in stands.message:
+            await self._presser.show_again(card, Hand("", post.id, post.channel_id))
+
+    def card_in(self, post: ChatPost | None, me: Account) -> Card | Unusable | None:
+        """The card that we signed into a post of ours; None when there is none."""
+        if post is None or post.user_id != me.id or post.delete_at:
+            return None
+        marker = (post.props or {}).get(MARKER)
+        said = marker.get(CARD) if isinstance(marker, dict) else None
+        if not isinstance(said, str):
+            return None
+        return self._presser.buttons.seal.card(said, self._presser.source.clock.wall_us())
+
+    def _wish(self, event: ChatEvent, me: Account) -> Wish | Unknown | None:
+        listens = self._bot.config.listen
+        if event.user_id == me.id:
+            return None
+        if isinstance(event, Reaction):
+            return wish_of_reaction(event.emoji_name) if listens in ("reactions", "both") else None
+        if listens not in ("replies", "both") or event.is_of_a_machine:
+            return None
+        return wish_of_reply(event.message, me.username)
+
+    async def _is_ours(self, card: Card) -> bool:
+        """Whether this destination made the post; two of them may speak as the same bot."""
+        found = await self._presser.source.store.outbox.read(card.delivery)
+        return found is None or found[0].new.destination == self._name
+
+    def _asked_us(self, event: ChatEvent, moment: Moment) -> int:
+        """When it was asked for, by our clock: a silence that was asked for an hour ago is an hour shorter."""
+        if not moment.missed:
+            return 0
+        return self._presser.source.clock.wall_us() - max(0, moment.server_ms - event.at_ms) * 1_000
+
+    async def _say(
+        self, post: ChatPost, text: str, event: ChatEvent, me: Account, reader: Reader, moment: Moment
+    ) -> None:
+        """Say something in the post's thread, once: what was missed may have been answered before the line broke."""
+        root = post.root_id or post.id
+        if moment.missed:
+            for one in await reader.thread(root):
+                marker = (one.props or {}).get(MARKER)
+                if one.user_id == me.id and isinstance(marker, dict) and marker.get(_ANSWERS) == event.name:
+                    return
+        body = {
+            "channel_id": post.channel_id,
+            "root_id": root,
+            "message": cut(text, MAX_TEXT_RUNES),
+            "props": {MARKER: {_ANSWERS: event.name}},
+            "pending_post_id": f"{post.id}/{event.name}",
+        }
+        answer = await self._bot.rest.call("POST", "/posts", body)
+        if isinstance(answer, Later):
+            raise Lost(answer.reason)
+        if decoded(answer, Made) is None:
+            failure = self._bot.rest.failure(answer)
+            if isinstance(failure, Later):
+                raise Lost(failure.reason)
+            log.warning("an answer was refused", destination=self._name, reason=failure.reason)
+
+
+def _means(event: ChatEvent) -> str:
+    return "reaction" if isinstance(event, Reaction) else "reply"
+
+
+def _is_said_aloud(event: ChatEvent, wish: Wish | Unknown, granted: Granted) -> bool:
+    """Whether an answer goes into the thread: what was asked why, what the post does not show, and each word to us."""
+    if isinstance(wish, Why | Unknown) or (granted.changes and not granted.shown):
+        return True
+    return isinstance(event, ChatPost) and not granted.changes

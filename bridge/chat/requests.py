@@ -1,0 +1,55 @@
+"""What people ask for below a post, by whatever means: a button, a reaction, a reply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias, assert_never
+
+from bridge.destinations.signed_context import ActionName
+
+SILENCES_S: Final[Mapping[ActionName, float]] = {"silence1h": 3_600.0, "silence4h": 14_400.0, "silence1d": 86_400.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """The incident is mine: no more reminders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nothing more of this for ``span_s`` seconds."""
+
+    span_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Which rule, message and conditions led to the post."""
+
+
+Wish: TypeAlias = Take | Silence | Why
+
+
+def wish_of(action: ActionName) -> Wish:
+    """What a button asks for."""
+    match action:
+        case "take":
+            return Take()
+        case "why":
+            return Why()
+        case _:
+            return Silence(SILENCES_S[action])
+
+
+def word_of(wish: Wish) -> str:
+    """The wish in one word, as metrics count it: that of its button, or ``silence`` when no button is that long."""
+    match wish:
+        case Take():
+            return "take"
+        case Why():
+            return "why"
+        case Silence(span_s):
+            return next((name for name, button_s in SILENCES_S.items() if button_s == span_s), "silence")
+        case _:
+            assert_never(wish)

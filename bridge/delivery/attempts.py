@@ -1,0 +1,290 @@
+"""The tries of one destination: deliver -> settle. Each delivery held is tried once, and what became of it is kept.
+
+How many may go at once is asked of three: the settings (``concurrency``), the breaker and the pace. A try that was
+answered makes room for the next one at once; that it is still to be settled holds up only its own order key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from bridge.core.posts import post_from_bytes
+from bridge.delivery.circuit_breaker import Breaker
+from bridge.delivery.rate_limiter import Pace
+from bridge.delivery.retry_policy import cut_off, verdict
+from bridge.delivery.settle import Settler
+from bridge.destinations.base import Delivered, Destination, Later, Outcome, Parcel, Refused
+from bridge.destinations.config import DestinationConfig
+from broker.clock import US_PER_S, Clock
+from broker.model import Delivery, Leased, Settlement
+from broker.store import Outbox
+
+_TRY_MARGIN_S: Final = 2.0  # the destination keeps its own timeout; this is for one that does not
+_SETTLING_FACTOR: Final = 4  # tries that wait to be settled, for each that may be under way
+_MOST_PROBED: Final = 20
+_LAST_WORD_S: Final = 2.0  # how long a stop waits for the store to note what was cut off
+
+log = structlog.get_logger("courier")
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One try, as told to whoever keeps count: metrics, the page, the log."""
+
+    destination: str
+    delivery: Delivery
+    outcome: Outcome
+    settlement: Settlement
+    took_s: float
+    age_s: float
+
+
+@dataclass(slots=True, eq=False)
+class _Try:
+    """A delivery that is held, until it is settled. Between ``has_begun`` and ``is_over`` it may be on its way."""
+
+    leased: Leased
+    ticket: int
+    has_begun: bool = False
+    is_over: bool = False
+
+
+class Tries:
+    """Tries deliveries of one destination and settles them. ``ended`` is set each time that makes room."""
+
+    def __init__(
+        self,
+        name: str,
+        destination: Destination,
+        config: DestinationConfig,
+        outbox: Outbox,
+        clock: Clock,
+        rng: random.Random,
+        told: Callable[[Tried], None],
+    ) -> None:
+        self.breaker = Breaker(config.breaker)
+        self.pace = Pace(config.rate, config.burst, clock.monotonic(), longest_block_s=config.retry.max)
+        self.ended = asyncio.Event()
+        self._name = name
+        self._destination = destination
+        self._config = config
+        self._clock = clock
+        self._rng = rng
+        self._told = told
+        self._settler = Settler(outbox, clock)
+        self._held: dict[asyncio.Task[None], _Try] = {}
+        self._under_way = 0
+        self._closed = False
+        self._cutting_off = False
+        self._probed: dict[str, None] = {}
+
+    @property
+    def longest_s(self) -> float:
+        """What no try takes longer than."""
+        return self._config.timeout + _TRY_MARGIN_S
+
+    @property
+    def under_way(self) -> int:
+        """How many tries are under way."""
+        return self._under_way
+
+    def room(self) -> int:
+        """How many tries may begin now."""
+        if self._closed:
+            return 0
+        now = self._clock.monotonic()
+        rooms = [self._slots, self.breaker.room(now), self.pace.room(now)]
+        return max(0, min(room for room in rooms if room is not None))
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether only the destination can say when it takes more: the breaker is open, or it told us to wait."""
+        return self.breaker.state == "open" or self.pace.is_blocked(self._clock.monotonic())
+
+    def opens_in_s(self) -> float | None:
+        """When there is no room: in how many seconds time alone makes some; None when a try has to end first."""
+        if self._slots <= 0 or self.breaker.is_probing:
+            return None
+        now = self._clock.monotonic()
+        return max(self.breaker.opens_in_s(now) or 0.0, self.pace.opens_in_s(now) or 0.0)
+
+    @property
+    def _slots(self) -> int:
+        most = self._config.concurrency
+        return min(most - self._under_way, most * (1 + _SETTLING_FACTOR) - len(self._held))
+
+    @property
+    def passed_over(self) -> int:
+        """How many deliveries failed since the breaker opened: the next probe is another's, if one waits."""
+        return len(self._probed) if self.breaker.state == "open" else 0
+
+    def in_turn(self, leased: Sequence[Leased]) -> list[Leased]:
+        """In which order these are to begin: one that was a probe in vain comes after all that were none since."""
+        turns = {delivery: turn for turn, delivery in enumerate(self._probed, 1)}
+        return sorted(leased, key=lambda one: turns.get(one.delivery.id, 0))
+
+    def begin(self, leased: Leased) -> bool:
+        """Try a delivery; False when there is no room for it. One whose try we know the end of is only settled."""
+        known = self._settler.recall(leased)
+        if known is not None:
+            one = _Try(leased, -1, has_begun=True, is_over=True)
+            self._hold(one, self._settler.settle(leased, known.settlement, known.attempt))
+            return True
+        if not self.room():
+            return False
+        one = _Try(leased, self.breaker.begin())
+        self.pace.begin(self._clock.monotonic())
+        self._under_way += 1
+        self._hold(one, self._try(one))
+        return True
+
+    def close(self) -> None:
+        """There is no room any more; what is held goes on."""
+        self._closed = True
+        self.ended.set()
+
+    async def wait_settled(self) -> None:
+        """Return once nothing is held."""
+        while self._held:
+            await asyncio.wait(list(self._held))
+
+    async def cut_off(self) -> list[str]:
+        """End the tries under way, note that they may have arrived, and say which tokens are still to be given back."""
+        self._cutting_off = True
+        held = list(self._held.items())
+        for trying, one in held:
+            if not one.is_over:
+                trying.cancel()
+        for _ in range(2):
+            try:
+                async with self._clock.timeout(_LAST_WORD_S):
+                    await self.wait_settled()
+            except TimeoutError:
+                log.warning("left to their leases", destination=self._name, deliveries=len(self._held))
+                for trying in list(self._held):
+                    trying.cancel()
+        return [one.leased.token for _, one in held if not one.has_begun]
+
+    def _hold(self, one: _Try, work: Coroutine[Any, Any, None]) -> None:
+        trying = asyncio.create_task(work)
+        self._held[trying] = one
+        trying.add_done_callback(self._let_go)
+
+    def _let_go(self, trying: asyncio.Task[None]) -> None:
+        one = self._held.pop(trying)
+        if not one.is_over:
+            self._make_room(one)
+        self.ended.set()
+        if not trying.cancelled() and (error := trying.exception()) is not None:
+            log.error("a try broke off", destination=self._name, delivery=one.leased.delivery.id, error=repr(error))
+
+    def _make_room(self, one: _Try) -> None:
+        """The try is over: nobody is written to on its behalf any more."""
+        one.is_over = True
+        self.breaker.abandon(one.ticket)
+        self._under_way -= 1
+        self.ended.set()
+
+    async def _try(self, one: _Try) -> None:
+        one.has_begun = True
+        delivery = one.leased.delivery
+        started_us, started = self._clock.wall_us(), self._clock.monotonic()
+        try:
+            outcome = await self._outcome_of(one)
+        except asyncio.CancelledError:
+            if not self._cutting_off:
+                raise
+            self._make_room(one)
+            now_us = self._clock.wall_us()
+            noted = cut_off(delivery, self._config, started_us=started_us, now_us=now_us)
+            await self._settler.settle(one.leased, *noted)
+            return
+        now_us, took_s = self._clock.wall_us(), self._clock.monotonic() - started
+        self._make_room(one)
+        settlement, attempt = verdict(
+            delivery, outcome, self._config, started_us=started_us, now_us=now_us, rng=self._rng
+        )
+        await self._settler.settle(one.leased, settlement, attempt)
+        age_s = (now_us - delivery.new.created_us) / US_PER_S
+        self._told(Tried(self._name, delivery, outcome, settlement, took_s, age_s))
+
+    async def _outcome_of(self, one: _Try) -> Outcome:
+        """What became of the one try. A bug of a destination counts against the message, never the destination."""
+        delivery_id = one.leased.delivery.id
+        try:
+            parcel = parcel_of(one.leased)
+        except Exception as error:
+            log.exception("a stored post cannot be read", destination=self._name, delivery=delivery_id)
+            return Refused(f"the stored post cannot be read: {type(error).__name__}")
+        try:
+            async with self._clock.timeout(self.longest_s):
+                outcome = _checked(await self._destination.deliver(parcel))
+        except TimeoutError:
+            outcome = Later(f"no answer within {self._config.timeout:g} s", unclear=True)
+        except (Exception, asyncio.CancelledError) as error:
+            if _is_being_cancelled():
+                raise
+            log.exception("a destination raised", destination=self._name, delivery=delivery_id)
+            return Later(f"a bug in this destination: {type(error).__name__}", unclear=True)
+        self._learn(one, outcome)
+        return outcome
+
+    def _learn(self, one: _Try, outcome: Outcome) -> None:
+        now = self._clock.monotonic()
+        self.pace.learn(outcome, now)
+        opened_or_closed = self.breaker.learn(one.ticket, outcome, now)
+        self._note_probe(one.leased.delivery.id)
+        if opened_or_closed:
+            reason = "" if isinstance(outcome, Delivered) else outcome.reason
+            log.warning(f"the breaker is {self.breaker.state}", destination=self._name, reason=reason)
+
+    def _note_probe(self, delivery_id: str) -> None:
+        """Remember which deliveries found the destination failing, the last one last; none once it is well again."""
+        if self.breaker.state == "closed":
+            self._probed.clear()
+            return
+        self._probed.pop(delivery_id, None)
+        self._probed[delivery_id] = None
+        if len(self._probed) > _MOST_PROBED:
+            del self._probed[next(iter(self._probed))]
+
+
+def _is_being_cancelled() -> bool:
+    """Whether somebody asked for it; a destination may also let a CancelledError of its own slip out."""
+    trying = asyncio.current_task()
+    return trying is not None and trying.cancelling() > 0
+
+
+def _checked(outcome: object) -> Outcome:
+    if not isinstance(outcome, Delivered | Later | Refused):
+        raise TypeError(f"{outcome!r} is no outcome")
+    return outcome
+
+
+def parcel_of(leased: Leased) -> Parcel:
+    """A leased delivery as its destination is given it."""
+    delivery, new = leased.delivery, leased.delivery.new
+    return Parcel(
+        id=delivery.id,
+        post=post_from_bytes(new.post),
+        phase=new.phase,
+        order_key=new.order_key,
+        rule=new.rule,
+        key=new.key,
+        incident=new.incident,
+        topic=new.topic_uid,
+        part=new.part,
+        parts=new.parts,
+        form=delivery.form,
+        earlier=leased.earlier,
+        maybe_there=delivery.unclear,
+        attempt=delivery.tries + 1,
+        created_us=new.created_us,
+        places=new.places,
+    )

@@ -1,0 +1,277 @@
+"""A digest: one post that stands for many which waited. Made of the stored posts alone, so it can be made again.
+
+It names the worst and counts the rest by rule and severity, in a size that does not depend on how many there are. What
+it needs to become part of the next digest is stored beside its post, where destinations do not look. Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from bridge.core.built_in_rules import DIGEST_RULE
+from bridge.core.posts import post_from_bytes, post_to_bytes
+from bridge.core.severities import rank_of, worst_of
+from bridge.delivery.collapse.digest_text import Named, Tally, headline_of, text_of, title_of
+from broker.model import Delivery, NewDelivery
+from rules.model import Post
+
+_ORIGIN: Final = "f/"  # what origins of digests begin with, and no others
+_LOOKS: Final = frozenset({"username", "icon_url", "icon_emoji", "priority", "silent"})
+_LEFT_OUT: Final = frozenset({"card", "subject"})
+_MOST_COUNTED: Final = 100
+_MOST_MENTIONED: Final = 10
+_ORDINARY_RUNES: Final = 8_000  # where the destination names no limit
+_LOWEST_PRIORITY: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A delivery that waits, with its post as rendered."""
+
+    delivery: Delivery
+    post: Post
+
+
+@dataclass(frozen=True, slots=True)
+class Folding:
+    """What one digest is to stand for.
+
+    ``lives`` are incidents that began and ended while they waited, each with all its deliveries: they are cancelled.
+    ``folded`` are all others. ``order_key`` is that of the digest.
+    """
+
+    order_key: str
+    folded: Sequence[Held] = ()
+    lives: Sequence[Sequence[Held]] = ()
+
+    @property
+    def all(self) -> list[Held]:
+        """Everything the digest is to stand for."""
+        return [*self.folded, *(one for life in self.lives for one in life)]
+
+    def without(self, order_key: str) -> Folding:
+        """The same but for what waits under an order key."""
+        return Folding(
+            self.order_key,
+            [one for one in self.folded if one.delivery.new.order_key != order_key],
+            [life for life in self.lives if life[0].delivery.new.order_key != order_key],
+        )
+
+
+class Summary(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a digest stands for, in a bounded size: a part of its stored post.
+
+    ``standing`` and ``over`` count what it tells of, named ones included.
+    """
+
+    since_us: int
+    until_us: int
+    named: tuple[Named, ...] = ()
+    standing: tuple[Tally, ...] = ()
+    over: tuple[Tally, ...] = ()
+    mentions: tuple[str, ...] = ()
+
+
+class _Stored(msgspec.Struct, frozen=True):
+    """The part of a digest's stored post that is no post."""
+
+    digest: Summary
+
+
+@dataclass(slots=True)
+class _Gathering:
+    """A summary while it grows."""
+
+    named: list[Named] = field(default_factory=list)
+    standing: Counter[tuple[str, str]] = field(default_factory=Counter)
+    over: Counter[tuple[str, str]] = field(default_factory=Counter)
+    mentions: dict[str, None] = field(default_factory=dict)
+    times_us: list[int] = field(default_factory=list)
+
+    def add_post(self, unit: Sequence[Held]) -> None:
+        """One post, in all its parts, that goes on standing."""
+        new, post = unit[-1].delivery.new, unit[-1].post
+        self.named.append(_named(unit))
+        self.standing[new.rule, post.severity] += 1
+        self._add_rest(unit)
+
+    def add_life(self, life: Sequence[Held]) -> None:
+        """An incident that is over."""
+        first = life[0].delivery.new
+        last = life[-1].delivery.new
+        unit = [one for one in life if one.delivery.new.origin == first.origin]
+        self.named.append(msgspec.structs.replace(_named(unit), over_us=last.created_us))
+        self.over[first.rule, unit[-1].post.severity] += 1
+        self.times_us += [first.created_us, last.created_us]
+
+    def add_digest(self, summary: Summary) -> None:
+        """What an earlier digest stood for."""
+        self.named += summary.named
+        for tally in summary.standing:
+            self.standing[tally.rule, tally.severity] += tally.count
+        for tally in summary.over:
+            self.over[tally.rule, tally.severity] += tally.count
+        self.mentions |= dict.fromkeys(summary.mentions)
+        self.times_us += [summary.since_us, summary.until_us]
+
+    def _add_rest(self, unit: Sequence[Held]) -> None:
+        self.mentions |= {one.post.mention: None for one in unit if one.post.mention}
+        self.times_us.append(unit[0].delivery.new.created_us)
+
+    def summary(self, most_named: int) -> Summary:
+        """All of it, bounded: what still stands is named before what is over, the worst first, then the oldest."""
+        self.named.sort(key=lambda one: (bool(one.over_us), -rank_of(one.severity), one.at_us))
+        return Summary(
+            since_us=min(self.times_us, default=0),
+            until_us=max(self.times_us, default=0),
+            named=tuple(self.named[:most_named]),
+            standing=_tallies(self.standing),
+            over=_tallies(self.over),
+            mentions=tuple(list(self.mentions)[:_MOST_MENTIONED]),
+        )
+
+
+def summary_of(folding: Folding, most_named: int) -> Summary:
+    """What a digest of ``folding`` tells."""
+    gathering = _Gathering()
+    for unit in units_of(folding.folded):
+        earlier = digest_in(unit[0].delivery)
+        if earlier is not None:
+            gathering.add_digest(earlier)
+        else:
+            gathering.add_post(unit)
+    for life in folding.lives:
+        gathering.add_life(life)
+    return gathering.summary(most_named)
+
+
+def digest_of(
+    folding: Folding, *, now_us: int, due_us: int | None, most_named: int, max_text_runes: int | None
+) -> NewDelivery:
+    """The digest as a delivery, due at ``due_us``, or as early as the earliest of what it stands for.
+
+    The same deliveries make the same id and origin. It goes out before later deliveries of their order keys as far as
+    an early due time and a high priority can do that.
+    """
+    held = folding.all
+    summary = summary_of(folding, most_named)
+    digest_id = id_of(one.delivery for one in held)
+    post = _post(summary, digest_id, held, max_text_runes or _ORDINARY_RUNES)
+    first = held[0].delivery.new
+    priorities = [one.delivery.new.priority for one in folding.folded]
+    return NewDelivery(
+        id=digest_id,
+        origin=f"{_ORIGIN}{digest_id}",
+        rule=DIGEST_RULE,
+        send=0,
+        part=0,
+        parts=1,
+        destination=first.destination,
+        order_key=folding.order_key,
+        priority=max(priorities, default=_LOWEST_PRIORITY),
+        post=_post_with(post, summary),
+        phase="digest",
+        key="",
+        incident="",
+        stands_for=0,
+        topic_uid=_common(one.delivery.new.topic_uid for one in held),
+        offset=-1,
+        version=_common(one.delivery.new.version for one in held),
+        places={},
+        severity=post.severity,
+        due_us=min(now_us, *(one.delivery.due_us for one in held)) if due_us is None else due_us,
+        created_us=now_us,
+    )
+
+
+def id_of(deliveries: Iterable[Delivery]) -> str:
+    """The id of the digest that stands for these deliveries."""
+    names = "\x00".join(["digest", *sorted(delivery.id for delivery in deliveries)])
+    return hashlib.sha256(names.encode()).hexdigest()[:32]
+
+
+def is_digest(delivery: Delivery) -> bool:
+    """Whether a delivery is a digest."""
+    return delivery.new.origin == f"{_ORIGIN}{delivery.id}"
+
+
+def digest_in(delivery: Delivery) -> Summary | None:
+    """What a digest stands for, or None for any other delivery."""
+    return msgspec.json.decode(delivery.new.post, type=_Stored).digest if is_digest(delivery) else None
+
+
+def held_of(delivery: Delivery) -> Held:
+    """A delivery with its post. Raises msgspec.DecodeError when the post cannot be read."""
+    return Held(delivery, post_from_bytes(delivery.new.post))
+
+
+def address_of(post: Post) -> str:
+    """Where a post is to go inside its destination, as far as its send says so: only equal ones share a digest."""
+    where = {name: said for name, said in post.overrides.items() if name not in _LOOKS | _LEFT_OUT}
+    return msgspec.json.encode(where, order="deterministic").decode() if where else ""
+
+
+def units_of(held: Iterable[Held]) -> list[list[Held]]:
+    """Deliveries by the send they are parts of, in their order."""
+    units: dict[tuple[str, str, int], list[Held]] = {}
+    for one in held:
+        new = one.delivery.new
+        units.setdefault((new.origin, new.rule, new.send), []).append(one)
+    return list(units.values())
+
+
+def _post(summary: Summary, digest_id: str, held: Sequence[Held], max_runes: int) -> Post:
+    since_us, until_us = summary.since_us, summary.until_us
+    return Post(
+        title=title_of(summary.standing, summary.over),
+        text=text_of(since_us, until_us, summary.named, summary.standing, summary.over, max_runes),
+        severity=worst_of(tally.severity for tally in (*summary.standing, *summary.over)),
+        mention=" ".join(summary.mentions),
+        footer=f"each of them: ams-bridge deliveries list --into {digest_id}",
+        overrides=_overrides(held),
+    )
+
+
+def _named(unit: Sequence[Held]) -> Named:
+    new, last = unit[-1].delivery.new, unit[-1].post
+    return Named(
+        rule=new.rule,
+        severity=last.severity,
+        line=headline_of(last if last.title else unit[0].post),
+        url=last.url,
+        at_us=new.created_us,
+    )
+
+
+def _tallies(counts: Counter[tuple[str, str]]) -> tuple[Tally, ...]:
+    """The counts, the greatest first; those beyond what is told apart are counted together."""
+    ranked = sorted(counts.items(), key=lambda one: (-rank_of(one[0][1]), -one[1], one[0]))
+    tallies = [Tally(rule, severity, count) for (rule, severity), count in ranked[:_MOST_COUNTED]]
+    rest = sum(count for _, count in ranked[_MOST_COUNTED:])
+    return (*tallies, Tally("", "", rest)) if rest else tuple(tallies)
+
+
+def _overrides(held: Sequence[Held]) -> Mapping[str, Any]:
+    """What all posts say alike: where to go, and how to look."""
+    first = held[0].post.overrides
+    return {
+        name: said
+        for name, said in first.items()
+        if name not in _LEFT_OUT and all(one.post.overrides.get(name) == said for one in held)
+    }
+
+
+def _common(values: Iterable[str]) -> str:
+    found = set(values)
+    return found.pop() if len(found) == 1 else ""
+
+
+def _post_with(post: Post, summary: Summary) -> bytes:
+    stored = msgspec.json.decode(post_to_bytes(post))
+    return msgspec.json.encode({**stored, "digest": msgspec.to_builtins(summary)})

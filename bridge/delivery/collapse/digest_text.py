@@ -1,0 +1,174 @@
+"""What a digest says: a line for each post it names, and counts of all the others. Pure.
+
+The lines are taken from posts that were rendered before, so they are Markdown in which event values are escaped for
+the place where they stood. A line is taken only where that still holds: never out of a code block, and escaped anew
+when the cut went through code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from bridge.core.severities import rank_of
+from rules.events.moments import from_us
+from rules.model import Post
+from rules.rendering.escape import escape_value, link_target
+from rules.rendering.split import cut_text
+
+_MOST_RUNES: Final = 200
+_MOST_KINDS: Final = 12
+_FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})")
+_MARKS: Final = re.compile(r"[ \t]*(?:(?:#{1,6}|>|[-*+]|\d{1,9}[.)])[ \t]+|>|\|[ \t]*)*")
+_INK: Final = re.compile(r"[^\W_]")
+_TICKS: Final = re.compile(r"(?<!\\)`+")
+_PIPE: Final = re.compile(r"\\?\|")
+_DAY_US: Final = 86_400_000_000
+
+
+class Named(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A post that a digest names: its headline, its link, and when it was decided.
+
+    ``over_us`` is when the incident ended that it told the beginning of; 0 for anything else.
+    """
+
+    rule: str
+    severity: str
+    line: str
+    url: str = ""
+    at_us: int = 0
+    over_us: int = 0
+
+
+class Tally(msgspec.Struct, frozen=True, array_like=True):
+    """How many posts of a rule and severity."""
+
+    rule: str
+    severity: str
+    count: int
+
+
+def title_of(standing: Sequence[Tally], over: Sequence[Tally]) -> str:
+    """``41 posts in one``."""
+    posts, lives = total(standing), total(over)
+    if not posts:
+        return f"{lives} alerts came and went" if lives != 1 else "1 alert came and went"
+    return f"{posts} posts in one" if posts != 1 else "1 post in one"
+
+
+def text_of(
+    since_us: int,
+    until_us: int,
+    named: Sequence[Named],
+    standing: Sequence[Tally],
+    over: Sequence[Tally],
+    max_runes: int,
+) -> str:
+    """The text in at most ``max_runes``: what does not fit is counted instead of named."""
+    shown = list(named)
+    while True:
+        text = _text(since_us, until_us, shown, standing, over)
+        if len(text) <= max_runes or not shown:
+            return cut_text(text, max_runes)
+        spare = max(1, (len(text) - max_runes) // (_MOST_RUNES * 2))
+        shown = shown[:-spare]
+
+
+def headline_of(post: Post) -> str:
+    """One line that says what a post is about: its title, else the first line of its text that says something."""
+    title = " ".join(post.title.split())
+    if title:
+        return _shortened(title)
+    fence = ""
+    for line in post.text.splitlines():
+        mark = _FENCE.match(line)
+        if fence:
+            fence = "" if mark and mark[1].startswith(fence) else fence
+        elif mark:
+            fence = mark[1]
+        elif _INK.search(line):
+            return _shortened(_MARKS.sub("", line, count=1).strip())
+    return "(a post without a headline)"
+
+
+def total(tallies: Iterable[Tally]) -> int:
+    """How many posts some tallies count."""
+    return sum(tally.count for tally in tallies)
+
+
+def _text(
+    since_us: int, until_us: int, named: Sequence[Named], standing: Sequence[Tally], over: Sequence[Tally]
+) -> str:
+    days = until_us // _DAY_US != since_us // _DAY_US
+    lines: list[str] = []
+    if standing:
+        lines.append(
+            f"Decided {_span(since_us, until_us, days=days)} UTC; more waited than could be posted one by one."
+        )
+        lines += _listed([one for one in named if not one.over_us], standing, days=days)
+    if over:
+        lives = total(over)
+        lines += [""] if lines else []
+        began = f"**{lives} more** began and ended" if standing else "Began and ended"
+        lines.append(f"{began} before anything could be posted:")
+        lines += _listed([one for one in named if one.over_us], over, days=days)
+    return "\n".join(lines)
+
+
+def _listed(named: Sequence[Named], tallies: Sequence[Tally], *, days: bool) -> list[str]:
+    lines = [f"- {_line(one, days=days)}" for one in named]
+    rest = Counter({(tally.rule, tally.severity): tally.count for tally in tallies})
+    rest.subtract((one.rule, one.severity) for one in named)
+    # A rule that was counted with the others has no tally of its own: its named ones are taken from the others.
+    lacking = -sum(count for count in rest.values() if count < 0)
+    kinds = [(rule, severity, count) for (rule, severity), count in rest.items() if count > 0]
+    more = sum(count for _, _, count in kinds) - lacking
+    if more > 0:
+        lines.append(f"- {f'and {more} more' if named else f'{more} in all'}: {_kinds(kinds, more)}")
+    return lines
+
+
+def _kinds(kinds: Sequence[tuple[str, str, int]], more: int) -> str:
+    """``15 warning of disks, 6 of web``, the worst first."""
+    ranked = sorted((one for one in kinds if one[0]), key=lambda one: (-rank_of(one[1]), -one[2], one[0]))
+    told: list[str] = []
+    left = more
+    for rule, severity, count in ranked[:_MOST_KINDS]:
+        word = f" {escape_value(severity, line_start=False)}" if severity else ""
+        told.append(f"{min(count, left)}{word} of {escape_value(rule, line_start=False)}")
+        left -= min(count, left)
+    if left > 0:
+        told.append(f"{left} of {'other ' if told else ''}rules")
+    return ", ".join(told)
+
+
+def _line(one: Named, *, days: bool) -> str:
+    severity = f"**{escape_value(one.severity, line_start=False)}** " if one.severity else ""
+    target = link_target(one.url) if one.url else ""
+    link = f" · [link]({target})" if target else ""
+    when = _span(one.at_us, one.over_us, days=days) if one.over_us else _time(one.at_us, days=days)
+    return f"{severity}{one.line}{link} _{when}_"
+
+
+def _span(since_us: int, until_us: int, *, days: bool) -> str:
+    since, until = _time(since_us, days=days), _time(until_us, days=days)
+    return since if since == until else f"{since} to {until}"
+
+
+def _time(at_us: int, *, days: bool) -> str:
+    return from_us(at_us).strftime("%d %b %H:%M" if days else "%H:%M")
+
+
+def _shortened(line: str) -> str:
+    """At most 200 characters of a line of Markdown.
+
+    One whose code spans do not close any more is escaped anew. No pipe is left: with one, a ``<`` of another post could
+    become a link of Slack's kind.
+    """
+    short = cut_text(_PIPE.sub("¦", line), _MOST_RUNES, note="…")
+    runs = Counter(len(run) for run in _TICKS.findall(short))
+    return short if all(count % 2 == 0 for count in runs.values()) else cut_text(escape_value(short), _MOST_RUNES, "…")

@@ -1,0 +1,225 @@
+"""Who of those that wait comes by itself, who becomes part of a digest, and who needs not be told any more. Pure.
+
+A delivery may become part of a digest when it is of low severity, nobody can have seen it yet, and a text can say what
+it says. An incident whose beginning and end both still wait, and of which nobody heard before, is over: it is
+cancelled, whatever its severity, and only summed up. Lines (order keys) keep their order: of a line all that wait go
+together into a digest with others, or some that stand one behind the other into a digest in their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Final, Literal, TypeAlias
+
+from bridge.core.severities import rank_of
+from bridge.delivery.collapse.digest import Folding, Held, address_of, is_digest, units_of
+from broker.model import Delivery
+from rules.deciding.quiet.verdicts import OWED
+from rules.deciding.render_post import SEVERITY_PRIORITY
+
+ORDER_KEY: Final = "(digest)"
+"""What digests that stand for whole lines are ordered by; where a send says where to go, that is added."""
+
+HEARD_OF: Final = 50
+"""How many earlier deliveries of an incident are looked at to see whether anybody heard of it."""
+
+_LEAST: Final = 2
+_ENDS: Final = frozenset({"resolved", "stale"})
+
+Fate: TypeAlias = Literal["stays", "folded", "cancelled"]
+Incident: TypeAlias = tuple[str, int, str]
+"""An incident at a destination: its rule, the number of the send, and its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What may fold at this moment.
+
+    ``older_than_us`` is the moment before which something was decided that is old now, or None when age does not count.
+    ``bursts`` when the pace is exceeded. ``only`` are the ids of digests, if nothing but these is to be folded: they
+    become one again. ``edits`` when the destination changes the post that stands as an incident goes on.
+    """
+
+    below: str
+    older_than_us: int | None = None
+    bursts: bool = False
+    edits: bool = False
+    only: Collection[str] | None = None
+
+    @property
+    def least(self) -> int:
+        """For how many deliveries a digest is worth it."""
+        return _LEAST if self.only is None else 1
+
+    def is_old(self, delivery: Delivery) -> bool:
+        """Whether a delivery waited long."""
+        return self.older_than_us is not None and delivery.new.created_us < self.older_than_us
+
+
+@dataclass(slots=True)
+class _Line:
+    """What waits under one order key, and which lives in it are over."""
+
+    held: Sequence[Held]
+    receipt: str
+    lives: list[Sequence[Held]] = field(default_factory=list)
+
+    @property
+    def order_key(self) -> str:
+        return self.held[0].delivery.new.order_key
+
+    def fates(self, policy: Policy) -> list[Fate]:
+        """What becomes of each delivery."""
+        over = {one.delivery.id for life in self.lives for one in life}
+        fates: dict[str, Fate] = {}
+        for unit in units_of(self.held):
+            folds = _is_complete(unit) and all(_may_fold(one, policy, self.receipt) for one in unit)
+            fates |= {one.delivery.id: "folded" if folds else "stays" for one in unit}
+        return ["cancelled" if one.delivery.id in over else fates[one.delivery.id] for one in self.held]
+
+    def addresses(self) -> set[str]:
+        """Where its posts are to go."""
+        return {address_of(one.post) for one in self.held}
+
+    def folding(self, order_key: str, held: Sequence[Held]) -> Folding:
+        """Some of the line, in which no life is in part, as a digest is made of it."""
+        ids = {one.delivery.id for one in held}
+        lives = [life for life in self.lives if life[0].delivery.id in ids]
+        over = {one.delivery.id for life in lives for one in life}
+        return Folding(order_key, [one for one in held if one.delivery.id not in over], lives)
+
+
+def lines_of(held: Iterable[Held]) -> list[list[Held]]:
+    """Deliveries in the order of a page, by their order keys."""
+    return [list(line) for _, line in groupby(held, key=lambda one: one.delivery.new.order_key)]
+
+
+def openings(line: Sequence[Held], policy: Policy) -> list[Delivery]:
+    """The beginnings of incidents that are over within the line, where only earlier deliveries say who heard of them.
+
+    Before a second life of an incident in the same line, its end is told or not needed, so nothing is asked.
+    """
+    first: dict[Incident, Sequence[Held]] = {}
+    for life in _lives(line, policy):
+        first.setdefault(_incident(life[0]), life)
+    before: dict[Incident, str] = {}
+    for one in line:
+        before.setdefault(_incident(one), one.delivery.id)
+    return [life[0].delivery for incident, life in first.items() if before[incident] == life[0].delivery.id]
+
+
+def was_heard_of(opening: Delivery, earlier: Sequence[Delivery]) -> bool:
+    """Whether people may know that the incident fires. ``earlier`` are deliveries of it before, newest first.
+
+    They may be of other rules with the same key: one of them may be what this rule was called before. What one of them
+    told counts until it told the end.
+    """
+    ended: set[tuple[str, int]] = set()
+    for other in earlier:
+        teller = other.new.rule, other.new.send
+        is_other_send = other.new.rule == opening.new.rule and other.new.send != opening.new.send
+        seen = other.state in ("delivered", "folded", "waiting") or other.unclear or other.leased
+        if not seen or is_other_send or teller in ended:
+            continue
+        if other.new.phase not in _ENDS:
+            return True
+        ended.add(teller)
+    return len(earlier) >= HEARD_OF
+
+
+def foldings(
+    lines: Iterable[Sequence[Held]],
+    policy: Policy,
+    receipts: Mapping[str, str],
+    heard_of: Collection[str],
+    *,
+    is_piece: bool,
+) -> list[Folding]:
+    """What digests are to be made of some lines.
+
+    ``heard_of`` are the ids of those ``openings`` whose incidents somebody heard of before. With ``is_piece`` there is
+    more of the line than is given.
+    """
+    whole: dict[str, list[Folding]] = {}
+    made: list[Folding] = []
+    for held in lines:
+        lives = [life for life in _lives(held, policy) if life[0].delivery.id not in heard_of]
+        line = _Line(held, receipts.get(held[0].delivery.new.order_key, ""), lives)
+        addresses = line.addresses()
+        if "stays" not in line.fates(policy) and len(addresses) == 1 and not is_piece:
+            whole.setdefault(addresses.pop(), []).append(line.folding("", held))
+        else:
+            made += _runs(line, policy)
+    for address, some in whole.items():
+        folded = [one for folding in some for one in folding.folded]
+        made.append(Folding(f"{ORDER_KEY}{address}", folded, [life for folding in some for life in folding.lives]))
+    return [folding for folding in made if len(folding.all) >= policy.least]
+
+
+def _runs(line: _Line, policy: Policy) -> list[Folding]:
+    """Digests in the line itself: for each stretch of it that is to fold, of posts that go to one place.
+
+    A life that lies in several stretches is not cancelled: its beginning and its end must go together.
+    """
+    while True:
+        marked = list(zip(line.held, line.fates(policy), strict=True))
+        stretches = [
+            [held for held, _ in stretch]
+            for (stays, _), stretch in groupby(marked, key=lambda one: (one[1] == "stays", address_of(one[0].post)))
+            if not stays
+        ]
+        together = [{one.delivery.id for one in stretch} for stretch in stretches]
+        lives = [life for life in line.lives if any({one.delivery.id for one in life} <= ids for ids in together)]
+        if len(lives) == len(line.lives):
+            return [line.folding(line.order_key, stretch) for stretch in stretches]
+        line.lives = lives
+
+
+def _may_fold(one: Held, policy: Policy, receipt: str) -> bool:
+    delivery, new = one.delivery, one.delivery.new
+    if delivery.leased or delivery.unclear or new.late:
+        return False
+    if policy.only is not None:
+        return delivery.id in policy.only
+    if not (policy.bursts or policy.is_old(delivery)):
+        return False
+    if is_digest(delivery):
+        return True
+    low = rank_of(new.severity) < rank_of(policy.below) and new.priority < SEVERITY_PRIORITY.get(
+        policy.below, SEVERITY_PRIORITY["error"]
+    )
+    changes_a_post = policy.edits and bool(receipt) and new.phase in OWED
+    return low and one.post.body is None and not changes_a_post
+
+
+def _is_complete(unit: Sequence[Held]) -> bool:
+    """Whether all parts of a post wait: of one that was begun the rest must follow."""
+    return [one.delivery.new.part for one in unit] == list(range(unit[0].delivery.new.parts))
+
+
+def _lives(line: Sequence[Held], policy: Policy) -> Iterator[Sequence[Held]]:
+    """Incidents that began and ended within the line, long enough ago, of which nobody saw anything that waits."""
+    if policy.older_than_us is None or policy.only is not None:
+        return
+    incidents: dict[Incident, list[list[Held]]] = {}
+    for unit in units_of(one for one in line if one.delivery.new.incident):
+        lives = incidents.setdefault(_incident(unit[0]), [[]])
+        lives[-1] += unit
+        if unit[0].delivery.new.phase in _ENDS:
+            lives.append([])
+    for lives in incidents.values():
+        yield from (life for life in lives[:-1] if _is_over_unseen(life, policy))
+
+
+def _is_over_unseen(life: Sequence[Held], policy: Policy) -> bool:
+    first, last = life[0].delivery, life[-1].delivery
+    whole = first.new.phase == "firing" and last.new.phase == "resolved" and policy.is_old(first)
+    unseen = all(not (one.delivery.leased or one.delivery.unclear or one.delivery.new.late) for one in life)
+    return whole and unseen and all(_is_complete(unit) for unit in units_of(life))
+
+
+def _incident(one: Held) -> Incident:
+    new = one.delivery.new
+    return new.rule, new.send, new.incident

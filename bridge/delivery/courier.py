@@ -1,0 +1,143 @@
+"""The courier of one destination: lease -> deliver -> settle, as fast as the destination wants it and no faster.
+
+Each delivery is tried once per lease; what became of it is judged by ``verdict`` and settled in the store, so retries
+survive restarts and one slow destination never holds up another. This file says when to lease; ``trying.py`` tries,
+and ``folder.py`` makes one post of many where too much waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from bridge.core.waiting import wait_for_first
+from bridge.delivery.attempts import Tried, Tries
+from bridge.delivery.circuit_breaker import Breaker
+from bridge.delivery.collapse.worker import Folded, Folder
+from bridge.delivery.rate_limiter import Pace
+from bridge.destinations.base import Destination
+from bridge.destinations.config import DestinationConfig
+from broker.clock import US_PER_S, Clock
+from broker.errors import StoreError
+from broker.store import Outbox
+
+_LEASE_MARGIN_S: Final = 30.0  # a lease outlives the longest try by this much, for settling through a slow store
+_LONGEST_REST_S: Final = 60.0
+_SHORTEST_REST_S: Final = 0.001
+
+log = structlog.get_logger("courier")
+
+
+class Courier:
+    """Delivers what waits for one destination."""
+
+    def __init__(
+        self,
+        name: str,
+        destination: Destination,
+        config: DestinationConfig,
+        outbox: Outbox,
+        clock: Clock,
+        rng: random.Random,
+        told: Callable[[Tried], None] = lambda tried: None,
+        told_folded: Callable[[Folded], None] = lambda folded: None,
+    ) -> None:
+        self.name = name
+        self._outbox = outbox
+        self._clock = clock
+        self._folder = Folder(name, config, destination.facts.max_text_runes, outbox, clock, told_folded)
+        self._tries = Tries(name, destination, config, outbox, clock, rng, told)
+        self._stopping = asyncio.Event()
+        self._leases_no_more = asyncio.Event()
+        self._leases_no_more.set()
+
+    @property
+    def breaker(self) -> Breaker:
+        """The breaker of the destination."""
+        return self._tries.breaker
+
+    @property
+    def pace(self) -> Pace:
+        """The pace of the destination."""
+        return self._tries.pace
+
+    @property
+    def under_way(self) -> int:
+        """How many tries are under way."""
+        return self._tries.under_way
+
+    async def run(self) -> None:
+        """Deliver until ``stop``; raises StoreUnavailable when the store does, having given nothing up."""
+        self._leases_no_more.clear()
+        try:
+            while not self._stopping.is_set():
+                self._tries.ended.clear()
+                folds = await self._fold()
+                room = self._tries.room()
+                began = await self._begin_due(room) if room else 0
+                if not folds and not room:
+                    await self._rest_for_room()
+                elif not folds and began < room:
+                    await self._rest_for_news()
+        finally:
+            self._leases_no_more.set()
+
+    async def stop(self, drain_s: float) -> None:
+        """Lease no more, let tries under way finish for ``drain_s`` seconds, then cut off the rest.
+
+        What was cut off may have arrived: that is put on record, and it is due again at once.
+        """
+        self._stopping.set()
+        self._tries.close()
+        try:
+            async with self._clock.timeout(drain_s):
+                await self._leases_no_more.wait()
+                await self._tries.wait_settled()
+        except TimeoutError:
+            await self._give_back(await self._tries.cut_off())
+
+    async def _fold(self) -> bool:
+        """Fold some of what waits, if it is too much or waited long; True when there is more to fold at once."""
+        room = self._tries.pace.room(self._clock.monotonic())
+        return await self._folder.step(room=room, held_up=self._tries.is_held_up)
+
+    async def _begin_due(self, room: int) -> int:
+        """Lease up to ``room`` deliveries and begin to try them; says how many were due.
+
+        What there is no room for any more is given back: the breaker opened meanwhile, or we are to stop.
+        """
+        wanted = room + self._tries.passed_over
+        leased = await self._outbox.lease(self.name, wanted, self._tries.longest_s + _LEASE_MARGIN_S)
+        await self._give_back([one.token for one in self._tries.in_turn(leased) if not self._tries.begin(one)])
+        return len(leased)
+
+    async def _give_back(self, tokens: list[str]) -> None:
+        if not tokens:
+            return
+        try:
+            await self._outbox.give_back(tokens)
+        except StoreError as error:
+            log.warning("leases end by themselves", destination=self.name, leases=len(tokens), error=str(error))
+
+    async def _rest_for_room(self) -> None:
+        """Wait until a try ended, or time made room."""
+        opens_in_s = self._tries.opens_in_s()
+        rest_s = _LONGEST_REST_S if opens_in_s is None else max(_SHORTEST_REST_S, opens_in_s)
+        try:
+            async with self._clock.timeout(min(rest_s, _LONGEST_REST_S)):
+                await self._tries.ended.wait()
+        except TimeoutError:
+            return
+
+    async def _rest_for_news(self) -> None:
+        """Wait until something else is to be delivered, or due."""
+        rest_s = _LONGEST_REST_S
+        due_us = await self._outbox.next_due_us(self.name)
+        if due_us is not None:
+            rest_s = min(rest_s, (due_us - self._clock.wall_us()) / US_PER_S)
+        news = self._outbox.wait_for_news(self.name)
+        await wait_for_first(self._clock, max(_SHORTEST_REST_S, rest_s), self._stopping.wait(), news)

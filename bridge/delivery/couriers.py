@@ -1,0 +1,125 @@
+"""All couriers of the daemon: one worker per destination, begun and ended as the settings change."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from bridge.core.supervisor import Supervisor
+from bridge.delivery.attempts import Tried
+from bridge.delivery.collapse.worker import Folded
+from bridge.delivery.courier import Courier
+from bridge.destinations.base import Destination
+from bridge.destinations.config import DestinationConfig
+from bridge.destinations.inbound import Inbound, InboundConfig
+from bridge.destinations.kinds import KINDS, Tools
+from bridge.sources.set_aside import INBOUND
+from broker.store import Store
+from rules.model import DestinationFacts
+
+log = structlog.get_logger("couriers")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A destination with its settings and the courier that writes to it."""
+
+    config: DestinationConfig
+    destination: Destination
+    courier: Courier
+
+
+class Couriers:
+    """Builds destinations from settings and keeps a courier at work for each."""
+
+    def __init__(
+        self,
+        store: Store,
+        tools: Tools,
+        supervisor: Supervisor,
+        rng: random.Random,
+        drain_s: float,
+        told: Callable[[Tried], None],
+        told_folded: Callable[[Folded], None] = lambda folded: None,
+    ) -> None:
+        self._store = store
+        self._tools = tools
+        self._supervisor = supervisor
+        self._rng = rng
+        self._drain_s = drain_s
+        self._told = told
+        self._told_folded = told_folded
+        self._routes: dict[str, Route] = {}
+        self._own: dict[str, Route] = {}
+
+    @property
+    def routes(self) -> Mapping[str, Route]:
+        """The destinations at work, by name."""
+        return self._routes
+
+    def kinds(self) -> dict[str, str]:
+        """Destination names and their kinds."""
+        return {name: route.config.type for name, route in self._routes.items()}
+
+    def build(self, configs: Mapping[str, DestinationConfig]) -> dict[str, Destination]:
+        """The destinations of ``configs`` that are new or changed, ready but not at work. Raises what a kind raises."""
+        changed = {name: config for name, config in configs.items() if self._config_of(name) != config}
+        return {name: KINDS[config.type].build(name, config, self._tools) for name, config in changed.items()}
+
+    async def swap(self, configs: Mapping[str, DestinationConfig], built: Mapping[str, Destination]) -> None:
+        """Put ``configs`` to work: end couriers that are gone or changed, begin those in ``built``."""
+        for name in [name for name in self._routes if name not in configs or name in built]:
+            await self._end(name)
+        for name, destination in built.items():
+            self._routes[name] = self._begin(name, configs[name], destination)
+
+    def start_inbound(self) -> None:
+        """Keep a courier for what is replayed of messages that were put aside; it is no destination of the settings."""
+        if self._tools.topics is not None and INBOUND not in self._own:
+            config = InboundConfig()
+            inbound = Inbound(INBOUND, config, self._tools.topics, self._tools.clock)
+            self._own[INBOUND] = self._begin(INBOUND, config, inbound)
+
+    async def stop(self) -> None:
+        """End all couriers, letting tries under way finish."""
+        for name in list(self._routes):
+            await self._end(name)
+        for name in list(self._own):
+            await self._finish(name, self._own.pop(name))
+
+    def _begin(self, name: str, config: DestinationConfig, destination: Destination) -> Route:
+        courier = Courier(
+            name,
+            destination,
+            config,
+            self._store.outbox,
+            self._tools.clock,
+            self._rng,
+            self._told,
+            self._told_folded,
+        )
+        self._supervisor.start(f"courier:{name}", courier.run)
+        return Route(config, destination, courier)
+
+    async def _end(self, name: str) -> None:
+        await self._finish(name, self._routes.pop(name))
+
+    async def _finish(self, name: str, route: Route) -> None:
+        await route.courier.stop(self._drain_s)
+        await self._supervisor.stop(f"courier:{name}")
+        try:
+            await route.destination.close()
+        except Exception as error:  # whatever a driver does at its end, the others are still to begin
+            log.error("a destination did not close well", destination=name, exc_info=error)
+
+    def _config_of(self, name: str) -> DestinationConfig | None:
+        route = self._routes.get(name)
+        return route.config if route is not None else None
+
+
+def facts_of(configs: Mapping[str, DestinationConfig], tools: Tools) -> dict[str, DestinationFacts]:
+    """What rules may know of destinations that are not at work: for checks of files."""
+    return {name: KINDS[config.type].build(name, config, tools).facts for name, config in configs.items()}

@@ -1,0 +1,160 @@
+"""A post as a mail: plain text and HTML, with headers that event texts cannot add to (RFC 5322, RFC 2046, RFC 3834)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from html import escape
+from typing import Final
+
+from bridge.core.emoji import with_emoji
+from bridge.destinations.base import Parcel
+from bridge.destinations.kit.colors import color_of
+from bridge.destinations.kit.plain_text import html, html_line, plain
+from bridge.destinations.kit.receipt import Receipt
+from broker.clock import US_PER_S
+from rules.model import Post
+from rules.rendering.split import cut_text
+
+MAX_SUBJECT_RUNES: Final = 200
+_CUT_TEXT_RUNES: Final = 4_000
+_ATOM: Final = r"[0-9A-Za-z!#$%&'*+/=?^_`{|}~-]+"
+_SPEC: Final = rf"{_ATOM}(?:\.{_ATOM})*@[\w-]+(?:\.[\w-]+)*"
+_ADDRESS: Final = re.compile(
+    rf"""\s*(?:(?P<name>"[^"<>]*"\s*|[^"<>@,]*)<(?P<angle>{_SPEC})>|(?P<bare>{_SPEC}))\s*(?:,(?=.)|\Z)""", re.DOTALL
+)
+_POLICY: Final = SMTP.clone(cte_type="7bit")  # a server on the way may not take 8 bits, and not say so
+_UNSAFE: Final = re.compile(r"[^0-9A-Za-z.-]")
+
+
+class NoAddress(ValueError):
+    """A text that is not the address of anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who writes to whom. Addresses as people write them: ``alice@example.org`` or ``Alice <alice@example.org>``."""
+
+    sender: str
+    to: tuple[str, ...]
+    cc: tuple[str, ...] = ()
+    reply_to: tuple[str, ...] = ()
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """The bare addresses that get it, each once."""
+        found = [address.addr_spec for said in (*self.to, *self.cc) for address in addresses(said)]
+        return tuple(dict.fromkeys(found))
+
+
+def addresses(said: str) -> tuple[Address, ...]:
+    """The addresses in a text, separated by commas. Raises NoAddress.
+
+    Stricter than RFC 5322 on purpose: an address may come from an event.
+    """
+    found: list[Address] = []
+    position = 0
+    while position < len(said) or not found:
+        one = _ADDRESS.match(said, position)
+        if one is None:
+            raise NoAddress(f'"{_line_of(said)[:100]}" is no mail address')
+        name = (one["name"] or "").strip().strip('"').strip()
+        local, _, domain = (one["angle"] or one["bare"]).rpartition("@")
+        found.append(Address(_line_of(name), local, _ascii(domain)))
+        position = one.end()
+    return tuple(found)
+
+
+def _ascii(domain: str) -> str:
+    try:
+        return domain.encode("idna").decode()
+    except UnicodeError:
+        raise NoAddress(f'"{domain[:100]}" is no mail domain') from None
+
+
+def message_id(parcel: Parcel, sender: str) -> str:
+    """The mail's id: the same on every try, so that mailboxes that look for repeats find them."""
+    return f"<{_UNSAFE.sub('-', parcel.id)}@{addresses(sender)[0].domain}>"
+
+
+def draw(parcel: Parcel, envelope: Envelope, subject_prefix: str, earlier: Receipt | None) -> EmailMessage:
+    """The whole mail. Pure: the same parcel gives the same bytes. Raises NoAddress.
+
+    ``earlier`` is the last mail of the same incident, whose thread this one goes on. The form ``cut`` is short text.
+    """
+    post = parcel.post
+    mail = EmailMessage(policy=_POLICY)
+    mail["From"] = addresses(envelope.sender)
+    mail["To"] = [address for said in envelope.to for address in addresses(said)]
+    for name, said in (("Cc", envelope.cc), ("Reply-To", envelope.reply_to)):
+        if said:
+            mail[name] = [address for one in said for address in addresses(one)]
+    mail["Subject"] = _subject(post, subject_prefix)
+    mail["Date"] = datetime.fromtimestamp(parcel.created_us // US_PER_S, UTC)
+    mail["Message-ID"] = message_id(parcel, envelope.sender)
+    if earlier is not None:
+        mail["In-Reply-To"] = earlier.post
+        mail["References"] = " ".join(dict.fromkeys((earlier.root or earlier.post, earlier.post)))
+    mail["Auto-Submitted"] = "auto-generated"
+    if post.severity in ("critical", "error"):
+        mail["Importance"] = "high"
+    if parcel.form == "cut":
+        mail.set_content(cut_text(text_of(post), _CUT_TEXT_RUNES))
+        return mail
+    mail.set_content(text_of(post))
+    mail.add_alternative(html_of(post, parcel.phase), subtype="html")
+    mail.set_boundary(f"=_{hashlib.sha256(parcel.id.encode()).hexdigest()[:32]}")
+    return mail
+
+
+def text_of(post: Post) -> str:
+    """The mail's plain text: title, link, text, fields, footer."""
+    fields = "\n".join(f"{_line(field.title)}: {plain(with_emoji(field.value))}" for field in post.fields)
+    head = "\n".join(part for part in (_line(post.title), post.url) if part)
+    parts = (_line(post.mention), head, plain(with_emoji(post.text)), fields, _line(post.footer))
+    return "\n\n".join(part for part in parts if part.strip()) + "\n"
+
+
+def html_of(post: Post, phase: str) -> str:
+    """The same as HTML, with the post's colour at its side. Event texts stay text: raw HTML is switched off."""
+    color = color_of(post, phase) or "#c0c4cc"
+    title = html_line(with_emoji(post.title)) if post.title else ""
+    if post.url.startswith(("http://", "https://")):
+        title = f'<a href="{escape(post.url)}">{title or escape(post.url)}</a>'
+    parts = [f"<p>{escape(post.mention)}</p>"] if post.mention else []
+    parts += [f'<h2 style="margin:0 0 8px;font-size:18px">{title}</h2>'] if title else []
+    parts.append(html(with_emoji(post.text)))
+    if post.fields:
+        parts.append(f'<table cellpadding="4" style="border-collapse:collapse">{"".join(_rows(post))}</table>')
+    if post.footer:
+        parts.append(f'<p style="color:#6b7280;font-size:12px">{html_line(with_emoji(post.footer))}</p>')
+    style = f"border-left:4px solid {color};padding:4px 0 4px 12px;font-family:sans-serif;font-size:14px"
+    return f'<!DOCTYPE html>\n<html><body><div style="{style}">\n{"".join(parts)}</div></body></html>\n'
+
+
+def _rows(post: Post) -> Iterable[str]:
+    for field in post.fields:
+        name, value = html_line(with_emoji(field.title)), html(with_emoji(field.value))
+        yield f'<tr><th align="left" valign="top">{name}</th><td>{value}</td></tr>'
+
+
+def _subject(post: Post, prefix: str) -> str:
+    said = str(post.overrides.get("subject") or "") or plain(with_emoji(post.title or post.text)).strip()
+    line = _line_of(said.split("\n", 1)[0] or "(no subject)")
+    line = f"{prefix.strip()} {line}" if prefix.strip() else line
+    return line if len(line) <= MAX_SUBJECT_RUNES else line[: MAX_SUBJECT_RUNES - 1] + "…"
+
+
+def _line(markdown: str) -> str:
+    return _line_of(plain(with_emoji(markdown)))
+
+
+def _line_of(text: str) -> str:
+    """One line without control characters: whatever an event said, a header stays one header."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())

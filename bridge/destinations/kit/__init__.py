@@ -1,0 +1,1 @@
+"""What HTTP destinations share: client, call, payloads, plain text, colours, redaction, signing."""

@@ -1,0 +1,1 @@
+"""The Mattermost destinations: incoming webhook and bot."""

@@ -1,0 +1,122 @@
+"""What a bot's posts carry beside the news: buttons, what people did, and the card by which a post is known again.
+
+An incident keeps its card from post to post, so what was done stands below each of them. Before a post is changed the
+card's row says what it is about to show (``bridge/destinations/post_records.py``), and after it the row is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import structlog
+
+from bridge.destinations.base import Parcel
+from bridge.destinations.buttons import Buttons, Standing, buttons_for, card_of, may_have_card, without_tokens
+from bridge.destinations.kit.receipt import Receipt, begins_anew, card_goes_on
+from bridge.destinations.post_records import CardRow, Shown
+from bridge.destinations.signed_context import Card
+from broker.errors import StoreError
+
+CARD: Final = "card"
+"""Where the card stands in a post's marker."""
+
+log = structlog.get_logger("actions")
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """What a post shows beside the news: its buttons, lines on what people did, and its signed card."""
+
+    actions: Sequence[Mapping[str, Any]] = ()
+    remarks: Sequence[str] = ()
+    card: str = ""
+
+
+PLAIN: Final = Face()
+
+
+class Deck:
+    """Gives posts their cards. Without ``buttons``, or with nobody to use them, posts have none."""
+
+    def __init__(self, destination: str, buttons: Buttons | None, *, draws_buttons: bool, listens: bool) -> None:
+        self._destination = destination
+        self._listens = listens
+        draws = buttons is not None and bool(buttons.url) and draws_buttons
+        self._buttons = buttons if draws or listens else None
+        self._draws_buttons = draws
+
+    async def note(self, channel_id: str) -> None:
+        """News are about to go to a channel; if we listen, it is kept. Raises StoreUnavailable, OutcomeUnknown."""
+        if self._buttons is not None and self._listens and channel_id:
+            await self._buttons.places.note(self._destination, channel_id)
+
+    async def begin(self, parcel: Parcel) -> Standing | None:
+        """How a new post stands: as the one of its incident before it, else as nobody touched it.
+
+        None when it has no card. Raises StoreUnavailable.
+        """
+        if self._buttons is None or not may_have_card(parcel):
+            return None
+        fresh, name = self._buttons.begin(), card_goes_on(parcel)
+        if not name:
+            return fresh
+        return self._standing(name, await self._buttons.cards.read(parcel.rule, name))
+
+    async def made(self, parcel: Parcel, name: str, shown: Shown) -> None:
+        """A new post stands there with the card of that name. The first click binds what needs no row before."""
+        if self._buttons is None or not (shown.course or card_goes_on(parcel)):
+            return
+        try:
+            await self._buttons.cards.tell(parcel.rule, name, shown, self._buttons.expires_us)
+        except StoreError as error:  # it is delivered all the same; the next news of the incident make up for it
+            log.warning("a post cannot be asked about yet", post=shown.post_id, error=str(error))
+
+    async def tell(self, parcel: Parcel, earlier: Receipt, course: str) -> Standing | None:
+        """How a post stands that is about to show this delivery. Raises StoreUnavailable, OutcomeUnknown."""
+        if self._buttons is None or not may_have_card(parcel):
+            return None
+        name = earlier.card or self._buttons.begin().post
+        shown = Shown(earlier.post, earlier.channel, parcel.id, course)
+        row = await self._buttons.cards.tell(
+            parcel.rule, name, shown, self._buttons.expires_us, anew=begins_anew(parcel, earlier)
+        )
+        return self._standing(name, row)
+
+    async def moved(self, parcel: Parcel, standing: Standing) -> Standing | None:
+        """How the post stands now, if somebody did something while it was being drawn."""
+        if self._buttons is None:
+            return None
+        try:
+            row = await self._buttons.cards.read(parcel.rule, standing.post)
+        except StoreError as error:  # the post is changed; whoever did something draws it too
+            log.warning("nobody knows whether a post was clicked meanwhile", error=str(error))
+            return None
+        now = replace(standing, remarks=row.remarks, taken=row.taken)
+        return None if now == standing else now
+
+    def face(self, parcel: Parcel, standing: Standing | None) -> Face:
+        """What the post shows."""
+        if self._buttons is None or standing is None:
+            return PLAIN
+        actions = buttons_for(parcel, self._buttons, standing) if self._draws_buttons else []
+        return Face(actions, standing.remarks, self._buttons.seal.mark(card_of(parcel, standing)))
+
+    def sample(self, parcel: Parcel) -> Face:
+        """What a new post would show, without a proof in it."""
+        if self._buttons is None or not may_have_card(parcel):
+            return PLAIN
+        face = self.face(parcel, self._buttons.begin())
+        return Face(without_tokens(face.actions), (), "***")
+
+    def name_in(self, card: object) -> str:
+        """The name of the card that stands in a post's marker; "" when it is none of ours."""
+        if self._buttons is None or not isinstance(card, str):
+            return ""
+        read = self._buttons.seal.card(card, self._buttons.clock.wall_us())
+        return read.post if isinstance(read, Card) else ""
+
+    def _standing(self, name: str, row: CardRow) -> Standing:
+        expires_us = self._buttons.expires_us if self._buttons is not None else 0
+        return Standing(name, expires_us, row.remarks, row.taken)

@@ -1,0 +1,136 @@
+"""What people made of a post, kept in the store: one row of state for a card (``seal.py``), ``b/<rule>/<name>``.
+
+The row says in which posts the card stands, what each of them shows, and what people did. A click writes it, and so
+does a destination that changes its posts, *before* it draws: whoever draws a post reads the row first, and looks again
+afterwards. So of a click and news that come at once, whichever is drawn last shows both (``redrawn``).
+
+A card copied into another post does nothing, after a restart and on another node too. Rows are gone when the card
+expires; they have no timer, belong to no rule's limit of keys, and rules never read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from bridge.destinations.signed_context import Card
+from broker.errors import StateMoved, StoreUnavailable
+from broker.model import Commit, StatePut
+from broker.store import Store
+
+_TRIES: Final = 20
+_MOST_REMARKS: Final = 8
+_MOST_SHOWN: Final = 8
+_MOST_HEARD: Final = 60
+_ENCODER: Final = msgspec.msgpack.Encoder()
+
+
+class Shown(msgspec.Struct, frozen=True, array_like=True):
+    """One post of a card: its id and its channel's, the delivery it shows, and the course that it told."""
+
+    post_id: str
+    channel_id: str
+    delivery: str = ""
+    course: str = ""
+
+
+class CardRow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known of a card. ``shown`` are its posts, the newest last; ``heard`` what was done already, by name."""
+
+    shown: tuple[Shown, ...] = ()
+    remarks: tuple[str, ...] = ()
+    taken: bool = False
+    heard: tuple[str, ...] = ()
+    expires_us: int = 0
+
+    def find(self, post_id: str, channel_id: str) -> Shown | None:
+        """The post of these ids, if it is one of the card's."""
+        return next((one for one in self.shown if (one.post_id, one.channel_id) == (post_id, channel_id)), None)
+
+    def looks_like(self, other: CardRow) -> bool:
+        """Whether posts drawn from both look the same."""
+        return (self.shown, self.remarks, self.taken) == (other.shown, other.remarks, other.taken)
+
+
+NOBODY_YET: Final = CardRow()
+_DECODER: Final = msgspec.msgpack.Decoder(CardRow)
+
+
+class Cards:
+    """The cards' rows in one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def read(self, rule: str, name: str) -> CardRow:
+        """The row as it stands; an empty one when nobody did anything yet. Raises StoreUnavailable."""
+        key = _key(rule, name)
+        value = (await self._store.state.read((key,)))[key].value
+        return _DECODER.decode(value) if value is not None else NOBODY_YET
+
+    async def change(self, rule: str, name: str, change: Callable[[CardRow], CardRow]) -> CardRow:
+        """Write what ``change``, which may be asked more than once, makes of the row, and give it.
+
+        Raises StoreUnavailable, OutcomeUnknown.
+        """
+        key = _key(rule, name)
+        for _ in range(_TRIES):
+            row = (await self._store.state.read((key,)))[key]
+            stands = _DECODER.decode(row.value) if row.value is not None else NOBODY_YET
+            now = change(stands)
+            if now == stands:
+                return stands
+            put = StatePut(key, _ENCODER.encode(now), "", "", now.expires_us)
+            try:
+                await self._store.commit(Commit(reads={key: row.version}, state=(put,)))
+            except StateMoved:
+                continue
+            return now
+        raise StoreUnavailable("the post is clicked without a pause")
+
+    async def bind(
+        self, card: Card, post_id: str, channel_id: str, *, remark: str = "", takes: bool = False, heard: str = ""
+    ) -> CardRow | None:
+        """Bind the card to a post if it is bound to none yet, add what was done, and give the row.
+
+        None when it belongs to other posts; nothing changes then. Raises as ``change`` does.
+        """
+        elsewhere = False
+
+        def bound(row: CardRow) -> CardRow:
+            nonlocal elsewhere
+            elsewhere = bool(row.shown) and row.find(post_id, channel_id) is None
+            if elsewhere:
+                return row
+            shown = row.shown or (Shown(post_id, channel_id, card.delivery),)
+            remarks = (*row.remarks, remark)[-_MOST_REMARKS:] if remark else row.remarks
+            done = (*row.heard, heard)[-_MOST_HEARD:] if heard and heard not in row.heard else row.heard
+            expires_us = max(row.expires_us, card.expires_us)
+            return CardRow(shown, remarks, row.taken or takes, done, expires_us)
+
+        row = await self.change(card.rule, card.post, bound)
+        return None if elsewhere else row
+
+    async def tell(self, rule: str, name: str, shown: Shown, expires_us: int, *, anew: bool = False) -> CardRow:
+        """A post of the card is about to show ``shown``, or does already; it is the newest one now.
+
+        ``anew``: a new incident begins in it, which nobody took. Raises as ``change`` does.
+        """
+
+        def told(row: CardRow) -> CardRow:
+            others = tuple(one for one in row.shown if one.post_id != shown.post_id)
+            return CardRow(
+                (*others, shown)[-_MOST_SHOWN:],
+                row.remarks,
+                row.taken and not anew,
+                row.heard,
+                max(row.expires_us, expires_us),
+            )
+
+        return await self.change(rule, name, told)
+
+
+def _key(rule: str, name: str) -> str:
+    return f"b/{rule}/{name}"

@@ -1,0 +1,1 @@
+"""The Slack destinations: incoming webhook and bot."""

@@ -1,0 +1,1 @@
+"""The database destination: rows of a table, inserted or updated."""

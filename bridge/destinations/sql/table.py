@@ -1,0 +1,294 @@
+"""One table of a SQLite or PostgreSQL database, written a row at a time. Blocking; runs in threads.
+
+A row is written once for each delivery: by a column with the delivery's id that is unique, or by columns of its own
+(``key``) whose row is brought up to date. What the table is like is read from the database, and again after trouble.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.schema import CreateTable
+
+from bridge.destinations.base import Delivered, Later, Outcome, Refused
+from bridge.destinations.sql.columns import (
+    ColumnKind,
+    anything,
+    boolean,
+    converted,
+    day,
+    integer,
+    json_value,
+    moment,
+    number,
+    text,
+)
+
+_SHOWN_RUNES: Final = 300
+_MADE_OF: Final[Mapping[ColumnKind, Callable[[], sa.types.TypeEngine[Any]]]] = {
+    "text": sa.Text,
+    "integer": sa.BigInteger,
+    "number": sa.Float,
+    "boolean": sa.Boolean,
+    "time": lambda: sa.DateTime(timezone=True),
+    "json": lambda: sa.JSON(none_as_null=True),
+}
+_DRIVERS: Final = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
+
+
+@dataclass(frozen=True, slots=True)
+class TablePlan:
+    """What the settings say of the table; ``delivery_column`` "" is none."""
+
+    name: str
+    columns: Mapping[str, ColumnKind]
+    key: Sequence[str]
+    delivery_column: str
+    create: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The table as the database has it."""
+
+    table: sa.Table
+    conversions: Mapping[str, Callable[[object], Any]]
+
+
+class _NotFit(Exception):
+    """The table cannot be written as the settings want it."""
+
+
+def url_of(said: str) -> URL:
+    """The URL with its driver. Raises ValueError when it is none that can be used here."""
+    try:
+        url = make_url(said)
+    except exc.ArgumentError:
+        raise ValueError("this is no database URL, such as postgresql://user@host/name") from None
+    backend = url.get_backend_name()
+    if backend not in _DRIVERS:
+        raise ValueError("the database is sqlite:////FULL/PATH or postgresql://...")
+    if backend == "sqlite" and not (url.database or "").startswith("/"):
+        raise ValueError("a SQLite database is named by its full path: sqlite:////var/lib/alerts.db")
+    url = url.set(drivername=_DRIVERS[backend])
+    try:
+        url.get_dialect().import_dbapi()
+    except ImportError:
+        raise ValueError("postgresql needs its extra: pip install 'ams-bridge[database,postgres]'") from None
+    return url
+
+
+class SqlTable:
+    """Writes rows."""
+
+    def __init__(self, url: URL, plan: TablePlan, *, connections: int, timeout_s: float) -> None:
+        self._plan = plan
+        self._engine = _engine(url, connections, timeout_s)
+        self._insert: Any = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
+        self._lock = threading.Lock()
+        self._known: _Known | None = None
+        self._file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+        said = url.set(query={}, drivername=url.get_backend_name())
+        self.shown = f"{said.render_as_string(hide_password=True)} {plan.name}"
+        """The database and table, without its password."""
+
+    @property
+    def columns(self) -> frozenset[str] | None:
+        """The columns it has, as far as known without asking; None when nothing is."""
+        known = self._known
+        if known is not None:
+            return frozenset(known.conversions)
+        return frozenset({*self._plan.columns, self._plan.delivery_column}) if self._plan.create else None
+
+    def write(self, row: Mapping[str, Any], delivery_id: str, *, strict: bool) -> Outcome:
+        """Insert the row, or bring that of its key up to date. Without ``strict`` values of no column are left out."""
+        committing = False
+        try:
+            self._check_file()
+            with self._engine.connect() as connection:
+                statement = self._statement(self._table(connection), row, delivery_id, strict=strict)
+                connection.execute(statement)
+                committing = True
+                connection.commit()
+        except (ValueError, _NotFit, exc.SQLAlchemyError) as error:
+            return self._failure(error, unclear=committing)
+        return Delivered()
+
+    def look(self) -> Outcome:
+        """Whether the table could be written. Makes nothing."""
+        try:
+            self._check_file()
+            if self._file is not None and not self._file.exists():
+                return Delivered()
+            with self._engine.connect() as connection:
+                if not (self._plan.create and not self._is_there(connection)):
+                    self._read(connection)
+        except (exc.SQLAlchemyError, _NotFit) as error:
+            return self._failure(error, unclear=False)
+        return Delivered()
+
+    def close(self) -> None:
+        """Let go of idle connections; those in use close by themselves."""
+        self._engine.dispose()
+
+    def _check_file(self) -> None:
+        """SQLite would make a file for whoever looks; only ``create: true`` may. Raises _NotFit."""
+        file = self._file
+        if file is None or file.exists():
+            return
+        if not self._plan.create:
+            raise _NotFit(f"there is no file {file}; create: true makes it")
+        if not os.access(file.parent, os.W_OK | os.X_OK):
+            raise _NotFit(f"{file} cannot be made: its folder is missing or not ours")
+
+    def _table(self, connection: Connection) -> _Known:
+        with self._lock:
+            if self._known is None:
+                if self._plan.create and not self._is_there(connection):
+                    connection.execute(CreateTable(self._new_table(), if_not_exists=True))
+                    connection.commit()
+                self._known = self._read(connection)
+            return self._known
+
+    def _is_there(self, connection: Connection) -> bool:
+        schema, name = _named(self._plan.name)
+        return sa.inspect(connection).has_table(name, schema=schema)
+
+    def _read(self, connection: Connection) -> _Known:
+        """The table as it is. Raises _NotFit, and what the database raises."""
+        schema, name = _named(self._plan.name)
+        try:
+            table = sa.Table(name, sa.MetaData(), schema=schema, autoload_with=connection)
+        except exc.NoSuchTableError:
+            raise _NotFit(f"there is no table {self._plan.name}; create: true makes it") from None
+        once = list(self._plan.key) or ([self._plan.delivery_column] if self._plan.delivery_column else [])
+        missing = [column for column in once if column not in table.columns]
+        if missing:
+            raise _NotFit(f"table {self._plan.name} has no column {', '.join(missing)}")
+        if once and set(once) not in _unique_sets(connection, table):
+            raise _NotFit(f"table {self._plan.name} needs a unique index on ({', '.join(once)})")
+        dialect = connection.dialect.name
+        return _Known(table, {column.name: _conversion(column.type, dialect) for column in table.columns})
+
+    def _new_table(self) -> sa.Table:
+        plan = self._plan
+        schema, name = _named(plan.name)
+        columns = [sa.Column(column, _MADE_OF[kind]()) for column, kind in plan.columns.items()]
+        if plan.delivery_column and plan.delivery_column not in plan.columns:
+            columns.append(sa.Column(plan.delivery_column, sa.Text, nullable=False, unique=not plan.key))
+        parts: list[Any] = [*columns, *([sa.UniqueConstraint(*plan.key)] if plan.key else [])]
+        return sa.Table(name, sa.MetaData(), *parts, schema=schema)
+
+    def _statement(self, known: _Known, row: Mapping[str, Any], delivery_id: str, *, strict: bool) -> Any:
+        """The statement that writes the row. Raises ValueError when it does not fit the table."""
+        plan = self._plan
+        unknown = [name for name in row if name not in known.conversions]
+        if unknown and strict:
+            raise ValueError(
+                f"table {plan.name} has no column {', '.join(unknown)}; it has: {', '.join(known.conversions)}"
+            )
+        values = converted({name: value for name, value in row.items() if name not in unknown}, known.conversions)
+        if plan.delivery_column in known.conversions:
+            values[plan.delivery_column] = delivery_id
+        missing = [name for name in plan.key if values.get(name) is None]
+        if missing:
+            raise ValueError(f"the row has no {', '.join(missing)}, which is its key")
+        insert = self._insert(known.table).values(**values)
+        rest = {name: insert.excluded[name] for name in values if name not in plan.key}
+        if plan.key and rest:
+            return insert.on_conflict_do_update(index_elements=list(plan.key), set_=rest)
+        if plan.key or plan.delivery_column:
+            return insert.on_conflict_do_nothing(index_elements=list(plan.key) or [plan.delivery_column])
+        return insert
+
+    def _failure(self, error: Exception, *, unclear: bool) -> Later | Refused:
+        match error:
+            case exc.OperationalError() | exc.InterfaceError() | exc.InternalError() | exc.ProgrammingError():
+                # A missing table or right is a ProgrammingError to one database and an OperationalError to another.
+                with self._lock:
+                    self._known = None
+                return Later(_said(error.orig), unclear=unclear)
+            case _NotFit() | exc.TimeoutError():
+                return Later(_said(error))
+            case exc.DBAPIError():
+                return Refused(_said(error.orig))
+            case _:
+                return Refused(_said(error))
+
+
+def _engine(url: URL, connections: int, timeout_s: float) -> Engine:
+    arguments: dict[str, Any] = {"timeout": timeout_s}
+    if url.get_backend_name() == "postgresql":
+        arguments = {
+            "connect_timeout": max(2, math.ceil(timeout_s)),
+            "options": f"-c statement_timeout={math.ceil(timeout_s * 1000)}",
+            "application_name": "ams-bridge",
+        }
+    return sa.create_engine(
+        url,
+        connect_args=arguments,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=timeout_s,
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )
+
+
+def _unique_sets(connection: Connection, table: sa.Table) -> list[set[str]]:
+    """The column sets that no two rows share."""
+    inspector = sa.inspect(connection)
+    indexes = inspector.get_indexes(table.name, schema=table.schema)
+    found = [set(table.primary_key.columns.keys())]
+    found += [set(each["column_names"]) for each in inspector.get_unique_constraints(table.name, schema=table.schema)]
+    found += [{str(name) for name in each["column_names"]} for each in indexes if each["unique"]]
+    return found
+
+
+def _conversion(kind: sa.types.TypeEngine[Any], dialect: str) -> Callable[[object], Any]:
+    if isinstance(kind, sa.JSON):
+        return json_value
+    if isinstance(kind, sa.DateTime) and not kind.timezone:
+        return lambda value: moment(value).replace(tzinfo=None)
+    try:
+        held = kind.python_type
+    except NotImplementedError:
+        return anything
+    if held is Decimal and dialect == "sqlite":
+        held = float  # SQLite has no decimals
+    return _CONVERSIONS.get(held, text)
+
+
+_CONVERSIONS: Final[Mapping[type, Callable[[object], Any]]] = {
+    bool: boolean,
+    int: integer,
+    float: lambda value: float(number(value)),
+    Decimal: number,
+    datetime: moment,
+    date: day,
+    list: json_value,
+    str: text,
+    UUID: lambda value: UUID(str(value).strip()),
+}
+
+
+def _named(name: str) -> tuple[str | None, str]:
+    schema, _, table = name.rpartition(".")
+    return schema or None, table
+
+
+def _said(error: BaseException | None) -> str:
+    return " ".join(str(error).split())[:_SHOWN_RUNES]

@@ -1,0 +1,1 @@
+"""The Microsoft Teams destination: Adaptive Cards to a workflow webhook."""

@@ -1,0 +1,142 @@
+"""What a click does: take an incident, or silence a rule and key. The store says whether it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from bridge.destinations.signed_context import Card
+from bridge.operate.context import ControlSource
+from bridge.operate.silences import add_silence
+from broker.clock import US_PER_S, us
+from broker.errors import StateMoved, StoreUnavailable
+from broker.model import Commit, StatePut, StateRow
+from broker.records import SilenceRecord
+from rules.deciding.quiet.repeat import take
+from rules.deciding.quiet.rows import Incident, KeyRow, from_bytes, key_row
+
+_TRIES: Final = 20
+_AS_LONG_AS_US: Final = 60 * US_PER_S
+_WHY: Final = "asked for in chat"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The incident is ``who``'s now; ``before`` had it until then, "" nobody."""
+
+    who: str
+    before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """There is no firing incident to take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silenced:
+    """A silence holds until ``until_us``; if it ``stood`` before, it is not ours.
+
+    ``suppressed`` is how many waiting deliveries it settled.
+    """
+
+    who: str
+    until_us: int
+    suppressed: int = 0
+    stood: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The post is of no incident that could be taken, or of no rule that could be silenced."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooLate:
+    """The silence would have ended at ``until_us``, before anybody heard of it."""
+
+    until_us: int
+
+
+async def take_incident(source: ControlSource, card: Card, who: str) -> Taken | Over | Nothing:
+    """Stop the incident's reminders in the name of ``who`` (semantics.md item 34). Raises StoreUnavailable."""
+    if not card.incident:
+        return Nothing()
+    names = _incident_rows(source, card)
+    for _ in range(_TRIES):
+        rows = await source.store.state.read(names)
+        row = next((rows[name] for name in names if incident_of(rows[name]) is not None), None)
+        before, value = _taken(row, who)
+        if row is None or value is None:
+            return Over()
+        if before == who:
+            return Taken(who, before)
+        put = StatePut(row.key, value, row.rule, row.topic_uid, row.expires_us, row.due_us, row.waits_for)
+        try:
+            await source.store.commit(Commit(reads={name: rows[name].version for name in names}, state=(put,)))
+        except StateMoved:
+            continue
+        return Taken(who, before)
+    raise StoreUnavailable("the incident changes without a pause")
+
+
+async def silence(
+    source: ControlSource, card: Card, who: str, span_s: float, *, asked_us: int = 0
+) -> Silenced | TooLate | Nothing:
+    """Silence the post's rule and key for ``span_s`` from when it was asked for (0: now).
+
+    A silence that holds as long already, up to a minute, is not added again: clicks are cheap. Raises StoreUnavailable,
+    OutcomeUnknown.
+    """
+    if not card.rule:
+        return Nothing()
+    now_us = source.clock.wall_us()
+    until_us = min(asked_us or now_us, now_us) + us(span_s)
+    if until_us <= now_us:
+        return TooLate(until_us)
+    matchers = _matchers(source, card)
+    for record in source.broker.cache.all(SilenceRecord):
+        holds = record.starts_us <= now_us < record.until_us and record.until_us >= until_us - _AS_LONG_AS_US
+        if holds and record.matchers == matchers:
+            return Silenced(record.who, record.until_us, stood=True)
+    record, suppressed = await add_silence(
+        source, matchers=matchers, starts_us=now_us, until_us=until_us, who=who, why=_WHY, keep_waiting=False
+    )
+    return Silenced(who, record.until_us, suppressed)
+
+
+def incident_of(row: StateRow | None) -> Incident | None:
+    """The incident of a key's row, if it fires."""
+    remembered = from_bytes(row.key, row.value) if row is not None and row.value is not None else None
+    incident = remembered.incident if isinstance(remembered, KeyRow) else None
+    return incident if incident is not None and incident.fires else None
+
+
+async def read_incident(source: ControlSource, card: Card) -> Incident | None:
+    """The post's incident as it stands, if it fires. Raises StoreUnavailable."""
+    if not card.incident:
+        return None
+    names = _incident_rows(source, card)
+    rows = await source.store.state.read(names)
+    return next((found for name in names if (found := incident_of(rows[name])) is not None), None)
+
+
+def _taken(row: StateRow | None, who: str) -> tuple[str, bytes | None]:
+    """Who has the incident now, and its row when ``who`` has it; None when none fires."""
+    incident = incident_of(row)
+    if row is None or row.value is None or incident is None:
+        return "", None
+    return incident.taken_by, take(row.value, who)
+
+
+def _incident_rows(source: ControlSource, card: Card) -> tuple[str, ...]:
+    """The rows in which the incident may stand: under the rule's name now, and the ones it had (``was:``)."""
+    rule = source.in_force.rule_set.by_name.get(card.rule)
+    names = (rule.name, *rule.was, card.rule) if rule is not None else (card.rule,)
+    return tuple(dict.fromkeys(key_row(name, card.incident) for name in names))
+
+
+def _matchers(source: ControlSource, card: Card) -> dict[str, str]:
+    rule = source.in_force.rule_set.by_name.get(card.rule)
+    matchers = {"rule": rule.name if rule is not None else card.rule}
+    return matchers | ({"key": card.key} if card.key else {})

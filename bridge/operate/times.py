@@ -1,0 +1,27 @@
+"""Times as the API writes and reads them: RFC 3339, UTC."""
+
+from __future__ import annotations
+
+from broker.days import moment
+from rules.events.times import dashed_time_us
+from rules.source.bounds import moment_us
+
+
+def rfc3339(time_us: int) -> str:
+    """``2026-01-05T12:00:00.5Z``: exact to the microsecond, trailing zeros dropped."""
+    at = moment(time_us)
+    fraction = f".{at.microsecond:06d}".rstrip("0") if at.microsecond else ""
+    return f"{at:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+
+
+def rfc3339_or_none(time_us: int) -> str | None:
+    """As ``rfc3339``; None for 0, which stands for "never"."""
+    return rfc3339(time_us) if time_us else None
+
+
+def read_time_us(said: str) -> int:
+    """Microseconds of a time with dashes, in UTC if it names no zone. Raises ValueError."""
+    time_us = dashed_time_us(said)
+    if time_us is None:
+        raise ValueError(f'"{said[:40]}" is no time; write it as 2026-01-05T12:00:00Z')
+    return moment_us(time_us, f'"{said[:40]}"')

@@ -1,0 +1,1 @@
+"""AMS push subscriptions: read at the subscription's offset, post, advance after success."""

@@ -1,0 +1,64 @@
+"""The HTTP client of pushes: one session for all, bounded, without redirects, and within the address rules."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeAlias
+
+import aiohttp
+
+from bridge.core.addresses import may_reach, push_session
+from bridge.core.http_session import Bounds, Fetched, NoAnswer, fetch
+from broker.clock import Clock
+
+_BOUNDS: Final = Bounds(timeout_s=30.0, longest_bytes=16 * 1024)  # ams-api.md 8.4
+
+Posted: TypeAlias = Fetched
+"""What an endpoint answered."""
+
+
+class NotPosted(Exception):
+    """There was no answer; the text says why."""
+
+
+Post: TypeAlias = Callable[[str, bytes, Mapping[str, str]], Awaitable[Posted]]
+"""POSTs a body to a URL with these headers. Raises NotPosted."""
+
+
+class PushHttp:
+    """Posts to push endpoints. ``tls`` None trusts what the system trusts."""
+
+    def __init__(self, clock: Clock, *, allow_private: bool, tls: ssl.SSLContext | None = None) -> None:
+        self._clock = clock
+        self._allow_private = allow_private
+        self._tls = tls
+        self._session: aiohttp.ClientSession | None = None
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Posted:
+        """See Post."""
+        try:
+            return await fetch(
+                self._open(),
+                "POST",
+                url,
+                _BOUNDS,
+                self._clock,
+                data=body,
+                headers=headers,
+                may_reach=may_reach(allow_private=self._allow_private),
+                ssl=self._tls or True,
+            )
+        except NoAnswer as wrong:
+            raise NotPosted(str(wrong)) from wrong
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = push_session(allow_private=self._allow_private)
+        return self._session

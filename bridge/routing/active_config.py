@@ -1,0 +1,127 @@
+"""What is in force now: the rule set, silences, and how much state each rule holds.
+
+Reload swaps the rule set in one assignment; routers take it up at their next batch. Silences follow the catalog. When
+one ends before its time, or when rules change, what was kept quiet is woken: its rows of state become due, and the
+routers look at it at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+
+from broker.catalog_cache import CatalogCache
+from broker.clock import Clock
+from broker.model import WAKE_ALL, Commit
+from broker.records import SilenceRecord
+from broker.store import Store
+from rules.deciding.decision_builder import DecideContext
+from rules.deciding.quiet.silences import NO_SILENCES, CompiledSilence, SilenceBook, compile_silence
+from rules.model import Silence
+from rules.ruleset import RuleSet
+from rules.source.problems import ProblemsFound
+
+_COUNT_EVERY_S = 15.0
+
+log = structlog.get_logger("rules")
+
+
+class InForce:
+    """The rule set and silences in force; see router.Current."""
+
+    def __init__(self, rule_set: RuleSet, since_us: int, degraded: str = "") -> None:
+        self._rule_set = rule_set
+        self._since_us = since_us
+        self._swapped = asyncio.Event()
+        self._news = asyncio.Event()
+        self._over = {WAKE_ALL}  # what ended before its time and was not woken yet
+        self._silences: SilenceBook = NO_SILENCES
+        self._key_counts: Mapping[str, int] = {}
+        self.degraded = degraded
+        """Why the rule set is an older one than the files say, or ""."""
+
+    @property
+    def rule_set(self) -> RuleSet:
+        """The rules in force."""
+        return self._rule_set
+
+    @property
+    def since_us(self) -> int:
+        """When they came into force."""
+        return self._since_us
+
+    @property
+    def silences(self) -> SilenceBook:
+        """The silences that may hold."""
+        return self._silences
+
+    def context(self, now_us: int) -> DecideContext:
+        """What a decision at ``now_us`` may know beside rules, event and state."""
+        return DecideContext(now_us, self._silences, self._key_counts)
+
+    def swap(self, rule_set: RuleSet, since_us: int) -> None:
+        """Put another rule set in force and wake everybody who waits for that."""
+        self._rule_set, self._since_us, self.degraded = rule_set, since_us, ""
+        self._swapped.set()
+        self._swapped = asyncio.Event()
+        self._over.add(WAKE_ALL)
+        self.ring()
+
+    def news(self) -> asyncio.Event:
+        """An event that is set when rules, silences or woken rows are to be looked at; take it before you look."""
+        return self._news
+
+    def ring(self) -> None:
+        """Let every router look now whether something is due."""
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def wait_change(self, seen: str) -> None:
+        """Return once the rule set's version is another than ``seen``."""
+        while self._rule_set.version == seen:
+            await self._swapped.wait()
+
+    async def follow_silences(self, cache: CatalogCache, store: Store) -> None:
+        """Keep the silences as the catalog has them, for ever, and wake what one kept quiet that was lifted."""
+        seen = 0
+        while True:
+            self.take_silences(cache)
+            await self.wake(store)
+            seen = await cache.wait_change(seen)
+
+    def take_silences(self, cache: CatalogCache) -> None:
+        """Take the silences as the catalog has them now. One that cannot be read is left out, and told."""
+        standing = {one.silence.id: one for one in self._silences.silences}
+        compiled: list[CompiledSilence] = []
+        for silence in [silence_of(record) for record in cache.all(SilenceRecord)]:
+            before = standing.get(silence.id)
+            try:
+                compiled.append(before if before and before.silence == silence else compile_silence(silence))
+            except ProblemsFound as error:
+                log.warning("a silence cannot be read", silence=silence.id, problems=str(error))
+        if [id(one) for one in compiled] != [id(one) for one in standing.values()]:
+            ends = {one.silence.id: one.silence.until_us for one in compiled}
+            lifted = [name for name, one in standing.items() if ends.get(name, 0) < one.silence.until_us]
+            self._over |= {f"silence:{name}" for name in lifted}
+            self._silences = SilenceBook(tuple(compiled))
+
+    async def wake(self, store: Store) -> None:
+        """Let what was kept quiet by something that is over be looked at now. Raises StoreUnavailable; then again."""
+        over = set(self._over)
+        if over:
+            await store.commit(Commit(wake=tuple(sorted(over))))
+            self._over -= over
+            self.ring()
+
+    async def follow_counts(self, store: Store, clock: Clock) -> None:
+        """Keep count of the state each rule holds, for ever; a little old is good enough (semantics.md item 5)."""
+        while True:
+            self._key_counts = await store.state.counts()
+            await clock.sleep(_COUNT_EVERY_S)
+
+
+def silence_of(record: SilenceRecord) -> Silence:
+    """A silence of the catalog as rules take it."""
+    return Silence(record.uid, record.matchers, record.starts_us, record.until_us, record.who, record.why)

@@ -1,0 +1,299 @@
+"""The poison guard: what the daemon died of twice is set aside, so that it cannot die of it again and again.
+
+Before a message is matched or decided, and before a timer is fired, its name is noted (``poison_notes.py``). A note
+left behind when the process ends is a death with that name under decision. After the first death it is a suspect: it is
+decided again, and while there are suspects only one thing is decided at a time, so that a second death has one name.
+After the second it is decided no more: a message becomes a dead letter, a timer rests until other rules are in force.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+import structlog
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from bridge.core.offload import Aside
+from bridge.routing.poison_notes import NotesUnusable, PoisonNotes, found_notes, note_name
+from broker.clock import Clock, us
+
+DEATHS_ALLOWED: Final = 2
+"""After so many deaths with it under decision, something is decided no more."""
+REASON: Final = "the daemon stopped twice while deciding it"
+_NOTES_FILE: Final = "deciding.notes"
+_DEATHS_FILE: Final = "deciding.deaths.json"
+_TOLD_FOR_S: Final = 86_400.0
+_SUSPECT_FOR_S: Final = 86_400.0  # of what is decided no more in any case: its topic or its row is gone
+_KEPT_FOR_S: Final = 30 * 86_400.0
+_LONGEST_TURN_S: Final = 10.0  # a suspect that takes longer, and does not stop the daemon, keeps nobody waiting
+
+Result = TypeVar("Result")
+
+log = structlog.get_logger("poison")
+
+
+class Suspect(msgspec.Struct, frozen=True, kw_only=True):
+    """What was under decision when the daemon died: how often, and when last.
+
+    ``about`` names it for people once it is set aside; ``set_aside_us`` is 0 before.
+    """
+
+    deaths: int = 0
+    last_us: int = 0
+    about: str = ""
+    set_aside_us: int = 0
+
+
+class _Deaths(msgspec.Struct, frozen=True):
+    """The file of deaths; ``counted`` is the last run whose notes are in it, so that none is counted twice."""
+
+    counted: str = ""
+    suspects: dict[str, Suspect] = {}
+
+
+class PoisonGuard:
+    """Knows what the daemon died of, and gives each worker that decides a ``Desk``; notes nothing without a folder."""
+
+    def __init__(self, clock: Clock, folder: Path | None = None) -> None:
+        """Count what the last run left behind, and begin a new one. A folder that cannot be used is logged."""
+        self.clock = clock
+        self._turn = asyncio.Lock()
+        self._suspects: dict[str, Suspect] = {}
+        self._path: Path | None = None
+        self._run = ""
+        self.notes: PoisonNotes | None = None
+        self.is_watching = False
+        if folder is None:
+            return
+        run = os.urandom(16)
+        try:
+            self._count_deaths(folder)
+            self.notes = PoisonNotes(folder / _NOTES_FILE, run)
+        except (NotesUnusable, OSError) as error:
+            log.warning("what is decided cannot be noted", folder=str(folder), reason=str(error))
+        self._watch()
+
+    def desk(self, name: str) -> Desk:
+        """A desk for one worker; ``name`` names its thread."""
+        return Desk(self, name)
+
+    def why_not(self, name: str) -> str:
+        """Why something is decided no more; "" for nearly everything."""
+        if not self._suspects:
+            return ""
+        suspect = self._suspects.get(note_name(name))
+        return REASON if suspect is not None and suspect.deaths >= DEATHS_ALLOWED else ""
+
+    async def take_turn(self) -> bool:
+        """Wait until nothing else is under decision; False when that takes too long, and it goes on beside it."""
+        try:
+            async with self.clock.timeout(_LONGEST_TURN_S):
+                await self._turn.acquire()
+        except TimeoutError:
+            return False
+        return True
+
+    def end_turn(self) -> None:
+        """Let the next one be decided."""
+        self._turn.release()
+
+    def settle_messages(self, topic: str, topic_uid: str, before: int) -> None:
+        """All messages of a topic before this offset are in the store, decided or set aside."""
+        if not self._suspects:
+            return
+        passed = [name for name in self._suspects if message_name(topic_uid, _offset(name)) == name]
+        for name in [name for name in passed if _offset(name) < before]:
+            self._settle(name, f"{topic}:{_offset(name)}")
+
+    def settle_timers(self, topic: str, names: Mapping[str, str]) -> None:
+        """These timers of a topic (key to ``timer_name``) are fired or put off, and that is in the store."""
+        if not self._suspects:
+            return
+        for key, name in names.items():
+            self._settle(note_name(name), f"a timer of {topic} ({key[:100]})")
+
+    def is_told(self, name: str) -> bool:
+        """Whether something was set aside, and told."""
+        suspect = self._suspects.get(note_name(name))
+        return suspect is not None and suspect.set_aside_us > 0
+
+    def lately_set_aside(self) -> list[str]:
+        """What was set aside in the last day, in words."""
+        since_us = self.clock.wall_us() - us(_TOLD_FOR_S)
+        return [one.about for one in self._suspects.values() if one.set_aside_us > since_us]
+
+    def degraded(self) -> str:
+        """What was set aside lately, as a line for /readyz; "" when nothing was."""
+        about = self.lately_set_aside()
+        if not about:
+            return ""
+        return f"set aside undecided, for {REASON}: {', '.join(about[:10])}{', ...' if len(about) > 10 else ''}"
+
+    def close(self) -> None:
+        """The daemon ends in good order."""
+        if self.notes is not None:
+            self.notes.close()
+            self.notes = None
+
+    def _settle(self, name: str, about: str) -> None:
+        """What became of a suspect, as named in a note: decided after all, or set aside and told, once."""
+        suspect = self._suspects.get(name)
+        if suspect is None or suspect.set_aside_us:
+            return
+        if suspect.deaths < DEATHS_ALLOWED:
+            del self._suspects[name]
+            log.info("decided after all", about=about)
+        else:
+            now_us = self.clock.wall_us()
+            self._suspects[name] = msgspec.structs.replace(suspect, about=about, set_aside_us=now_us)
+            log.error("set aside undecided: the daemon stopped at it", about=about, deaths=suspect.deaths)
+        self._watch()
+        self._keep()
+
+    def _watch(self) -> None:
+        self.is_watching = any(one.deaths < DEATHS_ALLOWED for one in self._suspects.values())
+
+    def _count_deaths(self, folder: Path) -> None:
+        """Take what the last run left under decision into the file of deaths; lasting before its notes are cleared."""
+        self._path = folder / _DEATHS_FILE
+        known = _read_deaths(self._path)
+        now_us = self.clock.wall_us()
+        run, names = found_notes(folder / _NOTES_FILE)
+        self._run = known.counted
+        self._suspects = {name: one for name, one in known.suspects.items() if not _is_forgotten(one, now_us)}
+        if not names or run.hex() == known.counted:
+            return
+        self._run = run.hex()
+        for name in names:
+            before = self._suspects.get(name)
+            deaths = 1 if before is None else before.deaths + 1
+            self._suspects[name] = msgspec.structs.replace(before or Suspect(), deaths=deaths, last_us=now_us)
+            log.error("the daemon stopped while deciding", name=name, deaths=deaths)
+        self._keep()
+
+    def _keep(self) -> None:
+        """Write the file of deaths, lasting when it returns; what cannot be written is logged, and known in memory."""
+        if self._path is None:
+            return
+        try:
+            _write_deaths(self._path, _Deaths(self._run, self._suspects))
+        except OSError as error:
+            log.error("what the daemon died of cannot be kept", path=str(self._path), reason=str(error))
+
+
+class Desk:
+    """Where one worker decides: one thing at a time, noted while it is under way, beside the loop where it is slow."""
+
+    def __init__(self, guard: PoisonGuard, name: str) -> None:
+        self._guard = guard
+        self._aside = Aside(guard.clock, name)
+        self._slot: int | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether something is decided beside the event loop."""
+        return self._aside.under_way
+
+    async def run(self, name: str, step: Callable[[], Result], *, large: bool = False) -> Result:
+        """What ``step`` gives; ``name`` says what it is about, the same after a restart. See ``Aside.run``."""
+        if not self._guard.is_watching:
+            return await self._noted(name, step, large=large)
+        has_turn = await self._guard.take_turn()
+        try:
+            return await self._noted(name, step, large=large)
+        finally:
+            if has_turn:
+                self._guard.end_turn()
+
+    def close(self) -> None:
+        """The worker rests, or is gone."""
+        self._aside.close()
+        if self._slot is not None and self._guard.notes is not None:
+            self._guard.notes.give_back(self._slot)
+        self._slot = None
+
+    async def _noted(self, name: str, step: Callable[[], Result], *, large: bool) -> Result:
+        notes = self._guard.notes
+        if notes is None:
+            return await self._aside.run(step, large=large)
+        if self._slot is None:
+            try:
+                self._slot = notes.take_slot()
+            except NotesUnusable as error:
+                log.warning("what is decided cannot be noted", reason=str(error))
+                return await self._aside.run(step, large=large)
+        notes.note(self._slot, note_name(name))
+        try:
+            return await self._aside.run(step, large=large)
+        finally:
+            notes.clear(self._slot)
+
+
+class PoisonMetrics(Collector):
+    """What Prometheus is told of the guard, as it stands when it asks."""
+
+    def __init__(self, guard: PoisonGuard) -> None:
+        self._guard = guard
+
+    def collect(self) -> Sequence[Metric]:
+        """See Collector."""
+        return [
+            GaugeMetricFamily(
+                "ams_bridge_set_aside",
+                "Messages and timers of the last day that are not decided, as the daemon stopped twice at them",
+                value=len(self._guard.lately_set_aside()),
+            )
+        ]
+
+
+def message_name(topic_uid: str, offset: int) -> str:
+    """The name under which a message is decided."""
+    return f"m/{topic_uid}/{offset}"
+
+
+def timer_name(topic_uid: str, key: str, version: str) -> str:
+    """The name under which a timer is fired by the rules of this version: other rules are another try."""
+    return f"t/{topic_uid}/{version}/{key}"
+
+
+def _offset(name: str) -> int:
+    last = name.rpartition("/")[2]
+    return int(last) if last.isascii() and last.isdigit() and len(last) < 20 else -1
+
+
+def _is_forgotten(one: Suspect, now_us: int) -> bool:
+    kept_s = _SUSPECT_FOR_S if one.deaths < DEATHS_ALLOWED else _KEPT_FOR_S
+    return now_us - one.last_us > us(kept_s)
+
+
+def _read_deaths(path: Path) -> _Deaths:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Deaths)
+    except FileNotFoundError:
+        return _Deaths()
+    except (OSError, msgspec.MsgspecError) as error:
+        log.error("what the daemon died of before cannot be read", path=str(path), reason=str(error))
+        return _Deaths()
+
+
+def _write_deaths(path: Path, deaths: _Deaths) -> None:
+    """Whole or not at all, and lasting."""
+    new = path.with_suffix(".new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(msgspec.json.encode(deaths))
+        stream.flush()
+        os.fsync(stream.fileno())
+    new.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

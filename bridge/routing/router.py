@@ -1,0 +1,336 @@
+"""The router of one topic: read -> decide -> commit. The only place where messages become deliveries.
+
+It reads a batch behind its own cursor, decides each message with the pure functions of the rules, and commits
+everything that follows in one transaction: cursor, deliveries, state, decision records, books. A crash before the
+commit repeats the batch; a crash after it repeats nothing. Due timers of the topic take the same way, with the cursor
+unchanged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, Protocol
+
+import structlog
+
+from bridge.core.waiting import Turn, wait_for_first
+from bridge.routing.commit_batch import FATES, Batch, Topic, incoming_of, timer_of, values_of
+from bridge.routing.isolation import enter, enter_fired, keys_of, matches_of, rest
+from bridge.routing.poison import PoisonGuard, message_name, timer_name
+from broker.clock import US_PER_S, Clock
+from broker.errors import BrokerError, CursorMoved, OutcomeUnknown, StateMoved
+from broker.model import Commit, Cursor, CursorMove, Message, StatePut
+from broker.names import router_cursor
+from broker.store import Store
+from rules.deciding.batch_state import Overlay
+from rules.deciding.decision_builder import DecideContext
+from rules.deciding.matches import Matches
+from rules.ruleset import RuleSet
+
+_BATCH_MESSAGES: Final = 200
+_BATCH_BYTES: Final = 4 * 1024 * 1024
+_TIMERS: Final = 100
+_TURN_S: Final = 0.005  # how long deciding may keep the event loop from others
+_LARGE_RUNES: Final = 64 * 1024  # what is larger is decided beside the event loop
+_LONGEST_REST_S: Final = 60.0
+
+log = structlog.get_logger("router")
+
+
+class Current(Protocol):
+    """What is in force now: rules, silences and the like, as they change under way."""
+
+    @property
+    def rule_set(self) -> RuleSet:
+        """The rules in force."""
+
+    @property
+    def since_us(self) -> int:
+        """When they came into force."""
+
+    def context(self, now_us: int) -> DecideContext:
+        """What a decision at ``now_us`` may know beside rules, event and state."""
+
+    def news(self) -> asyncio.Event:
+        """An event that is set when rules, silences or woken rows are to be looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """What one batch came to, as told to whoever keeps count; ``rules`` are those that took an event."""
+
+    topic: str
+    messages: int
+    deliveries: int
+    counts: Mapping[str, int]
+    took_s: float
+    rules: frozenset[str] = frozenset()
+
+
+class Nudges:
+    """Lets a router that set a timer for another topic wake that topic's router."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, asyncio.Event] = {}
+
+    def of(self, topic_uid: str) -> asyncio.Event:
+        """The event of a topic; its router clears it before it looks."""
+        return self._events.setdefault(topic_uid, asyncio.Event())
+
+    def tell(self, commit: Commit, own_uid: str) -> None:
+        """Wake the routers of other topics whose timers this commit set."""
+        for change in commit.state:
+            if isinstance(change, StatePut) and change.due_us is not None and change.topic_uid != own_uid:
+                self.of(change.topic_uid).set()
+
+
+class Router:
+    """Decides the messages of one topic."""
+
+    def __init__(
+        self,
+        topic: Topic,
+        created_us: int,
+        store: Store,
+        current: Current,
+        clock: Clock,
+        nudges: Nudges,
+        told: Callable[[Routed], None] = lambda routed: None,
+        guard: PoisonGuard | None = None,
+    ) -> None:
+        self.topic = topic
+        self._created_us = created_us
+        self._store = store
+        self._current = current
+        self._clock = clock
+        self._nudges = nudges
+        self._told = told
+        self._stopping = asyncio.Event()
+        self._guard = guard or PoisonGuard(clock)
+        self._desk = self._guard.desk(f"decide:{topic.name}")
+
+    def stop(self) -> None:
+        """End after the batch under way."""
+        self._stopping.set()
+        self._nudges.of(self.topic.uid).set()
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether it is deciding something large beside the event loop."""
+        return self._desk.under_way
+
+    async def run(self) -> None:
+        """Decide until ``stop``. Raises StoreUnavailable when the store does; nothing is lost, only begun again."""
+        try:
+            await self._run()
+        finally:
+            self._desk.close()
+
+    async def _run(self) -> None:
+        cursor = await self.take_place()
+        while not self._stopping.is_set():
+            self._nudges.of(self.topic.uid).clear()
+            news = self._current.news()
+            fired = await self._fire_due()
+            messages = await self._store.log.read(self.topic.uid, cursor.offset, _BATCH_MESSAGES, _BATCH_BYTES)
+            if messages:
+                cursor = await self._decide(messages, cursor)
+                if len(messages) < _BATCH_MESSAGES:  # all there was, most likely: waiting looks whether there is more
+                    await self._rest(cursor.offset, news)
+                continue
+            first = (await self._store.log.bounds(self.topic.uid)).first
+            if first > cursor.offset:
+                cursor = await self._pass_over(first, cursor)
+            elif not fired:
+                await self._rest(cursor.offset, news)
+
+    async def take_place(self) -> Cursor:
+        """Where the router stands, from the store. A first one begins at the topic's end (semantics.md item 14).
+
+        It begins at 0 for a topic that is younger than the rules in force. What it passes over is entered as unrouted.
+        """
+        cursor_id = router_cursor(self.topic.uid)
+        while True:
+            cursor = await self._store.cursors.get(cursor_id)
+            if cursor is not None:
+                return cursor
+            counters = await self._store.counters(self.topic.uid)
+            counted = sum(counters.get((self.topic.uid, fate), 0) for fate in FATES)
+            bounds = await self._store.log.bounds(self.topic.uid)
+            young = self._created_us >= self._current.since_us and counted == 0
+            batch = self._batch()
+            if not young:
+                batch.count("unrouted", bounds.end - counted)
+            start = 0 if young else bounds.end
+            try:
+                await self._store.commit(batch.commit([CursorMove(Cursor(cursor_id, start))], {}, (), {}))
+            except (CursorMoved, OutcomeUnknown):
+                continue
+
+    async def _pass_over(self, first: int, cursor: Cursor) -> Cursor:
+        """Move behind messages that are gone before they could be decided, with none left to decide in their place."""
+        batch = self._batch()
+        batch.count("expired", first - cursor.offset)
+        try:
+            await self._store.commit(batch.commit([CursorMove(replace(cursor, offset=first))], {}, (), {}))
+        except (CursorMoved, OutcomeUnknown) as error:
+            log.warning("reading the cursor again", topic=self.topic.name, error=str(error))
+        else:
+            log.warning("messages expired undecided", topic=self.topic.name, messages=first - cursor.offset)
+        return await self.take_place()
+
+    async def _decide(self, messages: Sequence[Message], cursor: Cursor) -> Cursor:
+        """Decide a batch and commit it; returns the cursor behind it, or the one that somebody else moved.
+
+        A message whose decision the store cannot take is not decided: it becomes a dead letter.
+        """
+        broken = ""  # why it is not decided
+        while True:
+            began = self._clock.monotonic()
+            rule_set, batch = self._current.rule_set, self._batch()
+            context = self._current.context(batch.now_us)
+            found = await self._matched(rule_set, messages, batch.now_us)
+            keys = dict.fromkeys(key for matches, _ in found for key in matches.needs)
+            rows = await self._store.state.read(tuple(keys)) if keys else {}
+            overlay = Overlay(values_of(rows))
+            counts = await self._entered(rule_set, found, overlay, batch, context, broken)
+            batch.count("expired", messages[-1].offset + 1 - cursor.offset - len(messages))
+            moved = replace(cursor, offset=messages[-1].offset + 1)
+            commit = batch.commit([CursorMove(moved)], overlay.reads, overlay.changes, rows)
+            behind = replace(moved, rev=cursor.rev + 1)
+            if self._is_overtaken(rule_set, context):
+                continue
+            try:
+                await self._store.commit(commit)
+            except StateMoved:
+                continue
+            except CursorMoved as error:
+                log.warning("the cursor was moved by somebody else", topic=self.topic.name, error=str(error))
+                return await self.take_place()
+            except OutcomeUnknown as error:
+                log.warning("the cursor says whether the batch is in", topic=self.topic.name, error=str(error))
+                self._nudges.tell(commit, self.topic.uid)
+                if (standing := await self.take_place()) != behind:
+                    return standing
+            except BrokerError:
+                raise
+            except Exception as error:  # something in it that the store cannot take must not stop the topic
+                if broken:
+                    raise
+                log.exception("committing broke", topic=self.topic.name, offset=messages[0].offset)
+                if len(messages) > 1:
+                    return await self._decide(messages[: len(messages) // 2], cursor)
+                broken = type(error).__name__
+                continue
+            self._tell(commit, len(messages), counts, began, behind.offset)
+            return behind
+
+    async def _matched(
+        self, rule_set: RuleSet, messages: Sequence[Message], now_us: int
+    ) -> Sequence[tuple[Matches, str]]:
+        """Matches of each message with, where matching itself broke, the reason."""
+        found: list[tuple[Matches, str]] = []
+        turn = Turn(self._clock, _TURN_S)
+        for message in messages:
+            incoming, name = incoming_of(self.topic, message), message_name(self.topic.uid, message.offset)
+            if why_not := self._guard.why_not(name):
+                found.append((Matches(incoming), why_not))
+                continue
+            step = partial(matches_of, rule_set, incoming, now_us)
+            found.append(await self._desk.run(name, step, large=len(message.data) > _LARGE_RUNES))
+            await turn.give()
+        return found
+
+    async def _entered(
+        self,
+        rule_set: RuleSet,
+        found: Sequence[tuple[Matches, str]],
+        overlay: Overlay,
+        batch: Batch,
+        context: DecideContext,
+        broken: str,
+    ) -> Counter[str]:
+        """Decide each message in order, each seeing the changes of those before it; what went wrong is counted."""
+        counts: Counter[str] = Counter()
+        turn = Turn(self._clock, _TURN_S)
+        for matches, unmatched in found:
+            name = message_name(self.topic.uid, matches.incoming.offset)
+            step = partial(enter, rule_set, matches, broken or unmatched, overlay, batch, context)
+            counts.update(await self._desk.run(name, step, large=len(matches.incoming.payload) > _LARGE_RUNES))
+            await turn.give()
+        return counts
+
+    async def _fire_due(self) -> bool:
+        """Fire the topic's due timers; True when there were any."""
+        began = self._clock.monotonic()
+        rule_set, batch = self._current.rule_set, self._batch()
+        timers = [timer_of(row) for row in await self._store.state.due(self.topic.uid, batch.now_us, _TIMERS)]
+        if not timers:
+            return False
+        context = self._current.context(batch.now_us)
+        keys = dict.fromkeys([timer.key for timer in timers])
+        names = {timer.key: timer_name(self.topic.uid, timer.key, rule_set.version) for timer in timers}
+        for timer in timers:
+            if not self._guard.why_not(names[timer.key]):
+                keys |= dict.fromkeys(await self._desk.run(names[timer.key], partial(keys_of, rule_set, timer)))
+        rows = await self._store.state.read(tuple(keys))
+        overlay = Overlay(values_of(rows))
+        counts: Counter[str] = Counter()
+        turn = Turn(self._clock, _TURN_S)
+        for timer in timers:
+            name = names[timer.key]
+            if why_not := self._guard.why_not(name):
+                counts.update(rest(timer, rows, overlay, batch, context, "" if self._guard.is_told(name) else why_not))
+                continue
+            step = partial(enter_fired, rule_set, timer, rows, overlay, batch, context)
+            counts.update(await self._desk.run(name, step))
+            await turn.give()
+        commit = batch.commit((), overlay.reads, overlay.changes, rows)
+        if self._is_overtaken(rule_set, context):
+            return True
+        try:
+            await self._store.commit(commit)
+        except (StateMoved, OutcomeUnknown) as error:
+            log.info("timers are looked at again", topic=self.topic.name, error=str(error))
+            self._nudges.tell(commit, self.topic.uid)
+        else:
+            self._guard.settle_timers(self.topic.name, names)
+            self._tell(commit, 0, counts, began, 0)
+        return True
+
+    async def _rest(self, offset: int, news: asyncio.Event) -> None:
+        """Wait for a message, a timer, other rules or silences, or a nudge, as ``stop`` gives one too."""
+        due_us = await self._store.state.next_due_us(self.topic.uid)
+        wait_s = _LONGEST_REST_S
+        if due_us is not None:
+            wait_s = min(wait_s, (due_us - self._clock.wall_us()) / US_PER_S)
+        await wait_for_first(
+            self._clock,
+            max(0.001, wait_s),
+            self._store.log.wait_for(self.topic.uid, offset),
+            self._nudges.of(self.topic.uid).wait(),
+            news.wait(),
+        )
+
+    def _is_overtaken(self, rule_set: RuleSet, context: DecideContext) -> bool:
+        """Whether other rules or silences came into force while this was decided: then it is decided again.
+
+        Asked right before the commit. So once a reload or a silence is answered, nothing more comes of what was before.
+        """
+        now = self._current
+        return now.rule_set is not rule_set or now.context(context.now_us).silences is not context.silences
+
+    def _batch(self) -> Batch:
+        return Batch(self.topic, self._current.rule_set.version, self._clock.wall_us())
+
+    def _tell(self, commit: Commit, messages: int, counts: Mapping[str, int], began: float, before: int) -> None:
+        """A commit is in: wake whom it concerns, and say what it came to. It decided all ``before`` this offset."""
+        self._guard.settle_messages(self.topic.name, self.topic.uid, before)
+        self._nudges.tell(commit, self.topic.uid)
+        took_s = self._clock.monotonic() - began
+        rules = frozenset([record.rule for record in commit.decisions])
+        self._told(Routed(self.topic.name, messages, len(commit.deliveries), counts, took_s, rules))

@@ -1,0 +1,111 @@
+"""All routers of the daemon: one worker for each topic that some rule hears, as topics and rules come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from bridge.core.supervisor import Supervisor
+from bridge.core.waiting import wait_for_first
+from bridge.routing.active_config import InForce
+from bridge.routing.commit_batch import Topic as RoutedTopic
+from bridge.routing.poison import PoisonGuard
+from bridge.routing.router import Nudges, Routed, Router
+from broker.broker import Broker
+from broker.clock import Clock
+from broker.names import router_cursor
+from broker.records import Project, Topic
+from broker.store import Store
+
+log = structlog.get_logger("routers")
+
+
+class Routers:
+    """Keeps a router at work for every topic that needs one."""
+
+    def __init__(
+        self,
+        store: Store,
+        broker: Broker,
+        in_force: InForce,
+        clock: Clock,
+        supervisor: Supervisor,
+        told: Callable[[Routed], None],
+        guard: PoisonGuard,
+    ) -> None:
+        self._store = store
+        self._broker = broker
+        self._in_force = in_force
+        self._clock = clock
+        self._supervisor = supervisor
+        self._told = told
+        self._guard = guard
+        self._nudges = Nudges()
+        self._routers: dict[str, Router] = {}
+
+    async def follow(self) -> None:
+        """Keep up with the catalog and the rules, for ever."""
+        seen = 0
+        while True:
+            version = self._in_force.rule_set.version
+            await self.sync()
+            await wait_for_first(
+                self._clock, None, self._broker.cache.wait_change(seen), self._in_force.wait_change(version)
+            )
+            seen = await self._broker.cache.wait_change(-1)
+
+    async def sync(self) -> None:
+        """Begin routers that are missing, end those that nobody needs.
+
+        When it returns, each router has its place: what is published from then on is decided. Raises StoreUnavailable.
+        """
+        needed = await self._needed()
+        for uid in [uid for uid in self._routers if uid not in needed]:
+            await self._end(uid)
+        for uid, (name, created_us) in needed.items():
+            if uid not in self._routers:
+                await self._begin(uid, name, created_us)
+
+    async def stop(self) -> None:
+        """End all routers after the batch under way."""
+        for uid in list(self._routers):
+            router = self._routers.pop(uid)
+            router.stop()
+            await self._supervisor.wait_for(f"router:{router.topic.name}")
+
+    async def _needed(self) -> dict[str, tuple[str, int]]:
+        """Topics (uid to name and birth) that a rule hears, or that have a timer to fire."""
+        topics = full_names(self._broker)
+        heard = set(self._in_force.rule_set.topics_heard(name for name, _ in topics.values()))
+        return {
+            uid: (name, created_us)
+            for uid, (name, created_us) in topics.items()
+            if name in heard or await self._store.state.next_due_us(uid) is not None
+        }
+
+    async def _begin(self, uid: str, name: str, created_us: int) -> None:
+        topic, told, guard = RoutedTopic(name, uid), self._told, self._guard
+        router = Router(topic, created_us, self._store, self._in_force, self._clock, self._nudges, told, guard)
+        await router.take_place()
+        self._routers[uid] = router
+        self._supervisor.start(f"router:{name}", router.run)
+        log.info("a topic is routed", topic=name)
+
+    async def _end(self, uid: str) -> None:
+        """End a router whose topic no rule hears; heard again later, it begins at the end (semantics.md item 14)."""
+        router = self._routers.pop(uid)
+        router.stop()
+        await self._supervisor.stop(f"router:{router.topic.name}")
+        await self._store.cursors.delete(router_cursor(uid))
+        log.info("a topic is no longer routed", topic=router.topic.name)
+
+
+def full_names(broker: Broker) -> dict[str, tuple[str, int]]:
+    """Every topic's uid with its full name and birth time."""
+    names = {}
+    for topic in broker.cache.all(Topic):
+        project = broker.cache.by_uid(Project, topic.project_uid)
+        if project is not None:
+            names[topic.uid] = (f"projects/{project.name}/topics/{topic.name}", topic.created_us)
+    return names

@@ -1,0 +1,110 @@
+"""The rule set that the files say, and the last good one that the store keeps.
+
+Every rule set that came into force is kept in the catalog by its version: a daemon with bad files starts with the
+last good rules (semantics.md item 18) and told incidents are judged by the rules that told them (item 16).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bridge.settings.model import MoveTo, Settings
+from broker.broker import Broker
+from broker.errors import VersionMoved
+from broker.model import Put
+from broker.records import Note, Project, RuleSetRecord, Schema, Topic
+from broker.tokens import random_uid
+from rules.language.read import read_rules_folder, rebuild
+from rules.language.sources import World
+from rules.model import DestinationFacts
+from rules.ruleset import RuleSet
+from rules.source.places import read_file
+from rules.source.problems import ProblemsFound
+
+CURRENT = "current-ruleset"
+
+
+def world_of(
+    settings: Settings, config: Path | None, facts: Mapping[str, DestinationFacts], broker: Broker | None
+) -> World:
+    """What rules may refer to: destinations, intervals, tables, and what the broker knows of topics and schemas."""
+    decode = {
+        f"projects/{project_name}/topics/{topic_name}": topic.decode
+        for project_name, project in settings.projects.items()
+        for topic_name, topic in project.topics.items()
+    }
+    topics = set(decode)
+    schemas: dict[str, object] = {}
+    if broker is not None:
+        for topic in broker.cache.all(Topic):
+            project = broker.cache.by_uid(Project, topic.project_uid)
+            if project is not None:
+                name = f"projects/{project.name}/topics/{topic.name}"
+                topics.add(name)
+                decode.setdefault(name, topic.decode)
+        schemas = {one.name: one.definition for one in broker.cache.all(Schema) if one.type == "avro"}
+    return World(
+        destinations=dict(facts),
+        intervals=settings.intervals,
+        tables=settings.tables,
+        template_folder=settings.templates if settings.templates.is_dir() else None,
+        decode={name: text for name, text in decode.items() if text != "auto"},
+        schemas=schemas,
+        topics=frozenset(topics),
+        settings=read_file(config) if config is not None else None,
+        gone={
+            name: going.removed.move_to if isinstance(going.removed, MoveTo) else ""
+            for name, going in settings.removed.items()
+        },
+    )
+
+
+def rules_of(settings: Settings, world: World) -> RuleSet:
+    """The rule set of the files. Raises ProblemsFound with everything that is wrong."""
+    paths = settings.rules if isinstance(settings.rules, tuple) else (settings.rules,)
+    return read_rules_folder(paths, world)
+
+
+async def keep(broker: Broker, rule_set: RuleSet) -> int:
+    """Keep the rule set as the current one; returns when it came into force (earlier, if it was current already)."""
+    now_us = broker.clock.wall_us()
+    note = broker.cache.find(Note, CURRENT)
+    if note is not None and note.value == rule_set.version:
+        return note.modified_us
+    changes = []
+    if broker.cache.find(RuleSetRecord, rule_set.version) is None:
+        record = RuleSetRecord(
+            uid=random_uid(broker.entropy),
+            created_us=now_us,
+            modified_us=now_us,
+            version=rule_set.version,
+            sources=rule_set.sources,
+        )
+        changes.append(Put(rule_set.version, record, 0))
+    stored = broker.cache.stored(note) if note is not None else None
+    current = Note(
+        uid=note.uid if note is not None else random_uid(broker.entropy),
+        created_us=note.created_us if note is not None else now_us,
+        modified_us=now_us,
+        name=CURRENT,
+        value=rule_set.version,
+    )
+    changes.append(Put(CURRENT, current, stored.version if stored is not None else 0))
+    try:
+        await broker.cache.write(changes)
+    except VersionMoved:
+        return await keep(broker, rule_set)
+    return now_us
+
+
+def last_good(broker: Broker, world: World) -> tuple[RuleSet, int] | None:
+    """The rule set that was current last, with the time it came into force; None when there never was one."""
+    note = broker.cache.find(Note, CURRENT)
+    record = broker.cache.find(RuleSetRecord, note.value) if note is not None else None
+    if note is None or record is None:
+        return None
+    try:
+        return rebuild(record.sources, world), note.modified_us
+    except (ProblemsFound, ValueError):
+        return None

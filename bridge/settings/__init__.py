@@ -1,0 +1,1 @@
+"""bridge.yaml: its model, its file, its errors."""

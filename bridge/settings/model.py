@@ -1,0 +1,188 @@
+"""bridge.yaml as typed, frozen records: one class per section, every key with its meaning.
+
+Defaults are safe. Reading a file into these records, with all problems at once, is ``settings_file.py``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SerializeAsAny, field_validator
+
+from bridge.core.model_base import Record
+from bridge.core.quantities import Duration, FilePath, LastingDuration, Size
+from bridge.core.secret import Secret
+from bridge.destinations.config import DestinationConfig
+from bridge.sources.config import SourceConfig
+
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
+DAY_S = 86_400.0
+_STORES = ("sqlite:///", "postgresql://", "postgres://")
+
+
+class TlsFiles(Record):
+    """Certificate and key of the server."""
+
+    certificate: FilePath = Field(description="PEM file with the certificate and its chain")
+    key: FilePath = Field(description="PEM file with the private key")
+    client_ca: FilePath | None = Field(None, description="CA that signs client certificates; they stay optional")
+
+
+class ServerSettings(Record):
+    """Where the daemon listens."""
+
+    listen: str = Field("0.0.0.0:8443", description="Address and port of API, webhooks, pages and metrics")
+    tls: TlsFiles | Literal["self-signed", "off"] = Field(
+        "self-signed", description="Certificate files; self-signed makes one at first start, for trials"
+    )
+    x509_listen: str | None = Field(None, description="A second address for certificate login, such as 0.0.0.0:8444")
+    public_url: str = Field("", description="The address people reach it by: for links and chat buttons")
+    max_body: Size = Field(10 * MIB, gt=0, description="Largest request body; more is answered 413")
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_url(cls, said: str) -> str:
+        if said and not said.startswith(("https://", "http://")):
+            raise ValueError(f'"{said}" is no address for a browser, such as https://bridge.example.org')
+        return said
+
+    @field_validator("listen", "x509_listen")
+    @classmethod
+    def _is_an_address(cls, said: str | None) -> str | None:
+        if said is not None:
+            host_and_port(said)
+        return said
+
+
+class RetentionSettings(Record):
+    """How long things are kept."""
+
+    messages: LastingDuration = Field(7 * DAY_S, description="Messages of a topic")
+    deliveries: LastingDuration = Field(
+        30 * DAY_S, description="Settled deliveries, their attempts, and what was decided"
+    )
+    size: Size | None = Field(None, gt=0, description="Most that a topic's messages may take; the oldest go first")
+
+
+class AuthSettings(Record):
+    """Who may do what."""
+
+    service_token: Secret | None = Field(None, description="The first administrator; AMS's service token")
+    token_from: Literal["header", "key", "both"] = Field("both", description="Where callers give their token")
+    certificates: dict[str, str] = Field(default_factory=dict, description="Certificate subject to user name")
+
+
+class TopicSettings(Record):
+    """A topic to provision."""
+
+    schema_name: str | None = Field(None, alias="schema", description="A schema of the same project")
+    decode: str = Field("auto", description="How rules read its payloads: auto, json, text, avro:NAME, gzip+json ...")
+
+
+class SchemaSettings(Record):
+    """A schema to provision."""
+
+    type: Literal["json", "avro"] = Field(description="json or avro")
+    file: FilePath = Field(description="The schema itself, as JSON")
+
+
+class SubscriptionSettings(Record):
+    """A subscription to provision."""
+
+    topic: str = Field(description="A topic of the same project")
+    ack_deadline_s: int = Field(10, ge=0, le=600, description="Seconds a consumer has to acknowledge")
+
+
+class UserSettings(Record):
+    """A user to provision."""
+
+    roles: tuple[Literal["project_admin", "publisher", "consumer"], ...] = Field((), description="Roles in the project")
+    topics: tuple[str, ...] = Field((), description="Topics it may publish to")
+    subscriptions: tuple[str, ...] = Field((), description="Subscriptions it may pull from")
+    token: Secret | None = Field(None, description="Its token; without one, one is made")
+    email: str = Field("", description="Where to reach its owner")
+
+
+class ProjectSettings(Record):
+    """A project to provision: created or brought up to date at start and on reload, never deleted."""
+
+    description: str = Field("", description="What it is for")
+    topics: dict[str, TopicSettings] = Field(default_factory=dict, description="Its topics")
+    schemas: dict[str, SchemaSettings] = Field(default_factory=dict, description="Its schemas")
+    subscriptions: dict[str, SubscriptionSettings] = Field(default_factory=dict, description="Its subscriptions")
+    users: dict[str, UserSettings] = Field(default_factory=dict, description="Its users")
+
+
+class PushSettings(Record):
+    """AMS push subscriptions."""
+
+    mode: Literal["internal", "external", "off"] = Field("internal", description="Who pushes: we, or an outside worker")
+    give_up_after: LastingDuration | Literal["off"] = Field(
+        "off",
+        description="After this a message that cannot be pushed becomes a dead letter; off waits for ever, as AMS",
+    )
+    allow_private: bool = Field(False, description="Let endpoints given through the API reach private addresses")
+
+
+class LogSettings(Record):
+    """What the daemon says."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least that is logged")
+    format: Literal["json", "console", "auto"] = Field("auto", description="auto: console on a terminal, else json")
+
+
+class MoveTo(Record):
+    """Where waiting deliveries of a removed destination go."""
+
+    move_to: str = Field(description="A destination that stays")
+
+
+class RemovedDestination(Record):
+    """A destination that is going: what becomes of what waits for it (semantics.md item 16)."""
+
+    removed: Literal["dead"] | MoveTo = Field(description="dead, or {move_to: NAME}")
+
+
+class Settings(Record):
+    """The whole of bridge.yaml."""
+
+    server: ServerSettings = ServerSettings()
+    store: str = Field(
+        "sqlite:///var/lib/ams-bridge/bridge.db",
+        description="sqlite:///PATH (or sqlite:PATH, relative to this file), postgresql://..., or memory",
+    )
+    retention: RetentionSettings = RetentionSettings()
+    auth: AuthSettings = AuthSettings()
+    projects: dict[str, ProjectSettings] = Field(default_factory=dict, description="What must exist")
+    sources: dict[str, SerializeAsAny[SourceConfig]] = Field(
+        default_factory=dict, description="Where messages come from"
+    )
+    destinations: dict[str, SerializeAsAny[DestinationConfig]] = Field(
+        default_factory=dict, description="Where deliveries go"
+    )
+    removed: dict[str, RemovedDestination] = Field(default_factory=dict, exclude=True)
+    rules: FilePath | tuple[FilePath, ...] = Field(
+        Path("rules.d"), validate_default=True, description="A folder (all *.yaml by name) or files"
+    )
+    templates: FilePath = Field(Path("templates"), validate_default=True, description="Folder of your own templates")
+    tables: dict[str, FilePath] = Field(default_factory=dict, description="Lookup tables: YAML, JSON or CSV files")
+    intervals: dict[str, Any] = Field(default_factory=dict, description="Named time intervals for hours and not_hours")
+    push: PushSettings = PushSettings()
+    log: LogSettings = LogSettings()
+    drain: Duration = Field(10.0, description="How long deliveries under way may take to finish when the daemon stops")
+
+    @field_validator("store")
+    @classmethod
+    def _is_a_store(cls, said: str) -> str:
+        if said != "memory" and not said.startswith(_STORES):
+            raise ValueError("no such store: write sqlite:///PATH, sqlite:PATH, postgresql://... or memory")
+        return said
+
+
+def host_and_port(said: str) -> tuple[str, int]:
+    """Host and port of ``HOST:PORT`` (``[::]:8443`` for IPv6; an empty host is every address). Raises ValueError."""
+    host, colon, port = said.rpartition(":")
+    if not colon or not (port.isascii() and port.isdecimal()) or int(port) > 65_535:
+        raise ValueError(f'"{said}" is not HOST:PORT, such as 0.0.0.0:8443 or [::]:8443')
+    return host.removeprefix("[").removesuffix("]") or "0.0.0.0", int(port)  # noqa: S104

@@ -1,0 +1,80 @@
+"""All pulls from remote AMS services: one worker per remote subscription, begun and ended as the settings change."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+
+from bridge.core.supervisor import Supervisor
+from bridge.sources.ams import AmsSource, AmsSourceConfig, Append
+from bridge.sources.config import SourceConfig
+from bridge.sources.set_aside import PutAside, Refused, put_aside
+from broker.broker import Broker
+from broker.clock import Clock
+from broker.errors import StoreUnavailable
+from broker.model import Appended, NewMessage
+from broker.records import Topic
+
+
+class Pulls:
+    """Keeps a worker at work for each remote subscription that the settings name."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        clock: Clock,
+        supervisor: Supervisor,
+        rng: random.Random,
+        told_refused: Callable[[str], None] = lambda source: None,
+    ) -> None:
+        self._broker = broker
+        self._told_refused = told_refused
+        self._clock = clock
+        self._supervisor = supervisor
+        self._rng = rng
+        self._at_work: dict[str, AmsSourceConfig] = {}
+
+    async def swap(self, sources: Mapping[str, SourceConfig]) -> None:
+        """Put these sources to work: end workers that are gone or changed, begin those that are missing."""
+        wanted = {
+            f"pull:{name}:{subscription}": (config, name, subscription)
+            for name, config in sources.items()
+            if isinstance(config, AmsSourceConfig)
+            for subscription in config.subscriptions
+        }
+        for worker in [worker for worker, config in self._at_work.items() if wanted.get(worker, (None,))[0] != config]:
+            del self._at_work[worker]
+            await self._supervisor.stop(worker)
+        for worker, (config, name, subscription) in wanted.items():
+            if worker not in self._at_work:
+                append, aside = self._appender(config), self._put_aside(name, config)
+                source = AmsSource(config, subscription, append, aside, self._clock, self._rng)
+                self._at_work[worker] = config
+                self._supervisor.start(worker, source.run)
+
+    async def stop(self) -> None:
+        """End all workers."""
+        await self.swap({})
+
+    def _appender(self, config: AmsSourceConfig) -> Append:
+        async def append(messages: Sequence[NewMessage], producer_key: str) -> Appended:
+            return await self._broker.publish(self._topic(config), messages, producer_key)
+
+        return append
+
+    def _put_aside(self, name: str, config: AmsSourceConfig) -> PutAside:
+        async def aside(refused: Refused) -> None:
+            await put_aside(
+                self._broker.store, self._topic(config), config.topic, refused, now_us=self._clock.wall_us()
+            )
+            self._told_refused(name)
+
+        return aside
+
+    def _topic(self, config: AmsSourceConfig) -> Topic:
+        _, project_name, _, topic_name = config.topic.split("/")
+        project = self._broker.cache.project(project_name)
+        topic = self._broker.cache.topic(project.uid, topic_name) if project is not None else None
+        if topic is None:
+            raise StoreUnavailable(f"the topic {config.topic} does not exist; name it under projects:")
+        return topic

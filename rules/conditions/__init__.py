@@ -1,0 +1,1 @@
+"""Conditions of rules: JSONPath places, operators, and the index that finds the rules worth asking."""

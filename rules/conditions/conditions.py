@@ -1,0 +1,266 @@
+"""Conditions: what ``match:``, ``resolved:`` and the matchers of silences say, compiled to closures.
+
+A mapping is a list of lines that must all hold. A line is a place and what must hold there (``value_tests.py``), or
+``all:``, ``any:``, ``not:`` with more of the same, or ``undecodable: true``. A list is ``all:``.
+
+An event whose payload could not be decoded as declared satisfies only conditions that speak of ``undecodable: true``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from rules.conditions.clauses import Equality, Holds, Node, all_of, any_of, line_holds, necessary, never_holds, walk
+from rules.conditions.event_places import EventPlace, read_place
+from rules.conditions.jsonpath import PathProblem
+from rules.conditions.operators import OPERATORS, shown
+from rules.conditions.value_tests import MAX_NESTING, NEVER, compile_value
+from rules.model import Event
+from rules.source.places import Document
+from rules.source.problems import Path, Place, Problem, path_text
+from rules.source.words import suggest
+
+CLAUSES: Final = ("all", "any", "not", "undecodable")
+MAX_SEEN_VALUES: Final = 5
+_TEXT_ROOTS: Final = ("attributes", "message", "text", "vars")
+_WRITTEN_OUT: Final = re.compile(r"([$\w.\[\]'*-]+) *(?::|==?) *(\S.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One part of a condition as it went for one event, for people to read.
+
+    ``place`` is where it stands in the file, ``depth`` how deep it is nested. ``look`` is the place looked at, or
+    ``all``, ``any``, ``not``; ``expects`` what must hold there; ``values`` the first few values, of ``found`` in all.
+    ``decisive`` marks the part to look at first when the whole does not hold.
+    """
+
+    place: Place
+    path: str
+    depth: int
+    look: str
+    expects: str
+    values: tuple[Any, ...]
+    found: int
+    held: bool
+    decisive: bool = False
+
+    @property
+    def saw(self) -> str:
+        """What was found, in words: ``"OK"``, ``nothing``, ``"a", "b" and 7 more``; "" for a clause."""
+        if self.look in CLAUSES:
+            return ""
+        if not self.found:
+            return "nothing"
+        more = f" and {self.found - len(self.values)} more" if self.found > len(self.values) else ""
+        return ", ".join(shown(value) for value in self.values) + more
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A compiled condition.
+
+    ``holds(event, now_us)`` never raises. ``equalities`` are all necessary for it to hold, ``places`` all it looks at.
+    ``knows_undecodable`` says that it speaks of undecodable events.
+    """
+
+    holds: Holds = field(compare=False, repr=False)
+    root: Node = field(repr=False)
+    equalities: tuple[Equality, ...]
+    places: tuple[EventPlace, ...]
+    knows_undecodable: bool
+
+    def explain(self, event: Event, now_us: int) -> list[Seen]:
+        """Every part in file order, with what it saw. If the whole does not hold, exactly one part is ``decisive``."""
+        held = self.holds(event, now_us)
+        if event.undecodable is not None and not self.knows_undecodable:
+            node = self.root
+            words = f"a payload that can be decoded ({event.undecodable}); match it with undecodable: true"
+            return [Seen(node.at, node.path, 0, "payload", words, ("undecodable",), 1, held=False, decisive=True)]
+        decisive = None if held else _first_false(self.root, event, now_us)
+        return list(_seen(self.root, event, now_us, 0, decisive))
+
+
+def compile_match(
+    said: Any,
+    document: Document,
+    path: Path,
+    problems: list[Problem],
+    variables: Collection[str] | None = None,
+) -> Condition:
+    """Compile the condition ``said``, which stands at ``path`` of a document.
+
+    What is wrong with it, all of it, is added to ``problems``; the condition then never holds. A condition that can
+    never hold for other reasons is a warning. ``variables`` are the names that ``vars.NAME`` may have, None if any.
+    """
+    before = sum(problem.kind == "error" for problem in problems)
+    root = _Compiler(document, problems, variables).clause(said, path)
+    broken = sum(problem.kind == "error" for problem in problems) > before
+    lines = [node for node in walk(root) if node.kind == "line"]
+    knows_undecodable = any(node.kind == "undecodable" for node in walk(root))
+    holds = never_holds if broken else root.holds if knows_undecodable else _decodable(root.holds)
+    places = tuple(dict.fromkeys(node.look for node in lines if node.look is not None))
+    return Condition(holds, root, tuple(necessary(root)), places, knows_undecodable)
+
+
+def _decodable(holds: Holds) -> Holds:
+    return lambda event, now_us: event.undecodable is None and holds(event, now_us)
+
+
+class _Compiler:
+    """Turns what YAML said into nodes, and collects the problems of all of it."""
+
+    def __init__(self, document: Document, problems: list[Problem], variables: Collection[str] | None) -> None:
+        self._document = document
+        self._problems = problems
+        self._variables = variables
+
+    def clause(self, said: Any, path: Path) -> Node:
+        """A mapping of lines or a list of clauses: all must hold."""
+        if len(path) > MAX_NESTING:
+            self._say(path, f"conditions are nested deeper than {MAX_NESTING} levels")
+            return self._grouped("all", [], path)
+        return self._group("all", said, path)
+
+    def _group(self, kind: Literal["all", "any"], said: Any, path: Path) -> Node:
+        if isinstance(said, dict):
+            parts = [self._line(name, value, (*path, name)) for name, value in said.items()]
+        elif isinstance(said, list):
+            parts = [self.clause(member, (*path, n)) for n, member in enumerate(said)]
+        else:
+            self._say(path, f"{shown(said)} is not a condition; {_as_condition(said)}")
+            parts = []
+        return self._grouped(kind, parts, path)
+
+    def _grouped(self, kind: Literal["all", "any"], parts: list[Node], path: Path) -> Node:
+        if kind == "all":
+            never = next((part.never for part in parts if part.never), "") or self._contradiction(parts, path)
+        elif not parts:
+            never = self._warn(path, "nothing stands under any:")
+        else:
+            never = parts[0].never if all(part.never for part in parts) else ""
+        holds = (all_of if kind == "all" else any_of)(tuple(part.holds for part in parts))
+        return Node(kind, self._document.key_place_of(path), path_text(path), holds, tuple(parts), never=never)
+
+    def _line(self, name: str, said: Any, path: Path) -> Node:
+        if name in {"all", "any"}:
+            return self._group(name, said, path)  # type: ignore[arg-type]
+        at, where = self._document.key_place_of(path), path_text(path)
+        if name == "not":
+            inner = self.clause(said, path)
+            holds = inner.holds
+            never = self._warn(path, "nothing stands under not:") if said in ({}, []) else ""
+            return Node("not", at, where, lambda event, now_us: not holds(event, now_us), (inner,), never=never)
+        if name == "undecodable":
+            if not isinstance(said, bool):
+                self._say(path, f"undecodable is true or false, not {shown(said)}")
+            wanted = said is True
+            return Node("undecodable", at, where, lambda event, now_us: (event.undecodable is not None) is wanted)
+        look = self._place(name, path)
+        if look is None and _is_clause(name):
+            return Node("line", at, where, never_holds)
+        test = compile_value(said, self._document, path, self._problems)
+        if look is None or test is NEVER:
+            return Node("line", at, where, never_holds, look=look)
+        never = test.never or _never_so(look, test.constants)
+        if never:
+            self._warn(path, never)
+        return Node("line", at, where, line_holds(look, test), look=look, test=test, never=never)
+
+    def _place(self, name: str, path: Path) -> EventPlace | None:
+        try:
+            return read_place(name, self._variables)
+        except PathProblem as problem:
+            text = str(problem)
+            if name in OPERATORS or name in {"every", "or", "and"}:
+                text = f'"{name}" cannot stand here; {_where_it_stands(name)}'
+            elif _is_clause(name):
+                text = f'"{name}" is no place to look at{suggest(name, CLAUSES)}'
+            place = self._document.place_in_key(path, problem.column)
+            self._problems.append(Problem(place, path_text(path), text))
+            return None
+
+    def _contradiction(self, parts: list[Node], path: Path) -> str:
+        """Two lines that want different constants of one and the same value."""
+        wanted: dict[EventPlace, frozenset[Hashable]] = {}
+        for equality in (equality for part in parts for equality in necessary(part)):
+            place = equality.place
+            wanted[place] = wanted.get(place, equality.constants) & equality.constants
+            if not wanted[place] and place.is_single:
+                return self._warn(path, f"{place.text} cannot equal all that is asked of it")
+        return ""
+
+    def _say(self, path: Path, text: str) -> None:
+        self._problems.append(self._document.problem(path, text))
+
+    def _warn(self, path: Path, text: str) -> str:
+        self._problems.append(self._document.problem(path, f"this never holds: {text}", at_key=True, kind="warning"))
+        return text
+
+
+def _is_clause(name: str) -> bool:
+    """Whether somebody who wrote this place meant ``all``, ``any`` or ``not``."""
+    return name not in OPERATORS and bool(suggest(name, CLAUSES))
+
+
+def _as_condition(said: Any) -> str:
+    """How to write what somebody wrote as a text."""
+    found = _WRITTEN_OUT.fullmatch(said) if isinstance(said, str) else None
+    if found is not None:
+        return f'write "{found[1]}: {found[2]}", with a blank behind the colon'
+    return "write a mapping of places to what must hold there, such as $.status: CRITICAL"
+
+
+def _never_so(look: EventPlace, constants: Collection[Hashable] | None) -> str:
+    """Why none of these constants can ever stand at a place, or ""."""
+    if not constants:
+        return ""
+    root = look.text.partition(".")[0].partition("[")[0]
+    if look.text == "message.offset":
+        is_text = all(isinstance(constant, str) for constant in constants)
+        return "message.offset is a number; write it without quotes" if is_text else ""
+    if root in _TEXT_ROOTS and not any(isinstance(constant, str) for constant in constants):
+        one = min(shown(constant[1] if isinstance(constant, tuple) else constant) for constant in constants)
+        return f'{look.text} is a text, and values are compared with their type; write it in quotes: "{one}"'
+    if look.text in {"message.topic", "message.project"} and all("/" in str(constant) for constant in constants):
+        return f"{look.text} is the short name, without projects/ and topics/"
+    return ""
+
+
+def _where_it_stands(name: str) -> str:
+    if name in {"or", "and"}:
+        return f'write "{"any" if name == "or" else "all"}"'
+    return f"write it under a place, such as $.status: {OPERATORS[name].example}"
+
+
+def _first_false(node: Node, event: Event, now_us: int) -> Node:
+    """The part of a node that does not hold at which a person should look first."""
+    if node.kind == "all":
+        for part in node.parts:
+            if not part.holds(event, now_us):
+                return _first_false(part, event, now_us)
+    if node.kind == "any" and len(node.parts) == 1:
+        return _first_false(node.parts[0], event, now_us)
+    return node
+
+
+def _seen(node: Node, event: Event, now_us: int, depth: int, decisive: Node | None) -> Iterator[Seen]:
+    held = node.holds(event, now_us)
+    if node.kind == "line":
+        found = node.look.find_in(event) if node.look is not None else ()
+        look = node.look.text if node.look is not None else node.path
+        values = tuple(found[:MAX_SEEN_VALUES])
+        yield Seen(node.at, node.path, depth, look, node.test.text, values, len(found), held, node is decisive)
+        return
+    inner_depth = depth
+    if node.kind != "all" or (depth > 0 and len(node.parts) != 1):
+        expects = {"all": "all of these", "any": "one of these", "not": "not this"}.get(node.kind, "")
+        if node.kind == "undecodable":
+            expects = "a payload that cannot be decoded"
+        yield Seen(node.at, node.path, depth, node.kind, expects, (), 0, held, node is decisive)
+        inner_depth += 1
+    for part in node.parts:
+        yield from _seen(part, event, now_us, inner_depth, decisive)

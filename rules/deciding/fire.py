@@ -1,0 +1,129 @@
+"""fire: what a due timer leads to. Pure, like ``decide``, and entered in the same books.
+
+A timer is a row of state that is due: a key (a reminder, something owed, a calm, an incident nobody speaks of), a
+group, a throttle, or the firing incidents of a rule that kept others quiet. If its row has moved since it was handed
+out, nothing happens: it is due again, or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from rules.deciding.decision_builder import DecideContext, Draft
+from rules.deciding.quiet import flapping, group, incidents, inhibition, keyrow, throttle
+from rules.deciding.quiet.pending_notifications import look_again
+from rules.deciding.quiet.quiet_period import calm_down
+from rules.deciding.quiet.repeat import remind
+from rules.deciding.quiet.rows import FiringRow, GroupRow, KeyRow, ThrottleRow, from_bytes, rule_of
+from rules.deciding.state_keys import RowNames, own_names, row_names, throttle_names
+from rules.deciding.vars import revive
+from rules.model import Decision, StateValue, Timer
+from rules.rendering.budget import accounted
+from rules.ruleset import Rule, RuleSet, orphan
+
+REST_US: Final = 100_000
+"""How long the timer of a key rests at least after it has fired."""
+FREED_AT_ONCE: Final = 200
+"""How many freed incidents one firing wakes; the rest follow in the next."""
+
+
+def needs_for(rule_set: RuleSet, timer: Timer) -> tuple[str, ...]:
+    """The state keys that ``fire`` needs, the timer's own row first."""
+    rule = rule_for(rule_set, timer.key)
+    needs = dict.fromkeys((timer.key, *own_names(timer.key, rule)))
+    match from_bytes(timer.key, timer.value):
+        case KeyRow() as row:
+            needs.update(dict.fromkeys(_names(rule_set, rule, timer, row).all()))
+        case GroupRow():
+            needs.update(dict.fromkeys(throttle_names(rule)))
+        case FiringRow() as row:
+            needs.update(dict.fromkeys(inhibition.free(row, FREED_AT_ONCE)))
+        case ThrottleRow():
+            pass
+    return tuple(needs)
+
+
+@accounted
+def fire(rule_set: RuleSet, timer: Timer, state: Mapping[str, StateValue], context: DecideContext) -> Decision:
+    """All that follows from a due timer; ``state`` holds every key of ``needs_for``. Nothing when the row has moved."""
+    stands = state[timer.key]
+    if stands.value is None or stands.value != timer.value:
+        return Decision()
+    draft = Draft(rule_set, state, context, f"t/{timer.key}/{timer.due_us}")
+    rule = rule_for(rule_set, timer.key)
+    own = own_names(timer.key, rule)
+    match from_bytes(timer.key, stands.value):
+        case KeyRow():
+            _fire_key(draft, rule, timer, own)
+        case GroupRow():
+            collected = draft.rows.find(own, GroupRow)
+            if collected is not None:
+                values = collected.name
+                group.flush(
+                    draft, rule, RowNames(group=own, group_values=values, throttle=throttle_names(rule)), collected
+                )
+        case ThrottleRow():
+            throttled = draft.rows.find(own, ThrottleRow)
+            if throttled is not None:
+                throttle.fire(draft, rule, own, throttled)
+        case FiringRow():
+            _wake(draft, own)
+    return draft.decision(None)
+
+
+def rule_for(rule_set: RuleSet, key: str) -> Rule:
+    """Whose row it is; when its rule is gone without a trace, one that has only its name and tells in plain form."""
+    name = rule_of(key)
+    return rule_set.by_name.get(name) or orphan(name)
+
+
+def _fire_key(draft: Draft, rule: Rule, timer: Timer, own: tuple[str, ...]) -> None:
+    row = draft.rows.find(own, KeyRow)
+    if row is None:
+        return
+    names = _names(draft.rule_set, rule, timer, row)
+    now_us, incident, forgotten = draft.now_us, row.incident, False
+    if incident is not None and incident.fires and keyrow.forget_us(rule.quiet, incident) <= now_us:
+        event, broken = revive(draft.rule_set, rule, incident.event, now_us)
+        incidents.end(draft, rule, row, names, event, "stale", broken=broken)
+        forgotten = True
+    if row.flaps is not None and flapping.is_calm(row.flaps, rule.quiet.flapping, now_us):
+        calm_down(draft, rule, row, names)
+    incident = row.incident
+    if incident is not None and (incident.hidden or not incident.fires) and not forgotten:
+        look_again(draft, rule, row, names)
+        incident = row.incident
+    if (
+        incident is not None
+        and incident.fires
+        and keyrow.reminds(rule.quiet, incident)
+        and incident.remind_us <= now_us
+    ):
+        remind(draft, rule, row, names)
+    keyrow.keep(draft, rule, names.key, row, rest_us=REST_US)
+
+
+def _wake(draft: Draft, own: tuple[str, ...]) -> None:
+    """Let incidents that nothing in this row keeps quiet any more be looked at now."""
+    firing = draft.rows.find(own, FiringRow)
+    if firing is None:
+        return
+    for key in inhibition.free(firing, FREED_AT_ONCE):
+        rule = rule_for(draft.rule_set, key)
+        row = draft.rows.find((key,), KeyRow)
+        if row is not None and row.incident is not None and (row.incident.hidden or not row.incident.fires):
+            row.incident.look_us = draft.now_us
+            keyrow.keep(draft, rule, (key,), row)
+    inhibition.keep(draft, own, firing)
+
+
+def _names(rule_set: RuleSet, rule: Rule, timer: Timer, row: KeyRow) -> RowNames:
+    """The rows that the timer of a key may read: those its stored event needs, seen as of when the timer was due."""
+    stored = row.incident.event if row.incident is not None else row.flaps.event if row.flaps is not None else b""
+    own = own_names(timer.key, rule)
+    if not stored:
+        return RowNames(key=own, throttle=throttle_names(rule))
+    event, _ = revive(rule_set, rule, stored, timer.due_us)
+    names = row_names(rule_set, rule, event, row.key, timer.due_us)
+    return RowNames(own, names.group, names.group_values, names.throttle, names.asked, names.answers)

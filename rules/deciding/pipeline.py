@@ -1,0 +1,190 @@
+"""Quiet, then render: the way from something worth telling to posts, in the precedence of semantics.md item 26.
+
+hours, silence, inhibition, dedupe, flapping, group, throttle. The first that says no keeps a send quiet; what passes
+all becomes a post. Every send of an occasion ends in exactly one verdict and one entry in the books.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rules.deciding.decision_builder import Draft
+from rules.deciding.emit import Address, Posting, emit_all, topic_of
+from rules.deciding.quiet import group, inhibition
+from rules.deciding.quiet.dedupe import is_duplicate, remember_sent
+from rules.deciding.quiet.flapping import Course
+from rules.deciding.quiet.hours import closed
+from rules.deciding.quiet.rows import KeyRow
+from rules.deciding.quiet.silences import Facts
+from rules.deciding.quiet.throttle import post
+from rules.deciding.quiet.verdicts import OWED, PASSED, Held, Hidden, Passed, Quieted, Verdict
+from rules.deciding.render_post import Scene, severity_of
+from rules.deciding.state_keys import RowNames
+from rules.model import Event, Phase
+from rules.ruleset import Rule
+
+
+@dataclass(slots=True)
+class Occasion:
+    """Something a rule may have to tell.
+
+    ``again`` is one that was kept quiet before and is looked at once more: it is no duplicate, and enters the books
+    only when it is told.
+    """
+
+    rule: Rule
+    event: Event
+    phase: Phase
+    names: RowNames
+    key: str = ""
+    item: int = 0
+    state: str = ""
+    row: KeyRow | None = None
+    flaps: Course = "calm"
+    notes: Mapping[str, str] = field(default_factory=dict)
+    incident: str = ""
+    broken: str = ""
+    again: bool = False
+
+
+def tell(draft: Draft, occasion: Occasion, addresses: Sequence[Address]) -> dict[str, Verdict]:
+    """What becomes of the occasion at each address, by slot; posts what passes."""
+    verdicts: dict[str, Verdict] = {}
+    hidden = _hidden(draft, occasion, addresses)
+    passing: list[Address] = []
+    for address in addresses:
+        slot = address.entry.slot
+        verdict = hidden.get(slot) or _repeats(draft, occasion, address) or _out_of_order(draft, occasion, slot)
+        if verdict is None:
+            passing.append(address)
+        else:
+            verdicts[address.entry.slot] = verdict
+    if passing:
+        verdicts |= _post(draft, occasion, passing)
+    for address in addresses:
+        _enter(draft, occasion, address, verdicts[address.entry.slot])
+    return verdicts
+
+
+def addresses_of(rule: Rule) -> list[Address]:
+    """All entries of the rule's ``send``."""
+    return [Address(entry, rule.quiet.shadow) for entry in rule.sends]
+
+
+def _hidden(draft: Draft, occasion: Occasion, addresses: Sequence[Address]) -> dict[str, Hidden]:
+    """Hours, silence, inhibition: by slot, what hides the occasion now."""
+    rule, now_us = occasion.rule, draft.now_us
+    by_hours = closed(rule.quiet.hours, now_us)
+    if by_hours is not None:
+        return {address.entry.slot: by_hours for address in addresses}
+    hidden: dict[str, Hidden] = {}
+    if draft.context.silences.silences:
+        for address in addresses:
+            silenced = draft.context.silences.covering(_facts(draft, occasion, address), occasion.event, now_us)
+            if silenced is not None:
+                hidden[address.entry.slot] = silenced
+    if len(hidden) < len(addresses):
+        inhibited = inhibition.inhibited(draft, occasion.names, note=bool(occasion.incident))
+        if inhibited is not None:
+            hidden = {address.entry.slot: inhibited for address in addresses} | hidden
+    return hidden
+
+
+def _facts(draft: Draft, occasion: Occasion, address: Address) -> Facts:
+    rule, event = occasion.rule, occasion.event
+    return Facts(
+        rule=rule.name,
+        topic=topic_of(event),
+        destination=address.entry.to.name,
+        key=occasion.key,
+        severity=lambda: severity_of(draft.rule_set, rule, event, draft.now_us),
+    )
+
+
+def _repeats(draft: Draft, occasion: Occasion, address: Address) -> Quieted | None:
+    """Dedupe and flapping: whether the slot has heard it."""
+    quiet, row = occasion.rule.quiet, occasion.row
+    if row is None:
+        return None
+    fresh = occasion.phase in ("message", "firing") and not occasion.again
+    slot, dedupe_s = address.entry.slot, quiet.dedupe_s
+    if (
+        fresh
+        and dedupe_s is not None
+        and is_duplicate(row, slot, occasion.state, draft.now_us, dedupe_s, shadow=address.shadow)
+    ):
+        return Quieted("duplicate")
+    if occasion.flaps == "flaps" and occasion.phase != "calm":
+        return Quieted("flapping")
+    return None
+
+
+def _out_of_order(draft: Draft, occasion: Occasion, slot: str) -> Hidden | None:
+    """Whether an earlier post about the key waits where this one would not wait behind it (another group, an edit)."""
+    if occasion.row is None or occasion.phase in ("message", "reminder") or slot not in occasion.row.waits:
+        return None
+    row, until_us = occasion.row.waits[slot]
+    if until_us < draft.now_us or row in (*occasion.names.group, *occasion.names.throttle):
+        del occasion.row.waits[slot]
+        return None
+    return Hidden("order", until_us + 1)
+
+
+def _post(draft: Draft, occasion: Occasion, passing: Sequence[Address]) -> dict[str, Verdict]:
+    """Group and throttle. A post whose address is in shadow while its rule is not (or the other way) joins neither."""
+    rule = occasion.rule
+    own = [address for address in passing if address.shadow == rule.quiet.shadow]
+    other = [address for address in passing if address.shadow != rule.quiet.shadow]
+    verdicts: dict[str, Verdict] = {}
+    if other:
+        emit_all(draft, _posting(occasion, other))
+        verdicts |= {address.entry.slot: PASSED for address in other}
+    if own:
+        verdict: Verdict
+        if rule.quiet.group is not None and group.may_join(draft, rule, occasion.names):
+            verdict = group.join(draft, _posting(occasion, own), occasion.names)
+        else:
+            verdict = post(draft, _posting(occasion, own), occasion.names.throttle)
+        verdicts |= {address.entry.slot: verdict for address in own}
+    if occasion.row is not None:
+        for slot, verdict in verdicts.items():
+            if isinstance(verdict, Passed | Held):
+                remember_sent(occasion.row, slot, occasion.state, draft.now_us, shadow=rule.quiet.shadow)
+            if isinstance(verdict, Held) and verdict.row:
+                occasion.row.waits[slot] = (verdict.row, verdict.until_us)
+    return verdicts
+
+
+def _posting(occasion: Occasion, addresses: Sequence[Address]) -> Posting:
+    phase: Phase = "flapping" if occasion.flaps == "starts" else occasion.phase
+    incident = occasion.row.incident if occasion.row is not None else None
+    since_us = incident.since_us if incident is not None else 0
+    scene = Scene(occasion.rule, occasion.event, phase, occasion.key, since_us, broken=occasion.broken)
+    return Posting(
+        scene=scene,
+        addresses=addresses,
+        key=occasion.key,
+        order_key=occasion.key or topic_of(occasion.event),
+        item=occasion.item,
+        notes=occasion.notes,
+        incident=occasion.incident,
+        owed=occasion.phase in OWED,
+    )
+
+
+def _enter(draft: Draft, occasion: Occasion, address: Address, verdict: Verdict) -> None:
+    rule, item, key = occasion.rule, occasion.item, occasion.key
+    match verdict:
+        case Passed():
+            destination = address.entry.to.name
+            if address.shadow or not draft.rule_set.is_given_up(destination):
+                draft.judge(item, rule, address.entry, key, "shadow" if address.shadow else "sent")
+            else:
+                draft.judge(item, rule, address.entry, key, "dropped", f"removed:{destination}")
+        case Held(by):
+            draft.judge(item, rule, address.entry, key, "held", by)
+        case Hidden(by) | Quieted(by) if not occasion.again:
+            draft.judge(item, rule, address.entry, key, "suppressed", by)
+        case _:
+            pass  # it was entered when it was kept quiet first

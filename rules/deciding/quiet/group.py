@@ -1,0 +1,154 @@
+"""``group:``: collect what belongs together and tell it in one post.
+
+``wait`` counts from the first event and does not slide; ``every`` is the least gap between posts of a group; at ``max``
+events it posts at once (semantics.md item 28). What joins a group is certain to be told, so it counts as told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rules.deciding.decision_builder import Draft
+from rules.deciding.emit import LONG_US, Address, Posting, entry_for
+from rules.deciding.quiet.rows import GroupRow, HeldEvent
+from rules.deciding.quiet.state_rows import store
+from rules.deciding.quiet.throttle import post
+from rules.deciding.quiet.verdicts import OWED, Held, Hidden, Passed, Quieted
+from rules.deciding.render_post import GroupEvent, Scene, join_reasons
+from rules.deciding.state_keys import RowNames
+from rules.deciding.vars import revive
+from rules.ruleset import Group, Rule
+
+MAX_HELD_BYTES: Final = 512 * 1024
+"""A group whose events come to this posts at once, as if it were at its ``max``."""
+
+
+def may_join(draft: Draft, rule: Rule, names: RowNames) -> bool:
+    """Whether an event may wait in the group.
+
+    Not where the row collects for the shadow and the rule has left it (or the other way), and not where the rule holds
+    too many rows already: such an event passes at once.
+    """
+    row = draft.rows.find(names.group, GroupRow)
+    if row is not None and row.held:
+        return row.shadow == rule.quiet.shadow
+    if row is None and draft.context.key_counts.get(rule.name, 0) >= rule.quiet.max_keys:
+        draft.counts["max_keys"] += 1
+        return False
+    return True
+
+
+def join(draft: Draft, posting: Posting, names: RowNames) -> Held:
+    """Add the event to its group, and post the group if that fills it."""
+    rule, group = posting.rule, posting.rule.quiet.group
+    row = draft.rows.find(names.group, GroupRow) or GroupRow(names.group_values)
+    if not row.held:
+        row.since_us, row.shadow = draft.now_us, rule.quiet.shadow
+    slots = {address.entry.slot: (address.entry.to.name, address.entry.index) for address in posting.addresses}
+    scene = posting.scene
+    row.held.append(
+        HeldEvent(
+            store(scene.event), scene.phase, posting.key, dict(posting.notes), slots, scene.broken, scene.since_us
+        )
+    )
+    held_bytes = sum(len(one.event) for one in row.held)
+    if group is None or len(row.held) >= group.max or held_bytes >= MAX_HELD_BYTES:
+        flush(draft, rule, names, row, item=posting.item)
+        return Held("group")
+    keep(draft, rule, names, row)
+    return Held("group", names.group[0], due(row, group))
+
+
+def flush(draft: Draft, rule: Rule, names: RowNames, row: GroupRow, *, item: int = 0) -> None:
+    """Post what the group holds: one post for all slots that hear the same events."""
+    held, row.held = row.held, []
+    row.posted_us, row.since_us = draft.now_us, 0
+    heard: dict[tuple[tuple[int, str], ...], list[str]] = {}
+    for slot in dict.fromkeys(slot for one in held for slot in one.slots):
+        with_notes = tuple((n, _note(one, slot)) for n, one in enumerate(held) if slot in one.slots)
+        heard.setdefault(with_notes, []).append(slot)
+    kept_back: list[HeldEvent] = []
+    for with_notes, slots in heard.items():
+        events = [held[n] for n, _ in with_notes]
+        posting = _posting(draft, rule, names, row, events, slots, item)
+        match post(draft, posting, names.throttle):
+            case Passed():
+                for address in posting.addresses:
+                    draft.release(address.stands_for)
+            case Hidden():
+                kept_back += [_only(one, slots) for one in events]
+            case Quieted(by):
+                for address in posting.addresses:
+                    draft.release_suppressed(address.stands_for, by)
+            case _:
+                pass  # held by the throttle instead: still held in the books
+    row.held = kept_back
+    row.since_us = draft.now_us if kept_back else 0
+    keep(draft, rule, names, row)
+
+
+def keep(draft: Draft, rule: Rule, names: RowNames, row: GroupRow) -> None:
+    """Write the group's row, due when it posts."""
+    group = rule.quiet.group
+    if not row.held:
+        every_us = round(group.every_s * 1_000_000) if group is not None else 0
+        if row.posted_us + every_us > draft.now_us:
+            draft.rows.keep(names.group, row, expires_us=row.posted_us + every_us)
+        else:
+            draft.rows.forget(names.group)
+        return
+    due_us = max(due(row, group) if group is not None else draft.now_us, draft.now_us + 1)
+    draft.rows.keep(names.group, row, expires_us=due_us + LONG_US, due_us=due_us)
+
+
+def due(row: GroupRow, group: Group) -> int:
+    """When the group posts: ``wait`` after its first event, but not within ``every`` of its last post."""
+    first_us = row.since_us + round(group.wait_s * 1_000_000)
+    return max(first_us, row.posted_us + round(group.every_s * 1_000_000)) if row.posted_us else first_us
+
+
+def _posting(
+    draft: Draft,
+    rule: Rule,
+    names: RowNames,
+    row: GroupRow,
+    events: Sequence[HeldEvent],
+    slots: Sequence[str],
+    item: int,
+) -> Posting:
+    revived = [revive(draft.rule_set, rule, one.event, draft.now_us) for one in events]
+    last = events[-1]
+    scene = Scene(
+        rule=rule,
+        event=revived[-1][0],
+        phase=last.phase if len(events) == 1 else "group",
+        key=last.key if len(events) == 1 else names.group_values,
+        since_us=last.since_us if len(events) == 1 else 0,
+        events=tuple(
+            GroupEvent(event, one.phase, _note(one, slots[0]), one.key)
+            for (event, _), one in zip(revived, events, strict=True)
+        ),
+        broken=join_reasons([*(one.broken for one in events), *(broken for _, broken in revived)]),
+    )
+    entries = [entry_for(draft.rule_set, rule, slot, *last.slots[slot]) for slot in slots]
+    addresses = [Address(entry, row.shadow, stands_for=len(events)) for entry in entries]
+    return Posting(
+        scene=scene,
+        addresses=addresses,
+        key=names.group_values,
+        order_key=f"{rule.name}:{names.group_values}",
+        item=item,
+        notes={"": _note(last, slots[0])} if len(events) == 1 else {},
+        incident=last.key if len(events) == 1 else "",
+        owed=any(one.phase in OWED for one in events),
+    )
+
+
+def _note(held: HeldEvent, slot: str) -> str:
+    return held.notes.get(slot) or held.notes.get("", "")
+
+
+def _only(held: HeldEvent, slots: Sequence[str]) -> HeldEvent:
+    kept = {slot: to for slot, to in held.slots.items() if slot in slots}
+    return HeldEvent(held.event, held.phase, held.key, held.notes, kept, held.broken, held.since_us)

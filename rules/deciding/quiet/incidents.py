@@ -1,0 +1,157 @@
+"""Incidents: the life of one alert, from firing to resolved. If we said it fires, we will say it is over.
+
+Each slot of a rule is ``told`` (its reader believes that the alert fires) or not. Truth and belief may differ only for
+a while: a firing that was hidden is told when what hid it ends and it still fires; an end that was hidden stays owed,
+and is told then with a word why it is late (``quiet/owed.py``). An incident goes when it is over and nobody is owed
+anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from rules.deciding.decision_builder import Draft
+from rules.deciding.emit import Address, entry_for
+from rules.deciding.matches import Match
+from rules.deciding.pipeline import Occasion, addresses_of, tell
+from rules.deciding.quiet import flapping, inhibition, keyrow, notes
+from rules.deciding.quiet.flapping import Course
+from rules.deciding.quiet.pending_notifications import learn_end, learn_firing
+from rules.deciding.quiet.rows import Incident, KeyRow
+from rules.deciding.quiet.same import values_at
+from rules.deciding.quiet.state_rows import store
+from rules.deciding.state_keys import RowNames
+from rules.deciding.vars import state_of
+from rules.model import Event
+from rules.ruleset import Rule
+
+
+def fires(draft: Draft, match: Match) -> None:
+    """An event that matches a rule with ``resolved:``: an incident opens or goes on."""
+    rule, key, names = match.rule, match.key, match.names
+    row = draft.rows.find(names.key, KeyRow) if key is not None else None
+    if key is None or (row is None and keyrow.is_full(draft, rule)):
+        item = match.event.item
+        tell(draft, Occasion(rule, match.event, "firing", names, item=item, broken=match.broken), addresses_of(rule))
+        return
+    row = row or KeyRow(key)
+    stored = store(match.event)
+    incident = _opened(draft, rule, row, match.event, stored)
+    inhibition.fires(draft, names, incident, key, keyrow.forget_us(rule.quiet, incident))
+    state = state_of(draft.rule_set, rule, match.event, draft.now_us, "firing")
+    flaps = flapping.note(row, rule.quiet.flapping, state, stored, draft.now_us, before="resolved")
+    occasion = Occasion(
+        rule=rule,
+        event=match.event,
+        phase="firing",
+        names=names,
+        key=key,
+        item=match.event.item,
+        state=state,
+        row=row,
+        flaps=flaps,
+        notes=_firing_notes(rule, incident, flaps),
+        incident=key,
+        broken=match.broken,
+    )
+    learn_firing(draft, occasion, incident, tell(draft, occasion, addresses_of(rule)))
+    keyrow.keep(draft, rule, names.key, row)
+
+
+def resolves(draft: Draft, match: Match) -> bool:
+    """An event that says an incident is over. False when none with its key is open: then the rule does not act.
+
+    An old form of a rule judges the incidents that opened under it, and no others.
+    """
+    if match.key is None:
+        return False
+    row = draft.rows.find(match.names.key, KeyRow)
+    if row is None or row.incident is None or not row.incident.fires:
+        return False
+    if match.rule.retired and match.rule.judging != row.incident.judging:
+        return False
+    stored = store(match.event)
+    row.incident.event = stored
+    state = state_of(draft.rule_set, match.rule, match.event, draft.now_us, "resolved")
+    flaps = flapping.note(row, match.rule.quiet.flapping, state, stored, draft.now_us)
+    end(draft, match.rule, row, match.names, match.event, "resolved", flaps=flaps, state=state, broken=match.broken)
+    keyrow.keep(draft, match.rule, match.names.key, row)
+    return True
+
+
+def end(
+    draft: Draft,
+    rule: Rule,
+    row: KeyRow,
+    names: RowNames,
+    event: Event,
+    ended: Literal["resolved", "stale"],
+    *,
+    flaps: Course = "calm",
+    state: str = "resolved",
+    broken: str = "",
+) -> None:
+    """The incident is over: tell those who were told that it fires."""
+    incident = row.incident
+    if incident is None:
+        return
+    inhibition.ends(draft, names, incident, row.key)
+    incident.ended, incident.over_us, incident.hidden = ended, draft.now_us, {}
+    if not rule.quiet.shadow:
+        incident.told = {slot: told for slot, told in incident.told.items() if not told.shadow}
+    owed = {**incident.told, **(row.flaps.told if row.flaps is not None else {})}
+    occasion = Occasion(
+        rule=rule,
+        event=event,
+        phase=ended,
+        names=names,
+        key=row.key,
+        item=event.item,
+        state=state,
+        row=row,
+        flaps=flaps,
+        notes={"": _end_note(rule, incident, flaps)},
+        incident=row.key,
+        broken=broken,
+    )
+    addresses = [
+        Address(entry_for(draft.rule_set, rule, slot, told.to, told.send, told.overrides), told.shadow)
+        for slot, told in owed.items()
+    ]
+    learn_end(draft, occasion, incident, tell(draft, occasion, addresses))
+    if ended == "resolved":
+        for entry in rule.sends:
+            if entry.slot not in owed:
+                draft.judge(event.item, rule, entry, row.key, "updated", "told-nobody")
+    if not incident.told:
+        row.incident = None
+
+
+def _opened(draft: Draft, rule: Rule, row: KeyRow, event: Event, stored: bytes) -> Incident:
+    """The row's incident, firing now: a new one, or the one that goes on (or fires again before its end was told)."""
+    incident = row.incident
+    if incident is None or not incident.fires:
+        same = {
+            inhibitor.same_text: values
+            for inhibitor in draft.rule_set.same_places.get(rule.name, ())
+            if (values := values_at(inhibitor, event)) is not None
+        }
+        told = incident.told if incident is not None else {}
+        incident = Incident(draft.now_us, draft.now_us, stored, rule.version, rule.judging, told=told, same=same)
+        row.incident = incident
+    incident.seen_us, incident.event = draft.now_us, stored
+    incident.version, incident.judging = rule.version, rule.judging
+    return incident
+
+
+def _firing_notes(rule: Rule, incident: Incident, flaps: Course) -> Mapping[str, str]:
+    if flaps == "starts" and rule.quiet.flapping is not None:
+        return {"": notes.starts_flapping(rule.quiet.flapping)}
+    return {slot: notes.firing_since(incident, by) for slot, by in incident.hidden.items()}
+
+
+def _end_note(rule: Rule, incident: Incident, flaps: Course) -> str:
+    if flaps == "starts" and rule.quiet.flapping is not None:
+        return notes.starts_flapping(rule.quiet.flapping)
+    return notes.no_news(incident) if incident.ended == "stale" else ""

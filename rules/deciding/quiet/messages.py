@@ -1,0 +1,44 @@
+"""A rule without ``resolved:`` tells what it matched, one message at a time; its keys may still repeat and flap."""
+
+from __future__ import annotations
+
+from rules.deciding.decision_builder import Draft
+from rules.deciding.matches import Match
+from rules.deciding.pipeline import Occasion, addresses_of, tell
+from rules.deciding.quiet import flapping, keyrow, notes
+from rules.deciding.quiet.rows import KeyRow, Told
+from rules.deciding.quiet.state_rows import store
+from rules.deciding.quiet.verdicts import Held, Passed
+from rules.deciding.render_post import Scene, overrides_of
+from rules.deciding.vars import state_of
+
+
+def speaks(draft: Draft, match: Match) -> None:
+    """Tell the event, or keep quiet about it."""
+    rule, key, names = match.rule, match.key, match.names
+    item = match.event.item
+    occasion = Occasion(rule, match.event, "message", names, key=key or "", item=item, broken=match.broken)
+    if key is None or not names.key:
+        tell(draft, occasion, addresses_of(rule))
+        return
+    row = draft.rows.find(names.key, KeyRow)
+    if row is None and keyrow.is_full(draft, rule):
+        tell(draft, occasion, addresses_of(rule))
+        return
+    occasion.row = row = row or KeyRow(key)
+    occasion.state = state_of(draft.rule_set, rule, match.event, draft.now_us, "")
+    if rule.quiet.flapping is not None or row.flaps is not None:
+        stored = store(match.event)
+        occasion.flaps = flapping.note(row, rule.quiet.flapping, occasion.state, stored, draft.now_us)
+        if occasion.flaps == "starts" and rule.quiet.flapping is not None:
+            occasion.notes = {"": notes.starts_flapping(rule.quiet.flapping)}
+    verdicts = tell(draft, occasion, addresses_of(rule))
+    if occasion.flaps == "starts" and row.flaps is not None:
+        scene = Scene(rule, match.event, "flapping")
+        for entry in rule.sends:
+            if isinstance(verdicts[entry.slot], Passed | Held):
+                overrides = overrides_of(draft.rule_set, scene, draft.now_us, entry)
+                row.flaps.told[entry.slot] = Told(
+                    draft.now_us, entry.to.name, entry.index, overrides, rule.quiet.shadow
+                )
+    keyrow.keep(draft, rule, names.key, row)

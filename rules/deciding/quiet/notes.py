@@ -1,0 +1,65 @@
+"""The lines that say why a post comes when it comes: firing since, told late, a reminder, flapping, calm, no news."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from rules.deciding.quiet.rows import Flaps, Incident
+from rules.ruleset import Flapping
+from rules.source.words import duration_text
+
+
+def at(us: int) -> str:
+    """A time as people read it."""
+    return datetime.fromtimestamp(us // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def because(by: str) -> str:
+    """What kept something quiet, in words."""
+    kind, _, name = by.partition(":")
+    match kind:
+        case "silence":
+            return "it was silenced"
+        case "hours":
+            return f"it was outside {name}"
+        case "not_hours":
+            return f"it was within {name}"
+        case "inhibited":
+            return f"{name} was firing"
+        case "order":
+            return "an earlier post was still waiting"
+        case "flapping":
+            return "it was flapping"
+        case _:
+            return f"of its {kind}"
+
+
+def firing_since(incident: Incident, by: str) -> str:
+    """A firing that was hidden until now."""
+    return f"Firing since {at(incident.since_us)}; not told before because {because(by)}."
+
+
+def over_since(incident: Incident, by: str) -> str:
+    """An end that was hidden until now."""
+    return f"Over since {at(incident.over_us)}; told late because {because(by)}."
+
+
+def reminder(incident: Incident) -> str:
+    """It still fires."""
+    return f"Reminder: firing since {at(incident.since_us)}."
+
+
+def no_news(incident: Incident) -> str:
+    """Nobody said that it is over, and nobody said that it still fires."""
+    return f"No news since {at(incident.seen_us)}; this alert is taken as over."
+
+
+def starts_flapping(flapping: Flapping) -> str:
+    """It changed its mind too often."""
+    within = duration_text(flapping.within_s)
+    return f"Flapping: {flapping.changes} changes within {within}. Nothing more until it is calm."
+
+
+def calm_again(flaps: Flaps) -> str:
+    """How often it changed, and where it came to rest."""
+    return f"Calm again after {flaps.count} changes: {flaps.state}."

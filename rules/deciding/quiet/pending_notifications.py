@@ -1,0 +1,114 @@
+"""What an incident owes: a firing that was hidden while it still fires, an end hidden from one who was told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from rules.deciding.decision_builder import Draft
+from rules.deciding.emit import Address, entry_for
+from rules.deciding.pipeline import Occasion, tell
+from rules.deciding.quiet import notes
+from rules.deciding.quiet.rows import Incident, KeyRow, Told
+from rules.deciding.quiet.verdicts import Held, Hidden, Passed, Quieted, Verdict
+from rules.deciding.render_post import Scene, overrides_of
+from rules.deciding.state_keys import RowNames
+from rules.deciding.vars import revive, state_of
+from rules.ruleset import Rule, SendEntry
+
+LOOK_AGAIN_S: Final = 60.0
+LOOK_AGAIN_MOST_S: Final = 900.0
+"""How soon, and how seldom at least, a hidden incident is looked at although nothing is known to have ended."""
+
+
+def learn_firing(draft: Draft, occasion: Occasion, incident: Incident, verdicts: Mapping[str, Verdict]) -> None:
+    """Who has been told of a firing by these verdicts, and from whom it was hidden."""
+    rule = occasion.rule
+    flaps = occasion.row.flaps if occasion.row is not None else None
+    for entry in rule.sends:
+        slot = entry.slot
+        earlier = incident.told.get(slot) or (flaps.told.get(slot) if flaps is not None else None)
+        believes = earlier is not None and earlier.shadow <= rule.quiet.shadow
+        match verdicts.get(slot):
+            case Passed() | Held():
+                incident.hidden.pop(slot, None)
+                told = _told(draft, occasion, entry, shadow=rule.quiet.shadow and (earlier is None or earlier.shadow))
+                if occasion.flaps == "starts" and flaps is not None:
+                    incident.told.pop(slot, None)
+                    flaps.told[slot] = told
+                else:
+                    incident.told[slot] = told
+                    incident.remind_us = draft.now_us + round((rule.quiet.repeat_s or 0) * 1_000_000)
+            case Hidden(by) if not believes:
+                incident.hidden[slot] = by
+            case Quieted("flapping") if not believes:
+                incident.hidden[slot] = "flapping"
+            case Quieted("throttle"):
+                incident.hidden.pop(slot, None)
+            case _:
+                pass
+    incident.look_us = look_us(draft, incident.since_us, verdicts)
+
+
+def learn_end(draft: Draft, occasion: Occasion, incident: Incident, verdicts: Mapping[str, Verdict]) -> None:
+    """Who has been told of the end by these verdicts, and to whom it is still owed."""
+    flaps = occasion.row.flaps if occasion.row is not None else None
+    for slot, verdict in verdicts.items():
+        match verdict:
+            case Passed() | Held():
+                told = incident.told.pop(slot, None)
+                incident.hidden.pop(slot, None)
+                if occasion.flaps == "starts" and flaps is not None and told is not None:
+                    flaps.told[slot] = told
+            case Hidden(by) | Quieted(by):
+                if slot in incident.told:
+                    incident.hidden[slot] = by
+    incident.look_us = look_us(draft, incident.over_us, verdicts)
+
+
+def look_again(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
+    """Tell what is owed, as far as nothing hides it any more."""
+    incident = row.incident
+    if incident is None:
+        return
+    event, broken = revive(draft.rule_set, rule, incident.event, draft.now_us)
+    occasion = Occasion(
+        rule=rule, event=event, phase="firing", names=names, key=row.key, item=event.item, row=row, incident=row.key,
+        broken=broken, again=True,
+    )  # fmt: skip
+    if row.flaps is not None and row.flaps.since_us:
+        occasion.flaps = "flaps"
+    if incident.fires:
+        entries = [] if rule.retired else [entry for entry in rule.sends if entry.slot in incident.hidden]
+        incident.hidden = {entry.slot: incident.hidden[entry.slot] for entry in entries}
+        if not entries:
+            return
+        occasion.state = state_of(draft.rule_set, rule, event, draft.now_us, "firing")
+        occasion.notes = {slot: notes.firing_since(incident, by) for slot, by in incident.hidden.items()}
+        addresses = [Address(entry, rule.quiet.shadow) for entry in entries]
+        learn_firing(draft, occasion, incident, tell(draft, occasion, addresses))
+        return
+    occasion.phase = "stale" if incident.ended == "stale" else "resolved"
+    occasion.state = state_of(draft.rule_set, rule, event, draft.now_us, "resolved")
+    occasion.notes = {slot: notes.over_since(incident, incident.hidden.get(slot, "delay")) for slot in incident.told}
+    addresses = [
+        Address(entry_for(draft.rule_set, rule, slot, told.to, told.send, told.overrides), told.shadow)
+        for slot, told in incident.told.items()
+    ]
+    learn_end(draft, occasion, incident, tell(draft, occasion, addresses))
+    if not incident.told:
+        row.incident = None
+
+
+def look_us(draft: Draft, since_us: int, verdicts: Mapping[str, Verdict]) -> int:
+    """When to look at hidden ones again: when it is known to end, and seldomer the longer it has lasted."""
+    lasted_s = (draft.now_us - since_us) / 1_000_000
+    wait_s = min(max(lasted_s / 4, LOOK_AGAIN_S), LOOK_AGAIN_MOST_S)
+    known = [v.until_us for v in verdicts.values() if isinstance(v, Hidden) and v.until_us is not None]
+    return min([draft.now_us + round(wait_s * 1_000_000), *known])
+
+
+def _told(draft: Draft, occasion: Occasion, entry: SendEntry, *, shadow: bool) -> Told:
+    scene = Scene(occasion.rule, occasion.event, occasion.phase)
+    overrides = overrides_of(draft.rule_set, scene, draft.now_us, entry)
+    return Told(draft.now_us, entry.to.name, entry.index, overrides, shadow)

@@ -1,0 +1,48 @@
+"""``repeat: 4h``: while an incident fires, those who were told are reminded; until somebody takes it."""
+
+from __future__ import annotations
+
+from rules.deciding.decision_builder import Draft
+from rules.deciding.emit import Address
+from rules.deciding.pipeline import Occasion, tell
+from rules.deciding.quiet import notes
+from rules.deciding.quiet.rows import KeyRow, from_bytes, to_bytes
+from rules.deciding.state_keys import RowNames
+from rules.deciding.vars import revive, state_of
+from rules.ruleset import Rule
+
+
+def remind(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
+    """Say once more that it fires, to those who know; the next time is ``repeat`` from now, told or not."""
+    incident = row.incident
+    if incident is None or rule.quiet.repeat_s is None:
+        return
+    incident.remind_us = draft.now_us + round(rule.quiet.repeat_s * 1_000_000)
+    event, broken = revive(draft.rule_set, rule, incident.event, draft.now_us)
+    occasion = Occasion(
+        rule=rule,
+        event=event,
+        phase="reminder",
+        names=names,
+        key=row.key,
+        item=event.item,
+        state=state_of(draft.rule_set, rule, event, draft.now_us, "firing"),
+        row=row,
+        notes={"": notes.reminder(incident)},
+        incident=row.key,
+        broken=broken,
+    )
+    known = [entry for entry in rule.sends if entry.slot in incident.told]
+    tell(draft, occasion, [Address(entry, incident.told[entry.slot].shadow) for entry in known])
+
+
+def take(value: bytes, who: str) -> bytes | None:
+    """The ``k/`` row with its incident taken by ``who``, whom the reminders then leave in peace (semantics.md item 34).
+
+    None when the row holds no firing incident. The caller writes it back with the times the row had.
+    """
+    row = from_bytes("k", value)
+    if not isinstance(row, KeyRow) or row.incident is None or not row.incident.fires:
+        return None
+    row.incident.taken_by = who
+    return to_bytes(row)

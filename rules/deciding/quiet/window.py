@@ -1,0 +1,65 @@
+"""The window of a throttle: which posts of a rule still count, and what waits behind them.
+
+The posts of the last window are remembered one by one; above a thousand they are remembered by slices of the window,
+each counted as if all its posts had come at its end, so the rate is never exceeded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from rules.deciding.quiet.rows import ThrottleRow
+from rules.source.words import Rate
+
+MAX_LINES: Final = 50
+"""How many posts a digest lists by name; the rest it counts."""
+MAX_QUEUE: Final = 200
+"""How many posts wait under ``overflow: delay``; what comes beyond is told in a digest."""
+MAX_QUEUE_BYTES: Final = 512 * 1024
+_SLICES: Final = 1000
+
+
+def has_room(row: ThrottleRow, rate: Rate, now_us: int) -> bool:
+    """Whether one more post stays within the rate. Forgets what has left the window."""
+    window_us = round(rate.per_s * 1_000_000)
+    row.posts = [(at_us, count) for at_us, count in row.posts if now_us - at_us < window_us]
+    return sum(count for _, count in row.posts) < rate.count
+
+
+def remember_post(row: ThrottleRow, rate: Rate, now_us: int) -> None:
+    """A post of this rule was made."""
+    slice_us = 1 if rate.count <= _SLICES else max(1, round(rate.per_s * 1_000_000) // _SLICES)
+    end_us = -(-now_us // slice_us) * slice_us
+    if row.posts and row.posts[-1][0] == end_us:
+        row.posts[-1] = (end_us, row.posts[-1][1] + 1)
+    else:
+        row.posts.append((end_us, 1))
+
+
+def room_again_us(row: ThrottleRow, rate: Rate) -> int:
+    """When the oldest post leaves the window; only asked while there is no room."""
+    return row.posts[0][0] + round(rate.per_s * 1_000_000)
+
+
+def waits(row: ThrottleRow) -> bool:
+    """Whether anything is held back: then later posts queue behind it, so that none overtakes."""
+    return bool(row.queue or row.stands_for)
+
+
+def queue_is_full(row: ThrottleRow) -> bool:
+    """Whether ``overflow: delay`` can hold no more single posts."""
+    held_bytes = sum(len(held.post) for waiting in row.queue for held in waiting.posts.values())
+    return len(row.queue) >= MAX_QUEUE or held_bytes >= MAX_QUEUE_BYTES
+
+
+def add_lines(row: ThrottleRow, slot: str, lines: Iterable[str], stands_for: int) -> None:
+    """Let the next digest to ``slot`` list ``lines`` and stand for so many triples more."""
+    listed = row.lines.setdefault(slot, [])
+    listed.extend(list(lines)[: MAX_LINES - len(listed)])
+    row.stands_for[slot] = row.stands_for.get(slot, 0) + stands_for
+
+
+def forgotten_us(row: ThrottleRow, rate: Rate) -> int:
+    """When the last post leaves the window."""
+    return (row.posts[-1][0] if row.posts else 0) + round(rate.per_s * 1_000_000)

@@ -1,0 +1,251 @@
+"""Makes the posts of a rule: the neutral form that every destination draws its own way.
+
+A template that fails never loses an alert: the text becomes the built-in rendering with a note, any other part is left
+out, and the post says why in ``fallback``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from rules.events.moments import from_us
+from rules.model import Event, Field, Phase, Post
+from rules.rendering.environment import CompiledTemplate, RenderFailed
+from rules.rendering.fallback import render_fallback
+from rules.rendering.template_names import names_of
+from rules.ruleset import Making, Rule, RuleSet, SendEntry
+
+NORMAL_PRIORITY: Final = 1
+_PRIORITY: Final = {"low": 0, "standard": 1, "normal": 1, "important": 2, "high": 2, "urgent": 3, "critical": 3}
+_WORSE: Final = ("", "ok", "info", "warning", "error", "critical")
+SEVERITY_PRIORITY: Final[Mapping[str, int]] = {"critical": 3, "error": 2}
+"""How urgent a post is by its severity, where its send does not say; all others are NORMAL_PRIORITY."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupEvent:
+    """One event of a group, why it was told (its phase), a note on that, and the event's own key."""
+
+    event: Event
+    phase: Phase
+    note: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a post is about.
+
+    ``since_us`` is when the incident told of began, 0 without one. ``events`` are those of a group; ``broken`` says
+    which template of the rule failed before.
+    """
+
+    rule: Rule
+    event: Event
+    phase: Phase
+    key: str = ""
+    since_us: int = 0
+    events: tuple[GroupEvent, ...] = ()
+    broken: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A post, and why some of it is not what the rule asked for ("" when all is well)."""
+
+    post: Post
+    fallback: str = ""
+
+
+def compose(
+    rule_set: RuleSet, scene: Scene, now_us: int, entries: Sequence[SendEntry], notes: Mapping[str, str]
+) -> dict[str, Composed]:
+    """The post for each entry, by slot. ``notes`` are lines to add to the text, by slot (or "" for all)."""
+    names = _names(rule_set, scene, now_us)
+    base = _base(scene, names)
+    composed: dict[str, Composed] = {}
+    for entry in entries:
+        note = notes.get(entry.slot, "") or notes.get("", "")
+        post, fallback = base.post, base.fallback
+        if note:
+            post = replace(post, text=noted(post.text, note))
+        if entry.overrides:
+            overrides, failed = _overrides(entry, names)
+            post, fallback = replace(post, overrides=overrides), fallback or failed
+        composed[entry.slot] = Composed(post, fallback)
+    return composed
+
+
+def composed_alone(rule_set: RuleSet, scene: Scene, now_us: int) -> Post:
+    """The post of a scene without anything that belongs to one destination."""
+    return _base(scene, _names(rule_set, scene, now_us)).post
+
+
+def overrides_of(rule_set: RuleSet, scene: Scene, now_us: int, entry: SendEntry) -> dict[str, Any]:
+    """The rendered overrides of a send entry alone; those whose template fails are left out."""
+    return _overrides(entry, _names(rule_set, scene, now_us))[0] if entry.overrides else {}
+
+
+def severity_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int) -> str:
+    """The severity a post of this event would have, for silences; "" when the rule names none or it fails."""
+    making = rule.making.parts.get("severity")
+    if making is None:
+        return ""
+    try:
+        return making.render(names_of(event, now_us=now_us, tables=rule_set.tables)).strip().lower()
+    except RenderFailed:
+        return ""
+
+
+def priority_of(post: Post) -> int:
+    """How urgent a post is among others of its destination: 0 (low) to 3 (critical). A send's ``priority`` wins."""
+    said = post.overrides.get("priority")
+    if isinstance(said, Mapping):
+        said = said.get("priority")
+    if isinstance(said, str) and said.lower() in _PRIORITY:
+        return _PRIORITY[said.lower()]
+    return SEVERITY_PRIORITY.get(post.severity, NORMAL_PRIORITY)
+
+
+def noted(text: str, note: str) -> str:
+    """A text with a note in a line of its own behind it."""
+    return "\n".join(part for part in (text, note and f"_{note}_") if part)
+
+
+def join_reasons(reasons: Iterable[str]) -> str:
+    """Several reasons for a fall-back as one."""
+    return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
+
+
+def _names(rule_set: RuleSet, scene: Scene, now_us: int) -> dict[str, Any]:
+    incident = {"since": from_us(scene.since_us), "key": scene.key} if scene.since_us else None
+    names: dict[str, Any] = {
+        "phase": scene.phase,
+        "rule": scene.rule.name,
+        "key": scene.key,
+        "incident": incident,
+        "severity": "",
+    }
+    names.update(names_of(scene.event, now_us=now_us, tables=rule_set.tables))
+    if scene.events or scene.rule.quiet.group is not None:
+        events = scene.events or (GroupEvent(scene.event, scene.phase, key=scene.key),)
+        names["events"] = [
+            {
+                **names_of(one.event, now_us=now_us, tables=rule_set.tables),
+                "phase": one.phase,
+                "note": one.note,
+                "key": one.key,
+            }
+            for one in events
+        ]
+    return names
+
+
+def _base(scene: Scene, names: dict[str, Any]) -> Composed:
+    """All of the post that its entries share."""
+    failures: list[str] = []
+    making = scene.rule.making
+    severity = _severity(scene, names, failures)
+    if "severity" not in scene.event.vars:
+        names["severity"] = severity
+    parts: dict[str, Any] = {
+        name: _part(template, names, failures) for name, template in making.parts.items() if name != "severity"
+    }
+    fields = tuple(_fields(scene.rule, names, failures))
+    body = _body(making.body, names, failures) if making.has_body else None
+    text = _text(scene, names, failures)
+    return Composed(Post(text=text, severity=severity, fields=fields, body=body, **parts), join_reasons(failures))
+
+
+def _severity(scene: Scene, names: dict[str, Any], failures: list[str]) -> str:
+    """The post's severity; of a group that does not say it for all, the worst of its events."""
+    template = scene.rule.making.parts.get("severity")
+    if template is None:
+        phases = {one.phase for one in scene.events} or {scene.phase}
+        return "ok" if phases == {"resolved"} else ""
+    if len(scene.events) <= 1 or "events" in template.names:
+        return _part(template, names, failures).strip().lower()
+    said = [_part(template, {**names, **one}, failures).strip().lower() for one in names["events"]]
+    return max(said, key=lambda severity: _WORSE.index(severity) if severity in _WORSE else 0)
+
+
+def _text(scene: Scene, names: dict[str, Any], failures: list[str]) -> str:
+    making = scene.rule.making
+    reason = scene.broken
+    if not reason and making.text is not None:
+        try:
+            return _rendered_text(making.text, scene, names)
+        except RenderFailed as error:
+            reason = str(error)
+    note = ""
+    if reason:
+        failures.append(reason)
+        note = f"the template failed: {reason}"
+    events = scene.events or (GroupEvent(scene.event, scene.phase),)
+    return _joined((render_fallback(one.event, now=names["now"], note=note), one.note) for one in events)
+
+
+def _rendered_text(text: CompiledTemplate, scene: Scene, names: dict[str, Any]) -> str:
+    """The text of one event, or of a group: from a template that lists ``events``, else one text after another."""
+    if len(scene.events) <= 1:
+        return text.render(names)
+    if scene.rule.making.knows_groups:
+        return _joined([(text.render(names), ""), *(("", one.note) for one in scene.events if one.note)])
+    shown = zip(names["events"], scene.events, strict=True)
+    return _joined((text.render({**names, **one}), event.note) for one, event in shown)
+
+
+def _joined(texts: Iterable[tuple[str, str]]) -> str:
+    """Texts with their notes, apart from each other where one has several lines."""
+    blocks = [noted(text.strip("\n"), note) for text, note in texts]
+    return ("\n\n" if any("\n" in block for block in blocks) else "\n").join(blocks)
+
+
+def _part(template: CompiledTemplate, names: dict[str, Any], failures: list[str]) -> str:
+    try:
+        return template.render(names)
+    except RenderFailed as error:
+        failures.append(str(error))
+        return ""
+
+
+def _fields(rule: Rule, names: dict[str, Any], failures: list[str]) -> Iterable[Field]:
+    for making in rule.making.fields:
+        yield Field(_part(making.title, names, failures), _part(making.value, names, failures), making.short)
+
+
+def _body(making: Making, names: dict[str, Any], failures: list[str]) -> Any:
+    try:
+        if isinstance(making, CompiledTemplate):
+            return json.loads(making.render(names))
+        return rendered(making, names)
+    except RenderFailed as error:
+        failures.append(str(error))
+    except ValueError as error:
+        failures.append(f"body: the template gives no JSON: {error}")
+    return None
+
+
+def _overrides(entry: SendEntry, names: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    overrides: dict[str, Any] = {}
+    failed = ""
+    for name, making in entry.overrides.items():
+        try:
+            overrides[name] = rendered(making, names)
+        except RenderFailed as error:
+            failed = str(error)
+    return overrides, failed
+
+
+def rendered(making: Making, names: dict[str, Any]) -> Any:
+    """A value with its templates filled in. Raises RenderFailed."""
+    if isinstance(making, CompiledTemplate):
+        return making.render(names)
+    if isinstance(making, dict):
+        return {key: rendered(member, names) for key, member in making.items()}
+    if isinstance(making, list):
+        return [rendered(member, names) for member in making]
+    return making

@@ -1,0 +1,55 @@
+"""``set:`` and ``key:``: the names a rule gives to what it saw, and what makes two events the same alert."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from rules.deciding.quiet.rows import shortened
+from rules.deciding.quiet.state_rows import recall
+from rules.model import Event
+from rules.rendering.environment import RenderFailed
+from rules.rendering.template_names import names_of
+from rules.ruleset import Rule, RuleSet
+
+
+def set_vars(rule_set: RuleSet, rule: Rule, event: Event, now_us: int) -> tuple[Event, str]:
+    """The event with the rule's ``vars``, each template seeing those before it; and which one failed, or ""."""
+    if not rule.sets:
+        return event, ""
+    values: dict[str, Any] = {}
+    broken = ""
+    for name, template in rule.sets:
+        names = names_of(replace(event, vars=values), now_us=now_us, tables=rule_set.tables)
+        try:
+            values = {**values, name: template.render(names)}
+        except RenderFailed as error:
+            broken = broken or str(error)
+    return replace(event, vars=values), broken
+
+
+def revive(rule_set: RuleSet, rule: Rule, stored: bytes, now_us: int) -> tuple[Event, str]:
+    """An event from state, with the rule's ``vars`` set anew; and what failed, or ""."""
+    return set_vars(rule_set, rule, recall(stored), now_us)
+
+
+def key_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int) -> tuple[str | None, str]:
+    """The rule's key for the event (None: it has none, or it failed), and what failed, or ""."""
+    if rule.key is None:
+        return None, ""
+    try:
+        text = rule.key.render(names_of(event, now_us=now_us, tables=rule_set.tables))
+    except RenderFailed as error:
+        return None, str(error)
+    return shortened(text.strip()), ""
+
+
+def state_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int, otherwise: str) -> str:
+    """The rule's ``state:`` for the event; ``otherwise`` when it has none or it fails."""
+    if rule.quiet.state is None:
+        return otherwise
+    try:
+        text = rule.quiet.state.render(names_of(event, now_us=now_us, tables=rule_set.tables))
+    except RenderFailed:
+        return otherwise
+    return shortened(text.strip())

@@ -1,0 +1,1 @@
+"""Messages as rules see them: decoding, topics, time intervals and moments."""

@@ -1,0 +1,290 @@
+"""A payload as it came, to the value that rules see.
+
+A spec is read from left to right, as the payload is unpacked: ``gzip+json`` is JSON within gzip. Its words are
+
+- ``base64``, ``gzip``: wrappings, in any number;
+- ``json``, ``text``, ``avro:NAME``: what is inside, as the last word; without it JSON if it is, else text;
+- ``auto``, alone: base64 if it is, then JSON if it is, else text.
+
+A payload is a text: on an AMS wire, ``data`` is nearly always base64 of what the publisher meant. So where a word needs
+bytes (``gzip``, ``avro``), base64 is taken off first without being named; and where JSON is asked for and the text
+itself is none, it is tried as base64 of JSON. ``text`` alone is the payload exactly as it came; ``base64+text`` is what
+it stands for.
+
+``auto`` must not mistake a word for base64 (``file`` would read as ``~)^``). It takes base64 off only when the text is
+canonical (alphabet, length and padding exact), is not one plain word or number (``host``, ``Host``, ``HOST``, ``12``),
+and stands for JSON, or for UTF-8 text without control characters other than tab, line breaks and escape. All else is
+left as it is.
+
+Whatever cannot be decoded as declared is *undecodable*, with a reason. Nothing here raises, and nothing runs without
+bound: 16 MiB after unpacking, 100 levels of nesting.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias
+
+import msgspec
+
+from rules.source.words import suggest_of
+
+MAX_DECODED_BYTES: Final = 16 * 1024 * 1024
+MAX_DEPTH: Final = 100
+_WORDS: Final = ("auto", "json", "text", "base64", "gzip", "avro:NAME")
+_PLAIN_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+", re.ASCII)
+_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
+_ESCAPE: Final = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+_URL_SAFE: Final = str.maketrans("-_", "+/")
+_FAILED: Final = object()
+
+Wrapping: TypeAlias = Literal["base64", "gzip"]
+Form: TypeAlias = Literal["auto", "guess", "json", "text", "avro"]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeSpec:
+    """A spec ready to use; ``guess`` is the form of a spec that names wrappings only."""
+
+    text: str
+    wrappings: tuple[Wrapping, ...] = ()
+    form: Form = "auto"
+    schema: Any = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What came out. ``text`` is the payload as text, unpacked (for Avro, its JSON).
+
+    When it could not be decoded as declared, ``undecodable`` says why; ``value`` and ``text`` are the payload itself.
+    """
+
+    value: Any
+    text: str
+    undecodable: str | None = None
+
+
+AUTO: Final = DecodeSpec("auto")
+
+
+class _Undecodable(Exception):
+    """Carries the reason out of the steps."""
+
+
+def read_spec(text: str, schemas: Mapping[str, Any]) -> DecodeSpec:
+    """Read a spec such as ``base64+json`` or ``avro:metric_data``.
+
+    ``schemas`` are Avro schemas (parsed JSON) by the names that specs may use. Raises ValueError with what would help.
+    """
+    chain, avro, name = text.strip().partition("avro:")
+    if avro and chain and not chain.endswith("+"):
+        raise ValueError(f'"{text}" cannot be read; join the words with "+", such as gzip+avro:{name}')
+    words = [word.strip() for word in (chain.removesuffix("+") if avro else chain).split("+")]
+    words = [] if words == [""] and avro else words
+    for word in words:
+        if word not in {"auto", "json", "text", "base64", "gzip"}:
+            raise ValueError(f'unknown decoding "{word}"{suggest_of(word, _WORDS, "known")}, joined by "+"')
+    if words == ["auto"] and not avro:
+        return AUTO
+    last: Form = "avro" if avro else words.pop() if words[-1] in {"json", "text"} else "guess"  # type: ignore[assignment]
+    for word in words:
+        if word not in {"base64", "gzip"}:
+            raise ValueError(f'"{word}" in "{text}" must stand {"alone" if word == "auto" else "last"}')
+    wrappings: tuple[Wrapping, ...] = tuple(words)  # type: ignore[arg-type]
+    return DecodeSpec(text.strip(), wrappings, last, _schema(name.strip(), schemas) if avro else None)
+
+
+def _schema(name: str, schemas: Mapping[str, Any]) -> Any:
+    if name not in schemas:
+        raise ValueError(f'no Avro schema "{name}"{suggest_of(name, sorted(schemas), "known")}')
+    from rules.events.avro import parse_avro_schema  # with its library, only where a topic asks for it
+
+    return parse_avro_schema(name, schemas[name])
+
+
+def decode(payload: str, spec: DecodeSpec = AUTO) -> Decoded:
+    """What a payload stands for; never raises."""
+    payload = _whole(payload)
+    if spec.form == "auto":
+        return _guessed(payload)
+    try:
+        return _unpacked(payload, spec)
+    except _Undecodable as reason:
+        return Decoded(payload, payload, str(reason))
+
+
+def _guessed(payload: str) -> Decoded:
+    content = _canonical_base64(payload)
+    text = None if content is None else _utf8(content)
+    if text is not None:
+        value = _json_or_failed(text)
+        if value is not _FAILED:
+            return Decoded(value, text)
+        if not _CONTROL.search(text):
+            return Decoded(text, text)
+    value = _json_or_failed(payload)
+    return Decoded(payload if value is _FAILED else value, payload)
+
+
+def _unpacked(payload: str, spec: DecodeSpec) -> Decoded:
+    content: str | bytes = payload
+    for wrapping in spec.wrappings:
+        content = _off_base64(content) if wrapping == "base64" else _off_gzip(_as_bytes(content, "gzip"))
+    if spec.form == "avro":
+        return _avro(_as_bytes(content, "Avro"), spec.schema)
+    if spec.form == "json" and isinstance(content, str):
+        return _json_or_base64_of_it(content)
+    text = content if isinstance(content, str) else _utf8(content)
+    if text is None:
+        raise _Undecodable("not UTF-8 text")
+    if spec.form == "text":
+        return Decoded(text, text)
+    if spec.form == "json":
+        return Decoded(_json(text), text)
+    value = _json_or_failed(text)
+    return Decoded(text if value is _FAILED else value, text)
+
+
+def _json_or_base64_of_it(payload: str) -> Decoded:
+    value = _json_or_failed(payload)
+    if value is not _FAILED:
+        return Decoded(value, payload)
+    try:
+        text = _utf8(_off_base64(payload))
+    except _Undecodable:
+        text = None
+    if not text:
+        return Decoded(_json(payload), payload)  # raises, with what is wrong with the text itself
+    return Decoded(_json(text), text)
+
+
+def _avro(content: bytes, schema: Any) -> Decoded:
+    from rules.events.avro import read_avro
+
+    try:
+        value = read_avro(content, schema)
+    except ValueError as error:
+        raise _Undecodable(str(error)) from None
+    return Decoded(value, msgspec.json.encode(value).decode("utf-8"))
+
+
+# --- wrappings --------------------------------------------------------------------------------------
+
+
+def _as_bytes(content: str | bytes, needed_by: str) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    try:
+        return _off_base64(content)
+    except _Undecodable as reason:
+        raise _Undecodable(f"{reason}, in which {needed_by} comes in a text") from None
+
+
+def _off_base64(content: str | bytes) -> bytes:
+    """Bytes of base64, wrapped lines, the URL alphabet and missing padding allowed."""
+    text = content.decode("ascii", "replace") if isinstance(content, bytes) else content
+    text = "".join(text.split()).translate(_URL_SAFE).rstrip("=")
+    try:
+        return binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
+    except (binascii.Error, ValueError):
+        raise _Undecodable("not base64") from None
+
+
+def _off_gzip(content: bytes) -> bytes:
+    """The content of all members of a gzip file, at most 16 MiB."""
+    if not content:
+        raise _Undecodable("not gzip: it is empty")
+    unpacked = bytearray()
+    while content:
+        member = zlib.decompressobj(wbits=31)
+        try:
+            unpacked += member.decompress(content, MAX_DECODED_BYTES + 1 - len(unpacked))
+        except zlib.error as error:
+            raise _Undecodable(f"not gzip: {str(error).partition(': ')[2] or error}") from None
+        if len(unpacked) > MAX_DECODED_BYTES:
+            raise _Undecodable(f"larger than {MAX_DECODED_BYTES >> 20} MiB when unpacked")
+        if not member.eof:
+            raise _Undecodable("not gzip: it ends too early")
+        content = member.unused_data.lstrip(b"\0")
+    return bytes(unpacked)
+
+
+def _canonical_base64(text: str) -> bytes | None:
+    """The bytes that ``auto`` believes a text stands for, or None (see the top of this file)."""
+    text = text.strip()
+    if "\n" in text:
+        text = text.replace("\r", "").replace("\n", "")
+    if not text or len(text) % 4 or not text.isascii() or _PLAIN_WORD.fullmatch(text):
+        return None
+    try:
+        content = binascii.a2b_base64(text, strict_mode=True)
+    except (binascii.Error, ValueError):
+        return None
+    return content if binascii.b2a_base64(content, newline=False).decode("ascii") == text else None
+
+
+# --- texts ------------------------------------------------------------------------------------------
+
+
+def _utf8(content: bytes) -> str | None:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _json_or_failed(text: str) -> Any:
+    try:
+        return _json(text)
+    except _Undecodable:
+        return _FAILED
+
+
+def _json(text: str) -> Any:
+    text = text.removeprefix("\ufeff")
+    if not text.strip():
+        raise _Undecodable("not JSON: it is empty")
+    try:
+        value = _parsed(text)
+    except RecursionError:
+        raise _Undecodable(f"nested deeper than {MAX_DEPTH} levels") from None
+    except (msgspec.MsgspecError, ValueError) as error:
+        said = str(error).removeprefix("JSON is malformed: ").replace("Input data was truncated", "it ends too early")
+        unlike = " (NaN and Infinity are no JSON)" if "NaN" in text or "Infinity" in text else ""
+        raise _Undecodable(f"not JSON: {said[:1].lower()}{said[1:]}{unlike}") from None
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+        raise _Undecodable(f"nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def _parsed(text: str) -> Any:
+    """The value of JSON text; half a surrogate pair in it, which some senders write, is U+FFFD."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.MsgspecError:
+        whole = text if "\\u" not in text else _ESCAPE.sub(lambda found: "\\ufffd" if found["half"] else found[0], text)
+        if whole == text:
+            raise
+        return msgspec.json.decode(whole)
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    level = [value]
+    for _ in range(levels):
+        members = [container.values() if isinstance(container, dict) else container for container in level]
+        level = [member for several in members for member in several if isinstance(member, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _whole(text: str) -> str:
+    """The text with halves of surrogate pairs replaced, as no UTF-8 can hold them."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,235 @@
+"""The ``tests:`` of rule files: what they say.
+
+A case is a message, or several at times of a virtual clock, and the sends they must lead to. ``data:`` is what the
+rules see as the decoded payload, whatever the topic's ``decode``; ``text:`` and ``payload:`` go through it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from rules.conditions.regex import compile_regex
+from rules.deciding.quiet.silences import compile_silences
+from rules.events.decode import Decoded
+from rules.events.moments import us_of
+from rules.events.topics import Topics
+from rules.language.form import Form, called
+from rules.model import DestinationFacts, Incoming, Silence
+from rules.ruleset import Case, CaseMessage, Expected, ExpectedQuiet, Matcher
+from rules.source.bounds import moment_us
+from rules.source.problems import Path, ProblemsFound
+from rules.source.words import duration_s, suggest
+
+START_US: Final = 1_767_614_400_000_000
+"""When a case begins unless it says so: Monday 2026-01-05 12:00 UTC."""
+DEFAULT_TOPIC: Final = "projects/TEST/topics/test"
+CASE_KEYS: Final = ("name", "about", "topic", "start", "message", "messages", "until", "silences", "expect", "quiet")
+MESSAGE_KEYS: Final = ("data", "text", "payload", "attributes", "topic", "at", "offset")
+TEXT_PARTS: Final = ("text", "title", "url", "severity", "color", "icon", "footer", "mention", "key", "phase")
+MATCHER_KEYS: Final = ("equals", "contains", "lacks", "regex", "snapshot")
+EXPECT_KEYS: Final = ("rule", "to", "at", "shadow", *TEXT_PARTS, "fields", "body")
+QUIET_KEYS: Final = ("rule", "to", "by", "key", "at")
+
+
+@dataclass(frozen=True, slots=True)
+class CaseReader:
+    """Reads cases; ``rules`` are the names that exist."""
+
+    rules: Iterable[str]
+    destinations: Mapping[str, DestinationFacts]
+
+    def read(self, form: Form, file_topics: Topics) -> Case:
+        """One case, with every problem of it."""
+        form.only(CASE_KEYS)
+        form.required("name")
+        topic = form.text("topic") or sample_topic(file_topics)
+        start_us = form.read("start", _time_us, START_US)
+        messages = tuple(self._messages(form, topic, start_us))
+        if "expect" not in form and "quiet" not in form:
+            form.problem((), "the test needs expect: with the sends it must lead to; [] if there must be none")
+        expect = tuple(self._expected(one) for one in form.forms("expect", "expect")) if "expect" in form else None
+        quiet = tuple(self._expected_quiet(one) for one in form.forms("quiet", "quiet"))
+        return Case(
+            name=form.text("name"),
+            place=form.document.place_of(form.path),
+            start_us=start_us,
+            messages=messages,
+            until_us=_until_us(form, messages, [*(expect or ()), *quiet]),
+            silences=self._silences(form, start_us),
+            expect=expect,
+            quiet=quiet,
+        )
+
+    def _messages(self, form: Form, topic: str, start_us: int) -> Iterable[CaseMessage]:
+        if "message" in form and "messages" in form:
+            form.problem(("messages",), "message is for one, messages for several; keep one of them", at_key=True)
+        elif "message" not in form and "messages" not in form and "silences" not in form:
+            form.problem((), "the test needs message: or messages:")
+        forms = [form.form(("message",), "message")] if "message" in form else form.forms("messages", "message")
+        for n, one in enumerate(forms):
+            yield _message(one, n, topic, start_us)
+
+    def _silences(self, form: Form, start_us: int) -> tuple[Silence, ...]:
+        silences: list[Silence] = []
+        for n, one in enumerate(form.forms("silences", "silence")):
+            one.only(("matchers", "from", "until"))
+            if not one.required("matchers"):
+                continue
+            silences.append(
+                Silence(
+                    id=str(n + 1),
+                    matchers=one.value["matchers"],
+                    starts_us=start_us + one.read("from", _offset_us, 0),
+                    until_us=start_us + one.read("until", _offset_us, 365 * 86_400_000_000),
+                    who="test",
+                    why="test",
+                )
+            )
+        try:
+            compile_silences(silences)
+        except ProblemsFound as found:
+            for problem in found.problems:
+                form.problem(("silences",), f"{problem.path}: {problem.text}")
+            return ()
+        return tuple(silences)
+
+    def _expected(self, form: Form) -> Expected:
+        parts = {part: self._matcher(form, (part,)) for part in TEXT_PARTS if part in form}
+        others = [key for key in form.value if key not in EXPECT_KEYS]
+        rule, to = self._known(form, "rule", self.rules), self._known(form, "to", self.destinations)
+        may = [self.destinations[to]] if to in self.destinations else self.destinations.values()
+        form.only((*EXPECT_KEYS, *sorted({key for facts in may for key in facts.overrides})))
+        return Expected(
+            place=form.document.place_of(form.path),
+            rule=rule,
+            to=to,
+            at_us=form.read("at", _offset_us, None),
+            shadow=form.flag("shadow") if "shadow" in form else None,
+            parts=parts,
+            fields={
+                title: self._matcher(form, ("fields", title))
+                for title in (form.form(("fields",), "fields").value if "fields" in form else ())
+            },
+            overrides={key: self._matcher(form, (key,)) for key in others},
+            body=self._matcher(form, ("body",)) if "body" in form else None,
+        )
+
+    def _expected_quiet(self, form: Form) -> ExpectedQuiet:
+        form.only(QUIET_KEYS)
+        return ExpectedQuiet(
+            place=form.document.place_of(form.path),
+            rule=self._known(form, "rule", self.rules),
+            to=self._known(form, "to", self.destinations),
+            by=form.text("by"),
+            key=form.text("key"),
+            at_us=form.read("at", _offset_us, None),
+        )
+
+    def _known(self, form: Form, key: str, known: Iterable[str]) -> str:
+        said = form.text(key)
+        known = sorted(known)
+        if said and said not in known:
+            form.problem((key,), f'no {"rule" if key == "rule" else "destination"} "{said}"{suggest(said, known)}')
+        return said
+
+    def _matcher(self, form: Form, inner: Path) -> Matcher:
+        said = form.value
+        for step in inner:
+            said = said[step]
+        if not isinstance(said, dict) or not said or (inner == ("body",) and not set(said) <= set(MATCHER_KEYS)):
+            return Matcher(equals=said, wants_equal=True)
+        matcher = form.form(inner, "the expectation")
+        matcher.only(MATCHER_KEYS)
+        regexes = tuple(text for _, text in matcher.texts("regex"))
+        for regex in regexes:
+            try:
+                compile_regex(regex)
+            except ValueError as error:
+                matcher.problem(("regex",), str(error))
+        return Matcher(
+            equals=said.get("equals"),
+            wants_equal="equals" in said,
+            contains=tuple(text for _, text in matcher.texts("contains")),
+            lacks=tuple(text for _, text in matcher.texts("lacks")),
+            regex=regexes,
+            snapshot=matcher.text("snapshot"),
+        )
+
+
+def _until_us(form: Form, messages: Iterable[CaseMessage], expected: Iterable[Expected | ExpectedQuiet]) -> int:
+    """How long the case runs: to its last message and whatever it expects, or as long as it says."""
+    last_us = max((message.at_us for message in messages), default=0)
+    wanted_us = max((one.at_us for one in expected if one.at_us is not None), default=0)
+    until_us = form.read("until", _offset_us, max(last_us, wanted_us))
+    if until_us < wanted_us:
+        form.problem(
+            ("until",), "the test ends before something that it expects; leave until: out, or say a later time"
+        )
+    return max(until_us, last_us)
+
+
+def sample_topic(topics: Topics) -> str:
+    """A topic that a file's rules hear: its first plain one, or one that fits its first glob."""
+    for pattern in topics.patterns:
+        if not set(pattern) & set("*?["):
+            return pattern
+    for pattern in topics.patterns:
+        candidate = pattern.replace("*", "x").replace("?", "x")
+        if candidate.count("/") == 3 and Topics((pattern,)).covers(candidate):
+            return candidate
+    return DEFAULT_TOPIC
+
+
+def _message(form: Form, number: int, topic: str, start_us: int) -> CaseMessage:
+    form.only(MESSAGE_KEYS)
+    said = [key for key in ("data", "text", "payload") if key in form]
+    if len(said) != 1:
+        form.problem((), "the message needs one of data: (what the rules see), text: or payload: (as it was published)")
+    decoded: Decoded | None = None
+    payload = form.text("payload") or form.text("text")
+    if said == ["data"]:
+        data = form.value["data"]
+        payload = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+        decoded = Decoded(data, payload)
+    at_us = form.read("at", _offset_us, 0)
+    attributes = form.value.get("attributes") or {}
+    if not isinstance(attributes, dict):
+        form.problem(("attributes",), f"attributes must be a mapping, not {called(attributes)}")
+        attributes = {}
+    for name, value in attributes.items():
+        if not isinstance(value, str):
+            form.problem(("attributes", name), f"attributes are texts; put {called(value)} in quotes")
+    incoming = Incoming(
+        topic=form.text("topic", topic),
+        offset=form.count("offset", number, least=0),
+        publish_time_us=start_us + at_us,
+        payload=payload,
+        attributes={str(name): str(value) for name, value in attributes.items()},
+        origin=f"test/{number}",
+    )
+    if incoming.topic.count("/") != 3:
+        form.problem(("topic",), f'"{incoming.topic}" is no topic; write its full name, projects/P/topics/T')
+        incoming = Incoming(
+            DEFAULT_TOPIC, number, incoming.publish_time_us, payload, incoming.attributes, incoming.origin
+        )
+    return CaseMessage(at_us, incoming, decoded)
+
+
+def _offset_us(said: object) -> int:
+    return round(duration_s(said) * 1_000_000)
+
+
+def _time_us(said: object) -> int:
+    try:
+        moment = datetime.fromisoformat(said) if isinstance(said, str) else None
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise ValueError(f"{called(said)} is no time; write it as 2026-01-05T12:00:00Z")
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment_us(us_of(moment), called(said))

@@ -1,0 +1,87 @@
+"""Checks over all rules of all files: names that clash, names that nobody has, rules that can never act."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rules.conditions.jsonpath import compile_path, dotted_key
+from rules.language.reach import unreachable
+from rules.ruleset import Case, Rule
+from rules.source.problems import Problem
+from rules.source.words import suggest
+
+
+def check(rules: Sequence[Rule], cases: Iterable[Case]) -> Iterator[Problem]:
+    """Problems and warnings that no single rule shows."""
+    yield from _clashes(rules)
+    yield from _inhibitors(rules)
+    yield from unreachable(rules)
+    yield from _dotted_keys(rules, cases)
+
+
+def _clashes(rules: Iterable[Rule]) -> Iterator[Problem]:
+    """Names are unique over all files, and nobody's past name is another's present one."""
+    first: dict[str, Rule] = {}
+    for rule in rules:
+        if not rule.name:
+            continue
+        other = first.setdefault(rule.name, rule)
+        if other is not rule:
+            yield _problem(
+                rule, "name", f'the name "{rule.name}" is taken by the rule at {other.place}; give it another'
+            )
+    past: dict[str, Rule] = {}
+    for rule in rules:
+        for old in rule.was:
+            if old in first:
+                yield _problem(rule, "was", f'"{old}" is the present name of the rule at {first[old].place}')
+            other = past.setdefault(old, rule)
+            if other is not rule:
+                yield _problem(rule, "was", f'the rule at {other.place} says too that it was "{old}"')
+
+
+def _inhibitors(rules: Iterable[Rule]) -> Iterator[Problem]:
+    by_name = {rule.name: rule for rule in rules}
+    for rule in by_name.values():
+        for inhibitor in rule.quiet.inhibited_by:
+            other = by_name.get(inhibitor.rule)
+            if other is None:
+                if inhibitor.rule:
+                    yield _problem(
+                        rule, "inhibited_by", f'no rule "{inhibitor.rule}"{suggest(inhibitor.rule, by_name)}'
+                    )
+            elif other is rule:
+                yield _problem(rule, "inhibited_by", "a rule cannot keep itself quiet")
+            elif other.quiet.resolved is None:
+                text = f'the rule "{other.name}" needs resolved:, so that it is known when its incidents are over'
+                yield _problem(rule, "inhibited_by", text)
+
+
+def _dotted_keys(rules: Iterable[Rule], cases: Iterable[Case]) -> Iterator[Problem]:
+    """Paths that read a key with dots as nested keys, where a test shows that the key has dots (semantics.md 32)."""
+    samples = [
+        (message.incoming.topic, message.decoded.value)
+        for case in cases
+        for message in case.messages
+        if message.decoded
+    ]
+    for rule in rules:
+        items = [
+            item
+            for topic, value in samples
+            if rule.topics.covers(topic)
+            for item in (rule.for_each.find(value) if rule.for_each is not None else [value])
+        ]
+        resolved = rule.quiet.resolved
+        for place in dict.fromkeys([*rule.condition.places, *(resolved.places if resolved is not None else ())]):
+            if not place.text.startswith("$"):
+                continue
+            path = compile_path(place.text)
+            meant = next((spelling for item in items if (spelling := dotted_key(path, item))), None)
+            if meant is not None:
+                text = f"{place.text} finds nothing in a message of the tests; its key has dots: write {meant}"
+                yield Problem(rule.key_places.get("match", rule.place), f"{rule.path}.match", text, "warning")
+
+
+def _problem(rule: Rule, key: str, text: str) -> Problem:
+    return Problem(rule.key_places.get(key, rule.place), f"{rule.path}.{key}", text)

@@ -1,0 +1,177 @@
+"""Reading one mapping of a file key by key: what is missing, unknown or of the wrong type becomes a problem.
+
+A reader asks a Form for each key it knows and gets a value of the right type or the default; it goes on after a
+problem, so that all of a file's are found in one round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
+
+from rules.source.places import Document
+from rules.source.problems import Path, Problem
+from rules.source.words import hint, suggest
+
+Read = TypeVar("Read")
+
+
+class Form:
+    """A mapping at a path of a document. ``problems`` is shared by all forms of a reading."""
+
+    def __init__(
+        self, document: Document, path: Path, problems: list[Problem], *, what: str, expected: str = ""
+    ) -> None:
+        self.document = document
+        self.path = path
+        self.problems = problems
+        self.what = what
+        self.is_mapping = True
+        self.value = value_at(document, path)
+        if not isinstance(self.value, dict):
+            written = expected or f"{what} must be a mapping of keys to values"
+            self.problem((), f"{written}, not {called(self.value)}")
+            self.value = {}
+            self.is_mapping = False
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.value
+
+    def problem(
+        self,
+        inner: Sequence[str | int],
+        text: str,
+        *,
+        at_key: bool = False,
+        kind: Literal["error", "warning"] = "error",
+    ) -> None:
+        """Report what is wrong with the value (or the key) at ``inner`` below this mapping."""
+        self.problems.append(self.document.problem((*self.path, *inner), text, at_key=at_key, kind=kind))
+
+    def only(
+        self,
+        known: Collection[str],
+        meanings: Mapping[str, str] = MappingProxyType({}),
+        elsewhere: Callable[[str], str] = lambda key: "",
+    ) -> None:
+        """Report every key that is not ``known``; ``meanings`` are what people write for what we call otherwise.
+
+        ``elsewhere`` says of a key where it belongs, or "".
+        """
+        for key in self.value:
+            if key not in known and elsewhere(key):
+                self.problem((key,), f'"{key}" cannot stand here; {elsewhere(key)}', at_key=True)
+            elif key not in known:
+                meant = meanings.get(key, "")
+                near = f'; did you mean "{meant}"?' if meant else suggest(key, known)
+                listed = "" if near and len(known) > 12 else hint(near, f"{self.what} has: {', '.join(known)}")
+                self.problem((key,), f'unknown key "{key}"{listed or near}', at_key=True)
+
+    def required(self, key: str) -> bool:
+        """Whether the key is there; reports it if not (of what is no mapping, that has been said)."""
+        if key not in self.value and self.is_mapping:
+            self.problem((), f"{self.what} needs {key}:")
+        return key in self.value
+
+    def text(self, key: str, default: str = "") -> str:
+        """A text; numbers and booleans are not turned into one, so that nothing is read as it was not meant."""
+        return self._typed(key, str, "a text", default)
+
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        """True or false."""
+        return self._typed(key, bool, "true or false", default)
+
+    def count(self, key: str, default: int, *, least: int = 1, most: int | None = None) -> int:
+        """A whole number within bounds."""
+        value = self._typed(key, int, "a whole number", default)
+        if value < least or (most is not None and value > most):
+            bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+            self.problem((key,), f"{key} must be {bounds}, not {value}")
+            return default
+        return value
+
+    def read(self, key: str, reader: Callable[[Any], Read], default: Read) -> Read:
+        """Whatever ``reader`` makes of the value; its ValueError is the problem."""
+        if key not in self.value:
+            return default
+        try:
+            return reader(self.value[key])
+        except ValueError as error:
+            self.problem((key,), str(error))
+            return default
+
+    def choice(self, key: str, known: Sequence[str], default: str) -> str:
+        """One of a few words."""
+        said = self.text(key, default)
+        if said in known:
+            return said
+        listed = hint(suggest(said, known), f"there are: {', '.join(known)}")
+        self.problem((key,), f'unknown {key} "{said}"{listed}')
+        return default
+
+    def texts(self, key: str) -> list[tuple[Path, str]]:
+        """A text or a list of texts, each with its path below this mapping."""
+        if key not in self.value:
+            return []
+        said = self.value[key]
+        if isinstance(said, str):
+            return [((key,), said)]
+        if isinstance(said, list) and said:
+            found: list[tuple[Path, str]] = []
+            for n, one in enumerate(said):
+                if isinstance(one, str):
+                    found.append(((key, n), one))
+                else:
+                    self.problem((key, n), f"expected a text, not {called(one)}")
+            return found
+        self.problem((key,), f"{key} must be a text or a list of texts, not {called(said)}")
+        return []
+
+    def forms(self, key: str, what: str) -> list[Form]:
+        """A list of mappings."""
+        if key not in self.value:
+            return []
+        said = self.value[key]
+        if not isinstance(said, list):
+            self.problem((key,), f"{key} must be a list, not {called(said)}")
+            return []
+        return [self.form((key, n), what) for n in range(len(said))]
+
+    def form(self, inner: Sequence[str | int], what: str, expected: str = "") -> Form:
+        """The mapping at ``inner`` below this one; ``expected`` says what must stand there in words of its own."""
+        return Form(self.document, (*self.path, *inner), self.problems, what=what, expected=expected)
+
+    def _typed(self, key: str, wanted: type[Read], called_so: str, default: Read) -> Read:
+        if key not in self.value:
+            return default
+        said = self.value[key]
+        if isinstance(said, wanted) and (wanted is bool or not isinstance(said, bool)):
+            return said
+        self.problem((key,), f"{key} must be {called_so}, not {called(said)}")
+        return default
+
+
+def value_at(document: Document, path: Path) -> Any:
+    """The plain value at a path that exists."""
+    value = document.value
+    for step in path:
+        value = value[step]
+    return value
+
+
+def called(value: Any) -> str:
+    """What a plain value is called in an error text."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case dict():
+            return "a mapping"
+        case list():
+            return "a list"
+        case str():
+            return f'the text "{value if len(value) <= 40 else value[:39] + "…"}"'
+        case _:
+            return f"the number {value}"

@@ -1,0 +1,210 @@
+"""Reads the named intervals of bridge.yaml; what they mean is in ``intervals.py``.
+
+An interval is a mapping, or a list of mappings of which one must fit. Its keys, all optional but one::
+
+    days: [mon-fri, sun]          weekdays; a range may run over Sunday
+    times: ["09:00-17:00"]        the second excluded; 22:00-06:00 runs into the next day and belongs to the first
+    months: [jan-mar, 12]
+    days_of_month: [1-7, -1]      -1 is the last day
+    years: [2026-2028]
+    dates: [2026-05-01, 2026-12-24..2027-01-01, 12-25]     the last one: every year
+    timezone: Europe/Athens       default UTC
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any, Final, TypeVar
+from zoneinfo import ZoneInfo, available_timezones
+
+from rules.events.intervals import MINUTES_A_DAY, Interval, Span
+from rules.source.places import Document
+from rules.source.problems import Path, Problem
+from rules.source.words import suggest, suggest_of
+
+T = TypeVar("T")
+
+WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+MONTHS: Final = (
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
+)  # fmt: skip
+KEYS: Final = ("days", "times", "months", "days_of_month", "years", "dates", "timezone")
+_TIMES: Final = re.compile(r"(\d\d?):(\d\d) ?- ?(\d\d?):(\d\d)", re.ASCII)
+_NUMBERS: Final = re.compile(r"(-?\d{1,4})(?: ?[-:] ?(-?\d{1,4}))?", re.ASCII)
+_DATE: Final = re.compile(r"(?:(\d{4})-)?(\d\d)-(\d\d)", re.ASCII)
+
+
+def read_intervals(said: Any, document: Document, path: Path, problems: list[Problem]) -> dict[str, Interval]:
+    """The intervals of a mapping of names; what is wrong, all of it, is added to ``problems``."""
+    if said is None:
+        return {}
+    if not isinstance(said, dict):
+        problems.append(document.problem(path, "intervals are a mapping of names, such as office: {days: [mon-fri]}"))
+        return {}
+    return {name: read_interval(name, one, document, (*path, name), problems) for name, one in said.items()}
+
+
+def read_interval(name: str, said: Any, document: Document, path: Path, problems: list[Problem]) -> Interval:
+    """One interval by its name. With a problem in it, it contains nothing."""
+    several = said if isinstance(said, list) else [said]
+    before = len(problems)
+    spans: list[Span] = []
+    for number, one in enumerate(several):
+        at = (*path, number) if isinstance(said, list) else path
+        if isinstance(one, dict) and one:
+            spans.append(_Reader(document, at, problems).span(one))
+        else:
+            example = 'days: [mon-fri], times: ["09:00-17:00"]'
+            problems.append(document.problem(at, f"an interval is a mapping that is not empty, such as {{{example}}}"))
+    if not several:
+        problems.append(document.problem(path, "the interval is empty, so it would never be"))
+    return Interval(name, tuple(spans) if len(problems) == before else ())
+
+
+class _Reader:
+    """Reads one span and collects its problems."""
+
+    def __init__(self, document: Document, path: Path, problems: list[Problem]) -> None:
+        self._document = document
+        self._path = path
+        self._problems = problems
+
+    def span(self, said: dict[str, Any]) -> Span:
+        """The span that a mapping says."""
+        for key in said:
+            if key not in KEYS:
+                text = f'unknown key "{key}"{suggest_of(key, KEYS, "keys")}'
+                self._problems.append(self._document.problem((*self._path, key), text, at_key=True))
+        dates = self._each(said, "dates", _dates)
+        return Span(
+            zone=self._zone(said),
+            days=_united(self._each(said, "days", lambda one: _named(one, WEEKDAYS, "a weekday", "mon-fri", 0))),
+            days_of_month=_united(self._each(said, "days_of_month", _days_of_month)),
+            months=_united(self._each(said, "months", lambda one: _named(one, MONTHS, "a month", "jan-mar", 1))),
+            years=_united(self._each(said, "years", _years)),
+            dates=None if dates is None else tuple(one for one in dates if isinstance(one[0], dt.date)),
+            yearly=tuple(one for one in dates or () if isinstance(one[0], tuple)),
+            times=self._each(said, "times", _times),
+        )
+
+    def _each(self, said: dict[str, Any], key: str, read: Callable[[Any], T]) -> tuple[T, ...] | None:
+        """Every entry of a list (or the one that stands without a list), read; None when the key is not there."""
+        if key not in said:
+            return None
+        entries = said[key] if isinstance(said[key], list) else [said[key]]
+        if not entries:
+            self._say(key, f"{key} is empty, so it would never be; leave it out for no limit")
+        found: list[T] = []
+        for number, entry in enumerate(entries):
+            try:
+                found.append(read(entry))
+            except ValueError as error:
+                self._say(key, str(error), number if isinstance(said[key], list) else None)
+        return tuple(found)
+
+    def _zone(self, said: dict[str, Any]) -> ZoneInfo:
+        name = said.get("timezone", "UTC")
+        known = _zones()
+        if isinstance(name, str) and name in known:
+            return ZoneInfo(name)
+        near = suggest(str(name), known)
+        self._say("timezone", f'there is no time zone "{name}"{near or "; write one such as Europe/Athens or UTC"}')
+        return ZoneInfo("UTC")
+
+    def _say(self, key: str, text: str, number: int | None = None) -> None:
+        path = (*self._path, key) if number is None else (*self._path, key, number)
+        self._problems.append(self._document.problem(path, text))
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _united(several: tuple[Iterable[int], ...] | None) -> frozenset[int] | None:
+    return None if several is None else frozenset(number for some in several for number in some)
+
+
+def _named(said: Any, names: tuple[str, ...], what: str, example: str, start: int) -> list[int]:
+    """The numbers of a name or a range of names (at least three letters of each), or of numbers where those count."""
+    parts = [part.strip().lower() for part in str(said).split("-")]
+    numbers: list[int] = []
+    for part in parts:
+        matching = [number for number, name in enumerate(names, start) if len(part) >= 3 and name.startswith(part)]
+        if start and part.isdecimal() and 1 <= int(part) <= len(names):
+            matching = [int(part)]
+        numbers += matching[:1]
+    if len(numbers) != len(parts) or len(parts) > 2:
+        raise ValueError(
+            f'"{said}" is not {what}{suggest(parts[0], names)}; write {names[0][:3]} or a range such as {example}'
+        )
+    first, last = numbers[0], numbers[-1]
+    return [
+        (number - start) % len(names) + start
+        for number in range(first, last + 1 if first <= last else last + len(names) + 1)
+    ]
+
+
+def _days_of_month(said: Any) -> list[int]:
+    match = _NUMBERS.fullmatch(str(said).strip())
+    first = int(match[1]) if match else 0
+    last = int(match[2]) if match and match[2] else first
+    if not (1 <= abs(first) <= 31 and 1 <= abs(last) <= 31 and (first > 0) == (last > 0) and first <= last):
+        raise ValueError(
+            f'"{said}" is not a day of the month; write 1 to 31, -1 for the last, or a range such as 1-7 or -7:-1'
+        )
+    return list(range(first, last + 1))
+
+
+def _years(said: Any) -> list[int]:
+    match = _NUMBERS.fullmatch(str(said).strip())
+    first = int(match[1]) if match else 0
+    last = int(match[2]) if match and match[2] else first
+    if not 1970 <= first <= last <= 9998:
+        raise ValueError(f'"{said}" is not a year; write one such as 2026, or a range such as 2026-2028')
+    return list(range(first, last + 1))
+
+
+def _dates(said: Any) -> tuple[dt.date, dt.date] | tuple[tuple[int, int], tuple[int, int]]:
+    first_text, dots, last_text = (part.strip() for part in str(said).partition(".."))
+    first = _date(first_text, said)
+    last = _date(last_text, said) if dots else first
+    if isinstance(first, dt.date) and isinstance(last, dt.date):
+        if last < first:
+            raise ValueError(f'"{said}" ends before it begins')
+        return first, last
+    if isinstance(first, tuple) and isinstance(last, tuple):
+        return first, last
+    raise ValueError(f'"{said}" has a year on one side only; write it on both, or on none for every year')
+
+
+def _date(text: str, said: Any) -> dt.date | tuple[int, int]:
+    match = _DATE.fullmatch(text)
+    year, month, day = match.groups() if match else ("0", "0", "0")
+    try:
+        date = dt.date(int(year or 2024), int(month), int(day))  # 2024 has a 29th of February
+    except ValueError:
+        example = "2026-05-01, 2026-12-24..2027-01-01, or 12-25 for every year"
+        raise ValueError(f'"{said}" is not a date; write one such as {example}') from None
+    return date if year else (date.month, date.day)
+
+
+def _times(said: Any) -> tuple[int, int]:
+    match = _TIMES.fullmatch(str(said).strip())
+    if match is None:
+        raise ValueError(f'"{said}" is not a span of time; write two times in quotes, such as "09:00-17:00"')
+    first, last = (_minutes(match[1], match[2], said), _minutes(match[3], match[4], said))
+    if first in {last, MINUTES_A_DAY}:
+        raise ValueError(f'"{said}" holds no time; for the whole day leave times out')
+    return first, last
+
+
+def _minutes(hours: str, minutes: str, said: Any) -> int:
+    count = int(hours) * 60 + int(minutes)
+    if int(minutes) > 59 or count > MINUTES_A_DAY:
+        raise ValueError(f'"{said}" has a time that no clock shows; times run from 00:00 to 24:00')
+    return count

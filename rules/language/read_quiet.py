@@ -1,0 +1,189 @@
+"""Reads the quiet keys of one rule (rules-language.md section 5): key, dedupe, resolved, group and the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+
+from rules.conditions.conditions import Condition, compile_match
+from rules.conditions.event_places import EventPlace, read_place
+from rules.conditions.jsonpath import PathProblem
+from rules.events.intervals import Interval
+from rules.language.form import Form, called
+from rules.language.template_reader import TemplateReader
+from rules.rendering.environment import CompiledTemplate
+from rules.ruleset import (
+    FORGET_AFTER_S,
+    GROUP_MAX,
+    MAX_KEYS,
+    Flapping,
+    Group,
+    Hours,
+    Inhibitor,
+    Overflow,
+    Quiet,
+    Throttle,
+)
+from rules.source.bounds import SHORTEST_REPEAT_S
+from rules.source.problems import Path, Problem, path_text
+from rules.source.words import duration_s, duration_text, hint, rate, suggest
+
+QUIET_KEYS: Final = (
+    "key", "dedupe", "state", "resolved", "group", "throttle", "overflow", "repeat", "flapping", "hours", "not_hours",
+    "inhibited_by", "shadow", "forget_after", "max_keys",
+)  # fmt: skip
+OVERFLOWS: Final = ("digest", "drop", "delay")
+MAX_GROUP: Final = 1000
+MAX_CHANGES: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class QuietReader:
+    """What reading quiet keys needs beside the rule's own mapping."""
+
+    templates: TemplateReader
+    intervals: Mapping[str, Interval]
+    variables: Collection[str]
+
+    def read(self, form: Form) -> Quiet:
+        """All quiet keys of a rule."""
+        resolved = self._resolved(form)
+        quiet = Quiet(
+            dedupe_s=form.read("dedupe", _positive_s, None),
+            state=self.templates.plain(form, ("state",)),
+            resolved=resolved,
+            group=self._group(form),
+            throttle=_throttle(form),
+            repeat_s=form.read("repeat", _repeat_s, None),
+            flapping=_flapping(form),
+            hours=(*self._hours(form, "hours"), *self._hours(form, "not_hours")),
+            inhibited_by=tuple(self._inhibitors(form)),
+            shadow=form.flag("shadow"),
+            forget_after_s=form.read("forget_after", _positive_s, FORGET_AFTER_S) or FORGET_AFTER_S,
+            max_keys=form.count("max_keys", MAX_KEYS),
+        )
+        _check_needs(form, quiet)
+        return quiet
+
+    def _resolved(self, form: Form) -> Condition | None:
+        return self._condition(form, ("resolved",)) if "resolved" in form else None
+
+    def _condition(self, form: Form, inner: Path) -> Condition:
+        said, path = form.value, (*form.path, *inner)
+        for step in inner:
+            said = said[step]
+        return compile_match(said, form.document, path, form.problems, self.variables)
+
+    def _group(self, form: Form) -> Group | None:
+        if "group" not in form:
+            return None
+        group = form.form(("group",), "group")
+        group.only(("by", "wait", "every", "max"))
+        return Group(
+            by=tuple(self.places(group, "by")),
+            wait_s=group.read("wait", duration_s, 30.0),
+            every_s=group.read("every", duration_s, 0.0),
+            max=group.count("max", GROUP_MAX, most=MAX_GROUP),
+        )
+
+    def _hours(self, form: Form, key: str) -> list[Hours]:
+        found: list[Hours] = []
+        for inner, name in form.texts(key):
+            interval = self.intervals.get(name)
+            if interval is None:
+                known = ", ".join(self.intervals) or "none"
+                listed = hint(suggest(name, self.intervals), f"it has: {known}")
+                form.problem(inner, f'no interval "{name}" in bridge.yaml{listed}')
+            else:
+                found.append(Hours(interval, outside=key == "not_hours"))
+        return found
+
+    def _inhibitors(self, form: Form) -> list[Inhibitor]:
+        if "inhibited_by" not in form:
+            return []
+        said = form.value["inhibited_by"]
+        inners: list[Path] = (
+            [("inhibited_by", n) for n in range(len(said))] if isinstance(said, list) else [("inhibited_by",)]
+        )
+        found: list[Inhibitor] = []
+        for inner in inners:
+            one = form.form(
+                inner, "inhibited_by", "inhibited_by must be a mapping, such as {rule: NAME, same: [$.site]}"
+            )
+            one.only(("rule", "same", "match"))
+            if one.required("rule"):
+                condition = self._condition(form, (*inner, "match")) if "match" in one else None
+                found.append(Inhibitor(one.text("rule"), tuple(self.places(one, "same")), condition))
+        return found
+
+    def places(self, form: Form, key: str) -> list[EventPlace]:
+        """Places of events, such as ``[$.site, attributes.vo]``."""
+        found: list[EventPlace] = []
+        for inner, text in form.texts(key):
+            try:
+                found.append(read_place(text, self.variables))
+            except PathProblem as error:
+                place = form.document.place_inside((*form.path, *inner), 1, error.column)
+                form.problems.append(Problem(place, path_text((*form.path, *inner)), str(error)))
+        return found
+
+
+def key_template(templates: TemplateReader, form: Form) -> CompiledTemplate | None:
+    """The rule's ``key:``; what counts per key is a load error without it (semantics.md item 27)."""
+    if "key" not in form:
+        for needy in ("dedupe", "resolved", "repeat", "flapping"):
+            if needy in form:
+                example = '"{{ data.host }}"'
+                form.problem(
+                    (needy,),
+                    f"{needy} counts for each key; add a key: to the rule, such as key: {example}",
+                    at_key=True,
+                )
+    return templates.plain(form, ("key",))
+
+
+def _check_needs(form: Form, quiet: Quiet) -> None:
+    """Keys that make no sense without another one."""
+    if "overflow" in form and quiet.throttle is None and "throttle" not in form:
+        form.problem(
+            ("overflow",), "overflow says what becomes of posts beyond throttle:; there is no throttle", at_key=True
+        )
+    if quiet.repeat_s is not None and "resolved" not in form:
+        form.problem(
+            ("repeat",), "repeat reminds until an alert is over; add resolved: to say when that is", at_key=True
+        )
+    if quiet.flapping is not None and "resolved" not in form and "state" not in form:
+        form.problem(("flapping",), "flapping counts changes of state; add resolved: or state:", at_key=True)
+    if "state" in form and "dedupe" not in form and "flapping" not in form:
+        form.problem(("state",), "state has no effect without dedupe: or flapping:", at_key=True, kind="warning")
+
+
+def _throttle(form: Form) -> Throttle | None:
+    overflow = form.choice("overflow", OVERFLOWS, "digest")
+    limit = form.read("throttle", rate, None)
+    return None if limit is None else Throttle(limit, cast(Overflow, overflow))
+
+
+def _flapping(form: Form) -> Flapping | None:
+    if "flapping" not in form:
+        return None
+    flapping = form.form(("flapping",), "flapping")
+    flapping.only(("changes", "within"))
+    changes = flapping.count("changes", 5, least=2, most=MAX_CHANGES)
+    within_s = flapping.read("within", _positive_s, None) if flapping.required("within") else None
+    return None if within_s is None else Flapping(changes, within_s)
+
+
+def _repeat_s(said: object) -> float:
+    seconds = _positive_s(said)
+    if seconds < SHORTEST_REPEAT_S:
+        raise ValueError(f"{called(said)} is too often; the shortest repeat is {duration_text(SHORTEST_REPEAT_S)}")
+    return seconds
+
+
+def _positive_s(said: object) -> float:
+    seconds = duration_s(said)
+    if seconds <= 0:
+        raise ValueError(f"{called(said)} is no time at all; leave the key out instead")
+    return seconds

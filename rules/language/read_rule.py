@@ -1,0 +1,296 @@
+"""Reads one rule of a file: from its mapping to a Rule, with every problem of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rules.conditions.conditions import CLAUSES, Condition, compile_match
+from rules.conditions.jsonpath import CompiledPath, PathProblem, compile_path
+from rules.events.decode import DecodeSpec, read_spec
+from rules.events.topics import Topics, topic_doubt, topic_problem
+from rules.language.form import Form
+from rules.language.read_quiet import QUIET_KEYS, QuietReader, key_template
+from rules.language.template_reader import TemplateReader
+from rules.model import DestinationFacts
+from rules.rendering.environment import CompiledTemplate
+from rules.rendering.template_check import KNOWN_NAMES
+from rules.ruleset import GONE, PostMaking, Rule, SendEntry
+from rules.source.problems import Path, Problem, path_text
+from rules.source.words import hint, suggest
+
+POST_KEYS: Final = (
+    "text",
+    "template",
+    "title",
+    "url",
+    "severity",
+    "color",
+    "icon",
+    "fields",
+    "footer",
+    "mention",
+    "body",
+)
+RULE_KEYS: Final = (
+    "name", "about", "was", "topic", "decode", "for_each", "match", "when", "set", *POST_KEYS, "send", "drop", "stop",
+    *QUIET_KEYS,
+)  # fmt: skip
+MEANT: Final = {
+    "on": "topic", "if": "match", "condition": "match", "conditions": "match", "filter": "match", "where": "match",
+    "to": "send", "destination": "send", "destinations": "send", "receiver": "send", "id": "name", "interval": "hours",
+    "description": "about", "comment": "about", "message": "text", "msg": "text", "vars": "set", "variables": "set",
+}  # fmt: skip
+"""What people write for keys of ours."""
+SEVERITIES: Final = ("critical", "error", "warning", "info", "ok")
+JUDGING_KEYS: Final = ("topic", "decode", "for_each", "set", "key", "resolved")
+MAX_NAME_RUNES: Final = 100
+_NAME: Final = re.compile(r"[^/\s\x00-\x1f\x7f](?:[^/\x00-\x1f\x7f]*[^/\s\x00-\x1f\x7f])?")
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class RuleReader:
+    """What reading rules needs to know of the world: templates, destinations, intervals, schemas, topics."""
+
+    templates: TemplateReader
+    destinations: Mapping[str, DestinationFacts]
+    intervals: Mapping[str, Any]
+    schemas: Mapping[str, Any]
+    topics: Collection[str]
+
+    def read(self, form: Form, position: int, default_topics: Topics) -> Rule:
+        """The rule; where it has problems, parts of it are left at their defaults."""
+        form.only(RULE_KEYS, MEANT, self._elsewhere)
+        form.required("name")
+        variables = tuple(form.value.get("set") or ()) if isinstance(form.value.get("set"), dict) else ()
+        templates = self.templates.with_variables(variables)
+        posts = templates.for_posts(grouped="group" in form)
+        quiet = QuietReader(templates, self.intervals, variables).read(form)
+        rule = Rule(
+            name=rule_name(form),
+            place=form.document.place_of(form.path),
+            position=position,
+            topics=self.read_topics(form) if "topic" in form else default_topics,
+            condition=_condition(form, variables),
+            about=form.text("about"),
+            was=tuple(name for _, name in form.texts("was")),
+            decode=self._decode(form),
+            for_each=_for_each(form),
+            when=templates.expression(form, "when"),
+            sets=tuple(self._sets(form)),
+            asks_vars=_asks_vars(form),
+            key=key_template(templates, form),
+            making=_making(form, posts),
+            sends=tuple(self._sends(form, posts)),
+            stop=form.flag("stop"),
+            drop=form.flag("drop"),
+            quiet=quiet,
+            path=path_text(form.path),
+            key_places={key: form.document.key_place_of((*form.path, key)) for key in form.value},
+            judging=judging_of(form),
+        )
+        _check_together(form, rule)
+        return rule
+
+    def _elsewhere(self, key: str) -> str:
+        """Where a key belongs that people write beside those of a rule."""
+        if key.startswith(("$", "attributes.", "message.", "parent.")) or key in CLAUSES:
+            return "write it under match:, further to the right"
+        if any(key in facts.overrides for facts in self.destinations.values()):
+            return f"write it into the entry of send: {{to: NAME, {key}: ...}}"
+        return ""
+
+    def read_topics(self, form: Form) -> Topics:
+        """``topic:`` of a rule or a file."""
+        patterns: list[str] = []
+        for inner, pattern in form.texts("topic"):
+            problem = topic_problem(pattern)
+            doubt = topic_doubt(pattern, self.topics)
+            if problem is not None:
+                form.problem(inner, problem)
+            elif doubt is not None:
+                form.problem(inner, doubt, kind="warning")
+            patterns.append(pattern)
+        return Topics(tuple(patterns))
+
+    def _decode(self, form: Form) -> DecodeSpec | None:
+        if not form.text("decode"):
+            return None
+        return form.read("decode", lambda said: read_spec(said, self.schemas), None)
+
+    def _sets(self, form: Form) -> Iterable[tuple[str, Any]]:
+        if "set" not in form:
+            return
+        named = form.form(("set",), "set")
+        known: list[str] = []
+        for name in named.value:
+            if not _VARIABLE.fullmatch(name):
+                named.problem((name,), f'"{name}" is no name for a variable: letters, digits and _ only', at_key=True)
+                continue
+            if name in KNOWN_NAMES:
+                named.problem(
+                    (name,), f'"{name}" is a name that templates have already; call it otherwise', at_key=True
+                )
+            template = self.templates.with_variables(known).plain(named, (name,))
+            known.append(name)
+            if template is not None:
+                yield name, template
+
+    def _sends(self, form: Form, templates: TemplateReader) -> Iterable[SendEntry]:
+        if "send" not in form:
+            return
+        said = form.value["send"]
+        inners: list[Path] = [("send", n) for n in range(len(said))] if isinstance(said, list) else [("send",)]
+        if isinstance(said, list) and not said:
+            form.problem(
+                ("send",), "send needs at least one destination; to swallow messages on purpose, say drop: true"
+            )
+        seen: dict[str, int] = {}
+        for index, inner in enumerate(inners):
+            entry = self._send(form, inner, index, seen, templates)
+            if entry is not None:
+                yield entry
+
+    def _send(
+        self, form: Form, inner: Path, index: int, seen: dict[str, int], templates: TemplateReader
+    ) -> SendEntry | None:
+        said = form.value[inner[0]] if len(inner) == 1 else form.value[inner[0]][inner[1]]
+        overrides: dict[str, Any] = {}
+        if isinstance(said, str):
+            name, at = said, inner
+        else:
+            one = form.form(inner, "send", "send must be the name of a destination, or a mapping with to:")
+            if not one.value or not one.required("to"):
+                return None
+            name, at = one.text("to"), (*inner, "to")
+            overrides = {key: templates.making(one, (key,)) for key in one.value if key != "to"}
+        facts = self.destinations.get(name)
+        if facts is None:
+            if name:
+                known = ", ".join(sorted(self.destinations)) or "none"
+                listed = hint(suggest(name, self.destinations), f"it has: {known}")
+                form.problem(at, f'no destination "{name}" in bridge.yaml{listed}')
+            return None
+        if overrides and facts.kind != GONE:
+            form.form(inner, f"send to {name}").only(("to", *sorted(facts.overrides)))
+        repeat = seen[name] = seen.get(name, -1) + 1
+        return SendEntry(index, f"{repeat}:{name}", facts, overrides)
+
+
+def rule_name(form: Form) -> str:
+    """The rule's name: it stands in state, deliveries and metrics, so it is one line of at most 100 runes, no "/"."""
+    name = form.text("name")
+    if (
+        "name" in form
+        and isinstance(form.value["name"], str)
+        and (not _NAME.fullmatch(name) or len(name) > MAX_NAME_RUNES)
+    ):
+        form.problem(
+            ("name",),
+            f'"{name[:40]}" cannot be a rule\'s name: one line of at most {MAX_NAME_RUNES} characters without "/"',
+        )
+    return name
+
+
+def judging_of(form: Form) -> str:
+    """A hash of what decides whether an incident is over; with another one, an old version goes on judging it."""
+    said = {key: form.value.get(key) for key in JUDGING_KEYS}
+    file_topic = form.document.value.get("topic") if isinstance(form.document.value, dict) else None
+    body = json.dumps([said, file_topic], sort_keys=True, default=str)
+    return hashlib.sha256(body.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def _condition(form: Form, variables: Collection[str]) -> Condition:
+    said = form.value.get("match", {})
+    return compile_match(said, form.document, (*form.path, "match"), form.problems, variables)
+
+
+def _for_each(form: Form) -> CompiledPath | None:
+    text = form.text("for_each")
+    if not text:
+        return None
+    try:
+        return compile_path(text)
+    except PathProblem as error:
+        path = (*form.path, "for_each")
+        form.problems.append(Problem(form.document.place_inside(path, 1, error.column), path_text(path), str(error)))
+        return None
+
+
+def _asks_vars(form: Form) -> bool:
+    return "vars." in json.dumps([form.value.get("match"), form.value.get("resolved")], default=str)
+
+
+def _making(form: Form, templates: TemplateReader) -> PostMaking:
+    """What the post is made of."""
+    if "text" in form and "template" in form:
+        form.problem(("template",), "text and template are two ways to say the same; keep one", at_key=True)
+    text = templates.template(form, ("text",), "markdown")
+    if text is None and "template" in form:
+        text = templates.file(form, ("template",))
+    return PostMaking(
+        text=text,
+        parts=templates.parts(form),
+        fields=tuple(templates.fields(form)),
+        body=templates.making(form, ("body",)) if "body" in form else None,
+        has_body="body" in form,
+    )
+
+
+def _check_together(form: Form, rule: Rule) -> None:
+    """Keys that contradict each other, or are missing beside one another."""
+    if rule.drop:
+        for key in ("send", *POST_KEYS, *QUIET_KEYS):
+            if key in form:
+                form.problem((key,), f"a rule that says drop: true sends nothing; {key} has no effect", at_key=True)
+    elif "send" not in form:
+        form.problem(
+            (), "the rule needs send: (a destination of bridge.yaml), or drop: true to swallow messages on purpose"
+        )
+    _check_body(form, rule)
+    _doubt_severity(form)
+    _doubt_parent(form, rule)
+    if "body" in form and rule.sends and not any(entry.to.takes_body for entry in rule.sends):
+        kinds = ", ".join(sorted({f"{entry.to.name} ({entry.to.kind})" for entry in rule.sends}))
+        form.problem(
+            ("body",),
+            f"body has no effect: it is for webhook and topic destinations, not {kinds}",
+            at_key=True,
+            kind="warning",
+        )
+
+
+def _check_body(form: Form, rule: Rule) -> None:
+    """A text without templates must be JSON as it stands."""
+    constant = rule.making.body.constant if isinstance(rule.making.body, CompiledTemplate) else None
+    if constant is None:
+        return
+    try:
+        json.loads(constant)
+    except ValueError:
+        text = "the body is no JSON and will be left out; write a mapping, or a template that gives JSON"
+        form.problem(("body",), text, kind="warning")
+
+
+def _doubt_severity(form: Form) -> None:
+    """A severity that no destination has a colour or a priority for."""
+    said = form.value.get("severity")
+    if isinstance(said, str) and "{{" not in said and "{%" not in said and said.strip().lower() not in SEVERITIES:
+        listed = hint(suggest(said, SEVERITIES), f"there are: {', '.join(SEVERITIES)}")
+        form.problem(("severity",), f'no destination knows the severity "{said}"{listed}', kind="warning")
+
+
+def _doubt_parent(form: Form, rule: Rule) -> None:
+    """Without ``for_each`` there is no whole payload behind the event."""
+    if "for_each" in form:
+        return
+    for place in rule.condition.places:
+        if place.text.startswith("parent"):
+            instead = f"${place.text.removeprefix('parent')}"
+            text = f"{place.text} is there with for_each only; without it the whole payload is $: write {instead}"
+            form.problem(("match",), text, at_key=True, kind="warning")

@@ -1,0 +1,291 @@
+"""The JSON Schema of rule files, for editors: it completes keys and underlines most of what ``check`` refuses.
+
+With a world it also knows the destinations, intervals and templates by name. What it cannot see (clashing names, what
+templates and paths say, rules that cannot be reached) is left to ``ams-bridge check``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, TypeAlias
+
+from rules.conditions.operators import OPERATORS
+from rules.language.cases import CASE_KEYS, MATCHER_KEYS, MESSAGE_KEYS, TEXT_PARTS
+from rules.language.read_quiet import MAX_CHANGES, MAX_GROUP, OVERFLOWS
+from rules.language.read_rule import MAX_NAME_RUNES, POST_KEYS, SEVERITIES
+from rules.language.reference import INNER_KEYS, RULE_KEYS
+from rules.language.sources import World
+from rules.rendering.template_files import read_template_sources
+
+Schema: TypeAlias = dict[str, Any]
+
+DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
+DURATION: Final[Schema] = {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+$", "examples": ["10m"]}
+RATE: Final[Schema] = {"type": "string", "pattern": r"^[0-9]+ ?/ ?[0-9a-z.]+$", "examples": ["20/1m"]}
+TEXT: Final[Schema] = {"type": "string"}
+TEXTS: Final[Schema] = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}]}
+TOPIC: Final[Schema] = {"type": "string", "pattern": r"^(projects/|[*?\[])"}
+PLACE: Final = r"^(\$|attributes\.|message\.|vars\.|parent(\.|\[|$)|text$)"
+PLACES: Final[Schema] = {
+    "anyOf": [{"type": "string", "pattern": PLACE}, {"type": "array", "items": {"type": "string", "pattern": PLACE}}]
+}
+ANYTHING: Final[Schema] = {}
+
+
+def rules_schema(world: World | None = None) -> Schema:
+    """The schema of a rule file, as plain JSON; names of ``world`` are offered where it has any."""
+    schema: Schema = {
+        "$schema": DRAFT,
+        "title": "ams-bridge rules",
+        "type": ["object", "null"],
+        "properties": {
+            "topic": _topics("Topics that the rules of this file hear"),
+            "rules": {"type": "array", "items": {"$ref": "#/$defs/rule"}, "description": "The rules, in file order"},
+            "tests": {"type": "array", "items": {"$ref": "#/$defs/case"}, "description": "What the rules must do"},
+        },
+        "additionalProperties": False,
+        "$defs": {
+            "rule": _rule(world or World()),
+            "clause": _clause(),
+            "value": _value(),
+            "case": _case(world or World()),
+            "message": _message(),
+            "matcher": _matcher(),
+        },
+    }
+    _describe(schema)
+    return schema
+
+
+def _describe(node: Any) -> None:
+    """Give every key that says nothing of itself the meaning it has inside of others."""
+    if isinstance(node, list):
+        for member in node:
+            _describe(member)
+    if not isinstance(node, dict):
+        return
+    properties = node.get("properties")
+    if isinstance(properties, dict):
+        for name, shape in properties.items():
+            if name in INNER_KEYS and "$ref" not in shape and "description" not in shape:
+                properties[name] = {**shape, "description": INNER_KEYS[name]}
+    for member in node.values():
+        _describe(member)
+
+
+def _rule(world: World) -> Schema:
+    shapes = _shapes(world)
+    properties = {
+        entry.name: {**shapes.get(entry.name, TEXT), "description": f"{entry.meaning}. Example: {entry.example}"}
+        for entry in RULE_KEYS
+    }
+    silent = [key for key in ("send", *POST_KEYS) if key in properties]
+    return {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        "required": ["name"],
+        "dependentSchemas": {
+            "text": {"not": {"required": ["template"]}},
+            "dedupe": {"required": ["key"]},
+            "resolved": {"required": ["key"]},
+            "repeat": {"required": ["key", "resolved"]},
+            "flapping": {"required": ["key"], "anyOf": [{"required": ["resolved"]}, {"required": ["state"]}]},
+            "overflow": {"required": ["throttle"]},
+        },
+        "if": {"properties": {"drop": {"const": True}}, "required": ["drop"]},
+        "then": {"not": {"anyOf": [{"required": [key]} for key in silent]}},
+        "else": {"required": ["send"]},
+    }
+
+
+def _shapes(world: World) -> dict[str, Schema]:
+    """What each key of a rule may hold, where it is more than a text."""
+    flag: Schema = {"type": "boolean"}
+    clause: Schema = {"$ref": "#/$defs/clause"}
+    return {
+        "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_RUNES, "pattern": "^[^/]+$"},
+        "was": TEXTS,
+        "topic": _topics(""),
+        "for_each": {"type": "string", "pattern": r"^\$"},
+        "match": clause,
+        "when": {"type": "string", "pattern": r"^\s*[^{\s]"},
+        "set": {
+            "type": "object",
+            "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+            "additionalProperties": TEXT,
+        },
+        "severity": {"anyOf": [{"enum": list(SEVERITIES)}, TEXT]},
+        "stop": flag,
+        "drop": flag,
+        "template": _named(_templates(world)),
+        "fields": _fields(),
+        "body": ANYTHING,
+        "send": _send(world),
+        **_quiet_shapes(world, clause, flag),
+    }
+
+
+def _quiet_shapes(world: World, clause: Schema, flag: Schema) -> dict[str, Schema]:
+    """What the quiet keys of a rule may hold."""
+    intervals = _one_or_several(_named(world.intervals))
+    positive: Schema = {"type": "integer", "minimum": 1}
+    changes: Schema = {"type": "integer", "minimum": 2, "maximum": MAX_CHANGES}
+    return {
+        "resolved": clause,
+        "shadow": flag,
+        "dedupe": DURATION,
+        "repeat": DURATION,
+        "forget_after": DURATION,
+        "max_keys": positive,
+        "throttle": RATE,
+        "overflow": {"enum": list(OVERFLOWS)},
+        "group": _mapping(
+            {"by": PLACES, "wait": DURATION, "every": DURATION, "max": {**positive, "maximum": MAX_GROUP}}
+        ),
+        "flapping": _mapping({"changes": changes, "within": DURATION}, ["within"]),
+        "hours": intervals,
+        "not_hours": intervals,
+        "inhibited_by": _one_or_several(_mapping({"rule": TEXT, "same": PLACES, "match": clause}, ["rule"])),
+    }
+
+
+def _send(world: World) -> Schema:
+    name = _named(world.destinations)
+    entries: list[Schema] = [name]
+    if world.destinations:
+        for facts in world.destinations.values():
+            overrides: dict[str, Schema] = dict.fromkeys(sorted(facts.overrides), ANYTHING)
+            entries.append(_mapping({"to": {"const": facts.name}, **overrides}, ["to"]))
+    else:
+        entries.append({"type": "object", "properties": {"to": TEXT}, "required": ["to"]})
+    return _one_or_several({"anyOf": entries})
+
+
+def _clause() -> Schema:
+    """``match``: lines of places, and ``all``, ``any``, ``not`` with more of the same; or a list of such."""
+    again: Schema = {"$ref": "#/$defs/clause"}
+    lines: Schema = {
+        "type": "object",
+        "properties": {"all": again, "any": again, "not": again, "undecodable": {"type": "boolean"}},
+        "patternProperties": {PLACE: {"$ref": "#/$defs/value"}},
+        "additionalProperties": False,
+    }
+    return {"anyOf": [lines, {"type": "array", "items": again}]}
+
+
+def _value() -> Schema:
+    """The right side of a line: a constant, a list of constants, or operators."""
+    constant: Schema = {"type": ["string", "number", "boolean", "null"]}
+    again: Schema = {"$ref": "#/$defs/value"}
+    texts: Schema = {"anyOf": [TEXT, {"type": "array", "items": TEXT}]}
+    flag: Schema = {"type": "boolean"}
+    bound: Schema = {"type": ["number", "string"]}
+    shapes: dict[str, Schema] = {
+        "equals": ANYTHING,
+        "not": again,
+        "every": again,
+        "exists": flag,
+        "ignore_case": flag,
+        "contains": ANYTHING,
+        "older_than": DURATION,
+        "newer_than": DURATION,
+        **dict.fromkeys(("gt", "gte", "lt", "lte"), bound),
+        **dict.fromkeys(("like", "regex", "starts_with", "ends_with", "cidr"), texts),
+    }
+    operators = {
+        name: {**shapes.get(name, ANYTHING), "description": f"{operator.meaning}. Example: {operator.example}"}
+        for name, operator in OPERATORS.items()
+    }
+    mapping: Schema = {"type": "object", "properties": operators, "additionalProperties": False, "minProperties": 1}
+    return {"anyOf": [constant, {"type": "array", "items": constant}, mapping]}
+
+
+def _fields() -> Schema:
+    one = _mapping({"title": TEXT, "value": TEXT, "short": {"type": "boolean"}}, ["title", "value"])
+    return {"anyOf": [{"type": "object", "additionalProperties": TEXT}, {"type": "array", "items": one}]}
+
+
+def _case(world: World) -> Schema:
+    offset: Schema = {"anyOf": [DURATION, {"enum": ["0", 0]}]}
+    silence = _mapping(
+        {"matchers": {"type": "object", "minProperties": 1}, "from": offset, "until": offset}, ["matchers"]
+    )
+    by = {**TEXT, "description": "What keeps it quiet, such as duplicate, silence or inhibited:RULE"}
+    quiet = _mapping({"rule": TEXT, "to": _named(world.destinations), "by": by, "key": TEXT, "at": offset})
+    matcher: Schema = {"$ref": "#/$defs/matcher"}
+    expected: Schema = {
+        "type": "object",
+        "properties": {
+            "rule": {**TEXT, "description": "The rule that sends"},
+            "to": {**_named(world.destinations), "description": "The destination it sends to"},
+            "at": {**offset, "description": "When, counted from the start"},
+            "shadow": {"type": "boolean", "description": "Whether only in shadow"},
+            **dict.fromkeys(TEXT_PARTS, matcher),
+            "fields": {"type": "object", "additionalProperties": matcher},
+        },
+    }
+    shapes: dict[str, Schema] = {
+        "name": {**TEXT, "description": "What this test says of the rules"},
+        "topic": {"type": "string", "pattern": "^projects/[^/]+/topics/[^/]+$"},
+        "message": {"$ref": "#/$defs/message"},
+        "messages": {"type": "array", "items": {"$ref": "#/$defs/message"}},
+        "until": {**offset, "description": "How long the clock runs on, counted from the start"},
+        "silences": {"type": "array", "items": silence},
+        "expect": {"type": "array", "items": expected, "description": "All sends that must happen, and no others"},
+        "quiet": {"type": "array", "items": quiet, "description": "Sends that must be kept quiet, and by what"},
+    }
+    properties = {key: shapes.get(key, TEXT) for key in CASE_KEYS}
+    case = _mapping(properties, ["name"])
+    case["anyOf"] = [{"required": ["expect"]}, {"required": ["quiet"]}]
+    case["oneOf"] = [{"required": ["message"]}, {"required": ["messages"]}]
+    return case
+
+
+def _message() -> Schema:
+    shapes: dict[str, Schema] = {
+        "data": {"description": "The decoded payload, as the rules see it"},
+        "text": {**TEXT, "description": "The payload as it was published"},
+        "payload": {**TEXT, "description": "The payload as it was published, base64 maybe"},
+        "attributes": {"type": "object", "additionalProperties": TEXT},
+        "topic": {"type": "string", "pattern": "^projects/[^/]+/topics/[^/]+$"},
+        "at": {"anyOf": [DURATION, {"enum": ["0", 0]}], "description": "When, counted from the start"},
+        "offset": {"type": "integer", "minimum": 0},
+    }
+    message = _mapping({key: shapes[key] for key in MESSAGE_KEYS})
+    message["oneOf"] = [{"required": [key]} for key in ("data", "text", "payload")]
+    return message
+
+
+def _matcher() -> Schema:
+    shapes: dict[str, Schema] = {"equals": ANYTHING, "snapshot": TEXT}
+    return {
+        "anyOf": [
+            {"type": ["string", "number", "boolean", "null", "array"]},
+            _mapping({key: shapes.get(key, TEXTS) for key in MATCHER_KEYS}),
+        ]
+    }
+
+
+def _mapping(properties: Schema, required: Iterable[str] = ()) -> Schema:
+    return {"type": "object", "properties": properties, "additionalProperties": False, "required": list(required)}
+
+
+def _one_or_several(one: Schema) -> Schema:
+    return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+
+
+def _named(names: Iterable[str]) -> Schema:
+    """A text; one of these names where there are any."""
+    known = sorted(names)
+    return {"enum": known} if known else TEXT
+
+
+def _topics(description: str) -> Schema:
+    topics: Schema = {"anyOf": [TOPIC, {"type": "array", "items": TOPIC, "minItems": 1}]}
+    return {**topics, "description": description} if description else topics
+
+
+def _templates(world: World) -> list[str]:
+    sources, _ = read_template_sources(world.template_folder, shipped=world.shipped_templates)
+    return [source.name for source in sources]

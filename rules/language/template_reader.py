@@ -1,0 +1,166 @@
+"""Reads the templates of a rule: inline texts, template files, expressions, and values with templates in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
+
+from rules.language.form import Form, called, value_at
+from rules.rendering.compiling import compile_expression, compile_file, compile_text
+from rules.rendering.environment import CompiledExpression, CompiledTemplate, Mode, Templates
+from rules.rendering.template_check import KNOWN_NAMES
+from rules.ruleset import FieldMaking, Making
+from rules.source.problems import Path, path_text
+
+PART_MODES: Final[dict[str, Mode]] = {
+    "title": "markdown",
+    "url": "plain",
+    "severity": "plain",
+    "color": "plain",
+    "icon": "plain",
+    "footer": "markdown",
+    "mention": "plain",
+}
+"""The parts of a post beside text, fields and body; in ``markdown`` event values are escaped (semantics.md item 31)."""
+POST_NAMES: Final = KNOWN_NAMES | {"phase", "rule", "key", "severity", "incident"}
+"""What the parts of a post see beside the event: ``incident`` is ``{since, key}``, or null without one."""
+_ABSENT: Final = object()
+GROUP_NAMES: Final = POST_NAMES | {"events"}
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateReader:
+    """Compiles what a rule says in templates, each problem at its place in the file.
+
+    ``variables`` are the names that ``vars`` has there; ``known`` the other names an event has.
+    """
+
+    environment: Templates
+    variables: tuple[str, ...] = ()
+    known: frozenset[str] = KNOWN_NAMES
+
+    def with_variables(self, variables: Iterable[str]) -> TemplateReader:
+        """A reader for templates that see these ``vars``."""
+        return replace(self, variables=tuple(variables))
+
+    def for_posts(self, *, grouped: bool) -> TemplateReader:
+        """A reader for the parts of a post: they know their phase, and with ``group:`` all ``events``."""
+        return replace(self, known=GROUP_NAMES if grouped else POST_NAMES)
+
+    def template(self, form: Form, inner: Path, mode: Mode) -> CompiledTemplate | None:
+        """The template at ``inner``; None when the key is not there or has problems."""
+        said = _said(form, inner)
+        if said is _ABSENT:
+            return None
+        if said is None:
+            form.problem(inner, f"{inner[-1]} is empty; a text that begins with # must be in quotes")
+            return None
+        if not isinstance(said, str):
+            form.problem(inner, f"{inner[-1]} must be a text, a template maybe, not {called(said)}")
+            return None
+        return self._compiled(form, inner, said, mode)
+
+    def plain(self, form: Form, inner: Path) -> CompiledTemplate | None:
+        """A template whose output is taken as it is: ``set``, ``key``, ``state``, overrides."""
+        return self.template(form, inner, "plain")
+
+    def file(self, form: Form, inner: Path) -> CompiledTemplate | None:
+        """The template file that ``inner`` names."""
+        name = form.text(str(inner[-1]))
+        if not name:
+            return None
+        found = compile_file(
+            name,
+            place=form.document.place_of((*form.path, *inner)),
+            environment=self.environment,
+            sets=self.variables,
+            known=self.known,
+            path=path_text((*form.path, *inner)),
+        )
+        if isinstance(found, tuple):
+            form.problems.extend(found)
+            return None
+        return found
+
+    def expression(self, form: Form, key: str) -> CompiledExpression | None:
+        """The expression under ``key``."""
+        source = form.text(key)
+        if not source:
+            return None
+        path = (*form.path, key)
+        found = compile_expression(
+            source,
+            place=partial(form.document.place_inside, path),
+            environment=self.environment,
+            sets=self.variables,
+            known=self.known,
+            path=path_text(path),
+        )
+        if isinstance(found, tuple):
+            form.problems.extend(found)
+            return None
+        return found
+
+    def making(self, form: Form, inner: Path) -> Making:
+        """A value with templates in it: every text is one."""
+        said = value_at(form.document, (*form.path, *inner))
+        if isinstance(said, str):
+            return self._compiled(form, inner, said, "plain")
+        if isinstance(said, dict):
+            return {key: self.making(form, (*inner, key)) for key in said}
+        if isinstance(said, list):
+            return [self.making(form, (*inner, n)) for n in range(len(said))]
+        return said  # type: ignore[no-any-return]
+
+    def parts(self, form: Form) -> dict[str, CompiledTemplate]:
+        """Title, url, severity and the other one-line parts of a post."""
+        found = {part: self.template(form, (part,), mode) for part, mode in PART_MODES.items()}
+        return {part: template for part, template in found.items() if template is not None}
+
+    def fields(self, form: Form) -> Iterable[FieldMaking]:
+        """``fields:``, a mapping of titles to values, or a list of ``{title, value, short}``."""
+        said = form.value.get("fields")
+        if isinstance(said, dict):
+            for title in said:
+                name = self._compiled(form, ("fields", title), title, "markdown")
+                value = self.template(form, ("fields", title), "markdown")
+                if name is not None and value is not None:
+                    yield FieldMaking(name, value)
+            return
+        if said is not None and not isinstance(said, list):
+            form.problem(("fields",), f"fields must be a mapping of titles to texts, or a list, not {called(said)}")
+            return
+        for one in form.forms("fields", "a field"):
+            one.only(("title", "value", "short"))
+            if one.required("title") and one.required("value"):
+                name = self.template(one, ("title",), "markdown")
+                value = self.template(one, ("value",), "markdown")
+                if name is not None and value is not None:
+                    yield FieldMaking(name, value, one.flag("short", default=True))
+
+    def _compiled(self, form: Form, inner: Path, source: str, mode: Mode) -> CompiledTemplate | None:
+        path = (*form.path, *inner)
+        found = compile_text(
+            source,
+            place=partial(form.document.place_inside, path),
+            environment=self.environment,
+            mode=mode,
+            sets=self.variables,
+            known=self.known,
+            path=path_text(path),
+        )
+        if isinstance(found, tuple):
+            form.problems.extend(found)
+            return None
+        return found
+
+
+def _said(form: Form, inner: Path) -> Any:
+    value: Any = form.value
+    for step in inner:
+        if isinstance(value, dict) and step not in value:
+            return _ABSENT
+        value = value[step]
+    return value

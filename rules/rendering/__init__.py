@@ -1,0 +1,1 @@
+"""Renders posts: Jinja in a sandbox with a budget, filters, Markdown escaping, message templates."""

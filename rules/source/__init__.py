@@ -1,0 +1,1 @@
+"""YAML text with places, and the problems that are told with them."""

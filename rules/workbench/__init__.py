@@ -1,0 +1,1 @@
+"""Tools around the rules: run tests, explain, simulate, backtest, record, coverage."""

@@ -1,0 +1,124 @@
+"""Plays messages and timers through a rule set on a virtual clock, with a state of its own.
+
+What ``rules test``, ``simulate`` and ``backtest`` have in common: the same ``match``, ``decide`` and ``fire`` as the
+daemon, one message after another, every due timer in its order before the next message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from rules.deciding.batch_state import MemoryState
+from rules.deciding.decide import decide
+from rules.deciding.decision_builder import DecideContext
+from rules.deciding.fire import fire, needs_for
+from rules.deciding.match import Unpack, match
+from rules.deciding.quiet.silences import NO_SILENCES, SilenceBook
+from rules.events.decode import Decoded, DecodeSpec, decode
+from rules.model import Decision, Incoming, StateChange, StateValue, Timer
+from rules.ruleset import RuleSet
+
+
+class State(Protocol):
+    """A whole state for one rehearsal, as ``MemoryState`` keeps it."""
+
+    def read(self, keys: Iterable[str], now_us: int) -> Mapping[str, StateValue]:
+        """One value for each key; absent and expired ones with version 0."""
+
+    def commit(self, changes: Iterable[StateChange]) -> None:
+        """Write and delete rows."""
+
+    def due(self, now_us: int) -> Timer | None:
+        """The earliest timer due at ``now_us``, or None."""
+
+    def counts(self) -> Mapping[str, int]:
+        """How many rows each rule holds."""
+
+
+class TooManySteps(Exception):
+    """More timers were due than a rehearsal fires between two messages."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"more than {most:,} timers were due before the next message; ask for less time")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One decision and what it came of: a message or a timer."""
+
+    at_us: int
+    decision: Decision
+    incoming: Incoming | None = None
+    timer: Timer | None = None
+
+
+class Rehearsal:
+    """A rule set at work on a virtual clock. Give it times that never go back.
+
+    ``unwritten`` names rules whose posts are not rendered (unwritten.py); ``unpack`` may share decoded payloads
+    with others who look at the same messages.
+    """
+
+    def __init__(
+        self,
+        rule_set: RuleSet,
+        *,
+        silences: SilenceBook = NO_SILENCES,
+        state: State | None = None,
+        unwritten: Collection[str] = (),
+        unpack: Unpack = decode,
+    ) -> None:
+        self.rule_set = rule_set
+        self.silences = silences
+        self.state = state if state is not None else MemoryState()
+        self.unwritten = unwritten
+        self.unpack = unpack
+
+    def take(self, incoming: Incoming, now_us: int, decoded: Decoded | None = None) -> Moment:
+        """Decide one message at ``now_us``; call ``run_to`` before, so that earlier timers come first."""
+        matches = match(self.rule_set, incoming, now_us, decoded, self.unpack)
+        state = self.state.read(matches.needs, now_us)
+        decision = decide(self.rule_set, matches, state, self._context(now_us))
+        self.state.commit(decision.changes)
+        return Moment(now_us, decision, incoming=incoming)
+
+    def run_to(self, now_us: int, most_steps: int | None = None) -> Iterator[Moment]:
+        """Fire every timer due up to ``now_us``, each at its own time. Raises TooManySteps beyond ``most_steps``."""
+        steps = 0
+        while (timer := self.state.due(now_us)) is not None:
+            steps += 1
+            if most_steps is not None and steps > most_steps:
+                raise TooManySteps(most_steps)
+            state = self.state.read(needs_for(self.rule_set, timer), timer.due_us)
+            decision = fire(self.rule_set, timer, state, self._context(timer.due_us))
+            self.state.commit(decision.changes)
+            yield Moment(timer.due_us, decision, timer=timer)
+
+    def next_due_us(self, now_us: int) -> int | None:
+        """When the next timer is due, if that is not after ``now_us``."""
+        timer = self.state.due(now_us)
+        return timer.due_us if timer is not None else None
+
+    def _context(self, now_us: int) -> DecideContext:
+        return DecideContext(now_us, self.silences, self.state.counts(), self.unwritten)
+
+
+class Unpacker:
+    """Takes the payload of the message at hand apart once for each spec, however many rule sets look at it."""
+
+    def __init__(self) -> None:
+        self._payload = ""
+        self._decoded: dict[tuple[str, int], Decoded] = {}
+
+    def __call__(self, payload: str, spec: DecodeSpec) -> Decoded:
+        """See ``decode``. Specs of the same text share, unless their schemas are of different rule sets."""
+        if payload is not self._payload:
+            self._payload = payload
+            self._decoded.clear()
+        key = (spec.text, id(spec.schema))
+        found = self._decoded.get(key)
+        if found is None:
+            found = self._decoded[key] = decode(payload, spec)
+        return found

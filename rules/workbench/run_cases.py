@@ -1,0 +1,322 @@
+"""Runs the ``tests:`` of rule files, and says in words what differs."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from rules.conditions.regex import compile_regex
+from rules.deciding.batch_state import ABSENT
+from rules.deciding.decision_builder import DecideContext
+from rules.deciding.match import match
+from rules.deciding.quiet.silences import compile_silences
+from rules.model import Judgement, Post, Send
+from rules.ruleset import Case, Expected, ExpectedQuiet, Matcher, RuleSet
+from rules.source.bounds import MOST_STEPS
+from rules.source.words import duration_text
+from rules.workbench.dry_run import Moment, Rehearsal, TooManySteps
+from rules.workbench.explain import explain
+
+MAX_REASONS: Final = 3
+SLACK_US: Final = 500_000
+"""How far from the time that a test says something may happen: timers rest a moment before they fire again."""
+ReadSnapshot = Callable[[Case, str], str | None]
+"""The text of a snapshot file that a case names, or None if there is none yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A send of a case, its parts joined again, ``at_us`` after the start; in ``shadow`` it is not really sent."""
+
+    at_us: int
+    send: Send
+    post: Post
+    shadow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeptQuiet:
+    """A send of a case that was kept quiet, held or dropped, ``at_us`` after the start."""
+
+    at_us: int
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """How a case went. ``differences`` is empty when it passed; ``snapshots`` are texts that its files should hold."""
+
+    case: Case
+    differences: tuple[str, ...]
+    told: tuple[Told, ...]
+    quiet: tuple[KeptQuiet, ...]
+    snapshots: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether it went as expected."""
+        return not self.differences
+
+
+def run_cases(
+    rule_set: RuleSet, cases: Iterable[Case], read_snapshot: ReadSnapshot = lambda case, name: None
+) -> Iterator[CaseResult]:
+    """Run each case on a state and clock of its own, in the given order."""
+    for case in cases:
+        yield run_case(rule_set, case, read_snapshot)
+
+
+def run_case(rule_set: RuleSet, case: Case, read_snapshot: ReadSnapshot = lambda case, name: None) -> CaseResult:
+    """Play the case's messages and timers, then compare."""
+    try:
+        moments = list(_play(rule_set, case))
+    except TooManySteps as many:
+        return CaseResult(case, (str(many),), (), ())
+    told = tuple(one for moment in moments for one in _told(case, moment))
+    quiet = tuple(
+        KeptQuiet(moment.at_us - case.start_us, judgement)
+        for moment in moments
+        for judgement in moment.decision.judgements
+        if judgement.outcome not in ("sent", "shadow")
+    )
+    compared = _Comparison(rule_set, case, read_snapshot, quiet)
+    compared.sends(told)
+    compared.kept_quiet()
+    return CaseResult(case, tuple(compared.differences), told, quiet, compared.snapshots)
+
+
+def _play(rule_set: RuleSet, case: Case) -> Iterator[Moment]:
+    rehearsal = Rehearsal(rule_set, silences=compile_silences(case.silences))
+    for message in sorted(case.messages, key=lambda message: message.at_us):
+        now_us = case.start_us + message.at_us
+        yield from rehearsal.run_to(now_us, MOST_STEPS)
+        yield rehearsal.take(message.incoming, now_us, message.decoded)
+    yield from rehearsal.run_to(case.start_us + case.until_us + SLACK_US, MOST_STEPS)
+
+
+def _told(case: Case, moment: Moment) -> Iterator[Told]:
+    text = ""
+    for sends, shadow in ((moment.decision.sends, False), (moment.decision.shadows, True)):
+        for send in sends:
+            text += send.post.text
+            if send.part == send.parts - 1:
+                yield Told(moment.at_us - case.start_us, send, replace(send.post, text=text), shadow)
+                text = ""
+
+
+class _Comparison:
+    """What a case expects against what happened."""
+
+    def __init__(
+        self, rule_set: RuleSet, case: Case, read_snapshot: ReadSnapshot, quiet: tuple[KeptQuiet, ...]
+    ) -> None:
+        self.rule_set = rule_set
+        self.case = case
+        self.read_snapshot = read_snapshot
+        self.quiet = quiet
+        self.differences: list[str] = []
+        self.snapshots: dict[str, str] = {}
+
+    def sends(self, told: tuple[Told, ...]) -> None:
+        """Each expectation takes one send that fits it; none may be left over on either side."""
+        if self.case.expect is None:
+            return
+        fits = [
+            [n for n, one in enumerate(told) if not self._differences(expected, one)] for expected in self.case.expect
+        ]
+        taken = pairs(fits)
+        left = [one for n, one in enumerate(told) if n not in taken.values()]
+        for number, expected in enumerate(self.case.expect):
+            if number in taken:
+                self._remember_snapshots(expected, told[taken[number]])
+                continue
+            near = next((one for one in left if _could_be_meant(expected, one)), None)
+            if near is None:
+                why = "".join(f"\n  {line}" for line in self._why_not(expected))
+                self.differences.append(f"{expected.place}: expected {_named(expected)}, but it was not sent{why}")
+                continue
+            left.remove(near)
+            self._remember_snapshots(expected, near)
+            lines = "\n".join(self._differences(expected, near))
+            self.differences.append(f"{expected.place}: {_named(expected)} differs:\n{lines}")
+        self.differences += [f"{self.case.place}: not expected: {shown(one)}" for one in left]
+
+    def kept_quiet(self) -> None:
+        """Each expectation takes one that fits it; others may have been kept quiet too."""
+        fits = [[n for n, one in enumerate(self.quiet) if _is_quiet_so(expected, one)] for expected in self.case.quiet]
+        taken = pairs(fits)
+        for number, expected in enumerate(self.case.quiet):
+            if number not in taken:
+                said = ", ".join(_quiet_shown(one) for one in self.quiet) or "nothing"
+                key = expected.key and f'with the key "{expected.key}"'
+                at = f"at {_at(expected.at_us)}" if expected.at_us is not None else ""
+                words = (
+                    expected.rule,
+                    expected.to and f"to {expected.to}",
+                    expected.by and f"by {expected.by}",
+                    key,
+                    at,
+                )
+                wanted = " ".join(filter(None, words)) or "anything"
+                self.differences.append(f"{expected.place}: expected to be kept quiet: {wanted}; it was: {said}")
+
+    def _why_not(self, expected: Expected) -> Iterator[str]:
+        """What happened in place of a send that was not made: what kept it quiet, or why its rule did not act."""
+        quiet = [
+            one
+            for one in self.quiet
+            if expected.rule in ("", one.judgement.rule)
+            and (not expected.to or one.judgement.destination in (expected.to, ""))
+        ]
+        yield from (_quiet_shown(one) for one in quiet[:MAX_REASONS])
+        rule = self.rule_set.by_name.get(expected.rule)
+        if quiet or rule is None:
+            return
+        for message in self.case.messages[:MAX_REASONS]:
+            now_us = self.case.start_us + message.at_us
+            state = dict.fromkeys(match(self.rule_set, message.incoming, now_us, message.decoded).needs, ABSENT)
+            found = explain(self.rule_set, message.incoming, state, DecideContext(now_us), message.decoded)
+            if rule.name in found.unheard:
+                yield f"{rule.name} does not hear {message.incoming.topic}"
+            reasons = (f"{one.fate}: {one.reason}" for one in found.rules if one.rule == rule.name and one.reason)
+            yield from (f"{rule.name}, message at {_at(message.at_us)}: {reason}" for reason in reasons)
+
+    def _differences(self, expected: Expected, told: Told) -> list[str]:
+        send, post = told.send, told.post
+        differences: list[str] = []
+        if expected.rule and expected.rule != send.rule:
+            differences.append(f"  rule: {send.rule}")
+        if expected.to and expected.to != send.destination:
+            differences.append(f"  to: {send.destination}")
+        if not _is_at(expected.at_us, told.at_us):
+            differences.append(f"  at: {_at(told.at_us)}, not {_at(expected.at_us or 0)}")
+        if expected.shadow is not None and expected.shadow != told.shadow:
+            differences.append(f"  shadow: {'true' if told.shadow else 'false'}")
+        for part, matcher in expected.parts.items():
+            value = getattr(send if part in ("key", "phase") else post, part)
+            differences += self._compared(part, matcher, value)
+        values = {one.title: one.value for one in post.fields}
+        for title, matcher in expected.fields.items():
+            differences += self._compared(f"field {title}", matcher, values.get(title))
+        for key, matcher in expected.overrides.items():
+            differences += self._compared(key, matcher, post.overrides.get(key))
+        if expected.body is not None:
+            differences += self._compared("body", expected.body, post.body)
+        return differences
+
+    def _compared(self, name: str, matcher: Matcher, value: Any) -> list[str]:
+        text = _as_text(value)
+        differences: list[str] = []
+        if matcher.wants_equal and not _equal(matcher.equals, value):
+            differences += _diff(name, matcher.equals, value)
+        differences += [f'  {name} lacks "{said}": {text}' for said in matcher.contains if said not in text]
+        differences += [f'  {name} contains "{said}": {text}' for said in matcher.lacks if said in text]
+        differences += [
+            f'  {name} does not match "{said}": {text}'
+            for said in matcher.regex
+            if not compile_regex(said).search(text)
+        ]
+        if matcher.snapshot:
+            stored = self.read_snapshot(self.case, matcher.snapshot)
+            if stored is None:
+                differences.append(f"  {name}: there is no snapshot {matcher.snapshot} yet; --update writes it")
+            elif stored.rstrip("\n") != text.rstrip("\n"):
+                differences += _diff(name, stored, text)
+        return differences
+
+    def _remember_snapshots(self, expected: Expected, told: Told) -> None:
+        send, post = told.send, told.post
+        fields = {one.title: one.value for one in post.fields}
+        seen = [
+            *(
+                (matcher, getattr(send if part in ("key", "phase") else post, part))
+                for part, matcher in expected.parts.items()
+            ),
+            *((matcher, fields.get(title)) for title, matcher in expected.fields.items()),
+            *((matcher, post.overrides.get(key)) for key, matcher in expected.overrides.items()),
+            *([(expected.body, post.body)] if expected.body is not None else []),
+        ]
+        for matcher, value in seen:
+            if matcher.snapshot:
+                self.snapshots[matcher.snapshot] = _as_text(value).rstrip("\n") + "\n"
+
+
+def pairs(fits: Sequence[Sequence[int]]) -> dict[int, int]:
+    """As many as can be paired, each with one of those that fit it and no other has: by its number, the other's."""
+    owner: dict[int, int] = {}
+
+    def place(number: int, seen: set[int]) -> bool:
+        for other in fits[number]:
+            if other not in seen:
+                seen.add(other)
+                if other not in owner or place(owner[other], seen):
+                    owner[other] = number
+                    return True
+        return False
+
+    for number in range(len(fits)):
+        place(number, set())
+    return {number: other for other, number in owner.items()}
+
+
+def shown(told: Told) -> str:
+    """A send in one line."""
+    first = told.post.text.splitlines()[0] if told.post.text else told.post.title
+    at = f" at {_at(told.at_us)}" if told.at_us else ""
+    shadow = " in shadow" if told.shadow else ""
+    return f'{told.send.rule} to {told.send.destination}{at}{shadow}: "{first}"'
+
+
+def _could_be_meant(expected: Expected, told: Told) -> bool:
+    return expected.rule in ("", told.send.rule) and expected.to in ("", told.send.destination)
+
+
+def _named(expected: Expected) -> str:
+    to = f" to {expected.to}" if expected.to else ""
+    at = f" at {_at(expected.at_us)}" if expected.at_us is not None else ""
+    return f"a send of {expected.rule or 'any rule'}{to}{at}"
+
+
+def _quiet_shown(quiet: KeptQuiet) -> str:
+    one = quiet.judgement
+    to = f" to {one.destination}" if one.destination else ""
+    at = f" at {_at(quiet.at_us)}" if quiet.at_us else ""
+    return f"{one.rule}{to} {one.outcome}{f' by {one.by}' if one.by else ''}{at}"
+
+
+def _is_quiet_so(expected: ExpectedQuiet, quiet: KeptQuiet) -> bool:
+    judgement = quiet.judgement
+    return (
+        expected.rule in ("", judgement.rule)
+        and expected.to in ("", judgement.destination)
+        and (not expected.by or judgement.by == expected.by or judgement.by.split(":", 1)[0] == expected.by)
+        and expected.key in ("", judgement.key)
+        and _is_at(expected.at_us, quiet.at_us)
+    )
+
+
+def _is_at(expected_us: int | None, at_us: int) -> bool:
+    return expected_us is None or abs(expected_us - at_us) <= SLACK_US
+
+
+def _equal(wanted: Any, value: Any) -> bool:
+    if isinstance(wanted, str) and isinstance(value, str):
+        return wanted.rstrip("\n") == value.rstrip("\n")
+    return type(wanted) is type(value) and bool(wanted == value)
+
+
+def _diff(name: str, wanted: Any, value: Any) -> list[str]:
+    old, new = (_as_text(one).splitlines() for one in (wanted, value))
+    lines = difflib.unified_diff(old, new, "expected", "was", lineterm="", n=2)
+    return [f"  {name}:", *(f"    {line}" for line in lines)]
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1, default=str)
+
+
+def _at(us: int) -> str:
+    return duration_text(us / 1_000_000)

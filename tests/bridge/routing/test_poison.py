@@ -1,0 +1,293 @@
+"""The poison guard: two deaths at the same message set it aside, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from bridge.routing.poison import REASON, PoisonGuard, PoisonMetrics, message_name, timer_name
+from bridge.routing.poison_notes import NotesUnusable, PoisonNotes, found_notes, note_name
+from broker.clock import ManualClock
+from rules.ruleset import PostMaking, RuleSet
+from tests.fakes.routing import UIDS, Routing, T, an_alert, routed, rules_of
+
+UID = UIDS[T]
+DAY_S = 86_400.0
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[list[Any]]:
+    """What is logged, kept from the terminal."""
+    with capture_logs() as entries:
+        yield entries
+
+
+class Deaths:
+    """State folders as a killed process leaves them behind, one after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._made = 0
+
+    def die(self) -> None:
+        """Keep the folder as it is now: what is written later never was."""
+        self._made += 1
+        self.folder = Path(shutil.copytree(self.folder, self.folder.parent / f"after death {self._made}"))
+
+    async def die_at(self, *names: str) -> None:
+        """Die while these are under decision, each by a worker of its own."""
+        guard = PoisonGuard(ManualClock(), self.folder)
+        desks = [guard.desk(name) for name in names]
+        running = threading.Barrier(len(names) + 1)
+        gone = threading.Event()
+
+        def decide() -> None:
+            running.wait(10)
+            gone.wait(10)
+
+        guard.is_watching = False  # or they would wait for each other
+        steps = [
+            asyncio.create_task(desk.run(name, decide, large=True)) for desk, name in zip(desks, names, strict=True)
+        ]
+        await asyncio.to_thread(running.wait, 10)
+        self.die()
+        gone.set()
+        await asyncio.gather(*steps)
+        for desk in desks:
+            desk.close()
+
+
+@pytest.fixture
+def deaths(tmp_path: Path) -> Deaths:
+    (tmp_path / "state").mkdir()
+    return Deaths(tmp_path / "state")
+
+
+def a_guard(deaths: Deaths, clock: ManualClock | None = None) -> PoisonGuard:
+    return PoisonGuard(clock or ManualClock(), deaths.folder)
+
+
+async def test_one_death_condemns_nothing_and_two_do(deaths: Deaths) -> None:
+    await deaths.die_at(message_name(UID, 7))
+    assert a_guard(deaths).why_not(message_name(UID, 7)) == ""
+    await deaths.die_at(message_name(UID, 7))
+    guard = a_guard(deaths)
+    assert guard.why_not(message_name(UID, 7)) == REASON
+    assert guard.why_not(message_name(UID, 6)) == guard.why_not(message_name("other", 7)) == ""
+
+
+async def test_a_death_counts_once_however_often_the_daemon_then_dies_at_its_start(deaths: Deaths) -> None:
+    await deaths.die_at(message_name(UID, 7))
+    notes = deaths.folder / "deciding.notes"
+    left_behind = notes.read_bytes()
+    for _ in range(5):
+        a_guard(deaths).close()
+        notes.write_bytes(left_behind)  # the new run did not come as far as clearing the notes
+    assert a_guard(deaths).why_not(message_name(UID, 7)) == ""
+
+
+async def test_what_was_decided_after_a_death_is_no_suspect_any_more(deaths: Deaths) -> None:
+    await deaths.die_at(message_name(UID, 7))
+    guard = a_guard(deaths)
+    assert guard.is_watching
+    guard.settle_messages(T, UID, 8)
+    assert not guard.is_watching
+    guard.close()
+    await deaths.die_at(message_name(UID, 7))
+    assert a_guard(deaths).why_not(message_name(UID, 7)) == ""
+
+
+async def test_deaths_at_different_messages_condemn_none(deaths: Deaths) -> None:
+    for offset in range(20):
+        await deaths.die_at(message_name(UID, offset))
+    guard = a_guard(deaths)
+    assert not any(guard.why_not(message_name(UID, offset)) for offset in range(20))
+
+
+async def test_an_end_in_good_order_is_no_death(deaths: Deaths) -> None:
+    for _ in range(3):
+        guard = a_guard(deaths)
+        desk = guard.desk("decide")
+        await desk.run(message_name(UID, 7), lambda: None)
+        desk.close()
+        guard.close()
+    assert found_notes(deaths.folder / "deciding.notes")[1] == []
+
+
+async def test_what_raised_is_under_decision_no_more(deaths: Deaths) -> None:
+    desk = a_guard(deaths).desk("decide")
+    with pytest.raises(ZeroDivisionError):
+        await desk.run(message_name(UID, 7), lambda: 1 // 0)
+    assert found_notes(deaths.folder / "deciding.notes")[1] == []
+
+
+async def test_while_there_is_a_suspect_one_thing_is_decided_at_a_time(deaths: Deaths) -> None:
+    await deaths.die_at(message_name(UID, 7), message_name("other", 3))
+    guard = a_guard(deaths)
+    at_once: list[int] = []
+
+    def look() -> None:
+        at_once.append(len(found_notes(deaths.folder / "deciding.notes")[1]))
+
+    desks = [guard.desk(f"decide:{n}") for n in range(4)]
+    names = [message_name(UID, 7), message_name("other", 3), message_name("third", 0), message_name("fourth", 0)]
+    await asyncio.gather(*(desk.run(name, look, large=True) for desk, name in zip(desks, names, strict=True)))
+    assert at_once == [1, 1, 1, 1]
+
+
+async def test_a_suspect_that_does_not_end_and_does_not_stop_the_daemon_keeps_nobody_waiting_for_long(
+    deaths: Deaths,
+) -> None:
+    await deaths.die_at(message_name(UID, 7))
+    clock = ManualClock()
+    guard, gone = a_guard(deaths, clock), threading.Event()
+    slow = asyncio.create_task(guard.desk("slow").run(message_name(UID, 7), gone.wait, large=True))
+    await clock.advance(0)
+    other = asyncio.create_task(guard.desk("other").run(message_name("other", 0), lambda: "decided"))
+    await clock.advance(5)
+    assert not other.done()
+    await clock.advance(6)
+    assert await other == "decided"
+    gone.set()
+    await slow
+
+
+async def test_a_suspect_that_never_comes_again_is_forgotten_after_a_day(deaths: Deaths) -> None:
+    await deaths.die_at(message_name("deleted", 7))
+    assert a_guard(deaths).is_watching
+    clock = ManualClock()
+    await clock.advance(DAY_S * 2)
+    assert not a_guard(deaths, clock).is_watching
+
+
+async def test_without_a_folder_nothing_is_noted(deaths: Deaths) -> None:
+    guard = PoisonGuard(ManualClock())
+    assert await guard.desk("decide").run("m/x/1", lambda: 3) == 3
+    assert guard.why_not("m/x/1") == ""
+
+
+async def test_a_folder_that_cannot_be_used_is_told_and_stops_nothing(tmp_path: Path, logs: list[Any]) -> None:
+    guard = PoisonGuard(ManualClock(), tmp_path / "not there")
+    assert await guard.desk("decide").run("m/x/1", lambda: 3) == 3
+    assert [entry["event"] for entry in logs] == ["what is decided cannot be noted"]
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 5_000, b"AMSBNOTE", b"AMSBNOTE" + b"\xff" * 5_000])
+def test_notes_that_are_none_name_nothing(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "deciding.notes").write_bytes(content)
+    assert found_notes(tmp_path / "deciding.notes")[1] == []
+    assert not PoisonGuard(ManualClock(), tmp_path).is_watching
+
+
+def test_a_note_that_was_cut_off_names_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "notes"
+    notes = PoisonNotes(path, b"run")
+    slot = notes.take_slot()
+    notes.note(slot, "m/uid/12345")
+    notes.close()
+    content = bytearray(path.read_bytes())
+    content[slot + 14] ^= 1
+    path.write_bytes(content)
+    assert found_notes(path) == (b"run".ljust(16, b"\0"), [])
+
+
+def test_there_are_as_many_slots_as_workers(tmp_path: Path) -> None:
+    notes = PoisonNotes(tmp_path / "notes", b"run")
+    for n in range(1_000):
+        notes.note(notes.take_slot(), f"m/uid/{n}")
+    assert found_notes(tmp_path / "notes")[1] == [f"m/uid/{n}" for n in range(1_000)]
+
+
+def test_names_too_long_for_a_note_stay_apart(tmp_path: Path) -> None:
+    names = {note_name(timer_name(UID, "k" * 1_000 + end, "v1")) for end in "abc"}
+    assert len(names) == 3
+    assert max(map(len, names)) < 200
+
+
+def test_a_folder_in_place_of_the_notes_is_unusable(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    with pytest.raises(NotesUnusable):
+        PoisonNotes(tmp_path / "notes", b"run")
+    with pytest.raises(NotesUnusable):
+        found_notes(tmp_path / "notes")
+
+
+# --- At work in a router -----------------------------------------------------------------------------
+
+
+class Deadly:
+    """A template at which the process dies: it keeps the state folder as it is then."""
+
+    def __init__(self, deaths: Deaths) -> None:
+        self._deaths = deaths
+
+    def render(self, names: Any) -> str:
+        self._deaths.die()
+        return "never sent"
+
+
+def deadly(deaths: Deaths) -> RuleSet:
+    whole = rules_of(
+        """
+        rules:
+          - {name: poison, match: {$.poison: true}, text: x, send: ops, stop: true}
+          - {name: all, text: "{{ data.host }}", send: ops}
+        """
+    )
+    poison, ordinary = whole.rules
+    deadly = replace(poison, making=PostMaking(text=Deadly(deaths)))  # type: ignore[arg-type]
+    return replace(whole, rules=(deadly, ordinary), views={})
+
+
+BATCH = [an_alert(host="a"), an_alert(host="b"), an_alert(poison=True), an_alert(host="c")]
+
+
+async def test_of_a_batch_only_the_message_that_was_under_decision_is_set_aside(
+    deaths: Deaths, logs: list[Any]
+) -> None:
+    for _ in range(2):
+        async with routed(Routing(deadly(deaths), guard_folder=deaths.folder)) as routing:
+            await routing.publish(*BATCH)
+            await routing.passes()
+    async with routed(Routing(deadly(deaths), guard_folder=deaths.folder)) as routing:
+        await routing.publish(*BATCH)
+        await routing.passes()
+        assert await routing.texts() == ["a", "b", "c"]
+        assert await routing.dead() == [2]
+        assert routing.told[-1].counts == {"undecidable": 1}
+        assert routing.guard.degraded() == f"set aside undecided, for {REASON}: {T}:2"
+        (metric,) = PoisonMetrics(routing.guard).collect()
+        assert metric.samples[0].value == 1
+        assert [entry["about"] for entry in logs if entry["event"].startswith("set aside")] == [f"{T}:2"]
+        await routing.passes(DAY_S * 2)
+        assert routing.guard.degraded() == ""
+
+
+async def test_a_timer_that_is_deadly_rests_until_other_rules_are_in_force(deaths: Deaths) -> None:
+    rules = 'rules: [{name: r, key: "{{ data.host }}", group: {by: [$.host], wait: 30s}, text: x, send: ops}]'
+    whole = rules_of(rules)
+    making = PostMaking(text=Deadly(deaths))  # type: ignore[arg-type]
+    rule = replace(whole.rules[0], making=making)
+    broken = replace(whole, rules=(rule,), by_name={"r": rule}, views={})
+    for _ in range(2):
+        async with routed(Routing(broken, guard_folder=deaths.folder)) as routing:
+            await routing.publish(an_alert())
+            await routing.passes(60)
+    async with routed(Routing(broken, guard_folder=deaths.folder)) as routing:
+        before = deaths.folder
+        await routing.publish(an_alert())
+        await routing.passes(3_600)
+        assert deaths.folder == before  # not fired again
+        assert [one.state for one in await routing.deliveries()] == ["dead"]
+        assert "a timer of" in routing.guard.degraded()
+        routing.reload(rules.replace("text: x", "text: mended"))
+        await routing.passes(600)
+        assert await routing.texts() == ["mended"]
