@@ -27,6 +27,7 @@
     ├── DuplicateDelivery(key)          a delivery key came twice: a bug, told loudly, nothing committed
     └── StoreError
         ├── StoreUnavailable(reason)    nothing was stored; trying again later may work
+        │   └── StoreUnusable(reason)   nor will it ever work, until somebody changes something
         ├── OutcomeUnknown(reason)      it may be stored or not: read, or repeat with the same producer key
         ├── StoreCorrupt(reason)        the store cannot be used as it is
         └── TopicGone(topic_uid)        the topic's log was dropped
@@ -236,6 +237,10 @@ class StoreUnavailable(StoreError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the store is unavailable: {reason}")
         self.reason = reason
+
+
+class StoreUnusable(StoreUnavailable):
+    """The store cannot be opened as things are, and waiting does not help; ``reason`` says what to do."""
 
 
 class OutcomeUnknown(StoreError):

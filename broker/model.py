@@ -306,7 +306,11 @@ class Swept:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the store takes writes now, and if not, why, in plain words."""
+    """Whether the store takes writes now, and if not, why, in plain words.
+
+    ``notes`` are what whoever runs it should know though it works, such as files that were set aside.
+    """
 
     writable: bool
     reason: str = ""
+    notes: tuple[str, ...] = ()

@@ -6,13 +6,16 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from broker.clock import Clock
+from broker.engines.sqlite.companions import check_companions, disagreement, settle_companions
 from broker.engines.sqlite.failures import border
-from broker.engines.sqlite.lock import LockFile
-from broker.engines.sqlite.opening import check_place, check_readable, prepare
+from broker.engines.sqlite.files import real
+from broker.engines.sqlite.lock import LockFile, read_note
+from broker.engines.sqlite.opening import check_place, check_readable, note_opening, prepare
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.reading import NoWriter, glancing_signals
 from broker.engines.sqlite.store import SqliteStore
 from broker.engines.sqlite.transaction import Transaction
+from broker.engines.sqlite.watching import OpenFiles
 from broker.engines.sqlite.writer import Writer
 from broker.engines.wakeups import Signals
 
@@ -22,19 +25,26 @@ _END_LEASES = load("outbox")["end_leases"]
 async def open_sqlite(path: Path, clock: Clock) -> SqliteStore:
     """Open the store for this process alone; made when there is none, brought up to date when it is older.
 
-    Leases that a process which is no more has left behind end at once. Raises StoreUnavailable or StoreCorrupt.
+    Leases that a process which is no more has left behind end at once, and what a crash left for another file is set
+    aside (companions.py). Raises StoreUnavailable or StoreCorrupt.
     """
+    path = real(path)
     check_place(path)
     lock = LockFile(path)
     lock.take()
     async with AsyncExitStack() as undoing:
         undoing.callback(lock.release)
+        note = read_note(path)
+        notes = settle_companions(path, note, clock.wall_us())
+        if disagreement(path, note):
+            lock.forget()
         prepare(path)
+        files = OpenFiles(path, lock, note_opening(path, lock, clock.wall_us()))
         signals = Signals()
         with border(path):
-            writer = Writer(path, signals.all)
+            writer = Writer(path, files, signals.all)
             undoing.push_async_callback(writer.close)
-            store = SqliteStore(path, clock, writer, signals, lock)
+            store = SqliteStore(path, clock, writer, signals, lock, files, notes)
             undoing.push_async_callback(store.close)
         await writer.run(lambda transaction: _end_leases(transaction, clock.wall_us()))
         undoing.pop_all()
@@ -47,5 +57,8 @@ def _end_leases(transaction: Transaction, now_us: int) -> None:
 
 async def open_sqlite_reader(path: Path, clock: Clock) -> SqliteStore:
     """Open a store to look at it, beside a daemon that uses it or not. Every change raises StoreUnavailable."""
+    path = real(path)
+    if path.is_file():
+        check_companions(path, read_note(path))
     check_readable(path)
-    return SqliteStore(path, clock, NoWriter(), glancing_signals(clock), None)
+    return SqliteStore(path, clock, NoWriter(), glancing_signals(clock))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from broker.engines.sqlite.companions import beside
 from broker.engines.sqlite.failures import border
 from broker.engines.sqlite.files import make_anew, publish
-from broker.engines.sqlite.opening import connect
+from broker.engines.sqlite.opening import connect, discard_leftovers
 from broker.engines.sqlite.queries import load
 from broker.errors import StoreUnavailable
 
@@ -22,6 +23,8 @@ def copy_to(path: Path, target: Path, now_us: int) -> None:
     """
     if target.exists():
         raise StoreUnavailable(f"{target} exists; name a new file")
+    for stray in beside(target):
+        raise StoreUnavailable(f"{stray} exists, and would be taken for a part of the copy; remove it, or name another")
     if not target.parent.is_dir():
         raise StoreUnavailable(f"the folder {target.parent} does not exist; create it")
     partial = target.with_name(f"{target.name}.partial")
@@ -32,15 +35,17 @@ def copy_to(path: Path, target: Path, now_us: int) -> None:
             try:
                 copy.execute("PRAGMA journal_mode = DELETE")
                 copy.execute(_SQL["stamp"], (now_us,))
+                copy.execute(_SQL["close"])
             finally:
                 copy.close()
         publish(partial, target)
     finally:
-        partial.unlink(missing_ok=True)
+        discard_leftovers(partial)
 
 
 def copy_pages(path: Path, target: Path) -> None:
     """Copy every page as one snapshot into ``target``, which only its owner may read."""
+    discard_leftovers(target)
     make_anew(target, 0o600)
     with border(path):
         source = connect(path, read_only=True)

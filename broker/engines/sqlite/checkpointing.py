@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from broker.engines.sqlite.opening import connect
+from broker.engines.sqlite.opening import connect_writer
 
 _PAUSE_S: Final = 0.5
 _LONG_PAGES: Final = 2_000
@@ -23,8 +23,7 @@ class Checkpointer:
     """Moves the log after ``ask``, a little later. Belongs to the writer, whose thread calls it."""
 
     def __init__(self, path: Path, pause_s: float = _PAUSE_S, long_pages: int = _LONG_PAGES) -> None:
-        self._db = connect(path)
-        self._db.execute("PRAGMA synchronous = FULL")
+        self._db = connect_writer(path)
         self._pause_s = pause_s
         self._long_pages = long_pages
         self._asked = threading.Event()

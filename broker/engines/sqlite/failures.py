@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from broker.errors import StoreCorrupt, StoreUnavailable
 
 _REASONS = {
@@ -25,13 +27,16 @@ _DAMAGES = {
 }
 
 
-def code_of(error: sqlite3.Error) -> int:
+def code_of(error: Exception) -> int:
     """SQLite's primary result code, 0 when the error came from the driver."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def store_error(error: sqlite3.Error, path: Path) -> StoreUnavailable | StoreCorrupt:
-    """What an error of SQLite's means for who called the store."""
+def store_error(error: Exception, path: Path) -> StoreUnavailable | StoreCorrupt:
+    """What an error of SQLite's, or of reading a row, means for who called the store."""
+    damage = damage_of(error, path)
+    if damage is not None:
+        return damage
     code = code_of(error)
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     if code in _DAMAGES:
@@ -39,10 +44,18 @@ def store_error(error: sqlite3.Error, path: Path) -> StoreUnavailable | StoreCor
     return StoreUnavailable(f"{path}: {_REASONS.get(code, str(error))} ({name})")
 
 
+def damage_of(error: Exception, path: Path) -> StoreCorrupt | None:
+    """What a row that cannot be read as what was once written means: somebody else wrote there, or the disk did."""
+    is_text = isinstance(error, sqlite3.OperationalError) and str(error).startswith("Could not decode to UTF-8")
+    if is_text or isinstance(error, msgspec.DecodeError | UnicodeDecodeError):
+        return StoreCorrupt(f"{path}: what is written there cannot be read; restore a backup ({error})")
+    return None
+
+
 @contextmanager
 def border(path: Path) -> Iterator[None]:
     """Let errors of SQLite's leave the block as StoreUnavailable or StoreCorrupt."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise store_error(error, path) from error

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+from typing import Final
 
 from broker.errors import StoreUnavailable
+
+_REMEDIES: Final = {
+    errno.EROFS: "the file system is mounted read-only; see how it is mounted",
+    errno.ENOSPC: "the disk is full; make room",
+    errno.EDQUOT: "the quota is used up; make room",
+}
+
+
+def real(path: Path) -> Path:
+    """The file behind links: SQLite keeps its companions beside that one."""
+    return Path(os.path.realpath(path))
+
+
+def why(error: OSError) -> str:
+    """What went wrong with a file, and what to do about it."""
+    return _REMEDIES.get(error.errno or 0, f"{error.strerror}; see who owns it")
 
 
 def make_anew(partial: Path, mode: int) -> None:
@@ -14,20 +32,21 @@ def make_anew(partial: Path, mode: int) -> None:
         partial.unlink(missing_ok=True)
         os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
     except OSError as error:
-        raise StoreUnavailable(f"{partial} cannot be written: {error.strerror}") from error
+        raise StoreUnavailable(f"{partial} cannot be written: {why(error)}") from error
 
 
 def publish(partial: Path, target: Path) -> None:
     """Give a finished file its name, both being on disk then. Raises StoreUnavailable."""
     try:
-        _sync(partial)
+        sync(partial)
         partial.rename(target)
-        _sync(target.parent)
+        sync(target.parent)
     except OSError as error:
-        raise StoreUnavailable(f"{target} cannot be written: {error.strerror}") from error
+        raise StoreUnavailable(f"{target} cannot be written: {why(error)}") from error
 
 
-def _sync(place: Path) -> None:
+def sync(place: Path) -> None:
+    """Put a file, or the names in a folder, on disk. Raises OSError."""
     descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from broker.engines.sqlite.companions import discard, opened_at_us
 from broker.engines.sqlite.failures import border
-from broker.engines.sqlite.files import make_anew, publish
-from broker.errors import StoreCorrupt, StoreUnavailable
+from broker.engines.sqlite.files import make_anew, publish, why
+from broker.engines.sqlite.lock import LockFile
+from broker.engines.sqlite.queries import load
+from broker.errors import StoreCorrupt, StoreUnavailable, StoreUnusable
 
 APPLICATION_ID = 0x414D5342
 """What SQLite's header calls a store of ours ("AMSB")."""
@@ -45,6 +49,7 @@ MIGRATIONS: Final = _migrations()
 _WAL_LIMIT_BYTES = 128 * 1024 * 1024
 _BUSY_MS = 5_000
 _LEAST_SQLITE = (3, 35)
+_SQL = load("store")
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -58,39 +63,61 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         check_same_thread=False,
         cached_statements=256,
     )
-    db.execute("PRAGMA temp_store = MEMORY")
-    db.execute(f"PRAGMA cache_size = {-(READING_CACHE_KIB if read_only else WRITING_CACHE_KIB)}")
-    return db
+    cache_kib = READING_CACHE_KIB if read_only else WRITING_CACHE_KIB
+    return _set_up(db, "temp_store = MEMORY", f"cache_size = {-cache_kib}")
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:
     """The connection that writes: what it commits is on disk."""
-    db = connect(path)
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA secure_delete = FAST")
-    db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-    db.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
+    return _set_up(
+        connect(path),
+        "synchronous = FULL",
+        "secure_delete = FAST",
+        f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+        f"journal_size_limit = {_WAL_LIMIT_BYTES}",
+    )
+
+
+def _set_up(db: sqlite3.Connection, *settings: str) -> sqlite3.Connection:
+    """Set up a connection, or close it: a file that is no database refuses the first thing asked of it."""
+    try:
+        for setting in settings:
+            db.execute(f"PRAGMA {setting}")
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
 def check_place(path: Path) -> None:
-    """Raise StoreUnavailable when ``path`` cannot be a store, saying what to do."""
+    """Raise StoreUnusable when ``path`` cannot be a store, saying what to do."""
     if sqlite3.sqlite_version_info < _LEAST_SQLITE:
-        raise StoreUnavailable(f"SQLite {sqlite3.sqlite_version} is too old; 3.35 or later is needed")
-    if path.is_dir():
-        raise StoreUnavailable(f"{path} is a folder; name a file in it")
+        raise StoreUnusable(f"SQLite {sqlite3.sqlite_version} is too old; 3.35 or later is needed")
+    _check_kind(path)
     if not path.parent.is_dir():
-        raise StoreUnavailable(f"the folder {path.parent} does not exist; create it")
+        raise StoreUnusable(f"the folder {path.parent} does not exist; create it")
+    if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
+        raise StoreUnusable(f"{path.parent} lies on a file system that is mounted read-only; see how it is mounted")
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
-        raise StoreUnavailable(f"{path} cannot be read and written by this user; see who owns it")
+        raise StoreUnusable(f"{path} cannot be read and written by this user; see who owns it")
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise StoreUnavailable(f"the folder {path.parent} cannot be written by this user; see who owns it")
+        raise StoreUnusable(f"the folder {path.parent} cannot be written by this user; see who owns it")
+
+
+def _check_kind(path: Path) -> None:
+    if path.is_dir():
+        raise StoreUnusable(f"{path} is a folder; name a file in it")
+    if path.exists() and not path.is_file():
+        raise StoreUnusable(f"{path} is no regular file; name another one")
 
 
 def check_readable(path: Path) -> None:
     """Raise StoreUnavailable or StoreCorrupt unless ``path`` is a store that this program can look at."""
-    if not path.is_file():
-        raise StoreUnavailable(f"{path} does not exist; see where the settings say that the store lies")
+    _check_kind(path)
+    if not path.exists():
+        raise StoreUnusable(f"{path} does not exist; see where the settings say that the store lies")
+    if not os.access(path, os.R_OK):
+        raise StoreUnusable(f"{path} cannot be read by this user; see who owns it")
     with border(path):
         db = connect(path, read_only=True)
         try:
@@ -120,6 +147,7 @@ def prepare(path: Path, migrations: Sequence[tuple[int, str]] = MIGRATIONS) -> N
 def _create(path: Path, migrations: Sequence[tuple[int, str]]) -> None:
     """Make a new store under another name first: nobody ever finds half of one, and two fsyncs are enough."""
     partial = path.with_name(f"{path.name}.new")
+    discard_leftovers(partial)
     make_anew(partial, 0o640)
     try:
         db = connect(partial)
@@ -132,7 +160,34 @@ def _create(path: Path, migrations: Sequence[tuple[int, str]]) -> None:
             db.close()
         publish(partial, path)
     finally:
-        partial.unlink(missing_ok=True)
+        discard_leftovers(partial)
+
+
+def discard_leftovers(partial: Path) -> None:
+    """Remove an unfinished file with all that SQLite keeps beside it. Raises StoreUnavailable."""
+    try:
+        discard(partial)
+    except OSError as error:
+        raise StoreUnavailable(f"{partial} cannot be removed: {why(error)}") from error
+
+
+def note_opening(path: Path, lock: LockFile, now_us: int) -> tuple[int, ...]:
+    """Write into the store that it is opened now, and into the lock file which store that is; what it may say since.
+
+    Until the moment stands in the file itself, and not only in the log, the one before counts too. Raises
+    StoreUnavailable or StoreCorrupt.
+    """
+    with border(path), closing(connect_writer(path)) as db:
+        row = db.execute(_SQL["opened"]).fetchone()
+        before_us = row[0] if row else 0
+        opened_us = max(now_us, before_us + 1)
+        lock.note((before_us, opened_us))
+        db.execute(_SQL["open"], (opened_us,))
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if opened_at_us(path) != opened_us:  # somebody reads an older state of it
+            return before_us, opened_us
+        lock.note((opened_us,))
+        return (opened_us,)
 
 
 def _begin(db: sqlite3.Connection) -> None:
@@ -154,12 +209,12 @@ def schema_version(db: sqlite3.Connection) -> int:
 def check_schema(path: Path, db: sqlite3.Connection, migrations: Sequence[tuple[int, str]] = MIGRATIONS) -> None:
     """Raise unless the file is one of our stores, and not of a later program."""
     if is_empty(db):
-        raise StoreUnavailable(f"{path} is empty: nothing was ever stored there")
+        raise StoreUnusable(f"{path} is empty: nothing was ever stored there")
     if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise StoreCorrupt(f"{path} is an SQLite database of another program; give another path")
     version, newest = schema_version(db), max(number for number, _ in migrations)
     if version > newest:
-        raise StoreUnavailable(
+        raise StoreUnusable(
             f"{path} has schema {version}, and this program knows {newest} at most; "
             "install the version that wrote it, or restore a backup made by this one"
         )

@@ -25,18 +25,26 @@ class Readers:
     """Runs reads: small ones at once on the event loop, those that may take long on a thread of their own.
 
     Measured: a read of one row by its key takes 10 us, and handing it to a thread and back three times as long.
-    ``is_sure`` says whether what the file shows may be told (see Writer); ``cache_kib`` bounds each connection's pages
-    in memory where the usual is too much.
+    ``is_sure`` says whether what the file shows may be told (see Writer); ``trouble`` why no connection may be opened
+    any more: another file bears the name. ``cache_kib`` bounds each connection's pages in memory where the usual is too
+    much.
     """
 
-    def __init__(self, path: Path, clock: Clock, is_sure: Callable[[], bool], cache_kib: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        is_sure: Callable[[], bool],
+        trouble: Callable[[], str],
+        cache_kib: int | None = None,
+    ) -> None:
         self._path = path
+        self._trouble = trouble
         self._clock = clock
         self._is_sure = is_sure
         self._closed = False
         self._cache_kib = cache_kib
-        self._near = self._connect()
-        self._near.execute(f"PRAGMA busy_timeout = {_NEAR_BUSY_MS}")
+        self._near = self._connect(f"PRAGMA busy_timeout = {_NEAR_BUSY_MS}")
         self._far: list[sqlite3.Connection] = []
         self._local = threading.local()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store-reader")
@@ -72,10 +80,19 @@ class Readers:
         if not self._is_sure():
             raise StoreUnavailable("the disk failed while writing, and what is on it is not known yet")
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, *more: str) -> sqlite3.Connection:
+        reason = self._trouble()
+        if reason:
+            raise StoreUnavailable(reason)
         db = connect(self._path, read_only=True)
-        if self._cache_kib is not None:
-            db.execute(f"PRAGMA cache_size = -{self._cache_kib}")
+        try:
+            if self._cache_kib is not None:
+                db.execute(f"PRAGMA cache_size = -{self._cache_kib}")
+            for statement in more:
+                db.execute(statement)
+        except BaseException:
+            db.close()
+            raise
         return db
 
     def _in_thread(self, read: Callable[[sqlite3.Connection], T]) -> T:

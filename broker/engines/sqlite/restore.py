@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from broker.engines.sqlite.backup import copy_pages
+from broker.engines.sqlite.companions import SUFFIXES, Belongs, check_companions, judge
 from broker.engines.sqlite.failures import border
-from broker.engines.sqlite.files import publish
-from broker.engines.sqlite.lock import LockFile
-from broker.engines.sqlite.opening import check_schema, connect, connect_writer, prepare
+from broker.engines.sqlite.files import publish, real
+from broker.engines.sqlite.lock import LockFile, Note, read_note
+from broker.engines.sqlite.opening import check_schema, connect, connect_writer, discard_leftovers, prepare
 from broker.engines.sqlite.queries import load
 from broker.errors import StoreCorrupt, StoreUnavailable
 
@@ -46,20 +48,21 @@ def restore(source: Path, target: Path, now_us: int) -> Restored:
 
     Raises StoreUnavailable when a daemon uses ``target`` or a file cannot be written, StoreCorrupt for a bad source.
     """
+    source, target = real(source), real(target)
     _check_source(source)
     lock = LockFile(target)
     lock.take()
+    note = read_note(target)
     partial = target.with_name(f"{target.name}.partial")
     try:
-        ends = _standing_ends(target)
+        ends = _standing_ends(target, note)
         copy_pages(source, partial)
         prepare(partial)
         backed_up_us, next_offsets = _reserve(partial, ends, now_us)
         replaced = _set_aside(target, now_us)
         publish(partial, target)
     finally:
-        for suffix in ("", "-wal", "-shm"):
-            partial.with_name(partial.name + suffix).unlink(missing_ok=True)
+        discard_leftovers(partial)
         lock.release()
     return Restored(backed_up_us, next_offsets, replaced)
 
@@ -67,6 +70,7 @@ def restore(source: Path, target: Path, now_us: int) -> Restored:
 def _check_source(source: Path) -> None:
     if not source.is_file():
         raise StoreUnavailable(f"{source} is not a file; name a backup")
+    check_companions(source, read_note(source))
     with border(source):
         db = connect(source, read_only=True)
         try:
@@ -78,16 +82,19 @@ def _check_source(source: Path) -> None:
         raise StoreCorrupt(f"{source}: {problem}; use another backup")
 
 
-def _standing_ends(target: Path) -> Mapping[str, int]:
-    """The next offsets of the store that is to be replaced; none when it cannot be read."""
-    if not target.exists():
+def _standing_ends(target: Path, note: Note | None) -> Mapping[str, int]:
+    """The next offsets of the store that is to be replaced; none when it cannot be read.
+
+    What its write-ahead log holds is moved into it, unless that was written for another file: then it is set aside with
+    the store, and neither is touched.
+    """
+    if not target.exists() or not isinstance(judge(target, note), Belongs):
         return {}
     try:
-        db = connect(target)  # with what its write-ahead log holds, which closing then moves into it
-        try:
-            return dict(db.execute(_SQL["ends"]))
-        finally:
-            db.close()
+        with closing(connect(target)) as db:
+            ends = dict(db.execute(_SQL["ends"]))
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return ends
     except sqlite3.Error:
         return {}  # it is being replaced for a reason
 
@@ -114,12 +121,13 @@ def _reserve(partial: Path, ends: Mapping[str, int], now_us: int) -> tuple[int, 
 
 
 def _set_aside(target: Path, now_us: int) -> Path | None:
-    """Rename the store that stands there, with its write-ahead log, and say how it is called now."""
-    if not target.exists():
-        return None
+    """Rename the store that stands there, with all that lies beside it, and say how it is called now.
+
+    What lies there without a store is kept too: the new one would be taken for its own.
+    """
     aside = target.with_name(f"{target.name}.replaced-{now_us}")
-    for suffix in ("-wal", "-shm", ""):
+    for suffix in (*SUFFIXES, ""):
         part = target.with_name(target.name + suffix)
         if part.exists():
             part.rename(aside.with_name(aside.name + suffix))
-    return aside
+    return aside if aside.exists() else None

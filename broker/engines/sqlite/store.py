@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from broker.clock import Clock
@@ -21,6 +21,7 @@ from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.state import SqliteState, apply_state, check_reads, wake
 from broker.engines.sqlite.transaction import Transaction, Writes
+from broker.engines.sqlite.watching import OpenFiles
 from broker.engines.wakeups import Signals
 from broker.errors import StoreError
 from broker.model import Commit, Health, SweepPolicy, Swept
@@ -33,14 +34,28 @@ _LOOKING_KIB = 2 * 1024
 class SqliteStore:
     """See broker.store.Store. It belongs to the event loop it was made on."""
 
-    def __init__(self, path: Path, clock: Clock, writer: Writes, signals: Signals, lock: LockFile | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        writer: Writes,
+        signals: Signals,
+        lock: LockFile | None = None,
+        files: OpenFiles | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        """``notes`` are what the opening found and did: see Health."""
         self._path = path
+        self._notes = tuple(notes)
         self._clock = clock
         self._signals = signals
         self._lock = lock
         self._writer = writer
         looks_only = lock is None
-        self._readers = Readers(path, clock, lambda: self._writer.is_sure, _LOOKING_KIB if looks_only else None)
+        trouble = files.trouble if files is not None else str
+        self._readers = Readers(
+            path, clock, lambda: self._writer.is_sure, trouble, _LOOKING_KIB if looks_only else None
+        )
         self.catalog = SqliteCatalog(self._writer, self._readers, signals.bells)
         self.log = SqliteLog(clock, self._writer, self._readers, signals.bells)
         self.cursors = SqliteCursors(self._writer, self._readers)
@@ -108,8 +123,8 @@ class SqliteStore:
             try:
                 await self._writer.run(_write_something)
             except StoreError as error:
-                return Health(writable=False, reason=self._writer.trouble or str(error))
-        return Health(writable=True)
+                return Health(writable=False, reason=self._writer.trouble or str(error), notes=self._notes)
+        return Health(writable=True, notes=self._notes)
 
     async def backup(self, target: Path) -> None:
         """See Store."""

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from broker.engines.sqlite.checkpointing import Checkpointer
-from broker.engines.sqlite.failures import code_of, store_error
+from broker.engines.sqlite.failures import code_of, damage_of, store_error
 from broker.engines.sqlite.opening import connect_writer
 from broker.engines.sqlite.transaction import Transaction
+from broker.engines.sqlite.watching import OpenFiles
 from broker.errors import BrokerError, OutcomeUnknown, StoreCorrupt, StoreUnavailable
 
 T = TypeVar("T")
@@ -33,6 +34,7 @@ _GROUP_CALLS: Final = 1_000
 _GROUP_BYTES: Final = 16 * 1024 * 1024
 _CHECKPOINT_AFTER_S: Final = 0.2
 _LOOK_EVERY_S: Final = 1.0
+_LOOK_EACH_GROUPS: Final = 100  # about a second where one is written after the other
 
 
 @dataclass(slots=True, eq=False)
@@ -55,21 +57,28 @@ class _Spoiled(Exception):
 class Writer:
     """Takes operations from the event loop and writes them in groups. See Writes.
 
-    ``on_outside_change`` is called on the loop when another process changed the file.
+    ``files`` says whether what is open is what bears the names; ``on_outside_change`` is called on the loop when
+    another process changed the file.
     """
 
-    def __init__(self, path: Path, on_outside_change: Callable[[], None]) -> None:
+    def __init__(self, path: Path, files: OpenFiles, on_outside_change: Callable[[], None]) -> None:
         self._path = path
+        self._files = files
         self._on_outside_change = on_outside_change
         self._loop = asyncio.get_running_loop()
         self._coming: list[_Call] = []  # of this turn of the loop, which alone touches it
         self._calls: deque[_Call] = deque()
         self._ready = threading.Condition(threading.Lock())
         self._closing = False
-        self._transaction: Transaction | None = Transaction(connect_writer(path))
-        self._data_version = 0
-        self._checkpoint_due = False
         self._checkpointer = Checkpointer(path)
+        try:
+            self._transaction: Transaction | None = Transaction(connect_writer(path))
+        except BaseException:
+            self._checkpointer.close()
+            raise
+        self._data_version = 0
+        self._groups = 0
+        self._checkpoint_due = False
         self._failure = ""
         self.is_sure = True  # False while nobody knows whether the last group is in
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -143,7 +152,11 @@ class Writer:
             self._doubt()
             outcomes = [(call, None, OutcomeUnknown(repr(fault))) for call in calls]
         self._tell(self._answer, outcomes)
-        self._checkpointer.ask()
+        self._groups += 1
+        if self._groups % _LOOK_EACH_GROUPS == 0:
+            self._files.look()
+        if not self._files.is_overwritten:
+            self._checkpointer.ask()
         if self._checkpointer.wants_the_rest:
             self._checkpointer.wants_the_rest = False
             self._checkpoint()
@@ -152,6 +165,9 @@ class Writer:
         """Make operations in one transaction. Raises _Spoiled when there are several and not all can be kept."""
         try:
             transaction = self._begin()
+        except StoreUnavailable as error:
+            self._failure = error.reason
+            return [(call, None, error) for call in calls]
         except sqlite3.Error as error:
             self._let_go()
             return [(call, None, self._failed(error)) for call in calls]
@@ -176,10 +192,17 @@ class Writer:
         return outcomes
 
     def _begin(self) -> Transaction:
+        self._check_files()
         transaction = self._transaction or self._reopen()
         transaction.db.execute("BEGIN IMMEDIATE")
         self._look_outside(transaction)
         return transaction
+
+    def _check_files(self) -> None:
+        """Raise StoreUnavailable when what would be written is not what the next start finds."""
+        reason = self._files.trouble()
+        if reason:
+            raise StoreUnavailable(reason)
 
     @staticmethod
     def _make(transaction: Transaction, call: _Call) -> _Outcome:
@@ -194,7 +217,8 @@ class Writer:
     def _spoiled(self, calls: Sequence[_Call], error: Exception) -> list[_Outcome]:
         if len(calls) > 1:
             raise _Spoiled from error
-        return [(calls[0], None, self._failed(error) if isinstance(error, sqlite3.Error) else error)]
+        ours = isinstance(error, sqlite3.Error) or damage_of(error, self._path) is not None
+        return [(calls[0], None, self._failed(error) if ours else error)]
 
     def _roll_back(self, transaction: Transaction) -> None:
         transaction.forget()
@@ -205,7 +229,7 @@ class Writer:
             self._failed(error)
             self._let_go()
 
-    def _failed(self, error: sqlite3.Error) -> StoreUnavailable | StoreCorrupt:
+    def _failed(self, error: Exception) -> StoreUnavailable | StoreCorrupt:
         """The error for our callers; remembered, so that health is asked of the disk and not of memory."""
         failure = store_error(error, self._path)
         self._failure = failure.reason
@@ -220,11 +244,15 @@ class Writer:
         self._let_go()
         try:
             self._reopen()
+        except StoreUnavailable as error:
+            self._failure = error.reason
         except sqlite3.Error as error:
             self._failed(error)
 
     def _reopen(self) -> Transaction:
         """Open the file anew. When in doubt, write: a commit after the failed one replaces what was left of it."""
+        self._files.log_begins()
+        self._check_files()
         transaction = Transaction(connect_writer(self._path))
         if not self.is_sure:
             try:
@@ -259,6 +287,12 @@ class Writer:
     def _idle(self) -> None:
         """Nothing to write for a while: see whether another process wrote, and move the log into the file."""
         checkpoint_due, self._checkpoint_due = self._checkpoint_due, False
+        reason = self._files.look()
+        if reason:
+            self._failure = reason
+            if checkpoint_due:
+                self._checkpoint()  # a file that was moved away has all of it then
+            return
         try:
             self._look_outside(self._transaction or self._reopen())
         except sqlite3.Error as error:
@@ -269,17 +303,25 @@ class Writer:
 
     def _checkpoint(self) -> None:
         """Move the log into the file, as far as it goes."""
+        if self._files.is_overwritten:
+            return
         try:
             transaction = self._transaction or self._reopen()
             transaction.db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except StoreUnavailable as error:
+            self._failure = error.reason
         except sqlite3.Error as error:
             self._failed(error)
 
     def _shut(self) -> None:
+        self._files.look()
+        if self._files.is_overwritten:
+            self._files.shield()
         self._checkpointer.close()
         if self._transaction is not None:
             try:
-                self._transaction.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                if not self._files.is_overwritten:
+                    self._transaction.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             except sqlite3.Error as error:
                 self._failed(error)
             self._let_go()

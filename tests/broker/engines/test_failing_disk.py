@@ -24,15 +24,15 @@ _ROOT = Path(__file__).parents[3]
 _SCRIPTS = Path(__file__).parent / "scripts"
 
 
-def _start(script: str, path: Path) -> subprocess.Popen[str]:
+def start_script(script: str, path: Path, *more: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
     return subprocess.Popen(
-        [sys.executable, str(_SCRIPTS / script), str(path)], env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(_SCRIPTS / script), str(path), *more], env=environment, stdout=subprocess.PIPE, text=True
     )
 
 
 def test_a_disk_that_fails_during_commit_leaves_the_outcome_unknown_until_it_is_found_out(path: Path) -> None:
-    with _start("failing_disk.py", path) as child:
+    with start_script("failing_disk.py", path) as child:
         told = child.communicate(timeout=50)[0].splitlines()
     ends = [line for line in told if line.startswith("end ")]
     known = [int(line.removeprefix("end ")) for line in ends if line != "end unknown"]
@@ -135,7 +135,7 @@ async def test_a_killed_process_loses_nothing_it_was_answered(path: Path, opened
 
 
 def _run_and_kill(path: Path, answers: Answers, lines: int) -> None:
-    with _start("busy_store.py", path) as child:
+    with start_script("busy_store.py", path) as child:
         assert child.stdout is not None
         for _ in range(lines):
             answers.hear(child.stdout.readline())

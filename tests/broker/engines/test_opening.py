@@ -136,9 +136,9 @@ def as_nobody(work: Callable[[], None]) -> str:
 @pytest.mark.parametrize(
     ("folder_mode", "file_mode", "text"),
     [
-        (0o555, None, r"StoreUnavailable: .*the folder .* cannot be written by this user"),
-        (0o555, 0o444, r"StoreUnavailable: .*store.db cannot be read and written by this user"),
-        (0o755, 0o600, r"StoreUnavailable: .*store.db cannot be read and written by this user"),
+        (0o555, None, r"StoreUnusable: .*the folder .* cannot be written by this user"),
+        (0o555, 0o444, r"StoreUnusable: .*store.db cannot be read and written by this user"),
+        (0o755, 0o600, r"StoreUnusable: .*store.db cannot be read and written by this user"),
     ],
 )
 def test_a_place_that_cannot_be_written_is_named(

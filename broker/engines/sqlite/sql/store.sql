@@ -9,3 +9,15 @@ INSERT OR REPLACE INTO numbers (name, value) VALUES ('backed up at', ?);
 -- name: stamped
 -- When a backup was made.
 SELECT value FROM numbers WHERE name = 'backed up at';
+
+-- name: opened
+-- When the store was opened last.
+SELECT value FROM numbers WHERE name = 'opened at';
+
+-- name: open
+-- Write when the store was opened.
+INSERT OR REPLACE INTO numbers (name, value) VALUES ('opened at', ?);
+
+-- name: close
+-- A copy was never opened.
+DELETE FROM numbers WHERE name = 'opened at';
