@@ -26,7 +26,7 @@ from bridge.operate.reload import ReloadRefused
 from bridge.settings.file import read_settings
 from bridge.settings.model import Settings
 from broker.clock import Clock, SystemClock
-from broker.errors import Moved, OutcomeUnknown, StoreCorrupt, StoreUnavailable
+from broker.errors import Moved, OutcomeUnknown, StoreCorrupt, StoreUnavailable, StoreUnusable
 from rules.source.problems import ProblemsFound
 
 EXIT_OK: Final = 0
@@ -38,7 +38,7 @@ log = structlog.get_logger("daemon")
 
 
 def run(config: Path, environ: Mapping[str, str]) -> int:
-    """Run the daemon until a signal stops it; returns the exit code (0, 1, or 78 for settings or rules)."""
+    """Run the daemon until a signal stops it; returns the exit code (0, 1, or 78 where waiting mends nothing)."""
     try:
         settings = read_settings(config, environ, credentials_folder(environ))
     except ProblemsFound as error:
@@ -69,12 +69,18 @@ async def _run(config: Path, settings: Settings, environ: Mapping[str, str], clo
         except (CannotProvision, BadSealingKey) as error:
             log.error("the settings cannot be used", reason=str(error))
             return EXIT_BAD_CONFIGURATION
-        except (CannotListen, StoreCorrupt, OSError) as error:
+        except (StoreUnusable, StoreCorrupt) as error:
+            return _unusable(error)
+        except (CannotListen, OSError) as error:
             log.error("cannot start", reason=str(error))
             return EXIT_FAILED
         if daemon is None:
             return EXIT_OK
-        await start(daemon)
+        try:
+            await start(daemon)
+        except StoreCorrupt as error:
+            await stop_daemon(daemon)
+            return _unusable(error)
         _freeze()
         _keep_watchdog(daemon, notify, environ)
         notify.ready(_status(daemon))
@@ -84,6 +90,14 @@ async def _run(config: Path, settings: Settings, environ: Mapping[str, str], clo
         await stop_daemon(daemon)
     log.info("stopped")
     return EXIT_OK
+
+
+def _unusable(error: StoreUnusable | StoreCorrupt) -> int:
+    """Say why the store cannot be used; a start without any change would end in the same way."""
+    damaged = "; `ams-bridge doctor` says how far the damage goes, `ams-bridge restore` puts a backup in its place"
+    hint = damaged if isinstance(error, StoreCorrupt) else ""
+    log.error("the store cannot be used", reason=f"{error.reason}{hint}")
+    return EXIT_BAD_CONFIGURATION
 
 
 def _freeze() -> None:
@@ -166,6 +180,8 @@ async def _assembled(
     while not stop.is_set():
         try:
             return await assemble(config, settings, environ, clock)
+        except StoreUnusable:
+            raise
         except (StoreUnavailable, OutcomeUnknown, Moved) as error:
             log.error("waiting for the store", reason=str(error))
             notify.status(f"waiting for the store: {error}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import structlog
+
 from bridge.canary.state import Standing
 from bridge.core.supervisor import Supervisor
 from bridge.observe.health import CanaryHealth, HealthReport
@@ -13,6 +15,8 @@ from broker.model import Health
 from broker.store import Store
 
 _EVERY_S = 1.0
+
+log = structlog.get_logger("readiness")
 
 
 class Readiness:
@@ -39,18 +43,31 @@ class Readiness:
     async def follow(self) -> None:
         """Ask for ever."""
         while True:
-            self._health = await self._store.health()
+            self._take(await self._store.health())
             await self._clock.sleep(_EVERY_S)
+
+    def _take(self, health: Health) -> None:
+        """Keep what the store said, and log what is new of it."""
+        for note in health.notes:
+            if note not in self._health.notes:
+                log.warning("the store was opened, but", note=note)
+        if health.writable != self._health.writable:
+            if health.writable:
+                log.info("the store takes writes again")
+            else:
+                log.error("the store takes no writes", reason=health.reason)
+        self._health = health
 
     def report(self) -> HealthReport:
         """The daemon as it stands."""
         reason = "" if self._health.writable else f"the store takes no writes: {self._health.reason}"
         if self.stopping:
             reason = "the daemon is stopping"
+        said = [self._in_force.degraded, *(said() for said in self._also_degraded), *self._health.notes]
         return HealthReport(
             ready=not reason,
             reason=reason,
-            degraded="\n".join(filter(None, [self._in_force.degraded, *(said() for said in self._also_degraded)])),
+            degraded="\n".join(filter(None, said)),
             workers=self._supervisor.health(),
             canaries={
                 one.destination: CanaryHealth(one.verdict, one.text(self._clock.wall_us())) for one in self._canaries()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Mapping
@@ -10,11 +11,13 @@ from pathlib import Path
 from bridge.app.server import Tls
 from bridge.core.systemd import credentials_folder
 from bridge.settings.model import ServerSettings, host_and_port
-from broker.errors import StoreUnavailable
+from broker.errors import StoreUnavailable, StoreUnusable
 from broker.tokens import SEALING_KEY_BYTES
 
 SEALING_KEY_FILE = "sealing.key"
 SEALING_KEY_CREDENTIAL = "sealing-key"
+_NOBODY_WAITS = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""What stays as it is until somebody changes it; a folder that is mounted late is waited for."""
 
 
 class BadSealingKey(Exception):
@@ -30,7 +33,8 @@ def state_folder(store_url: str) -> Path | None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreUnavailable(f"the state folder {folder} cannot be made: {error.strerror}") from error
+        refusal = StoreUnusable if error.errno in _NOBODY_WAITS else StoreUnavailable
+        raise refusal(f"the state folder {folder} cannot be made: {error.strerror}; see who owns it") from error
     return folder
 
 

@@ -86,6 +86,13 @@ class DaemonProcess:
         self._process = None
         return code
 
+    def wait(self) -> int:
+        """The exit code of a daemon that ends."""
+        assert self._process is not None
+        code = self._process.wait(60)
+        self._process = None
+        return code
+
     def signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
