@@ -33,6 +33,8 @@ EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_BAD_CONFIGURATION: Final = 78
 _STORE_AGAIN_S: Final = 2.0
+_REFUSALS: Final = (ProblemsFound, CannotProvision, BadSealingKey, StoreUnusable, StoreCorrupt, CannotListen, OSError)
+_DAMAGED: Final = "`ams-bridge doctor` says what is wrong with it, `ams-bridge restore` puts a backup in its place"
 
 log = structlog.get_logger("daemon")
 
@@ -63,24 +65,13 @@ async def _run(config: Path, settings: Settings, environ: Mapping[str, str], clo
     with handled(stop.set, reload):
         try:
             daemon = await _assembled(config, settings, environ, clock, notify, stop)
-        except ProblemsFound as error:
-            sys.stderr.write(f"{error}\n")
-            return EXIT_BAD_CONFIGURATION
-        except (CannotProvision, BadSealingKey) as error:
-            log.error("the settings cannot be used", reason=str(error))
-            return EXIT_BAD_CONFIGURATION
-        except (StoreUnusable, StoreCorrupt) as error:
-            return _unusable(error)
-        except (CannotListen, OSError) as error:
-            log.error("cannot start", reason=str(error))
-            return EXIT_FAILED
-        if daemon is None:
-            return EXIT_OK
-        try:
+            if daemon is None:
+                return EXIT_OK
             await start(daemon)
-        except StoreCorrupt as error:
-            await stop_daemon(daemon)
-            return _unusable(error)
+        except _REFUSALS as error:
+            if daemon is not None:
+                await stop_daemon(daemon)
+            return _refuse(error)
         _freeze()
         _keep_watchdog(daemon, notify, environ)
         notify.ready(_status(daemon))
@@ -92,11 +83,20 @@ async def _run(config: Path, settings: Settings, environ: Mapping[str, str], clo
     return EXIT_OK
 
 
-def _unusable(error: StoreUnusable | StoreCorrupt) -> int:
-    """Say why the store cannot be used; a start without any change would end in the same way."""
-    damaged = "; `ams-bridge doctor` says how far the damage goes, `ams-bridge restore` puts a backup in its place"
-    hint = damaged if isinstance(error, StoreCorrupt) else ""
-    log.error("the store cannot be used", reason=f"{error.reason}{hint}")
+def _refuse(error: Exception) -> int:
+    """Say in a sentence why there is no start; gives the exit code, 78 where the next would end alike."""
+    match error:
+        case ProblemsFound():
+            sys.stderr.write(f"{error}\n")
+        case StoreCorrupt(reason=reason):
+            log.error("the store cannot be used", reason=f"{reason}; {_DAMAGED}")
+        case StoreUnusable(reason=reason):
+            log.error("the store cannot be used", reason=reason)
+        case CannotProvision() | BadSealingKey():
+            log.error("the settings cannot be used", reason=str(error))
+        case _:
+            log.error("cannot start", reason=str(error))
+            return EXIT_FAILED
     return EXIT_BAD_CONFIGURATION
 
 
