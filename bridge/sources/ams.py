@@ -120,16 +120,13 @@ class AmsSource:
         self._clock = clock
         self._rng = rng
         self._name = f"projects/{config.project}/subscriptions/{subscription}"
-        endpoint, self._basic = without_credentials(f"https://{config.endpoint}")
-        self._url = f"{endpoint}/v1/{self._name}"
-        self._key = f"ams:{endpoint.removeprefix('https://')}"
+        self._url = f"https://{config.endpoint}/v1/{self._name}"
+        self._endpoint = without_credentials(f"https://{config.endpoint}")[0].removeprefix("https://")
 
     async def run(self) -> None:
         """Pull for ever; trouble over there or in our store is waited out with growing pauses."""
         tls = ssl.create_default_context(cafile=str(self._config.ca) if self._config.ca else None)
         headers = {"x-api-key": self._config.token.reveal()}
-        if self._basic is not None:
-            headers["Authorization"] = self._basic
         async with make_session(LenientConnector(ssl=tls, limit=1), headers=headers) as http:
             idle, failures = 0, 0
             while True:
@@ -183,7 +180,7 @@ class AmsSource:
         """
         rest = list(named)
         while rest:
-            key = f"{self._key}:{rest[0].ack_id}"
+            key = f"ams:{self._endpoint}:{rest[0].ack_id}"
             try:
                 appended = await self._append([one.message for one in rest], key)
             except OutcomeUnknown:
@@ -201,7 +198,7 @@ class AmsSource:
             rest = rest[appended.count :] if appended.repeated else []
 
     async def _refuse(self, named: _Named, reason: str) -> None:
-        origin = f"{self._config.endpoint}/{named.ack_id}"
+        origin = f"{self._endpoint}/{named.ack_id}"
         await self._put_aside(Refused(self._name, origin, named.message, reason))
 
     async def _post(self, http: aiohttp.ClientSession, verb: str, body: Any) -> bytes:
