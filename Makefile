@@ -18,13 +18,14 @@ MADE := $(BIN)/python$(VERSION)
 DEMO := $(VENV)/installed-demo
 TEST := $(VENV)/installed-test
 
-.PHONY: help demo test proof bench clean
+.PHONY: help demo test proof bench map clean
 
 help:
 	@echo 'make demo    the whole line on this machine, with sample alerts (ARGS=--once: one pass)'
 	@echo 'make test    lint, format, types, imports, tests (ARGS="-k retry": some of them)'
 	@echo 'make proof   the long tests: kills, soaks, a fresh installation; 30 minutes at most'
 	@echo 'make bench   measure everything into docs/performance.md (ARGS=--quick: a look)'
+	@echo 'make map     the rooms of the code, their layers, and who imports whom'
 	@echo 'make clean   remove everything made here'
 
 demo: $(DEMO)
@@ -42,6 +43,9 @@ proof: $(TEST)
 
 bench: $(TEST)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+map: $(TEST)
+	@$(BIN)/python -m tests.house.map
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

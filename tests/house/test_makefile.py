@@ -53,4 +53,4 @@ def test_a_missing_python_says_what_to_install(tmp_path: Path) -> None:
 def test_make_alone_names_every_target() -> None:
     answer = make("help", sys.executable, Path(".venv"))
     targets = [line.split()[1] for line in answer.stdout.splitlines()]
-    assert targets == ["demo", "test", "proof", "bench", "clean"]
+    assert targets == ["demo", "test", "proof", "bench", "map", "clean"]
