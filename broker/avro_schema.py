@@ -214,14 +214,16 @@ class _Builder:
         if not members:
             raise Unfit("Union ought to have one or more members")
         types: list[AvroType] = []
+        names: set[str] = set()
         for n, member in enumerate(members, start=1):
             try:
                 below = self.of(namespace, member)
             except Unfit as wrong:
                 raise Unfit(f"Union item {n} ought to be valid Avro type: {wrong}") from wrong
-            if below.name in (known.name for known in types) and not self._is_stored:
+            if below.name in names and not self._is_stored:
                 raise Unfit(f"Union item {n} ought to be unique type: {below.name}")
             types.append(below)
+            names.add(below.name)
         return Union(types)
 
     def _name(self, title: str, namespace: str, schema: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ _WORD: Final = 2**64
 _LARGEST_BLOCK: Final = 2**31 - 1
 _FREE_STEPS: Final = 10_000
 _STEPS_PER_BYTE: Final = 8
+_MOST_STEPS: Final = 4_000_000
 _SHOWN: Final = 200
 
 
@@ -30,7 +31,7 @@ class Cursor:
     def __init__(self, datum: bytes) -> None:
         self._datum = datum
         self._at = 0
-        self._steps = _FREE_STEPS + _STEPS_PER_BYTE * len(datum)
+        self._steps = min(_FREE_STEPS + _STEPS_PER_BYTE * len(datum), _MOST_STEPS)
 
     def step(self) -> None:
         """Count one value. Raises Unfit when there were too many."""

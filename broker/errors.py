@@ -150,6 +150,10 @@ class SchemaInvalid(Rejected):
         self.reason = reason
 
 
+class SchemaTooComplex(SchemaInvalid):
+    """A schema whose judging takes more steps than it may."""
+
+
 class SchemaUnusable(Rejected):
     """A stored schema cannot be loaded, so nothing can be checked against it."""
 

@@ -15,7 +15,8 @@ from jsonschema_specifications import REGISTRY
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT4, DRAFT6, DRAFT7
 
-from broker.errors import SchemaInvalid
+from broker.errors import SchemaInvalid, SchemaTooComplex
+from broker.schema_budget import MOST_STEPS, Budget, TooComplex, nodes_in, weight
 
 HYBRID: Final = 99
 """The draft of a schema that names none: a bit of all of them."""
@@ -23,6 +24,7 @@ _SPECIFICATIONS: Final[Mapping[int, Any]] = {4: DRAFT4, 6: DRAFT6, 7: DRAFT7, HY
 _TYPES: Final = ("array", "boolean", "integer", "number", "null", "object", "string")
 _INT64: Final = range(-(2**63), 2**63)
 _BELOW: Final = "Expected: valid schema, given: Invalid JSON"
+_REPETITION_STEPS: Final = 500
 Node: TypeAlias = Mapping[str, Any]
 
 
@@ -38,11 +40,13 @@ def check_json_schema(definition: Node, draft: int) -> None:
     """Judge a whole schema. Raises SchemaInvalid."""
     try:
         resource = _SPECIFICATIONS[draft].create_resource(dict(definition))
-        judge = _Judge(draft)
+        judge = _Judge(draft, nodes_in(definition, MOST_STEPS))
         judge.check_texts(definition)
         judge.judge(definition, REGISTRY.resolver_with_root(resource))
     except RecursionError as deep:
         raise SchemaInvalid("the schema is nested too deeply") from deep
+    except TooComplex as much:
+        raise SchemaTooComplex(f"the schema is too complex: {much}") from much
     except ValueError as wrong:  # an identifier that is no URL
         raise SchemaInvalid("an identifier or reference of the schema is not a URL") from wrong
 
@@ -50,9 +54,11 @@ def check_json_schema(definition: Node, draft: int) -> None:
 class _Judge:
     """Goes through a schema once; what a reference leads to is judged where it is first met."""
 
-    def __init__(self, draft: int) -> None:
+    def __init__(self, draft: int, nodes: int) -> None:
         self._draft = draft
         self._followed: set[int] = set()
+        self._budget = Budget()
+        self._nodes = nodes
 
     def judge(self, node: Any, resolver: Any) -> None:
         """Judge one schema and everything below it. Raises SchemaInvalid, RecursionError."""
@@ -60,6 +66,7 @@ class _Judge:
             return
         if not isinstance(node, Mapping):
             raise SchemaInvalid(_BELOW)
+        self._budget.charge(1 + (weight(node) >> 2))
         self.check_texts(node)
         if "$id" in node or "id" in node:
             resolver = resolver.in_subresource(_SPECIFICATIONS[self._draft].create_resource(node))
@@ -70,6 +77,7 @@ class _Judge:
         self._definitions(node, resolver)
         for key, check in _VALUES.items():
             if key in node:
+                self._budget.charge(self._price(key, node[key]))
                 check(key, node[key])
         self._limits(node)
         for key in node:
@@ -91,8 +99,18 @@ class _Judge:
         for one in below.values():
             self.judge(one, resolver)
 
+    def _price(self, key: str, value: Any) -> int:
+        """What judging the value of a keyword takes: repetitions in a pattern make it large."""
+        patterns = [value] if key == "pattern" else value if key == "patternProperties" else ()
+        if not isinstance(patterns, list | Mapping):
+            return 1 + (weight(value) >> 3)
+        texts = [pattern for pattern in patterns if isinstance(pattern, str)]
+        return sum(4 + len(text) + (_REPETITION_STEPS if "{" in text else 0) for text in texts) + (weight(value) >> 3)
+
     def _follow(self, reference: str, resolver: Any) -> None:
         """Judge what a reference leads to. Raises SchemaInvalid when that is nothing, or outside."""
+        is_pointer = reference == "#" or reference.startswith("#/")
+        self._budget.charge(8 + (reference.count("/") if is_pointer else self._nodes))
         try:
             found = resolver.lookup(reference)
         except Unresolvable as nowhere:

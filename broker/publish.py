@@ -48,7 +48,7 @@ async def publish(
     StoreUnavailable, OutcomeUnknown.
     """
     if topic.schema_uid:
-        schemas.check_messages(topic.schema_uid, messages)
+        await schemas.check_messages(topic.schema_uid, messages)
     for message in messages:
         check_size(message)
     try:

@@ -5,11 +5,14 @@ The libraries behind them are read when the first schema of their type is compil
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, assert_never
 
 import msgspec
+import structlog
 
 from broker.catalog_cache import CatalogCache
 from broker.clock import Clock
@@ -18,6 +21,7 @@ from broker.model import NewMessage
 from broker.names import check_name, child_key
 from broker.payloads import NotBase64, from_base64
 from broker.records import Project, Schema, Topic
+from broker.schema_budget import LOOP_STEPS, Budget, TooComplex
 from broker.tokens import Entropy, random_uid
 
 if TYPE_CHECKING:
@@ -26,6 +30,14 @@ if TYPE_CHECKING:
 
 SchemaType = Literal["json", "avro"]
 Compiled: TypeAlias = "JsonSchema | AvroSchema"
+Check: TypeAlias = Callable[[Compiled, Budget | None], None]
+"""Checks contents against a schema, within a budget, or with one for each of them."""
+Result = TypeVar("Result")
+_LOOP_JSON_BYTES: Final = 64 * 1024
+_LOOP_AVRO_BYTES: Final = 4 * 1024
+_THREADS: Final = 2
+
+log = structlog.get_logger("schemas")
 
 
 def schema_key(schema: Schema) -> str:
@@ -71,12 +83,13 @@ class Schemas:
         self._clock = clock
         self._entropy = entropy
         self._compiled: dict[str, tuple[Schema, Compiled]] = {}
+        self._threads: ThreadPoolExecutor | None = None
 
     async def create(
         self, project: Project, name: str, schema_type: SchemaType, definition: dict[str, Any], created_by: str = ""
     ) -> Schema:
         """A new schema. Raises AlreadyExists, InvalidName, SchemaInvalid."""
-        compile_schema(schema_type, definition)
+        await self._beside(partial(compile_schema, schema_type, definition))
         now_us = self._clock.wall_us()
         schema = Schema(
             uid=random_uid(self._entropy),
@@ -105,6 +118,11 @@ class Schemas:
         if name is not None:
             check_name("schema", name)
 
+        changes = schema_type is not None or definition is not None
+        judged = schema_type or schema.type, schema.definition if definition is None else definition
+        if changes:
+            await self._beside(partial(compile_schema, *judged))
+
         def edit(current: Schema) -> Schema:
             new = msgspec.structs.replace(
                 current,
@@ -113,7 +131,7 @@ class Schemas:
                 definition=current.definition if definition is None else definition,
                 modified_us=self._clock.wall_us(),
             )
-            if schema_type is not None or definition is not None:
+            if changes and (new.type, new.definition) != judged:  # somebody else changed it meanwhile
                 compile_schema(new.type, new.definition)
             return new
 
@@ -130,55 +148,83 @@ class Schemas:
             )
         await self._cache.remove(schema)
 
-    def check_messages(self, schema_uid: str, messages: Sequence[NewMessage]) -> None:
+    async def check_messages(self, schema_uid: str, messages: Sequence[NewMessage]) -> None:
         """Hold every message against the schema; a schema that is gone asks nothing.
 
         Raises MessageInvalid, SchemaUnusable.
         """
         schema = self._cache.by_uid(Schema, schema_uid)
-        if schema is None:
-            return
-        check = self._check_of(schema)
-        for index, message in enumerate(messages):
-            try:
-                payload = from_base64(message.data)
-            except NotBase64 as wrong:
-                raise MessageInvalid(f"Message {index} is not in valid base64 enocding,{wrong}") from wrong
-            check(index, payload)
+        if schema is not None:
+            check = partial(_check_texts, [message.data for message in messages])
+            await self._check(schema, check, sum(len(message.data) for message in messages))
 
-    def check_payload(self, schema: Schema, payload: bytes) -> None:
+    async def check_payload(self, schema: Schema, payload: bytes) -> None:
         """Hold one payload against the schema, as message 0. Raises MessageInvalid, SchemaUnusable."""
-        self._check_of(schema)(0, payload)
+        await self._check(schema, partial(_check_one, 0, payload), len(payload))
 
-    def _check_of(self, schema: Schema) -> Callable[[int, bytes], None]:
+    async def _check(self, schema: Schema, check: Check, size: int) -> None:
+        """Check on the event loop what is small and simple, and anything else beside it."""
+        compiled = await self._compiled_of(schema)
+        if size <= (_LOOP_JSON_BYTES if schema.type == "json" else _LOOP_AVRO_BYTES):
+            try:
+                return check(compiled, Budget(LOOP_STEPS))
+            except TooComplex:
+                log.debug("a check goes on beside the event loop", schema=schema.name)
+        return await self._beside(partial(check, compiled, None))
+
+    async def _compiled_of(self, schema: Schema) -> Compiled:
         held = self._compiled.get(schema.uid)
         if held is None or held[0] is not schema:
             try:
-                held = schema, load_schema(schema)
+                held = schema, await self._beside(partial(load_schema, schema))
             except SchemaInvalid as wrong:
                 raise SchemaUnusable(schema.name) from wrong
             self._compiled[schema.uid] = held
-        check: Callable[[Any, int, bytes], None] = _check_json if schema.type == "json" else _check_avro
-        return partial(check, held[1])
+        return held[1]
+
+    async def _beside(self, step: Callable[[], Result]) -> Result:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="schemas")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, step)
 
 
-def _check_json(schema: JsonSchema, index: int, payload: bytes) -> None:
+def _check_texts(texts: Sequence[str], compiled: Compiled, budget: Budget | None) -> None:
+    for index, text in enumerate(texts):
+        try:
+            payload = from_base64(text)
+        except NotBase64 as wrong:
+            raise MessageInvalid(f"Message {index} is not in valid base64 enocding,{wrong}") from wrong
+        _check_one(index, payload, compiled, budget)
+
+
+def _check_one(index: int, payload: bytes, compiled: Compiled, budget: Budget | None) -> None:
+    """Hold one payload against its schema, within ``budget``, or one of its own. Raises MessageInvalid, TooComplex."""
+    from broker.avro_schema import AvroSchema
+
+    if isinstance(compiled, AvroSchema):
+        try:
+            compiled.read(payload)
+        except ValueError as wrong:
+            raise MessageInvalid(f"Message {index} is not valid.{wrong}") from wrong
+        return
+    try:
+        _check_json(index, payload, compiled, budget or Budget())
+    except TooComplex as much:
+        if budget is not None:
+            raise
+        raise MessageInvalid(f"Message {index} data is not valid,(root): {much}") from much
+
+
+def _check_json(index: int, payload: bytes, schema: JsonSchema, budget: Budget) -> None:
     from broker.json_schema import first_document
 
     try:
         document = first_document(payload.decode("utf-8", "replace"))
     except ValueError as wrong:
         raise MessageInvalid(f"Message {index} data is not valid JSON format,{wrong}") from wrong
-    violations = schema.violations(document)
+    violations = schema.violations(document, budget)
     if len(violations) == 1:
         raise MessageInvalid(f"Message {index} data is not valid,{violations[0]}")
     if violations:
         listed = "".join(f"{n}){text}." for n, text in enumerate(violations, start=1))
         raise MessageInvalid(f"Message {index} data is not valid.{listed}")
-
-
-def _check_avro(schema: AvroSchema, index: int, payload: bytes) -> None:
-    try:
-        schema.read(payload)
-    except ValueError as wrong:
-        raise MessageInvalid(f"Message {index} is not valid.{wrong}") from wrong

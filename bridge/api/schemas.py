@@ -93,5 +93,5 @@ async def validate(call: Call) -> MessageText:
             payload = from_base64(data)
         except NotBase64 as wrong:
             raise invalid_argument(f"Message 0 is not in valid base64 enocding,{wrong}") from wrong
-    call.broker.schemas.check_payload(schema, payload)
+    await call.broker.schemas.check_payload(schema, payload)
     return MessageText("Message validated successfully")

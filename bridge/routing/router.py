@@ -36,6 +36,8 @@ _BATCH_BYTES: Final = 4 * 1024 * 1024
 _TIMERS: Final = 100
 _TURN_S: Final = 0.005  # how long deciding may keep the event loop from others
 _LARGE_RUNES: Final = 64 * 1024  # what is larger is decided beside the event loop
+_LARGE_PACKED_RUNES: Final = 1024
+_PACKED: Final = ("H4sI", "SDRzS")  # how gzip begins in base64, and in base64 of that: it may unpack to a thousandfold
 _LONGEST_REST_S: Final = 60.0
 
 log = structlog.get_logger("router")
@@ -241,7 +243,7 @@ class Router:
                 found.append((Matches(incoming), why_not))
                 continue
             step = partial(matches_of, rule_set, incoming, now_us)
-            found.append(await self._desk.run(name, step, large=len(message.data) > _LARGE_RUNES))
+            found.append(await self._desk.run(name, step, large=_is_large(message.data)))
             await turn.give()
         return found
 
@@ -260,7 +262,7 @@ class Router:
         for matches, unmatched in found:
             name = message_name(self.topic.uid, matches.incoming.offset)
             step = partial(enter, rule_set, matches, broken or unmatched, overlay, batch, context)
-            counts.update(await self._desk.run(name, step, large=len(matches.incoming.payload) > _LARGE_RUNES))
+            counts.update(await self._desk.run(name, step, large=_is_large(matches.incoming.payload)))
             await turn.give()
         return counts
 
@@ -334,3 +336,8 @@ class Router:
         took_s = self._clock.monotonic() - began
         rules = frozenset([record.rule for record in commit.decisions])
         self._told(Routed(self.topic.name, messages, len(commit.deliveries), counts, took_s, rules))
+
+
+def _is_large(payload: str) -> bool:
+    """Whether deciding a message is likely to take long."""
+    return len(payload) > (_LARGE_PACKED_RUNES if payload.startswith(_PACKED) else _LARGE_RUNES)

@@ -15,9 +15,18 @@ import uuid
 from typing import Any, Final
 
 import fastavro
+from fastavro.read import LOGICAL_READERS
 from fastavro.schema import SchemaParseException, UnknownType
 
-_UNREADABLE: Final = (ValueError, TypeError, LookupError, ArithmeticError, EOFError, AttributeError, struct.error)
+_UNREADABLE: Final = (
+    *(ValueError, TypeError, LookupError, ArithmeticError, EOFError, AttributeError, struct.error),
+    *(RecursionError, MemoryError),
+)
+_VALUES_A_BYTE: Final = 16
+_VALUES_FREE: Final = 1_000
+_ITEM_VALUES_FREE: Final = 16
+_MAX_DECIMAL_BYTES: Final = 1_000
+_SIZES: Final = {"null": 0, "float": 4, "double": 8}
 
 
 def parse_avro_schema(name: str, schema: Any) -> Any:
@@ -38,6 +47,12 @@ def parse_avro_schema(name: str, schema: Any) -> Any:
         raise ValueError(f'the Avro schema "{name}" refers to itself; records that nest without bound are not decoded')
     if _has_weightless_items(parsed, {}):
         raise ValueError(f'the Avro schema "{name}" has an array whose items take no bytes; such are not decoded')
+    try:
+        _extent(parsed, {})
+    except (_TooMany, RecursionError):
+        raise ValueError(
+            f'the Avro schema "{name}" is too complex: a few bytes could stand for a great many values'
+        ) from None
     return parsed
 
 
@@ -53,6 +68,58 @@ def read_avro(content: bytes, schema: Any) -> Any:
     except _UNREADABLE as error:
         raise ValueError(f"not a record of this Avro schema: {_line(error)}") from None
     return _plain(value)
+
+
+class _TooMany(Exception):
+    """A type whose values may be many times more than their bytes."""
+
+
+def _extent(schema: Any, known: dict[str, tuple[int, int]]) -> tuple[int, int]:
+    """How many values a value of a schema is made of at most, and of how many bytes at least. Raises _TooMany.
+
+    What lists and mappings hold is judged by itself: each of their items takes bytes of its own.
+    """
+    if isinstance(schema, str):
+        return known[schema] if schema in known else (1, _SIZES.get(schema, 1))
+    if isinstance(schema, list):
+        parts = [_extent(part, known) for part in schema]
+        return 1 + max((values for values, _ in parts), default=0), 1 + min((size for _, size in parts), default=0)
+    kind = schema["type"]
+    if kind in {"array", "map"}:
+        values, size = _extent(schema["items" if kind == "array" else "values"], known)
+        _check_extent(values, max(size, 1), _ITEM_VALUES_FREE)
+        return 1, 1
+    if kind == "fixed":
+        extent = 1, int(schema["size"])
+    elif kind in {"record", "error"}:
+        parts = [_extent(field["type"], known) for field in schema.get("fields", ())]
+        extent = 1 + sum(values for values, _ in parts), sum(size for _, size in parts)
+        _check_extent(*extent, _VALUES_FREE)
+    else:
+        extent = (1, 1) if kind == "enum" else _extent(kind, known)
+    if "name" in schema:
+        known[schema["name"]] = extent
+    return extent
+
+
+def _check_extent(values: int, size: int, free: int) -> None:
+    if values > _VALUES_A_BYTE * size + free:
+        raise _TooMany
+
+
+def _bounded(read_decimal: Any) -> Any:
+    """The library's reader of decimals, for those of ordinary length: its time grows with the square of that."""
+
+    def read(content: Any, *args: Any) -> Any:
+        if len(content) > _MAX_DECIMAL_BYTES:
+            raise ValueError(f"a decimal of more than {_MAX_DECIMAL_BYTES} bytes")
+        return read_decimal(content, *args)
+
+    return read
+
+
+for _kind in ("bytes-decimal", "fixed-decimal"):
+    LOGICAL_READERS[_kind] = _bounded(LOGICAL_READERS[_kind])
 
 
 def _plain(value: Any) -> Any:

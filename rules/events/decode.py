@@ -35,6 +35,7 @@ from rules.source.words import suggest_of
 
 MAX_DECODED_BYTES: Final = 16 * 1024 * 1024
 MAX_DEPTH: Final = 100
+_MAX_MEMBERS: Final = 100  # of a gzip file; each costs a copy of those behind it
 _WORDS: Final = ("auto", "json", "text", "base64", "gzip", "avro:NAME")
 _PLAIN_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+", re.ASCII)
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
@@ -202,7 +203,11 @@ def _off_gzip(content: bytes) -> bytes:
     if not content:
         raise _Undecodable("not gzip: it is empty")
     unpacked = bytearray()
+    members = 0
     while content:
+        members += 1
+        if members > _MAX_MEMBERS:
+            raise _Undecodable(f"gzip of more than {_MAX_MEMBERS} members")
         member = zlib.decompressobj(wbits=31)
         try:
             unpacked += member.decompress(content, MAX_DECODED_BYTES + 1 - len(unpacked))

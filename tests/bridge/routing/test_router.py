@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from bridge.routing.router import _is_large
 from broker.clock import ManualClock
 from broker.engines.memory import MemoryStore
 from broker.engines.memory.trouble import Trouble
@@ -637,3 +639,11 @@ async def test_a_router_that_fails_leaves_its_nudges_to_the_next_run() -> None:
     router.stop()
     await routing.passes(5.0)
     await running
+
+
+def test_a_packed_message_is_decided_beside_the_event_loop_however_small_it_is() -> None:
+    bomb = base64.b64encode(gzip.compress(json.dumps([1] * 1_000_000).encode())).decode()
+    assert len(bomb) < 64 * 1024
+    assert _is_large(bomb)
+    assert _is_large(base64.b64encode(bomb.encode()).decode())
+    assert not _is_large(json.dumps([1] * 1_000))
