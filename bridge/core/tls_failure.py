@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
-_LOOK_TIMEOUT_S: Final = 2.0
+_LOOK_TIMEOUT_S: Final = 0.7  # for each of two steps: a try has two seconds more than its timeout
 _DEEPEST: Final = 6
 _MOST_NAMES: Final = 4
 _LONGEST_NAME: Final = 120

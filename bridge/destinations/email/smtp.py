@@ -18,6 +18,7 @@ from bridge.core.tls_failure import look_at_certificate, tls_fault, tls_text
 from bridge.destinations.base import Delivered, Later, Outcome, Refused
 
 Security: TypeAlias = Literal["starttls", "tls", "none"]
+_LOOK_S: Final = 1.5  # what looking at a certificate may take
 _SHOWN_RUNES: Final = 300
 _READY: Final = 354
 _GOING_AWAY: Final = 421
@@ -166,7 +167,7 @@ class Talk:
         if fault is None:
             return str(error)
         shown = ""
-        if isinstance(fault, ssl.SSLCertVerificationError) and server.security == "tls":
+        if isinstance(fault, ssl.SSLCertVerificationError) and server.security == "tls" and self._left_s() > _LOOK_S:
             shown = look_at_certificate(server.host, server.port)
         return f"{server.host}:{server.port}: {tls_text(fault)}" + (f" ({shown})" if shown else "")
 
