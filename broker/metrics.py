@@ -14,6 +14,7 @@ from datetime import date
 from broker.access import is_member
 from broker.catalog_cache import CatalogCache
 from broker.days import DAY_US, start_of
+from broker.gaps import read_gaps
 from broker.names import child_key
 from broker.pull import rate
 from broker.records import AnyRecord, Project, Subscription, Topic, User
@@ -57,7 +58,8 @@ class Metrics:
         publish_rate = 0.0
         if bounds.last_publish_us:
             publish_rate = rate(bounds.last_batch, bounds.last_publish_us, bounds.previous_publish_us)
-        return TopicNumbers(bounds.end, bounds.bytes_total, publish_rate, bounds.last_publish_us)
+        received = bounds.end - (await read_gaps(self._store, topic.uid)).within(0, bounds.end)
+        return TopicNumbers(received, bounds.bytes_total, publish_rate, bounds.last_publish_us)
 
     async def topic_days(self, topic: Topic) -> Mapping[date, int]:
         """Messages of a topic by day."""

@@ -13,6 +13,7 @@ from typing import Final
 from broker.catalog_cache import CatalogCache
 from broker.clock import Clock, us
 from broker.errors import CursorMoved
+from broker.gaps import read_gaps
 from broker.model import Bounds, Commit, Cursor, CursorMove
 from broker.names import child_key, router_cursor, subscription_cursor
 from broker.records import Subscription, Topic
@@ -111,9 +112,9 @@ class Retention:
         """Move every router and pusher that stands below ``before`` up to it, counting what it never saw."""
         lost = 0
         for cursor, counter in await self._holders(topic):
-            missed = before - cursor.offset
-            if missed <= 0:
+            if before <= cursor.offset:
                 continue
+            missed = before - cursor.offset - (await read_gaps(self._store, topic.uid)).within(cursor.offset, before)
             moved = replace(cursor, offset=before, pending_to=0, pending_at_us=0)
             await self._store.commit(Commit(cursors=[CursorMove(moved)], counters={(topic.uid, counter): missed}))
             lost += missed

@@ -16,6 +16,7 @@ from typing import Final
 from broker.catalog_cache import CatalogCache
 from broker.days import day_of, start_of
 from broker.errors import CursorMoved
+from broker.gaps import read_gaps
 from broker.model import Bounds, Commit, Cursor, CursorMove
 from broker.names import child_key, tally_cursor
 from broker.records import Topic
@@ -78,14 +79,15 @@ class Tally:
         Ones trimmed before they were counted go to the next one's day.
         """
         days: Counter[date] = Counter()
+        gaps = await read_gaps(self._store, topic.uid)
         while offset < bounds.end:
             first = await self._store.log.read(topic.uid, offset, 1, 1)
             if not first or first[0].offset >= bounds.end:
-                days[day_of(bounds.last_publish_us)] += bounds.end - offset
+                days[day_of(bounds.last_publish_us)] += bounds.end - offset - gaps.within(offset, bounds.end)
                 break
             day = day_of(first[0].publish_time_us)
             next_day = await self._store.log.offset_at(topic.uid, start_of(day + timedelta(days=1)))
             stop = bounds.end if next_day is None else min(next_day, bounds.end)
-            days[day] += stop - offset
+            days[day] += stop - offset - gaps.within(offset, stop)
             offset = stop
         return days

@@ -14,6 +14,7 @@ from bridge.operate.reload import Reloaded
 from bridge.operate.times import rfc3339, rfc3339_or_none
 from bridge.operate.topics import topic_names
 from bridge.routing.ledger import all_balanced, books
+from broker.gaps import read_gaps
 from broker.names import router_cursor
 
 
@@ -131,6 +132,8 @@ async def _recent(asked: Asked, names: dict[str, str], since_us: int) -> list[di
     found = []
     for uid, name in names.items():
         first = await log.offset_at(uid, since_us)
-        received = 0 if first is None else (await log.bounds(uid)).end - first
+        end = (await log.bounds(uid)).end
+        gaps = await read_gaps(asked.source.store, uid)
+        received = 0 if first is None else end - first - gaps.within(first, end)
         found.append({"topic": name, "received": received, "sends": dict(states[uid])})
     return found

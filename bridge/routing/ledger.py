@@ -3,7 +3,8 @@
 Messages of a topic: received = unmatched + dropped + decided + undecided + unrouted + expired.
 Decided sends of a topic: decided = held + waiting + delivered + suppressed + folded + cancelled + dead + dropped +
 shadow + updated.
-Nothing here is made to fit: each number comes from where it is kept, and ``balanced`` compares them.
+Offsets that a restore passed over are no messages, and stand in no book. Nothing here is made to fit: each number comes
+from where it is kept, and ``balanced`` compares them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bridge.routing.commit_batch import FATES, SENDS
+from broker.gaps import gaps_of
 from broker.model import Balance
 from broker.names import router_cursor
 from broker.store import Store
@@ -113,11 +115,12 @@ async def _topic_books(
     store: Store, uid: str, name: str, counters: Mapping[str, int], balances: Iterable[Balance]
 ) -> TopicBooks:
     cursor = await store.cursors.get(router_cursor(uid))
-    received = (await store.log.bounds(uid)).end
+    end, gaps = (await store.log.bounds(uid)).end, gaps_of(counters)
+    received = end - gaps.within(0, end)
     fates = {fate: counters.get(fate, 0) for fate in FATES}
     if cursor is None:
         fates["unrouted"] += received - sum(fates.values())
-    undecided = 0 if cursor is None else received - cursor.offset
+    undecided = 0 if cursor is None else end - cursor.offset - gaps.within(cursor.offset, end)
     return TopicBooks(
         topic=name,
         uid=uid,

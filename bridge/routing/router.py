@@ -23,6 +23,7 @@ from bridge.routing.isolation import enter, enter_fired, keys_of, matches_of, re
 from bridge.routing.poison import PoisonGuard, message_name, timer_name
 from broker.clock import US_PER_S, Clock
 from broker.errors import BrokerError, CursorMoved, OutcomeUnknown, StateMoved
+from broker.gaps import read_gaps
 from broker.model import Commit, Cursor, CursorMove, Message, StatePut
 from broker.names import router_cursor
 from broker.store import Store
@@ -166,7 +167,7 @@ class Router:
             young = self._created_us >= self._current.since_us and counted == 0
             batch = self._batch()
             if not young:
-                batch.count("unrouted", bounds.end - counted)
+                batch.count("unrouted", await self._missing(0, bounds.end, counted))
             start = 0 if young else bounds.end
             try:
                 await self._store.commit(batch.commit([CursorMove(Cursor(cursor_id, start))], {}, (), {}))
@@ -176,14 +177,21 @@ class Router:
     async def _pass_over(self, first: int, cursor: Cursor) -> Cursor:
         """Move behind messages that are gone before they could be decided, with none left to decide in their place."""
         batch = self._batch()
-        batch.count("expired", first - cursor.offset)
+        expired = await self._missing(cursor.offset, first, 0)
+        batch.count("expired", expired)
         try:
             await self._store.commit(batch.commit([CursorMove(replace(cursor, offset=first))], {}, (), {}))
         except (CursorMoved, OutcomeUnknown) as error:
             log.warning("reading the cursor again", topic=self.topic.name, error=str(error))
         else:
-            log.warning("messages expired undecided", topic=self.topic.name, messages=first - cursor.offset)
+            if expired:
+                log.warning("messages expired undecided", topic=self.topic.name, messages=expired)
         return await self.take_place()
+
+    async def _missing(self, first: int, end: int, known: int) -> int:
+        """How many messages there were from ``first`` up to ``end`` beside those known."""
+        missing = end - first - known
+        return missing - (await read_gaps(self._store, self.topic.uid)).within(first, end) if missing > 0 else missing
 
     async def _decide(self, messages: Sequence[Message], cursor: Cursor) -> Cursor:
         """Decide a batch and commit it; returns the cursor behind it, or the one that somebody else moved.
@@ -200,7 +208,7 @@ class Router:
             rows = await self._store.state.read(tuple(keys)) if keys else {}
             overlay = Overlay(values_of(rows))
             counts = await self._entered(rule_set, found, overlay, batch, context, broken)
-            batch.count("expired", messages[-1].offset + 1 - cursor.offset - len(messages))
+            batch.count("expired", await self._missing(cursor.offset, messages[-1].offset + 1, len(messages)))
             moved = replace(cursor, offset=messages[-1].offset + 1)
             commit = batch.commit([CursorMove(moved)], overlay.reads, overlay.changes, rows)
             behind = replace(moved, rev=cursor.rev + 1)

@@ -24,6 +24,7 @@ from broker.engines.sqlite.lock import LockFile, Note, read_note
 from broker.engines.sqlite.opening import check_schema, connect, connect_writer, discard_leftovers, prepare
 from broker.engines.sqlite.queries import load
 from broker.errors import StoreCorrupt, StoreUnavailable
+from broker.gaps import SKIPPED
 
 _SQL = load("restore")
 _STAMPED = load("store")["stamped"]
@@ -113,6 +114,8 @@ def _reserve(partial: Path, ends: Mapping[str, int], now_us: int) -> tuple[int, 
                 likely = int(per_us * max(now_us - known_us, 0))
                 next_offsets[uid] = end, max(end + max(_LEAST_RESERVE, _RATE_FACTOR * likely), ends.get(uid, 0))
             db.executemany(_SQL["raise"], [(after, uid) for uid, (_, after) in next_offsets.items()])
+            gaps = [(uid, f"{SKIPPED}{end}", after - end) for uid, (end, after) in next_offsets.items()]
+            db.executemany(_SQL["skip"], gaps)
             db.execute(_SQL["doubt"])
             db.execute("COMMIT")
         finally:

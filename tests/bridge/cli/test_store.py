@@ -36,6 +36,16 @@ async def test_a_backup_is_made_beside_the_daemon_and_restored_past_what_may_hav
     assert "projects/P/topics/T: had 1 messages, continues at offset 1000001" in restored.out
     async with a_stage(tmp_path, RULES, chat() + BOARD) as stage:
         assert int((await stage.publish({"note": "after"}))[0]) >= 1_000_001
+        await stage.settled(2)
+        await stage.check_books()
+        (book,) = [one for one in await stage.daemon.books() if one.topic.endswith("/T")]
+        assert (book.messages.received, book.messages.expired, book.messages.unrouted) == (2, 0, 0)
+        assert 'fate="expired",topic="projects/P/topics/T"} 0.0' in (await stage.http.get("/metrics")).text
+        shown = (await stage.http.get("/v1/projects/P/topics/T:metrics")).json()["metrics"]
+        messages = [one["timeseries"][0]["value"] for one in shown if one["metric"] == "topic.number_of_messages"]
+        assert messages == [2]
+        recent = (await stage.http.get("/api/ledger", params={"since_s": 10_000})).json()["recent"]
+        assert {one["topic"]: one["received"] for one in recent}["projects/P/topics/T"] == 2
 
 
 def test_a_store_that_is_no_file_has_other_tools(tmp_path: Path) -> None:

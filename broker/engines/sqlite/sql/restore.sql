@@ -11,6 +11,11 @@ SELECT uid, "end", created_us, last_publish_us FROM logs WHERE gone = 0;
 UPDATE logs SET "end" = ?1, first = iif(EXISTS (SELECT 1 FROM messages WHERE log = logs.id AND offset >= first), first, ?1)
 WHERE uid = ?2;
 
+-- name: skip
+-- Remember which offsets of a topic were passed over: they are no messages.
+INSERT INTO counters (topic_uid, name, value) VALUES (?, ?, ?)
+ON CONFLICT (topic_uid, name) DO UPDATE SET value = excluded.value;
+
 -- name: doubt
 -- Mark everything that waits as late, and as perhaps delivered since.
 UPDATE progress SET late = 1, unclear = 1 WHERE state = 'waiting';
