@@ -77,11 +77,14 @@ class _Provisioning:
         what, schemas = f"schema {project.name}/{name}", self._broker.schemas
         definition = _definition(settings.file)
         schema = self._broker.cache.schema(project.uid, name)
-        if schema is None:
-            await self._do(f"{what}: create", schemas.create(project, name, settings.type, definition, BY))
-        elif (schema.type, schema.definition) != (settings.type, definition):
-            update = schemas.update(schema, schema_type=settings.type, definition=definition)
-            await self._do(f"{what}: update", update)
+        try:
+            if schema is None:
+                await self._do(f"{what}: create", schemas.create(project, name, settings.type, definition, BY))
+            elif (schema.type, schema.definition) != (settings.type, definition):
+                update = schemas.update(schema, schema_type=settings.type, definition=definition)
+                await self._do(f"{what}: update", update)
+        except CannotProvision as error:
+            raise CannotProvision(f"{settings.file}: {error}") from error
 
     async def _topic(self, project: Project, name: str, settings: TopicSettings) -> None:
         what, topics = f"topic {project.name}/{name}", self._broker.topics
@@ -191,6 +194,6 @@ def _definition(file: Path) -> dict[str, object]:
         read = msgspec.json.decode(file.read_bytes(), type=dict[str, object])
     except OSError as error:
         raise CannotProvision(f"cannot read the schema {file}: {error.strerror}") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CannotProvision(f"the schema {file} is not a JSON object: {error}") from error
     return read

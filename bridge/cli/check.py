@@ -26,7 +26,7 @@ from broker.broker import Broker, BrokerSettings
 from broker.clock import SystemClock
 from broker.engines import open_reader, sqlite_path
 from broker.engines.memory import MemoryStore
-from broker.errors import StoreError
+from broker.errors import StoreCorrupt, StoreError, StoreUnusable
 from broker.planned import plan_catalog
 from broker.store import Store
 from broker.tokens import SEALING_KEY_BYTES
@@ -114,28 +114,37 @@ async def _check(context: Context, settings: Settings, findings: _Findings, *, p
 async def _broker(settings: Settings, findings: _Findings) -> Broker:
     """A broker over the store as it stands, to look only; over an empty one when there is none to look at."""
     clock = SystemClock()
-    store: Store = MemoryStore(clock)
+    key = BrokerSettings(sealing_key=_sealing_key(settings, findings))
+    store: Store | None = None
     try:
         path = sqlite_path(settings.store) if settings.store != "memory" else None
         if path is not None and path.exists():
             store = await open_reader(settings.store, clock)
-        else:
-            findings.provisioning_note = "There is no store yet; the first start makes it, and provisions:"
-    except StoreError as error:
+            broker = Broker(store, clock, key)
+            await broker.load()
+            return broker
+        findings.provisioning_note = "There is no store yet; the first start makes it, and provisions:"
+    except (StoreUnusable, StoreCorrupt) as error:
+        findings.reasons.append(f"store: {error.reason}")
+    except (StoreError, OSError) as error:
         findings.store_is_known = False
         findings.provisioning_note = f"This could not be compared with the store ({error}):"
-    broker = Broker(store, clock, BrokerSettings(sealing_key=_sealing_key(settings)))
+    if store is not None:
+        await store.close()
+    broker = Broker(MemoryStore(clock), clock, key)
     await broker.load()
     return broker
 
 
-def _sealing_key(settings: Settings) -> bytes:
+def _sealing_key(settings: Settings, findings: _Findings) -> bytes:
     """The key as it stands; another one when there is none, for nothing is sealed then."""
     try:
         folder = sqlite_path(settings.store).parent
         if (folder / SEALING_KEY_FILE).exists() or os.environ.get("CREDENTIALS_DIRECTORY"):
             return sealing_key(folder, os.environ)
-    except (StoreError, BadSealingKey, OSError):
+    except BadSealingKey as error:
+        findings.reasons.append(f"sealing key: {error}")
+    except (StoreError, OSError):
         pass
     return os.urandom(SEALING_KEY_BYTES)
 

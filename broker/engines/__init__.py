@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from broker.errors import StoreUnavailable
+from broker.errors import StoreUnusable
 
 if TYPE_CHECKING:
     from broker.clock import Clock
@@ -42,8 +42,10 @@ async def open_reader(url: str, clock: Clock) -> Store:
 
 
 def sqlite_path(url: str) -> Path:
-    """The file that ``sqlite:///path`` names. Raises StoreUnavailable for any other URL."""
+    """The file that ``sqlite:///path`` names. Raises StoreUnusable for any other URL."""
     path = url.removeprefix(_SQLITE)
     if path in (url, ""):
-        raise StoreUnavailable(f"no engine for {url!r}; say memory, or sqlite:///path/to/file")
+        scheme, colon, _ = url.partition("://")
+        named = f"{scheme}://..." if colon else repr(url)  # the rest may hold a password
+        raise StoreUnusable(f"this version has no engine for {named}; say memory, or sqlite:///path/to/file")
     return Path(path)

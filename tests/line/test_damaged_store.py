@@ -183,3 +183,24 @@ def test_the_first_stop_signal_works_also_where_the_shell_ignores_it(rig: Rig) -
         signal.signal(signal.SIGINT, before)
     rig.daemon.signal(signal.SIGINT)
     assert rig.daemon.wait() == 0
+
+
+def test_a_store_without_an_engine_is_not_waited_for(rig: Rig) -> None:
+    settings = rig.daemon.config.read_text()
+    rig.daemon.config.write_text(settings.replace("sqlite:state/bridge.db", "postgresql://ann:secret@db/bridge"))
+    ended = started(rig)
+    assert ended.returncode == 78
+    assert "this version has no engine for postgresql://..." in ended.stderr
+    assert "secret" not in ended.stderr
+
+
+def test_a_schema_with_a_typo_ends_the_start_with_78_and_the_file(rig: Rig) -> None:
+    settings = rig.daemon.config.read_text()
+    rig.daemon.config.write_text(
+        settings.replace("{T: {}}", "{T: {schema: s}}, schemas: {s: {type: json, file: s.json}}")
+    )
+    (rig.folder / "s.json").write_text('{"type": "objekt"}')
+    ended = started(rig)
+    assert ended.returncode == 78
+    assert "s.json" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -117,7 +117,7 @@ def check_readable(path: Path) -> None:
     if not path.exists():
         raise StoreUnusable(f"{path} does not exist; see where the settings say that the store lies")
     if not os.access(path, os.R_OK):
-        raise StoreUnusable(f"{path} cannot be read by this user; see who owns it")
+        raise StoreUnavailable(f"{path} cannot be read by this user; see who owns it")
     with border(path):
         db = connect(path, read_only=True)
         try:
@@ -209,7 +209,7 @@ def schema_version(db: sqlite3.Connection) -> int:
 def check_schema(path: Path, db: sqlite3.Connection, migrations: Sequence[tuple[int, str]] = MIGRATIONS) -> None:
     """Raise unless the file is one of our stores, and not of a later program."""
     if is_empty(db):
-        raise StoreUnusable(f"{path} is empty: nothing was ever stored there")
+        raise StoreUnavailable(f"{path} is empty: nothing was ever stored there")
     if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise StoreCorrupt(f"{path} is an SQLite database of another program; give another path")
     version, newest = schema_version(db), max(number for number, _ in migrations)

@@ -7,6 +7,7 @@ not enough.
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -42,11 +43,15 @@ class ScratchRow:
 
 
 class Scratch:
-    """Keyed rows; one thread uses it. Raises StoreUnavailable when the disk for temporary files is full."""
+    """Keyed rows; one thread uses it. Raises StoreUnavailable when the disk for temporary files is full.
+
+    The file goes with ``close``, and at the latest when nobody holds this any more.
+    """
 
     def __init__(self) -> None:
         with border(_WHERE):
-            self._db = sqlite3.connect("", isolation_level=None)
+            self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+            weakref.finalize(self, self._db.close)
             for statement in _SCHEMA:
                 self._db.execute(statement)
 

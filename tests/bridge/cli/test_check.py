@@ -208,3 +208,57 @@ def test_warnings_do_not_fail_the_check(folder: Path) -> None:
     said = command("check")
     assert said.code == 0
     assert "warning: a template file is named NAME.md.j2" in said.err
+
+
+@pytest.mark.parametrize("url", ["postgresql://ann:very-secret@db.example.org/bridge", "postgres://db/bridge"])
+def test_a_store_for_which_there_is_no_engine_is_refused_without_its_password(folder: Path, url: str) -> None:
+    (folder / "bridge.yaml").write_text(SETTINGS.replace("sqlite:state/bridge.db", url))
+    said = command("check")
+    assert said.code == 78
+    assert "store: this version has no engine for postgres" in said.err
+    assert "say memory, or sqlite:///path/to/file" in said.err
+    assert "very-secret" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"no database at all" * 1_000, "it is not an SQLite database; give another path, or restore a backup"),
+        (b"", "is empty: nothing was ever stored there"),
+        (None, "is a folder; name a file in it"),
+    ],
+)
+def test_a_store_that_a_start_would_refuse_is_found(folder: Path, content: bytes | None, sentence: str) -> None:
+    store = folder / "state" / "bridge.db"
+    store.parent.mkdir()
+    if content is None:
+        store.mkdir()
+    else:
+        store.write_bytes(content)
+    said = command("check")
+    if content == b"":  # a start fills it
+        assert said.code == 0
+        return
+    assert said.code == 78
+    assert sentence in said.err
+
+
+def test_a_sealing_key_that_a_start_would_refuse_is_found(folder: Path) -> None:
+    (folder / "state").mkdir()
+    (folder / "state" / "sealing.key").write_text("not hex")
+    said = command("check")
+    assert said.code == 78
+    assert "sealing key:" in said.err
+    assert "is not hex" in said.err
+
+
+@pytest.mark.parametrize(
+    "definition", ['{"type": "objekt"}', '{"type": ', "[]", '{"properties": {"a": {"type": "strng"}}}', "\xff"]
+)
+def test_a_schema_that_a_start_would_refuse_is_found_with_its_file(folder: Path, definition: str) -> None:
+    schemas = "topics: {T: {schema: s}}, schemas: {s: {type: json, file: s.json}}"
+    (folder / "bridge.yaml").write_text(SETTINGS.replace("topics: {T: {}}", schemas))
+    (folder / "s.json").write_text(definition, encoding="latin-1")
+    said = command("check")
+    assert said.code == 78
+    assert "s.json" in said.err
