@@ -19,7 +19,6 @@ Row: TypeAlias = dict[str, str]
 _PROBE_TIMEOUT_S: Final = 30.0
 _LEFT_OPEN: Final = {
     "apprise": "Apprise knows the service; it cannot be asked without posting",
-    "mattermost": "hooks are answered there; newer servers do not tell without a post whether this one exists",
     "teams": "the service answers; whether the workflow exists shows with the first post",
     "webhook": "somebody answers there; whether posts are taken shows with the first one",
 }

@@ -30,8 +30,9 @@ from bridge.destinations.mattermost.attachment import DECIDED_TEXT_RUNES, MAX_FI
 from bridge.destinations.mattermost.bodies import Said, draw_edit, draw_history, draw_post, thread_of
 from bridge.destinations.mattermost.cards import Deck
 from bridge.destinations.mattermost.find_post import Marked, find_marked
-from bridge.destinations.mattermost.refusals import is_closed, is_final_for_post, is_too_old, plainer_of
+from bridge.destinations.mattermost.refusals import is_final_for_post, is_too_old, plainer_of, why_closed
 from bridge.destinations.mattermost.rest import Directory, Made, Rest, decoded
+from bridge.destinations.mattermost_probing import ask_ready
 from bridge.destinations.post_records import Shown
 from broker.clock import Clock, us
 from broker.errors import StoreError
@@ -110,10 +111,11 @@ class MattermostBot:
             return Later(f"the store does not say what was done about it: {error}")
 
     async def probe(self) -> Outcome:
-        """Ask who the bot is, and for its channel (or person) by name."""
+        """Ask who the bot is, and for its place in its channel and the fallback one (or for the person by name)."""
+        config = self.config
         try:
-            async with self._clock.timeout(self.config.timeout):
-                return await self._ready()
+            async with self._clock.timeout(config.timeout):
+                return await ask_ready(self.rest, self.directory, config.team, config.channel, config.fallback_channel)
         except TimeoutError:
             return Later(f"no answer within {self.config.timeout:g} s")
 
@@ -143,26 +145,21 @@ class MattermostBot:
 
     async def show(self, parcel: Parcel, post_id: str, course: str, standing: Standing) -> bool:
         """See Changeable."""
-        body = draw_edit(parcel, Said(course, meant_for(self.config, parcel)), self.deck.face(parcel, standing))
-        answer = await self.rest.call("PUT", f"/posts/{post_id}/patch", body)
-        return not isinstance(answer, Later) and decoded(answer, Made) is not None
+        said = Said(course, meant_for(self.config, parcel))
+        for form in dict.fromkeys((parcel.form, "small")):
+            body = draw_edit(replace(parcel, form=form), said, self.deck.face(parcel, standing))
+            answer = await self.rest.call("PUT", f"/posts/{post_id}/patch", body)
+            if isinstance(answer, Later):
+                return False
+            if decoded(answer, Made) is not None:
+                return True
+            if plainer_of(answer, {}) is None:
+                return False
+        return False
 
     async def close(self) -> None:
         """See Destination."""
         await self._http.aclose()
-
-    async def _ready(self) -> Outcome:
-        answer = await self.rest.call("GET", "/users/me")
-        if isinstance(answer, Later):
-            return replace(answer, unclear=False)
-        if decoded(answer, Made) is None:
-            return self.rest.unanswered(answer)
-        channel = channel_name(self.config.channel)
-        if channel.startswith("@"):
-            found = await self.directory.person(channel[1:])
-        else:
-            found = await self.directory.channel_id(self.config.team, channel)
-        return Delivered() if isinstance(found, str) else found
 
 
 class _Telling:
@@ -231,8 +228,9 @@ class _Telling:
         if decoded(answer, Made) is not None or answer.status == httpx.codes.CREATED:
             return delivered
         failure = self._rest.failure(answer)
-        if isinstance(failure, Refused) and not self._parcel.form and not failure.destination_gone:
-            return replace(failure, plainer="without-history")
+        if isinstance(failure, Refused) and not failure.destination_gone:
+            # The post itself says it. In a plainer form there is no other one to come, which could do without this.
+            return delivered if self._parcel.form else replace(failure, plainer="without-history")
         return failure
 
     async def _post_anew(self, root: str = "", earlier: Receipt | None = None) -> Outcome:
@@ -269,9 +267,10 @@ class _Telling:
         if answer.status == httpx.codes.CREATED:  # it stands there, and nobody told us where
             return Delivered(pace=pace_of(answer.headers))
         refusal = self._refusal(answer, body)
-        if isinstance(refusal, Refused) and refusal.plainer is None and is_closed(answer):
-            return _Closed(refusal)
-        return refusal
+        if not isinstance(refusal, Refused) or refusal.plainer is not None:
+            return refusal
+        why = why_closed(answer)
+        return _Closed(replace(refusal, reason=f"{why}: {refusal.reason}")) if why else refusal
 
     async def _delivered(
         self, made: Marked, channel_id: str, root: str, earlier: Receipt | None, answer: Answer | None = None

@@ -34,10 +34,13 @@ def plainer_of(answer: Answer, body: Mapping[str, Any]) -> Form | None:
     return None
 
 
-def is_closed(answer: Answer) -> bool:
-    """Whether the channel is gone, or not the bot's to write to."""
-    closed = (httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND)
-    return answer.status in closed or error_id(answer).endswith("can_not_post_to_deleted.error")
+def why_closed(answer: Answer) -> str:
+    """That the channel is gone, or not the bot's to write to, and what to do; "" when a refusal says neither."""
+    if error_id(answer).endswith("can_not_post_to_deleted.error"):
+        return "the channel is archived"
+    if answer.status == httpx.codes.FORBIDDEN:
+        return "the bot may not post there: invite it to the channel (/invite), or give it post:channels"
+    return "there is no such channel" if answer.status == httpx.codes.NOT_FOUND else ""
 
 
 def is_final_for_post(answer: Answer) -> bool:

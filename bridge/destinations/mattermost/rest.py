@@ -101,9 +101,9 @@ class Directory:
         return await (self._direct(channel[1:]) if channel.startswith("@") else self._in_team(team, channel))
 
     async def person(self, name: str) -> Found:
-        """The id of an account by name."""
+        """The id of an account by name, in whatever case: servers take small letters only."""
         missing = f"there is nobody called @{name}"
-        return await self._id_at(f"/users/username/{quote(name, safe='')}", missing)
+        return await self._id_at(f"/users/username/{quote(name.lower(), safe='')}", missing)
 
     async def _direct(self, name: str) -> Found:
         me = self._asked.get("me") or await self._id_at("/users/me", "the bot has no account")

@@ -7,6 +7,7 @@ there is no receipt, and a post cannot be changed later: ``mattermost_bot`` does
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal, TypeAlias
 
 import httpx
@@ -98,28 +99,49 @@ class Mattermost:
     async def deliver(self, parcel: Parcel) -> Outcome:
         """See Destination."""
         body = draw(parcel, self._config, buttons_for(parcel, self._buttons))
-        url, content = self._config.url.reveal(), msgspec.json.encode(body)
-        answer = await ask(self._http, self._redact, "POST", url, content=content, headers=_HEADERS)
+        answer = await self._post(body)
         if isinstance(answer, Later):
             return answer
         return self._read(answer, body, parcel)
 
     async def probe(self) -> Outcome:
-        """Post an empty object: a live hook answers 400 for the missing text before anything is posted.
+        """Ask for a post of a kind that is the server's own, in the channel and in the fallback one.
 
-        Newer servers wrap that answer, and the one for a deleted hook, alike: then Delivered means "reachable and
-        enabled" only (destinations.md 2.3).
+        It is refused, but only once hook, channel, lock and membership were found to be in order. Newer servers say
+        400 for that as for a hook that is gone; a channel that nobody has, which is 404 for a live hook, tells.
         """
-        url = self._config.url.reveal()
-        answer = await ask(self._http, self._redact, "POST", url, content=b"{}", headers=_HEADERS)
+        channel = channel_name(self._config.channel)
+        outcome = await self._ask(channel)
+        other = self._config.fallback_channel
+        if not isinstance(outcome, Delivered) or not channel or other == "none":
+            return outcome
+        outcome = await self._ask("" if other == "hook" else channel_name(other))
+        return replace(outcome, reason=f"the fallback: {outcome.reason}") if isinstance(outcome, Refused) else outcome
+
+    async def _ask(self, channel: str) -> Outcome:
+        """Whether a post into a channel, "" for the hook's own, would be made."""
+        body = _PROBE | ({"channel": channel} if channel else {})
+        answer = await self._post(body)
         if isinstance(answer, Later):
-            return answer
-        if answer.status == httpx.codes.BAD_REQUEST and _error_id(answer) != _INVALID_HOOK:
+            return replace(answer, unclear=False)
+        error_id = _error_id(answer)
+        if answer.status == httpx.codes.BAD_REQUEST and error_id == _INVALID_TYPE:
             return Delivered()
-        outcome = self._read(answer, {}, None)
+        if answer.status == httpx.codes.BAD_REQUEST and error_id == _WRAPPED:
+            answer = await self._post(_PROBE | {"channel": _NO_CHANNEL})
+            if isinstance(answer, Later):
+                return replace(answer, unclear=False)
+            if answer.status == httpx.codes.NOT_FOUND and _error_id(answer) == _WRAPPED:
+                return Delivered()
+            body = {"text": body["text"]}
+        outcome = self._read(answer, body, None)
         if isinstance(outcome, Delivered):
-            return Later("the server accepted an empty post: is this a Mattermost hook?")
+            return Later("the server accepted a post of a kind that no server accepts: is this a Mattermost hook?")
         return outcome
+
+    async def _post(self, body: Mapping[str, Any]) -> Answer | Later:
+        url, content = self._config.url.reveal(), msgspec.json.encode(body)
+        return await ask(self._http, self._redact, "POST", url, content=content, headers=_HEADERS)
 
     def preview(self, parcel: Parcel) -> Preview:
         """See Destination."""
@@ -179,6 +201,9 @@ class Mattermost:
 
 
 _INVALID_HOOK: Final = "web.incoming_webhook.invalid.app_error"
+_INVALID_TYPE: Final = "api.context.invalid_param.app_error"
+_PROBE: Final = {"text": "probe", "type": "system_probe"}
+_NO_CHANNEL: Final = "ams-bridge-probe-of-no-channel"
 _WRAPPED: Final = "web.incoming_webhook.general.app_error"
 _PLAIN: Final = frozenset({"text", "channel", "username", "icon_emoji", "icon_url", "silent"})
 """What a body may hold that no server refuses with 400."""

@@ -527,3 +527,96 @@ def test_an_address_that_is_none_is_refused_at_load() -> None:
     for url in ("chat.example.org", "ftp://chat.example.org", "https://", "http://[x"):
         with pytest.raises(ValidationError, match="URL"):
             MattermostBotConfig(url=url, token=Secret("t"), channel="c")
+
+
+# --- what a real server says of channels -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [(5, 37), (11, 10)])
+@pytest.mark.parametrize(
+    ("trouble", "says"),
+    [
+        ("not joined", "invite it there, /invite @ams-bridge"),
+        ("left", "invite it there"),
+        ("private", "no channel"),
+        ("archived", "archived"),
+        ("missing", "no channel"),
+    ],
+)
+async def test_a_probe_knows_a_channel_in_which_the_bot_cannot_post(
+    mattermost: FakeMattermost, version: tuple[int, int], trouble: str, says: str
+) -> None:
+    mattermost.settings = Settings(version=version)
+    asked = "nowhere"
+    if trouble != "missing":
+        members = ["alice"] if trouble in ("not joined", "private") else ["alice", "ams-bridge"]
+        channel = mattermost.town.add_channel("cdi", private=trouble == "private", members=members)
+        asked = channel.id if trouble == "archived" else "cdi"
+        if trouble == "left":
+            mattermost.town.leave(channel.id, "ams-bridge")
+        if trouble == "archived":
+            mattermost.town.change_channel("cdi", archived=True)
+    for config in ({"channel": asked}, {"channel": "monitoring", "fallback_channel": asked}):
+        async with a_bot(mattermost, **config) as bot:
+            outcome = await bot.probe()
+        assert isinstance(outcome, Refused)
+        assert says in outcome.reason
+        assert ("the fallback_channel" in outcome.reason) is ("fallback_channel" in config)
+    assert {each.request.method for each in mattermost.attempts} == {"GET"}
+
+
+async def test_a_bot_that_may_post_everywhere_needs_no_place_in_an_open_channel(mattermost: FakeMattermost) -> None:
+    channel = mattermost.town.add_channel("cdi", members=["alice"])
+    me = {"id": "b" * 26, "username": "ams-bridge", "roles": "system_user system_post_all_public"}
+    mattermost.script.next(Answer(200, json.dumps(me)))
+    async with a_bot(mattermost, channel=channel.id) as bot:
+        assert await bot.probe() == Delivered()
+
+
+async def test_an_open_channel_that_the_bot_has_not_joined_is_refused_with_what_to_do(
+    mattermost: FakeMattermost,
+) -> None:
+    mattermost.town.add_channel("cdi", members=["alice"])
+    outcome = await outcome_from(mattermost, channel="cdi")
+    assert isinstance(outcome, Refused)
+    assert "/invite" in outcome.reason
+    assert (outcome.plainer, outcome.destination_gone) == (None, False)
+
+
+async def test_a_person_is_found_whatever_the_case_of_the_name(mattermost: FakeMattermost) -> None:
+    assert isinstance(await outcome_from(mattermost, channel="@Alice"), Delivered)
+
+
+@pytest.mark.parametrize("fallback", ["", "town-square"])
+@pytest.mark.parametrize("version", [(5, 37), (11, 10)])
+async def test_the_end_of_what_was_told_in_a_channel_that_is_archived_by_now_is_told_elsewhere(
+    mattermost: FakeMattermost, version: tuple[int, int], fallback: str
+) -> None:
+    mattermost.settings = Settings(version=version)
+    receipt = receipt_in(await outcome_from(mattermost, of_incident("firing"), fallback_channel=fallback))
+    mattermost.town.change_channel("monitoring", archived=True)
+    end = of_incident("resolved", 5, text="fine", earlier=receipt)
+    refused = await outcome_from(mattermost, end, fallback_channel=fallback)
+    assert isinstance(refused, Refused)
+    assert refused.plainer == ("other-channel" if fallback else None)
+    if fallback:
+        outcome = await outcome_from(mattermost, replace(end, form="other-channel"), fallback_channel=fallback)
+        assert isinstance(outcome, Delivered)
+        assert mattermost.posts[-1].channel == "town-square"
+
+
+async def test_a_post_that_moved_on_to_another_channel_is_followed_there(mattermost: FakeMattermost) -> None:
+    receipt = receipt_in(await outcome_from(mattermost, of_incident("firing")))
+    mattermost.town.change_channel("monitoring", archived=True)
+    end = of_incident("resolved", 5, text="fine", earlier=receipt)
+    assert isinstance(await outcome_from(mattermost, end, channel="town-square"), Delivered)
+
+
+async def test_long_posts_are_made_changed_and_found_again(mattermost: FakeMattermost) -> None:
+    mattermost.settings = Settings(version=(5, 37))
+    news = of_incident("firing", text="x" * 5_000), of_incident("resolved", 5, text="y" * 5_000)
+    outcomes = await told(mattermost, *news)
+    assert all(isinstance(each, Delivered) for each in outcomes)
+    again = await outcome_from(mattermost, replace(news[1], maybe_there=True))
+    assert isinstance(again, Delivered)
+    assert [post.text for post in mattermost.posts] == ["y" * 5_000]

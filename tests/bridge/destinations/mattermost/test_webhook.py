@@ -463,3 +463,62 @@ async def test_the_hook_shows_in_no_reason_whatever_repeats_it(mattermost: FakeM
             outcome = await outcome_from(mattermost)
             assert not isinstance(outcome, Delivered)
             assert hook not in repr(outcome)
+
+
+async def probed(server: FakeMattermost, **config: Any) -> Outcome:
+    """What a probe says, having posted nothing and made no direct channel's post."""
+    async with a_destination(server.hook_url, **config) as destination:
+        outcome = await destination.probe()
+    assert server.posts == []
+    return outcome
+
+
+@pytest.mark.parametrize("version", [(5, 37), (11, 10)])
+@pytest.mark.parametrize("config", [{}, {"channel": "town-square"}, {"channel": "@alice"}])
+async def test_a_probe_of_a_hook_that_can_deliver_says_so(
+    mattermost: FakeMattermost, version: tuple[int, int], config: dict[str, str]
+) -> None:
+    mattermost.settings = Settings(version=version)
+    assert await probed(mattermost, **config) == Delivered()
+
+
+@pytest.mark.parametrize("version", [(5, 37), (11, 10)])
+@pytest.mark.parametrize("channel", ["", "town-square"])
+async def test_a_probe_knows_a_hook_that_is_gone(
+    mattermost: FakeMattermost, version: tuple[int, int], channel: str
+) -> None:
+    mattermost.settings = Settings(version=version)
+    mattermost.town.delete_hook(mattermost.hook.id)
+    outcome = await probed(mattermost, channel=channel)
+    assert isinstance(outcome, Refused)
+    assert outcome.destination_gone
+
+
+@pytest.mark.parametrize("version", [(5, 37), (11, 10)])
+@pytest.mark.parametrize("trouble", ["missing", "closed", "archived"])
+async def test_a_probe_knows_a_channel_that_takes_no_posts(
+    mattermost: FakeMattermost, version: tuple[int, int], trouble: str
+) -> None:
+    mattermost.settings = Settings(version=version)
+    if trouble != "missing":
+        mattermost.town.add_channel("cdi", private=trouble == "closed")
+        mattermost.town.change_channel("cdi", archived=trouble == "archived")
+    for config in ({"channel": "cdi"}, {"channel": "monitoring", "fallback_channel": "cdi"}):
+        assert isinstance(await probed(mattermost, **config), Refused)
+
+
+async def test_a_probe_knows_a_person_that_is_not_there_and_a_hook_tied_to_its_channel(
+    mattermost: FakeMattermost,
+) -> None:
+    mattermost.settings = Settings(version=(5, 37))
+    unknown = await probed(mattermost, channel="@nobody")
+    assert isinstance(unknown, Refused)
+    assert "find the user" in unknown.reason
+    mattermost.hook = mattermost.town.add_hook("monitoring", locked=True)
+    assert isinstance(await probed(mattermost, channel="town-square"), Refused)
+    assert await probed(mattermost, channel="monitoring") == Delivered()
+
+
+async def test_a_probe_of_hooks_that_are_switched_off_is_for_later(mattermost: FakeMattermost) -> None:
+    mattermost.settings = Settings(hooks_enabled=False)
+    assert isinstance(await probed(mattermost), Later)
