@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
+import msgspec
 import structlog
 
 from bridge.chat.explain_command import why
@@ -58,8 +59,8 @@ class Granted:
 
 Done: TypeAlias = Taken | Over | Silenced | TooLate | Nothing
 
-NotGranted: TypeAlias = Literal["elsewhere", "heard"]
-"""The card belongs to another post; or this very wish was granted before."""
+NotGranted: TypeAlias = Literal["elsewhere", "heard", "expired"]
+"""The card belongs to another post; this very wish was granted before; what the card is about is not kept any more."""
 
 
 class Presser:
@@ -79,6 +80,12 @@ class Presser:
             return "elsewhere"
         if hand.event and hand.event in bound.heard:
             return "heard"
+        whole = await self._whole(card)
+        if whole is None:
+            return "expired"
+        return await self._granted(whole, wish, hand, bound)
+
+    async def _granted(self, card: Card, wish: Wish, hand: Hand, bound: CardRow) -> Granted:
         if isinstance(wish, Why):
             found = bound.find(hand.post_id, hand.channel_id)
             told = found.delivery if found is not None else card.delivery
@@ -153,6 +160,15 @@ class Presser:
     async def _parcel(self, delivery: Delivery) -> Parcel:
         earlier = await self.source.store.outbox.receipt(delivery.new.destination, delivery.new.order_key)
         return parcel_of(Leased(delivery, "", earlier))
+
+    async def _whole(self, card: Card) -> Card | None:
+        """The card with its key and incident; None when its delivery, which has them, is past its retention."""
+        if not card.is_short:
+            return card
+        delivery = await self._delivery(card.delivery)
+        if delivery is None:
+            return None
+        return msgspec.structs.replace(card, key=delivery.new.key, incident=delivery.new.incident, is_short=False)
 
     async def _delivery(self, delivery_id: str) -> Delivery | None:
         found = await self.source.store.outbox.read(delivery_id)

@@ -99,7 +99,7 @@ class Actions:
             self._told(pressed.action, "failed")
             return only_you(f"A bug in ams-bridge: {type(error).__name__}; its log has more.")
         if not isinstance(answer, Granted):
-            return self._refuse(pressed.action, "elsewhere", click)
+            return self._refuse(pressed.action, "expired" if answer == "expired" else "elsewhere", click)
         self._told(pressed.action, "done")
         return ({"update": answer.update} if answer.update else {}) | only_you(answer.text)
 

@@ -77,6 +77,8 @@ class Answerer:
         granted = await self._granted(card, wish, hand)
         if not isinstance(granted, Granted):
             self._told(by, word, granted)
+            if granted == "expired" and isinstance(event, ChatPost):
+                await self._say(post, TOO_OLD, event, me, reader, moment)
             return
         if _is_said_aloud(event, wish, granted):
             await self._say(post, granted.text, event, me, reader, moment)

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 PATH: Final = "/actions/mattermost"
 LIVES_S: Final = 7 * 86_400.0
 MAX_KEY_RUNES: Final = 2_000
-"""A post with a longer key has no buttons: each would carry it."""
+"""A post with a longer key has no buttons."""
+_CARRIED_RUNES: Final = 100
+"""What a card carries of key and incident; longer ones are the delivery's, which it names."""
 _OVER: Final = frozenset({"resolved", "stale", "calm"})
 _POST_NAME_BYTES: Final = 12
 _SPANS: Final[Mapping[ActionName, str]] = {"silence1h": "1h", "silence4h": "4h", "silence1d": "1d"}
@@ -96,8 +98,8 @@ class Redrawable(Protocol):
 def buttons_for(parcel: Parcel, buttons: Buttons | None, standing: Standing | None = None) -> list[dict[str, Any]]:
     """The attachment actions of a delivery's post; none where they cannot work, and only on its last part.
 
-    Take is for an incident that nobody took; an end has only Why?, for there is nothing left to take or silence. What
-    is told of canaries has none, nor a digest: no rule decided it.
+    Take is for an incident, and Take over for one that somebody has; an end has only Why?, for there is nothing left to
+    take or silence. What is told of canaries has none, nor a digest: no rule decided it.
     """
     if buttons is None or not buttons.url or not may_have_card(parcel):
         return []
@@ -105,7 +107,7 @@ def buttons_for(parcel: Parcel, buttons: Buttons | None, standing: Standing | No
     names: list[ActionName] = ["why"]
     if parcel.phase not in _OVER and parcel.rule:
         names = [*_SPANS, "why"]
-        if parcel.incident and not standing.taken:
+        if parcel.incident:
             names = ["take", *names]
     return [_action(parcel, buttons, standing, name) for name in names]
 
@@ -122,14 +124,21 @@ def may_have_card(parcel: Parcel) -> bool:
 
 def card_of(parcel: Parcel, standing: Standing) -> Card:
     """The card of a delivery's post."""
+    is_long = _is_long(parcel)
     return Card(
         delivery=parcel.id,
         post=standing.post,
         rule=parcel.rule,
-        key=parcel.key,
-        incident=parcel.incident,
+        key="" if is_long else parcel.key,
+        incident="" if is_long else parcel.incident,
         expires_us=standing.expires_us,
+        is_short=is_long,
     )
+
+
+def _is_long(parcel: Parcel) -> bool:
+    """Whether a post would be full of its key: five buttons and the card carry it."""
+    return len(parcel.key) + len(parcel.incident) > _CARRIED_RUNES
 
 
 def without_tokens(actions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -138,26 +147,20 @@ def without_tokens(actions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]
 
 
 def _action(parcel: Parcel, buttons: Buttons, standing: Standing, name: ActionName) -> dict[str, Any]:
-    pressed = Pressed(
-        action=name,
-        delivery=parcel.id,
-        post=standing.post,
-        rule=parcel.rule,
-        key=parcel.key,
-        incident=parcel.incident,
-        expires_us=standing.expires_us,
-    )
+    pressed = Pressed.on(card_of(parcel, standing), name)
     return {
         "id": name,
         "type": "button",
-        "name": _label(parcel, name),
-        "style": "primary" if name == "take" else "default",
+        "name": _label(parcel, name, standing),
+        "style": "primary" if name == "take" and not standing.taken else "default",
         "integration": {"url": buttons.url, "context": {"token": buttons.seal.token(pressed)}},
     }
 
 
-def _label(parcel: Parcel, name: ActionName) -> str:
+def _label(parcel: Parcel, name: ActionName, standing: Standing) -> str:
     """What stands on the button. Without a key a silence covers all that the rule says, and so says the button."""
     if name in _SPANS:
         return f"Silence {_SPANS[name]}" if parcel.key else f"Silence rule {_SPANS[name]}"
-    return "Take" if name == "take" else "Why?"
+    if name == "why":
+        return "Why?"
+    return "Take over" if standing.taken else "Take"

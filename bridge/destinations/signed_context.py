@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Final, Literal, Self, TypeAlias, TypeVar
 
 import msgspec
 
@@ -30,7 +30,8 @@ class Card(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
     ``delivery`` drew it; ``post`` is a random name given when the post was drawn first, under which the store keeps
     what people did about it. ``rule``, ``key`` and ``incident`` are the delivery's, so that a card is good for as long
-    as it lives, whatever has been swept.
+    as it lives, whatever has been swept. One that ``is_short`` leaves out key and incident, for they are long: it is
+    good as long as its delivery is kept.
     """
 
     delivery: str
@@ -39,6 +40,7 @@ class Card(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     key: str
     incident: str
     expires_us: int
+    is_short: bool = False
 
 
 class Pressed(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -51,6 +53,21 @@ class Pressed(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     key: str
     incident: str
     expires_us: int
+    is_short: bool = False
+
+    @classmethod
+    def on(cls, card: Card, action: ActionName) -> Self:
+        """The button that does ``action`` below the post of a card."""
+        return cls(
+            action=action,
+            delivery=card.delivery,
+            post=card.post,
+            rule=card.rule,
+            key=card.key,
+            incident=card.incident,
+            expires_us=card.expires_us,
+            is_short=card.is_short,
+        )
 
     @property
     def card(self) -> Card:
@@ -62,6 +79,7 @@ class Pressed(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
             key=self.key,
             incident=self.incident,
             expires_us=self.expires_us,
+            is_short=self.is_short,
         )
 
 

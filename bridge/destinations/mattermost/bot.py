@@ -30,9 +30,9 @@ from bridge.destinations.mattermost.attachment import DECIDED_TEXT_RUNES, MAX_FI
 from bridge.destinations.mattermost.bodies import Said, draw_edit, draw_history, draw_post, thread_of
 from bridge.destinations.mattermost.cards import Deck
 from bridge.destinations.mattermost.find_post import Marked, find_marked
+from bridge.destinations.mattermost.probing import ask_ready
 from bridge.destinations.mattermost.refusals import is_final_for_post, is_too_old, plainer_of, why_closed
 from bridge.destinations.mattermost.rest import Directory, Made, Rest, decoded
-from bridge.destinations.mattermost_probing import ask_ready
 from bridge.destinations.post_records import Shown
 from broker.clock import Clock, us
 from broker.errors import StoreError

@@ -65,8 +65,8 @@ class Deck:
         return self._standing(name, await self._buttons.cards.read(parcel.rule, name))
 
     async def made(self, parcel: Parcel, name: str, shown: Shown) -> None:
-        """A new post stands there with the card of that name. The first click binds what needs no row before."""
-        if self._buttons is None or not (shown.course or card_goes_on(parcel)):
+        """A new post stands there with the card of that name, which works in it alone from now on."""
+        if self._buttons is None:
             return
         try:
             await self._buttons.cards.tell(parcel.rule, name, shown, self._buttons.expires_us)

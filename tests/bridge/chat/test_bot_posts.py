@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-from bridge.fakes.mattermost import FakeMattermost
+from bridge.fakes.mattermost import FakeMattermost, Settings
 from bridge.fakes.trouble import Answer, Hang
 from tests.bridge.chat.bots import a_bot_chat, names, now
 from tests.bridge.chat.conftest import DOWN, UP, free_port
@@ -38,7 +38,10 @@ async def test_the_bot_changes_the_post_itself_and_the_answer_does_not(
         assert after.text.startswith("web1 is CRITICAL\n_Taken by alice, ")
         assert after.attachments[0]["fields"] == post.attachments[0]["fields"]
         assert after.props["ams_bridge"]["delivery"] == post.props["ams_bridge"]["delivery"]
-        assert names(after) == ALL[1:]
+        assert names(after) == ["Take over", *ALL[1:]]
+        over = await chat.click(after, "Take over", "bob")
+        assert over.ephemeral_text == "It is yours: no more reminders."
+        assert "_Taken by bob from alice, " in now(mattermost, post).text
 
 
 async def test_what_was_done_is_said_by_the_reminder_the_news_and_the_end(
@@ -153,10 +156,39 @@ async def test_a_post_that_cannot_be_changed_is_no_reason_not_to_do_it(
 
 async def test_a_button_copied_into_another_post_does_nothing(tmp_path: Path, mattermost: FakeMattermost) -> None:
     async with a_bot_chat(tmp_path, mattermost) as chat:
-        post = await chat.told(DOWN)
-        await chat.click(post, "Why?")
+        post = await chat.told(DOWN)  # and nobody clicked there yet
         said = await chat.call(chat.context(post, "Take"), post_id="another", channel_id=post.channel_id)
         assert said["ephemeral_text"] == "This button belongs to another post. Nothing was done."
+
+
+async def test_the_buttons_of_a_long_key_fit_into_an_old_servers_post_and_work(
+    tmp_path: Path, mattermost: FakeMattermost
+) -> None:
+    mattermost.settings = Settings(version=(5, 37))
+    host = "web" * 600
+    async with a_bot_chat(tmp_path, mattermost) as chat:
+        post = await chat.told(DOWN | {"host": host})
+        assert names(post) == ALL
+        assert all(len(chat.context(post, name)["token"]) < 300 for name in ALL)
+        await chat.click(post, "Take", "alice")
+        assert "_Taken by alice, " in now(mattermost, post).text
+        await chat.click(now(mattermost, post), "Silence 1h", "bob")
+        (silence,) = await chat.silences()
+        assert silence["matchers"]["key"].startswith("web" * 100)
+        assert "Its incident fires since" in (await chat.click(now(mattermost, post), "Why?")).ephemeral_text
+
+
+async def test_in_a_channel_that_is_archived_by_now_the_wish_is_granted_and_the_post_stays(
+    tmp_path: Path, mattermost: FakeMattermost
+) -> None:
+    async with a_bot_chat(tmp_path, mattermost, fallback_channel="town-square") as chat:
+        post = await chat.told(DOWN)
+        mattermost.town.change_channel("monitoring", archived=True)
+        taken = await chat.click(post, "Take")
+        assert taken.ephemeral_text.endswith("The post itself could not be changed.")
+        await chat.told(UP, posts=2)
+        end = mattermost.posts[-1]
+        assert (end.channel, "web1 is OK" in end.text, "_Taken by alice, " in end.text) == ("town-square", True, True)
 
 
 async def test_what_everybody_can_read_in_a_post_presses_no_button(tmp_path: Path, mattermost: FakeMattermost) -> None:

@@ -35,8 +35,11 @@ async def test_take_names_who_took_it_and_keeps_the_rest_of_the_post(
         assert taken.post.text.startswith("web1 is CRITICAL\n_Taken by alice, ")
         (attachment,) = taken.post.attachments
         assert attachment["fields"] == post.attachments[0]["fields"]
-        assert names(attachment["actions"]) == ["Silence 1h", "Silence 4h", "Silence 1d", "Why?"]
+        assert names(attachment["actions"]) == ["Take over", "Silence 1h", "Silence 4h", "Silence 1d", "Why?"]
         assert await chat.clicks("take", "done") == 1
+        over = await chat.click(taken.post, "Take over", "bob")
+        assert over.post is not None
+        assert "_Taken by bob from alice, " in over.post.text
 
 
 async def test_an_incident_that_was_taken_is_reminded_of_no_more_and_still_ends(
