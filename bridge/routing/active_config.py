@@ -29,7 +29,7 @@ log = structlog.get_logger("rules")
 
 
 class InForce:
-    """The rule set and silences in force; see router.Current."""
+    """The rule set and silences in force, as they change under way: what routers and ``fire`` ask."""
 
     def __init__(self, rule_set: RuleSet, since_us: int, degraded: str = "") -> None:
         self._rule_set = rule_set

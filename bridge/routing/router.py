@@ -13,11 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from bridge.core.waiting import Turn, wait_for_first
+from bridge.routing.active_config import InForce
 from bridge.routing.commit_batch import FATES, Batch, Topic, incoming_of, timer_of, values_of
 from bridge.routing.isolation import enter, enter_fired, keys_of, matches_of, rest
 from bridge.routing.poison import PoisonGuard, message_name, timer_name
@@ -42,24 +43,6 @@ _PACKED: Final = ("H4sI", "SDRzS")  # how gzip begins in base64, and in base64 o
 _LONGEST_REST_S: Final = 60.0
 
 log = structlog.get_logger("router")
-
-
-class Current(Protocol):
-    """What is in force now: rules, silences and the like, as they change under way."""
-
-    @property
-    def rule_set(self) -> RuleSet:
-        """The rules in force."""
-
-    @property
-    def since_us(self) -> int:
-        """When they came into force."""
-
-    def context(self, now_us: int) -> DecideContext:
-        """What a decision at ``now_us`` may know beside rules, event and state."""
-
-    def news(self) -> asyncio.Event:
-        """An event that is set when rules, silences or woken rows are to be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +82,7 @@ class Router:
         topic: Topic,
         created_us: int,
         store: Store,
-        current: Current,
+        current: InForce,
         clock: Clock,
         nudges: Nudges,
         told: Callable[[Routed], None] = lambda routed: None,
