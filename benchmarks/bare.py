@@ -27,7 +27,7 @@ from benchmarks.daemon import CONCURRENCY
 from benchmarks.machine import pin
 from benchmarks.talking import Server
 from bridge.destinations.base import Delivered
-from bridge.destinations.kit.http_call import Answer, outcome_of, send
+from bridge.destinations.kit.http_call import HttpAnswer, outcome_of, send
 from bridge.destinations.kit.http_client import make_client
 from bridge.destinations.kit.redact import Redactor
 from broker.clock import SystemClock
@@ -167,7 +167,7 @@ async def _posted(pipe: Connection) -> None:
 async def _posted_once(http: httpx.AsyncClient, url: str, body: bytes, headers: dict[str, str]) -> None:
     """As destinations post. Raises RuntimeError unless it was taken."""
     answer = await send(http, http.build_request("POST", url, content=body, headers=headers), _NOTHING_SECRET)
-    outcome = outcome_of(answer, 0, _NOTHING_SECRET) if isinstance(answer, Answer) else answer
+    outcome = outcome_of(answer, 0, _NOTHING_SECRET) if isinstance(answer, HttpAnswer) else answer
     if outcome != Delivered():
         raise RuntimeError(f"the receiver answered: {answer}")
 

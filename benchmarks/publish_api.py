@@ -31,7 +31,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from bridge.api.call import ApiSettings, Fetched, Outside
+from bridge.api.call import ApiPorts, ApiSettings, VerificationAnswer
 from bridge.api.dispatch import ams_app
 from broker.broker import Broker, BrokerSettings
 from broker.clock import SystemClock
@@ -89,10 +89,10 @@ async def our_app(store: Store) -> Any:
     topic = await broker.topics.create(project, "T")
     await broker.topics.set_acl(topic, [user.uid])
 
-    async def fetch(url: str) -> Fetched:
-        return Fetched(404, b"")
+    async def fetch(url: str) -> VerificationAnswer:
+        return VerificationAnswer(404, b"")
 
-    outside = Outside(fetch=fetch, push_status=lambda subscription: "", nodes=list)
+    outside = ApiPorts(fetch=fetch, push_status=lambda subscription: "", nodes=list)
     return ams_app(broker, ApiSettings(service_token_digest=digest_of(b"other")), outside)
 
 

@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from broker.avro_types import (
+    AvroRecord,
     AvroType,
     Blocks,
     Boolean,
-    Cursor,
+    DatumCursor,
     Enum,
     Fixed,
     Null,
     Number,
-    Record,
     Text,
     Unfit,
     Union,
@@ -61,7 +61,7 @@ class AvroSchema:
     def read(self, datum: bytes) -> Any:
         """The value of one bare datum. Raises ValueError saying why it cannot be read."""
         try:
-            return self._root.read(Cursor(datum))
+            return self._root.read(DatumCursor(datum))
         except Unfit as wrong:
             text = str(wrong)
             raise ValueError(text if text.startswith("cannot decode") else f"cannot decode binary: {text}") from wrong
@@ -165,7 +165,7 @@ class _Builder:
         return self._keep(Fixed(name, int(size)))
 
     def _record(self, namespace: str, schema: Mapping[str, Any]) -> AvroType:
-        record = Record(self._name("Record", namespace, schema))
+        record = AvroRecord(self._name("Record", namespace, schema))
         self._keep(record)
         if "fields" not in schema:
             raise Unfit(f'Record "{record.name}" ought to have fields key')
@@ -177,7 +177,7 @@ class _Builder:
         record.is_weightless = all(below.is_weightless for below in record.fields.values())
         return record
 
-    def _field(self, record: Record, ought: str, field: Any) -> None:
+    def _field(self, record: AvroRecord, ought: str, field: Any) -> None:
         if not isinstance(field, Mapping):
             raise Unfit(f"{ought} be valid Avro named type; received: {shown(field)}")
         try:
@@ -198,8 +198,8 @@ class _Builder:
             record.defaults[name] = field["default"]
         record.fields[name] = below
 
-    def _default(self, record: Record, name: str, below: AvroType, value: Any) -> None:
-        budget = Cursor(b"")
+    def _default(self, record: AvroRecord, name: str, below: AvroType, value: Any) -> None:
+        budget = DatumCursor(b"")
         try:
             if isinstance(below, Union):
                 below.check_field_default(value, budget)

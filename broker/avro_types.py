@@ -25,7 +25,7 @@ class Unfit(Exception):
     """A datum or a value is not of the type; the text says why, in the library's words."""
 
 
-class Cursor:
+class DatumCursor:
     """A place in a datum, and how many more steps reading it may take: little bytes can stand for a lot of work."""
 
     def __init__(self, datum: bytes) -> None:
@@ -70,11 +70,11 @@ class AvroType(ABC):
         self.name = name
 
     @abstractmethod
-    def read(self, at: Cursor) -> Any:
+    def read(self, at: DatumCursor) -> Any:
         """The next value. Raises Unfit, RecursionError."""
 
     @abstractmethod
-    def check_default(self, value: Any, budget: Cursor) -> None:
+    def check_default(self, value: Any, budget: DatumCursor) -> None:
         """Whether a JSON value can be the default of a field of this type. Raises Unfit, RecursionError."""
 
 
@@ -83,11 +83,11 @@ class Null(AvroType):
 
     is_weightless = True
 
-    def read(self, at: Cursor) -> Any:
+    def read(self, at: DatumCursor) -> Any:
         """See AvroType."""
         at.step()
 
-    def check_default(self, value: Any, budget: Cursor) -> None:
+    def check_default(self, value: Any, budget: DatumCursor) -> None:
         """See AvroType."""
         if value is not None:
             raise Unfit(f"cannot encode binary null: expected: Go nil; received: {kind_of(value)}")
@@ -96,7 +96,7 @@ class Null(AvroType):
 class Boolean(AvroType):
     """``boolean``: a byte that is 0 or 1."""
 
-    def read(self, at: Cursor) -> Any:
+    def read(self, at: DatumCursor) -> Any:
         """See AvroType."""
         at.step()
         byte = at.take(1)[0]
@@ -104,7 +104,7 @@ class Boolean(AvroType):
             raise Unfit(f"cannot decode binary boolean: expected: Go byte(0) or byte(1); received: byte({byte})")
         return byte == 1
 
-    def check_default(self, value: Any, budget: Cursor) -> None:
+    def check_default(self, value: Any, budget: DatumCursor) -> None:
         """See AvroType."""
         if not isinstance(value, bool):
             raise Unfit(f"boolean: expected: Go bool; received: {kind_of(value)}")
@@ -115,13 +115,13 @@ class Number(AvroType):
 
     _SIZES: Final = {"float": 4, "double": 8}
 
-    def read(self, at: Cursor) -> Any:
+    def read(self, at: DatumCursor) -> Any:
         """See AvroType."""
         at.step()
         size = self._SIZES.get(self.name)
         return at.long() if size is None else unpack("<f" if size == 4 else "<d", at.take(size))[0]
 
-    def check_default(self, value: Any, budget: Cursor) -> None:
+    def check_default(self, value: Any, budget: DatumCursor) -> None:
         """See AvroType."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise Unfit(f"cannot encode binary {self.name}: expected: Go numeric; received: {kind_of(value)}")
@@ -136,7 +136,7 @@ class Number(AvroType):
 class Text(AvroType):
     """``string`` and ``bytes``."""
 
-    def read(self, at: Cursor) -> Any:
+    def read(self, at: DatumCursor) -> Any:
         """See AvroType."""
         at.step()
         size = at.long()
@@ -145,7 +145,7 @@ class Text(AvroType):
         taken = at.take(size)
         return taken.decode("utf-8", "replace") if self.name == "string" else taken
 
-    def check_default(self, value: Any, budget: Cursor) -> None:
+    def check_default(self, value: Any, budget: DatumCursor) -> None:
         """See AvroType."""
         if not isinstance(value, str):
             raise Unfit(f"cannot encode binary bytes: expected: string; received: {kind_of(value)}")
@@ -158,12 +158,12 @@ class Fixed(AvroType):
         super().__init__(name)
         self._size = size
 
-    def read(self, at: Cursor) -> Any:
+    def read(self, at: DatumCursor) -> Any:
         """See AvroType."""
         at.step()
         return at.take(self._size)
 
-    def check_default(self, value: Any, budget: Cursor) -> None:
+    def check_default(self, value: Any, budget: DatumCursor) -> None:
         """See AvroType: JSON has no bytes, so there is none."""
         raise Unfit(f'cannot encode binary fixed "{self.name}": expected []byte; received: {kind_of(value)}')
 
@@ -175,7 +175,7 @@ class Enum(AvroType):
         super().__init__(name)
         self._symbols = symbols
 
-    def read(self, at: Cursor) -> Any:
+    def read(self, at: DatumCursor) -> Any:
         """See AvroType."""
         at.step()
         index = at.long()
@@ -186,7 +186,7 @@ class Enum(AvroType):
             )
         return self._symbols[index]
 
-    def check_default(self, value: Any, budget: Cursor) -> None:
+    def check_default(self, value: Any, budget: DatumCursor) -> None:
         """See AvroType."""
         if value not in self._symbols:
             raise Unfit(f'cannot encode binary enum "{self.name}": value ought to be member of symbols')
@@ -199,7 +199,7 @@ class Blocks(AvroType):
         super().__init__(name)
         self._of = of
 
-    def read(self, at: Cursor) -> Any:
+    def read(self, at: DatumCursor) -> Any:
         """See AvroType."""
         at.step()
         items: list[Any] = []
@@ -215,7 +215,7 @@ class Blocks(AvroType):
             return items
         return {key.decode("utf-8", "replace"): value for key, value in named.items()}
 
-    def _count(self, at: Cursor) -> int:
+    def _count(self, at: DatumCursor) -> int:
         count = at.long()
         if count < 0:
             count = -count
@@ -226,14 +226,14 @@ class Blocks(AvroType):
             )
         return count
 
-    def _key(self, at: Cursor, seen: Container[bytes]) -> bytes:
+    def _key(self, at: DatumCursor, seen: Container[bytes]) -> bytes:
         size = at.long()
         key = at.take(size) if size >= 0 else b""
         if size < 0 or key in seen:
             raise Unfit(f"cannot decode binary map: {'negative size' if size < 0 else 'duplicate key'}")
         return key
 
-    def check_default(self, value: Any, budget: Cursor) -> None:
+    def check_default(self, value: Any, budget: DatumCursor) -> None:
         """See AvroType."""
         budget.step()
         fits = isinstance(value, Mapping) if self.name == "map" else isinstance(value, list)
@@ -250,7 +250,7 @@ class Union(AvroType):
         super().__init__("union")
         self._members = members
 
-    def read(self, at: Cursor) -> Any:
+    def read(self, at: DatumCursor) -> Any:
         """See AvroType."""
         at.step()
         index = at.long()
@@ -259,7 +259,7 @@ class Union(AvroType):
             raise Unfit(f"cannot decode binary union: index ought to be between 0 and {last}; read index: {index}")
         return self._members[index].read(at)
 
-    def check_default(self, value: Any, budget: Cursor) -> None:
+    def check_default(self, value: Any, budget: DatumCursor) -> None:
         """See AvroType. As a value within another it names its member: null, or an object with one key."""
         budget.step()
         named = {member.name: member for member in self._members}
@@ -270,7 +270,7 @@ class Union(AvroType):
         for name, below in value.items():
             named[name].check_default(below, budget)
 
-    def check_field_default(self, value: Any, budget: Cursor) -> None:
+    def check_field_default(self, value: Any, budget: DatumCursor) -> None:
         """Whether a value can be the default of a field: it belongs to the union's first member. Raises Unfit."""
         first = self._members[0]
         short = first.name.rpartition(".")[2]
@@ -278,7 +278,7 @@ class Union(AvroType):
         self.check_default(None if told is None and short == "null" else {short: told}, budget)
 
 
-class Record(AvroType):
+class AvroRecord(AvroType):
     """``record``; its fields are filled in after it is made, for they may refer to it."""
 
     def __init__(self, name: str) -> None:
@@ -291,12 +291,12 @@ class Record(AvroType):
         """The namespace of the names within."""
         return self.name.rpartition(".")[0]
 
-    def read(self, at: Cursor) -> Any:
+    def read(self, at: DatumCursor) -> Any:
         """See AvroType."""
         at.step()
         return {name: field.read(at) for name, field in self.fields.items()}
 
-    def check_default(self, value: Any, budget: Cursor) -> None:
+    def check_default(self, value: Any, budget: DatumCursor) -> None:
         """See AvroType."""
         budget.step()
         if not isinstance(value, Mapping):

@@ -12,11 +12,11 @@ from broker.catalog_cache import CatalogCache
 from broker.certificates import Certificates
 from broker.clock import Clock
 from broker.errors import CursorMoved, StoreUnavailable, TopicMissing
-from broker.keyed_locks import Turns
-from broker.metrics import Metrics
+from broker.keyed_locks import KeyedLocks
+from broker.metrics import UsageMetrics
 from broker.model import Appended, Message, NewMessage
 from broker.projects import Projects
-from broker.pull import Pulls
+from broker.pull import PullService
 from broker.records import Subscription, Topic
 from broker.registrations import Registrations
 from broker.schemas import Schemas
@@ -25,7 +25,7 @@ from broker.store import Store
 from broker.subscriptions import Subscriptions
 from broker.tally import Tally
 from broker.tokens import Entropy, Sealer
-from broker.topics import Topics
+from broker.topics import TopicLogs
 from broker.users import Users
 
 _CURSOR_TRIES: Final = 50
@@ -58,16 +58,16 @@ class Broker:
         self.settings = settings
         self.cache = CatalogCache(store.catalog, clock, settings.max_staleness_s)
         self.tally = Tally(store, self.cache)
-        self.metrics = Metrics(store, self.cache, self.tally)
+        self.metrics = UsageMetrics(store, self.cache, self.tally)
         self.projects = Projects(store, self.cache, clock, entropy)
-        self.topics = Topics(store, self.cache, clock, entropy, self.tally)
+        self.topics = TopicLogs(store, self.cache, clock, entropy, self.tally)
         self.subscriptions = Subscriptions(store, self.cache, clock, entropy)
         self.schemas = Schemas(self.cache, clock, entropy)
         self.users = Users(self.cache, clock, entropy, Sealer(settings.sealing_key, entropy))
         self.registrations = Registrations(self.cache, clock, entropy, self.users)
         self.certificates = Certificates(self.cache, clock, entropy)
-        self.pulls = Pulls(store, clock, settings.pull_max_bytes)
-        self._turns = Turns()
+        self.pulls = PullService(store, clock, settings.pull_max_bytes)
+        self._turns = KeyedLocks()
 
     async def load(self) -> None:
         """Read the catalog. Raises StoreUnavailable."""

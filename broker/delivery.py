@@ -166,7 +166,7 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingCounts:
     """How much waits for a destination.
 
     ``due`` counts what is due and not leased, or stops at the ``enough`` that was asked for. ``oldest_us`` is when the

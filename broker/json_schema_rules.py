@@ -25,10 +25,10 @@ _TYPES: Final = ("array", "boolean", "integer", "number", "null", "object", "str
 _INT64: Final = range(-(2**63), 2**63)
 _BELOW: Final = "Expected: valid schema, given: Invalid JSON"
 _REPETITION_STEPS: Final = 500
-Node: TypeAlias = Mapping[str, Any]
+SchemaNode: TypeAlias = Mapping[str, Any]
 
 
-def draft_of(definition: Node) -> int:
+def draft_of(definition: SchemaNode) -> int:
     """The draft that ``$schema`` names, HYBRID when it names none that is known. Raises SchemaInvalid."""
     name = definition.get("$schema", "")
     if not isinstance(name, str):
@@ -36,7 +36,7 @@ def draft_of(definition: Node) -> int:
     return next((draft for draft in (4, 6, 7) if f"draft-0{draft}" in name), HYBRID)
 
 
-def check_json_schema(definition: Node, draft: int) -> None:
+def check_json_schema(definition: SchemaNode, draft: int) -> None:
     """Judge a whole schema. Raises SchemaInvalid."""
     try:
         resource = _SPECIFICATIONS[draft].create_resource(dict(definition))
@@ -83,14 +83,14 @@ class _Judge:
         for key in node:
             self._below(key, node[key], resolver)
 
-    def check_texts(self, node: Node) -> None:
+    def check_texts(self, node: SchemaNode) -> None:
         """What must be a text in a schema, before anything is looked up by it. Raises SchemaInvalid."""
         identity = "id" if self._draft == 4 or (self._draft == HYBRID and "id" in node) else "$id"
         for key in (identity, "title", "description", "$ref"):
             if key in node and not isinstance(node[key], str):
                 raise SchemaInvalid(f"Invalid type. Expected: string, given: {key}")
 
-    def _definitions(self, node: Node, resolver: Any) -> None:
+    def _definitions(self, node: SchemaNode, resolver: Any) -> None:
         if "definitions" not in node:
             return
         below = node["definitions"]
@@ -121,7 +121,7 @@ class _Judge:
             self._followed.add(id(found.contents))
             self.judge(found.contents, found.resolver)
 
-    def _limits(self, node: Node) -> None:
+    def _limits(self, node: SchemaNode) -> None:
         """What depends on two keywords, or on the draft."""
         for low, high in (("minLength", "maxLength"), ("minProperties", "maxProperties")):
             if low in node and high in node and node[low] > node[high]:

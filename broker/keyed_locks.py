@@ -6,7 +6,7 @@ import asyncio
 from weakref import WeakValueDictionary
 
 
-class Turns:
+class KeyedLocks:
     """One lock per key, kept as long as somebody holds or waits for it."""
 
     def __init__(self) -> None:

@@ -44,7 +44,7 @@ class ProjectUsage:
     users: int
 
 
-class Metrics:
+class UsageMetrics:
     """Answers from the logs, the cursors and the daily counters."""
 
     def __init__(self, store: Store, cache: CatalogCache, tally: Tally) -> None:

@@ -49,7 +49,7 @@ from broker.delivery import (
     Settlement as Settlement,
 )
 from broker.delivery import (
-    Waiting as Waiting,
+    WaitingCounts as WaitingCounts,
 )
 from broker.records import AnyRecord
 

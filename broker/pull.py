@@ -30,7 +30,7 @@ class Consumed:
     rate: float
 
 
-class Pulls:
+class PullService:
     """Hands out messages. The caller makes pulls and acknowledgements of one subscription take turns."""
 
     def __init__(self, store: Store, clock: Clock, max_bytes: int) -> None:

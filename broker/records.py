@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class CatalogRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What every record has. ``uid`` is a UUIDv4 text."""
 
     uid: str
@@ -20,7 +20,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str = ""  # uid of the user, "" for the service token or provisioning
 
 
-class Project(Record, frozen=True, kw_only=True):
+class Project(CatalogRecord, frozen=True, kw_only=True):
     """A tenant. Catalog key: its name."""
 
     name: str
@@ -34,7 +34,7 @@ class Membership(msgspec.Struct, frozen=True):
     roles: tuple[str, ...] = ()
 
 
-class User(Record, frozen=True, kw_only=True):
+class User(CatalogRecord, frozen=True, kw_only=True):
     """Someone with a token. Catalog key: the name. The token itself is kept sealed, and found by digest."""
 
     name: str
@@ -49,7 +49,7 @@ class User(Record, frozen=True, kw_only=True):
     memberships: tuple[Membership, ...] = ()
 
 
-class Topic(Record, frozen=True, kw_only=True):
+class Topic(CatalogRecord, frozen=True, kw_only=True):
     """A topic. Catalog key: ``<project uid>/<name>``. ``uid`` names its log."""
 
     project_uid: str
@@ -77,7 +77,7 @@ class PushConfig(msgspec.Struct, frozen=True, kw_only=True):
     base64_decode: bool = False
 
 
-class Subscription(Record, frozen=True, kw_only=True):
+class Subscription(CatalogRecord, frozen=True, kw_only=True):
     """A subscription. Catalog key: ``<project uid>/<name>``. Its cursor's id is ``s/<uid>``.
 
     The topic is held by name: recreating a deleted topic re-attaches its subscriptions (ams-api.md 7.6).
@@ -91,7 +91,7 @@ class Subscription(Record, frozen=True, kw_only=True):
     push: PushConfig = PushConfig()
 
 
-class Schema(Record, frozen=True, kw_only=True):
+class Schema(CatalogRecord, frozen=True, kw_only=True):
     """A JSON or Avro schema. Catalog key: ``<project uid>/<name>``."""
 
     project_uid: str
@@ -100,7 +100,7 @@ class Schema(Record, frozen=True, kw_only=True):
     definition: dict[str, Any]
 
 
-class Registration(Record, frozen=True, kw_only=True):
+class Registration(CatalogRecord, frozen=True, kw_only=True):
     """A request to become a user (ams-api.md 9.5). Catalog key: the uid."""
 
     name: str
@@ -115,7 +115,7 @@ class Registration(Record, frozen=True, kw_only=True):
     modified_by: str = ""
 
 
-class SilenceRecord(Record, frozen=True, kw_only=True):
+class SilenceRecord(CatalogRecord, frozen=True, kw_only=True):
     """A silence (rules-language.md section 5). Catalog key: the uid."""
 
     matchers: dict[str, Any]
@@ -125,21 +125,21 @@ class SilenceRecord(Record, frozen=True, kw_only=True):
     why: str
 
 
-class RuleSetRecord(Record, frozen=True, kw_only=True):
+class RuleSetRecord(CatalogRecord, frozen=True, kw_only=True):
     """A rule set that was current once, kept whole. Catalog key: its version (a content hash)."""
 
     version: str
     sources: bytes
 
 
-class CertificateBinding(Record, frozen=True, kw_only=True):
+class CertificateBinding(CatalogRecord, frozen=True, kw_only=True):
     """A certificate subject bound to a user, for X.509 login. Catalog key: the subject in its fixed form."""
 
     subject: str
     user_uid: str
 
 
-class Note(Record, frozen=True, kw_only=True):
+class ServiceNote(CatalogRecord, frozen=True, kw_only=True):
     """A small named fact of the service itself, such as the version of the current rule set. Key: its name."""
 
     name: str
@@ -156,7 +156,7 @@ AnyRecord: TypeAlias = (
     | SilenceRecord
     | RuleSetRecord
     | CertificateBinding
-    | Note
+    | ServiceNote
 )
 
 KINDS: Final[dict[str, type[AnyRecord]]] = {
@@ -169,7 +169,7 @@ KINDS: Final[dict[str, type[AnyRecord]]] = {
     "silence": SilenceRecord,
     "ruleset": RuleSetRecord,
     "certificate": CertificateBinding,
-    "note": Note,
+    "note": ServiceNote,
 }
 """Kind name to record type: the one table that engines use to write and read records."""
 

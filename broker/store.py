@@ -45,7 +45,7 @@ from broker.model import (
     Stored,
     SweepPolicy,
     Swept,
-    Waiting,
+    WaitingCounts,
 )
 
 
@@ -206,7 +206,7 @@ class Outbox(Protocol):
         have been named), DuplicateDelivery.
         """
 
-    async def waiting(self, destination: str, enough: int) -> Waiting:
+    async def waiting(self, destination: str, enough: int) -> WaitingCounts:
         """How much waits for a destination: a look that is cheap however much it is."""
 
     async def backlog(self, destination: str, after: LinePlace | None, limit: int) -> Backlog:

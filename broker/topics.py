@@ -23,7 +23,7 @@ def topic_key(topic: Topic) -> str:
     return child_key(topic.project_uid, topic.name)
 
 
-class Topics:
+class TopicLogs:
     """The logs of a project, by name."""
 
     def __init__(self, store: Store, cache: CatalogCache, clock: Clock, entropy: Entropy, tally: Tally) -> None:

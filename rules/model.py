@@ -211,7 +211,7 @@ class Timer:
 
 # --- what comes out -----------------------------------------------------------------------------------
 
-Outcome: TypeAlias = Literal["sent", "held", "suppressed", "dropped", "shadow", "updated"]
+JudgementOutcome: TypeAlias = Literal["sent", "held", "suppressed", "dropped", "shadow", "updated"]
 """What became of one (event, rule, send) triple. ``updated``: the rule took the event (an incident moved on),
 and nothing was due to anyone, such as a resolve of an incident nobody was told of."""
 
@@ -230,7 +230,7 @@ class Judgement:
     send: int
     destination: str
     key: str
-    outcome: Outcome
+    outcome: JudgementOutcome
     by: str = ""
 
 

@@ -15,7 +15,7 @@ from rules.conditions.event_places import EventPlace
 from rules.conditions.jsonpath import CompiledPath
 from rules.events.decode import Decoded, DecodeSpec
 from rules.events.intervals import Interval
-from rules.events.topics import Topics
+from rules.events.topics import TopicFilter
 from rules.model import DestinationFacts, Incoming, Silence
 from rules.rendering.environment import CompiledExpression, CompiledTemplate
 from rules.source.places import without_places
@@ -155,7 +155,7 @@ class Rule:
     name: str
     place: Place
     position: int
-    topics: Topics
+    topics: TopicFilter
     condition: Condition
     about: str = ""
     was: tuple[str, ...] = ()
@@ -300,7 +300,7 @@ class RuleSet:
 def orphan(name: str) -> Rule:
     """A rule for rows whose own is gone without a trace: it matches nothing, and tells what is owed in plain form."""
     nothing = compile_match({"any": []}, without_places({"any": []}, ""), (), [])
-    return Rule(name=name, place=Place(""), position=-1, topics=Topics(), condition=nothing)
+    return Rule(name=name, place=Place(""), position=-1, topics=TopicFilter(), condition=nothing)
 
 
 def same_places(rules: Iterable[Rule]) -> dict[str, tuple[Inhibitor, ...]]:

@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import FormData
 
-from bridge.admin.handlers import Done, field
+from bridge.admin.handlers import FormResult, field
 from bridge.admin.views import post_view
 from bridge.control import deliveries as answers
 from bridge.control.deliveries import Chosen
 from bridge.delivery.attempts import parcel_of
-from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.topics import topic_names
 from bridge.operate.views import attempt_view, delivery_view
 from broker.model import Delivery, DeliveryQuery, DeliveryState, Leased
@@ -26,7 +26,7 @@ _NOTHING_TO_DROP: Final = "Nothing to drop: only dead letters are, and what wait
 SINCES: Final = (("3600", "1 hour"), ("86400", "24 hours"), ("604800", "7 days"))
 
 
-async def inbox(asked: Asked) -> dict[str, Any]:
+async def inbox(asked: OperatorRequest) -> dict[str, Any]:
     """GET /inbox: posts delivered to destinations of kind inbox, newest first."""
     names = [name for name, one in asked.source.destinations().items() if one.facts.kind == "inbox"]
     found: list[Delivery] = []
@@ -37,7 +37,7 @@ async def inbox(asked: Asked) -> dict[str, Any]:
     return {"posts": [post_view(delivery) for delivery in found[:_INBOX_POSTS]], "inboxes": names}
 
 
-async def listed(asked: Asked) -> dict[str, Any]:
+async def listed(asked: OperatorRequest) -> dict[str, Any]:
     """GET /deliveries: as ``GET /api/deliveries``, with what a person can choose."""
     page = await answers.page(asked)
     chosen = {name: asked.query(name) for name in (*_FILTERS, "into")}
@@ -55,7 +55,7 @@ async def listed(asked: Asked) -> dict[str, Any]:
     }
 
 
-async def one(asked: Asked) -> dict[str, Any]:
+async def one(asked: OperatorRequest) -> dict[str, Any]:
     """GET /deliveries/{id}: the post as it looks and as it goes out, every attempt, and what it was folded with."""
     source = asked.source
     found = await source.store.outbox.read(asked.request.path_params["id"])
@@ -77,23 +77,25 @@ async def one(asked: Asked) -> dict[str, Any]:
     }
 
 
-async def change_one(asked: Asked, form: FormData) -> Done:
+async def change_one(asked: OperatorRequest, form: FormData) -> FormResult:
     """POST /deliveries/{id}: send a dead letter again, or drop it or one that waits."""
     delivery_id = asked.request.path_params["id"]
-    return Done(f"/deliveries/{delivery_id}", await _change(asked, field(form, "action"), Chosen(ids=[delivery_id])))
+    return FormResult(
+        f"/deliveries/{delivery_id}", await _change(asked, field(form, "action"), Chosen(ids=[delivery_id]))
+    )
 
 
-async def change_many(asked: Asked, form: FormData) -> Done:
+async def change_many(asked: OperatorRequest, form: FormData) -> FormResult:
     """POST /deliveries: the same with the ticked ones, or with all that the filter fits."""
     filters = {name: field(form, name) for name in _FILTERS}
     back = f"/deliveries?{urlencode({name: said for name, said in filters.items() if said})}"
     ids = [str(value) for value in form.getlist("id")]
     action, _, scope = field(form, "action").partition("-")
     if scope == "all":
-        return Done(back, await _change(asked, action, _chosen(filters)))
+        return FormResult(back, await _change(asked, action, _chosen(filters)))
     if not ids:
         raise Refusal(400, "No delivery was ticked: go back and tick those that are meant.")
-    return Done(back, await _change(asked, action, Chosen(ids=ids)))
+    return FormResult(back, await _change(asked, action, Chosen(ids=ids)))
 
 
 def _chosen(filters: Mapping[str, str]) -> Chosen:
@@ -112,7 +114,7 @@ def _since_s(said: str) -> float | None:
     return None if number is None else float(number)
 
 
-async def _change(asked: Asked, action: str, chosen: Chosen) -> str:
+async def _change(asked: OperatorRequest, action: str, chosen: Chosen) -> str:
     match action:
         case "replay":
             count = await answers.replayed(asked, chosen)
@@ -128,7 +130,7 @@ def _deliveries(count: int) -> str:
     return "1 delivery" if count == 1 else f"{count} deliveries"
 
 
-def _preview(asked: Asked, delivery: Delivery, names: Mapping[str, str]) -> Any:
+def _preview(asked: OperatorRequest, delivery: Delivery, names: Mapping[str, str]) -> Any:
     """Exactly what the destination would be sent now, secrets hidden; None when it is no longer configured."""
     destination = asked.source.destinations().get(delivery.new.destination)
     return destination.preview(parcel_of(Leased(delivery, ""))) if destination is not None else None

@@ -8,21 +8,21 @@ from typing import Any, TypeAlias
 
 from starlette.datastructures import FormData
 
-from bridge.operate.http_answers import Asked
+from bridge.operate.http_answers import OperatorRequest
 
-Look: TypeAlias = Callable[[Asked], Awaitable[dict[str, Any]]]
+GetHandler: TypeAlias = Callable[[OperatorRequest], Awaitable[dict[str, Any]]]
 """What a page's template is given. Raises Refusal, NotFound or a StoreError; each becomes a page that says so."""
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class FormResult:
     """What a form did: the page to show next, and the sentence to show on it."""
 
     path: str
     said: str
 
 
-Act: TypeAlias = Callable[[Asked, FormData], Awaitable[Done]]
+PostHandler: TypeAlias = Callable[[OperatorRequest, FormData], Awaitable[FormResult]]
 """Does what a form asks for. Raises as a look does."""
 
 

@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 from bridge.admin.markdown import to_html
 from bridge.control import messages as answers
 from bridge.operate.explain import explain
-from bridge.operate.http_answers import Asked
+from bridge.operate.http_answers import OperatorRequest
 from bridge.operate.topics import topic_names
 
 
-async def newest(asked: Asked) -> dict[str, Any]:
+async def newest(asked: OperatorRequest) -> dict[str, Any]:
     """GET /messages."""
     said = await answers.newest(asked)
     topic = asked.query("topic")
@@ -27,7 +27,7 @@ async def newest(asked: Asked) -> dict[str, Any]:
     }
 
 
-async def one(asked: Asked) -> dict[str, Any]:
+async def one(asked: OperatorRequest) -> dict[str, Any]:
     """GET /messages/why?message=TOPIC:OFFSET: what was decided then, and what would be now."""
     said = await explain(asked)
     recomputed = said["recomputed"] or {"rules": [], "sends": [], "unheard": [], "fate": "", "undecodable": ""}

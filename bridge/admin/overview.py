@@ -7,17 +7,17 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
-from bridge.admin.handlers import Done
+from bridge.admin.handlers import FormResult
 from bridge.control import silences, status
 from bridge.control.incidents import firing
-from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.reload import Reloaded
 from bridge.operate.topics import topic_names
 from bridge.routing.ledger import all_balanced
 from bridge.routing.ledger import books as books_of
 
 
-async def overview(asked: Asked) -> dict[str, Any]:
+async def overview(asked: OperatorRequest) -> dict[str, Any]:
     """GET /."""
     stands = await status.status(asked)
     found = await books_of(asked.source.store, topic_names(asked))
@@ -34,17 +34,17 @@ async def overview(asked: Asked) -> dict[str, Any]:
     }
 
 
-async def books(asked: Asked) -> dict[str, Any]:
+async def books(asked: OperatorRequest) -> dict[str, Any]:
     """GET /ledger."""
     found = await books_of(asked.source.store, topic_names(asked))
     return {"books": found, "balanced": all_balanced(found)}
 
 
-async def reload(asked: Asked, form: FormData) -> Done:
+async def reload(asked: OperatorRequest, form: FormData) -> FormResult:
     """POST /reload: read the files again; with any problem everything stays as it was."""
     outcome = await asked.source.reload()
     if isinstance(outcome, Reloaded):
-        return Done("/rules", f"Settings and rules were read again; rule set {outcome.version[:12]} is in force.")
+        return FormResult("/rules", f"Settings and rules were read again; rule set {outcome.version[:12]} is in force.")
     raise Refusal(409, f"Nothing was reloaded, the old settings and rules stay in force:\n{outcome.text}")
 
 

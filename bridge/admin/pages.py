@@ -18,14 +18,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from bridge.admin.handlers import Act, Look
+from bridge.admin.handlers import GetHandler, PostHandler
 from bridge.admin.markdown import to_words
 from bridge.admin.routes import ACTS, LOOKS, NAVIGATION
 from bridge.admin.session import COOKIE, LASTS_S, SAID, Sessions, Viewer
 from bridge.admin.static import StaticFolder
 from bridge.admin.views import duration, pretty, short_time
 from bridge.operate.context import ControlSource
-from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.times import rfc3339
 from broker.errors import NotFound, StoreError
 
@@ -111,7 +111,7 @@ class Pages:
         answer.delete_cookie(COOKIE)
         return answer
 
-    def _looked(self, template: str, look: Look) -> Callable[[Request], Awaitable[Response]]:
+    def _looked(self, template: str, look: GetHandler) -> Callable[[Request], Awaitable[Response]]:
         """The endpoint of a page: only for those who are logged in."""
 
         async def looked(request: Request) -> Response:
@@ -122,7 +122,7 @@ class Pages:
 
         return looked
 
-    def _acted(self, act: Act) -> Callable[[Request], Awaitable[Response]]:
+    def _acted(self, act: PostHandler) -> Callable[[Request], Awaitable[Response]]:
         """The endpoint of a form: only from a page of the viewer's own session (form token)."""
 
         async def acted(request: Request) -> Response:
@@ -136,11 +136,11 @@ class Pages:
         return acted
 
     async def _answered(
-        self, request: Request, viewer: Viewer, answer: Callable[[Asked], Awaitable[Response]]
+        self, request: Request, viewer: Viewer, answer: Callable[[OperatorRequest], Awaitable[Response]]
     ) -> Response:
         """The answer, or a page that says what went wrong."""
         try:
-            return await answer(Asked(self._source.control, viewer.name, request))
+            return await answer(OperatorRequest(self._source.control, viewer.name, request))
         except Refusal as error:
             return self._error_page(request, viewer, error.code, error.message)
         except NotFound as error:
@@ -149,7 +149,7 @@ class Pages:
             log.warning("the store does not answer", path=request.url.path, error=str(error))
             return self._error_page(request, viewer, 503, f"The store does not answer: {error}")
 
-    async def _drawn(self, asked: Asked, viewer: Viewer, name: str, look: Look) -> Response:
+    async def _drawn(self, asked: OperatorRequest, viewer: Viewer, name: str, look: GetHandler) -> Response:
         template = self._templates.get_template(f"{name}.html.j2")
         request = asked.request
         shown = self._frame(request, viewer) | await look(asked)
@@ -162,7 +162,7 @@ class Pages:
             answer.delete_cookie(SAID)
         return answer
 
-    async def _done(self, asked: Asked, form: FormData, act: Act) -> Response:
+    async def _done(self, asked: OperatorRequest, form: FormData, act: PostHandler) -> Response:
         done = await act(asked, form)
         answer = RedirectResponse(_own_path(done.path), 303)
         self._set_cookie(answer, SAID, self._source.sessions.sealed(done.said), 60)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from bridge.admin import deliveries, incidents, messages, overview, rules, silences
-from bridge.admin.handlers import Act, Look
+from bridge.admin.handlers import GetHandler, PostHandler
 
 NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
     ("/", "Overview"),
@@ -19,7 +19,7 @@ NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
 )
 """Addresses and names of the pages one can turn to, in the order in which people need them."""
 
-LOOKS: Final[tuple[tuple[str, str, Look], ...]] = (
+LOOKS: Final[tuple[tuple[str, str, GetHandler], ...]] = (
     ("/", "overview", overview.overview),
     ("/incidents", "incidents", incidents.open_ones),
     ("/inbox", "inbox", deliveries.inbox),
@@ -33,7 +33,7 @@ LOOKS: Final[tuple[tuple[str, str, Look], ...]] = (
     ("/ledger", "ledger", overview.books),
 )
 
-ACTS: Final[tuple[tuple[str, Act], ...]] = (
+ACTS: Final[tuple[tuple[str, PostHandler], ...]] = (
     ("/incidents", incidents.take),
     ("/deliveries", deliveries.change_many),
     ("/deliveries/{id}", deliveries.change_one),

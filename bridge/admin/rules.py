@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from bridge.admin.views import post_view
 from bridge.control import rules as answers
-from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.topics import topic_names
 from bridge.operate.views import delivery_view
 from broker.model import Delivery, DeliveryQuery
@@ -16,12 +16,12 @@ _SHOWN: Final = 20
 _BESIDE: Final = 20
 
 
-async def all_rules(asked: Asked) -> dict[str, Any]:
+async def all_rules(asked: OperatorRequest) -> dict[str, Any]:
     """GET /rules."""
     return await answers.rules(asked)
 
 
-async def one(asked: Asked) -> dict[str, Any]:
+async def one(asked: OperatorRequest) -> dict[str, Any]:
     """GET /rules/{name}: one rule, its newest deliveries, and its would-be posts beside those of other rules."""
     said = await answers.rules(asked)
     name = asked.request.path_params["name"]
@@ -39,7 +39,7 @@ async def one(asked: Asked) -> dict[str, Any]:
     }
 
 
-async def _beside(asked: Asked, would_be: Delivery) -> dict[str, Any]:
+async def _beside(asked: OperatorRequest, would_be: Delivery) -> dict[str, Any]:
     """A would-be post, and what other rules sent for the same message."""
     new, names = would_be.new, topic_names(asked)
     live: Sequence[Delivery] = ()

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from starlette.datastructures import FormData
 
-from bridge.admin.handlers import Done, field
+from bridge.admin.handlers import FormResult, field
 from bridge.control import silences as answers
 from bridge.control.silences import NewSilence
-from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.http_answers import OperatorRequest, Refusal
 from rules.deciding.quiet.silences import FACT_NAMES
 from rules.source.scalars import plain_scalar
 from rules.source.words import duration_s
@@ -18,7 +18,7 @@ _LINES: Final = 3
 _OPERATORS: Final = (("is", "is"), ("like", "is like (* and ?)"))
 
 
-async def listed(asked: Asked) -> dict[str, Any]:
+async def listed(asked: OperatorRequest) -> dict[str, Any]:
     """GET /silences: those that hold or will; the form may be filled in by the address (``?rule=R&key=K``)."""
     found = (await answers.all_silences(asked))["silences"]
     given = [(name, asked.query(name)) for name in FACT_NAMES if asked.query(name)]
@@ -33,7 +33,7 @@ async def listed(asked: Asked) -> dict[str, Any]:
     }
 
 
-async def add(asked: Asked, form: FormData) -> Done:
+async def add(asked: OperatorRequest, form: FormData) -> FormResult:
     """POST /silences."""
     try:
         for_s = duration_s(field(form, "for"))
@@ -51,13 +51,13 @@ async def add(asked: Asked, form: FormData) -> Done:
     made = await answers.added(asked, said)
     n = made["suppressed"]
     waiting = f" {n} waiting {'delivery was' if n == 1 else 'deliveries were'} suppressed." if n else ""
-    return Done("/silences", f"The silence holds.{waiting}")
+    return FormResult("/silences", f"The silence holds.{waiting}")
 
 
-async def expire(asked: Asked, form: FormData) -> Done:
+async def expire(asked: OperatorRequest, form: FormData) -> FormResult:
     """POST /silences/{id}."""
     await answers.expire(asked)
-    return Done("/silences", "The silence has ended.")
+    return FormResult("/silences", "The silence has ended.")
 
 
 def _matchers(form: FormData) -> dict[str, Any]:

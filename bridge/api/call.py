@@ -42,7 +42,7 @@ class ApiSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class VerificationAnswer:
     """What a push endpoint answered when asked for its verification hash."""
 
     status: int
@@ -63,7 +63,7 @@ class NodeUsage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
+class ApiPorts:
     """What the API asks of the rest of the daemon.
 
     ``fetch`` GETs a URL without following redirects, within 30 s and the address rules of pushes (D22), and raises
@@ -71,7 +71,7 @@ class Outside:
     the load of every known node.
     """
 
-    fetch: Callable[[str], Awaitable[Fetched]]
+    fetch: Callable[[str], Awaitable[VerificationAnswer]]
     push_status: Callable[[Subscription], str]
     nodes: Callable[[], list[NodeUsage]]
 
@@ -104,7 +104,7 @@ class Api:
 
     broker: Broker
     settings: ApiSettings
-    outside: Outside
+    outside: ApiPorts
 
 
 @dataclass(slots=True)

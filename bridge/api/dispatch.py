@@ -14,12 +14,12 @@ from typing import Any, Final, TypeAlias
 import msgspec
 import structlog
 
-from bridge.api.call import Api, ApiSettings, Call, Caller, Outside
+from bridge.api.call import Api, ApiPorts, ApiSettings, Call, Caller
 from bridge.api.cors import ANY_ORIGIN, preflight
 from bridge.api.errors import RETRY_AFTER_S, ApiError, from_broker, internal, not_found, too_large
 from bridge.api.openapi import openapi_document
 from bridge.api.pipeline import admit, check_names, token_of
-from bridge.api.route import Matched, Route, Router
+from bridge.api.route import ApiRoute, Matched, RouteTable
 from bridge.api.routes import ROUTES
 from broker.broker import Broker
 from broker.catalog_cache import CatalogCache
@@ -29,7 +29,7 @@ from broker.tokens import digest_of
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+AsgiSend: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 Observe: TypeAlias = Callable[[str, int, float], None]
 """Told of every answer: the route's name ("" when there is none), the status, and the seconds it took."""
@@ -45,7 +45,7 @@ _ENCODER: Final = msgspec.json.Encoder()
 _log = structlog.get_logger(__name__)
 
 
-def _hot_routes(routes: Iterable[Route]) -> Iterable[tuple[tuple[str, str], tuple[Route, str]]]:
+def _hot_routes(routes: Iterable[ApiRoute]) -> Iterable[tuple[tuple[str, str], tuple[ApiRoute, str]]]:
     """Collection and verb -> route and path variable, for the routes that carry messages."""
     for route in routes:
         resource, _, verb = route.path.rpartition(":")
@@ -67,7 +67,7 @@ class _Asked:
 class _Admitted:
     """Who may call a route with a path: what was found out before its handler."""
 
-    route: Route
+    route: ApiRoute
     names: Mapping[str, str]
     project: Project | None
     caller: Caller
@@ -103,7 +103,7 @@ class _Gone(Exception):
     """The client went away before its request was whole."""
 
 
-def ams_app(broker: Broker, settings: ApiSettings, outside: Outside, observe: Observe | None = None) -> AmsApp:
+def ams_app(broker: Broker, settings: ApiSettings, outside: ApiPorts, observe: Observe | None = None) -> AmsApp:
     """The application over a loaded broker."""
     return AmsApp(Api(broker, settings, outside), observe or (lambda route, status, seconds: None))
 
@@ -114,13 +114,13 @@ class AmsApp:
     def __init__(self, api: Api, observe: Observe) -> None:
         self.api = api
         self._observe = observe
-        self._router = Router(ROUTES)
+        self._router = RouteTable(ROUTES)
         self._hot = dict(_hot_routes(ROUTES))
         self._hot_routes = [route for route, _ in self._hot.values()]
         self._admitted = _Admissions(api.broker.cache)
         self._openapi = _ENCODER.encode(openapi_document(api.settings.release))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: AsgiSend) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             raise RuntimeError(f"the API speaks HTTP only, not {scope['type']}")
@@ -213,7 +213,7 @@ class AmsApp:
             return None
         return self._router.find(method, path[len(_PREFIX) :])
 
-    async def _body(self, receive: Receive, route: Route) -> bytes:
+    async def _body(self, receive: Receive, route: ApiRoute) -> bytes:
         """The whole body. Raises ApiError when it is over the cap, _Gone when the client leaves."""
         settings = self.api.settings
         limit = settings.max_publish_bytes if route.name == "topics:publish" else settings.max_body_bytes
@@ -249,13 +249,13 @@ async def _rest(body: bytes, receive: Receive, limit: int) -> bytes:
     raise too_large()
 
 
-async def _send(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+async def _send(send: AsgiSend, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
     headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-async def _send_options(headers: Headers, send: Send) -> None:
+async def _send_options(headers: Headers, send: AsgiSend) -> None:
     """A browser that asks first is judged; OPTIONS without an Origin is answered with nothing, whatever the path."""
     if not _from_browser(headers):
         await _send(send, 200, b"{}", [_JSON])

@@ -6,7 +6,7 @@ from bridge.api.bodies import read
 from bridge.api.call import Call
 from bridge.api.errors import NO_ACCESS, ApiError, conflict, forbidden, not_found
 from bridge.api.paging import page_of
-from bridge.api.user_answers import View, user_answer, user_answers
+from bridge.api.user_answers import UserDetail, user_answer, user_answers
 from bridge.api.users import read_user
 from bridge.api.wire_people import MemberRolesRequest, UserAnswer, UserPage, UserRequest
 from broker.access import is_member
@@ -15,10 +15,10 @@ from broker.records import User
 from broker.users import Grants, Profile
 
 
-def _view(call: Call) -> View:
+def _view(call: Call) -> UserDetail:
     """A service admin sees everything, others what belongs to this project."""
     everything = call.caller.is_service_admin
-    return View(secrets=everything, only=None if everything else call.project.uid)
+    return UserDetail(secrets=everything, only=None if everything else call.project.uid)
 
 
 def _no_member() -> ApiError:
@@ -29,7 +29,7 @@ async def list_page(call: Call) -> UserPage:
     """The project's members."""
     page = page_of(call, [user for user in call.broker.cache.all(User) if is_member(user, call.project.uid)])
     view = _view(call)
-    shown = View(view.secrets, call.asks_for("details"), view.only)
+    shown = UserDetail(view.secrets, call.asks_for("details"), view.only)
     return UserPage(user_answers(call.broker, page.records, shown), page.next_token, page.total)
 
 

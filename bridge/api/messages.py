@@ -15,9 +15,9 @@ from bridge.api.wire import (
     Empty,
     MessageAnswer,
     PublishRequest,
-    PullAnswer,
     PullRequest,
     ReceivedMessage,
+    WirePull,
 )
 from broker.access import CONSUMER, PUBLISHER, PUSH_WORKER, acl_admits
 from broker.errors import TopicMissing
@@ -68,7 +68,7 @@ def _messages(body: bytes) -> list[NewMessage]:
     return [NewMessage(message.data, message.attributes) for message in request.messages]
 
 
-async def pull(call: Call) -> PullAnswer:
+async def pull(call: Call) -> WirePull:
     """Hand out what stands at the subscription's cursor; never waits (D2)."""
     subscription = call.subscription()
     _check_may_pull(call, subscription)
@@ -76,7 +76,7 @@ async def pull(call: Call) -> PullAnswer:
         raise TopicMissing(subscription.topic_name)
     found = await call.broker.pull(subscription, _max_messages(call.body))
     prefix = f"{_name(call)}:"
-    return PullAnswer([ReceivedMessage(f"{prefix}{message.offset}", message_answer(message)) for message in found])
+    return WirePull([ReceivedMessage(f"{prefix}{message.offset}", message_answer(message)) for message in found])
 
 
 def message_answer(message: Message) -> MessageAnswer:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from bridge.api.errors import ErrorBody
-from bridge.api.route import Route
+from bridge.api.route import ApiRoute
 from bridge.api.routes import ROUTES
 
 _VARIABLE: Final = re.compile(r"\{(\w+)\}")
@@ -78,7 +78,7 @@ def openapi_document(release: str) -> dict[str, Any]:
     }
 
 
-def _operation(route: Route, schema_of: Mapping[Any, Any]) -> dict[str, Any]:
+def _operation(route: ApiRoute, schema_of: Mapping[Any, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
@@ -94,7 +94,7 @@ def _operation(route: Route, schema_of: Mapping[Any, Any]) -> dict[str, Any]:
     return operation
 
 
-def _path_parameters(route: Route) -> Iterable[dict[str, Any]]:
+def _path_parameters(route: ApiRoute) -> Iterable[dict[str, Any]]:
     for name in _VARIABLE.findall(route.path):
         schema = {"type": "string", "pattern": _NAME_PATTERN}
         yield {"name": name, "in": "path", "required": True, "schema": schema}

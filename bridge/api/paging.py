@@ -11,16 +11,16 @@ from typing import Final, Generic, TypeVar
 
 from bridge.api.call import Call
 from bridge.api.errors import invalid_argument
-from broker.records import Record
+from broker.records import CatalogRecord
 from rules.source.bounds import int64_of
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=CatalogRecord)
 
 _MARK: Final = re.compile(r"(\d{1,20}):(.+)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[R]):
+class RecordsPage(Generic[R]):
     """Some records, where the next ones begin ("" at the end), and how many there are in all."""
 
     records: Sequence[R]
@@ -28,14 +28,14 @@ class Page(Generic[R]):
     total: int
 
 
-def page_of(call: Call, records: Sequence[R]) -> Page[R]:
+def page_of(call: Call, records: Sequence[R]) -> RecordsPage[R]:
     """The page a request asks for out of records in the order of creation. Raises ApiError."""
     newest_first = records[::-1]
     size = _size(call.query("pageSize"))
     begin = _begin(call.query("pageToken") or call.query("nextPageToken"), newest_first)
     end = len(newest_first) if size <= 0 else min(begin + size, len(newest_first))
     next_token = _token(newest_first[end]) if end < len(newest_first) else ""
-    return Page(newest_first[begin:end], next_token, len(newest_first))
+    return RecordsPage(newest_first[begin:end], next_token, len(newest_first))
 
 
 def _size(text: str) -> int:
@@ -58,7 +58,7 @@ def _begin(token: str, newest_first: Sequence[R]) -> int:
     return len(newest_first)
 
 
-def _token(record: Record) -> str:
+def _token(record: CatalogRecord) -> str:
     return base64.b64encode(f"{record.created_us}:{record.uid}".encode()).decode()
 
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from bridge.api.call import NOBODY, Api, Caller, TokenFrom
 from bridge.api.errors import forbidden, invalid_argument, not_found, unauthorized
-from bridge.api.route import Route
+from bridge.api.route import ApiRoute
 from broker.access import SERVICE_ADMIN, may, roles_in
 from broker.names import is_name
 from broker.records import Project
@@ -45,7 +45,7 @@ def token_of(headers: Iterable[tuple[bytes, bytes]], query_string: bytes, token_
     return b""
 
 
-def admit(api: Api, route: Route, project_name: str | None, token: bytes) -> tuple[Project | None, Caller]:
+def admit(api: Api, route: ApiRoute, project_name: str | None, token: bytes) -> tuple[Project | None, Caller]:
     """The project of the path and who asks, once both may pass. Raises ApiError, StoreUnavailable."""
     if route.is_open:
         return None, NOBODY

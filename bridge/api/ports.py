@@ -7,16 +7,16 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from bridge.api.call import Fetched, NodeUsage, Outside, Unreachable
+from bridge.api.call import ApiPorts, NodeUsage, Unreachable, VerificationAnswer
 from bridge.core.addresses import may_reach, push_session
-from bridge.core.http_session import Bounds, NoAnswer, fetch
+from bridge.core.http_session import CallBounds, NoAnswer, fetch
 from broker.clock import Clock
 from broker.records import Subscription
 
-_BOUNDS = Bounds(timeout_s=30.0, longest_bytes=64 * 1024)  # ams-api.md D22
+_BOUNDS = CallBounds(timeout_s=30.0, longest_bytes=64 * 1024)  # ams-api.md D22
 
 
-class Outsider:
+class LivePorts:
     """Asks the outside on behalf of the API."""
 
     def __init__(
@@ -30,11 +30,11 @@ class Outsider:
         self._allow_private = allow_private
         self._push_status = push_status
 
-    def outside(self) -> Outside:
+    def outside(self) -> ApiPorts:
         """The record the API takes."""
-        return Outside(fetch=self.fetch, push_status=self._push_status, nodes=lambda: [node_usage()])
+        return ApiPorts(fetch=self.fetch, push_status=self._push_status, nodes=lambda: [node_usage()])
 
-    async def fetch(self, url: str) -> Fetched:
+    async def fetch(self, url: str) -> VerificationAnswer:
         """GET without following redirects, within 30 s and the address rules of pushes. Raises Unreachable."""
         session = push_session(allow_private=self._allow_private)
         try:
@@ -49,7 +49,7 @@ class Outsider:
                 )
         except NoAnswer as error:
             raise Unreachable(str(error)) from error
-        return Fetched(answer.status, answer.body)
+        return VerificationAnswer(answer.status, answer.body)
 
 
 def node_usage() -> NodeUsage:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from bridge.api.times import publish_time
-from bridge.api.wire import Answer, MessageAnswer
+from bridge.api.wire import MessageAnswer, WireAnswer
 from bridge.core.plain_reason import is_harmless, plain_reason
 from broker.days import moment
 from broker.model import Message
@@ -22,20 +22,20 @@ MATTERMOST_SUCCESS: Final = frozenset({200})
 _LONGEST_REASON: Final = 500
 
 
-class PushedMessage(Answer):
+class PushedMessage(WireAnswer):
     """A message on its way to an endpoint."""
 
     message: MessageAnswer
     subscription: str
 
 
-class PushedMessages(Answer):
+class PushedMessages(WireAnswer):
     """Several of them: the form of every endpoint that takes more than one."""
 
     messages: list[PushedMessage]
 
 
-class MattermostPost(Answer):
+class MattermostPost(WireAnswer):
     """A message as a post."""
 
     text: str

@@ -12,7 +12,7 @@ _DOTS: Final = frozenset({"", ".", ".."})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class ApiRoute:
     """One route: who may call it, what it takes and gives, and who answers.
 
     ``path`` is after ``/v1``, a variable in braces matches within one segment. ``body`` and ``answer`` are the wire
@@ -54,16 +54,16 @@ class _Segment:
 class Matched:
     """The route a request means, with its path variables."""
 
-    route: Route
+    route: ApiRoute
     names: Mapping[str, str]
 
 
 @dataclass(slots=True)
-class Router:
+class RouteTable:
     """Finds routes by method and path; the first in the table's order that fits wins."""
 
-    routes: Sequence[Route]
-    _by_shape: dict[tuple[str, int], list[tuple[Route, list[_Segment]]]] = field(default_factory=dict, init=False)
+    routes: Sequence[ApiRoute]
+    _by_shape: dict[tuple[str, int], list[tuple[ApiRoute, list[_Segment]]]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         for route in self.routes:

@@ -23,7 +23,7 @@ from bridge.api import (
     users,
 )
 from bridge.api.call import Handler
-from bridge.api.route import Route
+from bridge.api.route import ApiRoute
 from bridge.api.wire import (
     AckDeadlineRequest,
     AckRequest,
@@ -37,7 +37,6 @@ from bridge.api.wire import (
     OffsetsAnswer,
     PublishAnswer,
     PublishRequest,
-    PullAnswer,
     PullRequest,
     SubscriptionAnswer,
     SubscriptionNames,
@@ -45,6 +44,7 @@ from bridge.api.wire import (
     SubscriptionRequest,
     TopicAnswer,
     TopicPage,
+    WirePull,
 )
 from bridge.api.wire_people import (
     DeclineRequest,
@@ -94,9 +94,9 @@ def _route(
     answer: Any,
     query: tuple[str, ...] = (),
     summary: str,
-) -> Route:
+) -> ApiRoute:
     """A route; without roles it is open and judges tokens itself."""
-    return Route(
+    return ApiRoute(
         name=name,
         method=method,
         path=path,
@@ -112,7 +112,7 @@ def _route(
 
 
 # fmt: off
-ROUTES: Final[tuple[Route, ...]] = (
+ROUTES: Final[tuple[ApiRoute, ...]] = (
     _route("ams:metrics", "GET", "/metrics", (SA, PA, "metrics_viewer"),
            metrics.of_service, answer=MetricList, summary="The load of every node"),
     _route("ams:healthStatus", "GET", "/status", None,
@@ -191,7 +191,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("subscriptions:delete", "DELETE", _SUBSCRIPTION, (SA, PA),
            subscriptions.delete, answer=Deactivated, summary="Remove a subscription"),
     _route("subscriptions:pull", "POST", _SUBSCRIPTION + ":pull", (SA, PA, CON, PW),
-           messages.pull, body=PullRequest, answer=PullAnswer, summary="Messages from where the subscription stands"),
+           messages.pull, body=PullRequest, answer=WirePull, summary="Messages from where the subscription stands"),
     _route("subscriptions:acknowledge", "POST", _SUBSCRIPTION + ":acknowledge", (SA, PA, CON, PW),
            messages.acknowledge, body=AckRequest, answer=Empty, summary="Everything up to the largest id is done"),
     _route("subscriptions:verifyPushEndpoint", "POST", _SUBSCRIPTION + ":verifyPushEndpoint", (SA, PA),

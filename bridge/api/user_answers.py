@@ -12,7 +12,7 @@ from broker.records import Membership, Project, Subscription, Topic, User
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class UserDetail:
     """How much to show.
 
     ``secrets``: token, service roles and creator. ``projects``: all memberships, those in ``only``, or none.
@@ -23,15 +23,15 @@ class View:
     only: str | None = None  # a project's uid
 
 
-ALL = View()
+ALL = UserDetail()
 
 
-def user_answer(broker: Broker, user: User, view: View = ALL) -> UserAnswer:
+def user_answer(broker: Broker, user: User, view: UserDetail = ALL) -> UserAnswer:
     """One user."""
     return user_answers(broker, [user], view)[0]
 
 
-def user_answers(broker: Broker, users: Iterable[User], view: View) -> list[UserAnswer]:
+def user_answers(broker: Broker, users: Iterable[User], view: UserDetail) -> list[UserAnswer]:
     """Many users; the access lists are gone through once for all of them."""
     users = list(users)
     named = _named(broker, {user.uid for user in users}) if view.projects else {}
@@ -58,7 +58,7 @@ def _named(broker: Broker, uids: set[str]) -> Mapping[tuple[str, str], _Named]:
     return found
 
 
-def _answer(broker: Broker, user: User, view: View, named: Mapping[tuple[str, str], _Named]) -> UserAnswer:
+def _answer(broker: Broker, user: User, view: UserDetail, named: Mapping[tuple[str, str], _Named]) -> UserAnswer:
     shown = [m for m in user.memberships if view.projects and view.only in (None, m.project_uid)]
     creator = broker.cache.by_uid(User, user.created_by) if view.secrets and user.created_by else None
     return UserAnswer(

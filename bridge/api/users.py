@@ -7,7 +7,7 @@ from bridge.api.call import Call
 from bridge.api.errors import ApiError, invalid_argument, not_found, unauthorized
 from bridge.api.paging import page_of
 from bridge.api.pipeline import caller_of
-from bridge.api.user_answers import View, user_answer, user_answers
+from bridge.api.user_answers import UserDetail, user_answer, user_answers
 from bridge.api.wire_people import UserAnswer, UserPage, UserRequest
 from broker.access import is_member
 from broker.errors import AlreadyExists
@@ -48,7 +48,7 @@ async def list_page(call: Call) -> UserPage:
     page = page_of(call, users)
     everything = call.caller.is_service_admin
     only = None if everything else "" if project is None else project.uid
-    view = View(secrets=everything, projects=call.asks_for("details"), only=only)
+    view = UserDetail(secrets=everything, projects=call.asks_for("details"), only=only)
     return UserPage(user_answers(call.broker, page.records, view), page.next_token, page.total)
 
 

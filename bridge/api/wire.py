@@ -19,7 +19,7 @@ class SnakeRequest(msgspec.Struct, frozen=True):
     """A request body with snake_case keys."""
 
 
-class Answer(msgspec.Struct, rename="camel", omit_defaults=True):
+class WireAnswer(msgspec.Struct, rename="camel", omit_defaults=True):
     """An answer with camelCase keys."""
 
 
@@ -47,7 +47,7 @@ class PublishRequest(Request, frozen=True):
     messages: list[PublishedMessage] = []
 
 
-class PublishAnswer(Answer):
+class PublishAnswer(WireAnswer):
     """The ids of the messages, in order."""
 
     message_ids: list[str]
@@ -60,7 +60,7 @@ class PullRequest(Request, frozen=True):
     return_immediately: Any = None
 
 
-class MessageAnswer(Answer, kw_only=True):
+class MessageAnswer(WireAnswer, kw_only=True):
     """A message as consumers see it, in the order in which it is pushed. Clients fail on any other key."""
 
     message_id: str
@@ -69,14 +69,14 @@ class MessageAnswer(Answer, kw_only=True):
     publish_time: str
 
 
-class ReceivedMessage(Answer):
+class ReceivedMessage(WireAnswer):
     """A pulled message with the id that acknowledges it."""
 
     ack_id: str
     message: MessageAnswer
 
 
-class PullAnswer(Answer):
+class WirePull(WireAnswer):
     """What a pull gives; never null."""
 
     received_messages: list[ReceivedMessage]
@@ -161,7 +161,7 @@ class OffsetRequest(Request, frozen=True):
     offset: int | None = None
 
 
-class RetryPolicyAnswer(Answer):
+class RetryPolicyAnswer(WireAnswer):
     """``period`` is left out where no number belongs there."""
 
     type: str = ""
@@ -184,7 +184,7 @@ class PushConfigAnswer(msgspec.Struct, rename="camel"):
     base64_decode: bool
 
 
-class SubscriptionAnswer(Answer, kw_only=True):
+class SubscriptionAnswer(WireAnswer, kw_only=True):
     """A subscription. ``pushStatus`` is shown by itself only."""
 
     name: str
@@ -195,7 +195,7 @@ class SubscriptionAnswer(Answer, kw_only=True):
     created_on: str
 
 
-class OffsetsAnswer(Answer):
+class OffsetsAnswer(WireAnswer):
     """Where a subscription stands."""
 
     max: int
@@ -203,31 +203,31 @@ class OffsetsAnswer(Answer):
     current: int
 
 
-class OffsetAnswer(Answer):
+class OffsetAnswer(WireAnswer):
     """The offset of a time."""
 
     offset: int
 
 
-class MessageText(Answer):
+class MessageText(WireAnswer):
     """A sentence."""
 
     message: str
 
 
-class Deactivated(Answer):
+class Deactivated(WireAnswer):
     """What is told when a subscription goes; nothing when it did not push."""
 
     message: str = ""
 
 
-class SubscriptionNames(Answer):
+class SubscriptionNames(WireAnswer):
     """The full names of a topic's subscriptions."""
 
     subscriptions: list[str]
 
 
-class TopicPage(Answer):
+class TopicPage(WireAnswer):
     """A page of topics, the youngest first."""
 
     topics: list[TopicAnswer]
@@ -235,7 +235,7 @@ class TopicPage(Answer):
     total_size: int
 
 
-class SubscriptionPage(Answer):
+class SubscriptionPage(WireAnswer):
     """A page of subscriptions, the youngest first."""
 
     subscriptions: list[SubscriptionAnswer]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.api.wire import Answer, SnakeAnswer, SnakeRequest
+from bridge.api.wire import SnakeAnswer, SnakeRequest, WireAnswer
 
 
 class ProjectRolesRequest(SnakeRequest, frozen=True):
@@ -58,7 +58,7 @@ class UserAnswer(SnakeAnswer, kw_only=True):
     created_by: str = ""
 
 
-class UserPage(Answer):
+class UserPage(WireAnswer):
     """A page of users, the youngest first."""
 
     users: list[UserAnswer]

@@ -16,7 +16,7 @@ from bridge.app.readiness import Readiness
 from bridge.app.reload import Reloader
 from bridge.app.server import HttpServer, Tls
 from bridge.app.state_folder import guard_folder, sealing_key, state_folder, tls_of
-from bridge.app.web import Root
+from bridge.app.web import WebRoot
 from bridge.app.web_assembly import web_root
 from bridge.canary.canaries import Canaries, CanaryMetrics
 from bridge.chat.listeners import Listeners
@@ -26,22 +26,22 @@ from bridge.destinations.base import Destination
 from bridge.destinations.buttons import Buttons
 from bridge.destinations.kinds import Tools
 from bridge.destinations.kit.http_client import make_client
-from bridge.destinations.listened_channels import Places
-from bridge.destinations.post_records import Cards
+from bridge.destinations.listened_channels import ListenedChannels
+from bridge.destinations.post_records import PostRecords
 from bridge.destinations.republish import Republisher
-from bridge.destinations.signed_context import Seal
+from bridge.destinations.signed_context import SignedContext
 from bridge.observe.metrics import Metrics
-from bridge.observe.recent_activity import Lately
+from bridge.observe.recent_activity import RecentActivity
 from bridge.push.http import PushHttp
 from bridge.push.pushers import Pushers
-from bridge.routing.active_config import InForce
+from bridge.routing.active_config import ActiveConfig
 from bridge.routing.open_obligations import read_owed
 from bridge.routing.poison import PoisonGuard, PoisonMetrics
 from bridge.routing.retired import with_retired
 from bridge.routing.routers import Routers
 from bridge.routing.rule_files import keep, last_good, rules_of, world_of
 from bridge.settings.model import Settings, host_and_port
-from bridge.sources.pulls import Pulls
+from bridge.sources.pulls import PullWorkers
 from broker.broker import Broker, BrokerSettings
 from broker.clock import Clock
 from broker.engines import open_store
@@ -70,7 +70,14 @@ async def assemble(
         await broker.load()
         catalog = await plan_catalog(broker)
         await provision(catalog.broker, settings.projects, settings.auth.certificates)
-        buttons = Buttons(settings.server.public_url, Seal(key), clock, os.urandom, Cards(store), Places(store, clock))
+        buttons = Buttons(
+            settings.server.public_url,
+            SignedContext(key),
+            clock,
+            os.urandom,
+            PostRecords(store),
+            ListenedChannels(store, clock),
+        )
         daemon = await _built(config, settings, environ, catalog, buttons)
         root = web_root(daemon, open_pages=open_pages)
         daemon.servers.extend(_servers(settings, root, tls_of(settings.server, folder, clock.wall_us())))
@@ -86,14 +93,14 @@ async def _built(
 ) -> Daemon:
     """Every part over a loaded broker and what its catalog will be, but for the servers."""
     broker, store, clock = catalog.real, catalog.real.store, catalog.real.clock
-    supervisor, metrics, lately, rng = Supervisor(clock), Metrics(), Lately(clock), random.SystemRandom()
+    supervisor, metrics, lately, rng = Supervisor(clock), Metrics(), RecentActivity(clock), random.SystemRandom()
     tools = Tools(clock, make_client, buttons, Republisher(broker))
     tried = _each(metrics.tried, lately.tried)
     couriers = Couriers(store, tools, supervisor, rng, settings.drain, tried, metrics.folded)
     destinations = couriers.build(settings.destinations)
     in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
     guard = PoisonGuard(clock, guard_folder(settings.store, environ))
-    pulls = Pulls(broker, clock, supervisor, rng, metrics.message_refused)
+    pulls = PullWorkers(broker, clock, supervisor, rng, metrics.message_refused)
     canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
     listeners = Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)
     metrics.watch(listeners, CanaryMetrics(lambda: canaries.standings, clock), PoisonMetrics(guard))
@@ -137,7 +144,7 @@ async def _rules_in_force(
     destinations: Mapping[str, Destination],
     catalog: PlannedCatalog,
     metrics: Metrics,
-) -> InForce:
+) -> ActiveConfig:
     """The rules of the files; when they are bad, the last good ones, degraded (semantics.md item 18)."""
     world = world_of(settings, config, {name: one.facts for name, one in destinations.items()}, catalog.broker)
     broker, degraded = catalog.real, ""
@@ -151,7 +158,7 @@ async def _rules_in_force(
         rule_set, since_us = kept
         degraded = f"the rule files are bad, rule set {rule_set.version} is in force:\n{error}"
         metrics.degraded.set(1)
-    in_force = InForce(with_retired(rule_set, await read_owed(broker.store), broker, world), since_us, degraded)
+    in_force = ActiveConfig(with_retired(rule_set, await read_owed(broker.store), broker, world), since_us, degraded)
     in_force.take_silences(broker.cache)
     return in_force
 
@@ -179,7 +186,7 @@ def _sweeper(settings: Settings, store: Store, broker: Broker, clock: Clock) -> 
     )
 
 
-def _servers(settings: Settings, root: Root, tls: Tls | None) -> list[HttpServer]:
+def _servers(settings: Settings, root: WebRoot, tls: Tls | None) -> list[HttpServer]:
     """The main port, and the one for certificate login: clients ask for that at 8443 when the main port is 443."""
     servers = [HttpServer(root, settings.server.listen, tls)]
     host, port = host_and_port(settings.server.listen)

@@ -17,15 +17,15 @@ from bridge.delivery.couriers import Couriers
 from bridge.destinations.base import Destination
 from bridge.destinations.buttons import Buttons
 from bridge.observe.metrics import Metrics
-from bridge.observe.recent_activity import Lately
+from bridge.observe.recent_activity import RecentActivity
 from bridge.push.http import PushHttp
 from bridge.push.pushers import Pushers
-from bridge.routing.active_config import InForce
+from bridge.routing.active_config import ActiveConfig
 from bridge.routing.ledger import TopicBooks, books
 from bridge.routing.poison import PoisonGuard
 from bridge.routing.routers import Routers, full_names
 from bridge.settings.model import Settings
-from bridge.sources.pulls import Pulls
+from bridge.sources.pulls import PullWorkers
 from broker.broker import Broker
 from broker.clock import Clock
 from broker.store import Store
@@ -39,21 +39,21 @@ class Daemon:
     clock: Clock
     store: Store
     broker: Broker
-    in_force: InForce
+    in_force: ActiveConfig
     supervisor: Supervisor
     destinations: Mapping[str, Destination]
     couriers: Couriers
     canaries: Canaries
     listeners: Listeners
     routers: Routers
-    pulls: Pulls
+    pulls: PullWorkers
     push_http: PushHttp
     pushers: Pushers
     readiness: Readiness
     guard: PoisonGuard
     sweeper: Sweeper
     metrics: Metrics
-    lately: Lately
+    lately: RecentActivity
     reloader: Reloader
     buttons: Buttons
     servers: list[HttpServer]

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from bridge.canary.state import Standing
+from bridge.canary.state import CanaryState
 from bridge.core.supervisor import Supervisor
 from bridge.observe.health import CanaryHealth, HealthReport
-from bridge.routing.active_config import InForce
+from bridge.routing.active_config import ActiveConfig
 from broker.clock import Clock
 from broker.model import Health
 from broker.store import Store
@@ -25,10 +25,10 @@ class Readiness:
     def __init__(
         self,
         store: Store,
-        in_force: InForce,
+        in_force: ActiveConfig,
         supervisor: Supervisor,
         clock: Clock,
-        canaries: Callable[[], Sequence[Standing]] = tuple,
+        canaries: Callable[[], Sequence[CanaryState]] = tuple,
         also_degraded: Sequence[Callable[[], str]] = (),
     ) -> None:
         self._store = store

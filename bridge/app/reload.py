@@ -22,20 +22,20 @@ from bridge.app.provision import CannotProvision, provision
 from bridge.app.removed_destinations import left_behind, settle_removed
 from bridge.canary.canaries import Canaries
 from bridge.chat.listeners import Listeners
-from bridge.core.offload import Aside
+from bridge.core.offload import Offload
 from bridge.core.supervisor import Supervisor
 from bridge.core.systemd import credentials_folder
 from bridge.delivery.couriers import Couriers
 from bridge.destinations.base import Destination
 from bridge.observe.metrics import Metrics
 from bridge.operate.reload import Reloaded, ReloadOutcome, ReloadRefused
-from bridge.routing.active_config import InForce
-from bridge.routing.open_obligations import Owed, read_owed
+from bridge.routing.active_config import ActiveConfig
+from bridge.routing.open_obligations import OpenObligations, read_owed
 from bridge.routing.retired import with_retired
 from bridge.routing.rule_files import keep, rules_of, world_of
 from bridge.settings.file import read_settings
 from bridge.settings.model import Settings
-from bridge.sources.pulls import Pulls
+from bridge.sources.pulls import PullWorkers
 from broker.broker import Broker
 from broker.errors import BrokerError, Moved, StoreError
 from broker.planned import PlannedCatalog, plan_catalog
@@ -69,11 +69,11 @@ class Reloader:
         settings: Settings,
         environ: Mapping[str, str],
         broker: Broker,
-        in_force: InForce,
+        in_force: ActiveConfig,
         couriers: Couriers,
         canaries: Canaries,
         listeners: Listeners,
-        pulls: Pulls,
+        pulls: PullWorkers,
         supervisor: Supervisor,
         metrics: Metrics,
     ) -> None:
@@ -90,7 +90,7 @@ class Reloader:
         self._supervisor = supervisor
         self._metrics = metrics
         self._turn = asyncio.Lock()
-        self._aside = Aside(broker.clock, "reload")  # ten thousand rules take seconds to read
+        self._aside = Offload(broker.clock, "reload")  # ten thousand rules take seconds to read
 
     async def reload(self) -> ReloadOutcome:
         """Read the files anew and put them in force, or keep everything as it is and say why. One at a time."""
@@ -135,7 +135,7 @@ class Reloader:
             warnings.append(f"what the old rules kept back, or what waits for removed destinations, stays: {trouble}")
         return Reloaded(prepared.rule_set.version, warnings)
 
-    async def _write(self, settings: Settings, owed: Owed) -> _Prepared:
+    async def _write(self, settings: Settings, owed: OpenObligations) -> _Prepared:
         """What was prepared, once the store has taken it; prepared anew when somebody changed the catalog meanwhile."""
         for left in reversed(range(_TRIES)):
             prepared = await self._prepare(settings, owed)
@@ -149,7 +149,7 @@ class Reloader:
             return prepared
         raise AssertionError("the last try returns or raises")
 
-    async def _prepare(self, settings: Settings, owed: Owed) -> _Prepared:
+    async def _prepare(self, settings: Settings, owed: OpenObligations) -> _Prepared:
         """Build and judge everything, the rules against the catalog as it will be. Raises what is wrong with it."""
         catalog = await plan_catalog(self._broker)
         await provision(catalog.broker, settings.projects, settings.auth.certificates)
@@ -202,7 +202,7 @@ class Reloader:
         """
         await self._settle_or_try_again()
         staying = {*self.settings.destinations, *self.settings.removed}
-        for reason in (await left_behind(self._store, Owed(), staying)).values():
+        for reason in (await left_behind(self._store, OpenObligations(), staying)).values():
             log.warning("something waits for a destination that is gone", reason=reason)
 
 

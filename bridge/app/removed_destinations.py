@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 import structlog
 
 from bridge.routing.commit_batch import UNDECIDABLE
-from bridge.routing.open_obligations import Owed
+from bridge.routing.open_obligations import OpenObligations
 from bridge.settings.model import MoveTo, RemovedDestination
 from bridge.sources.set_aside import INBOUND
 from broker.model import DeliveryQuery
@@ -17,7 +17,7 @@ from broker.store import Store
 log = structlog.get_logger("reload")
 
 
-async def left_behind(store: Store, owed: Owed, staying: Collection[str]) -> dict[str, str]:
+async def left_behind(store: Store, owed: OpenObligations, staying: Collection[str]) -> dict[str, str]:
     """What still waits for destinations that are not ``staying``: by destination, in words and with what would help."""
     waiting: Counter[str] = Counter()
     for balance in await store.outbox.balances():

@@ -32,7 +32,7 @@ _OF_THE_AMS_API = re.compile(r"/+v\d+(/|$)|/openapi\.json")
 log = structlog.get_logger("web")
 
 
-class Root:
+class WebRoot:
     """Everything the daemon answers over HTTP."""
 
     def __init__(

@@ -11,9 +11,9 @@ from bridge.admin.pages import Pages, PageSource
 from bridge.admin.session import COOKIE, Sessions
 from bridge.api.call import ApiSettings
 from bridge.api.dispatch import AmsApp, ams_app
-from bridge.api.ports import Outsider
+from bridge.api.ports import LivePorts
 from bridge.app.parts import Daemon
-from bridge.app.web import Root
+from bridge.app.web import WebRoot
 from bridge.chat.button_dispatcher import Presser
 from bridge.chat.button_endpoint import Actions
 from bridge.control.routes import control_routes
@@ -30,7 +30,7 @@ ANYBODY = "demo"
 """The name of whoever looks at pages that are open to all."""
 
 
-def web_root(daemon: Daemon, *, open_pages: bool) -> Root:
+def web_root(daemon: Daemon, *, open_pages: bool) -> WebRoot:
     """Everything the daemon answers over HTTP. ``open_pages`` lets everybody see the pages."""
     admission = _Admission(daemon)
     settings = daemon.settings
@@ -42,7 +42,7 @@ def web_root(daemon: Daemon, *, open_pages: bool) -> Root:
     daemon.listeners.hear_for(presser)
     actions = Actions(presser, daemon.metrics.button_pressed)
     pages = _pages(daemon, admission, control)
-    return Root(
+    return WebRoot(
         _ams(daemon, admission.service_token_digest),
         hooks,
         daemon.readiness.report,
@@ -94,7 +94,7 @@ def _ams(daemon: Daemon, service_token_digest: str) -> AmsApp:
         max_body_bytes=settings.server.max_body,
         release=_RELEASE,
     )
-    outsider = Outsider(daemon.clock, allow_private=settings.push.allow_private, push_status=daemon.pushers.status)
+    outsider = LivePorts(daemon.clock, allow_private=settings.push.allow_private, push_status=daemon.pushers.status)
     return ams_app(daemon.broker, api, outsider.outside(), daemon.metrics.api_answered)
 
 

@@ -10,9 +10,9 @@ from prometheus_client.registry import Collector
 
 from bridge.canary.canary import Canary
 from bridge.canary.read_back import ChannelReader, channel_of
-from bridge.canary.state import Standing
+from bridge.canary.state import CanaryState
 from bridge.core.supervisor import Supervisor
-from bridge.delivery.couriers import Route
+from bridge.delivery.couriers import DestinationRoute
 from bridge.destinations.canary import CanarySettings
 from bridge.destinations.config import DestinationConfig
 from bridge.settings.canary_checks import canary_of, reader_of
@@ -27,7 +27,7 @@ class Canaries:
     def __init__(
         self,
         store: Store,
-        routes: Callable[[], Mapping[str, Route]],
+        routes: Callable[[], Mapping[str, DestinationRoute]],
         supervisor: Supervisor,
         clock: Clock,
         entropy: Entropy,
@@ -40,7 +40,7 @@ class Canaries:
         self._at_work: dict[str, Canary] = {}
 
     @property
-    def standings(self) -> Sequence[Standing]:
+    def standings(self) -> Sequence[CanaryState]:
         """How each stands, in the order of the settings."""
         return [canary.standing for canary in self._at_work.values()]
 
@@ -73,7 +73,7 @@ class Canaries:
 class CanaryMetrics(Collector):
     """What Prometheus is told of canaries, as they stand when it asks."""
 
-    def __init__(self, standings: Callable[[], Sequence[Standing]], clock: Clock) -> None:
+    def __init__(self, standings: Callable[[], Sequence[CanaryState]], clock: Clock) -> None:
         self._standings = standings
         self._clock = clock
 

@@ -13,8 +13,8 @@ from typing import Final, TypeAlias, assert_never
 import structlog
 
 from bridge.canary.notify import canary_delivery, failure_told, recovery_told
-from bridge.canary.read_back import ChannelReader, Looked, Seen, Unreadable
-from bridge.canary.state import Known, Standing, read, row_name, written
+from bridge.canary.read_back import ChannelReader, Looked, SeenPosts, Unreadable
+from bridge.canary.state import CanaryRow, CanaryState, read, row_name, written
 from bridge.destinations.canary import CanarySettings
 from broker.clock import US_PER_S, Clock, us
 from broker.errors import StateMoved
@@ -52,7 +52,7 @@ class Unproven:
     """Nobody can say: somebody else ended the delivery."""
 
 
-Found: TypeAlias = Arrived | Missed | Unproven
+CanaryResult: TypeAlias = Arrived | Missed | Unproven
 
 
 class Canary:
@@ -73,16 +73,16 @@ class Canary:
         self._reader = reader
         self._clock = clock
         self._entropy = entropy
-        self._known = Known()
+        self._known = CanaryRow()
         self._version = 0
         self._counts = {"arrived": 0, "failed": 0}
         self._told_that_it_stays = False
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> CanaryState:
         """How it stands."""
         known = self._known
-        return Standing(
+        return CanaryState(
             self._destination, known.verdict, known.reason, known.since_us, known.last_ok_us, **self._counts
         )
 
@@ -114,7 +114,7 @@ class Canary:
         delivery = canary_delivery(self._destination, delivery_id, now_us)
         await self._commit(self._known.begun(delivery_id, now_us), delivery)
 
-    async def _watch(self, left_s: float) -> Found:
+    async def _watch(self, left_s: float) -> CanaryResult:
         """Look until it is there or its time is over; the last look begins when the time is over."""
         ends = self._clock.monotonic() + left_s
         pause_s = min(_LONGEST_PAUSE_S, self._settings.within / _LOOKS)
@@ -125,14 +125,14 @@ class Canary:
                 return found
             await self._clock.sleep(min(pause_s, max(0.0, ends - self._clock.monotonic())))
 
-    async def _look(self, *, is_last: bool) -> Found | None:
+    async def _look(self, *, is_last: bool) -> CanaryResult | None:
         """What one look shows; None when it may still come."""
         on_record = await self._store.outbox.read(self._known.under_way)
         if on_record is None or on_record[0].state in _ENDED_OTHERWISE:
             return Unproven()
         delivery, attempts = on_record
-        looked = await self._looked() if delivery.tries else Seen([])
-        if isinstance(looked, Seen) and looked.posts:
+        looked = await self._looked() if delivery.tries else SeenPosts([])
+        if isinstance(looked, SeenPosts) and looked.posts:
             return Arrived((*looked.posts, *looked.others), delivery.state == "delivered")
         if is_last or delivery.state == "dead":
             return Missed(_why(delivery, attempts, looked))
@@ -145,7 +145,7 @@ class Canary:
         every_us = us(self._settings.every) if self._known.lost else 0
         return await reader.look(self._known.under_way, self._known.lost, self._known.sent_us - every_us)
 
-    async def _conclude(self, found: Found) -> None:
+    async def _conclude(self, found: CanaryResult) -> None:
         before, now_us = self._known, self._clock.wall_us()
         match found:
             case Arrived():
@@ -165,14 +165,14 @@ class Canary:
             case _:
                 assert_never(found)
 
-    def _failure(self, before: Known, known: Known, now_us: int) -> tuple[NewDelivery, ...]:
+    def _failure(self, before: CanaryRow, known: CanaryRow, now_us: int) -> tuple[NewDelivery, ...]:
         """What is told of a failure: the first of several only."""
         if before.verdict == "failed":
             return ()
         told = failure_told(self._destination, self._settings, known, random_uid(self._entropy), now_us)
         return (told,)
 
-    def _recovery(self, before: Known, now_us: int) -> tuple[NewDelivery, ...]:
+    def _recovery(self, before: CanaryRow, now_us: int) -> tuple[NewDelivery, ...]:
         if before.verdict != "failed":
             return ()
         return (recovery_told(self._destination, self._settings, before, random_uid(self._entropy), now_us),)
@@ -189,7 +189,7 @@ class Canary:
         row = (await self._store.state.read([name]))[name]
         self._known, self._version = read(row), row.version
 
-    async def _commit(self, known: Known, *deliveries: NewDelivery) -> None:
+    async def _commit(self, known: CanaryRow, *deliveries: NewDelivery) -> None:
         """Put on record what is known now, with the deliveries that follow from it, all or nothing.
 
         Canaries that nobody looks for any more are not to be tried again.

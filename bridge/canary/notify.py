@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bridge.canary.state import Known
+from bridge.canary.state import CanaryRow
 from bridge.core.built_in_rules import CANARY_RULE
 from bridge.core.posts import post_to_bytes
 from bridge.destinations.canary import CanarySettings
@@ -37,7 +37,9 @@ def canary_delivery(destination: str, delivery_id: str, now_us: int) -> NewDeliv
     )
 
 
-def failure_told(destination: str, canary: CanarySettings, known: Known, delivery_id: str, now_us: int) -> NewDelivery:
+def failure_told(
+    destination: str, canary: CanarySettings, known: CanaryRow, delivery_id: str, now_us: int
+) -> NewDelivery:
     """What the other destination is told when canaries begin to fail."""
     post = Post(
         title=f"{destination}: posts do not arrive",
@@ -52,7 +54,7 @@ def failure_told(destination: str, canary: CanarySettings, known: Known, deliver
 
 
 def recovery_told(
-    destination: str, canary: CanarySettings, before: Known, delivery_id: str, now_us: int
+    destination: str, canary: CanarySettings, before: CanaryRow, delivery_id: str, now_us: int
 ) -> NewDelivery:
     """What it is told when they arrive again; ``before`` is what was known until now."""
     lasted = duration_text(max(0, now_us - before.since_us) // US_PER_S)
@@ -65,7 +67,7 @@ def recovery_told(
 
 
 def _told(
-    destination: str, canary: CanarySettings, known: Known, post: Post, phase: Phase, delivery_id: str, now_us: int
+    destination: str, canary: CanarySettings, known: CanaryRow, post: Post, phase: Phase, delivery_id: str, now_us: int
 ) -> NewDelivery:
     incident = f"canary/{destination}/{known.since_us}"
     return _delivery(

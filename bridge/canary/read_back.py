@@ -22,7 +22,7 @@ _US_PER_MS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenPosts:
     """What stands in the channel: the ids of posts with the canary in question, and of posts with other ones."""
 
     posts: Sequence[str]
@@ -36,7 +36,7 @@ class Unreadable:
     reason: str
 
 
-Looked: TypeAlias = Seen | Unreadable
+Looked: TypeAlias = SeenPosts | Unreadable
 
 
 class ChannelReader:
@@ -71,7 +71,7 @@ class ChannelReader:
         if not isinstance(found, str):
             return Unreadable(found.reason)
         looked = await self._read(found, canary, others, max(0, since_us - us(_CLOCKS_DIFFER_S)) // _US_PER_MS)
-        if not isinstance(looked, Seen) or not looked.posts:
+        if not isinstance(looked, SeenPosts) or not looked.posts:
             # The name may belong to another channel by now: asked anew at the next look.
             self._bot.directory.forget(self._bot.config.team, self._channel)
         return looked
@@ -93,7 +93,7 @@ class ChannelReader:
             oldest_ms = min((post.create_at for post in page.posts.values()), default=0)
             if (mine and not others) or len(page.posts) < PAGE or oldest_ms < since_ms:
                 break
-        return Seen(mine, late)
+        return SeenPosts(mine, late)
 
 
 class _Post(msgspec.Struct, frozen=True):

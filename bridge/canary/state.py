@@ -12,14 +12,14 @@ from broker.clock import US_PER_S, us
 from broker.model import StatePut, StateRow
 from rules.source.words import duration_text
 
-Verdict: TypeAlias = Literal["", "ok", "failed"]
+CanaryVerdict: TypeAlias = Literal["", "ok", "failed"]
 """What the last canary that was watched to its end showed; "" when there was none."""
 
 _KEPT_S: Final = 30 * 86_400.0
 _MOST_LOST: Final = 10
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CanaryRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is kept of one destination's canary.
 
     ``under_way`` is the delivery of the canary that was sent at ``sent_us`` and is looked for, "" when none is.
@@ -29,22 +29,22 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     under_way: str = ""
     sent_us: int = 0
-    verdict: Verdict = ""
+    verdict: CanaryVerdict = ""
     since_us: int = 0
     reason: str = ""
     last_ok_us: int = 0
     lost: tuple[str, ...] = ()
 
-    def begun(self, delivery_id: str, now_us: int) -> Known:
+    def begun(self, delivery_id: str, now_us: int) -> CanaryRow:
         """A canary was sent."""
         return msgspec.structs.replace(self, under_way=delivery_id, sent_us=now_us)
 
-    def given_up(self) -> Known:
+    def given_up(self) -> CanaryRow:
         """Nobody watched the canary to its end: it proves nothing."""
         lost = (*self.lost, self.under_way)[-_MOST_LOST:]
         return msgspec.structs.replace(self, under_way="", lost=lost)
 
-    def arrived(self, now_us: int, *, is_settled: bool) -> Known:
+    def arrived(self, now_us: int, *, is_settled: bool) -> CanaryRow:
         """The canary stood in its channel; unless its delivery is settled it may come once more."""
         since_us = self.since_us if self.verdict == "ok" else now_us
         return msgspec.structs.replace(
@@ -57,18 +57,18 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             lost=() if is_settled else (self.under_way,),
         )
 
-    def failed(self, reason: str, now_us: int) -> Known:
+    def failed(self, reason: str, now_us: int) -> CanaryRow:
         """The canary was not found in time."""
         since_us = self.since_us if self.verdict == "failed" else now_us
         return msgspec.structs.replace(self.given_up(), verdict="failed", since_us=since_us, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CanaryState:
     """How the canary of a destination stands, for the pages, the API and metrics; times are 0 when there was none."""
 
     destination: str
-    verdict: Verdict
+    verdict: CanaryVerdict
     reason: str
     since_us: int
     last_ok_us: int
@@ -96,12 +96,12 @@ def row_name(destination: str) -> str:
     return f"canary/{destination}"
 
 
-def read(row: StateRow) -> Known:
+def read(row: StateRow) -> CanaryRow:
     """What a row holds; nothing is known when there is none."""
-    return Known() if row.value is None else msgspec.json.decode(row.value, type=Known)
+    return CanaryRow() if row.value is None else msgspec.json.decode(row.value, type=CanaryRow)
 
 
-def written(destination: str, known: Known, now_us: int, every_s: float) -> StatePut:
+def written(destination: str, known: CanaryRow, now_us: int, every_s: float) -> StatePut:
     """The row to write. It outlives the next canary by a month."""
     expires_us = now_us + us(every_s + _KEPT_S)
     return StatePut(row_name(destination), msgspec.json.encode(known), CANARY_RULE, "", expires_us)

@@ -12,12 +12,12 @@ import msgspec
 import structlog
 
 from bridge.chat.explain_command import why
-from bridge.chat.requests import Silence, Take, Why, Wish, word_of
+from bridge.chat.requests import SilenceRequest, Take, Why, Wish, word_of
 from bridge.delivery.attempts import parcel_of
 from bridge.destinations.base import Parcel
-from bridge.destinations.buttons import Buttons, Changeable, Redrawable, Standing
-from bridge.destinations.post_records import CardRow, Shown
-from bridge.destinations.signed_context import Card
+from bridge.destinations.buttons import Buttons, Changeable, PostState, Redrawable
+from bridge.destinations.post_records import PostRecord, ShownPost
+from bridge.destinations.signed_context import PostContext
 from bridge.operate.context import ControlSource
 from bridge.operate.incident_commands import Nothing, Over, Silenced, Taken, TooLate, silence, take_incident
 from broker.model import Delivery, Leased
@@ -30,7 +30,7 @@ log = structlog.get_logger("actions")
 
 
 @dataclass(frozen=True, slots=True)
-class Hand:
+class Actor:
     """Who asks, and where: the chat server's ids of the post and its channel.
 
     ``asked_us`` is when, if that was not just now; ``event`` names this one wish, so that it is granted once however
@@ -45,7 +45,7 @@ class Hand:
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
+class CommandResult:
     """What the person is told, and how the post is to look if the answer can change it.
 
     ``changes`` is whether anything is otherwise than before, and ``shown`` whether the post says so.
@@ -57,7 +57,7 @@ class Granted:
     shown: bool = True
 
 
-Done: TypeAlias = Taken | Over | Silenced | TooLate | Nothing
+CommandOutcome: TypeAlias = Taken | Over | Silenced | TooLate | Nothing
 
 NotGranted: TypeAlias = Literal["elsewhere", "heard", "expired"]
 """The card belongs to another post; this very wish was granted before; what the card is about is not kept any more."""
@@ -70,7 +70,7 @@ class Presser:
         self.source = source
         self.buttons = buttons
 
-    async def press(self, card: Card, wish: Wish, hand: Hand) -> Granted | NotGranted:
+    async def press(self, card: PostContext, wish: Wish, hand: Actor) -> CommandResult | NotGranted:
         """Grant a wish below a post that has this card. Raises StoreUnavailable, OutcomeUnknown.
 
         That it was granted is kept with what it changes; where it changes nothing, ``note`` it once it is answered.
@@ -85,45 +85,45 @@ class Presser:
             return "expired"
         return await self._granted(whole, wish, hand, bound)
 
-    async def _granted(self, card: Card, wish: Wish, hand: Hand, bound: CardRow) -> Granted:
+    async def _granted(self, card: PostContext, wish: Wish, hand: Actor, bound: PostRecord) -> CommandResult:
         if isinstance(wish, Why):
             found = bound.find(hand.post_id, hand.channel_id)
             told = found.delivery if found is not None else card.delivery
-            return Granted(await why(self.source, card, await self._delivery(told or card.delivery)))
+            return CommandResult(await why(self.source, card, await self._delivery(told or card.delivery)))
         log.info("asked for in chat", wish=word_of(wish), rule=card.rule, key=card.key, who=hand.who)
         done = await self._done(card, wish, hand)
         remark = _remark(done, card, self.source.clock.wall_us(), who=hand.who, was_taken=bound.taken)
         if not remark or remark in bound.remarks:
-            return Granted(_said(done, card))
+            return CommandResult(_said(done, card))
         row = await self.buttons.cards.bind(
             card, hand.post_id, hand.channel_id, remark=remark, takes=isinstance(done, Taken), heard=hand.event
         )
         shown, update = await self._show(card, row or bound, hand)
-        return Granted(_said(done, card, shown=shown), update, changes=True, shown=shown)
+        return CommandResult(_said(done, card, shown=shown), update, changes=True, shown=shown)
 
-    async def was_heard(self, card: Card, hand: Hand) -> bool:
+    async def was_heard(self, card: PostContext, hand: Actor) -> bool:
         """Whether nothing more is to be said to this very wish. Raises StoreUnavailable."""
         row = await self.buttons.cards.read(card.rule, card.post)
         return hand.event in row.heard
 
-    async def note(self, card: Card, hand: Hand) -> None:
+    async def note(self, card: PostContext, hand: Actor) -> None:
         """This very wish needs no more hearing. Raises StoreUnavailable, OutcomeUnknown."""
         if hand.event:
             await self.buttons.cards.bind(card, hand.post_id, hand.channel_id, heard=hand.event)
 
-    async def show_again(self, card: Card, hand: Hand) -> bool:
+    async def show_again(self, card: PostContext, hand: Actor) -> bool:
         """Draw the post as it is to stand; False when that cannot be. Raises StoreUnavailable."""
         row = await self.buttons.cards.read(card.rule, card.post)
         return (await self._show(card, row, hand))[0]
 
-    async def _done(self, card: Card, wish: Take | Silence, hand: Hand) -> Done:
+    async def _done(self, card: PostContext, wish: Take | SilenceRequest, hand: Actor) -> CommandOutcome:
         if isinstance(wish, Take):
             return await take_incident(self.source, card, hand.who)
         return await silence(self.source, card, hand.who, wish.span_s, asked_us=hand.asked_us)
 
-    async def _show(self, card: Card, row: CardRow, hand: Hand) -> tuple[bool, dict[str, Any] | None]:
+    async def _show(self, card: PostContext, row: PostRecord, hand: Actor) -> tuple[bool, dict[str, Any] | None]:
         """Whether the post will show it, and the update by which the answer makes it so where only that can."""
-        shown = row.find(hand.post_id, hand.channel_id) or Shown(hand.post_id, hand.channel_id, card.delivery)
+        shown = row.find(hand.post_id, hand.channel_id) or ShownPost(hand.post_id, hand.channel_id, card.delivery)
         delivery = await self._delivery(shown.delivery or card.delivery)
         if delivery is None:
             return False, None
@@ -135,7 +135,7 @@ class Presser:
         redrawn = destination.redrawn(await self._parcel(delivery), _standing(card, row))
         return True, {"message": redrawn.message, "props": redrawn.props}
 
-    async def _changed(self, destination: Changeable, card: Card, row: CardRow, shown: Shown) -> bool:
+    async def _changed(self, destination: Changeable, card: PostContext, row: PostRecord, shown: ShownPost) -> bool:
         """Draw the card's posts until they look as the row has it; whoever changes the row meanwhile does the same.
 
         The answer to a click would change the post too late: after an edit of the courier's it would bring back the
@@ -150,7 +150,7 @@ class Presser:
             row = stands
         return False
 
-    async def _draw(self, destination: Changeable, card: Card, row: CardRow, shown: Shown) -> bool:
+    async def _draw(self, destination: Changeable, card: PostContext, row: PostRecord, shown: ShownPost) -> bool:
         delivery = await self._delivery(shown.delivery or card.delivery)
         if delivery is None:
             return False
@@ -161,7 +161,7 @@ class Presser:
         earlier = await self.source.store.outbox.receipt(delivery.new.destination, delivery.new.order_key)
         return parcel_of(Leased(delivery, "", earlier))
 
-    async def _whole(self, card: Card) -> Card | None:
+    async def _whole(self, card: PostContext) -> PostContext | None:
         """The card with its key and incident; None when its delivery, which has them, is past its retention."""
         if not card.is_short:
             return card
@@ -175,11 +175,11 @@ class Presser:
         return found[0] if found is not None else None
 
 
-def _standing(card: Card, row: CardRow) -> Standing:
-    return Standing(card.post, max(row.expires_us, card.expires_us), row.remarks, row.taken)
+def _standing(card: PostContext, row: PostRecord) -> PostState:
+    return PostState(card.post, max(row.expires_us, card.expires_us), row.remarks, row.taken)
 
 
-def _remark(done: Done, card: Card, now_us: int, *, who: str, was_taken: bool) -> str:
+def _remark(done: CommandOutcome, card: PostContext, now_us: int, *, who: str, was_taken: bool) -> str:
     """What the post says from now on; "" when nothing changed.
 
     What the same person did already, but the post does not say (it was done below another post, or we broke off), it
@@ -195,7 +195,7 @@ def _remark(done: Done, card: Card, now_us: int, *, who: str, was_taken: bool) -
             return ""
 
 
-def _said(done: Done, card: Card, *, shown: bool = True) -> str:
+def _said(done: CommandOutcome, card: PostContext, *, shown: bool = True) -> str:
     """What the person is told."""
     lost = "" if shown else " The post itself could not be changed."
     match done:
@@ -216,5 +216,5 @@ def _said(done: Done, card: Card, *, shown: bool = True) -> str:
             return f"Silent until {at(until_us)}{_what(card)}.{waiting}{lost}"
 
 
-def _what(card: Card) -> str:
+def _what(card: PostContext) -> str:
     return "" if card.key else f": everything rule {escape_md(card.rule)} says"

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bridge.chat.button_dispatcher import Granted, Hand, Presser
+from bridge.chat.button_dispatcher import Actor, CommandResult, Presser
 from bridge.chat.requests import wish_of
 from bridge.destinations.buttons import PATH
 from bridge.destinations.signed_context import Pressed
@@ -87,7 +87,7 @@ class Actions:
             return self._refuse("", pressed, click)
         if not (0 < len(click.post_id) <= _LONGEST_ID and len(click.channel_id) <= _LONGEST_ID):
             return self._refuse(pressed.action, "elsewhere", click)
-        hand = Hand(click.who, click.post_id, click.channel_id)
+        hand = Actor(click.who, click.post_id, click.channel_id)
         try:
             answer = await self._presser.press(pressed.card, wish_of(pressed.action), hand)
         except (StoreUnavailable, OutcomeUnknown) as error:
@@ -98,7 +98,7 @@ class Actions:
             log.exception("a click broke", action=pressed.action)
             self._told(pressed.action, "failed")
             return only_you(f"A bug in ams-bridge: {type(error).__name__}; its log has more.")
-        if not isinstance(answer, Granted):
+        if not isinstance(answer, CommandResult):
             return self._refuse(pressed.action, "expired" if answer == "expired" else "elsewhere", click)
         self._told(pressed.action, "done")
         return ({"update": answer.update} if answer.update else {}) | only_you(answer.text)

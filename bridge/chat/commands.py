@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.chat.requests import Silence, Take, Why, Wish
+from bridge.chat.requests import SilenceRequest, Take, Why, Wish
 
 _HOUR_S: Final = 3_600.0
 _DAY_S: Final = 86_400.0
@@ -19,13 +19,13 @@ REACTIONS: Final[Mapping[str, Wish]] = {
     "raised_hand": Take(),
     "hand": Take(),
     "raising_hand": Take(),
-    "zzz": Silence(_HOUR_S),
-    "mute": Silence(_HOUR_S),
-    "clock1": Silence(_HOUR_S),
-    "no_bell": Silence(4 * _HOUR_S),
-    "clock4": Silence(4 * _HOUR_S),
-    "calendar": Silence(_DAY_S),
-    "date": Silence(_DAY_S),
+    "zzz": SilenceRequest(_HOUR_S),
+    "mute": SilenceRequest(_HOUR_S),
+    "clock1": SilenceRequest(_HOUR_S),
+    "no_bell": SilenceRequest(4 * _HOUR_S),
+    "clock4": SilenceRequest(4 * _HOUR_S),
+    "calendar": SilenceRequest(_DAY_S),
+    "date": SilenceRequest(_DAY_S),
     "question": Why(),
     "grey_question": Why(),
 }
@@ -84,6 +84,6 @@ def _wish(said: str) -> Wish | Unknown | None:
     if asked is None:
         return None
     if asked["number"] is None:
-        return Silence(_HOUR_S)
+        return SilenceRequest(_HOUR_S)
     span_s = int(asked["number"]) * _UNITS_S[asked["unit"][0]]
-    return Silence(span_s) if _SHORTEST_S <= span_s <= _LONGEST_S else Unknown()
+    return SilenceRequest(span_s) if _SHORTEST_S <= span_s <= _LONGEST_S else Unknown()

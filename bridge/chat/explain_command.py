@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 
-from bridge.destinations.signed_context import Card
+from bridge.destinations.signed_context import PostContext
 from bridge.operate.context import ControlSource
 from bridge.operate.explain import explain
-from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.incident_commands import read_incident
 from bridge.routing.routers import full_names
 from broker.model import Delivery
@@ -27,7 +27,7 @@ _LONGEST_RUNES: Final = 120
 _MARKS: Final = {True: "✓", False: "✗"}
 
 
-async def why(source: ControlSource, card: Card, delivery: Delivery | None) -> str:
+async def why(source: ControlSource, card: PostContext, delivery: Delivery | None) -> str:
     """The lines, as Markdown; ``delivery`` None when it is not kept any more. Raises StoreUnavailable."""
     lines = [f"**Why this post?** Rule {_code(card.rule)}" + (f", key {_code(card.key)}" if card.key else "")]
     incident = await read_incident(source, card)
@@ -45,7 +45,7 @@ async def why(source: ControlSource, card: Card, delivery: Delivery | None) -> s
     return "\n".join(lines)
 
 
-async def _told(source: ControlSource, card: Card, delivery: Delivery) -> AsyncIterator[str]:
+async def _told(source: ControlSource, card: PostContext, delivery: Delivery) -> AsyncIterator[str]:
     new = delivery.new
     said = f"Told as *{new.phase}* at {at(new.created_us)}, by rule set {_code(new.version)}"
     topic = full_names(source.broker).get(new.topic_uid, ("", None))[0]
@@ -95,11 +95,11 @@ def _condition(seen: Mapping[str, Any], depth: int) -> str:
     return f"{indent}- {_MARKS[bool(seen['held'])]} {_code(seen['look'] + ' ' + seen['expects'])}{saw}"
 
 
-def _asked(source: ControlSource, message: str) -> Asked:
+def _asked(source: ControlSource, message: str) -> OperatorRequest:
     """The question as the API would be asked it."""
     query = urlencode({"message": message}).encode()
     scope = {"type": "http", "method": "GET", "path": "/api/explain", "query_string": query, "headers": []}
-    return Asked(source, "chat", Request(scope))
+    return OperatorRequest(source, "chat", Request(scope))
 
 
 def _code(said: str) -> str:

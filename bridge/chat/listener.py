@@ -18,10 +18,10 @@ import structlog
 from bridge.chat.button_dispatcher import Presser
 from bridge.chat.catch_up import Account, Reader
 from bridge.chat.events import ChatEvent, ChatPost, events_of
-from bridge.chat.replies import NOW, Answerer, Moment
-from bridge.chat.websocket import Line, Lost, connected
+from bridge.chat.replies import NOW, Answerer, EventTime
+from bridge.chat.websocket import Connection, Lost, connected
 from bridge.destinations.kit.redact import Redactor
-from bridge.destinations.listened_channels import Places
+from bridge.destinations.listened_channels import ListenedChannels
 from bridge.destinations.mattermost.bot import MattermostBot
 from broker.clock import Clock
 from broker.errors import StoreError
@@ -57,7 +57,7 @@ class Listener:
         name: str,
         bot: MattermostBot,
         presser: Presser,
-        places: Places,
+        places: ListenedChannels,
         clock: Clock,
         rng: random.Random,
         told: Callable[[str], None],
@@ -108,7 +108,7 @@ class Listener:
             while True:
                 await self._hear(line, me, reader)
 
-    async def _server_ms(self, line: Line) -> int:
+    async def _server_ms(self, line: Connection) -> int:
         """The server's time; what is heard before it answers is read again by whoever asks. Raises Lost."""
         await line.ping()
         try:
@@ -128,7 +128,7 @@ class Listener:
         posts: dict[str, ChatPost] = {}
         for channel_id in place.channels:
             posts |= await reader.changed(channel_id, since_ms)
-        moment = Moment(missed=True, server_ms=now_ms, known=posts)
+        moment = EventTime(missed=True, server_ms=now_ms, known=posts)
         for event in sorted(events_of(posts, since_ms), key=lambda one: (one.at_ms, one.name)):
             await self._answer(event, me, reader, moment)
         for post in posts.values():
@@ -136,7 +136,7 @@ class Listener:
                 await self._answerer.show(post, me, reader)
         await self._note(now_ms)
 
-    async def _hear(self, line: Line, me: Account, reader: Reader) -> None:
+    async def _hear(self, line: Connection, me: Account, reader: Reader) -> None:
         try:
             async with self._clock.timeout(_PING_EVERY_S):
                 heard = await line.heard()
@@ -147,7 +147,7 @@ class Listener:
             await self._answer(heard.event, me, reader, NOW)
         await self._note(heard.event.at_ms if heard.event is not None else heard.server_ms)
 
-    async def _answer(self, event: ChatEvent, me: Account, reader: Reader, moment: Moment) -> None:
+    async def _answer(self, event: ChatEvent, me: Account, reader: Reader, moment: EventTime) -> None:
         """Answer one event. One that breaks us, or at which the server fails each time, is passed over and told."""
         try:
             await self._answerer.answer(event, me, reader, moment)

@@ -12,8 +12,8 @@ from prometheus_client.registry import Collector
 from bridge.chat.button_dispatcher import Presser
 from bridge.chat.listener import Hearing, Listener
 from bridge.core.supervisor import Supervisor
-from bridge.delivery.couriers import Route
-from bridge.destinations.listened_channels import Places
+from bridge.delivery.couriers import DestinationRoute
+from bridge.destinations.listened_channels import ListenedChannels
 from bridge.destinations.mattermost.bot import MattermostBot
 from broker.clock import Clock
 
@@ -23,8 +23,8 @@ class Listeners(Collector):
 
     def __init__(
         self,
-        places: Places,
-        routes: Callable[[], Mapping[str, Route]],
+        places: ListenedChannels,
+        routes: Callable[[], Mapping[str, DestinationRoute]],
         supervisor: Supervisor,
         clock: Clock,
         rng: random.Random,

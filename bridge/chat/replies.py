@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from bridge.chat.button_dispatcher import Granted, Hand, NotGranted, Presser
+from bridge.chat.button_dispatcher import Actor, CommandResult, NotGranted, Presser
 from bridge.chat.catch_up import Account, Reader
 from bridge.chat.commands import HELP, Unknown, wish_of_reaction, wish_of_reply
 from bridge.chat.events import ChatEvent, ChatPost, Reaction
@@ -24,7 +24,7 @@ from bridge.destinations.mattermost.bodies import MARKER
 from bridge.destinations.mattermost.bot import MattermostBot
 from bridge.destinations.mattermost.cards import CARD
 from bridge.destinations.mattermost.rest import Made, decoded
-from bridge.destinations.signed_context import Card, Unusable
+from bridge.destinations.signed_context import ContextFault, PostContext
 
 TOO_OLD: Final = "This post is too old. Nothing was done; the API and `ams-bridge silence add` still work."
 _ANSWERS: Final = "answers"
@@ -34,7 +34,7 @@ log = structlog.get_logger("listening")
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class EventTime:
     """When an event is answered. ``server_ms`` is the server's time now where the event was ``missed`` before."""
 
     missed: bool = False
@@ -42,7 +42,7 @@ class Moment:
     known: Mapping[str, ChatPost] = field(default_factory=dict)
 
 
-NOW: Final = Moment()
+NOW: Final = EventTime()
 
 
 class Answerer:
@@ -54,7 +54,7 @@ class Answerer:
         self._presser = presser
         self._told = told
 
-    async def answer(self, event: ChatEvent, me: Account, reader: Reader, moment: Moment = NOW) -> None:
+    async def answer(self, event: ChatEvent, me: Account, reader: Reader, moment: EventTime = NOW) -> None:
         """Do what it asks for, if it is for us. Raises Lost when the server does not answer, and StoreError."""
         wish = self._wish(event, me)
         if wish is None:
@@ -63,19 +63,19 @@ class Answerer:
         post = moment.known.get(root_id) or await reader.post(root_id)
         card = self.card_in(post, me)
         by, word = _means(event), "help" if isinstance(wish, Unknown) else word_of(wish)
-        if post is None or card is None or (isinstance(card, Card) and not await self._is_ours(card)):
+        if post is None or card is None or (isinstance(card, PostContext) and not await self._is_ours(card)):
             return
         person = await reader.account(event.user_id)
         if person is None or person.is_bot or person.delete_at:
             return
-        if not isinstance(card, Card):
+        if not isinstance(card, PostContext):
             self._told(by, word, card)
             if card == "expired" and isinstance(event, ChatPost):
                 await self._say(post, TOO_OLD, event, me, reader, moment)
             return
-        hand = Hand(person.username, post.id, post.channel_id, self._asked_us(event, moment), event.name)
+        hand = Actor(person.username, post.id, post.channel_id, self._asked_us(event, moment), event.name)
         granted = await self._granted(card, wish, hand)
-        if not isinstance(granted, Granted):
+        if not isinstance(granted, CommandResult):
             self._told(by, word, granted)
             if granted == "expired" and isinstance(event, ChatPost):
                 await self._say(post, TOO_OLD, event, me, reader, moment)
@@ -86,10 +86,10 @@ class Answerer:
             await self._presser.note(card, hand)
         self._told(by, word, "done")
 
-    async def _granted(self, card: Card, wish: Wish | Unknown, hand: Hand) -> Granted | NotGranted:
+    async def _granted(self, card: PostContext, wish: Wish | Unknown, hand: Actor) -> CommandResult | NotGranted:
         if not isinstance(wish, Unknown):
             return await self._presser.press(card, wish, hand)
-        return "heard" if await self._presser.was_heard(card, hand) else Granted(HELP)
+        return "heard" if await self._presser.was_heard(card, hand) else CommandResult(HELP)
 
     async def show(self, post: ChatPost, me: Account, reader: Reader) -> None:
         """Let a post show what was done about it, if it does not: the click may have come as the line broke.
@@ -97,7 +97,7 @@ class Answerer:
         Raises Lost, StoreError.
         """
         card = self.card_in(post, me)
-        if not isinstance(card, Card) or not await self._is_ours(card):
+        if not isinstance(card, PostContext) or not await self._is_ours(card):
             return
         row = await self._presser.buttons.cards.read(card.rule, card.post)
         if not row.remarks or row.find(post.id, post.channel_id) is None:
@@ -106,9 +106,9 @@ class Answerer:
         if row.remarks[-1] not in post.message:  # or it was shown since the post was read
             stands = await reader.post(post.id)
         if stands is not None and row.remarks[-1] not in stands.message:
-            await self._presser.show_again(card, Hand("", post.id, post.channel_id))
+            await self._presser.show_again(card, Actor("", post.id, post.channel_id))
 
-    def card_in(self, post: ChatPost | None, me: Account) -> Card | Unusable | None:
+    def card_in(self, post: ChatPost | None, me: Account) -> PostContext | ContextFault | None:
         """The card that we signed into a post of ours; None when there is none."""
         if post is None or post.user_id != me.id or post.delete_at:
             return None
@@ -128,19 +128,19 @@ class Answerer:
             return None
         return wish_of_reply(event.message, me.username)
 
-    async def _is_ours(self, card: Card) -> bool:
+    async def _is_ours(self, card: PostContext) -> bool:
         """Whether this destination made the post; two of them may speak as the same bot."""
         found = await self._presser.source.store.outbox.read(card.delivery)
         return found is None or found[0].new.destination == self._name
 
-    def _asked_us(self, event: ChatEvent, moment: Moment) -> int:
+    def _asked_us(self, event: ChatEvent, moment: EventTime) -> int:
         """When it was asked for, by our clock: a silence that was asked for an hour ago is an hour shorter."""
         if not moment.missed:
             return 0
         return self._presser.source.clock.wall_us() - max(0, moment.server_ms - event.at_ms) * 1_000
 
     async def _say(
-        self, post: ChatPost, text: str, event: ChatEvent, me: Account, reader: Reader, moment: Moment
+        self, post: ChatPost, text: str, event: ChatEvent, me: Account, reader: Reader, moment: EventTime
     ) -> None:
         """Say something in the post's thread, once: what was missed may have been answered before the line broke."""
         root = post.root_id or post.id
@@ -170,7 +170,7 @@ def _means(event: ChatEvent) -> str:
     return "reaction" if isinstance(event, Reaction) else "reply"
 
 
-def _is_said_aloud(event: ChatEvent, wish: Wish | Unknown, granted: Granted) -> bool:
+def _is_said_aloud(event: ChatEvent, wish: Wish | Unknown, granted: CommandResult) -> bool:
     """Whether an answer goes into the thread: what was asked why, what the post does not show, and each word to us."""
     if isinstance(wish, Why | Unknown) or (granted.changes and not granted.shown):
         return True

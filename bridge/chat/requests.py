@@ -17,7 +17,7 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
+class SilenceRequest:
     """Nothing more of this for ``span_s`` seconds."""
 
     span_s: float
@@ -28,7 +28,7 @@ class Why:
     """Which rule, message and conditions led to the post."""
 
 
-Wish: TypeAlias = Take | Silence | Why
+Wish: TypeAlias = Take | SilenceRequest | Why
 
 
 def wish_of(action: ActionName) -> Wish:
@@ -39,7 +39,7 @@ def wish_of(action: ActionName) -> Wish:
         case "why":
             return Why()
         case _:
-            return Silence(SILENCES_S[action])
+            return SilenceRequest(SILENCES_S[action])
 
 
 def word_of(wish: Wish) -> str:
@@ -49,7 +49,7 @@ def word_of(wish: Wish) -> str:
             return "take"
         case Why():
             return "why"
-        case Silence(span_s):
+        case SilenceRequest(span_s):
             return next((name for name, button_s in SILENCES_S.items() if button_s == span_s), "silence")
         case _:
             assert_never(wish)

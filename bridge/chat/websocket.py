@@ -42,7 +42,7 @@ class Heard(msgspec.Struct, frozen=True):
     server_ms: int = 0
 
 
-class Line:
+class Connection:
     """An open connection of somebody the server knows. ``heard`` gives what came, or raises Lost."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -120,7 +120,7 @@ class Line:
 
 
 @asynccontextmanager
-async def connected(url: str, token: Secret, timeout_s: float, redact: Redactor) -> AsyncIterator[Line]:
+async def connected(url: str, token: Secret, timeout_s: float, redact: Redactor) -> AsyncIterator[Connection]:
     """A line to the server at ``url``, greeted by it, for the length of the block. Raises Lost."""
     address = url.rstrip("/").replace("http", "ws", 1) + PATH
     timeout = aiohttp.ClientWSTimeout(ws_close=1.0)
@@ -136,7 +136,7 @@ async def connected(url: str, token: Secret, timeout_s: float, redact: Redactor)
             why = tls_text(fault) if fault is not None else str(error) or type(error).__name__
             raise Lost(redact(f"cannot connect: {why}")) from error
         async with socket:
-            line = Line(socket)
+            line = Connection(socket)
             try:
                 async with asyncio.timeout(timeout_s):  # noqa: TID251 - a timeout of the network
                     await line.challenge(token)

@@ -13,7 +13,7 @@ import click
 from bridge.app.provision import CannotProvision, provision
 from bridge.app.state_folder import SEALING_KEY_FILE, BadSealingKey, sealing_key
 from bridge.chat.settings_checks import buttons_without_address
-from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.context import CliCommand, Context, pass_context
 from bridge.cli.loading import destinations_of, rule_set_of
 from bridge.cli.output import BadConfiguration, Failed, Output, counted
 from bridge.cli.probing import TopicsToBe, probe_all, tell_probes
@@ -62,7 +62,7 @@ class _Findings:
         }
 
 
-@click.command(cls=Command)
+@click.command(cls=CliCommand)
 @click.option("--settings-only", is_flag=True, help="Check bridge.yaml alone, not the rules.")
 @click.option("--probe", is_flag=True, help="Ask each destination whether it could deliver; nothing is posted.")
 @pass_context

@@ -81,7 +81,7 @@ def global_options() -> list[click.Option]:
     ]
 
 
-class Command(click.Command):
+class CliCommand(click.Command):
     """A command that takes the global options too, listed last in its help."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -90,10 +90,10 @@ class Command(click.Command):
         self.params.extend(option for option in global_options() if not taken.intersection(option.opts))
 
 
-class Group(click.Group):
+class CliGroup(click.Group):
     """A group whose commands take the global options, and are listed in the order in which people meet them."""
 
-    command_class = Command
+    command_class = CliCommand
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

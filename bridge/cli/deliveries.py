@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from bridge.cli.client import connected
-from bridge.cli.context import Context, Group, pass_context
+from bridge.cli.context import CliGroup, Context, pass_context
 from bridge.cli.drawing import print_post
 from bridge.cli.output import Column, Failed, shown, text_column
 from bridge.cli.typed import duration, when
@@ -50,7 +50,7 @@ def filters(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.group(cls=Group)
+@click.group(cls=CliGroup)
 def deliveries() -> None:
     """Deliveries and dead letters: list, show, replay, drop."""
 

@@ -6,10 +6,10 @@ import sys
 
 import click
 
-from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.context import CliCommand, Context, pass_context
 
 
-@click.command(cls=Command)
+@click.command(cls=CliCommand)
 @click.option("--once", is_flag=True, help="Run the samples through once, print the books, exit 0 when they balance.")
 @pass_context
 def demo(context: Context, *, once: bool) -> None:

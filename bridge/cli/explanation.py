@@ -18,7 +18,7 @@ _FATES = {"acts": "bold green", "stopped": "yellow", "nothing to end": "yellow"}
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ExplainScope:
     """Which rules are shown (none named: all), and whether those that did not match take one line only."""
 
     rules: Sequence[str] = ()
@@ -29,7 +29,7 @@ class Shown:
         return not self.rules or rule["rule"] in self.rules
 
 
-def tell_stored(output: Output, answer: Any, shown: Shown) -> None:
+def tell_stored(output: Output, answer: Any, shown: ExplainScope) -> None:
     """What was decided of a stored message, and below it what would be decided now."""
     if output.quiet:
         return
@@ -63,7 +63,7 @@ def tell_stored(output: Output, answer: Any, shown: Shown) -> None:
         tell(output, answer["recomputed"], shown, then)
 
 
-def tell(output: Output, found: Any, shown: Shown, then: Sequence[tuple[str, Any]] = ()) -> None:
+def tell(output: Output, found: Any, shown: ExplainScope, then: Sequence[tuple[str, Any]] = ()) -> None:
     """What the rules make of a message. ``then`` are posts (destination, post) that need not be drawn again."""
     if output.quiet:
         return

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bridge.cli.context import Context, Group, pass_context
+from bridge.cli.context import CliGroup, Context, pass_context
 from bridge.cli.drawing import print_post
 from bridge.cli.output import Failed, Output
 from bridge.fakes.listening import serve
@@ -17,7 +17,7 @@ from broker.clock import SystemClock
 _LOOK_EVERY_S = 0.1
 
 
-@click.group(cls=Group)
+@click.group(cls=CliGroup)
 def fake() -> None:
     """Stand-in servers for your own tests: mattermost."""
 

@@ -20,7 +20,7 @@ from bridge.cli.output import Failed, Output, counted
 from bridge.cli.setup import store_file
 from bridge.cli.stopping import stoppable
 from bridge.cli.typed import duration
-from bridge.routing.commit_batch import Topic, incoming_of
+from bridge.routing.commit_batch import RoutedTopic, incoming_of
 from bridge.routing.routers import full_names
 from bridge.settings.model import Settings
 from broker.broker import Broker, BrokerSettings
@@ -58,7 +58,7 @@ class Wanted:
 class Stretch:
     """The messages of one topic to be read: offsets ``first`` to ``end - 1``; ``cut`` when earlier ones are gone."""
 
-    topic: Topic
+    topic: RoutedTopic
     first: int
     end: int
     cut: bool
@@ -99,7 +99,7 @@ class History:
             if not heard(name):
                 raise Failed(f"no rule hears {name}")
         names = wanted.topics or tuple(name for name in known if heard(name))
-        return [self._stretch(Topic(name, known[name]), since_us, wanted.limit) for name in names]
+        return [self._stretch(RoutedTopic(name, known[name]), since_us, wanted.limit) for name in names]
 
     @contextmanager
     def walk(self, output: Output, stretches: Sequence[Stretch], limit: int | None = None) -> Iterator[Walk]:
@@ -116,7 +116,7 @@ class History:
         """Run something that reads the store."""
         return self._runner.run(reading)
 
-    def _stretch(self, topic: Topic, since_us: int, limit: int | None) -> Stretch:
+    def _stretch(self, topic: RoutedTopic, since_us: int, limit: int | None) -> Stretch:
         bounds = self._runner.run(self.store.log.bounds(topic.uid))
         first = self._runner.run(self.store.log.offset_at(topic.uid, since_us))
         if first is None:

@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from bridge.cli.context import Context, Group, pass_context
+from bridge.cli.context import CliGroup, Context, pass_context
 from bridge.cli.output import BadConfiguration, Failed, counted
 from bridge.cli.problems import as_lines, as_values
 from rules.events.topics import topic_problem
@@ -18,7 +18,7 @@ RULES_FILE: Final = Path("rules.d", "alertmanager.yaml")
 SETTINGS_FILE: Final = Path("bridge-alertmanager.yaml")
 
 
-@click.group("import", cls=Group)
+@click.group("import", cls=CliGroup)
 def importing() -> None:
     """Make rule files of other systems' configurations: alertmanager."""
 

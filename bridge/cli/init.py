@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.context import CliCommand, Context, pass_context
 from bridge.cli.output import Failed
 from bridge.cli.rules_schema import SCHEMA_FILE, write_schema
 from rules.language.schema import rules_schema
@@ -17,7 +17,7 @@ STARTER: Final = Path(__file__).parent.parent.parent / "templates" / "starter"
 _TOKENS: Final = ("service-token", "prometheus-token")
 
 
-@click.command(cls=Command)
+@click.command(cls=CliCommand)
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path, file_okay=False), default=Path())
 @pass_context
 def init(context: Context, folder: Path) -> None:

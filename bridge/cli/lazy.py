@@ -8,7 +8,7 @@ from importlib import import_module
 
 import click
 
-from bridge.cli.context import Group
+from bridge.cli.context import CliGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Listed:
         return command
 
 
-class LazyGroup(Group):
+class LazyGroup(CliGroup):
     """Give it ``listed``: name to Listed, in the order in which people meet the commands."""
 
     listed: Mapping[str, Listed]

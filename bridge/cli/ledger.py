@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from bridge.cli.client import connected
-from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.context import CliCommand, Context, pass_context
 from bridge.cli.drawing import TOPIC, message_book, send_book
 from bridge.cli.output import EXIT_FAILED, Column, text_column
 from bridge.cli.typed import duration, when
 
 
-@click.command(cls=Command)
+@click.command(cls=CliCommand)
 @click.option("--since", type=duration, help="Show also what came in and went out within this time, such as 24h.")
 @pass_context
 def ledger(context: Context, since: float | None) -> None:

@@ -13,7 +13,7 @@ from bridge.cli.setup import settings_of
 from bridge.destinations.base import Destination
 from bridge.destinations.kinds import KINDS, Tools
 from bridge.destinations.kit.http_client import make_client
-from bridge.destinations.topic import Topics
+from bridge.destinations.topic import TopicPublisher
 from bridge.routing.rule_files import rules_of, world_of
 from bridge.settings.model import Settings
 from broker.broker import Broker
@@ -32,7 +32,7 @@ class Loaded:
     rule_set: RuleSet
 
 
-def destinations_of(settings: Settings, topics: Topics | None = None) -> dict[str, Destination]:
+def destinations_of(settings: Settings, topics: TopicPublisher | None = None) -> dict[str, Destination]:
     """The destinations of the settings, built and not at work; close them. ``topics`` says which topics there are."""
     tools = Tools(SystemClock(), make_client, topics=topics)
     return {name: KINDS[config.type].build(name, config, tools) for name, config in settings.destinations.items()}

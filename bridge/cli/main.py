@@ -37,14 +37,14 @@ COMMANDS: Final = {
 """The commands, in the order in which people meet them."""
 
 
-class Root(LazyGroup):
+class RootGroup(LazyGroup):
     """Its commands are COMMANDS."""
 
     listed = COMMANDS
 
 
 @click.command(
-    cls=Root,
+    cls=RootGroup,
     params=list(global_options()),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

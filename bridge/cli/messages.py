@@ -13,7 +13,7 @@ import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bridge.cli.client import Client, connected
-from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.context import CliCommand, Context, pass_context
 from bridge.cli.names import resource_path
 from bridge.cli.output import Column, Failed
 from bridge.cli.typed import named_values
@@ -24,7 +24,7 @@ _BATCH_BYTES = 4 * 1024 * 1024
 _FOLLOW_EVERY_S = 0.5
 
 
-@click.command(cls=Command)
+@click.command(cls=CliCommand)
 @click.argument("topic")
 @click.option("--data", "text", help="The message's text.")
 @click.option(
@@ -66,7 +66,7 @@ def publish(
         context.output.done(f"message {ids[0]} published to {topic}", {"messageIds": ids})
 
 
-@click.command(cls=Command)
+@click.command(cls=CliCommand)
 @click.argument("subscription")
 @click.option(
     "--max", "most", type=click.IntRange(1), default=10, show_default=True, help="How many messages at most (per pull)."

@@ -9,12 +9,12 @@ import click
 import msgspec
 
 from bridge.cli.client import connected
-from bridge.cli.context import Context, Group, pass_context
+from bridge.cli.context import CliGroup, Context, pass_context
 from bridge.cli.names import resource_path
 from bridge.cli.output import Column, Failed, shown, text_column
 
 
-@click.group(cls=Group)
+@click.group(cls=CliGroup)
 def user() -> None:
     """Users: create, list, show, delete, refresh-token."""
 
@@ -98,7 +98,7 @@ def refresh_token(context: Context, name: str) -> None:
     context.output.done(f"new token of {name}: {made['token']}", made)
 
 
-@click.group(cls=Group)
+@click.group(cls=CliGroup)
 def schema() -> None:
     """Schemas of topics: create, list, show, delete."""
 

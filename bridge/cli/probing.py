@@ -13,7 +13,7 @@ from bridge.settings.model import Settings
 from broker.broker import Broker
 from broker.clock import SystemClock
 
-Row: TypeAlias = dict[str, str]
+ProbeRow: TypeAlias = dict[str, str]
 """``destination``, ``kind``, ``outcome`` (ready, not now, refused), ``reason``: why not, or what ready leaves open."""
 
 _PROBE_TIMEOUT_S: Final = 30.0
@@ -39,12 +39,12 @@ class TopicsToBe(Republisher):
         return topic in self._planned or super().exists(topic)
 
 
-async def probe_all(destinations: Mapping[str, Destination]) -> list[Row]:
+async def probe_all(destinations: Mapping[str, Destination]) -> list[ProbeRow]:
     """Ask all of them at once."""
     return list(await asyncio.gather(*(_probe(name, one) for name, one in destinations.items())))
 
 
-def tell_probes(output: Output, rows: list[Row]) -> None:
+def tell_probes(output: Output, rows: list[ProbeRow]) -> None:
     """The answers as a table."""
     columns = [
         Column("Destination", lambda row: row["destination"]),
@@ -55,7 +55,7 @@ def tell_probes(output: Output, rows: list[Row]) -> None:
     output.rows(rows, columns)
 
 
-async def _probe(name: str, destination: Destination) -> Row:
+async def _probe(name: str, destination: Destination) -> ProbeRow:
     try:
         async with SystemClock().timeout(_PROBE_TIMEOUT_S):
             outcome: Outcome = await destination.probe()

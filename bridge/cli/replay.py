@@ -9,12 +9,12 @@ import click
 from rich.text import Text
 
 from bridge.cli.client import connected
-from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.context import CliCommand, Context, pass_context
 
 _OUTCOMES = {"sent": "green", "suppressed": "yellow", "dropped": "red", "held": "cyan", "shadow": "magenta"}
 
 
-@click.command(cls=Command)
+@click.command(cls=CliCommand)
 @click.argument("messages", metavar="MSG...", nargs=-1, required=True)
 @click.option(
     "--live", is_flag=True, help="With the real state: dedupe, groups, throttles and incidents count and change."

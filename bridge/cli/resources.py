@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from bridge.cli.client import connected
-from bridge.cli.context import Context, Group, pass_context
+from bridge.cli.context import CliGroup, Context, pass_context
 from bridge.cli.names import resource_name, resource_path
 from bridge.cli.output import Column, shown, text_column
 
 
-@click.group(cls=Group)
+@click.group(cls=CliGroup)
 def project() -> None:
     """Projects: create, list, show, delete."""
 
@@ -60,7 +60,7 @@ def delete_project(context: Context, name: str) -> None:
     context.output.done(f"project {name} deleted")
 
 
-@click.group(cls=Group)
+@click.group(cls=CliGroup)
 def topic() -> None:
     """Topics: create, list, show, delete, acl."""
 
@@ -118,7 +118,7 @@ def topic_acl(context: Context, name: str, users: str | None) -> None:
     _acl(context, resource_path(name, "topics"), users)
 
 
-@click.group(cls=Group)
+@click.group(cls=CliGroup)
 def subscription() -> None:
     """Subscriptions: create, list, show, delete, offsets, acl."""
 

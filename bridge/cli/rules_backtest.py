@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.context import CliCommand, Context, pass_context
 from bridge.cli.history import (
     Stretch,
     Wanted,
@@ -38,7 +38,7 @@ _KINDS = ("now sends", "no longer sends", "text changed")
 _COLORS = {"-": "red", "+": "green"}
 
 
-@click.command("backtest", cls=Command)
+@click.command("backtest", cls=CliCommand)
 @stored_options("7d")
 @click.option("--against", type=click.Path(path_type=Path, exists=True), help="Compare with the rules in this folder.")
 @pass_context

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.context import CliCommand, Context, pass_context
 from bridge.cli.drawing import short_topic
 from bridge.cli.history import Wanted, beginning_value, opened, say_where_it_begins, stored_options
 from bridge.cli.loading import facts_now, world_for
@@ -21,7 +21,7 @@ from rules.workbench.coverage import CoverageResult, RuleCoverage
 from rules.workbench.coverage import coverage as run_coverage
 
 
-@click.command("coverage", cls=Command)
+@click.command("coverage", cls=CliCommand)
 @stored_options("7d")
 @pass_context
 def coverage(context: Context, since: float, topics: tuple[str, ...], limit: int | None) -> None:

@@ -13,8 +13,8 @@ import click
 import msgspec
 
 from bridge.cli.client import Unreached, connected
-from bridge.cli.context import Command, Context, pass_context
-from bridge.cli.explanation import Shown, tell, tell_stored
+from bridge.cli.context import CliCommand, Context, pass_context
+from bridge.cli.explanation import ExplainScope, tell, tell_stored
 from bridge.cli.history import History, opened, topic_name
 from bridge.cli.loading import destinations_of, load_rules, world_for
 from bridge.cli.output import BadConfiguration, Failed
@@ -25,7 +25,7 @@ from bridge.cli.typed import named_values
 from bridge.destinations.base import Destination
 from bridge.operate.explain import Grounds, explain_stored, no_such_message
 from bridge.operate.explain_views import explained
-from bridge.routing.active_config import InForce
+from bridge.routing.active_config import ActiveConfig
 from bridge.routing.routers import full_names
 from bridge.routing.rule_files import last_good, rules_of
 from bridge.settings.model import Settings
@@ -41,7 +41,7 @@ from rules.workbench.explain import explain as explain_message
 _STORED = re.compile(r"[A-Za-z0-9_/-]+:\d+")
 
 
-@click.command("explain", cls=Command)
+@click.command("explain", cls=CliCommand)
 @click.argument("message", metavar="MSG")
 @click.option("--topic", help="The topic of a message from a file; needed when rules hear several.")
 @click.option("--attribute", "-a", "attributes", multiple=True, metavar="NAME=VALUE", help="An attribute of it.")
@@ -79,9 +79,9 @@ def explain(
     if output.as_json:
         output.value(found if answer is None else answer)
     elif answer is not None:
-        tell_stored(output, answer, Shown(rules, brief))
+        tell_stored(output, answer, ExplainScope(rules, brief))
     else:
-        tell(output, found, Shown(rules, brief))
+        tell(output, found, ExplainScope(rules, brief))
 
 
 def _stored(context: Context, message: str) -> Any:
@@ -115,12 +115,12 @@ def _from_store(context: Context, topic: str, offset: int) -> Any:
 
 def _in_force(
     context: Context, settings: Settings, history: History, destinations: Mapping[str, Destination]
-) -> InForce:
+) -> ActiveConfig:
     """The rules and silences that the daemon would run with: the last good rules of the store, else the files'."""
     world = world_for(context, settings, {name: one.facts for name, one in destinations.items()}, history.broker)
     kept = last_good(history.broker, world)
     try:
-        in_force = InForce(kept[0] if kept is not None else rules_of(settings, world), 0)
+        in_force = ActiveConfig(kept[0] if kept is not None else rules_of(settings, world), 0)
     except ProblemsFound as error:
         raise BadConfiguration(as_lines(error.problems)) from error
     in_force.take_silences(history.broker.cache)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.context import CliCommand, Context, pass_context
 from bridge.cli.history import Wanted, opened, stored_options
 from bridge.cli.loading import facts_now, world_for
 from bridge.cli.output import BadConfiguration, Failed, Output, counted
@@ -18,7 +18,7 @@ from rules.workbench.record import RecordResult
 from rules.workbench.record import record as run_record
 
 
-@click.command("record", cls=Command)
+@click.command("record", cls=CliCommand)
 @click.argument(
     "file", metavar="[FILE]", required=False, type=click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 )

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.context import CliCommand, Context, pass_context
 from bridge.cli.loading import facts_of
 from bridge.cli.output import Failed
 from bridge.cli.setup import settings_of
@@ -20,7 +20,7 @@ from rules.language.schema import rules_schema
 SCHEMA_FILE = "rules.schema.json"
 
 
-@click.command("schema", cls=Command)
+@click.command("schema", cls=CliCommand)
 @click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path, allow_dash=True))
 @click.option(
     "--generic", is_flag=True, help="Leave the settings alone: a schema without names of destinations and the like."

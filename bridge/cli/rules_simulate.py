@@ -15,7 +15,7 @@ import click
 import msgspec
 from rich.text import Text
 
-from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.context import CliCommand, Context, pass_context
 from bridge.cli.drawing import short_topic
 from bridge.cli.history import Wanted, opened, stored_options
 from bridge.cli.loading import Loaded, load_rules
@@ -35,7 +35,7 @@ from rules.workbench.simulate import Outage, Patience, Simulation, TimelineEntry
 _COLORS = {"suppressed": "yellow", "held": "cyan", "dropped": "red", "updated": "dim"}
 
 
-@click.command("simulate", cls=Command)
+@click.command("simulate", cls=CliCommand)
 @click.option(
     "--from",
     "file",

@@ -12,18 +12,18 @@ from typing import Any
 import click
 from rich.text import Text
 
-from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.context import CliCommand, Context, pass_context
 from bridge.cli.junit import junit_xml
 from bridge.cli.loading import load_rules
 from bridge.cli.output import EXIT_FAILED, Failed, Output, counted
 from bridge.cli.problems import from_here
 from rules.ruleset import Case, RuleSet
-from rules.workbench.run_cases import CaseResult, KeptQuiet, Told, run_case, shown
+from rules.workbench.run_cases import CaseResult, KeptQuiet, ToldSend, run_case, shown
 
 _DIFF_COLORS = {"-": "red", "+": "green", "@": "cyan"}
 
 
-@click.command("test", cls=Command)
+@click.command("test", cls=CliCommand)
 @click.option(
     "-k", "wanted", metavar="TEXT", multiple=True, help="Only tests whose name or file contains TEXT; may be repeated."
 )
@@ -122,7 +122,7 @@ def _value(results: Sequence[CaseResult]) -> dict[str, Any]:
     return {"passed": len(results) - failed, "failed": failed, "tests": cases}
 
 
-def _sent_value(told: Told) -> dict[str, Any]:
+def _sent_value(told: ToldSend) -> dict[str, Any]:
     send, post = told.send, told.post
     return {
         "at_s": told.at_us / 1_000_000,

@@ -8,10 +8,10 @@ import sys
 
 import click
 
-from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.context import CliCommand, Context, pass_context
 
 
-@click.command(cls=Command)
+@click.command(cls=CliCommand)
 @pass_context
 def run(context: Context) -> None:
     """Run the daemon until SIGTERM or Ctrl-C; SIGHUP reloads.

@@ -12,14 +12,14 @@ import msgspec
 from rich.text import Text
 
 from bridge.cli.client import connected
-from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.context import CliCommand, Context, pass_context
 from bridge.cli.output import EXIT_FAILED, Failed, Output
 from bridge.cli.typed import named_values
 
 _COLORS = {"delivered": "green", "later": "yellow", "refused": "red"}
 
 
-@click.command(cls=Command)
+@click.command(cls=CliCommand)
 @click.argument("destination")
 @click.option("--text", help="The post's text, in Markdown.")
 @click.option("--file", type=click.Path(path_type=Path, allow_dash=True), help="The text is in this file (- is stdin).")

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from rich.text import Text
 
-from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.context import CliCommand, Context, pass_context
 from bridge.cli.output import Failed
 from bridge.core.secret import Secret
 from bridge.destinations.kinds import KINDS as DESTINATION_KINDS
@@ -20,10 +20,10 @@ from bridge.settings.model import GIB, KIB, MIB, Settings
 from bridge.sources.kinds import KINDS as SOURCE_KINDS
 from rules.source.words import Rate, duration_text, suggest
 
-Row: TypeAlias = dict[str, str]
+SettingRow: TypeAlias = dict[str, str]
 
 
-@click.command(cls=Command)
+@click.command(cls=CliCommand)
 @click.argument("prefix", metavar="[KEY]", default="")
 @pass_context
 def settings(context: Context, prefix: str) -> None:
@@ -39,7 +39,7 @@ def settings(context: Context, prefix: str) -> None:
             output.console.print(_drawn(row), soft_wrap=True)
 
 
-def rows() -> list[Row]:
+def rows() -> list[SettingRow]:
     """One row per key, in the order of the file; NAME stands for a name of your own.
 
     ``kinds`` names the types of source or destination that know the key, "" when all do.
@@ -47,7 +47,7 @@ def rows() -> list[Row]:
     return list(_of_model(Settings, ""))
 
 
-def _drawn(row: Row) -> Text:
+def _drawn(row: SettingRow) -> Text:
     text = Text(row["key"], style="bold")
     text.append(f"  {row['takes']}", style="cyan")
     if row["default"]:
@@ -61,7 +61,7 @@ def _drawn(row: Row) -> Text:
     return text
 
 
-def _of_model(model: type[BaseModel], prefix: str) -> Iterator[Row]:
+def _of_model(model: type[BaseModel], prefix: str) -> Iterator[SettingRow]:
     for name, field in model.model_fields.items():
         key = f"{prefix}{field.alias or name}"
         if key in ("sources", "destinations"):
@@ -75,14 +75,14 @@ def _of_model(model: type[BaseModel], prefix: str) -> Iterator[Row]:
             yield from _of_field(key, field)
 
 
-def _of_kinds(configs: Mapping[str, type[BaseModel]], prefix: str) -> Iterator[Row]:
+def _of_kinds(configs: Mapping[str, type[BaseModel]], prefix: str) -> Iterator[SettingRow]:
     """The keys of all kinds, each told once with the kinds that know it so."""
     yield {
         "key": f"{prefix}type", "takes": " or ".join(configs), "default": "", "needed": "yes", "kinds": "",
         "meaning": "What it is; the other keys depend on it",
     }  # fmt: skip
     known: dict[tuple[str, ...], list[str]] = {}
-    told: dict[tuple[str, ...], Row] = {}
+    told: dict[tuple[str, ...], SettingRow] = {}
     for kind, config in configs.items():
         for name, field in config.model_fields.items():
             for row in _of_field(f"{prefix}{field.alias or name}", field) if name != "type" else ():
@@ -92,7 +92,7 @@ def _of_kinds(configs: Mapping[str, type[BaseModel]], prefix: str) -> Iterator[R
         yield told[same] | {"kinds": "" if len(kinds) == len(configs) else ", ".join(kinds)}
 
 
-def _of_field(key: str, field: FieldInfo) -> Iterator[Row]:
+def _of_field(key: str, field: FieldInfo) -> Iterator[SettingRow]:
     yield _row(key, _takes(field.annotation, field), field)
     below = _model_in(field.annotation)
     if below is not None:
@@ -100,7 +100,7 @@ def _of_field(key: str, field: FieldInfo) -> Iterator[Row]:
         yield from _of_model(below, f"{key}.NAME." if named else f"{key}.")
 
 
-def _row(key: str, takes: str, field: FieldInfo) -> Row:
+def _row(key: str, takes: str, field: FieldInfo) -> SettingRow:
     below = _model_in(field.annotation)
     first_line = (below.__doc__ or "").strip().partition("\n")[0].rstrip(".") if below is not None else ""
     return {

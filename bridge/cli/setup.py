@@ -10,7 +10,7 @@ from bridge.app.certificate import CERTIFICATE_FILE
 from bridge.cli.context import DEFAULT_PLACES, Context
 from bridge.cli.output import BadConfiguration, Failed
 from bridge.cli.problems import as_lines
-from bridge.core.references import Surroundings
+from bridge.core.references import ReferenceSources
 from bridge.core.systemd import credentials_folder
 from bridge.settings.file import read_settings
 from bridge.settings.file import settings_of as settings_of_document
@@ -24,7 +24,7 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, 
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class DaemonAddress:
     """Where the daemon answers, with which token, and the certificate to trust when it made its own."""
 
     url: str
@@ -41,7 +41,7 @@ def settings_of(context: Context) -> Settings:
         raise BadConfiguration(as_lines(error.problems)) from error
 
 
-def daemon_address(context: Context) -> Address:
+def daemon_address(context: Context) -> DaemonAddress:
     """How to reach the daemon: ``--url`` and ``--token``, and what they leave open from the settings.
 
     With ``--token`` only the address is read from the settings: their secrets may be for the daemon's eyes alone. With
@@ -54,12 +54,12 @@ def daemon_address(context: Context) -> Address:
         if context.url is None:
             raise
     if settings is None:
-        return Address((context.url or "").rstrip("/"), context.token or "")
+        return DaemonAddress((context.url or "").rstrip("/"), context.token or "")
     token = context.token
     if token is None:
         token = settings.auth.service_token.reveal() if settings.auth.service_token else ""
     url = context.url or own_url(settings.server)
-    return Address(url.rstrip("/"), token, _own_certificate(settings))
+    return DaemonAddress(url.rstrip("/"), token, _own_certificate(settings))
 
 
 def own_url(server: ServerSettings) -> str:
@@ -96,7 +96,7 @@ def _server_and_store(context: Context) -> Settings:
     if isinstance(document.value, dict):
         said = {name: document.value[name] for name in ("server", "store") if name in document.value}
         document = replace(document, value=said)
-    around = Surroundings(os.environ, credentials_folder(os.environ), path.parent.absolute())
+    around = ReferenceSources(os.environ, credentials_folder(os.environ), path.parent.absolute())
     try:
         return settings_of_document(document, around)
     except ProblemsFound as error:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from bridge.cli.client import connected
-from bridge.cli.context import Context, Group, pass_context
+from bridge.cli.context import CliGroup, Context, pass_context
 from bridge.cli.output import Column, text_column
 from bridge.cli.typed import duration, when
 from rules.source.scalars import plain_scalar
@@ -24,7 +24,7 @@ _LISTED = [
 ]
 
 
-@click.group(cls=Group)
+@click.group(cls=CliGroup)
 def silence() -> None:
     """Silences: add, list, expire."""
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from broker.engines.sqlite.scratch import Scratch, ScratchRow
-from rules.deciding.batch_state import ABSENT, MemoryState
+from rules.deciding.batch_state import ABSENT, InMemoryState
 from rules.model import StateChange, StateValue, Timer
 
 MAX_ROWS: Final = 5_000
@@ -24,7 +24,7 @@ class SpillingState:
     """A whole state of bounded memory. See rules.rehearsal.State."""
 
     def __init__(self, *, max_rows: int = MAX_ROWS, max_bytes: int = MAX_BYTES) -> None:
-        self._memory = MemoryState()
+        self._memory = InMemoryState()
         self._scratch: _ScratchState | None = None
         self._max_rows = max_rows
         self._max_bytes = max_bytes
@@ -48,7 +48,7 @@ class SpillingState:
         self._changes += 1
         if len(self._memory) > self._max_rows or (self._changes % _LOOK_EVERY == 0 and self._is_heavy()):
             self._scratch = _ScratchState(self._memory.rows())
-            self._memory = MemoryState()
+            self._memory = InMemoryState()
 
     def due(self, now_us: int) -> Timer | None:
         """See State."""

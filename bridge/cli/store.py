@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.context import CliCommand, Context, pass_context
 from bridge.cli.output import Failed
 from bridge.cli.setup import settings_of, store_file
 from bridge.settings.model import Settings
@@ -18,7 +18,7 @@ from broker.errors import StoreError, StoreUnavailable
 from broker.records import Project, Topic
 
 
-@click.command(cls=Command)
+@click.command(cls=CliCommand)
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @pass_context
 def backup(context: Context, file: Path) -> None:
@@ -34,7 +34,7 @@ def backup(context: Context, file: Path) -> None:
     context.output.say("Keep with it: the settings, the secrets they name, and sealing.key beside the store.")
 
 
-@click.command(cls=Command)
+@click.command(cls=CliCommand)
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @pass_context
 def restore(context: Context, file: Path) -> None:

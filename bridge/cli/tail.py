@@ -8,7 +8,7 @@ import click
 from rich.text import Text
 
 from bridge.cli.client import connected
-from bridge.cli.context import Command, Context, pass_context
+from bridge.cli.context import CliCommand, Context, pass_context
 from bridge.cli.typed import when
 
 _FATES = {"matched": "green", "unmatched": "dim", "unrouted": "dim", "undecided": "yellow"}
@@ -16,7 +16,7 @@ _OUTCOMES = {"sent": "green", "suppressed": "yellow", "dropped": "red", "held": 
 _SHOWN_RUNES = 300
 
 
-@click.command(cls=Command)
+@click.command(cls=CliCommand)
 @click.argument("topic", required=False)
 @click.option("--matched", is_flag=True, help="Only messages that a rule acted on.")
 @pass_context

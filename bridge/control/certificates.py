@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.times import rfc3339
 from broker.errors import NotFound
 from broker.records import CertificateBinding, User
@@ -35,7 +35,7 @@ class OldBinding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     subject: str
 
 
-async def all_bindings(asked: Asked) -> dict[str, list[Binding]]:
+async def all_bindings(asked: OperatorRequest) -> dict[str, list[Binding]]:
     """GET /api/certificates: every binding whose user exists, oldest first."""
     cache = asked.source.broker.cache
     shown = []
@@ -46,7 +46,7 @@ async def all_bindings(asked: Asked) -> dict[str, list[Binding]]:
     return {"certificates": shown}
 
 
-async def bind(asked: Asked) -> dict[str, Any]:
+async def bind(asked: OperatorRequest) -> dict[str, Any]:
     """POST /api/certificates: let a subject log in as a user; binding it again replaces the user."""
     said = await asked.body(NewBinding)
     if not 0 < len(said.subject) <= _LONGEST_SUBJECT or "=" not in said.subject:
@@ -58,7 +58,7 @@ async def bind(asked: Asked) -> dict[str, Any]:
     return {"certificate": Binding(bound.subject, user.name, rfc3339(bound.created_us))}
 
 
-async def unbind(asked: Asked) -> dict[str, Any]:
+async def unbind(asked: OperatorRequest) -> dict[str, Any]:
     """POST /api/certificates:unbind: the subject logs in no more."""
     said = await asked.body(OldBinding)
     try:

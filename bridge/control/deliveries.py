@@ -9,7 +9,7 @@ import msgspec
 
 from bridge.core.posts import post_from_bytes
 from bridge.delivery.collapse.digest import is_digest
-from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.topics import topic_names, topic_uid_or_none
 from bridge.operate.views import DeliveryView, attempt_view, delivery_view
 from broker.model import Delivery, DeliveryQuery, DeliveryState
@@ -45,7 +45,7 @@ class Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return bool(self.state or self.destination or self.rule or self.topic or self.since_s is not None)
 
 
-async def page(asked: Asked) -> DeliveriesPage:
+async def page(asked: OperatorRequest) -> DeliveriesPage:
     """GET /api/deliveries."""
     limit = min(asked.number("limit") or _PAGE, _LONGEST_PAGE)
     query = DeliveryQuery(
@@ -61,7 +61,7 @@ async def page(asked: Asked) -> DeliveriesPage:
     return await _page(asked, query)
 
 
-async def one(asked: Asked) -> dict[str, Any]:
+async def one(asked: OperatorRequest) -> dict[str, Any]:
     """GET /api/deliveries/{id}: with its attempts, its post as it was rendered, and what it stands in place of."""
     found = await asked.source.store.outbox.read(asked.request.path_params["id"])
     if found is None:
@@ -75,42 +75,42 @@ async def one(asked: Asked) -> dict[str, Any]:
     }
 
 
-async def instead_of(asked: Asked, delivery: Delivery) -> DeliveriesPage:
+async def instead_of(asked: OperatorRequest, delivery: Delivery) -> DeliveriesPage:
     """What a digest stands in place of: the first page of all that was folded into it or cancelled with it."""
     if not is_digest(delivery):
         return DeliveriesPage([], None)
     return await _page(asked, DeliveryQuery(into=delivery.id, limit=_PAGE))
 
 
-async def replay(asked: Asked) -> dict[str, int]:
+async def replay(asked: OperatorRequest) -> dict[str, int]:
     """POST /api/deliveries:replay: the stored renderings again, oldest first."""
     return {"count": await replayed(asked, await asked.body(Chosen))}
 
 
-async def drop(asked: Asked) -> dict[str, int]:
+async def drop(asked: OperatorRequest) -> dict[str, int]:
     """POST /api/deliveries:drop: settle waiting or dead ones as dropped by whoever asks."""
     return {"count": await dropped(asked, await asked.body(Chosen))}
 
 
-async def replayed(asked: Asked, chosen: Chosen) -> int:
+async def replayed(asked: OperatorRequest, chosen: Chosen) -> int:
     """Make the chosen dead letters wait again; says how many. Raises Refusal for a choice that is none."""
     return await _changed(asked, chosen, asked.source.store.outbox.replay)
 
 
-async def dropped(asked: Asked, chosen: Chosen) -> int:
+async def dropped(asked: OperatorRequest, chosen: Chosen) -> int:
     """Drop the chosen deliveries in the name of whoever asks; says how many. Raises Refusal for no choice."""
     outbox = asked.source.store.outbox
     return await _changed(asked, chosen, lambda ids: outbox.drop(ids, asked.who))
 
 
-async def _page(asked: Asked, query: DeliveryQuery) -> DeliveriesPage:
+async def _page(asked: OperatorRequest, query: DeliveryQuery) -> DeliveriesPage:
     found = await asked.source.store.outbox.find(query)
     names = topic_names(asked)
     more = len(found) == query.limit
     return DeliveriesPage([delivery_view(one, names) for one in found], found[-1].seq if more else None)
 
 
-async def _changed(asked: Asked, chosen: Chosen, change: Callable[[Sequence[str]], Awaitable[int]]) -> int:
+async def _changed(asked: OperatorRequest, chosen: Chosen, change: Callable[[Sequence[str]], Awaitable[int]]) -> int:
     if bool(chosen.ids) == chosen.filters:
         raise Refusal(400, 'name deliveries by ids, or by a filter such as {"state": "dead", "destination": "ops"}')
     ids = chosen.ids or await _ids(asked, chosen)
@@ -120,7 +120,7 @@ async def _changed(asked: Asked, chosen: Chosen, change: Callable[[Sequence[str]
     return count
 
 
-async def _ids(asked: Asked, chosen: Chosen) -> list[str]:
+async def _ids(asked: OperatorRequest, chosen: Chosen) -> list[str]:
     """The ids that fit, oldest first, as they are now: what comes later is not meant."""
     outbox: Outbox = asked.source.store.outbox
     found: list[str] = []
@@ -149,5 +149,5 @@ def _state(said: str) -> DeliveryState | None:
     return state
 
 
-def _since_us(asked: Asked, since_s: float | None) -> int | None:
+def _since_us(asked: OperatorRequest, since_s: float | None) -> int | None:
     return None if since_s is None else asked.ago_us(since_s)

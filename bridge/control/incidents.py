@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
-from bridge.destinations.signed_context import Card
+from bridge.destinations.signed_context import PostContext
 from bridge.operate.context import ControlSource
-from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.incident_commands import Over, take_incident
 from bridge.operate.times import rfc3339, rfc3339_or_none
 from broker.model import StateRow
@@ -65,7 +65,7 @@ class ToTake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     who: str = ""
 
 
-async def all_incidents(asked: Asked) -> dict[str, Any]:
+async def all_incidents(asked: OperatorRequest) -> dict[str, Any]:
     """GET /api/incidents: the longest open first; ``more`` when there are others beyond the limit."""
     limit = min(asked.number("limit") or _PAGE, _LONGEST_PAGE)
     found, complete = await _open(asked.source, asked.query("rule"), _LOOKED_AT)
@@ -73,7 +73,7 @@ async def all_incidents(asked: Asked) -> dict[str, Any]:
     return {"incidents": [_view(*one) for one in found[:limit]], "more": len(found) > limit or not complete}
 
 
-async def take(asked: Asked) -> dict[str, str]:
+async def take(asked: OperatorRequest) -> dict[str, str]:
     """POST /api/incidents:take: no more reminders, and everybody sees who looks after it."""
     said = await asked.body(ToTake)
     return {"taken_by": await taken(asked.source, said.rule, said.key, said.who or asked.who)}
@@ -81,7 +81,7 @@ async def take(asked: Asked) -> dict[str, str]:
 
 async def taken(source: ControlSource, rule: str, key: str, who: str) -> str:
     """Take the incident of a rule and key for ``who``. Raises Refusal when none fires, StoreUnavailable."""
-    card = Card(delivery="", post="", rule=rule, key=key, incident=key, expires_us=0)
+    card = PostContext(delivery="", post="", rule=rule, key=key, incident=key, expires_us=0)
     if isinstance(await take_incident(source, card, who), Over):
         raise Refusal(404, "there is no such incident, or it is over")
     return who

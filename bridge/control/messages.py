@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.tail import SeenMessage, fate_of, seen_message
 from bridge.operate.topics import topic_names, topic_uid_or_none
 from bridge.operate.views import decision_view
@@ -16,7 +16,7 @@ _LONGEST_PAGE: Final = 200
 _BYTES: Final = 4 * 1024 * 1024
 
 
-async def newest(asked: Asked) -> dict[str, Any]:
+async def newest(asked: OperatorRequest) -> dict[str, Any]:
     """GET /api/messages: newest first; of one topic page by page, of all topics the newest of them."""
     limit = min(asked.number("limit") or _PAGE, _LONGEST_PAGE)
     only, before = topic_uid_or_none(asked, asked.query("topic")), asked.number("before")
@@ -33,7 +33,9 @@ async def newest(asked: Asked) -> dict[str, Any]:
     return {"messages": shown, "next": shown[-1].offset if more else None}
 
 
-async def _of_topic(asked: Asked, uid: str, name: str, before: int | None, limit: int) -> list[tuple[int, SeenMessage]]:
+async def _of_topic(
+    asked: OperatorRequest, uid: str, name: str, before: int | None, limit: int
+) -> list[tuple[int, SeenMessage]]:
     """The last ``limit`` messages of a topic before an offset, each with its time; payloads are cut as read."""
     store, rule_set = asked.source.store, asked.source.in_force.rule_set
     bounds = await store.log.bounds(uid)

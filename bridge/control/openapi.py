@@ -13,7 +13,7 @@ from bridge.control.deliveries import Chosen, DeliveriesPage
 from bridge.control.incidents import ToTake
 from bridge.control.sending import Outgoing
 from bridge.control.silences import NewSilence
-from bridge.operate.http_answers import Answer
+from bridge.operate.http_answers import ApiHandler
 from bridge.operate.replay import Replay
 
 _JSON: Final = "application/json"
@@ -45,7 +45,7 @@ QUERIES: Final[Mapping[str, Sequence[str]]] = {
 """What a GET may be asked with. docs/api.md says what each means; a test holds the two together."""
 
 
-def openapi_of(routes: Iterable[tuple[str, str, Answer]], release: str) -> dict[str, Any]:
+def openapi_of(routes: Iterable[tuple[str, str, ApiHandler]], release: str) -> dict[str, Any]:
     """The whole document as plain values."""
     shapes = [*dict.fromkeys(BODIES.values()), DeliveriesPage]
     schemas, components = msgspec.json.schema_components(shapes, ref_template=_REF)
@@ -67,7 +67,7 @@ def openapi_of(routes: Iterable[tuple[str, str, Answer]], release: str) -> dict[
     }
 
 
-def _operation(method: str, path: str, answer: Answer, schema_of: Mapping[Any, Any]) -> dict[str, Any]:
+def _operation(method: str, path: str, answer: ApiHandler, schema_of: Mapping[Any, Any]) -> dict[str, Any]:
     said = (answer.__doc__ or "").strip().partition("\n")[0]
     error = {_JSON: {"schema": {"$ref": _REF.format(name="Error")}}}
     schema = schema_of[DeliveriesPage] if (method, path) == ("GET", "/api/deliveries") else {"type": "object"}

@@ -13,11 +13,11 @@ from bridge.control.sending import preview, send
 from bridge.control.status import ledger, reload, status
 from bridge.operate.context import ControlSource
 from bridge.operate.explain import explain
-from bridge.operate.http_answers import Answer, Asked, Refusal, endpoint
+from bridge.operate.http_answers import ApiHandler, OperatorRequest, Refusal, endpoint
 from bridge.operate.replay import replay
 from bridge.operate.tail import tail
 
-ROUTES: Final[tuple[tuple[str, str, Answer], ...]] = (
+ROUTES: Final[tuple[tuple[str, str, ApiHandler], ...]] = (
     ("GET", "/api/status", status),
     ("GET", "/api/ledger", ledger),
     ("GET", "/api/rules", rules),
@@ -53,11 +53,11 @@ def control_routes(source: ControlSource) -> list[Route]:
     return [*routes, Route("/api/{path:path}", endpoint(source, _unknown), methods=list(_METHODS))]
 
 
-async def _document(asked: Asked) -> Any:
+async def _document(asked: OperatorRequest) -> Any:
     """GET /api/openapi.json: these routes as an OpenAPI document."""
     return openapi_of(ROUTES, asked.source.release)
 
 
-async def _unknown(asked: Asked) -> Any:
+async def _unknown(asked: OperatorRequest) -> Any:
     """Whatever else is asked under ``/api``."""
     raise Refusal(404, f"there is no {asked.request.method} {asked.request.url.path[:200]}; see docs/api.md")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from bridge.operate.context import ControlSource
-from bridge.operate.http_answers import Asked
+from bridge.operate.http_answers import OperatorRequest
 from bridge.operate.times import rfc3339, rfc3339_or_none
 from bridge.routing.rule_counts import by_rule, rule_counts
 from broker.model import DeliveryQuery
@@ -14,7 +14,7 @@ from rules.ruleset import Quiet, Rule
 _LOOKED_AT: Final = 500
 
 
-async def rules(asked: Asked) -> dict[str, Any]:
+async def rules(asked: OperatorRequest) -> dict[str, Any]:
     """GET /api/rules: in the order in which they act."""
     source = asked.source
     rule_set = source.in_force.rule_set

@@ -13,7 +13,7 @@ import msgspec
 
 from bridge.core.posts import post_to_bytes
 from bridge.destinations.base import Delivered, Destination, Later, Outcome, Parcel, Preview, Refused
-from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.views import attempt_view
 from broker.model import Commit, NewDelivery
 from broker.tokens import random_uid
@@ -47,7 +47,7 @@ class Outgoing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     overrides: dict[str, Any] = {}
 
 
-async def preview(asked: Asked) -> dict[str, Any]:
+async def preview(asked: OperatorRequest) -> dict[str, Any]:
     """POST /api/preview: exactly what would be sent, part by part, secrets redacted. Nothing goes out."""
     outgoing = await asked.body(Outgoing)
     destination = _destination(asked, outgoing.destination)
@@ -62,7 +62,7 @@ async def preview(asked: Asked) -> dict[str, Any]:
     }
 
 
-async def send(asked: Asked) -> dict[str, Any]:
+async def send(asked: OperatorRequest) -> dict[str, Any]:
     """POST /api/send: tries each part once, in order, up to the first that did not arrive; with the previews."""
     outgoing = await asked.body(Outgoing)
     destination = _destination(asked, outgoing.destination)
@@ -111,14 +111,14 @@ def told(outcome: Outcome) -> dict[str, Any]:
             assert_never(outcome)
 
 
-def _destination(asked: Asked, name: str) -> Destination:
+def _destination(asked: OperatorRequest, name: str) -> Destination:
     known = asked.source.destinations()
     if name not in known:
         raise Refusal(404, f'there is no destination "{name[:100]}"{suggest_of(name, known, "destinations")}')
     return known[name]
 
 
-def _parcels(asked: Asked, outgoing: Outgoing, destination: Destination) -> list[Parcel]:
+def _parcels(asked: OperatorRequest, outgoing: Outgoing, destination: Destination) -> list[Parcel]:
     """The post as deliveries would bring it: one part, or as many as its text takes."""
     facts = destination.facts
     for key in outgoing.overrides:
@@ -160,7 +160,7 @@ def _text_view(outgoing: Outgoing, destination: Destination, parcels: Sequence[P
     return {"characters": size, "most": most, "fate": fate, "parts": len(parcels)}
 
 
-async def _tried(asked: Asked, destination: Destination, parcel: Parcel) -> Outcome:
+async def _tried(asked: OperatorRequest, destination: Destination, parcel: Parcel) -> Outcome:
     try:
         async with asked.source.clock.timeout(_LONGEST_TRY_S):
             return await destination.deliver(parcel)
@@ -168,7 +168,7 @@ async def _tried(asked: Asked, destination: Destination, parcel: Parcel) -> Outc
         return Later(f"no answer within {_LONGEST_TRY_S:g} s", unclear=True)
 
 
-async def _kept(asked: Asked, name: str, parcel: Parcel) -> Outcome:
+async def _kept(asked: OperatorRequest, name: str, parcel: Parcel) -> Outcome:
     """Make the post a delivery and wait for its courier."""
     store, clock = asked.source.store, asked.source.clock
     await store.commit(Commit(deliveries=[_delivery(name, parcel)]))

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.silences import add_silence, expire_silence
 from bridge.operate.times import read_time_us
 from bridge.operate.views import SilenceView, silence_view
@@ -31,7 +31,7 @@ class NewSilence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep_waiting: bool = False
 
 
-async def all_silences(asked: Asked) -> dict[str, list[SilenceView]]:
+async def all_silences(asked: OperatorRequest) -> dict[str, list[SilenceView]]:
     """GET /api/silences: pending and active ones, with ``all`` the expired ones too; the first to end comes first."""
     now_us = asked.source.clock.wall_us()
     records = sorted(asked.source.broker.cache.all(SilenceRecord), key=lambda record: record.until_us)
@@ -39,12 +39,12 @@ async def all_silences(asked: Asked) -> dict[str, list[SilenceView]]:
     return {"silences": [view for view in views if asked.asks_for("all") or view.state != "expired"]}
 
 
-async def add(asked: Asked) -> dict[str, Any]:
+async def add(asked: OperatorRequest) -> dict[str, Any]:
     """POST /api/silences: holds from the moment it is answered; says how many waiting deliveries it settled."""
     return await added(asked, await asked.body(NewSilence))
 
 
-async def added(asked: Asked, said: NewSilence) -> dict[str, Any]:
+async def added(asked: OperatorRequest, said: NewSilence) -> dict[str, Any]:
     """Add a silence in the name of whoever asks. Raises Refusal for what cannot be."""
     now_us = asked.source.clock.wall_us()
     starts_us, until_us = _span(said, now_us)
@@ -67,7 +67,7 @@ async def added(asked: Asked, said: NewSilence) -> dict[str, Any]:
     return {"silence": silence_view(record, now_us), "suppressed": suppressed}
 
 
-async def expire(asked: Asked) -> dict[str, SilenceView]:
+async def expire(asked: OperatorRequest) -> dict[str, SilenceView]:
     """POST /api/silences/{id}:expire: it ends now, and what it kept quiet and still fires is told.
 
     One that has ended already stays as it is.

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from bridge.delivery.courier import Courier
 from bridge.observe.recent_activity import LastTries
-from bridge.operate.http_answers import Asked, ok, refused
+from bridge.operate.http_answers import OperatorRequest, ok, refused
 from bridge.operate.reload import Reloaded
 from bridge.operate.times import rfc3339, rfc3339_or_none
 from bridge.operate.topics import topic_names
@@ -18,7 +18,7 @@ from broker.gaps import read_gaps
 from broker.names import router_cursor
 
 
-async def status(asked: Asked) -> dict[str, Any]:
+async def status(asked: OperatorRequest) -> dict[str, Any]:
     """GET /api/status: health, workers, rules in force, and each destination with what waits for it."""
     source = asked.source
     health = source.health()
@@ -46,7 +46,7 @@ async def status(asked: Asked) -> dict[str, Any]:
     }
 
 
-async def ledger(asked: Asked) -> dict[str, Any]:
+async def ledger(asked: OperatorRequest) -> dict[str, Any]:
     """GET /api/ledger: the books of every topic over all time; with ``since_s`` also what came and went since."""
     source = asked.source
     names = topic_names(asked)
@@ -72,7 +72,7 @@ async def ledger(asked: Asked) -> dict[str, Any]:
     return said
 
 
-async def reload(asked: Asked) -> Response:
+async def reload(asked: OperatorRequest) -> Response:
     """POST /api/reload: 200 with the version now in force, or 409 with every problem; then the old rules stay."""
     outcome = await asked.source.reload()
     if isinstance(outcome, Reloaded):
@@ -80,7 +80,7 @@ async def reload(asked: Asked) -> Response:
     return refused(409, f"nothing was reloaded, the old settings and rules stay in force:\n{outcome.text}")
 
 
-async def _destinations(asked: Asked) -> list[dict[str, Any]]:
+async def _destinations(asked: OperatorRequest) -> list[dict[str, Any]]:
     counts: dict[str, Counter[str]] = {}
     for balance in await asked.source.store.outbox.balances():
         counts.setdefault(balance.destination, Counter())[balance.state] += balance.deliveries
@@ -123,7 +123,7 @@ def _lately(tries: LastTries) -> dict[str, Any]:
     }
 
 
-async def _recent(asked: Asked, names: dict[str, str], since_us: int) -> list[dict[str, Any]]:
+async def _recent(asked: OperatorRequest, names: dict[str, str], since_us: int) -> list[dict[str, Any]]:
     log = asked.source.store.log
     states: dict[str, Counter[str]] = {uid: Counter() for uid in names}
     for balance in await asked.source.store.outbox.balances(since_us):

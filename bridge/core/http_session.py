@@ -84,7 +84,7 @@ class NoAnswer(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class CallBounds:
     """How long a call may take, and how much of an answer's body is read, packed or not."""
 
     timeout_s: float
@@ -95,7 +95,7 @@ async def fetch(
     session: aiohttp.ClientSession,
     method: str,
     url: str,
-    bounds: Bounds,
+    bounds: CallBounds,
     clock: Clock,
     *,
     data: bytes | None = None,

@@ -7,7 +7,7 @@ from typing import Any, get_origin
 from pydantic import BaseModel, ConfigDict, model_validator
 
 
-class Record(BaseModel):
+class SettingsRecord(BaseModel):
     """A frozen settings record; unknown keys are errors, and a section with nothing in it means its defaults."""
 
     model_config = ConfigDict(

@@ -12,8 +12,8 @@ import socket
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
-Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+IpAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpNetwork: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _NUMBERS: Final = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}", re.IGNORECASE)
 _IN_BRACKETS: Final = re.compile(r"\[([^\[\]]*)\]((?:/\d+)?)")
@@ -59,7 +59,7 @@ _NEVER_PUBLIC: Final = tuple(
 _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
 
 
-def read_address(text: str) -> Address | None:
+def read_address(text: str) -> IpAddress | None:
     """The address a host is written as, also in brackets, with a zone, decimal, octal or hexadecimal; else None."""
     host = text.strip().removeprefix("[").removesuffix("]").partition("%")[0].rstrip(".")
     try:
@@ -74,7 +74,7 @@ def read_address(text: str) -> Address | None:
         return None
 
 
-def insides_of(address: Address) -> Iterator[Address]:
+def insides_of(address: IpAddress) -> Iterator[IpAddress]:
     """The address, and every IPv4 address that it may carry inside."""
     yield address
     if isinstance(address, ipaddress.IPv4Address):
@@ -103,7 +103,7 @@ def is_public(text: str) -> bool:
     return all(_is_open(inside) for inside in insides_of(address))
 
 
-def read_network(text: str) -> Network | None:
+def read_network(text: str) -> IpNetwork | None:
     """A network as ``10.0.0.0/8``, ``10.``, ``fd00::/8`` or a single address; bits behind the mask do not matter."""
     bracketed = _IN_BRACKETS.fullmatch(text.strip())
     stripped = bracketed[1] + bracketed[2] if bracketed is not None else text.strip()
@@ -118,13 +118,13 @@ def read_network(text: str) -> Network | None:
         return None if address is None else ipaddress.ip_network(address)
 
 
-def lies_in(address: Address, network: Network) -> bool:
+def lies_in(address: IpAddress, network: IpNetwork) -> bool:
     """Whether an address, or the one it is a mapped form of, lies in a network."""
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return address in network or (mapped is not None and mapped in network)
 
 
-def _is_open(address: Address) -> bool:
+def _is_open(address: IpAddress) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return True  # as its inside is
     if any(address in network for network in _NEVER_PUBLIC):

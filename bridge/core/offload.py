@@ -22,8 +22,8 @@ QUICK_STEPS: Final = 50
 Result = TypeVar("Result")
 
 
-class Aside:
-    """Runs steps in order, each where it disturbs least. Steps of one ``Aside`` never run at the same time."""
+class Offload:
+    """Runs steps in order, each where it disturbs least. Steps of one ``Offload`` never run at the same time."""
 
     def __init__(self, clock: Clock, name: str) -> None:
         self._clock = clock

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from bridge.core.networks import Address, Network, lies_in, read_address, read_network
+from bridge.core.networks import IpAddress, IpNetwork, lies_in, read_address, read_network
 
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _ASKED_AS: Final = {"ws": "http", "wss": "https"}
@@ -30,10 +30,10 @@ class _Rule:
     """One entry of ``NO_PROXY``: everything, a network, or a domain; ``port`` None is any."""
 
     domain: str
-    network: Network | None
+    network: IpNetwork | None
     port: int | None
 
-    def holds(self, host: str, addresses: Sequence[Address], port: int) -> bool:
+    def holds(self, host: str, addresses: Sequence[IpAddress], port: int) -> bool:
         if self.port is not None and self.port != port:
             return False
         if self.network is not None:
@@ -100,12 +100,12 @@ def _rule(text: str) -> _Rule:
     return _Rule(domain or "-", None, port)
 
 
-def _written(host: str) -> tuple[Address, ...]:
+def _written(host: str) -> tuple[IpAddress, ...]:
     address = read_address(host)
     return () if address is None else (address,)
 
 
-async def _resolved(host: str, port: int) -> list[Address]:
+async def _resolved(host: str, port: int) -> list[IpAddress]:
     """The addresses of a name; none when it cannot be looked up, for the proxy may know it."""
     with contextlib.suppress(OSError, UnicodeError):
         async with asyncio.timeout(_LONGEST_LOOK_UP_S):  # noqa: TID251 - a timeout of the network

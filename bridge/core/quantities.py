@@ -57,7 +57,7 @@ Duration: TypeAlias = Annotated[float, BeforeValidator(_seconds), _AS_DURATION]
 LastingDuration: TypeAlias = Annotated[float, BeforeValidator(_seconds), AfterValidator(_lasting), _AS_DURATION]
 """A duration that must not be zero."""
 
-Size: TypeAlias = Annotated[
+ByteSize: TypeAlias = Annotated[
     int, BeforeValidator(_bytes), WithJsonSchema({"type": "string", "examples": ["64KiB", "10MiB", "20GiB"]})
 ]
 """A size in settings (``10MiB``), held as bytes."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rules.source.places import Document
-from rules.source.problems import Path as DocumentPath
+from rules.source.problems import DocumentPath as DocumentPath
 from rules.source.problems import Problem
 from rules.source.words import suggest
 
@@ -22,7 +22,7 @@ _LARGEST_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ReferenceSources:
     """Where references look: the environment, systemd's credentials folder, and the folder relative paths begin in."""
 
     environ: Mapping[str, str]
@@ -37,7 +37,7 @@ class Resolver:
     ``empty`` those where one stands for an empty text.
     """
 
-    def __init__(self, document: Document, around: Surroundings) -> None:
+    def __init__(self, document: Document, around: ReferenceSources) -> None:
         self.problems: list[Problem] = []
         self.found: set[DocumentPath] = set()
         self.missing: set[DocumentPath] = set()

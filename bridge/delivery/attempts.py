@@ -15,10 +15,10 @@ from typing import Any, Final
 import structlog
 
 from bridge.core.posts import post_from_bytes
-from bridge.delivery.circuit_breaker import Breaker
-from bridge.delivery.rate_limiter import Pace
+from bridge.delivery.circuit_breaker import CircuitBreaker
+from bridge.delivery.rate_limiter import RateLimiter
 from bridge.delivery.retry_policy import cut_off, verdict
-from bridge.delivery.settle import Settler
+from bridge.delivery.settle import SettleRetry
 from bridge.destinations.base import Delivered, Destination, Later, Outcome, Parcel, Refused
 from bridge.destinations.config import DestinationConfig
 from broker.clock import US_PER_S, Clock
@@ -34,7 +34,7 @@ log = structlog.get_logger("courier")
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class AttemptResult:
     """One try, as told to whoever keeps count: metrics, the page, the log."""
 
     destination: str
@@ -55,7 +55,7 @@ class _Try:
     is_over: bool = False
 
 
-class Tries:
+class Attempts:
     """Tries deliveries of one destination and settles them. ``ended`` is set each time that makes room."""
 
     def __init__(
@@ -66,10 +66,10 @@ class Tries:
         outbox: Outbox,
         clock: Clock,
         rng: random.Random,
-        told: Callable[[Tried], None],
+        told: Callable[[AttemptResult], None],
     ) -> None:
-        self.breaker = Breaker(config.breaker)
-        self.pace = Pace(config.rate, config.burst, clock.monotonic(), longest_block_s=config.retry.max)
+        self.breaker = CircuitBreaker(config.breaker)
+        self.pace = RateLimiter(config.rate, config.burst, clock.monotonic(), longest_block_s=config.retry.max)
         self.ended = asyncio.Event()
         self._name = name
         self._destination = destination
@@ -77,7 +77,7 @@ class Tries:
         self._clock = clock
         self._rng = rng
         self._told = told
-        self._settler = Settler(outbox, clock)
+        self._settler = SettleRetry(outbox, clock)
         self._held: dict[asyncio.Task[None], _Try] = {}
         self._under_way = 0
         self._closed = False
@@ -212,7 +212,7 @@ class Tries:
         )
         await self._settler.settle(one.leased, settlement, attempt)
         age_s = (now_us - delivery.new.created_us) / US_PER_S
-        self._told(Tried(self._name, delivery, outcome, settlement, took_s, age_s))
+        self._told(AttemptResult(self._name, delivery, outcome, settlement, took_s, age_s))
 
     async def _outcome_of(self, one: _Try) -> Outcome:
         """What became of the one try. A bug of a destination counts against the message, never the destination."""

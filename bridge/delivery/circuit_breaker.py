@@ -17,7 +17,7 @@ BreakerState: TypeAlias = Literal["closed", "open"]
 _LONGEST_PAUSE_FACTOR = 20
 
 
-class Breaker:
+class CircuitBreaker:
     """Counts failures of the destination and says how many deliveries may be tried now."""
 
     def __init__(self, settings: BreakerSettings) -> None:

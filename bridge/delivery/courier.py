@@ -15,10 +15,10 @@ from typing import Final
 import structlog
 
 from bridge.core.waiting import wait_for_first
-from bridge.delivery.attempts import Tried, Tries
-from bridge.delivery.circuit_breaker import Breaker
-from bridge.delivery.collapse.worker import Folded, Folder
-from bridge.delivery.rate_limiter import Pace
+from bridge.delivery.attempts import AttemptResult, Attempts
+from bridge.delivery.circuit_breaker import CircuitBreaker
+from bridge.delivery.collapse.worker import Collapsed, CollapseWorker
+from bridge.delivery.rate_limiter import RateLimiter
 from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig
 from broker.clock import US_PER_S, Clock
@@ -43,25 +43,25 @@ class Courier:
         outbox: Outbox,
         clock: Clock,
         rng: random.Random,
-        told: Callable[[Tried], None] = lambda tried: None,
-        told_folded: Callable[[Folded], None] = lambda folded: None,
+        told: Callable[[AttemptResult], None] = lambda tried: None,
+        told_folded: Callable[[Collapsed], None] = lambda folded: None,
     ) -> None:
         self.name = name
         self._outbox = outbox
         self._clock = clock
-        self._folder = Folder(name, config, destination.facts.max_text_runes, outbox, clock, told_folded)
-        self._tries = Tries(name, destination, config, outbox, clock, rng, told)
+        self._folder = CollapseWorker(name, config, destination.facts.max_text_runes, outbox, clock, told_folded)
+        self._tries = Attempts(name, destination, config, outbox, clock, rng, told)
         self._stopping = asyncio.Event()
         self._leases_no_more = asyncio.Event()
         self._leases_no_more.set()
 
     @property
-    def breaker(self) -> Breaker:
+    def breaker(self) -> CircuitBreaker:
         """The breaker of the destination."""
         return self._tries.breaker
 
     @property
-    def pace(self) -> Pace:
+    def pace(self) -> RateLimiter:
         """The pace of the destination."""
         return self._tries.pace
 

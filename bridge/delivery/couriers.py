@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import structlog
 
 from bridge.core.supervisor import Supervisor
-from bridge.delivery.attempts import Tried
-from bridge.delivery.collapse.worker import Folded
+from bridge.delivery.attempts import AttemptResult
+from bridge.delivery.collapse.worker import Collapsed
 from bridge.delivery.courier import Courier
 from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig
@@ -24,7 +24,7 @@ log = structlog.get_logger("couriers")
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class DestinationRoute:
     """A destination with its settings and the courier that writes to it."""
 
     config: DestinationConfig
@@ -42,8 +42,8 @@ class Couriers:
         supervisor: Supervisor,
         rng: random.Random,
         drain_s: float,
-        told: Callable[[Tried], None],
-        told_folded: Callable[[Folded], None] = lambda folded: None,
+        told: Callable[[AttemptResult], None],
+        told_folded: Callable[[Collapsed], None] = lambda folded: None,
     ) -> None:
         self._store = store
         self._tools = tools
@@ -52,11 +52,11 @@ class Couriers:
         self._drain_s = drain_s
         self._told = told
         self._told_folded = told_folded
-        self._routes: dict[str, Route] = {}
-        self._own: dict[str, Route] = {}
+        self._routes: dict[str, DestinationRoute] = {}
+        self._own: dict[str, DestinationRoute] = {}
 
     @property
-    def routes(self) -> Mapping[str, Route]:
+    def routes(self) -> Mapping[str, DestinationRoute]:
         """The destinations at work, by name."""
         return self._routes
 
@@ -90,7 +90,7 @@ class Couriers:
         for name in list(self._own):
             await self._finish(name, self._own.pop(name))
 
-    def _begin(self, name: str, config: DestinationConfig, destination: Destination) -> Route:
+    def _begin(self, name: str, config: DestinationConfig, destination: Destination) -> DestinationRoute:
         courier = Courier(
             name,
             destination,
@@ -102,12 +102,12 @@ class Couriers:
             self._told_folded,
         )
         self._supervisor.start(f"courier:{name}", courier.run)
-        return Route(config, destination, courier)
+        return DestinationRoute(config, destination, courier)
 
     async def _end(self, name: str) -> None:
         await self._finish(name, self._routes.pop(name))
 
-    async def _finish(self, name: str, route: Route) -> None:
+    async def _finish(self, name: str, route: DestinationRoute) -> None:
         await route.courier.stop(self._drain_s)
         await self._supervisor.stop(f"courier:{name}")
         try:

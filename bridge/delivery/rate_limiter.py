@@ -21,7 +21,7 @@ _LEAST_LEARNT_PER_S = 1.0  # a destination without a rate of ours is never slowe
 _ROUNDING = 1e-6  # clocks count whole microseconds, so a token may come a little late
 
 
-class Pace:
+class RateLimiter:
     """Says how many tries may begin now; ``rate`` None is no limit of ours, only the service's.
 
     However long the service asks us to wait, it is not longer than ``longest_block_s``.

@@ -20,7 +20,7 @@ log = structlog.get_logger("courier")
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class UnsettledAttempt:
     """What became of a try that could not be settled yet."""
 
     delivery: Delivery
@@ -32,17 +32,17 @@ class Known:
         return (delivery.tries, delivery.new.late) == (self.delivery.tries, self.delivery.new.late)
 
 
-class Settler:
+class SettleRetry:
     """Settles the tries of one destination."""
 
     def __init__(self, outbox: Outbox, clock: Clock) -> None:
         self._outbox = outbox
         self._clock = clock
-        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._known: OrderedDict[str, UnsettledAttempt] = OrderedDict()
 
     async def settle(self, leased: Leased, settlement: Settlement, attempt: Attempt) -> None:
         """Return once it is settled, however long the store takes; or once the lease is lost, and remember it then."""
-        known = Known(leased.delivery, settlement, attempt)
+        known = UnsettledAttempt(leased.delivery, settlement, attempt)
         pauses = iter(_PAUSES_S)
         is_remembered = False
         while True:
@@ -63,16 +63,16 @@ class Settler:
                 self._forget(known)
                 return
 
-    def recall(self, leased: Leased) -> Known | None:
+    def recall(self, leased: Leased) -> UnsettledAttempt | None:
         """What is known of a delivery that is leased again because its try could not be settled in time. Told once."""
         known = self._known.pop(leased.delivery.id, None) if self._known else None
         return known if known is not None and known.fits(leased.delivery) else None
 
-    def _remember(self, known: Known) -> None:
+    def _remember(self, known: UnsettledAttempt) -> None:
         self._known[known.delivery.id] = known
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
 
-    def _forget(self, known: Known) -> None:
+    def _forget(self, known: UnsettledAttempt) -> None:
         if self._known.get(known.delivery.id) is known:
             del self._known[known.delivery.id]

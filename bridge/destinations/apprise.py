@@ -22,9 +22,9 @@ from pydantic import Field, field_validator
 from bridge.core.emoji import with_emoji
 from bridge.core.quantities import Pacing
 from bridge.core.secret import Secret
-from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Size
+from bridge.destinations.base import Delivered, Later, Outcome, Parcel, PartSize, Preview
 from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig
-from bridge.destinations.kit.http_call import Answer, outcome_of
+from bridge.destinations.kit.http_call import HttpAnswer, outcome_of
 from bridge.destinations.kit.plain_text import html, plain
 from bridge.destinations.kit.redact import Redactor
 from broker.clock import Clock
@@ -90,7 +90,7 @@ class Apprise:
             f"apprise: {self._service.service_name}",
             body=drawn,
             remarks=("the text is cut",) if cut else (),
-            sizes=(Size("title and text", len(drawn["title"]) + len(drawn["body"]), most),),
+            sizes=(PartSize("title and text", len(drawn["title"]) + len(drawn["body"]), most),),
         )
 
     async def close(self) -> None:
@@ -120,7 +120,7 @@ class Apprise:
         said = self._redact("; ".join(hearing.said))[:_SHOWN_RUNES] or "apprise does not say why"
         status = _STATUS.search(said)
         if status is not None and int(status[1]) >= HTTPStatus.MULTIPLE_CHOICES:
-            return outcome_of(Answer(int(status[1]), {}, said), self._clock.wall_us(), self._redact)
+            return outcome_of(HttpAnswer(int(status[1]), {}, said), self._clock.wall_us(), self._redact)
         return Later(said, unclear=True)
 
 

@@ -19,7 +19,7 @@ from rules.model import DestinationFacts, Post
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class RateLimitStatus:
     """What the service said of its rate limit: ``remaining`` calls until ``reset_s`` seconds from now."""
 
     remaining: int
@@ -31,7 +31,7 @@ class Delivered:
     """It arrived. ``receipt`` is the post's id where the service tells one; it is given back as ``earlier``."""
 
     receipt: str | None = None
-    pace: Pace | None = None
+    pace: RateLimitStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Later:
     after_s: float | None = None
     unclear: bool = False
     throttled: bool = False
-    pace: Pace | None = None
+    pace: RateLimitStatus | None = None
     misconfigured: bool = False
 
     def __post_init__(self) -> None:
@@ -66,7 +66,7 @@ class Refused:
     reason: str
     plainer: str | None = None
     destination_gone: bool = False
-    pace: Pace | None = None
+    pace: RateLimitStatus | None = None
 
     def __post_init__(self) -> None:
         """What others said is shown to people, so it must be safe to show."""
@@ -105,7 +105,7 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class PartSize:
     """How large a part of what would be sent is, and the most that the service takes (None: nobody says)."""
 
     of: str
@@ -122,7 +122,7 @@ class Preview:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     remarks: Sequence[str] = ()
-    sizes: Sequence[Size] = ()
+    sizes: Sequence[PartSize] = ()
 
 
 class Destination(Protocol):

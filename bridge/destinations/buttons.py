@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from bridge.core.built_in_rules import CANARY_RULE, DIGEST_RULE
 from bridge.destinations.base import Parcel
-from bridge.destinations.signed_context import ActionName, Card, Pressed, Seal
+from bridge.destinations.signed_context import ActionName, PostContext, Pressed, SignedContext
 from broker.clock import us
 
 if TYPE_CHECKING:
-    from bridge.destinations.listened_channels import Places
-    from bridge.destinations.post_records import Cards
+    from bridge.destinations.listened_channels import ListenedChannels
+    from bridge.destinations.post_records import PostRecords
     from broker.clock import Clock
     from broker.tokens import Entropy
 
@@ -37,20 +37,20 @@ class Buttons:
     """What buttons and cards are made with. ``public_url`` is where the chat server reaches us; "" means no buttons."""
 
     public_url: str
-    seal: Seal
+    seal: SignedContext
     clock: Clock
     entropy: Entropy
-    cards: Cards
-    places: Places
+    cards: PostRecords
+    places: ListenedChannels
 
     @property
     def url(self) -> str:
         """Where clicks go, or ""."""
         return self.public_url.rstrip("/") + PATH if self.public_url else ""
 
-    def begin(self) -> Standing:
+    def begin(self) -> PostState:
         """How a post stands that is drawn for the first time."""
-        return Standing(self.entropy(_POST_NAME_BYTES).hex(), self.expires_us)
+        return PostState(self.entropy(_POST_NAME_BYTES).hex(), self.expires_us)
 
     @property
     def expires_us(self) -> int:
@@ -59,7 +59,7 @@ class Buttons:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PostState:
     """What clicks have made of a post: lines that say who did what, and whether somebody took the incident.
 
     ``post`` is the name of its card, and ``expires_us`` its end.
@@ -83,7 +83,7 @@ class Redrawn:
 class Changeable(Protocol):
     """A destination that can change its posts itself."""
 
-    async def show(self, parcel: Parcel, post_id: str, course: str, standing: Standing) -> bool:
+    async def show(self, parcel: Parcel, post_id: str, course: str, standing: PostState) -> bool:
         """Let a post show a delivery, and what was done about it; False when the service will not have it."""
 
 
@@ -91,11 +91,11 @@ class Changeable(Protocol):
 class Redrawable(Protocol):
     """A destination whose posts only the answer to a click can change."""
 
-    def redrawn(self, parcel: Parcel, standing: Standing) -> Redrawn:
+    def redrawn(self, parcel: Parcel, standing: PostState) -> Redrawn:
         """The post of a delivery with its remarks and buttons. Pure but for the buttons' signatures."""
 
 
-def buttons_for(parcel: Parcel, buttons: Buttons | None, standing: Standing | None = None) -> list[dict[str, Any]]:
+def buttons_for(parcel: Parcel, buttons: Buttons | None, standing: PostState | None = None) -> list[dict[str, Any]]:
     """The attachment actions of a delivery's post; none where they cannot work, and only on its last part.
 
     Take is for an incident, and Take over for one that somebody has; an end has only Why?, for there is nothing left to
@@ -122,10 +122,10 @@ def may_have_card(parcel: Parcel) -> bool:
     return parcel.part == parcel.parts - 1 and len(parcel.key) <= MAX_KEY_RUNES
 
 
-def card_of(parcel: Parcel, standing: Standing) -> Card:
+def card_of(parcel: Parcel, standing: PostState) -> PostContext:
     """The card of a delivery's post."""
     is_long = _is_long(parcel)
-    return Card(
+    return PostContext(
         delivery=parcel.id,
         post=standing.post,
         rule=parcel.rule,
@@ -146,7 +146,7 @@ def without_tokens(actions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]
     return [{**action, "integration": {**action["integration"], "context": {"token": "***"}}} for action in actions]
 
 
-def _action(parcel: Parcel, buttons: Buttons, standing: Standing, name: ActionName) -> dict[str, Any]:
+def _action(parcel: Parcel, buttons: Buttons, standing: PostState, name: ActionName) -> dict[str, Any]:
     pressed = Pressed.on(card_of(parcel, standing), name)
     return {
         "id": name,
@@ -157,7 +157,7 @@ def _action(parcel: Parcel, buttons: Buttons, standing: Standing, name: ActionNa
     }
 
 
-def _label(parcel: Parcel, name: ActionName, standing: Standing) -> str:
+def _label(parcel: Parcel, name: ActionName, standing: PostState) -> str:
     """What stands on the button. Without a key a silence covers all that the rule says, and so says the button."""
     if name in _SPANS:
         return f"Silence {_SPANS[name]}" if parcel.key else f"Silence rule {_SPANS[name]}"

@@ -6,11 +6,11 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from bridge.core.model_base import Record
+from bridge.core.model_base import SettingsRecord
 from bridge.core.quantities import LastingDuration
 
 
-class CanarySettings(Record):
+class CanarySettings(SettingsRecord):
     """A marked post at an interval, looked for in its channel by a bot."""
 
     every: LastingDuration = Field(3600.0, description="How often a canary is sent")

@@ -8,13 +8,13 @@ import httpx
 from pydantic import AfterValidator, Field, model_validator
 
 from bridge.core.credentials import without_credentials
-from bridge.core.model_base import Record
+from bridge.core.model_base import SettingsRecord
 from bridge.core.quantities import LastingDuration, Pacing
 from bridge.core.secret import Secret
 from rules.source.words import Rate
 
 
-class RetrySettings(Record):
+class RetrySettings(SettingsRecord):
     """How long and how often a delivery is tried."""
 
     attempts: int = Field(
@@ -27,7 +27,7 @@ class RetrySettings(Record):
     )
 
 
-class BreakerSettings(Record):
+class BreakerSettings(SettingsRecord):
     """When a destination is left alone."""
 
     failures: int = Field(5, ge=1, description="Failures of the destination in a row that open the breaker")
@@ -36,7 +36,7 @@ class BreakerSettings(Record):
     )
 
 
-class CollapseSettings(Record):
+class CollapseSettings(SettingsRecord):
     """When more waits than the rate lets through: several posts become one digest."""
 
     after: LastingDuration = Field(60.0, description="What is due may take this long at the rate before posts collapse")
@@ -46,7 +46,7 @@ class CollapseSettings(Record):
     most_named: int = Field(20, ge=1, le=200, description="How many posts a digest names, the worst first")
 
 
-class BacklogSettings(Record):
+class BacklogSettings(SettingsRecord):
     """What is done with what waited long, such as through an outage."""
 
     older_than: LastingDuration = Field(
@@ -55,7 +55,7 @@ class BacklogSettings(Record):
     )
 
 
-class DestinationConfig(Record):
+class DestinationConfig(SettingsRecord):
     """What every kind of destination can be told."""
 
     type: str

@@ -17,7 +17,7 @@ from typing import Final, Literal
 import msgspec
 from pydantic import Field
 
-from bridge.core.quantities import FilePath, Size
+from bridge.core.quantities import ByteSize, FilePath
 from bridge.core.system_errors import is_fault_of_settings
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview
 from bridge.destinations.config import DestinationConfig
@@ -33,7 +33,9 @@ class FileConfig(DestinationConfig):
 
     type: Literal["file"] = "file"
     path: FilePath = Field(description="The file; its folder must be there")
-    max_size: Size = Field(100 * _MIB, gt=0, description="From this size on the file is put aside and a new one begun")
+    max_size: ByteSize = Field(
+        100 * _MIB, gt=0, description="From this size on the file is put aside and a new one begun"
+    )
     keep: int = Field(5, ge=0, le=1_000, description="How many that were put aside are kept: PATH.1 is the newest")
     sync: bool = Field(True, description="Wait until each line is on disk; false: as the system sees fit")
 

@@ -12,7 +12,7 @@ import msgspec
 
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import WHOLE_TRY_MARGIN_S, DestinationConfig
-from bridge.destinations.topic import Topics
+from bridge.destinations.topic import TopicPublisher
 from broker.clock import Clock
 from broker.errors import NotFound, OutcomeUnknown, Rejected, StoreError, TopicGone
 from broker.model import NewMessage
@@ -36,7 +36,7 @@ class _Kept(msgspec.Struct, frozen=True):
 class Inbound:
     """Publishes a refused message to its topic once more."""
 
-    def __init__(self, name: str, config: InboundConfig, topics: Topics, clock: Clock) -> None:
+    def __init__(self, name: str, config: InboundConfig, topics: TopicPublisher, clock: Clock) -> None:
         self._config = config
         self._topics = topics
         self._clock = clock

@@ -19,7 +19,7 @@ from bridge.destinations.config import DestinationConfig
 
 if TYPE_CHECKING:
     from bridge.destinations.buttons import Buttons
-    from bridge.destinations.topic import Topics
+    from bridge.destinations.topic import TopicPublisher
     from broker.clock import Clock
 
 
@@ -34,11 +34,11 @@ class Tools:
     clock: Clock
     client: Callable[..., httpx.AsyncClient]
     buttons: Buttons | None = None
-    topics: Topics | None = None
+    topics: TopicPublisher | None = None
 
 
 @dataclass(frozen=True)
-class Kind:
+class DestinationKind:
     """A destination kind: the class of that name in that file of this folder, and how it is made.
 
     The file is read when the kind is first asked for, so that a start costs only what the settings name.
@@ -87,19 +87,21 @@ def _with_topic_names(kind: Any, name: str, config: DestinationConfig, tools: To
     return made
 
 
-KINDS: Final[dict[str, Kind]] = {
-    "apprise": Kind("apprise", "Apprise", _alone),
-    "command": Kind("command", "Command", _alone),
-    "database": Kind("sql.database", "Database", _alone),
-    "discord": Kind("discord.discord", "Discord", _over_http),
-    "email": Kind("email.email", "Email", _alone),
-    "file": Kind("file", "File", lambda kind, name, config, tools: kind(name, config)),
-    "inbox": Kind("inbox", "Inbox", lambda kind, name, config, tools: kind(name)),
-    "mattermost": Kind("mattermost.webhook", "Mattermost", _with_buttons),
-    "mattermost_bot": Kind("mattermost.bot", "MattermostBot", _with_buttons),
-    "slack": Kind("slack.webhook", "Slack", _over_http),
-    "slack_bot": Kind("slack.bot", "SlackBot", _over_http),
-    "teams": Kind("teams.teams", "Teams", _over_http),
-    "topic": Kind("topic", "Topic", lambda kind, name, config, tools: kind(name, config, tools.topics, tools.clock)),
-    "webhook": Kind("webhook", "Webhook", _with_topic_names),
+KINDS: Final[dict[str, DestinationKind]] = {
+    "apprise": DestinationKind("apprise", "Apprise", _alone),
+    "command": DestinationKind("command", "Command", _alone),
+    "database": DestinationKind("sql.database", "Database", _alone),
+    "discord": DestinationKind("discord.discord", "Discord", _over_http),
+    "email": DestinationKind("email.email", "Email", _alone),
+    "file": DestinationKind("file", "File", lambda kind, name, config, tools: kind(name, config)),
+    "inbox": DestinationKind("inbox", "Inbox", lambda kind, name, config, tools: kind(name)),
+    "mattermost": DestinationKind("mattermost.webhook", "Mattermost", _with_buttons),
+    "mattermost_bot": DestinationKind("mattermost.bot", "MattermostBot", _with_buttons),
+    "slack": DestinationKind("slack.webhook", "Slack", _over_http),
+    "slack_bot": DestinationKind("slack.bot", "SlackBot", _over_http),
+    "teams": DestinationKind("teams.teams", "Teams", _over_http),
+    "topic": DestinationKind(
+        "topic", "Topic", lambda kind, name, config, tools: kind(name, config, tools.topics, tools.clock)
+    ),
+    "webhook": DestinationKind("webhook", "Webhook", _with_topic_names),
 }

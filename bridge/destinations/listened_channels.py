@@ -23,7 +23,7 @@ _MOST_CHANNELS: Final = 200
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
 
-class Place(msgspec.Struct, frozen=True, omit_defaults=True):
+class ListenedChannel(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of one destination. ``began_ms`` is when we listened first: what was done before was not for us."""
 
     began_ms: int = 0
@@ -31,11 +31,11 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     channels: tuple[str, ...] = ()
 
 
-_DECODER: Final = msgspec.msgpack.Decoder(Place)
-NOWHERE: Final = Place()
+_DECODER: Final = msgspec.msgpack.Decoder(ListenedChannel)
+NOWHERE: Final = ListenedChannel()
 
 
-class Places:
+class ListenedChannels:
     """The rows of one store."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -43,7 +43,7 @@ class Places:
         self._clock = clock
         self._noted: set[tuple[str, str]] = set()
 
-    async def read(self, destination: str) -> Place:
+    async def read(self, destination: str) -> ListenedChannel:
         """The row as it stands. Raises StoreUnavailable."""
         key = f"l/{destination}"
         value = (await self._store.state.read((key,)))[key].value
@@ -54,7 +54,7 @@ class Places:
         if (destination, channel_id) in self._noted:
             return
 
-        def noted(place: Place) -> Place:
+        def noted(place: ListenedChannel) -> ListenedChannel:
             if channel_id in place.channels:
                 return place
             return msgspec.structs.replace(place, channels=(*place.channels, channel_id)[-_MOST_CHANNELS:])
@@ -74,7 +74,7 @@ class Places:
             destination, lambda place: msgspec.structs.replace(place, heard_ms=max(place.heard_ms, heard_ms))
         )
 
-    async def _change(self, destination: str, change: Callable[[Place], Place]) -> None:
+    async def _change(self, destination: str, change: Callable[[ListenedChannel], ListenedChannel]) -> None:
         key = f"l/{destination}"
         for _ in range(_TRIES):
             row = (await self._store.state.read((key,)))[key]

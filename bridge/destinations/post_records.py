@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from bridge.destinations.signed_context import Card
+from bridge.destinations.signed_context import PostContext
 from broker.errors import StateMoved, StoreUnavailable
 from broker.model import Commit, StatePut
 from broker.store import Store
@@ -27,7 +27,7 @@ _MOST_HEARD: Final = 60
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
 
-class Shown(msgspec.Struct, frozen=True, array_like=True):
+class ShownPost(msgspec.Struct, frozen=True, array_like=True):
     """One post of a card: its id and its channel's, the delivery it shows, and the course that it told."""
 
     post_id: str
@@ -36,41 +36,41 @@ class Shown(msgspec.Struct, frozen=True, array_like=True):
     course: str = ""
 
 
-class CardRow(msgspec.Struct, frozen=True, omit_defaults=True):
+class PostRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of a card. ``shown`` are its posts, the newest last; ``heard`` what was done already, by name."""
 
-    shown: tuple[Shown, ...] = ()
+    shown: tuple[ShownPost, ...] = ()
     remarks: tuple[str, ...] = ()
     taken: bool = False
     heard: tuple[str, ...] = ()
     expires_us: int = 0
 
-    def find(self, post_id: str, channel_id: str) -> Shown | None:
+    def find(self, post_id: str, channel_id: str) -> ShownPost | None:
         """The post of these ids, if it is one of the card's."""
         return next((one for one in self.shown if (one.post_id, one.channel_id) == (post_id, channel_id)), None)
 
-    def looks_like(self, other: CardRow) -> bool:
+    def looks_like(self, other: PostRecord) -> bool:
         """Whether posts drawn from both look the same."""
         return (self.shown, self.remarks, self.taken) == (other.shown, other.remarks, other.taken)
 
 
-NOBODY_YET: Final = CardRow()
-_DECODER: Final = msgspec.msgpack.Decoder(CardRow)
+NOBODY_YET: Final = PostRecord()
+_DECODER: Final = msgspec.msgpack.Decoder(PostRecord)
 
 
-class Cards:
+class PostRecords:
     """The cards' rows in one store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def read(self, rule: str, name: str) -> CardRow:
+    async def read(self, rule: str, name: str) -> PostRecord:
         """The row as it stands; an empty one when nobody did anything yet. Raises StoreUnavailable."""
         key = _key(rule, name)
         value = (await self._store.state.read((key,)))[key].value
         return _DECODER.decode(value) if value is not None else NOBODY_YET
 
-    async def change(self, rule: str, name: str, change: Callable[[CardRow], CardRow]) -> CardRow:
+    async def change(self, rule: str, name: str, change: Callable[[PostRecord], PostRecord]) -> PostRecord:
         """Write what ``change``, which may be asked more than once, makes of the row, and give it.
 
         Raises StoreUnavailable, OutcomeUnknown.
@@ -91,37 +91,44 @@ class Cards:
         raise StoreUnavailable("the post is clicked without a pause")
 
     async def bind(
-        self, card: Card, post_id: str, channel_id: str, *, remark: str = "", takes: bool = False, heard: str = ""
-    ) -> CardRow | None:
+        self,
+        card: PostContext,
+        post_id: str,
+        channel_id: str,
+        *,
+        remark: str = "",
+        takes: bool = False,
+        heard: str = "",
+    ) -> PostRecord | None:
         """Bind the card to a post if it is bound to none yet, add what was done, and give the row.
 
         None when it belongs to other posts; nothing changes then. Raises as ``change`` does.
         """
         elsewhere = False
 
-        def bound(row: CardRow) -> CardRow:
+        def bound(row: PostRecord) -> PostRecord:
             nonlocal elsewhere
             elsewhere = bool(row.shown) and row.find(post_id, channel_id) is None
             if elsewhere:
                 return row
-            shown = row.shown or (Shown(post_id, channel_id, card.delivery),)
+            shown = row.shown or (ShownPost(post_id, channel_id, card.delivery),)
             remarks = (*row.remarks, remark)[-_MOST_REMARKS:] if remark else row.remarks
             done = (*row.heard, heard)[-_MOST_HEARD:] if heard and heard not in row.heard else row.heard
             expires_us = max(row.expires_us, card.expires_us)
-            return CardRow(shown, remarks, row.taken or takes, done, expires_us)
+            return PostRecord(shown, remarks, row.taken or takes, done, expires_us)
 
         row = await self.change(card.rule, card.post, bound)
         return None if elsewhere else row
 
-    async def tell(self, rule: str, name: str, shown: Shown, expires_us: int, *, anew: bool = False) -> CardRow:
+    async def tell(self, rule: str, name: str, shown: ShownPost, expires_us: int, *, anew: bool = False) -> PostRecord:
         """A post of the card is about to show ``shown``, or does already; it is the newest one now.
 
         ``anew``: a new incident begins in it, which nobody took. Raises as ``change`` does.
         """
 
-        def told(row: CardRow) -> CardRow:
+        def told(row: PostRecord) -> PostRecord:
             others = tuple(one for one in row.shown if one.post_id != shown.post_id)
-            return CardRow(
+            return PostRecord(
                 (*others, shown)[-_MOST_SHOWN:],
                 row.remarks,
                 row.taken and not anew,

@@ -17,7 +17,7 @@ import msgspec
 ActionName: TypeAlias = Literal["take", "silence1h", "silence4h", "silence1d", "why"]
 """What a button does; also its id in a post, where only letters and digits have a route (destinations.md 2.6)."""
 
-Unusable: TypeAlias = Literal["forged", "expired"]
+ContextFault: TypeAlias = Literal["forged", "expired"]
 """Why a token is not taken."""
 
 _BUTTONS: Final = b"ams-bridge chat buttons, version 1"
@@ -25,7 +25,7 @@ _CARDS: Final = b"ams-bridge chat posts, version 1"
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-class Card(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+class PostContext(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """What a post of ours is about, whatever it says now.
 
     ``delivery`` drew it; ``post`` is a random name given when the post was drawn first, under which the store keeps
@@ -56,7 +56,7 @@ class Pressed(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     is_short: bool = False
 
     @classmethod
-    def on(cls, card: Card, action: ActionName) -> Self:
+    def on(cls, card: PostContext, action: ActionName) -> Self:
         """The button that does ``action`` below the post of a card."""
         return cls(
             action=action,
@@ -70,9 +70,9 @@ class Pressed(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         )
 
     @property
-    def card(self) -> Card:
+    def card(self) -> PostContext:
         """The card of the post in which the button stands."""
-        return Card(
+        return PostContext(
             delivery=self.delivery,
             post=self.post,
             rule=self.rule,
@@ -84,11 +84,11 @@ class Pressed(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
 
 _PRESSED: Final = msgspec.json.Decoder(Pressed)
-_CARD: Final = msgspec.json.Decoder(Card)
-_Signed = TypeVar("_Signed", Card, Pressed)
+_CARD: Final = msgspec.json.Decoder(PostContext)
+_Signed = TypeVar("_Signed", PostContext, Pressed)
 
 
-class Seal:
+class SignedContext:
     """Signs what buttons and posts carry, and reads it back.
 
     ``key`` is the daemon's sealing key; only derived ones are used.
@@ -102,25 +102,25 @@ class Seal:
         """The text that a button carries."""
         return _signed(self._key, pressed)
 
-    def open(self, token: str, now_us: int) -> Pressed | Unusable:
+    def open(self, token: str, now_us: int) -> Pressed | ContextFault:
         """What ``token`` made, or why it is not to be taken. Takes the same time whatever a wrong signature is."""
         return _opened(self._key, token, _PRESSED, now_us)
 
-    def mark(self, card: Card) -> str:
+    def mark(self, card: PostContext) -> str:
         """The text that a post carries, for everybody to read."""
         return _signed(self._card_key, card)
 
-    def card(self, mark: str, now_us: int) -> Card | Unusable:
+    def card(self, mark: str, now_us: int) -> PostContext | ContextFault:
         """What ``mark`` made, or why it is not to be taken."""
         return _opened(self._card_key, mark, _CARD, now_us)
 
 
-def _signed(key: bytes, signed: Card | Pressed) -> str:
+def _signed(key: bytes, signed: PostContext | Pressed) -> str:
     body = _ENCODER.encode(signed)
     return f"{_text(body)}.{_text(hmac.digest(key, body, 'sha256'))}"
 
 
-def _opened(key: bytes, token: str, decoder: msgspec.json.Decoder[_Signed], now_us: int) -> _Signed | Unusable:
+def _opened(key: bytes, token: str, decoder: msgspec.json.Decoder[_Signed], now_us: int) -> _Signed | ContextFault:
     said, _, signature = token.partition(".")
     body, signed = _bytes(said), _bytes(signature)
     if body is None or signed is None or not hmac.compare_digest(hmac.digest(key, body, "sha256"), signed):

@@ -14,7 +14,7 @@ from typing import Final, Literal, Protocol
 
 from pydantic import Field, field_validator
 
-from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused, Size
+from bridge.destinations.base import Delivered, Later, Outcome, Parcel, PartSize, Preview, Refused
 from bridge.destinations.config import WHOLE_TRY_MARGIN_S, DestinationConfig
 from bridge.destinations.kit.payload import payload_bytes, payload_of
 from broker.clock import Clock
@@ -29,7 +29,7 @@ _TOPIC: Final = re.compile(r"projects/[^/]+/topics/[^/]+")
 _OVERRIDES: Final = frozenset({"attributes"})
 
 
-class Topics(Protocol):
+class TopicPublisher(Protocol):
     """Where messages can be published, as this destination needs it."""
 
     def exists(self, topic: str) -> bool:
@@ -64,7 +64,7 @@ class TopicConfig(DestinationConfig):
 class Topic:
     """Publishes to a topic of this daemon."""
 
-    def __init__(self, name: str, config: TopicConfig, topics: Topics | None, clock: Clock) -> None:
+    def __init__(self, name: str, config: TopicConfig, topics: TopicPublisher | None, clock: Clock) -> None:
         self._config = config
         self._topics = topics
         self._clock = clock
@@ -100,7 +100,7 @@ class Topic:
     def preview(self, parcel: Parcel) -> Preview:
         """See Destination."""
         message = self._message(parcel)
-        sizes = (Size("message", stored_bytes(message), MESSAGE_LIMIT_BYTES, "bytes"),)
+        sizes = (PartSize("message", stored_bytes(message), MESSAGE_LIMIT_BYTES, "bytes"),)
         return Preview(self._config.topic, message.attributes, payload_of(parcel), sizes=sizes)
 
     async def close(self) -> None:

@@ -20,7 +20,7 @@ import msgspec
 from pydantic import Field, field_validator
 
 from bridge.core.secret import Secret
-from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Size
+from bridge.destinations.base import Delivered, Later, Outcome, Parcel, PartSize, Preview
 from bridge.destinations.config import DestinationConfig, SecretUrl
 from bridge.destinations.kit.http_call import ask, outcome_of
 from bridge.destinations.kit.payload import payload_bytes, payload_of, rfc3339
@@ -133,7 +133,7 @@ class Webhook:
             target=shown_url(self._config.url.reveal()),
             headers={name: "***" if name.lower() in hidden else value for name, value in headers.items()},
             body=self._redact(body.decode("utf-8", "replace")),
-            sizes=(Size("body", len(body), None, "bytes"),),
+            sizes=(PartSize("body", len(body), None, "bytes"),),
         )
 
     async def close(self) -> None:

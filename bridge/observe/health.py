@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bridge.canary.state import Verdict
+from bridge.canary.state import CanaryVerdict
 from bridge.core.supervisor import Worker
 
 
@@ -13,7 +13,7 @@ from bridge.core.supervisor import Worker
 class CanaryHealth:
     """How the canary of a destination stands; ``text`` is a line for people."""
 
-    verdict: Verdict
+    verdict: CanaryVerdict
     text: str
 
 

@@ -8,8 +8,8 @@ from typing import assert_never
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.registry import Collector
 
-from bridge.delivery.attempts import Tried
-from bridge.delivery.collapse.worker import Folded
+from bridge.delivery.attempts import AttemptResult
+from bridge.delivery.collapse.worker import Collapsed
 from bridge.destinations.base import Delivered, Later, Outcome, Refused
 from bridge.routing.ledger import TopicBooks
 from bridge.routing.router import Routed
@@ -62,7 +62,7 @@ class _TryMetrics:
         self._known: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._known_ages: dict[str, Histogram] = {}
 
-    def tried(self, tried: Tried) -> None:
+    def tried(self, tried: AttemptResult) -> None:
         """Count one try, with labels that are looked up once: see _ApiMetrics."""
         outcome, destination = _word_of(tried.outcome), tried.destination
         known = self._known.get((destination, outcome))
@@ -106,7 +106,7 @@ class _FoldMetrics:
             "ams_bridge_digests", "Digests made of deliveries that waited", ["destination"], registry=registry
         )
 
-    def folded(self, folded: Folded) -> None:
+    def folded(self, folded: Collapsed) -> None:
         """A digest was made."""
         self._digests.labels(folded.destination).inc()
         self._deliveries.labels(folded.destination, "folded").inc(folded.folded)
@@ -196,11 +196,11 @@ class Metrics:
         for kind, n in batch.counts.items():
             self._troubles.labels(batch.topic, kind).inc(n)
 
-    def tried(self, tried: Tried) -> None:
+    def tried(self, tried: AttemptResult) -> None:
         """A courier settled a try."""
         self._try.tried(tried)
 
-    def folded(self, folded: Folded) -> None:
+    def folded(self, folded: Collapsed) -> None:
         """A courier made one post of many."""
         self._fold.folded(folded)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from bridge.delivery.attempts import Tried
+from bridge.delivery.attempts import AttemptResult
 from bridge.destinations.base import Delivered, Later, Refused
 from bridge.routing.router import Routed
 from broker.clock import Clock
@@ -24,7 +24,7 @@ class LastTries:
     trouble: str = ""
 
 
-class Lately:
+class RecentActivity:
     """Takes note of tries and of decided batches."""
 
     def __init__(self, clock: Clock) -> None:
@@ -41,7 +41,7 @@ class Lately:
         """How a destination answered lately; nothing but zeros when it was not tried since the start."""
         return self._tries.get(destination, LastTries())
 
-    def tried(self, tried: Tried) -> None:
+    def tried(self, tried: AttemptResult) -> None:
         """A courier settled a try."""
         now_us = self._clock.wall_us()
         match tried.outcome:

@@ -11,9 +11,9 @@ from bridge.core.supervisor import Supervisor
 from bridge.delivery.courier import Courier
 from bridge.destinations.base import Destination
 from bridge.observe.health import HealthReport
-from bridge.observe.recent_activity import Lately
+from bridge.observe.recent_activity import RecentActivity
 from bridge.operate.reload import ReloadOutcome
-from bridge.routing.active_config import InForce
+from bridge.routing.active_config import ActiveConfig
 from broker.broker import Broker
 from broker.clock import Clock
 from broker.store import Store
@@ -37,12 +37,12 @@ class ControlSource:
     store: Store
     broker: Broker
     clock: Clock
-    in_force: InForce
+    in_force: ActiveConfig
     couriers: Callable[[], Mapping[str, Courier]]
     destinations: Callable[[], Mapping[str, Destination]]
     health: Callable[[], HealthReport]
     supervisor: Supervisor
-    lately: Lately
+    lately: RecentActivity
     reload: Callable[[], Awaitable[ReloadOutcome]]
     admit: Callable[[str], str | None]
     admit_session: Callable[[Mapping[str, str]], str | None] = nobody

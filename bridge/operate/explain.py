@@ -13,12 +13,12 @@ from typing import Any
 from bridge.delivery.attempts import parcel_of
 from bridge.destinations.base import Destination
 from bridge.operate.explain_views import explained
-from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.tail import seen_message
 from bridge.operate.topics import topic_names, topic_uid
 from bridge.operate.views import attempt_view, decision_view, delivery_view
-from bridge.routing.active_config import InForce
-from bridge.routing.commit_batch import Topic as RoutedTopic
+from bridge.routing.active_config import ActiveConfig
+from bridge.routing.commit_batch import RoutedTopic as RoutedTopic
 from bridge.routing.commit_batch import incoming_of, values_of
 from broker.model import Attempt, Delivery, DeliveryQuery, Leased, Message
 from broker.names import router_cursor
@@ -35,13 +35,13 @@ class Grounds:
     """What an explanation rests on: store, rules and silences in force, destinations, topic names by uid, the time."""
 
     store: Store
-    in_force: InForce
+    in_force: ActiveConfig
     destinations: Mapping[str, Destination]
     names: Mapping[str, str]
     now_us: int
 
 
-async def explain(asked: Asked) -> dict[str, Any]:
+async def explain(asked: OperatorRequest) -> dict[str, Any]:
     """GET /api/explain?message=TOPIC:OFFSET."""
     uid, offset = _message_id(asked)
     source, names = asked.source, topic_names(asked)
@@ -108,7 +108,7 @@ async def _message(store: Store, uid: str, offset: int) -> Message | None:
     return found[0] if found and found[0].offset == offset else None
 
 
-def _message_id(asked: Asked) -> tuple[str, int]:
+def _message_id(asked: OperatorRequest) -> tuple[str, int]:
     topic, colon, offset = asked.query("message").rpartition(":")
     if not colon or not (offset.isascii() and offset.isdigit() and len(offset) < 16):
         raise Refusal(400, "name a message as TOPIC:OFFSET, such as message=projects/P/topics/T:17")

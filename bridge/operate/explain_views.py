@@ -8,7 +8,7 @@ from typing import Any
 
 from bridge.destinations.base import Destination, Parcel
 from bridge.routing.commit_batch import delivery_id
-from rules.conditions.conditions import Seen
+from rules.conditions.conditions import ConditionTrace
 from rules.model import Judgement, Send
 from rules.workbench.explain import Explanation, RuleExplained
 
@@ -50,7 +50,7 @@ def _rule(one: RuleExplained) -> dict[str, Any]:
     }
 
 
-def _seen(seen: Seen) -> dict[str, Any]:
+def _seen(seen: ConditionTrace) -> dict[str, Any]:
     return {
         "place": str(seen.place),
         "depth": seen.depth,

@@ -46,7 +46,7 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class OperatorRequest:
     """An admitted request: who asks, and what."""
 
     source: ControlSource
@@ -93,11 +93,11 @@ class Asked:
             raise Refusal(400, f"the body cannot be read: {error}") from error
 
 
-Answer: TypeAlias = Callable[[Asked], Awaitable[Any]]
+ApiHandler: TypeAlias = Callable[[OperatorRequest], Awaitable[Any]]
 """Answers a request: with what goes out as JSON, with a Response, or by raising Refusal or a broker error."""
 
 
-def endpoint(source: ControlSource, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+def endpoint(source: ControlSource, answer: ApiHandler) -> Callable[[Request], Awaitable[Response]]:
     """The Starlette endpoint that admits, answers, and turns errors into bodies."""
 
     async def answered(request: Request) -> Response:
@@ -108,7 +108,7 @@ def endpoint(source: ControlSource, answer: Answer) -> Callable[[Request], Await
                 "a token of the service or of a service_admin is needed: header x-api-key, or Authorization: Bearer",
             )
         try:
-            said = await answer(Asked(source, who, request))
+            said = await answer(OperatorRequest(source, who, request))
         except Refusal as error:
             return refused(error.code, error.message)
         except NotFound as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.destinations.signed_context import Card
+from bridge.destinations.signed_context import PostContext
 from bridge.operate.context import ControlSource
 from bridge.operate.silences import add_silence
 from broker.clock import US_PER_S, us
@@ -58,7 +58,7 @@ class TooLate:
     until_us: int
 
 
-async def take_incident(source: ControlSource, card: Card, who: str) -> Taken | Over | Nothing:
+async def take_incident(source: ControlSource, card: PostContext, who: str) -> Taken | Over | Nothing:
     """Stop the incident's reminders in the name of ``who`` (semantics.md item 34). Raises StoreUnavailable."""
     if not card.incident:
         return Nothing()
@@ -81,7 +81,7 @@ async def take_incident(source: ControlSource, card: Card, who: str) -> Taken | 
 
 
 async def silence(
-    source: ControlSource, card: Card, who: str, span_s: float, *, asked_us: int = 0
+    source: ControlSource, card: PostContext, who: str, span_s: float, *, asked_us: int = 0
 ) -> Silenced | TooLate | Nothing:
     """Silence the post's rule and key for ``span_s`` from when it was asked for (0: now).
 
@@ -112,7 +112,7 @@ def incident_of(row: StateRow | None) -> Incident | None:
     return incident if incident is not None and incident.fires else None
 
 
-async def read_incident(source: ControlSource, card: Card) -> Incident | None:
+async def read_incident(source: ControlSource, card: PostContext) -> Incident | None:
     """The post's incident as it stands, if it fires. Raises StoreUnavailable."""
     if not card.incident:
         return None
@@ -129,14 +129,14 @@ def _taken(row: StateRow | None, who: str) -> tuple[str, bytes | None]:
     return incident.taken_by, take(row.value, who)
 
 
-def _incident_rows(source: ControlSource, card: Card) -> tuple[str, ...]:
+def _incident_rows(source: ControlSource, card: PostContext) -> tuple[str, ...]:
     """The rows in which the incident may stand: under the rule's name now, and the ones it had (``was:``)."""
     rule = source.in_force.rule_set.by_name.get(card.rule)
     names = (rule.name, *rule.was, card.rule) if rule is not None else (card.rule,)
     return tuple(dict.fromkeys(key_row(name, card.incident) for name in names))
 
 
-def _matchers(source: ControlSource, card: Card) -> dict[str, str]:
+def _matchers(source: ControlSource, card: PostContext) -> dict[str, str]:
     rule = source.in_force.rule_set.by_name.get(card.rule)
     matchers = {"rule": rule.name if rule is not None else card.rule}
     return matchers | ({"key": card.key} if card.key else {})

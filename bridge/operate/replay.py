@@ -15,11 +15,11 @@ import msgspec
 import structlog
 
 from bridge.core.waiting import Turn
-from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.topics import topic_names, topic_uid
 from bridge.operate.views import DecisionView, decision_view
 from bridge.routing.commit_batch import Batch, incoming_of, values_of
-from bridge.routing.commit_batch import Topic as RoutedTopic
+from bridge.routing.commit_batch import RoutedTopic as RoutedTopic
 from broker.errors import BrokerError, StateMoved, StoreUnavailable
 from broker.model import Commit, Message
 from broker.tokens import random_uid
@@ -59,7 +59,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     shadows: list[str]
 
 
-async def replay(asked: Asked) -> dict[str, Any]:
+async def replay(asked: OperatorRequest) -> dict[str, Any]:
     """POST /api/messages:replay: decided anew, in the order given; ``missing`` are no longer in their topics."""
     said = await asked.body(Replay)
     if not 1 <= len(said.messages) <= _MOST_NAMES:
@@ -84,7 +84,7 @@ async def replay(asked: Asked) -> dict[str, Any]:
     return {"replayed": done, "missing": missing}
 
 
-async def _replayed(asked: Asked, topic: RoutedTopic, message: Message, *, live: bool) -> Replayed:
+async def _replayed(asked: OperatorRequest, topic: RoutedTopic, message: Message, *, live: bool) -> Replayed:
     """One message, decided and committed. Raises Refusal when it cannot be decided."""
     source = asked.source
     name = random_uid(source.entropy)
@@ -115,14 +115,14 @@ async def _replayed(asked: Asked, topic: RoutedTopic, message: Message, *, live:
     raise StoreUnavailable("the state this message needs is changed without a pause")
 
 
-async def _alone(asked: Asked, incoming: Incoming, batch: Batch) -> tuple[Decision, Commit]:
+async def _alone(asked: OperatorRequest, incoming: Incoming, batch: Batch) -> tuple[Decision, Commit]:
     in_force = asked.source.in_force
     decision = decide_alone(in_force.rule_set, incoming, in_force.context(batch.now_us))
     batch.add(_marked(decision), incoming.offset)
     return decision, batch.commit((), {}, (), {})
 
 
-async def _live(asked: Asked, incoming: Incoming, batch: Batch) -> tuple[Decision, Commit]:
+async def _live(asked: OperatorRequest, incoming: Incoming, batch: Batch) -> tuple[Decision, Commit]:
     in_force = asked.source.in_force
     rule_set = in_force.rule_set
     matches = match(rule_set, incoming, batch.now_us)
@@ -140,7 +140,7 @@ def _marked(decision: Decision) -> Decision:
     return replace(decision, fate=None, judgements=marked)
 
 
-async def _messages(asked: Asked, uid: str, first: int, last: int) -> Sequence[Message]:
+async def _messages(asked: OperatorRequest, uid: str, first: int, last: int) -> Sequence[Message]:
     found: list[Message] = []
     while (at := found[-1].offset + 1 if found else first) <= last:
         page = await asked.source.store.log.read(uid, at, last - at + 1, _PAGE_BYTES)
@@ -151,7 +151,7 @@ async def _messages(asked: Asked, uid: str, first: int, last: int) -> Sequence[M
     return found
 
 
-def _span(asked: Asked, name: str) -> tuple[str, int, int]:
+def _span(asked: OperatorRequest, name: str) -> tuple[str, int, int]:
     topic, colon, offsets = name.rpartition(":")
     first, dash, last = offsets.partition("-")
     numbers = [first, last] if dash else [first]

@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from bridge.operate.context import ControlSource
-from bridge.operate.http_answers import Asked, Refusal
+from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.times import rfc3339
 from bridge.operate.topics import topic_names, topic_uid_or_none
 from bridge.operate.views import DecisionView, decision_view
@@ -52,7 +52,7 @@ class SeenMessage(msgspec.Struct, frozen=True, kw_only=True):
     decisions: list[DecisionView]
 
 
-async def tail(asked: Asked) -> Response:
+async def tail(asked: OperatorRequest) -> Response:
     """GET /api/tail."""
     streams = asked.source.streams
     if len(streams) >= _MOST_STREAMS:

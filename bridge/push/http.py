@@ -9,10 +9,10 @@ from typing import Final, TypeAlias
 import aiohttp
 
 from bridge.core.addresses import may_reach, push_session
-from bridge.core.http_session import Bounds, Fetched, NoAnswer, fetch
+from bridge.core.http_session import CallBounds, Fetched, NoAnswer, fetch
 from broker.clock import Clock
 
-_BOUNDS: Final = Bounds(timeout_s=30.0, longest_bytes=16 * 1024)  # ams-api.md 8.4
+_BOUNDS: Final = CallBounds(timeout_s=30.0, longest_bytes=16 * 1024)  # ams-api.md 8.4
 
 Posted: TypeAlias = Fetched
 """What an endpoint answered."""
@@ -22,7 +22,7 @@ class NotPosted(Exception):
     """There was no answer; the text says why."""
 
 
-Post: TypeAlias = Callable[[str, bytes, Mapping[str, str]], Awaitable[Posted]]
+PostCall: TypeAlias = Callable[[str, bytes, Mapping[str, str]], Awaitable[Posted]]
 """POSTs a body to a URL with these headers. Raises NotPosted."""
 
 

@@ -16,7 +16,7 @@ import structlog
 from bridge.api.push_texts import active, failed
 from bridge.core.posts import post_from_bytes, post_to_bytes
 from bridge.core.waiting import wait_for_first
-from bridge.push.http import Post
+from bridge.push.http import PostCall
 from bridge.push.progress import PushProgress
 from bridge.push.retry_schedule import Cycle, begin
 from bridge.push.send import body_of, send
@@ -44,7 +44,7 @@ class Pusher:
     """Pushes one subscription until it is told to stop, or pushes no more. ``give_up_after_s`` None never gives up."""
 
     def __init__(
-        self, subscription_uid: str, broker: Broker, clock: Clock, post: Post, give_up_after_s: float | None
+        self, subscription_uid: str, broker: Broker, clock: Clock, post: PostCall, give_up_after_s: float | None
     ) -> None:
         self._uid = subscription_uid
         self._broker = broker

@@ -8,7 +8,7 @@ import structlog
 
 from bridge.api.push_texts import not_active
 from bridge.core.supervisor import Supervisor
-from bridge.push.http import Post
+from bridge.push.http import PostCall
 from bridge.push.pusher import Pusher, full_name, is_active
 from broker.broker import Broker
 from broker.clock import Clock
@@ -30,7 +30,7 @@ class Pushers:
     """Keeps a pusher at work for every subscription that needs one. ``give_up_after_s`` None never gives up."""
 
     def __init__(
-        self, broker: Broker, clock: Clock, supervisor: Supervisor, post: Post, give_up_after_s: float | None
+        self, broker: Broker, clock: Clock, supervisor: Supervisor, post: PostCall, give_up_after_s: float | None
     ) -> None:
         self._broker = broker
         self._clock = clock

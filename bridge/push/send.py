@@ -13,7 +13,7 @@ from bridge.api.push_texts import (
     mattermost_reason,
     reason,
 )
-from bridge.push.http import NotPosted, Post
+from bridge.push.http import NotPosted, PostCall
 from broker.model import Message
 from broker.records import PushConfig
 
@@ -27,7 +27,7 @@ def body_of(push: PushConfig, subscription: str, messages: Sequence[Message]) ->
     return http_body(push, subscription, messages)
 
 
-async def send(post: Post, push: PushConfig, body: bytes) -> str | None:
+async def send(post: PostCall, push: PushConfig, body: bytes) -> str | None:
     """Post a body; None when it was taken, else why not. The hook's address is never part of it."""
     mattermost = push.type == "mattermost"
     headers = dict(_JSON)

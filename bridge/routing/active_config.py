@@ -28,7 +28,7 @@ _COUNT_EVERY_S = 15.0
 log = structlog.get_logger("rules")
 
 
-class InForce:
+class ActiveConfig:
     """The rule set and silences in force, as they change under way: what routers and ``fire`` ask."""
 
     def __init__(self, rule_set: RuleSet, since_us: int, degraded: str = "") -> None:

@@ -37,7 +37,7 @@ _SHOWN_PAYLOAD_RUNES: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True)
-class Topic:
+class RoutedTopic:
     """The topic whose messages are decided: its full name, and its uid, which names its books."""
 
     name: str
@@ -48,7 +48,7 @@ class Topic:
 class Batch:
     """What a batch of decisions adds up to, in the order in which they were made; ``late`` marks its deliveries."""
 
-    topic: Topic
+    topic: RoutedTopic
     version: str
     now_us: int
     late: bool = False
@@ -189,7 +189,7 @@ def delivery_id(send: Send) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
-def incoming_of(topic: Topic, message: Message) -> Incoming:
+def incoming_of(topic: RoutedTopic, message: Message) -> Incoming:
     """A stored message as rules take it."""
     return Incoming(
         topic=topic.name,

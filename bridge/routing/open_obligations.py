@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from broker.store import Store
-from rules.deciding.quiet.rows import GroupRow, KeyRow, Row, ThrottleRow, from_bytes
+from rules.deciding.quiet.rows import GroupRow, KeyRow, StateRow, ThrottleRow, from_bytes
 
 _PAGE: Final = 500
 _KINDS: Final = ("k/", "g/", "t/")
@@ -23,7 +23,7 @@ log = structlog.get_logger("rules")
 
 
 @dataclass(slots=True)
-class Owed:
+class OpenObligations:
     """``forms`` are the judging forms of rules with open incidents, ``versions`` the rule sets that hold them.
 
     ``told`` counts, by destination, the incidents of which somebody there still has to hear the end, and ``held`` what
@@ -37,9 +37,9 @@ class Owed:
     speaking: set[str] = field(default_factory=set)
 
 
-async def read_owed(store: Store) -> Owed:
+async def read_owed(store: Store) -> OpenObligations:
     """What is owed by all rows of state; one that cannot be read is passed over."""
-    owed = Owed()
+    owed = OpenObligations()
     for kind in _KINDS:
         async for rule, row in _rows(store, kind):
             match row:
@@ -60,7 +60,7 @@ async def read_owed(store: Store) -> Owed:
     return owed
 
 
-def _add_key(owed: Owed, row: KeyRow) -> bool:
+def _add_key(owed: OpenObligations, row: KeyRow) -> bool:
     """Whether something about the key may be told later without another event."""
     incident = row.incident
     if incident is not None and incident.fires:
@@ -72,13 +72,13 @@ def _add_key(owed: Owed, row: KeyRow) -> bool:
     return bool(told)
 
 
-def _add_throttle(owed: Owed, row: ThrottleRow) -> None:
+def _add_throttle(owed: OpenObligations, row: ThrottleRow) -> None:
     owed.held.update(post.to for waiting in row.queue for post in waiting.posts.values())
     for slot, stands_for in row.stands_for.items():
         owed.held[slot.partition(":")[2]] += stands_for
 
 
-async def _rows(store: Store, kind: str) -> AsyncIterator[tuple[str, Row]]:
+async def _rows(store: Store, kind: str) -> AsyncIterator[tuple[str, StateRow]]:
     after = ""
     while page := await store.state.list(kind, _PAGE, after):
         after = page[-1].key

@@ -20,7 +20,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from bridge.core.offload import Aside
+from bridge.core.offload import Offload
 from bridge.routing.poison_notes import NotesUnusable, PoisonNotes, found_notes, note_name
 from broker.clock import Clock, us
 
@@ -193,7 +193,7 @@ class Desk:
 
     def __init__(self, guard: PoisonGuard, name: str) -> None:
         self._guard = guard
-        self._aside = Aside(guard.clock, name)
+        self._aside = Offload(guard.clock, name)
         self._slot: int | None = None
 
     @property

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from bridge.routing.open_obligations import Owed
+from bridge.routing.open_obligations import OpenObligations
 from broker.broker import Broker
 from broker.records import RuleSetRecord
 from rules.deciding.retired import superseded
@@ -27,7 +27,7 @@ log = structlog.get_logger("rules")
 
 
 def with_retired(
-    rule_set: RuleSet, owed: Owed, broker: Broker, world: World, in_force: RuleSet | None = None
+    rule_set: RuleSet, owed: OpenObligations, broker: Broker, world: World, in_force: RuleSet | None = None
 ) -> RuleSet:
     """The rule set with the old rules behind it that still have to say when something is over.
 
@@ -55,7 +55,7 @@ def _last_forms(lost: set[str], in_force: RuleSet | None, broker: Broker, world:
             return
 
 
-def _older(rule_set: RuleSet, owed: Owed, broker: Broker, world: World) -> Iterator[RuleSet]:
+def _older(rule_set: RuleSet, owed: OpenObligations, broker: Broker, world: World) -> Iterator[RuleSet]:
     """The rule sets under which incidents that are open now were seen last, newest first."""
     records = sorted(broker.cache.all(RuleSetRecord), key=lambda record: record.created_us, reverse=True)
     wanted = [one for one in records if one.version != rule_set.version and one.version in owed.versions]

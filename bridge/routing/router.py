@@ -18,8 +18,8 @@ from typing import Final
 import structlog
 
 from bridge.core.waiting import Turn, wait_for_first
-from bridge.routing.active_config import InForce
-from bridge.routing.commit_batch import FATES, Batch, Topic, incoming_of, timer_of, values_of
+from bridge.routing.active_config import ActiveConfig
+from bridge.routing.commit_batch import FATES, Batch, RoutedTopic, incoming_of, timer_of, values_of
 from bridge.routing.isolation import enter, enter_fired, keys_of, matches_of, rest
 from bridge.routing.poison import PoisonGuard, message_name, timer_name
 from broker.clock import US_PER_S, Clock
@@ -79,10 +79,10 @@ class Router:
 
     def __init__(
         self,
-        topic: Topic,
+        topic: RoutedTopic,
         created_us: int,
         store: Store,
-        current: InForce,
+        current: ActiveConfig,
         clock: Clock,
         nudges: Nudges,
         told: Callable[[Routed], None] = lambda routed: None,

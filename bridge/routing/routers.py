@@ -8,8 +8,8 @@ import structlog
 
 from bridge.core.supervisor import Supervisor
 from bridge.core.waiting import wait_for_first
-from bridge.routing.active_config import InForce
-from bridge.routing.commit_batch import Topic as RoutedTopic
+from bridge.routing.active_config import ActiveConfig
+from bridge.routing.commit_batch import RoutedTopic as RoutedTopic
 from bridge.routing.poison import PoisonGuard
 from bridge.routing.router import Nudges, Routed, Router
 from broker.broker import Broker
@@ -28,7 +28,7 @@ class Routers:
         self,
         store: Store,
         broker: Broker,
-        in_force: InForce,
+        in_force: ActiveConfig,
         clock: Clock,
         supervisor: Supervisor,
         told: Callable[[Routed], None],

@@ -13,7 +13,7 @@ from bridge.settings.model import MoveTo, Settings
 from broker.broker import Broker
 from broker.errors import VersionMoved
 from broker.model import Put
-from broker.records import Note, Project, RuleSetRecord, Schema, Topic
+from broker.records import Project, RuleSetRecord, Schema, ServiceNote, Topic
 from broker.tokens import random_uid
 from rules.language.read import read_rules_folder, rebuild
 from rules.language.sources import World
@@ -69,7 +69,7 @@ def rules_of(settings: Settings, world: World) -> RuleSet:
 async def keep(broker: Broker, rule_set: RuleSet) -> int:
     """Keep the rule set as the current one; returns when it came into force (earlier, if it was current already)."""
     now_us = broker.clock.wall_us()
-    note = broker.cache.find(Note, CURRENT)
+    note = broker.cache.find(ServiceNote, CURRENT)
     if note is not None and note.value == rule_set.version:
         return note.modified_us
     changes = []
@@ -83,7 +83,7 @@ async def keep(broker: Broker, rule_set: RuleSet) -> int:
         )
         changes.append(Put(rule_set.version, record, 0))
     stored = broker.cache.stored(note) if note is not None else None
-    current = Note(
+    current = ServiceNote(
         uid=note.uid if note is not None else random_uid(broker.entropy),
         created_us=note.created_us if note is not None else now_us,
         modified_us=now_us,
@@ -100,7 +100,7 @@ async def keep(broker: Broker, rule_set: RuleSet) -> int:
 
 def last_good(broker: Broker, world: World) -> tuple[RuleSet, int] | None:
     """The rule set that was current last, with the time it came into force; None when there never was one."""
-    note = broker.cache.find(Note, CURRENT)
+    note = broker.cache.find(ServiceNote, CURRENT)
     record = broker.cache.find(RuleSetRecord, note.value) if note is not None else None
     if note is None or record is None:
         return None

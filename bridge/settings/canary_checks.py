@@ -9,9 +9,9 @@ from bridge.core.secret import Secret
 from bridge.destinations.canary import CanarySettings
 from bridge.destinations.config import DestinationConfig
 from bridge.destinations.mattermost.attachment import channel_name
-from bridge.settings.names import Found, Unlinked
+from bridge.settings.names import NamedPaths, Unlinked
 from rules.source.places import Document
-from rules.source.problems import Path as DocumentPath
+from rules.source.problems import DocumentPath as DocumentPath
 from rules.source.problems import Problem
 
 
@@ -34,7 +34,7 @@ def unknown_to_canaries(destinations: Mapping[str, DestinationConfig]) -> Iterat
                 yield Unlinked((*path, key), "destination", named, tuple(destinations), "bridge.yaml")
 
 
-def unfit_for_canaries(destinations: Mapping[str, DestinationConfig]) -> Found:
+def unfit_for_canaries(destinations: Mapping[str, DestinationConfig]) -> NamedPaths:
     """What canaries name that is there, and cannot do what is asked of it."""
     for path, canary in _canaries(destinations):
         from bridge.destinations.mattermost.bot import MattermostBotConfig

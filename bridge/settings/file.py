@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from bridge.core.references import Resolver, Surroundings
+from bridge.core.references import ReferenceSources, Resolver
 from bridge.destinations.kinds import KINDS as DESTINATION_KINDS
 from bridge.settings.canary_checks import unfit_for_canaries, unknown_to_canaries
 from bridge.settings.errors import Fault, Location, faults_of, is_secret, keys_at
@@ -21,17 +21,17 @@ from bridge.settings.names import Unlinked, homeless, ill_named, unlinked
 from bridge.sources.kinds import KINDS as SOURCE_KINDS
 from rules.language.form import value_at
 from rules.source.places import Document, read_file
-from rules.source.problems import Path as DocumentPath
+from rules.source.problems import DocumentPath as DocumentPath
 from rules.source.problems import Problem, ProblemsFound, has_errors
 from rules.source.words import suggest
 
 
 def read_settings(path: Path, environ: Mapping[str, str], credentials: Path | None) -> Settings:
     """The settings in ``path``. Raises ProblemsFound with everything that is wrong."""
-    return settings_of(read_file(path), Surroundings(environ, credentials, path.parent.absolute()))
+    return settings_of(read_file(path), ReferenceSources(environ, credentials, path.parent.absolute()))
 
 
-def settings_of(document: Document, around: Surroundings) -> Settings:
+def settings_of(document: Document, around: ReferenceSources) -> Settings:
     """The settings of a document that was read. Raises ProblemsFound."""
     problems = list(document.problems)
     if document.value is None and has_errors(problems):
@@ -53,7 +53,7 @@ class _Reading:
     ``said`` is always a pair here: with references replaced, and as it stands in the file (for what may be shown).
     """
 
-    def __init__(self, document: Document, around: Surroundings) -> None:
+    def __init__(self, document: Document, around: ReferenceSources) -> None:
         self._document = document
         self._context = {"folder": around.folder}
         self._resolver = Resolver(document, around)

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import Field, SerializeAsAny, field_validator
 
-from bridge.core.model_base import Record
-from bridge.core.quantities import Duration, FilePath, LastingDuration, Size
+from bridge.core.model_base import SettingsRecord
+from bridge.core.quantities import ByteSize, Duration, FilePath, LastingDuration
 from bridge.core.secret import Secret
 from bridge.destinations.config import DestinationConfig
 from bridge.sources.config import SourceConfig
@@ -21,7 +21,7 @@ DAY_S = 86_400.0
 _STORES = ("sqlite:///", "postgresql://", "postgres://")
 
 
-class TlsFiles(Record):
+class TlsFiles(SettingsRecord):
     """Certificate and key of the server."""
 
     certificate: FilePath = Field(description="PEM file with the certificate and its chain")
@@ -29,7 +29,7 @@ class TlsFiles(Record):
     client_ca: FilePath | None = Field(None, description="CA that signs client certificates; they stay optional")
 
 
-class ServerSettings(Record):
+class ServerSettings(SettingsRecord):
     """Where the daemon listens."""
 
     listen: str = Field("0.0.0.0:8443", description="Address and port of API, webhooks, pages and metrics")
@@ -38,7 +38,7 @@ class ServerSettings(Record):
     )
     x509_listen: str | None = Field(None, description="A second address for certificate login, such as 0.0.0.0:8444")
     public_url: str = Field("", description="The address people reach it by: for links and chat buttons")
-    max_body: Size = Field(10 * MIB, gt=0, description="Largest request body; more is answered 413")
+    max_body: ByteSize = Field(10 * MIB, gt=0, description="Largest request body; more is answered 413")
 
     @field_validator("public_url")
     @classmethod
@@ -55,17 +55,17 @@ class ServerSettings(Record):
         return said
 
 
-class RetentionSettings(Record):
+class RetentionSettings(SettingsRecord):
     """How long things are kept."""
 
     messages: LastingDuration = Field(7 * DAY_S, description="Messages of a topic")
     deliveries: LastingDuration = Field(
         30 * DAY_S, description="Settled deliveries, their attempts, and what was decided"
     )
-    size: Size | None = Field(None, gt=0, description="Most that a topic's messages may take; the oldest go first")
+    size: ByteSize | None = Field(None, gt=0, description="Most that a topic's messages may take; the oldest go first")
 
 
-class AuthSettings(Record):
+class AuthSettings(SettingsRecord):
     """Who may do what."""
 
     service_token: Secret | None = Field(None, description="The first administrator; AMS's service token")
@@ -73,28 +73,28 @@ class AuthSettings(Record):
     certificates: dict[str, str] = Field(default_factory=dict, description="Certificate subject to user name")
 
 
-class TopicSettings(Record):
+class TopicSettings(SettingsRecord):
     """A topic to provision."""
 
     schema_name: str | None = Field(None, alias="schema", description="A schema of the same project")
     decode: str = Field("auto", description="How rules read its payloads: auto, json, text, avro:NAME, gzip+json ...")
 
 
-class SchemaSettings(Record):
+class SchemaSettings(SettingsRecord):
     """A schema to provision."""
 
     type: Literal["json", "avro"] = Field(description="json or avro")
     file: FilePath = Field(description="The schema itself, as JSON")
 
 
-class SubscriptionSettings(Record):
+class SubscriptionSettings(SettingsRecord):
     """A subscription to provision."""
 
     topic: str = Field(description="A topic of the same project")
     ack_deadline_s: int = Field(10, ge=0, le=600, description="Seconds a consumer has to acknowledge")
 
 
-class UserSettings(Record):
+class UserSettings(SettingsRecord):
     """A user to provision."""
 
     roles: tuple[Literal["project_admin", "publisher", "consumer"], ...] = Field((), description="Roles in the project")
@@ -104,7 +104,7 @@ class UserSettings(Record):
     email: str = Field("", description="Where to reach its owner")
 
 
-class ProjectSettings(Record):
+class ProjectSettings(SettingsRecord):
     """A project to provision: created or brought up to date at start and on reload, never deleted."""
 
     description: str = Field("", description="What it is for")
@@ -114,7 +114,7 @@ class ProjectSettings(Record):
     users: dict[str, UserSettings] = Field(default_factory=dict, description="Its users")
 
 
-class PushSettings(Record):
+class PushSettings(SettingsRecord):
     """AMS push subscriptions."""
 
     mode: Literal["internal", "external", "off"] = Field("internal", description="Who pushes: we, or an outside worker")
@@ -125,26 +125,26 @@ class PushSettings(Record):
     allow_private: bool = Field(False, description="Let endpoints given through the API reach private addresses")
 
 
-class LogSettings(Record):
+class LogSettings(SettingsRecord):
     """What the daemon says."""
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least that is logged")
     format: Literal["json", "console", "auto"] = Field("auto", description="auto: console on a terminal, else json")
 
 
-class MoveTo(Record):
+class MoveTo(SettingsRecord):
     """Where waiting deliveries of a removed destination go."""
 
     move_to: str = Field(description="A destination that stays")
 
 
-class RemovedDestination(Record):
+class RemovedDestination(SettingsRecord):
     """A destination that is going: what becomes of what waits for it (semantics.md item 16)."""
 
     removed: Literal["dead"] | MoveTo = Field(description="dead, or {move_to: NAME}")
 
 
-class Settings(Record):
+class Settings(SettingsRecord):
     """The whole of bridge.yaml."""
 
     server: ServerSettings = ServerSettings()

@@ -12,10 +12,10 @@ from typing import Any, Final, TypeAlias
 
 from bridge.settings.model import MoveTo, ProjectSettings, RemovedDestination
 from broker.names import is_name
-from rules.source.problems import Path as DocumentPath
+from rules.source.problems import DocumentPath as DocumentPath
 from rules.source.words import suggest
 
-Found: TypeAlias = Iterator[tuple[DocumentPath, str]]
+NamedPaths: TypeAlias = Iterator[tuple[DocumentPath, str]]
 """Paths of the file and what is wrong there."""
 
 _OWN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -23,7 +23,7 @@ _OWN_WORDS: Final = 'letters, digits, "-", "_" and "." only, at most 100 of them
 _AMS_WORDS: Final = 'letters, digits, "-" and "_" only, as in AMS'
 
 
-def ill_named(said: Mapping[str, Any]) -> Found:
+def ill_named(said: Mapping[str, Any]) -> NamedPaths:
     """Names that cannot be: of sources, destinations and tables, and of what is provisioned."""
     for section in ("sources", "destinations", "tables"):
         yield from _checked((section,), said.get(section), lambda name: bool(_OWN_NAME.fullmatch(name)), _OWN_WORDS)
@@ -80,7 +80,7 @@ def homeless(removed: Mapping[str, RemovedDestination], destinations: Collection
             yield Unlinked(path, "destination", going.removed.move_to, tuple(destinations), "bridge.yaml")
 
 
-def _checked(path: DocumentPath, said: Any, is_right: Callable[[str], bool], words: str) -> Found:
+def _checked(path: DocumentPath, said: Any, is_right: Callable[[str], bool], words: str) -> NamedPaths:
     for name in said if isinstance(said, dict) else ():
         if not is_right(name):
             yield (*path, name), f'"{name}" is no name: {words}'

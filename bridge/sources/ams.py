@@ -22,19 +22,19 @@ import structlog
 from pydantic import Field
 
 from bridge.core.credentials import without_credentials
-from bridge.core.http_session import Bounds, LenientConnector, NoAnswer, fetch, make_session
+from bridge.core.http_session import CallBounds, LenientConnector, NoAnswer, fetch, make_session
 from bridge.core.plain_reason import plain_reason
 from bridge.core.proxies import read_proxies
 from bridge.core.quantities import Duration, FilePath
 from bridge.core.secret import Secret
 from bridge.sources.config import SourceConfig
-from bridge.sources.set_aside import PutAside, Refused
+from bridge.sources.set_aside import PutAside, RefusedMessage
 from broker.clock import Clock
 from broker.errors import NotFound, OutcomeUnknown, Rejected, SchemaUnusable, StoreError
 from broker.model import Appended, NewMessage
 from rules.rendering.markdown_escape import storable
 
-_BOUNDS: Final = Bounds(timeout_s=60.0, longest_bytes=256 * 1024 * 1024)
+_BOUNDS: Final = CallBounds(timeout_s=60.0, longest_bytes=256 * 1024 * 1024)
 _PULL: Final = "pull"
 _SHOWN_RUNES: Final = 300
 _LONGEST_PAUSE_S: Final = 60.0
@@ -80,7 +80,7 @@ class Pulled(msgspec.Struct, frozen=True, rename="camel"):
     message: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class PullAnswer(msgspec.Struct, frozen=True, rename="camel"):
+class RemotePull(msgspec.Struct, frozen=True, rename="camel"):
     """The answer to a pull."""
 
     received_messages: list[Pulled] | None = None
@@ -199,7 +199,7 @@ class AmsSource:
 
     async def _refuse(self, named: _Named, reason: str) -> None:
         origin = f"{self._endpoint}/{named.ack_id}"
-        await self._put_aside(Refused(self._name, origin, named.message, reason))
+        await self._put_aside(RefusedMessage(self._name, origin, named.message, reason))
 
     async def _post(self, http: aiohttp.ClientSession, verb: str, body: Any) -> bytes:
         try:
@@ -225,13 +225,13 @@ def _pulled(body: bytes) -> Sequence[Pulled]:
     return answer.received_messages or []
 
 
-def _answer(body: bytes) -> PullAnswer:
+def _answer(body: bytes) -> RemotePull:
     """As strict JSON; else read leniently, with U+FFFD for what no text can hold (halves of surrogate pairs)."""
     try:
-        return msgspec.json.decode(body, type=PullAnswer)
+        return msgspec.json.decode(body, type=RemotePull)
     except msgspec.DecodeError:
         said = storable(json.dumps(json.loads(body.decode("utf-8", "replace")), ensure_ascii=False))
-        return msgspec.json.decode(said.encode(), type=PullAnswer)
+        return msgspec.json.decode(said.encode(), type=RemotePull)
 
 
 def _kept(message: Received) -> NewMessage:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from bridge.core.model_base import Record
+from bridge.core.model_base import SettingsRecord
 from bridge.core.secret import Secret
 
 
-class SourceConfig(Record):
+class SourceConfig(SettingsRecord):
     """What every kind of source can be told."""
 
     type: str
@@ -23,7 +23,7 @@ class SourceConfig(Record):
         return topic
 
 
-class BasicAuth(Record):
+class BasicAuth(SettingsRecord):
     """A user and password of HTTP Basic authentication."""
 
     basic: Secret = Field(description="user:password")

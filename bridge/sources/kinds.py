@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Kind:
+class SourceKind:
     """A source kind: its file in this folder, and what its config record and its reader of calls are named there.
 
     The file is read when the kind is first asked for, so that reading settings costs only what they name.
@@ -41,9 +41,9 @@ class Kind:
         return import_module(f"bridge.sources.{self.file}")
 
 
-KINDS: Final[dict[str, Kind]] = {
-    "ams": Kind("ams", "AmsSourceConfig"),
-    "alertmanager": Kind("alertmanager", "AlertmanagerSourceConfig", "alertmanager_messages"),
-    "github": Kind("github", "GithubSourceConfig", "github_messages"),
-    "webhook": Kind("webhook", "WebhookSourceConfig", "webhook_messages"),
+KINDS: Final[dict[str, SourceKind]] = {
+    "ams": SourceKind("ams", "AmsSourceConfig"),
+    "alertmanager": SourceKind("alertmanager", "AlertmanagerSourceConfig", "alertmanager_messages"),
+    "github": SourceKind("github", "GithubSourceConfig", "github_messages"),
+    "webhook": SourceKind("webhook", "WebhookSourceConfig", "webhook_messages"),
 }

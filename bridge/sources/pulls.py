@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bridge.core.supervisor import Supervisor
 from bridge.sources.ams import AmsSource, AmsSourceConfig, Append
 from bridge.sources.config import SourceConfig
-from bridge.sources.set_aside import PutAside, Refused, put_aside
+from bridge.sources.set_aside import PutAside, RefusedMessage, put_aside
 from broker.broker import Broker
 from broker.clock import Clock
 from broker.errors import StoreUnavailable
@@ -16,7 +16,7 @@ from broker.model import Appended, NewMessage
 from broker.records import Topic
 
 
-class Pulls:
+class PullWorkers:
     """Keeps a worker at work for each remote subscription that the settings name."""
 
     def __init__(
@@ -63,7 +63,7 @@ class Pulls:
         return append
 
     def _put_aside(self, name: str, config: AmsSourceConfig) -> PutAside:
-        async def aside(refused: Refused) -> None:
+        async def aside(refused: RefusedMessage) -> None:
             await put_aside(
                 self._broker.store, self._topic(config), config.topic, refused, now_us=self._clock.wall_us()
             )

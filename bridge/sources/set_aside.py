@@ -31,7 +31,7 @@ log = structlog.get_logger("source")
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedMessage:
     """A message that its topic refused: where it came from, by which name it is known there, and why."""
 
     source: str
@@ -40,11 +40,11 @@ class Refused:
     reason: str
 
 
-PutAside: TypeAlias = Callable[[Refused], Awaitable[None]]
+PutAside: TypeAlias = Callable[[RefusedMessage], Awaitable[None]]
 """Keeps a refused message as a dead letter, once for each origin. Raises StoreUnavailable."""
 
 
-async def put_aside(store: Store, topic: Topic, topic_name: str, refused: Refused, now_us: int) -> None:
+async def put_aside(store: Store, topic: Topic, topic_name: str, refused: RefusedMessage, now_us: int) -> None:
     """Keep one as a dead letter of ``topic``; a second time is nothing. Raises StoreUnavailable."""
     dead = _dead_letter(topic, topic_name, refused, now_us)
     while True:
@@ -60,7 +60,7 @@ async def put_aside(store: Store, topic: Topic, topic_name: str, refused: Refuse
         return
 
 
-def _dead_letter(topic: Topic, topic_name: str, refused: Refused, now_us: int) -> NewDelivery:
+def _dead_letter(topic: Topic, topic_name: str, refused: RefusedMessage, now_us: int) -> NewDelivery:
     origin = f"a/{refused.origin}"
     message = refused.message
     told = f"{topic_name} refused a message from {refused.origin}: {refused.reason}"

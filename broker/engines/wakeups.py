@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 
 
-class Bells:
+class EdgeSignals:
     """Bells by name. Who waits for a name returns when it is rung next; a ring that nobody waits for is forgotten."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Bells:
             self.ring(name)
 
 
-class Flags:
+class LevelSignals:
     """Flags by name that stay up until lowered; one that was never lowered counts as up."""
 
     def __init__(self) -> None:
@@ -71,8 +71,8 @@ class Signals:
     """What an engine wakes its callers with: bells for topics and the catalog, flags for news of a destination."""
 
     def __init__(self) -> None:
-        self.bells = Bells()
-        self.news = Flags()
+        self.bells = EdgeSignals()
+        self.news = LevelSignals()
 
     def all(self) -> None:
         """Wake everybody: the store closes, or somebody outside changed it."""

@@ -12,7 +12,7 @@ from rules.model import Event
 from rules.source.problems import Place
 
 Holds: TypeAlias = Callable[[Event, int], bool]
-Kind: TypeAlias = Literal["line", "undecodable", "all", "any", "not"]
+ClauseKind: TypeAlias = Literal["line", "undecodable", "all", "any", "not"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,14 @@ class Equality:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class ConditionNode:
     """One line (with ``look`` and ``test``) or clause (with ``parts``); ``never`` says why it cannot hold, or ""."""
 
-    kind: Kind
+    kind: ClauseKind
     at: Place
     path: str
     holds: Holds
-    parts: tuple[Node, ...] = ()
+    parts: tuple[ConditionNode, ...] = ()
     look: EventPlace | None = None
     test: ValueTest = NEVER
     never: str = ""
@@ -95,14 +95,14 @@ def any_of(parts: tuple[Holds, ...]) -> Holds:
     return holds
 
 
-def walk(node: Node) -> Iterator[Node]:
+def walk(node: ConditionNode) -> Iterator[ConditionNode]:
     """The node and all parts in it, in file order."""
     yield node
     for part in node.parts:
         yield from walk(part)
 
 
-def necessary(node: Node) -> Iterator[Equality]:
+def necessary(node: ConditionNode) -> Iterator[Equality]:
     """Equalities without which the node cannot hold."""
     if node.kind == "line" and node.look is not None and node.test.constants is not None:
         yield Equality(node.look, node.test.constants)

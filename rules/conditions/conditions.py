@@ -13,14 +13,24 @@ from collections.abc import Collection, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from rules.conditions.clauses import Equality, Holds, Node, all_of, any_of, line_holds, necessary, never_holds, walk
+from rules.conditions.clauses import (
+    ConditionNode,
+    Equality,
+    Holds,
+    all_of,
+    any_of,
+    line_holds,
+    necessary,
+    never_holds,
+    walk,
+)
 from rules.conditions.event_places import EventPlace, read_place
 from rules.conditions.jsonpath import PathProblem
 from rules.conditions.operators import OPERATORS, shown
 from rules.conditions.value_tests import MAX_NESTING, NEVER, compile_value
 from rules.model import Event
 from rules.source.places import Document
-from rules.source.problems import Path, Place, Problem, path_text
+from rules.source.problems import DocumentPath, Place, Problem, path_text
 from rules.source.words import suggest
 
 CLAUSES: Final = ("all", "any", "not", "undecodable")
@@ -30,7 +40,7 @@ _WRITTEN_OUT: Final = re.compile(r"([$\w.\[\]'*-]+) *(?::|==?) *(\S.*)")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ConditionTrace:
     """One part of a condition as it went for one event, for people to read.
 
     ``place`` is where it stands in the file, ``depth`` how deep it is nested. ``look`` is the place looked at, or
@@ -68,18 +78,20 @@ class Condition:
     """
 
     holds: Holds = field(compare=False, repr=False)
-    root: Node = field(repr=False)
+    root: ConditionNode = field(repr=False)
     equalities: tuple[Equality, ...]
     places: tuple[EventPlace, ...]
     knows_undecodable: bool
 
-    def explain(self, event: Event, now_us: int) -> list[Seen]:
+    def explain(self, event: Event, now_us: int) -> list[ConditionTrace]:
         """Every part in file order, with what it saw. If the whole does not hold, exactly one part is ``decisive``."""
         held = self.holds(event, now_us)
         if event.undecodable is not None and not self.knows_undecodable:
             node = self.root
             words = f"a payload that can be decoded ({event.undecodable}); match it with undecodable: true"
-            return [Seen(node.at, node.path, 0, "payload", words, ("undecodable",), 1, held=False, decisive=True)]
+            return [
+                ConditionTrace(node.at, node.path, 0, "payload", words, ("undecodable",), 1, held=False, decisive=True)
+            ]
         decisive = None if held else _first_false(self.root, event, now_us)
         return list(_seen(self.root, event, now_us, 0, decisive))
 
@@ -87,7 +99,7 @@ class Condition:
 def compile_match(
     said: Any,
     document: Document,
-    path: Path,
+    path: DocumentPath,
     problems: list[Problem],
     variables: Collection[str] | None = None,
 ) -> Condition:
@@ -118,14 +130,14 @@ class _Compiler:
         self._problems = problems
         self._variables = variables
 
-    def clause(self, said: Any, path: Path) -> Node:
+    def clause(self, said: Any, path: DocumentPath) -> ConditionNode:
         """A mapping of lines or a list of clauses: all must hold."""
         if len(path) > MAX_NESTING:
             self._say(path, f"conditions are nested deeper than {MAX_NESTING} levels")
             return self._grouped("all", [], path)
         return self._group("all", said, path)
 
-    def _group(self, kind: Literal["all", "any"], said: Any, path: Path) -> Node:
+    def _group(self, kind: Literal["all", "any"], said: Any, path: DocumentPath) -> ConditionNode:
         if isinstance(said, dict):
             parts = [self._line(name, value, (*path, name)) for name, value in said.items()]
         elif isinstance(said, list):
@@ -135,7 +147,7 @@ class _Compiler:
             parts = []
         return self._grouped(kind, parts, path)
 
-    def _grouped(self, kind: Literal["all", "any"], parts: list[Node], path: Path) -> Node:
+    def _grouped(self, kind: Literal["all", "any"], parts: list[ConditionNode], path: DocumentPath) -> ConditionNode:
         if kind == "all":
             never = next((part.never for part in parts if part.never), "") or self._contradiction(parts, path)
         elif not parts:
@@ -143,9 +155,9 @@ class _Compiler:
         else:
             never = parts[0].never if all(part.never for part in parts) else ""
         holds = (all_of if kind == "all" else any_of)(tuple(part.holds for part in parts))
-        return Node(kind, self._document.key_place_of(path), path_text(path), holds, tuple(parts), never=never)
+        return ConditionNode(kind, self._document.key_place_of(path), path_text(path), holds, tuple(parts), never=never)
 
-    def _line(self, name: str, said: Any, path: Path) -> Node:
+    def _line(self, name: str, said: Any, path: DocumentPath) -> ConditionNode:
         if name in {"all", "any"}:
             return self._group(name, said, path)  # type: ignore[arg-type]
         at, where = self._document.key_place_of(path), path_text(path)
@@ -153,24 +165,28 @@ class _Compiler:
             inner = self.clause(said, path)
             holds = inner.holds
             never = self._warn(path, "nothing stands under not:") if said in ({}, []) else ""
-            return Node("not", at, where, lambda event, now_us: not holds(event, now_us), (inner,), never=never)
+            return ConditionNode(
+                "not", at, where, lambda event, now_us: not holds(event, now_us), (inner,), never=never
+            )
         if name == "undecodable":
             if not isinstance(said, bool):
                 self._say(path, f"undecodable is true or false, not {shown(said)}")
             wanted = said is True
-            return Node("undecodable", at, where, lambda event, now_us: (event.undecodable is not None) is wanted)
+            return ConditionNode(
+                "undecodable", at, where, lambda event, now_us: (event.undecodable is not None) is wanted
+            )
         look = self._place(name, path)
         if look is None and _is_clause(name):
-            return Node("line", at, where, never_holds)
+            return ConditionNode("line", at, where, never_holds)
         test = compile_value(said, self._document, path, self._problems)
         if look is None or test is NEVER:
-            return Node("line", at, where, never_holds, look=look)
+            return ConditionNode("line", at, where, never_holds, look=look)
         never = test.never or _never_so(look, test.constants)
         if never:
             self._warn(path, never)
-        return Node("line", at, where, line_holds(look, test), look=look, test=test, never=never)
+        return ConditionNode("line", at, where, line_holds(look, test), look=look, test=test, never=never)
 
-    def _place(self, name: str, path: Path) -> EventPlace | None:
+    def _place(self, name: str, path: DocumentPath) -> EventPlace | None:
         try:
             return read_place(name, self._variables)
         except PathProblem as problem:
@@ -183,7 +199,7 @@ class _Compiler:
             self._problems.append(Problem(place, path_text(path), text))
             return None
 
-    def _contradiction(self, parts: list[Node], path: Path) -> str:
+    def _contradiction(self, parts: list[ConditionNode], path: DocumentPath) -> str:
         """Two lines that want different constants of one and the same value."""
         wanted: dict[EventPlace, frozenset[Hashable]] = {}
         for equality in (equality for part in parts for equality in necessary(part)):
@@ -193,10 +209,10 @@ class _Compiler:
                 return self._warn(path, f"{place.text} cannot equal all that is asked of it")
         return ""
 
-    def _say(self, path: Path, text: str) -> None:
+    def _say(self, path: DocumentPath, text: str) -> None:
         self._problems.append(self._document.problem(path, text))
 
-    def _warn(self, path: Path, text: str) -> str:
+    def _warn(self, path: DocumentPath, text: str) -> str:
         self._problems.append(self._document.problem(path, f"this never holds: {text}", at_key=True, kind="warning"))
         return text
 
@@ -236,7 +252,7 @@ def _where_it_stands(name: str) -> str:
     return f"write it under a place, such as $.status: {OPERATORS[name].example}"
 
 
-def _first_false(node: Node, event: Event, now_us: int) -> Node:
+def _first_false(node: ConditionNode, event: Event, now_us: int) -> ConditionNode:
     """The part of a node that does not hold at which a person should look first."""
     if node.kind == "all":
         for part in node.parts:
@@ -247,20 +263,24 @@ def _first_false(node: Node, event: Event, now_us: int) -> Node:
     return node
 
 
-def _seen(node: Node, event: Event, now_us: int, depth: int, decisive: Node | None) -> Iterator[Seen]:
+def _seen(
+    node: ConditionNode, event: Event, now_us: int, depth: int, decisive: ConditionNode | None
+) -> Iterator[ConditionTrace]:
     held = node.holds(event, now_us)
     if node.kind == "line":
         found = node.look.find_in(event) if node.look is not None else ()
         look = node.look.text if node.look is not None else node.path
         values = tuple(found[:MAX_SEEN_VALUES])
-        yield Seen(node.at, node.path, depth, look, node.test.text, values, len(found), held, node is decisive)
+        yield ConditionTrace(
+            node.at, node.path, depth, look, node.test.text, values, len(found), held, node is decisive
+        )
         return
     inner_depth = depth
     if node.kind != "all" or (depth > 0 and len(node.parts) != 1):
         expects = {"all": "all of these", "any": "one of these", "not": "not this"}.get(node.kind, "")
         if node.kind == "undecodable":
             expects = "a payload that cannot be decoded"
-        yield Seen(node.at, node.path, depth, node.kind, expects, (), 0, held, node is decisive)
+        yield ConditionTrace(node.at, node.path, depth, node.kind, expects, (), 0, held, node is decisive)
         inner_depth += 1
     for part in node.parts:
         yield from _seen(part, event, now_us, inner_depth, decisive)

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from rules.conditions.clauses import Node, walk
+from rules.conditions.clauses import ConditionNode, walk
 from rules.conditions.conditions import Condition
 from rules.conditions.event_places import EventPlace
 
@@ -57,7 +57,7 @@ def covers_of(conditions: Sequence[Condition]) -> list[Cover | None]:
             " ".join(need.place.text for need in cover),
         )
 
-    def best(node: Node) -> Cover | None:
+    def best(node: ConditionNode) -> Cover | None:
         if node.kind == "line":
             return min(((need,) for need in _of_line(node)), key=cost, default=None)
         if node.kind == "all":
@@ -71,7 +71,7 @@ def covers_of(conditions: Sequence[Condition]) -> list[Cover | None]:
     return [best(condition.root) for condition in conditions]
 
 
-def _of_line(node: Node) -> Iterator[Need]:
+def _of_line(node: ConditionNode) -> Iterator[Need]:
     """What a line needs, on places that are known before a rule's ``set`` is evaluated."""
     if node.kind != "line" or node.look is None or node.look.text.startswith("vars"):
         return

@@ -17,8 +17,8 @@ from rules.conditions.cover import Cover, covers_of
 from rules.conditions.event_places import EventPlace
 from rules.model import Event
 
-Numbers: TypeAlias = tuple[int, ...]
-Table: TypeAlias = dict[Hashable, Numbers]
+RuleNumbers: TypeAlias = tuple[int, ...]
+Table: TypeAlias = dict[Hashable, RuleNumbers]
 Lookup: TypeAlias = Callable[[Event], Sequence[Any]]
 
 
@@ -64,7 +64,7 @@ class RuleIndex:
             return hits[0]
         return sorted({*self._always, *(number for hit in hits for number in hit)})
 
-    def _key_hits(self, data: Any) -> list[Numbers]:
+    def _key_hits(self, data: Any) -> list[RuleNumbers]:
         """What the tables of places ``$.name`` hold for a payload; walks the shorter of the two."""
         if not isinstance(data, dict):
             return []
@@ -72,7 +72,7 @@ class RuleIndex:
         names = tables.keys() & data.keys() if len(tables) > 1 else tables.keys()
         return [hit for name in names if name in data and (hit := tables[name].get(key_of(data[name]))) is not None]
 
-    def _beginning_hits(self, event: Event) -> Iterable[Numbers]:
+    def _beginning_hits(self, event: Event) -> Iterable[RuleNumbers]:
         for find, tables in self._by_beginning:
             for value in find(event):
                 if isinstance(value, str):

@@ -15,7 +15,7 @@ from rules.conditions.jsonpath_guard import check_may_be_asked, is_number, make_
 from rules.conditions.regex import compile_regex
 
 Step: TypeAlias = Callable[[list[Any]], list[Any]]
-Test: TypeAlias = Callable[[Any], bool]
+ValuePredicate: TypeAlias = Callable[[Any], bool]
 
 MAX_VISITS: Final = 200_000
 """How many values of a document ``..`` looks at."""
@@ -186,7 +186,7 @@ def _filter(node: Any) -> Step | None:
     return _at_most(select)
 
 
-def _test(expression: Any) -> Test | None:
+def _test(expression: Any) -> ValuePredicate | None:
     """One expression of a filter as a function of a member, or None when it needs more than the member."""
     if isinstance(expression, filters._BooleanOperation):
         tests = [_test(operand) for operand in expression.operands]
@@ -213,7 +213,7 @@ def _test(expression: Any) -> Test | None:
     return holds
 
 
-def _comparison(op: str, literal: Any) -> Test:
+def _comparison(op: str, literal: Any) -> ValuePredicate:
     """RFC 9535's comparison with a literal: only two numbers or two texts are ordered; all else is equal or not."""
     if op == "=~":
         regex = compile_regex(literal)
@@ -226,11 +226,11 @@ def _comparison(op: str, literal: Any) -> Test:
     return lambda value: ordered(value, literal) if same_kind(value) else when_not
 
 
-def _all_of(tests: list[Test]) -> Test:
+def _all_of(tests: list[ValuePredicate]) -> ValuePredicate:
     return tests[0] if len(tests) == 1 else lambda member: all(test(member) for test in tests)
 
 
-def _any_of(tests: list[Test]) -> Test:
+def _any_of(tests: list[ValuePredicate]) -> ValuePredicate:
     return lambda member: any(test(member) for test in tests)
 
 

@@ -19,7 +19,7 @@ from rules.conditions.regex import compile_regex
 from rules.events.times import dashed_time_us, time_us
 from rules.source.words import duration_s
 
-Test: TypeAlias = Callable[[Any, int], bool]
+OperatorTest: TypeAlias = Callable[[Any, int], bool]
 """Whether one value satisfies an operator, at ``now_us``; never raises."""
 
 _WILD: Final = re.compile(r"[*?\[]")
@@ -37,12 +37,12 @@ class Operator:
     name: str
     meaning: str
     example: str
-    make: Callable[[Any, bool], Test] | None = None
+    make: Callable[[Any, bool], OperatorTest] | None = None
     folds: bool = False
     about: Literal["one", "all"] = "one"
 
 
-def equals(said: Any, ignore_case: bool) -> Test:
+def equals(said: Any, ignore_case: bool) -> OperatorTest:
     """Equal to this value, a list or a mapping as a whole."""
     if isinstance(said, str):
         if ignore_case:
@@ -55,7 +55,7 @@ def equals(said: Any, ignore_case: bool) -> Test:
     return lambda value, _: key_of(value) == key
 
 
-def one_of(said: list[Any]) -> Test:
+def one_of(said: list[Any]) -> OperatorTest:
     """Equal to one of several values; scalars are looked up, not compared one by one."""
     if len(said) == 1:
         return equals(said[0], False)
@@ -66,7 +66,7 @@ def one_of(said: list[Any]) -> Test:
     return lambda value, _: key_of(value) in keys
 
 
-def _like(said: Any, ignore_case: bool) -> Test:
+def _like(said: Any, ignore_case: bool) -> OperatorTest:
     flags = re.IGNORECASE if ignore_case else re.NOFLAG
     globs = [re.compile(fnmatch.translate(glob), flags).match for glob in _texts(said, "a glob", "CDI-*")]
     return lambda value, _: isinstance(value, str) and any(match(value) is not None for match in globs)
@@ -81,18 +81,18 @@ def beginnings_of(name: str, said: Any) -> frozenset[str] | None:
     return beginnings if beginnings and all(beginnings) else None
 
 
-def _regex(said: Any, ignore_case: bool) -> Test:
+def _regex(said: Any, ignore_case: bool) -> OperatorTest:
     patterns = _texts(said, "a regular expression", "'^CDI-\\d+$'")
     searches = [compile_regex(pattern, ignore_case=ignore_case).search for pattern in patterns]
     return lambda value, _: isinstance(value, str) and any(search(value) for search in searches)
 
 
-def _contains(said: Any, ignore_case: bool) -> Test:
+def _contains(said: Any, ignore_case: bool) -> OperatorTest:
     tests = [_contains_one(wanted, ignore_case) for wanted in (said if isinstance(said, list) else [said])]
     return tests[0] if len(tests) == 1 else lambda value, now_us: any(test(value, now_us) for test in tests)
 
 
-def _contains_one(wanted: Any, ignore_case: bool) -> Test:
+def _contains_one(wanted: Any, ignore_case: bool) -> OperatorTest:
     is_equal = equals(wanted, ignore_case)
     part = (wanted.casefold() if ignore_case else wanted) if isinstance(wanted, str) else None
 
@@ -104,18 +104,18 @@ def _contains_one(wanted: Any, ignore_case: bool) -> Test:
     return test
 
 
-def _starts_with(said: Any, ignore_case: bool) -> Test:
+def _starts_with(said: Any, ignore_case: bool) -> OperatorTest:
     starts = tuple(_fold(text, ignore_case) for text in _texts(said, "a text", "CDI-"))
     return lambda value, _: isinstance(value, str) and _fold(value, ignore_case).startswith(starts)
 
 
-def _ends_with(said: Any, ignore_case: bool) -> Test:
+def _ends_with(said: Any, ignore_case: bool) -> OperatorTest:
     ends = tuple(_fold(text, ignore_case) for text in _texts(said, "a text", ".example.org"))
     return lambda value, _: isinstance(value, str) and _fold(value, ignore_case).endswith(ends)
 
 
-def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, bool], Test]:
-    def make(said: Any, _: bool) -> Test:
+def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, bool], OperatorTest]:
+    def make(said: Any, _: bool) -> OperatorTest:
         if isinstance(said, str):
             bound_us = dashed_time_us(said)
             if bound_us is None:
@@ -135,7 +135,7 @@ def _no_bound(said: Any) -> str:
     return f"{shown(said)} is neither a number nor a date or time such as 2026-01-31 or 2026-01-31T12:00:00Z"
 
 
-def _cidr(said: Any, _: bool) -> Test:
+def _cidr(said: Any, _: bool) -> OperatorTest:
     networks = [_network(text) for text in _texts(said, "a network", "10.0.0.0/8")]
 
     def test(value: Any, now_us: int) -> bool:
@@ -178,12 +178,12 @@ def _address(value: Any) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None
     return address if mapped is None else mapped
 
 
-def _older_than(said: Any, _: bool) -> Test:
+def _older_than(said: Any, _: bool) -> OperatorTest:
     age_us = round(duration_s(said) * 1_000_000)
     return lambda value, now_us: (at_us := time_us(value)) is not None and now_us - at_us > age_us
 
 
-def _newer_than(said: Any, _: bool) -> Test:
+def _newer_than(said: Any, _: bool) -> OperatorTest:
     age_us = round(duration_s(said) * 1_000_000)
     return lambda value, now_us: (at_us := time_us(value)) is not None and now_us - at_us < age_us
 

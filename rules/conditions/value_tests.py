@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from rules.conditions.comparing import NO_KEY, key_of
-from rules.conditions.operators import OPERATORS, OTHER_NAMES, Test, beginnings_of, one_of, shown
+from rules.conditions.operators import OPERATORS, OTHER_NAMES, OperatorTest, beginnings_of, one_of, shown
 from rules.source.places import Document
-from rules.source.problems import Path, Problem
+from rules.source.problems import DocumentPath, Problem
 from rules.source.words import suggest_of
 
-Found: TypeAlias = Sequence[Any]
-FoundTest: TypeAlias = Callable[[Found, int], bool]
+FoundValues: TypeAlias = Sequence[Any]
+FoundTest: TypeAlias = Callable[[FoundValues, int], bool]
 
 MAX_NESTING: Final = 60
 _TIMED: Final = frozenset({"older_than", "newer_than"})
@@ -45,7 +45,7 @@ class ValueTest:
 NEVER: Final = ValueTest(lambda found, now_us: False, "never", never="it has a problem")
 
 
-def compile_value(said: Any, document: Document, path: Path, problems: list[Problem]) -> ValueTest:
+def compile_value(said: Any, document: Document, path: DocumentPath, problems: list[Problem]) -> ValueTest:
     """Compile the right side at ``path`` of a document; what is wrong is added to ``problems``."""
     if len(path) > MAX_NESTING:
         problems.append(document.problem(path, f"conditions are nested deeper than {MAX_NESTING} levels"))
@@ -64,7 +64,7 @@ def _equal_to(values: list[Any], text: str) -> ValueTest:
     return ValueTest(test, text, None if NO_KEY in keys else keys, exact=NO_KEY not in keys, never=never)
 
 
-def _one_of(said: list[Any], document: Document, path: Path, problems: list[Problem]) -> ValueTest:
+def _one_of(said: list[Any], document: Document, path: DocumentPath, problems: list[Problem]) -> ValueTest:
     """A list: one of its members, each a value or a mapping of operators."""
     plain = [member for member in said if not isinstance(member, dict)]
     if len(plain) == len(said):
@@ -86,8 +86,8 @@ def _one_of(said: list[Any], document: Document, path: Path, problems: list[Prob
     )
 
 
-def _any_found(test: Test) -> FoundTest:
-    def holds(found: Found, now_us: int) -> bool:
+def _any_found(test: OperatorTest) -> FoundTest:
+    def holds(found: FoundValues, now_us: int) -> bool:
         return any(test(value, now_us) for value in found)
 
     return holds
@@ -101,13 +101,13 @@ def _united(several: Collection[frozenset[Hashable] | None]) -> frozenset[Hashab
 class _Operators:
     """A mapping of operators on its way to a ValueTest."""
 
-    def __init__(self, said: dict[str, Any], document: Document, path: Path, problems: list[Problem]) -> None:
+    def __init__(self, said: dict[str, Any], document: Document, path: DocumentPath, problems: list[Problem]) -> None:
         self.said = said
         self.document = document
         self.path = path
         self.problems = problems
         self.ignore_case = said.get("ignore_case", False) is True
-        self.one: list[Test] = []  # of one value, all together
+        self.one: list[OperatorTest] = []  # of one value, all together
         self.all: list[FoundTest] = []  # of all values found
         self.texts: list[str] = []
         self.constants: frozenset[Hashable] | None = None
@@ -137,14 +137,14 @@ class _Operators:
         if not one and len(every) == 1:
             return every[0]
 
-        def holds(found: Found, now_us: int) -> bool:
+        def holds(found: FoundValues, now_us: int) -> bool:
             if not all(test(found, now_us) for test in every):
                 return False
             return not one or any(all(test(value, now_us) for test in one) for value in found)
 
         return holds
 
-    def _say(self, step: Path, text: str, *, at_key: bool = True) -> None:
+    def _say(self, step: DocumentPath, text: str, *, at_key: bool = True) -> None:
         self.problems.append(self.document.problem((*self.path, *step), text, at_key=at_key))
 
     def _add(self, name: str, operand: Any) -> None:

@@ -58,7 +58,7 @@ class _Row:
     version: int
 
 
-class MemoryState:
+class InMemoryState:
     """A whole state in memory: versions, expiry and timers as a store keeps them."""
 
     def __init__(self) -> None:

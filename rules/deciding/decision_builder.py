@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from rules.deciding.quiet import rows as quiet_rows
-from rules.deciding.quiet.rows import FiringRow, GroupRow, KeyRow, Row, ThrottleRow
+from rules.deciding.quiet.rows import FiringRow, GroupRow, KeyRow, StateRow, ThrottleRow
 from rules.deciding.quiet.silences import NO_SILENCES, SilenceBook
 from rules.deciding.quiet.verdicts import book_name
-from rules.model import Decision, Judgement, MessageFate, Outcome, Send, StateChange, StateValue
+from rules.model import Decision, Judgement, JudgementOutcome, MessageFate, Send, StateChange, StateValue
 from rules.ruleset import Rule, RuleSet, SendEntry
 
 RowT = TypeVar("RowT", KeyRow, GroupRow, ThrottleRow, FiringRow)
@@ -47,7 +47,7 @@ class MissingState(LookupError):
 class _Kept:
     """A row to be written at the end; ``record`` None deletes it."""
 
-    record: Row | None
+    record: StateRow | None
     expires_us: int = 0
     due_us: int | None = None
     waits_for: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class Rows:
 
     def __init__(self, state: Mapping[str, StateValue]) -> None:
         self._state = state
-        self._records: dict[str, Row | None] = {}
+        self._records: dict[str, StateRow | None] = {}
         self._kept: dict[str, _Kept] = {}
         self.reads: dict[str, int] = {}
 
@@ -79,7 +79,7 @@ class Rows:
     def keep(
         self,
         names: Sequence[str],
-        record: Row,
+        record: StateRow,
         *,
         expires_us: int,
         due_us: int | None = None,
@@ -142,7 +142,7 @@ class Draft:
         """The time of this decision."""
         return self.context.now_us
 
-    def judge(self, item: int, rule: Rule, entry: SendEntry, key: str, outcome: Outcome, by: str = "") -> None:
+    def judge(self, item: int, rule: Rule, entry: SendEntry, key: str, outcome: JudgementOutcome, by: str = "") -> None:
         """Enter one decided (event, rule, send) triple into the books."""
         self._judgements.append(Judgement(item, rule.name, entry.index, entry.to.name, key, outcome, by))
         self._tally["decided"] += 1
@@ -193,7 +193,7 @@ class Draft:
             reads=self.rows.reads,
         )
 
-    def _enter(self, outcome: Outcome, by: str) -> None:
+    def _enter(self, outcome: JudgementOutcome, by: str) -> None:
         match outcome:
             case "sent" | "shadow" | "dropped":
                 pass  # the delivery carries it (stands_for), or it was counted when it was given up

@@ -20,7 +20,7 @@ LONG_US: Final = 30 * 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class SendTarget:
     """Where a post goes, whether only in shadow, and how many triples it carries in the books."""
 
     entry: SendEntry
@@ -33,7 +33,7 @@ class Posting:
     """A scene ready to be told. ``owed`` ones are told later rather than never."""
 
     scene: Scene
-    addresses: Sequence[Address]
+    addresses: Sequence[SendTarget]
     key: str
     order_key: str
     item: int = 0
@@ -63,7 +63,7 @@ def emit_all(draft: Draft, posting: Posting) -> None:
         emit(draft, posting, address, composed[address.entry.slot], places)
 
 
-def emit(draft: Draft, posting: Posting, address: Address, composed: Composed, places: Mapping[str, str]) -> None:
+def emit(draft: Draft, posting: Posting, address: SendTarget, composed: Composed, places: Mapping[str, str]) -> None:
     """Add the parts of one post to one address; none where nobody is any more."""
     entry = address.entry
     if draft.rule_set.is_given_up(entry.to.name) and not address.shadow:

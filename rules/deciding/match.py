@@ -32,7 +32,7 @@ Unpack: TypeAlias = Callable[[str, DecodeSpec], Decoded]
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class EventView:
     """The rules of a topic that see its messages the same way: same decoding, same ``for_each``."""
 
     decode: DecodeSpec
@@ -80,7 +80,7 @@ def match(
     return Matches(incoming, tuple(found), tuple(needs), counts)
 
 
-def views_of(rule_set: RuleSet, topic: str) -> tuple[View, ...]:
+def views_of(rule_set: RuleSet, topic: str) -> tuple[EventView, ...]:
     """The rules that hear a topic, by how they see its messages; built once and remembered."""
     views = rule_set.views.get(topic)
     if views is None:
@@ -131,7 +131,7 @@ def items_of(event: Event, for_each: CompiledPath | None) -> Iterator[Event]:
         )
 
 
-def _views(rules: Iterable[Rule], default: DecodeSpec) -> Iterator[View]:
+def _views(rules: Iterable[Rule], default: DecodeSpec) -> Iterator[EventView]:
     alike: dict[tuple[DecodeSpec, CompiledPath | None], list[Rule]] = {}
     for rule in rules:
         alike.setdefault((rule.decode or default, rule.for_each), []).append(rule)
@@ -145,7 +145,7 @@ def _views(rules: Iterable[Rule], default: DecodeSpec) -> Iterator[View]:
             if rule.quiet.resolved is not None:
                 entries.append((rule, "resolved"))
                 conditions.append(rule.quiet.resolved)
-        yield View(spec, for_each, tuple(members), tuple(entries), RuleIndex(conditions))
+        yield EventView(spec, for_each, tuple(members), tuple(entries), RuleIndex(conditions))
 
 
 def _candidates(

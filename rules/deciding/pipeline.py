@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rules.deciding.decision_builder import Draft
-from rules.deciding.emit import Address, Posting, emit_all, topic_of
+from rules.deciding.emit import Posting, SendTarget, emit_all, topic_of
 from rules.deciding.quiet import group, inhibition
 from rules.deciding.quiet.dedupe import is_duplicate, remember_sent
 from rules.deciding.quiet.flapping import Course
@@ -18,7 +18,7 @@ from rules.deciding.quiet.hours import closed
 from rules.deciding.quiet.rows import KeyRow
 from rules.deciding.quiet.silences import Facts
 from rules.deciding.quiet.throttle import post
-from rules.deciding.quiet.verdicts import OWED, PASSED, Held, Hidden, Passed, Quieted, Verdict
+from rules.deciding.quiet.verdicts import OWED, PASSED, Held, Hidden, Passed, Quieted, QuietVerdict
 from rules.deciding.render_post import Scene, severity_of
 from rules.deciding.state_keys import RowNames
 from rules.model import Event, Phase
@@ -26,7 +26,7 @@ from rules.ruleset import Rule
 
 
 @dataclass(slots=True)
-class Occasion:
+class Notification:
     """Something a rule may have to tell.
 
     ``again`` is one that was kept quiet before and is looked at once more: it is no duplicate, and enters the books
@@ -48,11 +48,11 @@ class Occasion:
     again: bool = False
 
 
-def tell(draft: Draft, occasion: Occasion, addresses: Sequence[Address]) -> dict[str, Verdict]:
+def tell(draft: Draft, occasion: Notification, addresses: Sequence[SendTarget]) -> dict[str, QuietVerdict]:
     """What becomes of the occasion at each address, by slot; posts what passes."""
-    verdicts: dict[str, Verdict] = {}
+    verdicts: dict[str, QuietVerdict] = {}
     hidden = _hidden(draft, occasion, addresses)
-    passing: list[Address] = []
+    passing: list[SendTarget] = []
     for address in addresses:
         slot = address.entry.slot
         verdict = hidden.get(slot) or _repeats(draft, occasion, address) or _out_of_order(draft, occasion, slot)
@@ -67,12 +67,12 @@ def tell(draft: Draft, occasion: Occasion, addresses: Sequence[Address]) -> dict
     return verdicts
 
 
-def addresses_of(rule: Rule) -> list[Address]:
+def addresses_of(rule: Rule) -> list[SendTarget]:
     """All entries of the rule's ``send``."""
-    return [Address(entry, rule.quiet.shadow) for entry in rule.sends]
+    return [SendTarget(entry, rule.quiet.shadow) for entry in rule.sends]
 
 
-def _hidden(draft: Draft, occasion: Occasion, addresses: Sequence[Address]) -> dict[str, Hidden]:
+def _hidden(draft: Draft, occasion: Notification, addresses: Sequence[SendTarget]) -> dict[str, Hidden]:
     """Hours, silence, inhibition: by slot, what hides the occasion now."""
     rule, now_us = occasion.rule, draft.now_us
     by_hours = closed(rule.quiet.hours, now_us)
@@ -91,7 +91,7 @@ def _hidden(draft: Draft, occasion: Occasion, addresses: Sequence[Address]) -> d
     return hidden
 
 
-def _facts(draft: Draft, occasion: Occasion, address: Address) -> Facts:
+def _facts(draft: Draft, occasion: Notification, address: SendTarget) -> Facts:
     rule, event = occasion.rule, occasion.event
     return Facts(
         rule=rule.name,
@@ -102,7 +102,7 @@ def _facts(draft: Draft, occasion: Occasion, address: Address) -> Facts:
     )
 
 
-def _repeats(draft: Draft, occasion: Occasion, address: Address) -> Quieted | None:
+def _repeats(draft: Draft, occasion: Notification, address: SendTarget) -> Quieted | None:
     """Dedupe and flapping: whether the slot has heard it."""
     quiet, row = occasion.rule.quiet, occasion.row
     if row is None:
@@ -120,7 +120,7 @@ def _repeats(draft: Draft, occasion: Occasion, address: Address) -> Quieted | No
     return None
 
 
-def _out_of_order(draft: Draft, occasion: Occasion, slot: str) -> Hidden | None:
+def _out_of_order(draft: Draft, occasion: Notification, slot: str) -> Hidden | None:
     """Whether an earlier post about the key waits where this one would not wait behind it (another group, an edit)."""
     if occasion.row is None or occasion.phase in ("message", "reminder") or slot not in occasion.row.waits:
         return None
@@ -131,17 +131,17 @@ def _out_of_order(draft: Draft, occasion: Occasion, slot: str) -> Hidden | None:
     return Hidden("order", until_us + 1)
 
 
-def _post(draft: Draft, occasion: Occasion, passing: Sequence[Address]) -> dict[str, Verdict]:
+def _post(draft: Draft, occasion: Notification, passing: Sequence[SendTarget]) -> dict[str, QuietVerdict]:
     """Group and throttle. A post whose address is in shadow while its rule is not (or the other way) joins neither."""
     rule = occasion.rule
     own = [address for address in passing if address.shadow == rule.quiet.shadow]
     other = [address for address in passing if address.shadow != rule.quiet.shadow]
-    verdicts: dict[str, Verdict] = {}
+    verdicts: dict[str, QuietVerdict] = {}
     if other:
         emit_all(draft, _posting(occasion, other))
         verdicts |= {address.entry.slot: PASSED for address in other}
     if own:
-        verdict: Verdict
+        verdict: QuietVerdict
         if rule.quiet.group is not None and group.may_join(draft, rule, occasion.names):
             verdict = group.join(draft, _posting(occasion, own), occasion.names)
         else:
@@ -156,7 +156,7 @@ def _post(draft: Draft, occasion: Occasion, passing: Sequence[Address]) -> dict[
     return verdicts
 
 
-def _posting(occasion: Occasion, addresses: Sequence[Address]) -> Posting:
+def _posting(occasion: Notification, addresses: Sequence[SendTarget]) -> Posting:
     phase: Phase = "flapping" if occasion.flaps == "starts" else occasion.phase
     incident = occasion.row.incident if occasion.row is not None else None
     since_us = incident.since_us if incident is not None else 0
@@ -173,7 +173,7 @@ def _posting(occasion: Occasion, addresses: Sequence[Address]) -> Posting:
     )
 
 
-def _enter(draft: Draft, occasion: Occasion, address: Address, verdict: Verdict) -> None:
+def _enter(draft: Draft, occasion: Notification, address: SendTarget, verdict: QuietVerdict) -> None:
     rule, item, key = occasion.rule, occasion.item, occasion.key
     match verdict:
         case Passed():

@@ -21,7 +21,7 @@ NameMaker: TypeAlias = Callable[[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class InhibitionQuery:
     """A question to an inhibitor: its row, and the values of our event (None: something is not there)."""
 
     inhibitor: Inhibitor
@@ -40,7 +40,7 @@ class RowNames:
     group: Names = ()
     group_values: str = ""
     throttle: Names = ()
-    asked: tuple[Asked, ...] = ()
+    asked: tuple[InhibitionQuery, ...] = ()
     answers: tuple[tuple[Inhibitor, Names], ...] = ()
 
     def all(self) -> Iterable[str]:
@@ -104,10 +104,10 @@ def _named(make: NameMaker, rule: Rule, last: str) -> Names:
     return tuple(make(name, last) for name in (rule.name, *rule.was))
 
 
-def _asked(rule_set: RuleSet, inhibitor: Inhibitor, event: Event) -> Asked:
+def _asked(rule_set: RuleSet, inhibitor: Inhibitor, event: Event) -> InhibitionQuery:
     asked = rule_set.by_name.get(inhibitor.rule)
     names = (inhibitor.rule, *(asked.was if asked is not None else ()))
-    return Asked(
+    return InhibitionQuery(
         inhibitor=inhibitor,
         values=values_at(inhibitor, event),
         names=tuple(firing_row(name, inhibitor.same_text) for name in names),

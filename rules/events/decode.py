@@ -47,7 +47,7 @@ _URL_SAFE: Final = str.maketrans("-_", "+/")
 _FAILED: Final = object()
 
 Wrapping: TypeAlias = Literal["base64", "gzip"]
-Form: TypeAlias = Literal["auto", "guess", "json", "text", "avro"]
+PayloadFormat: TypeAlias = Literal["auto", "guess", "json", "text", "avro"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class DecodeSpec:
 
     text: str
     wrappings: tuple[Wrapping, ...] = ()
-    form: Form = "auto"
+    form: PayloadFormat = "auto"
     schema: Any = field(default=None, compare=False, repr=False)
 
 
@@ -94,7 +94,7 @@ def read_spec(text: str, schemas: Mapping[str, Any]) -> DecodeSpec:
             raise ValueError(f'unknown decoding "{word}"{suggest_of(word, _WORDS, "known")}, joined by "+"')
     if words == ["auto"] and not avro:
         return AUTO
-    last: Form = "avro" if avro else words.pop() if words[-1] in {"json", "text"} else "guess"  # type: ignore[assignment]
+    last: PayloadFormat = "avro" if avro else words.pop() if words[-1] in {"json", "text"} else "guess"  # type: ignore[assignment]
     for word in words:
         if word not in {"base64", "gzip"}:
             raise ValueError(f'"{word}" in "{text}" must stand {"alone" if word == "auto" else "last"}')

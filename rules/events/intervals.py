@@ -27,7 +27,7 @@ MINUTES_A_DAY: Final = 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class IntervalEntry:
     """One entry of an interval; every part that is not None must fit.
 
     ``days`` are weekdays (0 is Monday), ``days_of_month`` count from 1 or, negative, from the end; ``dates`` are pairs
@@ -132,7 +132,7 @@ class Interval:
     """A named interval: all moments that lie in one of its spans."""
 
     name: str
-    spans: tuple[Span, ...]
+    spans: tuple[IntervalEntry, ...]
     _last: list[_Stretch] = field(default_factory=list, compare=False, repr=False)
 
     def contains(self, now_us: int) -> bool:

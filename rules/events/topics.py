@@ -15,7 +15,7 @@ _GLOB: Final = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True, slots=True)
-class Topics:
+class TopicFilter:
     """The topics a rule hears; no pattern at all means every topic."""
 
     patterns: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from typing import Any
 
 from rules.language.form import called
 from rules.source.places import Document
-from rules.source.problems import Path, Place, Problem
+from rules.source.problems import DocumentPath, Place, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Config:
     problems: list[Problem] = field(default_factory=list)
     remarks: list[Problem] = field(default_factory=list)
 
-    def at(self, path: Path) -> Any:
+    def at(self, path: DocumentPath) -> Any:
         """The plain value at a path, None when it is not there."""
         value = self.document.value
         for step in path:
@@ -35,19 +35,19 @@ class Config:
                 return None
         return value
 
-    def place(self, path: Path) -> Place:
+    def place(self, path: DocumentPath) -> Place:
         """Where the value at a path stands."""
         return self.document.place_of(path)
 
-    def problem(self, path: Path, text: str) -> None:
+    def problem(self, path: DocumentPath, text: str) -> None:
         """Note what keeps the file from being converted."""
         self.problems.append(self.document.problem(path, text))
 
-    def remark(self, path: Path, text: str) -> None:
+    def remark(self, path: DocumentPath, text: str) -> None:
         """Note what will not be as it was."""
         self.remarks.append(self.document.problem(path, text, kind="warning"))
 
-    def text(self, path: Path, default: str = "") -> str:
+    def text(self, path: DocumentPath, default: str = "") -> str:
         """The text at a path; numbers and truths as they would be written."""
         value = self.at(path)
         if value is None:
@@ -57,7 +57,7 @@ class Config:
             return default
         return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
 
-    def flag(self, path: Path, *, default: bool) -> bool:
+    def flag(self, path: DocumentPath, *, default: bool) -> bool:
         """The truth at a path; YAML 1.1's words for it are understood."""
         said = self.text(path).lower()
         if said in ("true", "yes", "on"):
@@ -68,11 +68,11 @@ class Config:
             self.problem(path, f'true or false is wanted, not "{said}"')
         return default
 
-    def texts(self, path: Path) -> list[str]:
+    def texts(self, path: DocumentPath) -> list[str]:
         """The list of texts at a path."""
         return [self.text(inner) for inner in self.items(path)]
 
-    def items(self, path: Path) -> list[Path]:
+    def items(self, path: DocumentPath) -> list[DocumentPath]:
         """The paths of a list's members."""
         value = self.at(path)
         if value is None:
@@ -82,7 +82,7 @@ class Config:
             return []
         return [(*path, n) for n in range(len(value))]
 
-    def keys(self, path: Path) -> list[str]:
+    def keys(self, path: DocumentPath) -> list[str]:
         """The keys of the mapping at a path."""
         value = self.at(path)
         if value is None:
@@ -92,7 +92,7 @@ class Config:
             return []
         return list(value)
 
-    def others(self, path: Path, known: Collection[str]) -> Iterator[str]:
+    def others(self, path: DocumentPath, known: Collection[str]) -> Iterator[str]:
         """The keys of a mapping that are not ``known`` and hold something."""
         for key in self.keys(path):
             if key not in known and self.at((*path, key)) not in (None, "", [], {}):

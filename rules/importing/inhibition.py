@@ -15,7 +15,7 @@ from rules.importing.config import Config
 from rules.importing.label_matchers import disjoint, implied, possible, read_matchers
 from rules.importing.match_lines import match_of
 from rules.importing.route_tree import Matchers
-from rules.source.problems import Path
+from rules.source.problems import DocumentPath
 
 _KEYS: Final = frozenset(
     {"name", "equal", *(f"{side}_{key}" for side in ("source", "target") for key in ("match", "match_re", "matchers"))}
@@ -28,7 +28,7 @@ class Inhibition:
     """One inhibition rule."""
 
     number: int
-    path: Path
+    path: DocumentPath
     source: Matchers
     target: Matchers
     equal: tuple[str, ...]
@@ -66,7 +66,7 @@ class Inhibition:
 
 
 @dataclass(frozen=True, slots=True)
-class Quieted:
+class InhibitionRules:
     """What a rule needs for all inhibitions of its alerts."""
 
     inhibited_by: list[dict[str, Any]]
@@ -85,7 +85,7 @@ def read_inhibitions(config: Config) -> list[Inhibition]:
     return found
 
 
-def quieted(matchers: Matchers, inhibitions: Iterable[Inhibition]) -> Quieted:
+def quieted(matchers: Matchers, inhibitions: Iterable[Inhibition]) -> InhibitionRules:
     """How alerts with these matchers are kept quiet."""
     entries: list[dict[str, Any]] = []
     variables: dict[str, str] = {}
@@ -100,7 +100,7 @@ def quieted(matchers: Matchers, inhibitions: Iterable[Inhibition]) -> Quieted:
             target = [matcher for matcher in wanted if not implied(matchers, matcher)]
             match = match_of(target, [others for others in excluded if not disjoint(matchers, others)])
             entries.append({"rule": name, **({"same": same} if same else {}), **({"match": match} if match else {})})
-    return Quieted(entries, variables)
+    return InhibitionRules(entries, variables)
 
 
 def same_places(inhibition: Inhibition) -> tuple[list[str], dict[str, str]]:

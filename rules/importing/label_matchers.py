@@ -14,7 +14,7 @@ from typing import Final
 
 from rules.conditions.regex import Regex, compile_regex
 from rules.importing.config import Config
-from rules.source.problems import Path
+from rules.source.problems import DocumentPath
 
 _MATCHER: Final = re.compile(r"\s*(\"(?:[^\"\\]|\\.)*\"|[^\s{}!=~,\\\"'`]+)\s*(=~|!~|!=|=)\s*", re.DOTALL)
 _QUOTED: Final = re.compile(r"\"((?:[^\"\\]|\\.)*)\"\s*(?=,|$)", re.DOTALL)
@@ -67,7 +67,7 @@ class LabelMatcher:
         return f'{self.name}{self.op}"{escaped}"'
 
 
-def read_matchers(config: Config, path: Path, *, prefix: str = "") -> tuple[LabelMatcher, ...]:
+def read_matchers(config: Config, path: DocumentPath, *, prefix: str = "") -> tuple[LabelMatcher, ...]:
     """All matchers of a route (or of one side of an inhibition, with ``prefix`` such as ``source_``).
 
     Raises nothing: what cannot be read is a problem of ``config``.
@@ -160,7 +160,7 @@ def _allowed(matchers: Iterable[LabelMatcher], name: str) -> list[str] | None:
     return None if words is None else [word for word in words if all(matcher.holds(word) for matcher in same)]
 
 
-def _checked(config: Config, path: Path, matchers: list[LabelMatcher]) -> list[LabelMatcher]:
+def _checked(config: Config, path: DocumentPath, matchers: list[LabelMatcher]) -> list[LabelMatcher]:
     """The matchers, unless a regular expression in them cannot be read."""
     for matcher in matchers:
         if matcher.is_regex:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rules.importing.config import Config
-from rules.source.problems import Path
+from rules.source.problems import DocumentPath
 
 _ELSEWHERE: Final = frozenset({"name", "send_resolved", "http_config"})
 _TEMPLATED: Final = frozenset(
@@ -25,7 +25,7 @@ class Entry:
     """One configuration while it is read: ``used`` are the keys that were understood."""
 
     config: Config
-    path: Path
+    path: DocumentPath
     name: str
     used: set[str] = field(default_factory=lambda: set(_ELSEWHERE))
 

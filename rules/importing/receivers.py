@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from rules.importing.config import Config
 from rules.importing.receiver_entry import Entry
-from rules.source.problems import Path
+from rules.source.problems import DocumentPath
 
 NOT_FOUND: Final = "inbox"
 """The kind that stands in where there is none of ours; what is sent there stays in the store and on its page."""
@@ -41,7 +41,7 @@ class Receiver:
     """A receiver by its name there; without ``targets`` it swallows what it gets."""
 
     name: str
-    path: Path
+    path: DocumentPath
     targets: tuple[Target, ...]
 
 
@@ -69,7 +69,7 @@ def unique(name: str, taken: set[str]) -> str:
     return found
 
 
-def _targets(config: Config, path: Path, receiver: str, taken: set[str]) -> Iterable[Target]:
+def _targets(config: Config, path: DocumentPath, receiver: str, taken: set[str]) -> Iterable[Target]:
     kinds = [key for key in config.keys(path) if key.endswith("_configs")]
     entries = [(kind, inner) for kind in kinds for inner in config.items((*path, kind))]
     converted = 0

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 from rules.importing.config import Config
 from rules.importing.label_matchers import LabelMatcher, implied, possible, read_matchers
-from rules.source.problems import Path
+from rules.source.problems import DocumentPath
 from rules.source.words import duration_s
 
 Matchers: TypeAlias = tuple[LabelMatcher, ...]
@@ -42,7 +42,7 @@ class RouteOptions:
 class RouteNode:
     """A route as read, with its children."""
 
-    path: Path
+    path: DocumentPath
     matchers: Matchers
     goes_on: bool
     options: RouteOptions
@@ -68,7 +68,7 @@ class RouteRule:
 
 def read_routes(config: Config) -> RouteNode:
     """The tree below ``route``; what is wrong with it is a problem of ``config``."""
-    path: Path = ("route",)
+    path: DocumentPath = ("route",)
     if not isinstance(config.at(path), dict):
         config.problem((), "there is no route: in this file; is it an Alertmanager configuration?")
         return RouteNode(path, (), goes_on=False, options=RouteOptions())
@@ -106,7 +106,7 @@ def _walk(node: RouteNode, above: Matchers, excluded: Sequence[Matchers], *, may
     yield RouteRule(node, matchers, (*excluded, *taken), stop=stops and bool(node.path[1:]))
 
 
-def _read(config: Config, path: Path, inherited: RouteOptions) -> RouteNode:
+def _read(config: Config, path: DocumentPath, inherited: RouteOptions) -> RouteNode:
     options = RouteOptions(
         receiver=config.text((*path, "receiver")) or inherited.receiver,
         group_by=tuple(config.texts((*path, "group_by"))) if config.at((*path, "group_by")) else inherited.group_by,
@@ -127,7 +127,7 @@ def _read(config: Config, path: Path, inherited: RouteOptions) -> RouteNode:
     )
 
 
-def _duration(config: Config, path: Path, inherited: str, *, lasts: bool = False) -> str:
+def _duration(config: Config, path: DocumentPath, inherited: str, *, lasts: bool = False) -> str:
     """A duration of Prometheus, which knows years (of 365 days) and needs no unit for 0."""
     said = config.text(path)
     if not said:

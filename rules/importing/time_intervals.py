@@ -9,7 +9,7 @@ from typing import Any, Final
 from rules.importing.config import Config
 from rules.language.read_intervals import read_interval
 from rules.source.places import without_places
-from rules.source.problems import Path, Problem
+from rules.source.problems import DocumentPath, Problem
 
 _RANGE: Final = re.compile(r"\s*(-?\w+)\s*(?::\s*(-?\w+)\s*)?", re.ASCII)
 _ALWAYS: Final = {"days": ["mon-sun"]}
@@ -32,7 +32,7 @@ def read_time_intervals(config: Config) -> dict[str, Any]:
     return found
 
 
-def _checked(config: Config, path: Path, span: dict[str, Any]) -> dict[str, Any]:
+def _checked(config: Config, path: DocumentPath, span: dict[str, Any]) -> dict[str, Any]:
     """The span; what our own reader would not take is a problem there."""
     found: list[Problem] = []
     read_interval("", span, without_places(span, ""), (), found)
@@ -41,7 +41,7 @@ def _checked(config: Config, path: Path, span: dict[str, Any]) -> dict[str, Any]
     return span
 
 
-def _span(config: Config, path: Path) -> dict[str, Any]:
+def _span(config: Config, path: DocumentPath) -> dict[str, Any]:
     days = _ranges(config, (*path, "weekdays"), lambda one: one[:3])
     times = [_time(config, inner) for inner in config.items((*path, "times"))]
     days_of_month = [one for inner in config.items((*path, "days_of_month")) for one in _days_of_month(config, inner)]
@@ -59,7 +59,7 @@ def _span(config: Config, path: Path) -> dict[str, Any]:
     return span or dict(_ALWAYS)
 
 
-def _ranges(config: Config, path: Path, word: Callable[[str], str]) -> list[str]:
+def _ranges(config: Config, path: DocumentPath, word: Callable[[str], str]) -> list[str]:
     found: list[str] = []
     for inner in config.items(path):
         match = _RANGE.fullmatch(config.text(inner).lower())
@@ -70,14 +70,14 @@ def _ranges(config: Config, path: Path, word: Callable[[str], str]) -> list[str]
     return found
 
 
-def _time(config: Config, path: Path) -> str:
+def _time(config: Config, path: DocumentPath) -> str:
     start, end = (config.text((*path, key)) for key in ("start_time", "end_time"))
     if not start or not end:
         config.problem(path, "a span of time needs start_time and end_time")
     return f"{start}-{end}"
 
 
-def _days_of_month(config: Config, path: Path) -> list[str]:
+def _days_of_month(config: Config, path: DocumentPath) -> list[str]:
     """``1:5`` and ``-3:-1`` have our form; from a day to a day counted from the end has none but for ``:-1``."""
     match = _RANGE.fullmatch(config.text(path))
     if match is None:

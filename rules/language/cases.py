@@ -16,12 +16,12 @@ from rules.conditions.regex import compile_regex
 from rules.deciding.quiet.silences import compile_silences
 from rules.events.decode import Decoded
 from rules.events.moments import us_of
-from rules.events.topics import Topics
+from rules.events.topics import TopicFilter
 from rules.language.form import Form, called
 from rules.model import DestinationFacts, Incoming, Silence
 from rules.ruleset import Case, CaseMessage, Expected, ExpectedQuiet, Matcher
 from rules.source.bounds import moment_us
-from rules.source.problems import Path, ProblemsFound
+from rules.source.problems import DocumentPath, ProblemsFound
 from rules.source.words import duration_s, suggest
 
 START_US: Final = 1_767_614_400_000_000
@@ -42,7 +42,7 @@ class CaseReader:
     rules: Iterable[str]
     destinations: Mapping[str, DestinationFacts]
 
-    def read(self, form: Form, file_topics: Topics) -> Case:
+    def read(self, form: Form, file_topics: TopicFilter) -> Case:
         """One case, with every problem of it."""
         form.only(CASE_KEYS)
         form.required("name")
@@ -136,7 +136,7 @@ class CaseReader:
             form.problem((key,), f'no {"rule" if key == "rule" else "destination"} "{said}"{suggest(said, known)}')
         return said
 
-    def _matcher(self, form: Form, inner: Path) -> Matcher:
+    def _matcher(self, form: Form, inner: DocumentPath) -> Matcher:
         said = form.value
         for step in inner:
             said = said[step]
@@ -172,14 +172,14 @@ def _until_us(form: Form, messages: Iterable[CaseMessage], expected: Iterable[Ex
     return max(until_us, last_us)
 
 
-def sample_topic(topics: Topics) -> str:
+def sample_topic(topics: TopicFilter) -> str:
     """A topic that a file's rules hear: its first plain one, or one that fits its first glob."""
     for pattern in topics.patterns:
         if not set(pattern) & set("*?["):
             return pattern
     for pattern in topics.patterns:
         candidate = pattern.replace("*", "x").replace("?", "x")
-        if candidate.count("/") == 3 and Topics((pattern,)).covers(candidate):
+        if candidate.count("/") == 3 and TopicFilter((pattern,)).covers(candidate):
             return candidate
     return DEFAULT_TOPIC
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 from rules.source.places import Document
-from rules.source.problems import Path, Problem
+from rules.source.problems import DocumentPath, Problem
 from rules.source.words import hint, suggest
 
 Read = TypeVar("Read")
@@ -21,7 +21,7 @@ class Form:
     """A mapping at a path of a document. ``problems`` is shared by all forms of a reading."""
 
     def __init__(
-        self, document: Document, path: Path, problems: list[Problem], *, what: str, expected: str = ""
+        self, document: Document, path: DocumentPath, problems: list[Problem], *, what: str, expected: str = ""
     ) -> None:
         self.document = document
         self.path = path
@@ -110,7 +110,7 @@ class Form:
         self.problem((key,), f'unknown {key} "{said}"{listed}')
         return default
 
-    def texts(self, key: str) -> list[tuple[Path, str]]:
+    def texts(self, key: str) -> list[tuple[DocumentPath, str]]:
         """A text or a list of texts, each with its path below this mapping."""
         if key not in self.value:
             return []
@@ -118,7 +118,7 @@ class Form:
         if isinstance(said, str):
             return [((key,), said)]
         if isinstance(said, list) and said:
-            found: list[tuple[Path, str]] = []
+            found: list[tuple[DocumentPath, str]] = []
             for n, one in enumerate(said):
                 if isinstance(one, str):
                     found.append(((key, n), one))
@@ -152,7 +152,7 @@ class Form:
         return default
 
 
-def value_at(document: Document, path: Path) -> Any:
+def value_at(document: Document, path: DocumentPath) -> Any:
     """The plain value at a path that exists."""
     value = document.value
     for step in path:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Final
 
-from rules.conditions.clauses import Equality, Node
-from rules.events.topics import Topics
+from rules.conditions.clauses import ConditionNode, Equality
+from rules.events.topics import TopicFilter
 from rules.ruleset import Rule
 from rules.source.problems import Problem
 
@@ -61,7 +61,7 @@ class _Stoppers:
             yield from self._by_constant.get((equality.place.text, constant), [])[:MAX_COMPARED]
 
 
-def follows(then: Node, given: Node) -> bool:
+def follows(then: ConditionNode, given: ConditionNode) -> bool:
     """Whether ``then`` surely holds whenever ``given`` does. False where it cannot be proved."""
     if _same(then, given):
         return True
@@ -88,7 +88,7 @@ def _hides(stopper: Rule, rule: Rule) -> bool:
     return _covers(stopper.topics, rule.topics) and follows(stopper.condition.root, rule.condition.root)
 
 
-def _covers(wide: Topics, narrow: Topics) -> bool:
+def _covers(wide: TopicFilter, narrow: TopicFilter) -> bool:
     if not wide.patterns:
         return True
     return bool(narrow.patterns) and all(
@@ -97,7 +97,7 @@ def _covers(wide: Topics, narrow: Topics) -> bool:
     )
 
 
-def _same(one: Node, other: Node) -> bool:
+def _same(one: ConditionNode, other: ConditionNode) -> bool:
     """Whether two parts say the same in the same words."""
     if one.kind != other.kind or one.look != other.look or len(one.parts) != len(other.parts):
         return False

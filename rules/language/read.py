@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from rules.events.decode import DecodeSpec, read_spec
 from rules.events.intervals import Interval
-from rules.events.topics import Topics
+from rules.events.topics import TopicFilter
 from rules.language.cases import CaseReader
 from rules.language.check import check
 from rules.language.form import Form
@@ -145,7 +145,7 @@ def _cases_of(
     if not isinstance(document.value, dict):
         return
     form = Form(document, (), problems, what="a rule file")
-    topics = Topics(tuple(text for _, text in Form(document, (), [], what="").texts("topic")))
+    topics = TopicFilter(tuple(text for _, text in Form(document, (), [], what="").texts("topic")))
     for case in form.forms("tests", "a test"):
         yield case_reader.read(case, topics)
 

@@ -20,9 +20,9 @@ from functools import lru_cache
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
-from rules.events.intervals import MINUTES_A_DAY, Interval, Span
+from rules.events.intervals import MINUTES_A_DAY, Interval, IntervalEntry
 from rules.source.places import Document
-from rules.source.problems import Path, Problem
+from rules.source.problems import DocumentPath, Problem
 from rules.source.words import suggest, suggest_of
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ _NUMBERS: Final = re.compile(r"(-?\d{1,4})(?: ?[-:] ?(-?\d{1,4}))?", re.ASCII)
 _DATE: Final = re.compile(r"(?:(\d{4})-)?(\d\d)-(\d\d)", re.ASCII)
 
 
-def read_intervals(said: Any, document: Document, path: Path, problems: list[Problem]) -> dict[str, Interval]:
+def read_intervals(said: Any, document: Document, path: DocumentPath, problems: list[Problem]) -> dict[str, Interval]:
     """The intervals of a mapping of names; what is wrong, all of it, is added to ``problems``."""
     if said is None:
         return {}
@@ -48,11 +48,11 @@ def read_intervals(said: Any, document: Document, path: Path, problems: list[Pro
     return {name: read_interval(name, one, document, (*path, name), problems) for name, one in said.items()}
 
 
-def read_interval(name: str, said: Any, document: Document, path: Path, problems: list[Problem]) -> Interval:
+def read_interval(name: str, said: Any, document: Document, path: DocumentPath, problems: list[Problem]) -> Interval:
     """One interval by its name. With a problem in it, it contains nothing."""
     several = said if isinstance(said, list) else [said]
     before = len(problems)
-    spans: list[Span] = []
+    spans: list[IntervalEntry] = []
     for number, one in enumerate(several):
         at = (*path, number) if isinstance(said, list) else path
         if isinstance(one, dict) and one:
@@ -68,19 +68,19 @@ def read_interval(name: str, said: Any, document: Document, path: Path, problems
 class _Reader:
     """Reads one span and collects its problems."""
 
-    def __init__(self, document: Document, path: Path, problems: list[Problem]) -> None:
+    def __init__(self, document: Document, path: DocumentPath, problems: list[Problem]) -> None:
         self._document = document
         self._path = path
         self._problems = problems
 
-    def span(self, said: dict[str, Any]) -> Span:
+    def span(self, said: dict[str, Any]) -> IntervalEntry:
         """The span that a mapping says."""
         for key in said:
             if key not in KEYS:
                 text = f'unknown key "{key}"{suggest_of(key, KEYS, "keys")}'
                 self._problems.append(self._document.problem((*self._path, key), text, at_key=True))
         dates = self._each(said, "dates", _dates)
-        return Span(
+        return IntervalEntry(
             zone=self._zone(said),
             days=_united(self._each(said, "days", lambda one: _named(one, WEEKDAYS, "a weekday", "mon-fri", 0))),
             days_of_month=_united(self._each(said, "days_of_month", _days_of_month)),

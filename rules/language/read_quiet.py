@@ -26,7 +26,7 @@ from rules.ruleset import (
     Throttle,
 )
 from rules.source.bounds import SHORTEST_REPEAT_S
-from rules.source.problems import Path, Problem, path_text
+from rules.source.problems import DocumentPath, Problem, path_text
 from rules.source.words import duration_s, duration_text, hint, rate, suggest
 
 QUIET_KEYS: Final = (
@@ -69,7 +69,7 @@ class QuietReader:
     def _resolved(self, form: Form) -> Condition | None:
         return self._condition(form, ("resolved",)) if "resolved" in form else None
 
-    def _condition(self, form: Form, inner: Path) -> Condition:
+    def _condition(self, form: Form, inner: DocumentPath) -> Condition:
         said, path = form.value, (*form.path, *inner)
         for step in inner:
             said = said[step]
@@ -103,7 +103,7 @@ class QuietReader:
         if "inhibited_by" not in form:
             return []
         said = form.value["inhibited_by"]
-        inners: list[Path] = (
+        inners: list[DocumentPath] = (
             [("inhibited_by", n) for n in range(len(said))] if isinstance(said, list) else [("inhibited_by",)]
         )
         found: list[Inhibitor] = []

@@ -12,7 +12,7 @@ from typing import Any, Final
 from rules.conditions.conditions import CLAUSES, Condition, compile_match
 from rules.conditions.jsonpath import CompiledPath, PathProblem, compile_path
 from rules.events.decode import DecodeSpec, read_spec
-from rules.events.topics import Topics, topic_doubt, topic_problem
+from rules.events.topics import TopicFilter, topic_doubt, topic_problem
 from rules.language.form import Form
 from rules.language.read_quiet import QUIET_KEYS, QuietReader, key_template
 from rules.language.template_reader import TemplateReader
@@ -20,7 +20,7 @@ from rules.model import DestinationFacts
 from rules.rendering.environment import CompiledTemplate
 from rules.rendering.template_check import KNOWN_NAMES
 from rules.ruleset import GONE, PostMaking, Rule, SendEntry
-from rules.source.problems import Path, Problem, path_text
+from rules.source.problems import DocumentPath, Problem, path_text
 from rules.source.words import hint, suggest
 
 POST_KEYS: Final = (
@@ -63,7 +63,7 @@ class RuleReader:
     schemas: Mapping[str, Any]
     topics: Collection[str]
 
-    def read(self, form: Form, position: int, default_topics: Topics) -> Rule:
+    def read(self, form: Form, position: int, default_topics: TopicFilter) -> Rule:
         """The rule; where it has problems, parts of it are left at their defaults."""
         form.only(RULE_KEYS, MEANT, self._elsewhere)
         form.required("name")
@@ -105,7 +105,7 @@ class RuleReader:
             return f"write it into the entry of send: {{to: NAME, {key}: ...}}"
         return ""
 
-    def read_topics(self, form: Form) -> Topics:
+    def read_topics(self, form: Form) -> TopicFilter:
         """``topic:`` of a rule or a file."""
         patterns: list[str] = []
         for inner, pattern in form.texts("topic"):
@@ -116,7 +116,7 @@ class RuleReader:
             elif doubt is not None:
                 form.problem(inner, doubt, kind="warning")
             patterns.append(pattern)
-        return Topics(tuple(patterns))
+        return TopicFilter(tuple(patterns))
 
     def _decode(self, form: Form) -> DecodeSpec | None:
         if not form.text("decode"):
@@ -145,7 +145,7 @@ class RuleReader:
         if "send" not in form:
             return
         said = form.value["send"]
-        inners: list[Path] = [("send", n) for n in range(len(said))] if isinstance(said, list) else [("send",)]
+        inners: list[DocumentPath] = [("send", n) for n in range(len(said))] if isinstance(said, list) else [("send",)]
         if isinstance(said, list) and not said:
             form.problem(
                 ("send",), "send needs at least one destination; to swallow messages on purpose, say drop: true"
@@ -157,7 +157,7 @@ class RuleReader:
                 yield entry
 
     def _send(
-        self, form: Form, inner: Path, index: int, seen: dict[str, int], templates: TemplateReader
+        self, form: Form, inner: DocumentPath, index: int, seen: dict[str, int], templates: TemplateReader
     ) -> SendEntry | None:
         said = form.value[inner[0]] if len(inner) == 1 else form.value[inner[0]][inner[1]]
         overrides: dict[str, Any] = {}

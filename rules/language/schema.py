@@ -17,24 +17,28 @@ from rules.language.reference import INNER_KEYS, RULE_KEYS
 from rules.language.sources import World
 from rules.rendering.template_files import read_template_sources
 
-Schema: TypeAlias = dict[str, Any]
+JsonSchema: TypeAlias = dict[str, Any]
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
-DURATION: Final[Schema] = {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+$", "examples": ["10m"]}
-RATE: Final[Schema] = {"type": "string", "pattern": r"^[0-9]+ ?/ ?[0-9a-z.]+$", "examples": ["20/1m"]}
-TEXT: Final[Schema] = {"type": "string"}
-TEXTS: Final[Schema] = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}]}
-TOPIC: Final[Schema] = {"type": "string", "pattern": r"^(projects/|[*?\[])"}
+DURATION: Final[JsonSchema] = {
+    "type": "string",
+    "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+$",
+    "examples": ["10m"],
+}
+RATE: Final[JsonSchema] = {"type": "string", "pattern": r"^[0-9]+ ?/ ?[0-9a-z.]+$", "examples": ["20/1m"]}
+TEXT: Final[JsonSchema] = {"type": "string"}
+TEXTS: Final[JsonSchema] = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}]}
+TOPIC: Final[JsonSchema] = {"type": "string", "pattern": r"^(projects/|[*?\[])"}
 PLACE: Final = r"^(\$|attributes\.|message\.|vars\.|parent(\.|\[|$)|text$)"
-PLACES: Final[Schema] = {
+PLACES: Final[JsonSchema] = {
     "anyOf": [{"type": "string", "pattern": PLACE}, {"type": "array", "items": {"type": "string", "pattern": PLACE}}]
 }
-ANYTHING: Final[Schema] = {}
+ANYTHING: Final[JsonSchema] = {}
 
 
-def rules_schema(world: World | None = None) -> Schema:
+def rules_schema(world: World | None = None) -> JsonSchema:
     """The schema of a rule file, as plain JSON; names of ``world`` are offered where it has any."""
-    schema: Schema = {
+    schema: JsonSchema = {
         "$schema": DRAFT,
         "title": "ams-bridge rules",
         "type": ["object", "null"],
@@ -73,7 +77,7 @@ def _describe(node: Any) -> None:
         _describe(member)
 
 
-def _rule(world: World) -> Schema:
+def _rule(world: World) -> JsonSchema:
     shapes = _shapes(world)
     properties = {
         entry.name: {**shapes.get(entry.name, TEXT), "description": f"{entry.meaning}. Example: {entry.example}"}
@@ -99,10 +103,10 @@ def _rule(world: World) -> Schema:
     }
 
 
-def _shapes(world: World) -> dict[str, Schema]:
+def _shapes(world: World) -> dict[str, JsonSchema]:
     """What each key of a rule may hold, where it is more than a text."""
-    flag: Schema = {"type": "boolean"}
-    clause: Schema = {"$ref": "#/$defs/clause"}
+    flag: JsonSchema = {"type": "boolean"}
+    clause: JsonSchema = {"$ref": "#/$defs/clause"}
     return {
         "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_RUNES, "pattern": "^[^/]+$"},
         "was": TEXTS,
@@ -126,11 +130,11 @@ def _shapes(world: World) -> dict[str, Schema]:
     }
 
 
-def _quiet_shapes(world: World, clause: Schema, flag: Schema) -> dict[str, Schema]:
+def _quiet_shapes(world: World, clause: JsonSchema, flag: JsonSchema) -> dict[str, JsonSchema]:
     """What the quiet keys of a rule may hold."""
     intervals = _one_or_several(_named(world.intervals))
-    positive: Schema = {"type": "integer", "minimum": 1}
-    changes: Schema = {"type": "integer", "minimum": 2, "maximum": MAX_CHANGES}
+    positive: JsonSchema = {"type": "integer", "minimum": 1}
+    changes: JsonSchema = {"type": "integer", "minimum": 2, "maximum": MAX_CHANGES}
     return {
         "resolved": clause,
         "shadow": flag,
@@ -150,22 +154,22 @@ def _quiet_shapes(world: World, clause: Schema, flag: Schema) -> dict[str, Schem
     }
 
 
-def _send(world: World) -> Schema:
+def _send(world: World) -> JsonSchema:
     name = _named(world.destinations)
-    entries: list[Schema] = [name]
+    entries: list[JsonSchema] = [name]
     if world.destinations:
         for facts in world.destinations.values():
-            overrides: dict[str, Schema] = dict.fromkeys(sorted(facts.overrides), ANYTHING)
+            overrides: dict[str, JsonSchema] = dict.fromkeys(sorted(facts.overrides), ANYTHING)
             entries.append(_mapping({"to": {"const": facts.name}, **overrides}, ["to"]))
     else:
         entries.append({"type": "object", "properties": {"to": TEXT}, "required": ["to"]})
     return _one_or_several({"anyOf": entries})
 
 
-def _clause() -> Schema:
+def _clause() -> JsonSchema:
     """``match``: lines of places, and ``all``, ``any``, ``not`` with more of the same; or a list of such."""
-    again: Schema = {"$ref": "#/$defs/clause"}
-    lines: Schema = {
+    again: JsonSchema = {"$ref": "#/$defs/clause"}
+    lines: JsonSchema = {
         "type": "object",
         "properties": {"all": again, "any": again, "not": again, "undecodable": {"type": "boolean"}},
         "patternProperties": {PLACE: {"$ref": "#/$defs/value"}},
@@ -174,14 +178,14 @@ def _clause() -> Schema:
     return {"anyOf": [lines, {"type": "array", "items": again}]}
 
 
-def _value() -> Schema:
+def _value() -> JsonSchema:
     """The right side of a line: a constant, a list of constants, or operators."""
-    constant: Schema = {"type": ["string", "number", "boolean", "null"]}
-    again: Schema = {"$ref": "#/$defs/value"}
-    texts: Schema = {"anyOf": [TEXT, {"type": "array", "items": TEXT}]}
-    flag: Schema = {"type": "boolean"}
-    bound: Schema = {"type": ["number", "string"]}
-    shapes: dict[str, Schema] = {
+    constant: JsonSchema = {"type": ["string", "number", "boolean", "null"]}
+    again: JsonSchema = {"$ref": "#/$defs/value"}
+    texts: JsonSchema = {"anyOf": [TEXT, {"type": "array", "items": TEXT}]}
+    flag: JsonSchema = {"type": "boolean"}
+    bound: JsonSchema = {"type": ["number", "string"]}
+    shapes: dict[str, JsonSchema] = {
         "equals": ANYTHING,
         "not": again,
         "every": again,
@@ -197,24 +201,24 @@ def _value() -> Schema:
         name: {**shapes.get(name, ANYTHING), "description": f"{operator.meaning}. Example: {operator.example}"}
         for name, operator in OPERATORS.items()
     }
-    mapping: Schema = {"type": "object", "properties": operators, "additionalProperties": False, "minProperties": 1}
+    mapping: JsonSchema = {"type": "object", "properties": operators, "additionalProperties": False, "minProperties": 1}
     return {"anyOf": [constant, {"type": "array", "items": constant}, mapping]}
 
 
-def _fields() -> Schema:
+def _fields() -> JsonSchema:
     one = _mapping({"title": TEXT, "value": TEXT, "short": {"type": "boolean"}}, ["title", "value"])
     return {"anyOf": [{"type": "object", "additionalProperties": TEXT}, {"type": "array", "items": one}]}
 
 
-def _case(world: World) -> Schema:
-    offset: Schema = {"anyOf": [DURATION, {"enum": ["0", 0]}]}
+def _case(world: World) -> JsonSchema:
+    offset: JsonSchema = {"anyOf": [DURATION, {"enum": ["0", 0]}]}
     silence = _mapping(
         {"matchers": {"type": "object", "minProperties": 1}, "from": offset, "until": offset}, ["matchers"]
     )
     by = {**TEXT, "description": "What keeps it quiet, such as duplicate, silence or inhibited:RULE"}
     quiet = _mapping({"rule": TEXT, "to": _named(world.destinations), "by": by, "key": TEXT, "at": offset})
-    matcher: Schema = {"$ref": "#/$defs/matcher"}
-    expected: Schema = {
+    matcher: JsonSchema = {"$ref": "#/$defs/matcher"}
+    expected: JsonSchema = {
         "type": "object",
         "properties": {
             "rule": {**TEXT, "description": "The rule that sends"},
@@ -225,7 +229,7 @@ def _case(world: World) -> Schema:
             "fields": {"type": "object", "additionalProperties": matcher},
         },
     }
-    shapes: dict[str, Schema] = {
+    shapes: dict[str, JsonSchema] = {
         "name": {**TEXT, "description": "What this test says of the rules"},
         "topic": {"type": "string", "pattern": "^projects/[^/]+/topics/[^/]+$"},
         "message": {"$ref": "#/$defs/message"},
@@ -242,8 +246,8 @@ def _case(world: World) -> Schema:
     return case
 
 
-def _message() -> Schema:
-    shapes: dict[str, Schema] = {
+def _message() -> JsonSchema:
+    shapes: dict[str, JsonSchema] = {
         "data": {"description": "The decoded payload, as the rules see it"},
         "text": {**TEXT, "description": "The payload as it was published"},
         "payload": {**TEXT, "description": "The payload as it was published, base64 maybe"},
@@ -257,8 +261,8 @@ def _message() -> Schema:
     return message
 
 
-def _matcher() -> Schema:
-    shapes: dict[str, Schema] = {"equals": ANYTHING, "snapshot": TEXT}
+def _matcher() -> JsonSchema:
+    shapes: dict[str, JsonSchema] = {"equals": ANYTHING, "snapshot": TEXT}
     return {
         "anyOf": [
             {"type": ["string", "number", "boolean", "null", "array"]},
@@ -267,22 +271,22 @@ def _matcher() -> Schema:
     }
 
 
-def _mapping(properties: Schema, required: Iterable[str] = ()) -> Schema:
+def _mapping(properties: JsonSchema, required: Iterable[str] = ()) -> JsonSchema:
     return {"type": "object", "properties": properties, "additionalProperties": False, "required": list(required)}
 
 
-def _one_or_several(one: Schema) -> Schema:
+def _one_or_several(one: JsonSchema) -> JsonSchema:
     return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
 
 
-def _named(names: Iterable[str]) -> Schema:
+def _named(names: Iterable[str]) -> JsonSchema:
     """A text; one of these names where there are any."""
     known = sorted(names)
     return {"enum": known} if known else TEXT
 
 
-def _topics(description: str) -> Schema:
-    topics: Schema = {"anyOf": [TOPIC, {"type": "array", "items": TOPIC, "minItems": 1}]}
+def _topics(description: str) -> JsonSchema:
+    topics: JsonSchema = {"anyOf": [TOPIC, {"type": "array", "items": TOPIC, "minItems": 1}]}
     return {**topics, "description": description} if description else topics
 
 

@@ -12,7 +12,7 @@ from rules.rendering.compiling import compile_expression, compile_file, compile_
 from rules.rendering.environment import CompiledExpression, CompiledTemplate, Mode, Templates
 from rules.rendering.template_check import KNOWN_NAMES
 from rules.ruleset import FieldMaking, Making
-from rules.source.problems import Path, path_text
+from rules.source.problems import DocumentPath, path_text
 
 PART_MODES: Final[dict[str, Mode]] = {
     "title": "markdown",
@@ -49,7 +49,7 @@ class TemplateReader:
         """A reader for the parts of a post: they know their phase, and with ``group:`` all ``events``."""
         return replace(self, known=GROUP_NAMES if grouped else POST_NAMES)
 
-    def template(self, form: Form, inner: Path, mode: Mode) -> CompiledTemplate | None:
+    def template(self, form: Form, inner: DocumentPath, mode: Mode) -> CompiledTemplate | None:
         """The template at ``inner``; None when the key is not there or has problems."""
         said = _said(form, inner)
         if said is _ABSENT:
@@ -62,11 +62,11 @@ class TemplateReader:
             return None
         return self._compiled(form, inner, said, mode)
 
-    def plain(self, form: Form, inner: Path) -> CompiledTemplate | None:
+    def plain(self, form: Form, inner: DocumentPath) -> CompiledTemplate | None:
         """A template whose output is taken as it is: ``set``, ``key``, ``state``, overrides."""
         return self.template(form, inner, "plain")
 
-    def file(self, form: Form, inner: Path) -> CompiledTemplate | None:
+    def file(self, form: Form, inner: DocumentPath) -> CompiledTemplate | None:
         """The template file that ``inner`` names."""
         name = form.text(str(inner[-1]))
         if not name:
@@ -103,7 +103,7 @@ class TemplateReader:
             return None
         return found
 
-    def making(self, form: Form, inner: Path) -> Making:
+    def making(self, form: Form, inner: DocumentPath) -> Making:
         """A value with templates in it: every text is one."""
         said = value_at(form.document, (*form.path, *inner))
         if isinstance(said, str):
@@ -140,7 +140,7 @@ class TemplateReader:
                 if name is not None and value is not None:
                     yield FieldMaking(name, value, one.flag("short", default=True))
 
-    def _compiled(self, form: Form, inner: Path, source: str, mode: Mode) -> CompiledTemplate | None:
+    def _compiled(self, form: Form, inner: DocumentPath, source: str, mode: Mode) -> CompiledTemplate | None:
         path = (*form.path, *inner)
         found = compile_text(
             source,
@@ -157,7 +157,7 @@ class TemplateReader:
         return found
 
 
-def _said(form: Form, inner: Path) -> Any:
+def _said(form: Form, inner: DocumentPath) -> Any:
     value: Any = form.value
     for step in inner:
         if isinstance(value, dict) and step not in value:

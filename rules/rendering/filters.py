@@ -28,7 +28,7 @@ from rules.events.status import COLOR, EMOJI, meaning_of
 from rules.rendering.budget import METER, TooMuch, charge_deep, weight
 from rules.rendering.escape import clean, escape_md, fence_for, link_target, without_mentions
 from rules.rendering.formatting import in_time_format
-from rules.rendering.markdown import Authored, Block, Mixed, first_runes, json_text, of_parts, printed
+from rules.rendering.markdown import Authored, MarkdownBlock, Mixed, first_runes, json_text, of_parts, printed
 from rules.rendering.split import continues
 from rules.source.words import duration_s, suggest
 
@@ -162,7 +162,7 @@ def code_block(value: Any, language: str = "") -> str:
         return Authored("")
     fence = fence_for(text)
     word = "".join(sign for sign in language if sign.isalnum() or sign in "+-_#.")[:30]
-    return Block(f"{fence}{word}\n{text}\n{fence}")
+    return MarkdownBlock(f"{fence}{word}\n{text}\n{fence}")
 
 
 def link(url: Any, text: Any = "") -> str:

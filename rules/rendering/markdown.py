@@ -38,7 +38,7 @@ class Authored(str):
     __slots__ = ()
 
 
-class Block(Authored):
+class MarkdownBlock(Authored):
     """Authored text that needs lines of its own: a fenced code block."""
 
     __slots__ = ()
@@ -75,7 +75,7 @@ def of_parts(parts: Iterable[str]) -> str:
     hands = {type(part) is Value for part in flat}
     if hands == {True}:
         return "".join(flat)
-    if not any(hands) and not any(type(part) is Block for part in flat):
+    if not any(hands) and not any(type(part) is MarkdownBlock for part in flat):
         return Authored("".join(flat))
     return Mixed(flat)
 
@@ -148,7 +148,7 @@ def joined(values: Iterable[Any]) -> str:
     return of_parts(parts)
 
 
-_TEXTS: Final = frozenset((Authored, Block, Mixed))
+_TEXTS: Final = frozenset((Authored, MarkdownBlock, Mixed))
 
 
 def _plain(value: Any) -> Any:
@@ -177,7 +177,7 @@ def written(parts: Iterable[str]) -> str:
         elif part:
             flat.append(part)
     METER.get().charge_runes(runes)
-    if any(type(part) is Value or type(part) is Block for part in flat):
+    if any(type(part) is Value or type(part) is MarkdownBlock for part in flat):
         return Mixed(flat)
     return Authored("".join(flat))
 

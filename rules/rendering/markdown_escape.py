@@ -24,9 +24,9 @@ from rules.rendering.escape import (
     mention_follows,
     without_slack_forms,
 )
-from rules.rendering.markdown import Block, Mixed, Value
+from rules.rendering.markdown import MarkdownBlock, Mixed, Value
 
-Surroundings: TypeAlias = Literal["text", "code", "fence", "info"]
+EscapeContext: TypeAlias = Literal["text", "code", "fence", "info"]
 """Where a value stands: in text, a code span, a fenced block, or behind the opening fence of one."""
 
 _LINE_MARKS: Final = " \t>-+*"
@@ -88,7 +88,7 @@ class _Assembly:
         for index, part in enumerate(parts):
             if type(part) is Value:
                 self.write(part if self.may_stay(part) else self.escaped(index, clean(part)))
-            elif type(part) is Block:
+            elif type(part) is MarkdownBlock:
                 self.write_block(index, part)
             else:
                 self.write(part)
@@ -186,14 +186,14 @@ class _CarefulAssembly(_Assembly):
         )
 
 
-def _surroundings(parts: list[str]) -> list[Surroundings]:
+def _surroundings(parts: list[str]) -> list[EscapeContext]:
     """Where each part begins.
 
     Values stand in as letters, blanks and newlines, for nothing else of them keeps a power. In doubt a part is in text,
     where more is escaped: a stray backtick of the author's must not switch the escaping off.
     """
     regions = list(_code_regions("".join(_skeleton(part) for part in parts)))
-    found: list[Surroundings] = []
+    found: list[EscapeContext] = []
     offset = place = 0
     for part in parts:
         while place < len(regions) and regions[place][1] <= offset:
@@ -205,12 +205,12 @@ def _surroundings(parts: list[str]) -> list[Surroundings]:
 
 
 def _skeleton(part: str) -> str:
-    if type(part) is Block:
+    if type(part) is MarkdownBlock:
         return "\n" * len(part)
     return _INK.sub("x", part).replace("\u00a0", " ") if type(part) is Value else part
 
 
-def _code_regions(text: str) -> Iterator[tuple[int, int, Surroundings]]:
+def _code_regions(text: str) -> Iterator[tuple[int, int, EscapeContext]]:
     """The code spans and fenced blocks of Markdown text, as (start, end, kind)."""
     fence = ""
     offset = 0

@@ -14,21 +14,21 @@ from typing import Any, Final, Literal
 
 import yaml
 
-from rules.source.problems import Path, Place, Problem, path_text
-from rules.source.yaml_builder import Builder, Spot, Unusable
+from rules.source.problems import DocumentPath, Place, Problem, path_text
+from rules.source.yaml_builder import Builder, Spot, UnreadableDocument
 from rules.source.yaml_errors import forbidden_character, place_at, syntax_problem
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 
 
-class Places(Mapping[Path, Place]):
+class Places(Mapping[DocumentPath, Place]):
     """The place of every value of a document, by path."""
 
     def __init__(self, file: str, root: Spot) -> None:
         self.file = file
         self.root = root
 
-    def __getitem__(self, path: Path) -> Place:
+    def __getitem__(self, path: DocumentPath) -> Place:
         spot: Spot | None = self.root
         for step in path:
             spot = spot.child(step) if spot is not None else None
@@ -36,8 +36,8 @@ class Places(Mapping[Path, Place]):
             raise KeyError(path)
         return Place(self.file, spot.line, spot.column)
 
-    def __iter__(self) -> Iterator[Path]:
-        waiting: list[tuple[Path, Spot]] = [((), self.root)]
+    def __iter__(self) -> Iterator[DocumentPath]:
+        waiting: list[tuple[DocumentPath, Spot]] = [((), self.root)]
         while waiting:
             path, spot = waiting.pop()
             yield path
@@ -134,7 +134,7 @@ def read_yaml(text: str, file: str) -> Document:
         problem = syntax_problem(error, text, file)
         known = any(earlier.text == problem.text for earlier in builder.problems)
         return _unread(file, *builder.problems, *(() if known else (problem,)))
-    except Unusable as unusable:
+    except UnreadableDocument as unusable:
         return _unread(file, unusable.problem, *builder.problems)
     return Document(file, value, Places(file, root), tuple(builder.problems))
 

@@ -57,7 +57,7 @@ class Spot:
             yield from enumerate(self.children or ())
 
 
-class Unusable(Exception):
+class UnreadableDocument(Exception):
     """The document cannot be read further."""
 
     def __init__(self, problem: Problem) -> None:
@@ -105,9 +105,9 @@ class Builder:
         place = Place(self._file, event.start_mark.line + 1, event.start_mark.column + 1)
         self.problems.append(Problem(place, path_text(self._path), text))
 
-    def _stop(self, event: Any, text: str) -> Unusable:
+    def _stop(self, event: Any, text: str) -> UnreadableDocument:
         self._say(event, text)
-        return Unusable(self.problems.pop())
+        return UnreadableDocument(self.problems.pop())
 
     def _node(self, event: Any, depth: int) -> tuple[Any, Spot]:
         self._size += 1

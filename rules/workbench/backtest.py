@@ -13,18 +13,18 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Final, Literal, TypeAlias
 
-from rules.deciding.batch_state import MemoryState
+from rules.deciding.batch_state import InMemoryState
 from rules.deciding.lazy_post import Unwritten, written
 from rules.language.wording import wordings
 from rules.model import Incoming, Send
 from rules.ruleset import RuleSet
-from rules.workbench.dry_run import Moment, Rehearsal, State, Unpacker
+from rules.workbench.dry_run import DryRunState, DryRunStep, Rehearsal, Unpacker
 from rules.workbench.simulate import Progress
 
 MAX_SAMPLES: Final = 3
 """How many examples of each kind of difference are kept for each rule."""
 PROGRESS_EVERY: Final = 500
-Kind: TypeAlias = Literal["now sends", "no longer sends", "text changed"]
+ChangeKind: TypeAlias = Literal["now sends", "no longer sends", "text changed"]
 SendKey: TypeAlias = tuple[str, str, int, str]
 """Origin, rule, which of several sends to the destination, destination."""
 
@@ -33,7 +33,7 @@ SendKey: TypeAlias = tuple[str, str, int, str]
 class Sample:
     """One difference: where it comes from, to whom, and the texts. ``why`` names what keeps it quiet now."""
 
-    kind: Kind
+    kind: ChangeKind
     origin: str
     destination: str
     old_text: str
@@ -53,10 +53,10 @@ class RuleDifference:
     rule: str
     old: int = 0
     new: int = 0
-    differences: dict[Kind, int] = field(default_factory=dict)
+    differences: dict[ChangeKind, int] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
 
-    def add(self, kind: Kind, old: Sequence[Send], new: Sequence[Send], why: str = "") -> None:
+    def add(self, kind: ChangeKind, old: Sequence[Send], new: Sequence[Send], why: str = "") -> None:
         """Count a difference, and keep it as an example if there is room."""
         seen = self.differences.get(kind, 0)
         self.differences[kind] = seen + 1
@@ -99,7 +99,7 @@ def backtest(
     until_us: int | None = None,
     progress: Progress = lambda messages: None,
     stopped: Callable[[], bool] = lambda: False,
-    make_state: Callable[[], State] = MemoryState,
+    make_state: Callable[[], DryRunState] = InMemoryState,
 ) -> BacktestResult:
     """Run both rule sets over the messages, in the order of their publish times, and compare what they tell.
 
@@ -132,7 +132,7 @@ class _Pair:
         self,
         old: RuleSet,
         new: RuleSet,
-        make_state: Callable[[], State],
+        make_state: Callable[[], DryRunState],
         result: BacktestResult,
     ) -> None:
         unpack = Unpacker()
@@ -162,7 +162,7 @@ class _Pair:
         dues = (self.before.next_due_us(now_us), self.after.next_due_us(now_us))
         return min((due for due in dues if due is not None), default=None)
 
-    def _meet(self, before: Iterable[Moment], after: Iterable[Moment]) -> None:
+    def _meet(self, before: Iterable[DryRunStep], after: Iterable[DryRunStep]) -> None:
         """Enter what both told at one time. They are looked at in turn, so that what is alike is soon forgotten."""
         old: dict[SendKey, Sequence[Send]] = {}
         new: dict[SendKey, Sequence[Send]] = {}
@@ -198,7 +198,7 @@ class _Pair:
         )
 
 
-def _posts(moment: Moment, renamed: Mapping[str, str]) -> Iterable[tuple[SendKey, list[Send]]]:
+def _posts(moment: DryRunStep, renamed: Mapping[str, str]) -> Iterable[tuple[SendKey, list[Send]]]:
     """The posts (all parts of one together) by what they are about: origin, rule, which of several, destination."""
     posts: dict[SendKey, list[Send]] = {}
     numbers: dict[tuple[str, str, str], dict[int, int]] = {}

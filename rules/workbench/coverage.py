@@ -13,16 +13,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from rules.conditions.clauses import Node, walk
-from rules.deciding.batch_state import MemoryState
-from rules.deciding.match import View, event_of, items_of, views_of, when_holds
+from rules.conditions.clauses import ConditionNode, walk
+from rules.deciding.batch_state import InMemoryState
+from rules.deciding.match import EventView, event_of, items_of, views_of, when_holds
 from rules.deciding.vars import set_vars
 from rules.language.read import rebuild
 from rules.language.sources import World
 from rules.model import Decision, Event, Incoming
 from rules.ruleset import Rule, RuleSet
 from rules.source.problems import Place
-from rules.workbench.dry_run import Moment, Rehearsal, State, Unpacker
+from rules.workbench.dry_run import DryRunState, DryRunStep, Rehearsal, Unpacker
 from rules.workbench.simulate import Progress
 from rules.workbench.template_coverage import Branch, MarkedTemplates, templates_of
 
@@ -34,7 +34,7 @@ PROGRESS_EVERY: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ConditionCoverage:
     """One condition of a rule: where it stands, what it says, and whether it ever held."""
 
     place: Place
@@ -54,7 +54,7 @@ class RuleCoverage:
     acted: int
     sends: int
     hidden_by: dict[str, int]
-    lines: tuple[Line, ...]
+    lines: tuple[ConditionCoverage, ...]
     branches: tuple[Branch, ...]
 
 
@@ -93,7 +93,7 @@ class _Seen:
     acted: int = 0
     sends: int = 0
     hidden_by: Counter[str] = field(default_factory=Counter)
-    unheld: dict[int, Node] = field(default_factory=dict)
+    unheld: dict[int, ConditionNode] = field(default_factory=dict)
     when_held: bool = False
     untaken: frozenset[int] = frozenset()
 
@@ -111,7 +111,7 @@ def coverage(
     until_us: int | None = None,
     progress: Progress = lambda messages: None,
     stopped: Callable[[], bool] = lambda: False,
-    make_state: Callable[[], State] = MemoryState,
+    make_state: Callable[[], DryRunState] = InMemoryState,
 ) -> CoverageResult:
     """Run the rules over the messages, in the order of their publish times, and say what never mattered.
 
@@ -139,7 +139,7 @@ def coverage(
 class _Watched:
     """A rule set under watch, and all that was seen of it."""
 
-    def __init__(self, rule_set: RuleSet, templates: MarkedTemplates, state: State) -> None:
+    def __init__(self, rule_set: RuleSet, templates: MarkedTemplates, state: DryRunState) -> None:
         self.rule_set = rule_set
         self.templates = templates
         self.messages = self.unmatched = self.undecodable = 0
@@ -189,7 +189,7 @@ class _Watched:
             partial=self.partial,
         )
 
-    def _count(self, moment: Moment) -> None:
+    def _count(self, moment: DryRunStep) -> None:
         """Enter what a message or timer led to."""
         for judgement in moment.decision.judgements:
             if judgement.rule in self.seen:
@@ -214,7 +214,7 @@ class _Watched:
             if decision.fate == "unmatched":
                 self._unwanted(incoming, event)
 
-    def _open_rules(self, view: View) -> list[_Seen]:
+    def _open_rules(self, view: EventView) -> list[_Seen]:
         """Those of the view's rules of which something is still to be seen; of many, some in turn."""
         rules = self._open.get(id(view))
         if rules is None:
@@ -256,7 +256,7 @@ class _Watched:
             self.unwanted.setdefault((incoming.topic, shape), one)
 
 
-def _roots(rule: Rule) -> list[Node]:
+def _roots(rule: Rule) -> list[ConditionNode]:
     resolved = rule.quiet.resolved
     return [rule.condition.root, *([resolved.root] if resolved is not None else [])]
 
@@ -264,14 +264,14 @@ def _roots(rule: Rule) -> list[Node]:
 def _covered(seen: _Seen, templates: MarkedTemplates) -> RuleCoverage:
     rule = seen.rule
     lines = [
-        Line(node.at, _said(node), id(node) not in seen.unheld)
+        ConditionCoverage(node.at, _said(node), id(node) not in seen.unheld)
         for root in _roots(rule)
         for node in walk(root)
         if node.kind in ("line", "not", "undecodable")
     ]
     if rule.when is not None:
         at = rule.key_places.get("when", rule.place)
-        lines.append(Line(at, f"{rule.path}.when", seen.when_held or bool(seen.acted)))
+        lines.append(ConditionCoverage(at, f"{rule.path}.when", seen.when_held or bool(seen.acted)))
     branches = [branch for template in templates_of(rule) for branch in templates.branches(template)]
     return RuleCoverage(
         rule=rule.name,
@@ -284,5 +284,5 @@ def _covered(seen: _Seen, templates: MarkedTemplates) -> RuleCoverage:
     )
 
 
-def _said(node: Node) -> str:
+def _said(node: ConditionNode) -> str:
     return f"{node.path} {node.test.text}" if node.kind == "line" else node.path

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from rules.deciding.batch_state import MemoryState
+from rules.deciding.batch_state import InMemoryState
 from rules.deciding.decide import decide
 from rules.deciding.decision_builder import DecideContext
 from rules.deciding.fire import fire, needs_for
@@ -21,8 +21,8 @@ from rules.model import Decision, Incoming, StateChange, StateValue, Timer
 from rules.ruleset import RuleSet
 
 
-class State(Protocol):
-    """A whole state for one rehearsal, as ``MemoryState`` keeps it."""
+class DryRunState(Protocol):
+    """A whole state for one rehearsal, as ``InMemoryState`` keeps it."""
 
     def read(self, keys: Iterable[str], now_us: int) -> Mapping[str, StateValue]:
         """One value for each key; absent and expired ones with version 0."""
@@ -45,7 +45,7 @@ class TooManySteps(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class DryRunStep:
     """One decision and what it came of: a message or a timer."""
 
     at_us: int
@@ -66,25 +66,25 @@ class Rehearsal:
         rule_set: RuleSet,
         *,
         silences: SilenceBook = NO_SILENCES,
-        state: State | None = None,
+        state: DryRunState | None = None,
         unwritten: Collection[str] = (),
         unpack: Unpack = decode,
     ) -> None:
         self.rule_set = rule_set
         self.silences = silences
-        self.state = state if state is not None else MemoryState()
+        self.state = state if state is not None else InMemoryState()
         self.unwritten = unwritten
         self.unpack = unpack
 
-    def take(self, incoming: Incoming, now_us: int, decoded: Decoded | None = None) -> Moment:
+    def take(self, incoming: Incoming, now_us: int, decoded: Decoded | None = None) -> DryRunStep:
         """Decide one message at ``now_us``; call ``run_to`` before, so that earlier timers come first."""
         matches = match(self.rule_set, incoming, now_us, decoded, self.unpack)
         state = self.state.read(matches.needs, now_us)
         decision = decide(self.rule_set, matches, state, self._context(now_us))
         self.state.commit(decision.changes)
-        return Moment(now_us, decision, incoming=incoming)
+        return DryRunStep(now_us, decision, incoming=incoming)
 
-    def run_to(self, now_us: int, most_steps: int | None = None) -> Iterator[Moment]:
+    def run_to(self, now_us: int, most_steps: int | None = None) -> Iterator[DryRunStep]:
         """Fire every timer due up to ``now_us``, each at its own time. Raises TooManySteps beyond ``most_steps``."""
         steps = 0
         while (timer := self.state.due(now_us)) is not None:
@@ -94,7 +94,7 @@ class Rehearsal:
             state = self.state.read(needs_for(self.rule_set, timer), timer.due_us)
             decision = fire(self.rule_set, timer, state, self._context(timer.due_us))
             self.state.commit(decision.changes)
-            yield Moment(timer.due_us, decision, timer=timer)
+            yield DryRunStep(timer.due_us, decision, timer=timer)
 
     def next_due_us(self, now_us: int) -> int | None:
         """When the next timer is due, if that is not after ``now_us``."""

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rules.conditions.conditions import Seen
+from rules.conditions.conditions import ConditionTrace
 from rules.deciding.decide import decide
 from rules.deciding.decision_builder import DecideContext
-from rules.deciding.match import View, event_of, items_of, match, views_of
+from rules.deciding.match import EventView, event_of, items_of, match, views_of
 from rules.deciding.matches import Match, Matches
 from rules.deciding.vars import set_vars
 from rules.events.decode import Decoded, decode
@@ -39,8 +39,8 @@ class RuleExplained:
     item: int
     fate: Fate
     reason: str
-    seen: tuple[Seen, ...] = ()
-    ends: tuple[Seen, ...] = ()
+    seen: tuple[ConditionTrace, ...] = ()
+    ends: tuple[ConditionTrace, ...] = ()
     vars: Mapping[str, Any] | None = None
     key: str | None = None
     judgements: tuple[Judgement, ...] = ()
@@ -88,7 +88,7 @@ def explain(
 
 
 def _explained(
-    rule_set: RuleSet, rule: Rule, view: View, event: Event, matches: Matches, decision: Decision, now_us: int
+    rule_set: RuleSet, rule: Rule, view: EventView, event: Event, matches: Matches, decision: Decision, now_us: int
 ) -> Iterator[RuleExplained]:
     items = list(items_of(event, view.for_each))
     if not items:

@@ -20,7 +20,7 @@ from rules.events.decode import AUTO, Decoded, decode
 from rules.language.sources import from_bytes
 from rules.model import Incoming, Send
 from rules.ruleset import RuleSet
-from rules.workbench.dry_run import Moment, Rehearsal
+from rules.workbench.dry_run import DryRunStep, Rehearsal
 from rules.workbench.recorded import RecordedTest, as_yaml, seconds, trial
 from rules.workbench.scrub import Scrubber
 from rules.workbench.simulate import Progress
@@ -30,7 +30,7 @@ MAX_OPENERS: Final = 10_000
 PROGRESS_EVERY: Final = 500
 SETTLE_US: Final = 3600 * 1_000_000
 """How long a test lets groups and throttles work."""
-Path: TypeAlias = tuple[tuple[str, ...], ...]
+DecisionPath: TypeAlias = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,8 @@ class _Recorder:
         self.tests: list[str] = []
         self.left_out = 0
         self.otherwise = 0
-        self._paths: set[Path] = set()
-        self._written: set[Path] = set()
+        self._paths: set[DecisionPath] = set()
+        self._written: set[DecisionPath] = set()
         self._openers: OrderedDict[tuple[str, str], Incoming] = OrderedDict()
         sources = from_bytes(rule_set.sources)
         self._scrubber = Scrubber("\n".join(one.text for one in (*sources.files, *sources.templates)))
@@ -117,7 +117,7 @@ class _Recorder:
         openers = [self._openers[key] for key in keys if key in self._openers]
         return list({(one.topic, one.offset): one for one in openers}.values())
 
-    def _play(self, messages: Sequence[Incoming], said: Sequence[Decoded | None] = ()) -> list[Moment]:
+    def _play(self, messages: Sequence[Incoming], said: Sequence[Decoded | None] = ()) -> list[DryRunStep]:
         """What the messages lead to, all at the time of the first, and the timers of the hour after."""
         rehearsal = Rehearsal(self.rule_set)
         start_us = messages[0].publish_time_us
@@ -128,7 +128,7 @@ class _Recorder:
         ]
         return [*moments, *rehearsal.run_to(start_us + SETTLE_US)]
 
-    def _write(self, messages: Sequence[Incoming], path: Path) -> None:
+    def _write(self, messages: Sequence[Incoming], path: DecisionPath) -> None:
         """Keep the test of a path, if it passes; and tell of those that are not what they should be."""
         forms = ([self._as_data(one) for one in messages], [self._as_published(one) for one in messages])
         plays = [(form, self._play([one.incoming for one in form], [one.decoded for one in form])) for form in forms]
@@ -192,12 +192,12 @@ class _Scrubbed:
     said: dict[str, Any]
 
 
-def _posts(moment: Moment) -> Iterator[Send]:
+def _posts(moment: DryRunStep) -> Iterator[Send]:
     """What a test may expect of a moment: posts, those in shadow too."""
     return chain(moment.decision.sends, moment.decision.shadows)
 
 
-def _path(moments: Iterable[Moment]) -> Path:
+def _path(moments: Iterable[DryRunStep]) -> DecisionPath:
     """What every rule made of the messages: by rule, send, outcome, reason and phase."""
     moments = list(moments)
     told = [(one.rule, str(one.send), one.outcome, one.by) for moment in moments for one in moment.decision.judgements]
@@ -210,7 +210,7 @@ def _path(moments: Iterable[Moment]) -> Path:
     return (*told, *phases)
 
 
-def _expected(moment: Moment, start_us: int) -> Iterator[dict[str, Any]]:
+def _expected(moment: DryRunStep, start_us: int) -> Iterator[dict[str, Any]]:
     """The posts of a moment as a test expects them, the parts of each together."""
     text = ""
     for send in _posts(moment):
@@ -229,7 +229,7 @@ def _expected(moment: Moment, start_us: int) -> Iterator[dict[str, Any]]:
         text = ""
 
 
-def _summary(moments: Iterable[Moment]) -> str:
+def _summary(moments: Iterable[DryRunStep]) -> str:
     """A test's name: who told whom, in a few words."""
     words = [
         f"{one.rule} {one.outcome}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from rules.events.topics import Topics
+from rules.events.topics import TopicFilter
 from rules.language.cases import CaseReader
 from rules.language.form import Form
 from rules.ruleset import RuleSet
@@ -57,7 +57,7 @@ def trial(rule_set: RuleSet, text: str) -> str:
     document = read_yaml(f"tests:\n{text}", "recorded")
     problems: list[Problem] = list(document.problems)
     (form,) = Form(document, (), problems, what="a rule file").forms("tests", "a test")
-    case = CaseReader(rule_set.by_name, rule_set.destinations).read(form, Topics(()))
+    case = CaseReader(rule_set.by_name, rule_set.destinations).read(form, TopicFilter(()))
     if problems:
         return problems[0].text
     return next(iter(run_case(rule_set, case).differences), "")

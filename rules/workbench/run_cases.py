@@ -17,7 +17,7 @@ from rules.model import Judgement, Post, Send
 from rules.ruleset import Case, Expected, ExpectedQuiet, Matcher, RuleSet
 from rules.source.bounds import MOST_STEPS
 from rules.source.words import duration_text
-from rules.workbench.dry_run import Moment, Rehearsal, TooManySteps
+from rules.workbench.dry_run import DryRunStep, Rehearsal, TooManySteps
 from rules.workbench.explain import explain
 
 MAX_REASONS: Final = 3
@@ -28,7 +28,7 @@ ReadSnapshot = Callable[[Case, str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ToldSend:
     """A send of a case, its parts joined again, ``at_us`` after the start; in ``shadow`` it is not really sent."""
 
     at_us: int
@@ -51,7 +51,7 @@ class CaseResult:
 
     case: Case
     differences: tuple[str, ...]
-    told: tuple[Told, ...]
+    told: tuple[ToldSend, ...]
     quiet: tuple[KeptQuiet, ...]
     snapshots: dict[str, str] = field(default_factory=dict)
 
@@ -88,7 +88,7 @@ def run_case(rule_set: RuleSet, case: Case, read_snapshot: ReadSnapshot = lambda
     return CaseResult(case, tuple(compared.differences), told, quiet, compared.snapshots)
 
 
-def _play(rule_set: RuleSet, case: Case) -> Iterator[Moment]:
+def _play(rule_set: RuleSet, case: Case) -> Iterator[DryRunStep]:
     rehearsal = Rehearsal(rule_set, silences=compile_silences(case.silences))
     for message in sorted(case.messages, key=lambda message: message.at_us):
         now_us = case.start_us + message.at_us
@@ -97,13 +97,13 @@ def _play(rule_set: RuleSet, case: Case) -> Iterator[Moment]:
     yield from rehearsal.run_to(case.start_us + case.until_us + SLACK_US, MOST_STEPS)
 
 
-def _told(case: Case, moment: Moment) -> Iterator[Told]:
+def _told(case: Case, moment: DryRunStep) -> Iterator[ToldSend]:
     text = ""
     for sends, shadow in ((moment.decision.sends, False), (moment.decision.shadows, True)):
         for send in sends:
             text += send.post.text
             if send.part == send.parts - 1:
-                yield Told(moment.at_us - case.start_us, send, replace(send.post, text=text), shadow)
+                yield ToldSend(moment.at_us - case.start_us, send, replace(send.post, text=text), shadow)
                 text = ""
 
 
@@ -120,7 +120,7 @@ class _Comparison:
         self.differences: list[str] = []
         self.snapshots: dict[str, str] = {}
 
-    def sends(self, told: tuple[Told, ...]) -> None:
+    def sends(self, told: tuple[ToldSend, ...]) -> None:
         """Each expectation takes one send that fits it; none may be left over on either side."""
         if self.case.expect is None:
             return
@@ -184,7 +184,7 @@ class _Comparison:
             reasons = (f"{one.fate}: {one.reason}" for one in found.rules if one.rule == rule.name and one.reason)
             yield from (f"{rule.name}, message at {_at(message.at_us)}: {reason}" for reason in reasons)
 
-    def _differences(self, expected: Expected, told: Told) -> list[str]:
+    def _differences(self, expected: Expected, told: ToldSend) -> list[str]:
         send, post = told.send, told.post
         differences: list[str] = []
         if expected.rule and expected.rule != send.rule:
@@ -227,7 +227,7 @@ class _Comparison:
                 differences += _diff(name, stored, text)
         return differences
 
-    def _remember_snapshots(self, expected: Expected, told: Told) -> None:
+    def _remember_snapshots(self, expected: Expected, told: ToldSend) -> None:
         send, post = told.send, told.post
         fields = {one.title: one.value for one in post.fields}
         seen = [
@@ -262,7 +262,7 @@ def pairs(fits: Sequence[Sequence[int]]) -> dict[int, int]:
     return {number: other for other, number in owner.items()}
 
 
-def shown(told: Told) -> str:
+def shown(told: ToldSend) -> str:
     """A send in one line."""
     first = told.post.text.splitlines()[0] if told.post.text else told.post.title
     at = f" at {_at(told.at_us)}" if told.at_us else ""
@@ -270,7 +270,7 @@ def shown(told: Told) -> str:
     return f'{told.send.rule} to {told.send.destination}{at}{shadow}: "{first}"'
 
 
-def _could_be_meant(expected: Expected, told: Told) -> bool:
+def _could_be_meant(expected: Expected, told: ToldSend) -> bool:
     return expected.rule in ("", told.send.rule) and expected.to in ("", told.send.destination)
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from rules.deciding.batch_state import MemoryState
+from rules.deciding.batch_state import InMemoryState
 from rules.model import Incoming, Judgement, Send
 from rules.ruleset import RuleSet
-from rules.workbench.dry_run import Moment, Rehearsal, State
+from rules.workbench.dry_run import DryRunState, DryRunStep, Rehearsal
 
 MAX_TRIES: Final = 10_000
 MAX_WAITING: Final = 10_000
@@ -78,7 +78,7 @@ class Simulation:
     outages: Sequence[Outage] = ()
     patience: Callable[[str], Patience] = lambda destination: Patience()
     stopped: Callable[[], bool] = lambda: False
-    make_state: Callable[[], State] = MemoryState
+    make_state: Callable[[], DryRunState] = InMemoryState
     messages: int = 0
     partial: bool = False
     fates: Counter[str] = field(default_factory=Counter)
@@ -103,7 +103,7 @@ class Simulation:
         for moment in rehearsal.run_to(now_us if self.partial else now_us + further_us):
             yield from self._entries(moment, free_us)
 
-    def _entries(self, moment: Moment, free_us: dict[tuple[str, str], int]) -> Iterator[TimelineEntry]:
+    def _entries(self, moment: DryRunStep, free_us: dict[tuple[str, str], int]) -> Iterator[TimelineEntry]:
         decision, incoming = moment.decision, moment.incoming
         self.counts.update(decision.counts)
         if decision.fate is not None:

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.delivery.attempts import Tried
+from bridge.delivery.attempts import AttemptResult
 from bridge.delivery.courier import Courier
 from bridge.destinations.kit.http_client import make_client
 from bridge.destinations.webhook import Webhook, WebhookConfig
 from bridge.fakes.trouble import Answer, Close, Hang, fail_at_random
-from bridge.routing.active_config import InForce
-from bridge.routing.commit_batch import Topic
+from bridge.routing.active_config import ActiveConfig
+from bridge.routing.commit_batch import RoutedTopic
 from bridge.routing.ledger import books
 from bridge.routing.router import Nudges, Router
 from broker.clock import SystemClock
@@ -53,14 +53,14 @@ class Counted:
     """Waits until enough tries were told that a test is about."""
 
     def __init__(self) -> None:
-        self.tried: list[Tried] = []
+        self.tried: list[AttemptResult] = []
         self._more = asyncio.Event()
 
-    def __call__(self, tried: Tried) -> None:
+    def __call__(self, tried: AttemptResult) -> None:
         self.tried.append(tried)
         self._more.set()
 
-    async def until(self, is_enough: Callable[[list[Tried]], bool]) -> None:
+    async def until(self, is_enough: Callable[[list[AttemptResult]], bool]) -> None:
         async with CLOCK.timeout(30.0):
             while not is_enough(self.tried):
                 self._more.clear()
@@ -194,9 +194,11 @@ async def test_a_router_on_sqlite_decides_everything_past_poison_and_over_restar
     payloads[300] = '{"host": "half \\ud800"}'
     for start in range(0, 400, 100):
         async with opened(tmp_path) as store:
-            in_force = InForce(rules, 0)
+            in_force = ActiveConfig(rules, 0)
             routed = asyncio.Event()
-            router = Router(Topic(T, uid), 0, store, in_force, CLOCK, Nudges(), lambda batch, done=routed: done.set())
+            router = Router(
+                RoutedTopic(T, uid), 0, store, in_force, CLOCK, Nudges(), lambda batch, done=routed: done.set()
+            )
             working = asyncio.create_task(router.run())
             await store.log.append(uid, [NewMessage(one, {}) for one in payloads[start : start + 100]])
             async with CLOCK.timeout(30.0):

@@ -14,8 +14,8 @@ from typing import Any, Final
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.routing.active_config import InForce
-from bridge.routing.commit_batch import Topic
+from bridge.routing.active_config import ActiveConfig
+from bridge.routing.commit_batch import RoutedTopic
 from bridge.routing.ledger import books
 from bridge.routing.router import Nudges, Router
 from broker.clock import ManualClock
@@ -63,14 +63,14 @@ class Town:
         self.store: Store
         self._work: asyncio.Task[None]
         self._router: Router
-        self._in_force: InForce
+        self._in_force: ActiveConfig
 
     async def begin(self) -> None:
         """Open the store and route."""
         self.store = await open_store(self._url, self.clock)
-        self._in_force = InForce(rules_of(RULES), self.clock.wall_us())
+        self._in_force = ActiveConfig(rules_of(RULES), self.clock.wall_us())
         self._in_force._silences = compile_silences([QUIET])
-        topic = Topic(T, UIDS[T])
+        topic = RoutedTopic(T, UIDS[T])
         self._router = Router(topic, 2**60, self.store, self._in_force, self.clock, Nudges())
         self._work = asyncio.create_task(self._router.run())
 

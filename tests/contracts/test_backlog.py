@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker.model import Backlog, Delivery, LinePlace, SettleAgain, SettleDead, SettleDelivered, Waiting
+from broker.model import Backlog, Delivery, LinePlace, SettleAgain, SettleDead, SettleDelivered, WaitingCounts
 from broker.store import Store
 from tests.contracts.builders import NOW_US, a_delivery, an_attempt, lease_all, put_in
 from tests.contracts.engines import Engine
@@ -33,7 +33,7 @@ async def _put_lines(store: Store, **lines: int) -> None:
 
 async def test_nothing_waits_for_a_destination_that_nobody_wrote_to(engine: Engine) -> None:
     async with engine.open() as store:
-        assert await store.outbox.waiting("ops", 10) == Waiting(0, None)
+        assert await store.outbox.waiting("ops", 10) == WaitingCounts(0, None)
         assert await store.outbox.backlog("ops", None, 10) == Backlog()
 
 
@@ -41,8 +41,8 @@ async def test_what_is_due_is_counted_up_to_a_limit(engine: Engine) -> None:
     async with engine.open() as store:
         await put_in(store, *(a_delivery(f"d{n}", created_us=NOW_US + n) for n in range(5)))
         await put_in(store, a_delivery("other", destination="mail"))
-        assert await store.outbox.waiting("ops", 10) == Waiting(5, NOW_US)
-        assert await store.outbox.waiting("ops", 3) == Waiting(3, NOW_US)
+        assert await store.outbox.waiting("ops", 10) == WaitingCounts(5, NOW_US)
+        assert await store.outbox.waiting("ops", 3) == WaitingCounts(3, NOW_US)
 
 
 async def test_what_is_leased_or_due_later_is_not_counted_as_due(engine: Engine) -> None:

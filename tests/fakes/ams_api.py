@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from bridge.api.call import ApiSettings, Fetched, NodeUsage, Outside, Unreachable
+from bridge.api.call import ApiPorts, ApiSettings, NodeUsage, Unreachable, VerificationAnswer
 from bridge.api.dispatch import AmsApp, ams_app
 from broker.broker import Broker
 from broker.clock import ManualClock
@@ -22,12 +22,12 @@ SERVICE = "service-token"
 class FakeOutside:
     """Push endpoints by URL, push statuses by subscription name (else one form for all), and one node."""
 
-    endpoints: dict[str, Fetched | str] = field(default_factory=dict)
+    endpoints: dict[str, VerificationAnswer | str] = field(default_factory=dict)
     fetched: list[str] = field(default_factory=list)
     statuses: dict[str, str] = field(default_factory=dict)
     status_of_all: str = ""
 
-    async def fetch(self, url: str) -> Fetched:
+    async def fetch(self, url: str) -> VerificationAnswer:
         """What the endpoint answers; a text is the reason why it cannot be reached."""
         self.fetched.append(url)
         answer = self.endpoints.get(url, "connection refused")
@@ -35,9 +35,9 @@ class FakeOutside:
             raise Unreachable(answer)
         return answer
 
-    def outside(self) -> Outside:
+    def outside(self) -> ApiPorts:
         """What the API is given."""
-        return Outside(
+        return ApiPorts(
             fetch=self.fetch,
             push_status=lambda subscription: self.statuses.get(
                 subscription.name, self.status_of_all.format(subscription.name)

@@ -19,8 +19,8 @@ from typing import Any, Final, cast
 from bridge.app.removed_destinations import left_behind, settle_removed
 from bridge.operate.context import ControlSource
 from bridge.operate.silences import add_silence, expire_silence
-from bridge.routing.active_config import InForce
-from bridge.routing.commit_batch import Topic
+from bridge.routing.active_config import ActiveConfig
+from bridge.routing.commit_batch import RoutedTopic
 from bridge.routing.ledger import all_balanced, books
 from bridge.routing.open_obligations import read_owed
 from bridge.routing.retired import with_retired
@@ -90,8 +90,8 @@ class Life:
         self.moves: list[tuple[str, str]] = []
         self.held: list[Any] = []
         self.work: list[asyncio.Task[None]] = []
-        self.in_force: InForce
-        self.topics: dict[str, Topic] = {}
+        self.in_force: ActiveConfig
+        self.topics: dict[str, RoutedTopic] = {}
 
     async def begin(self) -> None:
         """Create the topics and start."""
@@ -99,7 +99,7 @@ class Life:
         project = await self.broker.projects.create("P")
         for name in TOPICS:
             topic = await self.broker.topics.create(project, name)
-            self.topics[name] = Topic(f"projects/P/topics/{name}", topic.uid)
+            self.topics[name] = RoutedTopic(f"projects/P/topics/{name}", topic.uid)
         await self.start()
 
     async def start(self) -> None:
@@ -107,7 +107,7 @@ class Life:
         config = self.config
         since_us = await keep(self.broker, rule_set_of(config))
         owed = await read_owed(self.store)
-        self.in_force = InForce(with_retired(rule_set_of(config), owed, self.broker, world_of(config)), since_us)
+        self.in_force = ActiveConfig(with_retired(rule_set_of(config), owed, self.broker, world_of(config)), since_us)
         self.in_force.take_silences(self.broker.cache)
         await settle_removed(self.store, config.removed)
         self._gone(config)
@@ -232,7 +232,7 @@ class _Source:
     store: MemoryStore
     broker: Broker
     clock: ManualClock
-    in_force: InForce
+    in_force: ActiveConfig
     entropy: Any
 
 

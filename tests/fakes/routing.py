@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bridge.routing.active_config import InForce
-from bridge.routing.commit_batch import Topic
+from bridge.routing.active_config import ActiveConfig
+from bridge.routing.commit_batch import RoutedTopic
 from bridge.routing.ledger import TopicBooks, books
 from bridge.routing.poison import PoisonGuard
 from bridge.routing.router import Nudges, Routed, Router
@@ -77,7 +77,7 @@ class Routing:
         self.clock = ManualClock()
         self.store: Store = store or MemoryStore(self.clock, *troubles)
         rule_set = rules if isinstance(rules, RuleSet) else rules_of(rules)
-        self.in_force = InForce(rule_set, self.clock.wall_us())
+        self.in_force = ActiveConfig(rule_set, self.clock.wall_us())
         self.nudges = Nudges()
         self.told: list[Routed] = []
         self.routers: list[Router] = []
@@ -96,7 +96,7 @@ class Routing:
     def router(self, topic: str = T, *, is_young: bool = True) -> Router:
         """A router of a topic that is as old as the rules, or older."""
         created_us = self.in_force.since_us - (0 if is_young else 1)
-        about = Topic(topic, UIDS[topic])
+        about = RoutedTopic(topic, UIDS[topic])
         told, guard = self.told.append, self.guard
         router = Router(about, created_us, self.store, self.in_force, self.clock, self.nudges, told, guard)
         self.routers.append(router)

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rules.deciding.batch_state import MemoryState
+from rules.deciding.batch_state import InMemoryState
 from rules.deciding.quiet.silences import compile_silences
 from rules.language.read import read_rules
 from rules.language.sources import World
 from rules.model import DestinationFacts, Incoming, Judgement, Send, Silence
 from rules.ruleset import RuleSet
-from rules.workbench.dry_run import Moment, Rehearsal
+from rules.workbench.dry_run import DryRunStep, Rehearsal
 
 START_US = 1_767_614_400_000_000  # Monday 2026-01-05 12:00 UTC
 TOPIC = "projects/ARGO/topics/alarms"
@@ -89,7 +89,7 @@ def a_silence(matchers: Mapping[str, Any], *, start_s: float = 0, until_s: float
 class Line:
     """Messages one after another through a rule set; keeps all that came of them."""
 
-    def __init__(self, rule_set: RuleSet, state: MemoryState | None = None) -> None:
+    def __init__(self, rule_set: RuleSet, state: InMemoryState | None = None) -> None:
         self.rehearsal = Rehearsal(rule_set, state=state)
         self.now_us = START_US
         self.sends: list[Send] = []
@@ -141,7 +141,7 @@ class Line:
         outcomes = sum(n for name, n in self.tally.items() if name != "decided")
         return self.tally["decided"] - outcomes - sum(send.stands_for for send in (*self.sends, *self.shadows))
 
-    def _keep(self, moment: Moment) -> list[Send]:
+    def _keep(self, moment: DryRunStep) -> list[Send]:
         decision = moment.decision
         self.sends += decision.sends
         self.shadows += decision.shadows

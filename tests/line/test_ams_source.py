@@ -16,7 +16,7 @@ import pytest
 from bridge.core.posts import post_from_bytes
 from bridge.core.secret import Secret
 from bridge.sources.ams import AmsSource, AmsSourceConfig, RemoteTrouble
-from bridge.sources.set_aside import Refused
+from bridge.sources.set_aside import RefusedMessage
 from broker.clock import ManualClock
 from broker.errors import MessageInvalid, OutcomeUnknown, SchemaUnusable, StoreUnavailable
 from broker.model import Appended, NewMessage
@@ -48,9 +48,9 @@ class Kept:
         self.messages: list[NewMessage] = []
         self.known: dict[str, Appended] = {}
         self.trouble: list[Exception] = []
-        self.aside: list[Refused] = []
+        self.aside: list[RefusedMessage] = []
 
-    async def put_aside(self, refused: Refused) -> None:
+    async def put_aside(self, refused: RefusedMessage) -> None:
         self.aside.append(refused)
 
     async def append(self, messages: Sequence[NewMessage], producer_key: str) -> Appended:

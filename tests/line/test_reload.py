@@ -15,7 +15,7 @@ from broker.clock import ManualClock
 from broker.engines import open_store
 from broker.engines.memory import MemoryStore
 from broker.engines.memory.trouble import Trouble
-from broker.records import Note
+from broker.records import ServiceNote
 from rules.source.problems import ProblemsFound
 from tests.line.stage import Stage, a_stage, wire
 from tests.line.test_line import chat
@@ -240,7 +240,7 @@ async def test_a_store_that_does_not_say_whether_it_kept_a_reload_is_read_back(
         store.gate.add(Trouble("commit", outcome))
         answer = await stage.http.post("/api/reload")
         assert answer.status_code == status
-        kept = stage.daemon.broker.cache.find(Note, "current-ruleset")
+        kept = stage.daemon.broker.cache.find(ServiceNote, "current-ruleset")
         assert kept is not None
         assert kept.value == stage.daemon.in_force.rule_set.version
 

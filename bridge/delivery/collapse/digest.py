@@ -17,7 +17,7 @@ import msgspec
 from bridge.core.built_in_rules import DIGEST_RULE
 from bridge.core.posts import post_from_bytes, post_to_bytes
 from bridge.core.severities import rank_of, worst_of
-from bridge.delivery.collapse.digest_text import Named, Tally, headline_of, text_of, title_of
+from bridge.delivery.collapse.digest_text import Named, SeverityCount, headline_of, text_of, title_of
 from broker.model import Delivery, NewDelivery
 from rules.model import Post
 
@@ -31,7 +31,7 @@ _LOWEST_PRIORITY: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class WaitingPost:
     """A delivery that waits, with its post as rendered."""
 
     delivery: Delivery
@@ -47,11 +47,11 @@ class Folding:
     """
 
     order_key: str
-    folded: Sequence[Held] = ()
-    lives: Sequence[Sequence[Held]] = ()
+    folded: Sequence[WaitingPost] = ()
+    lives: Sequence[Sequence[WaitingPost]] = ()
 
     @property
-    def all(self) -> list[Held]:
+    def all(self) -> list[WaitingPost]:
         """Everything the digest is to stand for."""
         return [*self.folded, *(one for life in self.lives for one in life)]
 
@@ -73,8 +73,8 @@ class Summary(msgspec.Struct, frozen=True, omit_defaults=True):
     since_us: int
     until_us: int
     named: tuple[Named, ...] = ()
-    standing: tuple[Tally, ...] = ()
-    over: tuple[Tally, ...] = ()
+    standing: tuple[SeverityCount, ...] = ()
+    over: tuple[SeverityCount, ...] = ()
     mentions: tuple[str, ...] = ()
 
 
@@ -94,14 +94,14 @@ class _Gathering:
     mentions: dict[str, None] = field(default_factory=dict)
     times_us: list[int] = field(default_factory=list)
 
-    def add_post(self, unit: Sequence[Held]) -> None:
+    def add_post(self, unit: Sequence[WaitingPost]) -> None:
         """One post, in all its parts, that goes on standing."""
         new, post = unit[-1].delivery.new, unit[-1].post
         self.named.append(_named(unit))
         self.standing[new.rule, post.severity] += 1
         self._add_rest(unit)
 
-    def add_life(self, life: Sequence[Held]) -> None:
+    def add_life(self, life: Sequence[WaitingPost]) -> None:
         """An incident that is over."""
         first = life[0].delivery.new
         last = life[-1].delivery.new
@@ -120,7 +120,7 @@ class _Gathering:
         self.mentions |= dict.fromkeys(summary.mentions)
         self.times_us += [summary.since_us, summary.until_us]
 
-    def _add_rest(self, unit: Sequence[Held]) -> None:
+    def _add_rest(self, unit: Sequence[WaitingPost]) -> None:
         self.mentions |= {one.post.mention: None for one in unit if one.post.mention}
         self.times_us.append(unit[0].delivery.new.created_us)
 
@@ -206,9 +206,9 @@ def digest_in(delivery: Delivery) -> Summary | None:
     return msgspec.json.decode(delivery.new.post, type=_Stored).digest if is_digest(delivery) else None
 
 
-def held_of(delivery: Delivery) -> Held:
+def held_of(delivery: Delivery) -> WaitingPost:
     """A delivery with its post. Raises msgspec.DecodeError when the post cannot be read."""
-    return Held(delivery, post_from_bytes(delivery.new.post))
+    return WaitingPost(delivery, post_from_bytes(delivery.new.post))
 
 
 def address_of(post: Post) -> str:
@@ -217,16 +217,16 @@ def address_of(post: Post) -> str:
     return msgspec.json.encode(where, order="deterministic").decode() if where else ""
 
 
-def units_of(held: Iterable[Held]) -> list[list[Held]]:
+def units_of(held: Iterable[WaitingPost]) -> list[list[WaitingPost]]:
     """Deliveries by the send they are parts of, in their order."""
-    units: dict[tuple[str, str, int], list[Held]] = {}
+    units: dict[tuple[str, str, int], list[WaitingPost]] = {}
     for one in held:
         new = one.delivery.new
         units.setdefault((new.origin, new.rule, new.send), []).append(one)
     return list(units.values())
 
 
-def _post(summary: Summary, digest_id: str, held: Sequence[Held], max_runes: int) -> Post:
+def _post(summary: Summary, digest_id: str, held: Sequence[WaitingPost], max_runes: int) -> Post:
     since_us, until_us = summary.since_us, summary.until_us
     return Post(
         title=title_of(summary.standing, summary.over),
@@ -238,7 +238,7 @@ def _post(summary: Summary, digest_id: str, held: Sequence[Held], max_runes: int
     )
 
 
-def _named(unit: Sequence[Held]) -> Named:
+def _named(unit: Sequence[WaitingPost]) -> Named:
     new, last = unit[-1].delivery.new, unit[-1].post
     return Named(
         rule=new.rule,
@@ -249,15 +249,15 @@ def _named(unit: Sequence[Held]) -> Named:
     )
 
 
-def _tallies(counts: Counter[tuple[str, str]]) -> tuple[Tally, ...]:
+def _tallies(counts: Counter[tuple[str, str]]) -> tuple[SeverityCount, ...]:
     """The counts, the greatest first; those beyond what is told apart are counted together."""
     ranked = sorted(counts.items(), key=lambda one: (-rank_of(one[0][1]), -one[1], one[0]))
-    tallies = [Tally(rule, severity, count) for (rule, severity), count in ranked[:_MOST_COUNTED]]
+    tallies = [SeverityCount(rule, severity, count) for (rule, severity), count in ranked[:_MOST_COUNTED]]
     rest = sum(count for _, count in ranked[_MOST_COUNTED:])
-    return (*tallies, Tally("", "", rest)) if rest else tuple(tallies)
+    return (*tallies, SeverityCount("", "", rest)) if rest else tuple(tallies)
 
 
-def _overrides(held: Sequence[Held]) -> Mapping[str, Any]:
+def _overrides(held: Sequence[WaitingPost]) -> Mapping[str, Any]:
     """What all posts say alike: where to go, and how to look."""
     first = held[0].post.overrides
     return {

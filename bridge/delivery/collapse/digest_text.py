@@ -44,7 +44,7 @@ class Named(msgspec.Struct, frozen=True, omit_defaults=True):
     over_us: int = 0
 
 
-class Tally(msgspec.Struct, frozen=True, array_like=True):
+class SeverityCount(msgspec.Struct, frozen=True, array_like=True):
     """How many posts of a rule and severity."""
 
     rule: str
@@ -52,7 +52,7 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
     count: int
 
 
-def title_of(standing: Sequence[Tally], over: Sequence[Tally]) -> str:
+def title_of(standing: Sequence[SeverityCount], over: Sequence[SeverityCount]) -> str:
     """``41 posts in one``."""
     posts, lives = total(standing), total(over)
     if not posts:
@@ -64,8 +64,8 @@ def text_of(
     since_us: int,
     until_us: int,
     named: Sequence[Named],
-    standing: Sequence[Tally],
-    over: Sequence[Tally],
+    standing: Sequence[SeverityCount],
+    over: Sequence[SeverityCount],
     max_runes: int,
 ) -> str:
     """The text in at most ``max_runes``: what does not fit is counted instead of named."""
@@ -95,13 +95,17 @@ def headline_of(post: Post) -> str:
     return "(a post without a headline)"
 
 
-def total(tallies: Iterable[Tally]) -> int:
+def total(tallies: Iterable[SeverityCount]) -> int:
     """How many posts some tallies count."""
     return sum(tally.count for tally in tallies)
 
 
 def _text(
-    since_us: int, until_us: int, named: Sequence[Named], standing: Sequence[Tally], over: Sequence[Tally]
+    since_us: int,
+    until_us: int,
+    named: Sequence[Named],
+    standing: Sequence[SeverityCount],
+    over: Sequence[SeverityCount],
 ) -> str:
     days = until_us // _DAY_US != since_us // _DAY_US
     lines: list[str] = []
@@ -119,7 +123,7 @@ def _text(
     return "\n".join(lines)
 
 
-def _listed(named: Sequence[Named], tallies: Sequence[Tally], *, days: bool) -> list[str]:
+def _listed(named: Sequence[Named], tallies: Sequence[SeverityCount], *, days: bool) -> list[str]:
     lines = [f"- {_line(one, days=days)}" for one in named]
     rest = Counter({(tally.rule, tally.severity): tally.count for tally in tallies})
     rest.subtract((one.rule, one.severity) for one in named)

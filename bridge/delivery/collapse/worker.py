@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from bridge.delivery.collapse.digest import Folding, Held, digest_of, held_of
+from bridge.delivery.collapse.digest import Folding, WaitingPost, digest_of, held_of
 from bridge.delivery.collapse.policy import HEARD_OF, Policy, foldings, lines_of, openings, was_heard_of
 from bridge.destinations.config import DestinationConfig
 from broker.clock import Clock, us
@@ -37,7 +37,7 @@ log = structlog.get_logger("courier")
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
+class Collapsed:
     """Deliveries became one digest, as told to whoever keeps count."""
 
     destination: str
@@ -66,7 +66,7 @@ class _Pass:
         return self.merges >= _MOST_MERGES or (self.policy.only is not None and len(self.policy.only) <= _PAGE)
 
 
-class Folder:
+class CollapseWorker:
     """Keeps the backlog of one destination in bounds."""
 
     def __init__(
@@ -76,7 +76,7 @@ class Folder:
         max_text_runes: int | None,
         outbox: Outbox,
         clock: Clock,
-        told: Callable[[Folded], None] = lambda folded: None,
+        told: Callable[[Collapsed], None] = lambda folded: None,
     ) -> None:
         self._name = name
         self._config = config
@@ -157,7 +157,7 @@ class Folder:
             self._look_at = now + max(_LOOK_EVERY_S, _LOOK_FACTOR * (now - one.began))
         return None
 
-    async def _heard_of(self, lines: Sequence[Sequence[Held]], policy: Policy) -> set[str]:
+    async def _heard_of(self, lines: Sequence[Sequence[WaitingPost]], policy: Policy) -> set[str]:
         """The ids of those openings of incidents that somebody heard of before."""
         found: set[str] = set()
         for opening in (opening for line in lines for opening in openings(line, policy)):
@@ -205,12 +205,12 @@ class Folder:
 
     def _tell(self, digest: NewDelivery, folded: int, cancelled: int) -> None:
         log.info("folded", destination=self._name, digest=digest.id, folded=folded, cancelled=cancelled)
-        self._told(Folded(self._name, digest.id, folded, cancelled))
+        self._told(Collapsed(self._name, digest.id, folded, cancelled))
 
 
-def _readable(deliveries: Sequence[Delivery]) -> list[Held]:
+def _readable(deliveries: Sequence[Delivery]) -> list[WaitingPost]:
     """Deliveries with their posts; where one cannot be read nothing of its line folds."""
-    held: list[Held] = []
+    held: list[WaitingPost] = []
     odd: set[str] = set()
     for delivery in deliveries:
         try:

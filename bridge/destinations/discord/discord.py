@@ -20,7 +20,7 @@ from bridge.core.quantities import Pacing
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, SecretUrl
 from bridge.destinations.discord.embed import DECIDED_TEXT_RUNES, draw, remarks_of, sizes_of
-from bridge.destinations.kit.http_call import Answer, ask, not_expected, outcome_of, pace_of
+from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, outcome_of, pace_of
 from bridge.destinations.kit.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
 from bridge.destinations.kit.redact import Redactor, shown_url
 from broker.clock import Clock
@@ -36,7 +36,7 @@ _KEPT_OUT_S: Final = 600.0
 _LONGEST_ASKED_S: Final = 86_400.0
 _IN_BETWEEN: Final = re.compile(r"(?i)\A\s*(?:<!doctype html|<html|error code: 1\d{3})")
 
-Form: TypeAlias = Literal["", "plain", "without-thread"]
+DiscordForm: TypeAlias = Literal["", "plain", "without-thread"]
 """The full form, and the plainer ones: short text alone; in the channel in place of its thread."""
 
 
@@ -129,14 +129,16 @@ class Discord:
         # Deleted, its thread archived or gone: whatever keeps this message as it is, another one may pass.
         return await self._post(parcel, earlier)
 
-    async def _call(self, method: str, path: str, thread: str, body: dict[str, Any], **options: str) -> Answer | Later:
+    async def _call(
+        self, method: str, path: str, thread: str, body: dict[str, Any], **options: str
+    ) -> HttpAnswer | Later:
         url = urlsplit(self._config.url.reveal())
         query = urlencode(dict(parse_qsl(url.query)) | options | ({"thread_id": thread} if thread else {}))
         target = urlunsplit(url._replace(path=url.path.rstrip("/") + path, query=query))
         content = msgspec.json.encode(body)
         return await ask(self._http, self._redact, method, target, content=content, headers=_HEADERS)
 
-    def _failure(self, answer: Answer, parcel: Parcel | None) -> Later | Refused:
+    def _failure(self, answer: HttpAnswer, parcel: Parcel | None) -> Later | Refused:
         """What an answer means that did not bring the message."""
         outcome = outcome_of(answer, self._clock.wall_us(), self._redact)
         if isinstance(outcome, Delivered):
@@ -150,7 +152,7 @@ class Discord:
             return Later("kept out before Discord: " + outcome.reason, after_s=_KEPT_OUT_S)
         if code in (_UNKNOWN_WEBHOOK, _INVALID_TOKEN):
             return Refused("the webhook was deleted or its URL is wrong: " + outcome.reason, destination_gone=True)
-        plainer: Form | None = None
+        plainer: DiscordForm | None = None
         if _is_about_body(answer):
             plainer = "plain"
         elif code in (_UNKNOWN_CHANNEL, _ARCHIVED_THREAD):
@@ -199,19 +201,19 @@ def _is_last(parcel: Parcel) -> bool:
     return parcel.part >= parcel.parts - 1
 
 
-def _id_in(answer: Answer) -> str | None:
+def _id_in(answer: HttpAnswer) -> str | None:
     try:
         return msgspec.json.decode(answer.text, type=_Message).id if 200 <= answer.status < 300 else None
     except msgspec.DecodeError:
         return None
 
 
-def _is_about_body(answer: Answer) -> bool:
+def _is_about_body(answer: HttpAnswer) -> bool:
     """Whether a refusal is of what was said, not of where."""
     return answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE or _code_in(answer) in (_EMPTY_FORM, _INVALID_FORM)
 
 
-def _asked_s(answer: Answer) -> float | None:
+def _asked_s(answer: HttpAnswer) -> float | None:
     """How long a 429 asks to wait: in the body to the millisecond, in the header rounded up."""
     try:
         said = msgspec.json.decode(answer.text, type=_Error).retry_after
@@ -220,7 +222,7 @@ def _asked_s(answer: Answer) -> float | None:
     return said if said is not None and 0 <= said <= _LONGEST_ASKED_S else None
 
 
-def _code_in(answer: Answer) -> int:
+def _code_in(answer: HttpAnswer) -> int:
     try:
         return msgspec.json.decode(answer.text, type=_Error).code
     except msgspec.DecodeError:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bridge.core.emoji import with_emoji
-from bridge.destinations.base import Parcel, Size
+from bridge.destinations.base import Parcel, PartSize
 from bridge.destinations.kit.colors import color_of
 from bridge.destinations.kit.plain_text import Dialect, plain, read, read_line, write
 from rules.model import Post
@@ -79,16 +79,16 @@ def remarks_of(parcel: Parcel) -> list[str]:
     return remarks
 
 
-def sizes_of(drawn: Mapping[str, Any]) -> tuple[Size, ...]:
+def sizes_of(drawn: Mapping[str, Any]) -> tuple[PartSize, ...]:
     """How large a drawn message is, beside what Discord takes."""
-    sizes = [Size("content", len(drawn["content"]), MAX_CONTENT_RUNES)]
+    sizes = [PartSize("content", len(drawn["content"]), MAX_CONTENT_RUNES)]
     for embed in drawn["embeds"]:
         fields = embed.get("fields", ())
         texts = [embed.get("title", ""), embed.get("description", ""), embed.get("footer", {}).get("text", "")]
         texts += [text for each in fields for text in (each["name"], each["value"])]
-        sizes.append(Size("description", len(embed.get("description", "")), _MAX_DESCRIPTION_RUNES))
-        sizes.append(Size("embed", sum(map(len, texts)), _MAX_EMBED_RUNES))
-        sizes.append(Size("fields", len(fields), _MAX_FIELDS, ""))
+        sizes.append(PartSize("description", len(embed.get("description", "")), _MAX_DESCRIPTION_RUNES))
+        sizes.append(PartSize("embed", sum(map(len, texts)), _MAX_EMBED_RUNES))
+        sizes.append(PartSize("fields", len(fields), _MAX_FIELDS, ""))
     return tuple(sizes)
 
 

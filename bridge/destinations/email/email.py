@@ -18,7 +18,7 @@ from pydantic import Field, field_validator, model_validator
 
 from bridge.core.quantities import FilePath, Pacing
 from bridge.core.secret import Secret
-from bridge.destinations.base import Delivered, Outcome, Parcel, Preview, Refused, Size
+from bridge.destinations.base import Delivered, Outcome, Parcel, PartSize, Preview, Refused
 from bridge.destinations.config import CHAT_RATE, DestinationConfig
 from bridge.destinations.email.mime_message import MAX_SUBJECT_RUNES, Envelope, NoAddress, addresses, draw, message_id
 from bridge.destinations.email.smtp import Security, Server, Talk
@@ -33,7 +33,7 @@ _PATIENCE_TRIES: Final = 5  # how often a mail waits for a recipient whom the se
 _MAX_TEXT_RUNES: Final = 100_000
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
-Form: TypeAlias = Literal["", "to-some", "cut"]
+EmailForm: TypeAlias = Literal["", "to-some", "cut"]
 """The full form, and the plainer ones: for those recipients whom the server takes; short text."""
 
 
@@ -131,9 +131,9 @@ class Email:
         body = {part.get_content_subtype(): part.get_content() for part in mail.walk() if not part.is_multipart()}
         cut = ("the text is cut",) if parcel.form == "cut" else ()
         sizes = (
-            Size("subject", len(headers["Subject"]), MAX_SUBJECT_RUNES),
-            Size("text", len(parcel.post.text), _MAX_TEXT_RUNES),
-            Size("mail", len(mail.as_bytes()), None, "bytes"),
+            PartSize("subject", len(headers["Subject"]), MAX_SUBJECT_RUNES),
+            PartSize("text", len(parcel.post.text), _MAX_TEXT_RUNES),
+            PartSize("mail", len(mail.as_bytes()), None, "bytes"),
         )
         return Preview(target, headers, body, cut, sizes)
 

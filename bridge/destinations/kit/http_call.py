@@ -23,7 +23,7 @@ from bridge.core.content_coding import unpack
 from bridge.core.plain_reason import plain_reason
 from bridge.core.proxies import read_proxies
 from bridge.core.tls_failure import look_at_certificate, tls_fault, tls_text
-from bridge.destinations.base import Delivered, Later, Outcome, Pace, Refused
+from bridge.destinations.base import Delivered, Later, Outcome, RateLimitStatus, Refused
 from bridge.destinations.kit.redact import Redactor
 from broker.clock import US_PER_S
 
@@ -39,7 +39,7 @@ _TRY_LATER = frozenset({407, 408, 425, 429})  # 407 is a proxy's on the way: not
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What the service answered: status, headers (lower-case names) and the beginning of the body as text.
 
     ``unread`` says why the body could not be read to its end; the status and the headers hold all the same.
@@ -60,7 +60,7 @@ async def ask(
     content: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     longest_bytes: int = _LONGEST_ANSWER_BYTES,
-) -> Answer | Later:
+) -> HttpAnswer | Later:
     """``send`` what these make; what cannot be made into a request is a fault of the settings."""
     try:
         request = http.build_request(method, url, content=content, headers=headers)
@@ -71,7 +71,7 @@ async def ask(
 
 async def send(
     http: httpx.AsyncClient, request: httpx.Request, redact: Redactor, *, longest_bytes: int = _LONGEST_ANSWER_BYTES
-) -> Answer | Later:
+) -> HttpAnswer | Later:
     """Send once. A failure of the network is a Later: unclear unless the connection never came to be.
 
     Once the status is read there is an Answer, whatever becomes of its body. Of that, not much more than
@@ -104,7 +104,7 @@ async def send(
     return reading.answer(wrong)
 
 
-def outcome_of(answer: Answer, now_us: int, redact: Redactor) -> Outcome:
+def outcome_of(answer: HttpAnswer, now_us: int, redact: Redactor) -> Outcome:
     """The common reading of an answer; ``now_us`` is needed for a ``Retry-After`` that is a date."""
     pace = pace_of(answer.headers)
     status = answer.status
@@ -119,7 +119,7 @@ def outcome_of(answer: Answer, now_us: int, redact: Redactor) -> Outcome:
     return Refused(reason, destination_gone=status == HTTPStatus.GONE, pace=pace)
 
 
-def reason_of(answer: Answer, redact: Redactor) -> str:
+def reason_of(answer: HttpAnswer, redact: Redactor) -> str:
     """One line for people: the status in words and the beginning of the body, secrets redacted."""
     try:
         phrase = HTTPStatus(answer.status).phrase
@@ -130,7 +130,7 @@ def reason_of(answer: Answer, redact: Redactor) -> str:
     return f"HTTP {answer.status} {phrase}{unread}" + (f": {shown}" if shown else "")
 
 
-def not_expected(answer: Answer, whose: str, redact: Redactor) -> Later:
+def not_expected(answer: HttpAnswer, whose: str, redact: Redactor) -> Later:
     """A 2xx whose body is not what the service answers: ``whose`` is Slack's, say.
 
     Clear only when it can be read, and is the text or the page of something in between. Else the service may have done
@@ -155,14 +155,14 @@ def retry_after_s(headers: Mapping[str, str], now_us: int) -> float | None:
     return pace.reset_s if pace is not None and pace.remaining == 0 else None
 
 
-def pace_of(headers: Mapping[str, str]) -> Pace | None:
+def pace_of(headers: Mapping[str, str]) -> RateLimitStatus | None:
     """The rate limit as told by ``X-RateLimit-Remaining`` and ``X-RateLimit-Reset`` (seconds), if both can be read."""
     try:
         remaining = int(headers["x-ratelimit-remaining"])
         reset_s = float(headers.get("x-ratelimit-reset-after") or headers["x-ratelimit-reset"])
     except (KeyError, ValueError):
         return None
-    return Pace(remaining, reset_s) if remaining >= 0 and 0 <= reset_s < 86_400 else None
+    return RateLimitStatus(remaining, reset_s) if remaining >= 0 and 0 <= reset_s < 86_400 else None
 
 
 def _seconds(value: str, now_us: int) -> float | None:
@@ -192,7 +192,7 @@ class _Reading:
             if len(self._body) >= self._longest_bytes:
                 break
 
-    def answer(self, wrong: str) -> Answer:
+    def answer(self, wrong: str) -> HttpAnswer:
         """The answer as far as it came; ``wrong`` is why no more of it did."""
         headers: dict[str, str] = {}
         packings = []
@@ -203,7 +203,7 @@ class _Reading:
                 packings.append(value)
         unpacked = unpack(bytes(self._body), ",".join(packings), self._longest_bytes)
         text = unpacked.body.decode("utf-8-sig", "replace")
-        return Answer(self._response.status_code, headers, text, wrong or unpacked.wrong)
+        return HttpAnswer(self._response.status_code, headers, text, wrong or unpacked.wrong)
 
 
 def _cannot_be_sent(error: Exception, redact: Redactor) -> Later:

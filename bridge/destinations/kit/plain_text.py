@@ -13,11 +13,11 @@ from typing import Final, Literal, TypeAlias
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-Kind: TypeAlias = Literal["text", "heading", "code", "line"]
+BlockKind: TypeAlias = Literal["text", "heading", "code", "line"]
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TextSpan:
     """A run of text in one style. ``link`` is its target, or ""."""
 
     text: str
@@ -29,15 +29,15 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class PlainBlock:
     """A paragraph, heading, block of code, or a line across.
 
     ``code`` is the text of a block of code; tables are one, too. ``depth`` counts the lists around it from 1 (0: in
     none), ``marker`` is "•" or "3." on the first block of an item.
     """
 
-    kind: Kind
-    spans: tuple[Span, ...] = ()
+    kind: BlockKind
+    spans: tuple[TextSpan, ...] = ()
     code: str = ""
     depth: int = 0
     marker: str = ""
@@ -59,18 +59,18 @@ class Dialect:
     quote: str = "> "
 
 
-def read(markdown: str) -> tuple[Block, ...]:
+def read(markdown: str) -> tuple[PlainBlock, ...]:
     """The blocks of a text, in order."""
     return tuple(_blocks(_MARKDOWN.parse(markdown)))
 
 
-def read_line(markdown: str) -> tuple[Block, ...]:
+def read_line(markdown: str) -> tuple[PlainBlock, ...]:
     """A text of one line, such as a title: styles and links, but no lists or headings."""
     tokens = _MARKDOWN.parseInline(" ".join(markdown.split()))
-    return (Block("text", tuple(_spans(tokens[0].children or ()) if tokens else ())),)
+    return (PlainBlock("text", tuple(_spans(tokens[0].children or ()) if tokens else ())),)
 
 
-def write(blocks: Sequence[Block], dialect: Dialect) -> str:
+def write(blocks: Sequence[PlainBlock], dialect: Dialect) -> str:
     """The text again, in another way of writing."""
     lines: list[str] = []
     for before, block in zip((None, *blocks), blocks, strict=False):
@@ -80,7 +80,7 @@ def write(blocks: Sequence[Block], dialect: Dialect) -> str:
     return "\n".join(lines)
 
 
-def write_block(block: Block, dialect: Dialect) -> str:
+def write_block(block: PlainBlock, dialect: Dialect) -> str:
     """One block, with its marker and its place in lists and quotes."""
     match block.kind:
         case "code":
@@ -114,7 +114,7 @@ def html_line(markdown: str) -> str:
     return str(_HTML.renderInline(" ".join(markdown.split())))
 
 
-def _written(span: Span, dialect: Dialect) -> str:
+def _written(span: TextSpan, dialect: Dialect) -> str:
     text = dialect.code(span.text) if span.code else dialect.plain(span.text)
     inner = text.strip()
     if not inner:
@@ -155,15 +155,15 @@ class _Reading:
             case "heading_open" | "heading_close":
                 self._is_heading = token.nesting > 0
 
-    def block(self, kind: Kind, *, spans: Sequence[Span] = (), code: str = "") -> Block:
+    def block(self, kind: BlockKind, *, spans: Sequence[TextSpan] = (), code: str = "") -> PlainBlock:
         """A block at this place; the first of a list item has its marker."""
         marker = self._marker if kind == "text" else ""
         self._marker = ""
         kind = "heading" if self._is_heading and kind == "text" else kind
-        return Block(kind, tuple(spans), code, len(self._lists), marker, self._quotes > 0)
+        return PlainBlock(kind, tuple(spans), code, len(self._lists), marker, self._quotes > 0)
 
 
-def _blocks(tokens: Sequence[Token]) -> Iterator[Block]:
+def _blocks(tokens: Sequence[Token]) -> Iterator[PlainBlock]:
     place = _Reading()
     rest = iter(tokens)
     for token in rest:
@@ -180,8 +180,8 @@ def _blocks(tokens: Sequence[Token]) -> Iterator[Block]:
                 place.enter(token)
 
 
-def _spans(children: Sequence[Token]) -> Iterator[Span]:
-    style = Span("")
+def _spans(children: Sequence[Token]) -> Iterator[TextSpan]:
+    style = TextSpan("")
     for token in children:
         match token.type:
             case "text":

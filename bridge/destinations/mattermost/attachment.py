@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from bridge.destinations.base import Size
+from bridge.destinations.base import PartSize
 from bridge.destinations.kit.colors import color_of, own_color
 from rules.model import Field, Post
 from rules.rendering.split import cut_text
@@ -131,10 +131,10 @@ def cut(text: str, runes: int) -> str:
     return text if len(text) <= runes else text[: runes - 1] + "…"
 
 
-def sizes_of(text: str, body: Mapping[str, Any]) -> tuple[Size, ...]:
+def sizes_of(text: str, body: Mapping[str, Any]) -> tuple[PartSize, ...]:
     """How large a text and the whole request are, beside what the server takes."""
-    request = Size("request", len(msgspec.json.encode(body)), MAX_REQUEST_BYTES, "bytes")
-    return Size("text", len(text), MAX_TEXT_RUNES), request
+    request = PartSize("request", len(msgspec.json.encode(body)), MAX_REQUEST_BYTES, "bytes")
+    return PartSize("text", len(text), MAX_TEXT_RUNES), request
 
 
 def is_too_large(body: Mapping[str, Any]) -> bool:

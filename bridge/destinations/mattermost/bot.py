@@ -20,10 +20,10 @@ from pydantic import Field
 
 from bridge.core.quantities import Pacing
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
-from bridge.destinations.buttons import Buttons, Standing
+from bridge.destinations.buttons import Buttons, PostState
 from bridge.destinations.canary import CanarySettings
 from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, HeaderSecret, WebUrl
-from bridge.destinations.kit.http_call import Answer, pace_of
+from bridge.destinations.kit.http_call import HttpAnswer, pace_of
 from bridge.destinations.kit.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
 from bridge.destinations.kit.redact import Redactor
 from bridge.destinations.mattermost.attachment import DECIDED_TEXT_RUNES, MAX_FIELDS, channel_name, is_wanted, sizes_of
@@ -33,7 +33,7 @@ from bridge.destinations.mattermost.find_post import Marked, find_marked
 from bridge.destinations.mattermost.probing import ask_ready
 from bridge.destinations.mattermost.refusals import is_final_for_post, is_too_old, plainer_of, why_closed
 from bridge.destinations.mattermost.rest import Directory, Made, Rest, decoded
-from bridge.destinations.post_records import Shown
+from bridge.destinations.post_records import ShownPost
 from broker.clock import Clock, us
 from broker.errors import StoreError
 from rules.model import DestinationFacts
@@ -143,7 +143,7 @@ class MattermostBot:
         body = draw_post(parcel, channel_id or where[1], said, thread_of(earlier), self.deck.sample(parcel))
         return Preview(f"{api}/posts{_query(parcel)}", headers, body, tuple(remarks), sizes_of(body["message"], body))
 
-    async def show(self, parcel: Parcel, post_id: str, course: str, standing: Standing) -> bool:
+    async def show(self, parcel: Parcel, post_id: str, course: str, standing: PostState) -> bool:
         """See Changeable."""
         said = Said(course, meant_for(self.config, parcel))
         for form in dict.fromkeys((parcel.form, "small")):
@@ -198,7 +198,7 @@ class _Telling:
             return delivered
         return await self._add_history(earlier, delivered)
 
-    async def _show(self, post_id: str, said: Said, standing: Standing | None) -> Answer | Later:
+    async def _show(self, post_id: str, said: Said, standing: PostState | None) -> HttpAnswer | Later:
         """Change the post, and once more for each time that somebody did something about it meanwhile."""
         for _ in range(_REDRAWINGS):
             body = draw_edit(self._parcel, said, self._deck.face(self._parcel, standing))
@@ -211,7 +211,7 @@ class _Telling:
             standing = moved
         return answer
 
-    async def _after_refused_edit(self, answer: Answer, earlier: Receipt) -> Outcome:
+    async def _after_refused_edit(self, answer: HttpAnswer, earlier: Receipt) -> Outcome:
         """A post that cannot be changed (gone, closed, too old) is followed by a new one, for whatever reason it is."""
         if not is_final_for_post(answer):
             return self._refusal(answer, {})
@@ -273,12 +273,12 @@ class _Telling:
         return _Closed(replace(refusal, reason=f"{why}: {refusal.reason}")) if why else refusal
 
     async def _delivered(
-        self, made: Marked, channel_id: str, root: str, earlier: Receipt | None, answer: Answer | None = None
+        self, made: Marked, channel_id: str, root: str, earlier: Receipt | None, answer: HttpAnswer | None = None
     ) -> Delivered:
         """It stands there. Its card is the one it carries: an earlier try may have made it."""
         card = self._deck.name_in(made.card)
         if card:
-            shown = Shown(made.id, channel_id, self._parcel.id, self._said(earlier).course)
+            shown = ShownPost(made.id, channel_id, self._parcel.id, self._said(earlier).course)
             await self._deck.made(self._parcel, card, shown)
         receipt = receipt_of(self._parcel, made.id, channel=channel_id, root=root, follows=earlier, card=card)
         pace = pace_of(answer.headers) if answer is not None else None
@@ -294,7 +294,7 @@ class _Telling:
             return failure
         return replace(failure, plainer="other-channel") if self._config.fallback_channel else failure
 
-    def _refusal(self, answer: Answer, body: Mapping[str, Any]) -> Later | Refused:
+    def _refusal(self, answer: HttpAnswer, body: Mapping[str, Any]) -> Later | Refused:
         """What a refused post or edit means, with the one plainer form worth a try."""
         failure, plainer = self._rest.failure(answer), plainer_of(answer, body)
         if plainer is None or self._parcel.form or (isinstance(failure, Refused) and failure.destination_gone):
@@ -308,7 +308,7 @@ class _Telling:
         since_ms = max(0, self._parcel.created_us - us(_CLOCKS_DIFFER_S)) // 1000
         return await find_marked(self._rest, channel_id, marker, since_ms)
 
-    async def _write(self, method: str, path: str, body: Mapping[str, Any]) -> Answer | Later:
+    async def _write(self, method: str, path: str, body: Mapping[str, Any]) -> HttpAnswer | Later:
         self.may_have_arrived = True
         answer = await self._rest.call(method, path, body)
         self.may_have_arrived = False

@@ -13,10 +13,10 @@ from typing import Any, Final
 import structlog
 
 from bridge.destinations.base import Parcel
-from bridge.destinations.buttons import Buttons, Standing, buttons_for, card_of, may_have_card, without_tokens
+from bridge.destinations.buttons import Buttons, PostState, buttons_for, card_of, may_have_card, without_tokens
 from bridge.destinations.kit.receipt import Receipt, begins_anew, card_goes_on
-from bridge.destinations.post_records import CardRow, Shown
-from bridge.destinations.signed_context import Card
+from bridge.destinations.post_records import PostRecord, ShownPost
+from bridge.destinations.signed_context import PostContext
 from broker.errors import StoreError
 
 CARD: Final = "card"
@@ -52,7 +52,7 @@ class Deck:
         if self._buttons is not None and self._listens and channel_id:
             await self._buttons.places.note(self._destination, channel_id)
 
-    async def begin(self, parcel: Parcel) -> Standing | None:
+    async def begin(self, parcel: Parcel) -> PostState | None:
         """How a new post stands: as the one of its incident before it, else as nobody touched it.
 
         None when it has no card. Raises StoreUnavailable.
@@ -64,7 +64,7 @@ class Deck:
             return fresh
         return self._standing(name, await self._buttons.cards.read(parcel.rule, name))
 
-    async def made(self, parcel: Parcel, name: str, shown: Shown) -> None:
+    async def made(self, parcel: Parcel, name: str, shown: ShownPost) -> None:
         """A new post stands there with the card of that name, which works in it alone from now on."""
         if self._buttons is None:
             return
@@ -73,18 +73,18 @@ class Deck:
         except StoreError as error:  # it is delivered all the same; the next news of the incident make up for it
             log.warning("a post cannot be asked about yet", post=shown.post_id, error=str(error))
 
-    async def tell(self, parcel: Parcel, earlier: Receipt, course: str) -> Standing | None:
+    async def tell(self, parcel: Parcel, earlier: Receipt, course: str) -> PostState | None:
         """How a post stands that is about to show this delivery. Raises StoreUnavailable, OutcomeUnknown."""
         if self._buttons is None or not may_have_card(parcel):
             return None
         name = earlier.card or self._buttons.begin().post
-        shown = Shown(earlier.post, earlier.channel, parcel.id, course)
+        shown = ShownPost(earlier.post, earlier.channel, parcel.id, course)
         row = await self._buttons.cards.tell(
             parcel.rule, name, shown, self._buttons.expires_us, anew=begins_anew(parcel, earlier)
         )
         return self._standing(name, row)
 
-    async def moved(self, parcel: Parcel, standing: Standing) -> Standing | None:
+    async def moved(self, parcel: Parcel, standing: PostState) -> PostState | None:
         """How the post stands now, if somebody did something while it was being drawn."""
         if self._buttons is None:
             return None
@@ -96,7 +96,7 @@ class Deck:
         now = replace(standing, remarks=row.remarks, taken=row.taken)
         return None if now == standing else now
 
-    def face(self, parcel: Parcel, standing: Standing | None) -> Face:
+    def face(self, parcel: Parcel, standing: PostState | None) -> Face:
         """What the post shows."""
         if self._buttons is None or standing is None:
             return PLAIN
@@ -115,8 +115,8 @@ class Deck:
         if self._buttons is None or not isinstance(card, str):
             return ""
         read = self._buttons.seal.card(card, self._buttons.clock.wall_us())
-        return read.post if isinstance(read, Card) else ""
+        return read.post if isinstance(read, PostContext) else ""
 
-    def _standing(self, name: str, row: CardRow) -> Standing:
+    def _standing(self, name: str, row: PostRecord) -> PostState:
         expires_us = self._buttons.expires_us if self._buttons is not None else 0
-        return Standing(name, expires_us, row.remarks, row.taken)
+        return PostState(name, expires_us, row.remarks, row.taken)

@@ -41,7 +41,7 @@ class Marked(msgspec.Struct, frozen=True):
         return marker if isinstance(marker, dict) else {}
 
 
-class Page(msgspec.Struct, frozen=True):
+class ChannelPage(msgspec.Struct, frozen=True):
     """Posts of a channel."""
 
     posts: dict[str, Marked]
@@ -53,7 +53,7 @@ async def find_marked(rest: Rest, channel_id: str, marker: str, since_ms: int) -
         answer = await rest.call("GET", page_of(channel_id, number))
         if isinstance(answer, Later):
             return replace(answer, unclear=False)
-        page = decoded(answer, Page)
+        page = decoded(answer, ChannelPage)
         if page is None:
             failure = rest.unanswered(answer)
             return failure if isinstance(failure, Later) else None

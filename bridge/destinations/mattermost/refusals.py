@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import httpx
 
-from bridge.destinations.kit.http_call import Answer
+from bridge.destinations.kit.http_call import HttpAnswer
 from bridge.destinations.mattermost.rest import error_id
 
 _PRIORITY_REFUSED: Final = re.compile(r"priority|^license_error\.|^api\.context\.invalid_param\.")
@@ -16,11 +16,13 @@ _PRIORITY_REFUSED: Final = re.compile(r"priority|^license_error\.|^api\.context\
 _NOT_THE_POSTS: Final = frozenset({401, 407, 408, 425, 429})
 """The token's, or for later: nothing that an edit is refused with for good."""
 
-Form: TypeAlias = Literal["", "without-priority", "without-thread", "without-history", "other-channel", "small", "cut"]
+BotForm: TypeAlias = Literal[
+    "", "without-priority", "without-thread", "without-history", "other-channel", "small", "cut"
+]
 """The full form, and the plainer ones."""
 
 
-def plainer_of(answer: Answer, body: Mapping[str, Any]) -> Form | None:
+def plainer_of(answer: HttpAnswer, body: Mapping[str, Any]) -> BotForm | None:
     """The one plainer form worth a try after a refusal, judged by the error's id."""
     wrong = error_id(answer)
     if wrong.endswith(".is_valid.props.app_error"):
@@ -34,7 +36,7 @@ def plainer_of(answer: Answer, body: Mapping[str, Any]) -> Form | None:
     return None
 
 
-def why_closed(answer: Answer) -> str:
+def why_closed(answer: HttpAnswer) -> str:
     """That the channel is gone, or not the bot's to write to, and what to do; "" when a refusal says neither."""
     if error_id(answer).endswith("can_not_post_to_deleted.error"):
         return "the channel is archived"
@@ -43,7 +45,7 @@ def why_closed(answer: Answer) -> str:
     return "there is no such channel" if answer.status == httpx.codes.NOT_FOUND else ""
 
 
-def is_final_for_post(answer: Answer) -> bool:
+def is_final_for_post(answer: HttpAnswer) -> bool:
     """Whether a refused edit says that this post will never be changed: all but what is about the body or the token.
 
     A post is deleted, its channel archived or closed, its time over, the permission taken away: servers have many words
@@ -53,10 +55,10 @@ def is_final_for_post(answer: Answer) -> bool:
     return is_refusal and not _is_about_body(answer, error_id(answer))
 
 
-def is_too_old(answer: Answer) -> bool:
+def is_too_old(answer: HttpAnswer) -> bool:
     """Whether a refused edit says that the post stands, and only its time to be changed is over."""
     return error_id(answer).endswith("permissions_time_limit.app_error")
 
 
-def _is_about_body(answer: Answer, wrong: str) -> bool:
+def _is_about_body(answer: HttpAnswer, wrong: str) -> bool:
     return answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE or wrong.startswith("model.post.is_valid.")

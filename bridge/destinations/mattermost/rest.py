@@ -12,7 +12,7 @@ import msgspec
 
 from bridge.core.secret import Secret
 from bridge.destinations.base import Later, Refused
-from bridge.destinations.kit.http_call import Answer, ask, not_expected, outcome_of, reason_of
+from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, outcome_of, reason_of
 from bridge.destinations.kit.redact import Redactor
 from broker.clock import Clock
 
@@ -31,7 +31,7 @@ class Made(msgspec.Struct, frozen=True):
     id: str
 
 
-Found: TypeAlias = str | Later | Refused
+Lookup: TypeAlias = str | Later | Refused
 """An id, or why there is none."""
 
 
@@ -45,14 +45,14 @@ class Rest:
         self._clock = clock
         self._redact = redact
 
-    async def call(self, method: str, path: str, body: Any = None) -> Answer | Later:
+    async def call(self, method: str, path: str, body: Any = None) -> HttpAnswer | Later:
         """Ask once. ``path`` begins behind ``/api/v4``."""
         headers = {"Authorization": f"Bearer {self._token.reveal()}", "Content-Type": "application/json"}
         content = None if body is None else msgspec.json.encode(body)
         url, most = self._base + path, _LONGEST_ANSWER_BYTES
         return await ask(self._http, self._redact, method, url, content=content, headers=headers, longest_bytes=most)
 
-    def failure(self, answer: Answer) -> Later | Refused:
+    def failure(self, answer: HttpAnswer) -> Later | Refused:
         """What an answer means that did not bring what was asked for."""
         reason = reason_of(answer, self._redact)
         if answer.status == httpx.codes.UNAUTHORIZED:
@@ -60,7 +60,7 @@ class Rest:
         outcome = outcome_of(answer, self._clock.wall_us(), self._redact)
         return outcome if isinstance(outcome, Later | Refused) else not_expected(answer, "Mattermost's", self._redact)
 
-    def unanswered(self, answer: Answer) -> Later | Refused:
+    def unanswered(self, answer: HttpAnswer) -> Later | Refused:
         """As ``failure``, for a question: whatever came in its place, nothing was changed."""
         failure = self.failure(answer)
         return replace(failure, unclear=False) if isinstance(failure, Later) else failure
@@ -83,7 +83,7 @@ class Directory:
         self._asked.clear()
         return self._known.pop((team, channel), None) is not None
 
-    async def channel_id(self, team: str, channel: str) -> Found:
+    async def channel_id(self, team: str, channel: str) -> Lookup:
         """The id of a channel by name; of the direct channel with a person by ``@name``; an id is itself."""
         known = self.known(team, channel)
         if known is not None:
@@ -97,15 +97,15 @@ class Directory:
             self._known[team, channel] = found
         return found
 
-    async def _looked_up(self, team: str, channel: str) -> Found:
+    async def _looked_up(self, team: str, channel: str) -> Lookup:
         return await (self._direct(channel[1:]) if channel.startswith("@") else self._in_team(team, channel))
 
-    async def person(self, name: str) -> Found:
+    async def person(self, name: str) -> Lookup:
         """The id of an account by name, in whatever case: servers take small letters only."""
         missing = f"there is nobody called @{name}"
         return await self._id_at(f"/users/username/{quote(name.lower(), safe='')}", missing)
 
-    async def _direct(self, name: str) -> Found:
+    async def _direct(self, name: str) -> Lookup:
         me = self._asked.get("me") or await self._id_at("/users/me", "the bot has no account")
         if not isinstance(me, str):
             return me
@@ -116,7 +116,7 @@ class Directory:
         answer = await self._rest.call("POST", "/channels/direct", [me, other])
         return self._id_in(answer, f"the bot may not write to @{name}")
 
-    async def _in_team(self, team: str, channel: str) -> Found:
+    async def _in_team(self, team: str, channel: str) -> Lookup:
         if not team:
             found = self._asked.get("team") or await self._only_team()
             if not isinstance(found, str):
@@ -129,7 +129,7 @@ class Directory:
         missing = f'there is no channel "{channel}"{where}, or the bot is no member of it'
         return await self._id_at(f"{path}/channels/name/{quote(channel, safe='')}", missing)
 
-    async def _only_team(self) -> Found:
+    async def _only_team(self) -> Lookup:
         answer = await self._rest.call("GET", "/users/me/teams")
         if isinstance(answer, Later):
             return replace(answer, unclear=False)
@@ -140,10 +140,10 @@ class Directory:
             return Refused(f"the bot is in {len(teams)} teams: say which one (team:)")
         return teams[0].id
 
-    async def _id_at(self, path: str, missing: str) -> Found:
+    async def _id_at(self, path: str, missing: str) -> Lookup:
         return self._id_in(await self._rest.call("GET", path), missing)
 
-    def _id_in(self, answer: Answer | Later, missing: str) -> Found:
+    def _id_in(self, answer: HttpAnswer | Later, missing: str) -> Lookup:
         if isinstance(answer, Later):
             return replace(answer, unclear=False)  # a question without an answer changed nothing
         made = decoded(answer, Made)
@@ -160,7 +160,7 @@ def page_of(channel_id: str, number: int) -> str:
     return f"/channels/{channel_id}/posts?page={number}&per_page={PAGE}"
 
 
-def decoded(answer: Answer, kind: type[T]) -> T | None:
+def decoded(answer: HttpAnswer, kind: type[T]) -> T | None:
     """What a 2xx answer brought; None when it is none, or no JSON of that kind."""
     if not 200 <= answer.status < 300:
         return None
@@ -170,7 +170,7 @@ def decoded(answer: Answer, kind: type[T]) -> T | None:
         return None
 
 
-def error_id(answer: Answer) -> str:
+def error_id(answer: HttpAnswer) -> str:
     """The ``id`` of Mattermost's JSON error body, or "" when it has none."""
     try:
         return msgspec.json.decode(answer.text, type=Made).id

@@ -16,10 +16,10 @@ from pydantic import Field
 
 from bridge.core.quantities import Pacing
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
-from bridge.destinations.buttons import Buttons, Redrawn, Standing, buttons_for, without_tokens
+from bridge.destinations.buttons import Buttons, PostState, Redrawn, buttons_for, without_tokens
 from bridge.destinations.canary import CanarySettings
 from bridge.destinations.config import CHAT_RATE, DestinationConfig, SecretUrl
-from bridge.destinations.kit.http_call import Answer, ask, not_expected, outcome_of
+from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, outcome_of
 from bridge.destinations.kit.redact import Redactor, shown_url
 from bridge.destinations.mattermost.attachment import (
     CUT_TEXT_RUNES,
@@ -49,7 +49,7 @@ _OVERRIDES: Final = frozenset(
     {"channel", "username", "icon_url", "icon_emoji", "priority", "thread", "silent", "card", "root_id"}
 )
 
-Form: TypeAlias = Literal["", "without-priority", "other-channel", "small", "cut"]
+WebhookForm: TypeAlias = Literal["", "without-priority", "other-channel", "small", "cut"]
 """The full form, and the plainer ones: no priority; not in the asked channel; small enough for servers 5; text only."""
 
 
@@ -139,7 +139,7 @@ class Mattermost:
             return Later("the server accepted a post of a kind that no server accepts: is this a Mattermost hook?")
         return outcome
 
-    async def _post(self, body: Mapping[str, Any]) -> Answer | Later:
+    async def _post(self, body: Mapping[str, Any]) -> HttpAnswer | Later:
         url, content = self._config.url.reveal(), msgspec.json.encode(body)
         return await ask(self._http, self._redact, "POST", url, content=content, headers=_HEADERS)
 
@@ -161,7 +161,7 @@ class Mattermost:
             sizes=sizes_of(body["text"], body),
         )
 
-    def redrawn(self, parcel: Parcel, standing: Standing) -> Redrawn:
+    def redrawn(self, parcel: Parcel, standing: PostState) -> Redrawn:
         """See Redrawable."""
         body = draw(parcel, self._config, buttons_for(parcel, self._buttons, standing), standing.remarks)
         return Redrawn(body["text"], body.get("props", {}) | {"attachments": body.get("attachments", [])})
@@ -170,7 +170,7 @@ class Mattermost:
         """See Destination."""
         await self._http.aclose()
 
-    def _read(self, answer: Answer, body: Mapping[str, Any], parcel: Parcel | None) -> Outcome:
+    def _read(self, answer: HttpAnswer, body: Mapping[str, Any], parcel: Parcel | None) -> Outcome:
         if answer.status == httpx.codes.OK and answer.text.strip() != "ok":
             return not_expected(answer, "Mattermost's", self._redact)
         outcome = outcome_of(answer, self._clock.wall_us(), self._redact)
@@ -184,7 +184,7 @@ class Mattermost:
         plainer = None if parcel is None or parcel.form else self._plainer(answer, body)
         return Refused(outcome.reason, plainer=plainer, destination_gone=outcome.destination_gone)
 
-    def _plainer(self, answer: Answer, body: Mapping[str, Any]) -> Form | None:
+    def _plainer(self, answer: HttpAnswer, body: Mapping[str, Any]) -> WebhookForm | None:
         """The one plainer form worth a try after a refusal, judged by status and, on older servers, the error's id."""
         error_id = _error_id(answer)
         if error_id.endswith(".split_props_length.app_error"):
@@ -266,7 +266,7 @@ def _draw(
     return bare
 
 
-def _is_invalid(answer: Answer, body: Mapping[str, Any]) -> bool:
+def _is_invalid(answer: HttpAnswer, body: Mapping[str, Any]) -> bool:
     """Whether the server knows no such hook, which is gone for good when its channel was archived.
 
     Newer servers say of every refusal only that there is one; of a plain text, nothing else is refused with 400.
@@ -277,13 +277,13 @@ def _is_invalid(answer: Answer, body: Mapping[str, Any]) -> bool:
     return is_plain and answer.status == httpx.codes.BAD_REQUEST and _error_id(answer) == _WRAPPED
 
 
-def _is_shut(answer: Answer, body: Mapping[str, Any]) -> bool:
+def _is_shut(answer: HttpAnswer, body: Mapping[str, Any]) -> bool:
     """Whether the server itself, and no proxy, refuses the channel although none was asked for: nothing can arrive."""
     closed = answer.status in (httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND) and "channel" not in body
     return closed and _error_id(answer).startswith(("web.incoming_webhook.", "app.channel.get."))
 
 
-def _error_id(answer: Answer) -> str:
+def _error_id(answer: HttpAnswer) -> str:
     """The ``id`` of Mattermost's JSON error body, or "" when it has none."""
     try:
         error = msgspec.json.decode(answer.text)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from bridge.destinations.base import Parcel, Size
+from bridge.destinations.base import Parcel, PartSize
 from bridge.destinations.kit.colors import color_of, own_color
 from bridge.destinations.kit.plain_text import Dialect, plain, read, read_line, write
 from rules.model import Field, Post
@@ -85,13 +85,13 @@ def remarks_of(post: Post) -> list[str]:
     return remarks
 
 
-def sizes_of(drawn: Mapping[str, Any]) -> tuple[Size, ...]:
+def sizes_of(drawn: Mapping[str, Any]) -> tuple[PartSize, ...]:
     """How large a drawn message is, beside what Slack takes."""
     blocks = [*drawn.get("blocks", ()), *(block for one in drawn.get("attachments", ()) for block in one["blocks"])]
     texts = [drawn.get("text", "")] if not blocks else [text for block in blocks for text in _texts(block)]
     return (
-        Size("text", sum(map(len, texts)), MAX_RUNES if blocks else MAX_PLAIN_RUNES),
-        Size("blocks", len(blocks), MAX_BLOCKS, ""),
+        PartSize("text", sum(map(len, texts)), MAX_RUNES if blocks else MAX_PLAIN_RUNES),
+        PartSize("blocks", len(blocks), MAX_BLOCKS, ""),
     )
 
 

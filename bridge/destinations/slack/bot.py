@@ -18,7 +18,7 @@ from pydantic import Field
 from bridge.core.quantities import Pacing
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, HeaderSecret, WebUrl
-from bridge.destinations.kit.http_call import Answer, ask, not_expected, outcome_of, pace_of
+from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, outcome_of, pace_of
 from bridge.destinations.kit.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
 from bridge.destinations.kit.redact import Redactor
 from bridge.destinations.slack.blocks import DECIDED_TEXT_RUNES, draw, remarks_of, sizes_of
@@ -39,7 +39,7 @@ _TOO_MUCH: Final = frozenset(
 )
 _THREAD_GONE: Final = frozenset({"thread_not_found", "invalid_thread_ts", "cannot_reply_to_message"})
 
-Form: TypeAlias = Literal["", "plain", "other-channel", "without-thread", "without-history"]
+SlackBotForm: TypeAlias = Literal["", "plain", "other-channel", "without-thread", "without-history"]
 """The full form, and the plainer ones: short text alone; in the other channel; no reply; no second telling."""
 
 
@@ -176,7 +176,7 @@ class SlackBot:
             return replace(failure, plainer="without-history")
         return failure
 
-    async def _call(self, method: str, body: Mapping[str, Any]) -> Answer | Later:
+    async def _call(self, method: str, body: Mapping[str, Any]) -> HttpAnswer | Later:
         url, content = f"{self._config.url.rstrip('/')}/{method}", msgspec.json.encode(body)
         return await ask(self._http, self._redact, "POST", url, content=content, headers=self._headers())
 
@@ -186,7 +186,7 @@ class SlackBot:
             "Content-Type": "application/json; charset=utf-8",
         }
 
-    def _failure(self, answer: Answer, said: _Said | None, parcel: Parcel | None) -> Later | Refused:
+    def _failure(self, answer: HttpAnswer, said: _Said | None, parcel: Parcel | None) -> Later | Refused:
         """What an answer means that is not ``ok``."""
         outcome = outcome_of(answer, self._clock.wall_us(), self._redact)
         if isinstance(outcome, Later):
@@ -204,14 +204,14 @@ class SlackBot:
             return Refused(f"the token is not accepted: {reason}", destination_gone=True)
         return Refused(reason, plainer=self._plainer(error, parcel))
 
-    def _not_slacks(self, answer: Answer, outcome: Delivered | Refused, parcel: Parcel | None) -> Later | Refused:
+    def _not_slacks(self, answer: HttpAnswer, outcome: Delivered | Refused, parcel: Parcel | None) -> Later | Refused:
         """An answer that is no JSON comes from something in between."""
         if isinstance(outcome, Delivered):
             return not_expected(answer, "Slack's", self._redact)
         too_large = answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE
         return replace(outcome, plainer="plain") if too_large and parcel is not None and not parcel.form else outcome
 
-    def _plainer(self, error: str, parcel: Parcel | None) -> Form | None:
+    def _plainer(self, error: str, parcel: Parcel | None) -> SlackBotForm | None:
         if parcel is None or parcel.form:
             return None
         if error in _TOO_MUCH:
@@ -260,14 +260,14 @@ def _drawn(parcel: Parcel, meant_for: str) -> dict[str, Any]:
     return draw(replace(parcel, form="", post=replace(parcel.post, text=f"{note}\n{parcel.post.text}")))
 
 
-def _said(answer: Answer) -> _Said | None:
+def _said(answer: HttpAnswer) -> _Said | None:
     try:
         return msgspec.json.decode(answer.text, type=_Said)
     except msgspec.DecodeError:
         return None
 
 
-def _is_about_body(answer: Answer, said: _Said | None) -> bool:
+def _is_about_body(answer: HttpAnswer, said: _Said | None) -> bool:
     """Whether a refusal is of what was said, not of where."""
     if said is None:
         return answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE

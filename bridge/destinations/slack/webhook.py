@@ -15,7 +15,7 @@ from pydantic import Field
 from bridge.core.quantities import Pacing
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import CHAT_RATE, DestinationConfig, SecretUrl
-from bridge.destinations.kit.http_call import Answer, ask, not_expected, outcome_of
+from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, outcome_of
 from bridge.destinations.kit.redact import Redactor, shown_url
 from bridge.destinations.slack.blocks import DECIDED_TEXT_RUNES, draw, remarks_of, sizes_of
 from broker.clock import Clock
@@ -31,7 +31,7 @@ _TOO_MUCH: Final = frozenset(
 )
 _NOTHING_SAID: Final = frozenset({"no_text", "missing_text_or_fallback_or_attachments", "invalid_payload"})
 
-Form: TypeAlias = Literal["", "plain"]
+SlackWebhookForm: TypeAlias = Literal["", "plain"]
 """The full form, and short text alone."""
 
 
@@ -87,11 +87,11 @@ class Slack:
         """See Destination."""
         await self._http.aclose()
 
-    async def _post(self, body: dict[str, Any]) -> Answer | Later:
+    async def _post(self, body: dict[str, Any]) -> HttpAnswer | Later:
         content = msgspec.json.encode(body)
         return await ask(self._http, self._redact, "POST", self._config.url.reveal(), content=content, headers=_HEADERS)
 
-    def _read(self, answer: Answer, parcel: Parcel | None) -> Outcome:
+    def _read(self, answer: HttpAnswer, parcel: Parcel | None) -> Outcome:
         said = answer.text.strip()
         if answer.status == httpx.codes.OK and said != "ok":
             return not_expected(answer, "Slack's", self._redact)
@@ -101,7 +101,7 @@ class Slack:
         if said in _HOOK_GONE:
             return Refused("the hook or its channel is gone: " + outcome.reason, destination_gone=True)
         too_much = said in _TOO_MUCH or answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE
-        plainer: Form | None = "plain" if too_much and parcel is not None and not parcel.form else None
+        plainer: SlackWebhookForm | None = "plain" if too_much and parcel is not None and not parcel.form else None
         return Refused(outcome.reason, plainer=plainer, destination_gone=outcome.destination_gone)
 
 

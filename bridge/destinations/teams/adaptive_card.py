@@ -11,7 +11,7 @@ import msgspec
 
 from bridge.core.emoji import with_emoji
 from bridge.destinations.base import Parcel
-from bridge.destinations.kit.plain_text import Block, Dialect, plain, read, write_block
+from bridge.destinations.kit.plain_text import Dialect, PlainBlock, plain, read, write_block
 from rules.model import Post
 from rules.rendering.split import cut_text
 
@@ -144,7 +144,7 @@ def _text_elements(markdown: str) -> list[Element]:
     return elements
 
 
-def _grouping(block: Block) -> str:
+def _grouping(block: PlainBlock) -> str:
     return "list" if block.depth and block.kind != "code" else "single"
 
 

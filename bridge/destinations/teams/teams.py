@@ -14,9 +14,9 @@ import msgspec
 from pydantic import Field
 
 from bridge.core.quantities import Pacing
-from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused, Size
+from bridge.destinations.base import Delivered, Later, Outcome, Parcel, PartSize, Preview, Refused
 from bridge.destinations.config import CHAT_RATE, DestinationConfig, SecretUrl
-from bridge.destinations.kit.http_call import Answer, ask, not_expected, outcome_of
+from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, outcome_of
 from bridge.destinations.kit.redact import Redactor, shown_url
 from bridge.destinations.teams.adaptive_card import DECIDED_TEXT_RUNES, MAX_REQUEST_BYTES, draw, is_cut, size_bytes
 from broker.clock import Clock
@@ -27,7 +27,7 @@ _IN_THE_BODY: Final = re.compile(r"HTTP error (\d{3})")
 _SWITCHED_OFF_S: Final = 600.0
 _FLOW_GONE: Final = frozenset({401, 403, 404, 410})
 
-Form: TypeAlias = Literal["", "cut"]
+TeamsForm: TypeAlias = Literal["", "cut"]
 """The full form, and short text without facts."""
 
 
@@ -69,18 +69,18 @@ class Teams:
         """See Destination."""
         cut = (f"cut to fit into {MAX_REQUEST_BYTES} bytes",) if is_cut(parcel) else ()
         body = draw(parcel)
-        sizes = (Size("request", size_bytes(body), MAX_REQUEST_BYTES, "bytes"),)
+        sizes = (PartSize("request", size_bytes(body), MAX_REQUEST_BYTES, "bytes"),)
         return Preview(shown_url(self._config.url.reveal()), _HEADERS, body, cut, sizes)
 
     async def close(self) -> None:
         """See Destination."""
         await self._http.aclose()
 
-    def _read(self, answer: Answer, parcel: Parcel) -> Outcome:
+    def _read(self, answer: HttpAnswer, parcel: Parcel) -> Outcome:
         if answer.status == httpx.codes.OK:
             told = _IN_THE_BODY.search(answer.text)
             if told is not None:
-                answer = Answer(int(told[1]), answer.headers, answer.text)
+                answer = HttpAnswer(int(told[1]), answer.headers, answer.text)
             elif answer.unread or answer.text.lstrip()[:9].lower().startswith(("<!doctype", "<html")):
                 return not_expected(answer, "Teams'", self._redact)
         outcome = outcome_of(answer, self._clock.wall_us(), self._redact)
@@ -91,7 +91,7 @@ class Teams:
         if answer.status in _FLOW_GONE:
             return Refused(f"the workflow is gone or its URL is wrong: {outcome.reason}", destination_gone=True)
         may_be_size = answer.status in (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE)
-        plainer: Form | None = "cut" if may_be_size and not parcel.form else None
+        plainer: TeamsForm | None = "cut" if may_be_size and not parcel.form else None
         return Refused(outcome.reason, plainer=plainer)
 
 
@@ -107,7 +107,7 @@ class _Told(msgspec.Struct, frozen=True):
     error: _Error = _Error()
 
 
-def _error_code(answer: Answer) -> str:
+def _error_code(answer: HttpAnswer) -> str:
     try:
         return msgspec.json.decode(answer.text, type=_Told).error.code
     except msgspec.DecodeError:

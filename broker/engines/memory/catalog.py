@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from broker.engines.memory.trouble import Gate
-from broker.engines.wakeups import Bells
+from broker.engines.wakeups import EdgeSignals
 from broker.errors import StoreUnavailable, VersionMoved
 from broker.model import CatalogChange, Changed, Put, Remove, Stored
 from broker.records import kind_of
@@ -65,7 +65,7 @@ class Shelf:
 class MemoryCatalog:
     """See broker.store.Catalog."""
 
-    def __init__(self, gate: Gate, bells: Bells) -> None:
+    def __init__(self, gate: Gate, bells: EdgeSignals) -> None:
         self._gate = gate
         self._bells = bells
         self._shelf = Shelf({}, {})

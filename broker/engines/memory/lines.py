@@ -11,7 +11,7 @@ from broker.model import Attempt, Balance, Delivery, DeliveryState, LinePlace, N
 
 
 @dataclass(slots=True, eq=False)
-class Row:
+class DeliveryRow:
     """A delivery with what the engine knows beside it.
 
     ``place`` orders its line. ``lease`` numbers its leases, and ``leased_until_us`` is 0 when there is none.
@@ -52,14 +52,14 @@ class Lines:
     """All deliveries, by number, id and unique key; the waiting ones in their lines; and the books."""
 
     def __init__(self) -> None:
-        self.rows: dict[int, Row] = {}
-        self.ids: dict[str, Row] = {}
+        self.rows: dict[int, DeliveryRow] = {}
+        self.ids: dict[str, DeliveryRow] = {}
         self.unique: set[tuple[str, str, int, int]] = set()
-        self._lines: dict[str, dict[str, list[Row]]] = {}
+        self._lines: dict[str, dict[str, list[DeliveryRow]]] = {}
         self._books: dict[tuple[str, str, DeliveryState, str], tuple[int, int]] = {}
         self._last = 0
 
-    def heads(self, destination: str) -> Iterator[Row]:
+    def heads(self, destination: str) -> Iterator[DeliveryRow]:
         """The first of every line of a destination."""
         return (line[0] for line in self._lines.get(destination, {}).values())
 
@@ -67,12 +67,12 @@ class Lines:
         """How many wait in a line from one place to another."""
         return sum(first <= row.place <= last for row in self._lines.get(destination, {}).get(order_key, ()))
 
-    def in_lines(self, destination: str) -> Sequence[Row]:
+    def in_lines(self, destination: str) -> Sequence[DeliveryRow]:
         """All that wait for a destination, line by line in the order of the order keys."""
         lines = self._lines.get(destination, {})
         return [row for order_key in sorted(lines) for row in lines[order_key]]
 
-    def waiting(self, destination: str) -> Sequence[Row]:
+    def waiting(self, destination: str) -> Sequence[DeliveryRow]:
         """All that wait for a destination, in their order."""
         lines = self._lines.get(destination, {})
         return sorted((row for line in lines.values() for row in line), key=lambda row: row.place)
@@ -81,12 +81,12 @@ class Lines:
         """Take in a delivery, waiting or already at its end; at the end of its line unless a ``place`` is given."""
         self._last += 1
         delivery = Delivery(new, self._last, state, new.due_us, by=by, settled_us=settled_us)
-        row = Row(delivery, self._last if place is None else place)
+        row = DeliveryRow(delivery, self._last if place is None else place)
         self.rows[self._last] = self.ids[new.id] = row
         self.unique.add(new.unique_key)
         self._enter(row)
 
-    def change(self, row: Row, delivery: Delivery) -> None:
+    def change(self, row: DeliveryRow, delivery: Delivery) -> None:
         """Let a delivery become ``delivery``; it leaves and joins lines and books as that says."""
         self._leave(row)
         if delivery.state == "waiting" and row.delivery.state != "waiting":
@@ -96,7 +96,7 @@ class Lines:
         row.leased_until_us = row.leased_until_us if delivery.state == "waiting" else 0
         self._enter(row)
 
-    def forget(self, row: Row) -> None:
+    def forget(self, row: DeliveryRow) -> None:
         """Remove a settled delivery. The books keep it."""
         del self.rows[row.delivery.seq], self.ids[row.delivery.id]
         self.unique.discard(row.delivery.new.unique_key)
@@ -105,14 +105,14 @@ class Lines:
         """The books over everything that ever was."""
         return [Balance(*key, *counts) for key, counts in sorted(self._books.items()) if counts[0]]
 
-    def _enter(self, row: Row) -> None:
+    def _enter(self, row: DeliveryRow) -> None:
         self._book(row, 1)
         if row.delivery.state == "waiting":
             new = row.delivery.new
             line = self._lines.setdefault(new.destination, {}).setdefault(new.order_key, [])
             bisect.insort(line, row, key=lambda one: one.place)
 
-    def _leave(self, row: Row) -> None:
+    def _leave(self, row: DeliveryRow) -> None:
         self._book(row, -1)
         if row.delivery.state == "waiting":
             line = self._lines[row.delivery.new.destination][row.delivery.new.order_key]
@@ -120,7 +120,7 @@ class Lines:
             if not line:
                 del self._lines[row.delivery.new.destination][row.delivery.new.order_key]
 
-    def _book(self, row: Row, sign: int) -> None:
+    def _book(self, row: DeliveryRow, sign: int) -> None:
         key = booked_as(row.delivery)
         deliveries, stands_for = self._books.get(key, (0, 0))
         self._books[key] = deliveries + sign, stands_for + sign * row.delivery.new.stands_for

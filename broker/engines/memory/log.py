@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from broker.clock import Clock
 from broker.engines.memory.trouble import Gate
 from broker.engines.texts import stored_bytes, text_bytes
-from broker.engines.wakeups import Bells
+from broker.engines.wakeups import EdgeSignals
 from broker.errors import TopicGone
 from broker.model import Appended, Bounds, Message, NewMessage
 
@@ -30,7 +30,7 @@ class _TopicLog:
 class MemoryLog:
     """See broker.store.Log."""
 
-    def __init__(self, clock: Clock, gate: Gate, bells: Bells) -> None:
+    def __init__(self, clock: Clock, gate: Gate, bells: EdgeSignals) -> None:
         self._clock = clock
         self._gate = gate
         self._bells = bells

@@ -8,10 +8,10 @@ from dataclasses import replace
 from broker.clock import Clock, us
 from broker.engines.balancing import GAVE_UP, balances_of
 from broker.engines.folding import no_longer_waits, page_of, place_of_digest
-from broker.engines.memory.lines import Lines, Row
+from broker.engines.memory.lines import DeliveryRow, Lines
 from broker.engines.memory.trouble import Gate
 from broker.engines.settling import ended, revived, settled
-from broker.engines.wakeups import Flags
+from broker.engines.wakeups import LevelSignals
 from broker.errors import DuplicateDelivery, LeaseLost, Moved
 from broker.model import (
     Attempt,
@@ -25,7 +25,7 @@ from broker.model import (
     NewDelivery,
     SettleDelivered,
     Settlement,
-    Waiting,
+    WaitingCounts,
 )
 
 
@@ -37,7 +37,7 @@ class MemoryOutbox:
         self._gate = gate
         self._lines = Lines()
         self._receipts: dict[tuple[str, str], tuple[str, int]] = {}
-        self.news = Flags()
+        self.news = LevelSignals()
 
     async def lease(self, destination: str, limit: int, lease_s: float) -> Sequence[Leased]:
         """See Outbox."""
@@ -48,7 +48,7 @@ class MemoryOutbox:
             due.sort(key=lambda row: (-row.delivery.new.priority, row.delivery.due_us, row.delivery.seq))
             return [self._leased(row, now_us, now_us + us(lease_s)) for row in due[:limit]]
 
-    def _leased(self, row: Row, now_us: int, until_us: int) -> Leased:
+    def _leased(self, row: DeliveryRow, now_us: int, until_us: int) -> Leased:
         lost = row.leased_until_us != 0
         row.delivery = replace(row.delivery, due_us=until_us, unclear=row.delivery.unclear or lost)
         row.lease += 1
@@ -152,13 +152,13 @@ class MemoryOutbox:
             self.news.lift(digest.destination)
             return len(rows)
 
-    async def waiting(self, destination: str, enough: int) -> Waiting:
+    async def waiting(self, destination: str, enough: int) -> WaitingCounts:
         """See Outbox."""
         async with self._gate("outbox.waiting"):
             now_us = self._clock.wall_us()
             rows = self._lines.waiting(destination)
             due = sum(row.delivery.due_us <= now_us and row.is_free(now_us) for row in rows)
-            return Waiting(min(due, enough), rows[0].delivery.new.created_us if rows else None)
+            return WaitingCounts(min(due, enough), rows[0].delivery.new.created_us if rows else None)
 
     async def backlog(self, destination: str, after: LinePlace | None, limit: int) -> Backlog:
         """See Outbox."""
@@ -245,19 +245,19 @@ class MemoryOutbox:
         self._receipts = {key: value for key, value in self._receipts.items() if value[1] >= before_us}
         return len(old)
 
-    def _named(self, delivery_ids: Iterable[str]) -> list[Row]:
+    def _named(self, delivery_ids: Iterable[str]) -> list[DeliveryRow]:
         found = (self._lines.ids.get(delivery_id) for delivery_id in dict.fromkeys(delivery_ids))
         return [row for row in found if row is not None]
 
-    def _of_token(self, token: str) -> Row | None:
+    def _of_token(self, token: str) -> DeliveryRow | None:
         seq = token.partition(".")[0]
         return self._lines.rows.get(int(seq)) if seq.isdecimal() else None
 
-    def _find_held(self, token: str, now_us: int) -> Row | None:
+    def _find_held(self, token: str, now_us: int) -> DeliveryRow | None:
         row = self._of_token(token)
         return row if row is not None and row.token == token and row.is_leased(now_us) else None
 
-    def _held(self, token: str, now_us: int) -> Row:
+    def _held(self, token: str, now_us: int) -> DeliveryRow:
         row = self._find_held(token, now_us)
         if row is None:
             lost = self._of_token(token)

@@ -19,7 +19,7 @@ from broker.engines.memory.outbox import MemoryOutbox
 from broker.engines.memory.state import MemoryState
 from broker.engines.memory.trouble import Gate, Trouble
 from broker.engines.ownership import SoleOwnership, check_owner
-from broker.engines.wakeups import Bells
+from broker.engines.wakeups import EdgeSignals
 from broker.errors import StoreUnavailable
 from broker.model import Commit, Health, SweepPolicy, Swept
 
@@ -29,7 +29,7 @@ class MemoryStore:
 
     def __init__(self, clock: Clock, *troubles: Trouble) -> None:
         self._clock = clock
-        self._bells = Bells()
+        self._bells = EdgeSignals()
         self.gate = Gate(clock)
         for trouble in troubles:
             self.gate.add(trouble)

@@ -10,7 +10,7 @@ from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.engines.texts import after_prefix
-from broker.engines.wakeups import Bells
+from broker.engines.wakeups import EdgeSignals
 from broker.errors import StoreUnavailable, VersionMoved
 from broker.model import CatalogChange, Changed, Put, Remove, Stored
 from broker.records import AnyRecord, from_bytes, kind_of, to_bytes
@@ -22,7 +22,7 @@ _FEED_ROWS: Final = 500
 class SqliteCatalog:
     """See broker.store.Catalog."""
 
-    def __init__(self, writer: Writes, readers: Readers, bells: Bells) -> None:
+    def __init__(self, writer: Writes, readers: Readers, bells: EdgeSignals) -> None:
         self._writer = writer
         self._readers = readers
         self._bells = bells

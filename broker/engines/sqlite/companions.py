@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from broker.engines.sqlite.failures import code_of
 from broker.engines.sqlite.files import sync
-from broker.engines.sqlite.lock import Note
+from broker.engines.sqlite.lock import LockNote
 from broker.engines.sqlite.queries import load
 from broker.errors import StoreUnavailable, StoreUnusable
 
@@ -63,7 +63,7 @@ class Doubtful:
     why: str
 
 
-Judgement: TypeAlias = Belongs | Stray | Doubtful
+WalOrigin: TypeAlias = Belongs | Stray | Doubtful
 
 
 def beside(path: Path) -> list[Path]:
@@ -110,7 +110,7 @@ def opened_at_us(path: Path) -> int | None:
     return row[0] if row and isinstance(row[0], int) else 0
 
 
-def judge(path: Path, note: Note | None) -> Judgement:
+def judge(path: Path, note: LockNote | None) -> WalOrigin:
     """Whether what lies beside ``path`` may be used with it. Raises StoreUnavailable when it cannot be read."""
     try:
         holds_log, holds_journal = _holds_frames(path), _holds_pages(path)
@@ -140,7 +140,7 @@ def set_aside(path: Path, mark: str) -> list[Path]:
     return moved
 
 
-def check_companions(path: Path, note: Note | None) -> None:
+def check_companions(path: Path, note: LockNote | None) -> None:
     """Raise StoreUnusable when what lies beside ``path`` must not be used with it: for who only looks at it."""
     match judge(path, note):
         case Stray(why) | Doubtful(why):
@@ -149,7 +149,7 @@ def check_companions(path: Path, note: Note | None) -> None:
             return
 
 
-def settle_companions(path: Path, note: Note | None, now_us: int) -> list[str]:
+def settle_companions(path: Path, note: LockNote | None, now_us: int) -> list[str]:
     """Set aside what cannot belong to the store, and say what was done; refuse what nobody can tell.
 
     Raises StoreUnusable and StoreUnavailable.
@@ -196,13 +196,13 @@ def _wal_head(wal: Path) -> tuple[int, int]:
     return magic, page_bytes
 
 
-def _judged_journal(header: Header) -> Judgement:
+def _judged_journal(header: Header) -> WalOrigin:
     if header.uses_wal:
         return Stray("a store with a write-ahead log has no journal")
     return Doubtful("a backup has none, so it belongs to another file")
 
 
-def _judged_log(path: Path, header: Header, note: Note | None) -> Judgement:
+def _judged_log(path: Path, header: Header, note: LockNote | None) -> WalOrigin:
     if not header.uses_wal:
         return Stray("the file was written whole, as backups are, and never had one")
     page_bytes = _wal_head(path.with_name(path.name + "-wal"))[1]
@@ -212,7 +212,7 @@ def _judged_log(path: Path, header: Header, note: Note | None) -> Judgement:
     return Doubtful(found) if found else Belongs()
 
 
-def disagreement(path: Path, note: Note | None) -> str:
+def disagreement(path: Path, note: LockNote | None) -> str:
     """Why the file is not the one that the note was written for, as a clause; "" where nothing says so."""
     if note is None or not path.exists():
         return ""

@@ -19,7 +19,7 @@ _SQL = load("outbox")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StoredDelivery:
     """A delivery as stored: ``delivery.leased`` says that a lease was given, which may have ended since."""
 
     delivery: Delivery
@@ -47,13 +47,13 @@ class Row:
         return replace(self.delivery, leased=leased, unclear=self.delivery.unclear or lost)
 
 
-def row_of(columns: Sequence[Any]) -> Row:
+def row_of(columns: Sequence[Any]) -> StoredDelivery:
     """A row of ``whole_deliveries`` as a record."""
     places, late = pairs_from_bytes(columns[17]), bool(columns[21])
     new = NewDelivery(*(*columns[:17], places, *columns[18:21], late))
     state, leased, unclear = columns[22:29], bool(columns[29]), bool(columns[32])
     delivery = Delivery(*(new, *state, leased, *columns[30:32], unclear))
-    return Row(delivery, columns[33], columns[34], columns[35])
+    return StoredDelivery(delivery, columns[33], columns[34], columns[35])
 
 
 def seen(columns: Sequence[Any], now_us: int) -> Delivery:
@@ -61,7 +61,7 @@ def seen(columns: Sequence[Any], now_us: int) -> Delivery:
     return row_of(columns).seen(now_us)
 
 
-def held(db: sqlite3.Connection, token: str, now_us: int) -> Row:
+def held(db: sqlite3.Connection, token: str, now_us: int) -> StoredDelivery:
     """The delivery that a token holds. Raises LeaseLost."""
     seq = token.partition(".")[0]
     columns = db.execute(_SQL["by_seq"], (int(seq),)).fetchone() if seq.isdecimal() else None
@@ -73,7 +73,7 @@ def held(db: sqlite3.Connection, token: str, now_us: int) -> Row:
     return row
 
 
-def named(db: sqlite3.Connection, delivery_ids: Iterable[str]) -> list[Row]:
+def named(db: sqlite3.Connection, delivery_ids: Iterable[str]) -> list[StoredDelivery]:
     """Those of some deliveries that exist."""
     found = (db.execute(_SQL["by_id"], (delivery_id,)).fetchone() for delivery_id in dict.fromkeys(delivery_ids))
     return [row_of(columns) for columns in found if columns is not None]
@@ -141,7 +141,7 @@ def _add_what_was_decided(transaction: Transaction, new: NewDelivery) -> int:
     return seq
 
 
-def change(transaction: Transaction, row: Row, delivery: Delivery) -> bool:
+def change(transaction: Transaction, row: StoredDelivery, delivery: Delivery) -> bool:
     """Let a delivery become ``delivery``; it leaves and joins lines and books as that says.
 
     True when there is news for who delivers: it waits on, or another became the head of its line.

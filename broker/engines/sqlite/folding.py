@@ -7,10 +7,10 @@ from collections.abc import Collection, Sequence
 
 from broker.engines.folding import no_longer_waits, page_of, place_of_digest
 from broker.engines.settling import ended
-from broker.engines.sqlite.deliveries import Row, add, add_in_place, change, held, row_of
+from broker.engines.sqlite.deliveries import StoredDelivery, add, add_in_place, change, held, row_of
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.transaction import Transaction
-from broker.model import Backlog, DeliveryState, LinePlace, NewDelivery, Waiting
+from broker.model import Backlog, DeliveryState, LinePlace, NewDelivery, WaitingCounts
 
 _SQL = load("outbox")
 
@@ -22,7 +22,7 @@ def fold(
     digest: NewDelivery,
     cancelled: Collection[str],
     now_us: int,
-) -> Sequence[Row]:
+) -> Sequence[StoredDelivery]:
     """Settle deliveries as folded into ``digest`` or cancelled with it, and add that; what they were before."""
     db = transaction.db
     rows = {row.delivery.seq: row for row in (held(db, token, now_us) for token in tokens)}
@@ -44,11 +44,11 @@ def fold(
     return list(rows.values())
 
 
-def waiting(db: sqlite3.Connection, destination: str, enough: int, now_us: int) -> Waiting:
+def waiting(db: sqlite3.Connection, destination: str, enough: int, now_us: int) -> WaitingCounts:
     """See Outbox."""
     (due,) = db.execute(_SQL["count_due"], (destination, now_us, enough)).fetchone()
     oldest = db.execute(_SQL["oldest"], (destination,)).fetchone()
-    return Waiting(due, oldest[0] if oldest else None)
+    return WaitingCounts(due, oldest[0] if oldest else None)
 
 
 def backlog(db: sqlite3.Connection, destination: str, after: LinePlace | None, limit: int, now_us: int) -> Backlog:

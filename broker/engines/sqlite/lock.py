@@ -16,7 +16,7 @@ _NOTE_BYTES: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class LockNote:
     """What the lock file says of the store that was opened last.
 
     ``opened_us`` are the moments of which the store names one, ``inode`` is its file. ``lock_inode`` is the lock file
@@ -29,7 +29,7 @@ class Note:
     own_inode: int
 
 
-def read_note(store: Path) -> Note | None:
+def read_note(store: Path) -> LockNote | None:
     """What the lock file beside ``store`` says; None where there is none, or one of an older program."""
     try:
         with lock_path(store).open("rb") as file:
@@ -134,10 +134,10 @@ class LockFile:
         os.ftruncate(self._held(), len(text))
 
 
-def _note_of(text: bytes, own_inode: int) -> Note | None:
+def _note_of(text: bytes, own_inode: int) -> LockNote | None:
     try:
         _, opened, inodes, *_ = text.decode("ascii").split("\n")
         inode, lock_inode = (int(one) for one in inodes.split())
-        return Note(tuple(int(one) for one in opened.split()), inode, lock_inode, own_inode)
+        return LockNote(tuple(int(one) for one in opened.split()), inode, lock_inode, own_inode)
     except ValueError:
         return None  # of an older program, or cut short by a power loss

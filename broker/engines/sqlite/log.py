@@ -13,7 +13,7 @@ from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.slices import SLICE, in_slices
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.engines.texts import pairs_from_bytes, pairs_to_bytes, text_bytes
-from broker.engines.wakeups import Bells
+from broker.engines.wakeups import EdgeSignals
 from broker.errors import TopicGone
 from broker.model import Appended, Bounds, Message, NewMessage
 
@@ -23,7 +23,7 @@ _SQL = load("log")
 class SqliteLog:
     """See broker.store.Log."""
 
-    def __init__(self, clock: Clock, writer: Writes, readers: Readers, bells: Bells) -> None:
+    def __init__(self, clock: Clock, writer: Writes, readers: Readers, bells: EdgeSignals) -> None:
         self._clock = clock
         self._writer = writer
         self._readers = readers

@@ -17,7 +17,7 @@ from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.slices import in_slices
 from broker.engines.sqlite.transaction import Transaction, Writes
-from broker.engines.wakeups import Flags
+from broker.engines.wakeups import LevelSignals
 from broker.model import (
     Attempt,
     Backlog,
@@ -29,7 +29,7 @@ from broker.model import (
     NewDelivery,
     SettleDelivered,
     Settlement,
-    Waiting,
+    WaitingCounts,
 )
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ _ABOVE_ALL: Final = 2**31
 class SqliteOutbox:
     """See broker.store.Outbox."""
 
-    def __init__(self, clock: Clock, writer: Writes, readers: Readers, news: Flags) -> None:
+    def __init__(self, clock: Clock, writer: Writes, readers: Readers, news: LevelSignals) -> None:
         self._clock = clock
         self._writer = writer
         self._readers = readers
@@ -161,7 +161,7 @@ class SqliteOutbox:
 
         return await self._change(work)
 
-    async def waiting(self, destination: str, enough: int) -> Waiting:
+    async def waiting(self, destination: str, enough: int) -> WaitingCounts:
         """See Outbox."""
         return await self._readers.later(lambda db: folding.waiting(db, destination, enough, self._clock.wall_us()))
 

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from broker.clock import Clock
 from broker.engines.sqlite.transaction import Transaction
-from broker.engines.wakeups import Bells, Signals
+from broker.engines.wakeups import EdgeSignals, Signals
 from broker.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class _Glance:
         return self._clock.sleep(_LOOK_EVERY_S).__await__()
 
 
-class Glances(Bells):
+class Glances(EdgeSignals):
     """Bells that ring each second for everybody: another process writes, and cannot ring ours."""
 
     def __init__(self, clock: Clock) -> None:

@@ -20,7 +20,7 @@ from broker.engines.sqlite.backup import copy_pages
 from broker.engines.sqlite.companions import SUFFIXES, Belongs, check_companions, judge
 from broker.engines.sqlite.failures import border
 from broker.engines.sqlite.files import publish, real
-from broker.engines.sqlite.lock import LockFile, Note, read_note
+from broker.engines.sqlite.lock import LockFile, LockNote, read_note
 from broker.engines.sqlite.opening import check_schema, connect, connect_writer, discard_leftovers, prepare
 from broker.engines.sqlite.queries import load
 from broker.errors import StoreCorrupt, StoreUnavailable
@@ -83,7 +83,7 @@ def _check_source(source: Path) -> None:
         raise StoreCorrupt(f"{source}: {problem}; use another backup")
 
 
-def _standing_ends(target: Path, note: Note | None) -> Mapping[str, int]:
+def _standing_ends(target: Path, note: LockNote | None) -> Mapping[str, int]:
     """The next offsets of the store that is to be replaced; none when it cannot be read.
 
     What its write-ahead log holds is moved into it, unless that was written for another file: then it is set aside with

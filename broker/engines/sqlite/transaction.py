@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from broker.engines.sqlite.log_rows import LogRows
-from broker.engines.sqlite.write_behind_counters import Kept, Numbers, Sums
+from broker.engines.sqlite.write_behind_counters import Kept, Sequences, Sums
 
 T = TypeVar("T")
 
@@ -18,7 +18,7 @@ class Transaction:
     def __init__(self, db: sqlite3.Connection) -> None:
         self.db = db
         self.logs = LogRows()
-        self.numbers = Numbers()
+        self.numbers = Sequences()
         self.sums = Sums()
         self._kept: tuple[Kept, ...] = (self.logs, self.numbers, self.sums)
 

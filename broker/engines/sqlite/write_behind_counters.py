@@ -28,7 +28,7 @@ class Kept(Protocol):
         """The group failed, or somebody else wrote to the file: believe nothing that is not read again."""
 
 
-class Numbers:
+class Sequences:
     """Sequences by name. A number is given once, for ever."""
 
     def __init__(self) -> None:

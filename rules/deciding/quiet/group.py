@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from rules.deciding.decision_builder import Draft
-from rules.deciding.emit import LONG_US, Address, Posting, entry_for
+from rules.deciding.emit import LONG_US, Posting, SendTarget, entry_for
 from rules.deciding.quiet.rows import GroupRow, HeldEvent
 from rules.deciding.quiet.state_rows import store
 from rules.deciding.quiet.throttle import post
@@ -132,7 +132,7 @@ def _posting(
         broken=join_reasons([*(one.broken for one in events), *(broken for _, broken in revived)]),
     )
     entries = [entry_for(draft.rule_set, rule, slot, *last.slots[slot]) for slot in slots]
-    addresses = [Address(entry, row.shadow, stands_for=len(events)) for entry in entries]
+    addresses = [SendTarget(entry, row.shadow, stands_for=len(events)) for entry in entries]
     return Posting(
         scene=scene,
         addresses=addresses,

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Literal
 
 from rules.deciding.decision_builder import Draft
-from rules.deciding.emit import Address, entry_for
+from rules.deciding.emit import SendTarget, entry_for
 from rules.deciding.matches import Match
-from rules.deciding.pipeline import Occasion, addresses_of, tell
+from rules.deciding.pipeline import Notification, addresses_of, tell
 from rules.deciding.quiet import flapping, inhibition, keyrow, notes
 from rules.deciding.quiet.flapping import Course
 from rules.deciding.quiet.pending_notifications import learn_end, learn_firing
@@ -33,7 +33,9 @@ def fires(draft: Draft, match: Match) -> None:
     row = draft.rows.find(names.key, KeyRow) if key is not None else None
     if key is None or (row is None and keyrow.is_full(draft, rule)):
         item = match.event.item
-        tell(draft, Occasion(rule, match.event, "firing", names, item=item, broken=match.broken), addresses_of(rule))
+        tell(
+            draft, Notification(rule, match.event, "firing", names, item=item, broken=match.broken), addresses_of(rule)
+        )
         return
     row = row or KeyRow(key)
     stored = store(match.event)
@@ -41,7 +43,7 @@ def fires(draft: Draft, match: Match) -> None:
     inhibition.fires(draft, names, incident, key, keyrow.forget_us(rule.quiet, incident))
     state = state_of(draft.rule_set, rule, match.event, draft.now_us, "firing")
     flaps = flapping.note(row, rule.quiet.flapping, state, stored, draft.now_us, before="resolved")
-    occasion = Occasion(
+    occasion = Notification(
         rule=rule,
         event=match.event,
         phase="firing",
@@ -101,7 +103,7 @@ def end(
     if not rule.quiet.shadow:
         incident.told = {slot: told for slot, told in incident.told.items() if not told.shadow}
     owed = {**incident.told, **(row.flaps.told if row.flaps is not None else {})}
-    occasion = Occasion(
+    occasion = Notification(
         rule=rule,
         event=event,
         phase=ended,
@@ -116,7 +118,7 @@ def end(
         broken=broken,
     )
     addresses = [
-        Address(entry_for(draft.rule_set, rule, slot, told.to, told.send, told.overrides), told.shadow)
+        SendTarget(entry_for(draft.rule_set, rule, slot, told.to, told.send, told.overrides), told.shadow)
         for slot, told in owed.items()
     ]
     learn_end(draft, occasion, incident, tell(draft, occasion, addresses))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rules.deciding.decision_builder import Draft
 from rules.deciding.matches import Match
-from rules.deciding.pipeline import Occasion, addresses_of, tell
+from rules.deciding.pipeline import Notification, addresses_of, tell
 from rules.deciding.quiet import flapping, keyrow, notes
-from rules.deciding.quiet.rows import KeyRow, Told
+from rules.deciding.quiet.rows import KeyRow, Notified
 from rules.deciding.quiet.state_rows import store
 from rules.deciding.quiet.verdicts import Held, Passed
 from rules.deciding.render_post import Scene, overrides_of
@@ -17,7 +17,7 @@ def speaks(draft: Draft, match: Match) -> None:
     """Tell the event, or keep quiet about it."""
     rule, key, names = match.rule, match.key, match.names
     item = match.event.item
-    occasion = Occasion(rule, match.event, "message", names, key=key or "", item=item, broken=match.broken)
+    occasion = Notification(rule, match.event, "message", names, key=key or "", item=item, broken=match.broken)
     if key is None or not names.key:
         tell(draft, occasion, addresses_of(rule))
         return
@@ -38,7 +38,7 @@ def speaks(draft: Draft, match: Match) -> None:
         for entry in rule.sends:
             if isinstance(verdicts[entry.slot], Passed | Held):
                 overrides = overrides_of(draft.rule_set, scene, draft.now_us, entry)
-                row.flaps.told[entry.slot] = Told(
+                row.flaps.told[entry.slot] = Notified(
                     draft.now_us, entry.to.name, entry.index, overrides, rule.quiet.shadow
                 )
     keyrow.keep(draft, rule, names.key, row)

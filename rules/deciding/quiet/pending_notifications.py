@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from rules.deciding.decision_builder import Draft
-from rules.deciding.emit import Address, entry_for
-from rules.deciding.pipeline import Occasion, tell
+from rules.deciding.emit import SendTarget, entry_for
+from rules.deciding.pipeline import Notification, tell
 from rules.deciding.quiet import notes
-from rules.deciding.quiet.rows import Incident, KeyRow, Told
-from rules.deciding.quiet.verdicts import Held, Hidden, Passed, Quieted, Verdict
+from rules.deciding.quiet.rows import Incident, KeyRow, Notified
+from rules.deciding.quiet.verdicts import Held, Hidden, Passed, Quieted, QuietVerdict
 from rules.deciding.render_post import Scene, overrides_of
 from rules.deciding.state_keys import RowNames
 from rules.deciding.vars import revive, state_of
@@ -21,7 +21,9 @@ LOOK_AGAIN_MOST_S: Final = 900.0
 """How soon, and how seldom at least, a hidden incident is looked at although nothing is known to have ended."""
 
 
-def learn_firing(draft: Draft, occasion: Occasion, incident: Incident, verdicts: Mapping[str, Verdict]) -> None:
+def learn_firing(
+    draft: Draft, occasion: Notification, incident: Incident, verdicts: Mapping[str, QuietVerdict]
+) -> None:
     """Who has been told of a firing by these verdicts, and from whom it was hidden."""
     rule = occasion.rule
     flaps = occasion.row.flaps if occasion.row is not None else None
@@ -50,7 +52,7 @@ def learn_firing(draft: Draft, occasion: Occasion, incident: Incident, verdicts:
     incident.look_us = look_us(draft, incident.since_us, verdicts)
 
 
-def learn_end(draft: Draft, occasion: Occasion, incident: Incident, verdicts: Mapping[str, Verdict]) -> None:
+def learn_end(draft: Draft, occasion: Notification, incident: Incident, verdicts: Mapping[str, QuietVerdict]) -> None:
     """Who has been told of the end by these verdicts, and to whom it is still owed."""
     flaps = occasion.row.flaps if occasion.row is not None else None
     for slot, verdict in verdicts.items():
@@ -72,7 +74,7 @@ def look_again(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
     if incident is None:
         return
     event, broken = revive(draft.rule_set, rule, incident.event, draft.now_us)
-    occasion = Occasion(
+    occasion = Notification(
         rule=rule, event=event, phase="firing", names=names, key=row.key, item=event.item, row=row, incident=row.key,
         broken=broken, again=True,
     )  # fmt: skip
@@ -85,14 +87,14 @@ def look_again(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
             return
         occasion.state = state_of(draft.rule_set, rule, event, draft.now_us, "firing")
         occasion.notes = {slot: notes.firing_since(incident, by) for slot, by in incident.hidden.items()}
-        addresses = [Address(entry, rule.quiet.shadow) for entry in entries]
+        addresses = [SendTarget(entry, rule.quiet.shadow) for entry in entries]
         learn_firing(draft, occasion, incident, tell(draft, occasion, addresses))
         return
     occasion.phase = "stale" if incident.ended == "stale" else "resolved"
     occasion.state = state_of(draft.rule_set, rule, event, draft.now_us, "resolved")
     occasion.notes = {slot: notes.over_since(incident, incident.hidden.get(slot, "delay")) for slot in incident.told}
     addresses = [
-        Address(entry_for(draft.rule_set, rule, slot, told.to, told.send, told.overrides), told.shadow)
+        SendTarget(entry_for(draft.rule_set, rule, slot, told.to, told.send, told.overrides), told.shadow)
         for slot, told in incident.told.items()
     ]
     learn_end(draft, occasion, incident, tell(draft, occasion, addresses))
@@ -100,7 +102,7 @@ def look_again(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
         row.incident = None
 
 
-def look_us(draft: Draft, since_us: int, verdicts: Mapping[str, Verdict]) -> int:
+def look_us(draft: Draft, since_us: int, verdicts: Mapping[str, QuietVerdict]) -> int:
     """When to look at hidden ones again: when it is known to end, and seldomer the longer it has lasted."""
     lasted_s = (draft.now_us - since_us) / 1_000_000
     wait_s = min(max(lasted_s / 4, LOOK_AGAIN_S), LOOK_AGAIN_MOST_S)
@@ -108,7 +110,7 @@ def look_us(draft: Draft, since_us: int, verdicts: Mapping[str, Verdict]) -> int
     return min([draft.now_us + round(wait_s * 1_000_000), *known])
 
 
-def _told(draft: Draft, occasion: Occasion, entry: SendEntry, *, shadow: bool) -> Told:
+def _told(draft: Draft, occasion: Notification, entry: SendEntry, *, shadow: bool) -> Notified:
     scene = Scene(occasion.rule, occasion.event, occasion.phase)
     overrides = overrides_of(draft.rule_set, scene, draft.now_us, entry)
-    return Told(draft.now_us, entry.to.name, entry.index, overrides, shadow)
+    return Notified(draft.now_us, entry.to.name, entry.index, overrides, shadow)

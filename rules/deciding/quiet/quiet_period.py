@@ -6,8 +6,8 @@ For them this is also the end of the incident, if it rests resolved; if it rests
 from __future__ import annotations
 
 from rules.deciding.decision_builder import Draft
-from rules.deciding.emit import Address, entry_for
-from rules.deciding.pipeline import Occasion, tell
+from rules.deciding.emit import SendTarget, entry_for
+from rules.deciding.pipeline import Notification, tell
 from rules.deciding.quiet import flapping, notes
 from rules.deciding.quiet.pending_notifications import look_us
 from rules.deciding.quiet.rows import KeyRow
@@ -25,7 +25,7 @@ def calm_down(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
     if flaps.told and flaps.event:
         event, broken = revive(draft.rule_set, rule, flaps.event, draft.now_us)
         fires = row.incident is not None and row.incident.fires
-        occasion = Occasion(
+        occasion = Notification(
             rule=rule,
             event=event,
             phase="calm",
@@ -40,7 +40,7 @@ def calm_down(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
             again=True,
         )
         addresses = [
-            Address(entry_for(draft.rule_set, rule, slot, told.to, told.send, told.overrides), told.shadow)
+            SendTarget(entry_for(draft.rule_set, rule, slot, told.to, told.send, told.overrides), told.shadow)
             for slot, told in flaps.told.items()
         ]
         verdicts = tell(draft, occasion, addresses)

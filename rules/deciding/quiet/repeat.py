@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rules.deciding.decision_builder import Draft
-from rules.deciding.emit import Address
-from rules.deciding.pipeline import Occasion, tell
+from rules.deciding.emit import SendTarget
+from rules.deciding.pipeline import Notification, tell
 from rules.deciding.quiet import notes
 from rules.deciding.quiet.rows import KeyRow, from_bytes, to_bytes
 from rules.deciding.state_keys import RowNames
@@ -19,7 +19,7 @@ def remind(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
         return
     incident.remind_us = draft.now_us + round(rule.quiet.repeat_s * 1_000_000)
     event, broken = revive(draft.rule_set, rule, incident.event, draft.now_us)
-    occasion = Occasion(
+    occasion = Notification(
         rule=rule,
         event=event,
         phase="reminder",
@@ -33,7 +33,7 @@ def remind(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
         broken=broken,
     )
     known = [entry for entry in rule.sends if entry.slot in incident.told]
-    tell(draft, occasion, [Address(entry, incident.told[entry.slot].shadow) for entry in known])
+    tell(draft, occasion, [SendTarget(entry, incident.told[entry.slot].shadow) for entry in known])
 
 
 def take(value: bytes, who: str) -> bytes | None:

@@ -21,7 +21,7 @@ LONGEST_KEY: Final = 500
 """Keys, states and values to compare beyond this many runes end in a hash: rows and records stay small."""
 
 
-class Told(msgspec.Struct, array_like=True):
+class Notified(msgspec.Struct, array_like=True):
     """A destination believes that the incident fires. ``overrides`` are kept for the day its send entry is gone."""
 
     at_us: int
@@ -44,7 +44,7 @@ class Incident(msgspec.Struct, omit_defaults=True):
     event: bytes
     version: str
     judging: str
-    told: dict[str, Told] = {}
+    told: dict[str, Notified] = {}
     hidden: dict[str, str] = {}
     same: dict[str, str] = {}
     ended: str = ""
@@ -71,7 +71,7 @@ class Flaps(msgspec.Struct, omit_defaults=True):
     changes: list[int] = []
     since_us: int = 0
     count: int = 0
-    told: dict[str, Told] = {}
+    told: dict[str, Notified] = {}
     calm_us: int = 0
     event: bytes = b""
     hidden: dict[str, str] = {}
@@ -127,7 +127,7 @@ class WaitingPost(msgspec.Struct, array_like=True):
     fallback: str = ""
 
 
-class Waiting(msgspec.Struct, array_like=True):
+class ThrottledPost(msgspec.Struct, array_like=True):
     """What one event (or group) had to say when its rule's throttle had no room: by slot the post."""
 
     key: str
@@ -145,7 +145,7 @@ class ThrottleRow(msgspec.Struct, omit_defaults=True):
     """
 
     posts: list[tuple[int, int]] = []
-    queue: list[Waiting] = []
+    queue: list[ThrottledPost] = []
     lines: dict[str, list[str]] = {}
     stands_for: dict[str, int] = {}
     event: bytes = b""
@@ -162,9 +162,9 @@ class FiringRow(msgspec.Struct, omit_defaults=True):
     waiting: dict[str, list[str]] = {}
 
 
-Row: TypeAlias = KeyRow | GroupRow | ThrottleRow | FiringRow
+StateRow: TypeAlias = KeyRow | GroupRow | ThrottleRow | FiringRow
 
-_RECORDS: Final[dict[str, type[Row]]] = {"k": KeyRow, "g": GroupRow, "t": ThrottleRow, "f": FiringRow}
+_RECORDS: Final[dict[str, type[StateRow]]] = {"k": KeyRow, "g": GroupRow, "t": ThrottleRow, "f": FiringRow}
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(record) for kind, record in _RECORDS.items()}
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
@@ -194,14 +194,14 @@ def rule_of(row: str) -> str:
     return row.split("/", 2)[1]
 
 
-def to_bytes(row: Row) -> bytes:
+def to_bytes(row: StateRow) -> bytes:
     """A row as it is stored."""
     return _ENCODER.encode(row)
 
 
-def from_bytes(key: str, value: bytes) -> Row:
+def from_bytes(key: str, value: bytes) -> StateRow:
     """The row that ``to_bytes`` wrote; the kind is read from the key."""
-    row: Row = _DECODERS[key[0]].decode(value)
+    row: StateRow = _DECODERS[key[0]].decode(value)
     return row
 
 

@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 
 from rules.deciding.decision_builder import Draft
-from rules.deciding.emit import LONG_US, Address, Posting, composed_for, emit, emit_all, entry_for
+from rules.deciding.emit import LONG_US, Posting, SendTarget, composed_for, emit, emit_all, entry_for
 from rules.deciding.quiet import window
-from rules.deciding.quiet.rows import ThrottleRow, Waiting, WaitingPost
+from rules.deciding.quiet.rows import ThrottledPost, ThrottleRow, WaitingPost
 from rules.deciding.quiet.silences import places_of
 from rules.deciding.quiet.state_rows import recall, store
 from rules.deciding.quiet.verdicts import PASSED, Held, Hidden, Passed, Quieted
@@ -100,7 +100,9 @@ def _hold(draft: Draft, posting: Posting, row: ThrottleRow, *, queued: bool) -> 
         for address in posting.addresses
     }
     places = places_of(posting.scene.event)
-    row.queue.append(Waiting(posting.key, posting.scene.phase, posting.order_key, posting.incident, places, posts))
+    row.queue.append(
+        ThrottledPost(posting.key, posting.scene.phase, posting.order_key, posting.incident, places, posts)
+    )
 
 
 def _lines(draft: Draft, posting: Posting, post: Post, slot: str) -> list[str]:
@@ -122,11 +124,11 @@ def _line(text: str, note: str) -> str:
     return f"{line} _{note}_" if note else line
 
 
-def _post_waiting(draft: Draft, rule: Rule, row: ThrottleRow, waiting: Waiting) -> None:
+def _post_waiting(draft: Draft, rule: Rule, row: ThrottleRow, waiting: ThrottledPost) -> None:
     scene = Scene(rule, recall(row.event), waiting.phase)
     for slot, held in waiting.posts.items():
         entry = entry_for(draft.rule_set, rule, slot, held.to, held.send)
-        address = Address(entry, row.shadow, held.stands_for)
+        address = SendTarget(entry, row.shadow, held.stands_for)
         posting = Posting(scene, [address], waiting.key, waiting.order_key, incident=waiting.incident)
         emit(draft, posting, address, Composed(_POST.decode(held.post), held.fallback), waiting.places)
         draft.release(held.stands_for)
@@ -148,7 +150,7 @@ def _post_digest(draft: Draft, rule: Rule, row: ThrottleRow) -> None:
             ]
         )
         overrides = overrides_of(draft.rule_set, scene, draft.now_us, entry)
-        address = Address(entry, row.shadow, stands_for)
+        address = SendTarget(entry, row.shadow, stands_for)
         posting = Posting(scene, [address], "", f"{rule.name}:digest")
         emit(draft, posting, address, Composed(Post(text=text, overrides=overrides)), {})
         draft.release(stands_for)

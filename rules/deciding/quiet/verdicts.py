@@ -44,7 +44,7 @@ class Hidden:
     until_us: int | None = None
 
 
-Verdict: TypeAlias = Passed | Held | Quieted | Hidden
+QuietVerdict: TypeAlias = Passed | Held | Quieted | Hidden
 
 PASSED: Final = Passed()
 

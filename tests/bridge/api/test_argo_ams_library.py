@@ -18,7 +18,7 @@ from argo_ams_library.amstopic import AmsTopic
 from argo_ams_library.amsuser import AmsUser, AmsUserProject
 from cryptography.x509.oid import NameOID
 
-from bridge.api.call import Fetched
+from bridge.api.call import VerificationAnswer
 from broker.engines.memory.trouble import Trouble
 from broker.records import User
 from tests.fakes.ams_api import SERVICE
@@ -261,7 +261,7 @@ def test_pushing_is_configured_and_verified(server, admin):
         300,
     )
     verification = fresh.get_sub("S")["pushConfig"]["verificationHash"]
-    server.ams.outside.endpoints["https://receiver.example.org/ams_verification_hash"] = Fetched(
+    server.ams.outside.endpoints["https://receiver.example.org/ams_verification_hash"] = VerificationAnswer(
         200, verification.encode()
     )
     server.call(server.ams.ok("POST", "/projects/P/subscriptions/S:verifyPushEndpoint"))

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bridge.api.call import Fetched
+from bridge.api.call import VerificationAnswer
 from broker.tokens import digest_of
 from tests.fakes.ams_api import a_staged_api
 
@@ -33,7 +33,7 @@ async def modified(ams, config, path=NEW):
 
 async def verified(ams, config=HTTP):
     shown = await made(ams, config)
-    ams.outside.endpoints[HASH_URL] = Fetched(200, shown["verificationHash"].encode())
+    ams.outside.endpoints[HASH_URL] = VerificationAnswer(200, shown["verificationHash"].encode())
     await ams.ok("POST", f"{NEW}:verifyPushEndpoint")
     return shown
 
@@ -275,18 +275,18 @@ async def test_an_endpoint_that_gives_the_hash_is_verified():
     ("answer", "text"),
     [
         ("no route to host", "Endpoint verification failed.no route to host"),
-        (Fetched(404, b""), "Endpoint verification failed.Wrong response status code"),
-        (Fetched(201, b"HASH"), "Endpoint verification failed.Wrong response status code"),
-        (Fetched(200, b"wrong"), "Endpoint verification failed.Wrong verification hash"),
-        (Fetched(200, b"HASH\n"), "Endpoint verification failed.Wrong verification hash"),
+        (VerificationAnswer(404, b""), "Endpoint verification failed.Wrong response status code"),
+        (VerificationAnswer(201, b"HASH"), "Endpoint verification failed.Wrong response status code"),
+        (VerificationAnswer(200, b"wrong"), "Endpoint verification failed.Wrong verification hash"),
+        (VerificationAnswer(200, b"HASH\n"), "Endpoint verification failed.Wrong verification hash"),
     ],
 )
 async def test_an_endpoint_that_does_not_give_the_hash_is_not_verified(answer, text):
     ams = await a_staged_api()
     shown = await made(ams, HTTP)
-    if isinstance(answer, Fetched):
+    if isinstance(answer, VerificationAnswer):
         body = answer.body.replace(b"HASH", shown["verificationHash"].encode())
-        answer = Fetched(answer.status, body)
+        answer = VerificationAnswer(answer.status, body)
     ams.outside.endpoints[HASH_URL] = answer
     assert await ams.error("POST", f"{NEW}:verifyPushEndpoint") == (401, "UNAUTHORIZED", text)
     assert (await ams.ok("GET", NEW))["pushConfig"]["verified"] is False
@@ -309,7 +309,7 @@ async def test_an_endpoint_changed_while_the_old_one_was_asked_is_not_verified()
         await modified(ams, HTTP | {"pushEndpoint": "https://other"})
         return await fetch(url)
 
-    ams.outside.endpoints[HASH_URL] = Fetched(200, shown["verificationHash"].encode())
+    ams.outside.endpoints[HASH_URL] = VerificationAnswer(200, shown["verificationHash"].encode())
     object.__setattr__(ams.app.api.outside, "fetch", slow)
     assert (await ams.error("POST", f"{NEW}:verifyPushEndpoint"))[0] == 401
     assert (await ams.ok("GET", NEW))["pushConfig"]["verified"] is False
@@ -392,7 +392,7 @@ async def test_an_outside_worker_is_let_in_when_there_is_something_to_push_and_o
     ams = await with_worker()
     await made(ams, HTTP)
     assert await acl(ams) == []
-    ams.outside.endpoints[HASH_URL] = Fetched(
+    ams.outside.endpoints[HASH_URL] = VerificationAnswer(
         200, (await ams.ok("GET", NEW))["pushConfig"]["verificationHash"].encode()
     )
     await ams.ok("POST", f"{NEW}:verifyPushEndpoint")

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bridge.canary.state import Standing
+from bridge.canary.state import CanaryState
 from bridge.core.posts import post_from_bytes
 from bridge.fakes.mattermost import FakeMattermost, Post
 from bridge.fakes.trouble import Answer, Close, Trouble, swallowed
@@ -38,7 +38,7 @@ def of_the_bot(server: FakeMattermost) -> str:
     return f"{server.base_url}/hooks/{server.town.add_hook('monitoring', owner='ams-bridge').id}"
 
 
-async def until(stage: Stage, holds: Callable[[Standing], bool], *, step_s: float = 0.02) -> Standing:
+async def until(stage: Stage, holds: Callable[[CanaryState], bool], *, step_s: float = 0.02) -> CanaryState:
     """How the canary stands once ``holds`` is true of it. A request between the steps gives real HTTP its time."""
     for _ in range(5_000):
         for standing in stage.daemon.canaries.standings:
@@ -49,7 +49,7 @@ async def until(stage: Stage, holds: Callable[[Standing], bool], *, step_s: floa
     raise AssertionError(f"this never came to be: {stage.daemon.canaries.standings}")
 
 
-async def next_run(stage: Stage, holds: Callable[[Standing], bool], *, in_s: float = EVERY_S) -> Standing:
+async def next_run(stage: Stage, holds: Callable[[CanaryState], bool], *, in_s: float = EVERY_S) -> CanaryState:
     await stage.clock.advance(in_s)
     return await until(stage, holds)
 

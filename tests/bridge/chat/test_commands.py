@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.chat.commands import REACTIONS, Unknown, wish_of_reaction, wish_of_reply
-from bridge.chat.requests import Silence, Take, Why, word_of
+from bridge.chat.requests import SilenceRequest, Take, Why, word_of
 
 HOUR = 3_600.0
 DAY = 86_400.0
@@ -21,10 +21,10 @@ DAY = 86_400.0
         ("raised_hand_light_skin_tone", Take()),
         ("raising_hand_medium_dark_skin_tone", Take()),
         ("raised_hand_medium_skin_tone", Take()),
-        ("zzz", Silence(HOUR)),
-        ("mute", Silence(HOUR)),
-        ("no_bell", Silence(4 * HOUR)),
-        ("calendar", Silence(DAY)),
+        ("zzz", SilenceRequest(HOUR)),
+        ("mute", SilenceRequest(HOUR)),
+        ("no_bell", SilenceRequest(4 * HOUR)),
+        ("calendar", SilenceRequest(DAY)),
         ("question", Why()),
         ("thumbsup", None),
         ("", None),
@@ -53,14 +53,14 @@ def test_all_that_a_button_does_an_emoji_does() -> None:
         ("`take`", Take()),
         ("why?", Why()),
         ("Why this post?", Why()),
-        ("silence", Silence(HOUR)),
-        ("silence 4h", Silence(4 * HOUR)),
-        ("Silence for 90 minutes", Silence(5_400.0)),
-        ("mute it for 2 days", Silence(2 * DAY)),
-        ("silence 1w", Silence(7 * DAY)),
-        ("silence 30d", Silence(30 * DAY)),
+        ("silence", SilenceRequest(HOUR)),
+        ("silence 4h", SilenceRequest(4 * HOUR)),
+        ("Silence for 90 minutes", SilenceRequest(5_400.0)),
+        ("mute it for 2 days", SilenceRequest(2 * DAY)),
+        ("silence 1w", SilenceRequest(7 * DAY)),
+        ("silence 30d", SilenceRequest(30 * DAY)),
         ("@ams-bridge take", Take()),
-        ("@AMS-bridge: silence 1d", Silence(DAY)),
+        ("@AMS-bridge: silence 1d", SilenceRequest(DAY)),
         ("@ams-bridge, why?", Why()),
         ("@ams-bridge\ntake", Take()),
     ],

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge.destinations.signed_context import Card
+from bridge.destinations.signed_context import PostContext
 from bridge.fakes.listening import running
 from bridge.fakes.mattermost import FakeMattermost, Post
 from bridge.fakes.trouble import Answer
@@ -226,7 +226,7 @@ async def test_a_post_older_than_its_card_does_nothing_and_says_so_once(
         post = await chat.told({"note": "hi"})
         seal, now_us = chat.stage.daemon.buttons.seal, chat.stage.clock.wall_us()
         card = seal.card(post.props["ams_bridge"]["card"], now_us)
-        assert isinstance(card, Card)
+        assert isinstance(card, PostContext)
         assert card.expires_us == now_us + us(7 * 86_400)
         mark = seal.mark(msgspec.structs.replace(card, expires_us=now_us + us(5)))
         mattermost.world.board.change(replace(post, props={"ams_bridge": post.props["ams_bridge"] | {"card": mark}}))

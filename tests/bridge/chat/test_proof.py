@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from bridge.destinations.buttons import may_have_card
-from bridge.destinations.signed_context import Pressed, Seal
+from bridge.destinations.signed_context import Pressed, SignedContext
 from bridge.fakes.mattermost import FakeMattermost
 from broker.clock import us
 from broker.engines.memory.trouble import Trouble
@@ -36,7 +36,7 @@ def changed(token: str, change: Callable[[list[Any]], None]) -> str:
 def another_key(token: str) -> str:
     """The same button, signed by somebody else."""
     body = base64.urlsafe_b64decode(token.partition(".")[0] + "==")
-    signature = hmac.digest(Seal(b"\1" * 32)._key, body, "sha256")
+    signature = hmac.digest(SignedContext(b"\1" * 32)._key, body, "sha256")
     return token.partition(".")[0] + "." + base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
 
 

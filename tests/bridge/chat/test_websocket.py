@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from bridge.chat.events import ChatPost, Reaction
-from bridge.chat.websocket import Line, Lost, connected
+from bridge.chat.websocket import Connection, Lost, connected
 from bridge.core.secret import Secret
 from bridge.destinations.kit.redact import Redactor
 from bridge.fakes.mattermost import FakeMattermost
@@ -48,11 +48,11 @@ def speaking(speak: Speak) -> Callable[[web.BaseRequest], Awaitable[web.StreamRe
     return answer
 
 
-async def lost_over(url: str, then: Callable[[Line], Awaitable[object]] | None = None) -> str:
+async def lost_over(url: str, then: Callable[[Connection], Awaitable[object]] | None = None) -> str:
     """Why the connection was lost."""
     with pytest.raises(Lost) as lost:
         async with connected(url, TOKEN, 1.0, Redactor([TOKEN])) as line:
-            await (then or Line.heard)(line)
+            await (then or Connection.heard)(line)
     return str(lost.value)
 
 

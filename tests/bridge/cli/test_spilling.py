@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.cli.spilling import SpillingState
-from rules.deciding.batch_state import MemoryState
+from rules.deciding.batch_state import InMemoryState
 from rules.model import StateChange
 
 KEYS = [f"k/r{n % 2}/{n}" for n in range(6)]
@@ -28,7 +28,7 @@ def a_change(key: str, value: bytes | None, expires_us: int, due_us: int | None 
 def test_it_behaves_as_state_in_memory(
     steps: list[tuple[int, list[tuple[str, bytes | None, int, int | None]]]],
 ) -> None:
-    memory, spilling = MemoryState(), SpillingState(max_rows=2)
+    memory, spilling = InMemoryState(), SpillingState(max_rows=2)
     now_us = 0
     for passes_us, wanted in steps:
         now_us += passes_us

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from bridge.core.http_session import Bounds, Fetched, LenientConnector, NoAnswer, fetch, make_session
+from bridge.core.http_session import CallBounds, Fetched, LenientConnector, NoAnswer, fetch, make_session
 from bridge.fakes.webhook import FakeWebhook
 from bridge.push.http import PushHttp
 from broker.clock import SystemClock
 from tests.contracts.destinations.test_garbage import saying
 from tests.fakes.certificates import TestAuthority
 
-BOUNDS = Bounds(timeout_s=5.0, longest_bytes=1_000)
+BOUNDS = CallBounds(timeout_s=5.0, longest_bytes=1_000)
 
 
 @asynccontextmanager
@@ -89,7 +89,7 @@ async def test_a_packed_answer_is_read_within_its_bound() -> None:
     said = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s" % (len(bomb), bomb)
     with saying(said) as there:
         async with make_session(LenientConnector()) as session:
-            told = await fetch(session, "GET", f"http://{there}/", Bounds(5.0, 64_000), SystemClock())
+            told = await fetch(session, "GET", f"http://{there}/", CallBounds(5.0, 64_000), SystemClock())
     assert told == Fetched(200, b"a" * 64_000)
 
 

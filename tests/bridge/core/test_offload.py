@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bridge.core.offload import QUICK_STEPS, SLOW_S, Aside
+from bridge.core.offload import QUICK_STEPS, SLOW_S, Offload
 from broker.clock import ManualClock
 
 
@@ -23,9 +23,9 @@ class SteppedClock(ManualClock):
 
 
 @pytest.fixture
-def aside() -> Iterator[tuple[Aside, SteppedClock]]:
+def aside() -> Iterator[tuple[Offload, SteppedClock]]:
     clock = SteppedClock()
-    made = Aside(clock, "test")
+    made = Offload(clock, "test")
     yield made, clock
     made.close()
 
@@ -34,16 +34,16 @@ def here() -> int:
     return threading.get_ident()
 
 
-async def test_a_quick_step_runs_on_the_event_loop(aside: tuple[Aside, SteppedClock]) -> None:
+async def test_a_quick_step_runs_on_the_event_loop(aside: tuple[Offload, SteppedClock]) -> None:
     assert await aside[0].run(here) == here()
 
 
-async def test_a_large_step_runs_on_a_thread(aside: tuple[Aside, SteppedClock]) -> None:
+async def test_a_large_step_runs_on_a_thread(aside: tuple[Offload, SteppedClock]) -> None:
     assert await aside[0].run(here, large=True) != here()
 
 
 async def test_after_a_slow_step_others_run_on_a_thread_until_they_are_quick_again(
-    aside: tuple[Aside, SteppedClock],
+    aside: tuple[Offload, SteppedClock],
 ) -> None:
     steps, clock = aside
 
@@ -56,12 +56,12 @@ async def test_after_a_slow_step_others_run_on_a_thread_until_they_are_quick_aga
     assert await steps.run(here) == here()
 
 
-async def test_what_a_step_raises_on_the_thread_is_raised_here(aside: tuple[Aside, SteppedClock]) -> None:
+async def test_what_a_step_raises_on_the_thread_is_raised_here(aside: tuple[Offload, SteppedClock]) -> None:
     with pytest.raises(ZeroDivisionError):
         await aside[0].run(lambda: 1 // 0, large=True)
 
 
-async def test_it_can_be_used_again_after_it_was_closed(aside: tuple[Aside, SteppedClock]) -> None:
+async def test_it_can_be_used_again_after_it_was_closed(aside: tuple[Offload, SteppedClock]) -> None:
     await aside[0].run(here, large=True)
     aside[0].close()
     assert await aside[0].run(here, large=True) != here()

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from bridge.core.references import Resolver, Surroundings
+from bridge.core.references import ReferenceSources, Resolver
 from rules.source.places import read_yaml
 
 
 def a_resolver(text: str, folder: Path, credentials: Path | None = None, **environ: str) -> tuple[Resolver, Any]:
     document = read_yaml(text, "bridge.yaml")
-    resolver = Resolver(document, Surroundings(environ, credentials, folder))
+    resolver = Resolver(document, ReferenceSources(environ, credentials, folder))
     return resolver, resolver.resolved(document.value)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.delivery.circuit_breaker import Breaker
+from bridge.delivery.circuit_breaker import CircuitBreaker
 from bridge.destinations.base import Delivered, Later, Outcome, Refused
 from bridge.destinations.config import BreakerSettings
 
@@ -15,11 +15,11 @@ GONE = Refused("HTTP 410", destination_gone=True)
 REFUSED = Refused("HTTP 400")
 
 
-def a_breaker(failures: int = 3, probe_every: float = 10.0) -> Breaker:
-    return Breaker(BreakerSettings(failures=failures, probe_every=probe_every))
+def a_breaker(failures: int = 3, probe_every: float = 10.0) -> CircuitBreaker:
+    return CircuitBreaker(BreakerSettings(failures=failures, probe_every=probe_every))
 
 
-def an_open_breaker(now: float = 0.0) -> Breaker:
+def an_open_breaker(now: float = 0.0) -> CircuitBreaker:
     breaker = a_breaker()
     for _ in range(3):
         breaker.learn(breaker.begin(), DOWN, now)

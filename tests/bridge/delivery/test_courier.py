@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.delivery.attempts import Tried
+from bridge.delivery.attempts import AttemptResult
 from bridge.delivery.courier import Courier
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Refused
 from broker.clock import ManualClock
@@ -45,7 +45,7 @@ class Desk:
         self.destination = destination
         self.config = a_config(**config)
         self.name = name
-        self.told: list[Tried] = []
+        self.told: list[AttemptResult] = []
         self.courier = self.another_courier()
 
     def another_courier(self) -> Courier:

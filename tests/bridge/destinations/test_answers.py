@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from bridge.core.secret import Secret
 from bridge.destinations.base import Delivered, Later, Refused
-from bridge.destinations.kit.http_call import Answer, ask, not_expected, send
+from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, send
 from bridge.destinations.kit.http_client import make_client
 from bridge.destinations.kit.redact import Redactor
 from bridge.destinations.slack.bot import SlackBotConfig
@@ -54,7 +54,7 @@ STILL_OK = (
 )
 
 
-async def tried(url: str) -> Answer | Later:
+async def tried(url: str) -> HttpAnswer | Later:
     async with make_client(connections=2, timeout_s=5.0) as http:
         return await send(http, http.build_request("POST", url, content=b"{}"), NOTHING_SECRET)
 
@@ -80,7 +80,7 @@ async def test_a_status_that_refuses_does_so_with_a_broken_body_too() -> None:
     for status in (400, 503):
         with saying(b"HTTP/1.1 %d No\r\nContent-Length: 99\r\n\r\nhalf" % status) as there:
             answer = await tried(f"http://{there}/")
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, HttpAnswer)
         assert (answer.status, answer.text, answer.unread) == (status, "half", "cut short")
 
 
@@ -90,7 +90,7 @@ async def test_the_connection_is_used_again_after_a_plain_answer_only(webhook_re
             answer = await send(
                 http, http.build_request("POST", webhook_receiver.base_url, content=body), NOTHING_SECRET
             )
-            assert isinstance(answer, Answer)
+            assert isinstance(answer, HttpAnswer)
     assert [each.body for each in webhook_receiver.requests] == [b"1", b"2", b"3"]
 
 
@@ -105,11 +105,11 @@ async def test_what_comes_packed_all_the_same_is_read_within_the_bound(webhook_r
     text = json.dumps({"id": "x" * 3_000})
     webhook_receiver.script.next(Answered(201, gzip.compress(text.encode()), {"Content-Encoding": "gzip"}))
     answer = await tried(webhook_receiver.base_url)
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, HttpAnswer)
     assert (answer.text, answer.unread) == (text, "")
     webhook_receiver.script.next(Answered(200, gzip.compress(b"a" * 50_000_000), {"Content-Encoding": "gzip"}))
     answer = await tried(webhook_receiver.base_url)
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, HttpAnswer)
     assert len(answer.text) == 64 * 1024
 
 
@@ -140,9 +140,9 @@ async def test_201_is_certain_whatever_its_body_is(kind: str, tmp_path) -> None:
 
 
 def test_a_page_of_something_in_between_is_clear() -> None:
-    page = Answer(200, {}, "<!DOCTYPE html><title>Sign in</title>")
+    page = HttpAnswer(200, {}, "<!DOCTYPE html><title>Sign in</title>")
     assert not not_expected(page, "Slack's", NOTHING_SECRET).unclear
-    assert not_expected(Answer(200, {}, "<html", unread="cut short"), "Slack's", NOTHING_SECRET).unclear
+    assert not_expected(HttpAnswer(200, {}, "<html", unread="cut short"), "Slack's", NOTHING_SECRET).unclear
 
 
 @pytest.mark.parametrize("kind", ["webhook", "discord", "teams", "slack", "mattermost"])

@@ -8,7 +8,7 @@ from importlib.metadata import version
 import pytest
 from aiohttp import web
 
-from bridge.api.ports import Outsider
+from bridge.api.ports import LivePorts
 from bridge.push.http import NotPosted, Posted, PushHttp
 from broker.clock import SystemClock
 from tests.contracts.destinations.test_garbage import saying
@@ -98,7 +98,7 @@ async def test_pushes_and_verifications_say_who_asks():
 
         async with another_endpoint(note) as asked:
             await client.post(f"{asked}/in", b"body", {})
-            await Outsider(SystemClock(), allow_private=True).fetch(f"{asked}/ams_verification_hash")
+            await LivePorts(SystemClock(), allow_private=True).fetch(f"{asked}/ams_verification_hash")
         assert said == [f"ams-bridge/{version('ams-bridge')}"] * 2
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from bridge.routing.commit_batch import UNDECIDABLE, Batch, Topic, delivery_id, incoming_of, timer_of, values_of
+from bridge.routing.commit_batch import UNDECIDABLE, Batch, RoutedTopic, delivery_id, incoming_of, timer_of, values_of
 from broker.model import Message, StateDelete, StatePut, StateRow
 from rules.model import Decision, Incoming, Judgement, Post, Send, StateChange, StateValue
 
 NOW_US = 1_767_225_600_000_000
-TOPIC = Topic("projects/P/topics/T", "uid-t")
+TOPIC = RoutedTopic("projects/P/topics/T", "uid-t")
 
 
 def a_send(**changed: Any) -> Send:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.core.references import Surroundings
+from bridge.core.references import ReferenceSources
 from bridge.settings.canary_checks import told_by_the_same_host
 from bridge.settings.file import settings_of
 from rules.source.places import read_yaml
@@ -23,7 +23,7 @@ destinations:
 def problems(canary: str, *, channel: str = "") -> str:
     document = read_yaml(FILE.format(canary=canary, channel=channel), "bridge.yaml")
     try:
-        settings_of(document, Surroundings({}, None, Path("/etc")))
+        settings_of(document, ReferenceSources({}, None, Path("/etc")))
     except ProblemsFound as error:
         return str(error)
     return ""
@@ -58,14 +58,14 @@ def test_a_direct_message_of_a_hook_can_be_read_by_nobody() -> None:
 def test_a_kind_that_cannot_be_read_back_knows_no_canary() -> None:
     document = read_yaml("destinations: {board: {type: inbox, canary: {tell: board}}}", "bridge.yaml")
     with pytest.raises(ProblemsFound, match='unknown key "canary"'):
-        settings_of(document, Surroundings({}, None, Path("/etc")))
+        settings_of(document, ReferenceSources({}, None, Path("/etc")))
 
 
 @pytest.mark.parametrize(("tell", "warned"), [("bot", True), ("board", False)])
 def test_a_failure_that_would_be_told_through_the_failing_server_is_warned_of(tell: str, warned: bool) -> None:
     text = FILE.format(canary=f"{{read_by: bot, tell: {tell}}}", channel="")
     document = read_yaml(text, "bridge.yaml")
-    settings = settings_of(document, Surroundings({}, None, Path("/etc")))
+    settings = settings_of(document, ReferenceSources({}, None, Path("/etc")))
     found = told_by_the_same_host(settings.destinations, document)
     assert [str(one).startswith("bridge.yaml:3:") for one in found] == ([True] if warned else [])
     assert all("is on the same server: when that is down, nobody is told" in str(one) for one in found)

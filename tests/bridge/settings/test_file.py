@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bridge.core.references import Surroundings
+from bridge.core.references import ReferenceSources
 from bridge.core.secret import Secret
 from bridge.destinations.config import DestinationConfig, RetrySettings
 from bridge.destinations.inbox import InboxConfig
@@ -33,7 +33,7 @@ ENVIRON = {"SECRET": SECRET, "SHORT": "a", "EMPTY": "", "URL": "https://chat.exa
 
 
 def settings(text: str, environ: Mapping[str, str] = ENVIRON, folder: Path = Path("/etc/ams-bridge")) -> Settings:
-    return settings_of(read_yaml(text, "bridge.yaml"), Surroundings(environ, None, folder))
+    return settings_of(read_yaml(text, "bridge.yaml"), ReferenceSources(environ, None, folder))
 
 
 def problems(text: str, environ: Mapping[str, str] = ENVIRON) -> str:
@@ -56,7 +56,7 @@ def whatever_is_said(text: str, secret: str) -> str:
 
 @pytest.mark.parametrize("path", sorted((FOLDER / "bad").glob("*.yaml")), ids=lambda path: path.stem)
 def test_a_bad_file_is_told_with_all_its_problems(path: Path) -> None:
-    around = Surroundings(ENVIRON, FOLDER / "credentials", path.parent)
+    around = ReferenceSources(ENVIRON, FOLDER / "credentials", path.parent)
     with pytest.raises(ProblemsFound) as found:
         settings_of(read_file(path, "bridge.yaml"), around)
     told = str(found.value).replace(str(FOLDER), "FOLDER")

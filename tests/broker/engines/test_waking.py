@@ -8,12 +8,12 @@ import pytest
 
 from broker.clock import ManualClock
 from broker.engines.texts import after_prefix, pairs_from_bytes, pairs_to_bytes, text_bytes
-from broker.engines.wakeups import Bells, Flags, Signals
+from broker.engines.wakeups import EdgeSignals, LevelSignals, Signals
 from tests.contracts.builders import in_time
 
 
 async def test_a_ring_wakes_all_who_listen_for_that_name() -> None:
-    bells = Bells()
+    bells = EdgeSignals()
     with bells.listening("a") as one, bells.listening("a") as two, bells.listening("b") as other:
         bells.ring("a")
         await in_time(one)
@@ -22,21 +22,21 @@ async def test_a_ring_wakes_all_who_listen_for_that_name() -> None:
 
 
 async def test_a_ring_that_nobody_hears_is_forgotten() -> None:
-    bells = Bells()
+    bells = EdgeSignals()
     bells.ring("a")
     with bells.listening("a") as rung:
         assert not rung.done()  # type: ignore[attr-defined]
 
 
 async def test_a_ring_between_listening_and_waiting_is_heard() -> None:
-    bells = Bells()
+    bells = EdgeSignals()
     with bells.listening("a") as rung:
         bells.ring("a")
         await in_time(rung)
 
 
 async def test_who_stops_listening_leaves_nothing_behind() -> None:
-    bells = Bells()
+    bells = EdgeSignals()
     with bells.listening("a"):
         pass
     bells.ring_all()
@@ -44,7 +44,7 @@ async def test_who_stops_listening_leaves_nothing_behind() -> None:
 
 
 async def test_a_flag_stays_up_until_it_is_lowered() -> None:
-    flags = Flags()
+    flags = LevelSignals()
     await in_time(flags.wait("ops"))
     flags.lower("ops")
     waiter = asyncio.ensure_future(flags.wait("ops"))

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from rules.conditions.conditions import Seen, compile_match
+from rules.conditions.conditions import ConditionTrace, compile_match
 from rules.model import Event
 from rules.source.places import read_yaml
 from rules.source.problems import Problem
 from tests.fakes.events import NOW_US, an_event
 
 
-def explained(text: str, event: Event | None = None) -> list[Seen]:
+def explained(text: str, event: Event | None = None) -> list[ConditionTrace]:
     document = read_yaml(text, "a.yaml")
     problems: list[Problem] = []
     condition = compile_match(document.value, document, (), problems)

@@ -3,7 +3,7 @@ import tracemalloc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.deciding.batch_state import MemoryState, Overlay
+from rules.deciding.batch_state import InMemoryState, Overlay
 from rules.deciding.decide import decide
 from rules.deciding.decision_builder import DecideContext
 from rules.deciding.match import match
@@ -33,20 +33,20 @@ class TestOverlay:
 
 class TestMemoryState:
     def test_absent_and_expired_rows_have_version_0(self):
-        state = MemoryState()
+        state = InMemoryState()
         state.commit([a_change(expires_us=100)])
         assert state.read(["k/r/a", "none"], 99) == {"k/r/a": StateValue(b"x", 1), "none": StateValue(None, 0)}
         assert state.read(["k/r/a"], 100) == {"k/r/a": StateValue(None, 0)}
         assert len(state) == 0
 
     def test_every_write_has_a_new_version(self):
-        state = MemoryState()
+        state = InMemoryState()
         for expected in (1, 2, 3):
             state.commit([a_change()])
             assert state.read(["k/r/a"], 0)["k/r/a"].version == expected
 
     def test_timers_are_due_in_order_and_move_with_their_row(self):
-        state = MemoryState()
+        state = InMemoryState()
         state.commit([a_change("k/r/a", due_us=20), a_change("k/r/b", due_us=10)])
         assert state.next_due_us() == 10
         assert state.due(9) is None
@@ -58,7 +58,7 @@ class TestMemoryState:
         assert state.next_due_us() is None
 
     def test_a_row_written_often_takes_no_more_room(self):
-        state = MemoryState()
+        state = InMemoryState()
         tracemalloc.start()
         for n in range(20_000):
             state.commit([a_change(due_us=10**9 + n, expires_us=10**10 + n)])
@@ -68,7 +68,7 @@ class TestMemoryState:
         assert state.next_due_us() == 10**9 + 19_999
 
     def test_rows_are_counted_by_rule(self):
-        state = MemoryState()
+        state = InMemoryState()
         state.commit([a_change("k/r/a"), a_change("k/r/b"), a_change("k/s/a", rule="s")])
         state.commit([a_change("k/r/b", None), a_change("k/r/a", b"y")])
         assert dict(state.counts()) == {"r": 1, "s": 1}
@@ -91,13 +91,13 @@ messages = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["CRITICAL"
 def test_a_batch_comes_to_the_same_as_one_message_after_another(said, cut):
     incoming = [a_message({"k": key, "s": status}, offset=n) for n, (key, status) in enumerate(said)]
     context = DecideContext(START_US)
-    alone, one_by_one = MemoryState(), []
+    alone, one_by_one = InMemoryState(), []
     for one in incoming:
         matches = match(RULE, one, START_US)
         decision = decide(RULE, matches, alone.read(matches.needs, START_US), context)
         alone.commit(decision.changes)
         one_by_one += decision.sends
-    together, in_batches = MemoryState(), []
+    together, in_batches = InMemoryState(), []
     for start in range(0, len(incoming), cut):
         found = [match(RULE, one, START_US) for one in incoming[start : start + cut]]
         overlay = Overlay(together.read([key for one in found for key in one.needs], START_US))

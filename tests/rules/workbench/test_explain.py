@@ -1,4 +1,4 @@
-from rules.deciding.batch_state import MemoryState
+from rules.deciding.batch_state import InMemoryState
 from rules.deciding.decision_builder import DecideContext
 from rules.deciding.match import match
 from rules.workbench.explain import explain
@@ -7,7 +7,7 @@ from tests.fakes.rule_sets import START_US, a_message, a_rule, a_rule_set
 
 def explained(rule_set, data=None, **changed):
     incoming = a_message(data, **changed)
-    state = MemoryState().read(match(rule_set, incoming, START_US).needs, START_US)
+    state = InMemoryState().read(match(rule_set, incoming, START_US).needs, START_US)
     return explain(rule_set, incoming, state, DecideContext(START_US))
 
 

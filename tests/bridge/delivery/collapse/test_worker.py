@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from bridge.core.built_in_rules import DIGEST_RULE
 from bridge.core.posts import post_to_bytes
-from bridge.delivery.collapse.worker import Folded
+from bridge.delivery.collapse.worker import Collapsed
 from bridge.delivery.courier import Courier
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel
 from bridge.destinations.config import BacklogSettings, CollapseSettings
@@ -43,7 +43,7 @@ class Chat(Desk):
     """A courier of a chat channel: one post a second, and what waits may fold."""
 
     def __init__(self, destination: Scripted, *troubles: Trouble, **config: Any) -> None:
-        self.folded: list[Folded] = []
+        self.folded: list[Collapsed] = []
         self.beside: Beside | None = None
         super().__init__(destination, *troubles, **(SLOW | config))
 

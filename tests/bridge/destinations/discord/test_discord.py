@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.core.secret import Secret
-from bridge.destinations.base import Delivered, Later, Outcome, Pace, Parcel, Refused
+from bridge.destinations.base import Delivered, Later, Outcome, Parcel, RateLimitStatus, Refused
 from bridge.destinations.discord.discord import Discord, DiscordConfig
 from bridge.destinations.discord.embed import discord_text, draw
 from bridge.destinations.kit.http_client import make_client
@@ -142,8 +142,8 @@ async def test_the_rate_headers_are_read_before_the_wall_is_hit() -> None:
         discord.is_limited = True
         async with a_hook(discord) as hook:
             outcomes = [await hook.deliver(a_parcel(id=f"d{n}")) for n in range(6)]
-    assert outcomes[0].pace == Pace(remaining=4, reset_s=0.4)
-    assert outcomes[4].pace == Pace(remaining=0, reset_s=2.0)
+    assert outcomes[0].pace == RateLimitStatus(remaining=4, reset_s=0.4)
+    assert outcomes[4].pace == RateLimitStatus(remaining=0, reset_s=2.0)
     assert isinstance(outcomes[5], Later)
     assert (outcomes[5].after_s, outcomes[5].throttled) == (0.4, True)  # the header says 1
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from bridge.core.secret import Secret
-from bridge.destinations.base import Delivered, Later, Outcome, Pace, Refused
-from bridge.destinations.kit.http_call import Answer, outcome_of, pace_of, reason_of, retry_after_s, send
+from bridge.destinations.base import Delivered, Later, Outcome, RateLimitStatus, Refused
+from bridge.destinations.kit.http_call import HttpAnswer, outcome_of, pace_of, reason_of, retry_after_s, send
 from bridge.destinations.kit.http_client import make_client
 from bridge.destinations.kit.redact import Redactor
 from bridge.fakes.trouble import Answer as Answered
@@ -26,7 +26,7 @@ NOTHING_SECRET = Redactor([])
 
 def judged(status: int, text: str = "", **headers: str) -> Outcome:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return outcome_of(Answer(status, named, text), NOW_US, NOTHING_SECRET)
+    return outcome_of(HttpAnswer(status, named, text), NOW_US, NOTHING_SECRET)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
@@ -95,8 +95,8 @@ def test_a_limit_that_is_used_up_is_a_retry_after_too() -> None:
 @pytest.mark.parametrize(
     ("remaining", "reset", "pace"),
     [
-        ("3", "1.5", Pace(3, 1.5)),
-        ("0", "0", Pace(0, 0.0)),
+        ("3", "1.5", RateLimitStatus(3, 1.5)),
+        ("0", "0", RateLimitStatus(0, 0.0)),
         ("-1", "5", None),
         ("x", "5", None),
         ("1", "nan", None),
@@ -105,20 +105,20 @@ def test_a_limit_that_is_used_up_is_a_retry_after_too() -> None:
         ("1", "", None),
     ],
 )
-def test_the_pace_is_read_where_it_makes_sense(remaining: str, reset: str, pace: Pace | None) -> None:
+def test_the_pace_is_read_where_it_makes_sense(remaining: str, reset: str, pace: RateLimitStatus | None) -> None:
     assert pace_of({"x-ratelimit-remaining": remaining, "x-ratelimit-reset": reset}) == pace
 
 
 def test_a_reason_is_one_line_bounded_and_without_secrets() -> None:
     redact = Redactor([Secret("https://chat.example.org/hooks/abcdefghijklmnopqrstuvwxyz")])
     text = "no such hook:\n  abcdefghijklmnopqrstuvwxyz " + "x" * 1_000
-    reason = reason_of(Answer(404, {}, text), redact)
+    reason = reason_of(HttpAnswer(404, {}, text), redact)
     assert reason.startswith("HTTP 404 Not Found: no such hook: *** xxx")
     assert len(reason) < 350
-    assert reason_of(Answer(799, {}, ""), redact) == "HTTP 799 unknown status"
+    assert reason_of(HttpAnswer(799, {}, ""), redact) == "HTTP 799 unknown status"
 
 
-async def tried(url: str, timeout_s: float = 5.0) -> Answer | Later:
+async def tried(url: str, timeout_s: float = 5.0) -> HttpAnswer | Later:
     async with make_client(connections=2, timeout_s=timeout_s) as http:
         return await send(http, http.build_request("POST", url, content=b"{}"), NOTHING_SECRET)
 
@@ -126,21 +126,21 @@ async def tried(url: str, timeout_s: float = 5.0) -> Answer | Later:
 async def test_an_answer_is_told_with_lower_case_headers(webhook_receiver: FakeWebhook) -> None:
     webhook_receiver.script.next(Answered(418, "ü", {"X-Some-Thing": "Value"}))
     answer = await tried(webhook_receiver.base_url)
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, HttpAnswer)
     assert (answer.status, answer.text, answer.headers["x-some-thing"]) == (418, "ü", "Value")
 
 
 async def test_only_the_beginning_of_a_long_answer_is_read(webhook_receiver: FakeWebhook) -> None:
     webhook_receiver.script.next(Answered(500, "x" * 10_000_000))
     answer = await tried(webhook_receiver.base_url)
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, HttpAnswer)
     assert len(answer.text) == 64 * 1024
 
 
 async def test_a_redirect_is_not_followed(webhook_receiver: FakeWebhook) -> None:
     webhook_receiver.script.next(redirect(webhook_receiver.base_url + "/elsewhere"))
     answer = await tried(webhook_receiver.base_url)
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, HttpAnswer)
     assert answer.status == 302
     assert len(webhook_receiver.requests) == 1
 
@@ -182,7 +182,7 @@ async def test_a_proxy_of_the_environment_is_used(
     monkeypatch.setenv("http_proxy", webhook_receiver.base_url)
     monkeypatch.setenv("no_proxy", "inside.invalid")
     answer = await tried("http://outside.invalid/in")
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, HttpAnswer)
     assert webhook_receiver.requests[0].header("host") == "outside.invalid"
     assert isinstance(await tried("http://inside.invalid/in"), Later)
 
@@ -251,6 +251,6 @@ async def test_an_answer_that_drips_in_ends_with_the_timeout() -> None:
         answer = await tried(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", timeout_s=0.3)
         took_s = clock.monotonic() - began
         await ended.wait()
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, HttpAnswer)
     assert (answer.status, answer.unread) == (200, "not complete within 0.3 s")
     assert took_s < 2.0

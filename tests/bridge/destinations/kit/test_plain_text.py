@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.destinations.kit.plain_text import Block, Dialect, Span, plain, read, read_line, write
+from bridge.destinations.kit.plain_text import Dialect, PlainBlock, TextSpan, plain, read, read_line, write
 from rules.rendering.escape import escape_value
 
 SHOUTING = Dialect(
@@ -77,8 +77,8 @@ def test_plain_text_says_what_people_would_read() -> None:
 
 
 def test_a_title_is_one_line_and_no_list() -> None:
-    assert read_line("1. a\n# **b**") == (Block("text", (Span("1. a # "), Span("b", bold=True))),)
-    assert read_line("") == (Block("text"),)
+    assert read_line("1. a\n# **b**") == (PlainBlock("text", (TextSpan("1. a # "), TextSpan("b", bold=True))),)
+    assert read_line("") == (PlainBlock("text"),)
 
 
 @settings(max_examples=150, deadline=None)
