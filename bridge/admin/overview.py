@@ -10,6 +10,7 @@ from starlette.datastructures import FormData
 from bridge.admin.handlers import FormResult
 from bridge.control import silences, status
 from bridge.control.incidents import firing
+from bridge.control.subscriptions import all_subscriptions
 from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.reload import Reloaded
 from bridge.operate.topics import topic_names
@@ -38,6 +39,11 @@ async def books(asked: OperatorRequest) -> dict[str, Any]:
     """GET /ledger."""
     found = await books_of(asked.source.store, topic_names(asked))
     return {"books": found, "balanced": all_balanced(found)}
+
+
+async def subscriptions(asked: OperatorRequest) -> dict[str, Any]:
+    """GET /subscriptions."""
+    return {"subscriptions": (await all_subscriptions(asked)).subscriptions}
 
 
 async def reload(asked: OperatorRequest, form: FormData) -> FormResult:

@@ -15,6 +15,7 @@ NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
     ("/messages", "Messages"),
     ("/rules", "Rules"),
     ("/silences", "Silences"),
+    ("/subscriptions", "Subscriptions"),
     ("/ledger", "Ledger"),
 )
 """Addresses and names of the pages one can turn to, in the order in which people need them."""
@@ -30,6 +31,7 @@ LOOKS: Final[tuple[tuple[str, str, GetHandler], ...]] = (
     ("/rules", "rules", rules.all_rules),
     ("/rules/{name:path}", "rule", rules.one),
     ("/silences", "silences", silences.listed),
+    ("/subscriptions", "subscriptions", overview.subscriptions),
     ("/ledger", "ledger", overview.books),
 )
 

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import parse_qsl
 
 from bridge.api.errors import not_found
+from bridge.api.push_worker import WorkerPulls
 from broker.access import SERVICE_ADMIN
 from broker.broker import Broker
 from broker.records import Project, Schema, Subscription, Topic, User
@@ -105,6 +106,7 @@ class Api:
     broker: Broker
     settings: ApiSettings
     outside: ApiPorts
+    worker_pulls: WorkerPulls = field(default_factory=WorkerPulls)
 
 
 @dataclass(slots=True)

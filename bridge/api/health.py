@@ -8,6 +8,7 @@ import sys
 from bridge.api.call import Call
 from bridge.api.errors import forbidden, unauthorized
 from bridge.api.pipeline import caller_of
+from bridge.api.push_texts import UNAVAILABLE
 from bridge.api.push_worker import find_worker
 from bridge.api.wire_reports import HealthAnswer, PushServer, VersionAnswer
 from broker.access import ADMIN_VIEWER, SERVICE_ADMIN
@@ -27,8 +28,9 @@ async def status(call: Call) -> HealthAnswer:
     if settings.push_mode == "off":
         return HealthAnswer("ok", push_functionality="disabled")
     if settings.push_mode == "external":
+        serves = call.api.worker_pulls.serves(call.broker.clock.monotonic())
         status = "ok" if find_worker(call.api) is not None else "warning"
-        return HealthAnswer(status, push_servers=[PushServer("external", "SERVING")])
+        return HealthAnswer(status, push_servers=[PushServer("external", "SERVING" if serves else UNAVAILABLE)])
     return HealthAnswer("ok", push_servers=[PushServer(settings.address, "SERVING")])
 
 

@@ -72,6 +72,8 @@ async def pull(call: Call) -> WirePull:
     """Hand out what stands at the subscription's cursor; never waits (D2)."""
     subscription = call.subscription()
     _check_may_pull(call, subscription)
+    if subscription.push.type and PUSH_WORKER in call.caller.roles:
+        call.api.worker_pulls.note(subscription.uid, call.broker.clock.monotonic())
     if call.broker.subscriptions.topic_of(subscription) is None:
         raise TopicMissing(subscription.topic_name)
     found = await call.broker.pull(subscription, _max_messages(call.body))

@@ -18,6 +18,7 @@ from broker.payloads import NotBase64, from_base64
 from broker.records import PushConfig
 
 HTTP_SUCCESS: Final = frozenset({200, 201, 204, 102})
+UNAVAILABLE: Final = "Push server is currently unavailable"
 MATTERMOST_SUCCESS: Final = frozenset({200})
 _LONGEST_REASON: Final = 500
 

@@ -6,12 +6,42 @@ With the built-in pusher there is none, and nothing here applies.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
-from bridge.api.call import Api
 from bridge.api.errors import conflict, internal
 from broker.access import PUSH_WORKER, is_member
 from broker.errors import AlreadyAMember
 from broker.records import Project, PushConfig, User
+
+if TYPE_CHECKING:
+    from bridge.api.call import Api
+
+
+_SERVING_S: Final = 60.0
+"""How long after a pull an outside worker counts as at work: many times AMS's period of 3 s between two pulls."""
+_MOST_KEPT: Final = 10_000
+
+
+class WorkerPulls:
+    """When an outside worker last pulled each push subscription: the only sign of life that it gives."""
+
+    def __init__(self) -> None:
+        self._last_s: dict[str, float] = {}
+
+    def note(self, subscription_uid: str, now_s: float) -> None:
+        """A worker pulled."""
+        if len(self._last_s) >= _MOST_KEPT:
+            self._last_s.clear()
+        self._last_s[subscription_uid] = now_s
+
+    def serves(self, now_s: float) -> bool:
+        """Whether a worker is at work at all."""
+        return any(now_s - last_s <= _SERVING_S for last_s in self._last_s.values())
+
+    def serves_subscription(self, subscription_uid: str, now_s: float) -> bool:
+        """Whether a worker is at work on this subscription."""
+        last_s = self._last_s.get(subscription_uid)
+        return last_s is not None and now_s - last_s <= _SERVING_S
 
 
 def find_worker(api: Api) -> User | None:

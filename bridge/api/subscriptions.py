@@ -7,6 +7,7 @@ from bridge.api.call import Call
 from bridge.api.errors import already_exists, invalid_argument
 from bridge.api.paging import page_of
 from bridge.api.push_config import asks_for_pull, new_push_config, push_config_answer
+from bridge.api.push_texts import UNAVAILABLE, active
 from bridge.api.push_worker import acl_keeping_worker, acl_with_worker, check_push_possible, let_worker_in
 from bridge.api.references import subscription_name, topic_name, topic_of
 from bridge.api.times import zulu
@@ -46,7 +47,16 @@ async def show(call: Call) -> SubscriptionAnswer:
     """One subscription, with how its pushes fare."""
     subscription = call.subscription()
     pushes = subscription.push.type and subscription.push.verified and call.api.settings.push_mode != "off"
-    return subscription_answer(call, subscription, call.api.outside.push_status(subscription) if pushes else "")
+    return subscription_answer(call, subscription, _push_status(call, subscription) if pushes else "")
+
+
+def _push_status(call: Call, subscription: Subscription) -> str:
+    """How its pushes fare; of an outside worker's we know only whether it pulls."""
+    if call.api.settings.push_mode != "external":
+        return call.api.outside.push_status(subscription)
+    serves = call.api.worker_pulls.serves_subscription(subscription.uid, call.broker.clock.monotonic())
+    name = f"projects/{call.project.name}/subscriptions/{subscription.name}"
+    return active(name) if serves else UNAVAILABLE
 
 
 async def list_page(call: Call) -> SubscriptionPage:

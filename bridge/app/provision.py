@@ -12,10 +12,17 @@ from typing import TypeVar
 
 import msgspec
 
-from bridge.settings.model import ProjectSettings, SchemaSettings, SubscriptionSettings, TopicSettings, UserSettings
+from bridge.settings.model import (
+    ProjectSettings,
+    PushToSettings,
+    SchemaSettings,
+    SubscriptionSettings,
+    TopicSettings,
+    UserSettings,
+)
 from broker.broker import Broker
 from broker.errors import BrokerError, StoreError
-from broker.records import Project, Schema, Subscription, Topic, User
+from broker.records import Project, PushConfig, Schema, Subscription, Topic, User
 from broker.users import Grants, Profile
 
 BY = "provisioning"
@@ -104,8 +111,9 @@ class _Provisioning:
         subscription = self._broker.cache.subscription(project.uid, name)
         if subscription is None:
             topic = self._topic_of(project, settings.topic)
-            create = subscriptions.create(project, name, topic, ack_deadline_s=settings.ack_deadline_s)
-            await self._do(f"{what}: create on {settings.topic}", create)
+            push = None if settings.push is None else push_config(settings.push)
+            create = subscriptions.create(project, name, topic, ack_deadline_s=settings.ack_deadline_s, push=push)
+            await self._do(f"{what}: create on {settings.topic}{' and push' if push else ''}", create)
             return
         if subscription.topic_name != settings.topic:
             raise CannotProvision(
@@ -115,6 +123,19 @@ class _Provisioning:
         if subscription.ack_deadline_s != settings.ack_deadline_s:
             change = subscriptions.set_ack_deadline(subscription, settings.ack_deadline_s)
             await self._do(f"{what}: ack deadline {settings.ack_deadline_s} s", change)
+        await self._push(what, subscription, settings.push)
+
+    async def _push(self, what: str, subscription: Subscription, settings: PushToSettings | None) -> None:
+        """What the settings do not name stays: it may have been configured over the API."""
+        if settings is None:
+            return
+        wanted = push_config(settings)
+        kept = msgspec.structs.replace(subscription.push, verification_hash="")
+        if kept != wanted:
+            change = self._broker.subscriptions.change(
+                subscription, lambda now: msgspec.structs.replace(now, push=wanted)
+            )
+            await self._do(f"{what}: push", change)
 
     async def _user(self, project: Project, name: str, settings: UserSettings) -> None:
         users, user = self._broker.users, self._broker.cache.find(User, name)
@@ -187,6 +208,27 @@ class _Provisioning:
             raise CannotProvision(f"{line}: {error}") from error
         self.done.append(line)
         return made
+
+
+def push_config(settings: PushToSettings) -> PushConfig:
+    """The push configuration that settings ask for; whoever writes them vouches for the endpoint."""
+    url = settings.url.reveal()
+    is_mattermost = settings.type == "mattermost"
+    authorization = "" if settings.authorization is None or is_mattermost else settings.authorization.reveal()
+    return PushConfig(
+        type=settings.type,
+        endpoint="" if is_mattermost else url,
+        max_messages=1 if is_mattermost else settings.max_messages,
+        authorization_type="" if is_mattermost else "autogen" if authorization else "disabled",
+        authorization_value=authorization,
+        retry_type=settings.retry,
+        retry_period_ms=round(settings.period * 1000) if settings.retry == "linear" else 0,
+        verified=True,
+        mattermost_url=url if is_mattermost else "",
+        mattermost_username=settings.username if is_mattermost else "",
+        mattermost_channel=settings.channel if is_mattermost else "",
+        base64_decode=settings.base64_decode,
+    )
 
 
 def _definition(file: Path) -> dict[str, object]:

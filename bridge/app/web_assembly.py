@@ -17,10 +17,11 @@ from bridge.app.web import WebRoot
 from bridge.chat.button_dispatcher import Presser
 from bridge.chat.button_endpoint import Actions
 from bridge.control.routes import control_routes
+from bridge.observe.subscriptions import SubscriptionState, subscription_states
 from bridge.operate.context import ControlSource
 from bridge.sources.hooks import Hooks
 from broker.access import SERVICE_ADMIN
-from broker.records import User
+from broker.records import Project, User
 from broker.tokens import digest_of, same_digest
 
 _RELEASE = version("ams-bridge")
@@ -46,7 +47,9 @@ def web_root(daemon: Daemon, *, open_pages: bool) -> WebRoot:
         _ams(daemon, admission.service_token_digest),
         hooks,
         daemon.readiness.report,
-        lambda: daemon.metrics.page(daemon.books, daemon.store.outbox.balances, lambda: _breakers(daemon)),
+        lambda: daemon.metrics.page(
+            daemon.books, daemon.store.outbox.balances, lambda: _breakers(daemon), lambda: _subscriptions(daemon)
+        ),
         [*actions.routes(), *control_routes(control), *pages.routes()],
         pages.error_page,
     )
@@ -109,6 +112,7 @@ def _control(daemon: Daemon, admission: _Admission, *, open_pages: bool) -> Cont
         health=daemon.readiness.report,
         supervisor=daemon.supervisor,
         lately=daemon.lately,
+        subscriptions=lambda project: _subscriptions(daemon, project),
         reload=daemon.reloader.reload,
         admit=admission.admit,
         admit_session=admission.admit_session if not open_pages else lambda cookies: ANYBODY,
@@ -120,6 +124,10 @@ def _control(daemon: Daemon, admission: _Admission, *, open_pages: bool) -> Cont
 def _pages(daemon: Daemon, admission: _Admission, control: ControlSource) -> Pages:
     secure_cookies = daemon.settings.server.tls != "off"
     return Pages(PageSource(control=control, sessions=admission.sessions, secure_cookies=secure_cookies))
+
+
+async def _subscriptions(daemon: Daemon, project: Project | None = None) -> list[SubscriptionState]:
+    return await subscription_states(daemon.store, daemon.broker, daemon.pushers, project)
 
 
 def _breakers(daemon: Daemon) -> dict[str, bool]:

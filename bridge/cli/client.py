@@ -21,6 +21,10 @@ _HINTS = {
 }
 
 
+_ABOUT_SOMEBODY_ELSE = ":verifyPushEndpoint"
+"""Where a 401 tells of the push endpoint, in AMS's way, and not of whoever asks."""
+
+
 class Unreached(Failed):
     """The daemon does not answer."""
 
@@ -81,7 +85,7 @@ class Client:
     def _refusal(self, response: httpx.Response) -> str:
         """The daemon's own words, with what they are about and a hint where the status has a usual cause."""
         code = response.status_code
-        if code == httpx.codes.UNAUTHORIZED:
+        if code == httpx.codes.UNAUTHORIZED and not response.url.path.endswith(_ABOUT_SOMEBODY_ELSE):
             known = "does not take this token" if "x-api-key" in self._http.headers else "asks for a token"
             return (
                 f"the daemon at {self._base_url} {known} (HTTP 401). Give one of the service or of a service_admin "

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from bridge.cli.client import connected
+from bridge.cli.client import Client, Unreached, connected
 from bridge.cli.context import CliGroup, Context, pass_context
 from bridge.cli.names import resource_name, resource_path
-from bridge.cli.output import Column, shown, text_column
+from bridge.cli.output import Column, Failed, shown, text_column
+from bridge.cli.typed import when
 
 
 @click.group(cls=CliGroup)
@@ -120,21 +123,25 @@ def topic_acl(context: Context, name: str, users: str | None) -> None:
 
 @click.group(cls=CliGroup)
 def subscription() -> None:
-    """Subscriptions: create, list, show, delete, offsets, acl."""
+    """Subscriptions: create, list, show, verify, delete, offsets, acl."""
 
 
 @subscription.command("list")
 @click.argument("project_name", metavar="PROJECT")
 @pass_context
 def list_subscriptions(context: Context, project_name: str) -> None:
-    """The subscriptions of PROJECT, newest first."""
+    """The subscriptions of PROJECT, newest first: how far they are behind, and whether their pushes get through."""
     with connected(context) as client:
         found = client.get(f"/v1/projects/{project_name}/subscriptions")["subscriptions"]
+        states = _states(client, project_name)
+    for one in found:
+        one["state"] = states.get(one["name"].lstrip("/"), {})
     columns = [
         text_column("Subscription", "name"),
         text_column("Topic", "topic"),
         Column("Ack deadline", lambda row: f"{row['ackDeadlineSeconds']} s", number=True),
-        Column("Push", lambda row: row["pushConfig"]["type"] or "-"),
+        Column("Behind", lambda row: str(row["state"].get("behind", "-")), number=True),
+        Column("Push", _push_of),
     ]
     context.output.rows(found, columns, empty="No subscription yet.")
 
@@ -145,15 +152,80 @@ def list_subscriptions(context: Context, project_name: str) -> None:
 @click.option(
     "--ack-deadline", "ack_deadline_s", type=click.IntRange(0, 600), default=10, show_default=True, help="Seconds."
 )
+@click.option("--push", "push_url", metavar="URL", help="Push to this endpoint; without it, it is pulled.")
+@click.option("--mattermost", is_flag=True, help="What --push names is an incoming webhook of Mattermost.")
+@click.option(
+    "--push-messages", type=click.IntRange(1, 10_000), default=1, show_default=True, help="Messages per push."
+)
 @pass_context
-def create_subscription(context: Context, name: str, topic_name: str, ack_deadline_s: int) -> None:
-    """Create the pull subscription SUBSCRIPTION (P/S); it begins at the topic's end."""
+def create_subscription(
+    context: Context,
+    name: str,
+    topic_name: str,
+    ack_deadline_s: int,
+    push_url: str | None,
+    mattermost: bool,
+    push_messages: int,
+) -> None:
+    """Create SUBSCRIPTION (P/S), to pull from or to push; it begins at the topic's end."""
     project_name, _ = resource_name(name, "subscriptions")
     topic_only = topic_name.rsplit("/", 1)[-1]
-    body = {"topic": f"projects/{project_name}/topics/{topic_only}", "ackDeadlineSeconds": ack_deadline_s}
+    body: dict[str, Any] = {
+        "topic": f"projects/{project_name}/topics/{topic_only}",
+        "ackDeadlineSeconds": ack_deadline_s,
+    }
+    if push_url:
+        body["pushConfig"] = _push_config(push_url, push_messages, mattermost=mattermost)
+    elif mattermost:
+        raise click.UsageError("--mattermost needs --push URL")
     with connected(context) as client:
         made = client.put(resource_path(name, "subscriptions"), body)
-    context.output.done(f"subscription {made['name']} created", made)
+    push = made["pushConfig"]
+    unverified = push["type"] and not push["verified"]
+    then = (
+        f"; let GET /ams_verification_hash of its host answer {push['verificationHash']}, then: "
+        f"ams-bridge subscription verify {name}"
+        if unverified
+        else ""
+    )
+    context.output.done(f"subscription {made['name']} created{then}", made)
+
+
+def _push_config(url: str, messages: int, *, mattermost: bool) -> dict[str, Any]:
+    """AMS's push configuration for an endpoint, everything else as it is by default."""
+    if mattermost:
+        return {"type": "mattermost", "mattermostUrl": url}
+    return {"type": "http_endpoint", "pushEndpoint": url, "maxMessages": messages}
+
+
+def _states(client: Client, project_name: str) -> dict[str, dict[str, Any]]:
+    """How the subscriptions of a project fare, by full name; empty for those who may not ask, such as a consumer."""
+    try:
+        found = client.get("/api/subscriptions", project=project_name)["subscriptions"]
+    except Unreached:
+        raise
+    except Failed:
+        return {}
+    return {one["subscription"]: one for one in found}
+
+
+def _push_of(row: dict[str, Any]) -> str:
+    push, state = row["pushConfig"], row["state"]
+    if not push["type"]:
+        return "-"
+    if state.get("failing_since"):
+        return f"failing since {when(state['failing_since'])}: {state['why']}"
+    return str(push["type"]) if push["verified"] else f"{push['type']}, not verified"
+
+
+@subscription.command("verify")
+@click.argument("name", metavar="SUBSCRIPTION")
+@pass_context
+def verify_subscription(context: Context, name: str) -> None:
+    """Ask the push endpoint of SUBSCRIPTION for its hash; once it has answered, pushing begins."""
+    with connected(context) as client:
+        client.post(f"{resource_path(name, 'subscriptions')}:verifyPushEndpoint")
+    context.output.done(f"subscription {name} is verified")
 
 
 @subscription.command("show")
@@ -162,8 +234,12 @@ def create_subscription(context: Context, name: str, topic_name: str, ack_deadli
 def show_subscription(context: Context, name: str) -> None:
     """Show SUBSCRIPTION and where it stands."""
     path = resource_path(name, "subscriptions")
+    project_name, _ = resource_name(name, "subscriptions")
     with connected(context) as client:
-        shown(context.output, client.get(path) | {"offsets": client.get(f"{path}:offsets")})
+        found = client.get(path)
+        state = _states(client, project_name).get(found["name"].lstrip("/"), {})
+        kept = {key: state[key] for key in ("behind", "failing_since", "why") if state.get(key) not in (None, "")}
+        shown(context.output, found | {"offsets": client.get(f"{path}:offsets")} | kept)
 
 
 @subscription.command("delete")

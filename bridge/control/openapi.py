@@ -40,6 +40,7 @@ QUERIES: Final[Mapping[str, Sequence[str]]] = {
     "/api/ledger": ("since_s",),
     "/api/messages": ("topic", "limit", "before"),
     "/api/silences": ("all",),
+    "/api/subscriptions": ("project",),
     "/api/tail": ("topic", "matched"),
 }
 """What a GET may be asked with. docs/api.md says what each means; a test holds the two together."""

@@ -11,6 +11,7 @@ from bridge.control.openapi import openapi_of
 from bridge.control.rules import rules
 from bridge.control.sending import preview, send
 from bridge.control.status import ledger, reload, status
+from bridge.control.subscriptions import all_subscriptions
 from bridge.operate.context import ControlSource
 from bridge.operate.explain import explain
 from bridge.operate.http_answers import ApiHandler, OperatorRequest, Refusal, endpoint
@@ -20,6 +21,7 @@ from bridge.operate.tail import tail
 ROUTES: Final[tuple[tuple[str, str, ApiHandler], ...]] = (
     ("GET", "/api/status", status),
     ("GET", "/api/ledger", ledger),
+    ("GET", "/api/subscriptions", all_subscriptions),
     ("GET", "/api/rules", rules),
     ("GET", "/api/messages", messages.newest),
     ("GET", "/api/explain", explain),

@@ -15,6 +15,7 @@ from rules.source.bounds import moment_us, seconds_us
 from rules.source.problems import ProblemsFound
 
 _LONGEST_TEXT: Final = 1_000
+_ENDS_LATER: Final = "a silence must end later than it starts, and later than now"
 _MOST_MATCHERS: Final = 100
 _LONGEST_MATCHERS: Final = 64 * 1024
 
@@ -82,6 +83,8 @@ async def expire(asked: OperatorRequest) -> dict[str, SilenceView]:
 def _span(said: NewSilence, now_us: int) -> tuple[int, int]:
     if bool(said.until) == (said.for_s is not None):
         raise Refusal(400, "say when it ends: either until (a time) or for_s (seconds)")
+    if said.for_s is not None and said.for_s <= 0:
+        raise Refusal(400, _ENDS_LATER)
     try:
         starts_us = read_time_us(said.starts) if said.starts else now_us
         ends_us = read_time_us(said.until) if said.for_s is None else starts_us + seconds_us(said.for_s, "for_s")
@@ -89,5 +92,5 @@ def _span(said: NewSilence, now_us: int) -> tuple[int, int]:
     except ValueError as error:
         raise Refusal(400, str(error)) from error
     if until_us <= max(starts_us, now_us):
-        raise Refusal(400, "a silence must end later than it starts, and later than now")
+        raise Refusal(400, _ENDS_LATER)
     return starts_us, until_us

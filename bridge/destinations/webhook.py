@@ -43,8 +43,8 @@ class WebhookConfig(DestinationConfig):
     url: SecretUrl = Field(description="Where to send")
     method: Literal["POST", "PUT", "PATCH"] = Field("POST", description="HTTP method")
     headers: dict[str, Secret] = Field(default_factory=dict, description="Headers to send, such as Authorization")
-    form: Literal["plain", "cloudevents", "cloudevents-binary", "ams"] = Field(
-        "plain", description="How the body is wrapped: as it is, as a CloudEvent, or as an AMS push"
+    form: Literal["plain", "cloudevents", "cloudevents-binary", "ams", "ams-batch"] = Field(
+        "plain", description="How the body is wrapped: as it is, as a CloudEvent, as an AMS push, or as one of several"
     )
     secrets: tuple[Secret, ...] = Field(
         (),
@@ -179,6 +179,9 @@ def wrap(parcel: Parcel, form: str, *, source: str, subscription: str = "") -> t
         return {"Content-Type": "application/cloudevents+json; charset=utf-8"}, msgspec.json.encode(event)
     if form == "ams":
         return {"Content-Type": "application/json"}, msgspec.json.encode(_ams_push(parcel, subscription))
+    if form == "ams-batch":
+        pushed = {"messages": [_ams_push(parcel, subscription)]}
+        return {"Content-Type": "application/json"}, msgspec.json.encode(pushed)
     headers = {"Content-Type": "application/json"}
     if form == "cloudevents-binary":
         headers |= {f"ce-{name}": _ce_value(value) for name, value in _cloudevent(parcel, source).items()}

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from bridge.delivery.attempts import AttemptResult
 from bridge.delivery.collapse.worker import Collapsed
 from bridge.destinations.base import Delivered, Later, Outcome, Refused
+from bridge.observe.subscriptions import SubscriptionMetrics, SubscriptionState
 from bridge.routing.ledger import TopicBooks
 from bridge.routing.router import Routed
 from broker.model import Balance, SettleDead
@@ -163,6 +164,7 @@ class Metrics:
         )
         self._state = Gauge("ams_bridge_deliveries", "Deliveries by state", ["destination", "state"], registry=registry)
         self._books = _BookMetrics(registry)
+        self._subscriptions = SubscriptionMetrics(registry)
         self.degraded = Gauge(
             "ams_bridge_rules_degraded", "1 while older rules are in force than the files say", registry=registry
         )
@@ -209,6 +211,7 @@ class Metrics:
         books: Callable[[], Awaitable[Sequence[TopicBooks]]],
         balances: Callable[[], Awaitable[Sequence[Balance]]],
         breakers: Callable[[], dict[str, bool]],
+        subscriptions: Callable[[], Awaitable[Sequence[SubscriptionState]]],
     ) -> bytes:
         """The text that Prometheus reads."""
         self._state.clear()
@@ -216,6 +219,7 @@ class Metrics:
             self._state.labels(balance.destination, balance.state).inc(balance.deliveries)
         for book in await books():
             self._books.show(book)
+        self._subscriptions.show(await subscriptions())
         self._breaker.clear()
         for name, is_open in breakers().items():
             self._breaker.labels(name).set(is_open)

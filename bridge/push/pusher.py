@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -21,7 +22,7 @@ from bridge.push.progress import PushProgress
 from bridge.push.retry_schedule import Cycle, begin
 from bridge.push.send import body_of, send
 from broker.broker import Broker
-from broker.clock import Clock
+from broker.clock import US_PER_S, Clock
 from broker.errors import LeaseLost, StoreError
 from broker.model import Attempt, Cursor, Message, NewDelivery, SettleDead, SettleDelivered
 from broker.names import subscription_cursor
@@ -33,6 +34,14 @@ _IDLE_S: Final = 5.0  # how long to sleep on an empty topic before looking wheth
 _LEASE_S: Final = 90.0
 
 log = structlog.get_logger("pusher")
+
+
+@dataclass(frozen=True, slots=True)
+class PushTrouble:
+    """Since when the pushes of a subscription fail, and why the last one did."""
+
+    since_us: int
+    why: str
 
 
 def destination_of(subscription: str) -> str:
@@ -56,6 +65,7 @@ class Pusher:
         self._changed = asyncio.Event()
         self._stopping = False
         self.status = active(self._name() or "")
+        self.trouble: PushTrouble | None = None
 
     async def run(self) -> None:
         """Push for ever; returns when stopped, or when there is nothing to push any more."""
@@ -115,7 +125,8 @@ class Pusher:
             await self._give_up(subscription, topic, cursor, messages, why_not)
             return "failed"
         await self._progress.advance(cursor, messages)
-        self._failing_since, self.status = None, active(name)
+        self._failing_since = None
+        self._succeed(name)
         return "pushed"
 
     async def _give_up(
@@ -207,7 +218,19 @@ class Pusher:
             self._fail("consume", str(why))
 
     def _fail(self, step: str, why: str) -> None:
-        self.status = failed(self._clock.wall_us(), step, why)
+        now_us = self._clock.wall_us()
+        self.status = failed(now_us, step, why)
+        since_us = now_us if self.trouble is None else self.trouble.since_us
+        if self.trouble is None:
+            log.warning("the pushes of a subscription fail", subscription=self._name(), step=step, reason=why)
+        self.trouble = PushTrouble(since_us, why)
+
+    def _succeed(self, name: str) -> None:
+        self.status = active(name)
+        if self.trouble is not None:
+            failed_s = (self._clock.wall_us() - self.trouble.since_us) / US_PER_S
+            log.warning("the pushes of a subscription succeed again", subscription=name, failed_s=round(failed_s))
+            self.trouble = None
 
 
 def is_active(subscription: Subscription) -> bool:

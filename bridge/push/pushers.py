@@ -9,7 +9,7 @@ import structlog
 from bridge.api.push_texts import not_active
 from bridge.core.supervisor import Supervisor
 from bridge.push.http import PostCall
-from bridge.push.pusher import Pusher, full_name, is_active
+from bridge.push.pusher import Pusher, PushTrouble, full_name, is_active
 from broker.broker import Broker
 from broker.clock import Clock
 from broker.records import PushConfig, Subscription
@@ -74,6 +74,11 @@ class Pushers:
         """The state of one subscription's pushes, in AMS's words."""
         running = self._running.get(subscription.uid)
         return not_active(full_name(self._broker, subscription)) if running is None else running.pusher.status
+
+    def trouble(self, subscription: Subscription) -> PushTrouble | None:
+        """Since when, and why, the pushes of a subscription fail; None while they do not."""
+        running = self._running.get(subscription.uid)
+        return None if running is None else running.pusher.trouble
 
     def _begin(self, subscription: Subscription) -> None:
         pusher = Pusher(subscription.uid, self._broker, self._clock, self._post, self._give_up_after_s)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SerializeAsAny, field_validator
 
@@ -87,11 +88,48 @@ class SchemaSettings(SettingsRecord):
     file: FilePath = Field(description="The schema itself, as JSON")
 
 
+class PushToSettings(SettingsRecord):
+    """Where a subscription to provision is pushed; what stands here needs no verification."""
+
+    url: Secret = Field(description="The endpoint, or the incoming webhook of Mattermost")
+    type: Literal["http_endpoint", "mattermost"] = Field("http_endpoint", description="What is there")
+    max_messages: int = Field(
+        1, ge=1, le=10_000, description="Messages per push; from 2 on the body is a list, as AMS sends it"
+    )
+    authorization: Secret | None = Field(None, description="The Authorization header, as it is; empty: none")
+    retry: Literal["linear", "slowstart"] = Field("linear", description="How pauses grow, as in AMS")
+    period: LastingDuration = Field(3.0, description="Pause between two pushes of retry: linear")
+    base64_decode: bool = Field(False, description="Push the text behind the base64 of data")
+    username: str = Field("", description="Mattermost: the name posts bear")
+    channel: str = Field("", description="Mattermost: the channel")
+
+    @field_validator("url")
+    @classmethod
+    def _leads_to_a_host(cls, url: Secret) -> Secret:
+        try:
+            parts = urlsplit(url.reveal())
+            fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            fits = False
+        if not fits or any(character <= " " for character in url.reveal()):
+            raise ValueError("a push goes to an http or https URL with a host")
+        return url
+
+    @field_validator("authorization")
+    @classmethod
+    def _is_a_header(cls, authorization: Secret | None) -> Secret | None:
+        text = "" if authorization is None else authorization.reveal()
+        if not text.isprintable() or not text.isascii():
+            raise ValueError("a header is printable ASCII on one line")
+        return authorization
+
+
 class SubscriptionSettings(SettingsRecord):
     """A subscription to provision."""
 
     topic: str = Field(description="A topic of the same project")
     ack_deadline_s: int = Field(10, ge=0, le=600, description="Seconds a consumer has to acknowledge")
+    push: PushToSettings | None = Field(None, description="Where to push it; without it, it is pulled")
 
 
 class UserSettings(SettingsRecord):

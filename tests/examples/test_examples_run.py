@@ -166,4 +166,5 @@ async def test_a_task_reaches_its_deployer_alone_and_the_result_its_registry(
     assert others.status_code == 403
     (posted,) = webhook_receiver.requests
     assert (posted.path, posted.header("authorization")) == ("/EGI_REGISTRY", "the-egi-registry-authorization")
-    assert json.loads(posted.body) == json.loads(result)
+    (pushed,) = json.loads(posted.body)["messages"]
+    assert json.loads(base64.b64decode(pushed["message"]["data"])) == json.loads(result)

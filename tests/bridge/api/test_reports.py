@@ -8,6 +8,7 @@ IA = "INVALID_ARGUMENT"
 NOW = "2026-01-01T00:00:00Z"
 DAY_S = 86_400
 UNAUTHORIZED = (401, "UNAUTHORIZED", "Unauthorized")
+UNAVAILABLE = "Push server is currently unavailable"
 FORBIDDEN = (403, "FORBIDDEN", "Access to this resource is forbidden")
 
 
@@ -263,12 +264,34 @@ async def test_the_usage_report_is_for_known_users_before_its_days_are_judged():
     [
         ("off", {"status": "ok", "push_functionality": "disabled"}),
         ("internal", {"status": "ok", "push_servers": [{"endpoint": "ams.example.org:443", "status": "SERVING"}]}),
-        ("external", {"status": "warning", "push_servers": [{"endpoint": "external", "status": "SERVING"}]}),
+        ("external", {"status": "warning", "push_servers": [{"endpoint": "external", "status": UNAVAILABLE}]}),
     ],
 )
 async def test_status_tells_how_pushing_is(mode, body):
     ams = await an_api(push_mode=mode, address="ams.example.org:443")
     assert await ams.ok("GET", "/status", token=None) == body
+
+
+async def test_an_outside_worker_serves_while_it_pulls():
+    ams = await a_staged_api(push_mode="external")
+    await ams.user("worker", service_roles=["push_worker"])
+    config = {"type": "mattermost", "mattermostUrl": "https://chat.example.org/hooks/x"}
+    path = "/projects/P/subscriptions/pushed"
+    await ams.ok("PUT", path, {"topic": "projects/P/topics/T", "pushConfig": config})
+
+    async def says():
+        (server,) = (await ams.ok("GET", "/status"))["push_servers"]
+        return server["status"], (await ams.ok("GET", path))["pushStatus"]
+
+    assert await says() == (UNAVAILABLE, UNAVAILABLE)
+    await ams.ok("POST", f"{path}:pull", {}, token="service-token")
+    assert await says() == (UNAVAILABLE, UNAVAILABLE)
+    await ams.ok("POST", f"{path}:pull", {}, token="worker")
+    assert await says() == ("SERVING", f"Subscription {path} is currently active")
+    await ams.clock.advance(59)
+    assert (await says())[0] == "SERVING"
+    await ams.clock.advance(2)
+    assert await says() == (UNAVAILABLE, UNAVAILABLE)
 
 
 async def test_status_is_ok_once_the_outside_worker_has_a_user():

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from bridge.app.provision import CannotProvision, provision
 from bridge.settings.model import ProjectSettings
 from broker.broker import Broker
 from broker.planned import plan_catalog
-from broker.records import Subscription, Topic, User
+from broker.records import PushConfig, Subscription, Topic, User
 from tests.fakes.brokers import a_broker
 
 SUBJECT = "CN=ce.example.org,O=Example,C=GR"
@@ -151,3 +152,44 @@ async def test_a_subscription_keeps_its_topic(schema: Path) -> None:
 async def test_a_certificate_needs_its_user() -> None:
     with pytest.raises(CannotProvision, match="no user 'nobody'"):
         await provision(await a_broker(), {}, {SUBJECT: "nobody"})
+
+
+PUSHED = {
+    "url": "https://receiver.example.org/in",
+    "max_messages": 20,
+    "authorization": "Bearer x",
+    "retry": "linear",
+    "period": 10.0,
+}
+
+
+def pushed_of(broker: Broker) -> PushConfig:
+    return next(one.push for one in broker.cache.all(Subscription) if one.name == "pushed")
+
+
+async def test_a_push_subscription_is_made_verified_and_follows_the_settings(schema: Path) -> None:
+    broker = await a_broker()
+    subscriptions: dict[str, Any] = {"pushed": {"topic": "alarms", "push": PUSHED}}
+    done = await provision(broker, wanted(schema, subscriptions=subscriptions, users={}), {})
+    assert "subscription ARGO/pushed: create on alarms and push" in done
+    push = pushed_of(broker)
+    assert (push.type, push.endpoint, push.verified) == ("http_endpoint", PUSHED["url"], True)
+    assert (push.max_messages, push.authorization_value, push.retry_period_ms) == (20, "Bearer x", 10_000)
+    assert await provision(broker, wanted(schema, subscriptions=subscriptions, users={}), {}) == []
+    subscriptions["pushed"]["push"] = {"url": "https://chat/hooks/x", "type": "mattermost", "channel": "ops"}
+    done = await provision(broker, wanted(schema, subscriptions=subscriptions, users={}), {})
+    assert done == ["subscription ARGO/pushed: push"]
+    push = pushed_of(broker)
+    assert (push.type, push.mattermost_url, push.mattermost_channel) == ("mattermost", "https://chat/hooks/x", "ops")
+    assert (push.endpoint, push.authorization_type) == ("", "")
+    del subscriptions["pushed"]["push"]
+    assert await provision(broker, wanted(schema, subscriptions=subscriptions, users={}), {}) == []
+    assert pushed_of(broker) == push
+
+
+@pytest.mark.parametrize(
+    "push", [{"url": "ftp://h"}, {"url": "https://"}, {"url": "https://h/a b"}, {"max_messages": 0}]
+)
+def test_a_push_that_cannot_be_is_refused_where_it_stands(schema: Path, push: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        wanted(schema, subscriptions={"pushed": {"topic": "alarms", "push": PUSHED | push}})

@@ -41,6 +41,29 @@ async def test_resources_are_made_shown_and_deleted(tmp_path: Path) -> None:
         assert (gone.code, gone.err) == (1, "error  Q/T: Topic doesn't exist (HTTP 404).\n")
 
 
+async def test_a_push_subscription_is_made_listed_and_shown_with_how_it_fares(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        url = "https://receiver.example.org/in"
+        made = await ask(stage, "subscription", "create", "P/pushed", "--topic", "T", "--push", url)
+        assert "ams_verification_hash" in made.out
+        assert "subscription verify P/pushed" in made.out
+        hook = "http://127.0.0.1:9/hooks/x"
+        words = ["subscription", "create", "P/chat", "--topic", "T", "--push", hook, "--mattermost"]
+        assert (await ask(stage, *words)).code == 0
+        await stage.publish({"note": "one"})
+        for _ in range(100):
+            await stage.clock.advance(0.1)
+            if "failing since" in (listed := await ask(stage, "subscription", "list", "P")).words:
+                break
+        assert "http_endpoint, not verified" in listed.words
+        assert "failing since" in listed.words
+        shown = (await ask(stage, "subscription", "show", "P/chat", "--json")).value
+        assert (shown["behind"], bool(shown["failing_since"]), bool(shown["why"])) == (1, True, True)
+        verified = await ask(stage, "subscription", "verify", "P/pushed")
+        assert (verified.code, "verification failed" in verified.err) == (1, True)
+        assert (await ask(stage, "subscription", "create", "P/x", "--topic", "T", "--mattermost")).code == 2
+
+
 async def test_a_user_gets_a_token_that_is_shown_on_request_only(tmp_path: Path) -> None:
     async with a_daemon(tmp_path) as stage:
         made = await ask(stage, "user", "create", "ann", "--project", "P", "--role", "publisher", "--json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -175,6 +176,16 @@ async def test_the_ams_push_form(webhook_receiver: FakeWebhook) -> None:
     message = webhook_receiver.requests[0].json()
     assert base64.b64decode(message["message"]["data"]) == b"hello"
     assert message["subscription"] == "projects/P/topics/T"
+
+
+async def test_the_ams_push_form_of_several_messages(webhook_receiver: FakeWebhook) -> None:
+    name = "projects/P/subscriptions/S"
+    async with a_destination(webhook_receiver, form="ams-batch", subscription=name) as destination:
+        await destination.deliver(a_parcel(body='{"id": 7}'))
+    (pushed,) = webhook_receiver.requests[0].json()["messages"]
+    assert json.loads(base64.b64decode(pushed["message"]["data"])) == {"id": 7}
+    assert set(pushed["message"]) == {"messageId", "data", "publishTime"}
+    assert pushed["subscription"] == name
 
 
 async def test_an_event_text_cannot_add_a_header(webhook_receiver: FakeWebhook) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 import pytest
+import structlog
+import structlog.testing
 
 from bridge.core.supervisor import Supervisor
 from bridge.push.http import NotPosted, Posted
@@ -453,3 +455,24 @@ async def test_a_replayed_dead_letter_is_pushed_again_as_it_was(taken, state):
         settled, attempts = await line.stage.broker.store.outbox.read(letter.id)
         assert settled.state == state
         assert len(attempts) == 1
+
+
+async def test_pushes_that_fail_are_warned_of_once_at_the_beginning_and_once_at_the_end():
+    async with a_line(answers=[Posted(500, b"down"), "refused", Posted(500, b"down"), Posted(200, b"")]) as line:
+        with structlog.testing.capture_logs() as said:
+            began_us = line.stage.clock.wall_us()
+            await line.stage.publish("YQ==")
+            await line.advance(1.1)
+            trouble = line.pushers.trouble(line.subscription)
+            assert trouble is not None
+            assert began_us <= trouble.since_us <= line.stage.clock.wall_us()
+            assert trouble.why
+            await line.advance(1)
+            assert line.pushers.trouble(line.subscription).since_us == trouble.since_us
+            await line.advance(5)
+        assert line.pushers.trouble(line.subscription) is None
+        warned = [(one["event"], one["subscription"]) for one in said if one["log_level"] == "warning"]
+        assert warned == [
+            ("the pushes of a subscription fail", NAME),
+            ("the pushes of a subscription succeed again", NAME),
+        ]
