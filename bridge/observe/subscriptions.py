@@ -8,8 +8,8 @@ from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Gauge
 
+from bridge.core.push_trouble import PushTrouble
 from bridge.destinations.kit.redact import shown_url
-from bridge.push.pusher import PushTrouble, full_name, is_active
 from broker.broker import Broker
 from broker.clock import US_PER_S
 from broker.model import Cursor
@@ -86,7 +86,8 @@ def _state(
         begin, end = ends[topic.uid]
         cursor = cursors.get(subscription_cursor(subscription.uid))
         behind = 0 if cursor is None else max(end - max(cursor.offset, begin), 0)
-    name = full_name(broker, subscription)
+    project = broker.cache.by_uid(Project, subscription.project_uid)
+    name = f"projects/{'' if project is None else project.name}/subscriptions/{subscription.name}"
     return SubscriptionState(
         name=name,
         topic=f"{name.rpartition('/subscriptions/')[0]}/topics/{subscription.topic_name}",
@@ -94,7 +95,7 @@ def _state(
         push=push.type,
         endpoint=shown_url(push.mattermost_url or push.endpoint) if push.type else "",
         verified=push.verified,
-        status=pushes.status(subscription) if is_active(subscription) else "",
+        status=pushes.status(subscription) if push.type and push.verified else "",
         trouble=pushes.trouble(subscription),
     )
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
 from bridge.api.push_texts import active, failed
 from bridge.core.posts import post_from_bytes, post_to_bytes
+from bridge.core.push_trouble import PushTrouble
 from bridge.core.waiting import wait_for_first
 from bridge.push.http import PostCall
 from bridge.push.progress import PushProgress
@@ -34,14 +34,6 @@ _IDLE_S: Final = 5.0  # how long to sleep on an empty topic before looking wheth
 _LEASE_S: Final = 90.0
 
 log = structlog.get_logger("pusher")
-
-
-@dataclass(frozen=True, slots=True)
-class PushTrouble:
-    """Since when the pushes of a subscription fail, and why the last one did."""
-
-    since_us: int
-    why: str
 
 
 def destination_of(subscription: str) -> str:

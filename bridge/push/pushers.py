@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import structlog
 
 from bridge.api.push_texts import not_active
+from bridge.core.push_trouble import PushTrouble
 from bridge.core.supervisor import Supervisor
 from bridge.push.http import PostCall
-from bridge.push.pusher import Pusher, PushTrouble, full_name, is_active
+from bridge.push.pusher import Pusher, full_name, is_active
 from broker.broker import Broker
 from broker.clock import Clock
 from broker.records import PushConfig, Subscription
