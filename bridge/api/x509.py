@@ -6,7 +6,8 @@ form of GOCDB. The TLS layer has checked the chain by then.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from cryptography import x509
@@ -24,14 +25,19 @@ SUFFIX: Final = ":authx509"
 _FIXED_ORDER: Final[Mapping[ObjectIdentifier, str]] = {
     NameOID.SERIAL_NUMBER: "SERIALNUMBER",
     NameOID.COMMON_NAME: "CN",
-    NameOID.POSTAL_CODE: "POSTALCODE",
-    NameOID.STREET_ADDRESS: "STREET",
-    NameOID.STATE_OR_PROVINCE_NAME: "ST",
-    NameOID.LOCALITY_NAME: "L",
     NameOID.ORGANIZATIONAL_UNIT_NAME: "OU",
     NameOID.ORGANIZATION_NAME: "O",
+    NameOID.POSTAL_CODE: "POSTALCODE",
+    NameOID.STREET_ADDRESS: "STREET",
+    NameOID.LOCALITY_NAME: "L",
+    NameOID.STATE_OR_PROVINCE_NAME: "ST",
     NameOID.COUNTRY_NAME: "C",
 }
+_OLDER_ORDER: Final = ("SERIALNUMBER", "CN", "POSTALCODE", "STREET", "ST", "L", "OU", "O", "C")
+"""The order in which bindings were made before ours was held against the original's own function."""
+_MORE_NAMES: Final = re.compile(r"[,+][^,+]*=")
+"""What would read as further attributes where a value stands as it is."""
+_UNESCAPED: Final = frozenset({NameOID.EMAIL_ADDRESS, NameOID.DOMAIN_COMPONENT})
 _FIXED_ALL: Final = {*_FIXED_ORDER, NameOID.EMAIL_ADDRESS, NameOID.DOMAIN_COMPONENT}
 _SLASH_NAMES: Final[Mapping[ObjectIdentifier, str]] = {
     **_FIXED_ORDER,
@@ -92,22 +98,40 @@ def _user_of(api: Api, subject: x509.Name) -> User | None:
 def subject_forms(subject: x509.Name) -> list[str]:
     """Every way to write the whole subject, the fixed form first.
 
-    A subject with attributes that the fixed form would drop has no fixed form: it must not pass for another one.
+    A subject with attributes that the fixed form would drop has no fixed form, and neither has one whose address would
+    read as further attributes: it must not pass for another one.
     """
-    fixed = [fixed_form(subject)] if all(attribute.oid in _FIXED_ALL for attribute in subject) else []
+    fixed = []
+    if all(attribute.oid in _FIXED_ALL for attribute in subject):
+        fixed = [_older_form(subject)]
+        if not any(_MORE_NAMES.search(_text(one)) for one in subject if one.oid in _UNESCAPED):
+            fixed.insert(0, fixed_form(subject))
     rfc4514 = [subject.rfc4514_string({NameOID.EMAIL_ADDRESS: name}) for name in _EMAIL_NAMES]
     slash = [_slash_form(subject, name) for name in _EMAIL_NAMES]
     return list(dict.fromkeys([*fixed, *rfc4514, *slash]))
 
 
 def fixed_form(subject: x509.Name) -> str:
-    """``E=..,CN=..,OU=a+OU=b,O=..,C=..,DC=a+DC=b``, whatever the certificate's own order."""
-    parts = [f"E={_escape(value)}" for value in _values(subject, NameOID.EMAIL_ADDRESS)[:1]]
-    for oid, name in {**_FIXED_ORDER, NameOID.DOMAIN_COMPONENT: "DC"}.items():
-        values = _values(subject, oid)
-        if values:
-            parts.append("+".join(f"{name}={_escape(value)}" for value in values))
-    return ",".join(parts)
+    """``E=..,CN=..,OU=a+OU=b,O=..,C=..,DC=a+DC=b``, whatever the certificate's own order.
+
+    As the original writes it, E and DC stand as they are, everything else is escaped.
+    """
+    parts = [_joined("E", _values(subject, NameOID.EMAIL_ADDRESS))]
+    parts += [_joined(name, map(_escape, _values(subject, oid))) for oid, name in _FIXED_ORDER.items()]
+    parts.append(_joined("DC", _values(subject, NameOID.DOMAIN_COMPONENT)))
+    return ",".join(part for part in parts if part)
+
+
+def _older_form(subject: x509.Name) -> str:
+    """The fixed form as it was written at first: another order, one address only, and everything escaped."""
+    oids = {name: oid for oid, name in _FIXED_ORDER.items()} | {"DC": NameOID.DOMAIN_COMPONENT}
+    parts = [_joined("E", map(_escape, _values(subject, NameOID.EMAIL_ADDRESS)[:1]))]
+    parts += [_joined(name, map(_escape, _values(subject, oids[name]))) for name in (*_OLDER_ORDER, "DC")]
+    return ",".join(part for part in parts if part)
+
+
+def _joined(name: str, values: Iterable[str]) -> str:
+    return "+".join(f"{name}={value}" for value in values)
 
 
 def _slash_form(subject: x509.Name, email_name: str) -> str:

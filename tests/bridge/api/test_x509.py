@@ -147,7 +147,7 @@ async def test_a_token_sealed_with_another_key_is_the_services_fault():
         (a_name("C=GR", "CN=x", "E=a@b"), "E=a@b,CN=x,C=GR"),
         (
             a_name("C=GR", "L=l", "ST=st", "STREET=s", "POSTALCODE=p", "SERIALNUMBER=n", "CN=c", "O=o", "OU=u"),
-            "SERIALNUMBER=n,CN=c,POSTALCODE=p,STREET=s,ST=st,L=l,OU=u,O=o,C=GR",
+            "SERIALNUMBER=n,CN=c,OU=u,O=o,POSTALCODE=p,STREET=s,L=l,ST=st,C=GR",
         ),
         (a_name('CN=a,b+c"d\\e<f>;g', "O= x "), 'CN=a\\,b\\+c\\"d\\\\e\\<f\\>\\;g,O=\\ x\\ '),
         (a_name("CN=#x"), "CN=\\#x"),
@@ -166,3 +166,18 @@ def test_a_subject_with_more_than_the_fixed_form_holds_has_the_other_forms_only(
 def test_an_email_is_known_by_its_three_names():
     forms = subject_forms(a_name("C=GR", "CN=x", "E=a@b"))
     assert {"/C=GR/CN=x/emailAddress=a@b", "/C=GR/CN=x/Email=a@b", "emailAddress=a@b,CN=x,C=GR"} <= set(forms)
+
+
+def test_several_addresses_are_joined_and_they_and_domains_stand_as_they_are():
+    assert fixed_form(a_name("CN=x", "E=a+b@c", "E=d@e", "DC=o#rg")) == "E=a+b@c+E=d@e,CN=x,DC=o#rg"
+
+
+def test_the_order_of_older_bindings_is_still_known():
+    forms = subject_forms(a_name("C=GR", "O=o", "OU=u", "CN=c", "L=l"))
+    assert forms[:2] == ["CN=c,OU=u,O=o,L=l,C=GR", "CN=c,L=l,OU=u,O=o,C=GR"]
+
+
+def test_an_address_that_reads_as_further_attributes_passes_for_nobody():
+    forms = subject_forms(a_name("C=GR", "E=a@b,CN=admin"))
+    assert "E=a@b,CN=admin,C=GR" not in forms
+    assert "E=a@b\\,CN=admin,C=GR" in forms
