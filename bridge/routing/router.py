@@ -2,8 +2,7 @@
 
 It reads a batch behind its own cursor, decides each message with the pure functions of the rules, and commits
 everything that follows in one transaction: cursor, deliveries, state, decision records, books. A crash before the
-commit repeats the batch; a crash after it repeats nothing. Due timers of the topic take the same way, with the cursor
-unchanged.
+commit repeats the batch; a crash after it repeats nothing. Due timers take the same way, with the cursor unchanged.
 """
 
 from __future__ import annotations
