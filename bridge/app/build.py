@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 from collections.abc import Callable, Mapping
@@ -30,6 +29,9 @@ from bridge.destinations.listened_channels import ListenedChannels
 from bridge.destinations.post_records import PostRecords
 from bridge.destinations.republish import Republisher
 from bridge.destinations.signed_context import SignedContext
+from bridge.front.limits import ConnectionLimits
+from bridge.front.metrics import ConnectionMetrics
+from bridge.front.table import ConnectionTable
 from bridge.observe.metrics import Metrics
 from bridge.observe.recent_activity import RecentActivity
 from bridge.push.http import PushHttp
@@ -40,7 +42,7 @@ from bridge.routing.poison import PoisonGuard, PoisonMetrics
 from bridge.routing.retired import with_retired
 from bridge.routing.routers import Routers
 from bridge.routing.rule_files import keep, last_good, rules_of, world_of
-from bridge.settings.model import Settings, host_and_port
+from bridge.settings.model import ServerSettings, Settings, host_and_port
 from bridge.sources.pulls import PullWorkers
 from broker.broker import Broker, BrokerSettings
 from broker.clock import Clock
@@ -79,8 +81,9 @@ async def assemble(
             ListenedChannels(store, clock),
         )
         daemon = await _built(config, settings, environ, catalog, buttons)
+        _watch(daemon)
         root = web_root(daemon, open_pages=open_pages)
-        daemon.servers.extend(_servers(settings, root, tls_of(settings.server, folder, clock.wall_us())))
+        daemon.servers.extend(_servers(settings, root, tls_of(settings.server, folder, clock.wall_us()), daemon))
         await catalog.write()  # last: settings that cannot be used leave nothing behind
     except BaseException:
         await store.close()
@@ -99,11 +102,10 @@ async def _built(
     couriers = Couriers(store, tools, supervisor, rng, settings.drain, tried, metrics.folded)
     destinations = couriers.build(settings.destinations)
     in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
-    guard = PoisonGuard(clock, guard_folder(settings.store, environ))
+    guard, table = PoisonGuard(clock, guard_folder(settings.store, environ)), _connections(settings.server, clock)
     pulls = PullWorkers(broker, clock, supervisor, rng, metrics.message_refused)
     canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
     listeners = Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)
-    metrics.watch(listeners, CanaryMetrics(lambda: canaries.standings, clock), PoisonMetrics(guard))
     push_http = PushHttp(clock, allow_private=settings.push.allow_private)
     return Daemon(
         settings=settings,
@@ -120,7 +122,9 @@ async def _built(
         pulls=pulls,
         push_http=push_http,
         pushers=Pushers(broker, clock, supervisor, push_http.post, _give_up_after_s(settings)),
-        readiness=Readiness(store, in_force, supervisor, clock, lambda: canaries.standings, [guard.degraded]),
+        readiness=Readiness(
+            store, in_force, supervisor, clock, lambda: canaries.standings, [guard.degraded, table.full]
+        ),
         guard=guard,
         sweeper=_sweeper(settings, store, broker, clock),
         metrics=metrics,
@@ -129,9 +133,15 @@ async def _built(
             config, settings, environ, broker, in_force, couriers, canaries, listeners, pulls, supervisor, metrics
         ),
         buttons=buttons,
-        servers=[],
-        stopping=asyncio.Event(),
+        connections=table,
     )
+
+
+def _watch(daemon: Daemon) -> None:
+    """Let Prometheus see what the parts know of themselves."""
+    canary_metrics = CanaryMetrics(lambda: daemon.canaries.standings, daemon.clock)
+    others = PoisonMetrics(daemon.guard), ConnectionMetrics(daemon.connections)
+    daemon.metrics.watch(daemon.listeners, canary_metrics, *others)
 
 
 def _give_up_after_s(settings: Settings) -> float | None:
@@ -186,12 +196,29 @@ def _sweeper(settings: Settings, store: Store, broker: Broker, clock: Clock) -> 
     )
 
 
-def _servers(settings: Settings, root: WebRoot, tls: Tls | None) -> list[HttpServer]:
+def _connections(settings: ServerSettings, clock: Clock) -> ConnectionTable:
+    timeouts = settings.timeouts
+    limits = ConnectionLimits(
+        handshake_s=timeouts.handshake,
+        head_s=timeouts.head,
+        body_s=timeouts.body,
+        idle_s=timeouts.idle,
+        connections=connections_allowed(settings.connections),
+    )
+    return ConnectionTable(limits, clock)
+
+
+def _servers(settings: Settings, root: WebRoot, tls: Tls | None, daemon: Daemon) -> list[HttpServer]:
     """The main port, and the one for certificate login: clients ask for that at 8443 when the main port is 443."""
-    servers = [HttpServer(root, settings.server.listen, tls)]
+    hsts_s = 0 if settings.server.hsts == "off" else settings.server.hsts
+
+    def server(listen: str) -> HttpServer:
+        return HttpServer(root, listen, tls, daemon.connections, daemon.clock, hsts_s=hsts_s)
+
+    servers = [server(settings.server.listen)]
     host, port = host_and_port(settings.server.listen)
     named = f"[{host}]" if ":" in host else host
     login = settings.server.x509_listen or (f"{named}:8443" if port == 443 and tls else None)
     if login is not None:
-        servers.append(HttpServer(root, login, tls))
+        servers.append(server(login))
     return servers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bridge.app.maintenance import Sweeper
 from bridge.app.readiness import Readiness
@@ -16,6 +16,7 @@ from bridge.core.supervisor import Supervisor
 from bridge.delivery.couriers import Couriers
 from bridge.destinations.base import Destination
 from bridge.destinations.buttons import Buttons
+from bridge.front.table import ConnectionTable
 from bridge.observe.metrics import Metrics
 from bridge.observe.recent_activity import RecentActivity
 from bridge.push.http import PushHttp
@@ -56,8 +57,9 @@ class Daemon:
     lately: RecentActivity
     reloader: Reloader
     buttons: Buttons
-    servers: list[HttpServer]
-    stopping: asyncio.Event
+    connections: ConnectionTable
+    servers: list[HttpServer] = field(default_factory=list)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def books(self) -> list[TopicBooks]:
         """The books of every topic."""

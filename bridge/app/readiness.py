@@ -20,7 +20,7 @@ log = structlog.get_logger("readiness")
 
 
 class Readiness:
-    """Asks the store each second, and tells what it last said."""
+    """Asks the store each second, and tells what it last said. ``also_degraded`` are asked what else is degraded."""
 
     def __init__(
         self,

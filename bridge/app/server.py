@@ -1,7 +1,7 @@
 """The HTTP server: uvicorn inside our own event loop, on sockets we bind, with TLS and optional client certificates.
 
-The peer's certificate reaches the app as ``scope["state"]["peer_der"]`` through a small protocol subclass; uvicorn
-itself has no such thing yet. Signals stay ours.
+uvicorn counts what is under way, keeps the date and stops in good order; connections are taken and spoken to by
+``bridge/front``. The peer's certificate reaches the app as ``scope["state"]["peer_der"]``. Signals stay ours.
 """
 
 from __future__ import annotations
@@ -10,18 +10,23 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from bridge.front.acceptor import Acceptor
+from bridge.front.http_protocol import HttpProtocol
+from bridge.front.limits import ConnectionLimits
+from bridge.front.table import ConnectionTable
 from bridge.settings.model import host_and_port
+from broker.clock import Clock, SystemClock
 
 _BACKLOG = 2048
 _GRACE_S = 5
+_SWEEP_EVERY_S = 1.0
 
 
 class CannotListen(Exception):
@@ -37,19 +42,22 @@ class Tls:
     client_ca: Path | None = None
 
 
-class _WithPeerCertificate(HttpToolsProtocol):
-    """Puts the client's certificate, if it gave one, where the app finds it."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Called by the event loop for each new connection."""
-        super().connection_made(transport)
-        tls = transport.get_extra_info("ssl_object")
-        if tls is not None:
-            self.app_state = {**self.app_state, "peer_der": tls.getpeercert(binary_form=True)}
-
-
 class _Server(uvicorn.Server):
-    """uvicorn without signal handlers: the daemon has its own."""
+    """uvicorn with our own way to take connections, and without signal handlers: the daemon has its own."""
+
+    def __init__(self, config: uvicorn.Config, table: ConnectionTable) -> None:
+        super().__init__(config)
+        self._table = table
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections from the sockets."""
+        self.servers: list[Any] = [
+            Acceptor(one, self.config.ssl, self._connection, self._table) for one in sockets or ()
+        ]
+        self.started = True
+
+    def _connection(self, lost: Callable[[], None]) -> HttpProtocol:
+        return HttpProtocol(self.config, self.server_state, self._table, lost)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -58,35 +66,32 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """One app on one address."""
+    """One app on one address. Servers that are given the same ``table`` share its limits."""
 
-    def __init__(self, app: Any, listen: str, tls: Tls | None) -> None:
+    def __init__(
+        self,
+        app: Any,
+        listen: str,
+        tls: Tls | None,
+        table: ConnectionTable | None = None,
+        clock: Clock | None = None,
+        *,
+        hsts_s: float = 0,
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._table = table or ConnectionTable(ConnectionLimits(), self._clock)
         self._socket = _bound(listen)
-        config = uvicorn.Config(
-            app,
-            http=_WithPeerCertificate,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,  # Root does that, for those who look who calls
-            backlog=_BACKLOG,
-            timeout_graceful_shutdown=_GRACE_S,
-            h11_max_incomplete_event_size=64 * 1024,
-            ssl_certfile=str(tls.certificate) if tls else None,
-            ssl_keyfile=str(tls.key) if tls else None,
-            ssl_ca_certs=str(tls.client_ca) if tls and tls.client_ca else None,
-            ssl_cert_reqs=ssl.CERT_OPTIONAL if tls and tls.client_ca else ssl.CERT_NONE,
-        )
+        config = _config(app, tls, hsts_s)
         try:
             config.load()
         except (OSError, ssl.SSLError) as error:
             self._socket.close()
             raise CannotListen(f"the certificate or key cannot be used: {error}") from error
-        self._config = config
-        self._server = _Server(config)
+        if config.ssl is not None:
+            config.ssl.options |= ssl.OP_NO_RENEGOTIATION  # costs the server much and the client nothing
+        self._server = _Server(config, self._table)
         self._serving: asyncio.Task[None] | None = None
+        self._sweeping: asyncio.Task[None] | None = None
 
     @property
     def port(self) -> int:
@@ -97,6 +102,7 @@ class HttpServer:
     async def start(self) -> None:
         """Begin to answer. Connections made since binding are taken first."""
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]), name="http")
+        self._sweeping = asyncio.create_task(self._sweep(), name="http deadlines")
 
     async def wait(self) -> None:
         """Return when the server has ended; raises what ended it."""
@@ -108,7 +114,35 @@ class HttpServer:
         self._server.should_exit = True
         if self._serving is not None:
             await asyncio.gather(self._serving, return_exceptions=True)
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.gather(self._sweeping, return_exceptions=True)
         self._socket.close()
+
+    async def _sweep(self) -> None:
+        while True:
+            await self._clock.sleep(_SWEEP_EVERY_S)
+            self._table.end_overdue()
+
+
+def _config(app: Any, tls: Tls | None, hsts_s: float) -> uvicorn.Config:
+    """Uvicorn's settings. With TLS every answer tells browsers for how long to ask this host over TLS only."""
+    return uvicorn.Config(
+        app,
+        http=HttpProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # Root does that, for those who look who calls
+        headers=[("strict-transport-security", f"max-age={round(hsts_s)}")] if tls and hsts_s else None,
+        timeout_graceful_shutdown=_GRACE_S,
+        ssl_certfile=str(tls.certificate) if tls else None,
+        ssl_keyfile=str(tls.key) if tls else None,
+        ssl_ca_certs=str(tls.client_ca) if tls and tls.client_ca else None,
+        ssl_cert_reqs=ssl.CERT_OPTIONAL if tls and tls.client_ca else ssl.CERT_NONE,
+    )
 
 
 def _bound(listen: str) -> socket.socket:

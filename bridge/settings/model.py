@@ -30,6 +30,15 @@ class TlsFiles(SettingsRecord):
     client_ca: FilePath | None = Field(None, description="CA that signs client certificates; they stay optional")
 
 
+class ServerTimeouts(SettingsRecord):
+    """How long the server waits for whoever connects; then it answers 408, or closes."""
+
+    handshake: LastingDuration = Field(10.0, description="For a TLS handshake")
+    head: LastingDuration = Field(15.0, description="For a request's first line and headers, since it began")
+    body: LastingDuration = Field(30.0, description="For 4 KiB more of a body, and for a reader to take some more")
+    idle: LastingDuration = Field(75.0, description="For the next request of a connection")
+
+
 class ServerSettings(SettingsRecord):
     """Where the daemon listens."""
 
@@ -40,6 +49,13 @@ class ServerSettings(SettingsRecord):
     x509_listen: str | None = Field(None, description="A second address for certificate login, such as 0.0.0.0:8444")
     public_url: str = Field("", description="The address people reach it by: for links and chat buttons")
     max_body: ByteSize = Field(10 * MIB, gt=0, description="Largest request body; more is answered 413")
+    connections: int | None = Field(
+        None, gt=0, description="Connections open at once; without it three quarters of the descriptors, 10,000 at most"
+    )
+    timeouts: ServerTimeouts = ServerTimeouts()
+    hsts: LastingDuration | Literal["off"] = Field(
+        365 * DAY_S, description="With TLS: how long browsers remember to ask this host over TLS only"
+    )
 
     @field_validator("public_url")
     @classmethod
