@@ -29,7 +29,7 @@ from bridge.destinations.listened_channels import ListenedChannels
 from bridge.destinations.post_records import PostRecords
 from bridge.destinations.republish import Republisher
 from bridge.destinations.signed_context import SignedContext
-from bridge.front.limits import ConnectionLimits
+from bridge.front.limits import ConnectionLimits, connections_allowed
 from bridge.front.metrics import ConnectionMetrics
 from bridge.front.table import ConnectionTable
 from bridge.observe.metrics import Metrics
