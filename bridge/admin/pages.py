@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
+from bridge.admin.forms import MOST_LOGIN_BYTES, read_form
 from bridge.admin.handlers import GetHandler, PostHandler
 from bridge.admin.markdown import to_words
 from bridge.admin.routes import ACTS, LOOKS, NAVIGATION
@@ -96,7 +97,10 @@ class Pages:
 
     async def login(self, request: Request) -> Response:
         """Take a token for a session cookie."""
-        form = await request.form()
+        try:
+            form = await read_form(request, MOST_LOGIN_BYTES)
+        except Refusal as error:
+            return self._login_page("/", error.message, status=error.code)
         wanted = _own_path(str(form.get("next", "/")))
         name = self._source.control.admit(str(form.get("token", "")).strip())
         if name is None:
@@ -127,8 +131,13 @@ class Pages:
 
         async def acted(request: Request) -> Response:
             viewer = self._viewer(request)
-            form = await request.form()
-            if viewer is None or form.get("form_token") != self._form_token(request):
+            form: FormData | None = None
+            if viewer is not None:  # nothing is read for anybody else
+                try:
+                    form = await read_form(request)
+                except Refusal as error:
+                    return self._error_page(request, viewer, error.code, error.message)
+            if viewer is None or form is None or form.get("form_token") != self._form_token(request):
                 text = "This form is not from your session: go back, reload the page and try again."
                 return self._error_page(request, viewer, 403, text)
             return await self._answered(request, viewer, lambda asked: self._done(asked, form, act))

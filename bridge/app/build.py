@@ -45,7 +45,7 @@ from bridge.routing.rule_files import keep, last_good, rules_of, world_of
 from bridge.settings.model import ServerSettings, Settings, host_and_port
 from bridge.sources.pulls import PullWorkers
 from broker.broker import Broker, BrokerSettings
-from broker.clock import Clock
+from broker.clock import Clock, SystemClock
 from broker.engines import open_store
 from broker.planned import PlannedCatalog, plan_catalog
 from broker.retention import Retention, RetentionPolicy
@@ -102,7 +102,7 @@ async def _built(
     couriers = Couriers(store, tools, supervisor, rng, settings.drain, tried, metrics.folded)
     destinations = couriers.build(settings.destinations)
     in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
-    guard, table = PoisonGuard(clock, guard_folder(settings.store, environ)), _connections(settings.server, clock)
+    guard, table = PoisonGuard(clock, guard_folder(settings.store, environ)), _connections(settings.server)
     pulls = PullWorkers(broker, clock, supervisor, rng, metrics.message_refused)
     canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
     listeners = Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)
@@ -196,7 +196,8 @@ def _sweeper(settings: Settings, store: Store, broker: Broker, clock: Clock) -> 
     )
 
 
-def _connections(settings: ServerSettings, clock: Clock) -> ConnectionTable:
+def _connections(settings: ServerSettings) -> ConnectionTable:
+    """On the machine's own time, whatever the daemon's clock: waiting for a socket belongs to the network."""
     timeouts = settings.timeouts
     limits = ConnectionLimits(
         handshake_s=timeouts.handshake,
@@ -205,7 +206,7 @@ def _connections(settings: ServerSettings, clock: Clock) -> ConnectionTable:
         idle_s=timeouts.idle,
         connections=connections_allowed(settings.connections),
     )
-    return ConnectionTable(limits, clock)
+    return ConnectionTable(limits, SystemClock())
 
 
 def _servers(settings: Settings, root: WebRoot, tls: Tls | None, daemon: Daemon) -> list[HttpServer]:
@@ -213,7 +214,7 @@ def _servers(settings: Settings, root: WebRoot, tls: Tls | None, daemon: Daemon)
     hsts_s = 0 if settings.server.hsts == "off" else settings.server.hsts
 
     def server(listen: str) -> HttpServer:
-        return HttpServer(root, listen, tls, daemon.connections, daemon.clock, hsts_s=hsts_s)
+        return HttpServer(root, listen, tls, daemon.connections, hsts_s=hsts_s)
 
     servers = [server(settings.server.listen)]
     host, port = host_and_port(settings.server.listen)

@@ -16,7 +16,7 @@ from bridge.front.table import ConnectionTable
 from bridge.front.tls_transport import TlsTransport
 
 _MOST_AT_ONCE: Final = 64
-_AGAIN_S: Final = 0.1
+_AGAIN_S: Final = 0.05
 _NO_DESCRIPTORS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _FULL: Final = HttpRefusal(503, "no_room", "as many connections are open as may be")
 
@@ -53,6 +53,9 @@ class Acceptor:
 
     def _accept(self) -> None:
         for _ in range(_MOST_AT_ONCE):
+            if self._table.is_pressed():
+                self._pause()
+                return
             try:
                 taken, address = self._listening.accept()
             except (BlockingIOError, InterruptedError):
@@ -61,7 +64,9 @@ class Acceptor:
                 continue
             except OSError as error:
                 if error.errno in _NO_DESCRIPTORS:
-                    self._pause(error)
+                    self._table.refusals.record("no_descriptors", "", str(error))
+                    self._table.make_room()
+                    self._pause()
                     return
                 raise
             self._take(taken, str(address[0]) if address else "?")
@@ -99,10 +104,8 @@ class Acceptor:
                 except OSError:  # it is closed in any case
                     return
 
-    def _pause(self, error: OSError) -> None:
-        """No descriptor is left: let the connection go that waits longest, and try again in a moment."""
-        self._table.refusals.record("no_descriptors", "", str(error))
-        self._table.make_room()
+    def _pause(self) -> None:
+        """Let newcomers wait in the system's own queue for a moment."""
         self._loop.remove_reader(self._listening)
         self._loop.call_later(_AGAIN_S, self._resume)
 

@@ -13,6 +13,8 @@ from bridge.front.refusals import RefusalLog
 from broker.clock import Clock
 
 _FULL_FOR_S: Final = 60.0
+_HEARD_WITHIN_S: Final = 0.25
+"""So long a connection that has just come is left alone, that it may be heard."""
 
 
 class Waiter(Protocol):
@@ -53,7 +55,8 @@ class ConnectionTable:
         self.open = 0
         self._clock = clock
         self._full_at_s: float | None = None
-        self._lines = (self.closing, self.handshake, self.head, self.idle, self.reader, self.body)
+        self._owing = (self.handshake, self.head, self.body, self.reader)
+        self._lines = (self.closing, self.idle, *self._owing)
 
     def admit(self, client: str) -> bool:
         """Whether one more connection may stay; when the table is full, the one that waits longest gives way to it."""
@@ -66,15 +69,39 @@ class ConnectionTable:
         return True
 
     def make_room(self) -> bool:
-        """End the connection that waits longest: first those that asked nothing yet. False when none waits."""
-        for line in self._lines:
-            if line.since:
-                waiter = next(iter(line.since))
-                self.leave_line(waiter)
-                self.refusals.record("waited_longest", waiter.client_name, "as many connections are open as may be")
-                waiter.give_way()
-                return True
-        return False
+        """End the connection that waits longest. False when none waits."""
+        waiter = self._longest_waiting()
+        if waiter is None:
+            return False
+        self.leave_line(waiter)
+        self.refusals.record("waited_longest", waiter.client_name, "as many connections are open as may be")
+        waiter.give_way()
+        return True
+
+    def is_pressed(self) -> bool:
+        """Whether the table is full of those who have only just come: nobody is to give way before being heard."""
+        if self.open < self.limits.connections:
+            return False
+        waiter = self._longest_waiting()
+        return waiter is not None and self._waits_s(waiter) < _HEARD_WITHIN_S
+
+    def _longest_waiting(self) -> Waiter | None:
+        """Who gives way next: who is leaving; who keeps others waiting; who is kept for later; else the oldest."""
+        leaving, kept = self._first(self.closing), self._first(self.idle)
+        owing = [first for line in self._owing if (first := self._first(line)) is not None]
+        oldest = max(owing, key=self._waits_s, default=None)
+        if leaving is not None:
+            return leaving
+        if oldest is not None and (kept is None or self._waits_s(oldest) >= _HEARD_WITHIN_S):
+            return oldest
+        return kept
+
+    @staticmethod
+    def _first(line: Line) -> Waiter | None:
+        return next(iter(line.since), None)
+
+    def _waits_s(self, waiter: Waiter) -> float:
+        return self._clock.monotonic() - waiter.line.since[waiter] if waiter.line is not None else 0
 
     def close_one(self) -> None:
         """A connection that was admitted is gone."""

@@ -112,3 +112,26 @@ async def test_a_reload_puts_new_rules_in_force_or_says_what_is_wrong_with_them(
         assert refused.status_code == 409
         assert "rules.yaml:4:" in refused.text
         assert "did you mean &#34;inbox&#34;?" in refused.text
+
+
+@pytest.mark.parametrize("path", [*FORMS, "/login"])
+async def test_a_form_with_files_is_not_read(tmp_path: Path, path: str) -> None:
+    async with a_daemon(tmp_path) as stage:
+        if path != "/login":
+            assert (await stage.http.post(path, files={"f": b"x" * 100_000})).status_code == 403
+            await log_in(stage)
+        assert (await stage.http.post(path, files={"f": b"x" * 100_000})).status_code == 415
+
+
+async def test_a_form_that_is_too_large_or_has_too_many_fields_is_refused(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        assert (await stage.http.post("/login", data={"token": "x" * 9_000})).status_code == 413
+        await log_in(stage)
+        assert (await stage.http.post("/silences", data={"comment": "x" * 70_000})).status_code == 413
+        assert (await stage.http.post("/silences", data={f"f{n}": "" for n in range(1_001)})).status_code == 400
+
+
+async def test_nothing_is_read_of_a_form_whose_sender_is_not_logged_in(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        answer = await stage.http.post("/silences", data={"comment": "x" * 5_000_000})
+        assert (answer.status_code, answer.headers["connection"]) == (403, "close")

@@ -226,7 +226,8 @@ async def test_when_the_table_is_full_the_one_that_waits_longest_gives_way() -> 
         for n in range(4):
             waiting.append(await it.connect())
             await it.until(lambda n=n: len(it.table.head.since) == min(n + 1, 2))
-            await pause(0.02)
+            await it.clock.advance(0.3)
+            await pause()
         assert it.table.open == 3
         assert await said(waiting[0][0]) == await said(waiting[1][0]) == b""
         assert it.table.refusals.counts == {"waited_longest": 2}
