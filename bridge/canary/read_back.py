@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
@@ -86,7 +87,9 @@ class ChannelReader:
                 return Unreadable(answer.reason)
             page = decoded(answer, _Page)
             if page is None:
-                return Unreadable(self._bot.rest.failure(answer).reason)
+                reason = self._bot.rest.failure(answer).reason
+                is_outside = answer.status == HTTPStatus.FORBIDDEN
+                return Unreadable(f"it is no member there, invite it (/invite): {reason}" if is_outside else reason)
             posts = [post for post in page.posts.values() if not post.delete_at]
             mine += [post.id for post in posts if canary in post.message]
             late += [post.id for post in posts if any(other in post.message for other in others)]

@@ -11,7 +11,7 @@ import pytest
 
 from bridge.canary.state import CanaryState
 from bridge.core.posts import post_from_bytes
-from bridge.fakes.mattermost import FakeMattermost, Post
+from bridge.fakes.mattermost import FakeMattermost, Post, Settings
 from bridge.fakes.trouble import Answer, Close, Trouble, swallowed
 from broker.model import Delivery
 from rules.model import Post as Told
@@ -153,6 +153,19 @@ async def test_a_bot_that_lost_its_access_is_told_as_such(tmp_path: Path, matter
         standing = await next_run(stage, lambda one: one.verdict == "failed")
         assert "the bot cannot read the channel: the token is not accepted" in standing.reason
         assert len(await told(stage)) == 1
+
+
+async def test_a_bot_that_was_put_out_of_the_channel_is_told_what_to_do(
+    tmp_path: Path, mattermost: FakeMattermost
+) -> None:
+    mattermost.settings = Settings(version=(5, 37))
+    async with a_stage(tmp_path, RULES, settings(mattermost), store="memory") as stage:
+        await until(stage, lambda one: one.arrived == 1)
+        channel = mattermost.town.channel_named("monitoring")
+        assert channel is not None
+        mattermost.town.leave(channel.id, "ams-bridge")
+        standing = await next_run(stage, lambda one: one.verdict == "failed")
+        assert "it is no member there, invite it" in standing.reason
 
 
 async def test_a_canary_that_came_in_spite_of_an_unclear_end_is_there_and_not_sent_again(
