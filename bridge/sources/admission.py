@@ -12,6 +12,7 @@ import hmac
 from collections.abc import Mapping
 
 from bridge.core.secret import Secret
+from bridge.sources import standard_webhooks
 from bridge.sources.config import HookConfig
 
 _SIGNATURES = ("x-hub-signature-256", "x-signature-256", "x-signature")
@@ -27,16 +28,24 @@ def may_enter(config: HookConfig, headers: Mapping[str, str], query: Mapping[str
     return config.auth is None or _is_same(config.auth.basic, _basic(headers))
 
 
-def may_post(config: HookConfig, headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> bool:
-    """Whether the request satisfies everything the settings ask for, the signature of its body included."""
+def may_post(
+    config: HookConfig, headers: Mapping[str, str], query: Mapping[str, str], body: bytes, now_s: float = 0.0
+) -> bool:
+    """Whether the request satisfies everything the settings ask for, the signature of its body included.
+
+    ``now_s`` is the time since the epoch, for signatures that say when they were made. Any one of several keys will do.
+    """
     if not may_enter(config, headers, query):
         return False
-    return config.secret is None or _is_signed(config.secret, headers, body)
+    if not config.secrets:
+        return config.secret is None
+    return sum(_is_signed(secret, headers, body, now_s) for secret in config.secrets) > 0  # all, in the same time
 
 
 def _token(headers: Mapping[str, str], query: Mapping[str, str]) -> bytes:
-    if "x-api-key" in headers:
-        return _raw(headers["x-api-key"])
+    for header in ("x-api-key", "x-gitlab-token"):
+        if header in headers:
+            return _raw(headers[header])
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return _raw(bearer.strip())
@@ -53,9 +62,11 @@ def _basic(headers: Mapping[str, str]) -> bytes:
         return b""
 
 
-def _is_signed(secret: Secret, headers: Mapping[str, str], body: bytes) -> bool:
+def _is_signed(secret: Secret, headers: Mapping[str, str], body: bytes, now_s: float) -> bool:
     if not secret:
         return False
+    if standard_webhooks.is_key(secret):
+        return standard_webhooks.is_signed(secret, headers, body, now_s)
     said = next((headers[name] for name in _SIGNATURES if name in headers), "").removeprefix("sha256=")
     expected = hmac.new(secret.reveal().encode(), body, hashlib.sha256).hexdigest()
     return hmac.compare_digest(expected.encode(), _raw(said.lower()))

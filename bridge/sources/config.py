@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final, Literal
+
 from pydantic import Field, field_validator
 
 from bridge.core.model_base import SettingsRecord
 from bridge.core.secret import Secret
+from bridge.sources.standard_webhooks import check_key
+
+_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SECRET_HEADERS: Final = frozenset(
+    {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-gitlab-token", "x-vault-token"}
+)
 
 
 class SourceConfig(SettingsRecord):
@@ -38,10 +47,47 @@ class BasicAuth(SettingsRecord):
 
 
 class HookConfig(SourceConfig):
-    """What every webhook receiver can be told: how callers prove who they are."""
+    """What every webhook receiver can be told: how callers prove who they are, and how their calls are read."""
 
     token: Secret | None = Field(
-        None, description="Callers give it as x-api-key, as Authorization: Bearer, or as ?token= in the address"
+        None,
+        description="Callers give it as x-api-key, x-gitlab-token, Authorization: Bearer, or as ?token= in the address",
     )
     auth: BasicAuth | None = Field(None, description="HTTP Basic authentication")
-    secret: Secret | None = Field(None, description="Key of an HMAC-SHA256 signature of the body")
+    secret: Secret | tuple[Secret, ...] | None = Field(
+        None,
+        description="Key of an HMAC-SHA256 signature of the body, or of Standard Webhooks (whsec_..., whpk_...); "
+        "several while they are changed",
+    )
+    headers: tuple[str, ...] = Field(
+        (), description="Headers of a call to keep as attributes, beside ce-* and those that name the event"
+    )
+    decode: Literal["auto", "form"] = Field(
+        "auto", description="form: every body is a form, and becomes JSON; auto: forms with JSON in a field do"
+    )
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """All keys of which one must have signed; none when no signature is asked for."""
+        if self.secret is None:
+            return ()
+        return self.secret if isinstance(self.secret, tuple) else (self.secret,)
+
+    @field_validator("secret")
+    @classmethod
+    def _can_verify(cls, said: Secret | tuple[Secret, ...] | None) -> Secret | tuple[Secret, ...] | None:
+        if said == ():
+            raise ValueError("an empty list lets nobody in; name a secret, or leave it out")
+        for secret in said if isinstance(said, tuple) else [said] if said else []:
+            check_key(secret)
+        return said
+
+    @field_validator("headers")
+    @classmethod
+    def _are_no_secrets(cls, said: tuple[str, ...]) -> tuple[str, ...]:
+        for name in said:
+            if not _HEADER.fullmatch(name):
+                raise ValueError(f'"{name}" is no name of a header')
+            if name.lower() in _SECRET_HEADERS:
+                raise ValueError(f"{name} carries a secret, and attributes are shown to everybody who reads the topic")
+        return said

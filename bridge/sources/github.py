@@ -17,11 +17,13 @@ class GithubSourceConfig(HookConfig):
     """Settings of a receiver of GitHub's webhooks."""
 
     type: Literal["github"] = "github"
-    secret: Secret | None = Field(description="The webhook's secret, as entered at GitHub")
+    secret: Secret | tuple[Secret, ...] | None = Field(
+        description="The webhook's secret, as entered at GitHub; several while it is changed"
+    )
 
 
 def github_messages(name: str, headers: Mapping[str, str], body: bytes) -> list[NewMessage]:
-    """One message. Raises BadPayload for a body that is not JSON (choose application/json at GitHub)."""
+    """One message. Raises BadPayload for a body that is not JSON (a form that carries it was taken apart before)."""
     json_of(body)
     attributes = {"source": name, "type": "github"}
     for header, attribute in (("x-github-event", "event"), ("x-github-delivery", "delivery")):

@@ -1,22 +1,45 @@
-"""``POST /hooks/NAME``: receive -> append for webhook sources. 200 means that the message is durable."""
+"""``POST /hooks/NAME``: receive -> append for webhook sources. 200 means that the message is durable.
+
+What HTTP says of the body is honoured (bodies.py), a list too long for one message becomes several in one append
+(cutting.py), and a delivery that its sender repeats stands once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final, TypeAlias
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from bridge.core.offload import Offload
 from bridge.sources.admission import may_enter, may_post
+from bridge.sources.attributes import delivery_id, event_attributes
+from bridge.sources.bodies import (
+    ENCODINGS,
+    FORM,
+    MULTIPART,
+    BadPayload,
+    BodyTooLarge,
+    Unsupported,
+    content_type_of,
+    readable,
+)
 from bridge.sources.config import HookConfig, SourceConfig
+from bridge.sources.cutting import Cut, cut
 from bridge.sources.kinds import KINDS
-from bridge.sources.webhook import BadPayload
 from broker.broker import Broker
+from broker.clock import US_PER_S
 from broker.errors import NotFound, Rejected, StoreError, TooLarge
+from broker.model import NewMessage
 from broker.records import Topic
 
 RETRY_AFTER_S = 5
+_LARGE_BYTES: Final = 256 * 1024  # reading more takes long enough to keep others waiting
+
+Reader: TypeAlias = Callable[[str, Mapping[str, str], bytes], list[NewMessage]]
 
 log = structlog.get_logger("hooks")
 
@@ -35,9 +58,10 @@ class Hooks:
         self._sources = sources
         self._max_body_bytes = max_body_bytes
         self._told = told
+        self._aside = Offload(broker.clock, "hooks")
 
     async def receive(self, request: Request) -> Response:
-        """Take one call: 200, or 400, 401, 404, 413, 503 with a JSON error body."""
+        """Take one call: 200, or 400, 401, 404, 413, 415, 503 with a JSON error body."""
         name = request.path_params["name"]
         config = self._sources().get(name)
         if not isinstance(config, HookConfig):
@@ -55,19 +79,18 @@ class Hooks:
         except ClientDisconnect:
             return refusal(400, "INVALID_ARGUMENT", "the body did not arrive")
         if body is None:
-            return refusal(
-                413, "INVALID_ARGUMENT", f"the body is larger than {self._max_body_bytes} bytes (server.max_body)"
-            )
-        if not may_post(config, headers, request.query_params, body):
+            return self._too_large()
+        now_s = self._broker.clock.wall_us() / US_PER_S
+        if not may_post(config, headers, request.query_params, body, now_s):
             return _turned_away(request, name)
-        read = KINDS[config.type].messages
-        if read is None:
-            return refusal(404, "NOT_FOUND", f"the source {name!r} takes no calls")
         try:
-            messages = read(name, headers, body)
-            appended = await self._broker.publish(self._topic(config), messages)
+            return await self._kept(name, config, headers, body)
+        except BodyTooLarge:
+            return self._too_large("unpacked, ")
         except TooLarge as error:
-            return refusal(413, "INVALID_ARGUMENT", str(error))
+            return refusal(413, "INVALID_ARGUMENT", _too_large_for_a_message(len(body), error))
+        except Unsupported as error:
+            return refusal(415, "INVALID_ARGUMENT", str(error), {"Accept-Encoding": ", ".join(ENCODINGS)})
         except (BadPayload, Rejected) as error:
             return refusal(400, "INVALID_ARGUMENT", str(error))
         except NotFound as error:
@@ -75,8 +98,34 @@ class Hooks:
         except StoreError as error:
             log.warning("a webhook call could not be kept", source=name, error=str(error))
             return refusal(503, "UNAVAILABLE", "the store does not answer; send it again")
+
+    async def _kept(self, name: str, config: HookConfig, headers: Mapping[str, str], body: bytes) -> Response:
+        """Append what a call says and answer with the ids of its messages, the old ones when it was sent before."""
+        read = KINDS[config.type].messages
+        if read is None:
+            return refusal(404, "NOT_FOUND", f"the source {name!r} takes no calls")
+        topic = self._topic(config)
+        reading = partial(_messages, name, config, headers, body, self._max_body_bytes)
+        cuts = await self._aside.run(partial(reading, read), large=len(body) > _LARGE_BYTES)
+        messages = [message for one in cuts for message in one.messages]
+        if any(one.parts > 1 or one.shortened for one in cuts):
+            log.warning(
+                "a call was too large for one message",
+                source=name,
+                body_bytes=len(body),
+                messages=len(messages),
+                shortened=any(one.shortened for one in cuts),
+            )
+        if not messages:
+            return JSONResponse({"messageIds": []})
+        said = delivery_id(headers)
+        appended = await self._broker.publish(topic, messages, f"hook:{name}:{said}" if said else None)
         ids = [str(appended.first + n) for n in range(appended.count)]
         return JSONResponse({"messageIds": ids})
+
+    def _too_large(self, how: str = "") -> Response:
+        text = f"the body is {how}larger than {self._max_body_bytes} bytes (server.max_body)"
+        return refusal(413, "INVALID_ARGUMENT", text)
 
     def _topic(self, config: SourceConfig) -> Topic:
         _, project_name, _, topic_name = config.topic.split("/")
@@ -99,12 +148,37 @@ class Hooks:
         return bytes(body)
 
 
+def _messages(
+    name: str, config: HookConfig, headers: Mapping[str, str], body: bytes, longest_bytes: int, read: Reader
+) -> list[Cut]:
+    """The messages of a call, each cut to what a topic takes.
+
+    Raises BadPayload, Unsupported, BodyTooLarge, TooLarge.
+    """
+    is_any = config.type == "webhook"
+    said = readable(headers, body, longest_bytes, as_form=config.decode == "form", as_json=not is_any)
+    if content_type_of(headers) in (FORM, MULTIPART) and said is not body:
+        headers = {**headers, "content-type": "application/json"}
+    of_event = event_attributes(headers, config.headers, well_known=is_any)
+    messages = read(name, headers, said)
+    return [cut(NewMessage(one.data, {**of_event, **one.attributes})) for one in messages]
+
+
+def _too_large_for_a_message(body_bytes: int, error: TooLarge) -> str:
+    """In the sender's terms: what it sent, and what it may send."""
+    most_bytes = error.limit_bytes * 3 // 4
+    return (
+        f"the body has {body_bytes} bytes and no list that could be cut; "
+        f"what is not a list may have about {most_bytes} bytes"
+    )
+
+
 def _turned_away(request: Request, name: str) -> Response:
     log.warning("a webhook call was refused", source=name, client=request.client and request.client.host)
     return refusal(401, "UNAUTHORIZED", "token, password or signature is missing or wrong")
 
 
-def refusal(status: int, word: str, text: str) -> Response:
+def refusal(status: int, word: str, text: str, headers: Mapping[str, str] | None = None) -> Response:
     """An error in the body every route of the daemon uses."""
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else headers
     return JSONResponse({"error": {"code": status, "message": text, "status": word}}, status, headers=headers)

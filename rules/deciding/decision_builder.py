@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from rules.deciding.quiet import rows as quiet_rows
 from rules.deciding.quiet.rows import FiringRow, GroupRow, KeyRow, StateRow, ThrottleRow
@@ -19,6 +19,10 @@ from rules.model import Decision, Judgement, JudgementOutcome, MessageFate, Send
 from rules.ruleset import Rule, RuleSet, SendEntry
 
 RowT = TypeVar("RowT", KeyRow, GroupRow, ThrottleRow, FiringRow)
+
+
+EMPTY: Final = "empty"
+"""What drops a post whose template had nothing to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,7 @@ class Draft:
         self._sends: list[Send] = []
         self._shadows: list[Send] = []
         self._used: Counter[tuple[str, str, int]] = Counter()
+        self._empty: set[tuple[int, str, int]] = set()
 
     @property
     def now_us(self) -> int:
@@ -161,6 +166,15 @@ class Draft:
     def give_up(self, stands_for: int, destination: str) -> None:
         """So many triples were for a destination that was taken away, and with it what was still to be told there."""
         self._tally[f"dropped/removed:{destination}"] += stands_for
+
+    def leave_empty(self, item: int, rule: Rule, entry: SendEntry, stands_for: int) -> None:
+        """So many triples led to a post with nothing in it: their template had nothing to say, and nobody is told."""
+        self._tally[f"dropped/{EMPTY}"] += stands_for
+        self._empty.add((item, rule.name, entry.index))
+
+    def was_empty(self, item: int, rule: Rule, entry: SendEntry) -> bool:
+        """Whether the post of this event to this entry had nothing in it."""
+        return (item, rule.name, entry.index) in self._empty
 
     def release_suppressed(self, stands_for: int, by: str) -> None:
         """So many held triples are given up after all."""

@@ -18,6 +18,9 @@ from rules.ruleset import GONE, Rule, RuleSet, SendEntry
 LONG_US: Final = 30 * 86_400_000_000
 """How long a row that is still owed something outlives its time, in case nobody is there to fire it."""
 
+_CONTENT: Final = frozenset({"attachments", "blocks", "card", "embeds", "props"})
+"""Overrides that are themselves something to read."""
+
 
 @dataclass(frozen=True, slots=True)
 class SendTarget:
@@ -69,6 +72,9 @@ def emit(draft: Draft, posting: Posting, address: SendTarget, composed: Composed
     if draft.rule_set.is_given_up(entry.to.name) and not address.shadow:
         draft.give_up(address.stands_for, entry.to.name)
         return
+    if is_empty(composed.post) and not entry.to.takes_body and not address.shadow:
+        draft.leave_empty(posting.item, posting.rule, entry, address.stands_for)
+        return
     origin = draft.origin_of(posting.item, posting.rule, entry)
     posts = parts_of(composed.post, entry.to)
     for part, one in enumerate(posts):
@@ -90,6 +96,12 @@ def emit(draft: Draft, posting: Posting, address: SendTarget, composed: Composed
             fallback=composed.fallback,
         )
         draft.send(send, shadow=address.shadow)
+
+
+def is_empty(post: Post) -> bool:
+    """Whether there is nothing to read in a post: a template that has nothing to say says nothing."""
+    said = post.text.strip() or post.title.strip() or post.footer.strip() or post.fields or post.body is not None
+    return not said and not any(name in _CONTENT for name in post.overrides)
 
 
 def entry_for(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rules.deciding.decision_builder import Draft
+from rules.deciding.decision_builder import EMPTY, Draft
 from rules.deciding.emit import Posting, SendTarget, emit_all, topic_of
 from rules.deciding.quiet import group, inhibition
 from rules.deciding.quiet.dedupe import is_duplicate, remember_sent
@@ -178,7 +178,9 @@ def _enter(draft: Draft, occasion: Notification, address: SendTarget, verdict: Q
     match verdict:
         case Passed():
             destination = address.entry.to.name
-            if address.shadow or not draft.rule_set.is_given_up(destination):
+            if draft.was_empty(item, rule, address.entry):
+                draft.judge(item, rule, address.entry, key, "dropped", EMPTY)
+            elif address.shadow or not draft.rule_set.is_given_up(destination):
                 draft.judge(item, rule, address.entry, key, "shadow" if address.shadow else "sent")
             else:
                 draft.judge(item, rule, address.entry, key, "dropped", f"removed:{destination}")

@@ -3,13 +3,14 @@
 A spec is read from left to right, as the payload is unpacked: ``gzip+json`` is JSON within gzip. Its words are
 
 - ``base64``, ``gzip``: wrappings, in any number;
-- ``json``, ``text``, ``avro:NAME``: what is inside, as the last word; without it JSON if it is, else text;
+- ``json``, ``text``, ``form``, ``avro:NAME``: what is inside, as the last word; without it JSON if it is, else text;
 - ``auto``, alone: base64 if it is, then JSON if it is, else text.
 
 A payload is a text: on an AMS wire, ``data`` is nearly always base64 of what the publisher meant. So where a word needs
 bytes (``gzip``, ``avro``), base64 is taken off first without being named; and where JSON is asked for and the text
-itself is none, it is tried as base64 of JSON. ``text`` alone is the payload exactly as it came; ``base64+text`` is what
-it stands for.
+itself is none, it is tried as base64 of JSON. JSON that is not packed although ``gzip`` says so is taken as it is:
+proxies unpack. ``form`` is ``name=value&...`` as browsers send it (rules/forms.py). ``text`` alone is the payload
+exactly as it came; ``base64+text`` is what it stands for.
 
 ``auto`` must not mistake a word for base64 (``file`` would read as ``~)^``). It takes base64 off only when the text is
 canonical (alphabet, length and padding exact), is not one plain word or number (``host``, ``Host``, ``HOST``, ``12``),
@@ -31,12 +32,13 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from rules.forms import read_form
 from rules.source.words import suggest_of
 
 MAX_DECODED_BYTES: Final = 16 * 1024 * 1024
 MAX_DEPTH: Final = 100
 _MAX_MEMBERS: Final = 100  # of a gzip file; each costs a copy of those behind it
-_WORDS: Final = ("auto", "json", "text", "base64", "gzip", "avro:NAME")
+_WORDS: Final = ("auto", "json", "text", "form", "base64", "gzip", "avro:NAME")
 _PLAIN_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+", re.ASCII)
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
 _ESCAPE: Final = re.compile(
@@ -47,7 +49,7 @@ _URL_SAFE: Final = str.maketrans("-_", "+/")
 _FAILED: Final = object()
 
 Wrapping: TypeAlias = Literal["base64", "gzip"]
-PayloadFormat: TypeAlias = Literal["auto", "guess", "json", "text", "avro"]
+PayloadFormat: TypeAlias = Literal["auto", "guess", "json", "text", "form", "avro"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +92,11 @@ def read_spec(text: str, schemas: Mapping[str, Any]) -> DecodeSpec:
     words = [word.strip() for word in (chain.removesuffix("+") if avro else chain).split("+")]
     words = [] if words == [""] and avro else words
     for word in words:
-        if word not in {"auto", "json", "text", "base64", "gzip"}:
+        if word not in {"auto", "json", "text", "form", "base64", "gzip"}:
             raise ValueError(f'unknown decoding "{word}"{suggest_of(word, _WORDS, "known")}, joined by "+"')
     if words == ["auto"] and not avro:
         return AUTO
-    last: PayloadFormat = "avro" if avro else words.pop() if words[-1] in {"json", "text"} else "guess"  # type: ignore[assignment]
+    last: PayloadFormat = "avro" if avro else words.pop() if words[-1] in {"json", "text", "form"} else "guess"  # type: ignore[assignment]
     for word in words:
         if word not in {"base64", "gzip"}:
             raise ValueError(f'"{word}" in "{text}" must stand {"alone" if word == "auto" else "last"}')
@@ -142,6 +144,8 @@ def _unpacked(payload: str, spec: DecodeSpec) -> Decoded:
         return _avro(_as_bytes(content, "Avro"), spec.schema)
     if spec.form == "json" and isinstance(content, str):
         return _json_or_base64_of_it(content)
+    if spec.form == "form" and isinstance(content, str) and "=" not in content.strip().rstrip("="):
+        content = _off_base64(content)
     text = content if isinstance(content, str) else _utf8(content)
     if text is None:
         raise _Undecodable("not UTF-8 text")
@@ -149,6 +153,8 @@ def _unpacked(payload: str, spec: DecodeSpec) -> Decoded:
         return Decoded(text, text)
     if spec.form == "json":
         return Decoded(_json(text), text)
+    if spec.form == "form":
+        return Decoded(_form(text), text)
     value = _json_or_failed(text)
     return Decoded(text if value is _FAILED else value, text)
 
@@ -164,6 +170,13 @@ def _json_or_base64_of_it(payload: str) -> Decoded:
     if not text:
         return Decoded(_json(payload), payload)  # raises, with what is wrong with the text itself
     return Decoded(_json(text), text)
+
+
+def _form(text: str) -> Any:
+    try:
+        return read_form(text)
+    except ValueError as error:
+        raise _Undecodable(f"not a form: {error}") from None
 
 
 def _avro(content: bytes, schema: Any) -> Decoded:
@@ -202,6 +215,8 @@ def _off_gzip(content: bytes) -> bytes:
     """The content of all members of a gzip file, at most 16 MiB."""
     if not content:
         raise _Undecodable("not gzip: it is empty")
+    if content.lstrip().startswith((b"{", b"[")) and _json_or_failed(content.decode("utf-8", "replace")) is not _FAILED:
+        return content
     unpacked = bytearray()
     members = 0
     while content:

@@ -64,6 +64,7 @@ DECODINGS: Final = {
     "auto": "base64 if it is, then JSON if it is, else text; the default",
     "json": "JSON; on an AMS wire, base64 of JSON",
     "text": "the payload exactly as it came",
+    "form": "an HTML form (`a=1&b=2`) as an object; JSON in its field `payload` is taken for the whole",
     "base64": "a wrapping: what is inside comes behind it, as in `base64+text`",
     "gzip": "a wrapping, as in `gzip+json`; base64 around it is taken off first",
     "avro:NAME": "an Avro datum without header, by a schema of bridge.yaml",

@@ -120,3 +120,41 @@ VALUES = st.recursive(
 @settings(max_examples=60, deadline=None)
 def test_whatever_comes_is_rendered_and_pings_nobody(name: str, data: Any):
     assert mentions_in(a_post(name, data)) == set()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "plain"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        '{"event_name":"Disk\nfull on /srv","host":"h1"',
+        '{"status": "RESOLVED"}',  # a text that holds JSON, not JSON
+        ["RESOLVED", {"host": "h1"}],
+        7,
+        None,
+        True,
+        {},
+        {"unheard-of": "RESOLVED"},
+        {"labels": "{}", "annotations": None, "alerts": None},
+    ],
+)
+def test_what_a_template_knows_nothing_of_is_shown_as_it_came_with_a_note(name: str, data: Any):
+    post = a_post(name, data)
+    assert post.endswith(": shown as it came_")
+    assert "Problem" not in post
+    assert "is firing" not in post
+    for word in ("RESOLVED", "Disk", "h1"):
+        if word in json.dumps(data):
+            assert word in post
+
+
+def test_a_call_of_alertmanager_without_alerts_says_nothing():
+    assert a_post("alertmanager/group", {"alerts": []}) == ""
+    assert a_post("alertmanager/group", {"alerts": [], "status": "resolved", "truncatedAlerts": 0}) == ""
+
+
+def test_a_part_of_a_call_gives_the_count_of_the_whole():
+    alerts = [{"status": "firing", "labels": {"alertname": "Down"}}]
+    counts = {"part": "2", "parts": "3", "firing": "2600", "resolved": "4"}
+    assert a_post("alertmanager/group", {"alerts": alerts}, counts).startswith(
+        ":red_circle: **2600 firing, 4 resolved** (part 2 of 3)\n- :red_circle: **Down**"
+    )

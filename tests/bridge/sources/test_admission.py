@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import ValidationError
+from standardwebhooks.webhooks import Webhook
 
 from bridge.core.secret import Secret
 from bridge.sources.admission import may_enter, may_post
@@ -149,3 +153,77 @@ def test_an_empty_secret_lets_nobody_in(secrets: dict[str, Any], headers: dict[s
     source = a_source().model_copy(update=secrets)
     assert not admitted(source, headers)
     assert not admitted(source, headers, token="")
+
+
+OURS, NEXT = "whsec_" + base64.b64encode(b"k" * 24).decode(), "whsec_" + base64.b64encode(b"n" * 32).decode()
+NOW_S = 1_767_225_600
+
+
+def standard(key: str, *, body: bytes = BODY, at_s: int = NOW_S, name: str = "msg_1") -> dict[str, str]:
+    """The headers of a call signed as Standard Webhooks has it, by the library of the standard."""
+    at = datetime.fromtimestamp(at_s, UTC)
+    signature = Webhook(key).sign(name, at, body.decode())
+    return {"webhook-id": name, "webhook-timestamp": str(at_s), "webhook-signature": signature}
+
+
+def test_a_standard_webhook_is_verified_and_old_and_new_keys_work_while_they_are_changed() -> None:
+    source = a_source(secret=(OURS, NEXT))
+    for key in (OURS, NEXT):
+        assert may_post(source, standard(key), {}, BODY, NOW_S)
+        assert may_post(source, standard(key), {}, BODY, NOW_S + 299)
+    both = standard(OURS) | {"webhook-signature": f"v1,AAAA {standard(NEXT)['webhook-signature']}"}
+    assert may_post(a_source(secret=NEXT), both, {}, BODY, NOW_S)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"webhook-id": "msg_2"},
+        {"webhook-timestamp": str(NOW_S + 1)},
+        {"webhook-timestamp": "soon"},
+        {"webhook-timestamp": "9" * 400},
+        {"webhook-signature": ""},
+        {"webhook-signature": "v1,AAAA"},
+        {"webhook-signature": "v2," + "A" * 44},
+        {"webhook-id": ""},
+    ],
+)
+def test_a_standard_webhook_that_was_changed_is_refused(changed: dict[str, str]) -> None:
+    assert not may_post(a_source(secret=OURS), standard(OURS) | changed, {}, BODY, NOW_S)
+
+
+@pytest.mark.parametrize("off_s", [-301, 301, 86_400])
+def test_a_standard_webhook_of_another_time_is_refused(off_s: int) -> None:
+    assert not may_post(a_source(secret=OURS), standard(OURS), {}, BODY, NOW_S + off_s)
+
+
+def test_a_standard_webhook_signed_with_a_private_key_is_verified_with_the_public_one() -> None:
+    private = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
+    public = "whpk_" + base64.b64encode(private.public_key().public_bytes_raw()).decode()
+    signature = base64.b64encode(private.sign(f"msg_1.{NOW_S}.".encode() + BODY)).decode()
+    headers = {"webhook-id": "msg_1", "webhook-timestamp": str(NOW_S), "webhook-signature": f"v1a,{signature}"}
+    assert may_post(a_source(secret=public), headers, {}, BODY, NOW_S)
+    assert not may_post(a_source(secret=public), headers, {}, BODY + b" ", NOW_S)
+
+
+def test_one_of_several_plain_keys_must_have_signed() -> None:
+    source = a_source(secret=("old", "new"))
+    for key in ("old", "new"):
+        assert admitted(source, {"x-signature": signature(key)})
+    assert not admitted(source, {"x-signature": signature("other")})
+
+
+@pytest.mark.parametrize("secret", ["whsk_AAAA", "whsec_", "whsec_!", "whpk_AAAA", ()])
+def test_a_key_that_cannot_verify_is_told_at_once(secret: Any) -> None:
+    with pytest.raises(ValidationError):
+        a_source(secret=secret)
+
+
+@pytest.mark.parametrize("header", ["Authorization", "X-API-Key", "cookie", "not a header"])
+def test_headers_that_carry_secrets_are_never_attributes(header: str) -> None:
+    with pytest.raises(ValidationError):
+        a_source(headers=(header,))
+
+
+def test_gitlab_gives_its_token_in_a_header_of_its_own() -> None:
+    assert admitted(a_source(token="t-1"), {"x-gitlab-token": "t-1"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import hashlib
 import hmac
 import json
@@ -298,3 +299,106 @@ async def test_many_calls_at_once_are_each_kept_once() -> None:
     assert sorted(ids, key=int) == [str(n) for n in range(50)]
     by_id = {str(message.offset): base64.b64decode(message.data) for message in await receivers.messages()}
     assert by_id == {one: f"{n}".encode() for n, one in enumerate(ids)}
+
+
+async def test_a_call_too_large_for_one_message_becomes_several_in_one_append(logs: list[Any]) -> None:
+    receivers = await Receivers(max_bytes=10_000_000).open()
+    call = {"status": "firing", "alerts": [{"status": "firing", "n": n, "words": "x" * 500} for n in range(3_000)]}
+    answer = await receivers.call("prometheus?token=t-1", json.dumps(call).encode())
+    assert (answer.status_code, answer.json()["messageIds"]) == (200, ["0", "1"])
+    first, second = await receivers.messages()
+    assert (first.attributes["part"], second.attributes["part"]) == ("1", "2")
+    assert (first.attributes["parts"], first.attributes["firing"]) == ("2", "3000")
+    assert first.publish_time_us == second.publish_time_us
+    (told,) = [one for one in logs if one["event"] == "a call was too large for one message"]
+    assert (told["source"], told["messages"]) == ("prometheus", 2)
+
+
+async def test_a_body_that_cannot_be_cut_is_refused_in_the_senders_own_figures() -> None:
+    receivers = await Receivers(max_bytes=10_000_000).open()
+    answer = await receivers.call("any", b"x" * 1_600_000)
+    status, _, text = error_of(answer)
+    assert (status, "1600000 bytes" in text, "1125000 bytes" in text) == (413, True, True)
+
+
+async def test_a_packing_that_is_not_known_is_415_with_those_that_are() -> None:
+    receivers = await Receivers().open()
+    answer = await receivers.call("any", b"x", headers={"content-encoding": "br"})
+    assert error_of(answer)[0] == 415
+    assert answer.headers["accept-encoding"] == "gzip, deflate, identity"
+
+
+async def test_a_signature_is_of_the_bytes_as_they_came() -> None:
+    receivers = await Receivers().open()
+    packed = gzip.compress(b'{"a": 1}')
+    signed = hmac.new(b"k", packed, hashlib.sha256).hexdigest()
+    headers = {"content-encoding": "gzip", "x-hub-signature-256": f"sha256={signed}"}
+    assert (await receivers.call("forge", packed, headers=headers)).status_code == 200
+    (message,) = await receivers.messages()
+    assert base64.b64decode(message.data) == b'{"a": 1}'
+
+
+async def test_what_headers_say_of_an_event_becomes_attributes() -> None:
+    receivers = await Receivers().open()
+    receivers.sources["any"] = WebhookSourceConfig(topic=TOPIC, headers=("X-Region",))
+    headers = {
+        "content-type": "application/json",
+        "ce-type": "org.example.site.down",
+        "ce-source": "/monitoring",
+        "ce-subject": "Euro%20%E2%82%AC",
+        "X-Event-Key": "repo:push",
+        "X-Region": "eu",
+        "X-Other": "no",
+    }
+    assert (await receivers.call("any", b"{}", headers=headers)).status_code == 200
+    (message,) = await receivers.messages()
+    assert message.attributes == {
+        "source": "any",
+        "content_type": "application/json",
+        "ce-type": "org.example.site.down",
+        "ce-source": "/monitoring",
+        "ce-subject": "Euro €",
+        "x-event-key": "repo:push",
+        "x-region": "eu",
+    }
+
+
+async def test_each_event_of_a_batch_is_a_message() -> None:
+    receivers = await Receivers().open()
+    headers = {"content-type": "application/cloudevents-batch+json"}
+    answer = await receivers.call("any", b'[{"id": "1"}, {"id": "2"}]', headers=headers)
+    assert answer.json() == {"messageIds": ["0", "1"]}
+    messages = await receivers.messages()
+    assert [base64.b64decode(one.data) for one in messages] == [b'{"id": "1"}', b'{"id": "2"}']
+    assert messages[0].attributes["content_type"] == "application/cloudevents+json"
+    assert (await receivers.call("any", b"[]", headers=headers)).json() == {"messageIds": []}
+    assert (await receivers.call("any", b"{}", headers=headers)).status_code == 400
+
+
+@pytest.mark.parametrize("header", ["x-gitea-delivery", "webhook-id", "idempotency-key", "x-gogs-delivery"])
+async def test_a_delivery_that_comes_again_stands_once(header: str) -> None:
+    receivers = await Receivers().open()
+    first = await receivers.call("any", b"one", headers={header: "d-1"})
+    again = await receivers.call("any", b"one", headers={header: "d-1"})
+    other = await receivers.call("any", b"two", headers={header: "d-2"})
+    assert first.json() == again.json() == {"messageIds": ["0"]}
+    assert other.json() == {"messageIds": ["1"]}
+    assert len(await receivers.messages()) == 2
+
+
+async def test_one_delivery_id_at_two_sources_is_two_deliveries() -> None:
+    receivers = await Receivers().open()
+    receivers.sources["other"] = WebhookSourceConfig(topic=TOPIC)
+    for name in ("any", "other"):
+        assert (await receivers.call(name, b"one", headers={"webhook-id": "d-1"})).status_code == 200
+    assert len(await receivers.messages()) == 2
+
+
+async def test_a_form_at_github_is_the_json_it_carries() -> None:
+    receivers = await Receivers().open()
+    body = b"payload=%7B%22zen%22%3A%22keep+it%22%7D"
+    signed = hmac.new(b"k", body, hashlib.sha256).hexdigest()
+    headers = {"content-type": "application/x-www-form-urlencoded", "x-hub-signature-256": f"sha256={signed}"}
+    assert (await receivers.call("forge", body, headers=headers)).status_code == 200
+    (message,) = await receivers.messages()
+    assert json.loads(base64.b64decode(message.data)) == {"zen": "keep it"}

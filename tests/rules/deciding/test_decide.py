@@ -86,6 +86,13 @@ def test_a_template_that_fails_gives_the_plain_rendering_with_a_note():
     assert line.counts["template_errors"] == 1
 
 
+@pytest.mark.parametrize("text", ["", "   ", "{% if data.alerts %}x{% endif %}"])
+def test_a_template_that_gives_nothing_posts_nothing_and_the_books_say_so(text: str):
+    line = Line(a_rule(f'text: "{text}"'))
+    assert line.take({"alerts": []}) == []
+    assert [(one.outcome, one.by) for one in line.judgements] == [("dropped", "empty")]
+
+
 def test_a_part_that_fails_is_left_out_and_the_text_stays():
     line = Line(a_rule('text: "all well"\ntitle: "{{ data.nothing }}"'))
     (send,) = line.take()
