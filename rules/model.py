@@ -127,6 +127,7 @@ class Post:
 
     All texts are Markdown with event values already escaped (semantics.md item 31), except ``body``: the exact payload
     for destinations that take one (a JSON value, or None). ``overrides`` are the send entry's other keys, rendered.
+    ``broken`` says why a program must not be given this: what its rule asks for could not be made. It is a dead letter.
     """
 
     text: str
@@ -140,6 +141,7 @@ class Post:
     mention: str = ""
     body: Any = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    broken: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +247,8 @@ class Decision:
     book, by name: ``decided``, ``suppressed/<by>``, ``held`` (may be negative: a group was posted),
     ``dropped/<rule>``, ``updated``; ``decide.py`` says exactly how they balance. Deliveries count themselves.
     ``shadows`` are what rules in shadow would have sent, and carry what they stand for as sends do. ``counts`` are
-    additions to metrics that are not books (``template_errors``, ``max_keys``). ``reads`` are the versions of every
+    additions to metrics that are not books (``template_errors``, ``max_keys``). ``failures`` are the templates that
+    failed, by rule, the first of each. ``reads`` are the versions of every
     state row the decision rests on, absent rows (0) included.
     """
 
@@ -257,3 +260,4 @@ class Decision:
     tally: Mapping[str, int] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     reads: Mapping[str, int] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)

@@ -203,7 +203,8 @@ class Expected:
     """One send that must happen; what it does not say may be anything.
 
     ``parts`` are matchers for texts of the post, ``fields`` for its fields by title, ``overrides`` for the send entry's
-    other keys. ``at_us`` None is any time, ``shadow`` None is either.
+    other keys. ``at_us`` None is any time, ``shadow`` None is either. ``fallback`` is which template failed and why:
+    one that fails and is not expected is a difference.
     """
 
     place: Place
@@ -215,6 +216,7 @@ class Expected:
     fields: Mapping[str, Matcher] = field(default_factory=dict)
     overrides: Mapping[str, Matcher] = field(default_factory=dict)
     body: Matcher | None = None
+    fallback: Matcher | None = None
 
 
 @dataclass(frozen=True, slots=True)

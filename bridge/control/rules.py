@@ -28,6 +28,7 @@ async def rules(asked: OperatorRequest) -> dict[str, Any]:
         "rules": [
             _rule(rule, state_rows.get(rule.name, 0))
             | {"counts": rule_counts(rule, counted), "last": rfc3339_or_none(lasts.get(rule.name, 0))}
+            | {"failure": _failure(source, rule)}
             for rule in rule_set.rules
             if not rule.retired
         ],
@@ -42,6 +43,14 @@ async def _lasts(source: ControlSource) -> dict[str, int]:
     for rule, at_us in source.lately.rules.items():
         found[rule] = max(at_us, found.get(rule, 0))
     return found
+
+
+def _failure(source: ControlSource, rule: Rule) -> dict[str, Any] | None:
+    """How a template of the rule failed last, since these rules are in force; None when none did."""
+    failure = source.lately.failures.get(rule.name)
+    if failure is None or failure.at_us < source.in_force.since_us:
+        return None
+    return {"at": rfc3339(failure.at_us), "reason": failure.reason}
 
 
 def _rule(rule: Rule, state_rows: int) -> dict[str, Any]:

@@ -222,6 +222,8 @@ class Attempts:
         except Exception as error:
             log.exception("a stored post cannot be read", destination=self._name, delivery=delivery_id)
             return Refused(f"the stored post cannot be read: {type(error).__name__}")
+        if parcel.post.broken:
+            return Refused(parcel.post.broken)
         try:
             async with self._clock.timeout(self.longest_s):
                 outcome = _checked(await self._destination.deliver(parcel))

@@ -46,7 +46,10 @@ class RoutedTopic:
 
 @dataclass(slots=True)
 class Batch:
-    """What a batch of decisions adds up to, in the order in which they were made; ``late`` marks its deliveries."""
+    """What a batch of decisions adds up to, in the order in which they were made; ``late`` marks its deliveries.
+
+    ``failures`` are the rules of which a template failed, and why.
+    """
 
     topic: RoutedTopic
     version: str
@@ -57,6 +60,7 @@ class Batch:
     counters: Counter[tuple[str, str]] = field(default_factory=Counter)
     dead: list[NewDelivery] = field(default_factory=list)
     shadows: list[NewDelivery] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
 
     def add(self, decision: Decision, offset: int) -> None:
         """Take in what one message (or, with ``offset`` -1, one timer) led to; all of it, or nothing and raise."""
@@ -74,6 +78,7 @@ class Batch:
             self.count(name, n)
         for name, n in counts_of(decision).items():
             self.count(name, n)
+        self.failures.update(decision.failures)
 
     def add_undecidable(self, incoming: Incoming, reason: str) -> None:
         """Take in a message that broke the decision itself: it becomes a dead letter, and nothing behind it waits."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -46,7 +46,7 @@ log = structlog.get_logger("router")
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """What one batch came to, as told to whoever keeps count; ``rules`` are those that took an event."""
+    """What one batch came to. ``rules`` took an event; of those in ``failures`` a template failed, and why."""
 
     topic: str
     messages: int
@@ -54,6 +54,7 @@ class Routed:
     counts: Mapping[str, int]
     took_s: float
     rules: frozenset[str] = frozenset()
+    failures: Mapping[str, str] = field(default_factory=dict)
 
 
 class Nudges:
@@ -218,7 +219,7 @@ class Router:
                     return await self._decide(messages[: len(messages) // 2], cursor)
                 broken = type(error).__name__
                 continue
-            self._tell(commit, len(messages), counts, began, behind.offset)
+            self._tell(commit, len(messages), counts, began, behind.offset, batch)
             return behind
 
     async def _matched(
@@ -291,7 +292,7 @@ class Router:
             self._nudges.tell(commit, self.topic.uid)
         else:
             self._guard.settle_timers(self.topic.name, names)
-            self._tell(commit, 0, counts, began, 0)
+            self._tell(commit, 0, counts, began, 0, batch)
         return True
 
     async def _rest(self, offset: int, news: asyncio.Event) -> None:
@@ -319,15 +320,15 @@ class Router:
     def _batch(self) -> Batch:
         return Batch(self.topic, self._current.rule_set.version, self._clock.wall_us())
 
-    def _tell(self, commit: Commit, messages: int, counts: Mapping[str, int], began: float, before: int) -> None:
+    def _tell(
+        self, commit: Commit, messages: int, counts: Counter[str], began: float, before: int, batch: Batch
+    ) -> None:
         """A commit is in: wake whom it concerns, and say what it came to. It decided all ``before`` this offset."""
         self._guard.settle_messages(self.topic.name, self.topic.uid, before)
         self._nudges.tell(commit, self.topic.uid)
-        took_s = self._clock.monotonic() - began
-        rules = frozenset([record.rule for record in commit.decisions])
-        self._told(Routed(self.topic.name, messages, len(commit.deliveries), counts, took_s, rules))
+        took_s, rules = self._clock.monotonic() - began, frozenset([record.rule for record in commit.decisions])
+        self._told(Routed(self.topic.name, messages, len(commit.deliveries), counts, took_s, rules, batch.failures))
 
 
-def _is_large(payload: str) -> bool:
-    """Whether deciding a message is likely to take long."""
+def _is_large(payload: str) -> bool:  # likely to take long to decide
     return len(payload) > (_LARGE_PACKED_RUNES if payload.startswith(_PACKED) else _LARGE_RUNES)

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from bridge.core.content_coding import unpack
-from rules.forms import carries_json, read_fields, value_of_fields
+from rules.events.forms import carries_json, read_fields, value_of_fields
 
 FORM: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"

@@ -37,6 +37,7 @@ def decide(rule_set: RuleSet, matches: Matches, state: Mapping[str, StateValue],
     """
     draft = Draft(rule_set, state, context, matches.incoming.origin)
     draft.counts.update(matches.counts)
+    draft.failures.update(matches.failures)
     gone: set[tuple[str, int]] = set()
     stopped: set[tuple[str, int]] = set()
     fate: MessageFate = "unmatched"

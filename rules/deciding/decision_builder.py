@@ -135,6 +135,7 @@ class Draft:
         self.origin = origin
         self.rows = Rows(state)
         self.counts: Counter[str] = Counter()
+        self.failures: dict[str, str] = {}
         self._tally: Counter[str] = Counter()
         self._judgements: list[Judgement] = []
         self._sends: list[Send] = []
@@ -193,6 +194,7 @@ class Draft:
         (self._shadows if shadow else self._sends).append(send)
         if send.fallback and send.part == send.parts - 1:
             self.counts["template_errors"] += 1
+            self.failures.setdefault(send.rule, send.fallback)
 
     def decision(self, fate: MessageFate | None) -> Decision:
         """What it all comes to."""
@@ -205,6 +207,7 @@ class Draft:
             tally={name: n for name, n in self._tally.items() if n},
             counts=dict(self.counts),
             reads=self.rows.reads,
+            failures=self.failures,
         )
 
     def _enter(self, outcome: JudgementOutcome, by: str) -> None:

@@ -151,7 +151,7 @@ def _leave_unwritten(draft: Draft, posting: Posting) -> None:
 def parts_of(whole: Post, to: DestinationFacts) -> list[Post]:
     """The post cut to the destination's size: further parts carry text only, all but the last no attachments."""
     limit = to.max_text_runes
-    if limit is None or len(whole.text) <= limit or whole.body is not None:
+    if limit is None or len(whole.text) <= limit or whole.body is not None or whole.broken:
         return [whole]
     if to.long_text == "cut":
         return [replace(whole, text=cut_text(whole.text, limit))]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from rules.conditions.conditions import Condition
@@ -47,6 +47,19 @@ class EventView:
         return WHOLE if self.for_each is None else f"{self.decode.text} {self.for_each.text}"
 
 
+@dataclass(slots=True)
+class Troubles:
+    """What went wrong while rules were matched: how often, by kind, and of each rule the first template that failed."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def note(self, kind: str, rule: Rule, reason: str) -> None:
+        """One more."""
+        self.counts[kind] += 1
+        self.failures.setdefault(rule.name, reason)
+
+
 MAX_ITEMS: Final = 10_000
 """How many items of a message become events. A message of 1 MiB with more of them is no list of alerts."""
 
@@ -64,20 +77,20 @@ def match(
     ``decoded`` is for tests that say what the payload stands for: it is then not decoded at all. ``unpack`` is for
     those who ask more than once about the same message.
     """
-    counts: Counter[str] = Counter()
+    troubles = Troubles()
     found: list[Match] = []
     stopped: set[tuple[str, int]] = set()
     needs: dict[str, None] = {}
-    for rule, event, group, hows in _candidates(rule_set, incoming, decoded, unpack, counts):
+    for rule, event, group, hows in _candidates(rule_set, incoming, decoded, unpack, troubles.counts):
         hidden = (WHOLE, 0) in stopped or (group, event.item) in stopped
-        matched = _matched(rule_set, rule, event, group, hows, now_us, counts, hidden=hidden)
+        matched = _matched(rule_set, rule, event, group, hows, now_us, troubles, hidden=hidden)
         if matched is None:
             continue
         found.append(matched)
         needs.update(dict.fromkeys(matched.names.all()))
         if matched.how == "match" and (rule.stop or rule.drop):
             stopped.add((group, event.item))
-    return Matches(incoming, tuple(found), tuple(needs), counts)
+    return Matches(incoming, tuple(found), tuple(needs), troubles.counts, troubles.failures)
 
 
 def views_of(rule_set: RuleSet, topic: str) -> tuple[EventView, ...]:
@@ -189,7 +202,7 @@ def _matched(
     group: str,
     hows: list[How],
     now_us: int,
-    counts: Counter[str],
+    troubles: Troubles,
     *,
     hidden: bool,
 ) -> Match | None:
@@ -204,27 +217,27 @@ def _matched(
         how = "match"
     if not rule.asks_vars:
         seen, broken = set_vars(rule_set, rule, event, now_us)
-    if how == "match" and not _when(rule_set, rule, seen, now_us, counts):
+    if how == "match" and not _when(rule_set, rule, seen, now_us, troubles):
         return None
     if rule.drop:
         return Match(rule, seen, how, group=group)
     key, failed = key_of(rule_set, rule, seen, now_us)
     if failed:
-        counts["key_errors"] += 1
+        troubles.note("key_errors", rule, f"key: {failed}")
     return Match(rule, seen, how, key, row_names(rule_set, rule, seen, key, now_us), broken or failed, group)
 
 
 def when_holds(rule_set: RuleSet, rule: Rule, event: Event, now_us: int) -> bool:
     """Whether ``when:`` holds for an event that has the rule's ``set:`` values; one that fails does not."""
-    return _when(rule_set, rule, event, now_us, Counter())
+    return _when(rule_set, rule, event, now_us, Troubles())
 
 
-def _when(rule_set: RuleSet, rule: Rule, event: Event, now_us: int, counts: Counter[str]) -> bool:
+def _when(rule_set: RuleSet, rule: Rule, event: Event, now_us: int, troubles: Troubles) -> bool:
     """Whether ``when:`` holds; one that fails on this event does not hold, and counts."""
     if rule.when is None:
         return True
     try:
         return bool(rule.when.evaluate(names_of(event, now_us=now_us, tables=rule_set.tables)))
-    except RenderFailed:
-        counts["when_errors"] += 1
+    except RenderFailed as error:
+        troubles.note("when_errors", rule, f"when: {error}")
         return False

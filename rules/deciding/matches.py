@@ -36,10 +36,12 @@ class Match:
 class Matches:
     """All that may act on one message, in the order in which it acts.
 
-    ``needs`` are the state rows to read before ``decide``, each once; ``counts`` what went wrong on the way.
+    ``needs`` are the state rows to read before ``decide``, each once; ``counts`` what went wrong on the way, and
+    ``failures`` which template of which rule.
     """
 
     incoming: Incoming
     found: tuple[Match, ...] = ()
     needs: tuple[str, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)

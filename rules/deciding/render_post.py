@@ -1,19 +1,22 @@
 """Makes the posts of a rule: the neutral form that every destination draws its own way.
 
-A template that fails never loses an alert: the text becomes the built-in rendering with a note, any other part is left
-out, and the post says why in ``fallback``.
+A template that fails never loses an alert: the text becomes the built-in rendering, any other part is left out, and the
+post has a note for each. Programs are not given half of what their rule asks for: where ``body:`` or a part of the send
+fails, what would go to one is ``broken``, and becomes a dead letter. ``fallback`` says why, for whoever runs it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import Any, Final
 
 from rules.events.moments import from_us
 from rules.model import Event, Field, Phase, Post
 from rules.rendering.environment import CompiledTemplate, RenderFailed
+from rules.rendering.escape import escape_md
 from rules.rendering.fallback import render_fallback
 from rules.rendering.template_names import names_of
 from rules.ruleset import Making, Rule, RuleSet, SendEntry
@@ -54,10 +57,27 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A post, and why some of it is not what the rule asked for ("" when all is well)."""
+    """A post, and why some of it is not what the rule asked for ("" when all is well).
+
+    ``body_fails`` says why there is no ``body`` although the rule asks for one.
+    """
 
     post: Post
     fallback: str = ""
+    body_fails: str = ""
+
+
+@dataclass(slots=True)
+class _Failures:
+    """Which parts of a post could not be made, and why: for those who run it, and as notes for those who read it."""
+
+    reasons: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, part: str, error: RenderFailed) -> None:
+        """One part that is left out."""
+        self.reasons.append(f"{part}: {error}")
+        self.notes.append(f"{part} is left out, its template failed: {shown_reason(error)}")
 
 
 def compose(
@@ -69,13 +89,17 @@ def compose(
     composed: dict[str, Composed] = {}
     for entry in entries:
         note = notes.get(entry.slot, "") or notes.get("", "")
-        post, fallback = base.post, base.fallback
+        post, failures = base.post, _Failures()
         if note:
             post = replace(post, text=noted(post.text, note))
         if entry.overrides:
-            overrides, failed = _overrides(entry, names)
-            post, fallback = replace(post, overrides=overrides), fallback or failed
-        composed[entry.slot] = Composed(post, fallback)
+            post = replace(post, overrides=_overrides(entry, names, failures))
+        broken = join_reasons([base.body_fails, *failures.reasons]) if entry.to.takes_body else ""
+        if broken:
+            post = replace(post, broken=f"what the rule asks for could not be made: {broken}")
+        elif failures.notes:
+            post = replace(post, text=_with_notes(post.text, failures.notes))
+        composed[entry.slot] = Composed(post, join_reasons([base.fallback, *failures.reasons]), base.body_fails)
     return composed
 
 
@@ -86,7 +110,7 @@ def composed_alone(rule_set: RuleSet, scene: Scene, now_us: int) -> Post:
 
 def overrides_of(rule_set: RuleSet, scene: Scene, now_us: int, entry: SendEntry) -> dict[str, Any]:
     """The rendered overrides of a send entry alone; those whose template fails are left out."""
-    return _overrides(entry, _names(rule_set, scene, now_us))[0] if entry.overrides else {}
+    return _overrides(entry, _names(rule_set, scene, now_us), _Failures()) if entry.overrides else {}
 
 
 def severity_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int) -> str:
@@ -144,48 +168,65 @@ def _names(rule_set: RuleSet, scene: Scene, now_us: int) -> dict[str, Any]:
     return names
 
 
+def shown_reason(error: RenderFailed) -> str:
+    """Why a template failed, as people in a channel may read it: the file without where it lies on the server."""
+    return str(RenderFailed(PurePath(error.template).name, error.line, error.reason))
+
+
+def _with_notes(text: str, notes: Sequence[str]) -> str:
+    for note in dict.fromkeys(notes):
+        text = noted(text, " ".join(escape_md(note).split()))
+    return text
+
+
 def _base(scene: Scene, names: dict[str, Any]) -> Composed:
     """All of the post that its entries share."""
-    failures: list[str] = []
+    failures = _Failures()
     making = scene.rule.making
     severity = _severity(scene, names, failures)
     if "severity" not in scene.event.vars:
         names["severity"] = severity
     parts: dict[str, Any] = {
-        name: _part(template, names, failures) for name, template in making.parts.items() if name != "severity"
+        name: _part(name, template, names, failures) for name, template in making.parts.items() if name != "severity"
     }
     fields = tuple(_fields(scene.rule, names, failures))
-    body = _body(making.body, names, failures) if making.has_body else None
-    text = _text(scene, names, failures)
-    return Composed(Post(text=text, severity=severity, fields=fields, body=body, **parts), join_reasons(failures))
+    body, body_fails = _body(making.body, names) if making.has_body else (None, "")
+    text, why_plain = _text(scene, names)
+    reasons = join_reasons([*failures.reasons, body_fails, why_plain])
+    post = Post(_with_notes(text, failures.notes), severity=severity, fields=fields, body=body, **parts)
+    return Composed(post, reasons, body_fails)
 
 
-def _severity(scene: Scene, names: dict[str, Any], failures: list[str]) -> str:
+def _severity(scene: Scene, names: dict[str, Any], failures: _Failures) -> str:
     """The post's severity; of a group that does not say it for all, the worst of its events."""
     template = scene.rule.making.parts.get("severity")
     if template is None:
         phases = {one.phase for one in scene.events} or {scene.phase}
         return "ok" if phases == {"resolved"} else ""
     if len(scene.events) <= 1 or "events" in template.names:
-        return _part(template, names, failures).strip().lower()
-    said = [_part(template, {**names, **one}, failures).strip().lower() for one in names["events"]]
+        return _part("severity", template, names, failures).strip().lower()
+    said = [_part("severity", template, {**names, **one}, failures).strip().lower() for one in names["events"]]
     return max(said, key=lambda severity: _WORSE.index(severity) if severity in _WORSE else 0)
 
 
-def _text(scene: Scene, names: dict[str, Any], failures: list[str]) -> str:
+def _text(scene: Scene, names: dict[str, Any]) -> tuple[str, str]:
+    """The text, and why it is the plain one."""
     making = scene.rule.making
-    reason = scene.broken
+    reason, shown = scene.broken, _without_folders(scene.broken)
     if not reason and making.text is not None:
         try:
-            return _rendered_text(making.text, scene, names)
+            return _rendered_text(making.text, scene, names), ""
         except RenderFailed as error:
-            reason = str(error)
-    note = ""
-    if reason:
-        failures.append(reason)
-        note = f"the template failed: {reason}"
+            reason, shown = str(error), shown_reason(error)
+    note = f"the template failed: {shown}" if reason else ""
     events = scene.events or (GroupEvent(scene.event, scene.phase),)
-    return _joined((render_fallback(one.event, now=names["now"], note=note), one.note) for one in events)
+    return _joined((render_fallback(one.event, now=names["now"], note=note), one.note) for one in events), reason
+
+
+def _without_folders(reason: str) -> str:
+    """A reason kept with an event (which ``set:`` or ``key:`` failed), without where its file lies on the server."""
+    file, colon, rest = reason.partition(" line ")
+    return f"{PurePath(file).name}{colon}{rest}" if colon and file.startswith("/") else reason
 
 
 def _rendered_text(text: CompiledTemplate, scene: Scene, names: dict[str, Any]) -> str:
@@ -204,40 +245,41 @@ def _joined(texts: Iterable[tuple[str, str]]) -> str:
     return ("\n\n" if any("\n" in block for block in blocks) else "\n").join(blocks)
 
 
-def _part(template: CompiledTemplate, names: dict[str, Any], failures: list[str]) -> str:
+def _part(part: str, template: CompiledTemplate, names: dict[str, Any], failures: _Failures) -> str:
     try:
         return template.render(names)
     except RenderFailed as error:
-        failures.append(str(error))
+        failures.add(part, error)
         return ""
 
 
-def _fields(rule: Rule, names: dict[str, Any], failures: list[str]) -> Iterable[Field]:
-    for making in rule.making.fields:
-        yield Field(_part(making.title, names, failures), _part(making.value, names, failures), making.short)
+def _fields(rule: Rule, names: dict[str, Any], failures: _Failures) -> Iterable[Field]:
+    for n, making in enumerate(rule.making.fields, start=1):
+        title = _part(f"the title of field {n}", making.title, names, failures)
+        yield Field(title, _part(f"field {title or n}", making.value, names, failures), making.short)
 
 
-def _body(making: Making, names: dict[str, Any], failures: list[str]) -> Any:
+def _body(making: Making, names: dict[str, Any]) -> tuple[Any, str]:
+    """The body, and why there is none."""
     try:
         if isinstance(making, CompiledTemplate):
-            return json.loads(making.render(names))
-        return rendered(making, names)
+            return json.loads(making.render(names)), ""
+        return rendered(making, names), ""
     except RenderFailed as error:
-        failures.append(str(error))
+        return None, f"body: {error}"
     except ValueError as error:
-        failures.append(f"body: the template gives no JSON: {error}")
-    return None
+        return None, f"body: the template gives no JSON: {error}"
 
 
-def _overrides(entry: SendEntry, names: dict[str, Any]) -> tuple[dict[str, Any], str]:
+def _overrides(entry: SendEntry, names: dict[str, Any], failures: _Failures) -> dict[str, Any]:
+    """The send's other keys, without those whose template fails."""
     overrides: dict[str, Any] = {}
-    failed = ""
     for name, making in entry.overrides.items():
         try:
             overrides[name] = rendered(making, names)
         except RenderFailed as error:
-            failed = str(error)
-    return overrides, failed
+            failures.add(name, error)
+    return overrides
 
 
 def rendered(making: Making, names: dict[str, Any]) -> Any:

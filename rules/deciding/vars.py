@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from rules.deciding.quiet.rows import shortened
 from rules.deciding.quiet.state_rows import recall
-from rules.model import Event
+from rules.model import Event, MessageFacts
 from rules.rendering.environment import RenderFailed
 from rules.rendering.template_names import names_of
 from rules.ruleset import Rule, RuleSet
+
+_NOTHING: Final[dict[str, Any]] = {"labels": {}, "annotations": {}}  # where alerts keep what they say
 
 
 def set_vars(rule_set: RuleSet, rule: Rule, event: Event, now_us: int) -> tuple[Event, str]:
@@ -42,6 +45,19 @@ def key_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int) -> tuple[st
     except RenderFailed as error:
         return None, str(error)
     return shortened(text.strip()), ""
+
+
+def key_of_nothing(rule: Rule) -> tuple[str, str]:
+    """The rule's key for an event that has nothing in it, and which name it lacks, or "" when it does without."""
+    message = MessageFacts(id="0", offset=0, topic="t", project="P", publish_time_us=0)
+    event, values = Event(data=_NOTHING, text="{}", attributes={}, message=message, parent=_NOTHING), dict[str, Any]()
+    for name, template in rule.sets:
+        with suppress(RenderFailed):
+            values[name] = template.render(names_of(replace(event, vars=values), now_us=0))
+    try:
+        return rule.key.render(names_of(replace(event, vars=values), now_us=0)) if rule.key is not None else "", ""
+    except RenderFailed as error:
+        return "", error.reason if error.reason.startswith("there is no ") else ""
 
 
 def state_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int, otherwise: str) -> str:

@@ -9,8 +9,8 @@ A spec is read from left to right, as the payload is unpacked: ``gzip+json`` is 
 A payload is a text: on an AMS wire, ``data`` is nearly always base64 of what the publisher meant. So where a word needs
 bytes (``gzip``, ``avro``), base64 is taken off first without being named; and where JSON is asked for and the text
 itself is none, it is tried as base64 of JSON. JSON that is not packed although ``gzip`` says so is taken as it is:
-proxies unpack. ``form`` is ``name=value&...`` as browsers send it (rules/forms.py). ``text`` alone is the payload
-exactly as it came; ``base64+text`` is what it stands for.
+proxies unpack. ``form`` is ``name=value&...`` as browsers send it (forms.py). ``text`` alone is the payload exactly as
+it came; ``base64+text`` is what it stands for.
 
 ``auto`` must not mistake a word for base64 (``file`` would read as ``~)^``). It takes base64 off only when the text is
 canonical (alphabet, length and padding exact), is not one plain word or number (``host``, ``Host``, ``HOST``, ``12``),
@@ -32,7 +32,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from rules.forms import read_form
+from rules.events.forms import read_form
 from rules.source.words import suggest_of
 
 MAX_DECODED_BYTES: Final = 16 * 1024 * 1024

@@ -31,7 +31,7 @@ CASE_KEYS: Final = ("name", "about", "topic", "start", "message", "messages", "u
 MESSAGE_KEYS: Final = ("data", "text", "payload", "attributes", "topic", "at", "offset")
 TEXT_PARTS: Final = ("text", "title", "url", "severity", "color", "icon", "footer", "mention", "key", "phase")
 MATCHER_KEYS: Final = ("equals", "contains", "lacks", "regex", "snapshot")
-EXPECT_KEYS: Final = ("rule", "to", "at", "shadow", *TEXT_PARTS, "fields", "body")
+EXPECT_KEYS: Final = ("rule", "to", "at", "shadow", *TEXT_PARTS, "fields", "body", "fallback")
 QUIET_KEYS: Final = ("rule", "to", "by", "key", "at")
 
 
@@ -116,6 +116,7 @@ class CaseReader:
             },
             overrides={key: self._matcher(form, (key,)) for key in others},
             body=self._matcher(form, ("body",)) if "body" in form else None,
+            fallback=self._matcher(form, ("fallback",)) if "fallback" in form else None,
         )
 
     def _expected_quiet(self, form: Form) -> ExpectedQuiet:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from rules.conditions.jsonpath import compile_path, dotted_key
+from rules.deciding.vars import key_of_nothing
 from rules.language.reach import unreachable
 from rules.ruleset import Case, Rule
 from rules.source.problems import Problem
@@ -55,6 +56,20 @@ def _inhibitors(rules: Iterable[Rule]) -> Iterator[Problem]:
             elif other.quiet.resolved is None:
                 text = f'the rule "{other.name}" needs resolved:, so that it is known when its incidents are over'
                 yield _problem(rule, "inhibited_by", text)
+
+
+def keys_that_may_fail(rules: Iterable[Rule]) -> Iterator[Problem]:
+    """Warnings of keys of incidents that an event need not have: one without them tells no end."""
+    for rule in rules:
+        if rule.key is None or rule.quiet.resolved is None or "tables" in rule.key.names:
+            continue
+        _, failed = key_of_nothing(rule)
+        if failed:
+            text = (
+                f"an event without it ({failed}) opens no incident, and its end is never told; "
+                "say what stands in its place with | default('...')"
+            )
+            yield Problem(rule.key_places.get("key", rule.place), f"{rule.path}.key", text, "warning")
 
 
 def _dotted_keys(rules: Iterable[Rule], cases: Iterable[Case]) -> Iterator[Problem]:

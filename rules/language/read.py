@@ -14,7 +14,7 @@ from rules.events.decode import DecodeSpec, read_spec
 from rules.events.intervals import Interval
 from rules.events.topics import TopicFilter
 from rules.language.cases import CaseReader
-from rules.language.check import check
+from rules.language.check import check, keys_that_may_fail
 from rules.language.form import Form
 from rules.language.read_intervals import read_intervals
 from rules.language.read_rule import RuleReader
@@ -101,6 +101,8 @@ def _build(
     for document in documents if not lenient else ():
         cases.extend(_cases_of(document, reader, CaseReader(names, world.destinations), problems))
     problems.extend(check(rules, cases))
+    if not has_errors(problems):
+        problems.extend(keys_that_may_fail(rules))
     found = in_order(_without_echoes(problems, documents))
     if has_errors(found):
         raise ProblemsFound(found)

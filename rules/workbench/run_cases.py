@@ -85,6 +85,7 @@ def run_case(rule_set: RuleSet, case: Case, read_snapshot: ReadSnapshot = lambda
     compared = _Comparison(rule_set, case, read_snapshot, quiet)
     compared.sends(told)
     compared.kept_quiet()
+    compared.failures(failure for moment in moments for failure in moment.decision.failures.items())
     return CaseResult(case, tuple(compared.differences), told, quiet, compared.snapshots)
 
 
@@ -163,6 +164,14 @@ class _Comparison:
                 wanted = " ".join(filter(None, words)) or "anything"
                 self.differences.append(f"{expected.place}: expected to be kept quiet: {wanted}; it was: {said}")
 
+    def failures(self, failures: Iterable[tuple[str, str]]) -> None:
+        """Templates that failed without a send that shows it: a key, a ``when``, or a post that nobody compared."""
+        expected = {one.rule for one in self.case.expect or () if one.fallback is not None}
+        said = "\n".join(self.differences)
+        for rule, reason in dict.fromkeys(failures):
+            if not expected & {rule, ""} and reason not in said:
+                self.differences.append(f"{self.case.place}: a template of {rule} failed: {reason}")
+
     def _why_not(self, expected: Expected) -> Iterator[str]:
         """What happened in place of a send that was not made: what kept it quiet, or why its rule did not act."""
         quiet = [
@@ -205,6 +214,10 @@ class _Comparison:
             differences += self._compared(key, matcher, post.overrides.get(key))
         if expected.body is not None:
             differences += self._compared("body", expected.body, post.body)
+        if expected.fallback is not None:
+            differences += self._compared("fallback", expected.fallback, send.fallback)
+        elif send.fallback:
+            differences.append(f"  a template failed: {send.fallback}; mend it, or expect it with fallback:")
         return differences
 
     def _compared(self, name: str, matcher: Matcher, value: Any) -> list[str]:

@@ -97,6 +97,7 @@ class Line:
         self.judgements: list[Judgement] = []
         self.tally: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
+        self.failures: dict[str, str] = {}
         self.keys: Counter[tuple[str, str, int, int]] = Counter()
         self._offset = 0
 
@@ -148,6 +149,7 @@ class Line:
         self.judgements += decision.judgements
         self.tally.update(decision.tally)
         self.counts.update(decision.counts)
+        self.failures.update(decision.failures)
         self.keys.update(
             (send.origin, send.rule, send.send, send.part) for send in (*decision.sends, *decision.shadows)
         )

@@ -1,6 +1,7 @@
 import pytest
 
 from rules.model import DestinationFacts
+from tests.fakes.mattermost_reader import mentions_in
 from tests.fakes.rule_sets import Line, a_destination, a_rule, a_rule_set, a_world
 
 
@@ -96,8 +97,78 @@ def test_a_template_that_gives_nothing_posts_nothing_and_the_books_say_so(text: 
 def test_a_part_that_fails_is_left_out_and_the_text_stays():
     line = Line(a_rule('text: "all well"\ntitle: "{{ data.nothing }}"'))
     (send,) = line.take()
-    assert (send.post.text, send.post.title) == ("all well", "")
-    assert send.fallback
+    assert send.post.text.splitlines()[0] == "all well"
+    assert send.post.title == ""
+    assert send.fallback.startswith("title: ")
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("mention", 'mention: "{{ data.nothing }}"'),
+        ("title", 'title: "{{ data.nothing }}"'),
+        ("url", 'url: "{{ data.nothing }}"'),
+        ("color", 'color: "{{ data.nothing }}"'),
+        ("icon", 'icon: "{{ data.nothing }}"'),
+        ("footer", 'footer: "{{ data.nothing }}"'),
+        ("severity", 'severity: "{{ data.nothing }}"'),
+        ("field Site", 'fields: [{title: Site, value: "{{ data.nothing }}"}]'),
+        ("channel", 'send: {to: ops, channel: "{{ data.nothing }}"}'),
+        ("username", 'send: {to: ops, username: "{{ data.nothing }}"}'),
+    ],
+)
+def test_a_part_that_fails_is_told_in_the_post_and_to_whoever_runs_it(part: str, said: str):
+    line = Line(a_rule(f'text: "all well"\n{said}'))
+    (send,) = line.take()
+    first, note = send.post.text.splitlines()
+    assert first == "all well"
+    assert note.startswith(f"_{part} is left out, its template failed: ")
+    assert "rules.d" not in note
+    assert "there is no" in note
+    assert "there is no" in send.fallback
+    assert line.failures["r"] == send.fallback
+    assert line.counts["template_errors"] == 1
+
+
+def test_a_note_pings_nobody_whatever_an_event_calls_its_names():
+    data = {"@channel": 1, "`@all`": 2}
+    (send,) = Line(a_rule('text: t\ntitle: "{{ data.nothing }}"')).take(data)
+    assert mentions_in(send.post.text) == set()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'send: hook\nbody: {a: "{{ data.nothing }}"}',
+        'send: hook\nbody: "{{ data.nothing | to_json }}"',
+        'send: hook\nbody: "no json {{ data.status }}"',
+        'send: {to: hook, method: "{{ data.nothing }}"}\nbody: {a: 1}',
+    ],
+)
+def test_a_program_is_never_given_what_its_rule_could_not_make(said: str):
+    world = a_world(a_destination("hook", kind="webhook", takes_body=True, overrides=frozenset({"method"})))
+    (send,) = Line(a_rule(f"text: for people\n{said}", world)).take()
+    assert send.post.broken.startswith("what the rule asks for could not be made: ")
+
+
+def test_people_get_the_text_of_a_rule_whose_body_fails():
+    sends = Line(a_rule('text: for people\nsend: [ops, hook]\nbody: {a: "{{ data.nothing }}"}')).take()
+    assert [(one.destination, bool(one.post.broken)) for one in sends] == [("ops", False), ("hook", True)]
+    assert sends[0].post.text == "for people"
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind"),
+    [
+        ("match: {$.status: [CRITICAL, OK]}\nwhen: data.nothing > 1", "when_errors"),
+        ('match: {$.status: CRITICAL}\nresolved: {$.status: OK}\nkey: "{{ data.site }}"', "key_errors"),
+    ],
+)
+def test_a_failure_that_no_post_shows_is_counted_and_named(rule: str, kind: str):
+    line = Line(a_rule(rule))
+    assert line.take({"status": "OK"}) == []
+    assert line.counts[kind] == 1
+    assert "there is no" in line.failures["r"]
 
 
 def test_a_set_that_fails_gives_the_plain_rendering():

@@ -304,3 +304,19 @@ def test_misuse_is_an_error_with_its_place(case, said):
         results(f"  - {case}\n", 'rules: [{name: r, text: "x", send: ops}]\n')
     assert said in str(found.value)
     assert "rules.d/test.yaml:4:" in str(found.value)
+
+
+FAILING = RULES.replace('title: "{{ data.status }}"', 'title: "{{ data.nothing }}"')
+
+
+def test_a_template_that_fails_is_a_difference_unless_it_is_expected():
+    assert "a template failed: title: " in differences(one("[{rule: r}]"), FAILING)[0]
+    assert differences(one('[{rule: r, fallback: {contains: there is no "nothing"}}]'), FAILING) == ()
+    assert differences(one("[{rule: r, fallback: {contains: something else}}]"), FAILING) != ()
+
+
+@pytest.mark.parametrize("rest", ["quiet: []", "expect: []"])
+def test_a_key_that_fails_is_a_difference_though_no_send_shows_it(rest):
+    rules = RULES.replace("data.k | default('k')", "data.k").replace("    dedupe: 10m", "    resolved: {$.status: OK}")
+    said = differences(f"  - {{name: t, message: {{data: {{status: OK}}}}, {rest}}}\n", rules)
+    assert said[0].endswith('there is no "k"; there is: status') or "key: " in said[0]

@@ -5,7 +5,7 @@ import pytest
 from rules.language.read import read_rules, read_rules_folder, rebuild
 from rules.language.sources import World
 from rules.source.problems import ProblemsFound
-from tests.fakes.rule_sets import Line, a_destination, a_rule_set, a_world
+from tests.fakes.rule_sets import Line, a_destination, a_rule, a_rule_set, a_world
 
 RULE = "rules:\n  - name: {name}\n    text: {text}\n    send: ops\n"
 
@@ -158,3 +158,27 @@ def test_a_table_that_cannot_be_read_is_told_once(tmp_path):
     with pytest.raises(ProblemsFound) as found:
         read_rules([("r.yaml", "rules: [{name: r, send: ops, text: \"{{ data.site | lookup('owners') }}\"}]")], world)
     assert [problem.place.file for problem in found.value.problems] == [str(tmp_path / "owners.json")]
+
+
+def warnings_of(key: str, more: str = "resolved: {$.status: OK}") -> list[str]:
+    return [str(one) for one in a_rule(f"match: {{$.status: CRITICAL}}\n{more}\n{key}").warnings]
+
+
+@pytest.mark.parametrize(
+    ("key", "warns"),
+    [
+        ('key: "{{ data.site }}"', True),
+        ('key: "{{ attributes.site }}/x"', True),
+        ('set: {s: "{{ data.site }}"}\nkey: "{{ vars.s }}"', True),
+        ("key: \"{{ data.site | default('') }}\"", False),
+        ('set: {s: "{{ data.site | default(\'\') }}"}\nkey: "{{ vars.s }}"', False),
+        ("key: constant", False),
+    ],
+)
+def test_an_incidents_key_that_an_event_may_lack_is_warned_of(key: str, warns: bool):
+    found = warnings_of(key)
+    assert any("opens no incident, and its end is never told" in one for one in found) is warns
+
+
+def test_a_key_without_incidents_is_not_warned_of():
+    assert warnings_of('key: "{{ data.site }}"', "dedupe: 1h") == []
