@@ -170,7 +170,7 @@ class AmsSource:
                 await self._keep(readable)
                 readable = []
                 raw = NewMessage(base64.b64encode(one.message).decode(), {})
-                await self._refuse(_Named(one.ack_id, raw), f"this is no message of AMS: {error}")
+                await self._refuse(_Named(one.ack_id, raw), f"this is no message of AMS: {error}", is_message=False)
         await self._keep(readable)
 
     async def _keep(self, named: Sequence[_Named]) -> None:
@@ -197,9 +197,9 @@ class AmsSource:
                 continue
             rest = rest[appended.count :] if appended.repeated else []
 
-    async def _refuse(self, named: _Named, reason: str) -> None:
+    async def _refuse(self, named: _Named, reason: str, *, is_message: bool = True) -> None:
         origin = f"{self._endpoint}/{named.ack_id}"
-        await self._put_aside(RefusedMessage(self._name, origin, named.message, reason))
+        await self._put_aside(RefusedMessage(self._name, origin, named.message, reason, is_message))
 
     async def _post(self, http: aiohttp.ClientSession, verb: str, body: Any) -> bytes:
         try:

@@ -32,12 +32,16 @@ log = structlog.get_logger("source")
 
 @dataclass(frozen=True, slots=True)
 class RefusedMessage:
-    """A message that its topic refused: where it came from, by which name it is known there, and why."""
+    """A message that its topic refused: where it came from, by which name it is known there, and why.
+
+    ``is_message`` is false for what could not be read as one: it is kept as it came, and never published.
+    """
 
     source: str
     origin: str
     message: NewMessage
     reason: str
+    is_message: bool = True
 
 
 PutAside: TypeAlias = Callable[[RefusedMessage], Awaitable[None]]
@@ -45,11 +49,14 @@ PutAside: TypeAlias = Callable[[RefusedMessage], Awaitable[None]]
 
 
 async def put_aside(store: Store, topic: Topic, topic_name: str, refused: RefusedMessage, now_us: int) -> None:
-    """Keep one as a dead letter of ``topic``; a second time is nothing. Raises StoreUnavailable."""
+    """Keep one for ``topic``; a second time is nothing. Raises StoreUnavailable.
+
+    It is a delivery to ``INBOUND``, whose courier asks the topic once more and makes it a dead letter with the reason.
+    """
     dead = _dead_letter(topic, topic_name, refused, now_us)
     while True:
         try:
-            await store.commit(Commit(dead=[dead], counters={(topic.uid, _SENDS_DECIDED): 1}))
+            await store.commit(Commit(deliveries=[dead], counters={(topic.uid, _SENDS_DECIDED): 1}))
         except OutcomeUnknown:
             continue  # asked again, it says that it is there, if it is
         except DuplicateDelivery:
@@ -68,6 +75,7 @@ def _dead_letter(topic: Topic, topic_name: str, refused: RefusedMessage, now_us:
         text=f"{storable(told)}\n```\n{storable(message.data[:_SHOWN_RUNES])}\n```",
         severity="error",
         body={"topic": topic_name, "data": message.data, "attributes": dict(message.attributes)},
+        broken="" if refused.is_message else refused.reason,
     )
     return NewDelivery(
         id=hashlib.sha256(f"{origin}\x00{INBOUND}".encode()).hexdigest()[:32],

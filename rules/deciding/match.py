@@ -9,7 +9,7 @@ Rules behind a ``stop`` are left out, except that any of them may still take an 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -81,7 +81,7 @@ def match(
     found: list[Match] = []
     stopped: set[tuple[str, int]] = set()
     needs: dict[str, None] = {}
-    for rule, event, group, hows in _candidates(rule_set, incoming, decoded, unpack, troubles.counts):
+    for rule, event, group, hows in _candidates(rule_set, incoming, decoded, unpack, troubles):
         hidden = (WHOLE, 0) in stopped or (group, event.item) in stopped
         matched = _matched(rule_set, rule, event, group, hows, now_us, troubles, hidden=hidden)
         if matched is None:
@@ -162,7 +162,7 @@ def _views(rules: Iterable[Rule], default: DecodeSpec) -> Iterator[EventView]:
 
 
 def _candidates(
-    rule_set: RuleSet, incoming: Incoming, given: Decoded | None, unpack: Unpack, counts: Counter[str]
+    rule_set: RuleSet, incoming: Incoming, given: Decoded | None, unpack: Unpack, troubles: Troubles
 ) -> list[tuple[Rule, Event, str, list[How]]]:
     """The (rule, event) pairs that can match, in file order, with what each has to be asked."""
     decoded: dict[DecodeSpec, Event] = {}
@@ -172,7 +172,7 @@ def _candidates(
         if event is None:
             event = decoded[view.decode] = event_of(incoming, given or unpack(incoming.payload, view.decode))
             if event.undecodable is not None:
-                counts["undecodable"] += 1
+                troubles.counts["undecodable"] += 1
         group = view.group
         seen = 0
         for item in items_of(event, view.for_each):
@@ -181,18 +181,22 @@ def _candidates(
                 rule, how = view.entries[number]
                 asked.setdefault((rule.position, group, item.item), (rule, item, group, []))[3].append(how)
         if seen == MAX_ITEMS:
-            counts.update(_beyond(event, view.for_each))
+            _note_beyond(event, view, troubles)
     if len(asked) < 2:
         return list(asked.values())
     return [asked[place] for place in sorted(asked)]
 
 
-def _beyond(event: Event, for_each: CompiledPath | None) -> Mapping[str, int]:
-    """How many items of the message are left out because there are too many."""
-    if for_each is None or event.undecodable is not None:
-        return {}
-    beyond = len(for_each.find(event.data)) - MAX_ITEMS
-    return {"items_left_out": beyond} if beyond > 0 else {}
+def _note_beyond(event: Event, view: EventView, troubles: Troubles) -> None:
+    """Note how many items of the message are left out because there are too many."""
+    if view.for_each is None or event.undecodable is not None:
+        return
+    beyond = len(view.for_each.find(event.data)) - MAX_ITEMS
+    if beyond > 0:
+        troubles.counts["items_left_out"] += beyond
+        for rule in view.rules:
+            reason = f"for_each: {beyond} items of a message were left out; it takes {MAX_ITEMS:,} of one message"
+            troubles.failures.setdefault(rule.name, reason)
 
 
 def _matched(

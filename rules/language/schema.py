@@ -227,6 +227,7 @@ def _case(world: World) -> JsonSchema:
             "shadow": {"type": "boolean", "description": "Whether only in shadow"},
             **dict.fromkeys(TEXT_PARTS, matcher),
             "fields": {"type": "object", "additionalProperties": matcher},
+            "fallback": {**matcher, "description": "Which template fails and why; one that fails must be expected"},
         },
     }
     shapes: dict[str, JsonSchema] = {

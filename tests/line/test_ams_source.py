@@ -308,19 +308,20 @@ async def test_a_message_put_aside_is_a_dead_letter_that_can_be_replayed(tmp_pat
             said = config.read_text().replace("topics: {", picky, 1)
             config.write_text(said.replace("{type: webhook, topic: projects/P/topics/T}", json.dumps(source)))
             assert (await local.http.post("/api/reload")).status_code == 200
-            (dead,) = await local.until(lambda found: len(found) == 1)
+            (dead,) = await local.until(lambda found: len(found) == 1 and found[0].state == "dead")
             topic = next(one for one in local.daemon.broker.cache.all(Topic) if one.name == "PICKY")
             for _ in range(20_000):
                 if (await local.daemon.store.log.bounds(topic.uid)).end == 2:
                     break
                 await local.clock.advance(0)
             assert (dead.state, dead.new.destination) == ("dead", "(inbound)")
+            assert "status is required" in dead.by
             assert "status is required" in post_from_bytes(dead.new.post).text
             metrics = (await local.http.get("/metrics")).text
             assert 'ams_bridge_source_refused_messages_total{source="egi"} 1.0' in metrics
             await local.check_books()
             await replayed(local, dead.id)
-            await local.until(lambda found: found[0].state == "dead" and found[0].tries == 1)
+            await local.until(lambda found: found[0].state == "dead" and found[0].tries == 2)
             await local.daemon.broker.topics.set_schema(topic, "")
             await replayed(local, dead.id)
             await local.until(lambda found: found[0].state == "delivered")
