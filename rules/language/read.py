@@ -101,8 +101,7 @@ def _build(
     for document in documents if not lenient else ():
         cases.extend(_cases_of(document, reader, CaseReader(names, world.destinations), problems))
     problems.extend(check(rules, cases))
-    if not has_errors(problems):
-        problems.extend(keys_that_may_fail(rules))
+    problems.extend(() if has_errors(problems) else keys_that_may_fail(rules))
     found = in_order(_without_echoes(problems, documents))
     if has_errors(found):
         raise ProblemsFound(found)
