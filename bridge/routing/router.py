@@ -320,14 +320,12 @@ class Router:
     def _batch(self) -> Batch:
         return Batch(self.topic, self._current.rule_set.version, self._clock.wall_us())
 
-    def _tell(
-        self, commit: Commit, messages: int, counts: Counter[str], began: float, before: int, batch: Batch
-    ) -> None:
+    def _tell(self, commit: Commit, taken: int, counts: Counter[str], began: float, before: int, batch: Batch) -> None:
         """A commit is in: wake whom it concerns, and say what it came to. It decided all ``before`` this offset."""
         self._guard.settle_messages(self.topic.name, self.topic.uid, before)
         self._nudges.tell(commit, self.topic.uid)
         took_s, rules = self._clock.monotonic() - began, frozenset([record.rule for record in commit.decisions])
-        self._told(Routed(self.topic.name, messages, len(commit.deliveries), counts, took_s, rules, batch.failures))
+        self._told(Routed(self.topic.name, taken, len(commit.deliveries), counts, took_s, rules, batch.failures))
 
 
 def _is_large(payload: str) -> bool:  # likely to take long to decide
