@@ -13,7 +13,6 @@ from broker.certificates import Certificates
 from broker.clock import Clock
 from broker.errors import CursorMoved, StoreUnavailable, TopicMissing
 from broker.keyed_locks import KeyedLocks
-from broker.metrics import UsageMetrics
 from broker.model import Appended, Message, NewMessage
 from broker.projects import Projects
 from broker.pull import PullService
@@ -26,6 +25,7 @@ from broker.subscriptions import Subscriptions
 from broker.tally import Tally
 from broker.tokens import Entropy, Sealer
 from broker.topics import TopicLogs
+from broker.usage_metrics import UsageMetrics
 from broker.users import Users
 
 _CURSOR_TRIES: Final = 50

@@ -38,5 +38,5 @@ def router_cursor(topic_uid: str) -> str:
 
 
 def tally_cursor(topic_uid: str) -> str:
-    """The id of the cursor of what is counted by day (broker/metrics.py)."""
+    """The id of the cursor of what is counted by day (broker/usage_metrics.py)."""
     return f"d/{topic_uid}"

@@ -15,7 +15,7 @@ from rules.conditions.event_places import EventPlace
 from rules.conditions.jsonpath import CompiledPath
 from rules.events.decode import Decoded, DecodeSpec
 from rules.events.intervals import Interval
-from rules.events.topics import TopicFilter
+from rules.events.topic_filter import TopicFilter
 from rules.model import DestinationFacts, Incoming, Silence
 from rules.rendering.environment import CompiledExpression, CompiledTemplate
 from rules.source.places import without_places

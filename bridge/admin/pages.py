@@ -20,14 +20,14 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from bridge.admin.forms import MOST_LOGIN_BYTES, read_form
 from bridge.admin.handlers import GetHandler, PostHandler
-from bridge.admin.markdown import to_words
-from bridge.admin.routes import ACTS, LOOKS, NAVIGATION
+from bridge.admin.page_routes import ACTS, LOOKS, NAVIGATION
+from bridge.admin.page_views import duration, pretty, short_time
+from bridge.admin.safe_markdown import to_words
 from bridge.admin.session import COOKIE, LASTS_S, SAID, Sessions, Viewer
 from bridge.admin.static import StaticFolder
-from bridge.admin.views import duration, pretty, short_time
-from bridge.operate.context import ControlSource
+from bridge.operate.control_context import ControlSource
 from bridge.operate.http_answers import OperatorRequest, Refusal
-from bridge.operate.times import rfc3339
+from bridge.operate.operator_times import rfc3339
 from broker.errors import NotFound, StoreError
 
 TEMPLATES: Final = Path(__file__).parent.parent.parent / "templates"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 from urllib.parse import parse_qsl
 
-from bridge.api.errors import not_found
+from bridge.api.api_errors import not_found
 from bridge.api.push_worker import WorkerPulls
 from broker.access import SERVICE_ADMIN
 from broker.broker import Broker

@@ -14,13 +14,13 @@ from typing import Any, Final, TypeAlias
 import msgspec
 import structlog
 
+from bridge.api.api_errors import RETRY_AFTER_S, ApiError, from_broker, internal, not_found, too_large
 from bridge.api.call import Api, ApiPorts, ApiSettings, Call, Caller
 from bridge.api.cors import ANY_ORIGIN, preflight
-from bridge.api.errors import RETRY_AFTER_S, ApiError, from_broker, internal, not_found, too_large
 from bridge.api.openapi import openapi_document
-from bridge.api.pipeline import admit, check_names, token_of
+from bridge.api.request_pipeline import admit, check_names, token_of
 from bridge.api.route import ApiRoute, Matched, RouteTable
-from bridge.api.routes import ROUTES
+from bridge.api.route_list import ROUTES
 from broker.broker import Broker
 from broker.catalog_cache import CatalogCache
 from broker.errors import BrokerError, StoreError

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from bridge.api.api_errors import invalid_argument
 from bridge.api.call import Call
-from bridge.api.errors import invalid_argument
 from broker.records import CatalogRecord
 from rules.source.bounds import int64_of
 

@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from bridge.api.errors import invalid_argument
+from bridge.api.api_errors import invalid_argument
 from bridge.api.wire import AuthorizationHeader, PushConfigAnswer, PushConfigRequest, RetryPolicyAnswer
 from broker.records import PushConfig
 from broker.tokens import Entropy, random_hex

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from bridge.api.times import publish_time
+from bridge.api.api_times import publish_time
 from bridge.api.wire import MessageAnswer, WireAnswer
 from bridge.core.plain_reason import is_harmless, plain_reason
 from broker.days import moment

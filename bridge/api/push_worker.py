@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from bridge.api.errors import conflict, internal
+from bridge.api.api_errors import conflict, internal
 from broker.access import PUSH_WORKER, is_member
 from broker.errors import AlreadyAMember
 from broker.records import Project, PushConfig, User

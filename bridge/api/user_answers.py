@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bridge.api.times import zulu
+from bridge.api.api_times import zulu
 from bridge.api.wire_people import ProjectRolesAnswer, UserAnswer
 from broker.broker import Broker
 from broker.records import Membership, Project, Subscription, Topic, User

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 
-class Request(msgspec.Struct, rename="camel", frozen=True):
+class WireRequest(msgspec.Struct, rename="camel", frozen=True):
     """A request body with camelCase keys."""
 
 
@@ -34,14 +34,14 @@ class Empty(msgspec.Struct):
 # --- Messages -------------------------------------------------------------------------------------
 
 
-class PublishedMessage(Request, frozen=True):
+class PublishedMessage(WireRequest, frozen=True):
     """A message to publish. Its id and time are the server's; what is sent there is passed over."""
 
     data: str = ""
     attributes: dict[str, str] = {}
 
 
-class PublishRequest(Request, frozen=True):
+class PublishRequest(WireRequest, frozen=True):
     """What ``:publish`` takes."""
 
     messages: list[PublishedMessage] = []
@@ -53,7 +53,7 @@ class PublishAnswer(WireAnswer):
     message_ids: list[str]
 
 
-class PullRequest(Request, frozen=True):
+class PullRequest(WireRequest, frozen=True):
     """What ``:pull`` takes; as text or natively (D1)."""
 
     max_messages: Any = None
@@ -82,7 +82,7 @@ class WirePull(WireAnswer):
     received_messages: list[ReceivedMessage]
 
 
-class AckRequest(Request, frozen=True):
+class AckRequest(WireRequest, frozen=True):
     """What ``:acknowledge`` takes."""
 
     ack_ids: list[str] = []
@@ -111,21 +111,21 @@ class AclAnswer(SnakeAnswer):
     authorized_users: list[str]
 
 
-class AuthorizationHeader(Request, frozen=True, omit_defaults=True):
+class AuthorizationHeader(WireRequest, frozen=True, omit_defaults=True):
     """How a push authorizes itself: ``autogen`` with a value, ``disabled``, or nothing."""
 
     type: str = ""
     value: str = ""
 
 
-class RetryPolicyRequest(Request, frozen=True):
+class RetryPolicyRequest(WireRequest, frozen=True):
     """How often to push; ``period`` in milliseconds."""
 
     type: str = ""
     period: int = 0
 
 
-class PushConfigRequest(Request, frozen=True):
+class PushConfigRequest(WireRequest, frozen=True):
     """A push configuration; everything at its default means pull. ``verified`` and the hash are the server's."""
 
     type: str = ""
@@ -141,7 +141,7 @@ class PushConfigRequest(Request, frozen=True):
     base64_decode: bool | None = None
 
 
-class SubscriptionRequest(Request, frozen=True):
+class SubscriptionRequest(WireRequest, frozen=True):
     """What creating a subscription or changing its push configuration takes."""
 
     topic: str = ""
@@ -149,13 +149,13 @@ class SubscriptionRequest(Request, frozen=True):
     push_config: PushConfigRequest = PushConfigRequest()
 
 
-class AckDeadlineRequest(Request, frozen=True):
+class AckDeadlineRequest(WireRequest, frozen=True):
     """What ``:modifyAckDeadline`` takes."""
 
     ack_deadline_seconds: int = 0
 
 
-class OffsetRequest(Request, frozen=True):
+class OffsetRequest(WireRequest, frozen=True):
     """What ``:modifyOffset`` takes; None when it was absent."""
 
     offset: int | None = None

@@ -13,8 +13,8 @@ from typing import Final
 from cryptography import x509
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
+from bridge.api.api_errors import ApiError, internal
 from bridge.api.call import Api
-from bridge.api.errors import ApiError, internal
 from bridge.api.wire_people import TokenAnswer
 from broker.days import moment
 from broker.records import User

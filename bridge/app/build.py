@@ -23,7 +23,7 @@ from bridge.core.supervisor import Supervisor
 from bridge.delivery.couriers import Couriers
 from bridge.destinations.base import Destination
 from bridge.destinations.buttons import Buttons
-from bridge.destinations.kinds import Tools
+from bridge.destinations.destination_kinds import Tools
 from bridge.destinations.kit.http_client import make_client
 from bridge.destinations.listened_channels import ListenedChannels
 from bridge.destinations.post_records import PostRecords
@@ -39,7 +39,7 @@ from bridge.push.pushers import Pushers
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.open_obligations import read_owed
 from bridge.routing.poison import PoisonGuard, PoisonMetrics
-from bridge.routing.retired import with_retired
+from bridge.routing.retired_rules import with_retired
 from bridge.routing.routers import Routers
 from bridge.routing.rule_files import keep, last_good, rules_of, world_of
 from bridge.settings.model import ServerSettings, Settings, host_and_port

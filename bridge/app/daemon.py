@@ -22,9 +22,9 @@ from bridge.app.signals import handled
 from bridge.app.state_folder import BadSealingKey
 from bridge.core.systemd import NotifySocket, credentials_folder, watchdog_interval_s
 from bridge.observe.logs import configure_logs
-from bridge.operate.reload import ReloadRefused
-from bridge.settings.file import read_settings
+from bridge.operate.request_reload import ReloadRefused
 from bridge.settings.model import Settings
+from bridge.settings.settings_file import read_settings
 from broker.clock import Clock, SystemClock
 from broker.errors import Moved, OutcomeUnknown, StoreCorrupt, StoreUnavailable, StoreUnusable
 from rules.source.problems import ProblemsFound

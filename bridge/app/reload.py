@@ -28,13 +28,13 @@ from bridge.core.systemd import credentials_folder
 from bridge.delivery.couriers import Couriers
 from bridge.destinations.base import Destination
 from bridge.observe.metrics import Metrics
-from bridge.operate.reload import Reloaded, ReloadOutcome, ReloadRefused
+from bridge.operate.request_reload import Reloaded, ReloadOutcome, ReloadRefused
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.open_obligations import OpenObligations, read_owed
-from bridge.routing.retired import with_retired
+from bridge.routing.retired_rules import with_retired
 from bridge.routing.rule_files import keep, rules_of, world_of
-from bridge.settings.file import read_settings
 from bridge.settings.model import Settings
+from bridge.settings.settings_file import read_settings
 from bridge.sources.pulls import PullWorkers
 from broker.broker import Broker
 from broker.errors import BrokerError, Moved, StoreError

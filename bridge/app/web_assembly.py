@@ -16,9 +16,9 @@ from bridge.app.parts import Daemon
 from bridge.app.web import WebRoot
 from bridge.chat.button_dispatcher import Presser
 from bridge.chat.button_endpoint import Actions
-from bridge.control.routes import control_routes
+from bridge.control.control_routes import control_routes
 from bridge.observe.subscriptions import SubscriptionState, subscription_states
-from bridge.operate.context import ControlSource
+from bridge.operate.control_context import ControlSource
 from bridge.sources.hooks import Hooks
 from broker.access import SERVICE_ADMIN
 from broker.records import Project, User

@@ -13,7 +13,7 @@ from bridge.canary.read_back import ChannelReader, channel_of
 from bridge.canary.state import CanaryState
 from bridge.core.supervisor import Supervisor
 from bridge.delivery.couriers import DestinationRoute
-from bridge.destinations.canary import CanarySettings
+from bridge.destinations.canary_settings import CanarySettings
 from bridge.destinations.config import DestinationConfig
 from bridge.settings.canary_checks import canary_of, reader_of
 from broker.clock import US_PER_S, Clock

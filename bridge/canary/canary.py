@@ -15,7 +15,7 @@ import structlog
 from bridge.canary.notify import canary_delivery, failure_told, recovery_told
 from bridge.canary.read_back import ChannelReader, Looked, SeenPosts, Unreadable
 from bridge.canary.state import CanaryRow, CanaryState, read, row_name, written
-from bridge.destinations.canary import CanarySettings
+from bridge.destinations.canary_settings import CanarySettings
 from broker.clock import US_PER_S, Clock, us
 from broker.errors import StateMoved
 from broker.model import Attempt, Commit, Delivery, NewDelivery

@@ -11,7 +11,7 @@ from typing import Final
 from bridge.canary.state import CanaryRow
 from bridge.core.built_in_rules import CANARY_RULE
 from bridge.core.posts import post_to_bytes
-from bridge.destinations.canary import CanarySettings
+from bridge.destinations.canary_settings import CanarySettings
 from bridge.destinations.kit.payload import rfc3339
 from broker.clock import US_PER_S
 from broker.model import NewDelivery

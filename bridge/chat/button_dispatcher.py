@@ -18,7 +18,7 @@ from bridge.destinations.base import Parcel
 from bridge.destinations.buttons import Buttons, Changeable, PostState, Redrawable
 from bridge.destinations.post_records import PostRecord, ShownPost
 from bridge.destinations.signed_context import PostContext
-from bridge.operate.context import ControlSource
+from bridge.operate.control_context import ControlSource
 from bridge.operate.incident_commands import Nothing, Over, Silenced, Taken, TooLate, silence, take_incident
 from broker.model import Delivery, Leased
 from rules.deciding.quiet.notes import at

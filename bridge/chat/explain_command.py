@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from bridge.destinations.signed_context import PostContext
-from bridge.operate.context import ControlSource
-from bridge.operate.explain import explain
+from bridge.operate.control_context import ControlSource
+from bridge.operate.explain_message import explain
 from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.incident_commands import read_incident
 from bridge.routing.routers import full_names

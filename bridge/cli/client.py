@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from bridge.cli.context import Context
+from bridge.cli.command_context import Context
 from bridge.cli.output import Failed
 
 _TIMEOUT_S = 30.0

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from bridge.cli.context import CliCommand, Context, pass_context
+from bridge.cli.command_context import CliCommand, Context, pass_context
 
 
 @click.command(cls=CliCommand)

@@ -33,8 +33,8 @@ from bridge.core.waiting import wait_for_first
 from bridge.observe.logs import configure_logs
 from bridge.routing.ledger import all_balanced
 from bridge.routing.routers import full_names
-from bridge.settings.file import read_settings
 from bridge.settings.model import LogSettings
+from bridge.settings.settings_file import read_settings
 from broker.clock import SystemClock
 from broker.model import Delivery, DeliveryQuery
 from broker.names import router_cursor

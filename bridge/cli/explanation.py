@@ -11,7 +11,7 @@ from rich.text import Text
 
 from bridge.cli.drawing import print_post
 from bridge.cli.output import Output
-from bridge.cli.problems import from_here
+from bridge.cli.problem_listing import from_here
 from bridge.cli.typed import when
 
 _FATES = {"acts": "bold green", "stopped": "yellow", "nothing to end": "yellow"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bridge.cli.context import CliGroup, Context, pass_context
+from bridge.cli.command_context import CliGroup, Context, pass_context
 from bridge.cli.drawing import print_post
 from bridge.cli.output import Failed, Output
 from bridge.fakes.listening import serve

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from bridge.cli.drawing import short_topic
-from bridge.cli.names import resource_name
+from bridge.cli.naming import resource_name
 from bridge.cli.output import Failed, Output, counted
 from bridge.cli.setup import store_file
 from bridge.cli.stopping import stoppable

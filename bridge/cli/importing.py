@@ -7,10 +7,10 @@ from typing import Final
 
 import click
 
-from bridge.cli.context import CliGroup, Context, pass_context
+from bridge.cli.command_context import CliGroup, Context, pass_context
 from bridge.cli.output import BadConfiguration, Failed, counted
-from bridge.cli.problems import as_lines, as_values
-from rules.events.topics import topic_problem
+from bridge.cli.problem_listing import as_lines, as_values
+from rules.events.topic_filter import topic_problem
 from rules.importing.alertmanager import TOPIC, Converted, convert
 from rules.source.problems import ProblemsFound
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from bridge.cli.context import CliCommand, Context, pass_context
+from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.output import Failed
 from bridge.cli.rules_schema import SCHEMA_FILE, write_schema
 from rules.language.schema import rules_schema

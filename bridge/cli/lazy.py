@@ -8,7 +8,7 @@ from importlib import import_module
 
 import click
 
-from bridge.cli.context import CliGroup
+from bridge.cli.command_context import CliGroup
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bridge.cli.context import Context
+from bridge.cli.command_context import Context
 from bridge.cli.output import BadConfiguration
-from bridge.cli.problems import as_lines
+from bridge.cli.problem_listing import as_lines
 from bridge.cli.setup import settings_of
 from bridge.destinations.base import Destination
-from bridge.destinations.kinds import KINDS, Tools
+from bridge.destinations.destination_kinds import KINDS, Tools
 from bridge.destinations.kit.http_client import make_client
 from bridge.destinations.topic import TopicPublisher
 from bridge.routing.rule_files import rules_of, world_of

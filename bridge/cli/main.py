@@ -7,31 +7,31 @@ from typing import Final
 
 import click
 
-from bridge.cli.context import Context, global_options
+from bridge.cli.command_context import Context, global_options
 from bridge.cli.lazy import LazyGroup, Listed
 
 COMMANDS: Final = {
     "demo": Listed("demo:demo", "See the whole line work on this machine, with sample alerts."),
     "init": Listed("init:init", "Write a starter configuration."),
-    "check": Listed("check:check", "Check settings, rules, templates and tables."),
+    "check": Listed("check_command:check", "Check settings, rules, templates and tables."),
     "run": Listed("run:run", "Run the daemon; SIGTERM or Ctrl-C stops it, SIGHUP reloads."),
-    "settings": Listed("settings:settings", "Every key of bridge.yaml with meaning, default and unit."),
-    "publish": Listed("messages:publish", "Publish to a topic."),
-    "pull": Listed("messages:pull", "Pull from a subscription."),
-    "tail": Listed("tail:tail", "Show messages as they come, with what was decided."),
-    "replay": Listed("replay:replay", "Decide stored messages anew by the rules of now."),
-    "send": Listed("send:send", "Send one post to a destination now, and say what came of it."),
-    "rules": Listed("rules:rules", "Tools around the rules: test, explain, backtest and others."),
-    "deliveries": Listed("deliveries:deliveries", "Deliveries and dead letters: list, show, replay, drop."),
-    "silence": Listed("silences:silence", "Silences: add, list, expire."),
-    "ledger": Listed("ledger:ledger", "The books of every topic: where messages and sends ended."),
+    "settings": Listed("settings_command:settings", "Every key of bridge.yaml with meaning, default and unit."),
+    "publish": Listed("message_commands:publish", "Publish to a topic."),
+    "pull": Listed("message_commands:pull", "Pull from a subscription."),
+    "tail": Listed("tail_command:tail", "Show messages as they come, with what was decided."),
+    "replay": Listed("replay_command:replay", "Decide stored messages anew by the rules of now."),
+    "send": Listed("send_command:send", "Send one post to a destination now, and say what came of it."),
+    "rules": Listed("rules_commands:rules", "Tools around the rules: test, explain, backtest and others."),
+    "deliveries": Listed("deliveries_commands:deliveries", "Deliveries and dead letters: list, show, replay, drop."),
+    "silence": Listed("silence_commands:silence", "Silences: add, list, expire."),
+    "ledger": Listed("ledger_command:ledger", "The books of every topic: where messages and sends ended."),
     "project": Listed("resources:project", "Projects: create, list, show, delete."),
     "topic": Listed("resources:topic", "Topics: create, list, show, delete, acl."),
     "subscription": Listed("resources:subscription", "Subscriptions: create, list, show, delete, seek, acl."),
-    "user": Listed("people:user", "Users: create, list, show, delete, refresh-token."),
-    "schema": Listed("people:schema", "Schemas of topics: create, list, show, delete."),
-    "backup": Listed("store:backup", "Copy the store to a new file while the daemon runs."),
-    "restore": Listed("store:restore", "Put a backup in the store's place."),
+    "user": Listed("people_commands:user", "Users: create, list, show, delete, refresh-token."),
+    "schema": Listed("people_commands:schema", "Schemas of topics: create, list, show, delete."),
+    "backup": Listed("store_commands:backup", "Copy the store to a new file while the daemon runs."),
+    "restore": Listed("store_commands:restore", "Put a backup in the store's place."),
     "fake": Listed("fake:fake", "Stand-in servers for your own tests: mattermost."),
 }
 """The commands, in the order in which people meet them."""

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from bridge.cli.client import Client, Unreached, connected
-from bridge.cli.context import CliGroup, Context, pass_context
-from bridge.cli.names import resource_name, resource_path
+from bridge.cli.command_context import CliGroup, Context, pass_context
+from bridge.cli.naming import resource_name, resource_path
 from bridge.cli.output import Column, Failed, shown, text_column
 from bridge.cli.typed import when
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from bridge.cli.context import CliCommand, Context, pass_context
+from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.history import (
     Stretch,
     Wanted,
@@ -20,11 +20,11 @@ from bridge.cli.history import (
 )
 from bridge.cli.loading import facts_now, world_for
 from bridge.cli.output import BadConfiguration, Column, Failed, Output, counted
-from bridge.cli.problems import as_lines
+from bridge.cli.problem_listing import as_lines
 from bridge.cli.setup import settings_of
 from bridge.cli.spilling import SpillingState
 from bridge.cli.typed import when
-from bridge.operate.times import rfc3339
+from bridge.operate.operator_times import rfc3339
 from bridge.routing.rule_files import last_good, rules_of
 from broker.broker import Broker
 from rules.language.read import read_rules_folder

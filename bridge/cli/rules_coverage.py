@@ -7,12 +7,12 @@ from typing import Any
 import click
 from rich.text import Text
 
-from bridge.cli.context import CliCommand, Context, pass_context
+from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.drawing import short_topic
 from bridge.cli.history import Wanted, beginning_value, opened, say_where_it_begins, stored_options
 from bridge.cli.loading import facts_now, world_for
 from bridge.cli.output import BadConfiguration, Column, Output, counted
-from bridge.cli.problems import as_lines, from_here
+from bridge.cli.problem_listing import as_lines, from_here
 from bridge.cli.setup import settings_of
 from bridge.cli.spilling import SpillingState
 from bridge.routing.rule_files import rules_of

@@ -13,17 +13,17 @@ import click
 import msgspec
 
 from bridge.cli.client import Unreached, connected
-from bridge.cli.context import CliCommand, Context, pass_context
+from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.explanation import ExplainScope, tell, tell_stored
 from bridge.cli.history import History, opened, topic_name
 from bridge.cli.loading import destinations_of, load_rules, world_for
 from bridge.cli.output import BadConfiguration, Failed
-from bridge.cli.problems import as_lines
+from bridge.cli.problem_listing import as_lines
 from bridge.cli.setup import settings_of
 from bridge.cli.timeline import one_topic, recorded
 from bridge.cli.typed import named_values
 from bridge.destinations.base import Destination
-from bridge.operate.explain import Grounds, explain_stored, no_such_message
+from bridge.operate.explain_message import Grounds, explain_stored, no_such_message
 from bridge.operate.explain_views import explained
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.routers import full_names

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from bridge.cli.context import CliCommand, Context, pass_context
+from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.history import Wanted, opened, stored_options
 from bridge.cli.loading import facts_now, world_for
 from bridge.cli.output import BadConfiguration, Failed, Output, counted
-from bridge.cli.problems import as_lines
+from bridge.cli.problem_listing import as_lines
 from bridge.cli.setup import settings_of
 from bridge.routing.rule_files import rules_of
 from rules.source.problems import ProblemsFound

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from bridge.cli.context import CliCommand, Context, pass_context
+from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.loading import facts_of
 from bridge.cli.output import Failed
 from bridge.cli.setup import settings_of

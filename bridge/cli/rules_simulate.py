@@ -15,7 +15,7 @@ import click
 import msgspec
 from rich.text import Text
 
-from bridge.cli.context import CliCommand, Context, pass_context
+from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.drawing import short_topic
 from bridge.cli.history import Wanted, opened, stored_options
 from bridge.cli.loading import Loaded, load_rules
@@ -26,7 +26,7 @@ from bridge.cli.timeline import messages_of_lines
 from bridge.cli.typed import duration, when
 from bridge.delivery.retry_policy import backoff_s
 from bridge.destinations.config import RetrySettings
-from bridge.operate.times import read_time_us, rfc3339
+from bridge.operate.operator_times import read_time_us, rfc3339
 from broker.clock import US_PER_S, SystemClock
 from rules.model import Incoming
 from rules.source.words import duration_s, duration_text, suggest_of

@@ -12,11 +12,11 @@ from typing import Any
 import click
 from rich.text import Text
 
-from bridge.cli.context import CliCommand, Context, pass_context
+from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.junit import junit_xml
 from bridge.cli.loading import load_rules
 from bridge.cli.output import EXIT_FAILED, Failed, Output, counted
-from bridge.cli.problems import from_here
+from bridge.cli.problem_listing import from_here
 from rules.ruleset import Case, RuleSet
 from rules.workbench.run_cases import CaseResult, KeptQuiet, ToldSend, run_case, shown
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bridge.app.certificate import CERTIFICATE_FILE
-from bridge.cli.context import DEFAULT_PLACES, Context
+from bridge.cli.command_context import DEFAULT_PLACES, Context
 from bridge.cli.output import BadConfiguration, Failed
-from bridge.cli.problems import as_lines
+from bridge.cli.problem_listing import as_lines
 from bridge.core.references import ReferenceSources
 from bridge.core.systemd import credentials_folder
-from bridge.settings.file import read_settings
-from bridge.settings.file import settings_of as settings_of_document
 from bridge.settings.model import ServerSettings, Settings, host_and_port
+from bridge.settings.settings_file import read_settings
+from bridge.settings.settings_file import settings_of as settings_of_document
 from broker.engines import sqlite_path
 from broker.errors import StoreUnavailable
 from rules.source.places import read_file

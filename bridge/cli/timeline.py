@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from bridge.cli.output import Failed
-from bridge.operate.times import read_time_us
+from bridge.operate.operator_times import read_time_us
 from broker.clock import US_PER_S
 from rules.language.cases import sample_topic
 from rules.model import Incoming

@@ -14,7 +14,7 @@ import msgspec
 from bridge.core.posts import post_to_bytes
 from bridge.destinations.base import Delivered, Destination, Later, Outcome, Parcel, Preview, Refused
 from bridge.operate.http_answers import OperatorRequest, Refusal
-from bridge.operate.views import attempt_view
+from bridge.operate.operator_views import attempt_view
 from broker.model import Commit, NewDelivery
 from broker.tokens import random_uid
 from rules.deciding.emit import parts_of

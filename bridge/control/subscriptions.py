@@ -6,7 +6,7 @@ import msgspec
 
 from bridge.observe.subscriptions import SubscriptionState
 from bridge.operate.http_answers import OperatorRequest, Refusal
-from bridge.operate.times import rfc3339
+from bridge.operate.operator_times import rfc3339
 from broker.records import Project
 from rules.source.words import suggest
 

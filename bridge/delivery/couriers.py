@@ -14,8 +14,8 @@ from bridge.delivery.collapse.worker import Collapsed
 from bridge.delivery.courier import Courier
 from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig
+from bridge.destinations.destination_kinds import KINDS, Tools
 from bridge.destinations.inbound import Inbound, InboundConfig
-from bridge.destinations.kinds import KINDS, Tools
 from bridge.sources.set_aside import INBOUND
 from broker.store import Store
 from rules.model import DestinationFacts

@@ -14,7 +14,7 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from bridge.operate.context import ControlSource
+from bridge.operate.control_context import ControlSource
 from broker.errors import NotFound, OutcomeUnknown, StoreUnavailable
 from rules.source.bounds import seconds_us
 

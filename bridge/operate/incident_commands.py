@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from bridge.destinations.signed_context import PostContext
-from bridge.operate.context import ControlSource
-from bridge.operate.silences import add_silence
+from bridge.operate.control_context import ControlSource
+from bridge.operate.silencing import add_silence
 from broker.clock import US_PER_S, us
 from broker.errors import StateMoved, StoreUnavailable
 from broker.model import Commit, StatePut, StateRow

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from broker.store import Store
-from rules.deciding.quiet.rows import GroupRow, KeyRow, StateRow, ThrottleRow, from_bytes
+from rules.deciding.quiet.rows import GroupRow, KeyRow, QuietRow, ThrottleRow, from_bytes
 
 _PAGE: Final = 500
 _KINDS: Final = ("k/", "g/", "t/")
@@ -78,7 +78,7 @@ def _add_throttle(owed: OpenObligations, row: ThrottleRow) -> None:
         owed.held[slot.partition(":")[2]] += stands_for
 
 
-async def _rows(store: Store, kind: str) -> AsyncIterator[tuple[str, StateRow]]:
+async def _rows(store: Store, kind: str) -> AsyncIterator[tuple[str, QuietRow]]:
     after = ""
     while page := await store.state.list(kind, _PAGE, after):
         after = page[-1].key

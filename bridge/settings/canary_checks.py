@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from bridge.core.secret import Secret
-from bridge.destinations.canary import CanarySettings
+from bridge.destinations.canary_settings import CanarySettings
 from bridge.destinations.config import DestinationConfig
 from bridge.destinations.mattermost.attachment import channel_name
 from bridge.settings.names import NamedPaths, Unlinked

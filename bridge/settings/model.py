@@ -15,7 +15,7 @@ from bridge.core.model_base import SettingsRecord
 from bridge.core.quantities import ByteSize, Duration, FilePath, LastingDuration
 from bridge.core.secret import Secret
 from bridge.destinations.config import DestinationConfig
-from bridge.sources.config import SourceConfig
+from bridge.sources.source_config import SourceConfig
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 DAY_S = 86_400.0

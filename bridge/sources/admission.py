@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from bridge.core.secret import Secret
 from bridge.sources import standard_webhooks
-from bridge.sources.config import HookConfig
+from bridge.sources.source_config import HookConfig
 
 _SIGNATURES = ("x-hub-signature-256", "x-signature-256", "x-signature")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from bridge.sources.config import HookConfig
+from bridge.sources.source_config import HookConfig
 from bridge.sources.webhook import BadPayload, json_of, message_of
 from broker.model import NewMessage
 

@@ -27,8 +27,8 @@ from bridge.core.plain_reason import plain_reason
 from bridge.core.proxies import read_proxies
 from bridge.core.quantities import Duration, FilePath
 from bridge.core.secret import Secret
-from bridge.sources.config import SourceConfig
 from bridge.sources.set_aside import PutAside, RefusedMessage
+from bridge.sources.source_config import SourceConfig
 from broker.clock import Clock
 from broker.errors import NotFound, OutcomeUnknown, Rejected, SchemaUnusable, StoreError
 from broker.model import Appended, NewMessage

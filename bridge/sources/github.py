@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from bridge.core.secret import Secret
-from bridge.sources.config import HookConfig
+from bridge.sources.source_config import HookConfig
 from bridge.sources.webhook import json_of, message_of
 from broker.model import NewMessage
 

@@ -27,9 +27,9 @@ from bridge.sources.bodies import (
     content_type_of,
     readable,
 )
-from bridge.sources.config import HookConfig, SourceConfig
 from bridge.sources.cutting import Cut, cut
-from bridge.sources.kinds import KINDS
+from bridge.sources.source_config import HookConfig, SourceConfig
+from bridge.sources.source_kinds import KINDS
 from broker.broker import Broker
 from broker.clock import US_PER_S
 from broker.errors import NotFound, Rejected, StoreError, TooLarge

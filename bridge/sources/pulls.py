@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bridge.core.supervisor import Supervisor
 from bridge.sources.ams import AmsSource, AmsSourceConfig, Append
-from bridge.sources.config import SourceConfig
 from bridge.sources.set_aside import PutAside, RefusedMessage, put_aside
+from bridge.sources.source_config import SourceConfig
 from broker.broker import Broker
 from broker.clock import Clock
 from broker.errors import StoreUnavailable

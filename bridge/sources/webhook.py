@@ -13,7 +13,7 @@ import msgspec
 
 from bridge.sources.bodies import BadPayload as BadPayload
 from bridge.sources.bodies import content_type_of
-from bridge.sources.config import HookConfig
+from bridge.sources.source_config import HookConfig
 from broker.model import NewMessage
 
 _BATCH: Final = "application/cloudevents-batch+json"

@@ -19,7 +19,7 @@ from rules.model import Event
 
 RuleNumbers: TypeAlias = tuple[int, ...]
 Table: TypeAlias = dict[Hashable, RuleNumbers]
-Lookup: TypeAlias = Callable[[Event], Sequence[Any]]
+RuleLookup: TypeAlias = Callable[[Event], Sequence[Any]]
 
 
 class RuleIndex:
@@ -99,7 +99,7 @@ def _enter(
 
 def _by_beginning(
     begins: dict[tuple[EventPlace, int], dict[Hashable, set[int]]],
-) -> list[tuple[Lookup, list[tuple[int, Table]]]]:
+) -> list[tuple[RuleLookup, list[tuple[int, Table]]]]:
     """For each place, a table for each length of a beginning."""
     tables: dict[EventPlace, list[tuple[int, Table]]] = {}
     for (place, length), table in begins.items():

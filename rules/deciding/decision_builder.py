@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from rules.deciding.quiet import rows as quiet_rows
-from rules.deciding.quiet.rows import FiringRow, GroupRow, KeyRow, StateRow, ThrottleRow
+from rules.deciding.quiet.rows import FiringRow, GroupRow, KeyRow, QuietRow, ThrottleRow
 from rules.deciding.quiet.silences import NO_SILENCES, SilenceBook
 from rules.deciding.quiet.verdicts import book_name
 from rules.model import Decision, Judgement, JudgementOutcome, MessageFate, Send, StateChange, StateValue
@@ -51,7 +51,7 @@ class MissingState(LookupError):
 class _Kept:
     """A row to be written at the end; ``record`` None deletes it."""
 
-    record: StateRow | None
+    record: QuietRow | None
     expires_us: int = 0
     due_us: int | None = None
     waits_for: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ class Rows:
 
     def __init__(self, state: Mapping[str, StateValue]) -> None:
         self._state = state
-        self._records: dict[str, StateRow | None] = {}
+        self._records: dict[str, QuietRow | None] = {}
         self._kept: dict[str, _Kept] = {}
         self.reads: dict[str, int] = {}
 
@@ -83,7 +83,7 @@ class Rows:
     def keep(
         self,
         names: Sequence[str],
-        record: StateRow,
+        record: QuietRow,
         *,
         expires_us: int,
         due_us: int | None = None,

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rules.importing.config import Config
-from rules.importing.inhibition import read_inhibitions
+from rules.importing.alertmanager_config import Config
+from rules.importing.imported_inhibition import read_inhibitions
 from rules.importing.receivers import NOT_FOUND, Receiver, read_receivers, unique
 from rules.importing.route_tree import RouteNode, read_routes, rules_of
 from rules.importing.rule_text import RuleWriter

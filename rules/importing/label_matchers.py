@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Final
 
 from rules.conditions.regex import Regex, compile_regex
-from rules.importing.config import Config
+from rules.importing.alertmanager_config import Config
 from rules.source.problems import DocumentPath
 
 _MATCHER: Final = re.compile(r"\s*(\"(?:[^\"\\]|\\.)*\"|[^\s{}!=~,\\\"'`]+)\s*(=~|!~|!=|=)\s*", re.DOTALL)

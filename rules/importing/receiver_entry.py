@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from rules.importing.config import Config
+from rules.importing.alertmanager_config import Config
 from rules.source.problems import DocumentPath
 
 _ELSEWHERE: Final = frozenset({"name", "send_resolved", "http_config"})

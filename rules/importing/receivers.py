@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from rules.importing.config import Config
+from rules.importing.alertmanager_config import Config
 from rules.importing.receiver_entry import Entry
 from rules.source.problems import DocumentPath
 

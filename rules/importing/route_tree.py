@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from rules.importing.config import Config
+from rules.importing.alertmanager_config import Config
 from rules.importing.label_matchers import LabelMatcher, implied, possible, read_matchers
 from rules.source.problems import DocumentPath
 from rules.source.words import duration_s

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rules.importing.config import Config
-from rules.importing.inhibition import Inhibition, quieted, same_places
+from rules.importing.alertmanager_config import Config
+from rules.importing.imported_inhibition import Inhibition, quieted, same_places
 from rules.importing.match_lines import label_place, match_of
 from rules.importing.receivers import Receiver, Target, unique
 from rules.importing.route_tree import EVERY_LABEL, RouteOptions, RouteRule

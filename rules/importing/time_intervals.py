@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from rules.importing.config import Config
+from rules.importing.alertmanager_config import Config
 from rules.language.read_intervals import read_interval
 from rules.source.places import without_places
 from rules.source.problems import DocumentPath, Problem

@@ -16,7 +16,7 @@ from rules.conditions.regex import compile_regex
 from rules.deciding.quiet.silences import compile_silences
 from rules.events.decode import Decoded
 from rules.events.moments import us_of
-from rules.events.topics import TopicFilter
+from rules.events.topic_filter import TopicFilter
 from rules.language.form import Form, called
 from rules.model import DestinationFacts, Incoming, Silence
 from rules.ruleset import Case, CaseMessage, Expected, ExpectedQuiet, Matcher

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from typing import Final
 
 from rules.conditions.clauses import ConditionNode, Equality
-from rules.events.topics import TopicFilter
+from rules.events.topic_filter import TopicFilter
 from rules.ruleset import Rule
 from rules.source.problems import Problem
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from rules.events.decode import DecodeSpec, read_spec
 from rules.events.intervals import Interval
-from rules.events.topics import TopicFilter
+from rules.events.topic_filter import TopicFilter
 from rules.language.cases import CaseReader
 from rules.language.check import check, keys_that_may_fail
 from rules.language.form import Form

@@ -12,7 +12,7 @@ from typing import Any, Final
 from rules.conditions.conditions import CLAUSES, Condition, compile_match
 from rules.conditions.jsonpath import CompiledPath, PathProblem, compile_path
 from rules.events.decode import DecodeSpec, read_spec
-from rules.events.topics import TopicFilter, topic_doubt, topic_problem
+from rules.events.topic_filter import TopicFilter, topic_doubt, topic_problem
 from rules.language.form import Form
 from rules.language.read_quiet import QUIET_KEYS, QuietReader, key_template
 from rules.language.template_reader import TemplateReader

@@ -17,28 +17,28 @@ from rules.language.reference import INNER_KEYS, RULE_KEYS
 from rules.language.sources import World
 from rules.rendering.template_files import read_template_sources
 
-JsonSchema: TypeAlias = dict[str, Any]
+SchemaDict: TypeAlias = dict[str, Any]
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
-DURATION: Final[JsonSchema] = {
+DURATION: Final[SchemaDict] = {
     "type": "string",
     "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+$",
     "examples": ["10m"],
 }
-RATE: Final[JsonSchema] = {"type": "string", "pattern": r"^[0-9]+ ?/ ?[0-9a-z.]+$", "examples": ["20/1m"]}
-TEXT: Final[JsonSchema] = {"type": "string"}
-TEXTS: Final[JsonSchema] = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}]}
-TOPIC: Final[JsonSchema] = {"type": "string", "pattern": r"^(projects/|[*?\[])"}
+RATE: Final[SchemaDict] = {"type": "string", "pattern": r"^[0-9]+ ?/ ?[0-9a-z.]+$", "examples": ["20/1m"]}
+TEXT: Final[SchemaDict] = {"type": "string"}
+TEXTS: Final[SchemaDict] = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}]}
+TOPIC: Final[SchemaDict] = {"type": "string", "pattern": r"^(projects/|[*?\[])"}
 PLACE: Final = r"^(\$|attributes\.|message\.|vars\.|parent(\.|\[|$)|text$)"
-PLACES: Final[JsonSchema] = {
+PLACES: Final[SchemaDict] = {
     "anyOf": [{"type": "string", "pattern": PLACE}, {"type": "array", "items": {"type": "string", "pattern": PLACE}}]
 }
-ANYTHING: Final[JsonSchema] = {}
+ANYTHING: Final[SchemaDict] = {}
 
 
-def rules_schema(world: World | None = None) -> JsonSchema:
+def rules_schema(world: World | None = None) -> SchemaDict:
     """The schema of a rule file, as plain JSON; names of ``world`` are offered where it has any."""
-    schema: JsonSchema = {
+    schema: SchemaDict = {
         "$schema": DRAFT,
         "title": "ams-bridge rules",
         "type": ["object", "null"],
@@ -77,7 +77,7 @@ def _describe(node: Any) -> None:
         _describe(member)
 
 
-def _rule(world: World) -> JsonSchema:
+def _rule(world: World) -> SchemaDict:
     shapes = _shapes(world)
     properties = {
         entry.name: {**shapes.get(entry.name, TEXT), "description": f"{entry.meaning}. Example: {entry.example}"}
@@ -103,10 +103,10 @@ def _rule(world: World) -> JsonSchema:
     }
 
 
-def _shapes(world: World) -> dict[str, JsonSchema]:
+def _shapes(world: World) -> dict[str, SchemaDict]:
     """What each key of a rule may hold, where it is more than a text."""
-    flag: JsonSchema = {"type": "boolean"}
-    clause: JsonSchema = {"$ref": "#/$defs/clause"}
+    flag: SchemaDict = {"type": "boolean"}
+    clause: SchemaDict = {"$ref": "#/$defs/clause"}
     return {
         "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_RUNES, "pattern": "^[^/]+$"},
         "was": TEXTS,
@@ -130,11 +130,11 @@ def _shapes(world: World) -> dict[str, JsonSchema]:
     }
 
 
-def _quiet_shapes(world: World, clause: JsonSchema, flag: JsonSchema) -> dict[str, JsonSchema]:
+def _quiet_shapes(world: World, clause: SchemaDict, flag: SchemaDict) -> dict[str, SchemaDict]:
     """What the quiet keys of a rule may hold."""
     intervals = _one_or_several(_named(world.intervals))
-    positive: JsonSchema = {"type": "integer", "minimum": 1}
-    changes: JsonSchema = {"type": "integer", "minimum": 2, "maximum": MAX_CHANGES}
+    positive: SchemaDict = {"type": "integer", "minimum": 1}
+    changes: SchemaDict = {"type": "integer", "minimum": 2, "maximum": MAX_CHANGES}
     return {
         "resolved": clause,
         "shadow": flag,
@@ -154,22 +154,22 @@ def _quiet_shapes(world: World, clause: JsonSchema, flag: JsonSchema) -> dict[st
     }
 
 
-def _send(world: World) -> JsonSchema:
+def _send(world: World) -> SchemaDict:
     name = _named(world.destinations)
-    entries: list[JsonSchema] = [name]
+    entries: list[SchemaDict] = [name]
     if world.destinations:
         for facts in world.destinations.values():
-            overrides: dict[str, JsonSchema] = dict.fromkeys(sorted(facts.overrides), ANYTHING)
+            overrides: dict[str, SchemaDict] = dict.fromkeys(sorted(facts.overrides), ANYTHING)
             entries.append(_mapping({"to": {"const": facts.name}, **overrides}, ["to"]))
     else:
         entries.append({"type": "object", "properties": {"to": TEXT}, "required": ["to"]})
     return _one_or_several({"anyOf": entries})
 
 
-def _clause() -> JsonSchema:
+def _clause() -> SchemaDict:
     """``match``: lines of places, and ``all``, ``any``, ``not`` with more of the same; or a list of such."""
-    again: JsonSchema = {"$ref": "#/$defs/clause"}
-    lines: JsonSchema = {
+    again: SchemaDict = {"$ref": "#/$defs/clause"}
+    lines: SchemaDict = {
         "type": "object",
         "properties": {"all": again, "any": again, "not": again, "undecodable": {"type": "boolean"}},
         "patternProperties": {PLACE: {"$ref": "#/$defs/value"}},
@@ -178,14 +178,14 @@ def _clause() -> JsonSchema:
     return {"anyOf": [lines, {"type": "array", "items": again}]}
 
 
-def _value() -> JsonSchema:
+def _value() -> SchemaDict:
     """The right side of a line: a constant, a list of constants, or operators."""
-    constant: JsonSchema = {"type": ["string", "number", "boolean", "null"]}
-    again: JsonSchema = {"$ref": "#/$defs/value"}
-    texts: JsonSchema = {"anyOf": [TEXT, {"type": "array", "items": TEXT}]}
-    flag: JsonSchema = {"type": "boolean"}
-    bound: JsonSchema = {"type": ["number", "string"]}
-    shapes: dict[str, JsonSchema] = {
+    constant: SchemaDict = {"type": ["string", "number", "boolean", "null"]}
+    again: SchemaDict = {"$ref": "#/$defs/value"}
+    texts: SchemaDict = {"anyOf": [TEXT, {"type": "array", "items": TEXT}]}
+    flag: SchemaDict = {"type": "boolean"}
+    bound: SchemaDict = {"type": ["number", "string"]}
+    shapes: dict[str, SchemaDict] = {
         "equals": ANYTHING,
         "not": again,
         "every": again,
@@ -201,24 +201,24 @@ def _value() -> JsonSchema:
         name: {**shapes.get(name, ANYTHING), "description": f"{operator.meaning}. Example: {operator.example}"}
         for name, operator in OPERATORS.items()
     }
-    mapping: JsonSchema = {"type": "object", "properties": operators, "additionalProperties": False, "minProperties": 1}
+    mapping: SchemaDict = {"type": "object", "properties": operators, "additionalProperties": False, "minProperties": 1}
     return {"anyOf": [constant, {"type": "array", "items": constant}, mapping]}
 
 
-def _fields() -> JsonSchema:
+def _fields() -> SchemaDict:
     one = _mapping({"title": TEXT, "value": TEXT, "short": {"type": "boolean"}}, ["title", "value"])
     return {"anyOf": [{"type": "object", "additionalProperties": TEXT}, {"type": "array", "items": one}]}
 
 
-def _case(world: World) -> JsonSchema:
-    offset: JsonSchema = {"anyOf": [DURATION, {"enum": ["0", 0]}]}
+def _case(world: World) -> SchemaDict:
+    offset: SchemaDict = {"anyOf": [DURATION, {"enum": ["0", 0]}]}
     silence = _mapping(
         {"matchers": {"type": "object", "minProperties": 1}, "from": offset, "until": offset}, ["matchers"]
     )
     by = {**TEXT, "description": "What keeps it quiet, such as duplicate, silence or inhibited:RULE"}
     quiet = _mapping({"rule": TEXT, "to": _named(world.destinations), "by": by, "key": TEXT, "at": offset})
-    matcher: JsonSchema = {"$ref": "#/$defs/matcher"}
-    expected: JsonSchema = {
+    matcher: SchemaDict = {"$ref": "#/$defs/matcher"}
+    expected: SchemaDict = {
         "type": "object",
         "properties": {
             "rule": {**TEXT, "description": "The rule that sends"},
@@ -230,7 +230,7 @@ def _case(world: World) -> JsonSchema:
             "fallback": {**matcher, "description": "Which template fails and why; one that fails must be expected"},
         },
     }
-    shapes: dict[str, JsonSchema] = {
+    shapes: dict[str, SchemaDict] = {
         "name": {**TEXT, "description": "What this test says of the rules"},
         "topic": {"type": "string", "pattern": "^projects/[^/]+/topics/[^/]+$"},
         "message": {"$ref": "#/$defs/message"},
@@ -247,8 +247,8 @@ def _case(world: World) -> JsonSchema:
     return case
 
 
-def _message() -> JsonSchema:
-    shapes: dict[str, JsonSchema] = {
+def _message() -> SchemaDict:
+    shapes: dict[str, SchemaDict] = {
         "data": {"description": "The decoded payload, as the rules see it"},
         "text": {**TEXT, "description": "The payload as it was published"},
         "payload": {**TEXT, "description": "The payload as it was published, base64 maybe"},
@@ -262,8 +262,8 @@ def _message() -> JsonSchema:
     return message
 
 
-def _matcher() -> JsonSchema:
-    shapes: dict[str, JsonSchema] = {"equals": ANYTHING, "snapshot": TEXT}
+def _matcher() -> SchemaDict:
+    shapes: dict[str, SchemaDict] = {"equals": ANYTHING, "snapshot": TEXT}
     return {
         "anyOf": [
             {"type": ["string", "number", "boolean", "null", "array"]},
@@ -272,22 +272,22 @@ def _matcher() -> JsonSchema:
     }
 
 
-def _mapping(properties: JsonSchema, required: Iterable[str] = ()) -> JsonSchema:
+def _mapping(properties: SchemaDict, required: Iterable[str] = ()) -> SchemaDict:
     return {"type": "object", "properties": properties, "additionalProperties": False, "required": list(required)}
 
 
-def _one_or_several(one: JsonSchema) -> JsonSchema:
+def _one_or_several(one: SchemaDict) -> SchemaDict:
     return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
 
 
-def _named(names: Iterable[str]) -> JsonSchema:
+def _named(names: Iterable[str]) -> SchemaDict:
     """A text; one of these names where there are any."""
     known = sorted(names)
     return {"enum": known} if known else TEXT
 
 
-def _topics(description: str) -> JsonSchema:
-    topics: JsonSchema = {"anyOf": [TOPIC, {"type": "array", "items": TOPIC, "minItems": 1}]}
+def _topics(description: str) -> SchemaDict:
+    topics: SchemaDict = {"anyOf": [TOPIC, {"type": "array", "items": TOPIC, "minItems": 1}]}
     return {**topics, "description": description} if description else topics
 
 

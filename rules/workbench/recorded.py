@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from rules.events.topics import TopicFilter
+from rules.events.topic_filter import TopicFilter
 from rules.language.cases import CaseReader
 from rules.language.form import Form
 from rules.ruleset import RuleSet

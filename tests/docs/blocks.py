@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from bridge.destinations.kinds import KINDS, Tools
+from bridge.destinations.destination_kinds import KINDS, Tools
 from bridge.destinations.kit.http_client import make_client
-from bridge.settings.file import read_settings
 from bridge.settings.model import Settings
-from bridge.sources.kinds import KINDS as SOURCE_KINDS
+from bridge.settings.settings_file import read_settings
+from bridge.sources.source_kinds import KINDS as SOURCE_KINDS
 from broker.clock import ManualClock
 from rules.language.read import read_rules
 from rules.language.read_rule import RULE_KEYS

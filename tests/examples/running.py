@@ -13,8 +13,8 @@ import httpx
 
 from bridge.app.build import assemble
 from bridge.app.daemon import start, stop_daemon
-from bridge.settings.file import read_settings
 from bridge.settings.model import Settings
+from bridge.settings.settings_file import read_settings
 from broker.clock import ManualClock
 from tests.house.reading import ROOT
 from tests.line.stage import Stage

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from bridge.app.removed_destinations import left_behind, settle_removed
-from bridge.operate.context import ControlSource
-from bridge.operate.silences import add_silence, expire_silence
+from bridge.operate.control_context import ControlSource
+from bridge.operate.silencing import add_silence, expire_silence
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.commit_batch import RoutedTopic
 from bridge.routing.ledger import all_balanced, books
 from bridge.routing.open_obligations import read_owed
-from bridge.routing.retired import with_retired
+from bridge.routing.retired_rules import with_retired
 from bridge.routing.router import Nudges, Router
 from bridge.routing.rule_files import keep
 from bridge.settings.model import MoveTo, RemovedDestination

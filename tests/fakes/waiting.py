@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 from bridge.core.posts import post_to_bytes
-from bridge.delivery.collapse.digest import WaitingPost
+from bridge.delivery.collapse.digest import HeldPost
 from broker.model import Delivery
 from rules.model import Post
 from tests.fakes.deliveries import NOW_US, a_new_delivery
@@ -20,26 +20,26 @@ def a_post(name: str, **changed: Any) -> Post:
     return Post(**({"text": name, "severity": "warning"} | changed))
 
 
-def held(name: str, *, post: Post | None = None, state: dict[str, Any] | None = None, **changed: Any) -> WaitingPost:
+def held(name: str, *, post: Post | None = None, state: dict[str, Any] | None = None, **changed: Any) -> HeldPost:
     """A waiting delivery called ``name``; ``state`` is what became of it, ``changed`` what was decided."""
     post = post or a_post(name)
     decided = {"post": post_to_bytes(post), "severity": post.severity, "order_key": "host-1"} | changed
     new = a_new_delivery(name, **decided)
     seq = next(_seqs)
-    return WaitingPost(Delivery(new, seq, "waiting", new.due_us, **(state or {})), post)
+    return HeldPost(Delivery(new, seq, "waiting", new.due_us, **(state or {})), post)
 
 
-def old(name: str, minutes: float = 60, **changed: Any) -> WaitingPost:
+def old(name: str, minutes: float = 60, **changed: Any) -> HeldPost:
     """The same, decided so many minutes ago."""
     at_us = NOW_US - round(minutes * MINUTE_US)
     return held(name, **({"created_us": at_us, "due_us": at_us} | changed))
 
 
-def firing(name: str, minutes: float = 60, **changed: Any) -> WaitingPost:
+def firing(name: str, minutes: float = 60, **changed: Any) -> HeldPost:
     """The beginning of the incident ``i``, some minutes ago."""
     return old(name, minutes, **({"phase": "firing", "incident": "i"} | changed))
 
 
-def resolved(name: str, minutes: float = 30, **changed: Any) -> WaitingPost:
+def resolved(name: str, minutes: float = 30, **changed: Any) -> HeldPost:
     """Its end."""
     return old(name, minutes, **({"phase": "resolved", "incident": "i", "post": a_post(name, severity="ok")} | changed))

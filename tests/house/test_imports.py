@@ -8,7 +8,7 @@ from pathlib import Path
 
 import grimp
 
-from bridge.destinations.kinds import KINDS
+from bridge.destinations.destination_kinds import KINDS
 from tests.house.reading import PACKAGES, ROOT, named
 
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from bridge.admin.routes import ACTS, LOOKS
-from bridge.api.routes import ROUTES
+from bridge.admin.page_routes import ACTS, LOOKS
+from bridge.api.route_list import ROUTES
 from bridge.cli.main import main
-from bridge.control.routes import ROUTES as CONTROL_ROUTES
+from bridge.control.control_routes import ROUTES as CONTROL_ROUTES
 from tests.docs.test_metrics import made_in_the_code
 from tests.fakes.command_line import command
 from tests.house.reading import ROOT, named

@@ -16,7 +16,7 @@ import httpx
 from bridge.app.build import assemble
 from bridge.app.daemon import start, stop_daemon
 from bridge.app.parts import Daemon
-from bridge.settings.file import read_settings
+from bridge.settings.settings_file import read_settings
 from broker.clock import ManualClock
 from broker.model import Delivery, DeliveryQuery
 

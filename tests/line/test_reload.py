@@ -10,7 +10,7 @@ import pytest
 from bridge.app.build import assemble
 from bridge.app.provision import CannotProvision
 from bridge.fakes.mattermost import FakeMattermost
-from bridge.settings.file import read_settings
+from bridge.settings.settings_file import read_settings
 from broker.clock import ManualClock
 from broker.engines import open_store
 from broker.engines.memory import MemoryStore

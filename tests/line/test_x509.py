@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 
 from bridge.app.build import assemble
 from bridge.app.daemon import start, stop_daemon
-from bridge.settings.file import read_settings
+from bridge.settings.settings_file import read_settings
 from broker.clock import SystemClock
 from tests.fakes.certificates import TestAuthority
 

@@ -31,7 +31,7 @@ _LOWEST_PRIORITY: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingPost:
+class HeldPost:
     """A delivery that waits, with its post as rendered."""
 
     delivery: Delivery
@@ -47,11 +47,11 @@ class Folding:
     """
 
     order_key: str
-    folded: Sequence[WaitingPost] = ()
-    lives: Sequence[Sequence[WaitingPost]] = ()
+    folded: Sequence[HeldPost] = ()
+    lives: Sequence[Sequence[HeldPost]] = ()
 
     @property
-    def all(self) -> list[WaitingPost]:
+    def all(self) -> list[HeldPost]:
         """Everything the digest is to stand for."""
         return [*self.folded, *(one for life in self.lives for one in life)]
 
@@ -94,14 +94,14 @@ class _Gathering:
     mentions: dict[str, None] = field(default_factory=dict)
     times_us: list[int] = field(default_factory=list)
 
-    def add_post(self, unit: Sequence[WaitingPost]) -> None:
+    def add_post(self, unit: Sequence[HeldPost]) -> None:
         """One post, in all its parts, that goes on standing."""
         new, post = unit[-1].delivery.new, unit[-1].post
         self.named.append(_named(unit))
         self.standing[new.rule, post.severity] += 1
         self._add_rest(unit)
 
-    def add_life(self, life: Sequence[WaitingPost]) -> None:
+    def add_life(self, life: Sequence[HeldPost]) -> None:
         """An incident that is over."""
         first = life[0].delivery.new
         last = life[-1].delivery.new
@@ -120,7 +120,7 @@ class _Gathering:
         self.mentions |= dict.fromkeys(summary.mentions)
         self.times_us += [summary.since_us, summary.until_us]
 
-    def _add_rest(self, unit: Sequence[WaitingPost]) -> None:
+    def _add_rest(self, unit: Sequence[HeldPost]) -> None:
         self.mentions |= {one.post.mention: None for one in unit if one.post.mention}
         self.times_us.append(unit[0].delivery.new.created_us)
 
@@ -206,9 +206,9 @@ def digest_in(delivery: Delivery) -> Summary | None:
     return msgspec.json.decode(delivery.new.post, type=_Stored).digest if is_digest(delivery) else None
 
 
-def held_of(delivery: Delivery) -> WaitingPost:
+def held_of(delivery: Delivery) -> HeldPost:
     """A delivery with its post. Raises msgspec.DecodeError when the post cannot be read."""
-    return WaitingPost(delivery, post_from_bytes(delivery.new.post))
+    return HeldPost(delivery, post_from_bytes(delivery.new.post))
 
 
 def address_of(post: Post) -> str:
@@ -217,16 +217,16 @@ def address_of(post: Post) -> str:
     return msgspec.json.encode(where, order="deterministic").decode() if where else ""
 
 
-def units_of(held: Iterable[WaitingPost]) -> list[list[WaitingPost]]:
+def units_of(held: Iterable[HeldPost]) -> list[list[HeldPost]]:
     """Deliveries by the send they are parts of, in their order."""
-    units: dict[tuple[str, str, int], list[WaitingPost]] = {}
+    units: dict[tuple[str, str, int], list[HeldPost]] = {}
     for one in held:
         new = one.delivery.new
         units.setdefault((new.origin, new.rule, new.send), []).append(one)
     return list(units.values())
 
 
-def _post(summary: Summary, digest_id: str, held: Sequence[WaitingPost], max_runes: int) -> Post:
+def _post(summary: Summary, digest_id: str, held: Sequence[HeldPost], max_runes: int) -> Post:
     since_us, until_us = summary.since_us, summary.until_us
     return Post(
         title=title_of(summary.standing, summary.over),
@@ -238,7 +238,7 @@ def _post(summary: Summary, digest_id: str, held: Sequence[WaitingPost], max_run
     )
 
 
-def _named(unit: Sequence[WaitingPost]) -> Named:
+def _named(unit: Sequence[HeldPost]) -> Named:
     new, last = unit[-1].delivery.new, unit[-1].post
     return Named(
         rule=new.rule,
@@ -257,7 +257,7 @@ def _tallies(counts: Counter[tuple[str, str]]) -> tuple[SeverityCount, ...]:
     return (*tallies, SeverityCount("", "", rest)) if rest else tuple(tallies)
 
 
-def _overrides(held: Sequence[WaitingPost]) -> Mapping[str, Any]:
+def _overrides(held: Sequence[HeldPost]) -> Mapping[str, Any]:
     """What all posts say alike: where to go, and how to look."""
     first = held[0].post.overrides
     return {

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Final, Literal, TypeAlias
 
 from bridge.core.severities import rank_of
-from bridge.delivery.collapse.digest import Folding, WaitingPost, address_of, is_digest, units_of
+from bridge.delivery.collapse.digest import Folding, HeldPost, address_of, is_digest, units_of
 from broker.model import Delivery
 from rules.deciding.quiet.verdicts import OWED
 from rules.deciding.render_post import SEVERITY_PRIORITY
@@ -62,9 +62,9 @@ class Policy:
 class _Line:
     """What waits under one order key, and which lives in it are over."""
 
-    held: Sequence[WaitingPost]
+    held: Sequence[HeldPost]
     receipt: str
-    lives: list[Sequence[WaitingPost]] = field(default_factory=list)
+    lives: list[Sequence[HeldPost]] = field(default_factory=list)
 
     @property
     def order_key(self) -> str:
@@ -83,7 +83,7 @@ class _Line:
         """Where its posts are to go."""
         return {address_of(one.post) for one in self.held}
 
-    def folding(self, order_key: str, held: Sequence[WaitingPost]) -> Folding:
+    def folding(self, order_key: str, held: Sequence[HeldPost]) -> Folding:
         """Some of the line, in which no life is in part, as a digest is made of it."""
         ids = {one.delivery.id for one in held}
         lives = [life for life in self.lives if life[0].delivery.id in ids]
@@ -91,17 +91,17 @@ class _Line:
         return Folding(order_key, [one for one in held if one.delivery.id not in over], lives)
 
 
-def lines_of(held: Iterable[WaitingPost]) -> list[list[WaitingPost]]:
+def lines_of(held: Iterable[HeldPost]) -> list[list[HeldPost]]:
     """Deliveries in the order of a page, by their order keys."""
     return [list(line) for _, line in groupby(held, key=lambda one: one.delivery.new.order_key)]
 
 
-def openings(line: Sequence[WaitingPost], policy: Policy) -> list[Delivery]:
+def openings(line: Sequence[HeldPost], policy: Policy) -> list[Delivery]:
     """The beginnings of incidents that are over within the line, where only earlier deliveries say who heard of them.
 
     Before a second life of an incident in the same line, its end is told or not needed, so nothing is asked.
     """
-    first: dict[IncidentId, Sequence[WaitingPost]] = {}
+    first: dict[IncidentId, Sequence[HeldPost]] = {}
     for life in _lives(line, policy):
         first.setdefault(_incident(life[0]), life)
     before: dict[IncidentId, str] = {}
@@ -130,7 +130,7 @@ def was_heard_of(opening: Delivery, earlier: Sequence[Delivery]) -> bool:
 
 
 def foldings(
-    lines: Iterable[Sequence[WaitingPost]],
+    lines: Iterable[Sequence[HeldPost]],
     policy: Policy,
     receipts: Mapping[str, str],
     heard_of: Collection[str],
@@ -177,7 +177,7 @@ def _runs(line: _Line, policy: Policy) -> list[Folding]:
         line.lives = lives
 
 
-def _may_fold(one: WaitingPost, policy: Policy, receipt: str) -> bool:
+def _may_fold(one: HeldPost, policy: Policy, receipt: str) -> bool:
     delivery, new = one.delivery, one.delivery.new
     if delivery.leased or delivery.unclear or new.late:
         return False
@@ -194,16 +194,16 @@ def _may_fold(one: WaitingPost, policy: Policy, receipt: str) -> bool:
     return low and one.post.body is None and not changes_a_post
 
 
-def _is_complete(unit: Sequence[WaitingPost]) -> bool:
+def _is_complete(unit: Sequence[HeldPost]) -> bool:
     """Whether all parts of a post wait: of one that was begun the rest must follow."""
     return [one.delivery.new.part for one in unit] == list(range(unit[0].delivery.new.parts))
 
 
-def _lives(line: Sequence[WaitingPost], policy: Policy) -> Iterator[Sequence[WaitingPost]]:
+def _lives(line: Sequence[HeldPost], policy: Policy) -> Iterator[Sequence[HeldPost]]:
     """Incidents that began and ended within the line, long enough ago, of which nobody saw anything that waits."""
     if policy.older_than_us is None or policy.only is not None:
         return
-    incidents: dict[IncidentId, list[list[WaitingPost]]] = {}
+    incidents: dict[IncidentId, list[list[HeldPost]]] = {}
     for unit in units_of(one for one in line if one.delivery.new.incident):
         lives = incidents.setdefault(_incident(unit[0]), [[]])
         lives[-1] += unit
@@ -213,13 +213,13 @@ def _lives(line: Sequence[WaitingPost], policy: Policy) -> Iterator[Sequence[Wai
         yield from (life for life in lives[:-1] if _is_over_unseen(life, policy))
 
 
-def _is_over_unseen(life: Sequence[WaitingPost], policy: Policy) -> bool:
+def _is_over_unseen(life: Sequence[HeldPost], policy: Policy) -> bool:
     first, last = life[0].delivery, life[-1].delivery
     whole = first.new.phase == "firing" and last.new.phase == "resolved" and policy.is_old(first)
     unseen = all(not (one.delivery.leased or one.delivery.unclear or one.delivery.new.late) for one in life)
     return whole and unseen and all(_is_complete(unit) for unit in units_of(life))
 
 
-def _incident(one: WaitingPost) -> IncidentId:
+def _incident(one: HeldPost) -> IncidentId:
     new = one.delivery.new
     return new.rule, new.send, new.incident

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from bridge.delivery.collapse.digest import Folding, WaitingPost, digest_of, held_of
+from bridge.delivery.collapse.digest import Folding, HeldPost, digest_of, held_of
 from bridge.delivery.collapse.policy import HEARD_OF, Policy, foldings, lines_of, openings, was_heard_of
 from bridge.destinations.config import DestinationConfig
 from broker.clock import Clock, us
@@ -157,7 +157,7 @@ class CollapseWorker:
             self._look_at = now + max(_LOOK_EVERY_S, _LOOK_FACTOR * (now - one.began))
         return None
 
-    async def _heard_of(self, lines: Sequence[Sequence[WaitingPost]], policy: Policy) -> set[str]:
+    async def _heard_of(self, lines: Sequence[Sequence[HeldPost]], policy: Policy) -> set[str]:
         """The ids of those openings of incidents that somebody heard of before."""
         found: set[str] = set()
         for opening in (opening for line in lines for opening in openings(line, policy)):
@@ -208,9 +208,9 @@ class CollapseWorker:
         self._told(Collapsed(self._name, digest.id, folded, cancelled))
 
 
-def _readable(deliveries: Sequence[Delivery]) -> list[WaitingPost]:
+def _readable(deliveries: Sequence[Delivery]) -> list[HeldPost]:
     """Deliveries with their posts; where one cannot be read nothing of its line folds."""
-    held: list[WaitingPost] = []
+    held: list[HeldPost] = []
     odd: set[str] = set()
     for delivery in deliveries:
         try:

@@ -21,7 +21,7 @@ from pydantic import Field
 from bridge.core.quantities import Pacing
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.buttons import Buttons, PostState
-from bridge.destinations.canary import CanarySettings
+from bridge.destinations.canary_settings import CanarySettings
 from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, HeaderSecret, WebUrl
 from bridge.destinations.kit.http_call import HttpAnswer, pace_of
 from bridge.destinations.kit.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated

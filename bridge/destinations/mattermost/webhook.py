@@ -17,7 +17,7 @@ from pydantic import Field
 from bridge.core.quantities import Pacing
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.buttons import Buttons, PostState, Redrawn, buttons_for, without_tokens
-from bridge.destinations.canary import CanarySettings
+from bridge.destinations.canary_settings import CanarySettings
 from bridge.destinations.config import CHAT_RATE, DestinationConfig, SecretUrl
 from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, outcome_of
 from bridge.destinations.kit.redact import Redactor, shown_url

@@ -162,9 +162,9 @@ class FiringRow(msgspec.Struct, omit_defaults=True):
     waiting: dict[str, list[str]] = {}
 
 
-StateRow: TypeAlias = KeyRow | GroupRow | ThrottleRow | FiringRow
+QuietRow: TypeAlias = KeyRow | GroupRow | ThrottleRow | FiringRow
 
-_RECORDS: Final[dict[str, type[StateRow]]] = {"k": KeyRow, "g": GroupRow, "t": ThrottleRow, "f": FiringRow}
+_RECORDS: Final[dict[str, type[QuietRow]]] = {"k": KeyRow, "g": GroupRow, "t": ThrottleRow, "f": FiringRow}
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(record) for kind, record in _RECORDS.items()}
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
@@ -194,14 +194,14 @@ def rule_of(row: str) -> str:
     return row.split("/", 2)[1]
 
 
-def to_bytes(row: StateRow) -> bytes:
+def to_bytes(row: QuietRow) -> bytes:
     """A row as it is stored."""
     return _ENCODER.encode(row)
 
 
-def from_bytes(key: str, value: bytes) -> StateRow:
+def from_bytes(key: str, value: bytes) -> QuietRow:
     """The row that ``to_bytes`` wrote; the kind is read from the key."""
-    row: StateRow = _DECODERS[key[0]].decode(value)
+    row: QuietRow = _DECODERS[key[0]].decode(value)
     return row
 
 

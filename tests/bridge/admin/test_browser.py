@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bridge.admin.routes import NAVIGATION
+from bridge.admin.page_routes import NAVIGATION
 from tests.fakes.browser import Browser, a_browser
 from tests.house.requirements import require_program
 from tests.line.process import DaemonProcess, a_free_port

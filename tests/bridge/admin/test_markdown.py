@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.admin.markdown import to_html, to_line, to_words
+from bridge.admin.safe_markdown import to_html, to_line, to_words
 from bridge.core.emoji import with_emoji
 
 

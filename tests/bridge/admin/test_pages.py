@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.admin.routes import NAVIGATION
+from bridge.admin.page_routes import NAVIGATION
 from broker.engines.memory.trouble import Trouble
 from tests.fakes.control import trouble_in
 from tests.fakes.pages import SECRET, a_daemon, an_incident, log_in

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from bridge.api.openapi import openapi_document
-from bridge.api.routes import ROUTES
+from bridge.api.route_list import ROUTES
 from tests.fakes.ams_api import an_api
 
 DOCUMENT = openapi_document("1.2.3")

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from bridge.api.call import ApiSettings
-from bridge.api.routes import ROUTES
+from bridge.api.route_list import ROUTES
 from broker.records import User
 from tests.fakes.ams_api import SERVICE, an_api
 

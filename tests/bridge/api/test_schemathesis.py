@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from bridge.api.openapi import openapi_document
-from bridge.api.routes import ROUTES
+from bridge.api.route_list import ROUTES
 from tests.fakes.ams_api import SERVICE
 from tests.fakes.ams_server import AmsServer
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bridge.chat.settings_checks import buttons_without_address
-from bridge.settings.file import read_settings
+from bridge.settings.settings_file import read_settings
 from rules.source.places import read_file
 
 CHAT = "  chat: {type: mattermost, url: http://127.0.0.1:9/hooks/x, buttons: %s}\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.destinations.kinds import KINDS
+from bridge.destinations.destination_kinds import KINDS
 from bridge.fakes.mattermost import FakeMattermost
 from bridge.fakes.webhook import FakeWebhook
 from rules.conditions.operators import OPERATORS

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from bridge.cli.context import global_options
+from bridge.cli.command_context import global_options
 from bridge.cli.main import COMMANDS, main
 from tests.house.reading import ROOT
 

@@ -9,11 +9,11 @@ import click
 import pytest
 
 from bridge.cli import main as root
-from bridge.cli import rules
+from bridge.cli import rules_commands
 from bridge.cli.lazy import Listed
 from tests.fakes.command_line import command
 
-LISTED = {**root.COMMANDS, **{f"rules {name}": one for name, one in rules.COMMANDS.items()}}
+LISTED = {**root.COMMANDS, **{f"rules {name}": one for name, one in rules_commands.COMMANDS.items()}}
 
 
 @pytest.mark.parametrize("words", [["--help"], ["rules", "--help"]])

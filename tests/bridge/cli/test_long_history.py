@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli.context import Context
+from bridge.cli.command_context import Context
 from bridge.cli.history import Wanted, opened
 from bridge.cli.setup import settings_of
 from broker.clock import ManualClock

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import yaml
 
-from bridge.cli.settings import rows
-from bridge.destinations.kinds import KINDS as DESTINATION_KINDS
-from bridge.sources.kinds import KINDS as SOURCE_KINDS
+from bridge.cli.settings_command import rows
+from bridge.destinations.destination_kinds import KINDS as DESTINATION_KINDS
+from bridge.sources.source_kinds import KINDS as SOURCE_KINDS
 from tests.fakes.command_line import command
 from tests.house.reading import ROOT
 

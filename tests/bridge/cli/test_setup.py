@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli.context import Context
+from bridge.cli.command_context import Context
 from bridge.cli.output import BadConfiguration
 from bridge.cli.setup import DaemonAddress, daemon_address
 from tests.fakes.command_line import write

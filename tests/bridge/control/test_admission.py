@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
-from bridge.control.routes import control_routes
-from bridge.operate.context import ControlSource
+from bridge.control.control_routes import control_routes
+from bridge.operate.control_context import ControlSource
 from broker.engines.memory.trouble import Trouble
 from tests.fakes.control import a_daemon, trouble_in
 from tests.line.stage import TOKEN, Stage

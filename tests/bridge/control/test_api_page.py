@@ -8,16 +8,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bridge.control.certificates import Binding, NewBinding, OldBinding
-from bridge.control.deliveries import Chosen
-from bridge.control.incidents import HiddenView, IncidentView, ToldView, ToTake
-from bridge.control.openapi import BODIES as BODIES_OF
-from bridge.control.openapi import QUERIES, openapi_of
-from bridge.control.routes import ROUTES
+from bridge.control.certificates_api import Binding, NewBinding, OldBinding
+from bridge.control.control_openapi import BODIES as BODIES_OF
+from bridge.control.control_openapi import QUERIES, openapi_of
+from bridge.control.control_routes import ROUTES
+from bridge.control.deliveries_api import Chosen
+from bridge.control.incidents_api import HiddenView, IncidentView, ToldView, ToTake
 from bridge.control.sending import Outgoing
-from bridge.control.silences import NewSilence
-from bridge.operate.tail import SeenMessage
-from bridge.operate.views import AttemptView, DeliveryView, SilenceView
+from bridge.control.silences_api import NewSilence
+from bridge.operate.live_tail import SeenMessage
+from bridge.operate.operator_views import AttemptView, DeliveryView, SilenceView
 from tests.fakes.control import a_daemon
 from tests.house.reading import ROOT
 

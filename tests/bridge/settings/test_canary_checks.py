@@ -8,7 +8,7 @@ import pytest
 
 from bridge.core.references import ReferenceSources
 from bridge.settings.canary_checks import told_by_the_same_host
-from bridge.settings.file import settings_of
+from bridge.settings.settings_file import settings_of
 from rules.source.places import read_yaml
 from rules.source.problems import ProblemsFound
 

@@ -15,12 +15,12 @@ from pydantic import ValidationError
 from bridge.core.references import ReferenceSources
 from bridge.core.secret import Secret
 from bridge.destinations.config import DestinationConfig, RetrySettings
+from bridge.destinations.destination_kinds import KINDS as DESTINATION_KINDS
 from bridge.destinations.inbox import InboxConfig
-from bridge.destinations.kinds import KINDS as DESTINATION_KINDS
-from bridge.settings.file import read_settings, settings_of
 from bridge.settings.model import MoveTo, RemovedDestination, Settings, TlsFiles, host_and_port
+from bridge.settings.settings_file import read_settings, settings_of
 from bridge.sources.github import GithubSourceConfig
-from bridge.sources.kinds import KINDS as SOURCE_KINDS
+from bridge.sources.source_kinds import KINDS as SOURCE_KINDS
 from bridge.sources.webhook import WebhookSourceConfig
 from rules.source.places import read_file, read_yaml
 from rules.source.problems import ProblemsFound

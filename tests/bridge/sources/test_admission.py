@@ -15,7 +15,7 @@ from standardwebhooks.webhooks import Webhook
 
 from bridge.core.secret import Secret
 from bridge.sources.admission import may_enter, may_post
-from bridge.sources.config import BasicAuth
+from bridge.sources.source_config import BasicAuth
 from bridge.sources.webhook import WebhookSourceConfig
 
 TOPIC = "projects/P/topics/T"

@@ -19,9 +19,9 @@ from structlog.testing import capture_logs
 
 from bridge.sources.alertmanager import AlertmanagerSourceConfig
 from bridge.sources.ams import AmsSourceConfig
-from bridge.sources.config import SourceConfig
 from bridge.sources.github import GithubSourceConfig
 from bridge.sources.hooks import Hooks
+from bridge.sources.source_config import SourceConfig
 from bridge.sources.webhook import WebhookSourceConfig
 from broker.clock import ManualClock
 from broker.engines.memory import MemoryStore

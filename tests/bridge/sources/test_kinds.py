@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from bridge.sources.alertmanager import AlertmanagerSourceConfig, alertmanager_messages
 from bridge.sources.github import GithubSourceConfig, github_messages
-from bridge.sources.kinds import KINDS
+from bridge.sources.source_kinds import KINDS
 from bridge.sources.webhook import BadPayload, WebhookSourceConfig, webhook_messages
 from broker.model import NewMessage
 

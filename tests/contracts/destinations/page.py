@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from bridge.cli.settings import rows
+from bridge.cli.settings_command import rows
 from tests.contracts.destinations.observing import OPENERS, observed, table_of
 
 PAGE = Path(__file__).parents[3] / "docs" / "destinations.md"

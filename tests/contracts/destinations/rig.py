@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from bridge.destinations.base import Delivered, Destination, Later, Outcome, Parcel, Refused
-from bridge.destinations.kinds import KINDS, Tools
+from bridge.destinations.destination_kinds import KINDS, Tools
 from bridge.destinations.kit.http_client import make_client
 from broker.clock import SystemClock
 from rules.model import Post

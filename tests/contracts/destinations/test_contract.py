@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bridge.destinations.base import Delivered, Later, Refused
-from bridge.destinations.kinds import KINDS
+from bridge.destinations.destination_kinds import KINDS
 from broker.clock import SystemClock
 from rules.deciding.emit import parts_of
 from rules.model import Field, Post

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bridge.destinations.kinds import KINDS
+from bridge.destinations.destination_kinds import KINDS
 from tests.contracts.destinations.observing import observed, table_of
 from tests.contracts.destinations.page import PAGE, in_place, marks, settings_table
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from bridge.settings.file import read_settings
+from bridge.settings.settings_file import read_settings
 from rules.importing.alertmanager import convert
 from rules.language.schema import rules_schema
 from rules.source.places import read_yaml

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.conditions.conditions import compile_match
-from rules.importing.config import Config
+from rules.importing.alertmanager_config import Config
 from rules.importing.label_matchers import (
     LabelMatcher,
     alternatives,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rules.importing.config import Config
+from rules.importing.alertmanager_config import Config
 from rules.importing.time_intervals import read_time_intervals
 from rules.language.read_intervals import read_intervals
 from rules.source.places import read_yaml, without_places

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bridge.core.built_in_rules import DIGEST_RULE
 from bridge.core.posts import post_from_bytes
 from bridge.delivery.attempts import parcel_of
-from bridge.delivery.collapse.digest import Folding, WaitingPost, digest_in, digest_of, held_of, id_of, is_digest
+from bridge.delivery.collapse.digest import Folding, HeldPost, digest_in, digest_of, held_of, id_of, is_digest
 from bridge.delivery.collapse.digest_text import headline_of
 from bridge.delivery.collapse.policy import ORDER_KEY
 from bridge.destinations.buttons import may_have_card
@@ -25,20 +25,20 @@ from tests.fakes.deliveries import NOW_US
 from tests.fakes.waiting import MINUTE_US, a_post, firing, held, old, resolved
 
 
-def digest(*folded: WaitingPost, lives: Any = (), **how: Any) -> NewDelivery:
+def digest(*folded: HeldPost, lives: Any = (), **how: Any) -> NewDelivery:
     known = {"now_us": NOW_US, "due_us": None, "most_named": 20, "max_text_runes": None}
     return digest_of(Folding(ORDER_KEY, folded, lives), **(known | how))
 
 
-def post(*folded: WaitingPost, lives: Any = (), **how: Any) -> Post:
+def post(*folded: HeldPost, lives: Any = (), **how: Any) -> Post:
     return post_from_bytes(digest(*folded, lives=lives, **how).post)
 
 
-def some(count: int, **changed: Any) -> list[WaitingPost]:
+def some(count: int, **changed: Any) -> list[HeldPost]:
     return [old(f"d{n}", 60 - n, order_key=f"k{n}", post=a_post(f"disk {n} is full", **changed)) for n in range(count)]
 
 
-def waiting(new: NewDelivery) -> WaitingPost:
+def waiting(new: NewDelivery) -> HeldPost:
     return held_of(Delivery(new, 1, "waiting", new.due_us))
 
 
@@ -258,7 +258,7 @@ def test_a_digest_of_digests_says_what_one_digest_of_all_would_say() -> None:
 
 
 def test_a_digest_of_very_many_stays_small() -> None:
-    step: list[WaitingPost] = []
+    step: list[HeldPost] = []
     for n in range(20):
         kinds = [
             old(

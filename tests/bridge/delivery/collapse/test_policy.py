@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.delivery.collapse.digest import Folding, WaitingPost, digest_of
+from bridge.delivery.collapse.digest import Folding, HeldPost, digest_of
 from bridge.delivery.collapse.policy import HEARD_OF, ORDER_KEY, Policy, foldings, lines_of, openings, was_heard_of
 from broker.model import Delivery
 from tests.fakes.deliveries import NOW_US
@@ -21,7 +21,7 @@ BACKLOG = Policy("error", older_than_us=NOW_US - 15 * MINUTE_US)
 
 
 def made(
-    *waiting: WaitingPost,
+    *waiting: HeldPost,
     policy: Policy = BURST,
     receipts: dict[str, str] | None = None,
     heard_of: Collection[str] = (),
@@ -30,7 +30,7 @@ def made(
     return foldings(lines_of(waiting), policy, receipts or {}, heard_of, is_piece=is_piece)
 
 
-def names(waiting: Sequence[WaitingPost]) -> list[str]:
+def names(waiting: Sequence[HeldPost]) -> list[str]:
     return [one.delivery.id for one in waiting]
 
 
@@ -38,12 +38,12 @@ def told(found: list[Folding]) -> list[tuple[str, list[str], list[list[str]]]]:
     return [(one.order_key, names(one.folded), [names(life) for life in one.lives]) for one in found]
 
 
-def two(**changed: Any) -> list[WaitingPost]:
+def two(**changed: Any) -> list[HeldPost]:
     """One that folds, and beside it one with something changed."""
     return [held("a", order_key="a"), held("b", order_key="b", **changed)]
 
 
-def folds(*waiting: WaitingPost, **more: Any) -> list[str]:
+def folds(*waiting: HeldPost, **more: Any) -> list[str]:
     """The names of all that fold or are cancelled."""
     return sorted(name for one in made(*waiting, **more) for name in names(one.all))
 
@@ -280,7 +280,7 @@ def test_the_last_that_may_have_been_seen_says_whether_people_know_of_it(
 # --- Digests that wait -------------------------------------------------------------------------------
 
 
-def a_digest(*waiting: WaitingPost, **changed: Any) -> WaitingPost:
+def a_digest(*waiting: HeldPost, **changed: Any) -> HeldPost:
     new = digest_of(Folding(ORDER_KEY, waiting), now_us=NOW_US, due_us=None, most_named=20, max_text_runes=None)
     one = held(new.id)
     return replace(one, delivery=replace(one.delivery, new=replace(new, **changed)))

@@ -1,0 +1,53 @@
+"""Pages of rules: each with its place, what it did, and, for one in shadow, what it would have sent beside the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from bridge.admin.page_views import post_view
+from bridge.control import rules_api as answers
+from bridge.operate.http_answers import OperatorRequest, Refusal
+from bridge.operate.operator_views import delivery_view
+from bridge.operate.topic_names import topic_names
+from broker.model import Delivery, DeliveryQuery
+
+_SHOWN: Final = 20
+_BESIDE: Final = 20
+
+
+async def all_rules(asked: OperatorRequest) -> dict[str, Any]:
+    """GET /rules."""
+    return await answers.rules(asked)
+
+
+async def one(asked: OperatorRequest) -> dict[str, Any]:
+    """GET /rules/{name}: one rule, its newest deliveries, and its would-be posts beside those of other rules."""
+    said = await answers.rules(asked)
+    name = asked.request.path_params["name"]
+    rule = next((rule for rule in said["rules"] if rule["name"] == name), None)
+    if rule is None:
+        raise Refusal(404, f'There is no rule "{name[:100]}" in force; it may have been renamed or removed.')
+    outbox, names = asked.source.store.outbox, topic_names(asked)
+    found = await outbox.find(DeliveryQuery(rule=name, limit=_SHOWN))
+    shadows = await outbox.find(DeliveryQuery(state="shadow", rule=name, limit=_SHOWN))
+    return {
+        "rule": rule,
+        "version": said["version"],
+        "deliveries": [delivery_view(one, names) for one in found if one.state != "shadow"],
+        "would_be": [await _beside(asked, one) for one in shadows],
+    }
+
+
+async def _beside(asked: OperatorRequest, would_be: Delivery) -> dict[str, Any]:
+    """A would-be post, and what other rules sent for the same message."""
+    new, names = would_be.new, topic_names(asked)
+    live: Sequence[Delivery] = ()
+    if new.offset >= 0:
+        query = DeliveryQuery(topic_uid=new.topic_uid, offset=new.offset, limit=_BESIDE)
+        live = [one for one in await asked.source.store.outbox.find(query) if one.state != "shadow"]
+    return {
+        "d": delivery_view(would_be, names),
+        "post": post_view(would_be),
+        "live": [{"d": delivery_view(one, names), "post": post_view(one)} for one in live],
+    }

@@ -1,0 +1,66 @@
+"""``ledger``: the books, per topic."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from bridge.cli.client import connected
+from bridge.cli.command_context import CliCommand, Context, pass_context
+from bridge.cli.drawing import TOPIC, message_book, send_book
+from bridge.cli.output import EXIT_FAILED, Column, text_column
+from bridge.cli.typed import duration, when
+
+
+@click.command(cls=CliCommand)
+@click.option("--since", type=duration, help="Show also what came in and went out within this time, such as 24h.")
+@pass_context
+def ledger(context: Context, since: float | None) -> None:
+    """The books of every topic: where each message and each decided send ended.
+
+    Exits with 1 when they do not balance, so that a cron job can ask.
+    """
+    with connected(context) as client:
+        found = client.get("/api/ledger", since_s=None if since is None else round(since))
+    output = context.output
+    if output.as_json:
+        output.value(found)
+    else:
+        topics = found["topics"]
+        output.rows(topics, message_book(topics), title="Messages", empty="There is no topic yet.")
+        if topics:
+            output.say("")
+            output.rows(topics, send_book(topics), title="Sends")
+            _suppressed(context, topics)
+        if since is not None:
+            output.say("")
+            _recent(context, found)
+        if found["balanced"]:
+            output.done("the books balance")
+        else:
+            output.warn("the books do not balance")
+    if not found["balanced"]:
+        sys.exit(EXIT_FAILED)
+
+
+def _suppressed(context: Context, topics: list[Any]) -> None:
+    by = [
+        {"topic": topic["topic"], "by": name, "sends": count}
+        for topic in topics
+        for name, count in topic["sends"]["suppressed_by"].items()
+    ]
+    if by:
+        context.output.say("")
+        columns = [TOPIC, text_column("By", "by")]
+        context.output.rows(by, [*columns, Column("Sends", lambda row: row["sends"], number=True)], title="Suppressed")
+
+
+def _recent(context: Context, found: Any) -> None:
+    columns = [
+        TOPIC,
+        Column("Received", lambda row: row["received"], number=True),
+        Column("Became", lambda row: ", ".join(f"{count} {state}" for state, count in row["sends"].items())),
+    ]
+    context.output.rows(found["recent"], columns, title=f"Since {when(found['since'])}")

@@ -1,0 +1,101 @@
+"""``silence``: keep quiet what is known, for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from bridge.cli.client import connected
+from bridge.cli.command_context import CliGroup, Context, pass_context
+from bridge.cli.output import Column, text_column
+from bridge.cli.typed import duration, when
+from rules.source.scalars import plain_scalar
+
+_COLORS = {"active": "green", "expired": "dim", "pending": "yellow"}
+_LISTED = [
+    text_column("Id", "id"),
+    Column("State", lambda row: row["state"], style=lambda row: _COLORS[row["state"]]),
+    Column("Matchers", lambda row: " ".join(f"{name}{_said(value)}" for name, value in row["matchers"].items())),
+    Column("Until", lambda row: when(row["until"])),
+    text_column("Who", "who"),
+    text_column("Why", "why"),
+]
+
+
+@click.group(cls=CliGroup)
+def silence() -> None:
+    """Silences: add, list, expire."""
+
+
+@silence.command("add")
+@click.argument("matchers", metavar="MATCHER...", nargs=-1, required=True)
+@click.option("--for", "for_s", type=duration, help="How long, such as 2h.")
+@click.option("--until", help="When it ends, such as 2026-01-05T12:00:00Z.")
+@click.option("--starts", help="When it begins, if not now.")
+@click.option("--why", required=True, help="Why: whoever is on call reads it.")
+@click.option("--who", help="Who, if not the owner of the token.")
+@click.option(
+    "--keep-waiting", is_flag=True, help="Leave deliveries that wait already; by default they are suppressed."
+)
+@pass_context
+def add(context: Context, /, matchers: Sequence[str], **said: Any) -> None:
+    """Keep quiet what all MATCHERs fit, from now on and among what waits.
+
+    A MATCHER is NAME=VALUE, or NAME~GLOB. NAME is rule, topic, destination, key or severity, or a place of the event
+    such as '$.endpoint_group' or attributes.vo. Incidents that were told are still told to be over.
+    """
+    body = {name: value for name, value in said.items() if value not in (None, False)}
+    if ("for_s" in body) == ("until" in body):
+        raise click.UsageError("say when it ends: either --for or --until")
+    with connected(context) as client:
+        answer = client.post("/api/silences", body | {"matchers": matchers_of(matchers)})
+    made, suppressed = answer["silence"], answer["suppressed"]
+    context.output.done(f"silence {made['id']} holds until {when(made['until'])}", answer)
+    if suppressed:
+        context.output.say(f"  waiting deliveries suppressed: {suppressed}")
+
+
+@silence.command("list")
+@click.option("--all", "with_expired", is_flag=True, help="Show expired ones too.")
+@pass_context
+def list_silences(context: Context, *, with_expired: bool) -> None:
+    """Silences that hold or will hold, the first to end first."""
+    with connected(context) as client:
+        found = client.get("/api/silences", all="true" if with_expired else None)["silences"]
+    context.output.rows(found, _LISTED, empty="Nothing is silenced.")
+
+
+@silence.command("expire")
+@click.argument("silence_id", metavar="ID")
+@pass_context
+def expire(context: Context, silence_id: str) -> None:
+    """End the silence ID now.
+
+    Incidents it kept quiet and that still fire are told when they fire again, or within a quarter of an hour.
+    """
+    with connected(context) as client:
+        answer = client.post(f"/api/silences/{silence_id}:expire")
+    context.output.done(f"silence {silence_id} has ended", answer)
+
+
+def matchers_of(typed: Sequence[str]) -> dict[str, Any]:
+    """Matchers as the API takes them. Raises BadParameter."""
+    from rules.deciding.quiet.silences import FACT_NAMES  # with all that conditions take, and only ``add`` has matchers
+
+    found: dict[str, Any] = {}
+    for one in typed:
+        places = [at for at in (one.find("="), one.find("~")) if at > 0]
+        if not places:
+            raise click.BadParameter(f"{one!r} is not NAME=VALUE or NAME~GLOB", param_hint="MATCHER")
+        at = min(places)
+        name, value = one[:at], one[at + 1 :]
+        if name in found:
+            raise click.BadParameter(f"{name} stands twice", param_hint="MATCHER")
+        found[name] = {"like": value} if one[at] == "~" else value if name in FACT_NAMES else plain_scalar(value)
+    return found
+
+
+def _said(value: Any) -> str:
+    return f"~{value['like']}" if isinstance(value, dict) and list(value) == ["like"] else f"={value}"

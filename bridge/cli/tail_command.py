@@ -1,0 +1,57 @@
+"""``tail``: messages and decisions, live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich.text import Text
+
+from bridge.cli.client import connected
+from bridge.cli.command_context import CliCommand, Context, pass_context
+from bridge.cli.typed import when
+
+_FATES = {"matched": "green", "unmatched": "dim", "unrouted": "dim", "undecided": "yellow"}
+_OUTCOMES = {"sent": "green", "suppressed": "yellow", "dropped": "red", "held": "cyan", "shadow": "magenta"}
+_SHOWN_RUNES = 300
+
+
+@click.command(cls=CliCommand)
+@click.argument("topic", required=False)
+@click.option("--matched", is_flag=True, help="Only messages that a rule acted on.")
+@pass_context
+def tail(context: Context, topic: str | None, *, matched: bool) -> None:
+    """Show messages as they come, of TOPIC (projects/P/topics/T, or P/T) or of all, with what was decided.
+
+    Ends with Ctrl-C. With --json each message is one line.
+    """
+    with connected(context) as client:
+        try:
+            for seen in client.events("/api/tail", topic=topic, matched="1" if matched else None):
+                _show(context, seen)
+        except KeyboardInterrupt:
+            context.output.say("stopped")
+
+
+def _show(context: Context, seen: Any) -> None:
+    output = context.output
+    if output.as_json:
+        output.line(seen)
+        return
+    if output.quiet:
+        return
+    head = Text(f"{when(seen['published'])}  {seen['topic']}:{seen['offset']}  ")
+    head.append(seen["fate"], style=_FATES[seen["fate"]])
+    output.console.print(head, soft_wrap=True)
+    named = "".join(f"{name}={value} " for name, value in seen["attributes"].items())
+    text = " ".join(seen["data"].split())
+    more = " ..." if seen["cut"] or len(text) > _SHOWN_RUNES else ""
+    output.console.print(Text(f"  {named}{text[:_SHOWN_RUNES]}{more}", style="dim"), soft_wrap=True)
+    for decision in seen["decisions"]:
+        line = Text(f"  -> {decision['rule']}")
+        if decision["destination"]:
+            line.append(f" to {decision['destination']}")
+        line.append(": ")
+        line.append(decision["outcome"], style=_OUTCOMES.get(decision["outcome"], ""))
+        line.append(f" by {decision['by']}" if decision["by"] else "")
+        output.console.print(line, soft_wrap=True)

@@ -1,0 +1,164 @@
+"""What the API says of things, as plain records: times are RFC 3339 texts, durations seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from bridge.core.posts import post_from_bytes
+from bridge.operate.operator_times import rfc3339, rfc3339_or_none
+from broker.clock import US_PER_S
+from broker.model import Attempt, DecisionRecord, Delivery
+from broker.records import SilenceRecord
+
+_SUMMARY_RUNES = 160
+
+
+class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
+    """One delivery, without its post. ``seq`` is what ``before`` pages by; ``offset`` is null for a timer's."""
+
+    id: str
+    seq: int
+    state: str
+    by: str
+    destination: str
+    rule: str
+    topic: str
+    offset: int | None
+    key: str
+    phase: str
+    part: int
+    parts: int
+    stands_for: int
+    severity: str
+    summary: str
+    created: str
+    due: str | None
+    settled: str | None
+    attempts: int
+    tries: int
+    leased: bool
+    late: bool
+    unclear: bool
+    form: str
+    version: str
+
+
+class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
+    """One try of a delivery; ``counted`` when it used up an attempt."""
+
+    at: str
+    took_s: float
+    outcome: str
+    reason: str
+    counted: bool
+    unclear: bool
+    form: str
+
+
+class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
+    """What was decided about one (event, rule, send)."""
+
+    item: int
+    rule: str
+    send: int
+    destination: str
+    key: str
+    outcome: str
+    by: str
+    at: str
+    version: str
+
+
+class SilenceView(msgspec.Struct, frozen=True, kw_only=True):
+    """A silence; ``state`` is pending, active or expired."""
+
+    id: str
+    matchers: dict[str, Any]
+    starts: str
+    until: str
+    who: str
+    why: str
+    state: str
+
+
+def delivery_view(delivery: Delivery, topics: Mapping[str, str]) -> DeliveryView:
+    """A delivery; ``topics`` are full names by uid."""
+    new = delivery.new
+    waits = delivery.state == "waiting"
+    return DeliveryView(
+        id=delivery.id,
+        seq=delivery.seq,
+        state=delivery.state,
+        by=delivery.by,
+        destination=new.destination,
+        rule=new.rule,
+        topic=topics.get(new.topic_uid, ""),
+        offset=new.offset if new.offset >= 0 else None,
+        key=new.key,
+        phase=new.phase,
+        part=new.part,
+        parts=new.parts,
+        stands_for=new.stands_for,
+        severity=new.severity,
+        summary=_summary(delivery),
+        created=rfc3339(new.created_us),
+        due=rfc3339(delivery.due_us) if waits else None,
+        settled=rfc3339_or_none(delivery.settled_us) if not waits else None,
+        attempts=delivery.attempts,
+        tries=delivery.tries,
+        leased=delivery.leased,
+        late=new.late,
+        unclear=delivery.unclear,
+        form=delivery.form,
+        version=new.version,
+    )
+
+
+def attempt_view(attempt: Attempt) -> AttemptView:
+    """One try."""
+    return AttemptView(
+        at=rfc3339(attempt.at_us),
+        took_s=attempt.took_us / US_PER_S,
+        outcome=attempt.outcome,
+        reason=attempt.reason,
+        counted=attempt.counted,
+        unclear=attempt.unclear,
+        form=attempt.form,
+    )
+
+
+def decision_view(record: DecisionRecord) -> DecisionView:
+    """One decision as it was put on record."""
+    return DecisionView(
+        item=record.item,
+        rule=record.rule,
+        send=record.send,
+        destination=record.destination,
+        key=record.key,
+        outcome=record.outcome,
+        by=record.by,
+        at=rfc3339(record.at_us),
+        version=record.version,
+    )
+
+
+def silence_view(record: SilenceRecord, now_us: int) -> SilenceView:
+    """A silence as it stands at ``now_us``."""
+    state = "expired" if record.until_us <= now_us else "pending" if record.starts_us > now_us else "active"
+    return SilenceView(
+        id=record.uid,
+        matchers=record.matchers,
+        starts=rfc3339(record.starts_us),
+        until=rfc3339(record.until_us),
+        who=record.who,
+        why=record.why,
+        state=state,
+    )
+
+
+def _summary(delivery: Delivery) -> str:
+    post = post_from_bytes(delivery.new.post)
+    return " ".join((post.title or post.text).split())[:_SUMMARY_RUNES]

@@ -1,0 +1,162 @@
+"""``/api/messages:replay``: old messages through the rules of now (semantics.md items 14 and 19).
+
+Each message is decided for itself and committed for itself, with an origin of its own (``r/<replay id>``), so nothing
+it leads to can collide with what came of it before. It moves no cursor and counts as no message; what is decided enters
+the second book.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from bridge.core.waiting import Turn
+from bridge.operate.http_answers import OperatorRequest, Refusal
+from bridge.operate.operator_views import DecisionView, decision_view
+from bridge.operate.topic_names import topic_names, topic_uid
+from bridge.routing.commit_batch import Batch, incoming_of, values_of
+from bridge.routing.commit_batch import RoutedTopic as RoutedTopic
+from broker.errors import BrokerError, StateMoved, StoreUnavailable
+from broker.model import Commit, Message
+from broker.tokens import random_uid
+from rules.deciding.batch_state import Overlay
+from rules.deciding.decide import decide
+from rules.deciding.match import match
+from rules.model import Decision, Incoming
+from rules.workbench.replay import decide_alone
+
+MOST_MESSAGES: Final = 1_000
+_MOST_NAMES: Final = 100
+_PAGE_BYTES: Final = 4 * 1024 * 1024
+_TURN_S: Final = 0.005
+_TRIES: Final = 10
+
+log = structlog.get_logger("api")
+
+
+class Replay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to replay: ``TOPIC:OFFSET`` or ``TOPIC:FIRST-LAST`` each. ``live`` takes the real state, and changes it."""
+
+    messages: list[str]
+    live: bool = False
+
+
+class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+    """One message: the id of its replay, its fate (decided, dropped or unmatched), and what was decided.
+
+    ``deliveries`` are the ids of those that came of it; ``shadows`` of those that rules in shadow would have sent.
+    """
+
+    message: str
+    replay: str
+    fate: str
+    decisions: list[DecisionView]
+    deliveries: list[str]
+    shadows: list[str]
+
+
+async def replay(asked: OperatorRequest) -> dict[str, Any]:
+    """POST /api/messages:replay: decided anew, in the order given; ``missing`` are no longer in their topics."""
+    said = await asked.body(Replay)
+    if not 1 <= len(said.messages) <= _MOST_NAMES:
+        raise Refusal(400, f"name 1 to {_MOST_NAMES} messages as TOPIC:OFFSET or TOPIC:FIRST-LAST")
+    spans = [_span(asked, name) for name in said.messages]
+    if sum(last - first + 1 for _, first, last in spans) > MOST_MESSAGES:
+        raise Refusal(400, f"that is more than {MOST_MESSAGES} messages; replay them in several calls")
+    names = topic_names(asked)
+    done: list[Replayed] = []
+    missing: list[str] = []
+    turn = Turn(asked.source.clock, _TURN_S)
+    for uid, first, last in spans:
+        topic = RoutedTopic(names[uid], uid)
+        found = await _messages(asked, uid, first, last)
+        there = {message.offset for message in found}
+        missing += [f"{topic.name}:{offset}" for offset in range(first, last + 1) if offset not in there]
+        for message in found:
+            done.append(await _replayed(asked, topic, message, live=said.live))
+            await turn.give()
+    if not done:
+        raise Refusal(404, f"none of these messages is there any more; the first is {missing[0]}")
+    return {"replayed": done, "missing": missing}
+
+
+async def _replayed(asked: OperatorRequest, topic: RoutedTopic, message: Message, *, live: bool) -> Replayed:
+    """One message, decided and committed. Raises Refusal when it cannot be decided."""
+    source = asked.source
+    name = random_uid(source.entropy)
+    incoming = replace(incoming_of(topic, message), origin=f"r/{name}")
+    for _ in range(_TRIES):
+        now_us = source.clock.wall_us()
+        batch = Batch(topic, source.in_force.rule_set.version, now_us, late=True)
+        try:
+            decision, commit = await (_live if live else _alone)(asked, incoming, batch)
+        except BrokerError:
+            raise
+        except Exception as error:  # a bug costs this message alone, as in a router
+            log.exception("replaying broke", topic=topic.name, offset=message.offset)
+            raise Refusal(500, f"message {message.offset} cannot be decided: {type(error).__name__}") from error
+        try:
+            await source.store.commit(commit)
+        except StateMoved:
+            continue
+        source.in_force.ring()
+        return Replayed(
+            message=f"{topic.name}:{message.offset}",
+            replay=name,
+            fate=decision.fate or "unmatched",
+            decisions=[decision_view(record) for record in batch.records],
+            deliveries=[one.id for one in batch.deliveries],
+            shadows=[one.id for one in batch.shadows],
+        )
+    raise StoreUnavailable("the state this message needs is changed without a pause")
+
+
+async def _alone(asked: OperatorRequest, incoming: Incoming, batch: Batch) -> tuple[Decision, Commit]:
+    in_force = asked.source.in_force
+    decision = decide_alone(in_force.rule_set, incoming, in_force.context(batch.now_us))
+    batch.add(_marked(decision), incoming.offset)
+    return decision, batch.commit((), {}, (), {})
+
+
+async def _live(asked: OperatorRequest, incoming: Incoming, batch: Batch) -> tuple[Decision, Commit]:
+    in_force = asked.source.in_force
+    rule_set = in_force.rule_set
+    matches = match(rule_set, incoming, batch.now_us)
+    rows = await asked.source.store.state.read(matches.needs) if matches.needs else {}
+    overlay = Overlay(values_of(rows))
+    decision = decide(rule_set, matches, overlay, in_force.context(batch.now_us))
+    overlay.apply(decision)
+    batch.add(_marked(decision), incoming.offset)
+    return decision, batch.commit((), overlay.reads, overlay.changes, rows)
+
+
+def _marked(decision: Decision) -> Decision:
+    """The decision as it is booked: no message was received, and its records say that it was a replay."""
+    marked = tuple(replace(one, by=f"replay {one.by}".strip()) for one in decision.judgements)
+    return replace(decision, fate=None, judgements=marked)
+
+
+async def _messages(asked: OperatorRequest, uid: str, first: int, last: int) -> Sequence[Message]:
+    found: list[Message] = []
+    while (at := found[-1].offset + 1 if found else first) <= last:
+        page = await asked.source.store.log.read(uid, at, last - at + 1, _PAGE_BYTES)
+        page = [message for message in page if message.offset <= last]
+        if not page:
+            break
+        found += page
+    return found
+
+
+def _span(asked: OperatorRequest, name: str) -> tuple[str, int, int]:
+    topic, colon, offsets = name.rpartition(":")
+    first, dash, last = offsets.partition("-")
+    numbers = [first, last] if dash else [first]
+    if not colon or not all(one.isascii() and one.isdigit() and len(one) < 16 for one in numbers):
+        raise Refusal(400, f"{name[:100]!r} is no message; write TOPIC:OFFSET, or TOPIC:FIRST-LAST for several")
+    if int(numbers[-1]) < int(first):
+        raise Refusal(400, f"{name[:100]!r} ends before it begins")
+    return topic_uid(asked, topic), int(first), int(numbers[-1])

@@ -1,0 +1,192 @@
+"""Adding a silence while deliveries wait: one commit holds it and settles what it covers (semantics.md item 20).
+
+Deliveries that a courier holds are left alone, and so are the ends of incidents somebody was told of, also those that a
+post of a group or a digest may hold. An incident whose firing is taken back here counts as hidden again, so that it is
+told when the silence ends and it still fires. When it is lifted before its time, what it kept quiet is looked at then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final, cast
+
+import msgspec
+
+from bridge.operate.control_context import ControlSource
+from bridge.operate.retract import ends_behind, fires, has_heard, untold
+from bridge.routing.active_config import silence_of
+from bridge.routing.routers import full_names
+from broker.errors import Moved, NotFound, StateMoved, StoreUnavailable, VersionMoved
+from broker.model import Commit, Delivery, DeliveryQuery, Put, StatePut
+from broker.records import SilenceRecord
+from broker.tokens import random_uid
+from rules.deciding.quiet.rows import key_row
+from rules.deciding.quiet.silences import CompiledSilence, Facts, compile_silence, covers_waiting
+from rules.deciding.quiet.verdicts import OWED
+
+_PAGE: Final = 1_000
+_TRIES: Final = 10
+_LOOKED_AT: Final = 200
+
+
+async def add_silence(
+    source: ControlSource,
+    *,
+    matchers: Mapping[str, Any],
+    starts_us: int,
+    until_us: int,
+    who: str,
+    why: str,
+    keep_waiting: bool,
+) -> tuple[SilenceRecord, int]:
+    """The silence as it now holds, and how many waiting deliveries it settled as suppressed.
+
+    Raises ProblemsFound for matchers nobody can read; StoreUnavailable, OutcomeUnknown.
+    """
+    now_us = source.clock.wall_us()
+    record = SilenceRecord(
+        uid=random_uid(source.entropy),
+        created_us=now_us,
+        modified_us=now_us,
+        matchers=dict(matchers),
+        starts_us=starts_us,
+        until_us=until_us,
+        who=who,
+        why=why,
+    )
+    compiled = compile_silence(silence_of(record))
+    settles = not keep_waiting and starts_us <= now_us
+    for _ in range(_TRIES):
+        covered = await _covered(source, compiled, now_us) if settles else []
+        try:
+            await source.store.commit(await _commit(source, record, covered))
+        except (StateMoved, Moved):
+            continue
+        await source.broker.cache.refresh("silence", record.uid)
+        source.in_force.take_silences(source.broker.cache)
+        return record, len(covered)
+    raise StoreUnavailable("the incidents this silence covers are changed without a pause")
+
+
+async def expire_silence(source: ControlSource, record: SilenceRecord) -> SilenceRecord:
+    """End a silence now, and wake what it kept quiet in the same commit; one that has ended already stays as it is.
+
+    Raises NotFound when it was removed meanwhile; StoreUnavailable, OutcomeUnknown.
+    """
+    cache = source.broker.cache
+    for _ in range(_TRIES):
+        stored = cache.stored(record)
+        if stored is None:
+            raise NotFound("silence", record.uid)
+        stands, now_us = cast(SilenceRecord, stored.record), source.clock.wall_us()
+        if stands.until_us <= now_us:
+            return stands
+        starts_us = min(stands.starts_us, now_us)
+        ended = msgspec.structs.replace(stands, starts_us=starts_us, until_us=now_us, modified_us=now_us)
+        change = Put(stored.key, ended, stored.version)
+        try:
+            await source.store.commit(Commit(catalog=(change,), wake=(f"silence:{record.uid}",)))
+        except VersionMoved:
+            await cache.refresh("silence", stored.key)
+            continue
+        await cache.refresh("silence", stored.key)
+        source.in_force.take_silences(cache)
+        await source.in_force.wake(source.store)
+        return ended
+    raise StoreUnavailable("the silence is changed by others without a pause")
+
+
+async def _covered(source: ControlSource, compiled: CompiledSilence, now_us: int) -> list[Delivery]:
+    """Waiting deliveries that no courier holds and that the silence covers; a post begun is not cut off half way."""
+    topics = {uid: name for uid, (name, _) in full_names(source.broker).items()}
+    covered: list[Delivery] = []
+    before: int | None = None
+    while True:
+        found = await source.store.outbox.find(DeliveryQuery(state="waiting", before_seq=before, limit=_PAGE))
+        for delivery in found:
+            new = delivery.new
+            facts = Facts(
+                new.rule, topics.get(new.topic_uid, ""), new.destination, new.key, partial(_severity, delivery)
+            )
+            may_be = not delivery.leased and not _may_hold_an_end(source, compiled, delivery)
+            if may_be and covers_waiting(compiled, facts, new.places, now_us):
+                covered.append(delivery)
+        if len(found) < _PAGE:
+            whole = {one.new.unique_key for one in covered if one.new.part == 0}
+            return [one for one in covered if (one.new.origin, one.new.rule, one.new.send, 0) in whole]
+        before = found[-1].seq
+
+
+def _may_hold_an_end(source: ControlSource, compiled: CompiledSilence, delivery: Delivery) -> bool:
+    """Whether a delivery is exempt: an end of a told incident, or a post of several events that may hold one.
+
+    Of several events only the last one's places are known: a silence that asks for an event's covers none of these.
+    """
+    new = delivery.new
+    if new.phase in ("group", "digest"):
+        rule = source.in_force.rule_set.by_name.get(new.rule)
+        ends = rule is None or rule.quiet.resolved is not None or rule.quiet.flapping is not None
+        return ends or compiled.event is not None or "key" in compiled.silence.matchers
+    return bool(new.incident) and new.phase in OWED
+
+
+def _severity(delivery: Delivery) -> str:
+    return delivery.new.severity
+
+
+async def _commit(source: ControlSource, record: SilenceRecord, covered: list[Delivery]) -> Commit:
+    by = f"silence:{record.uid}"
+    ids = {delivery.id for delivery in covered}
+    unread = [one for one in covered if (one.new.incident or one.new.key) and not one.unclear and one.new.part == 0]
+    rows = await source.store.state.read(tuple({_row_name(one) for one in unread})) if unread else {}
+    stands = dict(rows)
+    changed: dict[str, StatePut] = {}
+    taken_back: list[str] = []
+    for delivery in unread:
+        row, others = stands[_row_name(delivery)], await _of_its_line(source, delivery)
+        heard = bool(delivery.new.incident) and (len(others) == _LOOKED_AT or has_heard(delivery, others, ids))
+        if delivery.new.incident and not heard and not fires(row):
+            taken_back += _take_back_with_its_end(delivery, others, ids)
+            continue
+        put = untold(row, delivery, source.in_force.rule_set, by, record.until_us, heard=heard) if row.value else None
+        if put is not None:
+            changed[row.key] = put
+            taken_back.append(delivery.id)
+            stands[row.key] = replace(row, value=put.value, due_us=put.due_us, expires_us=put.expires_us)
+    return Commit(
+        reads={key: rows[key].version for key in changed},
+        state=tuple(changed.values()),
+        withdraw=dict.fromkeys(ids, by),
+        waiting=taken_back,
+        catalog=(Put(record.uid, record, expected_version=0),),
+    )
+
+
+def _take_back_with_its_end(delivery: Delivery, others: Sequence[Delivery], ids: set[str]) -> list[str]:
+    """A firing that is over before anybody heard of it: taken back with its end, or left alone if that waits elsewhere.
+
+    What must still be waiting for that is returned.
+    """
+    ends = ends_behind(delivery, others)
+    if has_heard(delivery, others, {*ids, *ends}):
+        return [delivery.id]
+    if ends:
+        ids.update(ends)
+        return [delivery.id, *ends]
+    ids.discard(delivery.id)
+    return []
+
+
+async def _of_its_line(source: ControlSource, delivery: Delivery) -> Sequence[Delivery]:
+    """The deliveries of its rule and order key, newest first; the last of very many counts as one that was read."""
+    new = delivery.new
+    if not new.incident:
+        return ()
+    query = DeliveryQuery(destination=new.destination, order_key=new.order_key, rule=new.rule, limit=_LOOKED_AT)
+    return await source.store.outbox.find(query)
+
+
+def _row_name(delivery: Delivery) -> str:
+    return key_row(delivery.new.rule, delivery.new.incident or delivery.new.key)

@@ -1,0 +1,183 @@
+"""bridge.yaml: from text to Settings, or to all problems at once, each with file:line:column.
+
+The file is read by the same YAML reader as rule files (YAML 1.2 core schema, duplicate keys refused). References are
+replaced first; then every section, destination and source is validated by its own record, and last what names what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from bridge.core.references import ReferenceSources, Resolver
+from bridge.destinations.destination_kinds import KINDS as DESTINATION_KINDS
+from bridge.settings.canary_checks import unfit_for_canaries, unknown_to_canaries
+from bridge.settings.errors import Fault, Location, faults_of, is_secret, keys_at
+from bridge.settings.model import ProjectSettings, RemovedDestination, Settings
+from bridge.settings.names import Unlinked, homeless, ill_named, unlinked
+from bridge.sources.source_kinds import KINDS as SOURCE_KINDS
+from rules.language.form import value_at
+from rules.source.places import Document, read_file
+from rules.source.problems import DocumentPath as DocumentPath
+from rules.source.problems import Problem, ProblemsFound, has_errors
+from rules.source.words import suggest
+
+
+def read_settings(path: Path, environ: Mapping[str, str], credentials: Path | None) -> Settings:
+    """The settings in ``path``. Raises ProblemsFound with everything that is wrong."""
+    return settings_of(read_file(path), ReferenceSources(environ, credentials, path.parent.absolute()))
+
+
+def settings_of(document: Document, around: ReferenceSources) -> Settings:
+    """The settings of a document that was read. Raises ProblemsFound."""
+    problems = list(document.problems)
+    if document.value is None and has_errors(problems):
+        raise ProblemsFound(problems)
+    said = document.value if document.value is not None else {}
+    if not isinstance(said, dict):
+        raise ProblemsFound([*problems, document.problem((), "bridge.yaml is a mapping of sections, such as server:")])
+    reading = _Reading(document, around)
+    settings = reading.settings(said)
+    problems += reading.problems
+    if has_errors(problems):
+        raise ProblemsFound(problems)
+    return settings
+
+
+class _Reading:
+    """One reading of one document: what it collects on the way.
+
+    ``said`` is always a pair here: with references replaced, and as it stands in the file (for what may be shown).
+    """
+
+    def __init__(self, document: Document, around: ReferenceSources) -> None:
+        self._document = document
+        self._context = {"folder": around.folder}
+        self._resolver = Resolver(document, around)
+        self._problems: list[Problem] = []
+        self._told: set[DocumentPath] = set()
+
+    @property
+    def problems(self) -> list[Problem]:
+        return [*self._problems, *self._resolver.problems]
+
+    def settings(self, written: dict[str, Any]) -> Settings:
+        """The settings; their defaults where there are problems."""
+        said = self._resolver.resolved(written)
+        for path, text in ill_named(written):
+            self._problem(path, text, at_key=True)
+        apart = ("destinations", "sources", "removed")
+        if "removed" in said:  # a field of the record, and no key of the file
+            known = ", ".join(keys_at(Settings, ()))
+            self._problem(("removed",), f'unknown key "removed"; keys: {known}', at_key=True)
+        destinations, removed = self._destinations(said.get("destinations"), written.get("destinations"))
+        self._check_canaries(destinations)
+        sources = self._of_kinds("sources", said.get("sources"), written.get("sources"), SOURCE_KINDS)
+        said = {name: one for name, one in said.items() if name not in apart}
+        written = {name: one for name, one in written.items() if name not in apart}
+        if isinstance(said.get("store"), str):
+            said["store"] = _store_url(said["store"], self._context["folder"])
+        self._link(said.get("projects"))
+        whole: Settings = self._validated(Settings, said, written, ()) or Settings()
+        return whole.model_copy(update={"destinations": destinations, "sources": sources, "removed": removed})
+
+    def _destinations(self, said: Any, written: Any) -> tuple[dict[str, Any], dict[str, RemovedDestination]]:
+        going: dict[str, RemovedDestination] = {}
+        staying = dict(said) if isinstance(said, dict) else said
+        if isinstance(staying, dict):
+            for name in [name for name, one in staying.items() if isinstance(one, dict) and "removed" in one]:
+                path = ("destinations", name)
+                read = self._validated(RemovedDestination, staying.pop(name), written[name], path)
+                if read is not None:
+                    going[name] = read
+            self._add_unlinked(homeless(going, staying))
+        return self._of_kinds("destinations", staying, written, DESTINATION_KINDS), going
+
+    def _check_canaries(self, destinations: Mapping[str, Any]) -> None:
+        self._add_unlinked(unknown_to_canaries(destinations))
+        for path, text in unfit_for_canaries(destinations):
+            self._problem(path, text)
+
+    def _link(self, said: Any) -> None:
+        """Check what the parts of each project name; a project with problems of its own is told of those first."""
+        for name, one in said.items() if isinstance(said, dict) else ():
+            faults, project = self._tried(ProjectSettings, one)
+            if not faults:
+                self._add_unlinked(unlinked(name, project))
+
+    def _of_kinds(self, section: str, said: Any, written: Any, kinds: Mapping[str, Any]) -> dict[str, Any]:
+        """Named entries, each validated by the record of its ``type``."""
+        if said is None:
+            return {}
+        if not isinstance(said, dict):
+            self._problem((section,), f"{section} is a mapping of names, each with a type:")
+            return {}
+        read: dict[str, Any] = {}
+        for name, one in said.items():
+            path = (section, name)
+            if not isinstance(one, dict):
+                self._problem(path, f"a mapping with a type: is wanted; types: {', '.join(kinds)}", at_key=True)
+                continue
+            kind = one.get("type")
+            if kind is None:
+                self._problem(path, f"has no type; types: {', '.join(kinds)}", at_key=True)
+            elif isinstance(kind, str) and kind in kinds:
+                read[name] = self._validated(kinds[kind].config, one, written[name], path)
+            elif (*path, "type") not in self._resolver.missing:
+                shown = written[name]["type"]
+                hint = suggest(str(shown), kinds)
+                self._problem((*path, "type"), f'unknown type "{shown}"{hint or ";"} types: {", ".join(kinds)}')
+        return {name: one for name, one in read.items() if one is not None}
+
+    def _validated(self, model: type[Any], said: Any, written: Any, path: DocumentPath) -> Any:
+        """The record, or None with what is wrong added to the problems."""
+        faults, read = self._tried(model, said)
+        as_written = {fault.location: fault for fault in self._tried(model, written)[0]} if faults else {}
+        for location, reference in self._empty_secrets(model, path):
+            self._told.add((*path, *location))
+            text = f"{reference} stands for an empty text, and this is a secret: everybody would know it"
+            self._problem((*path, *location), text)
+        for fault in faults:
+            self._add(path, fault, as_written.get(fault.location))
+        return read
+
+    def _tried(self, model: type[Any], said: Any) -> tuple[list[Fault], Any]:
+        try:
+            return [], model.model_validate(said, context=self._context)
+        except ValidationError as error:
+            return faults_of(error, model, said), None
+
+    def _empty_secrets(self, model: type[BaseModel], path: DocumentPath) -> list[tuple[Location, str]]:
+        """Secrets below ``path`` in which a reference stands for an empty text."""
+        empty = [(at[len(path) :], shown) for at, shown in self._resolver.empty.items() if at[: len(path)] == path]
+        return [(location, shown) for location, shown in empty if is_secret(model, location)]
+
+    def _add(self, path: DocumentPath, fault: Fault, as_written: Fault | None) -> None:
+        """A fault as a problem, unless what it comes of was told already; a value of a reference is not repeated."""
+        where = (*path, *fault.location)
+        touched = {one for one in self._resolver.found if one[: len(where)] == where}
+        if fault.at_key or not touched:
+            self._problem(where, fault.text, at_key=fault.at_key)
+        elif not touched & (self._resolver.missing | self._told):
+            text = as_written.text if as_written is not None else "what the reference stands for cannot stand here"
+            self._problem(where, text)
+
+    def _add_unlinked(self, found: Iterable[Unlinked]) -> None:
+        for one in found:
+            if one.path not in self._resolver.missing:
+                shown = value_at(self._document, one.path) if one.path in self._resolver.found else one.name
+                self._problem(one.path, one.text(shown))
+
+    def _problem(self, path: DocumentPath, text: str, *, at_key: bool = False) -> None:
+        self._problems.append(self._document.problem(path, text, at_key=at_key))
+
+
+def _store_url(url: str, folder: Path) -> str:
+    """``sqlite:PATH`` is relative to the file; everything else stands as it is."""
+    scheme, _, rest = url.partition(":")
+    if scheme != "sqlite" or rest.startswith("//") or not rest:
+        return url
+    return f"sqlite://{(folder / rest).absolute()}"
