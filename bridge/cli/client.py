@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -67,9 +67,9 @@ class Client:
             if response.status_code != httpx.codes.OK:
                 response.read()
                 raise Failed(self._refusal(response))
-            for line in response.iter_lines():
-                if line.startswith("data:"):
-                    yield msgspec.json.decode(line.removeprefix("data:").strip())
+            for line in _lines(response.iter_bytes()):
+                if line.startswith(b"data:"):
+                    yield msgspec.json.decode(line.removeprefix(b"data:"))
 
     def close(self) -> None:
         """Close the connection."""
@@ -115,6 +115,14 @@ def connected(context: Context) -> Iterator[Client]:
         yield client
     finally:
         client.close()
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a stream. Only a line feed ends one: texts within JSON may hold whatever else ends lines."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
 
 
 def _about(path: str) -> str:

@@ -10,9 +10,9 @@ from rich.console import Group, RenderableType
 from rich.markdown import Markdown
 from rich.panel import Panel
 from rich.table import Table
-from rich.text import Text
 
 from bridge.cli.output import Column, Output
+from bridge.cli.visible import VisibleText, visible
 from bridge.core.emoji import with_emoji
 
 TOPIC = Column("Topic", lambda row: short_topic(row["topic"]))
@@ -24,19 +24,19 @@ def post_panel(post: Mapping[str, Any], heading: str, *, footer: str = "") -> Pa
     """A post as people will see it; ``post`` has the parts of ``rules.model.Post``, as plain values."""
     parts: list[RenderableType] = []
     if post.get("title"):
-        parts.append(Text(with_emoji(post["title"]), style="bold"))
+        parts.append(VisibleText(with_emoji(post["title"]), style="bold"))
     if post.get("text"):
-        parts.append(Markdown(with_emoji(post["text"]).replace("\n", "  \n")))
+        parts.append(Markdown(with_emoji(visible(post["text"])).replace("\n", "  \n")))
     if post.get("body") is not None:
-        parts.append(Text(str(post["body"])))
+        parts.append(VisibleText(str(post["body"])))
     if post.get("fields"):
         parts.append(_fields(post["fields"]))
     if post.get("footer"):
-        parts.append(Text(with_emoji(post["footer"]), style="dim"))
+        parts.append(VisibleText(with_emoji(post["footer"]), style="dim"))
     return Panel(
         Group(*parts),
-        title=Text(heading, style="bold"),
-        subtitle=Text(footer, style="dim") if footer else None,
+        title=VisibleText(heading, style="bold"),
+        subtitle=VisibleText(footer, style="dim") if footer else None,
         title_align="left",
         subtitle_align="right",
         border_style=_COLORS.get(post.get("severity", ""), "bright_black"),
@@ -62,7 +62,7 @@ def _fields(fields: Sequence[Mapping[str, Any]]) -> Table:
     grid.add_column(style="bold")
     grid.add_column(overflow="fold")
     for one in fields:
-        grid.add_row(Text(one["title"]), Text(with_emoji(one["value"])))
+        grid.add_row(VisibleText(one["title"]), VisibleText(with_emoji(one["value"])))
     return grid
 
 

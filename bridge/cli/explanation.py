@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from rich.text import Text
 
 from bridge.cli.drawing import print_post
 from bridge.cli.output import Output
 from bridge.cli.problem_listing import from_here
 from bridge.cli.typed import when
+from bridge.cli.visible import VisibleText, visible_line
 
 _FATES = {"acts": "bold green", "stopped": "yellow", "nothing to end": "yellow"}
 
@@ -36,7 +36,7 @@ def tell_stored(output: Output, answer: Any, shown: ExplainScope) -> None:
     if answer["message"] is not None:
         message = answer["message"]
         output.say(f"{message['topic']}:{message['offset']}, published {when(message['published'])}")
-        output.console.print(Text(f"  {' '.join(message['data'].split())[:500]}", style="dim"), soft_wrap=True)
+        output.console.print(VisibleText(f"  {' '.join(message['data'].split())[:500]}", style="dim"), soft_wrap=True)
     else:
         output.say("The message is past its retention; what was decided is still on record.")
     _head(output, "What was decided")
@@ -97,18 +97,18 @@ def _tell_payload(output: Output, payload: Any) -> None:
         return
     body = payload["body"]
     text = body if isinstance(body, str) else msgspec.json.format(msgspec.json.encode(body), indent=2).decode()
-    output.console.print(Text(f"  payload for {payload['target']}", style="dim"), soft_wrap=True)
+    output.console.print(VisibleText(f"  payload for {payload['target']}", style="dim"), soft_wrap=True)
     for name, value in payload["headers"].items():
-        output.console.print(Text(f"  {name}: {value}", style="dim"), soft_wrap=True)
-    for line in text.splitlines():
-        output.console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
+        output.console.print(VisibleText(visible_line(f"  {name}: {value}"), style="dim"), soft_wrap=True)
+    for line in text.split("\n"):
+        output.console.print(VisibleText(f"  {line}", style="dim"), soft_wrap=True)
     for remark in payload["remarks"]:
         output.warn(remark)
 
 
 def _tell_rule(output: Output, rule: Any, *, brief: bool) -> None:
     item = f" [item {rule['item']}]" if rule["item"] else ""
-    line = Text(f"{rule['rule']}{item}  ", style="bold")
+    line = VisibleText(f"{rule['rule']}{item}  ", style="bold")
     line.append(rule["fate"], style=_FATES.get(rule["fate"], "dim"))
     line.append(f": {rule['reason']}" if rule["reason"] else "", style="default")
     line.append(f"  {from_here(rule['place'])}", style="dim")
@@ -117,32 +117,32 @@ def _tell_rule(output: Output, rule: Any, *, brief: bool) -> None:
         return
     for name in ("match", "resolved"):
         if rule[name] and name == "resolved":
-            output.console.print(Text("    resolved:", style="dim"))
+            output.console.print(VisibleText("    resolved:", style="dim"))
         for seen in rule[name]:
             _tell_seen(output, seen)
     for name, value in rule["vars"].items():
-        output.console.print(Text(f"    {name} = {value!r}", style="dim"), soft_wrap=True)
+        output.console.print(VisibleText(f"    {name} = {value!r}", style="dim"), soft_wrap=True)
     if rule["key"]:
-        output.console.print(Text(f"    key {rule['key']}", style="dim"), soft_wrap=True)
+        output.console.print(VisibleText(visible_line(f"    key {rule['key']}"), style="dim"), soft_wrap=True)
     for judgement in rule["judgements"]:
         _line(output, f"    -> {judgement['destination'] or 'nobody'}: ", judgement, "")
 
 
 def _tell_seen(output: Output, seen: Any) -> None:
-    line = Text("    " + "  " * seen["depth"])
+    line = VisibleText("    " + "  " * seen["depth"])
     line.append("✓" if seen["held"] else "✗", style="green" if seen["held"] else "red")
     line.append(f" {seen['look']} {seen['expects']}".rstrip())
     if seen["saw"]:
-        line.append(f"   saw {seen['saw']}", style="bold red" if seen["decisive"] else "cyan")
+        line.append(visible_line(f"   saw {seen['saw']}"), style="bold red" if seen["decisive"] else "cyan")
     output.console.print(line, soft_wrap=True)
 
 
 def _line(output: Output, before: str, judged: Any, after: str) -> None:
-    line = Text(before)
+    line = VisibleText(before)
     line.append(judged["outcome"], style="green" if judged["outcome"] == "sent" else "yellow")
     line.append(f" by {judged['by']}" if judged["by"] else "")
     output.console.print(line.append(after, style="dim"), soft_wrap=True)
 
 
 def _head(output: Output, text: str) -> None:
-    output.console.print(Text(f"\n{text}", style="bold underline"))
+    output.console.print(VisibleText(f"\n{text}", style="bold underline"))

@@ -12,7 +12,6 @@ from typing import Any, Final, TypeVar
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
 from bridge.cli.drawing import short_topic
 from bridge.cli.naming import resource_name
@@ -20,6 +19,7 @@ from bridge.cli.output import Failed, Output, counted
 from bridge.cli.setup import store_file
 from bridge.cli.stopping import stoppable
 from bridge.cli.typed import duration
+from bridge.cli.visible import VisibleText
 from bridge.routing.commit_batch import RoutedTopic, incoming_of
 from bridge.routing.routers import full_names
 from bridge.settings.model import Settings
@@ -188,9 +188,9 @@ def shown_origin(origin: str, stretches: Sequence[Stretch]) -> str:
 class _Rate(ProgressColumn):
     """Messages a second."""
 
-    def render(self, task: Task) -> Text:
+    def render(self, task: Task) -> VisibleText:
         """See ProgressColumn."""
-        return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="dim")
+        return VisibleText(f"{task.speed:,.0f}/s" if task.speed else "", style="dim")
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def alertmanager(context: Context, file: Path, out: Path | None, topic: str) -> 
         output.value({**found, "remarks": as_values(converted.remarks), "written": [str(path) for path in written]})
         return
     if out is None:
-        click.echo(f"{converted.rules}---\n{converted.settings}", nl=False)
+        output.document(f"{converted.rules}---\n{converted.settings}")
     for path in written:
         output.done(f"{path} written")
     if converted.remarks and not output.quiet:

@@ -17,6 +17,7 @@ from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.naming import resource_path
 from bridge.cli.output import Column, Failed
 from bridge.cli.typed import named_values
+from bridge.cli.visible import visible_line
 from broker.clock import SystemClock
 
 _BATCH = 500
@@ -172,7 +173,7 @@ def _follow(client: Client, context: Context, path: str, most: int) -> None:
                 if context.output.as_json:
                     context.output.line(shown)
                 else:
-                    context.output.say(f"{shown['id']}  {shown['published']}  {shown['data']}")
+                    context.output.say(visible_line(f"{shown['id']}  {shown['published']}  {shown['data']}"))
             if not received:
                 pause(_FOLLOW_EVERY_S)
     except KeyboardInterrupt:

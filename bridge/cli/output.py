@@ -1,8 +1,7 @@
 """How the command line speaks: tables for people, JSON for programs, errors that say what to do.
 
 ``--json`` prints one JSON value per command on standard output and nothing else there; progress and errors go to
-standard
-error. ``--quiet`` prints errors only.
+standard error. ``--quiet`` prints errors only. What others wrote is printed as ``visible.py`` makes it.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from rich.text import Text
+
+from bridge.cli.visible import VisibleConsole, VisibleText, visible
 
 _WIDE = 160  # columns where nobody says how many there are
 EXIT_FAILED = 1
@@ -29,7 +29,7 @@ EXIT_BAD_CONFIGURATION = 78  # EX_CONFIG of sysexits.h; the unit file does not r
 
 def console(*, stderr: bool = False) -> Console:
     """Where to print: a terminal as wide as it is, anything else wide enough that tables seldom fold."""
-    made = Console(stderr=stderr, highlight=False)
+    made = VisibleConsole(stderr=stderr, highlight=False, emoji=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = _WIDE
     return made
@@ -52,7 +52,7 @@ class BadConfiguration(Failed):
 
     def show(self, file: Any = None) -> None:
         """Print the lines as they are, to standard error: one problem each, as editors and people read them."""
-        console(stderr=True).print(Text(self.format_message()), soft_wrap=True)
+        console(stderr=True).print(VisibleText(self.format_message()), soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Output:
         self.console.print(table)
 
     def value(self, value: Any) -> None:
-        """A value as JSON, for ``--json``."""
+        """A value as JSON, exactly as it is, for ``--json``."""
         encoded = msgspec.json.format(msgspec.json.encode(value), indent=2)
         sys.stdout.write(encoded.decode() + "\n")
         sys.stdout.flush()
@@ -113,6 +113,10 @@ class Output:
         """A plain line for people; nothing under ``--json`` or ``--quiet``."""
         if not (self.as_json or self.quiet):
             self.console.print(escape(text), soft_wrap=True)
+
+    def document(self, text: str) -> None:
+        """The text of a file: exact where it goes into a file or to a program, made visible on a terminal."""
+        click.echo(visible(text) if self.console.is_terminal else text, nl=False)
 
     def end_partial(self, messages: int) -> None:
         """Say on standard error that a run was interrupted and how far it came, and exit with 130."""
@@ -143,11 +147,11 @@ def shown(output: Output, found: Mapping[str, Any]) -> None:
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
     for name, value in found.items():
-        grid.add_row(name, Text(value if isinstance(value, str) else msgspec.json.encode(value).decode()))
+        grid.add_row(name, VisibleText(value if isinstance(value, str) else msgspec.json.encode(value).decode()))
     output.console.print(grid)
 
 
-def _cell(column: Column, row: Any) -> Text:
+def _cell(column: Column, row: Any) -> VisibleText:
     value = column.value(row)
     style = column.style(row) if column.style else ""
-    return Text("" if value is None else str(value), style=style)
+    return VisibleText("" if value is None else str(value), style=style)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
-from rich.text import Text
 
 from bridge.cli.client import connected
 from bridge.cli.command_context import CliCommand, Context, pass_context
+from bridge.cli.visible import VisibleText
 
 _OUTCOMES = {"sent": "green", "suppressed": "yellow", "dropped": "red", "held": "cyan", "shadow": "magenta"}
 
@@ -46,9 +46,11 @@ def _show(context: Context, one: Any) -> None:
     output = context.output
     if output.quiet:
         return
-    output.console.print(Text(f"{one['message']}  {one['fate']}"), soft_wrap=True)
+    output.console.print(VisibleText(f"{one['message']}  {one['fate']}"), soft_wrap=True)
     for decision in one["decisions"]:
-        line = Text(f"  -> {decision['rule']}" + (f" to {decision['destination']}" if decision["destination"] else ""))
+        line = VisibleText(
+            f"  -> {decision['rule']}" + (f" to {decision['destination']}" if decision["destination"] else "")
+        )
         line.append(": ")
         line.append(decision["outcome"], style=_OUTCOMES.get(decision["outcome"], ""))
         by = decision["by"].removeprefix("replay").strip()

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.text import Text
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.history import (
@@ -24,6 +23,7 @@ from bridge.cli.problem_listing import as_lines
 from bridge.cli.setup import settings_of
 from bridge.cli.spilling import SpillingState
 from bridge.cli.typed import when
+from bridge.cli.visible import VisibleText
 from bridge.operate.operator_times import rfc3339
 from bridge.routing.rule_files import last_good, rules_of
 from broker.broker import Broker
@@ -127,12 +127,12 @@ def _difference(kind: Any) -> Column:
 def _tell_sample(output: Output, changed: RuleDifference, sample: Sample, origin: str) -> None:
     if output.quiet:
         return
-    head = Text(f"\n{changed.rule} to {sample.destination}: ", style="bold")
+    head = VisibleText(f"\n{changed.rule} to {sample.destination}: ", style="bold")
     head.append(f"{sample.kind}{f' ({sample.why})' if sample.why else ''}", style="yellow")
     head.append(f"  {origin}", style="dim")
     output.console.print(head, soft_wrap=True)
     for line in sample.diff():
-        output.console.print(Text(f"  {line}", style=_COLORS.get(line[:1], "")), soft_wrap=True)
+        output.console.print(VisibleText(f"  {line}", style=_COLORS.get(line[:1], "")), soft_wrap=True)
 
 
 def _value(result: BacktestResult) -> dict[str, Any]:

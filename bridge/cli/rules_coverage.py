@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from rich.text import Text
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.drawing import short_topic
@@ -15,6 +14,7 @@ from bridge.cli.output import BadConfiguration, Column, Output, counted
 from bridge.cli.problem_listing import as_lines, from_here
 from bridge.cli.setup import settings_of
 from bridge.cli.spilling import SpillingState
+from bridge.cli.visible import VisibleText
 from bridge.routing.rule_files import rules_of
 from rules.source.problems import Place, ProblemsFound
 from rules.workbench.coverage import CoverageResult, RuleCoverage
@@ -83,19 +83,19 @@ def _tell(output: Output, result: CoverageResult) -> None:
     for rule in result.rules:
         _tell_rule(output, rule)
     if result.unwanted:
-        output.console.print(Text("\nWanted by no rule, one of each shape", style="bold"))
+        output.console.print(VisibleText("\nWanted by no rule, one of each shape", style="bold"))
         for one in result.unwanted:
             text = " ".join(one.text.split())[:200]
-            output.console.print(Text(f"  {short_topic(one.topic)}:{one.offset}  {text}"), soft_wrap=True)
+            output.console.print(VisibleText(f"  {short_topic(one.topic)}:{one.offset}  {text}"), soft_wrap=True)
 
 
 def _tell_rule(output: Output, rule: RuleCoverage) -> None:
     never = [f"{_here(line.place)}  never held: {line.text}" for line in rule.lines if not line.held]
     never += [f"{_here(one.place)}  never taken: {one.kind}" for one in rule.branches if not one.taken]
     if never:
-        output.console.print(Text(f"\n{rule.rule}", style="bold"))
+        output.console.print(VisibleText(f"\n{rule.rule}", style="bold"))
         for text in never:
-            output.console.print(Text(f"  {text}"), soft_wrap=True)
+            output.console.print(VisibleText(f"  {text}"), soft_wrap=True)
 
 
 def _share(part: int, whole: int) -> str:

@@ -63,7 +63,7 @@ def _write(output: Output, file: Path | None, result: RecordResult) -> None:
     if result.left_out:
         output.warn(f"{counted(result.left_out, 'path')} left out: no test could repeat what happened")
     if file is None or str(file) == "-":
-        click.echo(result.text, nl=False)
+        output.document(result.text)
         return
     try:
         file.write_text(result.text, "utf-8")

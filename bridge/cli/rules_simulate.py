@@ -13,7 +13,6 @@ from typing import Any
 
 import click
 import msgspec
-from rich.text import Text
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.drawing import short_topic
@@ -24,6 +23,7 @@ from bridge.cli.spilling import SpillingState
 from bridge.cli.stopping import stoppable
 from bridge.cli.timeline import messages_of_lines
 from bridge.cli.typed import duration, when
+from bridge.cli.visible import VisibleText
 from bridge.delivery.retry_policy import backoff_s
 from bridge.destinations.config import RetrySettings
 from bridge.operate.operator_times import read_time_us, rfc3339
@@ -181,8 +181,8 @@ def _at_us(said: str | None) -> int | None:
         raise click.BadParameter(str(error), param_hint="--at") from error
 
 
-def _drawn(entry: TimelineEntry) -> Text:
-    line = Text(f"{when(rfc3339(entry.at_us))}  ", style="dim")
+def _drawn(entry: TimelineEntry) -> VisibleText:
+    line = VisibleText(f"{when(rfc3339(entry.at_us))}  ", style="dim")
     if isinstance(entry, TimelinePost):
         send = entry.send
         line.append(f"{send.rule} to {send.destination}", style="bold")

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.text import Text
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.junit import junit_xml
 from bridge.cli.loading import load_rules
 from bridge.cli.output import EXIT_FAILED, Failed, Output, counted
 from bridge.cli.problem_listing import from_here
+from bridge.cli.visible import VisibleText
 from rules.ruleset import Case, RuleSet
 from rules.workbench.run_cases import CaseResult, KeptQuiet, ToldSend, run_case, shown
 
@@ -71,11 +71,11 @@ def _tell(output: Output, rule_set: RuleSet, results: Sequence[CaseResult], *, v
         output.say(f"There is no test; {rules} in force. Tests stand under tests: in rule files.")
         return
     for file, group in groupby(results, key=lambda result: result.case.place.file):
-        output.console.print(Text(from_here(file), style="bold"), soft_wrap=True)
+        output.console.print(VisibleText(from_here(file), style="bold"), soft_wrap=True)
         for result in group:
             _tell_one(output, result, verbose=verbose)
     failed = sum(not result.passed for result in results)
-    line = Text(f"{counted(len(results), 'test')}: ", style="bold")
+    line = VisibleText(f"{counted(len(results), 'test')}: ", style="bold")
     line.append(f"{len(results) - failed} passed", style="green")
     if failed:
         line.append(f", {failed} failed", style="bold red")
@@ -83,20 +83,22 @@ def _tell(output: Output, rule_set: RuleSet, results: Sequence[CaseResult], *, v
 
 
 def _tell_one(output: Output, result: CaseResult, *, verbose: bool) -> None:
-    line = Text("  ")
+    line = VisibleText("  ")
     line.append("✓" if result.passed else "✗", style="green" if result.passed else "bold red")
     output.console.print(line.append(f" {result.case.name}"), soft_wrap=True)
     for difference in result.differences:
         for text in from_here_in(difference).splitlines():
             color = _DIFF_COLORS.get(text.strip()[:1], "") if text.startswith("    ") else ""
-            output.console.print(Text(f"      {text}", style=color), soft_wrap=True)
+            output.console.print(VisibleText(f"      {text}", style=color), soft_wrap=True)
     if verbose:
         for told in result.told:
-            output.console.print(Text(f"      sent: {shown(told)}", style="dim"), soft_wrap=True)
+            output.console.print(VisibleText(f"      sent: {shown(told)}", style="dim"), soft_wrap=True)
         for quiet in result.quiet:
             judgement = quiet.judgement
             by = f" by {judgement.by}" if judgement.by else ""
-            line = Text(f"      {judgement.outcome}: {judgement.rule} to {judgement.destination}{by}", style="dim")
+            line = VisibleText(
+                f"      {judgement.outcome}: {judgement.rule} to {judgement.destination}{by}", style="dim"
+            )
             output.console.print(line, soft_wrap=True)
 
 

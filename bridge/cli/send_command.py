@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 import msgspec
-from rich.text import Text
 
 from bridge.cli.client import connected
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.output import EXIT_FAILED, Failed, Output
 from bridge.cli.typed import named_values
+from bridge.cli.visible import VisibleText
 
 _COLORS = {"delivered": "green", "later": "yellow", "refused": "red"}
 
@@ -87,13 +87,13 @@ def _tell(output: Output, answer: Any) -> None:
     output.say(f"to {parts[0]['target']}")
     if not output.quiet and parts[0]["headers"]:
         output.console.print(
-            Text("\n".join(f"{name}: {value}" for name, value in parts[0]["headers"].items())), soft_wrap=True
+            VisibleText("\n".join(f"{name}: {value}" for name, value in parts[0]["headers"].items())), soft_wrap=True
         )
     for number, shown in enumerate(parts, start=1):
         if wanted > 1:
             output.say(f"part {number} of {wanted}")
         if not output.quiet:
-            output.console.print(Text(_drawn(shown["body"]), style="dim"), soft_wrap=True)
+            output.console.print(VisibleText(_drawn(shown["body"]), style="dim"), soft_wrap=True)
         output.say("  " + "; ".join(map(_size, shown["sizes"]))) if shown["sizes"] else None
         for remark in shown["remarks"]:
             output.say(f"  note: {remark}")
@@ -111,7 +111,7 @@ def _tell_text(output: Output, text: Any) -> None:
 
 
 def _tell_outcome(output: Output, answer: Any) -> None:
-    line = Text(answer["outcome"], style=f"bold {_COLORS[answer['outcome']]}")
+    line = VisibleText(answer["outcome"], style=f"bold {_COLORS[answer['outcome']]}")
     if answer["text"]["parts"] > 1:
         arrived = sum(part["outcome"] == "delivered" for part in answer["parts"])
         line.append(f", {arrived} of {answer['text']['parts']} parts arrived,", style="default")

@@ -10,10 +10,10 @@ from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 import click
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from rich.text import Text
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.output import Failed
+from bridge.cli.visible import VisibleText
 from bridge.core.secret import Secret
 from bridge.destinations.destination_kinds import KINDS as DESTINATION_KINDS
 from bridge.settings.model import GIB, KIB, MIB, Settings
@@ -47,8 +47,8 @@ def rows() -> list[SettingRow]:
     return list(_of_model(Settings, ""))
 
 
-def _drawn(row: SettingRow) -> Text:
-    text = Text(row["key"], style="bold")
+def _drawn(row: SettingRow) -> VisibleText:
+    text = VisibleText(row["key"], style="bold")
     text.append(f"  {row['takes']}", style="cyan")
     if row["default"]:
         text.append(f"  default {row['default']}", style="green")

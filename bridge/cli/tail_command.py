@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from rich.text import Text
 
 from bridge.cli.client import connected
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.typed import when
+from bridge.cli.visible import VisibleText, visible_line
 
 _FATES = {"matched": "green", "unmatched": "dim", "unrouted": "dim", "undecided": "yellow"}
 _OUTCOMES = {"sent": "green", "suppressed": "yellow", "dropped": "red", "held": "cyan", "shadow": "magenta"}
@@ -40,15 +40,15 @@ def _show(context: Context, seen: Any) -> None:
         return
     if output.quiet:
         return
-    head = Text(f"{when(seen['published'])}  {seen['topic']}:{seen['offset']}  ")
+    head = VisibleText(f"{when(seen['published'])}  {seen['topic']}:{seen['offset']}  ")
     head.append(seen["fate"], style=_FATES[seen["fate"]])
     output.console.print(head, soft_wrap=True)
-    named = "".join(f"{name}={value} " for name, value in seen["attributes"].items())
+    named = "".join(visible_line(f"{name}={value} ") for name, value in seen["attributes"].items())
     text = " ".join(seen["data"].split())
     more = " ..." if seen["cut"] or len(text) > _SHOWN_RUNES else ""
-    output.console.print(Text(f"  {named}{text[:_SHOWN_RUNES]}{more}", style="dim"), soft_wrap=True)
+    output.console.print(VisibleText(f"  {named}{text[:_SHOWN_RUNES]}{more}", style="dim"), soft_wrap=True)
     for decision in seen["decisions"]:
-        line = Text(f"  -> {decision['rule']}")
+        line = VisibleText(f"  -> {decision['rule']}")
         if decision["destination"]:
             line.append(f" to {decision['destination']}")
         line.append(": ")

@@ -61,7 +61,7 @@ def one_topic(rule_set: RuleSet, said: str | None) -> str:
 def _lines(file: Path) -> list[str]:
     try:
         with click.open_file(str(file), "r", encoding="utf-8") as stream:
-            return [line for line in stream.read().splitlines() if line.strip()]
+            return [line for line in stream.read().split("\n") if line.strip()]
     except OSError as error:
         raise Failed(f"cannot read {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
