@@ -82,7 +82,8 @@ class DestinationFacts:
     """What rules may know of a destination: enough to check a rule file and to split a text.
 
     ``max_text_runes`` None means no limit. ``overrides`` are the keys a send entry may set beside ``to``.
-    ``takes_body`` says that ``body:`` (an exact payload) makes sense there.
+    ``takes_body`` says that ``body:`` (an exact payload) makes sense there. ``reserved_headers`` are header names, in
+    lower case, that the destination alone sets: no send entry may.
     """
 
     name: str
@@ -91,6 +92,7 @@ class DestinationFacts:
     long_text: Literal["split", "cut"] = "split"
     overrides: frozenset[str] = frozenset()
     takes_body: bool = False
+    reserved_headers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,23 @@ _OVERRIDES: Final = frozenset({"headers", "type"})
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_SAFE: Final = punctuation + " "
 _CE_SAFE: Final = punctuation.replace('"', "").replace("%", "")
-_OURS: Final = frozenset({"content-length", "transfer-encoding", "connection", "host"})
+_OURS: Final = frozenset(
+    {
+        *(
+            "connection",
+            "content-length",
+            "expect",
+            "host",
+            "keep-alive",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+        ),
+        *("webhook-id", "webhook-timestamp", "webhook-signature"),
+    }
+)
+"""Headers that neither settings nor rules set, in lower case: what frames the request, and what says who signed it."""
 
 
 class WebhookConfig(DestinationConfig):
@@ -67,7 +83,7 @@ class WebhookConfig(DestinationConfig):
     @field_validator("idempotency_header")
     @classmethod
     def _names_a_header(cls, name: str) -> str:
-        if name and not _may_be_set(name):
+        if name and name.lower() != "webhook-id" and not _may_be_set(name):  # that one is the id, signed or not
             raise ValueError(f'"{name}" is not a header that can be set')
         return name
 
@@ -106,7 +122,9 @@ class Webhook:
         self._topic_name = topic_name
         self._signers = [signer_of(secret) for secret in config.secrets]
         self._redact = Redactor([config.url, *config.headers.values(), *config.secrets])
-        self.facts = DestinationFacts(name=name, kind="webhook", overrides=_OVERRIDES, takes_body=True)
+        self.facts = DestinationFacts(
+            name=name, kind="webhook", overrides=_OVERRIDES, takes_body=True, reserved_headers=_OURS
+        )
 
     async def deliver(self, parcel: Parcel) -> Outcome:
         """See Destination."""
@@ -149,9 +167,9 @@ class Webhook:
             headers[self._config.idempotency_header] = parcel.id
         if self._signers:
             at_s = self._clock.wall_us() // US_PER_S
-            headers["webhook-id"] = parcel.id
-            headers["webhook-timestamp"] = str(at_s)
-            headers["webhook-signature"] = signatures(self._signers, parcel.id, at_s, body)
+            signature = signatures(self._signers, parcel.id, at_s, body)
+            signed = {"webhook-id": parcel.id, "webhook-timestamp": str(at_s), "webhook-signature": signature}
+            headers = _with(headers, signed)
         headers = _with(headers, {name: value.reveal() for name, value in self._config.headers.items()})
         asked = parcel.post.overrides.get("headers")
         if isinstance(asked, Mapping):

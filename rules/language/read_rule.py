@@ -51,6 +51,7 @@ JUDGING_KEYS: Final = ("topic", "decode", "for_each", "set", "key", "resolved")
 MAX_NAME_RUNES: Final = 100
 _NAME: Final = re.compile(r"[^/\s\x00-\x1f\x7f](?:[^/\x00-\x1f\x7f]*[^/\s\x00-\x1f\x7f])?")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +178,22 @@ class RuleReader:
                 form.problem(at, f'no destination "{name}" in bridge.yaml{listed}')
             return None
         if overrides and facts.kind != GONE:
-            form.form(inner, f"send to {name}").only(("to", *sorted(facts.overrides)))
+            entry = form.form(inner, f"send to {name}")
+            entry.only(("to", *sorted(facts.overrides)))
+            _check_headers(entry, facts)
         repeat = seen[name] = seen.get(name, -1) + 1
         return SendEntry(index, f"{repeat}:{name}", facts, overrides)
+
+
+def _check_headers(entry: Form, facts: DestinationFacts) -> None:
+    """Report every header of a send entry that no request can have, or that the destination alone sets."""
+    said = entry.value.get("headers")
+    for name in said if isinstance(said, dict) and "headers" in facts.overrides else ():
+        if not _HEADER_NAME.fullmatch(str(name)):
+            entry.problem(("headers", name), f'"{name}" is no name for a header', at_key=True)
+        elif str(name).lower() in facts.reserved_headers:
+            text = f'"{name}" is set by the destination {facts.name} alone: receivers rely on it; take it out here'
+            entry.problem(("headers", name), text, at_key=True)
 
 
 def rule_name(form: Form) -> str:

@@ -252,3 +252,34 @@ async def test_a_send_replaces_a_header_whatever_its_case(webhook_receiver: Fake
 def test_settings_that_http_cannot_send_are_refused_at_load(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         WebhookConfig(**{"url": "https://x.example.org"} | settings)
+
+
+@pytest.mark.parametrize("secrets", [(), (NEW,)])
+async def test_nobody_replaces_what_says_who_signed_a_request(
+    webhook_receiver: FakeWebhook, secrets: tuple[str, ...]
+) -> None:
+    forged = {"Webhook-Id": "mine", "WEBHOOK-TIMESTAMP": "1", "webhook-signature": "v1,forged", "X-Site": "A"}
+    parcel = a_parcel(overrides={"headers": forged})
+    async with a_destination(webhook_receiver, secrets=list(secrets)) as destination:
+        assert await destination.deliver(parcel) == Delivered()
+        shown = {name.lower(): value for name, value in destination.preview(parcel).headers.items()}
+    request = webhook_receiver.requests[0]
+    names = [name.lower() for name, _ in request.raw_headers]
+    assert request.header("x-site") == "A"
+    assert names.count(b"webhook-id") == names.count(b"webhook-signature") == len(secrets)
+    assert "forged" not in str(shown) and "mine" not in str(shown)  # noqa: PT018 - one fact
+    if secrets:
+        Verifier(NEW).verify(request.body, request.headers)
+
+
+@pytest.mark.parametrize("name", ["webhook-id", "Webhook-Signature", "webhook-timestamp", "Host", "Upgrade"])
+def test_settings_cannot_set_what_the_destination_sets_itself(name: str) -> None:
+    with pytest.raises(ValidationError, match="is not a header that can be set"):
+        WebhookConfig(url=Secret("https://x.example.org"), headers={name: Secret("x")})
+
+
+async def test_the_header_of_the_id_may_be_that_of_standard_webhooks(webhook_receiver: FakeWebhook) -> None:
+    async with a_destination(webhook_receiver, secrets=[NEW], idempotency_header="Webhook-Id") as destination:
+        await destination.deliver(a_parcel())
+    request = webhook_receiver.requests[0]
+    assert [value for name, value in request.raw_headers if name.lower() == b"webhook-id"] == [b"d-1"]

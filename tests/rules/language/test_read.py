@@ -182,3 +182,23 @@ def test_an_incidents_key_that_an_event_may_lack_is_warned_of(key: str, warns: b
 
 def test_a_key_without_incidents_is_not_warned_of():
     assert warnings_of('key: "{{ data.site }}"', "dedupe: 1h") == []
+
+
+@pytest.mark.parametrize(
+    ("header", "why"),
+    [
+        ("webhook-id: x", '"webhook-id" is set by the destination hook alone'),
+        ('Webhook-Signature: "{{ data.s }}"', '"Webhook-Signature" is set by the destination hook alone'),
+        ("a b: x", '"a b" is no name for a header'),
+    ],
+)
+def test_a_header_that_the_destination_alone_sets_is_a_problem_with_its_place(header: str, why: str) -> None:
+    reserved = frozenset({"webhook-id", "webhook-signature"})
+    hook = a_destination("hook", kind="webhook", overrides=frozenset({"headers"}), reserved_headers=reserved)
+    text = f"rules:\n  - name: r\n    text: t\n    send:\n      - to: hook\n        headers:\n          {header}\n"
+    with pytest.raises(ProblemsFound) as found:
+        a_rule_set(text, a_world(hook))
+    (problem,) = found.value.problems
+    assert why in problem.text
+    assert (problem.place.line, problem.place.column) == (8, 11)
+    assert a_rule_set(text.replace(header, "X-Site: A"), a_world(hook)).rules
