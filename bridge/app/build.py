@@ -19,6 +19,7 @@ from bridge.app.web import WebRoot
 from bridge.app.web_assembly import web_root
 from bridge.canary.canaries import Canaries, CanaryMetrics
 from bridge.chat.listeners import Listeners
+from bridge.core.poison import PoisonGuard, PoisonMetrics
 from bridge.core.supervisor import Supervisor
 from bridge.delivery.couriers import Couriers
 from bridge.destinations.base import Destination
@@ -38,7 +39,6 @@ from bridge.push.http import PushHttp
 from bridge.push.pushers import Pushers
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.open_obligations import read_owed
-from bridge.routing.poison import PoisonGuard, PoisonMetrics
 from bridge.routing.retired_rules import with_retired
 from bridge.routing.routers import Routers
 from bridge.routing.rule_files import keep, last_good, rules_of, world_of
@@ -97,12 +97,13 @@ async def _built(
     """Every part over a loaded broker and what its catalog will be, but for the servers."""
     broker, store, clock = catalog.real, catalog.real.store, catalog.real.clock
     supervisor, metrics, lately, rng = Supervisor(clock), Metrics(), RecentActivity(clock), random.SystemRandom()
-    tools = Tools(clock, make_client, buttons, Republisher(broker))
+    guard = PoisonGuard(clock, guard_folder(settings.store, environ))
+    tools = Tools(clock, make_client, buttons, Republisher(broker), guard)
     tried = _each(metrics.tried, lately.tried)
     couriers = Couriers(store, tools, supervisor, rng, settings.drain, tried, metrics.folded)
     destinations = couriers.build(settings.destinations)
     in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
-    guard, table = PoisonGuard(clock, guard_folder(settings.store, environ)), _connections(settings.server)
+    table = _connections(settings.server)
     pulls = PullWorkers(broker, clock, supervisor, rng, metrics.message_refused)
     canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
     listeners = Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)

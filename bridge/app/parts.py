@@ -12,6 +12,7 @@ from bridge.app.reload import Reloader
 from bridge.app.server import HttpServer
 from bridge.canary.canaries import Canaries
 from bridge.chat.listeners import Listeners
+from bridge.core.poison import PoisonGuard
 from bridge.core.supervisor import Supervisor
 from bridge.delivery.couriers import Couriers
 from bridge.destinations.base import Destination
@@ -23,7 +24,6 @@ from bridge.push.http import PushHttp
 from bridge.push.pushers import Pushers
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.ledger import TopicBooks, books
-from bridge.routing.poison import PoisonGuard
 from bridge.routing.routers import Routers, full_names
 from bridge.settings.model import Settings
 from bridge.sources.pulls import PullWorkers

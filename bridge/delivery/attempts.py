@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import structlog
 
+from bridge.core.poison import PoisonGuard, delivery_name
 from bridge.core.posts import post_from_bytes
 from bridge.delivery.circuit_breaker import CircuitBreaker
 from bridge.delivery.rate_limiter import RateLimiter
@@ -67,7 +68,9 @@ class Attempts:
         clock: Clock,
         rng: random.Random,
         told: Callable[[AttemptResult], None],
+        guard: PoisonGuard,
     ) -> None:
+        self._guard = guard
         self.breaker = CircuitBreaker(config.breaker)
         self.pace = RateLimiter(config.rate, config.burst, clock.monotonic(), longest_block_s=config.retry.max)
         self.ended = asyncio.Event()
@@ -205,6 +208,7 @@ class Attempts:
             noted = cut_off(delivery, self._config, started_us=started_us, now_us=now_us)
             await self._settler.settle(one.leased, *noted)
             return
+        self._guard.settle_delivery(delivery_name(delivery.id), f"delivery {delivery.id} to {self._name}")
         now_us, took_s = self._clock.wall_us(), self._clock.monotonic() - started
         self._make_room(one)
         settlement, attempt = verdict(
@@ -217,6 +221,9 @@ class Attempts:
     async def _outcome_of(self, one: _Try) -> Outcome:
         """What became of the one try. A bug of a destination counts against the message, never the destination."""
         delivery_id = one.leased.delivery.id
+        name = delivery_name(delivery_id)
+        if why_not := self._guard.why_not(name):
+            return Refused(why_not)
         try:
             parcel = parcel_of(one.leased)
         except Exception as error:
@@ -226,7 +233,7 @@ class Attempts:
             return Refused(parcel.post.broken)
         try:
             async with self._clock.timeout(self.longest_s):
-                outcome = _checked(await self._destination.deliver(parcel))
+                outcome = _checked(await self._guard.noted(name, self._destination.deliver(parcel)))
         except TimeoutError:
             outcome = Later(f"no answer within {self._config.timeout:g} s", unclear=True)
         except (Exception, asyncio.CancelledError) as error:

@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from bridge.core.poison import PoisonGuard
 from bridge.core.waiting import wait_for_first
 from bridge.delivery.attempts import AttemptResult, Attempts
 from bridge.delivery.circuit_breaker import CircuitBreaker
@@ -45,12 +46,13 @@ class Courier:
         rng: random.Random,
         told: Callable[[AttemptResult], None] = lambda tried: None,
         told_folded: Callable[[Collapsed], None] = lambda folded: None,
+        guard: PoisonGuard | None = None,
     ) -> None:
         self.name = name
         self._outbox = outbox
         self._clock = clock
         self._folder = CollapseWorker(name, config, destination.facts.max_text_runes, outbox, clock, told_folded)
-        self._tries = Attempts(name, destination, config, outbox, clock, rng, told)
+        self._tries = Attempts(name, destination, config, outbox, clock, rng, told, guard or PoisonGuard(clock))
         self._stopping = asyncio.Event()
         self._leases_no_more = asyncio.Event()
         self._leases_no_more.set()

@@ -100,6 +100,7 @@ class Couriers:
             self._rng,
             self._told,
             self._told_folded,
+            self._tools.guard,
         )
         self._supervisor.start(f"courier:{name}", courier.run)
         return DestinationRoute(config, destination, courier)

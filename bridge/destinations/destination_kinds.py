@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from bridge.core.poison import PoisonGuard
 from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig
 
@@ -28,13 +29,14 @@ class Tools:
     """What a destination may use of the daemon. ``client`` makes an HTTP client of its own for it.
 
     ``buttons`` makes chat buttons; None where nobody would answer a click. ``topics`` publishes to our own topics; None
-    where no daemon runs.
+    where no daemon runs. ``guard`` is told what a courier has in hand.
     """
 
     clock: Clock
     client: Callable[..., httpx.AsyncClient]
     buttons: Buttons | None = None
     topics: TopicPublisher | None = None
+    guard: PoisonGuard | None = None
 
 
 @dataclass(frozen=True)

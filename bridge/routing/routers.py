@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import structlog
 
+from bridge.core.poison import PoisonGuard
 from bridge.core.supervisor import Supervisor
 from bridge.core.waiting import wait_for_first
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.commit_batch import RoutedTopic as RoutedTopic
-from bridge.routing.poison import PoisonGuard
 from bridge.routing.router import Nudges, Routed, Router
 from broker.broker import Broker
 from broker.clock import Clock

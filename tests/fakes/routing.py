@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from bridge.core.poison import PoisonGuard
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.commit_batch import RoutedTopic
 from bridge.routing.ledger import TopicBooks, books
-from bridge.routing.poison import PoisonGuard
 from bridge.routing.router import Nudges, Routed, Router
 from broker.clock import ManualClock
 from broker.engines.memory import MemoryStore

@@ -7,16 +7,22 @@ import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.routing.poison import REASON, PoisonGuard, PoisonMetrics, message_name, timer_name
-from bridge.routing.poison_notes import NotesUnusable, PoisonNotes, found_notes, note_name
+from bridge.core.poison import REASON, PoisonGuard, PoisonMetrics, delivery_name, message_name, timer_name
+from bridge.core.poison_notes import NotesUnusable, PoisonNotes, found_notes, note_name
+from bridge.delivery.courier import Courier
+from bridge.destinations.base import Delivered, Outcome, Parcel
 from broker.clock import ManualClock
+from broker.engines.memory import MemoryStore
+from broker.model import DeliveryQuery
 from rules.ruleset import PostMaking, RuleSet
+from tests.fakes.deliveries import Scripted, a_config, put_in, seeded
 from tests.fakes.routing import UIDS, Routing, T, an_alert, routed, rules_of
 
 UID = UIDS[T]
@@ -291,3 +297,90 @@ async def test_a_timer_that_is_deadly_rests_until_other_rules_are_in_force(death
         routing.reload(rules.replace("text: x", "text: mended"))
         await routing.passes(600)
         assert await routing.texts() == ["mended"]
+
+
+# --- At work in a courier ----------------------------------------------------------------------------
+
+
+async def test_work_is_noted_while_it_computes_and_not_while_it_waits(deaths: Deaths) -> None:
+    guard, seen = a_guard(deaths), []
+    waiting = asyncio.Event()
+
+    def look() -> None:
+        seen.append(found_notes(deaths.folder / "deciding.notes")[1])
+
+    async def send() -> str:
+        look()
+        await waiting.wait()
+        look()
+        return "sent"
+
+    sending = asyncio.create_task(guard.noted(delivery_name("1"), send()))
+    await asyncio.wait([sending], timeout=0.01)
+    look()
+    waiting.set()
+    assert await sending == "sent"
+    look()
+    assert seen == [["d/1"], [], ["d/1"], []]
+
+
+async def test_noted_work_raises_and_is_cancelled_like_any_other(deaths: Deaths) -> None:
+    guard, heard = a_guard(deaths), []
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    async def wait() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            heard.append("cancelled")
+            raise
+
+    with pytest.raises(ZeroDivisionError):
+        await guard.noted("d/1", fail())
+    waiting = asyncio.create_task(guard.noted("d/2", wait()))
+    await asyncio.wait([waiting], timeout=0.01)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert heard == ["cancelled"]
+    assert found_notes(deaths.folder / "deciding.notes")[1] == []
+
+
+async def test_while_there_is_a_suspect_noted_work_takes_turns(deaths: Deaths) -> None:
+    await deaths.die_at(delivery_name("1"))
+    guard = a_guard(deaths)
+    at_once: list[int] = []
+
+    async def send() -> None:
+        for _ in range(3):
+            at_once.append(len(found_notes(deaths.folder / "deciding.notes")[1]))
+            await asyncio.wait([asyncio.create_task(asyncio.Event().wait())], timeout=0.001)
+
+    desk = guard.desk("decide")
+    step = partial(threading.Event().wait, 0.05)
+    deciding = asyncio.create_task(desk.run("m/uid/1", step, large=True))
+    await asyncio.gather(*(guard.noted(delivery_name(str(n)), send()) for n in range(4)), deciding)
+    assert set(at_once) == {1}
+
+
+async def test_a_delivery_at_which_the_daemon_stops_twice_is_a_dead_letter_and_others_arrive(deaths: Deaths) -> None:
+    def deliver(parcel: Parcel) -> Outcome:
+        if parcel.id == "deadly":
+            deaths.die()
+        return Delivered()
+
+    for expected in (["deadly", "fine"], ["deadly", "fine"], ["fine"]):
+        clock = ManualClock()
+        store, guard, destination = MemoryStore(clock), a_guard(deaths, clock), Scripted(always=deliver)
+        await put_in(store, "deadly", "fine")
+        courier = Courier("ops", destination, a_config(), store.outbox, clock, seeded(), guard=guard)
+        running = asyncio.create_task(courier.run())
+        await clock.advance(1, turns=200)
+        states = {one.id: one.state for one in await store.outbox.find(DeliveryQuery(limit=10))}
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert destination.tried == expected
+    assert states == {"deadly": "dead", "fine": "delivered"}
+    assert "delivery deadly to ops" in guard.degraded()

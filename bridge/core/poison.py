@@ -1,18 +1,19 @@
 """The poison guard: what the daemon died of twice is set aside, so that it cannot die of it again and again.
 
-Before a message is matched or decided, and before a timer is fired, its name is noted (``poison_notes.py``). A note
-left behind when the process ends is a death with that name under decision. After the first death it is a suspect: it is
-decided again, and while there are suspects only one thing is decided at a time, so that a second death has one name.
-After the second it is decided no more: a message becomes a dead letter, a timer rests until other rules are in force.
+Before a message is matched or decided, a timer fired or a post made ready to be sent, its name is noted
+(``poison_notes.py``). A note left behind when the process ends is a death with that name in hand. After the first death
+it is a suspect: it is done again, and while there are suspects only one thing is done at a time, so that a second death
+has one name. After the second it is done no more: a message or a delivery becomes a dead letter, a timer rests until
+other rules are in force.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 import structlog
@@ -21,41 +22,19 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from bridge.core.offload import Offload
-from bridge.routing.poison_notes import NotesUnusable, PoisonNotes, found_notes, note_name
+from bridge.core.poison_deaths import DEATHS_ALLOWED, Deaths, Suspect, is_forgotten, read_deaths, write_deaths
+from bridge.core.poison_notes import NotesUnusable, PoisonNotes, found_notes, note_name
 from broker.clock import Clock, us
 
-DEATHS_ALLOWED: Final = 2
-"""After so many deaths with it under decision, something is decided no more."""
 REASON: Final = "the daemon stopped twice while deciding it"
 _NOTES_FILE: Final = "deciding.notes"
 _DEATHS_FILE: Final = "deciding.deaths.json"
 _TOLD_FOR_S: Final = 86_400.0
-_SUSPECT_FOR_S: Final = 86_400.0  # of what is decided no more in any case: its topic or its row is gone
-_KEPT_FOR_S: Final = 30 * 86_400.0
 _LONGEST_TURN_S: Final = 10.0  # a suspect that takes longer, and does not stop the daemon, keeps nobody waiting
 
 Result = TypeVar("Result")
 
 log = structlog.get_logger("poison")
-
-
-class Suspect(msgspec.Struct, frozen=True, kw_only=True):
-    """What was under decision when the daemon died: how often, and when last.
-
-    ``about`` names it for people once it is set aside; ``set_aside_us`` is 0 before.
-    """
-
-    deaths: int = 0
-    last_us: int = 0
-    about: str = ""
-    set_aside_us: int = 0
-
-
-class _Deaths(msgspec.Struct, frozen=True):
-    """The file of deaths; ``counted`` is the last run whose notes are in it, so that none is counted twice."""
-
-    counted: str = ""
-    suspects: dict[str, Suspect] = {}
 
 
 class PoisonGuard:
@@ -119,6 +98,31 @@ class PoisonGuard:
         for key, name in names.items():
             self._settle(note_name(name), f"a timer of {topic} ({key[:100]})")
 
+    def settle_delivery(self, name: str, about: str) -> None:
+        """A try of a delivery has ended, or was not begun: no suspect any more, or set aside."""
+        if self._suspects:
+            self._settle(name, about)
+
+    async def noted(self, name: str, work: Coroutine[Any, Any, Result]) -> Result:
+        """What ``work`` gives; noted under ``name`` whenever it computes, and never while it waits."""
+        slot = self._free_slot()
+        if slot is None:
+            return await work
+        try:
+            return await _Noted(self, slot, note_name(name), work)
+        finally:
+            if self.notes is not None:
+                self.notes.give_back(slot)
+
+    def _free_slot(self) -> int | None:
+        if self.notes is None:
+            return None
+        try:
+            return self.notes.take_slot()
+        except NotesUnusable as error:
+            log.warning("what is sent cannot be noted", reason=str(error))
+            return None
+
     def is_told(self, name: str) -> bool:
         """Whether something was set aside, and told."""
         suspect = self._suspects.get(note_name(name))
@@ -163,11 +167,11 @@ class PoisonGuard:
     def _count_deaths(self, folder: Path) -> None:
         """Take what the last run left under decision into the file of deaths; lasting before its notes are cleared."""
         self._path = folder / _DEATHS_FILE
-        known = _read_deaths(self._path)
+        known = read_deaths(self._path)
         now_us = self.clock.wall_us()
         run, names = found_notes(folder / _NOTES_FILE)
         self._run = known.counted
-        self._suspects = {name: one for name, one in known.suspects.items() if not _is_forgotten(one, now_us)}
+        self._suspects = {name: one for name, one in known.suspects.items() if not is_forgotten(one, now_us)}
         if not names or run.hex() == known.counted:
             return
         self._run = run.hex()
@@ -183,7 +187,7 @@ class PoisonGuard:
         if self._path is None:
             return
         try:
-            _write_deaths(self._path, _Deaths(self._run, self._suspects))
+            write_deaths(self._path, Deaths(self._run, self._suspects))
         except OSError as error:
             log.error("what the daemon died of cannot be kept", path=str(self._path), reason=str(error))
 
@@ -202,7 +206,7 @@ class Desk:
         return self._aside.under_way
 
     async def run(self, name: str, step: Callable[[], Result], *, large: bool = False) -> Result:
-        """What ``step`` gives; ``name`` says what it is about, the same after a restart. See ``Aside.run``."""
+        """What ``step`` gives; ``name`` says what it is about, the same after a restart. See ``Offload.run``."""
         if not self._guard.is_watching:
             return await self._noted(name, step, large=large)
         has_turn = await self._guard.take_turn()
@@ -236,6 +240,50 @@ class Desk:
             notes.clear(self._slot)
 
 
+class _Noted(Generic[Result]):
+    """Drives a coroutine step by step, each noted as long as it runs; while there are suspects, each in its turn."""
+
+    def __init__(self, guard: PoisonGuard, slot: int, name: str, work: Coroutine[Any, Any, Result]) -> None:
+        self._guard = guard
+        self._slot = slot
+        self._name = name
+        self._work = work
+
+    def __await__(self) -> Generator[Any, Any, Result]:
+        step: Callable[[Any], Any] = self._work.send
+        given: Any = None
+        while True:
+            has_turn = False
+            if self._guard.is_watching:
+                try:
+                    has_turn = yield from self._guard.take_turn().__await__()
+                except BaseException as error:  # it is cancelled: the work is to know
+                    step, given = self._work.throw, error
+            try:
+                awaited = self._step(step, given)
+            except StopIteration as ended:
+                result: Result = ended.value
+                return result
+            finally:
+                if has_turn:
+                    self._guard.end_turn()
+            try:
+                given = yield awaited
+                step = self._work.send
+            except BaseException as error:  # whatever it waited for ended with: the work is to know
+                step, given = self._work.throw, error
+
+    def _step(self, step: Callable[[Any], Any], given: Any) -> Any:
+        notes = self._guard.notes
+        if notes is None:
+            return step(given)
+        notes.note(self._slot, self._name)
+        try:
+            return step(given)
+        finally:
+            notes.clear(self._slot)
+
+
 class PoisonMetrics(Collector):
     """What Prometheus is told of the guard, as it stands when it asks."""
 
@@ -247,7 +295,7 @@ class PoisonMetrics(Collector):
         return [
             GaugeMetricFamily(
                 "ams_bridge_set_aside",
-                "Messages and timers of the last day that are not decided, as the daemon stopped twice at them",
+                "Messages, timers and deliveries of the last day left alone, as the daemon stopped twice at them",
                 value=len(self._guard.lately_set_aside()),
             )
         ]
@@ -258,6 +306,11 @@ def message_name(topic_uid: str, offset: int) -> str:
     return f"m/{topic_uid}/{offset}"
 
 
+def delivery_name(delivery_id: str) -> str:
+    """The name under which a delivery is tried."""
+    return f"d/{delivery_id}"
+
+
 def timer_name(topic_uid: str, key: str, version: str) -> str:
     """The name under which a timer is fired by the rules of this version: other rules are another try."""
     return f"t/{topic_uid}/{version}/{key}"
@@ -266,34 +319,3 @@ def timer_name(topic_uid: str, key: str, version: str) -> str:
 def _offset(name: str) -> int:
     last = name.rpartition("/")[2]
     return int(last) if last.isascii() and last.isdigit() and len(last) < 20 else -1
-
-
-def _is_forgotten(one: Suspect, now_us: int) -> bool:
-    kept_s = _SUSPECT_FOR_S if one.deaths < DEATHS_ALLOWED else _KEPT_FOR_S
-    return now_us - one.last_us > us(kept_s)
-
-
-def _read_deaths(path: Path) -> _Deaths:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=_Deaths)
-    except FileNotFoundError:
-        return _Deaths()
-    except (OSError, msgspec.MsgspecError) as error:
-        log.error("what the daemon died of before cannot be read", path=str(path), reason=str(error))
-        return _Deaths()
-
-
-def _write_deaths(path: Path, deaths: _Deaths) -> None:
-    """Whole or not at all, and lasting."""
-    new = path.with_suffix(".new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(msgspec.json.encode(deaths))
-        stream.flush()
-        os.fsync(stream.fileno())
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
