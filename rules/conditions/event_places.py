@@ -6,13 +6,13 @@ payload. ``attributes.NAME`` is the attribute of that name, dots included. ``tex
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from rules.conditions.jsonpath import PathProblem, compile_path, spelled
+from rules.events.moments import from_us
 from rules.model import Event
 from rules.source.words import suggest, suggest_of
 
@@ -153,5 +153,4 @@ def _fact(name: str) -> Find:
 
 
 def _rfc3339(at_us: int) -> str:
-    moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=at_us)
-    return moment.isoformat().replace("+00:00", "Z")
+    return from_us(at_us).isoformat().replace("+00:00", "Z")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields, is_dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache, partial
 from typing import Any, Final, cast
 
@@ -17,11 +17,11 @@ from jinja2.environment import TemplateModule
 from jinja2.runtime import BlockReference, LoopContext, Macro, TemplateReference
 from jinja2.utils import Cycler, Namespace
 
+from rules.events.moments import from_us
 from rules.rendering.budget import METER, TooMuch, charge_deep, weight
 from rules.rendering.formatting import format_text, in_time_format, join_texts, padded, percent, replace_text
 from rules.rendering.markdown import Authored, joined
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MISSING: Final = object()
 MAX_BITS: Final = 4096
 
@@ -193,7 +193,7 @@ def _of_record(value: Any, name: str) -> Any:
         return getattr(value, name)
     if f"{name}_us" in names:
         microseconds = getattr(value, f"{name}_us")
-        return None if microseconds is None else EPOCH + timedelta(microseconds=microseconds)
+        return None if microseconds is None else from_us(microseconds)
     return MISSING
 
 

@@ -170,11 +170,10 @@ def _seconds(value: str, now_us: int) -> float | None:
         return float(value)
     try:
         at = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
+        return max(0.0, at.timestamp() - now_us / US_PER_S)
+    except (ValueError, OverflowError, TypeError, IndexError):  # what the library raises for what is no date
         return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return max(0.0, at.timestamp() - now_us / US_PER_S)
 
 
 class _Reading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
@@ -12,6 +13,7 @@ import msgspec
 
 ColumnKind: TypeAlias = Literal["text", "integer", "number", "boolean", "time", "json"]
 _WORDS: Final[Mapping[str, bool]] = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_INT64: Final = range(-(2**63), 2**63)
 _WHOLE: Final = re.compile(r"[+-]?\d{1,19}(?:\.0+)?")
 
 
@@ -19,7 +21,15 @@ class NoSuchValue(ValueError):
     """A value that a column of this kind cannot hold."""
 
     def __init__(self, value: object, kind: str) -> None:
-        super().__init__(f'"{str(value)[:100]}" is not {kind}')
+        super().__init__(f'"{_shown(value)}" is not {kind}')
+
+
+def _shown(value: object) -> str:
+    """The beginning of a value; Python writes out no whole number of more than 4,300 digits."""
+    try:
+        return str(value)[:100]
+    except (ValueError, RecursionError):
+        return f"a large {type(value).__name__}"
 
 
 def text(value: object) -> str:
@@ -36,7 +46,22 @@ def integer(value: object) -> int:
     said = str(value).strip()
     if not _WHOLE.fullmatch(said):
         raise NoSuchValue(value, "a whole number")
-    return int(said.partition(".")[0])
+    return _stored(int(said.partition(".")[0]))
+
+
+def _stored(whole: int) -> int:
+    """The number, if databases can hold it. Raises NoSuchValue."""
+    if whole not in _INT64:
+        raise NoSuchValue(whole, "a whole number of at most 64 bits")
+    return whole
+
+
+def fraction(value: object) -> float:
+    """A number as machines compute with. Raises NoSuchValue for one beyond those."""
+    said = float(number(value))
+    if not math.isfinite(said):
+        raise NoSuchValue(value, "a number of at most 64 bits")
+    return said
 
 
 def number(value: object) -> Decimal:
@@ -66,9 +91,9 @@ def moment(value: object) -> datetime:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return datetime.fromtimestamp(value, UTC)
         read = datetime.fromisoformat(str(value).strip())
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise NoSuchValue(value, "a time such as 2026-01-31T12:00:00Z") from None
-    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
 
 
 def day(value: object) -> date:
@@ -81,14 +106,16 @@ def json_value(value: object) -> Any:
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         try:
             return msgspec.json.decode(value)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             return value
     return value
 
 
 def anything(value: object) -> Any:
     """For a column whose kind nobody knows: scalars as they are, the rest as JSON text."""
-    return value if isinstance(value, (int, float, bool)) else text(value)
+    if isinstance(value, int):
+        return _stored(value)
+    return value if isinstance(value, float) else text(value)
 
 
 def converted(row: Mapping[str, Any], conversions: Mapping[str, Callable[[object], Any]]) -> dict[str, Any]:
@@ -104,6 +131,6 @@ def converted(row: Mapping[str, Any], conversions: Mapping[str, Callable[[object
             continue
         try:
             fitted[name] = convert(value)
-        except ValueError as error:
-            raise ValueError(f'column "{name}": {error}') from None
+        except (ValueError, ArithmeticError, RecursionError, TypeError) as error:
+            raise ValueError(f'column "{name}": {" ".join(str(error).split()) or type(error).__name__}') from None
     return fitted

@@ -89,7 +89,11 @@ class Database:
         self._clock = clock
         plan = TablePlan(config.table, config.columns, config.key, config.delivery_column, config.create)
         self._table = SqlTable(
-            url_of(config.url.reveal()), plan, connections=config.concurrency, timeout_s=config.timeout
+            url_of(config.url.reveal()),
+            plan,
+            connections=config.concurrency,
+            timeout_s=config.timeout,
+            monotonic=clock.monotonic,
         )
         self._threads = ThreadPoolExecutor(config.concurrency, thread_name_prefix=f"database:{name}")
         self.facts = DestinationFacts(name=name, kind="database", takes_body=True)

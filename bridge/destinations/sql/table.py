@@ -30,6 +30,7 @@ from bridge.destinations.sql.columns import (
     boolean,
     converted,
     day,
+    fraction,
     integer,
     json_value,
     moment,
@@ -38,6 +39,7 @@ from bridge.destinations.sql.columns import (
 )
 
 _SHOWN_RUNES: Final = 300
+_REMEMBERED_S: Final = 60.0  # so long a column that is new may be left out
 _MADE_OF: Final[Mapping[ColumnKind, Callable[[], sa.types.TypeEngine[Any]]]] = {
     "text": sa.Text,
     "integer": sa.BigInteger,
@@ -66,6 +68,7 @@ class _Known:
 
     table: sa.Table
     conversions: Mapping[str, Callable[[object], Any]]
+    read_at_s: float
 
 
 class _NotFit(Exception):
@@ -91,10 +94,17 @@ def url_of(said: str) -> URL:
     return url
 
 
+_UNWRITABLE: Final = (ValueError, ArithmeticError, TypeError, RecursionError, _NotFit, exc.SQLAlchemyError)
+"""What writing a row fails with: a driver raises its own for values that it cannot pass on."""
+
+
 class SqlTable:
     """Writes rows."""
 
-    def __init__(self, url: URL, plan: TablePlan, *, connections: int, timeout_s: float) -> None:
+    def __init__(
+        self, url: URL, plan: TablePlan, *, connections: int, timeout_s: float, monotonic: Callable[[], float]
+    ) -> None:
+        self._monotonic = monotonic
         self._plan = plan
         self._engine = _engine(url, connections, timeout_s)
         self._insert: Any = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
@@ -115,6 +125,14 @@ class SqlTable:
 
     def write(self, row: Mapping[str, Any], delivery_id: str, *, strict: bool) -> Outcome:
         """Insert the row, or bring that of its key up to date. Without ``strict`` values of no column are left out."""
+        remembered = self._known
+        outcome = self._written(row, delivery_id, strict=strict)
+        if isinstance(outcome, Refused) and remembered is not None:
+            self._forget(remembered)  # the table may have changed since it was looked at
+            outcome = self._written(row, delivery_id, strict=strict)
+        return outcome
+
+    def _written(self, row: Mapping[str, Any], delivery_id: str, *, strict: bool) -> Outcome:
         committing = False
         try:
             self._check_file()
@@ -123,9 +141,15 @@ class SqlTable:
                 connection.execute(statement)
                 committing = True
                 connection.commit()
-        except (ValueError, _NotFit, exc.SQLAlchemyError) as error:
+        except _UNWRITABLE as error:
             return self._failure(error, unclear=committing)
         return Delivered()
+
+    def _forget(self, known: _Known) -> None:
+        """Look at the table again before the next row, unless somebody has done so meanwhile."""
+        with self._lock:
+            if self._known is known:
+                self._known = None
 
     def look(self) -> Outcome:
         """Whether the table could be written. Makes nothing."""
@@ -156,7 +180,7 @@ class SqlTable:
 
     def _table(self, connection: Connection) -> _Known:
         with self._lock:
-            if self._known is None:
+            if self._known is None or self._monotonic() - self._known.read_at_s > _REMEMBERED_S:
                 if self._plan.create and not self._is_there(connection):
                     connection.execute(CreateTable(self._new_table(), if_not_exists=True))
                     connection.commit()
@@ -181,7 +205,8 @@ class SqlTable:
         if once and set(once) not in _unique_sets(connection, table):
             raise _NotFit(f"table {self._plan.name} needs a unique index on ({', '.join(once)})")
         dialect = connection.dialect.name
-        return _Known(table, {column.name: _conversion(column.type, dialect) for column in table.columns})
+        conversions = {column.name: _conversion(column.type, dialect) for column in table.columns}
+        return _Known(table, conversions, self._monotonic())
 
     def _new_table(self) -> sa.Table:
         plan = self._plan
@@ -275,7 +300,7 @@ def _conversion(kind: sa.types.TypeEngine[Any], dialect: str) -> Callable[[objec
 _CONVERSIONS: Final[Mapping[type, Callable[[object], Any]]] = {
     bool: boolean,
     int: integer,
-    float: lambda value: float(number(value)),
+    float: fraction,
     Decimal: number,
     datetime: moment,
     date: day,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from rules.deciding.quiet.rows import Flaps, Incident
+from rules.events.moments import from_us
 from rules.ruleset import Flapping
 from rules.source.words import duration_text
 
 
 def at(us: int) -> str:
     """A time as people read it."""
-    return datetime.fromtimestamp(us // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return from_us(us).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def because(by: str) -> str:

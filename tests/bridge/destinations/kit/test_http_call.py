@@ -254,3 +254,21 @@ async def test_an_answer_that_drips_in_ends_with_the_timeout() -> None:
     assert isinstance(answer, HttpAnswer)
     assert (answer.status, answer.unread) == (200, "not complete within 0.3 s")
     assert took_s < 2.0
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "9" * 400,
+        "1e999",
+        "inf",
+        "nan",
+        "Fri, 31 Dec 99999 23:59:59 GMT",
+        "Fri, 31 Dec 9999 99:99:99 +9999",
+        "x, 1",
+        ",",
+    ],
+)
+def test_a_retry_after_beyond_all_calendars_is_not_read(said: str) -> None:
+    found = retry_after_s({"retry-after": said}, NOW_US)
+    assert found is None or 0 <= found < 1e12

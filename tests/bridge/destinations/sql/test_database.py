@@ -16,8 +16,9 @@ from pydantic import ValidationError
 
 from bridge.core.secret import Secret
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Refused
+from bridge.destinations.sql.columns import anything, converted
 from bridge.destinations.sql.database import Database, DatabaseConfig
-from bridge.destinations.sql.table import url_of
+from bridge.destinations.sql.table import SqlTable, TablePlan, url_of
 from broker.clock import SystemClock
 from rules.model import Field
 from tests.bridge.destinations.parcels import a_parcel
@@ -374,3 +375,94 @@ def test_without_its_extra_the_kind_names_it(monkeypatch: pytest.MonkeyPatch) ->
 def test_settings_that_cannot_work_are_refused_at_load(changed: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValidationError, match=problem):
         DatabaseConfig(**{"url": "sqlite:////tmp/x.db", "table": "alerts"} | changed)
+
+
+ODD = "CREATE TABLE alerts (n BIGINT, load FLOAT, at TIMESTAMP, more JSON, delivery_id TEXT UNIQUE)"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("n", 2**63),
+        ("n", -(2**63) - 1),
+        ("n", "9223372036854775808"),
+        ("n", 10**300),
+        ("n", 1e300),
+        ("n", float("inf")),
+        ("n", float("nan")),
+        ("load", "1e999"),
+        ("load", "-1e400"),
+        ("load", 10**400),
+        ("load", "9" * 5_000),
+        ("load", float("inf")),
+        ("at", 1e18),
+        ("at", float("nan")),
+        ("at", "0001-01-01T00:00:00+14:00"),
+        ("at", "9999-12-31T23:59:59-14:00"),
+        ("at", "0000-01-01T00:00:00Z"),
+        ("at", "10000-01-01T00:00:00Z"),
+    ],
+)
+async def test_a_value_beyond_its_column_is_refused_at_once_and_the_column_named(
+    place: Place, column: str, value: Any
+) -> None:
+    place.run(ODD)
+    outcome = await outcome_from(place, a_parcel(body={column: value}))
+    assert isinstance(outcome, Refused), outcome
+    assert f'column "{column}"' in outcome.reason
+    assert place.rows() == []
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**64), 10**300, 10**5_000], ids=["least", "below", "large", "endless"])
+def test_a_number_beyond_a_column_of_no_kind_is_refused(value: int) -> None:
+    with pytest.raises(ValueError, match=r'column "n": .* is not a whole number of at most 64 bits'):
+        converted({"n": value}, {"n": anything})
+
+
+async def test_the_last_numbers_that_fit_are_written(place: Place) -> None:
+    place.run(ODD)
+    assert await outcome_from(place, a_parcel(body={"n": 2**63 - 1})) == Delivered()
+    assert await outcome_from(place, a_parcel(id="second", body={"n": -(2**63)})) == Delivered()
+    assert sorted(row["n"] for row in place.rows()) == [-(2**63), 2**63 - 1]
+
+
+async def test_json_nested_without_end_is_kept_as_the_text_it_came_as(place: Place) -> None:
+    place.run(ODD)
+    outcome = await outcome_from(place, a_parcel(body={"more": "[" * 20_000}))
+    assert outcome == Delivered(), outcome
+
+
+async def test_a_column_that_came_since_the_table_was_looked_at_is_written(place: Place) -> None:
+    place.run("CREATE TABLE alerts (site TEXT, delivery_id TEXT UNIQUE)")
+    async with a_database(place) as database:
+        assert await database.deliver(a_parcel(id="first", body={"site": "a"})) == Delivered()
+        place.run("ALTER TABLE alerts ADD COLUMN vo TEXT")
+        assert await database.deliver(a_parcel(id="second", body={"site": "b", "vo": "ops"})) == Delivered()
+        refused = await database.deliver(a_parcel(id="third", body={"site": "c", "none": "x"}))
+        assert isinstance(refused, Refused)
+        assert "has no column none; it has: site, delivery_id, vo" in refused.reason
+    assert [row["vo"] for row in place.rows()] == [None, "ops"]
+
+
+async def test_a_column_that_holds_another_kind_since_then_is_written_as_that(tmp_path: Path) -> None:
+    place = Place(f"sqlite:///{tmp_path}/alerts.db")
+    place.run("CREATE TABLE alerts (n BIGINT, delivery_id TEXT UNIQUE)")
+    async with a_database(place) as database:
+        assert await database.deliver(a_parcel(id="first", body={"n": 1})) == Delivered()
+        place.run("DROP TABLE alerts")
+        place.run("CREATE TABLE alerts (n TEXT, delivery_id TEXT UNIQUE)")
+        assert await database.deliver(a_parcel(id="second", body={"n": "no number"})) == Delivered()
+    assert [row["n"] for row in place.rows()] == ["no number"]
+
+
+def test_a_column_that_was_left_out_is_looked_for_again_after_a_minute(tmp_path: Path) -> None:
+    place, now_s = Place(f"sqlite:///{tmp_path}/alerts.db"), [0.0]
+    place.run("CREATE TABLE alerts (site TEXT, delivery_id TEXT UNIQUE)")
+    plan = TablePlan("alerts", {}, (), "delivery_id", create=False)
+    table = SqlTable(url_of(place.url), plan, connections=1, timeout_s=5.0, monotonic=lambda: now_s[0])
+    assert table.write({"site": "a", "vo": "ops"}, "first", strict=False) == Delivered()
+    place.run("ALTER TABLE alerts ADD COLUMN vo TEXT")
+    now_s[0] = 61.0
+    assert table.write({"site": "b", "vo": "ops"}, "second", strict=False) == Delivered()
+    table.close()
+    assert [row["vo"] for row in place.rows()] == [None, "ops"]
