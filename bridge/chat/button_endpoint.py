@@ -73,7 +73,7 @@ class Actions:
             return refused(413, f"the body is larger than {MAX_BODY_BYTES} bytes")
         try:
             click = msgspec.json.decode(body, type=Click)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             self._told("", "malformed")
             return refused(400, f"this is no click as Mattermost tells of it: {error}")
         return JSONResponse(await self._answer(click))

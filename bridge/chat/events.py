@@ -109,7 +109,7 @@ def event_in(frame: Frame) -> ChatEvent | None:
                 return post if post.root_id else None
             case _:
                 return None
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
 
 

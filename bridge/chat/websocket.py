@@ -113,7 +113,7 @@ class Connection:
         if said.type is aiohttp.WSMsgType.TEXT:
             try:
                 return frame_in(said.data)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, RecursionError) as error:
                 raise Lost("what came is not Mattermost's") from error
         reason = f"the server closed the connection ({self._socket.close_code or 'without a word'})"
         raise Lost(f"the connection broke: {said.data}" if said.type is aiohttp.WSMsgType.ERROR else reason)

@@ -89,7 +89,7 @@ class OperatorRequest:
             raise Refusal(400, "the body did not arrive") from error
         try:
             return msgspec.json.decode(bytes(taken) or b"{}", type=shape)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise Refusal(400, f"the body cannot be read: {error}") from error
 
 

@@ -166,7 +166,7 @@ class AmsSource:
         for one in pulled:
             try:
                 readable.append(_Named(one.ack_id, _kept(msgspec.json.decode(one.message, type=Received))))
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, RecursionError) as error:
                 await self._keep(readable)
                 readable = []
                 raw = NewMessage(base64.b64encode(one.message).decode(), {})
@@ -229,7 +229,7 @@ def _answer(body: bytes) -> RemotePull:
     """As strict JSON; else read leniently, with U+FFFD for what no text can hold (halves of surrogate pairs)."""
     try:
         return msgspec.json.decode(body, type=RemotePull)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         said = storable(json.dumps(json.loads(body.decode("utf-8", "replace")), ensure_ascii=False))
         return msgspec.json.decode(said.encode(), type=RemotePull)
 

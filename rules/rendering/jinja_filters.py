@@ -123,6 +123,22 @@ def urlencode(value: Any) -> str:
     return Authored(jinja.do_urlencode(str.__str__(text_of(value))))
 
 
+def whole(value: Any, default: int = 0, base: int = 10) -> int:
+    """The value as a whole number, ``default`` when it is none."""
+    try:
+        return jinja.do_int(value, default, base)
+    except OverflowError:
+        return default
+
+
+def real(value: Any, default: float = 0.0) -> float:
+    """The value as a number, ``default`` when it is none."""
+    try:
+        return jinja.do_float(value, default)
+    except OverflowError:
+        return default
+
+
 def round_number(value: float, precision: int = 0, method: Any = "common") -> float:
     """The number rounded to ``precision`` digits; ``method`` is common, ceil or floor."""
     return jinja.do_round(value, max(-20, min(precision, 20)), method)
@@ -221,7 +237,7 @@ def metered(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _KEPT: Final = (
-    *("abs", "count", "d", "default", "filesizeformat", "first", "float", "int", "items", "last", "length", "list"),
+    *("abs", "count", "d", "default", "filesizeformat", "first", "items", "last", "length", "list"),
     *(
         "map",
         "reject",
@@ -236,8 +252,10 @@ _REWRITTEN: Final[dict[str, Callable[..., Any]]] = {
     "capitalize": capitalize,
     "center": center,
     "dictsort": comparing(dictsort),
+    "float": real,
     "format": format,
     "indent": indent,
+    "int": whole,
     "join": join,
     "lower": lower,
     "replace": replace,

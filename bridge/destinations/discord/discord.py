@@ -204,7 +204,7 @@ def _is_last(parcel: Parcel) -> bool:
 def _id_in(answer: HttpAnswer) -> str | None:
     try:
         return msgspec.json.decode(answer.text, type=_Message).id if 200 <= answer.status < 300 else None
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
 
 
@@ -217,7 +217,7 @@ def _asked_s(answer: HttpAnswer) -> float | None:
     """How long a 429 asks to wait: in the body to the millisecond, in the header rounded up."""
     try:
         said = msgspec.json.decode(answer.text, type=_Error).retry_after
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return said if said is not None and 0 <= said <= _LONGEST_ASKED_S else None
 
@@ -225,5 +225,5 @@ def _asked_s(answer: HttpAnswer) -> float | None:
 def _code_in(answer: HttpAnswer) -> int:
     try:
         return msgspec.json.decode(answer.text, type=_Error).code
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return 0

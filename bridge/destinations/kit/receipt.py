@@ -129,7 +129,7 @@ def _read(stored: str | None) -> list[Receipt]:
         return []
     try:
         read = msgspec.json.decode(stored, type=Receipt | list[Receipt])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return []
     return read if isinstance(read, list) else [read]
 

@@ -166,7 +166,7 @@ def decoded(answer: HttpAnswer, kind: type[T]) -> T | None:
         return None
     try:
         return msgspec.json.decode(answer.text, type=kind)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
 
 
@@ -174,5 +174,5 @@ def error_id(answer: HttpAnswer) -> str:
     """The ``id`` of Mattermost's JSON error body, or "" when it has none."""
     try:
         return msgspec.json.decode(answer.text, type=Made).id
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return ""

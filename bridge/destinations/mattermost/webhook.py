@@ -287,6 +287,6 @@ def _error_id(answer: HttpAnswer) -> str:
     """The ``id`` of Mattermost's JSON error body, or "" when it has none."""
     try:
         error = msgspec.json.decode(answer.text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return ""
     return str(error.get("id", "")) if isinstance(error, dict) else ""

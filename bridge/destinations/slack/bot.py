@@ -263,7 +263,7 @@ def _drawn(parcel: Parcel, meant_for: str) -> dict[str, Any]:
 def _said(answer: HttpAnswer) -> _Said | None:
     try:
         return msgspec.json.decode(answer.text, type=_Said)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
 
 

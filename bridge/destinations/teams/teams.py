@@ -110,5 +110,5 @@ class _Told(msgspec.Struct, frozen=True):
 def _error_code(answer: HttpAnswer) -> str:
     try:
         return msgspec.json.decode(answer.text, type=_Told).error.code
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return ""
