@@ -6,8 +6,11 @@ from collections import Counter
 
 import pytest
 
-from bridge.destinations import discord, mattermost_rest, receipt, teams
+from bridge.destinations.discord import discord
+from bridge.destinations.kit import receipt
 from bridge.destinations.kit.http_call import Answer
+from bridge.destinations.mattermost import rest as mattermost_rest
+from bridge.destinations.teams import teams
 from rules.events.moments import from_us
 from tests.fakes.routing import Routing, routed
 from tests.fakes.templating import an_event, rendered
