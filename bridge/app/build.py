@@ -97,13 +97,12 @@ async def _built(
     """Every part over a loaded broker and what its catalog will be, but for the servers."""
     broker, store, clock = catalog.real, catalog.real.store, catalog.real.clock
     supervisor, metrics, lately, rng = Supervisor(clock), Metrics(), RecentActivity(clock), random.SystemRandom()
-    guard = PoisonGuard(clock, guard_folder(settings.store, environ))
+    guard, table = PoisonGuard(clock, guard_folder(settings.store, environ)), _connections(settings.server)
     tools = Tools(clock, make_client, buttons, Republisher(broker), guard)
     tried = _each(metrics.tried, lately.tried)
     couriers = Couriers(store, tools, supervisor, rng, settings.drain, tried, metrics.folded)
     destinations = couriers.build(settings.destinations)
     in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
-    table = _connections(settings.server)
     pulls = PullWorkers(broker, clock, supervisor, rng, metrics.message_refused)
     canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
     listeners = Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.destinations.discord import discord
 from bridge.destinations.kit import receipt
-from bridge.destinations.kit.http_call import Answer
+from bridge.destinations.kit.http_call import HttpAnswer
 from bridge.destinations.mattermost import rest as mattermost_rest
 from bridge.destinations.teams import teams
 from rules.events.moments import from_us
@@ -44,7 +44,7 @@ ODD = [
     *(f'"{text}"' for text in ("9" * 5_000, "1e400", "inf", "nan", "9" * 30 + "d", "[" * 3_000, "\\u0000", "\\ud800")),
     *('"9999-12-31T23:59:59-14:00"', '"0001-01-01T00:00:00+14:00"', '"0000-00-00"', '"10000-01-01T00:00:00Z"'),
 ]
-DEEP = Answer(200, {}, "[" * 50_000)
+DEEP = HttpAnswer(200, {}, "[" * 50_000)
 
 
 async def test_no_value_in_a_message_breaks_a_decision_or_a_timer() -> None:
