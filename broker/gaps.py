@@ -36,3 +36,9 @@ def gaps_of(counters: Mapping[str, int]) -> Gaps:
 async def read_gaps(store: Store, topic_uid: str) -> Gaps:
     """The gaps of a topic. Raises StoreError."""
     return gaps_of({name: n for (_, name), n in (await store.counters(topic_uid)).items()})
+
+
+async def count_missing(store: Store, topic_uid: str, first: int, end: int, known: int) -> int:
+    """How many messages a topic had from ``first`` up to ``end`` beside those known. Raises StoreError."""
+    missing = end - first - known
+    return missing - (await read_gaps(store, topic_uid)).within(first, end) if missing > 0 else missing

@@ -14,13 +14,14 @@ from bridge.app.provision import provision
 from bridge.app.readiness import Readiness
 from bridge.app.reload import Reloader
 from bridge.app.server import HttpServer, Tls
-from bridge.app.state_folder import guard_folder, sealing_key, state_folder, tls_of
+from bridge.app.state_folder import certificates_of, guard_folder, sealing_key, state_folder, store_path, tls_of
 from bridge.app.web import WebRoot
 from bridge.app.web_assembly import web_root
 from bridge.canary.canaries import Canaries, CanaryMetrics
 from bridge.chat.listeners import Listeners
 from bridge.core.poison import PoisonGuard, PoisonMetrics
 from bridge.core.supervisor import Supervisor
+from bridge.delivery.attempts import AttemptResult
 from bridge.delivery.couriers import Couriers
 from bridge.destinations.base import Destination
 from bridge.destinations.buttons import Buttons
@@ -33,6 +34,7 @@ from bridge.destinations.signed_context import SignedContext
 from bridge.front.limits import ConnectionLimits, connections_allowed
 from bridge.front.metrics import ConnectionMetrics
 from bridge.front.table import ConnectionTable
+from bridge.observe.condition import Condition
 from bridge.observe.metrics import Metrics
 from bridge.observe.recent_activity import RecentActivity
 from bridge.push.http import PushHttp
@@ -98,9 +100,10 @@ async def _built(
     broker, store, clock = catalog.real, catalog.real.store, catalog.real.clock
     supervisor, metrics, lately, rng = Supervisor(clock), Metrics(), RecentActivity(clock), random.SystemRandom()
     guard, table = PoisonGuard(clock, guard_folder(settings.store, environ)), _connections(settings.server)
+    condition = _condition(settings, clock)
+    trouble = [guard.degraded, table.full, condition.degraded]
     tools = Tools(clock, make_client, buttons, Republisher(broker), guard)
-    tried = _each(metrics.tried, lately.tried)
-    couriers = Couriers(store, tools, supervisor, rng, settings.drain, tried, metrics.folded)
+    couriers = Couriers(store, tools, supervisor, rng, settings.drain, _tried(metrics, lately), metrics.folded)
     destinations = couriers.build(settings.destinations)
     in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
     pulls = PullWorkers(broker, clock, supervisor, rng, metrics.message_refused)
@@ -122,10 +125,9 @@ async def _built(
         pulls=pulls,
         push_http=push_http,
         pushers=Pushers(broker, clock, supervisor, push_http.post, _give_up_after_s(settings)),
-        readiness=Readiness(
-            store, in_force, supervisor, clock, lambda: canaries.standings, [guard.degraded, table.full]
-        ),
+        readiness=Readiness(store, in_force, supervisor, clock, lambda: canaries.standings, trouble),
         guard=guard,
+        condition=condition,
         sweeper=_sweeper(settings, store, broker, clock),
         metrics=metrics,
         lately=lately,
@@ -140,8 +142,16 @@ async def _built(
 def _watch(daemon: Daemon) -> None:
     """Let Prometheus see what the parts know of themselves."""
     canary_metrics = CanaryMetrics(lambda: daemon.canaries.standings, daemon.clock)
-    others = PoisonMetrics(daemon.guard), ConnectionMetrics(daemon.connections)
+    others = PoisonMetrics(daemon.guard), ConnectionMetrics(daemon.connections), daemon.condition
     daemon.metrics.watch(daemon.listeners, canary_metrics, *others)
+
+
+def _tried(metrics: Metrics, lately: RecentActivity) -> Callable[[AttemptResult], None]:
+    return _each(metrics.tried, lately.tried)
+
+
+def _condition(settings: Settings, clock: Clock) -> Condition:
+    return Condition(clock, store_path(settings.store), certificates_of(settings.server, settings.store))
 
 
 def _give_up_after_s(settings: Settings) -> float | None:

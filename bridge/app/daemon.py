@@ -142,6 +142,7 @@ async def start(daemon: Daemon) -> None:
     if daemon.settings.push.mode == "internal":
         supervisor.start("pushers", daemon.pushers.follow)
     supervisor.start("readiness", daemon.readiness.follow)
+    supervisor.start("condition", daemon.condition.follow)
     supervisor.start("sweeper", daemon.sweeper.run)
     for server in daemon.servers:
         await server.start()

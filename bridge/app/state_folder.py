@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bridge.app.server import Tls
 from bridge.core.systemd import credentials_folder
-from bridge.settings.model import ServerSettings, host_and_port
+from bridge.settings.model import ServerSettings, TlsFiles, host_and_port
 from broker.errors import StoreUnavailable, StoreUnusable
 from broker.tokens import SEALING_KEY_BYTES
 
@@ -26,10 +26,10 @@ class BadSealingKey(Exception):
 
 def state_folder(store_url: str) -> Path | None:
     """The folder of a store that is a file, made if it is missing; None for other stores. Raises StoreUnavailable."""
-    path = store_url.removeprefix("sqlite://")
-    if path == store_url:
+    path = store_path(store_url)
+    if path is None:
         return None
-    folder = Path(path).parent
+    folder = path.parent
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -43,6 +43,24 @@ def guard_folder(store_url: str, environ: Mapping[str, str]) -> Path | None:
     folder = state_folder(store_url)
     given = environ.get("STATE_DIRECTORY", "").partition(":")[0]
     return folder or (Path(given) if given else None)
+
+
+def store_path(store_url: str) -> Path | None:
+    """The file of a store that is one; None for other stores."""
+    path = store_url.removeprefix("sqlite://")
+    return None if path == store_url else Path(path)
+
+
+def certificates_of(server: ServerSettings, store_url: str) -> list[Path]:
+    """The certificates that the server shows or trusts, as far as they are files."""
+    match server.tls:
+        case TlsFiles(certificate=certificate, client_ca=client_ca):
+            return [certificate, *([client_ca] if client_ca else [])]
+        case "self-signed":
+            path = store_path(store_url)
+            return [] if path is None else [path.parent / "certificate.pem"]
+        case _:
+            return []
 
 
 def sealing_key(folder: Path | None, environ: Mapping[str, str]) -> bytes:

@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "demo": Listed("demo:demo", "See the whole line work on this machine, with sample alerts."),
     "init": Listed("init:init", "Write a starter configuration."),
     "check": Listed("check_command:check", "Check settings, rules, templates and tables."),
+    "doctor": Listed("doctor:doctor", "Look for what is wrong with store, disk, clock, certificates."),
     "run": Listed("run:run", "Run the daemon; SIGTERM or Ctrl-C stops it, SIGHUP reloads."),
     "settings": Listed("settings_command:settings", "Every key of bridge.yaml with meaning, default and unit."),
     "publish": Listed("message_commands:publish", "Publish to a topic."),

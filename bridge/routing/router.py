@@ -23,7 +23,7 @@ from bridge.routing.commit_batch import FATES, Batch, RoutedTopic, incoming_of, 
 from bridge.routing.isolation import enter, enter_fired, keys_of, matches_of, rest
 from broker.clock import US_PER_S, Clock
 from broker.errors import BrokerError, CursorMoved, OutcomeUnknown, StateMoved
-from broker.gaps import read_gaps
+from broker.gaps import count_missing
 from broker.model import Commit, Cursor, CursorMove, Message, StatePut
 from broker.names import router_cursor
 from broker.store import Store
@@ -172,9 +172,7 @@ class Router:
         return await self.take_place()
 
     async def _missing(self, first: int, end: int, known: int) -> int:
-        """How many messages there were from ``first`` up to ``end`` beside those known."""
-        missing = end - first - known
-        return missing - (await read_gaps(self._store, self.topic.uid)).within(first, end) if missing > 0 else missing
+        return await count_missing(self._store, self.topic.uid, first, end, known)
 
     async def _decide(self, messages: Sequence[Message], cursor: Cursor) -> Cursor:
         """Decide a batch and commit it; returns the cursor behind it, or the one that somebody else moved.

@@ -21,3 +21,7 @@ INSERT OR REPLACE INTO numbers (name, value) VALUES ('opened at', ?);
 -- name: close
 -- A copy was never opened.
 DELETE FROM numbers WHERE name = 'opened at';
+
+-- name: newest
+-- The newest moment that the store knows of.
+SELECT max(last_publish_us) FROM logs;

@@ -1,0 +1,166 @@
+"""What surrounds the daemon and may run out: disk, descriptors, certificates. Cheap to look at, once a minute.
+
+What is found goes into ``/readyz`` as degraded words and into metrics; ``ams-bridge doctor`` shows it as a table.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import resource
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from bridge.core.offload import Offload
+from broker.clock import US_PER_S, Clock
+from broker.engines.sqlite.examine import Sizes, measure
+
+State: TypeAlias = Literal["ok", "warning", "wrong"]
+
+_EVERY_S: Final = 60.0
+_LEAST_FREE_BYTES: Final = 64 * 1024 * 1024
+_LEAST_DESCRIPTORS: Final = 64
+_CERTIFICATE_DAYS: Final = 14
+_MIB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a look found: its subject, how it stands, and a sentence for people."""
+
+    check: str
+    state: State
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptors:
+    """How many descriptors the process has open, and how many it may have."""
+
+    opened: int
+    limit: int
+
+
+def count_descriptors() -> Descriptors | None:
+    """The descriptors of this process; None on a system that does not say how many are open."""
+    try:
+        opened = sum(1 for _ in Path("/proc/self/fd").iterdir())
+    except OSError:
+        return None
+    return Descriptors(opened, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+def judge_disk(sizes: Sizes) -> Finding:
+    """Whether the disk has room for what the write-ahead log holds once more, and some beside it."""
+    needed = sizes.wal_bytes + _LEAST_FREE_BYTES
+    text = (
+        f"{sizes.free_bytes // _MIB:,} MiB left; the store has {sizes.store_bytes // _MIB:,} MiB "
+        f"and its write-ahead log {sizes.wal_bytes // _MIB:,} MiB"
+    )
+    if sizes.free_bytes >= needed:
+        return Finding("disk", "ok", text)
+    return Finding("disk", "wrong", f"{text}: make room, {needed // _MIB:,} MiB are needed")
+
+
+def judge_descriptors(found: Descriptors) -> Finding:
+    """Whether there are descriptors left for what comes."""
+    text = f"{found.opened} of {found.limit} descriptors are open"
+    if found.limit - found.opened >= _LEAST_DESCRIPTORS:
+        return Finding("descriptors", "ok", text)
+    return Finding("descriptors", "wrong", f"{text}: raise the limit (LimitNOFILE= of the unit)")
+
+
+def judge_certificate(path: Path, now_us: int) -> Finding:
+    """Whether a certificate can be read, and for how long it holds."""
+    from cryptography import x509
+
+    try:
+        read = x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no PEM certificate"
+        return Finding("certificate", "wrong", f"{path} cannot be read: {why}")
+    now, end = dt.datetime.fromtimestamp(now_us / US_PER_S, dt.UTC), read.not_valid_after_utc
+    if now < read.not_valid_before_utc:
+        begins = read.not_valid_before_utc
+        return Finding("certificate", "wrong", f"{path} is valid from {begins:%Y-%m-%d %H:%M} UTC on only")
+    if now > end:
+        return Finding("certificate", "wrong", f"{path} expired on {end:%Y-%m-%d %H:%M} UTC; renew it")
+    days = (end - now).days
+    state: State = "ok" if days >= _CERTIFICATE_DAYS else "warning"
+    return Finding("certificate", state, f"{path} is valid until {end:%Y-%m-%d}, {days} days")
+
+
+def look_around(store: Path | None, certificates: Sequence[Path], now_us: int) -> list[Finding]:
+    """All that is cheap to look at."""
+    found = [judge_certificate(path, now_us) for path in certificates]
+    descriptors = count_descriptors()
+    if descriptors is not None:
+        found.append(judge_descriptors(descriptors))
+    if store is not None:
+        try:
+            found.append(judge_disk(measure(store)))
+        except OSError as error:
+            found.append(Finding("disk", "wrong", f"{store.parent} cannot be looked at: {error.strerror}"))
+    return found
+
+
+class Condition(Collector):
+    """Looks around once a minute, and tells what is not well."""
+
+    def __init__(self, clock: Clock, store: Path | None, certificates: Sequence[Path]) -> None:
+        self._clock = clock
+        self._store = store
+        self._certificates = tuple(certificates)
+        self._found: Sequence[Finding] = ()
+
+    async def follow(self) -> None:
+        """Look for ever."""
+        aside = Offload(self._clock, "condition")
+        while True:
+            await self.look(aside)
+            await self._clock.sleep(_EVERY_S)
+
+    async def look(self, aside: Offload) -> None:
+        """Look once, beside the loop: a disk may take its time."""
+        now_us = self._clock.wall_us()
+        try:
+            self._found = await aside.run(lambda: look_around(self._store, self._certificates, now_us), large=True)
+        finally:
+            aside.close()
+
+    def degraded(self) -> str:
+        """What is not well, one sentence a line; "" when all is."""
+        return "\n".join(one.text for one in self._found if one.state != "ok")
+
+    def collect(self) -> Sequence[Metric]:
+        """See Collector."""
+        made: list[Metric] = []
+        descriptors = count_descriptors()
+        if descriptors is not None:
+            opened = GaugeMetricFamily("ams_bridge_descriptors_open", "Descriptors that are open")
+            opened.add_metric([], descriptors.opened)
+            left = GaugeMetricFamily("ams_bridge_descriptors_left", "Descriptors that may still be opened")
+            left.add_metric([], descriptors.limit - descriptors.opened)
+            made += [opened, left]
+        if self._store is not None:
+            made += self._sizes(self._store)
+        return made
+
+    @staticmethod
+    def _sizes(store: Path) -> list[Metric]:
+        try:
+            sizes = measure(store)
+        except OSError:
+            return []  # readiness tells of it
+        room = GaugeMetricFamily("ams_bridge_store_bytes", "Room that the store takes")
+        room.add_metric([], sizes.store_bytes)
+        wal = GaugeMetricFamily("ams_bridge_wal_bytes", "Room that the write-ahead log takes")
+        wal.add_metric([], sizes.wal_bytes)
+        free = GaugeMetricFamily("ams_bridge_disk_free_bytes", "Room left on the disk of the store")
+        free.add_metric([], sizes.free_bytes)
+        return [room, wal, free]
