@@ -247,8 +247,11 @@ class State(Protocol):
     async def next_due_us(self, topic_uid: str) -> int | None:
         """When the topic's next timer is due, or None."""
 
-    async def list(self, prefix: str, limit: int, after: str = "") -> Sequence[StateRow]:
-        """Up to ``limit`` rows whose key begins with ``prefix`` and is above ``after``, in key order."""
+    async def list(self, prefix: str, limit: int, after: str = "", *, timed: bool = False) -> Sequence[StateRow]:
+        """Up to ``limit`` rows whose key begins with ``prefix`` and is above ``after``, in key order.
+
+        With ``timed`` only those with a due time: to find them takes no longer however many others there are.
+        """
 
     async def counts(self) -> Mapping[str, int]:
         """How many rows each rule holds."""

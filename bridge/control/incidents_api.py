@@ -6,19 +6,24 @@ from typing import Any, Final
 
 import msgspec
 
+from bridge.core.waiting import Turn
 from bridge.destinations.signed_context import PostContext
 from bridge.operate.control_context import ControlSource
 from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.incident_commands import Over, take_incident
 from bridge.operate.operator_times import rfc3339, rfc3339_or_none
 from broker.model import StateRow
+from rules.deciding.quiet.keyrow import reminds
 from rules.deciding.quiet.rows import Incident, KeyRow, from_bytes
 from rules.deciding.quiet.state_rows import recall
+from rules.ruleset import Rule
 
 _PAGE: Final = 200
 _LONGEST_PAGE: Final = 1_000
-_LOOKED_AT: Final = 10_000
-_COUNTED: Final = 1_000
+_READ: Final = 500
+_MOST_OPEN: Final = 20_000
+"""So many open incidents are read at most; beyond that an answer says that there are more."""
+_TURN_S: Final = 0.005
 _SHOWN_RUNES: Final = 400
 
 
@@ -68,9 +73,15 @@ class ToTake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def all_incidents(asked: OperatorRequest) -> dict[str, Any]:
     """GET /api/incidents: the longest open first; ``more`` when there are others beyond the limit."""
     limit = min(asked.number("limit") or _PAGE, _LONGEST_PAGE)
-    found, complete = await _open(asked.source, asked.query("rule"), _LOOKED_AT)
+    found, complete = await _open(asked.source, asked.query("rule"))
     found.sort(key=lambda one: one[2].since_us)
-    return {"incidents": [_view(*one) for one in found[:limit]], "more": len(found) > limit or not complete}
+    views = [_view(_rule_of(asked.source, rule), rule, key, one) for rule, key, one in found[:limit]]
+    return {
+        "incidents": views,
+        "more": len(found) > limit or not complete,
+        "firing": sum(one.fires for _, _, one in found),
+        "complete": complete,
+    }
 
 
 async def take(asked: OperatorRequest) -> dict[str, str]:
@@ -88,30 +99,40 @@ async def taken(source: ControlSource, rule: str, key: str, who: str) -> str:
 
 
 async def firing(source: ControlSource) -> tuple[int, bool]:
-    """How many incidents fire, and whether all rows were looked at: cheap enough to ask every few seconds."""
-    found, complete = await _open(source, "", _COUNTED)
+    """How many incidents fire, and whether all were counted; if not, there are that many and more."""
+    found, complete = await _open(source, "")
     return sum(incident.fires for _, _, incident in found), complete
 
 
-async def _open(source: ControlSource, rule: str, most: int) -> tuple[list[tuple[str, str, Incident]], bool]:
-    """Rule, key and incident of those open, looking at ``most`` rows of each rule, and whether these were all."""
+async def _open(source: ControlSource, rule: str) -> tuple[list[tuple[str, str, Incident]], bool]:
+    """Rule, key and incident of those open, and whether these are all.
+
+    Each has a due time, so what else rules remember, however much it is, is not looked at.
+    """
     found: list[tuple[str, str, Incident]] = []
-    complete = True
-    for name in _names(source, rule):
-        rows = await source.store.state.list(f"k/{name}/", most)
-        complete = complete and len(rows) < most
-        for row in rows:
-            incident, key = _incident(row)
-            if incident is not None:
-                found.append((name, key, incident))
-    return found, complete
+    turn = Turn(source.clock, _TURN_S)
+    for prefix in [f"k/{name}/" for name in _names(source, rule)] if rule else ["k/"]:
+        after = ""
+        while rows := await source.store.state.list(prefix, _READ, after, timed=True):
+            if len(found) >= _MOST_OPEN:
+                return found, False
+            after = rows[-1].key
+            for row in rows:
+                incident, key = _incident(row)
+                if incident is not None:
+                    found.append((row.rule, key, incident))
+            await turn.give()
+    return found, True
 
 
 def _names(source: ControlSource, wanted: str) -> list[str]:
-    """Rules that may have incidents, retired ones included, under every name their rows may stand."""
-    rules = [one for one in source.in_force.rule_set.rules if one.quiet.resolved is not None]
-    names = dict.fromkeys(name for one in rules for name in (one.name, *one.was))
-    return [name for name in names if wanted in ("", name)]
+    """Every name under which the rows of a rule may stand."""
+    rules = [one for one in source.in_force.rule_set.rules if wanted in (one.name, *one.was)]
+    return [*dict.fromkeys([wanted, *(name for one in rules for name in (one.name, *one.was))])]
+
+
+def _rule_of(source: ControlSource, name: str) -> Rule | None:
+    return source.in_force.rule_set.by_name.get(name)
 
 
 def _incident(row: StateRow) -> tuple[Incident | None, str]:
@@ -119,8 +140,9 @@ def _incident(row: StateRow) -> tuple[Incident | None, str]:
     return (known.incident, known.key) if isinstance(known, KeyRow) else (None, "")
 
 
-def _view(rule: str, key: str, incident: Incident) -> IncidentView:
+def _view(now: Rule | None, rule: str, key: str, incident: Incident) -> IncidentView:
     event = recall(incident.event)
+    reminded = now is not None and incident.fires and reminds(now.quiet, incident)
     return IncidentView(
         rule=rule,
         key=key,
@@ -128,7 +150,7 @@ def _view(rule: str, key: str, incident: Incident) -> IncidentView:
         last_seen=rfc3339(incident.seen_us),
         taken_by=incident.taken_by,
         ended=incident.ended,
-        reminder=rfc3339_or_none(incident.remind_us) if incident.fires and not incident.taken_by else None,
+        reminder=rfc3339_or_none(incident.remind_us) if reminded else None,
         told=[ToldView(destination=one.to, at=rfc3339(one.at_us), shadow=one.shadow) for one in incident.told.values()],
         hidden=[HiddenView(destination=slot.partition(":")[2], by=by) for slot, by in incident.hidden.items()],
         topic=f"projects/{event.message.project}/topics/{event.message.topic}",

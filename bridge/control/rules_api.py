@@ -36,7 +36,7 @@ async def rules(asked: OperatorRequest) -> dict[str, Any]:
 
 
 async def _lasts(source: ControlSource) -> dict[str, int]:
-    """When each rule last acted, as far as memory and the newest deliveries tell."""
+    """When each rule last acted, as far as memory and the newest deliveries tell; of others it is not known."""
     found: dict[str, int] = {}
     for delivery in await source.store.outbox.find(DeliveryQuery(limit=_LOOKED_AT)):
         found.setdefault(delivery.new.rule, delivery.new.created_us)

@@ -142,6 +142,17 @@ async def test_rows_are_listed_by_prefix_in_key_order(engine: Engine) -> None:
         assert len(await store.state.list("", 100)) == 6
 
 
+async def test_rows_with_a_due_time_are_listed_without_the_others(engine: Engine) -> None:
+    async with engine.open() as store:
+        timed = [a_row(f"k/{n}", due_us=NOW_US + n) for n in (1, 3, 5)]
+        await _put(store, *timed, *(a_row(f"k/{n}") for n in (0, 2, 4)), a_row("l/1", due_us=NOW_US))
+        assert _keys(await store.state.list("k/", 10, timed=True)) == ["k/1", "k/3", "k/5"]
+        assert _keys(await store.state.list("k/", 2, timed=True)) == ["k/1", "k/3"]
+        assert _keys(await store.state.list("k/", 2, "k/3", timed=True)) == ["k/5"]
+        await _put(store, a_row("k/1"), StateDelete("k/3"))
+        assert _keys(await store.state.list("", 10, timed=True)) == ["k/5", "l/1"]
+
+
 async def test_rows_are_counted_by_rule(engine: Engine) -> None:
     async with engine.open() as store:
         await _put(store, a_row("a"), a_row("b"), a_row("c", rule="other"))

@@ -38,12 +38,12 @@ class MemoryState:
         async with self._gate("state.next_due_us"):
             return min((due_us for due_us, _ in self._timers(topic_uid)), default=None)
 
-    async def list(self, prefix: str, limit: int, after: str = "") -> Sequence[StateRow]:
+    async def list(self, prefix: str, limit: int, after: str = "", *, timed: bool = False) -> Sequence[StateRow]:
         """See State."""
         async with self._gate("state.list"):
             keys = sorted(key for key in self._rows if key.startswith(prefix) and key > after)
             rows = [self._standing(key) for key in keys]
-            return [row for row in rows if row is not None][:limit]
+            return [row for row in rows if row is not None and not (timed and row.due_us is None)][:limit]
 
     async def counts(self) -> Mapping[str, int]:
         """See State."""

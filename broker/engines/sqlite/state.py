@@ -56,10 +56,11 @@ class SqliteState:
 
         return await self._readers.soon(read)
 
-    async def list(self, prefix: str, limit: int, after: str = "") -> Sequence[StateRow]:
+    async def list(self, prefix: str, limit: int, after: str = "", *, timed: bool = False) -> Sequence[StateRow]:
         """See State."""
+        query = _SQL["list_timed" if timed else "list"]
         bounds = (prefix, after_prefix(prefix), self._clock.wall_us(), limit, after)
-        return await self._readers.later(lambda db: [_row(row) for row in db.execute(_SQL["list"], bounds)])
+        return await self._readers.later(lambda db: [_row(row) for row in db.execute(query, bounds)])
 
     async def counts(self) -> Mapping[str, int]:
         """See State."""

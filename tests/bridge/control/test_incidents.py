@@ -6,8 +6,29 @@ from pathlib import Path
 from typing import Any
 
 from bridge.fakes.mattermost import FakeMattermost
+from broker.model import Commit, StatePut
+from rules.deciding.quiet.rows import KeyRow, to_bytes
 from tests.fakes.control import a_daemon, decided, meanwhile
+from tests.fakes.pages import log_in
 from tests.line.stage import Stage
+
+REPEATING = """
+topic: projects/P/topics/T
+rules:
+  - name: repeats
+    match: {$.host: {exists: true}, $.kind: a}
+    key: "{{ data.host }}"
+    resolved: {$.status: OK}
+    repeat: 1h
+    text: "{{ data.host }}"
+    send: board
+  - name: quiet
+    match: {$.host: {exists: true}, $.kind: b}
+    key: "{{ data.host }}"
+    resolved: {$.status: OK}
+    text: t
+    send: board
+"""
 
 
 async def incidents(stage: Stage, **query: Any) -> list[dict[str, Any]]:
@@ -62,3 +83,46 @@ async def test_an_incident_can_be_taken_and_one_that_is_not_there_cannot(tmp_pat
         assert [one["taken_by"] for one in await incidents(stage)] == ["ann"]
         gone = await stage.http.post("/api/incidents:take", json={"rule": "hosts", "key": "web9"})
         assert (gone.status_code, gone.json()["error"]["message"]) == (404, "there is no such incident, or it is over")
+
+
+async def test_a_reminder_is_told_only_where_one_will_come(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path, rules=REPEATING) as stage:
+        await decided(stage, {"host": "a", "kind": "a"}, {"host": "b", "kind": "b"}, deliveries=2)
+        silence = {"matchers": {"rule": "quiet"}, "for_s": 60, "why": "w"}
+        await stage.http.post("/api/silences", json=silence)
+        await stage.publish({"host": "c", "kind": "b"})
+        while len(await incidents(stage)) < 3:
+            await stage.clock.advance(0.1)
+        await decided(stage, deliveries=2)
+        for _ in range(20):
+            await stage.clock.advance(60)
+        found = {one["key"]: one["reminder"] for one in await incidents(stage)}
+        assert found["a"] is not None
+        assert (found["b"], found["c"]) == (None, None)
+        await stage.http.post("/api/incidents:take", json={"rule": "repeats", "key": "a"})
+        assert {one["reminder"] for one in await incidents(stage)} == {None}
+
+
+async def test_what_fires_is_counted_however_much_else_is_remembered(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        await decided(stage, {"host": "web1", "status": "CRITICAL"}, deliveries=1)
+        remembered = tuple(
+            StatePut(f"k/hosts/{n:05}", to_bytes(KeyRow(f"a{n:05}")), "hosts", "t", 2**60) for n in range(12_000)
+        )
+        await stage.daemon.store.commit(Commit(state=remembered))
+        said = (await stage.http.get("/api/incidents")).json()
+        assert ([one["key"] for one in said["incidents"]], said["more"]) == (["web1"], False)
+        assert (said["firing"], said["complete"]) == (1, True)
+        await log_in(stage)
+        assert "Nothing fires" not in (await stage.http.get("/incidents")).text
+        assert "<b>1</b><span>open incidents</span>" in (await stage.http.get("/")).text
+
+
+async def test_incidents_of_a_rule_that_is_gone_are_listed_too(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        await decided(stage, {"host": "web1", "status": "CRITICAL"}, deliveries=1)
+        (row,) = await stage.daemon.store.state.list("k/hosts/", 10)
+        put = StatePut("k/older/x", row.value or b"", "older", row.topic_uid, row.expires_us, row.due_us)
+        await stage.daemon.store.commit(Commit(state=(put,)))
+        assert sorted(one["rule"] for one in await incidents(stage)) == ["hosts", "older"]
+        assert [one["rule"] for one in await incidents(stage, rule="older")] == ["older"]

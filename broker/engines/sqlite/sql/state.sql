@@ -18,6 +18,13 @@ WHERE topic_uid = ?1 AND due_us IS NOT NULL AND (expires_us > ?2 OR due_us <= ?2
 SELECT key, value, version, rule, topic_uid, due_us, expires_us, waits_for
 FROM state WHERE key >= ?1 AND key < ?2 AND key > ?5 AND (expires_us > ?3 OR due_us <= ?3) ORDER BY key LIMIT ?4;
 
+-- name: list_timed
+-- The same of those that have a due time.
+SELECT key, value, version, rule, topic_uid, due_us, expires_us, waits_for
+FROM state INDEXED BY state_timed
+WHERE due_us IS NOT NULL AND key >= ?1 AND key < ?2 AND key > ?5 AND (expires_us > ?3 OR due_us <= ?3)
+ORDER BY key LIMIT ?4;
+
 -- name: counts
 -- How many rows each rule holds.
 SELECT rule, rows FROM state_counts WHERE rows > 0;
