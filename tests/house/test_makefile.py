@@ -53,4 +53,21 @@ def test_a_missing_python_says_what_to_install(tmp_path: Path) -> None:
 def test_make_alone_names_every_target() -> None:
     answer = make("help", sys.executable, Path(".venv"))
     targets = [line.split()[1] for line in answer.stdout.splitlines()]
-    assert targets == ["demo", "test", "proof", "bench", "map", "clean"]
+    assert targets == ["demo", "test", "test-on-trixie", "proof", "bench", "map", "clean"]
+
+
+def test_the_tests_on_debian_13_say_what_they_need_before_they_make_anything(tmp_path: Path) -> None:
+    script = ROOT / "deploy" / "test-on-trixie"
+    for name in ("bash", "dirname", "id"):
+        (tmp_path / name).symlink_to(require_program(name, package="coreutils"))
+    answer = subprocess.run(
+        [tmp_path / "bash", script],
+        env={"PATH": str(tmp_path), "TREE": str(tmp_path / "tree")},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert answer.returncode == 1
+    assert "run it as root" in answer.stderr or "no debootstrap here: apt-get install" in answer.stderr
+    assert not (tmp_path / "tree").exists()
