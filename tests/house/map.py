@@ -73,6 +73,19 @@ def lines() -> Iterator[str]:
         yield ""
 
 
+def tables() -> Iterator[str]:
+    """The rooms as tables of Markdown, for docs/architecture.md."""
+    graph = grimp.build_graph(*PACKAGES, cache_dir=None)
+    for package in PACKAGES:
+        yield ""
+        yield f"| `{package}/` | Holds | Imports |"
+        yield "|---|---|---|"
+        for layer in rooms_of(package, graph):
+            for room in layer:
+                yield f"| `{room.name}` | {room.about} | {', '.join(room.uses) or 'no other room'} |"
+    yield ""
+
+
 if __name__ == "__main__":
-    for line in lines():
+    for line in tables() if "--markdown" in sys.argv else lines():
         sys.stdout.write(f"{line}\n")
