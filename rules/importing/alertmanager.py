@@ -17,7 +17,7 @@ from rules.importing.route_tree import RouteNode, read_routes, rules_of
 from rules.importing.rule_text import RuleWriter
 from rules.importing.time_intervals import read_time_intervals
 from rules.importing.yaml_text import comment, yaml_lines
-from rules.source.places import read_yaml
+from rules.source.foreign_yaml import read_foreign_yaml
 from rules.source.problems import Problem, ProblemsFound, has_errors, in_order
 from rules.source.words import suggest
 
@@ -49,7 +49,7 @@ def convert(config_text: str, *, file: str = "alertmanager.yml", topic: str = TO
 
     ``file`` is how remarks call the configuration. Raises ProblemsFound when it cannot be read, with every problem.
     """
-    config = Config(read_yaml(config_text, file))
+    config = Config(read_foreign_yaml(config_text, file)[0])
     config.problems.extend(config.document.problems)
     if config.document.value is None and has_errors(config.problems):
         raise ProblemsFound(config.problems)

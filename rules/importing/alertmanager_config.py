@@ -48,21 +48,21 @@ class Config:
         self.remarks.append(self.document.problem(path, text, kind="warning"))
 
     def text(self, path: DocumentPath, default: str = "") -> str:
-        """The text at a path; numbers and truths as they would be written."""
+        """The text at a path, spelled as it is written."""
         value = self.at(path)
         if value is None:
             return default
         if isinstance(value, dict | list):
             self.problem(path, f"a text is wanted, not {called(value)}")
             return default
-        return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+        return str(value)
 
     def flag(self, path: DocumentPath, *, default: bool) -> bool:
         """The truth at a path; YAML 1.1's words for it are understood."""
         said = self.text(path).lower()
-        if said in ("true", "yes", "on"):
+        if said in ("true", "yes", "on", "y"):
             return True
-        if said in ("false", "no", "off"):
+        if said in ("false", "no", "off", "n"):
             return False
         if said:
             self.problem(path, f'true or false is wanted, not "{said}"')

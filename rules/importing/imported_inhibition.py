@@ -6,8 +6,10 @@ second source rule keeps those that are sources only.
 
 from __future__ import annotations
 
+import json
+import keyword
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,12 +17,16 @@ from rules.importing.alertmanager_config import Config
 from rules.importing.label_matchers import disjoint, implied, possible, read_matchers
 from rules.importing.match_lines import match_of
 from rules.importing.route_tree import Matchers
+from rules.rendering.template_check import KNOWN_NAMES
 from rules.source.problems import DocumentPath
 
 _KEYS: Final = frozenset(
     {"name", "equal", *(f"{side}_{key}" for side in ("source", "target") for key in ("match", "match_re", "matchers"))}
 )
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_METHOD: Final = "{{ data.labels[LABEL] if LABEL in data.labels else '' }}"
+_TAKEN: Final = KNOWN_NAMES | {"phase", "rule", "key", "severity", "incident", "events", "namespace", "range", "dict"}
+"""Names that templates have already, whatever a label of the same name holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +91,28 @@ def read_inhibitions(config: Config) -> list[Inhibition]:
     return found
 
 
-def quieted(matchers: Matchers, inhibitions: Iterable[Inhibition]) -> InhibitionRules:
-    """How alerts with these matchers are kept quiet."""
+def variable_names(inhibitions: Iterable[Inhibition]) -> dict[str, str]:
+    """For each label that must be equal anywhere, the variable that holds it: its own name where that is free."""
+    names: dict[str, str] = {}
+    for label in dict.fromkeys(label for one in inhibitions for label in one.equal):
+        free = _IDENTIFIER.fullmatch(label) and label not in _TAKEN and not keyword.iskeyword(label)
+        plain = label if free else "label_" + re.sub(r"[^A-Za-z0-9_]", "_", label)
+        name, n = plain, 1
+        while name in names.values():
+            n += 1
+            name = f"{plain}_{n}"
+        names[label] = name
+    return names
+
+
+def quieted(matchers: Matchers, inhibitions: Iterable[Inhibition], names: Mapping[str, str]) -> InhibitionRules:
+    """How alerts with these matchers are kept quiet; ``names`` are those of ``variable_names``."""
     entries: list[dict[str, Any]] = []
     variables: dict[str, str] = {}
     for one in inhibitions:
         if disjoint(matchers, one.target):
             continue
-        same, needed = same_places(one)
+        same, needed = same_places(one, names)
         variables |= needed
         for name, excluded, wanted in one.questions():
             if not one.has(name) or not possible((*matchers, *wanted), excluded):
@@ -103,16 +123,19 @@ def quieted(matchers: Matchers, inhibitions: Iterable[Inhibition]) -> Inhibition
     return InhibitionRules(entries, variables)
 
 
-def same_places(inhibition: Inhibition) -> tuple[list[str], dict[str, str]]:
+def same_places(inhibition: Inhibition, names: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
     """The places at which source and target must be equal, and the ``set`` they need.
 
     A label that is missing is equal to one that is missing; a place at which nothing is found is not, so they are set.
     """
-    places: list[str] = []
-    variables: dict[str, str] = {}
-    for label in inhibition.equal:
-        value = f"data.labels.{label}" if _IDENTIFIER.fullmatch(label) else f"data.labels[{label!r}]"
-        name = label if _IDENTIFIER.fullmatch(label) else "label_" + re.sub(r"\W", "_", label, flags=re.ASCII)
-        variables[name] = f"{{{{ {value} | default('') }}}}"
-        places.append(f"vars.{name}")
-    return places, variables
+    labels = dict.fromkeys(inhibition.equal)
+    return [f"vars.{names[label]}" for label in labels], {names[label]: _value(label) for label in labels}
+
+
+def _value(label: str) -> str:
+    """A template that gives a label, "" when it is missing; a mapping has methods that are no labels."""
+    plain = _IDENTIFIER.fullmatch(label) and not keyword.iskeyword(label) and not hasattr(dict, label)
+    place = f"data.labels.{label}" if plain else f"data.labels[{json.dumps(label)}]"
+    return (
+        f"{{{{ {place} | default('') }}}}" if not hasattr(dict, label) else _METHOD.replace("LABEL", json.dumps(label))
+    )

@@ -18,8 +18,10 @@ from rules.source.problems import DocumentPath
 
 _MATCHER: Final = re.compile(r"\s*(\"(?:[^\"\\]|\\.)*\"|[^\s{}!=~,\\\"'`]+)\s*(=~|!~|!=|=)\s*", re.DOTALL)
 _QUOTED: Final = re.compile(r"\"((?:[^\"\\]|\\.)*)\"\s*(?=,|$)", re.DOTALL)
-_UNQUOTED: Final = re.compile(r"[^,\"]*")
-_ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}
+_UNQUOTED: Final = re.compile(r"(?:\\[^,]|[^,\"\\])*\\?", re.DOTALL)
+_ESCAPES: Final = {"n": "\n", '"': '"', "\\": "\\"}
+"""What a backslash makes of the character behind it, in quotes or without; before any other it is itself."""
+_ESCAPED: Final = re.compile(r"\\([n\"\\])")
 _HEX: Final = {"x": 2, "u": 4, "U": 8}
 _ANYTHING: Final = frozenset({".*", "^.*$", "(.*)", "^(.*)$"})
 _LITERAL: Final = re.compile(r"(?:[A-Za-z0-9_ :/@,-]|\\[.+*?()\[\]{}|^$\\-])*")
@@ -102,7 +104,7 @@ def parse_matchers(text: str) -> Iterator[LabelMatcher]:
             )
         quoted = _QUOTED.match(inside, head.end())
         plain = None if quoted else _UNQUOTED.match(inside, head.end())
-        value = _unescaped(quoted[1]) if quoted else plain[0].strip() if plain else ""
+        value = _unescaped(quoted[1]) if quoted else _plainly_unescaped(plain[0].strip()) if plain else ""
         at = (quoted or plain or head).end()
         if at < len(inside) and inside[at] != ",":
             raise ValueError(f"{text!r} has a quotation mark inside a value; put the value in quotes and escape it")
@@ -170,6 +172,11 @@ def _checked(config: Config, path: DocumentPath, matchers: list[LabelMatcher]) -
                 config.problem(path, str(error))
                 return []
     return matchers
+
+
+def _plainly_unescaped(text: str) -> str:
+    """A text without quotes as the classic syntax reads it: a doubled backslash is one, here too."""
+    return _ESCAPED.sub(lambda found: _ESCAPES[found[1]], text)
 
 
 def _unescaped(text: str) -> str:

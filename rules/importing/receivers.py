@@ -19,6 +19,7 @@ NOT_FOUND: Final = "inbox"
 """The kind that stands in where there is none of ours; what is sent there stays in the store and on its page."""
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 _TLS_PORT: Final = 465
+_MAIL_NAME: Final = re.compile(r"(?:\"(?:\\.|[^\"\\])*\"|<[^>]*>|\((?:\\.|[^()\\])*\)|[^,;])+", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -143,7 +144,7 @@ def _webhook(entry: Entry) -> Target:
 
 
 def _email(entry: Entry) -> Target:
-    recipients = [one.strip() for one in entry.text("to").split(",") if one.strip()]
+    recipients = mail_names(entry.text("to"))
     host, _, port = entry.inherited("smarthost", "smtp_smarthost").rpartition(":")
     sender = entry.inherited("from", "smtp_from")
     if not recipients:
@@ -165,6 +166,11 @@ def _email(entry: Entry) -> Target:
             entry.config.remark(entry.path, "a password is sent over TLS only, so security is starttls")
     hello = entry.inherited("hello", "smtp_hello")
     return Target(entry.name, settings | ({"hello": hello} if hello else {}))
+
+
+def mail_names(text: str) -> list[str]:
+    """The addresses of a list, each as it is written: a comma inside quotes, brackets or a comment parts nothing."""
+    return [one[0].strip() for one in _MAIL_NAME.finditer(text) if one[0].strip()]
 
 
 def _security(entry: Entry, port: str) -> str:

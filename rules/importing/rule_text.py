@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rules.importing.alertmanager_config import Config
-from rules.importing.imported_inhibition import Inhibition, quieted, same_places
+from rules.importing.imported_inhibition import Inhibition, quieted, same_places, variable_names
 from rules.importing.match_lines import label_place, match_of
 from rules.importing.receivers import Receiver, Target, unique
 from rules.importing.route_tree import EVERY_LABEL, RouteOptions, RouteRule
@@ -17,11 +17,22 @@ EACH_ALERT: Final = "$.alerts[*]"
 KEY: Final = "{{ data.fingerprint | default(data.labels | to_json, true) }}"
 RESOLVED: Final = {"$.status": "resolved"}
 TEMPLATE: Final = "alertmanager/alert"
+SEVERITY: Final = "{{ data.labels.severity | default('') | replace('none', '') }}"
+WORST: Final = """\
+{% set said = events | default([{'data': data}]) | map(attribute='data.labels.severity', default='') | map('lower') %}
+{% set said = said | list %}
+{{ ['critical', 'error'] | select('in', said) | first | default('')
+   or said | reject('in', ['warning', 'info', 'ok', 'none', '']) | first | default('')
+   or ['warning', 'info', 'ok'] | select('in', said) | first | default('') }}"""
+"""The worst severity among the alerts of a post; a word that is none of ours is worse than a warning."""
 _BODY: Final = """\
 {% set alerts = ALERTS %}
 {% macro common(part) %}
-{% for name, value in alerts[0][part] | default({}) | items
-   if alerts | map(attribute=part, default={}) | map(attribute=name, default='') | unique | list | length == 1 %}
+{% set all = namespace(same=alerts[0][part] | default({}, true) | items | list) %}
+{% for alert in alerts %}
+{% set all.same = all.same | select('in', alert[part] | default({}, true) | items | list) | list %}
+{% endfor %}
+{% for name, value in all.same %}
 {{ ',' if not loop.first else '' }}{{ name | to_json }}: {{ value | to_json }}
 {%- endfor %}
 {% endmacro %}
@@ -45,13 +56,18 @@ class RuleWriter:
     receivers: Mapping[str, Receiver]
     inhibitions: Sequence[Inhibition]
     taken: set[str]
+    names: Mapping[str, str] = field(init=False)
+    """The variables that hold what inhibitions compare."""
+
+    def __post_init__(self) -> None:
+        self.names = variable_names(self.inhibitions)
 
     def sources(self, destination: str) -> Iterator[dict[str, Any]]:
         """The shadow rules whose incidents keep others quiet; they must stand first and send nothing."""
         for one in self.inhibitions:
             for name, match in one.sources():
                 self.taken.add(name)
-                _, variables = same_places(one)
+                _, variables = same_places(one, self.names)
                 yield {
                     "name": name,
                     "about": f"sends nothing; while it fires, rules that name it are quiet ({self._where(one.path)})",
@@ -80,7 +96,7 @@ class RuleWriter:
 
     def _rule(self, route: RouteRule, receiver: Receiver, targets: Sequence[Target], *, stop: bool) -> dict[str, Any]:
         options, tells_end = route.node.options, targets[0].tells_end
-        quiet = quieted(route.matchers, self.inhibitions)
+        quiet = quieted(route.matchers, self.inhibitions, self.names)
         name = receiver.name if len(targets) == len(receiver.targets) or tells_end else f"{receiver.name}-firing"
         rule = self._head(route, name)
         if not tells_end:
@@ -94,6 +110,7 @@ class RuleWriter:
             rule["not_hours"] = list(route.node.muted)
         if quiet.inhibited_by:
             rule["inhibited_by"] = quiet.inhibited_by[0] if len(quiet.inhibited_by) == 1 else quiet.inhibited_by
+        rule["severity"] = SEVERITY if EVERY_LABEL in options.group_by else WORST
         rule["template"] = TEMPLATE
         if any(target.takes_body for target in targets):
             rule["body"] = _body(receiver.name, options)
