@@ -26,6 +26,8 @@ Making: TypeAlias = "CompiledTemplate | str | int | float | bool | dict[str, Any
 """A value with templates in it: a mapping or list of such values, a template, or a constant."""
 
 Overflow: TypeAlias = Literal["digest", "drop", "delay"]
+SilencedEnds: TypeAlias = Literal["tell", "wait"]
+"""Whether the end of what was told is told while a silence holds, or waits until it is over."""
 
 
 GONE: Final = "gone"
@@ -137,6 +139,7 @@ class Quiet:
     shadow: bool = False
     forget_after_s: float = FORGET_AFTER_S
     max_keys: int = MAX_KEYS
+    silenced_ends: SilencedEnds = "tell"
 
     @property
     def per_key(self) -> bool:

@@ -79,7 +79,7 @@ def _hidden(draft: Draft, occasion: Notification, addresses: Sequence[SendTarget
     if by_hours is not None:
         return {address.entry.slot: by_hours for address in addresses}
     hidden: dict[str, Hidden] = {}
-    if draft.context.silences.silences:
+    if draft.context.silences.silences and not _is_told_within_silences(occasion):
         for address in addresses:
             silenced = draft.context.silences.covering(_facts(draft, occasion, address), occasion.event, now_us)
             if silenced is not None:
@@ -89,6 +89,15 @@ def _hidden(draft: Draft, occasion: Notification, addresses: Sequence[SendTarget
         if inhibited is not None:
             hidden = {address.entry.slot: inhibited for address in addresses} | hidden
     return hidden
+
+
+def _is_told_within_silences(occasion: Notification) -> bool:
+    """Whether it is the end of something told: the good news is told even while a silence holds (item 20)."""
+    quiet, row = occasion.rule.quiet, occasion.row
+    if quiet.silenced_ends == "wait" or occasion.phase not in OWED or occasion.flaps == "starts":
+        return False
+    rests_firing = row is not None and row.incident is not None and row.incident.fires
+    return quiet.resolved is not None and not rests_firing
 
 
 def _facts(draft: Draft, occasion: Notification, address: SendTarget) -> Facts:

@@ -23,6 +23,7 @@ from rules.ruleset import (
     Inhibitor,
     Overflow,
     Quiet,
+    SilencedEnds,
     Throttle,
 )
 from rules.source.bounds import SHORTEST_REPEAT_S
@@ -31,9 +32,10 @@ from rules.source.words import duration_s, duration_text, hint, rate, suggest
 
 QUIET_KEYS: Final = (
     "key", "dedupe", "state", "resolved", "group", "throttle", "overflow", "repeat", "flapping", "hours", "not_hours",
-    "inhibited_by", "shadow", "forget_after", "max_keys",
+    "inhibited_by", "shadow", "forget_after", "max_keys", "silenced_ends",
 )  # fmt: skip
 OVERFLOWS: Final = ("digest", "drop", "delay")
+SILENCED_ENDS: Final = ("tell", "wait")
 MAX_GROUP: Final = 1000
 MAX_CHANGES: Final = 100
 
@@ -62,6 +64,7 @@ class QuietReader:
             shadow=form.flag("shadow"),
             forget_after_s=form.read("forget_after", _positive_s, FORGET_AFTER_S) or FORGET_AFTER_S,
             max_keys=form.count("max_keys", MAX_KEYS),
+            silenced_ends=cast(SilencedEnds, form.choice("silenced_ends", SILENCED_ENDS, "tell")),
         )
         _check_needs(form, quiet)
         return quiet
@@ -153,6 +156,11 @@ def _check_needs(form: Form, quiet: Quiet) -> None:
         form.problem(
             ("repeat",), "repeat reminds until an alert is over; add resolved: to say when that is", at_key=True
         )
+    if "silenced_ends" in form and "resolved" not in form:
+        form.problem(
+            ("silenced_ends",), "silenced_ends is about the end of an alert; add resolved: to say when that is",
+            at_key=True,
+        )  # fmt: skip
     if quiet.flapping is not None and "resolved" not in form and "state" not in form:
         form.problem(("flapping",), "flapping counts changes of state; add resolved: or state:", at_key=True)
     if "state" in form and "dedupe" not in form and "flapping" not in form:

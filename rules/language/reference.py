@@ -65,6 +65,7 @@ RULE_KEYS: Final = (
     KeyEntry("shadow", "Decide and render, but send nothing", "true", "keeping quiet"),
     KeyEntry("forget_after", "An incident without news for so long is taken as over", "7d", "keeping quiet"),
     KeyEntry("max_keys", "How many keys and groups are remembered at most", "100000", "keeping quiet"),
+    KeyEntry("silenced_ends", "The end of what was told, within a silence: tell it or wait", "wait", "keeping quiet"),
 )
 # fmt: on
 """In the order in which a rule is best written."""

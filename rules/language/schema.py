@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from rules.conditions.operators import OPERATORS
 from rules.language.cases import CASE_KEYS, MATCHER_KEYS, MESSAGE_KEYS, TEXT_PARTS
-from rules.language.read_quiet import MAX_CHANGES, MAX_GROUP, OVERFLOWS
+from rules.language.read_quiet import MAX_CHANGES, MAX_GROUP, OVERFLOWS, SILENCED_ENDS
 from rules.language.read_rule import MAX_NAME_RUNES, POST_KEYS, SEVERITIES
 from rules.language.reference import INNER_KEYS, RULE_KEYS
 from rules.language.sources import World
@@ -96,6 +96,7 @@ def _rule(world: World) -> SchemaDict:
             "repeat": {"required": ["key", "resolved"]},
             "flapping": {"required": ["key"], "anyOf": [{"required": ["resolved"]}, {"required": ["state"]}]},
             "overflow": {"required": ["throttle"]},
+            "silenced_ends": {"required": ["resolved"]},
         },
         "if": {"properties": {"drop": {"const": True}}, "required": ["drop"]},
         "then": {"not": {"anyOf": [{"required": [key]} for key in silent]}},
@@ -144,6 +145,7 @@ def _quiet_shapes(world: World, clause: SchemaDict, flag: SchemaDict) -> dict[st
         "max_keys": positive,
         "throttle": RATE,
         "overflow": {"enum": list(OVERFLOWS)},
+        "silenced_ends": {"enum": list(SILENCED_ENDS)},
         "group": _mapping(
             {"by": PLACES, "wait": DURATION, "every": DURATION, "max": {**positive, "maximum": MAX_GROUP}}
         ),

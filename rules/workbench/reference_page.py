@@ -16,7 +16,7 @@ from rules.conditions.operators import OPERATORS
 from rules.deciding.match import MAX_ITEMS
 from rules.events.decode import MAX_DECODED_BYTES
 from rules.events.status import COLOR, EMOJI, meaning_of
-from rules.language.read_quiet import OVERFLOWS
+from rules.language.read_quiet import OVERFLOWS, SILENCED_ENDS
 from rules.language.reference import RULE_KEYS
 from rules.language.schema import rules_schema
 from rules.rendering.budget import DEFAULT_LIMITS, LEAST_STEPS, MESSAGE_STEPS
@@ -117,7 +117,8 @@ def _quiet_notes() -> Iterator[str]:
     yield _table(("Key", "Has"), rows)
     yield (
         f"Where nothing is said: `group.wait` 30s, `group.every` none, `group.max` {GROUP_MAX}, "
-        f"`overflow` {OVERFLOWS[0]}, `forget_after` {duration_text(FORGET_AFTER_S)}, `max_keys` {MAX_KEYS}. "
+        f"`overflow` {OVERFLOWS[0]}, `forget_after` {duration_text(FORGET_AFTER_S)}, `max_keys` {MAX_KEYS}, "
+        f"`silenced_ends` {SILENCED_ENDS[0]}. "
         "The first of these that says no keeps a send quiet: hours, silence, inhibition, dedupe, flapping, group, "
         "throttle."
     )

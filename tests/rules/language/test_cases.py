@@ -260,6 +260,7 @@ def test_the_life_of_an_incident_is_told_as_a_sequence():
             resolved: {$.status: OK}
             key: "{{ data.host }}"
             repeat: 1h
+            silenced_ends: wait
             text: "{{ data.host }} is {{ data.status }}"
             send: ops
     """
@@ -275,6 +276,31 @@ def test_the_life_of_an_incident_is_told_as_a_sequence():
       - {at: 2h, phase: resolved, text: {contains: web1 is OK}}
     quiet:
       - {at: 100m, by: silence, key: web1}
+"""
+    assert differences(textwrap.indent(textwrap.dedent(text), "  "), textwrap.dedent(rules)) == ()
+
+
+def test_what_was_told_and_ends_within_a_silence_is_told_to_be_over_at_once():
+    rules = """
+        rules:
+          - name: alerts
+            for_each: $.alerts[*]
+            match: {$.status: firing}
+            resolved: {$.status: resolved}
+            key: "{{ data.fingerprint }}"
+            dedupe: 4h
+            repeat: 4h
+            text: "{{ data.labels.alertname }} {{ data.status }}"
+            send: ops
+    """
+    text = """
+  - name: t
+    silences: [{matchers: {$.labels.alertname: X}, from: 1m, until: 1h}]
+    messages:
+      - {at: 0s, data: {alerts: [{status: firing, fingerprint: a, labels: {alertname: X}}]}}
+      - {at: 10m, data: {alerts: [{status: resolved, fingerprint: a, labels: {alertname: X}}]}}
+    until: 2h
+    expect: [{at: 0s, phase: firing}, {at: 10m, phase: resolved}]
 """
     assert differences(textwrap.indent(textwrap.dedent(text), "  "), textwrap.dedent(rules)) == ()
 

@@ -117,6 +117,7 @@ rules:
     shadow: false
     forget_after: 7d
     max_keys: 10
+    silenced_ends: wait
   - {name: s, key: k, resolved: {$.a: 1}, send: {to: hook}, body: {a: "{{ data.a }}"}, fields: {a: b}, template: plain}
   - {name: d, drop: true, match: {undecodable: true}}
 tests:

@@ -58,10 +58,17 @@ def test_the_same_state_again_is_no_change():
 
 def test_a_calm_within_a_silence_is_told_after_it():
     line = Line(a_rule(RULE))
+    change(line, 5)
+    line.silence(a_silence({"rule": "r"}, until_s=7200))
+    assert line.wait(7200 - 300 - 1) == []
+    assert [one.phase for one in line.wait(1)] == ["calm"]
+
+
+def test_a_calm_that_is_an_end_is_told_within_a_silence():
+    line = Line(a_rule(RULE))
     change(line, 4)
     line.silence(a_silence({"rule": "r"}, until_s=7200))
-    assert line.wait(7200 - 240 - 1) == []
-    assert [one.phase for one in line.wait(1)] == ["calm"]
+    assert [one.phase for one in line.wait(7200 - 240 - 1)] == ["calm"]
 
 
 def test_states_of_a_rule_without_resolved_may_flap():

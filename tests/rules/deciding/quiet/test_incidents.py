@@ -98,8 +98,27 @@ def test_a_silenced_firing_that_is_over_before_the_silence_ends_is_never_told():
     assert line.balance() == 0
 
 
-def test_an_end_within_a_silence_is_told_late_with_a_word_why():
+def test_an_end_within_a_silence_is_told_at_once():
     line = Line(a_rule(RULE))
+    fires(line)
+    line.silence(a_silence({"rule": "r"}, until_s=600))
+    (end,) = resolves(line, after_s=60)
+    assert end.phase == "resolved"
+    assert "late" not in end.post.text
+    assert line.outcomes == ["sent", "sent"]
+    assert line.wait(3600) == []
+    assert line.balance() == 0
+
+
+def test_no_news_within_a_silence_is_told_as_an_end():
+    line = Line(a_rule(RULE + "forget_after: 1h\n"))
+    fires(line)
+    line.silence(a_silence({"rule": "r"}, until_s=86_400))
+    assert [one.phase for one in line.wait(7200)] == ["stale"]
+
+
+def test_an_end_that_waits_within_a_silence_is_told_late_with_a_word_why():
+    line = Line(a_rule(RULE + "silenced_ends: wait\n"))
     fires(line)
     line.silence(a_silence({"rule": "r"}, until_s=600))
     assert resolves(line, after_s=60) == []
@@ -126,8 +145,18 @@ def test_only_the_destination_that_was_told_hears_the_end():
     assert line.outcomes[-2:] == ["sent", "updated told-nobody"]
 
 
-def test_firing_again_before_the_end_was_told_is_one_incident_to_its_reader():
+def test_firing_again_within_a_silence_is_told_after_it_to_whoever_heard_the_end():
     line = Line(a_rule(RULE))
+    fires(line)
+    line.silence(a_silence({"rule": "r"}, until_s=600))
+    resolves(line, after_s=60)
+    assert fires(line, after_s=60) == []
+    line.wait(480)
+    assert line.phases == ["firing", "resolved", "firing"]
+
+
+def test_firing_again_before_the_end_was_told_is_one_incident_to_its_reader():
+    line = Line(a_rule(RULE + "silenced_ends: wait\n"))
     fires(line)
     line.silence(a_silence({"rule": "r"}, until_s=600))
     resolves(line, after_s=60)

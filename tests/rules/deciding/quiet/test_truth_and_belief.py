@@ -35,6 +35,7 @@ VARIANTS = {
     "delay": "throttle: 2/10m\noverflow: delay",
     "repeat": "repeat: 1h",
     "flapping": "flapping: {changes: 3, within: 30m}",
+    "ends wait": "silenced_ends: wait\nflapping: {changes: 4, within: 20m}\nrepeat: 30m",
     "inhibited": "inhibited_by: {rule: down, same: [$.site]}",
     "inhibited by any": "inhibited_by: {rule: down}",
     "many": "dedupe: 5m\nflapping: {changes: 4, within: 20m}\nrepeat: 30m\nthrottle: 3/1m\nhours: office\n"
