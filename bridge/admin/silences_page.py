@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from msgspec import structs
 from starlette.datastructures import FormData
 
 from bridge.admin.handlers import FormResult, field
 from bridge.control import silences_api as answers
 from bridge.control.silences_api import NewSilence
 from bridge.operate.http_answers import OperatorRequest, Refusal
+from bridge.operate.silence_coverage import coverage_text
 from rules.deciding.quiet.silences import FACT_NAMES
-from rules.source.scalars import plain_scalar
+from rules.source.scalars import as_typed, typed_word
 from rules.source.words import duration_s
 
 _LINES: Final = 3
@@ -23,7 +25,9 @@ async def listed(asked: OperatorRequest) -> dict[str, Any]:
     found = (await answers.all_silences(asked))["silences"]
     given = [(name, asked.query(name)) for name in FACT_NAMES if asked.query(name)]
     return {
-        "silences": found,
+        "silences": [
+            structs.replace(one, matchers={name: as_typed(v) for name, v in one.matchers.items()}) for one in found
+        ],
         "with_expired": asked.asks_for("all"),
         "lines": [*given, *[("", "")] * max(1, _LINES - len(given))][:_LINES],
         "operators": _OPERATORS,
@@ -51,7 +55,8 @@ async def add(asked: OperatorRequest, form: FormData) -> FormResult:
     made = await answers.added(asked, said)
     n = made["suppressed"]
     waiting = f" {n} waiting {'delivery was' if n == 1 else 'deliveries were'} suppressed." if n else ""
-    return FormResult("/silences", f"The silence holds.{waiting}")
+    covers = made["covers"]
+    return FormResult("/silences", f"The silence holds. It {coverage_text(**structs.asdict(covers))}.{waiting}")
 
 
 async def expire(asked: OperatorRequest, form: FormData) -> FormResult:
@@ -61,7 +66,7 @@ async def expire(asked: OperatorRequest, form: FormData) -> FormResult:
 
 
 def _matchers(form: FormData) -> dict[str, Any]:
-    """What the form's lines say; a fact is a text, a place of the event takes the plainest value that is written."""
+    """What the form's lines say; a fact is a text, a place of the event fits text and number alike."""
     found: dict[str, Any] = {}
     for n in range(_LINES):
         name, operator, value = (field(form, f"{part}{n}") for part in ("name", "operator", "value"))
@@ -69,6 +74,6 @@ def _matchers(form: FormData) -> dict[str, Any]:
             continue
         if name in found:
             raise Refusal(400, f"{name} stands twice; all lines must hold, so each name can have one.")
-        plain = value if name in FACT_NAMES else plain_scalar(value)
+        plain = value if name in FACT_NAMES else typed_word(value)
         found[name] = {"like": value} if operator == "like" else plain
     return found

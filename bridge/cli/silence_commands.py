@@ -11,7 +11,7 @@ from bridge.cli.client import connected
 from bridge.cli.command_context import CliGroup, Context, pass_context
 from bridge.cli.output import Column, text_column
 from bridge.cli.typed import duration, when
-from rules.source.scalars import plain_scalar
+from rules.source.scalars import as_typed, typed_word
 
 _COLORS = {"active": "green", "expired": "dim", "pending": "yellow"}
 _LISTED = [
@@ -44,8 +44,12 @@ def add(context: Context, /, matchers: Sequence[str], **said: Any) -> None:
     """Keep quiet what all MATCHERs fit, from now on and among what waits.
 
     A MATCHER is NAME=VALUE, or NAME~GLOB. NAME is rule, topic, destination, key or severity, or a place of the event
-    such as '$.endpoint_group' or attributes.vo. Incidents that were told are still told to be over.
+    such as '$.endpoint_group' or attributes.vo. A VALUE fits text and number alike: '$.labels.port=9100' keeps 9100 and
+    "9100" quiet. The answer says what it covers now: open incidents and waiting posts. Incidents that were told are
+    still told to be over.
     """
+    from bridge.operate.silence_coverage import coverage_text  # with the engine of rules, and only ``add`` needs it
+
     body = {name: value for name, value in said.items() if value not in (None, False)}
     if ("for_s" in body) == ("until" in body):
         raise click.UsageError("say when it ends: either --for or --until")
@@ -53,6 +57,7 @@ def add(context: Context, /, matchers: Sequence[str], **said: Any) -> None:
         answer = client.post("/api/silences", body | {"matchers": matchers_of(matchers)})
     made, suppressed = answer["silence"], answer["suppressed"]
     context.output.done(f"silence {made['id']} holds until {when(made['until'])}", answer)
+    context.output.say(f"  {coverage_text(**answer['covers'])}")
     if suppressed:
         context.output.say(f"  waiting deliveries suppressed: {suppressed}")
 
@@ -93,9 +98,9 @@ def matchers_of(typed: Sequence[str]) -> dict[str, Any]:
         name, value = one[:at], one[at + 1 :]
         if name in found:
             raise click.BadParameter(f"{name} stands twice", param_hint="MATCHER")
-        found[name] = {"like": value} if one[at] == "~" else value if name in FACT_NAMES else plain_scalar(value)
+        found[name] = {"like": value} if one[at] == "~" else value if name in FACT_NAMES else typed_word(value)
     return found
 
 
 def _said(value: Any) -> str:
-    return f"~{value['like']}" if isinstance(value, dict) and list(value) == ["like"] else f"={value}"
+    return f"~{value['like']}" if isinstance(value, dict) and list(value) == ["like"] else f"={as_typed(value)}"

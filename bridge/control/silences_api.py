@@ -9,6 +9,7 @@ import msgspec
 from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.operator_times import read_time_us
 from bridge.operate.operator_views import SilenceView, silence_view
+from bridge.operate.silence_coverage import coverage_of
 from bridge.operate.silencing import add_silence, expire_silence
 from broker.records import SilenceRecord
 from rules.source.bounds import moment_us, seconds_us
@@ -41,7 +42,7 @@ async def all_silences(asked: OperatorRequest) -> dict[str, list[SilenceView]]:
 
 
 async def add(asked: OperatorRequest) -> dict[str, Any]:
-    """POST /api/silences: holds from the moment it is answered; says how many waiting deliveries it settled."""
+    """POST /api/silences: holds from the moment it is answered; says what it covers now, and what it settled."""
     return await added(asked, await asked.body(NewSilence))
 
 
@@ -54,6 +55,7 @@ async def added(asked: OperatorRequest, said: NewSilence) -> dict[str, Any]:
     if max(len(said.why), len(said.who)) > _LONGEST_TEXT:
         raise Refusal(400, f"why and who may have {_LONGEST_TEXT} characters each")
     try:
+        covers = await coverage_of(asked.source, said.matchers, now_us)
         record, suppressed = await add_silence(
             asked.source,
             matchers=said.matchers,
@@ -65,7 +67,7 @@ async def added(asked: OperatorRequest, said: NewSilence) -> dict[str, Any]:
         )
     except ProblemsFound as error:
         raise Refusal(400, "\n".join(f"{problem.path}: {problem.text}" for problem in error.problems)) from error
-    return {"silence": silence_view(record, now_us), "suppressed": suppressed}
+    return {"silence": silence_view(record, now_us), "suppressed": suppressed, "covers": covers}
 
 
 async def expire(asked: OperatorRequest) -> dict[str, SilenceView]:

@@ -59,7 +59,7 @@ async def add_silence(
     compiled = compile_silence(silence_of(record))
     settles = not keep_waiting and starts_us <= now_us
     for _ in range(_TRIES):
-        covered = await _covered(source, compiled, now_us) if settles else []
+        covered = await waiting_covered(source, compiled, now_us) if settles else []
         try:
             await source.store.commit(await _commit(source, record, covered))
         except (StateMoved, Moved):
@@ -98,7 +98,7 @@ async def expire_silence(source: ControlSource, record: SilenceRecord) -> Silenc
     raise StoreUnavailable("the silence is changed by others without a pause")
 
 
-async def _covered(source: ControlSource, compiled: CompiledSilence, now_us: int) -> list[Delivery]:
+async def waiting_covered(source: ControlSource, compiled: CompiledSilence, now_us: int) -> list[Delivery]:
     """Waiting deliveries that no courier holds and that the silence covers; a post begun is not cut off half way."""
     topics = {uid: name for uid, (name, _) in full_names(source.broker).items()}
     covered: list[Delivery] = []

@@ -51,6 +51,25 @@ def plain_scalar(word: str) -> Scalar:
     return word
 
 
+def typed_word(word: str) -> Scalar | list[Scalar]:
+    """What a word that a person typed may mean: the text itself, and the number, boolean or null it would be in YAML.
+
+    Where only one is possible, that one; else both, as a condition takes them: whoever types ``port=9100`` cannot know
+    whether the sender wrote a number or a text.
+    """
+    value = plain_scalar(word)
+    return word if isinstance(value, str) else [word, value]
+
+
+def as_typed(value: object) -> object:
+    """The word that ``typed_word`` made this of; any other value as it is."""
+    match value:
+        case [str(word), other] if not isinstance(other, str) and typed_word(word) == [word, other]:
+            return word
+        case _:
+            return value
+
+
 def tagged_scalar(word: str, kind: str) -> Scalar:
     """The value of a word with an explicit tag such as ``!!int``; raises ValueError when it is none of that kind."""
     if kind == "str":

@@ -60,7 +60,7 @@ async def test_a_silence_is_added_listed_and_ended(tmp_path: Path) -> None:
         await log_in(stage)
         said = {"name0": "rule", "value0": "all", "name1": "$.n", "operator1": "like", "value1": "4*"}
         page = await send_form(stage, "/silences", **said, **{"for": "2h", "why": "<i>works</i>", "who": "ann"})
-        assert "The silence holds." in page.text
+        assert "The silence holds. It covers nothing now." in page.text
         assert "&lt;i&gt;works&lt;/i&gt;" in page.text
         (record,) = stage.daemon.in_force.silences.silences
         assert record.silence.matchers == {"rule": "all", "$.n": {"like": "4*"}}
@@ -135,3 +135,13 @@ async def test_nothing_is_read_of_a_form_whose_sender_is_not_logged_in(tmp_path:
     async with a_daemon(tmp_path) as stage:
         answer = await stage.http.post("/silences", data={"comment": "x" * 5_000_000})
         assert (answer.status_code, answer.headers["connection"]) == (403, "close")
+
+
+async def test_a_value_of_a_silence_fits_text_and_number_alike(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        await log_in(stage)
+        said = {"name0": "$.labels.port", "value0": "9100", "name1": "key", "value1": "7"}
+        page = await send_form(stage, "/silences", **said, **{"for": "2h", "why": "works"})
+        assert "is <b>9100</b>" in page.text
+        (record,) = stage.daemon.in_force.silences.silences
+        assert record.silence.matchers == {"$.labels.port": ["9100", 9100], "key": "7"}

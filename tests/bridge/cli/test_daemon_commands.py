@@ -122,7 +122,7 @@ async def test_silences_are_added_listed_and_expired(tmp_path: Path) -> None:
         made = await ask(
             stage, "silence", "add", "rule=hosts", "$.host~web*", "$.n=5", "--for", "2h", "--why", "works", "--json"
         )
-        assert made.value["silence"]["matchers"] == {"rule": "hosts", "$.host": {"like": "web*"}, "$.n": 5}
+        assert made.value["silence"]["matchers"] == {"rule": "hosts", "$.host": {"like": "web*"}, "$.n": ["5", 5]}
         listed = await ask(stage, "silence", "list")
         assert "active rule=hosts $.host~web* $.n=5 2026-01-01 02:00:" in listed.words
         assert listed.words.endswith("Z service token works")
@@ -132,6 +132,20 @@ async def test_silences_are_added_listed_and_expired(tmp_path: Path) -> None:
         assert "expired" in (await ask(stage, "silence", "list", "--all")).out
         wrong = await ask(stage, "silence", "add", "rule", "--for", "1h", "--why", "x")
         assert (wrong.code, "'rule' is not NAME=VALUE or NAME~GLOB" in wrong.err) == (2, True)
+
+
+async def test_a_typed_word_silences_text_and_number_alike_and_says_what_it_covers(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        await stage.publish({"host": "web1", "status": "CRITICAL", "port": "9100", "debug": True, "release": "1.10"})
+        await stage.publish({"host": "web2", "status": "CRITICAL", "port": 9100, "debug": "true", "release": 1.1})
+        await stage.until(lambda found: len(found) == 2)
+        for matcher, covered in [
+            ("$.port=9100", 2), ("$.debug=true", 2), ("$.release=1.10", 2), ("$.release=1.1", 1), ("$.port=91", 0),
+        ]:  # fmt: skip
+            said = await ask(stage, "silence", "add", matcher, "--for", "2h", "--why", "works", "--keep-waiting")
+            counted = {0: "nothing now", 1: "1 open incident", 2: "2 open incidents"}[covered]
+            assert f"  covers {counted}" in said.out, said.out
+            assert matcher in (await ask(stage, "silence", "list")).words
 
 
 async def test_a_test_post_is_sent_with_its_exact_outcome(tmp_path: Path, mattermost: FakeMattermost) -> None:

@@ -218,8 +218,19 @@ async def test_lifting_one_silence_leaves_quiet_what_another_still_covers(tmp_pa
         await stage.until(lambda found: [one.new.key for one in found] == ["web2", "web1"])
 
 
-async def test_an_end_that_was_silenced_is_told_when_the_silence_is_lifted(tmp_path: Path) -> None:
+async def test_an_end_within_a_silence_is_told_while_it_holds(tmp_path: Path) -> None:
     async with a_daemon(tmp_path) as stage:
+        await decided(stage, {"host": "web1", "status": "DOWN"}, deliveries=1)
+        await silenced(stage, {"rule": "hosts"}, keep_waiting=True)
+        await stage.publish({"host": "web1", "status": "OK"})
+        _, end = await stage.until(lambda found: len(found) == 2)
+        assert end.new.phase == "resolved"
+        assert "late" not in end.new.post.decode()
+
+
+async def test_an_end_that_was_silenced_is_told_when_the_silence_is_lifted(tmp_path: Path) -> None:
+    waiting = RULES.replace("    send: chat", "    silenced_ends: wait\n    send: chat", 1)
+    async with a_daemon(tmp_path, rules=waiting) as stage:
         await decided(stage, {"host": "web1", "status": "DOWN"}, deliveries=1)
         made = (await silenced(stage, {"rule": "hosts"}, keep_waiting=True))["silence"]
         await stage.publish({"host": "web1", "status": "OK"})
@@ -254,3 +265,25 @@ async def test_a_post_of_a_group_that_may_hold_an_end_is_not_taken_back(tmp_path
         await stage.until(lambda found: len(found) == 1, step_s=1)
         await stop_courier(stage)
         assert (await silenced(stage, {"rule": "hosts"}))["suppressed"] == 0
+
+
+async def test_a_silence_says_what_it_covers_now(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        for host in ("web1", "web2", "db1"):
+            await stage.publish({"host": host, "status": "CRITICAL", "severity": "critical"})
+        await stage.until(lambda found: len(found) == 3 and all(one.tries for one in found))
+
+        async def covers(matchers: dict[str, Any], **said: Any) -> tuple[int, int, bool]:
+            counts = (await silenced(stage, matchers, keep_waiting=True, **said))["covers"]
+            return counts["incidents"], counts["waiting"], counts["complete"]
+
+        assert await covers({"$.host": {"like": "web*"}}) == (2, 2, True)
+        assert await covers({"key": "web1", "destination": "chat", "severity": "critical"}) == (1, 1, True)
+        assert await covers({"rule": "hosts", "destination": "nowhere"}) == (0, 0, True)
+        assert await covers({"$.host": "db1"}, starts="2026-01-02T00:00:00Z") == (1, 1, True)
+        made = await silenced(stage, {"$.host": {"like": "web*"}})
+        assert (made["suppressed"], made["covers"]["waiting"]) == (2, 2)
+        assert await covers({"$.host": {"like": "web*"}}) == (2, 0, True)
+        await stage.publish({"host": "db1", "status": "OK"})
+        await stage.until(lambda found: len(found) == 4)
+        assert await covers({"$.host": "db1"}) == (0, 1, True)
