@@ -12,9 +12,18 @@ import itertools
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
 
 US_PER_S = 1_000_000
+
+LEAST_STEP_US: Final = US_PER_S
+"""What wall and monotonic time may differ by before the wall clock counts as set: less is how clocks are kept right."""
+
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+_READ_WITHIN_S: Final = 0.1
+_READ_TRIES: Final = 5
 
 
 def us(seconds: float) -> int:
@@ -31,11 +40,43 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds since some start; never goes back. For measuring durations."""
 
+    def boot(self) -> str:
+        """Which run of the machine ``monotonic`` counts in, or "" when nobody knows.
+
+        Two processes that say the same, and not "", may compare their monotonic times.
+        """
+
     async def sleep(self, seconds: float) -> None:
         """Return after ``seconds``; at once (but after others had a turn) for 0 or less."""
 
     def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
         """Raise TimeoutError out of the block once ``seconds`` have passed; None never does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What both clocks said at one time."""
+
+    wall_us: int
+    monotonic_us: int
+
+
+def moment_of(clock: Clock) -> Moment:
+    """Both clocks now, read within a tenth of a second where the machine lets us."""
+    for _ in range(_READ_TRIES):
+        before, wall_us, after = clock.monotonic(), clock.wall_us(), clock.monotonic()
+        if after - before < _READ_WITHIN_S:
+            break
+    return Moment(wall_us, us(after))
+
+
+def step_between(earlier: Moment, later: Moment) -> int:
+    """By how many microseconds the wall clock was set between two moments: above 0 forward, below back, 0 not at all.
+
+    Only moments of one run of the machine compare.
+    """
+    step_us = (later.wall_us - earlier.wall_us) - (later.monotonic_us - earlier.monotonic_us)
+    return step_us if abs(step_us) >= LEAST_STEP_US else 0
 
 
 class SystemClock:
@@ -48,6 +89,13 @@ class SystemClock:
     def monotonic(self) -> float:
         """See Clock."""
         return time.monotonic()  # noqa: TID251
+
+    def boot(self) -> str:
+        """See Clock."""
+        try:
+            return _BOOT_ID.read_text().strip()
+        except OSError:
+            return ""  # not Linux, or hidden: then nobody knows
 
     async def sleep(self, seconds: float) -> None:
         """See Clock."""
@@ -67,12 +115,17 @@ class ManualClock:
     """Time that stands still until a test moves it.
 
     ``advance`` wakes sleepers in the order of their times, giving the loop turns in between so that
-    what a woken sleeper starts is seen before time goes on. It belongs to one event loop at a time.
+    what a woken sleeper starts is seen before time goes on. It moves both times; ``step`` sets the wall clock alone.
+    It belongs to one event loop at a time.
     """
+
+    _boots = itertools.count()
 
     def __init__(self, start_us: int = 1_767_225_600_000_000) -> None:
         self._start_us = start_us
         self._elapsed_us = 0
+        self._booted_us = 0
+        self._boot = next(self._boots)
         self._order = itertools.count()
         self._alarms: list[tuple[int, int, asyncio.Future[None]]] = []
 
@@ -82,7 +135,20 @@ class ManualClock:
 
     def monotonic(self) -> float:
         """See Clock."""
-        return self._elapsed_us / US_PER_S
+        return (self._elapsed_us - self._booted_us) / US_PER_S
+
+    def boot(self) -> str:
+        """See Clock."""
+        return f"manual-{self._boot}"
+
+    def step(self, seconds: float) -> None:
+        """Set the wall clock, forward or back; monotonic time knows nothing of it, and nobody wakes."""
+        self._start_us += us(seconds)
+
+    def reboot(self) -> None:
+        """Let monotonic time begin anew, as in another run of the machine. Nobody may be sleeping."""
+        self._booted_us = self._elapsed_us
+        self._boot = next(self._boots)
 
     @property
     def sleepers(self) -> int:

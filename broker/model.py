@@ -132,7 +132,10 @@ class Cursor:
 class StateRow:
     """A row of keyed state; ``version`` 0 and ``value`` None when there is none.
 
-    Versions are never used twice, so a row removed and written again is seen to have moved.
+    Versions are never used twice, so a row removed and written again is seen to have moved. ``due_us`` and
+    ``expires_us`` are told by the wall clock as it stands now; times within the value, by the one that stood when it
+    was written, which was ``behind_us`` behind. ``steady_due_us`` is when it is due in steady time, which nothing turns
+    back.
     """
 
     key: str
@@ -143,6 +146,8 @@ class StateRow:
     due_us: int | None = None
     expires_us: int = 0
     waits_for: tuple[str, ...] = ()
+    behind_us: int = field(default=0, compare=False)
+    steady_due_us: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,24 +10,26 @@ A Store has seven parts (Catalog, Log, Cursors, Outbox, State, Decisions, Owners
 - Any method may raise ``StoreUnavailable``. A cancelled caller learns nothing of the outcome.
 - **Log never shares a transaction with the other parts**, so another log can stand beside them later.
 - Offsets are dense when written; readers accept a jump (a trimmed head, a restored log).
+- Times come in and go out as the wall clock tells them when the call is made. They are compared in steady time
+  (broker/steady.py), which nobody sets: no pause, lease or age grows or shrinks because somebody set the wall clock.
+  Times that only say when something happened stay as they were told.
 - Waiting is woken by the engine within milliseconds and may wake falsely; who waits takes its timeout from a Clock.
 - Concurrent callers see committed changes only, and see their own at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from broker.catalog import Catalog as Catalog
 from broker.model import (
     Appended,
     Attempt,
     Backlog,
     Balance,
     Bounds,
-    CatalogChange,
-    Changed,
     Commit,
     Cursor,
     DecisionRecord,
@@ -42,38 +44,11 @@ from broker.model import (
     OwnerToken,
     Settlement,
     StateRow,
-    Stored,
     SweepPolicy,
     Swept,
     WaitingCounts,
 )
-
-
-class Catalog(Protocol):
-    """Projects, users, topics, subscriptions, schemas, silences, rule sets: typed records with a version."""
-
-    async def read(self, kind: str, key: str) -> Stored | None:
-        """The record under ``key``, or None."""
-
-    async def list(self, kind: str, prefix: str = "") -> Sequence[Stored]:
-        """All records of a kind whose key begins with ``prefix``, in creation order (a rename keeps the place)."""
-
-    async def write(self, changes: Sequence[CatalogChange]) -> Sequence[Stored]:
-        """Apply all changes in one transaction and return what now stands for each Put.
-
-        A Put with ``expected_version`` 0 wants the key free. Raises VersionMoved naming the first that differs, or
-        that would overwrite another key; nothing is changed then.
-        """
-
-    def changes(self, since_seq: int) -> AsyncIterator[Changed]:
-        """Every change after ``since_seq``, oldest first, then new ones as they come, for ever.
-
-        Never skips a record's last state; may repeat one, and may leave out versions in between. Ends only when
-        cancelled or the store closes.
-        """
-
-    async def seq(self) -> int:
-        """The number of the last change: what ``changes`` can start from after a full ``list``."""
+from broker.steady import SteadyTime
 
 
 class Log(Protocol):
@@ -83,8 +58,9 @@ class Log(Protocol):
         """Append a batch with dense, consecutive offsets from the log's end; durable when it returns.
 
         Concurrent calls share transactions (group commit), yet each batch stays whole and in its own order. The publish
-        time is the clock's, never less than the one before in the same log. With a ``producer_key`` seen before
-        (kept until swept) nothing is appended and the first answer is given again. An empty batch appends nothing.
+        time is the clock's, never less than the one before in the same log, and stays as it is. With a ``producer_key``
+        seen before (kept until swept) nothing is appended and the first answer is given again. An empty batch appends
+        nothing.
         Raises TopicGone after ``drop``; OutcomeUnknown when the engine cannot say.
         """
 
@@ -99,7 +75,10 @@ class Log(Protocol):
         """What the log holds; zeros for one that does not exist."""
 
     async def offset_at(self, topic_uid: str, time_us: int) -> int | None:
-        """The offset of the first retained message published at or after ``time_us``, or None."""
+        """The offset of the first retained message published at or after ``time_us``, or None.
+
+        Counted back from now in steady time: it is right although the clock was wrong when the message came.
+        """
 
     async def offset_for_size(self, topic_uid: str, keep_bytes: int) -> int:
         """The lowest offset from which on the retained messages take at most ``keep_bytes`` (see Bounds)."""
@@ -311,6 +290,10 @@ class Store(Protocol):
     def ownership(self) -> Ownership:
         """See Ownership."""
 
+    @property
+    def steady(self) -> SteadyTime:
+        """The time that stored times are compared in. Callers tell and are told wall time."""
+
     async def commit(self, commit: Commit) -> None:
         """Apply one batch over cursors, state, outbox, decisions, counters and catalog.
 
@@ -333,6 +316,12 @@ class Store(Protocol):
 
         Never a waiting delivery or a dead letter younger than the policy. Counters and balances stay; receipts as old
         as the deliveries go, and their order keys begin anew.
+        """
+
+    async def keep_time(self) -> None:
+        """Put on record what both clocks say, so that a step of the wall clock is noticed over a restart too.
+
+        Called each second; an engine writes it now and then, and at once after a step.
         """
 
     async def health(self) -> Health:

@@ -39,6 +39,16 @@ class MemoryCursors:
         async with self._gate("cursors.list"):
             return [self._cursors[one] for one in sorted(self._cursors) if one.startswith(prefix)]
 
+    def shift(self, by_us: int) -> None:
+        """The wall clock was set: every time moves along; 0 is never, and stays."""
+        for key, cursor in self._cursors.items():
+            pending_us, consumed_us = cursor.pending_at_us, cursor.last_consumed_us
+            self._cursors[key] = replace(
+                cursor,
+                pending_at_us=pending_us + by_us if pending_us else 0,
+                last_consumed_us=consumed_us + by_us if consumed_us else 0,
+            )
+
     def check(self, moves: Sequence[CursorMove]) -> None:
         """Raise CursorMoved unless every move starts from the revision that stands."""
         revisions: dict[str, int] = {}

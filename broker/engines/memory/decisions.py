@@ -7,14 +7,17 @@ from dataclasses import replace
 
 from broker.engines.memory.trouble import Gate
 from broker.model import DecisionRecord
+from broker.steady import SteadyTime
 
 
 class MemoryDecisions:
     """See broker.store.Decisions."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, steady: SteadyTime, gate: Gate) -> None:
+        self._steady = steady
         self._gate = gate
         self._records: list[DecisionRecord] = []
+        self._made_us: dict[int, int] = {}  # by number, in steady time
         self._seq = 0
 
     async def of(self, topic_uid: str, offset: int) -> Sequence[DecisionRecord]:
@@ -32,9 +35,12 @@ class MemoryDecisions:
         for decision in decisions:
             self._seq += 1
             self._records.append(replace(decision, seq=self._seq))
+            self._made_us[self._seq] = self._steady.read().steady_of(decision.at_us)
 
     def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` decisions made before ``before_us`` and say how many."""
-        old = {one.seq for one in [one for one in self._records if one.at_us < before_us][:limit]}
+        before_us = self._steady.read().steady_of(before_us)
+        old = {one.seq for one in [one for one in self._records if self._made_us[one.seq] < before_us][:limit]}
+        self._made_us = {seq: at_us for seq, at_us in self._made_us.items() if seq not in old}
         self._records = [one for one in self._records if one.seq not in old]
         return len(old)

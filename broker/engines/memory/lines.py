@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from broker.engines.balancing import booked_as
 from broker.model import Attempt, Balance, Delivery, DeliveryState, LinePlace, NewDelivery
+from broker.steady import SteadyTime
 
 
 @dataclass(slots=True, eq=False)
@@ -15,12 +16,14 @@ class DeliveryRow:
     """A delivery with what the engine knows beside it.
 
     ``place`` orders its line. ``lease`` numbers its leases, and ``leased_until_us`` is 0 when there is none.
+    ``ended_us`` is when it was settled in steady time.
     """
 
     delivery: Delivery
     place: int
     lease: int = 0
     leased_until_us: int = 0
+    ended_us: int = 0
     attempts: list[Attempt] = field(default_factory=list)
 
     @property
@@ -51,7 +54,8 @@ class DeliveryRow:
 class Lines:
     """All deliveries, by number, id and unique key; the waiting ones in their lines; and the books."""
 
-    def __init__(self) -> None:
+    def __init__(self, steady: SteadyTime) -> None:
+        self._steady = steady
         self.rows: dict[int, DeliveryRow] = {}
         self.ids: dict[str, DeliveryRow] = {}
         self.unique: set[tuple[str, str, int, int]] = set()
@@ -81,7 +85,9 @@ class Lines:
         """Take in a delivery, waiting or already at its end; at the end of its line unless a ``place`` is given."""
         self._last += 1
         delivery = Delivery(new, self._last, state, new.due_us, by=by, settled_us=settled_us)
-        row = DeliveryRow(delivery, self._last if place is None else place)
+        row = DeliveryRow(
+            delivery, self._last if place is None else place, ended_us=self._steady.read().steady_of(settled_us)
+        )
         self.rows[self._last] = self.ids[new.id] = row
         self.unique.add(new.unique_key)
         self._enter(row)
@@ -93,6 +99,7 @@ class Lines:
             self._last += 1
             row.place = self._last
         row.delivery = delivery
+        row.ended_us = self._steady.read().steady_of(delivery.settled_us)
         row.leased_until_us = row.leased_until_us if delivery.state == "waiting" else 0
         self._enter(row)
 

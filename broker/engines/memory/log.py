@@ -6,21 +6,23 @@ import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from broker.clock import Clock
 from broker.engines.memory.trouble import Gate
 from broker.engines.texts import stored_bytes, text_bytes
 from broker.engines.wakeups import EdgeSignals
 from broker.errors import TopicGone
 from broker.model import Appended, Bounds, Message, NewMessage
+from broker.steady import SteadyTime
 
 
 @dataclass(slots=True)
 class _TopicLog:
-    """One topic's messages, with their offsets and sizes beside them."""
+    """One topic's messages, with their sizes and true times beside them."""
 
     bounds: Bounds = Bounds(0, 0)  # noqa: RUF009 - a frozen value
     messages: list[Message] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
+    steady_us: list[int] = field(default_factory=list)
+    """When each was published in steady time: what age and seeking go by."""
 
     def index_of(self, offset: int) -> int:
         """Where the first message at or after ``offset`` lies in the list."""
@@ -30,8 +32,8 @@ class _TopicLog:
 class MemoryLog:
     """See broker.store.Log."""
 
-    def __init__(self, clock: Clock, gate: Gate, bells: EdgeSignals) -> None:
-        self._clock = clock
+    def __init__(self, steady: SteadyTime, gate: Gate, bells: EdgeSignals) -> None:
+        self._steady = steady
         self._gate = gate
         self._bells = bells
         self._logs: dict[str, _TopicLog] = {}
@@ -44,22 +46,24 @@ class MemoryLog:
             log = self._writable(topic_uid)
             if producer_key is not None and (topic_uid, producer_key) in self._known:
                 return replace(self._known[topic_uid, producer_key][1], repeated=True)
-            now_us = max(self._clock.wall_us(), log.bounds.last_publish_us)
+            reading = self._steady.read()
+            now_us = max(reading.wall_us, log.bounds.last_publish_us)
             appended = Appended(log.bounds.end, len(messages), now_us)
             if messages:
-                self._store(log, messages, now_us)
+                self._store(log, messages, now_us, reading.steady_us)
                 self._logs[topic_uid] = log
                 self._bells.ring(topic_uid)
                 if producer_key is not None:
-                    self._known[topic_uid, producer_key] = self._clock.wall_us(), appended
+                    self._known[topic_uid, producer_key] = reading.steady_us, appended
             return appended
 
     @staticmethod
-    def _store(log: _TopicLog, messages: Sequence[NewMessage], now_us: int) -> None:
+    def _store(log: _TopicLog, messages: Sequence[NewMessage], now_us: int, steady_us: int) -> None:
         bounds = log.bounds
         for offset, new in enumerate(messages, bounds.end):
             log.messages.append(Message(offset, now_us, new.data, dict(new.attributes)))
             log.sizes.append(stored_bytes(new))
+            log.steady_us.append(max(steady_us, log.steady_us[-1]) if log.steady_us else steady_us)
         log.bounds = Bounds(
             first=bounds.first,
             end=bounds.end + len(messages),
@@ -91,9 +95,9 @@ class MemoryLog:
     async def offset_at(self, topic_uid: str, time_us: int) -> int | None:
         """See Log."""
         async with self._gate("log.offset_at"):
-            messages = self._logs.get(topic_uid, _TopicLog()).messages
-            index = bisect.bisect_left(messages, time_us, key=lambda message: message.publish_time_us)
-            return messages[index].offset if index < len(messages) else None
+            log = self._logs.get(topic_uid, _TopicLog())
+            index = bisect.bisect_left(log.steady_us, time_us - self._steady.read().offset_us)
+            return log.messages[index].offset if index < len(log.messages) else None
 
     async def offset_for_size(self, topic_uid: str, keep_bytes: int) -> int:
         """See Log."""
@@ -115,7 +119,7 @@ class MemoryLog:
             before = min(before, log.bounds.end)
             count = log.index_of(before)
             freed = sum(log.sizes[:count])
-            del log.messages[:count], log.sizes[:count]
+            del log.messages[:count], log.sizes[:count], log.steady_us[:count]
             log.bounds = replace(log.bounds, first=before, stored_bytes=log.bounds.stored_bytes - freed)
             return count
 
@@ -155,6 +159,7 @@ class MemoryLog:
 
     def sweep_keys(self, before_us: int, limit: int) -> int:
         """Forget up to ``limit`` producer keys older than ``before_us`` and say how many."""
+        before_us = self._steady.read().steady_of(before_us)
         old = [key for key, (at_us, _) in self._known.items() if at_us < before_us][:limit]
         for key in old:
             del self._known[key]

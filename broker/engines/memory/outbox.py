@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from broker.clock import Clock, us
+from broker.clock import us
 from broker.engines.balancing import GAVE_UP, balances_of
 from broker.engines.folding import no_longer_waits, page_of, place_of_digest
 from broker.engines.memory.lines import DeliveryRow, Lines
@@ -23,26 +23,28 @@ from broker.model import (
     Leased,
     LinePlace,
     NewDelivery,
+    SettleAgain,
     SettleDelivered,
     Settlement,
     WaitingCounts,
 )
+from broker.steady import SteadyTime
 
 
 class MemoryOutbox:
     """See broker.store.Outbox."""
 
-    def __init__(self, clock: Clock, gate: Gate) -> None:
-        self._clock = clock
+    def __init__(self, steady: SteadyTime, gate: Gate) -> None:
+        self._steady = steady
         self._gate = gate
-        self._lines = Lines()
+        self._lines = Lines(steady)
         self._receipts: dict[tuple[str, str], tuple[str, int]] = {}
         self.news = LevelSignals()
 
     async def lease(self, destination: str, limit: int, lease_s: float) -> Sequence[Leased]:
         """See Outbox."""
         async with self._gate("outbox.lease"):
-            now_us = self._clock.wall_us()
+            now_us = self._steady.read().wall_us
             self.news.lower(destination)
             due = [row for row in self._lines.heads(destination) if row.delivery.due_us <= now_us]
             due.sort(key=lambda row: (-row.delivery.new.priority, row.delivery.due_us, row.delivery.seq))
@@ -59,8 +61,12 @@ class MemoryOutbox:
 
     async def settle(self, token: str, settlement: Settlement, attempt: Attempt | None) -> Delivery:
         """See Outbox."""
+        told_us = self._steady.read().offset_us
         async with self._gate("outbox.settle"):
-            now_us = self._clock.wall_us()
+            now = self._steady.read()
+            now_us = now.wall_us
+            if isinstance(settlement, SettleAgain):
+                settlement = replace(settlement, due_us=settlement.due_us + now.offset_us - told_us)
             row = self._held(token, now_us)
             if attempt is not None:
                 row.attempts.append(attempt)
@@ -68,14 +74,14 @@ class MemoryOutbox:
             self._lines.change(row, settled(row.delivery, settlement, attempt, now_us))
             new = row.delivery.new
             if isinstance(settlement, SettleDelivered) and settlement.receipt is not None:
-                self._receipts[new.destination, new.order_key] = settlement.receipt, now_us
+                self._receipts[new.destination, new.order_key] = settlement.receipt, now.steady_us
             self.news.lift(new.destination)
             return row.delivery
 
     async def give_back(self, tokens: Sequence[str]) -> None:
         """See Outbox."""
         async with self._gate("outbox.give_back"):
-            now_us = self._clock.wall_us()
+            now_us = self._steady.read().wall_us
             for token in tokens:
                 row = self._find_held(token, now_us)
                 if row is not None:
@@ -98,27 +104,27 @@ class MemoryOutbox:
         """See Outbox."""
         async with self._gate("outbox.find"):
             rows = [row for seq, row in sorted(self._lines.rows.items(), reverse=True) if _fits(row.delivery, query)]
-            return [row.seen(self._clock.wall_us()) for row in rows[: query.limit]]
+            return [row.seen(self._steady.read().wall_us) for row in rows[: query.limit]]
 
     async def read(self, delivery_id: str) -> tuple[Delivery, Sequence[Attempt]] | None:
         """See Outbox."""
         async with self._gate("outbox.read"):
             row = self._lines.ids.get(delivery_id)
-            return (row.seen(self._clock.wall_us()), list(row.attempts)) if row else None
+            return (row.seen(self._steady.read().wall_us), list(row.attempts)) if row else None
 
     async def replay(self, delivery_ids: Sequence[str]) -> int:
         """See Outbox."""
         async with self._gate("outbox.replay"):
             rows = [row for row in self._named(delivery_ids) if row.delivery.state == "dead"]
             for row in rows:
-                self._lines.change(row, revived(row.delivery, self._clock.wall_us()))
+                self._lines.change(row, revived(row.delivery, self._steady.read().wall_us))
                 self.news.lift(row.delivery.new.destination)
             return len(rows)
 
     async def drop(self, delivery_ids: Sequence[str], by: str) -> int:
         """See Outbox."""
         async with self._gate("outbox.drop"):
-            now_us = self._clock.wall_us()
+            now_us = self._steady.read().wall_us
             rows = [row for row in self._named(delivery_ids) if row.delivery.state == "dead" or row.is_free(now_us)]
             for row in rows:
                 self._lines.change(row, ended(row.delivery, "dropped", by, now_us))
@@ -134,7 +140,7 @@ class MemoryOutbox:
     ) -> int:
         """See Outbox."""
         async with self._gate("outbox.fold"):
-            now_us = self._clock.wall_us()
+            now_us = self._steady.read().wall_us
             rows = {row.delivery.seq: row for row in (self._held(token, now_us) for token in tokens)}
             for delivery_id in delivery_ids:
                 row = self._lines.ids.get(delivery_id)
@@ -155,7 +161,7 @@ class MemoryOutbox:
     async def waiting(self, destination: str, enough: int) -> WaitingCounts:
         """See Outbox."""
         async with self._gate("outbox.waiting"):
-            now_us = self._clock.wall_us()
+            now_us = self._steady.read().wall_us
             rows = self._lines.waiting(destination)
             due = sum(row.delivery.due_us <= now_us and row.is_free(now_us) for row in rows)
             return WaitingCounts(min(due, enough), rows[0].delivery.new.created_us if rows else None)
@@ -163,7 +169,7 @@ class MemoryOutbox:
     async def backlog(self, destination: str, after: LinePlace | None, limit: int) -> Backlog:
         """See Outbox."""
         async with self._gate("outbox.backlog"):
-            now_us = self._clock.wall_us()
+            now_us = self._steady.read().wall_us
             rows = self._lines.in_lines(destination)
             if after is not None:
                 rows = [row for row in rows if row.line_place > after]
@@ -233,13 +239,19 @@ class MemoryOutbox:
                 self._lines.change(row, ended(row.delivery, "suppressed", by, now_us))
                 self.news.lift(row.delivery.new.destination)
 
+    def shift(self, by_us: int) -> None:
+        """The wall clock was set: what waits waits as long as it was to, and has been tried as long as it was."""
+        for row in self._lines.rows.values():
+            delivery = row.delivery
+            first_us = delivery.first_tried_us + by_us if delivery.first_tried_us else 0
+            row.delivery = replace(delivery, due_us=delivery.due_us + by_us, first_tried_us=first_us)
+            row.leased_until_us = row.leased_until_us + by_us if row.leased_until_us else 0
+
     def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` deliveries settled before ``before_us`` and say how many; receipts as old go too."""
-        old = [
-            row
-            for row in self._lines.rows.values()
-            if row.delivery.state != "waiting" and row.delivery.settled_us < before_us
-        ][:limit]
+        before_us = self._steady.read().steady_of(before_us)
+        old = [row for row in self._lines.rows.values() if row.delivery.state != "waiting" and row.ended_us < before_us]
+        old = old[:limit]
         for row in old:
             self._lines.forget(row)
         self._receipts = {key: value for key, value in self._receipts.items() if value[1] >= before_us}

@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from broker.clock import Clock
 from broker.engines.memory.trouble import Gate
 from broker.errors import StateMoved
 from broker.model import WAKE_ALL, StateDelete, StatePut, StateRow
+from broker.steady import SteadyTime
 
 
 class MemoryState:
     """See broker.store.State."""
 
-    def __init__(self, clock: Clock, gate: Gate) -> None:
-        self._clock = clock
+    def __init__(self, steady: SteadyTime, gate: Gate) -> None:
+        self._steady = steady
         self._gate = gate
         self._rows: dict[str, StateRow] = {}
         self._version = 0
@@ -31,7 +31,7 @@ class MemoryState:
         """See State."""
         async with self._gate("state.due"):
             timers = [(due_us, row) for due_us, row in self._timers(topic_uid) if due_us <= now_us]
-            return [row for _, row in sorted(timers, key=lambda timer: (timer[0], timer[1].key))[:limit]]
+            return [self._told(row) for _, row in sorted(timers, key=lambda timer: (timer[0], timer[1].key))[:limit]]
 
     async def next_due_us(self, topic_uid: str) -> int | None:
         """See State."""
@@ -85,6 +85,13 @@ class MemoryState:
                 self._version += 1
                 self._rows[key] = replace(row, version=self._version, due_us=now_us)
 
+    def shift(self, by_us: int) -> None:
+        """The wall clock was set: every time moves along, and values are as much behind as they were."""
+        for key, row in self._rows.items():
+            due_us = None if row.due_us is None else row.due_us + by_us
+            behind_us = row.behind_us + by_us
+            self._rows[key] = replace(row, due_us=due_us, expires_us=row.expires_us + by_us, behind_us=behind_us)
+
     def sweep(self, now_us: int, limit: int) -> int:
         """Remove up to ``limit`` expired rows and say how many."""
         expired = [key for key, row in self._rows.items() if _is_expired(row, now_us)][:limit]
@@ -94,12 +101,16 @@ class MemoryState:
 
     def _standing(self, key: str) -> StateRow | None:
         row = self._rows.get(key)
-        return None if row is None or _is_expired(row, self._clock.wall_us()) else row
+        return None if row is None or _is_expired(row, self._steady.read().wall_us) else self._told(row)
+
+    def _told(self, row: StateRow) -> StateRow:
+        steady_us = None if row.due_us is None else row.due_us - self._steady.read().offset_us
+        return replace(row, steady_due_us=steady_us)
 
     def _version_of(self, key: str, read_version: int) -> int:
         """The version a reader of ``read_version`` would find; a row that only expired since has not moved."""
         row = self._rows.get(key)
-        if row is None or (read_version == 0 and _is_expired(row, self._clock.wall_us())):
+        if row is None or (read_version == 0 and _is_expired(row, self._steady.read().wall_us)):
             return 0
         return row.version
 

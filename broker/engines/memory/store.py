@@ -16,36 +16,42 @@ from broker.engines.memory.cursors import MemoryCursors
 from broker.engines.memory.decisions import MemoryDecisions
 from broker.engines.memory.log import MemoryLog
 from broker.engines.memory.outbox import MemoryOutbox
+from broker.engines.memory.retelling import retold
 from broker.engines.memory.state import MemoryState
 from broker.engines.memory.trouble import Gate, Trouble
 from broker.engines.ownership import SoleOwnership, check_owner
 from broker.engines.wakeups import EdgeSignals
 from broker.errors import StoreUnavailable
 from broker.model import Commit, Health, SweepPolicy, Swept
+from broker.steady import SteadyTime
 
 
 class MemoryStore:
     """See broker.store.Store. ``gate`` makes trouble where a test wants it (broker/engines/memory/trouble.py)."""
 
     def __init__(self, clock: Clock, *troubles: Trouble) -> None:
-        self._clock = clock
         self._bells = EdgeSignals()
+        self.steady = SteadyTime(clock)
+        self._offset_us = 0
         self.gate = Gate(clock)
+        self.gate.entered = self._follow_clock
         for trouble in troubles:
             self.gate.add(trouble)
         self.catalog = MemoryCatalog(self.gate, self._bells)
-        self.log = MemoryLog(clock, self.gate, self._bells)
+        self.log = MemoryLog(self.steady, self.gate, self._bells)
         self.cursors = MemoryCursors(self.gate)
-        self.outbox = MemoryOutbox(clock, self.gate)
-        self.state = MemoryState(clock, self.gate)
-        self.decisions = MemoryDecisions(self.gate)
+        self.outbox = MemoryOutbox(self.steady, self.gate)
+        self.state = MemoryState(self.steady, self.gate)
+        self.decisions = MemoryDecisions(self.steady, self.gate)
         self.ownership = SoleOwnership()
         self._counters: Counter[tuple[str, str]] = Counter()
 
     async def commit(self, commit: Commit) -> None:
         """See Store."""
+        told_us = self.steady.read().offset_us
         async with self.gate("commit"):
-            now_us = self._clock.wall_us()
+            now_us = self.steady.read().wall_us
+            commit = retold(commit, self._offset_us - told_us)
             check_owner(commit.owner)
             self.cursors.check(commit.cursors)
             self.state.check(commit.reads)
@@ -78,6 +84,17 @@ class MemoryStore:
                 self.log.sweep_keys(policy.producer_keys_before_us, limit),
             )
             return Swept(*counts, more=max(counts) >= limit)
+
+    async def keep_time(self) -> None:
+        """See Store. Nothing outlives the process, so nothing is kept."""
+
+    def _follow_clock(self) -> None:
+        """Move what waits along when the wall clock was set: it is as far ahead, or as long ago, as it was before."""
+        by_us = self.steady.read().offset_us - self._offset_us
+        if by_us:
+            self._offset_us += by_us
+            for part in (self.state, self.outbox, self.cursors):
+                part.shift(by_us)
 
     async def health(self) -> Health:
         """See Store."""

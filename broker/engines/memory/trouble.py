@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal
@@ -56,6 +57,8 @@ class Gate:
         self._clock = clock
         self._standing: list[_Standing] = []
         self.closed = False
+        self.entered: Callable[[], None] = lambda: None
+        """Called before the body of every call."""
 
     def add(self, trouble: Trouble) -> None:
         """From now on, this goes wrong."""
@@ -82,6 +85,7 @@ class Gate:
         if self.closed:
             raise StoreUnavailable("it is closed")
         await self._clock.sleep(0)
+        self.entered()
         for one in self._standing:
             if one.strikes(call):
                 self._standing = [other for other in self._standing if not other.is_over]

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from broker.clock import Clock
+from broker.engines.sqlite.clock_marks import keep_mark, steady_time_of
 from broker.engines.sqlite.companions import check_companions, disagreement, settle_companions
 from broker.engines.sqlite.failures import border
 from broker.engines.sqlite.files import real
@@ -18,6 +19,7 @@ from broker.engines.sqlite.transaction import Transaction
 from broker.engines.sqlite.watching import OpenFiles
 from broker.engines.sqlite.writer import Writer
 from broker.engines.wakeups import Signals
+from broker.steady import SteadyTime
 
 _END_LEASES = load("outbox")["end_leases"]
 
@@ -44,15 +46,17 @@ async def open_sqlite(path: Path, clock: Clock) -> SqliteStore:
         with border(path):
             writer = Writer(path, files, signals.all)
             undoing.push_async_callback(writer.close)
-            store = SqliteStore(path, clock, writer, signals, lock, files, notes)
+            steady = steady_time_of(path, clock)
+            store = SqliteStore(path, clock, steady, writer, signals, lock, files, notes)
             undoing.push_async_callback(store.close)
-        await writer.run(lambda transaction: _end_leases(transaction, clock.wall_us()))
+        await writer.run(lambda transaction: _end_leases(transaction, steady))
         undoing.pop_all()
         return store
 
 
-def _end_leases(transaction: Transaction, now_us: int) -> None:
-    transaction.db.execute(_END_LEASES, (now_us,))
+def _end_leases(transaction: Transaction, steady: SteadyTime) -> None:
+    transaction.db.execute(_END_LEASES, (steady.read().steady_us,))
+    keep_mark(transaction, steady.mark())
 
 
 async def open_sqlite_reader(path: Path, clock: Clock) -> SqliteStore:
@@ -61,4 +65,4 @@ async def open_sqlite_reader(path: Path, clock: Clock) -> SqliteStore:
     if path.is_file():
         check_companions(path, read_note(path))
     check_readable(path)
-    return SqliteStore(path, clock, NoWriter(), glancing_signals(clock))
+    return SqliteStore(path, clock, steady_time_of(path, clock), NoWriter(), glancing_signals(clock))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
@@ -12,6 +13,7 @@ from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.engines.texts import after_prefix
 from broker.errors import CursorMoved
 from broker.model import Cursor, CursorMove
+from broker.steady import Reading, SteadyTime
 
 _SQL = load("cursors")
 
@@ -19,7 +21,8 @@ _SQL = load("cursors")
 class SqliteCursors:
     """See broker.store.Cursors."""
 
-    def __init__(self, writer: Writes, readers: Readers) -> None:
+    def __init__(self, steady: SteadyTime, writer: Writes, readers: Readers) -> None:
+        self._steady = steady
         self._writer = writer
         self._readers = readers
 
@@ -28,17 +31,18 @@ class SqliteCursors:
 
         def read(db: sqlite3.Connection) -> Cursor | None:
             row = db.execute(_SQL["get"], (cursor_id,)).fetchone()
-            return Cursor(*row) if row else None
+            return _cursor(row, self._steady.read()) if row else None
 
         return await self._readers.soon(read)
 
     async def put(self, cursor: Cursor) -> Cursor:
         """See Cursors."""
+        now = self._steady.read()
 
         def work(transaction: Transaction) -> Cursor:
             moves = [CursorMove(cursor)]
             check_moves(transaction.db, moves)
-            return apply_moves(transaction.db, moves)[0]
+            return apply_moves(transaction.db, moves, now)[0]
 
         return await self._writer.run(work)
 
@@ -50,7 +54,8 @@ class SqliteCursors:
         """See Cursors."""
 
         def read(db: sqlite3.Connection) -> Sequence[Cursor]:
-            return [Cursor(*row) for row in db.execute(_SQL["list"], (prefix, after_prefix(prefix)))]
+            now = self._steady.read()
+            return [_cursor(row, now) for row in db.execute(_SQL["list"], (prefix, after_prefix(prefix)))]
 
         return await self._readers.later(read)
 
@@ -68,25 +73,33 @@ def check_moves(db: sqlite3.Connection, moves: Sequence[CursorMove]) -> None:
         revisions[cursor.id] += 1
 
 
-def apply_moves(db: sqlite3.Connection, moves: Sequence[CursorMove]) -> list[Cursor]:
+def apply_moves(db: sqlite3.Connection, moves: Sequence[CursorMove], now: Reading) -> list[Cursor]:
     """Make moves that were checked, and return what stands now."""
     moved = [replace(move.cursor, rev=move.cursor.rev + 1) for move in moves]
-    db.executemany(_SQL["put"], [_values(cursor) for cursor in moved])
+    db.executemany(_SQL["put"], [_values(cursor, now) for cursor in moved])
     return moved
 
 
-def _values(cursor: Cursor) -> tuple[str | int | float, ...]:
+def _values(cursor: Cursor, now: Reading) -> tuple[str | int | float, ...]:
     return (
         cursor.id,
         cursor.offset,
         cursor.rev,
         cursor.pending_to,
-        cursor.pending_at_us,
+        now.steady_of(cursor.pending_at_us),
         cursor.messages_total,
         cursor.bytes_total,
-        cursor.last_consumed_us,
+        now.steady_of(cursor.last_consumed_us),
         cursor.consume_rate,
     )
+
+
+def _cursor(columns: Sequence[Any], now: Reading) -> Cursor:
+    cursor = Cursor(*columns)
+    if not now.offset_us:
+        return cursor
+    pending_us, consumed_us = now.wall_of(cursor.pending_at_us), now.wall_of(cursor.last_consumed_us)
+    return replace(cursor, pending_at_us=pending_us, last_consumed_us=consumed_us)
 
 
 def _delete(db: sqlite3.Connection, cursor_id: str) -> None:

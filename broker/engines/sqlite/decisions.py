@@ -10,6 +10,7 @@ from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.slices import in_slices
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.model import DecisionRecord
+from broker.steady import Reading, SteadyTime
 
 _SQL = load("decisions")
 
@@ -17,7 +18,8 @@ _SQL = load("decisions")
 class SqliteDecisions:
     """See broker.store.Decisions."""
 
-    def __init__(self, writer: Writes, readers: Readers) -> None:
+    def __init__(self, steady: SteadyTime, writer: Writes, readers: Readers) -> None:
+        self._steady = steady
         self._writer = writer
         self._readers = readers
 
@@ -31,6 +33,7 @@ class SqliteDecisions:
 
     async def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` decisions made before ``before_us`` and say how many."""
+        before_us = self._steady.read().steady_of(before_us)
 
         def remove(wanted: int, transaction: Transaction) -> int:
             return transaction.db.execute(_SQL["sweep"], (before_us, wanted)).rowcount
@@ -38,7 +41,7 @@ class SqliteDecisions:
         return await in_slices(self._writer, remove, limit)
 
 
-def apply_decisions(transaction: Transaction, decisions: Sequence[DecisionRecord]) -> None:
+def apply_decisions(transaction: Transaction, decisions: Sequence[DecisionRecord], now: Reading) -> None:
     """Write decisions in order, each with its number."""
     db, numbers = transaction.db, transaction.numbers
     rows = [
@@ -53,8 +56,9 @@ def apply_decisions(transaction: Transaction, decisions: Sequence[DecisionRecord
             one.key,
             one.outcome,
             one.by,
-            one.at_us,
+            one.at_us - now.offset_us,
             one.version,
+            now.offset_us,
         )
         for one in decisions
     ]

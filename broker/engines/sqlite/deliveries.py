@@ -14,18 +14,23 @@ from broker.engines.sqlite.transaction import Transaction
 from broker.engines.texts import pairs_from_bytes, pairs_to_bytes
 from broker.errors import DuplicateDelivery, LeaseLost, Moved
 from broker.model import Attempt, Delivery, DeliveryState, NewDelivery
+from broker.steady import Reading
 
 _SQL = load("outbox")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDelivery:
-    """A delivery as stored: ``delivery.leased`` says that a lease was given, which may have ended since."""
+    """A delivery as stored: ``delivery.leased`` says that a lease was given, which may have ended since.
+
+    Its times are told by a wall clock that is ``offset_us`` ahead of steady time.
+    """
 
     delivery: Delivery
     lease: int
     head: int
     place: int
+    offset_us: int
 
     @property
     def token(self) -> str:
@@ -47,68 +52,70 @@ class StoredDelivery:
         return replace(self.delivery, leased=leased, unclear=self.delivery.unclear or lost)
 
 
-def row_of(columns: Sequence[Any]) -> StoredDelivery:
+def row_of(columns: Sequence[Any], now: Reading) -> StoredDelivery:
     """A row of ``whole_deliveries`` as a record."""
     places, late = pairs_from_bytes(columns[17]), bool(columns[21])
     new = NewDelivery(*(*columns[:17], places, *columns[18:21], late))
-    state, leased, unclear = columns[22:29], bool(columns[29]), bool(columns[32])
-    delivery = Delivery(*(new, *state, leased, *columns[30:32], unclear))
-    return StoredDelivery(delivery, columns[33], columns[34], columns[35])
+    seq, state, due_us, *tried = columns[22:29]
+    first_tried_us, unclear = now.wall_of(columns[31]), bool(columns[32])
+    standing = (seq, state, due_us + now.offset_us, *tried, bool(columns[29]), columns[30], first_tried_us, unclear)
+    return StoredDelivery(Delivery(new, *standing), columns[33], columns[34], columns[35], now.offset_us)
 
 
-def seen(columns: Sequence[Any], now_us: int) -> Delivery:
-    """A row of ``whole_deliveries`` as a reader sees it at ``now_us``."""
-    return row_of(columns).seen(now_us)
+def seen(columns: Sequence[Any], now: Reading) -> Delivery:
+    """A row of ``whole_deliveries`` as a reader sees it now."""
+    return row_of(columns, now).seen(now.wall_us)
 
 
-def held(db: sqlite3.Connection, token: str, now_us: int) -> StoredDelivery:
+def held(db: sqlite3.Connection, token: str, now: Reading) -> StoredDelivery:
     """The delivery that a token holds. Raises LeaseLost."""
     seq = token.partition(".")[0]
     columns = db.execute(_SQL["by_seq"], (int(seq),)).fetchone() if seq.isdecimal() else None
     if columns is None:
         raise LeaseLost(token)
-    row = row_of(columns)
-    if row.token != token or not row.is_leased(now_us):
+    row = row_of(columns, now)
+    if row.token != token or not row.is_leased(now.wall_us):
         raise LeaseLost(row.delivery.id)
     return row
 
 
-def named(db: sqlite3.Connection, delivery_ids: Iterable[str]) -> list[StoredDelivery]:
+def named(db: sqlite3.Connection, delivery_ids: Iterable[str], now: Reading) -> list[StoredDelivery]:
     """Those of some deliveries that exist."""
     found = (db.execute(_SQL["by_id"], (delivery_id,)).fetchone() for delivery_id in dict.fromkeys(delivery_ids))
-    return [row_of(columns) for columns in found if columns is not None]
+    return [row_of(columns, now) for columns in found if columns is not None]
 
 
 def add(
     transaction: Transaction,
     waiting: Sequence[NewDelivery],
     dead: Sequence[NewDelivery],
-    now_us: int,
+    now: Reading,
     shadows: Sequence[NewDelivery] = (),
 ) -> None:
     """Take in deliveries. Raises DuplicateDelivery, which spoils the transaction."""
     db = transaction.db
     for new in waiting:
         seq = _add_what_was_decided(transaction, new)
-        db.execute(_SQL["add_waiting"], (seq, new.destination, new.order_key, new.priority, new.due_us, new.late))
+        due_us = new.due_us - now.offset_us
+        db.execute(_SQL["add_waiting"], (seq, new.destination, new.order_key, new.priority, due_us, new.late))
         transaction.sums.book((new.topic_uid, new.destination, "waiting", ""), 1, new.stands_for)
     for new in dead:
-        _add_settled(transaction, new, "dead", GAVE_UP, now_us)
+        _add_settled(transaction, new, "dead", GAVE_UP, now)
     for new in shadows:
-        _add_settled(transaction, new, "shadow", "", now_us)
+        _add_settled(transaction, new, "shadow", "", now)
 
 
-def _add_settled(transaction: Transaction, new: NewDelivery, state: DeliveryState, by: str, now_us: int) -> None:
+def _add_settled(transaction: Transaction, new: NewDelivery, state: DeliveryState, by: str, now: Reading) -> None:
     seq = _add_what_was_decided(transaction, new)
-    place = (seq, new.destination, new.order_key, new.priority, state, new.due_us, new.late)
-    transaction.db.execute(_SQL["add_settled"], (*place, by, now_us))
+    place = (seq, new.destination, new.order_key, new.priority, seq, state, new.due_us - now.offset_us, new.late)
+    transaction.db.execute(_SQL["add_settled"], (*place, by, now.steady_us, now.offset_us))
     transaction.sums.book((new.topic_uid, new.destination, state, by), 1, new.stands_for)
 
 
-def add_in_place(transaction: Transaction, new: NewDelivery, place: int) -> None:
+def add_in_place(transaction: Transaction, new: NewDelivery, place: int, now: Reading) -> None:
     """Take in a delivery at a place of its line that is about to become free. Raises as ``add`` does."""
     seq = _add_what_was_decided(transaction, new)
-    columns = (seq, new.destination, new.order_key, new.priority, place, new.due_us, new.late)
+    columns = (seq, new.destination, new.order_key, new.priority, place, new.due_us - now.offset_us, new.late)
     transaction.db.execute(_SQL["add_in_place"], columns)
     transaction.sums.book((new.topic_uid, new.destination, "waiting", ""), 1, new.stands_for)
 
@@ -148,14 +155,15 @@ def change(transaction: Transaction, row: StoredDelivery, delivery: Delivery) ->
     """
     db, old = transaction.db, row.delivery
     if old.state == "waiting" and delivery.state == "waiting":
-        db.execute(_SQL["keep_waiting"], (delivery.due_us, delivery.leased, *_tried(delivery), delivery.seq))
+        db.execute(_SQL["keep_waiting"], (*_tried(row, delivery), delivery.seq))
         return True
     place, head = row.place, 0
     if delivery.state == "waiting":
         place = transaction.numbers.next(db, "delivery")
         head = db.execute(_SQL["line_is_empty"], (delivery.new.destination, delivery.new.order_key)).fetchone()[0]
-    standing = (delivery.state, delivery.by, delivery.settled_us, delivery.new.late, place, head)
-    db.execute(_SQL["change"], (delivery.due_us, delivery.leased, *_tried(delivery), *standing, delivery.seq))
+    settled_us, offset_us = (delivery.settled_us - row.offset_us, row.offset_us) if delivery.settled_us else (0, 0)
+    standing = (delivery.state, delivery.by, settled_us, offset_us, delivery.new.late, place, head)
+    db.execute(_SQL["change"], (*_tried(row, delivery), *standing, delivery.seq))
     is_promoted = row.head and db.execute(_SQL["promote"], (old.new.destination, old.new.order_key)).rowcount > 0
     transaction.sums.book(booked_as(old), -1, -old.new.stands_for)
     transaction.sums.book(booked_as(delivery), 1, delivery.new.stands_for)
@@ -168,20 +176,22 @@ def put_attempt(db: sqlite3.Connection, delivery: Delivery, attempt: Attempt) ->
     db.execute(_SQL["add_attempt"], (delivery.seq, delivery.tries, *tried, attempt.form))
 
 
-def check_waiting(db: sqlite3.Connection, delivery_ids: Sequence[str], now_us: int) -> None:
+def check_waiting(db: sqlite3.Connection, delivery_ids: Sequence[str], now: Reading) -> None:
     """Raise Moved unless all of them wait and none is leased."""
-    free = [row for row in named(db, delivery_ids) if row.is_free(now_us)]
+    free = [row for row in named(db, delivery_ids, now) if row.is_free(now.wall_us)]
     if len(free) < len(set(delivery_ids)):
         raise Moved("a delivery was leased or settled meanwhile")
 
 
-def withdraw(transaction: Transaction, silenced: Mapping[str, str], now_us: int) -> list[str]:
+def withdraw(transaction: Transaction, silenced: Mapping[str, str], now: Reading) -> list[str]:
     """Settle as suppressed those that still wait and are not leased; the destinations that has news for."""
-    rows = [row for row in named(transaction.db, silenced) if row.is_free(now_us)]
+    rows = [row for row in named(transaction.db, silenced, now) if row.is_free(now.wall_us)]
     for row in rows:
-        change(transaction, row, ended(row.delivery, "suppressed", silenced[row.delivery.id], now_us))
+        change(transaction, row, ended(row.delivery, "suppressed", silenced[row.delivery.id], now.wall_us))
     return [row.delivery.new.destination for row in rows]
 
 
-def _tried(delivery: Delivery) -> tuple[int, int, str, int, bool]:
-    return delivery.attempts, delivery.tries, delivery.form, delivery.first_tried_us, delivery.unclear
+def _tried(row: StoredDelivery, delivery: Delivery) -> tuple[int, bool, int, int, str, int, bool]:
+    first_us = delivery.first_tried_us - row.offset_us if delivery.first_tried_us else 0
+    due_us, counts = delivery.due_us - row.offset_us, (delivery.attempts, delivery.tries)
+    return due_us, delivery.leased, *counts, delivery.form, first_us, delivery.unclear

@@ -9,17 +9,18 @@ from dataclasses import asdict
 from broker.engines.sqlite.deliveries import seen
 from broker.engines.sqlite.queries import load
 from broker.model import Delivery, DeliveryQuery
+from broker.steady import Reading
 
 _SQL = load("outbox")
 _AFTER_ALL = 2**62
 
 
-def find(db: sqlite3.Connection, query: DeliveryQuery, now_us: int) -> Sequence[Delivery]:
+def find(db: sqlite3.Connection, query: DeliveryQuery, now: Reading) -> Sequence[Delivery]:
     """The deliveries that fit, newest first."""
     wanted = asdict(query)
     if query.before_seq is None:
         wanted["before_seq"] = _AFTER_ALL
-    return [seen(columns, now_us) for columns in db.execute(_SQL[query_name(query)], wanted)]
+    return [seen(columns, now) for columns in db.execute(_SQL[query_name(query)], wanted)]
 
 
 def query_name(query: DeliveryQuery) -> str:

@@ -11,6 +11,7 @@ from broker.engines.sqlite.deliveries import StoredDelivery, add, add_in_place, 
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.transaction import Transaction
 from broker.model import Backlog, DeliveryState, LinePlace, NewDelivery, WaitingCounts
+from broker.steady import Reading
 
 _SQL = load("outbox")
 
@@ -21,41 +22,42 @@ def fold(
     delivery_ids: Sequence[str],
     digest: NewDelivery,
     cancelled: Collection[str],
-    now_us: int,
+    now: Reading,
 ) -> Sequence[StoredDelivery]:
     """Settle deliveries as folded into ``digest`` or cancelled with it, and add that; what they were before."""
     db = transaction.db
-    rows = {row.delivery.seq: row for row in (held(db, token, now_us) for token in tokens)}
+    rows = {row.delivery.seq: row for row in (held(db, token, now) for token in tokens)}
     for delivery_id in delivery_ids:
         columns = db.execute(_SQL["by_id"], (delivery_id,)).fetchone()
-        row = row_of(columns) if columns is not None else None
-        if row is None or not (row.is_free(now_us) or row.delivery.seq in rows):
+        row = row_of(columns, now) if columns is not None else None
+        if row is None or not (row.is_free(now.wall_us) or row.delivery.seq in rows):
             raise no_longer_waits(row.delivery.new.order_key if row else "")
         rows[row.delivery.seq] = row
     folded = [(row.delivery, row.place) for row in rows.values()]
     place = place_of_digest(folded, digest, lambda *line: _count_waiting(db, *line))
     if place is None:
-        add(transaction, [digest], [], now_us)
+        add(transaction, [digest], [], now)
     else:
-        add_in_place(transaction, digest, place)
+        add_in_place(transaction, digest, place, now)
     for row in rows.values():
         state: DeliveryState = "cancelled" if row.delivery.id in cancelled else "folded"
-        change(transaction, row, ended(row.delivery, state, digest.id, now_us))
+        change(transaction, row, ended(row.delivery, state, digest.id, now.wall_us))
     return list(rows.values())
 
 
-def waiting(db: sqlite3.Connection, destination: str, enough: int, now_us: int) -> WaitingCounts:
+def waiting(db: sqlite3.Connection, destination: str, enough: int, now: Reading) -> WaitingCounts:
     """See Outbox."""
-    (due,) = db.execute(_SQL["count_due"], (destination, now_us, enough)).fetchone()
+    (due,) = db.execute(_SQL["count_due"], (destination, now.steady_us, enough)).fetchone()
     oldest = db.execute(_SQL["oldest"], (destination,)).fetchone()
     return WaitingCounts(due, oldest[0] if oldest else None)
 
 
-def backlog(db: sqlite3.Connection, destination: str, after: LinePlace | None, limit: int, now_us: int) -> Backlog:
+def backlog(db: sqlite3.Connection, destination: str, after: LinePlace | None, limit: int, now: Reading) -> Backlog:
     """See Outbox."""
     start = after or LinePlace("", -1)
-    rows = map(row_of, db.execute(_SQL["backlog"], (destination, start.order_key, start.place, limit + 1)))
-    found = [(row.seen(now_us), LinePlace(row.delivery.new.order_key, row.place)) for row in rows]
+    columns = db.execute(_SQL["backlog"], (destination, start.order_key, start.place, limit + 1))
+    rows = [row_of(one, now) for one in columns]
+    found = [(row.seen(now.wall_us), LinePlace(row.delivery.new.order_key, row.place)) for row in rows]
     receipts = {}
     for order_key in {place.order_key for _, place in found}:
         receipt = db.execute(_SQL["receipt"], (destination, order_key)).fetchone()

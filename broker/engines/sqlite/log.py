@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 
-from broker.clock import Clock
 from broker.engines.sqlite.log_rows import LogRow, MessageRow
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
@@ -16,6 +15,7 @@ from broker.engines.texts import pairs_from_bytes, pairs_to_bytes, text_bytes
 from broker.engines.wakeups import EdgeSignals
 from broker.errors import TopicGone
 from broker.model import Appended, Bounds, Message, NewMessage
+from broker.steady import SteadyTime
 
 _SQL = load("log")
 
@@ -23,8 +23,8 @@ _SQL = load("log")
 class SqliteLog:
     """See broker.store.Log."""
 
-    def __init__(self, clock: Clock, writer: Writes, readers: Readers, bells: EdgeSignals) -> None:
-        self._clock = clock
+    def __init__(self, steady: SteadyTime, writer: Writes, readers: Readers, bells: EdgeSignals) -> None:
+        self._steady = steady
         self._writer = writer
         self._readers = readers
         self._bells = bells
@@ -54,15 +54,15 @@ class SqliteLog:
             known = db.execute(_SQL["producer_key"], (log.id, producer_key)).fetchone()
             if known is not None:
                 return replace(Appended(*known), repeated=True)
-        now_us = self._clock.wall_us()
-        at_us = max(now_us, log.last_publish_us) if log else now_us
+        now = self._steady.read()
+        at_us = max(now.wall_us, log.last_publish_us) if log else now.wall_us
         if not rows:
             return Appended(log.end if log else 0, 0, at_us)
-        log = logs.change(db, uid, now_us)
+        log = logs.change(db, uid, now.wall_us)
         appended = Appended(log.end, len(rows), at_us)
-        logs.append(log, rows, text_bytes, at_us)
+        logs.append(log, rows, text_bytes, at_us, now.steady_us)
         if producer_key is not None:
-            key_row = (log.id, producer_key, appended.first, appended.count, at_us, now_us)
+            key_row = (log.id, producer_key, appended.first, appended.count, at_us, now.steady_us)
             db.execute(_SQL["put_producer_key"], key_row)
         return appended
 
@@ -90,7 +90,7 @@ class SqliteLog:
 
         def read(db: sqlite3.Connection) -> int | None:
             log = _standing(db, topic_uid)
-            found = _first_with(db, log, 1, time_us) if log else None
+            found = _first_with(db, log, 1, time_us - self._steady.read().offset_us) if log else None
             return found[0] if found else None
 
         return await self._readers.soon(read)
@@ -134,6 +134,7 @@ class SqliteLog:
             transaction.logs.flush(db)
             lowest = db.execute(_SQL["lowest"], (log_id,)).fetchone()
             if lowest is None or lowest[0] >= before:
+                db.execute(_SQL["forget_ahead"], (log_id, before))
                 return 0, False
             return db.execute(_SQL["remove"], (log_id, min(before, lowest[0] + SLICE))).rowcount, True
 
@@ -147,7 +148,7 @@ class SqliteLog:
         """See Log."""
 
         def work(transaction: Transaction) -> tuple[int, int]:
-            log = transaction.logs.change(transaction.db, topic_uid, self._clock.wall_us())
+            log = transaction.logs.change(transaction.db, topic_uid, self._steady.read().wall_us)
             log.gone = 1
             transaction.db.execute(_SQL["forget_keys"], (log.id,))
             return log.id, log.end
@@ -172,7 +173,7 @@ class SqliteLog:
             db = transaction.db
             _living(transaction.logs.get(db, topic_uid), topic_uid)
             transaction.logs.flush(db)
-            log = transaction.logs.change(db, topic_uid, self._clock.wall_us())
+            log = transaction.logs.change(db, topic_uid, self._steady.read().wall_us)
             log.end = max(offset, log.end)
             if db.execute(_SQL["probe"], (log.id, log.first)).fetchone() is None:
                 log.first = log.end
@@ -181,6 +182,7 @@ class SqliteLog:
 
     async def sweep_keys(self, before_us: int, limit: int) -> int:
         """Forget up to ``limit`` producer keys older than ``before_us`` and say how many."""
+        before_us = self._steady.read().steady_of(before_us)
 
         def remove(wanted: int, transaction: Transaction) -> int:
             return transaction.db.execute(_SQL["sweep_keys"], (before_us, wanted)).rowcount

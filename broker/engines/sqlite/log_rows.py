@@ -30,6 +30,7 @@ class LogRow:
     last_batch: int = 0
     created_us: int = 0
     gone: int = 0
+    ahead_us: int = 0
 
 
 class LogRows:
@@ -38,6 +39,7 @@ class LogRows:
     def __init__(self) -> None:
         self._rows: dict[str, LogRow] = {}
         self._changed: dict[str, LogRow] = {}
+        self._aheads: list[tuple[int, int, int]] = []
         self._messages: list[tuple[int, int, int, int, str, bytes]] = []
 
     def get(self, db: sqlite3.Connection, uid: str) -> LogRow | None:
@@ -59,9 +61,13 @@ class LogRows:
             self._changed[uid] = replace(row)
         return self._changed[uid]
 
-    def append(self, row: LogRow, messages: Sequence[MessageRow], text_bytes: int, at_us: int) -> None:
-        """Add messages at the end of a log that is being changed."""
+    def append(self, row: LogRow, messages: Sequence[MessageRow], text_bytes: int, at_us: int, steady_us: int) -> None:
+        """Add messages at the end of a log that is being changed; steady time never falls within a log."""
         offset, upto = row.end, row.upto
+        ahead_us = at_us - max(steady_us, row.last_publish_us - row.ahead_us)
+        if ahead_us != row.ahead_us:
+            row.ahead_us = ahead_us
+            self._aheads.append((row.id, row.end, ahead_us))
         for data, attributes, size_bytes in messages:
             upto += size_bytes
             self._messages.append((row.id, offset, at_us, upto, data, attributes))
@@ -78,6 +84,9 @@ class LogRows:
         if self._messages:
             db.executemany(_SQL["add_message"], self._messages)
             self._messages.clear()
+        if self._aheads:
+            db.executemany(_SQL["put_ahead"], self._aheads)
+            self._aheads.clear()
         if self._changed:
             db.executemany(_SQL["put_log"], [_values(row) for row in self._changed.values()])
 
@@ -91,6 +100,7 @@ class LogRows:
         self._rows.clear()
         self._changed.clear()
         self._messages.clear()
+        self._aheads.clear()
 
 
 def _values(row: LogRow) -> tuple[int, ...]:
@@ -104,5 +114,6 @@ def _values(row: LogRow) -> tuple[int, ...]:
         row.previous_publish_us,
         row.last_batch,
         row.gone,
+        row.ahead_us,
         row.id,
     )

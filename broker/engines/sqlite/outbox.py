@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Final, TypeVar
 
-from broker.clock import Clock, us
+from broker.clock import us
 from broker.engines.settling import ended, revived, settled
 from broker.engines.sqlite import folding
 from broker.engines.sqlite.deliveries import change, held, named, put_attempt, row_of, seen
@@ -31,6 +31,7 @@ from broker.model import (
     Settlement,
     WaitingCounts,
 )
+from broker.steady import Reading, SteadyTime
 
 T = TypeVar("T")
 
@@ -41,8 +42,8 @@ _ABOVE_ALL: Final = 2**31
 class SqliteOutbox:
     """See broker.store.Outbox."""
 
-    def __init__(self, clock: Clock, writer: Writes, readers: Readers, news: LevelSignals) -> None:
-        self._clock = clock
+    def __init__(self, steady: SteadyTime, writer: Writes, readers: Readers, news: LevelSignals) -> None:
+        self._steady = steady
         self._writer = writer
         self._readers = readers
         self._news = news
@@ -52,27 +53,26 @@ class SqliteOutbox:
         self._news.lower(destination)
 
         def work(transaction: Transaction) -> Sequence[Leased]:
-            now_us = self._clock.wall_us()
-            until_us = now_us + us(lease_s)
-            found = list(_due(transaction.db, destination, limit, now_us))
-            return _leased(transaction.db, found, until_us) if found else []
+            now = self._steady.read()
+            found = list(_due(transaction.db, destination, limit, now.steady_us))
+            return _leased(transaction.db, found, now, us(lease_s)) if found else []
 
         return await self._writer.run(work)
 
     async def settle(self, token: str, settlement: Settlement, attempt: Attempt | None) -> Delivery:
         """See Outbox."""
+        now = self._steady.read()
 
         def work(transaction: Transaction, touched: set[str]) -> Delivery:
-            now_us = self._clock.wall_us()
-            row = held(transaction.db, token, now_us)
-            delivery = settled(row.delivery, settlement, attempt, now_us)
+            row = held(transaction.db, token, now)
+            delivery = settled(row.delivery, settlement, attempt, now.wall_us)
             new = delivery.new
             if change(transaction, row, delivery):
                 touched.add(new.destination)
             if attempt is not None:
                 put_attempt(transaction.db, delivery, attempt)
             if isinstance(settlement, SettleDelivered) and settlement.receipt is not None:
-                place = (new.destination, new.order_key, settlement.receipt, now_us)
+                place = (new.destination, new.order_key, settlement.receipt, now.steady_us)
                 transaction.db.execute(_SQL["put_receipt"], place)
             return delivery
 
@@ -82,7 +82,7 @@ class SqliteOutbox:
         """See Outbox."""
 
         def work(transaction: Transaction, touched: set[str]) -> None:
-            now_us = self._clock.wall_us()
+            now_us = self._steady.read().steady_us
             for token in tokens:
                 seq, _, lease = token.partition(".")
                 touched.update(row[0] for row in transaction.db.execute(_SQL["give_back"], (now_us, seq, lease)))
@@ -94,7 +94,7 @@ class SqliteOutbox:
 
         def read(db: sqlite3.Connection) -> int | None:
             due_us: int | None = db.execute(_SQL["next_due"], (destination,)).fetchone()[0]
-            return due_us
+            return None if due_us is None else due_us + self._steady.read().offset_us
 
         return await self._readers.soon(read)
 
@@ -104,7 +104,7 @@ class SqliteOutbox:
 
     async def find(self, query: DeliveryQuery) -> Sequence[Delivery]:
         """See Outbox."""
-        return await self._readers.later(lambda db: find(db, query, self._clock.wall_us()))
+        return await self._readers.later(lambda db: find(db, query, self._steady.read()))
 
     async def read(self, delivery_id: str) -> tuple[Delivery, Sequence[Attempt]] | None:
         """See Outbox."""
@@ -113,7 +113,7 @@ class SqliteOutbox:
             columns = db.execute(_SQL["by_id"], (delivery_id,)).fetchone()
             if columns is None:
                 return None
-            delivery = seen(columns, self._clock.wall_us())
+            delivery = seen(columns, self._steady.read())
             tries = db.execute(_SQL["attempts"], (delivery.seq,))
             return delivery, [Attempt(*(*row[:4], bool(row[4]), bool(row[5]), row[6])) for row in tries]
 
@@ -123,9 +123,10 @@ class SqliteOutbox:
         """See Outbox."""
 
         def work(transaction: Transaction, touched: set[str]) -> int:
-            rows = [row for row in named(transaction.db, delivery_ids) if row.delivery.state == "dead"]
+            now = self._steady.read()
+            rows = [row for row in named(transaction.db, delivery_ids, now) if row.delivery.state == "dead"]
             for row in rows:
-                change(transaction, row, revived(row.delivery, self._clock.wall_us()))
+                change(transaction, row, revived(row.delivery, now.wall_us))
                 touched.add(row.delivery.new.destination)
             return len(rows)
 
@@ -135,11 +136,11 @@ class SqliteOutbox:
         """See Outbox."""
 
         def work(transaction: Transaction, touched: set[str]) -> int:
-            now_us = self._clock.wall_us()
-            rows = named(transaction.db, delivery_ids)
-            rows = [row for row in rows if row.delivery.state == "dead" or row.is_free(now_us)]
+            now = self._steady.read()
+            rows = named(transaction.db, delivery_ids, now)
+            rows = [row for row in rows if row.delivery.state == "dead" or row.is_free(now.wall_us)]
             for row in rows:
-                change(transaction, row, ended(row.delivery, "dropped", by, now_us))
+                change(transaction, row, ended(row.delivery, "dropped", by, now.wall_us))
                 touched.add(row.delivery.new.destination)
             return len(rows)
 
@@ -153,9 +154,10 @@ class SqliteOutbox:
         cancelled: Collection[str] = (),
     ) -> int:
         """See Outbox."""
+        now = self._steady.read()
 
         def work(transaction: Transaction, touched: set[str]) -> int:
-            rows = folding.fold(transaction, tokens, delivery_ids, digest, cancelled, self._clock.wall_us())
+            rows = folding.fold(transaction, tokens, delivery_ids, digest, cancelled, now)
             touched.update([digest.destination, *(row.delivery.new.destination for row in rows)])
             return len(rows)
 
@@ -163,13 +165,11 @@ class SqliteOutbox:
 
     async def waiting(self, destination: str, enough: int) -> WaitingCounts:
         """See Outbox."""
-        return await self._readers.later(lambda db: folding.waiting(db, destination, enough, self._clock.wall_us()))
+        return await self._readers.later(lambda db: folding.waiting(db, destination, enough, self._steady.read()))
 
     async def backlog(self, destination: str, after: LinePlace | None, limit: int) -> Backlog:
         """See Outbox."""
-        return await self._readers.later(
-            lambda db: folding.backlog(db, destination, after, limit, self._clock.wall_us())
-        )
+        return await self._readers.later(lambda db: folding.backlog(db, destination, after, limit, self._steady.read()))
 
     async def move(self, destination: str, to: str) -> int:
         """See Outbox."""
@@ -195,7 +195,7 @@ class SqliteOutbox:
 
     async def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` deliveries settled before ``before_us`` and say how many; receipts as old go too."""
-        return await in_slices(self._writer, partial(_sweep, before_us), limit)
+        return await in_slices(self._writer, partial(_sweep, self._steady.read().steady_of(before_us)), limit)
 
     async def _change(self, work: Callable[[Transaction, set[str]], T]) -> T:
         """Make a change that puts the destinations it touches into the set, and tell those who wait there."""
@@ -220,13 +220,13 @@ def _due(db: sqlite3.Connection, destination: str, limit: int, now_us: int) -> I
         yield from found
 
 
-def _leased(db: sqlite3.Connection, found: Sequence[int], until_us: int) -> list[Leased]:
+def _leased(db: sqlite3.Connection, found: Sequence[int], now: Reading, lease_us: int) -> list[Leased]:
     """Lease deliveries, in their order. In two statements: after each one, another thread may run for a while."""
     numbers = json.dumps(found)
-    db.execute(_SQL["lease"], (until_us, numbers))
+    db.execute(_SQL["lease"], (now.steady_us + lease_us, numbers))
     leased: dict[int, Leased] = {}
     for receipt, *columns in db.execute(_SQL["leased"], (numbers,)):
-        row = row_of(columns)
+        row = row_of(columns, now)
         leased[row.delivery.seq] = Leased(row.delivery, row.token, receipt)
     return [leased[seq] for seq in found]
 

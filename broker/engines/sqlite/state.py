@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
-from broker.clock import Clock
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.slices import in_slices
@@ -15,6 +14,7 @@ from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.engines.texts import after_prefix
 from broker.errors import StateMoved
 from broker.model import WAKE_ALL, StateDelete, StatePut, StateRow
+from broker.steady import Reading, SteadyTime
 
 _SQL = load("state")
 
@@ -22,18 +22,18 @@ _SQL = load("state")
 class SqliteState:
     """See broker.store.State."""
 
-    def __init__(self, clock: Clock, writer: Writes, readers: Readers) -> None:
-        self._clock = clock
+    def __init__(self, steady: SteadyTime, writer: Writes, readers: Readers) -> None:
+        self._steady = steady
         self._writer = writer
         self._readers = readers
 
     async def read(self, keys: Sequence[str]) -> Mapping[str, StateRow]:
         """See State."""
-        now_us = self._clock.wall_us()
 
         def read(db: sqlite3.Connection) -> Mapping[str, StateRow]:
+            now = self._steady.read()
             rows = {key: StateRow(key, None, 0) for key in keys}
-            rows.update((row[0], _row(row)) for row in db.execute(_SQL["read"], (_json(keys), now_us)))
+            rows.update((row[0], _row(row, now)) for row in db.execute(_SQL["read"], (_json(keys), now.steady_us)))
             return rows
 
         return await self._readers.soon(read)
@@ -42,25 +42,26 @@ class SqliteState:
         """See State."""
 
         def read(db: sqlite3.Connection) -> Sequence[StateRow]:
-            return [_row(row) for row in db.execute(_SQL["due"], (topic_uid, now_us, limit))]
+            now = self._steady.read()
+            return [_row(row, now) for row in db.execute(_SQL["due"], (topic_uid, now.steady_of(now_us), limit))]
 
         return await self._readers.soon(read)
 
     async def next_due_us(self, topic_uid: str) -> int | None:
         """See State."""
-        now_us = self._clock.wall_us()
 
         def read(db: sqlite3.Connection) -> int | None:
-            row = db.execute(_SQL["next_due"], (topic_uid, now_us)).fetchone()
-            return row[0] if row else None
+            now = self._steady.read()
+            row = db.execute(_SQL["next_due"], (topic_uid, now.steady_us)).fetchone()
+            return row[0] + now.offset_us if row else None
 
         return await self._readers.soon(read)
 
     async def list(self, prefix: str, limit: int, after: str = "", *, timed: bool = False) -> Sequence[StateRow]:
         """See State."""
-        query = _SQL["list_timed" if timed else "list"]
-        bounds = (prefix, after_prefix(prefix), self._clock.wall_us(), limit, after)
-        return await self._readers.later(lambda db: [_row(row) for row in db.execute(query, bounds)])
+        query, now = _SQL["list_timed" if timed else "list"], self._steady.read()
+        bounds = (prefix, after_prefix(prefix), now.steady_us, limit, after)
+        return await self._readers.later(lambda db: [_row(row, now) for row in db.execute(query, bounds)])
 
     async def counts(self) -> Mapping[str, int]:
         """See State."""
@@ -68,6 +69,7 @@ class SqliteState:
 
     async def sweep(self, now_us: int, limit: int) -> int:
         """Remove up to ``limit`` expired rows and say how many."""
+        now_us = self._steady.read().steady_of(now_us)
 
         def remove(wanted: int, transaction: Transaction) -> int:
             expired = transaction.db.execute(_SQL["expired"], (now_us, wanted)).fetchall()
@@ -95,7 +97,7 @@ def check_reads(db: sqlite3.Connection, reads: Mapping[str, int], now_us: int) -
         raise StateMoved(moved)
 
 
-def apply_state(transaction: Transaction, changes: Sequence[StatePut | StateDelete]) -> None:
+def apply_state(transaction: Transaction, changes: Sequence[StatePut | StateDelete], now: Reading) -> None:
     """Write and remove rows, in order."""
     db, sums = transaction.db, transaction.sums
     rules = dict(db.execute(_SQL["rules"], (_json([change.key for change in changes]),))) if changes else {}
@@ -106,8 +108,9 @@ def apply_state(transaction: Transaction, changes: Sequence[StatePut | StateDele
         match change:
             case StatePut():
                 version = transaction.numbers.next(db, "state")
-                place = (change.key, version, change.rule, change.topic_uid, change.due_us, change.expires_us)
-                db.execute(_SQL["put"], (*place, change.value, "\n".join(change.waits_for)))
+                due_us = None if change.due_us is None else change.due_us - now.offset_us
+                place = (change.key, version, change.rule, change.topic_uid, due_us, change.expires_us - now.offset_us)
+                db.execute(_SQL["put"], (*place, change.value, "\n".join(change.waits_for), now.offset_us))
                 rules[change.key] = change.rule
                 sums.count_rows(change.rule, 1)
             case StateDelete():
@@ -126,10 +129,12 @@ def wake(transaction: Transaction, names: Sequence[str], now_us: int) -> None:
         transaction.db.execute(_SQL["wake"], (now_us, version, key))
 
 
-def _row(columns: Sequence[Any]) -> StateRow:
-    key, value, version, rule, topic_uid, due_us, expires_us, names = columns
+def _row(columns: Sequence[Any], now: Reading) -> StateRow:
+    key, value, version, rule, topic_uid, steady_us, expires_us, names, offset_us = columns
     waits_for = tuple(names.split("\n")) if names else ()
-    return StateRow(key, value, version, rule, topic_uid, due_us, expires_us, waits_for)
+    due_us = None if steady_us is None else steady_us + now.offset_us
+    times = (due_us, expires_us + now.offset_us, waits_for, now.offset_us - offset_us, steady_us)
+    return StateRow(key, value, version, rule, topic_uid, *times)
 
 
 def _json(keys: Mapping[str, int] | Sequence[str]) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from broker.clock import Clock
+from broker.clock import US_PER_S, Clock
 from broker.engines.ownership import SoleOwnership, check_owner
 from broker.engines.sqlite.backup import copy_to
 from broker.engines.sqlite.catalog import SqliteCatalog, apply_changes
+from broker.engines.sqlite.clock_marks import keep_mark
 from broker.engines.sqlite.cursors import SqliteCursors, apply_moves, check_moves
 from broker.engines.sqlite.decisions import SqliteDecisions, apply_decisions
 from broker.engines.sqlite.deliveries import add, check_waiting, withdraw
@@ -25,8 +27,10 @@ from broker.engines.sqlite.watching import OpenFiles
 from broker.engines.wakeups import Signals
 from broker.errors import StoreError
 from broker.model import Commit, Health, SweepPolicy, Swept
+from broker.steady import Reading, SteadyTime
 
 _SQL = load("store")
+_KEEP_EVERY_US = 10 * US_PER_S
 _LOOKING_KIB = 2 * 1024
 """Pages in memory of who only looks: a command line that goes through everything once."""
 
@@ -38,6 +42,7 @@ class SqliteStore:
         self,
         path: Path,
         clock: Clock,
+        steady: SteadyTime,
         writer: Writes,
         signals: Signals,
         lock: LockFile | None = None,
@@ -48,6 +53,8 @@ class SqliteStore:
         self._path = path
         self._notes = tuple(notes)
         self._clock = clock
+        self.steady = steady
+        self._kept = steady.mark()
         self._signals = signals
         self._lock = lock
         self._writer = writer
@@ -57,20 +64,20 @@ class SqliteStore:
             path, clock, lambda: self._writer.is_sure, trouble, _LOOKING_KIB if looks_only else None
         )
         self.catalog = SqliteCatalog(self._writer, self._readers, signals.bells)
-        self.log = SqliteLog(clock, self._writer, self._readers, signals.bells)
-        self.cursors = SqliteCursors(self._writer, self._readers)
-        self.outbox = SqliteOutbox(clock, self._writer, self._readers, signals.news)
-        self.state = SqliteState(clock, self._writer, self._readers)
-        self.decisions = SqliteDecisions(self._writer, self._readers)
+        self.log = SqliteLog(steady, self._writer, self._readers, signals.bells)
+        self.cursors = SqliteCursors(steady, self._writer, self._readers)
+        self.outbox = SqliteOutbox(steady, self._writer, self._readers, signals.news)
+        self.state = SqliteState(steady, self._writer, self._readers)
+        self.decisions = SqliteDecisions(steady, self._writer, self._readers)
         self.ownership = SoleOwnership()
 
     async def commit(self, commit: Commit) -> None:
         """See Store."""
-        touched = {new.destination for new in commit.deliveries}
+        touched, now = {new.destination for new in commit.deliveries}, self.steady.read()
         size_bytes = sum(len(new.post) for new in (*commit.deliveries, *commit.shadows))
 
         def work(transaction: Transaction) -> None:
-            touched.update(self._commit(transaction, commit))
+            touched.update(self._commit(transaction, commit, now))
 
         def tell() -> None:
             for destination in touched:
@@ -80,22 +87,23 @@ class SqliteStore:
 
         await self._writer.run(work, tell, size_bytes)
 
-    def _commit(self, transaction: Transaction, commit: Commit) -> list[str]:
+    @staticmethod
+    def _commit(transaction: Transaction, commit: Commit, now: Reading) -> list[str]:
         """Check everything that can be checked, then write; the destinations that ``withdraw`` touched."""
-        db, now_us = transaction.db, self._clock.wall_us()
+        db = transaction.db
         check_owner(commit.owner)
         check_moves(db, commit.cursors)
-        check_reads(db, commit.reads, now_us)
-        check_waiting(db, commit.waiting, now_us)
+        check_reads(db, commit.reads, now.steady_us)
+        check_waiting(db, commit.waiting, now)
         apply_changes(transaction, commit.catalog)
-        add(transaction, commit.deliveries, commit.dead, now_us, commit.shadows)
-        apply_moves(db, commit.cursors)
-        wake(transaction, commit.wake, now_us)
-        apply_state(transaction, commit.state)
-        apply_decisions(transaction, commit.decisions)
+        add(transaction, commit.deliveries, commit.dead, now, commit.shadows)
+        apply_moves(db, commit.cursors, now)
+        wake(transaction, commit.wake, now.steady_us)
+        apply_state(transaction, commit.state, now)
+        apply_decisions(transaction, commit.decisions, now)
         for (topic_uid, name), added in commit.counters.items():
             transaction.sums.count(topic_uid, name, added)
-        return withdraw(transaction, commit.withdraw, now_us)
+        return withdraw(transaction, commit.withdraw, now)
 
     async def counters(self, topic_uid: str | None = None) -> Mapping[tuple[str, str], int]:
         """See Store."""
@@ -117,6 +125,13 @@ class SqliteStore:
         await self.log.sweep_gone()
         return Swept(*counts, more=max(counts) >= limit)
 
+    async def keep_time(self) -> None:
+        """See Store."""
+        mark = self.steady.mark()
+        if mark.offset_us != self._kept.offset_us or mark.monotonic_us - self._kept.monotonic_us >= _KEEP_EVERY_US:
+            await self._writer.run(lambda transaction: keep_mark(transaction, mark))
+            self._kept = mark
+
     async def health(self) -> Health:
         """See Store."""
         if self._writer.trouble:
@@ -134,6 +149,8 @@ class SqliteStore:
     async def close(self) -> None:
         """See Store."""
         await self._readers.close()
+        with suppress(StoreError):  # looked at only, closed before, or in trouble: the mark before will do
+            await self._writer.run(lambda transaction: keep_mark(transaction, self.steady.mark()))
         await self._writer.close()
         if self._lock is not None:
             self._lock.release()

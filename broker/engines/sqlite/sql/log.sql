@@ -1,7 +1,7 @@
 -- name: log
 -- One log by its topic's uid.
 SELECT id, uid, first, "end", bytes_total, upto, stored_bytes, last_publish_us, previous_publish_us, last_batch,
-  created_us, gone
+  created_us, gone, ahead_us
 FROM logs WHERE uid = ?;
 
 -- name: create_log
@@ -13,12 +13,22 @@ VALUES (?, 0, 0, 0, 0, 0, 0, 0, 0, ?);
 -- name: put_log
 -- Write what changed of a log.
 UPDATE logs SET first = ?, "end" = ?, bytes_total = ?, upto = ?, stored_bytes = ?, last_publish_us = ?,
-  previous_publish_us = ?, last_batch = ?, gone = ?
+  previous_publish_us = ?, last_batch = ?, gone = ?, ahead_us = ?
 WHERE id = ?;
 
 -- name: add_message
 -- Store one message.
 INSERT INTO messages (log, offset, at_us, upto, data, attributes) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: put_ahead
+-- Note how far publish times are ahead of steady time from an offset on.
+INSERT OR REPLACE INTO publish_offsets (log, offset, ahead_us) VALUES (?, ?, ?);
+
+-- name: forget_ahead
+-- Forget that of messages that are gone, but for what still holds.
+DELETE FROM publish_offsets WHERE log = ?1 AND offset < (
+  SELECT max(offset) FROM publish_offsets WHERE log = ?1 AND offset <= ?2
+);
 
 -- name: producer_key
 -- The answer that a producer key was given before.
@@ -45,8 +55,11 @@ FROM logs WHERE uid = ? AND gone = 0;
 SELECT uid FROM logs WHERE gone = 0 ORDER BY uid;
 
 -- name: probe
--- The first message at or after an offset: when it was published, and the bytes up to it.
-SELECT offset, at_us, upto FROM messages WHERE log = ? AND offset >= ? ORDER BY offset LIMIT 1;
+-- The first message at or after an offset: when it came in steady time, and the bytes up to it.
+SELECT offset, at_us - coalesce((
+  SELECT ahead_us FROM publish_offsets AS p WHERE p.log = m.log AND p.offset <= m.offset ORDER BY p.offset DESC LIMIT 1
+), 0), upto
+FROM messages AS m WHERE m.log = ? AND m.offset >= ? ORDER BY m.offset LIMIT 1;
 
 -- name: upto_before
 -- The bytes up to the last message before an offset.

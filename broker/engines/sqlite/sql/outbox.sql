@@ -21,8 +21,8 @@ VALUES (?1, ?2, ?3, ?4, ?1, NOT EXISTS (
 
 -- name: add_settled
 -- Put a delivery at its end at once: among the dead letters, or in shadow.
-INSERT INTO progress (seq, destination, order_key, priority, place, head, state, due_us, late, by, settled_us)
-VALUES (?1, ?2, ?3, ?4, ?1, 0, ?5, ?6, ?7, ?8, ?9);
+INSERT INTO progress (seq, destination, order_key, priority, place, head, state, due_us, late, by, settled_us, offset_us)
+VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?);
 
 -- name: highest_priority
 -- The highest priority below another among the heads of a destination.
@@ -52,7 +52,7 @@ WHERE seq = ?;
 -- name: change
 -- Write what changed of a delivery that begins or ends waiting.
 UPDATE progress SET due_us = ?, leased = ?, attempts = ?, tries = ?, form = ?, first_tried_us = ?, unclear = ?,
-  state = ?, by = ?, settled_us = ?, late = ?, place = ?, head = ?
+  state = ?, by = ?, settled_us = ?, offset_us = ?, late = ?, place = ?, head = ?
 WHERE seq = ?;
 
 -- name: promote

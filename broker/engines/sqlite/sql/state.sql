@@ -1,11 +1,11 @@
 -- name: read
 -- The rows of some keys (a JSON array) that have not expired; a due timer keeps its row.
-SELECT key, value, version, rule, topic_uid, due_us, expires_us, waits_for
+SELECT key, value, version, rule, topic_uid, due_us, expires_us, waits_for, offset_us
 FROM state WHERE key IN (SELECT value FROM json_each(?1)) AND (expires_us > ?2 OR due_us <= ?2);
 
 -- name: due
 -- Timers of a topic that are due, the earliest first.
-SELECT key, value, version, rule, topic_uid, due_us, expires_us, waits_for
+SELECT key, value, version, rule, topic_uid, due_us, expires_us, waits_for, offset_us
 FROM state INDEXED BY state_due WHERE topic_uid = ? AND due_us <= ? ORDER BY due_us, key LIMIT ?;
 
 -- name: next_due
@@ -15,12 +15,12 @@ WHERE topic_uid = ?1 AND due_us IS NOT NULL AND (expires_us > ?2 OR due_us <= ?2
 
 -- name: list
 -- Rows from one key up to before another, and above a third, that have not expired.
-SELECT key, value, version, rule, topic_uid, due_us, expires_us, waits_for
+SELECT key, value, version, rule, topic_uid, due_us, expires_us, waits_for, offset_us
 FROM state WHERE key >= ?1 AND key < ?2 AND key > ?5 AND (expires_us > ?3 OR due_us <= ?3) ORDER BY key LIMIT ?4;
 
 -- name: list_timed
 -- The same of those that have a due time.
-SELECT key, value, version, rule, topic_uid, due_us, expires_us, waits_for
+SELECT key, value, version, rule, topic_uid, due_us, expires_us, waits_for, offset_us
 FROM state INDEXED BY state_timed
 WHERE due_us IS NOT NULL AND key >= ?1 AND key < ?2 AND key > ?5 AND (expires_us > ?3 OR due_us <= ?3)
 ORDER BY key LIMIT ?4;
@@ -40,8 +40,8 @@ SELECT key, rule FROM state WHERE key IN (SELECT value FROM json_each(?));
 
 -- name: put
 -- Store a row in place of the one before.
-INSERT OR REPLACE INTO state (key, version, rule, topic_uid, due_us, expires_us, value, waits_for)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+INSERT OR REPLACE INTO state (key, version, rule, topic_uid, due_us, expires_us, value, waits_for, offset_us)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: sleeping
 -- Rows that wait for one of some names (a JSON array; NULL is any) and are not due.

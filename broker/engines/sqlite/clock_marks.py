@@ -1,0 +1,37 @@
+"""What a store keeps of the clocks between two looks, and steady time as it goes on from there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import astuple, fields
+from pathlib import Path
+
+from broker.clock import Clock
+from broker.engines.sqlite.failures import border
+from broker.engines.sqlite.opening import connect
+from broker.engines.sqlite.queries import load
+from broker.engines.sqlite.transaction import Transaction
+from broker.steady import ClockMark, SteadyTime, resume
+
+_SQL = load("clock_marks")
+_TOPICS = load("log")["topics"]
+_NAMES = [f"clock {field.name}" for field in fields(ClockMark)]
+
+
+def steady_time_of(path: Path, clock: Clock) -> SteadyTime:
+    """Steady time as it goes on in the store at ``path``. Raises StoreUnavailable or StoreCorrupt."""
+    with border(path):
+        db = connect(path, read_only=True)
+        try:
+            found = dict(db.execute(_SQL["numbers"]))
+            uids = json.dumps([uid for (uid,) in db.execute(_TOPICS)])
+            newest_steady_us, newest_us = db.execute(_SQL["newest"], (uids,)).fetchone()
+        finally:
+            db.close()
+    mark = ClockMark(*(found[name] for name in _NAMES)) if set(_NAMES) <= set(found) else None
+    return resume(clock, mark, newest_steady_us, newest_us)
+
+
+def keep_mark(transaction: Transaction, mark: ClockMark) -> None:
+    """Write what both clocks said."""
+    transaction.db.executemany(_SQL["put"], list(zip(_NAMES, astuple(mark), strict=True)))
