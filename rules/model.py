@@ -204,13 +204,23 @@ class StateChange:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """A due row of state, as the store hands it to the router."""
+    """A due row of state, as the store hands it to the router.
+
+    ``true_due_us`` names the firing: nobody sets the clock that told it, so it is never the same twice. None is
+    ``due_us``.
+    """
 
     key: str
     value: bytes
     version: int
     rule: str
     due_us: int
+    true_due_us: int | None = None
+
+    @property
+    def origin(self) -> str:
+        """What the posts of this firing come from (semantics.md item 1)."""
+        return f"t/{self.key}/{self.due_us if self.true_due_us is None else self.true_due_us}"
 
 
 # --- what comes out -----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from bridge.operate.control_context import ControlSource
 from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.incident_commands import Over, take_incident
 from bridge.operate.operator_times import rfc3339, rfc3339_or_none
+from bridge.routing.commit_batch import present
 from broker.model import StateRow
 from rules.deciding.quiet.keyrow import reminds
 from rules.deciding.quiet.rows import Incident, KeyRow, from_bytes
@@ -136,6 +137,7 @@ def _rule_of(source: ControlSource, name: str) -> Rule | None:
 
 
 def _incident(row: StateRow) -> tuple[Incident | None, str]:
+    row = present(row)
     known = from_bytes(row.key, row.value) if row.value is not None else None
     return (known.incident, known.key) if isinstance(known, KeyRow) else (None, "")
 

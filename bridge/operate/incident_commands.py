@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from bridge.destinations.signed_context import PostContext
 from bridge.operate.control_context import ControlSource
 from bridge.operate.silencing import add_silence
+from bridge.routing.commit_batch import present
 from broker.clock import US_PER_S, us
 from broker.errors import StateMoved, StoreUnavailable
 from broker.model import Commit, StatePut, StateRow
@@ -64,7 +66,7 @@ async def take_incident(source: ControlSource, card: PostContext, who: str) -> T
         return Nothing()
     names = _incident_rows(source, card)
     for _ in range(_TRIES):
-        rows = await source.store.state.read(names)
+        rows = await _read(source, names)
         row = next((rows[name] for name in names if incident_of(rows[name]) is not None), None)
         before, value = _taken(row, who)
         if row is None or value is None:
@@ -117,8 +119,12 @@ async def read_incident(source: ControlSource, card: PostContext) -> Incident | 
     if not card.incident:
         return None
     names = _incident_rows(source, card)
-    rows = await source.store.state.read(names)
+    rows = await _read(source, names)
     return next((found for name in names if (found := incident_of(rows[name])) is not None), None)
+
+
+async def _read(source: ControlSource, names: tuple[str, ...]) -> Mapping[str, StateRow]:
+    return {key: present(row) for key, row in (await source.store.state.read(names)).items()}
 
 
 def _taken(row: StateRow | None, who: str) -> tuple[str, bytes | None]:

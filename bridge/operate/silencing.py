@@ -17,6 +17,7 @@ import msgspec
 from bridge.operate.control_context import ControlSource
 from bridge.operate.retract import ends_behind, fires, has_heard, untold
 from bridge.routing.active_config import silence_of
+from bridge.routing.commit_batch import present
 from bridge.routing.routers import full_names
 from broker.errors import Moved, NotFound, StateMoved, StoreUnavailable, VersionMoved
 from broker.model import Commit, Delivery, DeliveryQuery, Put, StatePut
@@ -141,7 +142,7 @@ async def _commit(source: ControlSource, record: SilenceRecord, covered: list[De
     ids = {delivery.id for delivery in covered}
     unread = [one for one in covered if (one.new.incident or one.new.key) and not one.unclear and one.new.part == 0]
     rows = await source.store.state.read(tuple({_row_name(one) for one in unread})) if unread else {}
-    stands = dict(rows)
+    stands = {key: present(row) for key, row in rows.items()}
     changed: dict[str, StatePut] = {}
     taken_back: list[str] = []
     for delivery in unread:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bridge.core.posts import post_to_bytes
@@ -26,6 +26,7 @@ from broker.model import (
     StateRow,
 )
 from rules.model import Decision, Incoming, Judgement, Post, Send, StateChange, StateValue, Timer
+from rules.quiet.restamp import restamp
 from rules.rendering.markdown_escape import storable
 
 SENDS: Final = "sends/"
@@ -208,11 +209,19 @@ def incoming_of(topic: RoutedTopic, message: Message) -> Incoming:
 
 def values_of(rows: Mapping[str, StateRow]) -> dict[str, StateValue]:
     """State rows as rules take them."""
-    return {key: StateValue(row.value, row.version) for key, row in rows.items()}
+    return {key: StateValue(present(row).value, row.version) for key, row in rows.items()}
+
+
+def present(row: StateRow) -> StateRow:
+    """The row with the times in its value as the wall clock tells them now."""
+    if not row.behind_us or row.value is None:
+        return row
+    return replace(row, value=restamp(row.key, row.value, row.behind_us), behind_us=0)
 
 
 def timer_of(row: StateRow) -> Timer:
     """A due row as rules take it."""
     if row.value is None or row.due_us is None:
         raise ValueError(f"the row {row.key!r} is not a timer")
-    return Timer(row.key, row.value, row.version, row.rule, row.due_us)
+    value = present(row).value or b""
+    return Timer(row.key, value, row.version, row.rule, row.due_us, row.steady_due_us)

@@ -182,6 +182,7 @@ class Router:
         broken = ""  # why it is not decided
         while True:
             began = self._clock.monotonic()
+            offset_us = self._store.steady.read().offset_us
             rule_set, batch = self._current.rule_set, self._batch()
             context = self._current.context(batch.now_us)
             found = await self._matched(rule_set, messages, batch.now_us)
@@ -193,7 +194,7 @@ class Router:
             moved = replace(cursor, offset=messages[-1].offset + 1)
             commit = batch.commit([CursorMove(moved)], overlay.reads, overlay.changes, rows)
             behind = replace(moved, rev=cursor.rev + 1)
-            if self._is_overtaken(rule_set, context):
+            if self._is_overtaken(rule_set, context) or self._is_set_since(offset_us):
                 continue
             try:
                 await self._store.commit(commit)
@@ -257,7 +258,7 @@ class Router:
 
     async def _fire_due(self) -> bool:
         """Fire the topic's due timers; True when there were any."""
-        began = self._clock.monotonic()
+        began, offset_us = self._clock.monotonic(), self._store.steady.read().offset_us
         rule_set, batch = self._current.rule_set, self._batch()
         timers = [timer_of(row) for row in await self._store.state.due(self.topic.uid, batch.now_us, _TIMERS)]
         if not timers:
@@ -281,7 +282,7 @@ class Router:
             counts.update(await self._desk.run(name, step))
             await turn.give()
         commit = batch.commit((), overlay.reads, overlay.changes, rows)
-        if self._is_overtaken(rule_set, context):
+        if self._is_overtaken(rule_set, context) or self._is_set_since(offset_us):
             return True
         try:
             await self._store.commit(commit)
@@ -314,6 +315,10 @@ class Router:
         """
         now = self._current
         return now.rule_set is not rule_set or now.context(context.now_us).silences is not context.silences
+
+    def _is_set_since(self, offset_us: int) -> bool:
+        """Whether the wall clock was set while this was decided: then it is decided by the one that holds now."""
+        return self._store.steady.read().offset_us != offset_us
 
     def _batch(self) -> Batch:
         return Batch(self.topic, self._current.rule_set.version, self._clock.wall_us())

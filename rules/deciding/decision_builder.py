@@ -16,6 +16,7 @@ from rules.deciding.quiet.rows import FiringRow, GroupRow, KeyRow, QuietRow, Thr
 from rules.deciding.quiet.silences import NO_SILENCES, SilenceBook
 from rules.deciding.quiet.verdicts import book_name
 from rules.model import Decision, Judgement, JudgementOutcome, MessageFate, Send, StateChange, StateValue
+from rules.quiet.ahead import settle_ahead
 from rules.ruleset import Rule, RuleSet, SendEntry
 
 RowT = TypeVar("RowT", KeyRow, GroupRow, ThrottleRow, FiringRow)
@@ -60,8 +61,9 @@ class _Kept:
 class Rows:
     """The rows of state one decision meets, as records that may be changed in place and then kept."""
 
-    def __init__(self, state: Mapping[str, StateValue]) -> None:
+    def __init__(self, state: Mapping[str, StateValue], now_us: int) -> None:
         self._state = state
+        self._now_us = now_us
         self._records: dict[str, QuietRow | None] = {}
         self._kept: dict[str, _Kept] = {}
         self.reads: dict[str, int] = {}
@@ -74,7 +76,7 @@ class Rows:
         for name in names:
             if name not in self._records:
                 value = self._read(name).value
-                self._records[name] = None if value is None else quiet_rows.from_bytes(name, value)
+                self._records[name] = None if value is None else self._record(name, value)
             record = self._records[name]
             if isinstance(record, record_type):
                 return record
@@ -117,6 +119,11 @@ class Rows:
             for name, kept in self._kept.items()
         )
 
+    def _record(self, name: str, value: bytes) -> QuietRow:
+        record = quiet_rows.from_bytes(name, value)
+        settle_ahead(record, self._now_us)
+        return record
+
     def _read(self, name: str) -> StateValue:
         try:
             found = self._state[name]
@@ -133,7 +140,7 @@ class Draft:
         self.rule_set = rule_set
         self.context = context
         self.origin = origin
-        self.rows = Rows(state)
+        self.rows = Rows(state, context.now_us)
         self.counts: Counter[str] = Counter()
         self.failures: dict[str, str] = {}
         self._tally: Counter[str] = Counter()

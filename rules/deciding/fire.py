@@ -50,7 +50,7 @@ def fire(rule_set: RuleSet, timer: Timer, state: Mapping[str, StateValue], conte
     stands = state[timer.key]
     if stands.value is None or stands.value != timer.value:
         return Decision()
-    draft = Draft(rule_set, state, context, f"t/{timer.key}/{timer.due_us}")
+    draft = Draft(rule_set, state, context, timer.origin)
     rule = rule_for(rule_set, timer.key)
     own = own_names(timer.key, rule)
     match from_bytes(timer.key, stands.value):

@@ -7,6 +7,7 @@ state is never a duplicate, also when it changes back within the window: that is
 from __future__ import annotations
 
 from rules.deciding.quiet.rows import KeyRow, LastSent
+from rules.quiet.ahead import is_ahead
 
 
 def is_duplicate(row: KeyRow, slot: str, state: str, now_us: int, dedupe_s: float, *, shadow: bool = False) -> bool:
@@ -17,7 +18,7 @@ def is_duplicate(row: KeyRow, slot: str, state: str, now_us: int, dedupe_s: floa
     last = row.sent.get(slot)
     if last is None or last.state != state or last.shadow > shadow:
         return False
-    return now_us - last.at_us < dedupe_s * 1_000_000
+    return not is_ahead(last.at_us, now_us) and now_us - last.at_us < dedupe_s * 1_000_000
 
 
 def remember_sent(row: KeyRow, slot: str, state: str, now_us: int, *, shadow: bool = False) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from rules.deciding.quiet.rows import Flaps, KeyRow
+from rules.quiet.ahead import is_ahead
 from rules.ruleset import Flapping
 
 Course: TypeAlias = Literal["calm", "starts", "flaps"]
@@ -72,7 +73,8 @@ def forgotten_us(flaps: Flaps, flapping: Flapping) -> int:
 
 
 def _recent(flaps: Flaps, flapping: Flapping, now_us: int) -> list[int]:
-    return [at_us for at_us in flaps.changes if now_us - at_us < flapping.within_s * 1_000_000]
+    within_us = flapping.within_s * 1_000_000
+    return [at_us for at_us in flaps.changes if now_us - at_us < within_us and not is_ahead(at_us, now_us)]
 
 
 def _calm_us(flaps: Flaps, flapping: Flapping) -> int:

@@ -14,6 +14,7 @@ from rules.deciding.emit import LONG_US
 from rules.deciding.quiet.rows import FiringRow, Incident
 from rules.deciding.quiet.verdicts import Hidden
 from rules.deciding.state_keys import Names, RowNames
+from rules.quiet.ahead import is_ahead
 
 MAX_FIRING: Final = 10_000
 """How many firing incidents a row names; one beyond that inhibits nothing, so alerts rather pass."""
@@ -21,16 +22,24 @@ MAX_WAITING: Final = 10_000
 """How many quieted incidents are noted; those beyond are found by their own timers, a little later."""
 
 
-def inhibits(row: FiringRow, values: str, now_us: int) -> bool:
-    """Whether an incident with these values fires."""
-    return any(forgotten_us > now_us for forgotten_us in row.firing.get(values, {}).values())
+def inhibits(row: FiringRow, values: str, now_us: int, longest_us: int | None = None) -> bool:
+    """Whether an incident with these values fires.
+
+    One that is forgotten later than in ``longest_us`` was entered by a clock ahead of ours, and keeps nobody quiet.
+    """
+    ends = row.firing.get(values, {}).values()
+    return any(now_us < end_us and (longest_us is None or not is_ahead(end_us, now_us + longest_us)) for end_us in ends)
 
 
 def inhibited(draft: Draft, names: RowNames, *, note: bool) -> Hidden | None:
     """What keeps a post quiet now, or None; nobody knows for how long. With ``note`` its row is woken at the end."""
     for asked in names.asked:
         row = draft.rows.find(asked.names, FiringRow)
-        if row is None or asked.values is None or not inhibits(row, asked.values, draft.now_us):
+        if row is None or asked.values is None:
+            continue
+        rule = draft.rule_set.by_name.get(asked.inhibitor.rule)
+        longest_us = None if rule is None else round(rule.quiet.forget_after_s * 1_000_000)
+        if not inhibits(row, asked.values, draft.now_us, longest_us):
             continue
         if note and wait_for_end(row, asked.values, names.key[0]):
             keep(draft, asked.names, row)
@@ -55,7 +64,8 @@ def fires(draft: Draft, names: RowNames, incident: Incident, key: str, until_us:
         if values is None:
             continue
         row = draft.rows.find(firing_names, FiringRow) or FiringRow()
-        if row.firing.get(values, {}).get(key, 0) < until_us:
+        entered_us = row.firing.get(values, {}).get(key, 0)
+        if entered_us < until_us or is_ahead(entered_us, until_us):
             if not enter(row, values, key, until_us):
                 draft.counts["max_firing"] += 1
                 continue

@@ -41,6 +41,7 @@ def post(draft: Draft, posting: Posting, names: Names) -> Passed | Held | Quiete
         emit_all(draft, posting)
         return PASSED
     row.shadow = shadow
+    window.forget_posts(row, limit.rate, draft.now_us)
     if not window.waits(row) and window.has_room(row, limit.rate, draft.now_us):
         window.remember_post(row, limit.rate, draft.now_us)
         keep(draft, posting.rule, names, row)
@@ -58,6 +59,8 @@ def post(draft: Draft, posting: Posting, names: Names) -> Passed | Held | Quiete
 def keep(draft: Draft, rule: Rule, names: Names, row: ThrottleRow) -> None:
     """Write the throttle's row, due when something that waits has room again."""
     limit = rule.quiet.throttle
+    if limit is not None:
+        window.forget_posts(row, limit.rate, draft.now_us)
     if not window.waits(row):
         expires_us = window.forgotten_us(row, limit.rate) if limit is not None else draft.now_us
         draft.rows.keep(names, row, expires_us=max(expires_us, draft.now_us + 1))

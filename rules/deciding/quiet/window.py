@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from rules.deciding.quiet.rows import ThrottleRow
+from rules.quiet.ahead import is_ahead
 from rules.source.words import Rate
 
 MAX_LINES: Final = 50
@@ -21,20 +22,31 @@ _SLICES: Final = 1000
 
 
 def has_room(row: ThrottleRow, rate: Rate, now_us: int) -> bool:
-    """Whether one more post stays within the rate. Forgets what has left the window."""
-    window_us = round(rate.per_s * 1_000_000)
-    row.posts = [(at_us, count) for at_us, count in row.posts if now_us - at_us < window_us]
+    """Whether one more post stays within the rate. Forgets what has left the window, and what lies ahead of it."""
+    forget_posts(row, rate, now_us)
     return sum(count for _, count in row.posts) < rate.count
+
+
+def forget_posts(row: ThrottleRow, rate: Rate, now_us: int) -> None:
+    """Forget posts that have left the window, and those that a clock ahead of ours wrote: they fill it for long."""
+    window_us, ahead_us = round(rate.per_s * 1_000_000), now_us + _slice_us(rate)
+    row.posts = [
+        (at_us, count) for at_us, count in row.posts if now_us - at_us < window_us and not is_ahead(at_us, ahead_us)
+    ]
 
 
 def remember_post(row: ThrottleRow, rate: Rate, now_us: int) -> None:
     """A post of this rule was made."""
-    slice_us = 1 if rate.count <= _SLICES else max(1, round(rate.per_s * 1_000_000) // _SLICES)
+    slice_us = _slice_us(rate)
     end_us = -(-now_us // slice_us) * slice_us
     if row.posts and row.posts[-1][0] == end_us:
         row.posts[-1] = (end_us, row.posts[-1][1] + 1)
     else:
         row.posts.append((end_us, 1))
+
+
+def _slice_us(rate: Rate) -> int:
+    return 1 if rate.count <= _SLICES else max(1, round(rate.per_s * 1_000_000) // _SLICES)
 
 
 def room_again_us(row: ThrottleRow, rate: Rate) -> int:
