@@ -110,6 +110,6 @@ class PullService:
 
 
 def rate(messages: int, now_us: int, before_us: int) -> float:
-    """Messages per second since ``before_us``; over one second when that is 0 (never)."""
-    span_us = US_PER_S if before_us == 0 else max(now_us - before_us, LEAST_RATE_SPAN_US)
+    """Messages per second since ``before_us``; over one second when that is 0 (never), or not in the past."""
+    span_us = US_PER_S if not 0 < before_us <= now_us else max(now_us - before_us, LEAST_RATE_SPAN_US)
     return messages * US_PER_S / span_us

@@ -124,9 +124,10 @@ def resume(clock: Clock, mark: ClockMark | None, newest_steady_us: int, newest_u
     ``newest_steady_us`` is the newest steady time in the store, which nothing can be before; ``newest_us`` the newest
     wall time in it.
     """
-    steady = SteadyTime(clock, mark.offset_us if mark is not None else 0, newest_us)
-    now = moment_of(clock)
-    if mark is not None:
+    if mark is None:
+        steady = SteadyTime(clock, 0, newest_us)
+    else:
+        steady, now = SteadyTime(clock, mark.offset_us, max(newest_us, mark.newest_us)), moment_of(clock)
         step = _step_since(mark, boot_number(clock), now)
         if step is not None:
             steady.note(step)

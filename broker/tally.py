@@ -88,6 +88,7 @@ class Tally:
             day = day_of(first[0].publish_time_us)
             next_day = await self._store.log.offset_at(topic.uid, start_of(day + timedelta(days=1)))
             stop = bounds.end if next_day is None else min(next_day, bounds.end)
+            stop = max(stop, offset + 1)  # a day told by a clock that was wrong may have ended before, in true time
             days[day] += stop - offset - gaps.within(offset, stop)
             offset = stop
         return days

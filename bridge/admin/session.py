@@ -1,8 +1,9 @@
 """Who is looking at the pages: a signed cookie, made from an administrator's token at the login page.
 
 The cookie holds a name and an end, signed with HMAC-SHA256 under a key that is made anew at every start, so a restart
-ends all sessions and a stolen state folder signs none. The token itself is never kept in it. A second cookie carries,
-for one page, the sentence that says what a form did.
+ends all sessions and a stolen state folder signs none. The end is told in monotonic time: who sets the clock back lets
+nobody stay longer. The token itself is never kept in it. A second cookie carries, for one page, the sentence that says
+what a form did.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hmac
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from broker.clock import US_PER_S, Clock
+from broker.clock import Clock
 
 COOKIE = "ams_bridge_session"
 SAID = "ams_bridge_said"
@@ -36,7 +37,7 @@ class Sessions:
 
     def issue(self, name: str) -> str:
         """A cookie value for ``name``, good for ``LASTS_S`` seconds."""
-        until_s = self._clock.wall_us() // US_PER_S + LASTS_S
+        until_s = int(self._clock.monotonic()) + LASTS_S
         said = f"{quote(name, safe='')}.{until_s}"
         return f"{said}.{self._signature(said)}"
 
@@ -46,7 +47,7 @@ class Sessions:
         if not said or not hmac.compare_digest(signature.encode(), self._signature(said).encode()):
             return None
         name, _, until_s = said.rpartition(".")
-        if not until_s.isdigit() or int(until_s) * US_PER_S < self._clock.wall_us():
+        if not until_s.isdigit() or int(until_s) < self._clock.monotonic():
             return None
         return Viewer(unquote(name))
 

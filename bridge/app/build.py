@@ -34,6 +34,7 @@ from bridge.destinations.signed_context import SignedContext
 from bridge.front.limits import ConnectionLimits, connections_allowed
 from bridge.front.metrics import ConnectionMetrics
 from bridge.front.table import ConnectionTable
+from bridge.observe.clock_guard import ClockGuard
 from bridge.observe.condition import Condition
 from bridge.observe.metrics import Metrics
 from bridge.observe.recent_activity import RecentActivity
@@ -100,8 +101,8 @@ async def _built(
     broker, store, clock = catalog.real, catalog.real.store, catalog.real.clock
     supervisor, metrics, lately, rng = Supervisor(clock), Metrics(), RecentActivity(clock), random.SystemRandom()
     guard, table = PoisonGuard(clock, guard_folder(settings.store, environ)), _connections(settings.server)
-    condition = _condition(settings, clock)
-    trouble = [guard.degraded, table.full, condition.degraded]
+    condition, clock_guard, push_http = _condition(settings, clock), ClockGuard(store, clock), _pushing(settings, clock)
+    trouble = [guard.degraded, table.full, condition.degraded, clock_guard.words]
     tools = Tools(clock, make_client, buttons, Republisher(broker), guard)
     couriers = Couriers(store, tools, supervisor, rng, settings.drain, _tried(metrics, lately), metrics.folded)
     destinations = couriers.build(settings.destinations)
@@ -109,7 +110,6 @@ async def _built(
     pulls = PullWorkers(broker, clock, supervisor, rng, metrics.message_refused)
     canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
     listeners = Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)
-    push_http = PushHttp(clock, allow_private=settings.push.allow_private)
     return Daemon(
         settings=settings,
         clock=clock,
@@ -126,6 +126,7 @@ async def _built(
         push_http=push_http,
         pushers=Pushers(broker, clock, supervisor, push_http.post, _give_up_after_s(settings)),
         readiness=Readiness(store, in_force, supervisor, clock, lambda: canaries.standings, trouble),
+        clock_guard=clock_guard,
         guard=guard,
         condition=condition,
         sweeper=_sweeper(settings, store, broker, clock),
@@ -142,12 +143,16 @@ async def _built(
 def _watch(daemon: Daemon) -> None:
     """Let Prometheus see what the parts know of themselves."""
     canary_metrics = CanaryMetrics(lambda: daemon.canaries.standings, daemon.clock)
-    others = PoisonMetrics(daemon.guard), ConnectionMetrics(daemon.connections), daemon.condition
+    others = PoisonMetrics(daemon.guard), ConnectionMetrics(daemon.connections), daemon.condition, daemon.clock_guard
     daemon.metrics.watch(daemon.listeners, canary_metrics, *others)
 
 
 def _tried(metrics: Metrics, lately: RecentActivity) -> Callable[[AttemptResult], None]:
     return _each(metrics.tried, lately.tried)
+
+
+def _pushing(settings: Settings, clock: Clock) -> PushHttp:
+    return PushHttp(clock, allow_private=settings.push.allow_private)
 
 
 def _condition(settings: Settings, clock: Clock) -> Condition:

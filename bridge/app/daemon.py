@@ -8,6 +8,7 @@ import gc
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -129,6 +130,8 @@ async def start(daemon: Daemon) -> None:
     """Start all workers, then take requests."""
     supervisor = daemon.supervisor
     supervisor.start("catalog", daemon.broker.cache.follow)
+    told = partial(daemon.in_force.follow_clock, daemon.broker.cache, daemon.store)
+    supervisor.start("clock", lambda: daemon.clock_guard.follow(told))
     supervisor.start("silences", lambda: daemon.in_force.follow_silences(daemon.broker.cache, daemon.store))
     supervisor.start("state counts", lambda: daemon.in_force.follow_counts(daemon.store, daemon.clock))
     await daemon.couriers.swap(daemon.settings.destinations, daemon.destinations)

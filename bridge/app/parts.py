@@ -18,6 +18,7 @@ from bridge.delivery.couriers import Couriers
 from bridge.destinations.base import Destination
 from bridge.destinations.buttons import Buttons
 from bridge.front.table import ConnectionTable
+from bridge.observe.clock_guard import ClockGuard
 from bridge.observe.condition import Condition
 from bridge.observe.metrics import Metrics
 from bridge.observe.recent_activity import RecentActivity
@@ -52,6 +53,7 @@ class Daemon:
     push_http: PushHttp
     pushers: Pushers
     readiness: Readiness
+    clock_guard: ClockGuard
     guard: PoisonGuard
     condition: Condition
     sweeper: Sweeper

@@ -92,7 +92,7 @@ class CanaryMetrics(Collector):
             if one.verdict:
                 ok.add_metric([one.destination], one.verdict == "ok")
             if one.last_ok_us:
-                age.add_metric([one.destination], (self._clock.wall_us() - one.last_ok_us) / US_PER_S)
+                age.add_metric([one.destination], max(0.0, (self._clock.wall_us() - one.last_ok_us) / US_PER_S))
             runs.add_metric([one.destination, "arrived"], one.arrived)
             runs.add_metric([one.destination, "failed"], one.failed)
         return [ok, age, runs]

@@ -97,8 +97,23 @@ def row_name(destination: str) -> str:
 
 
 def read(row: StateRow) -> CanaryRow:
-    """What a row holds; nothing is known when there is none."""
-    return CanaryRow() if row.value is None else msgspec.json.decode(row.value, type=CanaryRow)
+    """What a row holds, its times as the wall clock tells them now; nothing is known when there is none.
+
+    Times that people read stay as they were told, unless the clock was set back: then they would lie ahead.
+    """
+    if row.value is None:
+        return CanaryRow()
+    known, by_us = msgspec.json.decode(row.value, type=CanaryRow), row.behind_us
+    return msgspec.structs.replace(
+        known,
+        sent_us=_moved(known.sent_us, by_us),
+        since_us=_moved(known.since_us, min(by_us, 0)),
+        last_ok_us=_moved(known.last_ok_us, min(by_us, 0)),
+    )
+
+
+def _moved(at_us: int, by_us: int) -> int:
+    return at_us + by_us if at_us else 0
 
 
 def written(destination: str, known: CanaryRow, now_us: int, every_s: float) -> StatePut:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import structlog
@@ -22,7 +22,7 @@ from bridge.delivery.retry_policy import cut_off, verdict
 from bridge.delivery.settle import SettleRetry
 from bridge.destinations.base import Delivered, Destination, Later, Outcome, Parcel, Refused
 from bridge.destinations.config import DestinationConfig
-from broker.clock import US_PER_S, Clock
+from broker.clock import US_PER_S, Clock, Moment, moment_of, step_between
 from broker.model import Delivery, Leased, Settlement
 from broker.store import Outbox
 
@@ -197,25 +197,31 @@ class Attempts:
     async def _try(self, one: _Try) -> None:
         one.has_begun = True
         delivery = one.leased.delivery
-        started_us, started = self._clock.wall_us(), self._clock.monotonic()
+        began = moment_of(self._clock)
         try:
             outcome = await self._outcome_of(one)
         except asyncio.CancelledError:
             if not self._cutting_off:
                 raise
             self._make_room(one)
-            now_us = self._clock.wall_us()
-            noted = cut_off(delivery, self._config, started_us=started_us, now_us=now_us)
+            now = moment_of(self._clock)
+            noted = cut_off(delivery, self._config, started_us=_started_us(began, now), now_us=now.wall_us)
             await self._settler.settle(one.leased, *noted)
             return
         self._guard.settle_delivery(delivery_name(delivery.id), f"delivery {delivery.id} to {self._name}")
-        now_us, took_s = self._clock.wall_us(), self._clock.monotonic() - started
+        now = moment_of(self._clock)
+        now_us, took_s = now.wall_us, (now.monotonic_us - began.monotonic_us) / US_PER_S
         self._make_room(one)
         settlement, attempt = verdict(
-            delivery, outcome, self._config, started_us=started_us, now_us=now_us, rng=self._rng
+            _retold(delivery, step_between(began, now)),
+            outcome,
+            self._config,
+            started_us=_started_us(began, now),
+            now_us=now_us,
+            rng=self._rng,
         )
         await self._settler.settle(one.leased, settlement, attempt)
-        age_s = (now_us - delivery.new.created_us) / US_PER_S
+        age_s = max(0.0, (now_us - delivery.new.created_us) / US_PER_S)  # the clock may have been set back since
         self._told(AttemptResult(self._name, delivery, outcome, settlement, took_s, age_s))
 
     async def _outcome_of(self, one: _Try) -> Outcome:
@@ -262,6 +268,16 @@ class Attempts:
         self._probed[delivery_id] = None
         if len(self._probed) > _MOST_PROBED:
             del self._probed[next(iter(self._probed))]
+
+
+def _started_us(began: Moment, now: Moment) -> int:
+    """When a try began, as the wall clock tells it now."""
+    return began.wall_us + step_between(began, now)
+
+
+def _retold(delivery: Delivery, by_us: int) -> Delivery:
+    """A delivery as it was leased, its first try told by a wall clock that was set since."""
+    return replace(delivery, first_tried_us=delivery.first_tried_us + by_us) if delivery.first_tried_us else delivery
 
 
 def _is_being_cancelled() -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
 
-from broker.clock import Clock
+from broker.clock import Clock, Moment, moment_of, step_between
 from broker.errors import LeaseLost, StoreError
-from broker.model import Attempt, Delivery, Leased, Settlement
+from broker.model import Attempt, Delivery, Leased, SettleAgain, Settlement
 from broker.store import Outbox
 
 _PAUSES_S: Final = (0.1, 0.5, 2.0, 5.0)
@@ -43,11 +43,11 @@ class SettleRetry:
     async def settle(self, leased: Leased, settlement: Settlement, attempt: Attempt) -> None:
         """Return once it is settled, however long the store takes; or once the lease is lost, and remember it then."""
         known = UnsettledAttempt(leased.delivery, settlement, attempt)
-        pauses = iter(_PAUSES_S)
+        pauses, told = iter(_PAUSES_S), moment_of(self._clock)
         is_remembered = False
         while True:
             try:
-                await self._outbox.settle(leased.token, settlement, attempt)
+                await self._outbox.settle(leased.token, self._retold(settlement, told), attempt)
             except StoreError as error:
                 log.warning("cannot settle yet", delivery=leased.delivery.id, error=str(error))
                 if not is_remembered:  # the lease may end, and the delivery be leased anew, before we ask again
@@ -62,6 +62,12 @@ class SettleRetry:
             else:
                 self._forget(known)
                 return
+
+    def _retold(self, settlement: Settlement, told: Moment) -> Settlement:
+        """The settlement as the wall clock tells it now, which may have been set since."""
+        if not isinstance(settlement, SettleAgain):
+            return settlement
+        return replace(settlement, due_us=settlement.due_us + step_between(told, moment_of(self._clock)))
 
     def recall(self, leased: Leased) -> UnsettledAttempt | None:
         """What is known of a delivery that is leased again because its try could not be settled in time. Told once."""

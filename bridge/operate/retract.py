@@ -12,12 +12,19 @@ from rules.ruleset import RuleSet
 
 
 def untold(
-    row: StateRow, delivery: Delivery, rule_set: RuleSet, by: str, until_us: int, *, heard: bool
+    row: StateRow,
+    delivery: Delivery,
+    rule_set: RuleSet,
+    by: str,
+    until_us: int,
+    *,
+    heard: bool,
+    behind_us: int = 0,
 ) -> StatePut | None:
     """The row after ``delivery`` was suppressed ``by`` something that ends at ``until_us``; None when nothing changes.
 
-    The post no longer counts for dedupe. An incident that fires, and of which nobody here has ``heard``, is hidden
-    again, to be looked at when the silence ends.
+    The post no longer counts for dedupe; its time in the row was moved by ``behind_us`` since it was told. An incident
+    that fires, and of which nobody here has ``heard``, is hidden again, to be looked at when the silence ends.
     """
     remembered = from_bytes(row.key, row.value or b"")
     if not isinstance(remembered, KeyRow):
@@ -25,7 +32,7 @@ def untold(
     changed = False
     for slot in dict.fromkeys(_slots(remembered, delivery, rule_set)):
         last = remembered.sent.get(slot)
-        if last is not None and last.at_us == delivery.new.created_us:
+        if last is not None and last.at_us in (delivery.new.created_us, delivery.new.created_us + behind_us):
             del remembered.sent[slot]
             changed = True
         changed = (not heard and _hide(remembered, slot, by, until_us)) or changed

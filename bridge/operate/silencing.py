@@ -147,11 +147,16 @@ async def _commit(source: ControlSource, record: SilenceRecord, covered: list[De
     taken_back: list[str] = []
     for delivery in unread:
         row, others = stands[_row_name(delivery)], await _of_its_line(source, delivery)
+        behind_us = rows[row.key].behind_us
         heard = bool(delivery.new.incident) and (len(others) == _LOOKED_AT or has_heard(delivery, others, ids))
         if delivery.new.incident and not heard and not fires(row):
             taken_back += _take_back_with_its_end(delivery, others, ids)
             continue
-        put = untold(row, delivery, source.in_force.rule_set, by, record.until_us, heard=heard) if row.value else None
+        put = (
+            untold(row, delivery, source.in_force.rule_set, by, record.until_us, heard=heard, behind_us=behind_us)
+            if row.value
+            else None
+        )
         if put is not None:
             changed[row.key] = put
             taken_back.append(delivery.id)

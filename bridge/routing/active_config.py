@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Final
 
+import msgspec
 import structlog
 
 from broker.catalog_cache import CatalogCache
-from broker.clock import Clock
-from broker.model import WAKE_ALL, Commit
+from broker.clock import LEAST_STEP_US, Clock
+from broker.errors import VersionMoved
+from broker.model import WAKE_ALL, Commit, Put
 from broker.records import SilenceRecord
+from broker.steady import Step
 from broker.store import Store
 from rules.deciding.decision_builder import DecideContext
 from rules.deciding.quiet.silences import NO_SILENCES, CompiledSilence, SilenceBook, compile_silence
@@ -24,6 +28,9 @@ from rules.ruleset import RuleSet
 from rules.source.problems import ProblemsFound
 
 _COUNT_EVERY_S = 15.0
+
+CURRENT: Final = "current-ruleset"
+"""The note of the catalog that names the rule set in force."""
 
 log = structlog.get_logger("rules")
 
@@ -114,6 +121,30 @@ class ActiveConfig:
             await store.commit(Commit(wake=tuple(sorted(over))))
             self._over -= over
             self.ring()
+
+    async def follow_clock(self, cache: CatalogCache, store: Store, step: Step) -> None:
+        """The wall clock was set: silences that it told ahead of time come with it, and all that is quiet is looked at.
+
+        A silence is held to the clock that stands. One that was made while the clock was ahead would begin in a future
+        that its maker never saw. Raises StoreError.
+        """
+        for record in cache.all(SilenceRecord):
+            stored = cache.stored(record)
+            if stored is None or step.size_us >= 0 or record.created_us <= step.after_us + LEAST_STEP_US:
+                continue
+            moved = msgspec.structs.replace(
+                record,
+                created_us=record.created_us + step.size_us,
+                starts_us=record.starts_us + step.size_us,
+                until_us=record.until_us + step.size_us,
+            )
+            try:
+                await cache.write([Put(stored.key, moved, stored.version)])
+            except VersionMoved:
+                await cache.refresh(stored.kind, stored.key)  # ended or removed meanwhile
+        self.take_silences(cache)
+        self._over.add(WAKE_ALL)
+        await self.wake(store)
 
     async def follow_counts(self, store: Store, clock: Clock) -> None:
         """Keep count of the state each rule holds, for ever; a little old is good enough (semantics.md item 5)."""

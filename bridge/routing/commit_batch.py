@@ -25,8 +25,8 @@ from broker.model import (
     StatePut,
     StateRow,
 )
+from rules.deciding.quiet.restamp import restamp
 from rules.model import Decision, Incoming, Judgement, Post, Send, StateChange, StateValue, Timer
-from rules.quiet.restamp import restamp
 from rules.rendering.markdown_escape import storable
 
 SENDS: Final = "sends/"

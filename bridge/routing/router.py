@@ -181,8 +181,7 @@ class Router:
         """
         broken = ""  # why it is not decided
         while True:
-            began = self._clock.monotonic()
-            offset_us = self._store.steady.read().offset_us
+            began, offset_us = self._clock.monotonic(), self._store.steady.read().offset_us
             rule_set, batch = self._current.rule_set, self._batch()
             context = self._current.context(batch.now_us)
             found = await self._matched(rule_set, messages, batch.now_us)
@@ -194,7 +193,7 @@ class Router:
             moved = replace(cursor, offset=messages[-1].offset + 1)
             commit = batch.commit([CursorMove(moved)], overlay.reads, overlay.changes, rows)
             behind = replace(moved, rev=cursor.rev + 1)
-            if self._is_overtaken(rule_set, context) or self._is_set_since(offset_us):
+            if self._is_overtaken(rule_set, context, offset_us):
                 continue
             try:
                 await self._store.commit(commit)
@@ -282,7 +281,7 @@ class Router:
             counts.update(await self._desk.run(name, step))
             await turn.give()
         commit = batch.commit((), overlay.reads, overlay.changes, rows)
-        if self._is_overtaken(rule_set, context) or self._is_set_since(offset_us):
+        if self._is_overtaken(rule_set, context, offset_us):
             return True
         try:
             await self._store.commit(commit)
@@ -308,17 +307,14 @@ class Router:
             news.wait(),
         )
 
-    def _is_overtaken(self, rule_set: RuleSet, context: DecideContext) -> bool:
-        """Whether other rules or silences came into force while this was decided: then it is decided again.
+    def _is_overtaken(self, rule_set: RuleSet, context: DecideContext, offset_us: int) -> bool:
+        """Whether other rules, silences or another wall clock came into force while this was decided: decide it again.
 
         Asked right before the commit. So once a reload or a silence is answered, nothing more comes of what was before.
         """
         now = self._current
-        return now.rule_set is not rule_set or now.context(context.now_us).silences is not context.silences
-
-    def _is_set_since(self, offset_us: int) -> bool:
-        """Whether the wall clock was set while this was decided: then it is decided by the one that holds now."""
-        return self._store.steady.read().offset_us != offset_us
+        is_other = now.rule_set is not rule_set or now.context(context.now_us).silences is not context.silences
+        return is_other or self._store.steady.read().offset_us != offset_us
 
     def _batch(self) -> Batch:
         return Batch(self.topic, self._current.rule_set.version, self._clock.wall_us())

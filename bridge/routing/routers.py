@@ -9,13 +9,13 @@ import structlog
 from bridge.core.poison import PoisonGuard
 from bridge.core.supervisor import Supervisor
 from bridge.core.waiting import wait_for_first
-from bridge.routing.active_config import ActiveConfig
+from bridge.routing.active_config import CURRENT, ActiveConfig
 from bridge.routing.commit_batch import RoutedTopic as RoutedTopic
 from bridge.routing.router import Nudges, Routed, Router
 from broker.broker import Broker
 from broker.clock import Clock
 from broker.names import router_cursor
-from broker.records import Project, Topic
+from broker.records import Project, ServiceNote, Topic
 from broker.store import Store
 
 log = structlog.get_logger("routers")
@@ -85,12 +85,26 @@ class Routers:
         }
 
     async def _begin(self, uid: str, name: str, created_us: int) -> None:
+        if self._is_younger(uid):
+            created_us = max(created_us, self._in_force.since_us)
         topic, told, guard = RoutedTopic(name, uid), self._told, self._guard
         router = Router(topic, created_us, self._store, self._in_force, self._clock, self._nudges, told, guard)
         await router.take_place()
         self._routers[uid] = router
         self._supervisor.start(f"router:{name}", router.run)
         log.info("a topic is routed", topic=name)
+
+    def _is_younger(self, uid: str) -> bool:
+        """Whether the topic was made after the rules in force were, by the catalog's own count: no clock turns it back.
+
+        Of a topic that was changed since, the catalog does not say; then only its birth time does.
+        """
+        cache = self._broker.cache
+        topic, note = cache.by_uid(Topic, uid), cache.find(ServiceNote, CURRENT)
+        if topic is None or note is None:
+            return False
+        born, current = cache.stored(topic), cache.stored(note)
+        return born is not None and current is not None and born.version == 1 and born.seq > current.seq
 
     async def _end(self, uid: str) -> None:
         """End a router whose topic no rule hears; heard again later, it begins at the end (semantics.md item 14)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from bridge.routing.active_config import CURRENT
 from bridge.settings.model import MoveTo, Settings
 from broker.broker import Broker
 from broker.errors import VersionMoved
@@ -21,8 +22,6 @@ from rules.model import DestinationFacts
 from rules.ruleset import RuleSet
 from rules.source.places import read_file
 from rules.source.problems import ProblemsFound
-
-CURRENT = "current-ruleset"
 
 
 def world_of(

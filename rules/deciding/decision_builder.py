@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from rules.deciding.quiet import rows as quiet_rows
+from rules.deciding.quiet.ahead import settle_ahead
 from rules.deciding.quiet.rows import FiringRow, GroupRow, KeyRow, QuietRow, ThrottleRow
 from rules.deciding.quiet.silences import NO_SILENCES, SilenceBook
 from rules.deciding.quiet.verdicts import book_name
 from rules.model import Decision, Judgement, JudgementOutcome, MessageFate, Send, StateChange, StateValue
-from rules.quiet.ahead import settle_ahead
 from rules.ruleset import Rule, RuleSet, SendEntry
 
 RowT = TypeVar("RowT", KeyRow, GroupRow, ThrottleRow, FiringRow)

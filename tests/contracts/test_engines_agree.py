@@ -88,6 +88,10 @@ class TwoStores(RuleBasedStateMachine):
     def wait(self, seconds: int) -> None:
         self._run(self.clock.advance(seconds, turns=1))
 
+    @rule(by_s=st.sampled_from([-(10**8), -3_600, -7, 7, 3_600, 10**8]))
+    def set_clock(self, by_s: int) -> None:
+        self.clock.step(by_s)
+
     @rule(
         puts=st.lists(
             st.tuples(_KEYS, _RULES, _TOPICS, _IN_S, st.sampled_from([2, 20, 10**6]), st.lists(_WAITS, max_size=2)),

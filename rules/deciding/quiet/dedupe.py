@@ -6,8 +6,8 @@ state is never a duplicate, also when it changes back within the window: that is
 
 from __future__ import annotations
 
+from rules.deciding.quiet.ahead import is_ahead
 from rules.deciding.quiet.rows import KeyRow, LastSent
-from rules.quiet.ahead import is_ahead
 
 
 def is_duplicate(row: KeyRow, slot: str, state: str, now_us: int, dedupe_s: float, *, shadow: bool = False) -> bool:

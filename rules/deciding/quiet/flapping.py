@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+from rules.deciding.quiet.ahead import is_ahead
 from rules.deciding.quiet.rows import Flaps, KeyRow
-from rules.quiet.ahead import is_ahead
 from rules.ruleset import Flapping
 
 Course: TypeAlias = Literal["calm", "starts", "flaps"]

@@ -11,10 +11,10 @@ from typing import Final
 
 from rules.deciding.decision_builder import Draft
 from rules.deciding.emit import LONG_US
+from rules.deciding.quiet.ahead import is_ahead
 from rules.deciding.quiet.rows import FiringRow, Incident
 from rules.deciding.quiet.verdicts import Hidden
 from rules.deciding.state_keys import Names, RowNames
-from rules.quiet.ahead import is_ahead
 
 MAX_FIRING: Final = 10_000
 """How many firing incidents a row names; one beyond that inhibits nothing, so alerts rather pass."""

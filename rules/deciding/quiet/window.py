@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from rules.deciding.quiet.ahead import is_ahead
 from rules.deciding.quiet.rows import ThrottleRow
-from rules.quiet.ahead import is_ahead
 from rules.source.words import Rate
 
 MAX_LINES: Final = 50

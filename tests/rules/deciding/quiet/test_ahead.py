@@ -3,9 +3,9 @@
 import pytest
 
 from rules.deciding.batch_state import InMemoryState
+from rules.deciding.quiet.restamp import restamp
 from rules.deciding.quiet.rows import FiringRow, KeyRow, from_bytes, to_bytes
 from rules.model import StateChange
-from rules.quiet.restamp import restamp
 from tests.fakes.rule_sets import Line, a_rule, a_rule_set, us
 
 HOUR_S = 3_600
