@@ -17,10 +17,11 @@ def stoppable() -> Iterator[Callable[[], bool]]:
         return
     asked = threading.Event()
     before = signal.getsignal(signal.SIGINT)
+    ending = before if callable(before) else signal.default_int_handler  # shells start background commands without one
 
     def note(number: int, frame: FrameType | None) -> None:
         asked.set()
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, ending)
 
     signal.signal(signal.SIGINT, note)
     try:

@@ -23,6 +23,20 @@ def test_the_second_one_ends_at_once() -> None:
             signal.raise_signal(signal.SIGINT)
 
 
+def test_the_second_one_ends_at_once_also_where_the_shell_had_it_ignored() -> None:
+    """Shells start what runs in the background with SIGINT ignored, and so may the tests have been."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stoppable() as stopped:
+            signal.raise_signal(signal.SIGINT)
+            assert stopped()
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_behind_the_block_everything_is_as_before() -> None:
     before = signal.getsignal(signal.SIGINT)
     with stoppable():
