@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import Final
 
 from bridge.front.limits import BODY_BUFFER_BYTES
+
+UNKNOWN: Final = 2**62
+"""Unwritten bytes that nobody has counted yet: more than there can be."""
 
 
 class Outlet:

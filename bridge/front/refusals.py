@@ -62,6 +62,7 @@ FRAMING_TOO_LARGE: Final = HttpRefusal(
     431, "framing_too_large", "chunk extensions and trailers of the body are larger than 64 KiB"
 )
 UNKNOWN_METHOD: Final = HttpRefusal(405, "unknown_method", "no such method")
+NO_PROXY: Final = HttpRefusal(405, "unknown_method", "this is no proxy: CONNECT is not answered")
 HEAD_TOO_SLOW: Final = HttpRefusal(408, "head_too_slow", "the head of the request did not arrive in time")
 BODY_TOO_SLOW: Final = HttpRefusal(408, "body_too_slow", "the body of the request did not arrive in time")
 

@@ -70,13 +70,16 @@ class Running:
         return await asyncio.open_connection("127.0.0.1", self.server.port, ssl=self.trust, server_hostname=name)
 
     async def ask(self, *pieces: bytes) -> bytes:
-        """Everything the server says to these bytes until it closes, or has said nothing for a while."""
+        """Everything the server says to these bytes until it closes, which it does after its answers."""
         reader, writer = await self.connect()
         for piece in pieces:
             writer.write(piece)
             await pause(0.01)
+        can_end = writer.can_write_eof()
+        if can_end:
+            writer.write_eof()
         try:
-            return await said(reader)
+            return await said(reader, 10 if can_end else 0.5)
         finally:
             writer.close()
 
@@ -98,7 +101,7 @@ async def pause(seconds: float = 0.02) -> None:
     await SystemClock().sleep(seconds)
 
 
-async def said(reader: asyncio.StreamReader, wait_s: float = 0.25) -> bytes:
+async def said(reader: asyncio.StreamReader, wait_s: float = 0.5) -> bytes:
     """What is said until the end, or until nothing has come for a while."""
     text = b""
     with contextlib.suppress(TimeoutError, ConnectionError):
