@@ -16,8 +16,8 @@ from rules.importing.receivers import NOT_FOUND, Receiver, read_receivers, uniqu
 from rules.importing.route_tree import RouteNode, read_routes, rules_of
 from rules.importing.rule_text import RuleWriter
 from rules.importing.time_intervals import read_time_intervals
+from rules.importing.wrappers import find_configurations
 from rules.importing.yaml_text import comment, yaml_lines
-from rules.source.foreign_yaml import read_foreign_yaml
 from rules.source.problems import Problem, ProblemsFound, has_errors, in_order
 from rules.source.words import suggest
 
@@ -49,7 +49,17 @@ def convert(config_text: str, *, file: str = "alertmanager.yml", topic: str = TO
 
     ``file`` is how remarks call the configuration. Raises ProblemsFound when it cannot be read, with every problem.
     """
-    config = Config(read_foreign_yaml(config_text, file)[0])
+    first, *others = find_configurations(config_text, file)
+    config = Config(first)
+    config.remarks.extend(
+        one.problem((), "a second configuration in the file; it was left out, convert it by itself", kind="warning")
+        for one in others
+    )
+    return convert_config(config, file=file, topic=topic)
+
+
+def convert_config(config: Config, *, file: str, topic: str = TOPIC) -> Converted:
+    """As ``convert``, of a configuration that is read already."""
     config.problems.extend(config.document.problems)
     if config.document.value is None and has_errors(config.problems):
         raise ProblemsFound(config.problems)

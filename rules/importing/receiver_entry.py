@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -10,6 +11,8 @@ from rules.importing.alertmanager_config import Config
 from rules.source.problems import DocumentPath
 
 _ELSEWHERE: Final = frozenset({"name", "send_resolved", "http_config"})
+_SHELL: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::?[-?][^}]*)?\}")
+_OURS: Final = re.compile(r"\$\{env:[A-Za-z0-9_]+\}")
 _TEMPLATED: Final = frozenset(
     {
         "title", "title_link", "text", "pretext", "fallback", "color", "footer", "fields", "actions", "short_fields",
@@ -36,11 +39,22 @@ class Entry:
         if "{{" in said:
             self.config.remark((*self.path, key), f"{key} is a Go template; it was left out")
             return ""
-        return said
+        return self.referring(said, (*self.path, key))
+
+    def referring(self, said: str, path: DocumentPath) -> str:
+        """A text whose variables of a shell, filled in before Alertmanager sees it, are references of ours."""
+        found = _SHELL.sub(r"${env:\1}", said)
+        if _OURS.sub("", found).count("${"):
+            self.config.remark(path, f'"{said}" has a place that is filled in elsewhere; it was left out')
+            return ""
+        if found != said:
+            self.config.remark(path, f'"{said}" is taken from the environment of the daemon: {found}')
+        return found
 
     def inherited(self, key: str, everywhere: str) -> str:
         """A plain text, from ``global`` under ``everywhere`` when it is not said here."""
-        return self.text(key) or self.config.text(("global", everywhere))
+        path = ("global", everywhere)
+        return self.text(key) or self.referring(self.config.text(path), path)
 
     def flag(self, key: str, *, default: bool) -> bool:
         """True or false."""
@@ -83,7 +97,7 @@ class Entry:
         for key in self.config.others(self.path, {*self.used, *templated}):
             self.config.remark((*self.path, key), f"{key} has no counterpart and was left out")
         for key in self.config.others((*self.path, "http_config"), ("follow_redirects", "enable_http2")):
-            if key != "authorization" or "authorization" not in self.used:
+            if f"http_config.{key}" not in self.used:
                 self.config.remark(
                     (*self.path, "http_config", key),
                     f"http_config.{key} was left out; proxies are taken from the environment of the daemon",

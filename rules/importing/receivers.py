@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rules.importing.alertmanager_config import Config
+from rules.importing.http_headers import read_headers
 from rules.importing.receiver_entry import Entry
 from rules.source.problems import DocumentPath
 
@@ -126,7 +127,7 @@ def _credentials(entry: Entry) -> str:
     authorization = (*entry.path, "http_config", "authorization")
     if entry.config.at(authorization) is None:
         return ""
-    entry.used.add("authorization")
+    entry.used.add("http_config.authorization")
     return Entry(entry.config, authorization, entry.name).secret("credentials", "token")
 
 
@@ -134,12 +135,9 @@ def _webhook(entry: Entry) -> Target:
     settings: dict[str, Any] = {
         "type": "webhook", "url": entry.secret("url", "url") or entry.missing("url"), **entry.same(("timeout",))
     }  # fmt: skip
-    authorization = (*entry.path, "http_config", "authorization")
-    if entry.config.at(authorization) is not None:
-        entry.used.add("authorization")
-        inner = Entry(entry.config, authorization, entry.name)
-        kind = inner.text("type") or "Bearer"
-        settings["headers"] = {"Authorization": f"{kind} {inner.secret('credentials', 'token')}"}
+    headers = read_headers(entry)
+    if headers:
+        settings["headers"] = headers
     return Target(entry.name, settings)
 
 

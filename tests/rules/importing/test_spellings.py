@@ -143,3 +143,16 @@ def test_common_labels_of_a_webhook_are_those_that_are_equal_whatever_their_name
 
 def test_what_is_written_loads() -> None:
     a_rule_set(convert(f"route: {{receiver: d}}\n{HOOKS}"))
+
+
+def test_a_variable_of_a_shell_is_one_of_the_daemons_environment() -> None:
+    config = """
+    route: {receiver: d}
+    receivers:
+      - name: d
+        mattermost_configs:
+          - {webhook_url: "${HOOK}", channel: "${CHANNEL}", username: "${NAME:-x}", icon_url: "${{x}}"}
+    """
+    assert destinations(config)["d"] == {
+        "type": "mattermost", "url": "${credential:d-url}", "channel": "${env:CHANNEL}", "username": "${env:NAME}"
+    }  # fmt: skip

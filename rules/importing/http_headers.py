@@ -1,0 +1,63 @@
+"""``http_config`` of a receiver as headers: basic_auth, authorization, bearer tokens and headers of its own."""
+
+from __future__ import annotations
+
+from rules.importing.receiver_entry import Entry
+from rules.source.problems import DocumentPath
+
+
+def read_headers(entry: Entry) -> dict[str, str]:
+    """The headers; what is secret in them is a reference. Keys that were understood are noted as used."""
+    path = http_config_of(entry)
+    headers: dict[str, str] = {}
+    for key in entry.config.keys(path):
+        inner = (*path, key)
+        if not entry.config.at(inner):
+            continue
+        if key == "authorization":
+            headers["Authorization"] = _authorization(entry, inner)
+        elif key == "basic_auth":
+            headers["Authorization"] = _basic(entry, inner)
+        elif key in ("bearer_token", "bearer_token_file"):
+            token = Entry(entry.config, path, entry.name).secret("bearer_token", "token")
+            headers["Authorization"] = f"Bearer {token}"
+        elif key == "http_headers":
+            headers |= {name: _header(entry, (*inner, name), name) for name in entry.config.keys(inner)}
+        else:
+            continue
+        entry.used.add(f"http_config.{key}")
+    return {name: value for name, value in headers.items() if value}
+
+
+def http_config_of(entry: Entry) -> DocumentPath:
+    """Where the ``http_config`` of an entry stands: at the entry, else under ``global``."""
+    own = (*entry.path, "http_config")
+    return own if entry.config.at(own) is not None else ("global", "http_config")
+
+
+def _authorization(entry: Entry, path: DocumentPath) -> str:
+    inner = Entry(entry.config, path, entry.name)
+    kind = inner.text("type") or "Bearer"
+    secret = inner.secret("credentials", "token")
+    return f"{kind} {secret}" if secret else ""
+
+
+def _basic(entry: Entry, path: DocumentPath) -> str:
+    """A header wants name and password together in base64, which no reference to either can be."""
+    credential = f"{entry.name}-basic"
+    entry.config.remark(
+        path,
+        f"put the base64 of USERNAME:PASSWORD into the credential {credential} "
+        f"(printf %s 'USERNAME:PASSWORD' | base64 -w0); it was not copied",
+    )
+    return f"Basic ${{credential:{credential}}}"
+
+
+def _header(entry: Entry, path: DocumentPath, name: str) -> str:
+    values = [entry.referring(one, path) for one in entry.config.texts((*path, "values"))]
+    values += [f"${{file:{file}}}" for file in entry.config.texts((*path, "files"))]
+    if entry.config.at((*path, "secrets")):
+        credential = f"{entry.name}-{name}"
+        entry.config.remark(path, f"put this header into the credential {credential}; it was not copied")
+        values.append(f"${{credential:{credential}}}")
+    return ", ".join(values)
