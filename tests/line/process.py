@@ -61,6 +61,17 @@ class DaemonProcess:
         while until not in self._notices.recv(4096):
             pass
 
+    def drain_notices(self) -> None:
+        """Read what nobody waited for, as a service manager does: else the daemon's next word may wait."""
+        self._notices.setblocking(False)
+        try:
+            while self._notices.recv(4096):
+                pass
+        except BlockingIOError:
+            pass
+        finally:
+            self._notices.settimeout(READY_WITHIN_S)
+
     def is_fed(self, within_s: float) -> bool:
         """Whether the daemon tells its service manager within this time that it lives."""
         self._notices.settimeout(within_s)
