@@ -13,6 +13,10 @@ slashes, parentheses, underscores inside words, e-mail addresses, ``[FIRING:1]``
 ``&#64;``            ``&amp;``, for Markdown would read the entity
 ``\*``               ``&#92;``, for the value's backslash must not take the power of ours
 ``# > - 1. ===``     a backslash (before ``===`` a zero-width space) at the start of a line
+an indented block    a zero-width space before the first indent, which would make code of it after an empty line
+``:up:`` ``:(``      a zero-width space after the colon: ``job:up:count`` is no emoji
+``<3 ~town #tag``    a zero-width space after the sign: no heart, no link to a channel or a search
+ANSI sequences       go whole, with all other control characters and text-direction marks
 ``javascript:``      a zero-width space after the colon
 an http(s) URL       stays; the few characters that break Markdown are percent-encoded, which names the same page
 ===================  ====================================================================================
@@ -31,15 +35,41 @@ ZERO_WIDTH: Final = "\u200b"
 CODE_QUOTE: Final = "\u02cb"  # stands for a backtick where no escape is possible: inside a code span
 CODE_ANGLE: Final = "\u02c2"  # stands for "<" in code, where Mattermost would make a link of <a|b> all the same
 
-_ODD: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2424]")
+_ODD: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2066-\u2069\u2424]")
+_ANSI: Final = re.compile(
+    r"""
+      (?:\x1b\[|\x9b) [0-?]*[ -/]*[@-~]                                   # colours and cursors
+    | (?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f]) [^\x07\x1b\x9c\n]{0,4096} (?:\x07|\x1b\\|\x9c)  # titles, links, strings
+    | \x1b[ -/]+[0-~]                                                     # character sets
+    """,
+    re.VERBOSE,
+)
 _NEWLINE: Final = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029\u2424]")  # U+2424 is one for Mattermost
 _SPECIAL: Final = re.compile(r"[@&<|`*_~\[\]\\]|script:|data:", re.IGNORECASE)
+_EMOTICON: Final = r"(?=(?:-?[()\[\]@/|$dDoOpPsSxX]|['`\u2019]-?\()(?![0-9A-Za-z_]))"
+_CHAT: Final = re.compile(  # each alternative begins with one letter, by which the engine skips what is none of them
+    rf"""
+      h(?<![0-9A-Za-z_]h)ttps?://[^\s<>()\[\]{{}}|\\^`"'*]+                            # an address stays
+    | :(?=(?:[+-]1|100|1234|[0-9_+-]{{0,64}}[A-Za-z][0-9A-Za-z_+-]{{0,64}}):)            # :up:
+    | :(?<![0-9A-Za-z_]:){_EMOTICON}                                                   # :-(
+    | ;(?<![0-9A-Za-z_];){_EMOTICON}
+    | x(?<![0-9A-Za-z_]x)(?=-[dD](?![0-9A-Za-z_]))
+    | X(?<![0-9A-Za-z_]X)(?=-[dD](?![0-9A-Za-z_]))
+    | <(?=/?3(?![0-9A-Za-z_]))
+    | ~(?<![0-9A-Za-z_~]~)(?=[0-9A-Za-z._-])                                           # ~town-square
+    | \#(?<![0-9A-Za-z_&]\#)(?=[^\W\d_])                                               # #tag
+    """,
+    re.VERBOSE,
+)
+_CHAT_HINT: Final = re.compile("[:;#]|[xX]-")
 _CARE: Final = re.compile(
-    "[@&<|`*_~\\[\\]\\\\\\n\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2424]|script:|data:",
+    "[@&<|`*_~\\[\\]\\\\\\n\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2066-\u2069\u2424]|script:|data:",
     re.IGNORECASE,
 )
 _URL: Final = re.compile(r"https?://[^\s\x00-\x20]+", re.IGNORECASE)
 _LINKABLE: Final = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x20]+", re.IGNORECASE)
+_ADDRESS: Final = re.compile(r"https?://[^\s/?#\x00-\x20]+[/?#]", re.IGNORECASE)
+_BLANKS: Final = re.compile(r"[^\S\n]")
 _HOST_IN_BRACKETS: Final = re.compile(r"https?://\[[0-9a-f:.]+\]", re.IGNORECASE)
 _URL_UNSAFE: Final = re.compile(r'[|\[\]<>`"*\\]|(?<![0-9A-Za-z])@')
 _PART_UNSAFE: Final = re.compile(
@@ -70,6 +100,8 @@ _BLOCK: Final = r"""
 """
 _FIRST_BLOCK: Final = re.compile(rf"(?:\A|(?<=\n)){_BLOCK}", re.MULTILINE | re.VERBOSE)
 _LATER_BLOCK: Final = re.compile(rf"(?<=\n){_BLOCK}", re.MULTILINE | re.VERBOSE)
+_INDENT: Final = re.compile(r"(?:\A|(?<=\n))(?P<blank>[ \t\u00a0]+)(?=[^ \t\u00a0\n])")
+_CODE_COLUMNS: Final = 4
 _BLOCK_SIGNS: Final = frozenset("#>-+= \t\u00a00123456789")
 _RUN: Final = re.compile(r"``(?=`)|~~(?=~)")
 _FENCE_SIGNS: Final = ("`", "~")
@@ -80,17 +112,21 @@ _PING: Final = re.compile(r"(?<![0-9A-Za-z])@|<(?=[!@#])|&(?=#0*64;|#x0*40;|comm
 
 
 def clean(value: str) -> str:
-    """The text with one kind of newline and without control characters and text-direction overrides."""
+    """The text with one kind of newline, without control characters, ANSI sequences and text-direction marks."""
     if _ODD.search(value) is None:
         return value
-    return _ODD.sub("", _NEWLINE.sub("\n", value))
+    return _ODD.sub("", _NEWLINE.sub("\n", _ANSI.sub("", value)))
 
 
 def is_plain(value: str) -> bool:
     """Whether ``value`` may stand anywhere in text as it is: nothing in it has, or had, any power."""
     if value[:1] in _BLOCK_SIGNS or _CARE.search(value) is not None:
         return False
-    return "://" not in value or value.count("(") == value.count(")")
+    if _CHAT_HINT.search(value) is None:
+        return True
+    if "://" in value and value.count("(") != value.count(")"):
+        return False
+    return all(len(found[0]) > 1 for found in _CHAT.finditer(value))
 
 
 def is_clean(value: str) -> bool:
@@ -107,11 +143,12 @@ def escape_value(value: str, *, line_start: bool = True, pipes: bool = True) -> 
     value = clean(value)
     if value[:4].lower() == "http" and _URL.fullmatch(value):
         return whole_url(value)
+    value = _CHAT.sub(_no_sign, value)
     if _SPECIAL.search(value):
         value = _TOKEN.sub(_harmless if pipes else _harmless_without_pipes, value)
     if line_start and value[:1] in _BLOCK_SIGNS:
-        return _FIRST_BLOCK.sub(_no_block, value)
-    return _LATER_BLOCK.sub(_no_block, value) if "\n" in value else value
+        return _INDENT.sub(_no_indent, _FIRST_BLOCK.sub(_no_block, value))
+    return _INDENT.sub(_no_indent, _LATER_BLOCK.sub(_no_block, value)) if "\n" in value else value
 
 
 def escape_md(value: str) -> str:
@@ -177,8 +214,14 @@ def whole_url(url: str) -> str:
 
 
 def link_target(url: str) -> str:
-    """``url`` for the parentheses of a Markdown link, or "" when it is no http(s) or mailto URL."""
+    """``url`` for the parentheses of a Markdown link, or "" when it is no http(s) or mailto URL.
+
+    Blanks behind the host are percent-encoded: people write the names of pages as they read.
+    """
     url = clean(url).strip()
+    beginning = _ADDRESS.match(url)
+    if beginning is not None:
+        url = beginning[0] + _BLANKS.sub(_percent_bytes, url[beginning.end() :])
     if not _LINKABLE.fullmatch(url):
         return ""
     return whole_url(url).replace("(", "%28").replace(")", "%29")
@@ -227,6 +270,20 @@ def _harmless_without_pipes(found: re.Match[str]) -> str:
 
 
 _AFTER_LESS_THAN: Final = frozenset(" =0123456789")
+
+
+def _no_sign(found: re.Match[str]) -> str:
+    return f"{found[0]}{ZERO_WIDTH}" if len(found[0]) == 1 else found[0]
+
+
+def _no_indent(found: re.Match[str]) -> str:
+    """The indent of a line as no code block: one needs four columns, at the start or after an empty line."""
+    blank, text = found["blank"], found.string
+    if "\t" not in blank and len(blank) < _CODE_COLUMNS:
+        return blank
+    before = found.start() - 1
+    above = text[text.rfind("\n", 0, before) + 1 : before] if before >= 0 else ""
+    return blank if above.strip() else f"{ZERO_WIDTH}{blank}"
 
 
 def _no_block(found: re.Match[str]) -> str:

@@ -30,6 +30,7 @@ EscapeContext: TypeAlias = Literal["text", "code", "fence", "info"]
 """Where a value stands: in text, a code span, a fenced block, or behind the opening fence of one."""
 
 _LINE_MARKS: Final = " \t>-+*"
+_BLANKS: Final = " \t\u00a0"
 _LINE_BEGINNING: Final = 40
 _TAIL: Final = 400
 _LONGEST_AT: Final = 12
@@ -120,6 +121,8 @@ class _Assembly:
         if prefix is not None and prefix[1] != ">":
             value = value.replace("\n", " ")
         escaped = escape_value(value, line_start=not line.strip(_LINE_MARKS), pipes="<" not in value or self.pipes)
+        if value[:1] in _BLANKS and line and not line.strip(_BLANKS):
+            escaped = f"{ZERO_WIDTH}{escaped}"  # the author's blanks and the value's may make an indent together
         return escaped.replace("\n", "\n> ") if prefix is not None and prefix[1] == ">" else escaped
 
     @property
@@ -190,9 +193,21 @@ def _surroundings(parts: list[str]) -> list[EscapeContext]:
     """Where each part begins.
 
     Values stand in as letters, blanks and newlines, for nothing else of them keeps a power. In doubt a part is in text,
-    where more is escaped: a stray backtick of the author's must not switch the escaping off.
+    where more is escaped: a stray backtick of the author's must not switch the escaping off. In an author's code span a
+    value of several lines will be one line, so there its newlines do not count.
     """
-    regions = list(_code_regions("".join(_skeleton(part) for part in parts)))
+    skeleton = [_skeleton(part) for part in parts]
+    found = _contexts(skeleton)
+    lines = [part.replace("\n", " ") if type(parts[n]) is Value else part for n, part in enumerate(skeleton)]
+    if lines == skeleton:
+        return found
+    joined = _contexts(lines)
+    return [one if one != "text" or other != "code" else other for one, other in zip(found, joined, strict=True)]
+
+
+def _contexts(parts: Sequence[str]) -> list[EscapeContext]:
+    """Where each part of a text begins."""
+    regions = list(_code_regions("".join(parts)))
     found: list[EscapeContext] = []
     offset = place = 0
     for part in parts:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rules.rendering.escape import ZERO_WIDTH, clean, escape_md, escape_value, fence_for, link_target, without_mentions
 from tests.fakes.mattermost_reader import links_in, mentions_in
 
+Z = ZERO_WIDTH
 HOSTILE = st.text(alphabet="@alhere<>[]()|&#64;!_*`~\\: .\n-x/", max_size=40)
 ANYTHING = st.text(max_size=40) | HOSTILE
 
@@ -29,6 +30,8 @@ ANYTHING = st.text(max_size=40) | HOSTILE
         "WARNING - certificate expires in 13 days",
         "mail root@example.org, please",
         "see https://ui.example.org/TENANT/_x_/a?b=1&c=2#top for more",
+        "at 10:05:30, ratio 1:2:3, C# and F#, #12, host:9100/x, std::vector, a:b",
+        "https://p.example/graph?g0.expr=job:up:count#tag and ::1 or ~/x; y",
         "C:\\Program Files\\x",
         'R&D ~/home it\'s "quoted" $5 = 4+1; a,b',
         "ΑΘΗΝΑ-1 λήξη χρόνου",
@@ -61,7 +64,21 @@ def test_ordinary_text_comes_out_byte_for_byte(ordinary: str):
         ("- item\n* item\n1. item", "\\- item\n\\* item\n1\\. item"),
         ("text\n---\n===", f"text\n\\---\n{ZERO_WIDTH}==="),
         ("[ref]: http://evil.example", "\\[ref\\]: http://evil.example"),
-        ("one\r\ntwo\x00\x1b[31m\u202e", "one\ntwo\\[31m"),
+        ("one\r\ntwo\x00\x1b[31m\u202e", "one\ntwo"),
+        (
+            "\x1b[1;31mred\x1b[0m \x9b2Kx \x1b(By \x1b]8;;http://e.example\x1b\\link\x1b]8;;\x07 \x1b]0;open",
+            "red x y link \\]0;open",
+        ),
+        ("\u2066iso\u2067la\u2068ted\u2069", "isolated"),
+        ("job:up:count", f"job:{Z}up:count"),
+        ("load <3", f"load &lt;{Z}3"),
+        ("</3 :) ;-) :-( :/ :D (:p) x-D :'(", f"&lt;{Z}/3 :{Z}) ;{Z}-) :{Z}-( :{Z}/ :{Z}D (:{Z}p) x{Z}-D :{Z}'("),
+        (":100::+1:a:b:c", f":{Z}100::{Z}+1:{Z}a:{Z}b:c"),
+        ("fe80:100::db8:1 00:ab:cl:10", f"fe80:{Z}100::{Z}db8:1 00:{Z}ab:{Z}cl:10"),
+        ("~town-square #tag (#ops) in ~town", f"~{Z}town-square #{Z}tag (#{Z}ops) in ~{Z}town"),
+        ("oops\n\n    at f(x<T>)\n    at g\n \n\tat h", f"oops\n\n{Z}    at f(x&lt;T>)\n    at g\n \n{Z}\tat h"),
+        ("    first\n\n   three", f"{Z}    first\n\n   three"),
+        ("a\n\n     - b", f"a\n\n{Z}     \\- b"),
     ],
 )
 def test_what_has_power_is_shown_and_does_nothing(value: str, shown: str):
@@ -127,10 +144,26 @@ def test_a_fence_is_longer_than_any_run_within(value: str):
 
 
 @pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", "data:text/html,x", "ftp://x", "//x", "just text", "", "http://a b"]
+    "url",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "ftp://x",
+        "//x",
+        "just text",
+        "",
+        "http://a b",
+        "http://a b/c",
+        "https://x/\ny",
+    ],
 )
 def test_only_http_and_mail_addresses_become_link_targets(url: str):
     assert link_target(url) == ""
+
+
+def test_blanks_behind_the_host_of_a_link_target_are_percent_encoded():
+    assert link_target("https://wiki.example.org/OPS/Disk full") == "https://wiki.example.org/OPS/Disk%20full"
+    assert link_target("https://x.example?q=a b\u00a0c\td") == "https://x.example?q=a%20b%C2%A0c%09d"
 
 
 def test_a_link_target_has_no_parentheses():

@@ -169,3 +169,22 @@ def test_a_code_block_takes_lines_of_its_own():
 def test_half_a_surrogate_pair_and_nul_never_reach_the_post():
     assert rendered("{{ data }}é", "a\ud800b\x00c") == "a\ufffdbcé"
     assert rendered("{{ data }}", "\ud83d\ude00\x00", mode="plain") == "😀"
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ("`{{ data }}`", "`a*b \\*c_d_`"),
+        ("x `{{ data }}` and ``{{ data }}`` {{ data }}", "x `a*b \\*c_d_` and ``a*b \\*c_d_`` a\\*b\n&#92;\\*c_d\\_"),
+        ("{{ data }}: `{{ data }}`", "a\\*b\n&#92;\\*c_d\\_: `a*b \\*c_d_`"),
+        ("`stray {{ data }}", "`stray a\\*b\n&#92;\\*c_d\\_"),
+    ],
+)
+def test_a_value_of_several_lines_in_an_authors_code_span_is_one_line_of_code(shape: str, expected: str):
+    assert rendered(shape, "a*b\n\\*c_d_") == expected
+
+
+def test_a_value_makes_no_code_block_with_the_authors_blanks():
+    assert rendered("a\n\n  {{ data }}", "  x<T>") == f"a\n\n  {ZERO_WIDTH}  x&lt;T>"
+    assert rendered("a\n\n{{ data.a }}{{ data.b }}", {"a": "  ", "b": "  x"}) == f"a\n\n  {ZERO_WIDTH}  x"
+    assert rendered("> {{ data }}", "a\n\n    x") == f"> a\n> \n> {ZERO_WIDTH}    x"
