@@ -17,7 +17,16 @@ import msgspec
 from bridge.core.built_in_rules import DIGEST_RULE
 from bridge.core.posts import post_from_bytes, post_to_bytes
 from bridge.core.severities import rank_of, worst_of
-from bridge.delivery.collapse.digest_text import Named, SeverityCount, headline_of, text_of, title_of
+from bridge.delivery.collapse.digest_text import (
+    Named,
+    PhaseCounts,
+    PhaseTold,
+    SeverityCount,
+    headline_of,
+    text_of,
+    title_of,
+    total,
+)
 from broker.model import Delivery, NewDelivery
 from rules.model import Post
 
@@ -26,6 +35,17 @@ _LOOKS: Final = frozenset({"username", "icon_url", "icon_emoji", "priority", "si
 _LEFT_OUT: Final = frozenset({"card", "subject"})
 _MOST_COUNTED: Final = 100
 _MOST_MENTIONED: Final = 10
+_MOST_ABOUT: Final = 20
+_LONGEST_SUBJECT: Final = 60
+_PHASES: Final[Mapping[str, PhaseTold]] = {
+    "firing": "firing",
+    "reminder": "firing",
+    "flapping": "firing",
+    "resolved": "over",
+    "stale": "over",
+}
+_SUBJECTS: Final = ("$.labels.alertname", "$.alertname", "$.event_name", "$.SERVICEDESC", "$.service", "$.title")
+"""Places of an event whose value names what it is about, in the words of the senders we know; else the rule does."""
 _ORDINARY_RUNES: Final = 8_000  # where the destination names no limit
 _LOWEST_PRIORITY: Final = 1
 
@@ -76,6 +96,14 @@ class Summary(msgspec.Struct, frozen=True, omit_defaults=True):
     standing: tuple[SeverityCount, ...] = ()
     over: tuple[SeverityCount, ...] = ()
     mentions: tuple[str, ...] = ()
+    phases: PhaseCounts = PhaseCounts()
+
+    @property
+    def severity(self) -> str:
+        """How bad it is: the worst of what stands and came; ``ok`` when all is over."""
+        if total(self.standing) == self.phases.over:
+            return "ok"
+        return worst_of(tally.severity for tally in (*self.standing, *self.over))
 
 
 class _Stored(msgspec.Struct, frozen=True):
@@ -93,12 +121,17 @@ class _Gathering:
     over: Counter[tuple[str, str]] = field(default_factory=Counter)
     mentions: dict[str, None] = field(default_factory=dict)
     times_us: list[int] = field(default_factory=list)
+    phases: Counter[PhaseTold] = field(default_factory=Counter)
+    about: Counter[str] = field(default_factory=Counter)
 
     def add_post(self, unit: Sequence[HeldPost]) -> None:
         """One post, in all its parts, that goes on standing."""
         new, post = unit[-1].delivery.new, unit[-1].post
         self.named.append(_named(unit))
-        self.standing[new.rule, post.severity] += 1
+        phase = _PHASES.get(new.phase, "")
+        self.standing[new.rule, "ok" if phase == "over" else post.severity] += 1
+        self.phases[phase] += 1
+        self.about[_subject(new)] += 1
         self._add_rest(unit)
 
     def add_life(self, life: Sequence[HeldPost]) -> None:
@@ -108,6 +141,7 @@ class _Gathering:
         unit = [one for one in life if one.delivery.new.origin == first.origin]
         self.named.append(msgspec.structs.replace(_named(unit), over_us=last.created_us))
         self.over[first.rule, unit[-1].post.severity] += 1
+        self.about[_subject(first)] += 1
         self.times_us += [first.created_us, last.created_us]
 
     def add_digest(self, summary: Summary) -> None:
@@ -117,6 +151,9 @@ class _Gathering:
             self.standing[tally.rule, tally.severity] += tally.count
         for tally in summary.over:
             self.over[tally.rule, tally.severity] += tally.count
+        self.phases["firing"] += summary.phases.firing
+        self.phases["over"] += summary.phases.over
+        self.about.update(dict(summary.phases.about))
         self.mentions |= dict.fromkeys(summary.mentions)
         self.times_us += [summary.since_us, summary.until_us]
 
@@ -126,7 +163,8 @@ class _Gathering:
 
     def summary(self, most_named: int) -> Summary:
         """All of it, bounded: what still stands is named before what is over, the worst first, then the oldest."""
-        self.named.sort(key=lambda one: (bool(one.over_us), -rank_of(one.severity), one.at_us))
+        self.named.sort(key=lambda one: (bool(one.over_us), one.phase == "over", -rank_of(one.severity), one.at_us))
+        about = sorted(self.about.items(), key=lambda one: (-one[1], one[0]))
         return Summary(
             since_us=min(self.times_us, default=0),
             until_us=max(self.times_us, default=0),
@@ -134,6 +172,7 @@ class _Gathering:
             standing=_tallies(self.standing),
             over=_tallies(self.over),
             mentions=tuple(list(self.mentions)[:_MOST_MENTIONED]),
+            phases=PhaseCounts(self.phases["firing"], self.phases["over"], tuple(about[:_MOST_ABOUT])),
         )
 
 
@@ -229,9 +268,9 @@ def units_of(held: Iterable[HeldPost]) -> list[list[HeldPost]]:
 def _post(summary: Summary, digest_id: str, held: Sequence[HeldPost], max_runes: int) -> Post:
     since_us, until_us = summary.since_us, summary.until_us
     return Post(
-        title=title_of(summary.standing, summary.over),
+        title=title_of(summary.standing, summary.over, summary.phases),
         text=text_of(since_us, until_us, summary.named, summary.standing, summary.over, max_runes),
-        severity=worst_of(tally.severity for tally in (*summary.standing, *summary.over)),
+        severity=summary.severity,
         mention=" ".join(summary.mentions),
         footer=f"each of them: ams-bridge deliveries list --into {digest_id}",
         overrides=_overrides(held),
@@ -240,13 +279,21 @@ def _post(summary: Summary, digest_id: str, held: Sequence[HeldPost], max_runes:
 
 def _named(unit: Sequence[HeldPost]) -> Named:
     new, last = unit[-1].delivery.new, unit[-1].post
+    phase = _PHASES.get(new.phase, "")
     return Named(
         rule=new.rule,
-        severity=last.severity,
+        severity="ok" if phase == "over" else last.severity,
+        phase=phase,
         line=headline_of(last if last.title else unit[0].post),
         url=last.url,
         at_us=new.created_us,
     )
+
+
+def _subject(new: NewDelivery) -> str:
+    """What a delivery is about, in a word: what its sender calls it, else its rule."""
+    named = next((new.places[place] for place in _SUBJECTS if new.places.get(place)), new.rule)
+    return named.strip('"')[:_LONGEST_SUBJECT]
 
 
 def _tallies(counts: Counter[tuple[str, str]]) -> tuple[SeverityCount, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -22,6 +22,8 @@ from rules.rendering.split import cut_text
 
 _MOST_RUNES: Final = 200
 _MOST_KINDS: Final = 12
+_MOST_ABOUT: Final = 3
+_OVER_SIGN: Final = ":large_green_circle:"
 _FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})")
 _MARKS: Final = re.compile(r"[ \t]*(?:(?:#{1,6}|>|[-*+]|\d{1,9}[.)])[ \t]+|>|\|[ \t]*)*")
 _INK: Final = re.compile(r"[^\W_]")
@@ -30,10 +32,15 @@ _PIPE: Final = re.compile(r"\\?\|")
 _DAY_US: Final = 86_400_000_000
 
 
+PhaseTold: TypeAlias = Literal["", "firing", "over"]
+"""What a post told of an incident: that it fires, that it is over, or nothing."""
+
+
 class Named(msgspec.Struct, frozen=True, omit_defaults=True):
     """A post that a digest names: its headline, its link, and when it was decided.
 
-    ``over_us`` is when the incident ended that it told the beginning of; 0 for anything else.
+    ``over_us`` is when the incident ended that it told the beginning of; 0 for anything else. ``phase`` is
+    ``firing`` for what told of trouble, ``over`` for what told an end, "" for a message.
     """
 
     rule: str
@@ -42,6 +49,7 @@ class Named(msgspec.Struct, frozen=True, omit_defaults=True):
     url: str = ""
     at_us: int = 0
     over_us: int = 0
+    phase: PhaseTold = ""
 
 
 class SeverityCount(msgspec.Struct, frozen=True, array_like=True):
@@ -52,12 +60,29 @@ class SeverityCount(msgspec.Struct, frozen=True, array_like=True):
     count: int
 
 
-def title_of(standing: Sequence[SeverityCount], over: Sequence[SeverityCount]) -> str:
-    """``41 posts in one``."""
+class PhaseCounts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How many of the posts told that something fires, and how many that it is over; ``about`` counts what by name."""
+
+    firing: int = 0
+    over: int = 0
+    about: tuple[tuple[str, int], ...] = ()
+
+
+def title_of(standing: Sequence[SeverityCount], over: Sequence[SeverityCount], phases: PhaseCounts) -> str:
+    """``490 posts in one: 470 over, 20 firing (DiskWillFill)``, or ``41 posts in one`` where no end is told."""
     posts, lives = total(standing), total(over)
     if not posts:
         return f"{lives} alerts came and went" if lives != 1 else "1 alert came and went"
-    return f"{posts} posts in one" if posts != 1 else "1 post in one"
+    title = f"{posts} posts in one" if posts != 1 else "1 post in one"
+    if not phases.over:
+        return title
+    other = posts - phases.firing - phases.over
+    counts = ((phases.over, "over"), (phases.firing, "firing"), (other, "other"))
+    names = [escape_value(name, line_start=False) for name, _ in phases.about[:_MOST_ABOUT]]
+    more = len(phases.about) - len(names)
+    about = ", ".join([*names, *([f"{more} more"] if more > 0 else [])])
+    told = ", ".join(f"{count} {word}" for count, word in counts if count)
+    return f"{title}: {told}{f' ({about})' if about else ''}"
 
 
 def text_of(
@@ -152,6 +177,8 @@ def _kinds(kinds: Sequence[tuple[str, str, int]], more: int) -> str:
 
 def _line(one: Named, *, days: bool) -> str:
     severity = f"**{escape_value(one.severity, line_start=False)}** " if one.severity else ""
+    if one.phase == "over":
+        severity = "" if one.line.startswith(_OVER_SIGN) else f"{_OVER_SIGN} "
     target = link_target(one.url) if one.url else ""
     link = f" · [link]({target})" if target else ""
     when = _span(one.at_us, one.over_us, days=days) if one.over_us else _time(one.at_us, days=days)

@@ -94,6 +94,43 @@ def test_of_nothing_but_what_is_over_that_is_the_title() -> None:
     assert made.text.splitlines()[0] == "Began and ended before anything could be posted:"
 
 
+def ends(count: int, **changed: Any) -> list[HeldPost]:
+    """Ends whose rule gives them the severity of what they end."""
+    red = [a_post(f"disk {n} is resolved", severity="critical") for n in range(count)]
+    return [resolved(f"r{n}", 60 - n, order_key=f"k{n}", post=red[n], **changed) for n in range(count)]
+
+
+def test_posts_of_incidents_are_counted_by_phase_and_the_title_says_what_they_are_about() -> None:
+    alert = {"$.labels.alertname": "DiskWillFill"}
+    fires = [firing(f"f{n}", n, order_key=f"f{n}", post=a_post(f"disk {n}"), places=alert) for n in (1, 2)]
+    made = post(*ends(3, places=alert), *fires, old("m", 60, order_key="m", phase="message"))
+    assert made.title == "6 posts in one: 3 over, 2 firing, 1 other (DiskWillFill, disks)"
+    assert made.severity == "warning"
+    assert made.text.splitlines()[1:] == [
+        "- **warning** m _23:00_",
+        "- **warning** disk 2 _23:58_",
+        "- **warning** disk 1 _23:59_",
+        "- :large_green_circle: disk 0 is resolved _23:00_",
+        "- :large_green_circle: disk 1 is resolved _23:01_",
+        "- :large_green_circle: disk 2 is resolved _23:02_",
+    ]
+
+
+def test_a_digest_of_ends_is_green() -> None:
+    made = post(*ends(470), most_named=2)
+    assert made.title == "470 posts in one: 470 over (disks)"
+    assert (made.severity, digest(*ends(2)).severity) == ("ok", "ok")
+    assert made.text.splitlines()[-1] == "- and 468 more: 468 ok of disks"
+    assert post(lives=[[firing("f"), resolved("r")]]).severity == "ok"
+
+
+def test_a_digest_of_digests_counts_by_phase_what_they_counted() -> None:
+    inner = waiting(digest(*ends(3)))
+    other = waiting(digest(*ends(2), firing("f", order_key="f")))
+    assert post(inner, other).title == "6 posts in one: 5 over, 1 firing (disks)"
+    assert post(inner).severity == "ok"
+
+
 def test_it_is_as_bad_as_the_worst_it_stands_for() -> None:
     assert post(*some(1), old("e", post=a_post("e", severity="error"))).severity == "error"
     assert digest(*some(1), old("e", post=a_post("e", severity="error"))).severity == "error"
