@@ -110,7 +110,11 @@ class HttpServer:
             await asyncio.shield(self._serving)
 
     async def stop(self) -> None:
-        """Take no new connections, let requests under way finish for a few seconds, then close."""
+        """Take no new connections, let requests under way finish for a few seconds, then close.
+
+        A request of which the rest does not come is under way for two seconds at most.
+        """
+        self._table.hurry()
         self._server.should_exit = True
         if self._serving is not None:
             await asyncio.gather(self._serving, return_exceptions=True)

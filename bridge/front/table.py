@@ -16,6 +16,9 @@ _FULL_FOR_S: Final = 60.0
 _HEARD_WITHIN_S: Final = 0.25
 """So long a connection that has just come is left alone, that it may be heard."""
 
+_HURRIED_S: Final = 2.0
+"""Well within what a stop waits for answers, so that half a request neither prolongs it nor breaks off in the app."""
+
 
 class Waiter(Protocol):
     """A connection as the table sees it."""
@@ -132,6 +135,11 @@ class ConnectionTable:
                 self.leave_line(waiter)
                 waiter.end_overdue(line)
         self.refusals.tell_rest()
+
+    def hurry(self) -> None:
+        """The daemon stops: who owes something, or does not read, is overdue before everybody's answers are cut off."""
+        for line in self._lines:
+            line.limit_s = min(line.limit_s, _HURRIED_S)
 
     def full(self) -> str:
         """What ``/readyz`` says while the table is full or was within the minute; "" otherwise."""

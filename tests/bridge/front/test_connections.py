@@ -167,6 +167,23 @@ async def test_a_body_that_drips_is_answered_408_and_one_that_flows_is_not() -> 
         writer.close()
 
 
+async def test_half_a_request_ends_before_the_stop_cuts_off_what_is_under_way(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with running(body_s=30) as at:
+        reader, writer = await at.connect()
+        writer.write(a_post(b"12345")[:-1])
+        await at.until(lambda: at.table.body.since)
+        stopping = asyncio.create_task(at.server.stop())
+        await at.until(lambda: at.table.body.limit_s < 30)
+        await at.clock.advance(3)
+        assert status_of(await said(reader)) == 408
+        writer.close()
+        await stopping
+        assert at.app.disconnects == 1
+    assert "Exception" not in capsys.readouterr().out
+
+
 async def test_an_idle_connection_is_kept_for_its_next_request_and_then_closed() -> None:
     async with running(idle_s=60) as it:
         reader, writer = await it.connect()
