@@ -41,6 +41,7 @@ def _lines_of(paragraph: str, width: int) -> Iterator[str]:
         if pieces[-1].isspace():
             if not is_first:
                 pieces.pop()
+                start = 0
             else:
                 start = (len(pieces[-1]) - 1) // width * width  # full lines of blanks would go
         line: list[str] = []

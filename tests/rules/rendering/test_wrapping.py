@@ -11,6 +11,10 @@ from hypothesis import strategies as st
 from tests.fakes.templating import rendered
 
 
+def test_a_word_behind_a_run_of_blanks_that_was_cut_is_whole() -> None:
+    assert rendered("{{ data | wordwrap(2) }}", "a   a", mode="plain") == "a\na"
+
+
 @pytest.mark.parametrize("width", [1, 2, 5, 80])
 @given(text=st.text(alphabet="ab-'.! \té—\n", max_size=60))
 def test_lines_are_those_of_textwrap(width: int, text: str) -> None:
