@@ -19,7 +19,7 @@ from bridge.app.web import WebRoot
 from bridge.app.web_assembly import web_root
 from bridge.canary.canaries import Canaries, CanaryMetrics
 from bridge.chat.listeners import Listeners
-from bridge.core.poison import PoisonGuard, PoisonMetrics
+from bridge.core.poison import PoisonGuard
 from bridge.core.supervisor import Supervisor
 from bridge.delivery.attempts import AttemptResult
 from bridge.delivery.couriers import Couriers
@@ -37,6 +37,7 @@ from bridge.front.table import ConnectionTable
 from bridge.observe.clock_guard import ClockGuard
 from bridge.observe.condition import Condition
 from bridge.observe.metrics import Metrics
+from bridge.observe.poison_metrics import PoisonMetrics
 from bridge.observe.recent_activity import RecentActivity
 from bridge.push.http import PushHttp
 from bridge.push.pushers import Pushers

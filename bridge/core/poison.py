@@ -11,15 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 import structlog
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
 from bridge.core.offload import Offload
 from bridge.core.poison_deaths import DEATHS_ALLOWED, Deaths, Suspect, is_forgotten, read_deaths, write_deaths
@@ -282,23 +279,6 @@ class _Noted(Generic[Result]):
             return step(given)
         finally:
             notes.clear(self._slot)
-
-
-class PoisonMetrics(Collector):
-    """What Prometheus is told of the guard, as it stands when it asks."""
-
-    def __init__(self, guard: PoisonGuard) -> None:
-        self._guard = guard
-
-    def collect(self) -> Sequence[Metric]:
-        """See Collector."""
-        return [
-            GaugeMetricFamily(
-                "ams_bridge_set_aside",
-                "Messages, timers and deliveries of the last day left alone, as the daemon stopped twice at them",
-                value=len(self._guard.lately_set_aside()),
-            )
-        ]
 
 
 def message_name(topic_uid: str, offset: int) -> str:

@@ -48,7 +48,7 @@ def test_a_command_that_asks_the_daemon_imports_nothing_that_only_daemon_or_rule
     folder: Path, words: str
 ) -> None:
     found = imported(folder, *words.split())
-    assert {"httpx", "bridge.settings.file", "bridge.destinations.mattermost.webhook"} <= found
+    assert {"httpx", "bridge.settings.settings_file", "bridge.destinations.mattermost.webhook"} <= found
     assert found & {*DAEMON_ONLY, *RULES_ONLY} == set()
 
 

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.core.poison import REASON, PoisonGuard, PoisonMetrics, delivery_name, message_name, timer_name
+from bridge.core.poison import REASON, PoisonGuard, delivery_name, message_name, timer_name
 from bridge.core.poison_notes import NotesUnusable, PoisonNotes, found_notes, note_name
 from bridge.delivery.courier import Courier
 from bridge.destinations.base import Delivered, Outcome, Parcel
+from bridge.observe.poison_metrics import PoisonMetrics
 from broker.clock import ManualClock
 from broker.engines.memory import MemoryStore
 from broker.model import DeliveryQuery
