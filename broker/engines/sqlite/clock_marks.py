@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple, fields
+from dataclasses import astuple
 from pathlib import Path
 
 from broker.clock import Clock
@@ -15,7 +15,6 @@ from broker.steady import ClockMark, SteadyTime, resume
 
 _SQL = load("clock_marks")
 _TOPICS = load("log")["topics"]
-_NAMES = [f"clock {field.name}" for field in fields(ClockMark)]
 
 
 def steady_time_of(path: Path, clock: Clock) -> SteadyTime:
@@ -23,15 +22,14 @@ def steady_time_of(path: Path, clock: Clock) -> SteadyTime:
     with border(path):
         db = connect(path, read_only=True)
         try:
-            found = dict(db.execute(_SQL["numbers"]))
+            found = db.execute(_SQL["mark"]).fetchone()
             uids = json.dumps([uid for (uid,) in db.execute(_TOPICS)])
             newest_steady_us, newest_us = db.execute(_SQL["newest"], (uids,)).fetchone()
         finally:
             db.close()
-    mark = ClockMark(*(found[name] for name in _NAMES)) if set(_NAMES) <= set(found) else None
-    return resume(clock, mark, newest_steady_us, newest_us)
+    return resume(clock, ClockMark(*found) if found is not None else None, newest_steady_us, newest_us)
 
 
 def keep_mark(transaction: Transaction, mark: ClockMark) -> None:
     """Write what both clocks said."""
-    transaction.db.executemany(_SQL["put"], list(zip(_NAMES, astuple(mark), strict=True)))
+    transaction.db.execute(_SQL["put"], astuple(mark))

@@ -15,6 +15,17 @@ CREATE TABLE publish_offsets (
   PRIMARY KEY (log, offset)
 ) WITHOUT ROWID;
 
+-- What both clocks said when they were last looked at, in one row. A table of its own, so that a checkpoint of it moves no
+-- page by which a file is known (companions.py).
+CREATE TABLE clock_mark (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  boot INTEGER NOT NULL,
+  monotonic_us INTEGER NOT NULL,
+  wall_us INTEGER NOT NULL,
+  offset_us INTEGER NOT NULL,
+  newest_us INTEGER NOT NULL
+);
+
 DROP VIEW whole_deliveries;
 
 -- Deliveries whole, in the order of our records' fields.

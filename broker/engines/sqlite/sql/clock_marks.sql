@@ -1,12 +1,10 @@
--- name: numbers
+-- name: mark
 -- What both clocks said when they were last looked at.
-SELECT name, value FROM numbers WHERE name IN (
-  'clock boot', 'clock monotonic_us', 'clock wall_us', 'clock offset_us', 'clock newest_us'
-);
+SELECT boot, monotonic_us, wall_us, offset_us, newest_us FROM clock_mark WHERE id = 1;
 
 -- name: put
--- Remember something that a clock said.
-INSERT INTO numbers (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+-- Remember what both clocks say.
+INSERT OR REPLACE INTO clock_mark (id, boot, monotonic_us, wall_us, offset_us, newest_us) VALUES (1, ?, ?, ?, ?, ?);
 
 -- name: newest
 -- The newest steady time and the newest publish time in some logs (a JSON array of uids).
