@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 
 from bridge.chat.events import ChatEvent, Frame, event_in, frame_in
+from bridge.core.domains import ascii_url
 from bridge.core.plain_reason import plain_reason
 from bridge.core.proxies import read_proxies
 from bridge.core.secret import Secret
@@ -122,7 +123,7 @@ class Connection:
 @asynccontextmanager
 async def connected(url: str, token: Secret, timeout_s: float, redact: Redactor) -> AsyncIterator[Connection]:
     """A line to the server at ``url``, greeted by it, for the length of the block. Raises Lost."""
-    address = url.rstrip("/").replace("http", "ws", 1) + PATH
+    address = ascii_url(url).rstrip("/").replace("http", "ws", 1) + PATH
     timeout = aiohttp.ClientWSTimeout(ws_close=1.0)
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), middlewares=(_as_told,)) as session:
         try:

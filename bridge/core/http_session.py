@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -15,9 +15,12 @@ from aiohttp.client_proto import ResponseHandler
 from bridge.core.answer_filter import AnswerFilter
 from bridge.core.content_coding import IDENTITY, unpack
 from bridge.core.credentials import without_credentials
+from bridge.core.domains import ascii_url
 from bridge.core.plain_reason import plain_reason
 from bridge.core.tls_failure import look_at_certificate, tls_fault, tls_text
 from broker.clock import Clock
+
+_NO_URL: Final = "this is no URL that can be asked"
 
 
 class _LenientHandler(ResponseHandler):
@@ -110,6 +113,10 @@ async def fetch(
     """
     status, body, packing, wrong = 0, bytearray(), "", ""
     url, basic = without_credentials(url)
+    try:
+        url = ascii_url(url)
+    except ValueError as error:
+        raise NoAnswer(_NO_URL) from error
     if basic is not None and not any(name.lower() == "authorization" for name in headers or ()):
         headers = {**(headers or {}), "Authorization": basic}
     try:
@@ -144,7 +151,7 @@ def _nowhere(address: str) -> bool:
 async def _why(error: Exception, url: str, may_reach: Callable[[str], bool]) -> str:
     """Why there was no answer; the URL, which may be a secret, is not in it."""
     if isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
-        return "this is no URL that can be asked"
+        return _NO_URL
     fault = tls_fault(error)
     if fault is None or not isinstance(error, aiohttp.ClientConnectorError):
         return plain_reason(str(error).replace(url, "the URL")) or type(error).__name__

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from bridge.core.domains import ascii_domain
 from bridge.core.networks import IpAddress, IpNetwork, lies_in, read_address, read_network
 
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -56,7 +57,7 @@ class Proxies:
         proxy = self.by_scheme.get(scheme) or self.by_scheme.get("all")
         if not proxy or not parts.hostname:
             return None
-        host = parts.hostname.rstrip(".").lower()
+        host = _in_ascii(parts.hostname.rstrip(".").lower())
         try:
             port = parts.port or _PORTS.get(parts.scheme, 0)
         except ValueError:
@@ -97,7 +98,15 @@ def _rule(text: str) -> _Rule:
     if network is not None:
         return _Rule("", network, port)
     domain = name if name == "*" else name.removeprefix("*").strip(".")
-    return _Rule(domain or "-", None, port)
+    return _Rule(_in_ascii(domain) or "-", None, port)
+
+
+def _in_ascii(domain: str) -> str:
+    """As the domain is asked for; what is none stays as it is, and is nobody's."""
+    try:
+        return ascii_domain(domain)
+    except ValueError:
+        return domain
 
 
 def _written(host: str) -> tuple[IpAddress, ...]:

@@ -8,6 +8,7 @@ import httpx
 from pydantic import AfterValidator, Field, model_validator
 
 from bridge.core.credentials import without_credentials
+from bridge.core.domains import ascii_url
 from bridge.core.model_base import SettingsRecord
 from bridge.core.quantities import LastingDuration, Pacing
 from bridge.core.secret import Secret
@@ -115,7 +116,7 @@ class DestinationConfig(SettingsRecord):
 def _web_address(url: str) -> str:
     """The URL, if HTTP can reach what it names. Raises ValueError, which does not repeat it."""
     try:
-        read = httpx.URL(without_credentials(url)[0])
+        read = httpx.URL(ascii_url(without_credentials(url)[0]))
     except (httpx.InvalidURL, ValueError):
         raise ValueError("this is no URL") from None
     if read.scheme not in ("http", "https") or not read.host or "%" in read.host:

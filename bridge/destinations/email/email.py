@@ -27,7 +27,7 @@ from bridge.destinations.kit.redact import Redactor, in_base64
 from broker.clock import Clock
 from rules.model import DestinationFacts
 
-_OVERRIDES: Final = frozenset({"to", "cc", "reply_to", "subject"})
+_OVERRIDES: Final = frozenset({"recipients", "cc", "reply_to", "subject"})
 _PORTS: Final[Mapping[Security, int]] = {"starttls": 587, "tls": 465, "none": 25}
 _PATIENCE_TRIES: Final = 5  # how often a mail waits for a recipient whom the server does not take just now
 _MAX_TEXT_RUNES: Final = 100_000
@@ -164,7 +164,7 @@ def envelope_of(parcel: Parcel, config: EmailConfig) -> Envelope:
     asked = parcel.post.overrides
     return Envelope(
         sender=config.sender,
-        to=_said(asked.get("to")) or config.to,
+        to=_said(asked.get("recipients")) or config.to,
         cc=_said(asked.get("cc")) or config.cc,
         reply_to=_said(asked.get("reply_to")) or config.reply_to,
     )

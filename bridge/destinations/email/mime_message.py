@@ -13,6 +13,7 @@ from email.policy import SMTP
 from html import escape
 from typing import Final
 
+from bridge.core.domains import ascii_domain
 from bridge.core.emoji import with_emoji
 from bridge.destinations.base import Parcel
 from bridge.destinations.kit.colors import color_of
@@ -25,7 +26,8 @@ from rules.rendering.split import cut_text
 MAX_SUBJECT_RUNES: Final = 200
 _CUT_TEXT_RUNES: Final = 4_000
 _ATOM: Final = r"[0-9A-Za-z!#$%&'*+/=?^_`{|}~-]+"
-_SPEC: Final = rf"{_ATOM}(?:\.{_ATOM})*@[\w-]+(?:\.[\w-]+)*"
+_LABEL: Final = r"(?:[\w-]|[^\x00-\x7f\s])+"  # beyond ASCII IDNA judges: a vowel sign is no letter to \w
+_SPEC: Final = rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*"
 _ADDRESS: Final = re.compile(
     rf"""\s*(?:(?P<name>"[^"<>]*"\s*|[^"<>@,]*)<(?P<angle>{_SPEC})>|(?P<bare>{_SPEC}))\s*(?:,(?=.)|\Z)""", re.DOTALL
 )
@@ -73,8 +75,8 @@ def addresses(said: str) -> tuple[Address, ...]:
 
 def _ascii(domain: str) -> str:
     try:
-        return domain.encode("idna").decode()
-    except UnicodeError:
+        return ascii_domain(domain)
+    except ValueError:
         raise NoAddress(f'"{domain[:100]}" is no mail domain') from None
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from bridge.core.domains import ascii_domain
 from bridge.core.secret import Secret
 from bridge.core.tls_failure import look_at_certificate, tls_fault, tls_text
 from bridge.destinations.base import Delivered, Later, Outcome, Refused
@@ -60,7 +61,7 @@ class Talk:
             smtp = self._connected()
         except (OSError, smtplib.SMTPException) as error:
             return self._failure(error)
-        except ValueError:  # a UnicodeError: no name of a host has such letters, or labels that long
+        except ValueError:  # no name of a host has such letters, or labels that long
             return Later(f"{self._server.host} is no name of a mail server", misconfigured=True)
         try:
             return self._logged_in(smtp) or step(smtp)
@@ -76,9 +77,10 @@ class Talk:
     def _connected(self) -> smtplib.SMTP:
         server = self._server
         timeout_s = max(0.001, self._left_s())
+        host, hello = ascii_domain(server.host), ascii_domain(server.hello)
         if server.security == "tls":
-            return smtplib.SMTP_SSL(server.host, server.port, server.hello, timeout=timeout_s, context=server.tls)
-        return smtplib.SMTP(server.host, server.port, server.hello, timeout=timeout_s)
+            return smtplib.SMTP_SSL(host, server.port, hello, timeout=timeout_s, context=server.tls)
+        return smtplib.SMTP(host, server.port, hello, timeout=timeout_s)
 
     def _logged_in(self, smtp: smtplib.SMTP) -> Outcome | None:
         """None when the server may be given a mail; else why not."""
@@ -168,7 +170,7 @@ class Talk:
             return str(error)
         shown = ""
         if isinstance(fault, ssl.SSLCertVerificationError) and server.security == "tls" and self._left_s() > _LOOK_S:
-            shown = look_at_certificate(server.host, server.port)
+            shown = look_at_certificate(ascii_domain(server.host), server.port)
         return f"{server.host}:{server.port}: {tls_text(fault)}" + (f" ({shown})" if shown else "")
 
     def _said(self, code: int, text: bytes | str) -> str:

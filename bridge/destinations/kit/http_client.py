@@ -17,6 +17,7 @@ import httpx
 
 from bridge.core.content_coding import IDENTITY
 from bridge.core.credentials import without_credentials
+from bridge.core.domains import ascii_url
 from bridge.core.proxies import read_proxies
 
 if TYPE_CHECKING:
@@ -111,7 +112,10 @@ class _Client(httpx.AsyncClient):
             if len(self._read_urls) >= _URLS_KEPT:
                 self._read_urls.clear()
             plain, basic = without_credentials(url)
-            read = self._read_urls[url] = httpx.URL(plain), basic
+            try:
+                read = self._read_urls[url] = httpx.URL(ascii_url(plain)), basic
+            except ValueError:
+                raise httpx.InvalidURL("no host has such a name") from None
         return read
 
     @property

@@ -23,6 +23,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.schema import CreateTable
 
+from bridge.core.domains import ascii_domain
 from bridge.destinations.base import Delivered, Later, Outcome, Refused
 from bridge.destinations.sql.columns import (
     ColumnKind,
@@ -87,6 +88,8 @@ def url_of(said: str) -> URL:
     if backend == "sqlite" and not (url.database or "").startswith("/"):
         raise ValueError("a SQLite database is named by its full path: sqlite:////var/lib/alerts.db")
     url = url.set(drivername=_DRIVERS[backend])
+    if url.host is not None:
+        url = url.set(host=ascii_domain(url.host))
     try:
         url.get_dialect().import_dbapi()
     except ImportError:

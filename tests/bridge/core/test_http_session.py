@@ -118,3 +118,20 @@ async def test_connections_are_used_again_only_after_answers_without_doubt() -> 
             await ended.acquire()
     assert [each.status for each in told] == [200, 204, 200, 204]
     assert connections == 2
+
+
+async def test_a_name_is_looked_up_as_idna_2008_writes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def look_up(loop: asyncio.AbstractEventLoop, host: str, *how: object, **more: object) -> list[object]:
+        asked.append(host)
+        raise OSError("no such name")
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", look_up)
+    async with make_session(LenientConnector()) as session:
+        for host in ("straße.example", "stra☃ße.example"):
+            with pytest.raises(NoAnswer):
+                await fetch(session, "GET", f"http://{host}/", BOUNDS, SystemClock())
+    assert "strasse.example" not in asked
+    assert asked[0] == "xn--strae-oqa.example"
+    assert not any("strass" in name for name in asked)

@@ -85,3 +85,10 @@ async def test_a_proxy_for_all_serves_where_no_other_is_named_and_needs_no_schem
 
 async def test_a_client_cannot_name_a_proxy_through_a_header() -> None:
     assert await read_proxies({"REQUEST_METHOD": "GET", "HTTP_PROXY": PROXY}).proxy_for("http://x.example/") is None
+
+
+async def test_an_internationalised_domain_is_excepted_in_either_spelling() -> None:
+    for no_proxy in ("straße.example", "xn--strae-oqa.example"):
+        assert await proxy_of("https://api.straße.example/", no_proxy) is None
+        assert await proxy_of("https://api.xn--strae-oqa.example/", no_proxy) is None
+        assert await proxy_of("https://strasse.example/", no_proxy) is not None

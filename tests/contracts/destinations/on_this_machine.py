@@ -53,7 +53,7 @@ async def email(folder: Path) -> AsyncIterator[Rig]:
                 Case("554 to the mail", lambda s: s.next(Answer("body", "554 5.7.1 spam"))),
                 Case("no STARTTLS where it is wanted", config={"security": "starttls"}),
                 Case("a certificate that nobody signed, or no TLS at all", config={"security": "tls"}),
-                Case("what the send calls `to` is no address", parcel=parcel(overrides={"to": "nobody"})),
+                Case("a recipient of the send is no address", parcel=parcel(overrides={"recipients": "nobody"})),
                 Case("nobody listens", config=nowhere),
                 Case("the connection is closed before the mail", lambda s: s.next(Close("rcpt"))),
                 Case("the connection is closed after the mail", lambda s: s.next(Close("body"))),

@@ -89,15 +89,59 @@ async def test_the_message_id_is_the_same_on_every_try(smtp: FakeSmtp) -> None:
 
 
 async def test_a_send_may_say_who_gets_it(smtp: FakeSmtp) -> None:
-    asked = {"to": "A <a@example.org>, b@example.org", "cc": ["c@example.org"], "reply_to": "help@example.org"}
+    asked = {"recipients": "A <a@example.org>, b@example.org", "cc": ["c@example.org"], "reply_to": "help@example.org"}
     await outcome_from(smtp, a_parcel(overrides=asked))
     (mail,) = smtp.mails
     assert mail.recipients == ("a@example.org", "b@example.org", "c@example.org")
     assert (mail.message["Cc"], mail.message["Reply-To"]) == ("c@example.org", "help@example.org")
 
 
+@pytest.mark.parametrize(
+    ("said", "asked_for"),
+    [
+        ("ops@straße.example", "ops@xn--strae-oqa.example"),
+        ("ops@βόλος.example", "ops@xn--nxasmm1c.example"),
+        ("ops@BÜCHER.example", "ops@xn--bcher-kva.example"),
+        ("ops@हिन्दी.example", "ops@xn--j2bd4cyah0f.example"),
+        ("ops@نامه\u200cای.example", "ops@xn--mgba3gch31f060k.example"),
+        ("Ops <ops@xn--strae-oqa.example>", "ops@xn--strae-oqa.example"),
+    ],
+)
+async def test_an_internationalised_domain_is_itself_and_no_other(smtp: FakeSmtp, said: str, asked_for: str) -> None:
+    await outcome_from(smtp, to=(said,), sender=said)
+    (mail,) = smtp.mails
+    assert (mail.sender, mail.recipients) == (asked_for, (asked_for,))
+    assert asked_for in mail.message["To"]
+    assert mail.message["Message-ID"].endswith(asked_for.removeprefix("ops") + ">")
+
+
+@pytest.mark.parametrize(
+    "said", ["ops@stra ße.example", "ops@\u200b.example", "ops@-ß-.example", f"ops@{'ß' * 63}.example"]
+)
+async def test_a_domain_that_cannot_be_is_no_address(smtp: FakeSmtp, said: str) -> None:
+    outcome = await outcome_from(smtp, a_parcel(overrides={"recipients": said}))
+    assert isinstance(outcome, Refused)
+    assert smtp.talks == 0
+
+
+async def test_the_name_of_the_mail_server_is_looked_up_as_it_is_written(
+    smtp: FakeSmtp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def look_up(host: object, *how: object, **more: object) -> object:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (smtp.host, smtp.port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    assert isinstance(await outcome_from(smtp, host="mail.straße.example", hello="brücke"), Delivered)
+    assert asked == ["mail.xn--strae-oqa.example"]
+
+
 async def test_an_event_that_is_no_address_is_refused_and_nobody_is_called(smtp: FakeSmtp) -> None:
-    outcome = await outcome_from(smtp, a_parcel(overrides={"to": "a@example.org\r\nRCPT TO:<evil@example.org>"}))
+    outcome = await outcome_from(
+        smtp, a_parcel(overrides={"recipients": "a@example.org\r\nRCPT TO:<evil@example.org>"})
+    )
     assert isinstance(outcome, Refused)
     assert "is no mail address" in outcome.reason
     assert smtp.talks == 0
@@ -304,7 +348,7 @@ async def test_a_preview_is_what_is_sent(smtp: FakeSmtp) -> None:
 
 async def test_a_preview_of_a_mail_to_nobody_says_so(smtp: FakeSmtp) -> None:
     async with a_writer(smtp) as writer:
-        (remark,) = writer.preview(a_parcel(overrides={"to": "nobody"})).remarks
+        (remark,) = writer.preview(a_parcel(overrides={"recipients": "nobody"})).remarks
     assert "no mail address" in remark
 
 
