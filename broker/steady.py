@@ -25,7 +25,7 @@ Cause: TypeAlias = Literal["running", "stopped", "gap"]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ClockStep:
     """The wall clock was set: it said ``before_us`` where it now said ``after_us``."""
 
     before_us: int
@@ -79,7 +79,7 @@ class SteadyTime:
         self._last = moment_of(clock)
         self._offset_us = offset_us
         self._newest_us = max(newest_us, self._last.wall_us)
-        self._steps: list[Step] = []
+        self._steps: list[ClockStep] = []
 
     def read(self) -> Reading:
         """Look at the clock; a step since the last look is noticed, and steady time goes on as if it were none."""
@@ -87,17 +87,17 @@ class SteadyTime:
             now = moment_of(self._clock)
             step_us = step_between(self._last, now)
             if step_us:
-                self.note(Step(now.wall_us - step_us, now.wall_us, "running"))
+                self.note(ClockStep(now.wall_us - step_us, now.wall_us, "running"))
             self._last = now
             self._newest_us = max(self._newest_us, now.wall_us)
             return Reading(now.wall_us, self._offset_us)
 
-    def note(self, step: Step) -> None:
+    def note(self, step: ClockStep) -> None:
         """Take a step into account that somebody else noticed."""
         self._offset_us += step.size_us
         self._steps = [*self._steps, step][-_KEPT_STEPS:]
 
-    def take_steps(self) -> list[Step]:
+    def take_steps(self) -> list[ClockStep]:
         """The steps noticed since this was last asked, oldest first."""
         self.read()
         with self._lock:
@@ -135,7 +135,7 @@ def resume(clock: Clock, mark: ClockMark | None, newest_steady_us: int, newest_u
     reading = steady.read()
     behind_us = newest_steady_us - reading.steady_us
     if behind_us >= LEAST_STEP_US:
-        steady.note(Step(reading.wall_us + behind_us, reading.wall_us, "stopped"))
+        steady.note(ClockStep(reading.wall_us + behind_us, reading.wall_us, "stopped"))
     return steady
 
 
@@ -145,11 +145,11 @@ def boot_number(clock: Clock) -> int:
     return int.from_bytes(hashlib.sha256(boot.encode()).digest()[:6]) if boot else 0
 
 
-def _step_since(mark: ClockMark, boot: int, now: Moment) -> Step | None:
+def _step_since(mark: ClockMark, boot: int, now: Moment) -> ClockStep | None:
     if boot and boot == mark.boot and now.monotonic_us >= mark.monotonic_us:
         step_us = step_between(Moment(mark.wall_us, mark.monotonic_us), now)
-        return Step(now.wall_us - step_us, now.wall_us, "stopped") if step_us else None
+        return ClockStep(now.wall_us - step_us, now.wall_us, "stopped") if step_us else None
     gap_us = now.wall_us - mark.wall_us
     if gap_us <= -LEAST_STEP_US:
-        return Step(mark.wall_us, now.wall_us, "stopped")
-    return Step(mark.wall_us, now.wall_us, "gap") if gap_us > LONGEST_GAP_US else None
+        return ClockStep(mark.wall_us, now.wall_us, "stopped")
+    return ClockStep(mark.wall_us, now.wall_us, "gap") if gap_us > LONGEST_GAP_US else None

@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 from bridge.admin.handlers import FormResult
 from bridge.control import silences_api, status_api
 from bridge.control.incidents_api import firing
-from bridge.control.subscriptions import all_subscriptions
+from bridge.control.subscriptions_api import all_subscriptions
 from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.request_reload import Reloaded
 from bridge.operate.topic_names import topic_names

@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from bridge.admin.forms import MOST_LOGIN_BYTES, read_form
 from bridge.admin.handlers import GetHandler, PostHandler
+from bridge.admin.page_forms import MOST_LOGIN_BYTES, read_form
 from bridge.admin.page_routes import ACTS, LOOKS, NAVIGATION
 from bridge.admin.page_views import duration, pretty, short_time
 from bridge.admin.safe_markdown import to_words

@@ -31,11 +31,11 @@ from bridge.destinations.listened_channels import ListenedChannels
 from bridge.destinations.post_records import PostRecords
 from bridge.destinations.republish import Republisher
 from bridge.destinations.signed_context import SignedContext
+from bridge.front.connection_metrics import ConnectionMetrics
+from bridge.front.connection_table import ConnectionTable
 from bridge.front.limits import ConnectionLimits, connections_allowed
-from bridge.front.metrics import ConnectionMetrics
-from bridge.front.table import ConnectionTable
 from bridge.observe.clock_guard import ClockGuard
-from bridge.observe.condition import Condition
+from bridge.observe.condition import DaemonCondition
 from bridge.observe.metrics import Metrics
 from bridge.observe.poison_metrics import PoisonMetrics
 from bridge.observe.recent_activity import RecentActivity
@@ -156,8 +156,8 @@ def _pushing(settings: Settings, clock: Clock) -> PushHttp:
     return PushHttp(clock, allow_private=settings.push.allow_private)
 
 
-def _condition(settings: Settings, clock: Clock) -> Condition:
-    return Condition(clock, store_path(settings.store), certificates_of(settings.server, settings.store))
+def _condition(settings: Settings, clock: Clock) -> DaemonCondition:
+    return DaemonCondition(clock, store_path(settings.store), certificates_of(settings.server, settings.store))
 
 
 def _give_up_after_s(settings: Settings) -> float | None:

@@ -17,9 +17,9 @@ from bridge.core.supervisor import Supervisor
 from bridge.delivery.couriers import Couriers
 from bridge.destinations.base import Destination
 from bridge.destinations.buttons import Buttons
-from bridge.front.table import ConnectionTable
+from bridge.front.connection_table import ConnectionTable
 from bridge.observe.clock_guard import ClockGuard
-from bridge.observe.condition import Condition
+from bridge.observe.condition import DaemonCondition
 from bridge.observe.metrics import Metrics
 from bridge.observe.recent_activity import RecentActivity
 from bridge.push.http import PushHttp
@@ -55,7 +55,7 @@ class Daemon:
     readiness: Readiness
     clock_guard: ClockGuard
     guard: PoisonGuard
-    condition: Condition
+    condition: DaemonCondition
     sweeper: Sweeper
     metrics: Metrics
     lately: RecentActivity

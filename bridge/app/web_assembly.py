@@ -17,7 +17,7 @@ from bridge.app.web import WebRoot
 from bridge.chat.button_dispatcher import Presser
 from bridge.chat.button_endpoint import Actions
 from bridge.control.control_routes import control_routes
-from bridge.observe.subscriptions import SubscriptionState, subscription_states
+from bridge.observe.subscription_lag import SubscriptionState, subscription_states
 from bridge.operate.control_context import ControlSource
 from bridge.sources.hooks import Hooks
 from broker.access import SERVICE_ADMIN

@@ -11,7 +11,7 @@ from bridge.control.control_openapi import openapi_of
 from bridge.control.rules_api import rules
 from bridge.control.sending import preview, send
 from bridge.control.status_api import ledger, reload, status
-from bridge.control.subscriptions import all_subscriptions
+from bridge.control.subscriptions_api import all_subscriptions
 from bridge.operate.control_context import ControlSource
 from bridge.operate.explain_message import explain
 from bridge.operate.http_answers import ApiHandler, OperatorRequest, Refusal, endpoint

@@ -9,10 +9,10 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
+from bridge.front.connection_table import ConnectionTable
 from bridge.front.http_protocol import HttpProtocol
+from bridge.front.http_refusals import HttpRefusal
 from bridge.front.limits import HEAD_BUFFER_BYTES
-from bridge.front.refusals import HttpRefusal
-from bridge.front.table import ConnectionTable
 from bridge.front.tls_transport import TlsTransport
 
 _MOST_AT_ONCE: Final = 64

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from bridge.front.http_refusals import URL_TOO_LONG, HttpRefusal
 from bridge.front.limits import MOST_HEADERS, MOST_URL_BYTES
-from bridge.front.refusals import URL_TOO_LONG, HttpRefusal
 
 Headers = list[tuple[bytes, bytes]]
 

@@ -22,17 +22,9 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from bridge.front.connection_table import ConnectionTable, Line
 from bridge.front.head_checks import bad_request, check_head, head_without_upgrade
-from bridge.front.limits import (
-    FREE_FRAMING_BYTES,
-    LEAST_BODY_BYTES,
-    MOST_FRAMING_BYTES,
-    MOST_HEAD_BYTES,
-    MOST_UNREAD_BYTES,
-    MOST_URL_BYTES,
-)
-from bridge.front.outlet import UNKNOWN, Outlet
-from bridge.front.refusals import (
+from bridge.front.http_refusals import (
     BODY_TOO_SLOW,
     FRAMING_TOO_LARGE,
     HEAD_TOO_LARGE,
@@ -42,7 +34,15 @@ from bridge.front.refusals import (
     URL_TOO_LONG,
     HttpRefusal,
 )
-from bridge.front.table import ConnectionTable, Line
+from bridge.front.limits import (
+    FREE_FRAMING_BYTES,
+    LEAST_BODY_BYTES,
+    MOST_FRAMING_BYTES,
+    MOST_HEAD_BYTES,
+    MOST_UNREAD_BYTES,
+    MOST_URL_BYTES,
+)
+from bridge.front.outlet import UNKNOWN, Outlet
 
 _NOTHING: Final = 0
 _HEAD: Final = 1

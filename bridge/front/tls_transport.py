@@ -13,9 +13,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+from bridge.front.connection_table import ConnectionTable, Line
 from bridge.front.http_protocol import HttpProtocol
-from bridge.front.refusals import HttpRefusal
-from bridge.front.table import ConnectionTable, Line
+from bridge.front.http_refusals import HttpRefusal
 
 _READ_BYTES: Final = 64 * 1024
 _PIECE_BYTES: Final = 128 * 1024

@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from broker.clock import US_PER_S, Clock
-from broker.steady import Step
+from broker.steady import ClockStep
 from broker.store import Store
 from rules.source.words import duration_text
 
@@ -31,18 +31,18 @@ class ClockGuard(Collector):
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._steps: list[Step] = []  # noticed, and not yet told
+        self._steps: list[ClockStep] = []  # noticed, and not yet told
         self._count = 0
         self._last_s = 0.0
         self._was_behind = False
 
-    async def follow(self, told: Callable[[Step], Awaitable[None]]) -> None:
+    async def follow(self, told: Callable[[ClockStep], Awaitable[None]]) -> None:
         """Look each second, for ever; ``told`` hears of each step, again if it raises StoreError. Raises that."""
         while True:
             await self.look(told)
             await self._clock.sleep(_EVERY_S)
 
-    async def look(self, told: Callable[[Step], Awaitable[None]]) -> None:
+    async def look(self, told: Callable[[ClockStep], Awaitable[None]]) -> None:
         """Tell of steps since the last look, and keep what both clocks say. Raises StoreError; nothing is forgotten."""
         for step in self._store.steady.take_steps():
             self._steps.append(step)
@@ -78,7 +78,7 @@ class ClockGuard(Collector):
             "ams_bridge_clock_behind_seconds", "How far the clock stands before its newest time", value=behind_s
         )
 
-    def _note(self, step: Step) -> None:
+    def _note(self, step: ClockStep) -> None:
         times = {"before": _text(step.before_us), "after": _text(step.after_us), "by_s": step.size_us / US_PER_S}
         if step.cause == "gap":
             log.info("the store was not used for long, or the clock was set; that time is not counted", **times)
@@ -88,7 +88,7 @@ class ClockGuard(Collector):
         log.warning(f"the wall clock was set {_way(step)} while we were {step.cause}; what waits goes on", **times)
 
 
-def _way(step: Step) -> str:
+def _way(step: ClockStep) -> str:
     return f"{'forward' if step.size_us > 0 else 'back'} by {_size(step.size_us)}"
 
 

@@ -20,7 +20,7 @@ from bridge.core.offload import Offload
 from broker.clock import US_PER_S, Clock
 from broker.engines.sqlite.examine import Sizes, measure
 
-State: TypeAlias = Literal["ok", "warning", "wrong"]
+LookState: TypeAlias = Literal["ok", "warning", "wrong"]
 
 _EVERY_S: Final = 60.0
 _LEAST_FREE_BYTES: Final = 64 * 1024 * 1024
@@ -34,7 +34,7 @@ class Finding:
     """What a look found: its subject, how it stands, and a sentence for people."""
 
     check: str
-    state: State
+    state: LookState
     text: str
 
 
@@ -91,7 +91,7 @@ def judge_certificate(path: Path, now_us: int) -> Finding:
     if now > end:
         return Finding("certificate", "wrong", f"{path} expired on {end:%Y-%m-%d %H:%M} UTC; renew it")
     days = (end - now).days
-    state: State = "ok" if days >= _CERTIFICATE_DAYS else "warning"
+    state: LookState = "ok" if days >= _CERTIFICATE_DAYS else "warning"
     return Finding("certificate", state, f"{path} is valid until {end:%Y-%m-%d}, {days} days")
 
 
@@ -109,7 +109,7 @@ def look_around(store: Path | None, certificates: Sequence[Path], now_us: int) -
     return found
 
 
-class Condition(Collector):
+class DaemonCondition(Collector):
     """Looks around once a minute, and tells what is not well."""
 
     def __init__(self, clock: Clock, store: Path | None, certificates: Sequence[Path]) -> None:

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from bridge.delivery.attempts import AttemptResult
 from bridge.delivery.collapse.worker import Collapsed
 from bridge.destinations.base import Delivered, Later, Outcome, Refused
-from bridge.observe.subscriptions import SubscriptionMetrics, SubscriptionState
+from bridge.observe.subscription_lag import SubscriptionMetrics, SubscriptionState
 from bridge.routing.ledger import TopicBooks
 from bridge.routing.router import Routed
 from broker.model import Balance, SettleDead

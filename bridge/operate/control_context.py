@@ -12,7 +12,7 @@ from bridge.delivery.courier import Courier
 from bridge.destinations.base import Destination
 from bridge.observe.health import HealthReport
 from bridge.observe.recent_activity import RecentActivity
-from bridge.observe.subscriptions import SubscriptionState
+from bridge.observe.subscription_lag import SubscriptionState
 from bridge.operate.request_reload import ReloadOutcome
 from bridge.routing.active_config import ActiveConfig
 from broker.broker import Broker

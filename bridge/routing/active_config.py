@@ -19,7 +19,7 @@ from broker.clock import LEAST_STEP_US, Clock
 from broker.errors import VersionMoved
 from broker.model import WAKE_ALL, Commit, Put
 from broker.records import SilenceRecord
-from broker.steady import Step
+from broker.steady import ClockStep
 from broker.store import Store
 from rules.deciding.decision_builder import DecideContext
 from rules.deciding.quiet.silences import NO_SILENCES, CompiledSilence, SilenceBook, compile_silence
@@ -122,7 +122,7 @@ class ActiveConfig:
             self._over -= over
             self.ring()
 
-    async def follow_clock(self, cache: CatalogCache, store: Store, step: Step) -> None:
+    async def follow_clock(self, cache: CatalogCache, store: Store, step: ClockStep) -> None:
         """The wall clock was set: silences that it told ahead of time come with it, and all that is quiet is looked at.
 
         A silence is held to the clock that stands. One that was made while the clock was ahead would begin in a future

@@ -9,7 +9,7 @@ from bridge.core.secret import Secret
 from bridge.destinations.canary_settings import CanarySettings
 from bridge.destinations.config import DestinationConfig
 from bridge.destinations.mattermost.attachment import channel_name
-from bridge.settings.names import NamedPaths, Unlinked
+from bridge.settings.setting_names import NamedPaths, Unlinked
 from rules.source.places import Document
 from rules.source.problems import DocumentPath as DocumentPath
 from rules.source.problems import Problem

@@ -15,9 +15,9 @@ from pydantic import BaseModel, ValidationError
 from bridge.core.references import ReferenceSources, Resolver
 from bridge.destinations.destination_kinds import KINDS as DESTINATION_KINDS
 from bridge.settings.canary_checks import unfit_for_canaries, unknown_to_canaries
-from bridge.settings.errors import Fault, Location, faults_of, is_secret, keys_at
 from bridge.settings.model import ProjectSettings, RemovedDestination, Settings
-from bridge.settings.names import Unlinked, homeless, ill_named, unlinked
+from bridge.settings.setting_errors import Fault, Location, faults_of, is_secret, keys_at
+from bridge.settings.setting_names import Unlinked, homeless, ill_named, unlinked
 from bridge.sources.source_kinds import KINDS as SOURCE_KINDS
 from rules.language.form import value_at
 from rules.source.places import Document, read_file

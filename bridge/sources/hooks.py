@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from bridge.core.offload import Offload
 from bridge.sources.admission import may_enter, may_post
 from bridge.sources.attributes import delivery_id, event_attributes
-from bridge.sources.bodies import (
+from bridge.sources.call_bodies import (
     ENCODINGS,
     FORM,
     MULTIPART,
@@ -39,7 +39,7 @@ from broker.records import Topic
 RETRY_AFTER_S = 5
 _LARGE_BYTES: Final = 256 * 1024  # reading more takes long enough to keep others waiting
 
-Reader: TypeAlias = Callable[[str, Mapping[str, str], bytes], list[NewMessage]]
+CallReader: TypeAlias = Callable[[str, Mapping[str, str], bytes], list[NewMessage]]
 
 log = structlog.get_logger("hooks")
 
@@ -149,7 +149,7 @@ class Hooks:
 
 
 def _messages(
-    name: str, config: HookConfig, headers: Mapping[str, str], body: bytes, longest_bytes: int, read: Reader
+    name: str, config: HookConfig, headers: Mapping[str, str], body: bytes, longest_bytes: int, read: CallReader
 ) -> list[Cut]:
     """The messages of a call, each cut to what a topic takes.
 

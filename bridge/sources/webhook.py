@@ -11,8 +11,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from bridge.sources.bodies import BadPayload as BadPayload
-from bridge.sources.bodies import content_type_of
+from bridge.sources.call_bodies import BadPayload as BadPayload
+from bridge.sources.call_bodies import content_type_of
 from bridge.sources.source_config import HookConfig
 from broker.model import NewMessage
 

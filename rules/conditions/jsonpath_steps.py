@@ -14,7 +14,7 @@ from jsonpath_ng.ext import iterable, string
 from rules.conditions.jsonpath_guard import check_may_be_asked, is_number, make_safe, walk
 from rules.conditions.regex import compile_regex
 
-Step: TypeAlias = Callable[[list[Any]], list[Any]]
+PathStep: TypeAlias = Callable[[list[Any]], list[Any]]
 ValuePredicate: TypeAlias = Callable[[Any], bool]
 
 MAX_VISITS: Final = 200_000
@@ -38,7 +38,7 @@ _ORDERED: Final[dict[str, Callable[[Any, Any], bool]]] = {
 _EQUAL_HOLDS: Final = frozenset({"==", "=", "<=", ">="})
 
 
-def steps_of(tree: Any) -> list[Step]:
+def steps_of(tree: Any) -> list[PathStep]:
     """The closures of a parsed path, to be run one after the other on ``[document]``; raises CannotBound."""
     make_safe(tree)
     steps = _compiled(tree)
@@ -48,7 +48,7 @@ def steps_of(tree: Any) -> list[Step]:
 # --- one node, or a chain of them -------------------------------------------------------------------
 
 
-def _compiled(tree: Any) -> list[Step] | None:
+def _compiled(tree: Any) -> list[PathStep] | None:
     """The steps of a tree whose every part needs no more than the value it stands on; None if some part does."""
     if type(tree) in {nodes.Root, nodes.This}:
         return []
@@ -63,14 +63,14 @@ def _compiled(tree: Any) -> list[Step] | None:
     return None if step is None else [step]
 
 
-def _compiled_right(tree: Any) -> list[Step] | None:
+def _compiled_right(tree: Any) -> list[PathStep] | None:
     """As ``_compiled``, for what stands right of another step: there ``$`` and ``..`` would need more than a value."""
     if any(isinstance(node, nodes.Root | nodes.Descendants) for node in walk(tree)):
         return None
     return _compiled(tree)
 
 
-def _leaf(node: Any) -> Step | None:
+def _leaf(node: Any) -> PathStep | None:
     if type(node) is nodes.Fields:
         return _fields(node.fields)
     if type(node) is nodes.Wildcard:
@@ -86,7 +86,7 @@ def _leaf(node: Any) -> Step | None:
     return None
 
 
-def _at_most(step: Step) -> Step:
+def _at_most(step: PathStep) -> PathStep:
     def bounded(values: list[Any]) -> list[Any]:
         found = step(values)
         return found if len(found) <= MAX_VALUES else found[:MAX_VALUES]
@@ -94,7 +94,7 @@ def _at_most(step: Step) -> Step:
     return bounded
 
 
-def _fields(names: tuple[str, ...]) -> Step:
+def _fields(names: tuple[str, ...]) -> PathStep:
     if len(names) == 1:
         only = names[0]
         return lambda values: [value[only] for value in values if isinstance(value, dict) and only in value]
@@ -113,7 +113,7 @@ def _wildcard(values: list[Any]) -> list[Any]:
     return found
 
 
-def _indexes(indexes: tuple[int, ...]) -> Step:
+def _indexes(indexes: tuple[int, ...]) -> PathStep:
     return _at_most(
         lambda values: [
             value[index]
@@ -125,13 +125,13 @@ def _indexes(indexes: tuple[int, ...]) -> Step:
     )
 
 
-def _slice(part: slice) -> Step:
+def _slice(part: slice) -> PathStep:
     if part.step == 0:
         return lambda _: []
     return _at_most(lambda values: [item for value in values if isinstance(value, list) for item in value[part]])
 
 
-def _descent(right: list[Step], key: str | None) -> Step:
+def _descent(right: list[PathStep], key: str | None) -> PathStep:
     """Every value below the given ones, themselves included, in file order; ``right`` is asked of each.
 
     ``key`` is set when ``right`` reads just that key, the usual case, which needs no list for each value.
@@ -157,7 +157,7 @@ def _descent(right: list[Step], key: str | None) -> Step:
     return _at_most(descend)
 
 
-def _run(steps: list[Step], value: Any) -> list[Any]:
+def _run(steps: list[PathStep], value: Any) -> list[Any]:
     values = [value]
     for step in steps:
         values = step(values)
@@ -167,7 +167,7 @@ def _run(steps: list[Step], value: Any) -> list[Any]:
 # --- filters ---------------------------------------------------------------------------------------
 
 
-def _filter(node: Any) -> Step | None:
+def _filter(node: Any) -> PathStep | None:
     """``[?(@.status == 'firing')]``: the members of lists and mappings for which all expressions hold."""
     tests = [_test(expression) for expression in node.expressions]
     known = [test for test in tests if test is not None]
@@ -241,7 +241,7 @@ def _is_text(value: Any) -> bool:
 # --- what jsonpath-ng itself is asked ---------------------------------------------------------------
 
 
-def _asked(node: Any) -> Step:
+def _asked(node: Any) -> PathStep:
     check_may_be_asked(node)
 
     def ask(values: list[Any]) -> list[Any]:
@@ -253,7 +253,7 @@ def _asked(node: Any) -> Step:
     return _at_most(ask)
 
 
-def _asked_whole(tree: Any) -> Step:
+def _asked_whole(tree: Any) -> PathStep:
     check_may_be_asked(tree)
     walks = any(isinstance(node, nodes.Descendants | filters.Filter | iterable.SortedThis) for node in walk(tree))
 

@@ -8,7 +8,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from bridge.core.push_trouble import PushTrouble
-from bridge.observe.subscriptions import OTHERS, SubscriptionMetrics, SubscriptionState
+from bridge.observe.subscription_lag import OTHERS, SubscriptionMetrics, SubscriptionState
 from tests.fakes.control import a_daemon
 from tests.fakes.pages import log_in
 from tests.line.stage import Stage

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bridge.app.server import HttpServer, Tls
+from bridge.front.connection_table import ConnectionTable
 from bridge.front.limits import ConnectionLimits
-from bridge.front.table import ConnectionTable
 from broker.clock import ManualClock, SystemClock
 from tests.fakes.certificates import TestAuthority
 

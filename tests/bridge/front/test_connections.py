@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
+from bridge.front.connection_metrics import ConnectionMetrics
 from bridge.front.limits import connections_allowed
-from bridge.front.metrics import ConnectionMetrics
 from bridge.observe.metrics import Metrics
 from tests.bridge.front.talking import Running, a_post, pause, running, said, status_of
 

@@ -17,7 +17,7 @@ from broker.clock import ManualClock, us
 from broker.engines import open_store
 from broker.model import Put
 from broker.records import SilenceRecord
-from broker.steady import Step
+from broker.steady import ClockStep
 from broker.store import Store
 from tests.fakes.routing import rules_of
 
@@ -29,14 +29,14 @@ class Watch:
     """A guard over a store, and whom it tells."""
 
     def __init__(self, store: Store, clock: ManualClock) -> None:
-        self.told: list[Step] = []
+        self.told: list[ClockStep] = []
         self.clock = clock
         self.guard = ClockGuard(store, clock)
 
     async def look(self) -> None:
         await self.guard.look(self._take)
 
-    async def _take(self, step: Step) -> None:
+    async def _take(self, step: ClockStep) -> None:
         self.told.append(step)
 
     def metrics(self) -> dict[str, float]:

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from bridge.app.certificate import self_signed
 from bridge.core.offload import Offload
 from bridge.observe.condition import (
-    Condition,
+    DaemonCondition,
     Descriptors,
     judge_certificate,
     judge_descriptors,
@@ -66,7 +66,7 @@ def test_a_certificate_that_is_none_is_told(tmp_path: Path) -> None:
 async def test_what_is_not_well_is_degraded_and_the_rest_is_in_metrics(tmp_path: Path) -> None:
     clock = ManualClock()
     (tmp_path / "bridge.db").write_bytes(b"x" * 4_096)
-    condition = Condition(clock, tmp_path / "bridge.db", [tmp_path / "missing.pem"])
+    condition = DaemonCondition(clock, tmp_path / "bridge.db", [tmp_path / "missing.pem"])
     assert condition.degraded() == ""
     await condition.look(Offload(clock, "test"))
     assert "missing.pem cannot be read" in condition.degraded()

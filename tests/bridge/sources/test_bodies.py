@@ -10,7 +10,7 @@ from urllib.parse import quote_plus, urlencode
 
 import pytest
 
-from bridge.sources.bodies import BadPayload, BodyTooLarge, Unsupported, readable
+from bridge.sources.call_bodies import BadPayload, BodyTooLarge, Unsupported, readable
 
 JSON = {"content-type": "application/json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from bridge.front.table import ConnectionTable
+from bridge.front.connection_table import ConnectionTable
 
 
 class ConnectionMetrics(Collector):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bridge.observe.subscriptions import SubscriptionState
+from bridge.observe.subscription_lag import SubscriptionState
 from bridge.operate.http_answers import OperatorRequest, Refusal
 from bridge.operate.operator_times import rfc3339
 from broker.records import Project

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
+from bridge.front.http_refusals import RefusalLog
 from bridge.front.limits import ConnectionLimits
-from bridge.front.refusals import RefusalLog
 from broker.clock import Clock
 
 _FULL_FOR_S: Final = 60.0
