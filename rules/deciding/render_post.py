@@ -18,12 +18,20 @@ from rules.model import Event, Field, Phase, Post
 from rules.rendering.environment import CompiledTemplate, RenderFailed
 from rules.rendering.escape import escape_md
 from rules.rendering.fallback import render_fallback
+from rules.rendering.group_text import MANY, ToldEvent, group_text
 from rules.rendering.template_names import names_of
 from rules.ruleset import Making, Rule, RuleSet, SendEntry
 
 NORMAL_PRIORITY: Final = 1
 _PRIORITY: Final = {"low": 0, "standard": 1, "normal": 1, "important": 2, "high": 2, "urgent": 3, "critical": 3}
 _WORSE: Final = ("", "ok", "info", "warning", "error", "critical")
+_SHIPPED_FOR_ONE: Final = frozenset(
+    (
+        *("alertmanager/alert", "grafana/alert", "argo/status", "argo/alarm", "icinga/event", "nagios/event"),
+        *("zabbix/event", "cloudevent", "plain"),
+    )
+)
+"""Shipped templates that are of one event; in a post about many a table takes their place."""
 SEVERITY_PRIORITY: Final[Mapping[str, int]] = {"critical": 3, "error": 2}
 """How urgent a post is by its severity, where its send does not say; all others are NORMAL_PRIORITY."""
 
@@ -219,8 +227,13 @@ def _text(scene: Scene, names: dict[str, Any]) -> tuple[str, str]:
         except RenderFailed as error:
             reason, shown = str(error), shown_reason(error)
     note = f"the template failed: {shown}" if reason else ""
-    events = scene.events or (GroupEvent(scene.event, scene.phase),)
-    return _joined((render_fallback(one.event, now=names["now"], note=note), one.note) for one in events), reason
+    if len(scene.events) <= 1:
+        event, own = (scene.events[0].event, scene.events[0].note) if scene.events else (scene.event, "")
+        return noted(render_fallback(event, now=names["now"], note=note), own), reason
+    texts = [render_fallback(one.event, now=names["now"], note=note) for one in scene.events]
+    plain = _group_text(scene, names, texts, shipped=True)
+    lost = note and len(scene.events) >= MANY
+    return noted(plain, escape_md(" ".join(note.split()))) if lost else plain, reason
 
 
 def _without_folders(reason: str) -> str:
@@ -234,15 +247,16 @@ def _rendered_text(text: CompiledTemplate, scene: Scene, names: dict[str, Any]) 
     if len(scene.events) <= 1:
         return text.render(names)
     if scene.rule.making.knows_groups:
-        return _joined([(text.render(names), ""), *(("", one.note) for one in scene.events if one.note)])
-    shown = zip(names["events"], scene.events, strict=True)
-    return _joined((text.render({**names, **one}), event.note) for one, event in shown)
+        blocks = [text.render(names).strip("\n"), *(f"_{one.note}_" for one in scene.events if one.note)]
+        return ("\n\n" if any("\n" in block for block in blocks) else "\n").join(blocks)
+    texts = [text.render({**names, **one}) for one in names["events"]]
+    return _group_text(scene, names, texts, shipped=text.label in _SHIPPED_FOR_ONE)
 
 
-def _joined(texts: Iterable[tuple[str, str]]) -> str:
-    """Texts with their notes, apart from each other where one has several lines."""
-    blocks = [noted(text.strip("\n"), note) for text, note in texts]
-    return ("\n\n" if any("\n" in block for block in blocks) else "\n").join(blocks)
+def _group_text(scene: Scene, names: dict[str, Any], texts: Sequence[str], *, shipped: bool) -> str:
+    """The texts of a group's events as one, with a headline where they are long or many."""
+    told = [ToldEvent(one.event.data, one.phase, text, one.note) for one, text in zip(scene.events, texts, strict=True)]
+    return group_text(told, rule=scene.rule.name, severity=str(names["severity"]), shipped=shipped)
 
 
 def _part(part: str, template: CompiledTemplate, names: dict[str, Any], failures: _Failures) -> str:
