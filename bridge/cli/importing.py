@@ -8,10 +8,14 @@ from typing import Final
 import click
 
 from bridge.cli.command_context import CliGroup, Context, pass_context
-from bridge.cli.output import BadConfiguration, Failed, counted
+from bridge.cli.import_check import Checked, check_converted
+from bridge.cli.import_compare import Difference, compare
+from bridge.cli.output import BadConfiguration, Failed, Output, counted
 from bridge.cli.problem_listing import as_lines, as_values
 from rules.events.topic_filter import topic_problem
 from rules.importing.alertmanager import TOPIC, Converted, convert
+from rules.importing.wrappers import is_configuration
+from rules.source.foreign_yaml import read_foreign_yaml
 from rules.source.problems import ProblemsFound
 
 RULES_FILE: Final = Path("rules.d", "alertmanager.yaml")
@@ -29,13 +33,16 @@ def importing() -> None:
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Write files below DIR, not to the screen."
 )
 @click.option("--topic", default=TOPIC, show_default=True, help="Where the alerts will come in.")
+@click.option("--compare", "comparing", type=click.Choice(["amtool"]), help="Ask it too whom made-up alerts go to.")
 @pass_context
-def alertmanager(context: Context, file: Path, out: Path | None, topic: str) -> None:
+def alertmanager(context: Context, file: Path, out: Path | None, topic: str, comparing: str | None) -> None:
     """Convert the Alertmanager configuration FILE (- reads standard input).
 
     Routes become rules, receivers destinations, time intervals and inhibition rules what they are here. With --out,
     rules go to rules.d/alertmanager.yaml and what to add to your settings to bridge-alertmanager.yaml; nothing that
     exists is overwritten. What could not be converted is named with its place. No secret is copied.
+    The rules come with a test for every route; what is made is checked, and the tests are run. With --compare amtool,
+    Alertmanager's own tool is asked whom made-up alerts go to, and every difference is shown.
     """
     if (problem := topic_problem(topic)) is not None or set(topic) & set("*?["):
         raise click.BadParameter(problem or "a glob is no topic to bring alerts to", param_hint="--topic")
@@ -43,19 +50,49 @@ def alertmanager(context: Context, file: Path, out: Path | None, topic: str) -> 
         converted = convert(_text_of(file), file="stdin" if str(file) == "-" else str(file), topic=topic)
     except ProblemsFound as error:
         raise BadConfiguration(as_lines(error.problems)) from error
+    checked = check_converted(converted)
+    differences = _compared(file, converted, checked, by=comparing)
     written = _write(out, converted) if out is not None else []
-    output = context.output
-    if output.as_json:
-        found = {"rules": converted.rules, "settings": converted.settings}
-        output.value({**found, "remarks": as_values(converted.remarks), "written": [str(path) for path in written]})
-        return
+    if context.output.as_json:
+        found: dict[str, object] = {"rules": converted.rule_file, "settings": converted.settings}
+        found |= {} if comparing is None else {"differences": [str(one) for one in differences]}
+        value = {**found, "remarks": as_values(converted.remarks), "written": [str(path) for path in written]}
+        context.output.value(value)
+    else:
+        _tell(context.output, converted, written, out)
+    if checked.problems:
+        raise Failed("what was made does not pass its own check:\n" + "\n".join(checked.problems))
+    if comparing is not None:
+        _tell_differences(context.output, converted, differences)
+
+
+def _tell(output: Output, converted: Converted, written: list[Path], out: Path | None) -> None:
     if out is None:
-        output.document(f"{converted.rules}---\n{converted.settings}")
+        click.echo(f"{converted.rule_file}---\n{converted.settings}", nl=False)
     for path in written:
         output.done(f"{path} written")
     if converted.remarks and not output.quiet:
         output.errors.print(f"\n{counted(len(converted.remarks), 'remark')}: look at these", style="bold")
         output.errors.print(as_lines(converted.remarks), markup=False, soft_wrap=True)
+
+
+def _compared(file: Path, converted: Converted, checked: Checked, *, by: str | None) -> list[Difference]:
+    """What Alertmanager's own tool says otherwise; nothing where it is not asked."""
+    if by is None or checked.rule_set is None:
+        return []
+    if str(file) == "-" or not is_configuration(read_foreign_yaml(_text_of(file), str(file))[0].value):
+        raise Failed("amtool reads files that are a configuration by themselves; write yours into one to compare")
+    return list(compare(file, converted, checked.rule_set))
+
+
+def _tell_differences(output: Output, converted: Converted, differences: list[Difference]) -> None:
+    for one in differences:
+        output.errors.print(str(one), markup=False, soft_wrap=True)
+    alerts = counted(len(converted.samples), "made-up alert")
+    if differences:
+        raise Failed(f"compared with amtool: {alerts}, {counted(len(differences), 'difference')}")
+    if not output.quiet:
+        output.errors.print(f"compared with amtool: {alerts}, no difference", markup=False)
 
 
 def _text_of(file: Path) -> str:
@@ -69,7 +106,7 @@ def _text_of(file: Path) -> str:
 
 
 def _write(folder: Path, converted: Converted) -> list[Path]:
-    wanted = {folder / RULES_FILE: converted.rules, folder / SETTINGS_FILE: converted.settings}
+    wanted = {folder / RULES_FILE: converted.rule_file, folder / SETTINGS_FILE: converted.settings}
     standing = [str(path) for path in wanted if path.exists()]
     if standing:
         raise Failed(f"these exist already: {', '.join(standing)}. Nothing was written; choose another folder.")

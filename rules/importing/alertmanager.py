@@ -6,13 +6,15 @@ name in ``inhibited_by``. What has no counterpart is named at its place; ``docs/
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
 
 from rules.importing.alertmanager_config import Config
 from rules.importing.imported_inhibition import read_inhibitions
+from rules.importing.label_samples import sample_labels
 from rules.importing.receivers import NOT_FOUND, Receiver, read_receivers, unique
+from rules.importing.route_tests import RouteTests
 from rules.importing.route_tree import RouteNode, read_routes, rules_of
 from rules.importing.rule_text import RuleWriter
 from rules.importing.time_intervals import read_time_intervals
@@ -35,13 +37,29 @@ _READ_BY_RECEIVERS: Final = frozenset(
 """Keys of ``global``."""
 
 
+Route: TypeAlias = tuple[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What became of a configuration: two YAML texts, and what could not be converted, each with its place."""
+    """What became of a configuration: YAML texts, and what could not be converted, each with its place.
+
+    ``routes`` says of which route each rule was made (its path and receiver); ``samples`` are labels that part
+    routes, ``silent`` the receivers that tell nobody.
+    """
 
     rules: str
     settings: str
     remarks: tuple[Problem, ...]
+    tests: str = ""
+    routes: Mapping[str, Route] = field(default_factory=dict)
+    samples: tuple[Mapping[str, str], ...] = ()
+    silent: frozenset[str] = frozenset()
+
+    @property
+    def rule_file(self) -> str:
+        """The rules with their tests, as one file."""
+        return f"{self.rules}\n{self.tests}" if self.tests else self.rules
 
 
 def convert(config_text: str, *, file: str = "alertmanager.yml", topic: str = TOPIC) -> Converted:
@@ -75,11 +93,17 @@ def convert_config(config: Config, *, file: str, topic: str = TOPIC) -> Converte
         first = next(iter(destinations), "") or unique("inbox", set())
         destinations.setdefault(first, {"type": NOT_FOUND})
     writer = RuleWriter(config, receivers, inhibitions, set())
-    rules = [*writer.sources(first), *(rule for route in rules_of(config, root) for rule in writer.rules(route))]
+    found = rules_of(config, root)
+    rules = [*writer.sources(first), *(rule for route in found for rule in writer.rules(route))]
+    tests = RouteTests(config, root, receivers, inhibitions, intervals).tests(found)
     return Converted(
         rules="\n".join(_rule_file(file, topic, rules)) + "\n",
         settings="\n".join(_fragment(file, topic, destinations, intervals)) + "\n",
         remarks=in_order(config.remarks),
+        tests="\n".join(["tests:", *_listed(tests)]) + "\n" if tests else "",
+        routes=writer.routes,
+        samples=tuple(sample_labels(root)),
+        silent=frozenset(name for name, one in receivers.items() if not one.targets),
     )
 
 
@@ -120,10 +144,14 @@ def _rule_file(file: str, topic: str, rules: list[dict[str, Any]]) -> Iterator[s
     yield f"# Made of {file} by `ams-bridge rules import alertmanager`; yours to edit from here on."
     yield from yaml_lines({"topic": topic})
     yield "rules:"
-    for n, rule in enumerate(rules):
+    yield from _listed(rules)
+
+
+def _listed(members: list[dict[str, Any]]) -> Iterator[str]:
+    for n, member in enumerate(members):
         if n:
             yield ""
-        lines = list(yaml_lines(rule, 4))
+        lines = list(yaml_lines(member, 4))
         yield f"  - {lines[0].lstrip()}"
         yield from lines[1:]
 

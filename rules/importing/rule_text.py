@@ -58,6 +58,8 @@ class RuleWriter:
     taken: set[str]
     names: Mapping[str, str] = field(init=False)
     """The variables that hold what inhibitions compare."""
+    routes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Of which route each rule was made: its path, and its receiver."""
 
     def __post_init__(self) -> None:
         self.names = variable_names(self.inhibitions)
@@ -122,8 +124,10 @@ class RuleWriter:
     def _head(self, route: RouteRule, name: str) -> dict[str, Any]:
         said = ", ".join(map(str, route.matchers)) or "everything else"
         match = match_of(route.matchers, route.excluded)
+        name = unique(name, self.taken)
+        self.routes[name] = path_text(route.node.path), route.node.options.receiver
         return {
-            "name": unique(name, self.taken),
+            "name": name,
             "about": f"{said} ({self._where(route.node.path)})",
             "for_each": EACH_ALERT,
             **({"match": match} if match else {}),

@@ -8,6 +8,7 @@ import pytest
 
 from rules.source.places import read_yaml
 from tests.fakes.command_line import command, write
+from tests.house.requirements import require_program
 
 CONFIG = """\
 route: {receiver: chat, routes: [{matchers: [severity="critical"], receiver: pager}]}
@@ -64,6 +65,7 @@ def test_programs_get_it_as_json_and_it_may_come_from_standard_input() -> None:
 
 
 def test_a_file_that_cannot_be_used_names_its_mistakes(tmp_path: Path) -> None:
+    require_program("amtool", package="prometheus-alertmanager")
     path = tmp_path / "am.yml"
     path.write_text("route: {receiver: chats}\nreceivers: [{name: chat}]")
     said = command("rules", "import", "alertmanager", str(path))
@@ -79,3 +81,66 @@ def test_a_topic_must_be_one(config: Path, topic: str) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     said = command("rules", "import", "alertmanager", str(tmp_path / "none.yml"))
     assert (said.code, "cannot read" in said.err) == (1, True)
+
+
+TREE = """\
+route:
+  receiver: d
+  routes:
+    - receiver: a
+      matchers: [team=~".+", team!="x"]
+      continue: true
+      routes:
+        - {receiver: b, matchers: [env=p], continue: true}
+        - {receiver: c, matchers: [env=~"p|q"]}
+    - {receiver: c, matchers: [team!~"x|y"]}
+    - {receiver: a, matchers: ['instance=~10\\\\.0\\\\.0\\\\.[0-9]+:9100']}
+    - {receiver: b, matchers: ['path = C:\\\\temp']}
+    - {receiver: nobody, match: {code: 0123}}
+receivers:
+  - {name: d, webhook_configs: [{url: "http://h.example.org/"}]}
+  - {name: a, webhook_configs: [{url: "http://h.example.org/"}]}
+  - {name: b, webhook_configs: [{url: "http://h.example.org/"}]}
+  - {name: c, webhook_configs: [{url: "http://h.example.org/"}]}
+  - {name: nobody}
+"""
+
+
+@pytest.mark.parametrize("tree", [TREE, TREE.replace("continue: true", "continue: false")])
+def test_amtool_says_the_same(tree: str, tmp_path: Path) -> None:
+    require_program("amtool", package="prometheus-alertmanager")
+    path = tmp_path / "am.yml"
+    path.write_text(tree)
+    said = command("rules", "import", "alertmanager", str(path), "--compare", "amtool")
+    assert (said.code, "no difference" in said.err) == (0, True), said.err
+
+
+def test_what_amtool_says_otherwise_is_shown(tmp_path: Path) -> None:
+    require_program("amtool", package="prometheus-alertmanager")
+    path = tmp_path / "am.yml"
+    path.write_text(
+        TREE.replace("{receiver: b, matchers: [env=p], continue: true}", "&b {receiver: b, matchers: [env=p]}").replace(
+            '{receiver: c, matchers: [env=~"p|q"]}', "{<<: *b, matchers: [env=q]}"
+        )
+    )
+    said = command("rules", "import", "alertmanager", str(path), "--compare", "amtool")
+    assert said.code == 1
+    assert "env=q" in said.err
+    assert "Alertmanager tells" in said.err
+
+
+def test_amtool_is_not_asked_of_what_is_inside_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "values.yaml"
+    path.write_text("alertmanager:\n  config:\n" + "".join(f"    {line}\n" for line in TREE.splitlines()))
+    said = command("rules", "import", "alertmanager", str(path), "--compare", "amtool")
+    assert (said.code, "a configuration by themselves" in said.err) == (1, True)
+    assert command("rules", "import", "alertmanager", str(path)).code == 0
+
+
+def test_the_rules_come_with_tests_that_pass(config: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command("rules", "import", "alertmanager", str(config), "--out", str(out))
+    write(out, {"credentials/chat-url": "https://mm.example.org/hooks/x", "credentials/alertmanager-token": "t"})
+    environment = {"CREDENTIALS_DIRECTORY": str(out / "credentials")}
+    tested = command("-c", str(out / "bridge-alertmanager.yaml"), "rules", "test", env=environment)
+    assert (tested.code, "2 tests: 2 passed" in tested.out) == (0, True), tested.out + tested.err

@@ -23,8 +23,8 @@ Labels = Mapping[str, str]
 TEMPLATES = Path(__file__).parent / "data" / "templates"  # compiling all shipped ones takes half a second
 
 
-def a_rule_set(converted: Converted) -> RuleSet:
-    """The rules of a conversion, against the destinations and intervals of its other half."""
+def world_of(converted: Converted) -> World:
+    """What the rules of a conversion may refer to: its own destinations and intervals."""
     settings = read_yaml(converted.settings, "bridge.yaml")
     assert settings.problems == ()
     destinations = {
@@ -33,12 +33,17 @@ def a_rule_set(converted: Converted) -> RuleSet:
         )
         for name, said in settings.value["destinations"].items()
     }
-    world = World(
+    return World(
         destinations=destinations,
         intervals=settings.value.get("intervals", {}),
         settings=settings,
         shipped_templates=TEMPLATES,
     )
+
+
+def a_rule_set(converted: Converted) -> RuleSet:
+    """The rules of a conversion, against the destinations and intervals of its other half."""
+    world = world_of(converted)
     rule_set = read_rules([("rules.d/alertmanager.yaml", converted.rules)], world)
     assert rule_set.warnings == (), as_table(rule_set.warnings)
     return rule_set

@@ -1,0 +1,49 @@
+"""Proof that what an import wrote loads: settings, destinations, rules and tests, before anybody relies on them."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bridge.cli.loading import facts_now
+from bridge.routing.rule_files import rules_of, world_of
+from bridge.settings.settings_file import read_settings
+from rules.importing.alertmanager import Converted
+from rules.ruleset import RuleSet
+from rules.source.problems import ProblemsFound
+from rules.workbench.run_cases import run_cases
+
+_REFERENCE: Final = re.compile(r"\$\{(env|credential|file):[^}]*\}")
+_STAND_IN: Final = {"env": "import@example.org"}
+_SECRET: Final = "https://import.example.org/x"  # noqa: S105 - it stands in for one that is not here
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check of converted files found; ``problems`` is empty when they load and their tests pass."""
+
+    rule_set: RuleSet | None
+    problems: tuple[str, ...]
+    tests: int = 0
+
+
+def check_converted(converted: Converted) -> Checked:
+    """Load the files as a daemon would, with something in the place of each secret, and run their tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "bridge.yaml")
+        path.write_text(_REFERENCE.sub(lambda found: _STAND_IN.get(found[1], _SECRET), converted.settings), "utf-8")
+        rules = Path(folder, "rules.d", "alertmanager.yaml")
+        rules.parent.mkdir()
+        rules.write_text(converted.rule_file, "utf-8")
+        try:
+            settings = read_settings(path, {}, Path(folder))
+            rule_set = rules_of(settings, world_of(settings, path, facts_now(settings), None))
+        except ProblemsFound as error:
+            told = (f"{Path(one.place.file).name}:{one.place.line}  {one.path}  {one.text}" for one in error.problems)
+            return Checked(None, tuple(told))
+        results = list(run_cases(rule_set, rule_set.cases))
+    failed = [f'the test "{one.case.name}" fails: {"; ".join(one.differences)}' for one in results if not one.passed]
+    return Checked(rule_set, tuple(failed), len(results))

@@ -1,0 +1,76 @@
+"""``--compare amtool``: whom Alertmanager's own tool would tell, beside whom the imported rules tell."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bridge.cli.output import Failed
+from rules.deciding.match import match
+from rules.importing.alertmanager import TOPIC, Converted
+from rules.importing.label_matchers import LabelMatcher
+from rules.language.cases import START_US
+from rules.model import Incoming
+from rules.ruleset import RuleSet
+
+_PATIENCE_S: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Labels of which the two do not say the same."""
+
+    labels: Mapping[str, str]
+    alertmanager: tuple[str, ...]
+    rules: tuple[str, ...]
+
+    def __str__(self) -> str:
+        said = ", ".join(f"{name}={value}" for name, value in self.labels.items()) or "no labels"
+        there, here = (", ".join(names) or "nobody" for names in (self.alertmanager, self.rules))
+        return f"{said}: Alertmanager tells {there}; the rules tell {here}"
+
+
+def compare(config: Path, converted: Converted, rule_set: RuleSet) -> Iterator[Difference]:
+    """Every difference, over the label sets that the conversion made up.
+
+    Receivers that tell nobody are nobody on both sides. Raises Failed when amtool is missing or does not take the file.
+    """
+    program = shutil.which("amtool")
+    if program is None:
+        raise Failed("amtool is not installed; it comes with Debian's prometheus-alertmanager")
+    for labels in converted.samples:
+        there = tuple(sorted(set(_asked(program, config, labels)) - converted.silent))
+        here = tuple(sorted(set(told(converted, rule_set, labels)) - converted.silent))
+        if there != here:
+            yield Difference(labels, there, here)
+
+
+def told(converted: Converted, rule_set: RuleSet, labels: Mapping[str, str]) -> list[str]:
+    """The receivers whose rules take a firing alert with these labels, one for each route."""
+    alert = {"status": "firing", "labels": dict(labels), "annotations": {}}
+    payload = json.dumps({"status": "firing", "alerts": [alert]})
+    incoming = Incoming(_topic(rule_set), 0, START_US, payload, {}, "import")
+    matched = match(rule_set, incoming, START_US).found
+    routes = [converted.routes[one.rule.name] for one in matched if one.rule.name in converted.routes]
+    return [receiver for _, receiver in dict.fromkeys(routes)]
+
+
+def _topic(rule_set: RuleSet) -> str:
+    return next((pattern for rule in rule_set.rules for pattern in rule.topics.patterns), TOPIC)
+
+
+def _asked(program: str, config: Path, labels: Mapping[str, str]) -> list[str]:
+    said = [str(LabelMatcher(name, "=", value)) for name, value in labels.items()]
+    arguments = [program, "config", "routes", "test", f"--config.file={config}", *said]
+    try:
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Failed(f"amtool could not be asked: {error}") from error
+    if done.returncode:
+        raise Failed(f"amtool does not take {config}: {' '.join((done.stderr or done.stdout).split())}")
+    return [name for name in done.stdout.strip().split(",") if name]
