@@ -10,6 +10,10 @@ from broker.errors import InvalidName
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]+")
 
 
+AUDIT_LOG: Final = "audit"
+"""The uid of the log that holds the audit trail. No topic has it: those of topics are random."""
+
+
 def is_name(text: str) -> bool:
     """Whether the whole text is ASCII letters, digits, ``-`` and ``_``, and not empty; a trailing newline is not."""
     return _NAME.fullmatch(text) is not None

@@ -139,6 +139,15 @@ class CertificateBinding(CatalogRecord, frozen=True, kw_only=True):
     user_uid: str
 
 
+class SessionRecord(CatalogRecord, frozen=True, kw_only=True):
+    """A session of the pages. Catalog key: the digest of its cookie, which itself is kept nowhere."""
+
+    cookie_digest: str
+    name: str
+    token_digest: str  # of the token it was begun with
+    until_us: int
+
+
 class ServiceNote(CatalogRecord, frozen=True, kw_only=True):
     """A small named fact of the service itself, such as the version of the current rule set. Key: its name."""
 
@@ -156,6 +165,7 @@ AnyRecord: TypeAlias = (
     | SilenceRecord
     | RuleSetRecord
     | CertificateBinding
+    | SessionRecord
     | ServiceNote
 )
 
@@ -169,6 +179,7 @@ KINDS: Final[dict[str, type[AnyRecord]]] = {
     "silence": SilenceRecord,
     "ruleset": RuleSetRecord,
     "certificate": CertificateBinding,
+    "session": SessionRecord,
     "note": ServiceNote,
 }
 """Kind name to record type: the one table that engines use to write and read records."""

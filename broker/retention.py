@@ -15,7 +15,7 @@ from broker.clock import Clock, us
 from broker.errors import CursorMoved
 from broker.gaps import read_gaps
 from broker.model import Bounds, Commit, Cursor, CursorMove
-from broker.names import child_key, router_cursor, subscription_cursor
+from broker.names import AUDIT_LOG, child_key, router_cursor, subscription_cursor
 from broker.records import Subscription, Topic
 from broker.store import Store
 
@@ -67,7 +67,7 @@ class Retention:
     async def sweep_orphans(self) -> int:
         """Drop logs whose topic is gone (a crash between the two removals) and say how many."""
         logs = await self._store.log.topics()
-        known = {stored.record.uid for stored in await self._store.catalog.list("topic")}
+        known = {stored.record.uid for stored in await self._store.catalog.list("topic")} | {AUDIT_LOG}
         orphans = [uid for uid in logs if uid not in known]
         for uid in orphans:
             await self._store.log.drop(uid)

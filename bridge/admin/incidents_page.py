@@ -21,6 +21,6 @@ async def open_ones(asked: OperatorRequest) -> dict[str, Any]:
 async def take(asked: OperatorRequest, form: FormData) -> FormResult:
     """POST /incidents: take one in the name of the viewer, or of the name that was typed."""
     rule, key = field(form, "rule"), field(form, "key")
-    who = await answers.taken(asked.source, rule, key, field(form, "who")[:80] or asked.who)
+    who = await answers.taken(asked, rule, key, field(form, "who")[:80] or asked.who)
     back = f"/incidents?rule={quote(field(form, 'only'))}" if field(form, "only") else "/incidents"
     return FormResult(back, f"{who} has taken {key or rule}: its reminders stop.")

@@ -48,7 +48,7 @@ async def subscriptions(asked: OperatorRequest) -> dict[str, Any]:
 
 async def reload(asked: OperatorRequest, form: FormData) -> FormResult:
     """POST /reload: read the files again; with any problem everything stays as it was."""
-    outcome = await asked.source.reload()
+    outcome = await status_api.reloaded(asked)
     if isinstance(outcome, Reloaded):
         return FormResult("/rules", f"Settings and rules were read again; rule set {outcome.version[:12]} is in force.")
     raise Refusal(409, f"Nothing was reloaded, the old settings and rules stay in force:\n{outcome.text}")

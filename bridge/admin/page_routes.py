@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from bridge.admin import deliveries_page, incidents_page, messages_page, overview_page, rules_page, silences_page
+from bridge.admin import (
+    audit_page,
+    deliveries_page,
+    incidents_page,
+    messages_page,
+    overview_page,
+    rules_page,
+    silences_page,
+)
 from bridge.admin.handlers import GetHandler, PostHandler
 
 NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
@@ -17,6 +25,7 @@ NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
     ("/silences", "Silences"),
     ("/subscriptions", "Subscriptions"),
     ("/ledger", "Ledger"),
+    ("/audit", "Audit"),
 )
 """Addresses and names of the pages one can turn to, in the order in which people need them."""
 
@@ -32,6 +41,7 @@ LOOKS: Final[tuple[tuple[str, str, GetHandler], ...]] = (
     ("/rules/{name:path}", "rule", rules_page.one),
     ("/silences", "silences", silences_page.listed),
     ("/subscriptions", "subscriptions", overview_page.subscriptions),
+    ("/audit", "audit", audit_page.listed),
     ("/ledger", "ledger", overview_page.books),
 )
 

@@ -5,6 +5,7 @@ Every page is an answer of the product's own API, drawn; so the pages, the comma
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +27,10 @@ from bridge.admin.safe_markdown import to_words
 from bridge.admin.session import COOKIE, LASTS_S, SAID, Sessions, Viewer
 from bridge.admin.static import StaticFolder
 from bridge.operate.control_context import ControlSource
-from bridge.operate.http_answers import OperatorRequest, Refusal
+from bridge.operate.http_answers import OperatorRequest, Refusal, pass_gate
 from bridge.operate.operator_times import rfc3339
 from broker.errors import NotFound, StoreError
+from broker.tokens import digest_of
 
 TEMPLATES: Final = Path(__file__).parent.parent.parent / "templates"
 _HEADERS: Final = {
@@ -102,15 +104,40 @@ class Pages:
         except Refusal as error:
             return self._login_page("/", error.message, status=error.code)
         wanted = _own_path(str(form.get("next", "/")))
-        name = self._source.control.admit(str(form.get("token", "")).strip())
+        token = str(form.get("token", "")).strip()
+        try:
+            return await self._begin_session(request, token, wanted)
+        except Refusal as error:
+            return self._login_page(wanted, error.message, status=error.code, wait_s=error.wait_s)
+        except StoreError as error:
+            log.warning("the store does not answer", path=request.url.path, error=str(error))
+            return self._login_page(wanted, f"The store does not answer: {error}", status=503)
+
+    async def _begin_session(self, request: Request, token: str, wanted: str) -> Response:
+        control = self._source.control
+        if token:
+            await pass_gate(control, request, token, "login")
+        name = control.admit(token)
+        asked = OperatorRequest(control, name or "", request)
         if name is None:
-            return self._login_page(wanted, "This token may not see the pages.", status=401)
+            if control.broker.users.by_token(token) is not None:
+                await asked.note("login", "/login", done=False)  # a wrong one was noted at the gate
+            raise Refusal(401, "This token may not see the pages.")
+        cookie = await self._source.sessions.begin(name, digest_of(token.encode()))
+        await asked.note("login")
         answer = RedirectResponse(wanted, 303)
-        self._set_cookie(answer, COOKIE, self._source.sessions.issue(name), LASTS_S)
+        self._set_cookie(answer, COOKIE, cookie, LASTS_S)
         return answer
 
     async def logout(self, request: Request) -> Response:
-        """Forget the session."""
+        """End the session: its cookie opens nothing any more, wherever a copy of it is."""
+        try:
+            ended = await self._source.sessions.end(request.cookies.get(COOKIE, ""))
+        except StoreError as error:
+            log.warning("the store does not answer", path=request.url.path, error=str(error))
+            return self._error_page(request, self._viewer(request), 503, f"You are still logged in: {error}")
+        if ended is not None:
+            await OperatorRequest(self._source.control, ended.name, request).note("logout")
         answer = RedirectResponse("/login", 303)
         answer.delete_cookie(COOKIE)
         return answer
@@ -137,7 +164,7 @@ class Pages:
                     form = await read_form(request)
                 except Refusal as error:
                     return self._error_page(request, viewer, error.code, error.message)
-            if viewer is None or form is None or form.get("form_token") != self._form_token(request):
+            if viewer is None or form is None or not self._proves_session(request, form):
                 text = "This form is not from your session: go back, reload the page and try again."
                 return self._error_page(request, viewer, 403, text)
             return await self._answered(request, viewer, lambda asked: self._done(asked, form, act))
@@ -187,11 +214,12 @@ class Pages:
         text = template.render(self._frame(request, viewer) | {"status": status, "problem": problem})
         return HTMLResponse(text, status, headers=_HEADERS)
 
-    def _login_page(self, wanted: str, problem: str, status: int = 200) -> Response:
+    def _login_page(self, wanted: str, problem: str, status: int = 200, wait_s: int = 1) -> Response:
+        headers = _HEADERS | ({"Retry-After": str(wait_s)} if status in (429, 503) else {})
         shown = {"viewer": None, "here": "/login", "form_token": "", "said": ""}
         template = self._templates.get_template("login.html.j2")
         return HTMLResponse(
-            template.render(shown | {"next": _own_path(wanted), "problem": problem}), status, headers=_HEADERS
+            template.render(shown | {"next": _own_path(wanted), "problem": problem}), status, headers=headers
         )
 
     def error_page(self, request: Request, status: int, text: str) -> Response:
@@ -201,6 +229,10 @@ class Pages:
     def _viewer(self, request: Request) -> Viewer | None:
         name = self._source.control.admit_session(request.cookies)
         return Viewer(name) if name is not None else None
+
+    def _proves_session(self, request: Request, form: FormData) -> bool:
+        given = form.get("form_token")
+        return isinstance(given, str) and hmac.compare_digest(given.encode(), self._form_token(request).encode())
 
     def _form_token(self, request: Request) -> str:
         return self._source.sessions.form_token(request.cookies.get(COOKIE, ""))

@@ -1,9 +1,9 @@
-"""Who is looking at the pages: a signed cookie, made from an administrator's token at the login page.
+"""Who is looking at the pages: a session that the store knows, begun with an administrator's token at the login page.
 
-The cookie holds a name and an end, signed with HMAC-SHA256 under a key that is made anew at every start, so a restart
-ends all sessions and a stolen state folder signs none. The end is told in monotonic time: who sets the clock back lets
-nobody stay longer. The token itself is never kept in it. A second cookie carries, for one page, the sentence that says
-what a form did.
+The cookie is a random word; the store keeps its digest, so that a stolen store opens none. A session ends when its
+viewer logs out, after twelve hours, and at once when the token it was begun with is replaced, or its user is removed or
+is no administrator any more. Each form carries a word made from the cookie. A second cookie carries, for one page, the
+sentence that says what a form did; it is signed with a key that is made anew at every start.
 """
 
 from __future__ import annotations
@@ -11,14 +11,22 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import quote, unquote
 
-from broker.clock import Clock
+from broker.catalog_cache import CatalogCache
+from broker.clock import US_PER_S, Clock
+from broker.records import SessionRecord
+from broker.tokens import Entropy, digest_of, random_hex, random_uid
 
-COOKIE = "ams_bridge_session"
-SAID = "ams_bridge_said"
-LASTS_S = 12 * 3600
-_LONGEST_SENTENCE = 500
+COOKIE: Final = "ams_bridge_session"
+SAID: Final = "ams_bridge_said"
+LASTS_S: Final = 12 * 3600
+_LONGEST_SENTENCE: Final = 500
+_MOST_SESSIONS: Final = 20
+"""Open at once with one token; the oldest ends when there is another."""
+_CLOCK_BACK_US: Final = 300 * US_PER_S
+"""A session from further in the future is none: the clock was set back, and nobody stays longer by that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,42 +37,80 @@ class Viewer:
 
 
 class Sessions:
-    """Issues and reads session cookies."""
+    """Begins, finds and ends sessions; signs the sentences that go from page to page."""
 
-    def __init__(self, key: bytes, clock: Clock) -> None:
+    def __init__(self, key: bytes, clock: Clock, cache: CatalogCache, entropy: Entropy) -> None:
         self._key = key
         self._clock = clock
+        self._cache = cache
+        self._entropy = entropy
+        self._ends: dict[str, float] = {}  # by cookie digest, in monotonic time
 
-    def issue(self, name: str) -> str:
-        """A cookie value for ``name``, good for ``LASTS_S`` seconds."""
-        until_s = int(self._clock.monotonic()) + LASTS_S
-        said = f"{quote(name, safe='')}.{until_s}"
-        return f"{said}.{self._signature(said)}"
+    async def begin(self, name: str, token_digest: str) -> str:
+        """The cookie of a new session, for whoever holds a token. Raises StoreUnavailable."""
+        await self.forget_ended()
+        alike = [one for one in self._cache.all(SessionRecord) if one.token_digest == token_digest]
+        await self._cache.remove(*alike[: max(0, len(alike) - _MOST_SESSIONS + 1)])
+        cookie, now_us = random_hex(self._entropy), self._clock.wall_us()
+        record = SessionRecord(
+            uid=random_uid(self._entropy),
+            created_us=now_us,
+            modified_us=now_us,
+            cookie_digest=digest_of(cookie.encode()),
+            name=name,
+            token_digest=token_digest,
+            until_us=now_us + LASTS_S * US_PER_S,
+        )
+        await self._cache.create(record, record.cookie_digest)
+        return cookie
 
-    def read(self, cookie: str) -> Viewer | None:
-        """The viewer a cookie speaks of, or None when it is forged, broken or past its end."""
-        said, _, signature = cookie.rpartition(".")
-        if not said or not hmac.compare_digest(signature.encode(), self._signature(said).encode()):
-            return None
-        name, _, until_s = said.rpartition(".")
-        if not until_s.isdigit() or int(until_s) < self._clock.monotonic():
-            return None
-        return Viewer(unquote(name))
+    def find(self, cookie: str) -> SessionRecord | None:
+        """The session of a cookie, or None when there is none, or it is past its end."""
+        record = self._cache.find(SessionRecord, digest_of(cookie.encode())) if cookie else None
+        return record if record is not None and self._holds(record) else None
+
+    async def end(self, cookie: str) -> SessionRecord | None:
+        """End the session of a cookie, and say which it was. Raises StoreUnavailable."""
+        record = self.find(cookie)
+        if record is not None:
+            await self._cache.remove(record)
+        return record
+
+    async def forget_ended(self) -> None:
+        """Remove what is past its end from the store. Raises StoreUnavailable."""
+        ended = [one for one in self._cache.all(SessionRecord) if not self._holds(one)]
+        await self._cache.remove(*ended)
+        known = {one.cookie_digest for one in self._cache.all(SessionRecord)}
+        self._ends = {digest: end for digest, end in self._ends.items() if digest in known}
 
     def form_token(self, cookie: str) -> str:
         """What a form must send back to prove that it came from a page of this session."""
-        return self._signature("form:" + cookie)
+        return hmac.new(cookie.encode(), b"form", hashlib.sha256).hexdigest()
 
     def sealed(self, sentence: str) -> str:
         """A cookie value that carries a sentence of ours to the next page."""
         said = quote(sentence[:_LONGEST_SENTENCE], safe="")
-        return f"{said}.{self._signature('said:' + said)}"
+        return f"{said}.{self._signature(said)}"
 
     def opened(self, cookie: str) -> str:
         """The sentence that ``sealed`` put into a cookie, or "" when it is not one of ours."""
         said, _, signature = cookie.rpartition(".")
-        ours = said and hmac.compare_digest(signature.encode(), self._signature("said:" + said).encode())
+        ours = said and hmac.compare_digest(signature.encode(), self._signature(said).encode())
         return unquote(said) if ours else ""
 
+    def _holds(self, record: SessionRecord) -> bool:
+        end = self._ends.get(record.cookie_digest)
+        if end is None:
+            end = self._clock.monotonic() + self._left_s(record)
+            self._ends[record.cookie_digest] = end
+        return self._clock.monotonic() < end
+
+    def _left_s(self, record: SessionRecord) -> float:
+        """How long a session goes on that is seen for the first time since the start: the wall clock is asked once."""
+        now_us = self._clock.wall_us()
+        if record.created_us - _CLOCK_BACK_US > now_us:
+            return 0.0
+        return min((record.until_us - now_us) / US_PER_S, LASTS_S)
+
     def _signature(self, said: str) -> str:
-        return hmac.new(self._key, said.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self._key, b"said:" + said.encode(), hashlib.sha256).hexdigest()

@@ -53,10 +53,11 @@ class ErrorBody(msgspec.Struct, frozen=True):
 
 
 class ApiError(Exception):
-    """An answer other than 200, with AMS's own words."""
+    """An answer other than 200, with AMS's own words. ``wait_s`` says when to come back, 0 where that is not known."""
 
-    def __init__(self, code: int, status: str, message: str) -> None:
+    def __init__(self, code: int, status: str, message: str, *, wait_s: int = 0) -> None:
         super().__init__(message)
+        self.wait_s = wait_s
         self.code = code
         self.status = status
         self.message = message
@@ -74,6 +75,11 @@ def invalid_argument(message: str) -> ApiError:
 def bad_request() -> ApiError:
     """400: the body cannot be read, on the routes where AMS says no more than that."""
     return ApiError(400, "BAD_REQUEST", "Invalid Request Body")
+
+
+def too_many_tokens(message: str, wait_s: int) -> ApiError:
+    """429: too many wrong tokens from one address. AMS has no such answer."""
+    return ApiError(429, "TOO_MANY_REQUESTS", message, wait_s=wait_s)
 
 
 def unauthorized(message: str = "Unauthorized") -> ApiError:

@@ -14,13 +14,16 @@ from typing import Any, Final, TypeAlias
 import msgspec
 import structlog
 
-from bridge.api.api_errors import RETRY_AFTER_S, ApiError, from_broker, internal, not_found, too_large
+from bridge.api.api_errors import RETRY_AFTER_S, ApiError, from_broker, internal, not_found, too_large, too_many_tokens
+from bridge.api.audited import entry_of, is_audited, state_of
 from bridge.api.call import Api, ApiPorts, ApiSettings, Call, Caller
 from bridge.api.cors import ANY_ORIGIN, preflight
 from bridge.api.openapi import openapi_document
 from bridge.api.request_pipeline import admit, check_names, token_of
 from bridge.api.route import ApiRoute, Matched, RouteTable
 from bridge.api.route_list import ROUTES
+from bridge.core.guesses import whence_of
+from bridge.core.token_gate import TOO_MANY, Note, TokenGate
 from broker.broker import Broker
 from broker.catalog_cache import CatalogCache
 from broker.errors import BrokerError, StoreError
@@ -61,6 +64,7 @@ class _Asked:
     scope: Scope
     receive: Receive
     route: str = ""
+    wait_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +107,31 @@ class _Gone(Exception):
     """The client went away before its request was whole."""
 
 
-def ams_app(broker: Broker, settings: ApiSettings, outside: ApiPorts, observe: Observe | None = None) -> AmsApp:
-    """The application over a loaded broker."""
-    return AmsApp(Api(broker, settings, outside), observe or (lambda route, status, seconds: None))
+@dataclass(frozen=True, slots=True)
+class ApiWatch:
+    """Who stands at the API's door: slows down wrong tokens, and notes what is changed."""
+
+    gate: TokenGate
+    note: Note
+
+
+def ams_app(
+    broker: Broker,
+    settings: ApiSettings,
+    outside: ApiPorts,
+    observe: Observe | None = None,
+    watch: ApiWatch | None = None,
+) -> AmsApp:
+    """The application over a loaded broker; without ``watch`` nobody slows guesses down, or notes what is changed."""
+    return AmsApp(Api(broker, settings, outside), observe or (lambda route, status, seconds: None), watch)
 
 
 class AmsApp:
     """See the module."""
 
-    def __init__(self, api: Api, observe: Observe) -> None:
+    def __init__(self, api: Api, observe: Observe, watch: ApiWatch | None = None) -> None:
         self.api = api
+        self._watch = watch
         self._observe = observe
         self._router = RouteTable(ROUTES)
         self._hot = dict(_hot_routes(ROUTES))
@@ -137,8 +156,8 @@ class AmsApp:
             status, body = await self._answer(asked)
         except _Gone:
             return
-        if status == 503:
-            extra.append((b"retry-after", str(RETRY_AFTER_S).encode()))
+        if status in (429, 503):
+            extra.append((b"retry-after", str(asked.wait_s or RETRY_AFTER_S).encode()))
         await _send(send, status, body, extra)
         self._observe(asked.route, status, self.api.broker.clock.monotonic() - begun)
 
@@ -147,6 +166,7 @@ class AmsApp:
         try:
             return 200, await self._run(asked)
         except ApiError as error:
+            asked.wait_s = error.wait_s
             return error.code, error.body()
         except BrokerError as broken:
             if isinstance(broken, StoreError):
@@ -171,6 +191,8 @@ class AmsApp:
             if matched is None:
                 return self._outside_the_table(asked)
             asked.route = matched.route.name
+            if token:
+                await self._pass_gate(scope, place[1])
             check_names(matched.names)
             project, caller = admit(self.api, matched.route, matched.names.get("project"), token)
             admitted = _Admitted(matched.route, matched.names, project, caller)
@@ -179,12 +201,28 @@ class AmsApp:
         route = admitted.route
         asked.route = route.name
         body = await self._body(asked.receive, route) if route.method in _WITH_BODY else b""
-        answer = await route.handler(
-            Call(self.api, admitted.names, admitted.caller, admitted.project, query, token, body)
-        )
+        call = Call(self.api, admitted.names, admitted.caller, admitted.project, query, token, body)
+        answer = await (self._audited(call, route, scope) if is_audited(route) else route.handler(call))
         if isinstance(answer, bytes):
             return answer
         return b"{}" if answer is None else _ENCODER.encode(answer)
+
+    async def _pass_gate(self, scope: Scope, digest: str) -> None:
+        """Count a wrong token, and let nobody try more of them than is allowed. Raises ApiError."""
+        if self._watch is None:
+            return
+        wait_s = await self._watch.gate.wait_s(digest, whence_of(scope), scope["path"])
+        if wait_s:
+            raise too_many_tokens(TOO_MANY.format(wait_s), wait_s)
+
+    async def _audited(self, call: Call, route: ApiRoute, scope: Scope) -> object:
+        """The answer of a route that changes something, which is put on the audit trail."""
+        if self._watch is None:
+            return await route.handler(call)
+        before = state_of(call)
+        answer = await route.handler(call)
+        await self._watch.note(entry_of(call, route, whence_of(scope).address, before, state_of(call)))
+        return answer
 
     def _outside_the_table(self, asked: _Asked) -> bytes:
         """What has no role and no project: the description of the API, and the login with a certificate."""

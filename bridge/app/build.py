@@ -19,6 +19,7 @@ from bridge.app.web import WebRoot
 from bridge.app.web_assembly import web_root
 from bridge.canary.canaries import Canaries, CanaryMetrics
 from bridge.chat.listeners import Listeners
+from bridge.core.audit import AuditTrail
 from bridge.core.poison import PoisonGuard
 from bridge.core.supervisor import Supervisor
 from bridge.delivery.attempts import AttemptResult
@@ -108,7 +109,6 @@ async def _built(
     couriers = Couriers(store, tools, supervisor, rng, settings.drain, _tried(metrics, lately), metrics.folded)
     destinations = couriers.build(settings.destinations)
     in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
-    pulls = PullWorkers(broker, clock, supervisor, rng, metrics.message_refused)
     canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
     listeners = Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)
     return Daemon(
@@ -123,12 +123,13 @@ async def _built(
         canaries=canaries,
         listeners=listeners,
         routers=Routers(store, broker, in_force, clock, supervisor, _each(metrics.routed, lately.routed), guard),
-        pulls=pulls,
+        pulls=(pulls := PullWorkers(broker, clock, supervisor, rng, metrics.message_refused)),
         push_http=push_http,
         pushers=Pushers(broker, clock, supervisor, push_http.post, _give_up_after_s(settings)),
         readiness=Readiness(store, in_force, supervisor, clock, lambda: canaries.standings, trouble),
         clock_guard=clock_guard,
         guard=guard,
+        audit=_audit(settings, store, clock),
         condition=condition,
         sweeper=_sweeper(settings, store, broker, clock),
         metrics=metrics,
@@ -199,6 +200,11 @@ def _each(*takers: Callable[[T], None]) -> Callable[[T], None]:
     return told
 
 
+def _audit(settings: Settings, store: Store, clock: Clock) -> AuditTrail:
+    """The audit trail of a store, which has no state of its own."""
+    return AuditTrail(store.log, clock, settings.retention.audit)
+
+
 def _sweeper(settings: Settings, store: Store, broker: Broker, clock: Clock) -> Sweeper:
     policy = RetentionPolicy(settings.retention.messages, settings.retention.size)
     longest_s = max((one.retry.give_up_after for one in settings.destinations.values()), default=0.0)
@@ -209,6 +215,7 @@ def _sweeper(settings: Settings, store: Store, broker: Broker, clock: Clock) -> 
         clock,
         deliveries_s=settings.retention.deliveries,
         longest_give_up_s=longest_s,
+        audit=_audit(settings, store, clock),
     )
 
 

@@ -21,9 +21,10 @@ from bridge.app.provision import CannotProvision
 from bridge.app.server import CannotListen
 from bridge.app.signals import handled
 from bridge.app.state_folder import BadSealingKey
+from bridge.core.audit import AuditEntry
 from bridge.core.systemd import NotifySocket, credentials_folder, watchdog_interval_s
 from bridge.observe.logs import configure_logs
-from bridge.operate.request_reload import ReloadRefused
+from bridge.operate.request_reload import Reloaded, ReloadRefused
 from bridge.settings.model import Settings
 from bridge.settings.settings_file import read_settings
 from broker.clock import Clock, SystemClock
@@ -116,6 +117,9 @@ async def _reload(daemon: Daemon, notify: NotifySocket) -> None:
     notify.reloading(daemon.clock.monotonic())
     try:
         outcome = await daemon.reloader.reload()
+        done, after = isinstance(outcome, Reloaded), {"version": daemon.in_force.rule_set.version}
+        entry = AuditEntry(what="reload", who="SIGHUP", outcome="done" if done else "refused", after=after)
+        await daemon.audit.note(entry)
     finally:
         notify.ready(_status(daemon))
     if isinstance(outcome, ReloadRefused):

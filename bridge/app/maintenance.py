@@ -6,6 +6,7 @@ from typing import Final
 
 import structlog
 
+from bridge.core.audit import AuditTrail
 from broker.broker import Broker
 from broker.clock import Clock, us
 from broker.model import SweepPolicy
@@ -30,12 +31,14 @@ class Sweeper:
         *,
         deliveries_s: float,
         longest_give_up_s: float,
+        audit: AuditTrail,
     ) -> None:
         self._store = store
         self._broker = broker
         self._retention = retention
         self._clock = clock
         self._deliveries_s = deliveries_s
+        self._audit = audit
         self._producer_keys_s = max(_SHORTEST_PRODUCER_KEYS_S, longest_give_up_s)
 
     async def run(self) -> None:
@@ -48,6 +51,7 @@ class Sweeper:
     async def step(self) -> bool:
         """One step; True when there is more to do."""
         await self._broker.tally.count_all()
+        await self._audit.trim()
         trimmed = await self._retention.step()
         if trimmed.expired:
             log.error("messages went before they were decided: the size limit forced it", expired=trimmed.expired)

@@ -12,6 +12,7 @@ from bridge.app.reload import Reloader
 from bridge.app.server import HttpServer
 from bridge.canary.canaries import Canaries
 from bridge.chat.listeners import Listeners
+from bridge.core.audit import AuditTrail
 from bridge.core.poison import PoisonGuard
 from bridge.core.supervisor import Supervisor
 from bridge.delivery.couriers import Couriers
@@ -55,6 +56,7 @@ class Daemon:
     readiness: Readiness
     clock_guard: ClockGuard
     guard: PoisonGuard
+    audit: AuditTrail
     condition: DaemonCondition
     sweeper: Sweeper
     metrics: Metrics

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from bridge.core.guesses import PEER
 from bridge.observe.health import HealthReport
 from bridge.sources.hooks import Hooks, refusal
 from broker.errors import StoreError
@@ -43,8 +44,11 @@ class WebRoot:
         metrics: Callable[[], Awaitable[bytes]],
         more: Sequence[BaseRoute],
         error_page: Callable[[Request, int, str], Response],
+        admit_to_metrics: Callable[[Request], Awaitable[Response | None]] | None = None,
     ) -> None:
-        self._ams = ams
+        trusted = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+        self._ams = ProxyHeadersMiddleware(cast("Any", ams), trusted)
+        self._admit_to_metrics = admit_to_metrics
         self._health = health
         self._metrics = metrics
         self._error_page = error_page
@@ -58,10 +62,11 @@ class WebRoot:
             ],
             exception_handlers={HTTPException: self._refused, StoreError: self._unavailable, Exception: self._failed},
         )
-        self._rest = ProxyHeadersMiddleware(cast("Any", rest), os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"))
+        self._rest = ProxyHeadersMiddleware(cast("Any", rest), trusted)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer one request."""
+        """Answer one request. Who is at the other end of the connection is kept beside whom a proxy speaks for."""
+        scope[PEER] = scope.get("client")
         if scope["type"] == "http" and _OF_THE_AMS_API.match(scope["path"]):
             await self._ams(scope, receive, send)
         else:
@@ -77,7 +82,10 @@ class WebRoot:
         return JSONResponse(report.as_json(), 200 if report.ready else 503)
 
     async def metrics(self, request: Request) -> Response:
-        """The metrics page for Prometheus."""
+        """The metrics page for Prometheus; with ``server.metrics: token`` only for those who may read it."""
+        refusal = await self._admit_to_metrics(request) if self._admit_to_metrics is not None else None
+        if refusal is not None:
+            return refusal
         return PlainTextResponse(await self._metrics(), media_type=None, headers={"Content-Type": _METRICS_TYPE})
 
     async def _refused(self, request: Request, error: Exception) -> Response:

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "deliveries": Listed("deliveries_commands:deliveries", "Deliveries and dead letters: list, show, replay, drop."),
     "silence": Listed("silence_commands:silence", "Silences: add, list, expire."),
     "ledger": Listed("ledger_command:ledger", "The books of every topic: where messages and sends ended."),
+    "audit": Listed("audit_command:audit", "Who logged in or failed to, and who changed what."),
     "project": Listed("resources:project", "Projects: create, list, show, delete."),
     "topic": Listed("resources:topic", "Topics: create, list, show, delete, acl."),
     "subscription": Listed("resources:subscription", "Subscriptions: create, list, show, delete, seek, acl."),

@@ -55,6 +55,7 @@ async def bind(asked: OperatorRequest) -> dict[str, Any]:
     if user is None:
         raise Refusal(404, f"there is no user {said.user!r}")
     bound = await asked.source.broker.certificates.bind(said.subject, user)
+    await asked.note("certificate.bind", bound.subject, after={"user": user.name})
     return {"certificate": Binding(bound.subject, user.name, rfc3339(bound.created_us))}
 
 
@@ -65,4 +66,5 @@ async def unbind(asked: OperatorRequest) -> dict[str, Any]:
         await asked.source.broker.certificates.unbind(said.subject)
     except NotFound as error:
         raise Refusal(404, "there is no such binding") from error
+    await asked.note("certificate.unbind", said.subject)
     return {}

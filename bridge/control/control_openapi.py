@@ -34,6 +34,7 @@ BODIES: Final[Mapping[str, type[msgspec.Struct]]] = {
 }
 """What a POST takes as its body; one that is not here takes none."""
 QUERIES: Final[Mapping[str, Sequence[str]]] = {
+    "/api/audit": ("who", "what", "address", "target", "since_s", "limit", "before"),
     "/api/deliveries": ("state", "destination", "rule", "topic", "into", "since_s", "limit", "before"),
     "/api/explain": ("message",),
     "/api/incidents": ("rule", "limit"),

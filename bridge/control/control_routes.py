@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from starlette.routing import Route
 
-from bridge.control import certificates_api, deliveries_api, incidents_api, messages_api, silences_api
+from bridge.control import audit_api, certificates_api, deliveries_api, incidents_api, messages_api, silences_api
 from bridge.control.control_openapi import openapi_of
 from bridge.control.rules_api import rules
 from bridge.control.sending import preview, send
@@ -35,6 +35,7 @@ ROUTES: Final[tuple[tuple[str, str, ApiHandler], ...]] = (
     ("GET", "/api/silences", silences_api.all_silences),
     ("POST", "/api/silences", silences_api.add),
     ("POST", "/api/silences/{id}:expire", silences_api.expire),
+    ("GET", "/api/audit", audit_api.entries),
     ("GET", "/api/certificates", certificates_api.all_bindings),
     ("POST", "/api/certificates", certificates_api.bind),
     ("POST", "/api/certificates:unbind", certificates_api.unbind),

@@ -20,6 +20,7 @@ _STATES: Final[tuple[DeliveryState, ...]] = get_args(DeliveryState)
 _PAGE: Final = 100
 _LONGEST_PAGE: Final = 1_000
 _AT_ONCE: Final = 500
+_NAMED: Final = 10
 
 
 class DeliveriesPage(msgspec.Struct, frozen=True):
@@ -94,13 +95,13 @@ async def drop(asked: OperatorRequest) -> dict[str, int]:
 
 async def replayed(asked: OperatorRequest, chosen: Chosen) -> int:
     """Make the chosen dead letters wait again; says how many. Raises Refusal for a choice that is none."""
-    return await _changed(asked, chosen, asked.source.store.outbox.replay)
+    return await _changed(asked, "delivery.replay", chosen, asked.source.store.outbox.replay)
 
 
 async def dropped(asked: OperatorRequest, chosen: Chosen) -> int:
     """Drop the chosen deliveries in the name of whoever asks; says how many. Raises Refusal for no choice."""
     outbox = asked.source.store.outbox
-    return await _changed(asked, chosen, lambda ids: outbox.drop(ids, asked.who))
+    return await _changed(asked, "delivery.drop", chosen, lambda ids: outbox.drop(ids, asked.who))
 
 
 async def _page(asked: OperatorRequest, query: DeliveryQuery) -> DeliveriesPage:
@@ -110,14 +111,25 @@ async def _page(asked: OperatorRequest, query: DeliveryQuery) -> DeliveriesPage:
     return DeliveriesPage([delivery_view(one, names) for one in found], found[-1].seq if more else None)
 
 
-async def _changed(asked: OperatorRequest, chosen: Chosen, change: Callable[[Sequence[str]], Awaitable[int]]) -> int:
+async def _changed(
+    asked: OperatorRequest, what: str, chosen: Chosen, change: Callable[[Sequence[str]], Awaitable[int]]
+) -> int:
     if bool(chosen.ids) == chosen.filters:
         raise Refusal(400, 'name deliveries by ids, or by a filter such as {"state": "dead", "destination": "ops"}')
     ids = chosen.ids or await _ids(asked, chosen)
     count = 0
     for start in range(0, len(ids), _AT_ONCE):
         count += await change(ids[start : start + _AT_ONCE])
+    if count:
+        more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+        await asked.note(what, ", ".join(ids[:_NAMED]) + more, after={"count": count} | _said(chosen))
     return count
+
+
+def _said(chosen: Chosen) -> dict[str, Any]:
+    """The filter of a choice, as it was given."""
+    named = msgspec.to_builtins(chosen)
+    return {name: value for name, value in named.items() if name != "ids" and value not in ("", None)}
 
 
 async def _ids(asked: OperatorRequest, chosen: Chosen) -> list[str]:

@@ -10,7 +10,7 @@ from bridge.core.waiting import Turn
 from bridge.destinations.signed_context import PostContext
 from bridge.operate.control_context import ControlSource
 from bridge.operate.http_answers import OperatorRequest, Refusal
-from bridge.operate.incident_commands import Over, take_incident
+from bridge.operate.incident_commands import Taken, take_incident
 from bridge.operate.operator_times import rfc3339, rfc3339_or_none
 from bridge.routing.commit_batch import present
 from broker.model import StateRow
@@ -88,14 +88,16 @@ async def all_incidents(asked: OperatorRequest) -> dict[str, Any]:
 async def take(asked: OperatorRequest) -> dict[str, str]:
     """POST /api/incidents:take: no more reminders, and everybody sees who looks after it."""
     said = await asked.body(ToTake)
-    return {"taken_by": await taken(asked.source, said.rule, said.key, said.who or asked.who)}
+    return {"taken_by": await taken(asked, said.rule, said.key, said.who or asked.who)}
 
 
-async def taken(source: ControlSource, rule: str, key: str, who: str) -> str:
+async def taken(asked: OperatorRequest, rule: str, key: str, who: str) -> str:
     """Take the incident of a rule and key for ``who``. Raises Refusal when none fires, StoreUnavailable."""
     card = PostContext(delivery="", post="", rule=rule, key=key, incident=key, expires_us=0)
-    if isinstance(await take_incident(source, card, who), Over):
+    outcome = await take_incident(asked.source, card, who)
+    if not isinstance(outcome, Taken):
         raise Refusal(404, "there is no such incident, or it is over")
+    await asked.note("incident.take", f"{rule}: {key}", before={"taken_by": outcome.before}, after={"taken_by": who})
     return who
 
 

@@ -79,6 +79,8 @@ async def send(asked: OperatorRequest) -> dict[str, Any]:
         parts.append({"preview": shown, **told(outcome)})
         if not isinstance(outcome, Delivered):
             break
+    outcome_word = told(outcome)["outcome"]
+    await asked.note("post.send", outgoing.destination, after={"outcome": outcome_word, "parts": len(parts)})
     return {
         "destination": outgoing.destination,
         "kind": destination.facts.kind,

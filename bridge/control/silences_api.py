@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from bridge.operate.http_answers import OperatorRequest, Refusal
-from bridge.operate.operator_times import read_time_us
+from bridge.operate.operator_times import read_time_us, rfc3339
 from bridge.operate.operator_views import SilenceView, silence_view
 from bridge.operate.silence_coverage import coverage_of
 from bridge.operate.silencing import add_silence, expire_silence
@@ -67,6 +67,8 @@ async def added(asked: OperatorRequest, said: NewSilence) -> dict[str, Any]:
         )
     except ProblemsFound as error:
         raise Refusal(400, "\n".join(f"{problem.path}: {problem.text}" for problem in error.problems)) from error
+    after = {"matchers": dict(said.matchers), "until": rfc3339(until_us), "for": record.who, "suppressed": suppressed}
+    await asked.note("silence.add", record.uid, after=after)
     return {"silence": silence_view(record, now_us), "suppressed": suppressed, "covers": covers}
 
 
@@ -79,6 +81,9 @@ async def expire(asked: OperatorRequest) -> dict[str, SilenceView]:
     if record is None:
         raise Refusal(404, "there is no such silence")
     ended = await expire_silence(asked.source, record)
+    before, after = rfc3339(record.until_us), rfc3339(ended.until_us)
+    if before != after:
+        await asked.note("silence.expire", record.uid, before={"until": before}, after={"until": after})
     return {"silence": silence_view(ended, asked.source.clock.wall_us())}
 
 

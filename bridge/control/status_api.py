@@ -11,7 +11,7 @@ from bridge.delivery.courier import Courier
 from bridge.observe.recent_activity import LastTries
 from bridge.operate.http_answers import OperatorRequest, ok, refused
 from bridge.operate.operator_times import rfc3339, rfc3339_or_none
-from bridge.operate.request_reload import Reloaded
+from bridge.operate.request_reload import Reloaded, ReloadOutcome
 from bridge.operate.topic_names import topic_names
 from bridge.routing.ledger import all_balanced, books
 from broker.gaps import read_gaps
@@ -72,9 +72,18 @@ async def ledger(asked: OperatorRequest) -> dict[str, Any]:
     return said
 
 
+async def reloaded(asked: OperatorRequest) -> ReloadOutcome:
+    """Read settings and rules again in the name of whoever asks."""
+    before = asked.source.in_force.rule_set.version
+    outcome = await asked.source.reload()
+    after = {"version": asked.source.in_force.rule_set.version}
+    await asked.note("reload", before={"version": before}, after=after, done=isinstance(outcome, Reloaded))
+    return outcome
+
+
 async def reload(asked: OperatorRequest) -> Response:
     """POST /api/reload: 200 with the version now in force, or 409 with every problem; then the old rules stay."""
-    outcome = await asked.source.reload()
+    outcome = await reloaded(asked)
     if isinstance(outcome, Reloaded):
         return ok({"version": outcome.version, "warnings": list(outcome.warnings)})
     return refused(409, f"nothing was reloaded, the old settings and rules stay in force:\n{outcome.text}")

@@ -7,7 +7,9 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bridge.core.audit import AuditTrail
 from bridge.core.supervisor import Supervisor
+from bridge.core.token_gate import TokenGate
 from bridge.delivery.courier import Courier
 from bridge.destinations.base import Destination
 from bridge.observe.health import HealthReport
@@ -39,8 +41,8 @@ class ControlSource:
 
     ``couriers`` and ``destinations`` give them as they are now, by name (they change on reload). ``admit`` says who
     a token belongs to, or None when it may not administer; ``admit_session`` the same for the pages' cookies, which
-    may look and not change. ``stopping`` is set when the daemon begins to stop, so that streams end; ``streams`` are
-    those open now.
+    may look and not change. ``gate`` is asked before each token, ``audit`` told of each change. ``stopping`` is set
+    when the daemon begins to stop, so that streams end; ``streams`` are those open now.
     """
 
     store: Store
@@ -55,6 +57,8 @@ class ControlSource:
     reload: Callable[[], Awaitable[ReloadOutcome]]
     admit: Callable[[str], str | None]
     admit_session: Callable[[Mapping[str, str]], str | None] = nobody
+    gate: TokenGate | None = None
+    audit: AuditTrail | None = None
     subscriptions: Callable[[Project | None], Awaitable[Sequence[SubscriptionState]]] = no_subscriptions
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     streams: set[object] = field(default_factory=set)

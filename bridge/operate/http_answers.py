@@ -14,8 +14,12 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from bridge.core.audit import AuditEntry
+from bridge.core.guesses import whence_of
+from bridge.core.token_gate import TOO_MANY
 from bridge.operate.control_context import ControlSource
 from broker.errors import NotFound, OutcomeUnknown, StoreUnavailable
+from broker.tokens import digest_of
 from rules.source.bounds import seconds_us
 
 MAX_BODY_BYTES: Final = 1024 * 1024
@@ -30,6 +34,7 @@ _STATUSES: Final = {
     500: "INTERNAL_SERVER_ERROR",
     503: "UNAVAILABLE",
 }
+_WHO_MAY: Final = "a token of the service or of a service_admin is needed: header x-api-key, or Authorization: Bearer"
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 S = TypeVar("S")
 
@@ -37,12 +42,13 @@ log = structlog.get_logger("api")
 
 
 class Refusal(Exception):
-    """An answer other than 200; ``code`` is the HTTP status."""
+    """An answer other than 200; ``code`` is the HTTP status. ``wait_s`` says when to come back, where that is known."""
 
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, code: int, message: str, *, wait_s: int = RETRY_AFTER_S) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.wait_s = wait_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,29 @@ class OperatorRequest:
         """Whether a query parameter says yes."""
         return self.query(name).lower() in ("1", "true", "yes")
 
+    async def note(
+        self,
+        what: str,
+        target: str = "",
+        *,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+        done: bool = True,
+    ) -> None:
+        """Put on the audit trail what whoever asks did."""
+        if self.source.audit is None:
+            return
+        entry = AuditEntry(
+            what=what,
+            who=self.who,
+            address=whence_of(self.request.scope).address,
+            target=target,
+            outcome="done" if done else "refused",
+            before=dict(before or {}),
+            after=dict(after or {}),
+        )
+        await self.source.audit.note(entry)
+
     async def body(self, shape: type[S]) -> S:
         """The JSON body in a shape. Raises Refusal."""
         taken = bytearray()
@@ -101,16 +130,11 @@ def endpoint(source: ControlSource, answer: ApiHandler) -> Callable[[Request], A
     """The Starlette endpoint that admits, answers, and turns errors into bodies."""
 
     async def answered(request: Request) -> Response:
-        who = _who(source, request)
-        if who is None:
-            return refused(
-                401,
-                "a token of the service or of a service_admin is needed: header x-api-key, or Authorization: Bearer",
-            )
         try:
+            who = await admit(source, request, source.admit)
             said = await answer(OperatorRequest(source, who, request))
         except Refusal as error:
-            return refused(error.code, error.message)
+            return refused(error.code, error.message, error.wait_s)
         except NotFound as error:
             return refused(404, str(error))
         except (StoreUnavailable, OutcomeUnknown) as error:
@@ -129,18 +153,34 @@ def ok(said: Any) -> Response:
     return Response(msgspec.json.encode(said, enc_hook=str), media_type="application/json", headers=_HEADERS)
 
 
-def refused(code: int, message: str) -> Response:
+def refused(code: int, message: str, wait_s: int = RETRY_AFTER_S) -> Response:
     """An error in the body every route of the daemon uses."""
-    headers = _HEADERS | ({"Retry-After": str(RETRY_AFTER_S)} if code in (429, 503) else {})
+    headers = _HEADERS | ({"Retry-After": str(wait_s)} if code in (429, 503) else {})
     body = {"error": {"code": code, "message": message, "status": _STATUSES[code]}}
     return Response(msgspec.json.encode(body), code, headers, media_type="application/json")
 
 
-def _who(source: ControlSource, request: Request) -> str | None:
+async def admit(source: ControlSource, request: Request, names: Callable[[str], str | None]) -> str:
+    """Who asks; ``names`` says whose a token is. Raises Refusal: 401, or 429 after too many wrong tokens."""
     token = _token(request.headers, request.query_params)
     if token:
-        return source.admit(token)
-    return source.admit_session(request.cookies) if request.method in ("GET", "HEAD") else None
+        await pass_gate(source, request, token)
+        who = names(token)
+    else:
+        who = source.admit_session(request.cookies) if request.method in ("GET", "HEAD") else None
+    if who is None:
+        raise Refusal(401, _WHO_MAY)
+    return who
+
+
+async def pass_gate(source: ControlSource, request: Request, token: str, what: str = "token") -> None:
+    """Count a wrong token, and let nobody try more of them than is allowed. Raises Refusal 429."""
+    if source.gate is None:
+        return
+    digest = digest_of(token.encode())
+    wait_s = await source.gate.wait_s(digest, whence_of(request.scope), request.url.path, what)
+    if wait_s:
+        raise Refusal(429, TOO_MANY.format(wait_s), wait_s=wait_s)
 
 
 def _token(headers: Mapping[str, str], query: Mapping[str, str]) -> str:

@@ -31,6 +31,7 @@ from rules.workbench.replay import decide_alone
 
 MOST_MESSAGES: Final = 1_000
 _MOST_NAMES: Final = 100
+_NAMED: Final = 10
 _PAGE_BYTES: Final = 4 * 1024 * 1024
 _TURN_S: Final = 0.005
 _TRIES: Final = 10
@@ -81,6 +82,8 @@ async def replay(asked: OperatorRequest) -> dict[str, Any]:
             await turn.give()
     if not done:
         raise Refusal(404, f"none of these messages is there any more; the first is {missing[0]}")
+    counts = {"messages": len(done), "live": said.live, "deliveries": sum(len(one.deliveries) for one in done)}
+    await asked.note("message.replay", ", ".join(said.messages[:_NAMED]), after=counts)
     return {"replayed": done, "missing": missing}
 
 

@@ -53,6 +53,9 @@ class ServerSettings(SettingsRecord):
         None, gt=0, description="Connections open at once; without it three quarters of the descriptors, 10,000 at most"
     )
     timeouts: ServerTimeouts = ServerTimeouts()
+    metrics: Literal["open", "token"] = Field(
+        "open", description="token: /metrics asks for one of the service, of a service_admin or of a metrics_viewer"
+    )
     hsts: LastingDuration | Literal["off"] = Field(
         365 * DAY_S, description="With TLS: how long browsers remember to ask this host over TLS only"
     )
@@ -78,6 +81,9 @@ class RetentionSettings(SettingsRecord):
     messages: LastingDuration = Field(7 * DAY_S, description="Messages of a topic")
     deliveries: LastingDuration = Field(
         30 * DAY_S, description="Settled deliveries, their attempts, and what was decided"
+    )
+    audit: LastingDuration = Field(
+        90 * DAY_S, description="The audit trail: who did what; of more than 100,000 entries the oldest go first"
     )
     size: ByteSize | None = Field(None, gt=0, description="Most that a topic's messages may take; the oldest go first")
 
