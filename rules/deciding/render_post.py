@@ -208,6 +208,8 @@ def _base(scene: Scene, names: dict[str, Any]) -> Composed:
 def _severity(scene: Scene, names: dict[str, Any], failures: _Failures) -> str:
     """The post's severity; of a group that does not say it for all, the worst of its events."""
     template = scene.rule.making.parts.get("severity")
+    if len(scene.events) > 1 and {one.phase for one in scene.events} <= {"resolved", "stale"}:
+        return "ok"  # whatever was over was as bad as its event says; a post about nothing but ends is green
     if template is None:
         phases = {one.phase for one in scene.events} or {scene.phase}
         return "ok" if phases == {"resolved"} else ""

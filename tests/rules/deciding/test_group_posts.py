@@ -126,3 +126,11 @@ def test_values_of_events_have_no_power_in_headline_and_table():
     assert mentions_in(text) == set()
     assert f"**4 x @{ZERO_WIDTH}here" in text
     assert "a\\|b" in text
+
+
+def test_a_group_of_ends_is_ok_whatever_severity_their_events_say():
+    line = Line(a_rule(ALERTS + 'severity: "{{ data.labels.severity }}"\ntext: "{{ data.labels.instance }}"\n'))
+    line.take({"alerts": [alert(n, severity="critical") for n in range(3)]})
+    assert line.wait(30)[0].post.severity == "critical"
+    line.take({"alerts": [alert(n, "resolved", severity="critical") for n in range(3)]})
+    assert line.wait(30)[0].post.severity == "ok"
