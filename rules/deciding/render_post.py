@@ -50,8 +50,8 @@ class GroupEvent:
 class Scene:
     """What a post is about.
 
-    ``since_us`` is when the incident told of began, 0 without one. ``events`` are those of a group; ``broken`` says
-    which template of the rule failed before.
+    ``since_us`` is when the incident told of began, 0 without one. ``events`` are those of a group, and
+    ``still_firing`` what was told of it before and is not over; ``broken`` says which template of the rule failed.
     """
 
     rule: Rule
@@ -60,6 +60,7 @@ class Scene:
     key: str = ""
     since_us: int = 0
     events: tuple[GroupEvent, ...] = ()
+    still_firing: tuple[Event, ...] = ()
     broken: str = ""
 
 
@@ -173,6 +174,7 @@ def _names(rule_set: RuleSet, scene: Scene, now_us: int) -> dict[str, Any]:
             }
             for one in events
         ]
+        names["still_firing"] = [names_of(one, now_us=now_us, tables=rule_set.tables) for one in scene.still_firing]
     return names
 
 

@@ -25,7 +25,18 @@ _KEYS: Final = frozenset(
 )
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _METHOD: Final = "{{ data.labels[LABEL] if LABEL in data.labels else '' }}"
-_TAKEN: Final = KNOWN_NAMES | {"phase", "rule", "key", "severity", "incident", "events", "namespace", "range", "dict"}
+_TAKEN: Final = KNOWN_NAMES | {
+    "phase",
+    "rule",
+    "key",
+    "severity",
+    "incident",
+    "events",
+    "still_firing",
+    "namespace",
+    "range",
+    "dict",
+}
 """Names that templates have already, whatever a label of the same name holds."""
 
 

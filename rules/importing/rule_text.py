@@ -159,6 +159,8 @@ def _send(targets: Sequence[Target]) -> Any:
 
 def _body(receiver: str, options: RouteOptions) -> str:
     each = EVERY_LABEL in options.group_by
-    alerts = "[data]" if each else "events | map(attribute='data') | list"
+    alerts = (
+        "[data]" if each else "(events | map(attribute='data') | list) + (still_firing | map(attribute='data') | list)"
+    )
     group = "alerts[0].labels" if each else repr(list(options.group_by))
     return _BODY.replace("ALERTS", alerts).replace("GROUP", group).replace("RECEIVER", repr(receiver))

@@ -27,7 +27,7 @@ PART_MODES: Final[dict[str, Mode]] = {
 POST_NAMES: Final = KNOWN_NAMES | {"phase", "rule", "key", "severity", "incident"}
 """What the parts of a post see beside the event: ``incident`` is ``{since, key}``, or null without one."""
 _ABSENT: Final = object()
-GROUP_NAMES: Final = POST_NAMES | {"events"}
+GROUP_NAMES: Final = POST_NAMES | {"events", "still_firing"}
 
 
 @dataclass(frozen=True, slots=True)

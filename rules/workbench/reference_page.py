@@ -51,6 +51,7 @@ NAMES: Final = {
     "severity": "in posts: what `severity:` made",
     "incident": "in posts: `since` and `key` of the incident, or null",
     "events": "in posts of a rule with `group:`: all events, each with the names above, `phase`, `key` and a `note`",
+    "still_firing": "in `body` of a rule with `group:` and `resolved:`: the group's events told before that still fire",
 }
 """What templates see; those ``in posts`` only where a post is made."""
 

@@ -24,6 +24,11 @@ MAX_HELD_BYTES: Final = 512 * 1024
 """A group whose events come to this posts at once, as if it were at its ``max``."""
 
 
+_FIRES: Final = frozenset({"firing", "reminder", "flapping"})
+MOST_FIRING: Final = 200
+"""How many events that still fire are kept for the bodies of a group; the oldest go first."""
+
+
 def may_join(draft: Draft, rule: Rule, names: RowNames) -> bool:
     """Whether an event may wait in the group.
 
@@ -64,6 +69,7 @@ def flush(draft: Draft, rule: Rule, names: RowNames, row: GroupRow, *, item: int
     """Post what the group holds: one post for all slots that hear the same events."""
     held, row.held = row.held, []
     row.posted_us, row.since_us = draft.now_us, 0
+    _note_firing(rule, row, held)
     heard: dict[tuple[tuple[int, str], ...], list[str]] = {}
     for slot in dict.fromkeys(slot for one in held for slot in one.slots):
         with_notes = tuple((n, _note(one, slot)) for n, one in enumerate(held) if slot in one.slots)
@@ -88,12 +94,27 @@ def flush(draft: Draft, rule: Rule, names: RowNames, row: GroupRow, *, item: int
     keep(draft, rule, names, row)
 
 
+def _note_firing(rule: Rule, row: GroupRow, held: Sequence[HeldEvent]) -> None:
+    """Remember which events of the group fire, for a body that lists them; only where their end is told too."""
+    if not rule.making.has_body or rule.quiet.resolved is None:
+        row.firing = {}
+        return
+    for one in held:
+        row.firing.pop(one.key, None)
+        if one.phase in _FIRES:
+            row.firing[one.key] = one.event
+    while len(row.firing) > MOST_FIRING or sum(map(len, row.firing.values())) > MAX_HELD_BYTES:
+        del row.firing[next(iter(row.firing))]
+
+
 def keep(draft: Draft, rule: Rule, names: RowNames, row: GroupRow) -> None:
     """Write the group's row, due when it posts."""
     group = rule.quiet.group
     if not row.held:
         every_us = round(group.every_s * 1_000_000) if group is not None else 0
-        if row.posted_us + every_us > draft.now_us:
+        if row.firing:
+            draft.rows.keep(names.group, row, expires_us=draft.now_us + max(every_us, LONG_US))
+        elif row.posted_us + every_us > draft.now_us:
             draft.rows.keep(names.group, row, expires_us=row.posted_us + every_us)
         else:
             draft.rows.forget(names.group)
@@ -128,6 +149,11 @@ def _posting(
         events=tuple(
             GroupEvent(event, one.phase, _note(one, slots[0]), one.key)
             for (event, _), one in zip(revived, events, strict=True)
+        ),
+        still_firing=tuple(
+            revive(draft.rule_set, rule, event, draft.now_us)[0]
+            for key, event in row.firing.items()
+            if key not in {one.key for one in events}
         ),
         broken=join_reasons([*(one.broken for one in events), *(broken for _, broken in revived)]),
     )

@@ -108,13 +108,17 @@ class HeldEvent(msgspec.Struct, array_like=True):
 
 
 class GroupRow(msgspec.Struct, omit_defaults=True):
-    """A group being collected; ``posted_us`` is when its last post went, 0 before the first."""
+    """A group being collected; ``posted_us`` is when its last post went, 0 before the first.
+
+    ``firing`` are the events, by key, that were told to fire and not yet to be over: kept for bodies that list them.
+    """
 
     name: str
     held: list[HeldEvent] = []
     since_us: int = 0
     posted_us: int = 0
     shadow: bool = False
+    firing: dict[str, bytes] = {}
 
 
 class WaitingPost(msgspec.Struct, array_like=True):

@@ -156,3 +156,19 @@ def test_a_variable_of_a_shell_is_one_of_the_daemons_environment() -> None:
     assert destinations(config)["d"] == {
         "type": "mattermost", "url": "${credential:d-url}", "channel": "${env:CHANNEL}", "username": "${env:NAME}"
     }  # fmt: skip
+
+
+def test_a_webhook_is_told_the_state_of_the_whole_group() -> None:
+    bridge = Bridge(f"route: {{receiver: d, group_by: [alertname], group_wait: 1s, group_interval: 2s}}\n{HOOKS}")
+    first, second = an_alert(alertname="A", host="a"), an_alert(alertname="A", host="b")
+    bridge.call(first, second)
+    assert [send.post.body["status"] for send in bridge.wait(5)] == ["firing"]
+    bridge.call({**first, "status": "resolved"})
+    (send,) = bridge.wait(5)
+    assert send.post.body["status"] == "firing"
+    assert [(one["labels"]["host"], one["status"]) for one in send.post.body["alerts"]] == [
+        ("a", "resolved"), ("b", "firing")
+    ]  # fmt: skip
+    bridge.call({**second, "status": "resolved"})
+    (send,) = bridge.wait(5)
+    assert (send.post.body["status"], len(send.post.body["alerts"])) == ("resolved", 1)
