@@ -13,19 +13,22 @@ from functools import partial
 from typing import Any, Final, cast
 
 import msgspec
+import structlog
 
 from bridge.operate.control_context import ControlSource
 from bridge.operate.retract import ends_behind, fires, has_heard, untold
 from bridge.routing.active_config import silence_of
 from bridge.routing.commit_batch import present
 from bridge.routing.routers import full_names
-from broker.errors import Moved, NotFound, StateMoved, StoreUnavailable, VersionMoved
+from broker.errors import Moved, NotFound, StateMoved, StoreError, StoreUnavailable, VersionMoved
 from broker.model import Commit, Delivery, DeliveryQuery, Put, StatePut
 from broker.records import SilenceRecord
 from broker.tokens import random_uid
 from rules.deciding.quiet.rows import key_row
 from rules.deciding.quiet.silences import CompiledSilence, Facts, compile_silence, covers_waiting
 from rules.deciding.quiet.verdicts import OWED
+
+log = structlog.get_logger("silences")
 
 _PAGE: Final = 1_000
 _TRIES: Final = 10
@@ -65,8 +68,7 @@ async def add_silence(
             await source.store.commit(await _commit(source, record, covered))
         except (StateMoved, Moved):
             continue
-        await source.broker.cache.refresh("silence", record.uid)
-        source.in_force.take_silences(source.broker.cache)
+        await _take_up(source, record.uid)
         return record, len(covered)
     raise StoreUnavailable("the incidents this silence covers are changed without a pause")
 
@@ -92,11 +94,23 @@ async def expire_silence(source: ControlSource, record: SilenceRecord) -> Silenc
         except VersionMoved:
             await cache.refresh("silence", stored.key)
             continue
-        await cache.refresh("silence", stored.key)
-        source.in_force.take_silences(cache)
-        await source.in_force.wake(source.store)
+        await _take_up(source, stored.key)
         return ended
     raise StoreUnavailable("the silence is changed by others without a pause")
+
+
+async def _take_up(source: ControlSource, key: str) -> None:
+    """What was written holds here too, and rows that it kept quiet since are woken.
+
+    It is written: what fails here is no failure of what was asked. Whoever follows the catalog reads it within seconds,
+    and whoever follows the silences wakes the rows until it is done.
+    """
+    try:
+        await source.broker.cache.refresh("silence", key)
+        source.in_force.take_silences(source.broker.cache)
+        await source.in_force.wake(source.store)
+    except StoreError as error:
+        log.warning("a silence is written, and taken up when the store answers again", silence=key, reason=str(error))
 
 
 async def waiting_covered(source: ControlSource, compiled: CompiledSilence, now_us: int) -> list[Delivery]:

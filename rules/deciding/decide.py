@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rules.deciding.decision_builder import DecideContext, Draft
+from rules.deciding.left_out import note_left_out
 from rules.deciding.matches import WHOLE, Match, Matches
 from rules.deciding.quiet import incidents, messages
 from rules.model import Decision, MessageFate, StateValue
@@ -55,6 +56,9 @@ def decide(rule_set: RuleSet, matches: Matches, state: Mapping[str, StateValue],
             fate = "decided"
             if match.rule.stop:
                 stopped.add(here)
+        elif match.key is None and match.broken:
+            fate = "decided" if fate == "unmatched" else fate
+    note_left_out(draft, matches.left_out)
     return draft.decision(fate)
 
 

@@ -145,8 +145,8 @@ class Draft:
         self.failures: dict[str, str] = {}
         self._tally: Counter[str] = Counter()
         self._judgements: list[Judgement] = []
-        self._sends: list[Send] = []
-        self._shadows: list[Send] = []
+        self.sends: list[Send] = []
+        self.shadows: list[Send] = []
         self._used: Counter[tuple[str, str, int]] = Counter()
         self._empty: set[tuple[int, str, int]] = set()
 
@@ -166,6 +166,11 @@ class Draft:
         self._judgements.append(Judgement(item, rule.name, 0, "", "", "dropped", f"drop:{rule.name}"))
         self._tally["decided"] += 1
         self._tally[f"dropped/{rule.name}"] += 1
+
+    def trouble(self, kind: str, rule: Rule, reason: str) -> None:
+        """Count something of the rule that failed; the first reason of each rule is logged."""
+        self.counts[kind] += 1
+        self.failures.setdefault(rule.name, reason)
 
     def release(self, stands_for: int) -> None:
         """So many held triples are posted now, or would be: the send or shadow made of them carries them."""
@@ -198,7 +203,7 @@ class Draft:
 
     def send(self, send: Send, *, shadow: bool) -> None:
         """Add one part of one post."""
-        (self._shadows if shadow else self._sends).append(send)
+        (self.shadows if shadow else self.sends).append(send)
         if send.fallback and send.part == send.parts - 1:
             self.counts["template_errors"] += 1
             self.failures.setdefault(send.rule, send.fallback)
@@ -206,8 +211,8 @@ class Draft:
     def decision(self, fate: MessageFate | None) -> Decision:
         """What it all comes to."""
         return Decision(
-            sends=tuple(self._sends),
-            shadows=tuple(self._shadows),
+            sends=tuple(self.sends),
+            shadows=tuple(self.shadows),
             changes=self.rows.changes(),
             judgements=tuple(self._judgements),
             fate=fate,

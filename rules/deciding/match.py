@@ -49,10 +49,11 @@ class EventView:
 
 @dataclass(slots=True)
 class Troubles:
-    """What went wrong while rules were matched: how often, by kind, and of each rule the first template that failed."""
+    """What went wrong while rules were matched: how often, by kind, and of each rule the first failure."""
 
     counts: Counter[str] = field(default_factory=Counter)
     failures: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
 
     def note(self, kind: str, rule: Rule, reason: str) -> None:
         """One more."""
@@ -90,7 +91,7 @@ def match(
         needs.update(dict.fromkeys(matched.names.all()))
         if matched.how == "match" and (rule.stop or rule.drop):
             stopped.add((group, event.item))
-    return Matches(incoming, tuple(found), tuple(needs), troubles.counts, troubles.failures)
+    return Matches(incoming, tuple(found), tuple(needs), troubles.counts, troubles.failures, troubles.left_out)
 
 
 def views_of(rule_set: RuleSet, topic: str) -> tuple[EventView, ...]:
@@ -197,6 +198,7 @@ def _note_beyond(event: Event, view: EventView, troubles: Troubles) -> None:
         for rule in view.rules:
             reason = f"for_each: {beyond} items of a message were left out; it takes {MAX_ITEMS:,} of one message"
             troubles.failures.setdefault(rule.name, reason)
+            troubles.left_out[rule.name] = beyond
 
 
 def _matched(

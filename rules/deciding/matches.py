@@ -37,7 +37,7 @@ class Matches:
     """All that may act on one message, in the order in which it acts.
 
     ``needs`` are the state rows to read before ``decide``, each once; ``counts`` what went wrong on the way, and
-    ``failures`` which template of which rule.
+    ``failures`` which template of which rule; ``left_out`` how many items of the message each rule never saw.
     """
 
     incoming: Incoming
@@ -45,3 +45,4 @@ class Matches:
     needs: tuple[str, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     failures: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)

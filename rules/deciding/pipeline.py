@@ -21,6 +21,7 @@ from rules.deciding.quiet.throttle import post
 from rules.deciding.quiet.verdicts import OWED, PASSED, Held, Hidden, Passed, Quieted, QuietVerdict
 from rules.deciding.render_post import Scene, severity_of
 from rules.deciding.state_keys import RowNames
+from rules.deciding.vars import state_of
 from rules.model import Event, Phase
 from rules.ruleset import Rule
 
@@ -65,6 +66,14 @@ def tell(draft: Draft, occasion: Notification, addresses: Sequence[SendTarget]) 
     for address in addresses:
         _enter(draft, occasion, address, verdicts[address.entry.slot])
     return verdicts
+
+
+def state_said(draft: Draft, rule: Rule, event: Event, otherwise: str) -> tuple[str, str]:
+    """The rule's ``state:`` for the event, and what failed, or "". One that fails is ``otherwise``, and counts."""
+    state, failed = state_of(draft.rule_set, rule, event, draft.now_us, otherwise)
+    if failed:
+        draft.trouble("state_errors", rule, failed)
+    return state, failed
 
 
 def addresses_of(rule: Rule) -> list[SendTarget]:

@@ -60,12 +60,12 @@ def key_of_nothing(rule: Rule) -> tuple[str, str]:
         return "", error.reason if error.reason.startswith("there is no ") else ""
 
 
-def state_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int, otherwise: str) -> str:
-    """The rule's ``state:`` for the event; ``otherwise`` when it has none or it fails."""
+def state_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int, otherwise: str) -> tuple[str, str]:
+    """The rule's ``state:`` for the event (``otherwise`` when it has none or it fails), and what failed, or ""."""
     if rule.quiet.state is None:
-        return otherwise
+        return otherwise, ""
     try:
         text = rule.quiet.state.render(names_of(event, now_us=now_us, tables=rule_set.tables))
-    except RenderFailed:
-        return otherwise
-    return shortened(text.strip())
+    except RenderFailed as error:
+        return otherwise, f"state: {error}"
+    return shortened(text.strip()), ""

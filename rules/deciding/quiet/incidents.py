@@ -9,12 +9,12 @@ anything.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
 
 from rules.deciding.decision_builder import Draft
 from rules.deciding.emit import SendTarget, entry_for
 from rules.deciding.matches import Match
-from rules.deciding.pipeline import Notification, addresses_of, tell
+from rules.deciding.pipeline import Notification, addresses_of, state_said, tell
 from rules.deciding.quiet import flapping, inhibition, keyrow, notes
 from rules.deciding.quiet.flapping import Course
 from rules.deciding.quiet.pending_notifications import learn_end, learn_firing
@@ -22,9 +22,11 @@ from rules.deciding.quiet.rows import Incident, KeyRow
 from rules.deciding.quiet.same import values_at
 from rules.deciding.quiet.state_rows import store
 from rules.deciding.state_keys import RowNames
-from rules.deciding.vars import state_of
 from rules.model import Event
 from rules.ruleset import Rule
+
+KEY_FAILED: Final = "key-failed"
+"""An end whose key could not be made: nobody knows which incident is over, so no post says it."""
 
 
 def fires(draft: Draft, match: Match) -> None:
@@ -41,7 +43,7 @@ def fires(draft: Draft, match: Match) -> None:
     stored = store(match.event)
     incident = _opened(draft, rule, row, match.event, stored)
     inhibition.fires(draft, names, incident, key, keyrow.forget_us(rule.quiet, incident))
-    state = state_of(draft.rule_set, rule, match.event, draft.now_us, "firing")
+    state, failed = state_said(draft, rule, match.event, "firing")
     flaps = flapping.note(row, rule.quiet.flapping, state, stored, draft.now_us, before="resolved")
     occasion = Notification(
         rule=rule,
@@ -55,7 +57,7 @@ def fires(draft: Draft, match: Match) -> None:
         flaps=flaps,
         notes=_firing_notes(rule, incident, flaps),
         incident=key,
-        broken=match.broken,
+        broken=match.broken or failed,
     )
     learn_firing(draft, occasion, incident, tell(draft, occasion, addresses_of(rule)))
     keyrow.keep(draft, rule, names.key, row)
@@ -67,6 +69,8 @@ def resolves(draft: Draft, match: Match) -> bool:
     An old form of a rule judges the incidents that opened under it, and no others.
     """
     if match.key is None:
+        for entry in match.rule.sends if match.broken else ():
+            draft.judge(match.event.item, match.rule, entry, "", "updated", KEY_FAILED)
         return False
     row = draft.rows.find(match.names.key, KeyRow)
     if row is None or row.incident is None or not row.incident.fires:
@@ -75,9 +79,10 @@ def resolves(draft: Draft, match: Match) -> bool:
         return False
     stored = store(match.event)
     row.incident.event = stored
-    state = state_of(draft.rule_set, match.rule, match.event, draft.now_us, "resolved")
+    state, failed = state_said(draft, match.rule, match.event, "resolved")
+    broken = match.broken or failed
     flaps = flapping.note(row, match.rule.quiet.flapping, state, stored, draft.now_us)
-    end(draft, match.rule, row, match.names, match.event, "resolved", flaps=flaps, state=state, broken=match.broken)
+    end(draft, match.rule, row, match.names, match.event, "resolved", flaps=flaps, state=state, broken=broken)
     keyrow.keep(draft, match.rule, match.names.key, row)
     return True
 

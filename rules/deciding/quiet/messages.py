@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from rules.deciding.decision_builder import Draft
 from rules.deciding.matches import Match
-from rules.deciding.pipeline import Notification, addresses_of, tell
+from rules.deciding.pipeline import Notification, addresses_of, state_said, tell
 from rules.deciding.quiet import flapping, keyrow, notes
 from rules.deciding.quiet.rows import KeyRow, Notified
 from rules.deciding.quiet.state_rows import store
 from rules.deciding.quiet.verdicts import Held, Passed
 from rules.deciding.render_post import Scene, overrides_of
-from rules.deciding.vars import state_of
 
 
 def speaks(draft: Draft, match: Match) -> None:
@@ -26,7 +25,8 @@ def speaks(draft: Draft, match: Match) -> None:
         tell(draft, occasion, addresses_of(rule))
         return
     occasion.row = row = row or KeyRow(key)
-    occasion.state = state_of(draft.rule_set, rule, match.event, draft.now_us, "")
+    occasion.state, failed = state_said(draft, rule, match.event, "")
+    occasion.broken = occasion.broken or failed
     if rule.quiet.flapping is not None or row.flaps is not None:
         stored = store(match.event)
         occasion.flaps = flapping.note(row, rule.quiet.flapping, occasion.state, stored, draft.now_us)

@@ -7,13 +7,13 @@ from typing import Final
 
 from rules.deciding.decision_builder import Draft
 from rules.deciding.emit import SendTarget, entry_for
-from rules.deciding.pipeline import Notification, tell
+from rules.deciding.pipeline import Notification, state_said, tell
 from rules.deciding.quiet import notes
 from rules.deciding.quiet.rows import Incident, KeyRow, Notified
 from rules.deciding.quiet.verdicts import Held, Hidden, Passed, Quieted, QuietVerdict
 from rules.deciding.render_post import Scene, overrides_of
 from rules.deciding.state_keys import RowNames
-from rules.deciding.vars import revive, state_of
+from rules.deciding.vars import revive
 from rules.ruleset import Rule, SendEntry
 
 LOOK_AGAIN_S: Final = 60.0
@@ -85,13 +85,15 @@ def look_again(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
         incident.hidden = {entry.slot: incident.hidden[entry.slot] for entry in entries}
         if not entries:
             return
-        occasion.state = state_of(draft.rule_set, rule, event, draft.now_us, "firing")
+        occasion.state, failed = state_said(draft, rule, event, "firing")
+        occasion.broken = broken or failed
         occasion.notes = {slot: notes.firing_since(incident, by) for slot, by in incident.hidden.items()}
         addresses = [SendTarget(entry, rule.quiet.shadow) for entry in entries]
         learn_firing(draft, occasion, incident, tell(draft, occasion, addresses))
         return
     occasion.phase = "stale" if incident.ended == "stale" else "resolved"
-    occasion.state = state_of(draft.rule_set, rule, event, draft.now_us, "resolved")
+    occasion.state, failed = state_said(draft, rule, event, "resolved")
+    occasion.broken = broken or failed
     occasion.notes = {slot: notes.over_since(incident, incident.hidden.get(slot, "delay")) for slot in incident.told}
     addresses = [
         SendTarget(entry_for(draft.rule_set, rule, slot, told.to, told.send, told.overrides), told.shadow)

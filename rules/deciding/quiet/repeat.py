@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from rules.deciding.decision_builder import Draft
 from rules.deciding.emit import SendTarget
-from rules.deciding.pipeline import Notification, tell
+from rules.deciding.pipeline import Notification, state_said, tell
 from rules.deciding.quiet import notes
 from rules.deciding.quiet.rows import KeyRow, from_bytes, to_bytes
 from rules.deciding.state_keys import RowNames
-from rules.deciding.vars import revive, state_of
+from rules.deciding.vars import revive
 from rules.ruleset import Rule
 
 
@@ -19,6 +19,7 @@ def remind(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
         return
     incident.remind_us = draft.now_us + round(rule.quiet.repeat_s * 1_000_000)
     event, broken = revive(draft.rule_set, rule, incident.event, draft.now_us)
+    state, failed = state_said(draft, rule, event, "firing")
     occasion = Notification(
         rule=rule,
         event=event,
@@ -26,11 +27,11 @@ def remind(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
         names=names,
         key=row.key,
         item=event.item,
-        state=state_of(draft.rule_set, rule, event, draft.now_us, "firing"),
+        state=state,
         row=row,
         notes={"": notes.reminder(incident)},
         incident=row.key,
-        broken=broken,
+        broken=broken or failed,
     )
     known = [entry for entry in rule.sends if entry.slot in incident.told]
     tell(draft, occasion, [SendTarget(entry, incident.told[entry.slot].shadow) for entry in known])

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from bridge.fakes.mattermost import FakeMattermost
 from bridge.fakes.trouble import Answer, Close
 from broker.clock import ManualClock
 from broker.engines import open_store
+from broker.engines.memory.trouble import Trouble
 from broker.model import Delivery, Put
 from broker.records import SilenceRecord
-from tests.fakes.control import BOARD, RULES, a_daemon, chat, decided
+from tests.fakes.control import BOARD, RULES, a_daemon, chat, decided, trouble_in
 from tests.line.stage import Stage, a_stage
 
 DEDUPED = """
@@ -287,3 +289,24 @@ async def test_a_silence_says_what_it_covers_now(tmp_path: Path) -> None:
         await stage.publish({"host": "db1", "status": "OK"})
         await stage.until(lambda found: len(found) == 4)
         assert await covers({"$.host": "db1"}) == (0, 1, True)
+
+
+@pytest.mark.parametrize("trouble", [Trouble("catalog.read", "unavailable"), Trouble("commit", "unavailable", skip=1)])
+async def test_a_silence_that_is_ended_is_said_to_be_though_the_waking_fails(tmp_path: Path, trouble: Trouble) -> None:
+    async with a_daemon(tmp_path) as stage:
+        made = (await silenced(stage, {"rule": "hosts"}))["silence"]
+        await stage.publish({"host": "web1", "status": "CRITICAL"})
+        await decisions_of(stage, 0)
+        trouble_in(stage).add(trouble)
+        answer = await stage.http.post(f"/api/silences/{made['id']}:expire")
+        assert (answer.status_code, answer.json()["silence"]["state"]) == (200, "expired")
+        ((_, text),) = states(await stage.until(lambda found: len(found) == 1))
+        assert text.startswith("web1 is CRITICAL")
+
+
+async def test_a_silence_that_is_added_is_said_to_be_though_it_is_not_read_back_at_once(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        trouble_in(stage).add(Trouble("catalog.read", "unavailable"))
+        made = (await silenced(stage, {"rule": "notes"}))["silence"]
+        await stage.clock.advance(2)
+        assert [one["id"] for one in (await stage.http.get("/api/silences")).json()["silences"]] == [made["id"]]

@@ -276,3 +276,19 @@ def test_a_variable_may_have_the_name_of_a_part():
     """)
     (send,) = Line(rule).take()
     assert (send.post.severity, send.post.text) == ("critical", "critical")
+
+
+def test_the_last_post_of_a_message_with_too_many_items_says_how_many_are_left_out():
+    line = Line(a_rule('for_each: $.alerts[*]\ntext: "{{ data.n }}"\nsend: [ops, mail]'))
+    line.take({"alerts": [{"n": n} for n in range(10_003)]})
+    noted = {one.destination: one.post.text for one in line.sends if "left out" in one.post.text}
+    said = "9999\n_3 more items of this message are left out: it has too many._"
+    assert noted == {"ops": said, "mail": said}
+
+
+def test_the_note_of_items_left_out_fits_into_what_the_destination_takes():
+    world = a_world(a_destination("ops", max_text_runes=100))
+    line = Line(a_rule(f"for_each: $.alerts[*]\ntext: {'x' * 100}", world))
+    line.take({"alerts": [{}] * 10_001})
+    assert line.sends[-1].post.text.endswith("it has too many._")
+    assert max(len(one.post.text) for one in line.sends) <= 100

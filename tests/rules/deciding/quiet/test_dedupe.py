@@ -73,3 +73,20 @@ def test_a_renamed_rule_keeps_its_state():
     line.reload(a_rule_set('rules: [{name: new, was: [r], key: "{{ data.k }}", dedupe: 10m, send: ops}]'))
     assert line.take({"k": "a"}, after_s=60) == []
     assert {row.key for row in line.rehearsal.state.rows()} == {"k/new/a"}
+
+
+def test_a_state_that_cannot_be_made_is_told_and_counts():
+    line = Line(a_rule(RULE + 'state: "{{ data.level }}"'))
+    (sent,) = line.take({"k": "a"})
+    assert line.counts["state_errors"] == 1
+    assert "state: " in sent.fallback
+    assert "the template failed: state: " in sent.post.text
+    assert line.take({"k": "a"}, after_s=1) == []
+
+
+def test_a_state_that_cannot_be_made_is_told_of_incidents_too():
+    rule = 'key: "{{ data.k }}"\nmatch: {$.up: false}\nresolved: {$.up: true}\ndedupe: 10m\nsend: ops\n'
+    line = Line(a_rule(rule + 'state: "{{ data.level }}"'))
+    sends = [*line.take({"k": "a", "up": False}), *line.take({"k": "a", "up": True})]
+    assert line.counts["state_errors"] == 2
+    assert ["state: " in one.fallback for one in sends] == [True, True]

@@ -275,3 +275,12 @@ def test_beyond_max_keys_a_firing_passes_without_an_incident():
     assert [one.phase for one in fires(line, "b")] == ["firing"]
     assert resolves(line, "b") == []
     assert line.counts["max_keys"] == 1
+
+
+def test_an_end_whose_key_cannot_be_made_is_counted_and_marked_though_nothing_is_posted():
+    rule = 'key: "{{ data.k }}"\nmatch: {$.up: false}\nresolved: {$.up: true}\nsend: ops\n'
+    line = Line(a_rule(rule))
+    line.take({"k": "a", "up": False})
+    assert line.take({"up": True}) == []
+    assert line.counts["key_errors"] == 1
+    assert line.outcomes[-1] == "updated key-failed"
