@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rules.importing.alertmanager_config import Config
+from rules.importing.go_templates import nearest_jinja
 from rules.source.problems import DocumentPath
 
 _ELSEWHERE: Final = frozenset({"name", "send_resolved", "http_config"})
@@ -89,10 +90,12 @@ class Entry:
     def close(self) -> None:
         """Say what was not understood."""
         templated = [key for key in self.config.others(self.path, self.used) if key in _TEMPLATED]
-        if templated:
+        for key in templated:
+            said = self.config.at((*self.path, key))
+            near = f"; nearest in Jinja: {nearest_jinja(said)}" if isinstance(said, str) and "{{" in said else ""
             self.config.remark(
-                (*self.path, templated[0]),
-                f"{', '.join(templated)}: posts are made by template: alertmanager/alert; to change them write one",
+                (*self.path, key),
+                f"{key}: posts are made by template: alertmanager/alert; to change them write one{near}",
             )
         for key in self.config.others(self.path, {*self.used, *templated}):
             self.config.remark((*self.path, key), f"{key} has no counterpart and was left out")

@@ -1,0 +1,36 @@
+"""Go templates of receivers, and the nearest text in Jinja: a start for whoever writes the template anew."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_ACTION: Final = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
+_FIELD: Final = re.compile(
+    r"\.(?:Common|Group)?(Labels|Annotations)\.(\w+)((?:\s*\|\s*(?:toUpper|toLower|title))*)", re.ASCII
+)
+_WHOLE: Final = {".Status": "data.status", ".StartsAt": "data.startsAt", ".EndsAt": "data.endsAt",
+                 ".GeneratorURL": "data.generatorURL", ".Fingerprint": "data.fingerprint"}  # fmt: skip
+_FILTERS: Final = {"toUpper": "upper", "toLower": "lower", "title": "title"}
+
+
+def nearest_jinja(text: str) -> str:
+    """The text with its plain fields in Jinja; what is more than a field is kept as a comment."""
+    return _ACTION.sub(lambda found: _action(found[1]), text)
+
+
+def _action(said: str) -> str:
+    field, _, filters = said.partition("|")
+    if (place := _WHOLE.get(field.strip())) is not None and all(
+        one.strip() in _FILTERS for one in filters.split("|") if one
+    ):
+        return _printed(place, filters)
+    found = _FIELD.fullmatch(said)
+    if found is None:
+        return f"{{# {said.replace('#}', '# }')} #}}"
+    return _printed(f"data.{found[1].lower()}.{found[2]} | default('')", found[3])
+
+
+def _printed(place: str, filters: str) -> str:
+    names = [_FILTERS[one.strip()] for one in filters.split("|") if one.strip()]
+    return "{{ " + " | ".join([place, *names]) + " }}"
