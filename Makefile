@@ -24,7 +24,7 @@ help:
 	@echo 'make demo    the whole line on this machine, with sample alerts (ARGS=--once: one pass)'
 	@echo 'make test    lint, format, types, imports, tests (ARGS="-k retry": some of them)'
 	@echo 'make test-on-trixie  the same on Debian 13 with its own Python, in a tree of its own (root; 1 GB)'
-	@echo 'make proof   the long tests: kills, soaks, a fresh installation; 30 minutes at most'
+	@echo 'make proof   the long tests: kills, chaos, soaks, a fresh installation; 30 minutes at most'
 	@echo 'make bench   measure everything into docs/performance.md (ARGS=--quick: a look)'
 	@echo 'make map     the rooms of the code, their layers, and who imports whom'
 	@echo 'make clean   remove everything made here'

@@ -34,7 +34,8 @@ _BAD_RULES: Final = (
     "topic: projects/P/topics/T\nrules:\n  - {name: all, text: '{{ data.', send: hook}\n",
     "topic: projects/P/topics/NOWHERE\nrules: 7\n",
 )
-_YEAR_S: Final = 365.25 * 86_400
+_DAY_S: Final = 86_400.0
+_YEAR_S: Final = 365.25 * _DAY_S
 _CLOCK: Final = SystemClock()
 
 
@@ -107,6 +108,18 @@ def _clock_set_while_down(victim: Victim) -> Iterator[None]:
     victim.clock.step(victim.any_step_s())
     victim.daemon.start()
     yield
+
+
+@contextmanager
+def _dead_battery(victim: Victim) -> Iterator[None]:
+    """The machine boots anew with a clock that is off by days or years, which somebody sets right while we run."""
+    victim.end(victim.daemon.kill)
+    victim.clock.reboot()
+    step_s = victim.rng.uniform(2 * _DAY_S, 8 * _YEAR_S) * victim.rng.choice((-1, 1))
+    victim.clock.step(step_s)
+    victim.daemon.start()
+    yield
+    victim.clock.step(-step_s)
 
 
 @contextmanager
@@ -183,6 +196,7 @@ FAULTS: Final[dict[str, tuple[Fault, int]]] = {
     "kill": (_killed, 3),
     "stop": (_stopped, 2),
     "clock while down": (_clock_set_while_down, 2),
+    "dead battery": (_dead_battery, 1),
     "clock kept": (_clock_set, 3),
     "clock for a while": (_clock_set_for_a_while, 3),
     "reload": (_reloaded, 3),

@@ -30,7 +30,7 @@ from tests.line.stepped_clock import SteppedClock
 
 SEED: Final = int(os.environ.get("AMS_BRIDGE_CHAOS_SEED", "20261129"))
 ROUNDS: Final = int(os.environ.get("AMS_BRIDGE_CHAOS_ROUNDS", "200"))
-LONGEST_S: Final = float(os.environ.get("AMS_BRIDGE_CHAOS_LONGEST_S", "600"))
+LONGEST_S: Final = float(os.environ.get("AMS_BRIDGE_CHAOS_LONGEST_S", "540"))
 """A machine that is slow gets through fewer rounds in this time, and the summary says how many."""
 
 RECOVERS_WITHIN_S: Final = 30.0
