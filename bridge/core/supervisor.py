@@ -74,6 +74,21 @@ class Supervisor:
             if self._workers.get(name) is worker:
                 del self._workers[name]
 
+    async def finish(self, names: Sequence[str], within_s: float) -> None:
+        """Return once workers that were told to end have done so; who has not ``within_s`` seconds later is cancelled.
+
+        A worker that waits for its store would else hold up a stop for as long as the store is away.
+        """
+        try:
+            async with self._clock.timeout(within_s):
+                for name in names:
+                    await self.wait_for(name)
+        except TimeoutError:
+            late = [name for name in names if name in self._workers]
+            log.warning("workers are cut off", workers=late, after_s=within_s)
+        for name in names:
+            await self.stop(name)
+
     async def stop_all(self) -> None:
         """Cancel all workers, the last started first."""
         for name in reversed(list(self._workers)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -84,9 +85,8 @@ class Couriers:
             self._own[INBOUND] = self._begin(INBOUND, config, inbound)
 
     async def stop(self) -> None:
-        """End all couriers, letting tries under way finish."""
-        for name in list(self._routes):
-            await self._end(name)
+        """End all couriers, letting tries under way finish; all at once, so it lasts as long as one of them."""
+        await asyncio.gather(*(self._end(name) for name in list(self._routes)))
         for name in list(self._own):
             await self._finish(name, self._own.pop(name))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
@@ -14,6 +15,8 @@ from bridge.push.pusher import Pusher, full_name, is_active
 from broker.broker import Broker
 from broker.clock import Clock
 from broker.records import PushConfig, Subscription
+
+_LAST_PUSH_S: Final = 10.0
 
 log = structlog.get_logger("pushers")
 
@@ -64,11 +67,10 @@ class Pushers:
                 known.pusher.nudge()
 
     async def stop(self) -> None:
-        """End all pushers after the push under way."""
+        """End all pushers after the push under way; one that lasts too long is pushed again after the next start."""
         for running in self._running.values():
             running.pusher.stop()
-        for running in self._running.values():
-            await self._supervisor.wait_for(running.worker)
+        await self._supervisor.finish([running.worker for running in self._running.values()], _LAST_PUSH_S)
         self._running.clear()
 
     def status(self, subscription: Subscription) -> str:

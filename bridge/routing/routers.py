@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 
@@ -17,6 +18,8 @@ from broker.clock import Clock
 from broker.names import router_cursor
 from broker.records import Project, ServiceNote, Topic
 from broker.store import Store
+
+_LAST_BATCH_S: Final = 5.0
 
 log = structlog.get_logger("routers")
 
@@ -68,11 +71,12 @@ class Routers:
                 await self._begin(uid, name, created_us)
 
     async def stop(self) -> None:
-        """End all routers after the batch under way."""
-        for uid in list(self._routers):
-            router = self._routers.pop(uid)
+        """End all routers after the batch under way; one that the store does not take is decided at the next start."""
+        routers = list(self._routers.values())
+        self._routers.clear()
+        for router in routers:
             router.stop()
-            await self._supervisor.wait_for(f"router:{router.topic.name}")
+        await self._supervisor.finish([f"router:{router.topic.name}" for router in routers], _LAST_BATCH_S)
 
     async def _needed(self) -> dict[str, tuple[str, int]]:
         """Topics (uid to name and birth) that a rule hears, or that have a timer to fire."""

@@ -11,6 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from broker.engines.memory.trouble import Trouble
+from tests.fakes.control import a_daemon, meanwhile, trouble_in
 from tests.line.process import DaemonProcess, a_free_port
 
 TOKEN = "line-test-token"
@@ -120,3 +122,16 @@ def test_two_daemons_never_share_a_store(rig: Rig, tmp_path: Path) -> None:
     finally:
         second.close()
     assert rig.publish(10).status_code == 200
+
+
+async def test_a_stop_does_not_wait_for_a_store_that_is_away(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        trouble_in(stage).add(Trouble("commit", "unavailable", times=None))
+        await stage.publish({"host": "a", "status": "BAD"})
+        workers = stage.daemon.supervisor.health()
+        while workers["router:projects/P/topics/T"].state != "waiting for the store":
+            await stage.let_pass(0.1)
+        began_s = stage.clock.monotonic()
+        await meanwhile(stage, stage.daemon.routers.stop(), step_s=1)
+        assert stage.clock.monotonic() - began_s < 10
+        trouble_in(stage).heal()

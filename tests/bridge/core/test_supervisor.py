@@ -202,3 +202,29 @@ async def test_stopping_or_awaiting_a_worker_that_is_not_there_is_nothing_to_do(
     supervisor = Supervisor(ManualClock())
     await supervisor.stop("nobody")
     await supervisor.wait_for("nobody")
+
+
+async def test_who_was_told_to_end_and_does_not_is_cut_off_in_time() -> None:
+    clock = ManualClock()
+    supervisor = Supervisor(clock)
+    ends = asyncio.Event()
+    supervisor.start("obeys", ends.wait)
+    supervisor.start("waits for its store", Troubled(clock, *[StoreUnavailable("away")] * 100))
+    supervisor.start("never ends", Troubled(clock))
+    finishing = asyncio.create_task(supervisor.finish(["obeys", "waits for its store", "never ends"], 5.0))
+    ends.set()
+    await clock.advance(4.9)
+    assert not finishing.done()
+    await clock.advance(0.2)
+    await finishing
+    assert supervisor.names == []
+
+
+async def test_when_all_end_as_they_were_told_nobody_waits_longer() -> None:
+    clock = ManualClock()
+    supervisor = Supervisor(clock)
+    ends = asyncio.Event()
+    supervisor.start("obeys", ends.wait)
+    ends.set()
+    await supervisor.finish(["obeys", "is not there"], 5.0)
+    assert (clock.monotonic(), supervisor.names) == (0.0, [])
