@@ -12,6 +12,7 @@ import click
 
 from bridge.app.provision import CannotProvision, provision
 from bridge.app.state_folder import SEALING_KEY_FILE, BadSealingKey, sealing_key
+from bridge.app.unusable_settings import faults_of
 from bridge.chat.settings_checks import buttons_without_address
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.loading import destinations_of, rule_set_of
@@ -79,7 +80,8 @@ def check(context: Context, *, settings_only: bool, probe: bool) -> None:
             findings.problems = list(error.__cause__.problems)
             context.output.value(findings.value())
         raise
-    if not settings_only:
+    findings.reasons += faults_of(settings)
+    if not settings_only and not any(fault.startswith("destinations.") for fault in findings.reasons):
         asyncio.run(_check(context, settings, findings, probe=probe))
     if context.output.as_json:
         context.output.value(findings.value())
@@ -125,7 +127,8 @@ async def _broker(settings: Settings, findings: _Findings) -> Broker:
             return broker
         findings.provisioning_note = "There is no store yet; the first start makes it, and provisions:"
     except (StoreUnusable, StoreCorrupt) as error:
-        findings.reasons.append(f"store: {error.reason}")
+        fault = f"store: {error.reason}"
+        findings.reasons += [fault] if fault not in findings.reasons else []
     except (StoreError, OSError) as error:
         findings.store_is_known = False
         findings.provisioning_note = f"This could not be compared with the store ({error}):"

@@ -27,6 +27,7 @@ from rules.conditions.clauses import (
 from rules.conditions.event_places import EventPlace, read_place
 from rules.conditions.jsonpath import PathProblem
 from rules.conditions.operators import OPERATORS, shown
+from rules.conditions.regex import TooComplex
 from rules.conditions.value_tests import MAX_NESTING, NEVER, compile_value
 from rules.model import Event
 from rules.source.places import Document
@@ -73,15 +74,24 @@ class ConditionTrace:
 class Condition:
     """A compiled condition.
 
-    ``holds(event, now_us)`` never raises. ``equalities`` are all necessary for it to hold, ``places`` all it looks at.
+    ``judge(event, now_us)`` raises TooComplex when a regular expression meets a text that is too large for it, and
+    nothing else; for ``holds(event, now_us)``, which never raises, the condition does not hold then.
+    ``equalities`` are all necessary for it to hold, ``places`` all it looks at.
     ``knows_undecodable`` says that it speaks of undecodable events.
     """
 
-    holds: Holds = field(compare=False, repr=False)
+    judge: Holds = field(compare=False, repr=False)
     root: ConditionNode = field(repr=False)
     equalities: tuple[Equality, ...]
     places: tuple[EventPlace, ...]
     knows_undecodable: bool
+
+    def holds(self, event: Event, now_us: int) -> bool:
+        """Whether it holds for the event."""
+        try:
+            return self.judge(event, now_us)
+        except TooComplex:
+            return False
 
     def explain(self, event: Event, now_us: int) -> list[ConditionTrace]:
         """Every part in file order, with what it saw. If the whole does not hold, exactly one part is ``decisive``."""
@@ -252,11 +262,19 @@ def _where_it_stands(name: str) -> str:
     return f"write it under a place, such as $.status: {OPERATORS[name].example}"
 
 
+def part_holds(node: ConditionNode, event: Event, now_us: int) -> bool:
+    """Whether a part of a condition holds by itself; one that is too complex for the event does not."""
+    try:
+        return node.holds(event, now_us)
+    except TooComplex:
+        return False
+
+
 def _first_false(node: ConditionNode, event: Event, now_us: int) -> ConditionNode:
     """The part of a node that does not hold at which a person should look first."""
     if node.kind == "all":
         for part in node.parts:
-            if not part.holds(event, now_us):
+            if not part_holds(part, event, now_us):
                 return _first_false(part, event, now_us)
     if node.kind == "any" and len(node.parts) == 1:
         return _first_false(node.parts[0], event, now_us)
@@ -266,7 +284,7 @@ def _first_false(node: ConditionNode, event: Event, now_us: int) -> ConditionNod
 def _seen(
     node: ConditionNode, event: Event, now_us: int, depth: int, decisive: ConditionNode | None
 ) -> Iterator[ConditionTrace]:
-    held = node.holds(event, now_us)
+    held = part_holds(node, event, now_us)
     if node.kind == "line":
         found = node.look.find_in(event) if node.look is not None else ()
         look = node.look.text if node.look is not None else node.path

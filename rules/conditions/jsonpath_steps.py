@@ -12,7 +12,7 @@ from jsonpath_ng.ext import filter as filters
 from jsonpath_ng.ext import iterable, string
 
 from rules.conditions.jsonpath_guard import check_may_be_asked, is_number, make_safe, walk
-from rules.conditions.regex import compile_regex
+from rules.conditions.regex import compile_regex, finds
 
 PathStep: TypeAlias = Callable[[list[Any]], list[Any]]
 ValuePredicate: TypeAlias = Callable[[Any], bool]
@@ -217,7 +217,7 @@ def _comparison(op: str, literal: Any) -> ValuePredicate:
     """RFC 9535's comparison with a literal: only two numbers or two texts are ordered; all else is equal or not."""
     if op == "=~":
         regex = compile_regex(literal)
-        return lambda value: isinstance(value, str) and regex.search(value)
+        return lambda value: finds(regex, value)
     when_equal, when_not = op in _EQUAL_HOLDS, op == "!="
     if literal is None or isinstance(literal, bool):
         return lambda value: when_equal if value is literal else when_not

@@ -14,6 +14,8 @@ import re2
 
 MAX_PATTERN_RUNES: Final = 10_000
 _STEP_PRODUCT: Final = 10  # as a shift: characters times instructions in a step
+MAX_SEARCH_STEPS: Final = 1_000_000
+"""What one search may take at worst: a text of a million characters, looked through by a thousand instructions."""
 
 _UNBOUNDED: Final = (
     ("(?=", "look-ahead"),
@@ -25,6 +27,10 @@ _UNBOUNDED: Final = (
     ("(?(", "a conditional group"),
 )
 _REPLACED: Final = {r"\Z": r"\z", r"\h": "[ \\t]", r"\R": r"(?:\r\n|\n|\r)", r"\X": "."}
+
+
+class TooComplex(ValueError):
+    """A pattern and a text that are too large together; the text says what to do."""
 
 
 class Regex:
@@ -40,7 +46,15 @@ class Regex:
         self._size = int(compiled.programsize)
 
     def search(self, text: str) -> bool:
-        """Whether the pattern is found in the text. Half a surrogate pair in the text counts as ``?``."""
+        """Whether the pattern is found in the text. Half a surrogate pair in the text counts as ``?``.
+
+        Raises TooComplex when looking for it may take too long; nothing is looked through then.
+        """
+        if len(text) * self._size > _MOST_PRODUCT:
+            raise TooComplex(
+                f'the regular expression "{_short(self.pattern)}" is too complex ({self._size:,} instructions) for a '
+                f"text of {len(text):,} characters; repeat less, or say it with several conditions"
+            )
         try:
             return self._search(text) is not None
         except UnicodeEncodeError:
@@ -64,6 +78,17 @@ class Regex:
     def steps(self, runes: int) -> int:
         """What looking for it in a text of so many characters takes at worst: each may meet all of the program."""
         return runes * self._size >> _STEP_PRODUCT
+
+
+_MOST_PRODUCT: Final = MAX_SEARCH_STEPS << _STEP_PRODUCT
+
+
+def finds(regex: Regex, value: object) -> bool:
+    """Whether a value is a text in which the pattern is found; one that is too large for it is not looked through."""
+    try:
+        return isinstance(value, str) and regex.search(value)
+    except TooComplex:
+        return False
 
 
 @lru_cache(maxsize=4096)

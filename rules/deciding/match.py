@@ -16,6 +16,7 @@ from typing import Final, Literal, TypeAlias
 from rules.conditions.conditions import Condition
 from rules.conditions.index import RuleIndex
 from rules.conditions.jsonpath import CompiledPath
+from rules.conditions.regex import TooComplex
 from rules.deciding.matches import WHOLE, Match, Matches
 from rules.deciding.state_keys import row_names
 from rules.deciding.vars import key_of, set_vars
@@ -215,9 +216,9 @@ def _matched(
     """How the rule may act on the event, or None. An event that says "over" is never a new firing."""
     seen, broken = set_vars(rule_set, rule, event, now_us) if rule.asks_vars else (event, "")
     how: How
-    if "resolved" in hows and rule.quiet.resolved is not None and rule.quiet.resolved.holds(seen, now_us):
+    if "resolved" in hows and _holds(rule.quiet.resolved, "resolved", rule, seen, now_us, troubles):
         how = "resolved"
-    elif hidden or "match" not in hows or not rule.condition.holds(seen, now_us):
+    elif hidden or "match" not in hows or not _holds(rule.condition, "match", rule, seen, now_us, troubles):
         return None
     else:
         how = "match"
@@ -231,6 +232,17 @@ def _matched(
     if failed:
         troubles.note("key_errors", rule, f"key: {failed}")
     return Match(rule, seen, how, key, row_names(rule_set, rule, seen, key, now_us), broken or failed, group)
+
+
+def _holds(condition: Condition | None, part: str, rule: Rule, event: Event, now_us: int, troubles: Troubles) -> bool:
+    """Whether a condition is there and holds; one that is too complex for this event does not, and counts."""
+    if condition is None:
+        return False
+    try:
+        return condition.judge(event, now_us)
+    except TooComplex as error:
+        troubles.note("too_complex", rule, f"{part}: {error}")
+        return False
 
 
 def when_holds(rule_set: RuleSet, rule: Rule, event: Event, now_us: int) -> bool:

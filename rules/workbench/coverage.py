@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rules.conditions.clauses import ConditionNode, walk
+from rules.conditions.conditions import part_holds
 from rules.deciding.batch_state import InMemoryState
 from rules.deciding.match import EventView, event_of, items_of, views_of, when_holds
 from rules.deciding.vars import set_vars
@@ -230,7 +231,7 @@ class _Watched:
         if item.undecodable is not None and not rule.condition.knows_undecodable:
             return
         event = set_vars(self.rule_set, rule, item, now_us)[0] if rule.asks_vars else item
-        for number in [number for number, node in seen.unheld.items() if node.holds(event, now_us)]:
+        for number in [number for number, node in seen.unheld.items() if part_holds(node, event, now_us)]:
             del seen.unheld[number]
         if not seen.acted and rule.condition.holds(event, now_us) and self._when_holds(seen, event, now_us):
             stopper = next((one for one in decision.judgements if self._stops(one.rule, rule)), None)

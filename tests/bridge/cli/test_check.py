@@ -262,3 +262,28 @@ def test_a_schema_that_a_start_would_refuse_is_found_with_its_file(folder: Path,
     said = command("check")
     assert said.code == 78
     assert "s.json" in said.err
+
+
+@pytest.mark.parametrize("only", [("--settings-only",), ()])
+def test_a_store_that_this_version_has_no_engine_for_is_found(folder: Path, only: tuple[str, ...]) -> None:
+    write(folder, {"bridge.yaml": SETTINGS.replace("sqlite:state/bridge.db", "postgresql://me:secret@db/alerts")})
+    said = command("check", *only)
+    assert said.code == 78
+    assert "store: this version has no engine for postgresql://..." in said.err
+    assert "secret" not in said.err
+
+
+@pytest.mark.parametrize("only", [("--settings-only",), ()])
+@pytest.mark.parametrize("content", ["no PEM at all", None])
+def test_certificate_files_that_cannot_be_loaded_are_found(
+    folder: Path, only: tuple[str, ...], content: str | None
+) -> None:
+    if content is not None:
+        write(folder, dict.fromkeys(("a.pem", "a.key", "ca.pem"), content))
+    tls = "{certificate: a.pem, key: a.key, client_ca: ca.pem}"
+    mail = "{type: email, host: mail.example.org, from: a@example.org, to: [b@example.org], ca_file: ca.pem}"
+    settings = SETTINGS.replace("tls: off", f"tls: {tls}").replace("  ops:", f"  desk: {mail}\n  ops:")
+    write(folder, {"bridge.yaml": settings})
+    said = command("check", *only)
+    assert said.code == 78
+    assert all(place in said.err for place in ("server.tls: ", "server.tls.client_ca: ", "destinations.desk.ca_file: "))

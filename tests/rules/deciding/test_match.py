@@ -183,3 +183,25 @@ def test_of_more_items_than_anybody_can_read_the_first_ten_thousand_are_events_a
 def test_exactly_ten_thousand_items_are_all_events():
     matches = match(a_rule("for_each: $.alerts[*]"), a_message({"alerts": [{}] * 10_000}), START_US)
     assert (len(matches.found), matches.counts) == (10_000, {})
+
+
+LARGE = r"'(\pL{1,100}-){3}z'"
+
+
+@pytest.mark.parametrize("condition", [f"regex: {LARGE}", f"not: {{regex: {LARGE}}}", f"every: {{regex: {LARGE}}}"])
+def test_a_condition_that_is_too_complex_for_a_text_does_not_hold_and_counts(condition: str):
+    rule_set = a_rule(f"match: {{$.t: {{{condition}}}}}")
+    matches = match(rule_set, a_message({"t": "ab" * 100_000}), START_US)
+    assert (matches.found, matches.counts) == ((), {"too_complex": 1})
+    assert "too complex" in matches.failures["r"]
+    assert match(rule_set, a_message({"t": "ab"}), START_US).counts == {}
+
+
+def test_an_end_that_is_too_complex_to_be_seen_counts():
+    rule_set = a_rule(f"match: {{$.a: 1}}\nresolved: {{$.t: {{regex: {LARGE}}}}}\nkey: k")
+    assert match(rule_set, a_message({"t": "ab" * 100_000}), START_US).counts == {"too_complex": 1}
+
+
+def test_a_long_text_is_no_trouble_for_an_ordinary_pattern():
+    rule_set = a_rule("match: {$.t: {regex: '(?i)(error|fail|timeout|refused){1,20}$'}}")
+    assert len(match(rule_set, a_message({"t": "ab" * 400_000 + "Error"}), START_US).found) == 1
