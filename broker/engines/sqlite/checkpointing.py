@@ -55,7 +55,7 @@ class Checkpointer:
     def _run(self) -> None:
         while True:
             self._asked.wait()
+            self._asked.clear()  # before closing is asked about: what close() says after that is heard in the next wait
             if self._closing.wait(self._pause_s):
                 return
-            self._asked.clear()
             self.move()

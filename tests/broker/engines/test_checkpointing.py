@@ -56,6 +56,13 @@ def test_trouble_is_left_to_the_writer_to_tell(path: Path, checkpointer: Checkpo
     assert checkpointer.wants_the_rest
 
 
+def test_closing_is_heard_whenever_it_comes(path: Path) -> None:
+    for _ in range(150):  # the pause may just be over: what was asked last must not be taken for heard
+        made = Checkpointer(path, pause_s=0.0)
+        made.ask()
+        made.close()
+
+
 async def test_a_store_that_closes_leaves_no_log_behind(opened: Opening) -> None:
     async with opened() as store:
         assert isinstance(store, SqliteStore)
