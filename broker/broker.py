@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from broker import acknowledge, publish, seek
+from broker.beside import Beside
 from broker.catalog_cache import CatalogCache
 from broker.certificates import Certificates
 from broker.clock import Clock
@@ -68,6 +69,7 @@ class Broker:
         self.certificates = Certificates(self.cache, clock, entropy)
         self.pulls = PullService(store, clock, settings.pull_max_bytes)
         self._turns = KeyedLocks()
+        self._beside = Beside()
 
     async def load(self) -> None:
         """Read the catalog. Raises StoreUnavailable."""
@@ -75,7 +77,7 @@ class Broker:
 
     async def publish(self, topic: Topic, messages: Sequence[NewMessage], producer_key: str | None = None) -> Appended:
         """Append a batch, all of it or nothing; durable when it returns (broker/publish.py)."""
-        return await publish.publish(self.store.log, self.schemas, topic, messages, producer_key)
+        return await publish.publish(self.store.log, self.schemas, self._beside, topic, messages, producer_key)
 
     async def pull(self, subscription: Subscription, max_messages: int) -> Sequence[Message]:
         """Hand out messages from the cursor on, without moving it (broker/pull.py). Raises TopicMissing."""

@@ -5,11 +5,13 @@ Sizes are those of the stored JSON as AMS kept it (D7): id, attributes, text and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
 
+from broker.beside import LARGE_ITEMS, Beside
 from broker.errors import NotFound, TooLarge, TopicGone
 from broker.model import Appended, NewMessage
 from broker.records import Topic
@@ -39,8 +41,18 @@ def check_size(message: NewMessage) -> None:
         raise TooLarge(size_bytes, MESSAGE_LIMIT_BYTES)
 
 
+def _check_sizes(messages: Iterable[NewMessage]) -> None:
+    for message in messages:
+        check_size(message)
+
+
 async def publish(
-    log: Log, schemas: Schemas, topic: Topic, messages: Sequence[NewMessage], producer_key: str | None = None
+    log: Log,
+    schemas: Schemas,
+    beside: Beside,
+    topic: Topic,
+    messages: Sequence[NewMessage],
+    producer_key: str | None = None,
 ) -> Appended:
     """Append the messages to the topic, durable when it returns.
 
@@ -49,8 +61,7 @@ async def publish(
     """
     if topic.schema_uid:
         await schemas.check_messages(topic.schema_uid, messages)
-    for message in messages:
-        check_size(message)
+    await beside.run(partial(_check_sizes, messages), large=len(messages) > LARGE_ITEMS)
     try:
         return await log.append(topic.uid, messages, producer_key)
     except TopicGone as gone:

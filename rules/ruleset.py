@@ -15,7 +15,7 @@ from rules.conditions.event_places import EventPlace
 from rules.conditions.jsonpath import CompiledPath
 from rules.events.decode import Decoded, DecodeSpec
 from rules.events.intervals import Interval
-from rules.events.topic_filter import TopicFilter
+from rules.events.topic_filter import TopicFilter, covered
 from rules.model import DestinationFacts, Incoming, Silence
 from rules.rendering.environment import CompiledExpression, CompiledTemplate
 from rules.source.places import without_places
@@ -270,7 +270,7 @@ class RuleSet:
 
     def topics_heard(self, topics: Iterable[str]) -> list[str]:
         """Those of ``topics`` (full names) that some rule hears: the ones that need a router."""
-        return [topic for topic in topics if any(rule.topics.covers(topic) for rule in self.rules)]
+        return covered({rule.topics for rule in self.rules}, topics)
 
     def with_retired(self, old: Iterable[Rule]) -> RuleSet:
         """The same rules, and behind them ``old`` ones that go on judging ``resolved`` only (semantics.md item 16).

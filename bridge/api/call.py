@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
 from bridge.api.api_errors import not_found
 from bridge.api.push_worker import WorkerPulls
 from broker.access import SERVICE_ADMIN
+from broker.beside import LARGE_BYTES, Beside
 from broker.broker import Broker
 from broker.records import Project, Schema, Subscription, Topic, User
 
 TokenFrom: TypeAlias = Literal["key", "header", "both"]
+Result = TypeVar("Result")
 PushMode: TypeAlias = Literal["internal", "external", "off"]
 
 
@@ -107,6 +109,7 @@ class Api:
     settings: ApiSettings
     outside: ApiPorts
     worker_pulls: WorkerPulls = field(default_factory=WorkerPulls)
+    beside: Beside = field(default_factory=Beside)
 
 
 @dataclass(slots=True)
@@ -144,6 +147,10 @@ class Call:
     def asks_for(self, name: str) -> bool:
         """Whether a query parameter says ``true``, in whatever case (D26)."""
         return self.query(name).lower() == "true"
+
+    async def read(self, step: Callable[[], Result]) -> Result:
+        """What ``step`` makes of the body; beside the event loop when that is large."""
+        return await self.api.beside.run(step, large=len(self.body) > LARGE_BYTES)
 
     def topic(self) -> Topic:
         """The topic of the path. Raises ApiError."""

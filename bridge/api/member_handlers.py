@@ -43,7 +43,7 @@ async def show(call: Call) -> UserAnswer:
 
 async def create(call: Call) -> UserAnswer:
     """A new user who is a member of this project and of no other."""
-    request = read_user(call.body)
+    request = await read_user(call)
     roles = _roles_here(call, request) or []
     user = await call.broker.users.create(
         call.names["user"],
@@ -56,7 +56,7 @@ async def create(call: Call) -> UserAnswer:
 
 async def update(call: Call) -> UserAnswer:
     """Replace a member's roles in this project."""
-    request = read_user(call.body)
+    request = await read_user(call)
     user = call.user()
     roles = _roles_here(call, request)
     if roles is None:
@@ -71,7 +71,7 @@ async def update(call: Call) -> UserAnswer:
 async def add(call: Call) -> UserAnswer:
     """Make a user a member."""
     user = call.user()
-    request = read(call.body, MemberRolesRequest)
+    request = await read(call, MemberRolesRequest)
     try:
         changed = await call.broker.users.add_member(user, call.project, request.roles)
     except AlreadyAMember as member:

@@ -1,7 +1,12 @@
-"""Publish, pull, acknowledge: the routes that carry messages, kept thin (ams-api.md sections 5.1, 7.3 and 7.4)."""
+"""Publish, pull, acknowledge: the routes that carry messages, kept thin (ams-api.md sections 5.1, 7.3 and 7.4).
+
+What is large in them is read and written beside the event loop (decision 0028).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -10,38 +15,23 @@ from bridge.api.api_errors import conflict, forbidden, invalid_argument
 from bridge.api.api_times import publish_time
 from bridge.api.call import Call
 from bridge.api.decoding import BadBody, decode
+from bridge.api.publish_bodies import messages_of
 from bridge.api.wire import (
     AckRequest,
     Empty,
     MessageAnswer,
-    PublishRequest,
     PullRequest,
     ReceivedMessage,
-    WirePull,
 )
 from broker.access import CONSUMER, PUBLISHER, PUSH_WORKER, acl_admits
+from broker.beside import LARGE_BYTES, LARGE_ITEMS
 from broker.errors import TopicMissing
-from broker.model import Message, NewMessage
+from broker.model import Appended, Message
 from broker.records import Subscription
 from rules.source.bounds import int64_of
 
 _INT64_MAX: Final = 2**63 - 1
-
-
-class _ExactMessage(msgspec.Struct, forbid_unknown_fields=True):
-    """A message as nearly every client sends it: read in one go, without looking at each key."""
-
-    data: str = ""
-    attributes: dict[str, str] = {}
-
-
-class _ExactPublish(msgspec.Struct, forbid_unknown_fields=True):
-    """The same for the whole body."""
-
-    messages: list[_ExactMessage] = []
-
-
-_EXACT: Final = msgspec.json.Decoder(_ExactPublish)
+_ENCODER: Final = msgspec.json.Encoder()
 
 
 async def publish(call: Call) -> bytes:
@@ -50,25 +40,17 @@ async def publish(call: Call) -> bytes:
     caller = call.caller
     if call.api.settings.per_resource_auth and not acl_admits(caller.roles, PUBLISHER, caller.uid, topic.acl):
         raise forbidden()
-    appended = await call.broker.publish(topic, _messages(call.body))
-    ids = '","'.join(map(str, range(appended.first, appended.first + appended.count)))
+    appended = await call.broker.publish(topic, await call.read(partial(messages_of, call.body)))
+    return await call.api.beside.run(partial(_ids, appended), large=appended.count > LARGE_ITEMS)
+
+
+def _ids(appended: Appended) -> bytes:
+    """The answer of a publish."""
+    ids = '","'.join([str(offset) for offset in range(appended.first, appended.first + appended.count)])
     return f'{{"messageIds":["{ids}"]}}'.encode() if ids else b'{"messageIds":[]}'
 
 
-def _messages(body: bytes) -> list[NewMessage]:
-    """The exact form first; anything else goes through AMS's own reading of JSON."""
-    request: _ExactPublish | PublishRequest
-    try:
-        request = _EXACT.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        try:
-            request = decode(body, PublishRequest)
-        except BadBody as wrong:
-            raise invalid_argument("Invalid Message Arguments") from wrong
-    return [NewMessage(message.data, message.attributes) for message in request.messages]
-
-
-async def pull(call: Call) -> WirePull:
+async def pull(call: Call) -> bytes:
     """Hand out what stands at the subscription's cursor; never waits (D2)."""
     subscription = call.subscription()
     _check_may_pull(call, subscription)
@@ -77,8 +59,16 @@ async def pull(call: Call) -> WirePull:
     if call.broker.subscriptions.topic_of(subscription) is None:
         raise TopicMissing(subscription.topic_name)
     found = await call.broker.pull(subscription, _max_messages(call.body))
-    prefix = f"{_name(call)}:"
-    return WirePull([ReceivedMessage(f"{prefix}{message.offset}", message_answer(message)) for message in found])
+    large = len(found) > LARGE_ITEMS or sum(len(message.data) for message in found) > LARGE_BYTES
+    return await call.api.beside.run(partial(_pulled, f"{_name(call)}:", found), large=large)
+
+
+def _pulled(prefix: str, found: Sequence[Message]) -> bytes:
+    """The answer of a pull, written message by message: one call for all of them would let no other thread in."""
+    written = [
+        _ENCODER.encode(ReceivedMessage(f"{prefix}{message.offset}", message_answer(message))) for message in found
+    ]
+    return b'{"receivedMessages":[' + b",".join(written) + b"]}"
 
 
 def message_answer(message: Message) -> MessageAnswer:
@@ -126,13 +116,19 @@ def _max_messages(body: bytes) -> int:
 
 async def acknowledge(call: Call) -> Empty:
     """Everything up to the largest id is done."""
+    ack_ids = (await call.read(partial(_ack_request, call.body))).ack_ids
+    subscription = call.subscription()
+    largest = await call.read(partial(_largest_offset, ack_ids, _name(call)))
+    await call.broker.acknowledge(subscription, largest)
+    return Empty()
+
+
+def _ack_request(body: bytes) -> AckRequest:
+    """What is acknowledged. Raises ApiError."""
     try:
-        request = decode(call.body, AckRequest)
+        return decode(body, AckRequest)
     except BadBody as wrong:
         raise invalid_argument("Invalid ack parameter") from wrong
-    subscription = call.subscription()
-    await call.broker.acknowledge(subscription, _largest_offset(request.ack_ids, _name(call)))
-    return Empty()
 
 
 def _largest_offset(ack_ids: list[str], subscription_name: str) -> int:

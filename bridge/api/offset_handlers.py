@@ -17,7 +17,7 @@ async def show(call: Call) -> OffsetsAnswer:
 
 async def modify(call: Call) -> None:
     """Move the subscription to an offset; out of bounds nothing moves."""
-    request = read(call.body, OffsetRequest, "Invalid Offset Arguments")
+    request = await read(call, OffsetRequest, "Invalid Offset Arguments")
     if request.offset is None:
         raise invalid_argument("Invalid Offset Arguments")
     await call.broker.modify_offset(call.subscription(), request.offset)

@@ -25,7 +25,7 @@ def project_answer(call: Call, project: Project) -> ProjectAnswer:
 
 async def create(call: Call) -> ProjectAnswer:
     """A new, empty project."""
-    request = read(call.body, ProjectRequest, "Invalid Project Arguments")
+    request = await read(call, ProjectRequest, "Invalid Project Arguments")
     project = await call.broker.projects.create(call.names["project"], request.description, call.caller.uid)
     return project_answer(call, project)
 
@@ -42,7 +42,7 @@ async def list_all(call: Call) -> ProjectList:
 
 async def update(call: Call) -> ProjectAnswer:
     """Rename or describe a project."""
-    request = read(call.body, ProjectRequest)
+    request = await read(call, ProjectRequest)
     try:
         changed = await call.broker.projects.update(call.project, name=request.name, description=request.description)
     except AlreadyExists as taken:

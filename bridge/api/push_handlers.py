@@ -17,7 +17,7 @@ from broker.records import PushConfig, Subscription
 
 async def modify(call: Call) -> None:
     """Replace the push configuration; nothing in it means pull from now on."""
-    request = read(call.body, SubscriptionRequest, "Invalid Subscription Arguments").push_config
+    request = (await read(call, SubscriptionRequest, "Invalid Subscription Arguments")).push_config
     subscription = call.subscription()
     if not asks_for_pull(request):
         check_push_possible(call.api)

@@ -51,7 +51,7 @@ def _registration(call: Call) -> Registration:
 
 async def create(call: Call) -> RegistrationAnswer:
     """A new pending registration."""
-    request = read(call.body, RegistrationRequest, "Invalid User Arguments")
+    request = await read(call, RegistrationRequest, "Invalid User Arguments")
     profile = Profile(request.email, request.first_name, request.last_name, request.organization, request.description)
     return registration_answer(call, await call.broker.registrations.create(request.name, profile))
 
@@ -81,7 +81,7 @@ async def accept(call: Call) -> UserAnswer:
 async def decline(call: Call) -> None:
     """Refuse it, with a comment."""
     registration = _pending(call)
-    request = read(call.body, DeclineRequest, first_value_only=True)
+    request = await read(call, DeclineRequest, first_value_only=True)
     await call.broker.registrations.decline(registration, request.comment, call.caller.uid)
 
 

@@ -70,7 +70,7 @@ async def list_page(call: Call) -> SubscriptionPage:
 
 async def create(call: Call) -> SubscriptionAnswer:
     """A new subscription at the end of its topic, to pull from or to push."""
-    request = read(call.body, SubscriptionRequest, "Invalid Subscription Arguments")
+    request = await read(call, SubscriptionRequest, "Invalid Subscription Arguments")
     topic = topic_of(call, request.topic)
     push = PushConfig()
     if not asks_for_pull(request.push_config):
@@ -110,7 +110,7 @@ async def show_acl(call: Call) -> AclAnswer:
 
 async def modify_acl(call: Call) -> None:
     """Replace the list of who may pull; an outside push worker stays on it."""
-    request = read(call.body, AclRequest, "Invalid Subscription ACL Arguments")
+    request = await read(call, AclRequest, "Invalid Subscription ACL Arguments")
     if request.authorized_users is None:
         raise invalid_argument("Invalid Subscription ACL Arguments")
     uids = member_uids(call.broker.cache, call.project, request.authorized_users)
@@ -120,7 +120,7 @@ async def modify_acl(call: Call) -> None:
 
 async def modify_ack_deadline(call: Call) -> None:
     """Give consumers this long to acknowledge."""
-    request = read(call.body, AckDeadlineRequest, _DEADLINE_TEXT)
+    request = await read(call, AckDeadlineRequest, _DEADLINE_TEXT)
     if not 0 <= request.ack_deadline_seconds <= _LONGEST_DEADLINE_S:
         raise invalid_argument(_DEADLINE_TEXT)
     await call.broker.subscriptions.set_ack_deadline(call.subscription(), request.ack_deadline_seconds)

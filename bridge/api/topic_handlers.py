@@ -42,7 +42,7 @@ async def list_page(call: Call) -> TopicPage:
 
 async def create(call: Call) -> TopicAnswer:
     """A new topic, with a schema or without."""
-    reference = read_texts(call.body).get("schema", "")
+    reference = (await read_texts(call)).get("schema", "")
     schema_uid = schema_of(call, reference).uid if reference else ""
     topic = await call.broker.topics.create(
         call.project, call.names["topic"], schema_uid=schema_uid, created_by=call.caller.uid
@@ -62,7 +62,7 @@ async def show_acl(call: Call) -> AclAnswer:
 
 async def modify_acl(call: Call) -> None:
     """Replace the list of who may publish."""
-    request = read(call.body, AclRequest, "Invalid Topic ACL Arguments")
+    request = await read(call, AclRequest, "Invalid Topic ACL Arguments")
     if request.authorized_users is None:
         raise invalid_argument("Invalid Topic ACL Arguments")
     uids = member_uids(call.broker.cache, call.project, request.authorized_users)
@@ -72,7 +72,7 @@ async def modify_acl(call: Call) -> None:
 async def attach_schema(call: Call) -> None:
     """Check messages against a schema from now on; without one in the body, no more."""
     topic = call.topic()
-    reference = read_texts(call.body).get("schema", "")
+    reference = (await read_texts(call)).get("schema", "")
     await call.broker.topics.set_schema(topic, schema_of(call, reference).uid if reference else "")
 
 

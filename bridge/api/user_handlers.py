@@ -15,9 +15,9 @@ from broker.records import User
 from broker.users import Grants, Profile
 
 
-def read_user(body: bytes) -> UserRequest:
+async def read_user(call: Call) -> UserRequest:
     """The body of the routes that make or change users. Raises ApiError."""
-    return read(body, UserRequest, "Invalid User Arguments")
+    return await read(call, UserRequest, "Invalid User Arguments")
 
 
 def profile_of(request: UserRequest) -> Profile:
@@ -54,7 +54,7 @@ async def list_page(call: Call) -> UserPage:
 
 async def create(call: Call) -> UserAnswer:
     """A new user with a fresh token."""
-    request = read_user(call.body)
+    request = await read_user(call)
     user = await call.broker.users.create(
         call.names["user"], profile_of(request), grants_of(request), created_by=call.caller.uid
     )
@@ -63,7 +63,7 @@ async def create(call: Call) -> UserAnswer:
 
 async def update(call: Call) -> UserAnswer:
     """Change what the body gives; lists are replaced whole."""
-    request = read_user(call.body)
+    request = await read_user(call)
     users = call.broker.users
     users.check(request.name, grants_of(request))
     if request.name != call.names["user"] and call.broker.cache.find(User, request.name) is not None:

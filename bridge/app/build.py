@@ -44,7 +44,7 @@ from bridge.push.http import PushHttp
 from bridge.push.pushers import Pushers
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.open_obligations import read_owed
-from bridge.routing.retired_rules import with_retired
+from bridge.routing.retired_rules import kept_rule_sets, with_retired
 from bridge.routing.routers import Routers
 from bridge.routing.rule_files import keep, last_good, rules_of, world_of
 from bridge.settings.model import ServerSettings, Settings, host_and_port
@@ -185,7 +185,9 @@ async def _rules_in_force(
         rule_set, since_us = kept
         degraded = f"the rule files are bad, rule set {rule_set.version} is in force:\n{error}"
         metrics.degraded.set(1)
-    in_force = ActiveConfig(with_retired(rule_set, await read_owed(broker.store), broker, world), since_us, degraded)
+    in_force = ActiveConfig(
+        with_retired(rule_set, await read_owed(broker.store), kept_rule_sets(broker), world), since_us, degraded
+    )
     in_force.take_silences(broker.cache)
     return in_force
 

@@ -31,7 +31,7 @@ from bridge.observe.metrics import Metrics
 from bridge.operate.request_reload import Reloaded, ReloadOutcome, ReloadRefused
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.open_obligations import OpenObligations, read_owed
-from bridge.routing.retired_rules import with_retired
+from bridge.routing.retired_rules import kept_rule_sets, with_retired
 from bridge.routing.rule_files import keep, rules_of, world_of
 from bridge.settings.model import Settings
 from bridge.settings.settings_file import read_settings
@@ -161,7 +161,9 @@ class Reloader:
             world = world_of(settings, self._config, facts, catalog.broker)
             rule_set = await self._aside.run(partial(rules_of, settings, world), large=True)
             since_us = await keep(catalog.broker, rule_set)
-            whole = with_retired(rule_set, owed, self._broker, world, self._in_force.rule_set)
+            kept = kept_rule_sets(self._broker)
+            retiring = partial(with_retired, rule_set, owed, kept, world, self._in_force.rule_set)
+            whole = await self._aside.run(retiring, large=True)  # rules of older files are read like those of new ones
         except BaseException:
             await _close_all(built)
             raise

@@ -6,7 +6,7 @@ rule sets are in the catalog; which of their rules are needed is judged by ``rul
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import structlog
@@ -26,28 +26,39 @@ _LOOKED_AT: Final = 20
 log = structlog.get_logger("rules")
 
 
+def kept_rule_sets(broker: Broker) -> list[RuleSetRecord]:
+    """The rule sets that the catalog keeps, newest first."""
+    return sorted(broker.cache.all(RuleSetRecord), key=lambda record: record.created_us, reverse=True)
+
+
 def with_retired(
-    rule_set: RuleSet, owed: OpenObligations, broker: Broker, world: World, in_force: RuleSet | None = None
+    rule_set: RuleSet,
+    owed: OpenObligations,
+    kept: Sequence[RuleSetRecord],
+    world: World,
+    in_force: RuleSet | None = None,
 ) -> RuleSet:
     """The rule set with the old rules behind it that still have to say when something is over.
 
     All that differ of those ``in_force`` until now are taken, for an incident may open while this is reckoned; of older
-    ones those with open incidents, and those that are gone and still have something to post.
+    ones those with open incidents, and those that are gone and still have something to post. Reads them anew, out of
+    ``kept`` (``kept_rule_sets``): as much work as reading the rule files, and it may be done on a thread.
     """
     old = superseded(rule_set, [in_force] if in_force is not None else [])
     before = rule_set.with_retired(old)
-    old = (*old, *superseded(before, _older(before, owed, broker, world), owed.forms))
+    old = (*old, *superseded(before, _older(before, owed, kept, world), owed.forms))
     known = rule_set.with_retired(old).by_name
     lost = {name for name in owed.speaking if name not in known}
-    return rule_set.with_retired((*old, *_last_forms(lost, in_force, broker, world)))
+    return rule_set.with_retired((*old, *_last_forms(lost, in_force, kept, world)))
 
 
-def _last_forms(lost: set[str], in_force: RuleSet | None, broker: Broker, world: World) -> Iterator[Rule]:
+def _last_forms(
+    lost: set[str], in_force: RuleSet | None, kept: Sequence[RuleSetRecord], world: World
+) -> Iterator[Rule]:
     """The rules of these names as they stood last, so that what they still have to post looks as they meant it."""
     if not lost:
         return
-    records = sorted(broker.cache.all(RuleSetRecord), key=lambda record: record.created_us, reverse=True)
-    for rule_set in [*([in_force] if in_force is not None else []), *_rebuilt(records[:_LOOKED_AT], world)]:
+    for rule_set in [*([in_force] if in_force is not None else []), *_rebuilt(kept[:_LOOKED_AT], world)]:
         for rule in [rule for rule in rule_set.rules if rule.name in lost]:
             lost.discard(rule.name)
             yield rule
@@ -55,10 +66,9 @@ def _last_forms(lost: set[str], in_force: RuleSet | None, broker: Broker, world:
             return
 
 
-def _older(rule_set: RuleSet, owed: OpenObligations, broker: Broker, world: World) -> Iterator[RuleSet]:
+def _older(rule_set: RuleSet, owed: OpenObligations, kept: Sequence[RuleSetRecord], world: World) -> Iterator[RuleSet]:
     """The rule sets under which incidents that are open now were seen last, newest first."""
-    records = sorted(broker.cache.all(RuleSetRecord), key=lambda record: record.created_us, reverse=True)
-    wanted = [one for one in records if one.version != rule_set.version and one.version in owed.versions]
+    wanted = [one for one in kept if one.version != rule_set.version and one.version in owed.versions]
     yield from _rebuilt(wanted, world)
 
 

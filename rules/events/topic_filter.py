@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
@@ -23,6 +23,18 @@ class TopicFilter:
     def covers(self, topic: str) -> bool:
         """Whether a message of ``topic`` (a full name) is for this rule."""
         return not self.patterns or any(fnmatchcase(topic, pattern) for pattern in self.patterns)
+
+
+def covered(filters: Iterable[TopicFilter], topics: Iterable[str]) -> list[str]:
+    """Those of ``topics`` (full names) that some filter covers, each pattern looked at once and names not as globs."""
+    patterns: set[str] = set()
+    for one in filters:
+        if not one.patterns:
+            return list(topics)
+        patterns.update(one.patterns)
+    globs = {pattern for pattern in patterns if _GLOB.search(pattern)}
+    names = patterns - globs
+    return [topic for topic in topics if topic in names or any(fnmatchcase(topic, glob) for glob in globs)]
 
 
 def topic_problem(pattern: str) -> str | None:

@@ -1,15 +1,19 @@
 """What a publish promises."""
 
 import asyncio
+import threading
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from broker.beside import LARGE_ITEMS
 from broker.engines.memory.trouble import Trouble
 from broker.errors import NotFound, OutcomeUnknown, StoreUnavailable, TooLarge
+from broker.model import NewMessage
 from broker.publish import MESSAGE_LIMIT_BYTES, check_size, stored_bytes
 from tests.fakes.brokers import a_message, a_stage
+from tests.fakes.noting import NotingPairs
 
 
 async def test_offsets_begin_at_0_and_are_consecutive_within_a_call():
@@ -89,3 +93,19 @@ async def test_attributes_and_text_come_back_as_they_were_sent():
     await stage.broker.publish(stage.topic, [message])
     (pulled,) = await stage.broker.pull(stage.subscription, 1)
     assert (pulled.data, dict(pulled.attributes)) == (message.data, dict(message.attributes))
+
+
+async def test_the_sizes_of_a_large_batch_are_checked_on_a_thread():
+    stage = await a_stage()
+    small, large = NotingPairs(), NotingPairs()
+    await stage.broker.publish(stage.topic, [NewMessage("x", small)])
+    await stage.broker.publish(stage.topic, [NewMessage("x", large)] * (LARGE_ITEMS + 1))
+    assert small.threads == {threading.get_ident()}
+    assert large.threads - small.threads
+
+
+async def test_a_large_batch_with_one_message_too_large_stores_nothing():
+    stage = await a_stage()
+    with pytest.raises(TooLarge):
+        await stage.publish(*["a"] * LARGE_ITEMS, "x" * 1_500_000)
+    assert await stage.publish("b") == [0]

@@ -23,7 +23,7 @@ from bridge.routing.active_config import ActiveConfig
 from bridge.routing.commit_batch import RoutedTopic
 from bridge.routing.ledger import all_balanced, books
 from bridge.routing.open_obligations import read_owed
-from bridge.routing.retired_rules import with_retired
+from bridge.routing.retired_rules import kept_rule_sets, with_retired
 from bridge.routing.router import Nudges, Router
 from bridge.routing.rule_files import keep
 from bridge.settings.model import MoveTo, RemovedDestination
@@ -107,7 +107,9 @@ class Life:
         config = self.config
         since_us = await keep(self.broker, rule_set_of(config))
         owed = await read_owed(self.store)
-        self.in_force = ActiveConfig(with_retired(rule_set_of(config), owed, self.broker, world_of(config)), since_us)
+        self.in_force = ActiveConfig(
+            with_retired(rule_set_of(config), owed, kept_rule_sets(self.broker), world_of(config)), since_us
+        )
         self.in_force.take_silences(self.broker.cache)
         await settle_removed(self.store, config.removed)
         self._gone(config)
@@ -149,7 +151,9 @@ class Life:
         if set(left) & {*before.destinations, *dict(before.gone)}:
             return False
         since_us = await keep(self.broker, rule_set_of(config))
-        whole = with_retired(rule_set_of(config), owed, self.broker, world_of(config), self.in_force.rule_set)
+        whole = with_retired(
+            rule_set_of(config), owed, kept_rule_sets(self.broker), world_of(config), self.in_force.rule_set
+        )
         self.in_force.swap(whole, since_us)
         self.config = self.config_in_force = config
         await settle_removed(self.store, config.removed)

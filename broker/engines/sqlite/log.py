@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
+from broker.beside import LARGE_ITEMS, Beside
 from broker.engines.sqlite.log_rows import LogRow, MessageRow
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
@@ -28,17 +30,13 @@ class SqliteLog:
         self._writer = writer
         self._readers = readers
         self._bells = bells
+        self._beside = Beside()
 
     async def append(self, topic_uid: str, messages: Sequence[NewMessage], producer_key: str | None = None) -> Appended:
         """See Log."""
-        rows: list[MessageRow] = []
-        total_bytes = stored_bytes = 0
-        for message in messages:
-            attributes = pairs_to_bytes(message.attributes)
-            size_bytes = text_bytes(message.data)
-            total_bytes += size_bytes
-            stored_bytes += size_bytes + len(attributes)
-            rows.append((message.data, attributes, size_bytes + len(attributes)))
+        rows, total_bytes, stored_bytes = await self._beside.run(
+            partial(_rows_of, messages), large=len(messages) > LARGE_ITEMS
+        )
 
         def work(transaction: Transaction) -> Appended:
             return self._append(transaction, topic_uid, rows, total_bytes, producer_key)
@@ -194,6 +192,19 @@ class SqliteLog:
         gone = await self._readers.later(lambda db: [row[0] for row in db.execute(_SQL["gone_with_messages"])])
         for log_id in gone:
             await self._remove(log_id, 2**62)
+
+
+def _rows_of(messages: Sequence[NewMessage]) -> tuple[list[MessageRow], int, int]:
+    """The rows of a batch, how many bytes their texts have, and how many their attributes as well."""
+    rows: list[MessageRow] = []
+    total_bytes = stored_bytes = 0
+    for message in messages:
+        attributes = pairs_to_bytes(message.attributes)
+        size_bytes = text_bytes(message.data)
+        total_bytes += size_bytes
+        stored_bytes += size_bytes + len(attributes)
+        rows.append((message.data, attributes, size_bytes + len(attributes)))
+    return rows, total_bytes, stored_bytes
 
 
 def _living(log: LogRow | None, uid: str) -> LogRow | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from bridge.admin.page_routes import NAVIGATION
 from broker.engines.memory.trouble import Trouble
 from tests.fakes.control import trouble_in
+from tests.fakes.noting import NotingText
 from tests.fakes.pages import SECRET, a_daemon, an_incident, log_in
 from tests.line.stage import TOKEN
 
@@ -183,3 +185,12 @@ async def test_who_is_logged_in_may_look_at_the_api_and_change_nothing(tmp_path:
         await log_in(stage)
         assert (await stage.http.get("/api/ledger")).status_code == 200
         assert (await stage.http.post("/api/reload")).status_code in (401, 403)
+
+
+async def test_pages_are_drawn_beside_the_event_loop(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        await log_in(stage)
+        text = stage.daemon.in_force.degraded = NotingText("drawn elsewhere")
+        assert "drawn elsewhere" in (await stage.http.get("/rules")).text
+        assert text.threads
+        assert threading.get_ident() not in text.threads
