@@ -9,6 +9,7 @@ import asyncio
 import json
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Literal, TypeAlias
@@ -156,16 +157,23 @@ async def live(url: str, events: list[Event], steps: list[Setting]) -> list[tupl
 def both_lives(kind: str, events: list[Event], steps: list[Setting]) -> tuple[Any, Any]:
     """What comes of the same events on a clock that is set, and on one that is not."""
 
-    async def run() -> tuple[Any, Any]:
+    async def run() -> list[tuple[Any, ...]]:
         with TemporaryDirectory(dir=QUICK_FOLDER) as folder, capture_logs():
             url = "memory" if kind == "memory" else f"sqlite://{Path(folder)}/set.db"
-            return await live(url, events, steps), await live("memory", events, [])
+            return await live(url, events, steps)
 
-    return asyncio.run(run())
+    return asyncio.run(run()), life_that_nobody_touched(tuple(events))
+
+
+@cache
+def life_that_nobody_touched(events: tuple[Event, ...]) -> list[tuple[Any, ...]]:
+    """What comes of the events on a clock that is not set."""
+    with capture_logs():
+        return asyncio.run(live("memory", list(events), []))
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=EVENTS, steps=SETTINGS)
 def test_what_is_decided_and_when_does_not_depend_on_the_wall_clock(
     kind: str, events: list[Event], steps: list[Setting]
@@ -174,7 +182,7 @@ def test_what_is_decided_and_when_does_not_depend_on_the_wall_clock(
     assert on_a_clock_that_is_set == on_one_that_is_not
 
 
-@pytest.mark.parametrize("step_s", [-YEAR_S, -HOUR_S, HOUR_S, YEAR_S])
+@pytest.mark.parametrize("step_s", [-HOUR_S, YEAR_S])
 @pytest.mark.parametrize(("kind", "how"), [("memory", ""), ("sqlite", "restart")])
 def test_a_whole_story_is_told_at_its_times_however_the_clock_is_set(kind: str, step_s: int, how: Any) -> None:
     events = [
@@ -191,7 +199,7 @@ def test_a_whole_story_is_told_at_its_times_however_the_clock_is_set(kind: str, 
 
 
 DOWN = Later("HTTP 503")
-RETRY: Final = {"base": 1.0, "max": 5.0, "give_up_after": float(DAY_S)}
+RETRY: Final = {"base": 1.0, "max": 5.0, "give_up_after": 900.0}
 NO_BREAKER: Final = {"failures": 10**9}
 
 
@@ -207,7 +215,7 @@ async def test_tries_go_on_within_the_longest_pause_and_are_not_given_up_for_a_s
             await desk.passes(6.0)
             assert len(desk.destination.tried) > tried
         assert (await desk.states())["d1"] == "waiting"
-        await desk.passes(DAY_S)
+        await desk.passes(900.0)
         assert (await desk.states())["d1"] == "dead"
 
 
