@@ -20,7 +20,7 @@ import msgspec
 from pydantic import Field, field_validator
 
 from bridge.core.secret import Secret
-from bridge.destinations.base import Delivered, Later, Outcome, Parcel, PartSize, Preview
+from bridge.destinations.base import Delivered, Later, Outcome, Parcel, PartSize, Preview, Refused
 from bridge.destinations.config import DestinationConfig, SecretUrl
 from bridge.destinations.kit.http_call import ask, outcome_of
 from bridge.destinations.kit.payload import payload_bytes, payload_of, rfc3339
@@ -133,7 +133,10 @@ class Webhook:
         answer = await ask(self._http, self._redact, self._config.method, url, content=body, headers=dict(headers))
         if isinstance(answer, Later):
             return answer
-        return outcome_of(answer, self._clock.wall_us(), self._redact)
+        outcome = outcome_of(answer, self._clock.wall_us(), self._redact)
+        if answer.status == httpx.codes.UNAUTHORIZED and isinstance(outcome, Refused):
+            return Later(f"what says who asks is not accepted: {outcome.reason}", misconfigured=True)
+        return outcome
 
     async def probe(self) -> Outcome:
         """Ask with OPTIONS: an answer of any kind but a server error means that somebody is there."""

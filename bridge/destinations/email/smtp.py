@@ -23,6 +23,7 @@ _LOOK_S: Final = 1.5  # what looking at a certificate may take
 _SHOWN_RUNES: Final = 300
 _READY: Final = 354
 _GOING_AWAY: Final = 421
+_LOGIN_WANTED: Final = frozenset({530, 535, 538})
 _TOO_LARGE: Final = frozenset({523, 534, 552})
 
 
@@ -97,7 +98,7 @@ class Talk:
             except smtplib.SMTPAuthenticationError as error:
                 if _is_permanent(error.smtp_code):
                     said = self._said(error.smtp_code, error.smtp_error)
-                    return Refused(f"the login is not accepted: {said}", destination_gone=True)
+                    return Later(f"the login is not accepted: {said}", misconfigured=True)
                 raise
             except ValueError:  # a UnicodeError: the library sends ASCII
                 return Later("the login has letters that this mail server cannot be told", misconfigured=True)
@@ -155,6 +156,8 @@ class Talk:
         said = self._said(code, text)
         if not _is_permanent(code):
             return Later(said)
+        if code in _LOGIN_WANTED:
+            return Later(f"a login is wanted: {said}", misconfigured=True)
         return Refused(said, plainer="cut" if code in _TOO_LARGE else None)
 
     def _failure(self, error: OSError | smtplib.SMTPException) -> Later | Refused:

@@ -56,7 +56,7 @@ class Rest:
         """What an answer means that did not bring what was asked for."""
         reason = reason_of(answer, self._redact)
         if answer.status == httpx.codes.UNAUTHORIZED:
-            return Refused(f"the token is not accepted: {reason}", destination_gone=True)
+            return Later(f"the token is not accepted: {reason}", misconfigured=True)
         outcome = outcome_of(answer, self._clock.wall_us(), self._redact)
         return outcome if isinstance(outcome, Later | Refused) else not_expected(answer, "Mattermost's", self._redact)
 

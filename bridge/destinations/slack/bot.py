@@ -201,7 +201,7 @@ class SlackBot:
             # Slack: "it's possible some aspect of the operation succeeded before the error was raised".
             return Later(reason, unclear=True)
         if error in _TOKEN_BAD:
-            return Refused(f"the token is not accepted: {reason}", destination_gone=True)
+            return Later(f"the token is not accepted: {reason}", misconfigured=True)
         return Refused(reason, plainer=self._plainer(error, parcel))
 
     def _not_slacks(self, answer: HttpAnswer, outcome: Delivered | Refused, parcel: Parcel | None) -> Later | Refused:

@@ -16,7 +16,7 @@ from typing import Any
 from bridge.destinations.republish import Republisher
 from bridge.fakes.smtp import Answer, Close, FakeSmtp, Hang
 from broker.engines.memory.trouble import Trouble
-from tests.contracts.destinations.rig import PARCEL, Case, Rig, parcel
+from tests.contracts.destinations.rig import HURRIED, PARCEL, Case, Rig, parcel
 from tests.fakes.brokers import a_stage
 
 
@@ -58,8 +58,8 @@ async def email(folder: Path) -> AsyncIterator[Rig]:
                 Case("the connection is closed before the mail", lambda s: s.next(Close("rcpt"))),
                 Case("the connection is closed after the mail", lambda s: s.next(Close("body"))),
                 Case("the connection is closed when the mail was taken", lambda s: s.next(Close("taken"))),
-                Case("no answer in time before the mail", lambda s: s.next(Hang("rcpt"))),
-                Case("no answer in time after the mail", lambda s: s.next(Hang("body"))),
+                Case("no answer in time before the mail", lambda s: s.next(Hang("rcpt")), config=HURRIED),
+                Case("no answer in time after the mail", lambda s: s.next(Hang("body")), config=HURRIED),
             ],
         )
 
@@ -202,8 +202,10 @@ async def command(folder: Path) -> AsyncIterator[Rig]:
             Case("any other exit code", before('echo "no: $API_KEY" >&2; exit 1')),
             Case("ended by a signal", before("kill -9 $$")),
             Case("the program is not there", config={"command": ["/no/such/program"]}),
-            Case("not done in time", before("sleep 20")),
-            Case("not done in time, but the work is", lambda s: (folder / "after").write_text("sleep 20")),
+            Case("not done in time", before("sleep 20"), config=HURRIED),
+            Case(
+                "not done in time, but the work is", lambda s: (folder / "after").write_text("sleep 20"), config=HURRIED
+            ),
         ],
     )
 

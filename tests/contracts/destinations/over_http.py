@@ -15,7 +15,7 @@ from bridge.fakes.slack import FakeSlack
 from bridge.fakes.teams import FakeTeams
 from bridge.fakes.trouble import Answer, Close, Hang, proxy_page, redirect
 from bridge.fakes.webhook import FakeWebhook
-from tests.contracts.destinations.rig import Case, Rig, parcel
+from tests.contracts.destinations.rig import HURRIED, Case, Rig, parcel
 
 SIGN_IN = "200 with a sign-in page"
 NOBODY = "http://127.0.0.1:9"
@@ -55,8 +55,8 @@ def http_cases(nowhere: Mapping[str, Any]) -> list[Case]:
         Case("nobody listens", config=nowhere),
         Case("the connection is closed after the request", troubles(Close())),
         Case("the connection is reset when the post stands", troubles(Close(at="after_accepting", reset=True))),
-        Case("no answer in time", troubles(Hang())),
-        Case("no answer in time when the post stands", troubles(Hang("after_accepting"))),
+        Case("no answer in time", troubles(Hang()), config=HURRIED),
+        Case("no answer in time when the post stands", troubles(Hang("after_accepting")), config=HURRIED),
     ]
 
 

@@ -14,7 +14,10 @@ from bridge.destinations.kit.http_client import make_client
 from broker.clock import SystemClock
 from rules.model import Post
 
-TIMEOUT_S = 0.4
+PATIENT: Mapping[str, Any] = {"timeout": "20s"}
+"""For cases in which an answer comes: however busy the machine is, it comes within that."""
+HURRIED: Mapping[str, Any] = {"timeout": "400ms"}
+"""For cases in which none comes."""
 PARCEL = Parcel(
     id="0123456789abcdef0123456789abcdef",
     post=Post(text="disk full", title="web1", severity="critical"),
@@ -70,7 +73,7 @@ class Rig:
     def build(self, **changed: Any) -> Destination:
         """A destination of the kind, from settings as a file would say them."""
         kind = KINDS[self.kind]
-        said = {"type": self.kind, "timeout": "400ms", "rate": None, **self.config, **changed}
+        said = {"type": self.kind, "rate": None, **PATIENT, **self.config, **changed}
         tools = Tools(SystemClock(), make_client, topics=self.topics)
         return kind.build("ops", kind.config.model_validate(said), tools)
 
@@ -95,7 +98,8 @@ def in_words(outcome: Outcome) -> str:
         case Later():
             after = f" after {outcome.after_s:g} s" if outcome.after_s is not None else ""
             slower = ", and slower" if outcome.throttled else ""
-            return f"later{after}{slower}" + ("; **unclear**" if outcome.unclear else "")
+            settings = "; a fault of the settings" if outcome.misconfigured else ""
+            return f"later{after}{slower}" + settings + ("; **unclear**" if outcome.unclear else "")
         case Refused():
             plainer = f"; once more as `{outcome.plainer}`" if outcome.plainer else ""
             return "refused" + plainer + ("; the destination is gone" if outcome.destination_gone else "")

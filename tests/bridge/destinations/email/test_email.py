@@ -206,8 +206,8 @@ async def test_a_login_that_is_not_accepted_means_that_nothing_can_arrive(certif
     }
     with FakeSmtp(certificate=certificate, login=LOGIN) as server:
         outcome = await outcome_from(server, security="starttls", **wrong)
-    assert isinstance(outcome, Refused)
-    assert outcome.destination_gone
+    assert isinstance(outcome, Later)
+    assert outcome.misconfigured
     assert "wrong-password" not in outcome.reason
 
 

@@ -116,8 +116,8 @@ async def test_edits_can_be_switched_off(slack: FakeSlack) -> None:
 async def test_a_token_that_is_not_accepted_means_that_nothing_can_arrive(slack: FakeSlack, error: str) -> None:
     slack.script.next(refusing(error))
     outcome = await outcome_from(slack)
-    assert isinstance(outcome, Refused)
-    assert outcome.destination_gone
+    assert isinstance(outcome, Later)
+    assert outcome.misconfigured
     assert error in outcome.reason
 
 
