@@ -54,10 +54,11 @@ def read_store(folder: Path) -> Kept:
 async def _read_store(folder: Path) -> Kept:
     store = await open_store(f"sqlite://{folder}/state/bridge.db", SystemClock())
     try:
-        (uid,) = await store.log.topics()
+        deliveries = await _deliveries(store)
+        uid = deliveries[0][0].new.topic_uid  # beside it the daemon may have topics of its own
         (book,) = await books(store, {uid: "projects/P/topics/T"})
         bounds = await store.log.bounds(uid)
-        return Kept(await _deliveries(store), bounds.end, book)
+        return Kept(deliveries, bounds.end, book)
     finally:
         await store.close()
 
