@@ -173,7 +173,7 @@ def life_that_nobody_touched(events: tuple[Event, ...]) -> list[tuple[Any, ...]]
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=EVENTS, steps=SETTINGS)
 def test_what_is_decided_and_when_does_not_depend_on_the_wall_clock(
     kind: str, events: list[Event], steps: list[Setting]
