@@ -79,7 +79,7 @@ def test_every_problem_of_the_settings_is_told_at_once_in_order(folder: Path) ->
     )
     said = command("check")
     assert (said.code, said.out) == (78, "")
-    keys = "listen, tls, x509_listen, public_url, max_body, connections, timeouts, hsts"
+    keys = "listen, tls, x509_listen, public_url, max_body, connections, timeouts, metrics, hsts"
     credential = "there is no credentials folder ($CREDENTIALS_DIRECTORY); under systemd add LoadCredential=token:/path"
     assert said.err.splitlines() == [
         "bridge.yaml:1:18  server.listen           a text is wanted",
