@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from broker.clock import Moment
+
 DeliveryState: TypeAlias = Literal[
     "waiting", "delivered", "dead", "suppressed", "folded", "cancelled", "dropped", "shadow"
 ]
@@ -85,11 +87,16 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """A delivery held by a courier until its lease ends; ``earlier`` is the receipt last stored for its order key."""
+    """A delivery held by a courier until its lease ends.
+
+    ``earlier`` is the receipt last stored for its order key. ``told_at`` is when its times were told: the wall clock
+    may be set between the lease and the end of the try. None: nobody leased it.
+    """
 
     delivery: Delivery
     token: str
     earlier: str | None = None
+    told_at: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)

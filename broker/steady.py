@@ -44,6 +44,12 @@ class Reading:
 
     wall_us: int
     offset_us: int
+    monotonic_us: int
+
+    @property
+    def moment(self) -> Moment:
+        """What both clocks said."""
+        return Moment(self.wall_us, self.monotonic_us)
 
     @property
     def steady_us(self) -> int:
@@ -90,7 +96,7 @@ class SteadyTime:
                 self.note(ClockStep(now.wall_us - step_us, now.wall_us, "running"))
             self._last = now
             self._newest_us = max(self._newest_us, now.wall_us)
-            return Reading(now.wall_us, self._offset_us)
+            return Reading(now.wall_us, self._offset_us, now.monotonic_us)
 
     def note(self, step: ClockStep) -> None:
         """Take a step into account that somebody else noticed."""

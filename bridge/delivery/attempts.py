@@ -213,7 +213,7 @@ class Attempts:
         now_us, took_s = now.wall_us, (now.monotonic_us - began.monotonic_us) / US_PER_S
         self._make_room(one)
         settlement, attempt = verdict(
-            _retold(delivery, step_between(began, now)),
+            _retold(delivery, step_between(one.leased.told_at or began, now)),
             outcome,
             self._config,
             started_us=_started_us(began, now),

@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from bridge.core.poison import PoisonGuard
+from bridge.delivery.attempts import AttemptResult, Attempts
 from bridge.destinations.base import Later
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.commit_batch import RoutedTopic
@@ -31,7 +33,7 @@ from broker.names import router_cursor
 from broker.store import Store
 from tests.bridge.delivery.test_courier import Desk, at_work
 from tests.contracts.engines import QUICK_FOLDER
-from tests.fakes.deliveries import HOUR_S, Scripted, put_in
+from tests.fakes.deliveries import HOUR_S, Scripted, put_in, seeded
 from tests.fakes.routing import UIDS, T, an_alert, rules_of
 
 DAY_S: Final = 86_400
@@ -232,6 +234,21 @@ async def test_a_step_during_a_try_neither_ends_it_nor_puts_off_the_next() -> No
         assert delivery.state == "waiting"
         assert len(attempts) > 10
         assert all(0 <= one.took_us < us(1) for one in attempts)
+
+
+async def test_a_step_between_the_lease_and_the_try_does_not_end_the_retries() -> None:
+    desk = Desk(Scripted(always=lambda parcel: DOWN), retry=RETRY, breaker=NO_BREAKER)
+    told: list[AttemptResult] = []
+    guard = PoisonGuard(desk.clock)
+    tries = Attempts("ops", desk.destination, desk.config, desk.store.outbox, desk.clock, seeded(), told.append, guard)
+    await put_in(desk.store, "d1")
+    for step_s in (0, 2 * DAY_S, -2 * DAY_S):
+        (leased,) = await desk.store.outbox.lease("ops", 1, 30.0)
+        desk.clock.step(step_s)
+        tries.begin(leased)
+        await tries.wait_settled()
+        await desk.passes(10.0)
+    assert [type(one.settlement).__name__ for one in told] == ["SettleAgain"] * 3
 
 
 @pytest.mark.parametrize("step_s", [-DAY_S, DAY_S])

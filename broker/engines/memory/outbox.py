@@ -28,7 +28,7 @@ from broker.model import (
     Settlement,
     WaitingCounts,
 )
-from broker.steady import SteadyTime
+from broker.steady import Reading, SteadyTime
 
 
 class MemoryOutbox:
@@ -44,20 +44,20 @@ class MemoryOutbox:
     async def lease(self, destination: str, limit: int, lease_s: float) -> Sequence[Leased]:
         """See Outbox."""
         async with self._gate("outbox.lease"):
-            now_us = self._steady.read().wall_us
+            now = self._steady.read()
             self.news.lower(destination)
-            due = [row for row in self._lines.heads(destination) if row.delivery.due_us <= now_us]
+            due = [row for row in self._lines.heads(destination) if row.delivery.due_us <= now.wall_us]
             due.sort(key=lambda row: (-row.delivery.new.priority, row.delivery.due_us, row.delivery.seq))
-            return [self._leased(row, now_us, now_us + us(lease_s)) for row in due[:limit]]
+            return [self._leased(row, now, now.wall_us + us(lease_s)) for row in due[:limit]]
 
-    def _leased(self, row: DeliveryRow, now_us: int, until_us: int) -> Leased:
+    def _leased(self, row: DeliveryRow, now: Reading, until_us: int) -> Leased:
         lost = row.leased_until_us != 0
         row.delivery = replace(row.delivery, due_us=until_us, unclear=row.delivery.unclear or lost)
         row.lease += 1
         row.leased_until_us = until_us
         new = row.delivery.new
         earlier = self._receipts.get((new.destination, new.order_key))
-        return Leased(row.seen(now_us), row.token, earlier[0] if earlier else None)
+        return Leased(row.seen(now.wall_us), row.token, earlier[0] if earlier else None, now.moment)
 
     async def settle(self, token: str, settlement: Settlement, attempt: Attempt | None) -> Delivery:
         """See Outbox."""

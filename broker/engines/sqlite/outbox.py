@@ -227,7 +227,7 @@ def _leased(db: sqlite3.Connection, found: Sequence[int], now: Reading, lease_us
     leased: dict[int, Leased] = {}
     for receipt, *columns in db.execute(_SQL["leased"], (numbers,)):
         row = row_of(columns, now)
-        leased[row.delivery.seq] = Leased(row.delivery, row.token, receipt)
+        leased[row.delivery.seq] = Leased(row.delivery, row.token, receipt, now.moment)
     return [leased[seq] for seq in found]
 
 
