@@ -55,7 +55,7 @@ destinations:
 """
 
 
-@pytest.mark.proof
+@pytest.mark.chaos
 @pytest.mark.timeout(LONGEST_S + 300)
 def test_whatever_goes_wrong_what_was_acknowledged_arrives_in_order_and_is_decided_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
