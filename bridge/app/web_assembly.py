@@ -13,7 +13,7 @@ from bridge.admin.pages import Pages, PageSource
 from bridge.api.call import ApiSettings
 from bridge.api.dispatch import AmsApp, ApiWatch, ams_app
 from bridge.api.ports import LivePorts
-from bridge.app.admission import Admission
+from bridge.app.administrators import Admission
 from bridge.app.parts import Daemon
 from bridge.app.web import WebRoot
 from bridge.chat.button_dispatcher import Presser

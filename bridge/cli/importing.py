@@ -68,7 +68,7 @@ def alertmanager(context: Context, file: Path, out: Path | None, topic: str, com
 
 def _tell(output: Output, converted: Converted, written: list[Path], out: Path | None) -> None:
     if out is None:
-        click.echo(f"{converted.rule_file}---\n{converted.settings}", nl=False)
+        output.document(f"{converted.rule_file}---\n{converted.settings}")
     for path in written:
         output.done(f"{path} written")
     if converted.remarks and not output.quiet:

@@ -27,7 +27,7 @@ from rules.conditions.clauses import (
 from rules.conditions.event_places import EventPlace, read_place
 from rules.conditions.jsonpath import PathProblem
 from rules.conditions.operators import OPERATORS, shown
-from rules.conditions.regex import TooComplex
+from rules.conditions.regex import RegexTooLarge
 from rules.conditions.value_tests import MAX_NESTING, NEVER, compile_value
 from rules.model import Event
 from rules.source.places import Document
@@ -74,7 +74,7 @@ class ConditionTrace:
 class Condition:
     """A compiled condition.
 
-    ``judge(event, now_us)`` raises TooComplex when a regular expression meets a text that is too large for it, and
+    ``judge(event, now_us)`` raises RegexTooLarge when a regular expression meets a text that is too large for it, and
     nothing else; for ``holds(event, now_us)``, which never raises, the condition does not hold then.
     ``equalities`` are all necessary for it to hold, ``places`` all it looks at.
     ``knows_undecodable`` says that it speaks of undecodable events.
@@ -90,7 +90,7 @@ class Condition:
         """Whether it holds for the event."""
         try:
             return self.judge(event, now_us)
-        except TooComplex:
+        except RegexTooLarge:
             return False
 
     def explain(self, event: Event, now_us: int) -> list[ConditionTrace]:
@@ -266,7 +266,7 @@ def part_holds(node: ConditionNode, event: Event, now_us: int) -> bool:
     """Whether a part of a condition holds by itself; one that is too complex for the event does not."""
     try:
         return node.holds(event, now_us)
-    except TooComplex:
+    except RegexTooLarge:
         return False
 
 

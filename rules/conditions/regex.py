@@ -29,7 +29,7 @@ _UNBOUNDED: Final = (
 _REPLACED: Final = {r"\Z": r"\z", r"\h": "[ \\t]", r"\R": r"(?:\r\n|\n|\r)", r"\X": "."}
 
 
-class TooComplex(ValueError):
+class RegexTooLarge(ValueError):
     """A pattern and a text that are too large together; the text says what to do."""
 
 
@@ -48,10 +48,10 @@ class Regex:
     def search(self, text: str) -> bool:
         """Whether the pattern is found in the text. Half a surrogate pair in the text counts as ``?``.
 
-        Raises TooComplex when looking for it may take too long; nothing is looked through then.
+        Raises RegexTooLarge when looking for it may take too long; nothing is looked through then.
         """
         if len(text) * self._size > _MOST_PRODUCT:
-            raise TooComplex(
+            raise RegexTooLarge(
                 f'the regular expression "{_short(self.pattern)}" is too complex ({self._size:,} instructions) for a '
                 f"text of {len(text):,} characters; repeat less, or say it with several conditions"
             )
@@ -87,7 +87,7 @@ def finds(regex: Regex, value: object) -> bool:
     """Whether a value is a text in which the pattern is found; one that is too large for it is not looked through."""
     try:
         return isinstance(value, str) and regex.search(value)
-    except TooComplex:
+    except RegexTooLarge:
         return False
 
 

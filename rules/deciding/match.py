@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeAlias
 from rules.conditions.conditions import Condition
 from rules.conditions.index import RuleIndex
 from rules.conditions.jsonpath import CompiledPath
-from rules.conditions.regex import TooComplex
+from rules.conditions.regex import RegexTooLarge
 from rules.deciding.matches import WHOLE, Match, Matches
 from rules.deciding.state_keys import row_names
 from rules.deciding.vars import key_of, set_vars
@@ -240,7 +240,7 @@ def _holds(condition: Condition | None, part: str, rule: Rule, event: Event, now
         return False
     try:
         return condition.judge(event, now_us)
-    except TooComplex as error:
+    except RegexTooLarge as error:
         troubles.note("too_complex", rule, f"{part}: {error}")
         return False
 

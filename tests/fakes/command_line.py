@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
 from click.testing import CliRunner
 
 from bridge.cli.main import main
@@ -38,6 +40,7 @@ class Said:
 def command(*words: str, stdin: str | None = None, env: Mapping[str, str] | None = None) -> Said:
     """Run a command in this process."""
     surroundings = {"AMS_BRIDGE_CONFIG": None, "AMS_BRIDGE_TOKEN": None, "COLUMNS": "200"} | dict(env or {})
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))  # a daemon here logs too
     answer = CliRunner().invoke(main, list(words), input=stdin, env=surroundings, prog_name="ams-bridge")
     if answer.exception is not None and not isinstance(answer.exception, SystemExit):
         raise answer.exception
