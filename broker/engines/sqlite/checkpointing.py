@@ -4,12 +4,17 @@ SQLite does that in the COMMIT that finds the log too long, and all who wait for
 and an fsync: 40 to 370 ms were measured, every second at a hundred messages a second. So another thread moves most of
 it while commits go on. Only what was written meanwhile is left to the writer, between two groups: the log begins anew
 when all of it was moved and nobody wrote since.
+
+While it moves, the file alone does not fit together: its first page is written first, and counts pages that come last.
+Who reads the file without its log asks for a moment when nothing moves (``at_rest``).
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +33,7 @@ class Checkpointer:
         self._long_pages = long_pages
         self._asked = threading.Event()
         self._closing = threading.Event()
+        self._moving = threading.Lock()
         self.wants_the_rest = False  # the writer is to move what is left, now
         self._thread = threading.Thread(target=self._run, name="store-checkpoints", daemon=True)
         self._thread.start()
@@ -39,11 +45,22 @@ class Checkpointer:
     def move(self) -> None:
         """Move what stands in the log now; a long one, or one that cannot be moved, the writer is to look at too."""
         try:
-            _, pages, _ = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            with self._moving:
+                _, pages, _ = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error:
             self.wants_the_rest = True  # it will meet the same trouble, and tell of it
         else:
             self.wants_the_rest = pages >= self._long_pages
+
+    @contextmanager
+    def at_rest(self) -> Iterator[bool]:
+        """Whether nothing moves, and nothing begins to before the block ends. Never waits."""
+        is_ours = self._moving.acquire(blocking=False)
+        try:
+            yield is_ours
+        finally:
+            if is_ours:
+                self._moving.release()
 
     def close(self) -> None:
         """End the thread and let go of the file."""

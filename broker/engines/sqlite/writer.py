@@ -154,7 +154,7 @@ class Writer:
         self._tell(self._answer, outcomes)
         self._groups += 1
         if self._groups % _LOOK_EACH_GROUPS == 0:
-            self._files.look()
+            self._look()
         if not self._files.is_overwritten:
             self._checkpointer.ask()
         if self._checkpointer.wants_the_rest:
@@ -284,10 +284,15 @@ class Writer:
                 self._tell(self._on_outside_change)
             self._data_version = version
 
+    def _look(self) -> str:
+        """What is wrong with the files; what the file says of itself is asked only while nothing is moved into it."""
+        with self._checkpointer.at_rest() as is_whole:
+            return self._files.look() if is_whole else self._files.trouble()
+
     def _idle(self) -> None:
         """Nothing to write for a while: see whether another process wrote, and move the log into the file."""
         checkpoint_due, self._checkpoint_due = self._checkpoint_due, False
-        reason = self._files.look()
+        reason = self._look()
         if reason:
             self._failure = reason
             if checkpoint_due:
@@ -314,7 +319,7 @@ class Writer:
             self._failed(error)
 
     def _shut(self) -> None:
-        self._files.look()
+        self._look()
         if self._files.is_overwritten:
             self._files.shield()
         self._checkpointer.close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from broker.engines.sqlite.checkpointing import Checkpointer
+from broker.engines.sqlite.companions import opened_at_us
 from broker.engines.sqlite.opening import connect_writer, prepare
 from broker.engines.sqlite.store import SqliteStore
 from tests.broker.engines.conftest import Opening
@@ -54,6 +56,43 @@ def test_trouble_is_left_to_the_writer_to_tell(path: Path, checkpointer: Checkpo
     checkpointer._db.close()
     checkpointer.move()
     assert checkpointer.wants_the_rest
+
+
+def test_a_file_at_rest_fits_together_without_its_log(path: Path, checkpointer: Checkpointer) -> None:
+    kept_open = connect_writer(path)
+    kept_open.execute("CREATE TABLE t (n INTEGER PRIMARY KEY, what BLOB)")
+    kept_open.execute("INSERT INTO numbers VALUES ('opened at', 7)")
+    checkpointer.move()
+    over = threading.Event()
+
+    def grow() -> None:
+        for _ in range(40):  # the first page moved counts pages of which the last are moved much later
+            kept_open.execute("BEGIN")
+            kept_open.executemany("INSERT INTO t (what) VALUES (randomblob(?))", [(8_000,)] * 300)
+            kept_open.execute("COMMIT")
+            checkpointer.move()
+        over.set()
+
+    growing = threading.Thread(target=grow)
+    growing.start()
+    looks = 0
+    while not over.is_set():
+        with checkpointer.at_rest() as is_whole:
+            if is_whole:
+                looks += 1
+                assert opened_at_us(path) == 7
+    growing.join()
+    assert looks > 0
+    kept_open.close()
+
+
+def test_one_at_a_time_has_the_file_at_rest(checkpointer: Checkpointer) -> None:
+    with checkpointer.at_rest() as is_whole:
+        assert is_whole
+        with checkpointer.at_rest() as is_whole_too:
+            assert not is_whole_too
+    with checkpointer.at_rest() as is_whole:
+        assert is_whole
 
 
 def test_closing_is_heard_whenever_it_comes(path: Path) -> None:
