@@ -114,7 +114,7 @@ class DaemonProcess:
             self._process.wait(30)
         self._notices.close()
         self._log.close()
-        print(self.log)  # pytest shows it when the test fails
+        sys.stderr.write(self.log)  # pytest shows it when the test fails
 
     @property
     def log(self) -> str:
