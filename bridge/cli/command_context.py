@@ -1,7 +1,7 @@
 """What every command gets: the settings file, how to reach the daemon, and how to print.
 
-The global options may stand before the command or after it: ``ams-bridge --json ledger`` and ``ams-bridge ledger
---json``.
+The global options may stand before the command, after it and between its words: ``ams-bridge --json ledger`` and
+``ams-bridge ledger --json``. The one that stands last wins, and any of them over an environment variable.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from bridge.cli.output import Output
 
@@ -39,8 +40,9 @@ class Context:
 def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
         context = ctx.ensure_object(Context)
-        if value not in (None, False):
-            target = context.output if name in ("as_json", "quiet") else context
+        target = context.output if name in ("as_json", "quiet") else context
+        is_typed = ctx.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+        if is_typed or (value is not None and getattr(target, name) is None):  # each level reads the variable anew
             setattr(target, name, value)
 
     return keep
@@ -86,14 +88,17 @@ class CliCommand(click.Command):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        taken = {name for parameter in self.params for name in parameter.opts}
-        self.params.extend(option for option in global_options() if not taken.intersection(option.opts))
+        self.params.extend(global_options())
 
 
 class CliGroup(click.Group):
-    """A group whose commands take the global options, and are listed in the order in which people meet them."""
+    """A group that takes the global options as its commands do; they stand in the order in which people meet them."""
 
     command_class = CliCommand
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(global_options())
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

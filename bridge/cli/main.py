@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from bridge.cli.command_context import Context, global_options
+from bridge.cli.command_context import Context
 from bridge.cli.lazy import LazyGroup, Listed
 
 COMMANDS: Final = {
@@ -47,7 +47,6 @@ class RootGroup(LazyGroup):
 
 @click.command(
     cls=RootGroup,
-    params=list(global_options()),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(version("ams-bridge"), prog_name="ams-bridge")

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import click
 import pytest
 
 from bridge.cli.command_context import global_options
-from bridge.cli.main import COMMANDS, main
+from bridge.cli.main import COMMANDS
+from tests.bridge.cli.command_tree import LEAVES as ALL
 from tests.house.reading import ROOT
 
 PAGE = (ROOT / "docs" / "cli.md").read_text()
 GLOBAL = {option.name for option in global_options()}
-
-
-def commands(command: click.Command = main, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
-    """Every command that can be typed, with its words."""
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in command.list_commands(context):
-            found = command.get_command(context, name)
-            assert found is not None
-            yield from commands(found, (*path, name))
-    else:
-        yield " ".join(path), command
-
-
-ALL = dict(commands())
 
 
 def own_options(command: click.Command) -> list[click.Option]:
