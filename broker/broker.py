@@ -12,7 +12,8 @@ from broker.beside import Beside
 from broker.catalog_cache import CatalogCache
 from broker.certificates import Certificates
 from broker.clock import Clock
-from broker.errors import CursorMoved, StoreUnavailable, TopicMissing
+from broker.conflicts import retry_on_conflict
+from broker.errors import CursorMoved, TopicMissing
 from broker.keyed_locks import KeyedLocks
 from broker.model import Appended, Message, NewMessage
 from broker.projects import Projects
@@ -110,9 +111,4 @@ class Broker:
     async def _in_turn(self, subscription: Subscription, step: Callable[[], Awaitable[T]]) -> T:
         """Here one at a time per subscription; again when another node moved the cursor in between."""
         async with self._turns.of(subscription.uid):
-            for _ in range(_CURSOR_TRIES):
-                try:
-                    return await step()
-                except CursorMoved:
-                    continue
-        raise StoreUnavailable("the cursor is moved by others without a pause")
+            return await retry_on_conflict(step, what="the cursor", on=CursorMoved, attempts=_CURSOR_TRIES)

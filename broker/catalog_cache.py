@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, cast
 
 from broker.clock import Clock
+from broker.conflicts import retry_on_conflict
 from broker.errors import AlreadyExists, NotFound, StoreUnavailable, VersionMoved
 from broker.model import CatalogChange, Changed, Put, Remove, Stored
 from broker.names import child_key
@@ -27,7 +28,6 @@ from broker.store import Catalog
 R = TypeVar("R", bound=AnyRecord)
 
 _RETRY_S: Final = 1.0
-_WRITE_TRIES: Final = 20
 _KIND_NAMES: Final[dict[type[Any], str]] = {record_type: name for name, record_type in KINDS.items()}
 
 
@@ -199,7 +199,8 @@ class CatalogCache:
         AlreadyExists when the edit gives it a name that is taken.
         """
         kind = kind_of(record)
-        for _ in range(_WRITE_TRIES):
+
+        async def step() -> R:
             stored = self._shelves[kind].by_uid.get(record.uid)
             if stored is None:
                 raise NotFound(kind, key_of(record).rpartition("/")[2])
@@ -211,23 +212,21 @@ class CatalogCache:
             except VersionMoved as moved:
                 if renamed and self.find(type(record), key) is not None:
                     raise AlreadyExists(kind, key.rpartition("/")[2]) from moved
-                continue
+                raise
             return cast(R, written.record)
-        raise StoreUnavailable(f"{kind} {record.uid} is changed by others without a pause")
+
+        return await retry_on_conflict(step, what=f"{kind} {record.uid}", on=VersionMoved)
 
     async def remove(self, *records: AnyRecord) -> None:
         """Remove records in one transaction, whatever their versions are by now; missing ones are passed over."""
-        for _ in range(_WRITE_TRIES):
+
+        async def step() -> None:
             found = [self._shelves[kind_of(record)].by_uid.get(record.uid) for record in records]
             doomed = [Remove(s.kind, s.key, s.version) for s in found if s is not None]
-            if not doomed:
-                return
-            try:
+            if doomed:
                 await self.write(doomed)
-            except VersionMoved:
-                continue
-            return
-        raise StoreUnavailable("the records are changed by others without a pause")
+
+        await retry_on_conflict(step, what="one of the records", on=VersionMoved)
 
     def stored(self, record: AnyRecord) -> Stored | None:
         """How a record stands now (key and version), for a caller that commits a change of it together with others."""

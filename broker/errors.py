@@ -27,6 +27,7 @@
     ├── DuplicateDelivery(key)          a delivery key came twice: a bug, told loudly, nothing committed
     └── StoreError
         ├── StoreUnavailable(reason)    nothing was stored; trying again later may work
+        │   ├── ConflictsPersist(what, attempts)    others changed it each time that it was tried
         │   └── StoreUnusable(reason)   nor will it ever work, until somebody changes something
         ├── OutcomeUnknown(reason)      it may be stored or not: read, or repeat with the same producer key
         ├── StoreCorrupt(reason)        the store cannot be used as it is
@@ -241,6 +242,15 @@ class StoreUnavailable(StoreError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the store is unavailable: {reason}")
         self.reason = reason
+
+
+class ConflictsPersist(StoreUnavailable):
+    """Others changed ``what`` each of the ``attempts`` times that a change of it was tried; nothing was stored."""
+
+    def __init__(self, what: str, attempts: int) -> None:
+        super().__init__(f"{what} is changed by others without a pause")
+        self.what = what
+        self.attempts = attempts
 
 
 class StoreUnusable(StoreUnavailable):

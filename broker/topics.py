@@ -9,6 +9,7 @@ import msgspec
 
 from broker.catalog_cache import CatalogCache
 from broker.clock import Clock
+from broker.conflicts import retry_on_conflict
 from broker.errors import AlreadyExists, CursorMoved, VersionMoved
 from broker.model import Commit, CursorMove, Put
 from broker.names import check_name, child_key, subscription_cursor, tally_cursor
@@ -90,7 +91,8 @@ class TopicLogs:
 
     async def _create_attached(self, topic: Topic, subscriptions: Sequence[Subscription]) -> Topic:
         key = topic_key(topic)
-        while True:
+
+        async def step() -> Topic:
             moves = []
             for subscription in subscriptions:
                 cursor = await self._store.cursors.get(subscription_cursor(subscription.uid))
@@ -98,9 +100,9 @@ class TopicLogs:
                     moves.append(CursorMove(replace(cursor, offset=0, pending_to=0, pending_at_us=0)))
             try:
                 await self._store.commit(Commit(cursors=moves, catalog=[Put(key, topic, expected_version=0)]))
-            except CursorMoved:
-                continue
             except VersionMoved as moved:
                 raise AlreadyExists("topic", topic.name) from moved
             await self._cache.refresh("topic", key)
             return topic
+
+        return await retry_on_conflict(step, what="where the topic's subscriptions stand", on=CursorMoved)

@@ -37,7 +37,8 @@ from bridge.settings.model import Settings
 from bridge.settings.settings_file import read_settings
 from bridge.sources.pulls import PullWorkers
 from broker.broker import Broker
-from broker.errors import BrokerError, Moved, StoreError
+from broker.conflicts import retry_on_conflict
+from broker.errors import BrokerError, StoreError
 from broker.planned import PlannedCatalog, plan_catalog
 from rules.ruleset import RuleSet
 from rules.source.problems import ProblemsFound, as_table
@@ -137,17 +138,17 @@ class Reloader:
 
     async def _write(self, settings: Settings, owed: OpenObligations) -> _Prepared:
         """What was prepared, once the store has taken it; prepared anew when somebody changed the catalog meanwhile."""
-        for left in reversed(range(_TRIES)):
+
+        async def step() -> _Prepared:
             prepared = await self._prepare(settings, owed)
             try:
                 await prepared.catalog.write()
-            except BaseException as error:
+            except BaseException:
                 await _close_all(prepared.built)
-                if isinstance(error, Moved) and left:
-                    continue
                 raise
             return prepared
-        raise AssertionError("the last try returns or raises")
+
+        return await retry_on_conflict(step, what="the catalog", attempts=_TRIES)
 
     async def _prepare(self, settings: Settings, owed: OpenObligations) -> _Prepared:
         """Build and judge everything, the rules against the catalog as it will be. Raises what is wrong with it."""

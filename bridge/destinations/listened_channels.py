@@ -13,11 +13,11 @@ from typing import Final
 import msgspec
 
 from broker.clock import Clock, us
-from broker.errors import StateMoved, StoreUnavailable
+from broker.conflicts import retry_on_conflict
+from broker.errors import StateMoved
 from broker.model import Commit, StatePut
 from broker.store import Store
 
-_TRIES: Final = 20
 _KEPT_S: Final = 90 * 86_400.0
 _MOST_CHANNELS: Final = 200
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -76,16 +76,14 @@ class ListenedChannels:
 
     async def _change(self, destination: str, change: Callable[[ListenedChannel], ListenedChannel]) -> None:
         key = f"l/{destination}"
-        for _ in range(_TRIES):
+
+        async def step() -> None:
             row = (await self._store.state.read((key,)))[key]
             stands = _DECODER.decode(row.value) if row.value is not None else NOWHERE
             now = change(stands)
             if now == stands and row.value is not None:
                 return
             put = StatePut(key, _ENCODER.encode(now), "", "", self._clock.wall_us() + us(_KEPT_S))
-            try:
-                await self._store.commit(Commit(reads={key: row.version}, state=(put,)))
-            except StateMoved:
-                continue
-            return
-        raise StoreUnavailable("where we listen changes without a pause")
+            await self._store.commit(Commit(reads={key: row.version}, state=(put,)))
+
+        await retry_on_conflict(step, what="where we listen", on=StateMoved)

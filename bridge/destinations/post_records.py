@@ -16,11 +16,11 @@ from typing import Final
 import msgspec
 
 from bridge.destinations.signed_context import PostContext
-from broker.errors import StateMoved, StoreUnavailable
+from broker.conflicts import retry_on_conflict
+from broker.errors import StateMoved
 from broker.model import Commit, StatePut
 from broker.store import Store
 
-_TRIES: Final = 20
 _MOST_REMARKS: Final = 8
 _MOST_SHOWN: Final = 8
 _MOST_HEARD: Final = 60
@@ -76,19 +76,18 @@ class PostRecords:
         Raises StoreUnavailable, OutcomeUnknown.
         """
         key = _key(rule, name)
-        for _ in range(_TRIES):
+
+        async def step() -> PostRecord:
             row = (await self._store.state.read((key,)))[key]
             stands = _DECODER.decode(row.value) if row.value is not None else NOBODY_YET
             now = change(stands)
             if now == stands:
                 return stands
             put = StatePut(key, _ENCODER.encode(now), "", "", now.expires_us)
-            try:
-                await self._store.commit(Commit(reads={key: row.version}, state=(put,)))
-            except StateMoved:
-                continue
+            await self._store.commit(Commit(reads={key: row.version}, state=(put,)))
             return now
-        raise StoreUnavailable("the post is clicked without a pause")
+
+        return await retry_on_conflict(step, what="what people made of the post", on=StateMoved)
 
     async def bind(
         self,

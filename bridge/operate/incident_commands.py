@@ -11,13 +11,13 @@ from bridge.operate.control_context import ControlSource
 from bridge.operate.silencing import add_silence
 from bridge.routing.commit_batch import present
 from broker.clock import US_PER_S, us
-from broker.errors import StateMoved, StoreUnavailable
+from broker.conflicts import retry_on_conflict
+from broker.errors import StateMoved
 from broker.model import Commit, StatePut, StateRow
 from broker.records import SilenceRecord
 from rules.deciding.quiet.repeat import take
 from rules.deciding.quiet.rows import Incident, KeyRow, from_bytes, key_row
 
-_TRIES: Final = 20
 _AS_LONG_AS_US: Final = 60 * US_PER_S
 _WHY: Final = "asked for in chat"
 
@@ -65,7 +65,8 @@ async def take_incident(source: ControlSource, card: PostContext, who: str) -> T
     if not card.incident:
         return Nothing()
     names = _incident_rows(source, card)
-    for _ in range(_TRIES):
+
+    async def step() -> Taken | Over:
         rows = await _read(source, names)
         row = next((rows[name] for name in names if incident_of(rows[name]) is not None), None)
         before, value = _taken(row, who)
@@ -74,12 +75,10 @@ async def take_incident(source: ControlSource, card: PostContext, who: str) -> T
         if before == who:
             return Taken(who, before)
         put = StatePut(row.key, value, row.rule, row.topic_uid, row.expires_us, row.due_us, row.waits_for)
-        try:
-            await source.store.commit(Commit(reads={name: rows[name].version for name in names}, state=(put,)))
-        except StateMoved:
-            continue
+        await source.store.commit(Commit(reads={name: rows[name].version for name in names}, state=(put,)))
         return Taken(who, before)
-    raise StoreUnavailable("the incident changes without a pause")
+
+    return await retry_on_conflict(step, what="the incident", on=StateMoved)
 
 
 async def silence(

@@ -20,7 +20,8 @@ from bridge.operate.operator_views import DecisionView, decision_view
 from bridge.operate.topic_names import topic_names, topic_uid
 from bridge.routing.commit_batch import Batch, incoming_of, values_of
 from bridge.routing.commit_batch import RoutedTopic as RoutedTopic
-from broker.errors import BrokerError, StateMoved, StoreUnavailable
+from broker.conflicts import retry_on_conflict
+from broker.errors import BrokerError, StateMoved
 from broker.model import Commit, Message
 from broker.tokens import random_uid
 from rules.deciding.batch_state import Overlay
@@ -34,7 +35,7 @@ _MOST_NAMES: Final = 100
 _NAMED: Final = 10
 _PAGE_BYTES: Final = 4 * 1024 * 1024
 _TURN_S: Final = 0.005
-_TRIES: Final = 10
+_ATTEMPTS: Final = 10
 
 log = structlog.get_logger("api")
 
@@ -92,7 +93,8 @@ async def _replayed(asked: OperatorRequest, topic: RoutedTopic, message: Message
     source = asked.source
     name = random_uid(source.entropy)
     incoming = replace(incoming_of(topic, message), origin=f"r/{name}")
-    for _ in range(_TRIES):
+
+    async def step() -> Replayed:
         now_us = source.clock.wall_us()
         batch = Batch(topic, source.in_force.rule_set.version, now_us, late=True)
         try:
@@ -102,10 +104,7 @@ async def _replayed(asked: OperatorRequest, topic: RoutedTopic, message: Message
         except Exception as error:  # a bug costs this message alone, as in a router
             log.exception("replaying broke", topic=topic.name, offset=message.offset)
             raise Refusal(500, f"message {message.offset} cannot be decided: {type(error).__name__}") from error
-        try:
-            await source.store.commit(commit)
-        except StateMoved:
-            continue
+        await source.store.commit(commit)
         source.in_force.ring()
         return Replayed(
             message=f"{topic.name}:{message.offset}",
@@ -115,7 +114,8 @@ async def _replayed(asked: OperatorRequest, topic: RoutedTopic, message: Message
             deliveries=[one.id for one in batch.deliveries],
             shadows=[one.id for one in batch.shadows],
         )
-    raise StoreUnavailable("the state this message needs is changed without a pause")
+
+    return await retry_on_conflict(step, what="the state this message needs", on=StateMoved, attempts=_ATTEMPTS)
 
 
 async def _alone(asked: OperatorRequest, incoming: Incoming, batch: Batch) -> tuple[Decision, Commit]:

@@ -20,7 +20,8 @@ from bridge.operate.retract import ends_behind, fires, has_heard, untold
 from bridge.routing.active_config import silence_of
 from bridge.routing.commit_batch import present
 from bridge.routing.routers import full_names
-from broker.errors import Moved, NotFound, StateMoved, StoreError, StoreUnavailable, VersionMoved
+from broker.conflicts import retry_on_conflict
+from broker.errors import NotFound, StoreError, VersionMoved
 from broker.model import Commit, Delivery, DeliveryQuery, Put, StatePut
 from broker.records import SilenceRecord
 from broker.tokens import random_uid
@@ -31,7 +32,7 @@ from rules.deciding.quiet.verdicts import OWED
 log = structlog.get_logger("silences")
 
 _PAGE: Final = 1_000
-_TRIES: Final = 10
+_ATTEMPTS: Final = 10
 _LOOKED_AT: Final = 200
 
 
@@ -62,15 +63,15 @@ async def add_silence(
     )
     compiled = compile_silence(silence_of(record))
     settles = not keep_waiting and starts_us <= now_us
-    for _ in range(_TRIES):
+
+    async def step() -> int:
         covered = await waiting_covered(source, compiled, now_us) if settles else []
-        try:
-            await source.store.commit(await _commit(source, record, covered))
-        except (StateMoved, Moved):
-            continue
-        await _take_up(source, record.uid)
-        return record, len(covered)
-    raise StoreUnavailable("the incidents this silence covers are changed without a pause")
+        await source.store.commit(await _commit(source, record, covered))
+        return len(covered)
+
+    suppressed = await retry_on_conflict(step, what="what this silence covers", attempts=_ATTEMPTS)
+    await _take_up(source, record.uid)
+    return record, suppressed
 
 
 async def expire_silence(source: ControlSource, record: SilenceRecord) -> SilenceRecord:
@@ -79,7 +80,8 @@ async def expire_silence(source: ControlSource, record: SilenceRecord) -> Silenc
     Raises NotFound when it was removed meanwhile; StoreUnavailable, OutcomeUnknown.
     """
     cache = source.broker.cache
-    for _ in range(_TRIES):
+
+    async def step() -> SilenceRecord:
         stored = cache.stored(record)
         if stored is None:
             raise NotFound("silence", record.uid)
@@ -93,10 +95,11 @@ async def expire_silence(source: ControlSource, record: SilenceRecord) -> Silenc
             await source.store.commit(Commit(catalog=(change,), wake=(f"silence:{record.uid}",)))
         except VersionMoved:
             await cache.refresh("silence", stored.key)
-            continue
+            raise
         await _take_up(source, stored.key)
         return ended
-    raise StoreUnavailable("the silence is changed by others without a pause")
+
+    return await retry_on_conflict(step, what="the silence", on=VersionMoved, attempts=_ATTEMPTS)
 
 
 async def _take_up(source: ControlSource, key: str) -> None:

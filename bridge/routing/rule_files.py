@@ -7,11 +7,13 @@ last good rules (semantics.md item 18) and told incidents are judged by the rule
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from bridge.routing.active_config import CURRENT
 from bridge.settings.model import MoveTo, Settings
 from broker.broker import Broker
+from broker.conflicts import retry_on_conflict
 from broker.errors import VersionMoved
 from broker.model import Put
 from broker.records import Project, RuleSetRecord, Schema, ServiceNote, Topic
@@ -66,7 +68,14 @@ def rules_of(settings: Settings, world: World) -> RuleSet:
 
 
 async def keep(broker: Broker, rule_set: RuleSet) -> int:
-    """Keep the rule set as the current one; returns when it came into force (earlier, if it was current already)."""
+    """Keep the rule set as the current one; returns when it came into force (earlier, if it was current already).
+
+    Raises StoreUnavailable, OutcomeUnknown.
+    """
+    return await retry_on_conflict(partial(_keep, broker, rule_set), what="which rules are current", on=VersionMoved)
+
+
+async def _keep(broker: Broker, rule_set: RuleSet) -> int:
     now_us = broker.clock.wall_us()
     note = broker.cache.find(ServiceNote, CURRENT)
     if note is not None and note.value == rule_set.version:
@@ -90,10 +99,7 @@ async def keep(broker: Broker, rule_set: RuleSet) -> int:
         value=rule_set.version,
     )
     changes.append(Put(CURRENT, current, stored.version if stored is not None else 0))
-    try:
-        await broker.cache.write(changes)
-    except VersionMoved:
-        return await keep(broker, rule_set)
+    await broker.cache.write(changes)
     return now_us
 
 
