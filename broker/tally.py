@@ -14,6 +14,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from broker.catalog_cache import CatalogCache
+from broker.conflicts import retry_on_conflict
 from broker.days import day_of, start_of
 from broker.errors import CursorMoved
 from broker.gaps import read_gaps
@@ -46,8 +47,9 @@ class Tally:
             await self.count(topic)
 
     async def count(self, topic: Topic) -> None:
-        """Add what was published since the last count to the topic's days."""
-        while True:
+        """Add what was published since the last count to the topic's days. Raises StoreUnavailable."""
+
+        async def step() -> None:
             bounds = await self._store.log.bounds(topic.uid)
             cursor_id = tally_cursor(topic.uid)
             cursor = await self._store.cursors.get(cursor_id) or Cursor(cursor_id, offset=0)
@@ -55,13 +57,10 @@ class Tally:
                 return
             days = await self._by_day(topic, cursor.offset, bounds)
             counters = {(topic.project_uid, f"{_PREFIX}{topic.name}/{day.isoformat()}"): n for day, n in days.items()}
-            try:
-                await self._store.commit(
-                    Commit(cursors=[CursorMove(replace(cursor, offset=bounds.end))], counters=counters)
-                )
-            except CursorMoved:
-                continue
-            return
+            moved = CursorMove(replace(cursor, offset=bounds.end))
+            await self._store.commit(Commit(cursors=[moved], counters=counters))
+
+        await retry_on_conflict(step, what="what is counted of the topic", on=CursorMoved)
 
     async def days(self, project_uid: str) -> Mapping[tuple[str, date], int]:
         """Messages by topic name and day, over the project's whole life, deleted topics included."""
