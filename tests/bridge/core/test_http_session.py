@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from bridge.contract.http_trials import garbage_server
 from bridge.core.http_session import CallBounds, Fetched, LenientConnector, NoAnswer, fetch, make_session
 from bridge.fakes.webhook import FakeWebhook
 from bridge.push.http import PushHttp
 from broker.clock import SystemClock
-from tests.contracts.destinations.test_garbage import saying
 from tests.fakes.certificates import TestAuthority
 
 BOUNDS = CallBounds(timeout_s=5.0, longest_bytes=1_000)
@@ -87,7 +87,7 @@ async def test_why_there_was_no_answer_is_told_without_the_password(url: str) ->
 async def test_a_packed_answer_is_read_within_its_bound() -> None:
     bomb = gzip.compress(b"a" * 10_000_000, mtime=0)
     said = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s" % (len(bomb), bomb)
-    with saying(said) as there:
+    with garbage_server(said) as there:
         async with make_session(LenientConnector()) as session:
             told = await fetch(session, "GET", f"http://{there}/", CallBounds(5.0, 64_000), SystemClock())
     assert told == Fetched(200, b"a" * 64_000)

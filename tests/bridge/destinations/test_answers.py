@@ -9,6 +9,8 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from bridge.contract.http_trials import NOBODY, garbage_server
+from bridge.contract.rig import PARCEL
 from bridge.core.secret import Secret
 from bridge.destinations.base import Delivered, Later, Refused
 from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, send
@@ -18,10 +20,7 @@ from bridge.destinations.slack.bot import SlackBotConfig
 from bridge.fakes.exchange import Reply
 from bridge.fakes.trouble import Answer as Answered
 from bridge.fakes.webhook import FakeWebhook
-from tests.contracts.destinations.observing import OPENERS
-from tests.contracts.destinations.over_http import NOBODY
-from tests.contracts.destinations.rig import PARCEL
-from tests.contracts.destinations.test_garbage import saying
+from tests.contracts.destinations.openers import OPENERS
 
 NOTHING_SECRET = Redactor([])
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -62,7 +61,7 @@ async def tried(url: str) -> HttpAnswer | Later:
 @pytest.mark.parametrize("odd", ODD)
 async def test_an_odd_answer_of_a_webhook_is_a_delivery(odd: str, tmp_path) -> None:
     async with OPENERS["webhook"](tmp_path) as rig:
-        with saying(ODD[odd]) as there:
+        with garbage_server(ODD[odd]) as there:
             async with rig.at_work(url=f"http://{there}/x") as destination:
                 assert await destination.deliver(PARCEL) == Delivered()
 
@@ -71,14 +70,14 @@ async def test_an_odd_answer_of_a_webhook_is_a_delivery(odd: str, tmp_path) -> N
 @pytest.mark.parametrize("kind", ["mattermost", "slack"])
 async def test_an_odd_answer_of_a_hook_that_says_ok_is_a_delivery(kind: str, odd: str, tmp_path) -> None:
     async with OPENERS[kind](tmp_path) as rig:
-        with saying(ODD[odd]) as there:
+        with garbage_server(ODD[odd]) as there:
             async with rig.at_work(url=f"http://{there}/x") as destination:
                 assert isinstance(await destination.deliver(PARCEL), Delivered)
 
 
 async def test_a_status_that_refuses_does_so_with_a_broken_body_too() -> None:
     for status in (400, 503):
-        with saying(b"HTTP/1.1 %d No\r\nContent-Length: 99\r\n\r\nhalf" % status) as there:
+        with garbage_server(b"HTTP/1.1 %d No\r\nContent-Length: 99\r\n\r\nhalf" % status) as there:
             answer = await tried(f"http://{there}/")
         assert isinstance(answer, HttpAnswer)
         assert (answer.status, answer.text, answer.unread) == (status, "half", "cut short")
@@ -121,7 +120,7 @@ async def test_a_2xx_that_cannot_be_read_may_have_arrived(kind: str, body: bytes
     )
     async with OPENERS[kind](tmp_path) as rig:
         assert rig.nowhere is not None
-        with saying(said) as there:
+        with garbage_server(said) as there:
             elsewhere = {name: each.replace(NOBODY, f"http://{there}") for name, each in rig.nowhere.items()}
             async with rig.at_work(**elsewhere) as destination:
                 outcome = await destination.deliver(PARCEL)
@@ -133,7 +132,7 @@ async def test_a_2xx_that_cannot_be_read_may_have_arrived(kind: str, body: bytes
 async def test_201_is_certain_whatever_its_body_is(kind: str, tmp_path) -> None:
     async with OPENERS[kind](tmp_path) as rig:
         assert rig.nowhere is not None
-        with saying(b"HTTP/1.1 201 Created\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\n\x1b") as there:
+        with garbage_server(b"HTTP/1.1 201 Created\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\n\x1b") as there:
             elsewhere = {name: each.replace(NOBODY, f"http://{there}") for name, each in rig.nowhere.items()}
             async with rig.at_work(**elsewhere) as destination:
                 assert isinstance(await destination.deliver(PARCEL), Delivered)

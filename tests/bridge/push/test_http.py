@@ -9,9 +9,9 @@ import pytest
 from aiohttp import web
 
 from bridge.api.ports import LivePorts
+from bridge.contract.http_trials import garbage_server
 from bridge.push.http import NotPosted, Posted, PushHttp
 from broker.clock import SystemClock
-from tests.contracts.destinations.test_garbage import saying
 
 
 @contextlib.asynccontextmanager
@@ -134,6 +134,6 @@ async def test_an_answer_with_a_long_header_or_a_body_cut_short_is_decided_by_it
     ids=["a long header", "a length told twice", "204 and a body", "cut short", "packed"],
 )
 async def test_a_push_is_decided_by_the_status_however_the_answer_is_written(said, posted):
-    with saying(said) as there:
+    with garbage_server(said) as there:
         async with a_client() as client:
             assert await client.post(f"http://{there}/in", b"x", {}) == posted

@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bridge.contract.rig import HURRIED, PARCEL, Rig, Trial, parcel
 from bridge.destinations.republish import Republisher
 from bridge.fakes.smtp import Answer, Close, FakeSmtp, Hang
 from broker.engines.memory.trouble import Trouble
-from tests.contracts.destinations.rig import HURRIED, PARCEL, Case, Rig, parcel
 from tests.fakes.brokers import a_stage
 
 
@@ -41,25 +41,25 @@ async def email(folder: Path) -> AsyncIterator[Rig]:
             keys=lambda: [str(mail.message["Message-ID"]) for mail in service.mails],
             nowhere=nowhere,
             clear=lambda: _mail_cleared(service),
-            cases=[
-                Case("accepted"),
-                Case("451 to MAIL FROM", lambda s: s.next(Answer("mail", "451 4.3.0 later"))),
-                Case("550 to MAIL FROM", lambda s: s.next(Answer("mail", "550 5.7.1 no"))),
-                Case("451 to one of two RCPT TO", lambda s: s.refused.update({"desk@example.net": "451 4.2.2 full"})),
-                Case("550 to one of two RCPT TO", lambda s: s.refused.update({"desk@example.net": "550 5.1.1 who"})),
-                Case("550 to all RCPT TO", lambda s: s.refused.update(dict.fromkeys(_TWO, "550 5.1.1 who"))),
-                Case("451 to the mail", lambda s: s.next(Answer("body", "451 4.3.0 later"))),
-                Case("552 to the mail", lambda s: s.next(Answer("body", "552 5.3.4 too big"))),
-                Case("554 to the mail", lambda s: s.next(Answer("body", "554 5.7.1 spam"))),
-                Case("no STARTTLS where it is wanted", config={"security": "starttls"}),
-                Case("a certificate that nobody signed, or no TLS at all", config={"security": "tls"}),
-                Case("a recipient of the send is no address", parcel=parcel(overrides={"recipients": "nobody"})),
-                Case("nobody listens", config=nowhere),
-                Case("the connection is closed before the mail", lambda s: s.next(Close("rcpt"))),
-                Case("the connection is closed after the mail", lambda s: s.next(Close("body"))),
-                Case("the connection is closed when the mail was taken", lambda s: s.next(Close("taken"))),
-                Case("no answer in time before the mail", lambda s: s.next(Hang("rcpt")), config=HURRIED),
-                Case("no answer in time after the mail", lambda s: s.next(Hang("body")), config=HURRIED),
+            trials=[
+                Trial("accepted"),
+                Trial("451 to MAIL FROM", lambda s: s.next(Answer("mail", "451 4.3.0 later"))),
+                Trial("550 to MAIL FROM", lambda s: s.next(Answer("mail", "550 5.7.1 no"))),
+                Trial("451 to one of two RCPT TO", lambda s: s.refused.update({"desk@example.net": "451 4.2.2 full"})),
+                Trial("550 to one of two RCPT TO", lambda s: s.refused.update({"desk@example.net": "550 5.1.1 who"})),
+                Trial("550 to all RCPT TO", lambda s: s.refused.update(dict.fromkeys(_TWO, "550 5.1.1 who"))),
+                Trial("451 to the mail", lambda s: s.next(Answer("body", "451 4.3.0 later"))),
+                Trial("552 to the mail", lambda s: s.next(Answer("body", "552 5.3.4 too big"))),
+                Trial("554 to the mail", lambda s: s.next(Answer("body", "554 5.7.1 spam"))),
+                Trial("no STARTTLS where it is wanted", config={"security": "starttls"}),
+                Trial("a certificate that nobody signed, or no TLS at all", config={"security": "tls"}),
+                Trial("a recipient of the send is no address", parcel=parcel(overrides={"recipients": "nobody"})),
+                Trial("nobody listens", config=nowhere),
+                Trial("the connection is closed before the mail", lambda s: s.next(Close("rcpt"))),
+                Trial("the connection is closed after the mail", lambda s: s.next(Close("body"))),
+                Trial("the connection is closed when the mail was taken", lambda s: s.next(Close("taken"))),
+                Trial("no answer in time before the mail", lambda s: s.next(Hang("rcpt")), config=HURRIED),
+                Trial("no answer in time after the mail", lambda s: s.next(Hang("body")), config=HURRIED),
             ],
         )
 
@@ -98,14 +98,14 @@ async def topic(folder: Path) -> AsyncIterator[Rig]:
         nowhere={"topic": "projects/P/topics/nowhere"},
         clear=store.gate.heal,
         topics=Republisher(stage.broker),
-        cases=[
-            Case("published"),
-            Case("there is no such topic", config={"topic": "projects/P/topics/nowhere"}),
-            Case("published too often already", parcel=replace(PARCEL, places={"attributes.ams-bridge-hops": "5"})),
-            Case("the message is too large", parcel=parcel(body="x" * 2_000_000)),
-            Case("the store does not answer", lambda s: trouble(Trouble("log.append", "unavailable"))),
-            Case("the store does not know", lambda s: trouble(Trouble("log.append", "not stored"))),
-            Case("the store does not know, and has it", lambda s: trouble(Trouble("log.append", "stored"))),
+        trials=[
+            Trial("published"),
+            Trial("there is no such topic", config={"topic": "projects/P/topics/nowhere"}),
+            Trial("published too often already", parcel=replace(PARCEL, places={"attributes.ams-bridge-hops": "5"})),
+            Trial("the message is too large", parcel=parcel(body="x" * 2_000_000)),
+            Trial("the store does not answer", lambda s: trouble(Trouble("log.append", "unavailable"))),
+            Trial("the store does not know", lambda s: trouble(Trouble("log.append", "not stored"))),
+            Trial("the store does not know, and has it", lambda s: trouble(Trouble("log.append", "stored"))),
         ],
     )
 
@@ -138,15 +138,16 @@ async def database(folder: Path) -> AsyncIterator[Rig]:
             keys=lambda: [row["delivery_id"] for row in rows()],
             nowhere={"url": "postgresql://bridge:s3cret-pass@127.0.0.1:9/alerts"},
             clear=clear,
-            cases=[
-                Case("written"),
-                Case("there is no such table", lambda s: s.execute("DROP TABLE alerts")),
-                Case("it has no unique index for the delivery", _without_index),
-                Case("the body names a column it does not have", parcel=parcel(body={"sight": 1})),
-                Case("a value does not fit its column", parcel=parcel(body={"n": "many"})),
-                Case("the body is no mapping", parcel=parcel(body=["A"])),
-                Case("it is locked", lambda s: s.execute("BEGIN IMMEDIATE")),
-                Case("nobody listens", config={"url": "postgresql://bridge:s3cret-pass@127.0.0.1:9/alerts"}),
+            same=lambda shown, sent: {name: shown[name] for name in sent} == sent,
+            trials=[
+                Trial("written"),
+                Trial("there is no such table", lambda s: s.execute("DROP TABLE alerts")),
+                Trial("it has no unique index for the delivery", _without_index),
+                Trial("the body names a column it does not have", parcel=parcel(body={"sight": 1})),
+                Trial("a value does not fit its column", parcel=parcel(body={"n": "many"})),
+                Trial("the body is no mapping", parcel=parcel(body=["A"])),
+                Trial("it is locked", lambda s: s.execute("BEGIN IMMEDIATE")),
+                Trial("nobody listens", config={"url": "postgresql://bridge:s3cret-pass@127.0.0.1:9/alerts"}),
             ],
         )
 
@@ -196,14 +197,14 @@ async def command(folder: Path) -> AsyncIterator[Rig]:
         keys=keys,
         nowhere={"command": ["/no/such/program"]},
         clear=clear,
-        cases=[
-            Case("exit code 0"),
-            Case("exit code 75", before("exit 75")),
-            Case("any other exit code", before('echo "no: $API_KEY" >&2; exit 1')),
-            Case("ended by a signal", before("kill -9 $$")),
-            Case("the program is not there", config={"command": ["/no/such/program"]}),
-            Case("not done in time", before("sleep 20"), config=HURRIED),
-            Case(
+        trials=[
+            Trial("exit code 0"),
+            Trial("exit code 75", before("exit 75")),
+            Trial("any other exit code", before('echo "no: $API_KEY" >&2; exit 1')),
+            Trial("ended by a signal", before("kill -9 $$")),
+            Trial("the program is not there", config={"command": ["/no/such/program"]}),
+            Trial("not done in time", before("sleep 20"), config=HURRIED),
+            Trial(
                 "not done in time, but the work is", lambda s: (folder / "after").write_text("sleep 20"), config=HURRIED
             ),
         ],
@@ -231,11 +232,11 @@ async def file(folder: Path) -> AsyncIterator[Rig]:
         sent=lambda: json.loads(lines()[-1]),
         nowhere={"path": str(folder / "none" / "alerts.jsonl")},
         clear=clear,
-        cases=[
-            Case("written"),
-            Case("its folder is not there", config={"path": str(folder / "none" / "alerts.jsonl")}),
-            Case("it is a folder", lambda s: s.mkdir()),
-            Case("the disk is full", lambda s: resource.setrlimit(resource.RLIMIT_FSIZE, (20, limits[1]))),
+        trials=[
+            Trial("written"),
+            Trial("its folder is not there", config={"path": str(folder / "none" / "alerts.jsonl")}),
+            Trial("it is a folder", lambda s: s.mkdir()),
+            Trial("the disk is full", lambda s: resource.setrlimit(resource.RLIMIT_FSIZE, (20, limits[1]))),
         ],
     )
 
@@ -243,7 +244,9 @@ async def file(folder: Path) -> AsyncIterator[Rig]:
 @asynccontextmanager
 async def inbox(folder: Path) -> AsyncIterator[Rig]:
     nothing = lambda: 0  # noqa: E731 - being settled as delivered is all there is to it
-    yield Rig("inbox", None, {}, (), arrived=nothing, sent=lambda: None)
+    yield Rig(
+        "inbox", None, {}, (), arrived=nothing, sent=lambda: None, asks=False, keeps=False, same=lambda a, b: True
+    )
 
 
 ON_THIS_MACHINE: Sequence[Any] = (email, topic, database, command, file, inbox)

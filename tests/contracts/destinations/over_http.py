@@ -1,4 +1,4 @@
-"""The kinds that speak HTTP: their stand-ins, and what is asked of all of them."""
+"""Rigs of the kinds that speak HTTP, each around its stand-in."""
 
 from __future__ import annotations
 
@@ -8,61 +8,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from bridge.contract.http_trials import NOBODY, WRITES, answers, http_trials, writes
+from bridge.contract.rig import Rig, Trial, parcel
 from bridge.fakes.discord import FakeDiscord
 from bridge.fakes.listening import running
 from bridge.fakes.mattermost import FakeMattermost, Settings
 from bridge.fakes.slack import FakeSlack
 from bridge.fakes.teams import FakeTeams
-from bridge.fakes.trouble import Answer, Close, Hang, proxy_page, redirect
 from bridge.fakes.webhook import FakeWebhook
-from tests.contracts.destinations.rig import HURRIED, Case, Rig, parcel
-
-SIGN_IN = "200 with a sign-in page"
-NOBODY = "http://127.0.0.1:9"
-WRITES = ("POST", "PUT", "PATCH")
-
-
-def answers(status: int, body: str = "no", **headers: str) -> Any:
-    """The next request is answered this."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda service: service.script.next(Answer(status, body, named))
-
-
-def troubles(trouble: Any) -> Any:
-    """The next request meets this."""
-    return lambda service: service.script.next(trouble)
-
-
-def http_cases(nowhere: Mapping[str, Any]) -> list[Case]:
-    """What every service over HTTP may answer, and what may happen on the way."""
-    return [
-        Case("accepted"),
-        Case("301 or 302", troubles(redirect("http://127.0.0.1:9/elsewhere"))),
-        Case("400", answers(400)),
-        Case("401", answers(401)),
-        Case("403", answers(403)),
-        Case("404", answers(404)),
-        Case("407, from a proxy on the way", answers(407)),
-        Case("408", answers(408)),
-        Case("410", answers(410)),
-        Case("413", answers(413)),
-        Case("429 with `Retry-After: 7`", answers(429, retry_after="7")),
-        Case("500", answers(500)),
-        Case("501", answers(501)),
-        Case("502 or 504", answers(502)),
-        Case("503 with `Retry-After: 120`", answers(503, retry_after="120")),
-        Case(SIGN_IN, troubles(proxy_page())),
-        Case("nobody listens", config=nowhere),
-        Case("the connection is closed after the request", troubles(Close())),
-        Case("the connection is reset when the post stands", troubles(Close(at="after_accepting", reset=True))),
-        Case("no answer in time", troubles(Hang()), config=HURRIED),
-        Case("no answer in time when the post stands", troubles(Hang("after_accepting")), config=HURRIED),
-    ]
-
-
-def writes(service: Any) -> list[Any]:
-    """The requests that ask the service to take something."""
-    return [each.request for each in service.attempts if each.request.method in WRITES]
 
 
 def taken(service: FakeWebhook) -> int:
@@ -85,13 +38,13 @@ async def mattermost(folder: Path) -> AsyncIterator[Rig]:
             tries=lambda: len(writes(service)),
             nowhere={"url": f"{NOBODY}/hooks/{hook}"},
             clear=lambda: _cleared(service),
-            cases=[
-                *http_cases({"url": f"{NOBODY}/hooks/{hook}"}),
-                Case("the hook was deleted", config={"url": f"{service.base_url}/hooks/abcdefghijklmnopqrstuvwxyz"}),
-                Case("the hooks are switched off", lambda s: _set(s, hooks_enabled=False)),
-                Case("the channel does not exist", parcel=parcel(overrides={"channel": "nowhere"})),
-                Case("the person does not exist", parcel=parcel(overrides={"channel": "@nobody"})),
-                Case(
+            trials=[
+                *http_trials({"url": f"{NOBODY}/hooks/{hook}"}),
+                Trial("the hook was deleted", config={"url": f"{service.base_url}/hooks/abcdefghijklmnopqrstuvwxyz"}),
+                Trial("the hooks are switched off", lambda s: _set(s, hooks_enabled=False)),
+                Trial("the channel does not exist", parcel=parcel(overrides={"channel": "nowhere"})),
+                Trial("the person does not exist", parcel=parcel(overrides={"channel": "@nobody"})),
+                Trial(
                     "the priority is not allowed",
                     lambda s: _set(s, post_priority=False),
                     parcel(overrides={"priority": "urgent"}),
@@ -117,18 +70,18 @@ async def mattermost_bot(folder: Path) -> AsyncIterator[Rig]:
             keys=lambda: [request.json()["pending_post_id"] for request in writes(service)],
             nowhere={"url": NOBODY},
             clear=lambda: _cleared(service),
-            cases=[
-                *http_cases({"url": NOBODY}),
-                Case("the channel does not exist", parcel=parcel(overrides={"channel": "nowhere"})),
-                Case("the bot may not write there", lambda s: s.town.change_channel("monitoring", private=True)),
-                Case("the channel is archived", lambda s: s.town.change_channel("monitoring", archived=True)),
-                Case(
+            trials=[
+                *http_trials({"url": NOBODY}),
+                Trial("the channel does not exist", parcel=parcel(overrides={"channel": "nowhere"})),
+                Trial("the bot may not write there", lambda s: s.town.change_channel("monitoring", private=True)),
+                Trial("the channel is archived", lambda s: s.town.change_channel("monitoring", archived=True)),
+                Trial(
                     "the priority is not allowed",
                     lambda s: _set(s, post_priority=False),
                     parcel(overrides={"priority": "urgent"}),
                 ),
-                Case("the thread is gone", parcel=parcel(overrides={"thread": "a" * 26})),
-                Case("the post is too large", lambda s: _set(s, max_post_runes=10)),
+                Trial("the thread is gone", parcel=parcel(overrides={"thread": "a" * 26})),
+                Trial("the post is too large", lambda s: _set(s, max_post_runes=10)),
             ],
         )
 
@@ -146,12 +99,12 @@ async def slack(folder: Path) -> AsyncIterator[Rig]:
             tries=lambda: len(writes(service)),
             nowhere={"url": NOBODY + FakeSlack.HOOK_PATH},
             clear=lambda: _cleared(service),
-            cases=[
-                *http_cases({"url": NOBODY + FakeSlack.HOOK_PATH}),
-                *(Case(f"400 `{word}`", answers(400, word)) for word in ("invalid_blocks", "msg_blocks_too_long")),
-                *(Case(f"404 `{word}`", answers(404, word)) for word in ("no_service", "channel_not_found")),
-                Case("403 `action_prohibited`", answers(403, "action_prohibited")),
-                Case("410 `channel_is_archived`", answers(410, "channel_is_archived")),
+            trials=[
+                *http_trials({"url": NOBODY + FakeSlack.HOOK_PATH}),
+                *(Trial(f"400 `{word}`", answers(400, word)) for word in ("invalid_blocks", "msg_blocks_too_long")),
+                *(Trial(f"404 `{word}`", answers(404, word)) for word in ("no_service", "channel_not_found")),
+                Trial("403 `action_prohibited`", answers(403, "action_prohibited")),
+                Trial("410 `channel_is_archived`", answers(410, "channel_is_archived")),
             ],
         )
 
@@ -176,9 +129,9 @@ async def slack_bot(folder: Path) -> AsyncIterator[Rig]:
             tries=lambda: len(writes(service)),
             nowhere={"url": NOBODY},
             clear=lambda: _cleared(service),
-            cases=[
-                *http_cases({"url": NOBODY}),
-                *(Case(f"200 `{word}`", answers(200, json.dumps({"ok": False, "error": word}))) for word in words),
+            trials=[
+                *http_trials({"url": NOBODY}),
+                *(Trial(f"200 `{word}`", answers(200, json.dumps({"ok": False, "error": word}))) for word in words),
             ],
         )
 
@@ -197,12 +150,12 @@ async def teams(folder: Path) -> AsyncIterator[Rig]:
             tries=lambda: len(writes(service)),
             nowhere={"url": f"{NOBODY}{FakeTeams.PATH}?{FakeTeams.QUERY}"},
             clear=lambda: _cleared(service),
-            cases=[
-                *http_cases({"url": f"{NOBODY}{FakeTeams.PATH}?{FakeTeams.QUERY}"}),
-                Case("the flow is switched off", lambda s: setattr(s, "is_on", False)),
-                Case("the flow was deleted", lambda s: setattr(s, "exists", False)),
-                Case("the signature is wrong", config={"url": service.hook_url + "x"}),
-                Case("an old connector: 200 with `HTTP error 429`", answers(200, old)),
+            trials=[
+                *http_trials({"url": f"{NOBODY}{FakeTeams.PATH}?{FakeTeams.QUERY}"}),
+                Trial("the flow is switched off", lambda s: setattr(s, "is_on", False)),
+                Trial("the flow was deleted", lambda s: setattr(s, "exists", False)),
+                Trial("the signature is wrong", config={"url": service.hook_url + "x"}),
+                Trial("an old connector: 200 with `HTTP error 429`", answers(200, old)),
             ],
         )
 
@@ -220,14 +173,14 @@ async def discord(folder: Path) -> AsyncIterator[Rig]:
             tries=lambda: len(writes(service)),
             nowhere={"url": NOBODY + FakeDiscord.PATH},
             clear=lambda: _cleared(service),
-            cases=[
-                *http_cases({"url": NOBODY + FakeDiscord.PATH}),
-                Case("the webhook was deleted (10015)", lambda s: setattr(s, "exists", False)),
-                Case("the token is wrong (50027)", config={"url": service.hook_url + "-y"}),
-                Case("the thread is gone (10003)", parcel=parcel(overrides={"thread": "12345"})),
-                Case("403 with a page of Cloudflare's", answers(403, "<!DOCTYPE html><title>Access denied</title>")),
-                Case("too fast, with `retry_after` 0.337 in the body", answers(429, '{"retry_after": 0.337}')),
-                Case("over a limit (50035)", answers(400, '{"code": 50035, "message": "Invalid Form Body"}')),
+            trials=[
+                *http_trials({"url": NOBODY + FakeDiscord.PATH}),
+                Trial("the webhook was deleted (10015)", lambda s: setattr(s, "exists", False)),
+                Trial("the token is wrong (50027)", config={"url": service.hook_url + "-y"}),
+                Trial("the thread is gone (10003)", parcel=parcel(overrides={"thread": "12345"})),
+                Trial("403 with a page of Cloudflare's", answers(403, "<!DOCTYPE html><title>Access denied</title>")),
+                Trial("too fast, with `retry_after` 0.337 in the body", answers(429, '{"retry_after": 0.337}')),
+                Trial("over a limit (50035)", answers(400, '{"code": 50035, "message": "Invalid Form Body"}')),
             ],
         )
 
@@ -247,7 +200,7 @@ async def webhook(folder: Path) -> AsyncIterator[Rig]:
             keys=lambda: [str(request.header("idempotency-key")) for request in writes(service)],
             nowhere={"url": NOBODY + url},
             clear=lambda: _cleared(service),
-            cases=http_cases({"url": NOBODY + url}),
+            trials=http_trials({"url": NOBODY + url}),
         )
 
 
@@ -265,7 +218,8 @@ async def apprise(folder: Path) -> AsyncIterator[Rig]:
             sent=lambda: _as_given(writes(service)[-1].json()),
             tries=lambda: len(writes(service)),
             clear=lambda: _cleared(service),
-            cases=[case for case in http_cases(nowhere) if "Retry-After" not in case.when],
+            trials=[trial for trial in http_trials(nowhere) if "Retry-After" not in trial.when],
+            asks=False,
         )
 
 

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bridge.cli.settings_command import rows
-from tests.contracts.destinations.observing import OPENERS, observed, table_of
+from bridge.contract.observed_trials import observe_trials, outcome_table
+from tests.contracts.destinations.openers import OPENERS
 
 PAGE = Path(__file__).parents[3] / "docs" / "destinations.md"
 _BETWEEN = re.compile(r"(<!-- (\w+) of (\w+)[^>]*-->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -58,7 +59,7 @@ async def tables() -> dict[tuple[str, str], str]:
     made = {("settings", kind): settings_table(kind) for kind in ("all", *OPENERS)}
     for kind in OPENERS:
         with tempfile.TemporaryDirectory() as folder:
-            made["outcomes", kind] = table_of(await observed(kind, Path(folder)))
+            made["outcomes", kind] = outcome_table(await observe_trials(OPENERS[kind], Path(folder)))
     return made
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bridge.contract.observed_trials import observe_trials, outcome_table
 from bridge.destinations.destination_kinds import KINDS
-from tests.contracts.destinations.observing import observed, table_of
+from tests.contracts.destinations.openers import OPENERS
 from tests.contracts.destinations.page import PAGE, in_place, marks, settings_table
 
 ANEW = "python -m tests.contracts.destinations.page writes the tables anew"
@@ -31,7 +32,8 @@ def test_the_settings_on_the_page_are_those_of_the_record(kind: str) -> None:
 @pytest.mark.parametrize("kind", sorted(KINDS))
 async def test_the_outcomes_on_the_page_are_those_that_were_seen(kind: str, tmp_path: Path) -> None:
     page = PAGE.read_text()
-    assert in_place(page, {("outcomes", kind): table_of(await observed(kind, tmp_path))}) == page, ANEW
+    seen = await observe_trials(OPENERS[kind], tmp_path)
+    assert in_place(page, {("outcomes", kind): outcome_table(seen)}) == page, ANEW
 
 
 def examples() -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ import socket
 import httpx
 import pytest
 
+from bridge.contract.http_trials import garbage_server
 from bridge.core.secret import Secret
 from bridge.destinations.base import Delivered, Later, Outcome, RateLimitStatus, Refused
 from bridge.destinations.kit.http_call import HttpAnswer, outcome_of, pace_of, reason_of, retry_after_s, send
@@ -18,7 +19,6 @@ from bridge.fakes.trouble import Answer as Answered
 from bridge.fakes.trouble import Close, Hang, redirect
 from bridge.fakes.webhook import FakeWebhook
 from broker.clock import SystemClock
-from tests.contracts.destinations.test_garbage import saying
 from tests.fakes.deliveries import NOW_US
 
 NOTHING_SECRET = Redactor([])
@@ -192,7 +192,7 @@ async def test_a_proxy_of_the_environment_is_used(
 async def test_a_proxy_that_makes_no_connection_is_told_clear_and_without_its_password(
     monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    with saying(f"HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n".encode()) as proxy:
+    with garbage_server(f"HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n".encode()) as proxy:
         monkeypatch.setenv("https_proxy", f"http://proxy-user:proxy-word@{proxy}")
         outcome = await tried("https://outside.invalid/in")
     assert isinstance(outcome, Later)

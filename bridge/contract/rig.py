@@ -1,7 +1,8 @@
-"""What the suite knows of a kind: how to build one, what its service can answer, and how to look at what arrived."""
+"""A rig of a destination kind: how to build one, what its service can answer, and how to see what arrived there."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,9 +16,9 @@ from broker.clock import SystemClock
 from rules.model import Post
 
 PATIENT: Mapping[str, Any] = {"timeout": "20s"}
-"""For cases in which an answer comes: however busy the machine is, it comes within that."""
+"""For trials in which an answer comes: however busy the machine is, it comes within that."""
 HURRIED: Mapping[str, Any] = {"timeout": "400ms"}
-"""For cases in which none comes."""
+"""For trials in which none comes."""
 PARCEL = Parcel(
     id="0123456789abcdef0123456789abcdef",
     post=Post(text="disk full", title="web1", severity="critical"),
@@ -36,7 +37,7 @@ def parcel(**post: Any) -> Parcel:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class Trial:
     """One answer of a service, or one trouble on the way there.
 
     ``when`` is what the page calls it; ``arrange`` makes it happen at the next try; ``config`` changes the settings.
@@ -54,7 +55,9 @@ class Rig:
 
     ``arrived`` counts what stands there; ``tries`` counts how often it was asked to take something (None where nobody
     can count). ``sent`` is what it was given last, in the form of a preview's body; ``keys`` are the idempotency keys
-    it was given (None where the service has no such thing).
+    it was given (None where the service has no such thing). ``asks`` is whether a probe can ask the service without
+    posting, and hears when nobody is there. ``keeps`` is False for a kind that puts nothing anywhere. ``same`` compares
+    a preview's body with what was sent.
     """
 
     kind: str
@@ -68,7 +71,10 @@ class Rig:
     nowhere: Mapping[str, Any] | None = None
     clear: Callable[[], object] = lambda: None
     topics: Any = None
-    cases: Sequence[Case] = ()
+    trials: Sequence[Trial] = ()
+    asks: bool = True
+    keeps: bool = True
+    same: Callable[[Any, Any], bool] = operator.eq
 
     def build(self, **changed: Any) -> Destination:
         """A destination of the kind, from settings as a file would say them."""
@@ -90,7 +96,7 @@ class Rig:
 Opener: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Rig]]
 
 
-def in_words(outcome: Outcome) -> str:
+def outcome_text(outcome: Outcome) -> str:
     """An outcome as the page says it."""
     match outcome:
         case Delivered():
