@@ -19,7 +19,7 @@ from bridge.core.posts import post_from_bytes
 from bridge.delivery.circuit_breaker import CircuitBreaker
 from bridge.delivery.rate_limiter import RateLimiter
 from bridge.delivery.retry_policy import cut_off, verdict
-from bridge.delivery.settle import SettleRetry
+from bridge.delivery.settle import SettleRetry, UnsettledAttempt
 from bridge.destinations.base import Delivered, Destination, Later, Outcome, Parcel, Refused
 from bridge.destinations.config import DestinationConfig
 from broker.clock import US_PER_S, Clock, Moment, moment_of, step_between
@@ -137,7 +137,7 @@ class Attempts:
         known = self._settler.recall(leased)
         if known is not None:
             one = _Try(leased, -1, has_begun=True, is_over=True)
-            self._hold(one, self._settler.settle(leased, known.settlement, known.attempt))
+            self._hold(one, self._settler.settle(leased, known))
             return True
         if not self.room():
             return False
@@ -206,7 +206,7 @@ class Attempts:
             self._make_room(one)
             now = moment_of(self._clock)
             noted = cut_off(delivery, self._config, started_us=_started_us(began, now), now_us=now.wall_us)
-            await self._settler.settle(one.leased, *noted)
+            await self._settler.settle(one.leased, UnsettledAttempt(delivery, *noted, now))
             return
         self._guard.settle_delivery(delivery_name(delivery.id), f"delivery {delivery.id} to {self._name}")
         now = moment_of(self._clock)
@@ -220,7 +220,7 @@ class Attempts:
             now_us=now_us,
             rng=self._rng,
         )
-        await self._settler.settle(one.leased, settlement, attempt)
+        await self._settler.settle(one.leased, UnsettledAttempt(delivery, settlement, attempt, now))
         age_s = max(0.0, (now_us - delivery.new.created_us) / US_PER_S)  # the clock may have been set back since
         self._told(AttemptResult(self._name, delivery, outcome, settlement, took_s, age_s))
 

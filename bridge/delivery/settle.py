@@ -21,15 +21,24 @@ log = structlog.get_logger("courier")
 
 @dataclass(frozen=True, slots=True)
 class UnsettledAttempt:
-    """What became of a try that could not be settled yet."""
+    """What became of a try that is not settled yet; its times are told by the wall clock as it stood at ``told_at``."""
 
     delivery: Delivery
     settlement: Settlement
     attempt: Attempt
+    told_at: Moment
 
     def fits(self, delivery: Delivery) -> bool:
         """Whether nothing happened to the delivery since: no other try is on record, and nobody replayed it."""
         return (delivery.tries, delivery.new.late) == (self.delivery.tries, self.delivery.new.late)
+
+    def as_of(self, now: Moment) -> tuple[Settlement, Attempt]:
+        """The settlement and the attempt as the wall clock tells them now, which may have been set since."""
+        by_us = step_between(self.told_at, now)
+        attempt, settlement = replace(self.attempt, at_us=self.attempt.at_us + by_us), self.settlement
+        if isinstance(settlement, SettleAgain):
+            settlement = replace(settlement, due_us=settlement.due_us + by_us)
+        return settlement, attempt
 
 
 class SettleRetry:
@@ -40,14 +49,13 @@ class SettleRetry:
         self._clock = clock
         self._known: OrderedDict[str, UnsettledAttempt] = OrderedDict()
 
-    async def settle(self, leased: Leased, settlement: Settlement, attempt: Attempt) -> None:
+    async def settle(self, leased: Leased, known: UnsettledAttempt) -> None:
         """Return once it is settled, however long the store takes; or once the lease is lost, and remember it then."""
-        known = UnsettledAttempt(leased.delivery, settlement, attempt)
-        pauses, told = iter(_PAUSES_S), moment_of(self._clock)
+        pauses = iter(_PAUSES_S)
         is_remembered = False
         while True:
             try:
-                await self._outbox.settle(leased.token, self._retold(settlement, told), attempt)
+                await self._outbox.settle(leased.token, *known.as_of(moment_of(self._clock)))
             except StoreError as error:
                 log.warning("cannot settle yet", delivery=leased.delivery.id, error=str(error))
                 if not is_remembered:  # the lease may end, and the delivery be leased anew, before we ask again
@@ -62,12 +70,6 @@ class SettleRetry:
             else:
                 self._forget(known)
                 return
-
-    def _retold(self, settlement: Settlement, told: Moment) -> Settlement:
-        """The settlement as the wall clock tells it now, which may have been set since."""
-        if not isinstance(settlement, SettleAgain):
-            return settlement
-        return replace(settlement, due_us=settlement.due_us + step_between(told, moment_of(self._clock)))
 
     def recall(self, leased: Leased) -> UnsettledAttempt | None:
         """What is known of a delivery that is leased again because its try could not be settled in time. Told once."""

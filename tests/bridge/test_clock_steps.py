@@ -28,6 +28,7 @@ from bridge.routing.ledger import books
 from bridge.routing.router import Nudges, Router
 from broker.clock import ManualClock, us
 from broker.engines import open_store
+from broker.engines.memory.trouble import Trouble
 from broker.model import DeliveryQuery, NewMessage
 from broker.names import router_cursor
 from broker.store import Store
@@ -260,3 +261,23 @@ async def test_who_waits_behind_a_retry_of_the_same_key_waits_no_longer(step_s: 
         await put_in(desk.store, "d2", order_key="host", due_us=desk.clock.wall_us())
         await desk.passes(6.0)
         assert desk.destination.delivered == ["d1", "d2"]
+
+
+@pytest.mark.parametrize("away_s", [3.0, 300.0], ids=["the store is back within the lease", "the lease ends before"])
+@pytest.mark.parametrize("step_s", [-2 * DAY_S, 2 * DAY_S])
+async def test_a_step_while_a_try_waits_to_be_settled_neither_ends_the_retries_nor_puts_them_off(
+    away_s: float, step_s: int
+) -> None:
+    desk = Desk(Scripted(always=lambda parcel: DOWN), retry=RETRY, breaker=NO_BREAKER)
+    async with at_work(desk):
+        desk.store.gate.add(Trouble("outbox.settle", "unavailable", times=None))
+        await put_in(desk.store, "d1")
+        await desk.passes(away_s)
+        desk.clock.step(step_s)
+        desk.store.gate.heal()
+        await desk.passes(60.0)
+        delivery, attempts = await desk.find("d1")
+        assert delivery.state == "waiting"
+        assert len(attempts) > 5
+        began_us = [one.at_us for one in attempts]
+        assert began_us == sorted(began_us), "a try on record began when the clock that stands now says so"
