@@ -5,16 +5,21 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import msgspec
 
 from bridge.cli.command_context import Context
 from bridge.cli.output import Failed
+from bridge.core.tls_failure import look_at_certificate, tls_fault, tls_text
+from bridge.core.trust import trust_file, trust_system
+
+if TYPE_CHECKING:
+    from bridge.cli.setup import DaemonAddress
 
 _TIMEOUT_S = 30.0
+_HTTPS_PORT = 443
 _HINTS = {
     403: " The token is known, but its roles do not allow this.",
     503: " The daemon is up, but its store is not: see /readyz.",
@@ -26,24 +31,42 @@ _ABOUT_SOMEBODY_ELSE = ":verifyPushEndpoint"
 
 
 class Unreached(Failed):
-    """The daemon does not answer."""
+    """The daemon does not answer, or not in a way that can be trusted."""
 
 
 class Client:
     """One command's connection to the daemon."""
 
-    def __init__(self, base_url: str, token: str, certificate: Path | None) -> None:
-        verify: ssl.SSLContext | bool = True
-        if certificate is not None and certificate.exists():
-            verify = ssl.create_default_context(cafile=certificate)
-        self._base_url = base_url
+    def __init__(self, address: DaemonAddress) -> None:
+        self._base_url = address.url
+        self._unread = ""
         self._http = httpx.Client(
-            base_url=base_url,
-            headers={"x-api-key": token} if token else {},
+            base_url=address.url,
+            headers={"x-api-key": address.token} if address.token else {},
             timeout=_TIMEOUT_S,
-            verify=verify,
+            verify=self._trusted(address) if address.url.startswith("https://") else False,
             trust_env=False,
         )
+        self._how = {"sni_hostname": address.name} if address.name else {}
+
+    def _trusted(self, address: DaemonAddress) -> ssl.SSLContext:
+        """Whom to trust: the file that --ca names, else the system's authorities and the daemon's own certificate."""
+        if address.ca is not None:
+            try:
+                return trust_file(address.ca)
+            except OSError as error:
+                raise Failed(f"--ca {address.ca} cannot be used: {why_unusable(error)}") from error
+        if address.certificate is not None:
+            try:
+                return trust_system(address.certificate)
+            except FileNotFoundError:
+                pass  # the daemon has not made it yet: then nobody answers, and that is told
+            except OSError as error:
+                self._unread = (
+                    f" Its own certificate {address.certificate} cannot be used ({why_unusable(error)}): "
+                    "run this as the daemon's user, or name a copy with --ca."
+                )
+        return trust_system()
 
     def get(self, path: str, **query: Any) -> Any:
         """The JSON answer to a GET. None values are left out of the query. Raises Failed."""
@@ -63,7 +86,10 @@ class Client:
 
     def events(self, path: str, **query: Any) -> Iterator[Any]:
         """The values of a server-sent event stream, as they come, until it ends. Raises Failed."""
-        with self._reached(), self._http.stream("GET", path, params=_given(query), timeout=None) as response:
+        with (
+            self._reached(),
+            self._http.stream("GET", path, params=_given(query), timeout=None, extensions=self._how) as response,
+        ):
             if response.status_code != httpx.codes.OK:
                 response.read()
                 raise Failed(self._refusal(response))
@@ -77,7 +103,7 @@ class Client:
 
     def _answer(self, method: str, path: str, **request: Any) -> Any:
         with self._reached():
-            response = self._http.request(method, path, **request)
+            response = self._http.request(method, path, extensions=self._how, **request)
         if response.status_code != httpx.codes.OK:
             raise Failed(self._refusal(response))
         return msgspec.json.decode(response.content) if response.content else {}
@@ -98,10 +124,23 @@ class Client:
         try:
             yield
         except httpx.TransportError as error:
-            raise Unreached(
+            raise Unreached(self._unreached(error)) from error
+
+    def _unreached(self, error: httpx.TransportError) -> str:
+        """Why there is no answer; of one that is not trusted the certificate's own words, and whose it is."""
+        fault = tls_fault(error)
+        if fault is None:
+            return (
                 f"the daemon at {self._base_url} does not answer ({error}). "
                 "Is it running (`systemctl status ams-bridge`)? Another address: --url."
-            ) from error
+            )
+        text = f"the daemon at {self._base_url} answers, but {tls_text(fault)}"
+        if not isinstance(fault, ssl.SSLCertVerificationError):
+            return f"{text}. Is that its address (server.listen, server.tls)? Another one: --url."
+        url = self._http.base_url
+        shown = look_at_certificate(url.host, url.port or _HTTPS_PORT)
+        hint = self._unread or " Trust who signed it: --ca FILE, or $SSL_CERT_FILE. Ask by a name it is for: --url."
+        return f"{text}{f' ({shown})' if shown else ''}.{hint}"
 
 
 @contextmanager
@@ -109,12 +148,16 @@ def connected(context: Context) -> Iterator[Client]:
     """A client for the daemon that the options or the settings name."""
     from bridge.cli.setup import daemon_address  # settings are read by who calls, and not for the help
 
-    address = daemon_address(context)
-    client = Client(address.url, address.token, address.certificate)
+    client = Client(daemon_address(context))
     try:
         yield client
     finally:
         client.close()
+
+
+def why_unusable(error: OSError) -> str:
+    """Why a file of certificates cannot be used, in a few words."""
+    return "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror or str(error)
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

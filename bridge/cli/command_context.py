@@ -28,13 +28,22 @@ class Context:
     config: Path | None = None
     url: str | None = None
     token: str | None = None
+    ca: Path | None = None
     output: Output = field(default_factory=Output)
 
     def config_path(self) -> Path:
         """The settings file: ``--config``, else ``$AMS_BRIDGE_CONFIG``, else the first default place that exists."""
         if self.config is not None:
             return self.config
-        return next((place for place in DEFAULT_PLACES if place.exists()), DEFAULT_PLACES[-1])
+        return next((place for place in DEFAULT_PLACES if stands(place)), DEFAULT_PLACES[-1])
+
+
+def stands(path: Path) -> bool:
+    """Whether there is such a file or folder; also when we may not look, for then reading it says so."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return True
 
 
 def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
@@ -71,6 +80,14 @@ def global_options() -> list[click.Option]:
             help=f"Token for the daemon [${TOKEN_VARIABLE}, else the settings' service token].",
             expose_value=False,
             callback=_keep("token"),
+        ),
+        click.Option(
+            ["--ca"],
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Trust the certificates in this PEM file, and no others, for the daemon.",
+            expose_value=False,
+            callback=_keep("ca"),
         ),
         click.Option(
             ["--json", "as_json"],

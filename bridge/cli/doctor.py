@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import click
 
 from bridge.app.state_folder import certificates_of
-from bridge.cli.command_context import CliCommand, Context, pass_context
+from bridge.cli.command_context import CliCommand, Context, pass_context, stands
 from bridge.cli.output import EXIT_FAILED, BadConfiguration, Column, Output, text_column
 from bridge.cli.setup import settings_of
 from bridge.core.proxies import read_proxies
@@ -64,7 +64,7 @@ def examine_all(context: Context) -> list[Finding]:
         _measured(store), _made(certificates_of(settings.server, settings.store), store), SystemClock().wall_us()
     )
     found += asyncio.run(_proxies(settings))
-    if store is not None and store.exists():
+    if store is not None and stands(store):
         found += _files(store)
         found += asyncio.run(_contents(settings))
     return found
@@ -90,7 +90,7 @@ def _store_path(settings: Settings, found: list[Finding]) -> Path | None:
 
 def _made(certificates: Sequence[Path], store: Path | None) -> list[Path]:
     """Those that should be there: the daemon makes the one beside its store at its first start."""
-    return [one for one in certificates if one.exists() or store is None or one.parent != store.parent]
+    return [one for one in certificates if store is None or one.parent != store.parent or stands(one)]
 
 
 def _measured(store: Path | None) -> Path | None:

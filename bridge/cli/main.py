@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from bridge.cli.command_context import Context
 from bridge.cli.lazy import LazyGroup, Listed
+from bridge.cli.output import Failed
 
 COMMANDS: Final = {
     "demo": Listed("demo:demo", "See the whole line work on this machine, with sample alerts."),
@@ -43,6 +44,17 @@ class RootGroup(LazyGroup):
     """Its commands are COMMANDS."""
 
     listed = COMMANDS
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """See Group. Files that this user may not read are told of in a sentence, whichever command meets them."""
+        try:
+            return super().invoke(ctx)
+        except PermissionError as error:
+            if error.filename is None:
+                raise
+            raise Failed(
+                f"{error.filename}: {error.strerror}; run this as its owner, or as the daemon's user"
+            ) from error
 
 
 @click.command(

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bridge.app.certificate import CERTIFICATE_FILE
-from bridge.cli.command_context import DEFAULT_PLACES, Context
+from bridge.cli.command_context import DEFAULT_PLACES, Context, stands
 from bridge.cli.output import BadConfiguration, Failed
 from bridge.cli.problem_listing import as_lines
+from bridge.core.domains import ascii_domain
 from bridge.core.references import ReferenceSources
 from bridge.core.systemd import credentials_folder
-from bridge.settings.model import ServerSettings, Settings, host_and_port
+from bridge.core.trust import covers, names_in
+from bridge.settings.model import ServerSettings, Settings, TlsFiles, host_and_port
 from bridge.settings.settings_file import read_settings
 from bridge.settings.settings_file import settings_of as settings_of_document
 from broker.engines import sqlite_path
@@ -25,11 +28,17 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, 
 
 @dataclass(frozen=True, slots=True)
 class DaemonAddress:
-    """Where the daemon answers, with which token, and the certificate to trust when it made its own."""
+    """Where the daemon answers, with which token, and how it is known.
+
+    ``certificate`` is the file with its own one, ``name`` what that is for where it is not for the host of ``url``;
+    ``ca`` names whom to trust in place of all others.
+    """
 
     url: str
     token: str
     certificate: Path | None = None
+    name: str = ""
+    ca: Path | None = None
 
 
 def settings_of(context: Context) -> Settings:
@@ -54,12 +63,15 @@ def daemon_address(context: Context) -> DaemonAddress:
         if context.url is None:
             raise
     if settings is None:
-        return DaemonAddress((context.url or "").rstrip("/"), context.token or "")
+        return DaemonAddress((context.url or "").rstrip("/"), context.token or "", ca=context.ca)
     token = context.token
     if token is None:
         token = settings.auth.service_token.reveal() if settings.auth.service_token else ""
-    url = context.url or own_url(settings.server)
-    return DaemonAddress(url.rstrip("/"), token, _own_certificate(settings))
+    certificate = _own_certificate(settings)
+    if context.url is not None:
+        return DaemonAddress(context.url.rstrip("/"), token, certificate, ca=context.ca)
+    url = own_url(settings.server)
+    return DaemonAddress(url, token, certificate, _certificate_name(settings.server, url), context.ca)
 
 
 def own_url(server: ServerSettings) -> str:
@@ -82,7 +94,7 @@ def store_file(settings: Settings) -> Path:
 def _named(context: Context) -> Path:
     """The settings file that the options or the default places name. Raises BadConfiguration when there is none."""
     path = context.config_path()
-    if context.config is None and not path.exists():
+    if context.config is None and not stands(path):
         looked = " and ".join(str(place) for place in DEFAULT_PLACES)
         text = f"there are no settings at {looked}: name a file with --config, or begin with `ams-bridge init`"
         raise BadConfiguration(text)
@@ -103,7 +115,29 @@ def _server_and_store(context: Context) -> Settings:
         raise BadConfiguration(as_lines(error.problems)) from error
 
 
+def _certificate_name(server: ServerSettings, url: str) -> str:
+    """A name that the daemon's certificate is for, when it is not for the host of ``url``; "" when it is.
+
+    We ask at an address of this machine, and an authority signs for the name that people know: that of ``public_url``,
+    or whatever the certificate says.
+    """
+    if not isinstance(server.tls, TlsFiles):
+        return ""
+    public = ascii_domain(urlsplit(server.public_url).hostname or "") if server.public_url else ""
+    try:
+        names = names_in(server.tls.certificate)
+    except (OSError, ValueError):
+        return public
+    hosts = [urlsplit(url).hostname or "", public]
+    fitting = next((host for host in hosts if host and any(covers(name, host) for name in names)), None)
+    if fitting is None:
+        return names[0].replace("*", "ams-bridge", 1) if names else public
+    return fitting if fitting != hosts[0] else ""
+
+
 def _own_certificate(settings: Settings) -> Path | None:
+    if isinstance(settings.server.tls, TlsFiles):
+        return settings.server.tls.certificate
     if settings.server.tls != "self-signed":
         return None
     try:

@@ -29,7 +29,7 @@ def tls_fault(error: BaseException) -> ssl.SSLError | None:
         elif found is None or isinstance(found, ssl.SSLError):
             return found
         else:
-            found = found.__cause__
+            found = found.__cause__ or found.__context__  # httpcore's pool raises its own error "from None"
     return None
 
 

@@ -42,22 +42,22 @@ class TestAuthority:
         )
         self.certificate = self._write("ca.pem", builder.sign(self._key, hashes.SHA256()))
 
-    def server(self) -> Pair:
-        """A certificate for localhost."""
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-        return self._issue("server", subject, ExtendedKeyUsageOID.SERVER_AUTH, names)
+    def server(self, *hosts: str, ends: datetime = _ENDS) -> Pair:
+        """A certificate for these hosts, without any for localhost and 127.0.0.1."""
+        hosts = hosts or ("localhost", "127.0.0.1")
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
+        return self._issue("server", subject, ExtendedKeyUsageOID.SERVER_AUTH, [_named(host) for host in hosts], ends)
 
     def client(self, *parts: tuple[x509.ObjectIdentifier, str]) -> Pair:
         """A certificate for a client with this subject."""
         subject = x509.Name([x509.NameAttribute(oid, value) for oid, value in parts])
         return self._issue("client", subject, ExtendedKeyUsageOID.CLIENT_AUTH, [])
 
-    def _issue(self, name: str, subject: x509.Name, usage, names) -> Pair:
+    def _issue(self, name: str, subject: x509.Name, usage, names, ends: datetime = _ENDS) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
         serial = x509.random_serial_number()
         builder = (
-            x509.CertificateBuilder(self._name, subject, key.public_key(), serial, _BEGINS, _ENDS)
+            x509.CertificateBuilder(self._name, subject, key.public_key(), serial, _BEGINS, ends)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(sign=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
@@ -79,6 +79,13 @@ class TestAuthority:
         file = self._folder / name
         file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         return file
+
+
+def _named(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _usage(*, sign: bool) -> x509.KeyUsage:
