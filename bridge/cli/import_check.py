@@ -16,8 +16,8 @@ from rules.ruleset import RuleSet
 from rules.source.problems import ProblemsFound
 from rules.workbench.run_cases import run_cases
 
-_REFERENCE: Final = re.compile(r"\$\{(env|credential|file):[^}]*\}")
-_STAND_IN: Final = {"env": "import@example.org"}
+_REFERENCE: Final = re.compile(r"(?:(url|host): \"?)?\$\{(env|credential|file):[^}]*\}")
+_ADDRESS: Final = "import@example.org"
 _SECRET: Final = "https://import.example.org/x"  # noqa: S105 - it stands in for one that is not here
 
 
@@ -30,11 +30,18 @@ class Checked:
     tests: int = 0
 
 
+def _filled(found: re.Match[str]) -> str:
+    before = found[0].partition("$")[0]
+    if found[1] == "host":
+        return f"{before}mail.example.org"
+    return before + (_ADDRESS if found[2] == "env" and not found[1] else _SECRET)
+
+
 def check_converted(converted: Converted) -> Checked:
     """Load the files as a daemon would, with something in the place of each secret, and run their tests."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "bridge.yaml")
-        path.write_text(_REFERENCE.sub(lambda found: _STAND_IN.get(found[1], _SECRET), converted.settings), "utf-8")
+        path.write_text(_REFERENCE.sub(_filled, converted.settings), "utf-8")
         rules = Path(folder, "rules.d", "alertmanager.yaml")
         rules.parent.mkdir()
         rules.write_text(converted.rule_file, "utf-8")

@@ -14,17 +14,17 @@ from bridge.cli.output import BadConfiguration, Failed, Output, counted
 from bridge.cli.problem_listing import as_lines, as_values
 from rules.events.topic_filter import topic_problem
 from rules.importing.alertmanager import TOPIC, Converted, convert
+from rules.importing.grafana import convert_grafana
 from rules.importing.wrappers import is_configuration
 from rules.source.foreign_yaml import read_foreign_yaml
 from rules.source.problems import ProblemsFound
 
-RULES_FILE: Final = Path("rules.d", "alertmanager.yaml")
-SETTINGS_FILE: Final = Path("bridge-alertmanager.yaml")
+_YAML: Final = frozenset({".yaml", ".yml", ".json"})
 
 
 @click.group("import", cls=CliGroup)
 def importing() -> None:
-    """Make rule files of other systems' configurations: alertmanager."""
+    """Make rule files of other systems' configurations: alertmanager, grafana."""
 
 
 @importing.command("alertmanager")
@@ -44,15 +44,14 @@ def alertmanager(context: Context, file: Path, out: Path | None, topic: str, com
     The rules come with a test for every route; what is made is checked, and the tests are run. With --compare amtool,
     Alertmanager's own tool is asked whom made-up alerts go to, and every difference is shown.
     """
-    if (problem := topic_problem(topic)) is not None or set(topic) & set("*?["):
-        raise click.BadParameter(problem or "a glob is no topic to bring alerts to", param_hint="--topic")
+    _check_topic(topic)
     try:
-        converted = convert(_text_of(file), file="stdin" if str(file) == "-" else str(file), topic=topic)
+        converted = convert(_text_of(file), file=_name_of(file), topic=topic)
     except ProblemsFound as error:
         raise BadConfiguration(as_lines(error.problems)) from error
     checked = check_converted(converted)
     differences = _compared(file, converted, checked, by=comparing)
-    written = _write(out, converted) if out is not None else []
+    written = _write(out, "alertmanager", converted) if out is not None else []
     if context.output.as_json:
         found: dict[str, object] = {"rules": converted.rule_file, "settings": converted.settings}
         found |= {} if comparing is None else {"differences": [str(one) for one in differences]}
@@ -60,10 +59,67 @@ def alertmanager(context: Context, file: Path, out: Path | None, topic: str, com
         context.output.value(value)
     else:
         _tell(context.output, converted, written, out)
-    if checked.problems:
-        raise Failed("what was made does not pass its own check:\n" + "\n".join(checked.problems))
+    _fail_unless(checked)
     if comparing is not None:
         _tell_differences(context.output, converted, differences)
+
+
+@importing.command("grafana")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Write files below DIR, not to the screen."
+)
+@click.option("--topic", default=TOPIC, show_default=True, help="Where the alerts will come in.")
+@pass_context
+def grafana(context: Context, files: tuple[Path, ...], out: Path | None, topic: str) -> None:
+    """Convert Grafana's notification policies, contact points and mute timings in FILES (- reads standard input).
+
+    FILES are those of its provisioning (a folder is all in it), exports, answers of its API, YAML or JSON. Policies
+    become rules, contact points destinations, mute timings intervals; Grafana then sends every alert to the hook that
+    is made for it. With --out, rules go to rules.d/grafana.yaml and what to add to your settings to
+    bridge-grafana.yaml; nothing that exists is overwritten. What could not be converted is named with its place. No
+    secret is copied.
+    The rules come with a test for every policy; what is made is checked, and the tests are run.
+    """
+    _check_topic(topic)
+    try:
+        converted = convert_grafana([(_name_of(one), _text_of(one)) for one in _files_of(files)], topic=topic)
+    except ProblemsFound as error:
+        raise BadConfiguration(as_lines(error.problems)) from error
+    checked = check_converted(converted)
+    written = _write(out, "grafana", converted) if out is not None else []
+    if context.output.as_json:
+        found = {"rules": converted.rule_file, "settings": converted.settings}
+        written_paths = [str(path) for path in written]
+        context.output.value({**found, "remarks": as_values(converted.remarks), "written": written_paths})
+    else:
+        _tell(context.output, converted, written, out)
+    _fail_unless(checked)
+
+
+def _check_topic(topic: str) -> None:
+    if (problem := topic_problem(topic)) is not None or set(topic) & set("*?["):
+        raise click.BadParameter(problem or "a glob is no topic to bring alerts to", param_hint="--topic")
+
+
+def _fail_unless(checked: Checked) -> None:
+    if checked.problems:
+        raise Failed("what was made does not pass its own check:\n" + "\n".join(checked.problems))
+
+
+def _files_of(given: tuple[Path, ...]) -> list[Path]:
+    """The files, and for a folder those of YAML and JSON below it, by name."""
+    found: list[Path] = []
+    for one in given:
+        inner = sorted(path for path in one.rglob("*") if path.suffix in _YAML) if one.is_dir() else [one]
+        if not inner:
+            raise Failed(f"there is no YAML or JSON file in {one}")
+        found += inner
+    return found
+
+
+def _name_of(file: Path) -> str:
+    return "stdin" if str(file) == "-" else str(file)
 
 
 def _tell(output: Output, converted: Converted, written: list[Path], out: Path | None) -> None:
@@ -105,8 +161,11 @@ def _text_of(file: Path) -> str:
         raise Failed(f"cannot read {file}: {error.strerror}") from error
 
 
-def _write(folder: Path, converted: Converted) -> list[Path]:
-    wanted = {folder / RULES_FILE: converted.rule_file, folder / SETTINGS_FILE: converted.settings}
+def _write(folder: Path, word: str, converted: Converted) -> list[Path]:
+    wanted = {
+        folder / "rules.d" / f"{word}.yaml": converted.rule_file,
+        folder / f"bridge-{word}.yaml": converted.settings,
+    }
     standing = [str(path) for path in wanted if path.exists()]
     if standing:
         raise Failed(f"these exist already: {', '.join(standing)}. Nothing was written; choose another folder.")

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from rules.importing.alertmanager_config import Config
+from rules.importing.foreign_system import ForeignSystem
 from rules.importing.imported_inhibition import read_inhibitions
 from rules.importing.label_samples import sample_labels
-from rules.importing.receivers import NOT_FOUND, Receiver, read_receivers, unique
+from rules.importing.receiver_target import NOT_FOUND, unique
+from rules.importing.receivers import Receiver, read_receivers
 from rules.importing.route_tests import RouteTests
 from rules.importing.route_tree import RouteNode, read_routes, rules_of
 from rules.importing.rule_text import RuleWriter
@@ -97,8 +99,8 @@ def convert_config(config: Config, *, file: str, topic: str = TOPIC) -> Converte
     rules = [*writer.sources(first), *(rule for route in found for rule in writer.rules(route))]
     tests = RouteTests(config, root, receivers, inhibitions, intervals).tests(found)
     return Converted(
-        rules="\n".join(_rule_file(file, topic, rules)) + "\n",
-        settings="\n".join(_fragment(file, topic, destinations, intervals)) + "\n",
+        rules="\n".join(_rule_file(config.system.word, file, topic, rules)) + "\n",
+        settings="\n".join(_fragment(config.system, file, topic, destinations, intervals)) + "\n",
         remarks=in_order(config.remarks),
         tests="\n".join(["tests:", *_listed(tests)]) + "\n" if tests else "",
         routes=writer.routes,
@@ -128,7 +130,7 @@ def _remark_the_rest(config: Config) -> None:
         config.remark((key,), f"{key} is not known and was left out")
     if config.at(("templates",)):
         config.remark(
-            ("templates",), "Go templates cannot be converted; posts are made by template: alertmanager/alert"
+            ("templates",), f"Go templates cannot be converted; posts are made by template: {config.system.template}"
         )
     for key in config.others(("global",), _READ_BY_RECEIVERS):
         path = ("global", key)
@@ -140,8 +142,8 @@ def _remark_the_rest(config: Config) -> None:
             config.remark(path, f"{key} has no counterpart and was left out")
 
 
-def _rule_file(file: str, topic: str, rules: list[dict[str, Any]]) -> Iterator[str]:
-    yield f"# Made of {file} by `ams-bridge rules import alertmanager`; yours to edit from here on."
+def _rule_file(word: str, file: str, topic: str, rules: list[dict[str, Any]]) -> Iterator[str]:
+    yield f"# Made of {file} by `ams-bridge rules import {word}`; yours to edit from here on."
     yield from yaml_lines({"topic": topic})
     yield "rules:"
     yield from _listed(rules)
@@ -156,16 +158,19 @@ def _listed(members: list[dict[str, Any]]) -> Iterator[str]:
         yield from lines[1:]
 
 
-def _fragment(file: str, topic: str, destinations: dict[str, Any], intervals: dict[str, Any]) -> Iterator[str]:
+def _fragment(
+    system: ForeignSystem, file: str, topic: str, destinations: dict[str, Any], intervals: dict[str, Any]
+) -> Iterator[str]:
     """What to add to bridge.yaml."""
     _, project, _, name = topic.split("/")
-    yield f"# Made of {file} by `ams-bridge rules import alertmanager`: what its rules need in bridge.yaml."
+    word = system.word
+    yield f"# Made of {file} by `ams-bridge rules import {word}`: what its rules need in bridge.yaml."
     yield from yaml_lines({"projects": {project: {"topics": {name: {}}}}})
     yield ""
-    yield from comment("Alertmanager sends every alert to https://THIS-HOST:8443/hooks/alertmanager with this token.")
+    yield from comment(f"{system.title} sends every alert to https://THIS-HOST:8443/hooks/{word} with this token.")
     yield "sources:"
-    source = {"type": "alertmanager", "topic": topic, "token": "${credential:alertmanager-token}"}
-    yield from yaml_lines({"alertmanager": source}, 2)
+    source = {"type": "alertmanager", "topic": topic, "token": f"${{credential:{word}-token}}"}
+    yield from yaml_lines({word: source}, 2)
     yield ""
     yield "destinations:"
     yield from yaml_lines(destinations, 2)

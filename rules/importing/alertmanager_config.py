@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from rules.importing.foreign_system import ALERTMANAGER, ForeignSystem
 from rules.language.form import called
 from rules.source.places import Document
 from rules.source.problems import DocumentPath, Place, Problem
@@ -17,11 +18,14 @@ from rules.source.problems import DocumentPath, Place, Problem
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The document, and what was found to say about it."""
+    """The document, whose it is, and what was found to say about it."""
 
     document: Document
     problems: list[Problem] = field(default_factory=list)
     remarks: list[Problem] = field(default_factory=list)
+    system: ForeignSystem = ALERTMANAGER
+    unknown: frozenset[DocumentPath] = frozenset()
+    """Receivers of which the file knows only the name; who they tell is not known."""
 
     def at(self, path: DocumentPath) -> Any:
         """The plain value at a path, None when it is not there."""

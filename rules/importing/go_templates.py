@@ -9,8 +9,11 @@ _ACTION: Final = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 _FIELD: Final = re.compile(
     r"\.(?:Common|Group)?(Labels|Annotations)\.(\w+)((?:\s*\|\s*(?:toUpper|toLower|title))*)", re.ASCII
 )
+_INDEX: Final = re.compile(r"index\s+\.(?:Common|Group)?(Labels|Annotations)\s+[\"`]([^\"`'\\]+)[\"`]")
 _WHOLE: Final = {".Status": "data.status", ".StartsAt": "data.startsAt", ".EndsAt": "data.endsAt",
-                 ".GeneratorURL": "data.generatorURL", ".Fingerprint": "data.fingerprint"}  # fmt: skip
+                 ".GeneratorURL": "data.generatorURL", ".Fingerprint": "data.fingerprint",
+                 ".DashboardURL": "data.dashboardURL", ".PanelURL": "data.panelURL",
+                 ".SilenceURL": "data.silenceURL", ".ValueString": "data.valueString"}  # fmt: skip
 _FILTERS: Final = {"toUpper": "upper", "toLower": "lower", "title": "title"}
 
 
@@ -25,6 +28,8 @@ def _action(said: str) -> str:
         one.strip() in _FILTERS for one in filters.split("|") if one
     ):
         return _printed(place, filters)
+    if (indexed := _INDEX.fullmatch(said)) is not None:
+        return _printed(f"data.{indexed[1].lower()}['{indexed[2]}'] | default('')", "")
     found = _FIELD.fullmatch(said)
     if found is None:
         return f"{{# {said.replace('#}', '# }')} #}}"

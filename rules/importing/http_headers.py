@@ -17,7 +17,7 @@ def read_headers(entry: Entry) -> dict[str, str]:
         if key == "authorization":
             headers["Authorization"] = _authorization(entry, inner)
         elif key == "basic_auth":
-            headers["Authorization"] = _basic(entry, inner)
+            headers["Authorization"] = basic_header(entry, inner)
         elif key in ("bearer_token", "bearer_token_file"):
             token = Entry(entry.config, path, entry.name).secret("bearer_token", "token")
             headers["Authorization"] = f"Bearer {token}"
@@ -42,8 +42,11 @@ def _authorization(entry: Entry, path: DocumentPath) -> str:
     return f"{kind} {secret}" if secret else ""
 
 
-def _basic(entry: Entry, path: DocumentPath) -> str:
-    """A header wants name and password together in base64, which no reference to either can be."""
+def basic_header(entry: Entry, path: DocumentPath) -> str:
+    """The header for a name and a password; ``path`` is where the remark stands.
+
+    It wants both together in base64, which no reference to either can be.
+    """
     credential = f"{entry.name}-basic"
     entry.config.remark(
         path,

@@ -22,6 +22,9 @@ _UNQUOTED: Final = re.compile(r"(?:\\[^,]|[^,\"\\])*\\?", re.DOTALL)
 _ESCAPES: Final = {"n": "\n", '"': '"', "\\": "\\"}
 """What a backslash makes of the character behind it, in quotes or without; before any other it is itself."""
 _ESCAPED: Final = re.compile(r"\\([n\"\\])")
+_OPERATORS: Final = ("=", "!=", "=~", "!~")
+_NAMES: Final = ("label", "name")
+_SIGNS: Final = ("type", "matchType", "match_type", "operator")
 _HEX: Final = {"x": 2, "u": 4, "U": 8}
 _ANYTHING: Final = frozenset({".*", "^.*$", "(.*)", "^(.*)$"})
 _LITERAL: Final = re.compile(r"(?:[A-Za-z0-9_ :/@,-]|\\[.+*?()\[\]{}|^$\\-])*")
@@ -81,10 +84,38 @@ def read_matchers(config: Config, path: DocumentPath, *, prefix: str = "") -> tu
             found += _checked(config, inner, [LabelMatcher(name, op, config.text(inner))])
     for inner in config.items((*path, f"{prefix}matchers")):
         try:
-            found += _checked(config, inner, list(parse_matchers(config.text(inner))))
+            found += _checked(config, inner, list(_listed_matchers(config, inner)))
         except ValueError as error:
             config.problem(inner, str(error))
+    for inner in config.items((*path, "object_matchers")) if not prefix else ():
+        found += _checked(config, inner, _object_matcher(config, inner))
     return tuple(dict.fromkeys(found))
+
+
+def _listed_matchers(config: Config, path: DocumentPath) -> Iterator[LabelMatcher]:
+    """The matchers of a text, or the one that a mapping of an API is. Raises ValueError."""
+    value = config.at(path)
+    if not isinstance(value, dict):
+        yield from parse_matchers(config.text(path))
+        return
+    name, op = (next((str(value[key]) for key in keys if value.get(key)), "") for keys in (_NAMES, _SIGNS))
+    if not op:
+        negative, regex = (str(value.get(key)).lower() for key in ("isEqual", "isRegex"))
+        op = ("!" if negative == "false" else "=") + ("~" if regex == "true" else "=" if negative == "false" else "")
+    if not name or op not in _OPERATORS:
+        raise ValueError("a matcher has label, type (= != =~ !~) and value")
+    yield LabelMatcher(name, op, config.text((*path, "value")))
+
+
+def _object_matcher(config: Config, path: DocumentPath) -> list[LabelMatcher]:
+    """A matcher of Grafana's, its three parts apart: ``[severity, =~, warning|critical]``."""
+    parts = config.items(path)
+    if len(parts) != 3 or config.text(parts[1]) not in _OPERATORS:
+        if isinstance(config.at(path), list):
+            config.problem(path, "a matcher is a label, one of = != =~ !~, and a value: [severity, =, critical]")
+        return []
+    name, op, value = (config.text(one) for one in parts)
+    return [LabelMatcher(name, op, value)]
 
 
 def parse_matchers(text: str) -> Iterator[LabelMatcher]:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 from rules.importing.alertmanager_config import Config
 from rules.importing.go_templates import nearest_jinja
+from rules.importing.placeholders import as_references, has_other_places, secret_reference
 from rules.source.problems import DocumentPath
 
 _ELSEWHERE: Final = frozenset({"name", "send_resolved", "http_config"})
-_SHELL: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::?[-?][^}]*)?\}")
-_OURS: Final = re.compile(r"\$\{env:[A-Za-z0-9_]+\}")
 _TEMPLATED: Final = frozenset(
     {
         "title", "title_link", "text", "pretext", "fallback", "color", "footer", "fields", "actions", "short_fields",
         "callback_id", "image_url", "thumb_url", "mrkdwn_in", "link_names", "attachments", "content", "message",
-        "summary", "author_name", "author_link", "author_icon", "footer_icon", "props", "type", "html", "headers",
+        "summary", "subject", "sectiontitle", "payload", "body",
+        "author_name", "author_link", "author_icon", "footer_icon", "props", "type", "html", "headers",
     }
 )  # fmt: skip
 """What a receiver says of its texts."""
@@ -36,16 +35,21 @@ class Entry:
     def text(self, key: str) -> str:
         """A plain text, or "" when it is a Go template."""
         self.used.add(key)
-        said = self.config.text((*self.path, key))
+        return self.text_at((key,))
+
+    def text_at(self, inner: DocumentPath) -> str:
+        """As ``text``, of what stands deeper."""
+        path = (*self.path, *inner)
+        said = self.config.text(path)
         if "{{" in said:
-            self.config.remark((*self.path, key), f"{key} is a Go template; it was left out")
+            self.config.remark(path, f"{inner[-1]} is a Go template; it was left out")
             return ""
-        return self.referring(said, (*self.path, key))
+        return self.referring(said, path)
 
     def referring(self, said: str, path: DocumentPath) -> str:
         """A text whose variables of a shell, filled in before Alertmanager sees it, are references of ours."""
-        found = _SHELL.sub(r"${env:\1}", said)
-        if _OURS.sub("", found).count("${"):
+        found = as_references(said, self.config.system)
+        if has_other_places(found):
             self.config.remark(path, f'"{said}" has a place that is filled in elsewhere; it was left out')
             return ""
         if found != said:
@@ -81,7 +85,10 @@ class Entry:
             file = self.config.text((*path[:-1], f"{path[-1]}_file"))
             if file:
                 return f"${{file:{file}}}"
-            if self.config.text(path):
+            said = self.config.text(path)
+            if found := secret_reference(said, self.config.system):
+                return found
+            if said:
                 reference = f"${{credential:{self.name}-{what}}}"
                 self.config.remark(path, f"put this {what} into the credential {self.name}-{what}; it was not copied")
                 return reference
@@ -95,7 +102,7 @@ class Entry:
             near = f"; nearest in Jinja: {nearest_jinja(said)}" if isinstance(said, str) and "{{" in said else ""
             self.config.remark(
                 (*self.path, key),
-                f"{key}: posts are made by template: alertmanager/alert; to change them write one{near}",
+                f"{key}: posts are made by template: {self.config.system.template}; to change them write one{near}",
             )
         for key in self.config.others(self.path, {*self.used, *templated}):
             self.config.remark((*self.path, key), f"{key} has no counterpart and was left out")

@@ -6,36 +6,21 @@ a receiver makes with Go templates cannot be read here; posts are made by ``temp
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from rules.importing.alertmanager_config import Config
+from rules.importing.chat_hooks import chat_hook, slack_target
+from rules.importing.grafana_receivers import read_integration
 from rules.importing.http_headers import read_headers
 from rules.importing.receiver_entry import Entry
+from rules.importing.receiver_target import NOT_FOUND, Target, mail_names, unique
 from rules.source.problems import DocumentPath
 
-NOT_FOUND: Final = "inbox"
-"""The kind that stands in where there is none of ours; what is sent there stays in the store and on its page."""
-_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.-]+")
+MANAGED: Final = "grafana_managed_receiver_configs"
+"""The key below which Grafana keeps the integrations of a contact point."""
 _TLS_PORT: Final = 465
-_MAIL_NAME: Final = re.compile(r"(?:\"(?:\\.|[^\"\\])*\"|<[^>]*>|\((?:\\.|[^()\\])*\)|[^,;])+", re.DOTALL)
-
-
-@dataclass(slots=True)
-class Target:
-    """One configuration of a receiver as a destination: its settings, and what a send to it says beside ``to``."""
-
-    name: str
-    settings: dict[str, Any]
-    overrides: dict[str, Any] = field(default_factory=dict)
-    tells_end: bool = True
-
-    @property
-    def takes_body(self) -> bool:
-        """Whether it wants Alertmanager's own JSON."""
-        return bool(self.settings["type"] == "webhook")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,38 +45,48 @@ def read_receivers(config: Config) -> dict[str, Receiver]:
     return found
 
 
-def unique(name: str, taken: set[str]) -> str:
-    """A name made of letters, digits, ``_``, ``.`` and ``-`` that is not taken yet; it is then."""
-    plain = _UNSAFE.sub("-", name).strip("-._")[:80] or "alerts"
-    found, n = plain, 1
-    while found in taken:
-        n += 1
-        found = f"{plain}-{n}"
-    taken.add(found)
-    return found
-
-
 def _targets(config: Config, path: DocumentPath, receiver: str, taken: set[str]) -> Iterable[Target]:
-    kinds = [key for key in config.keys(path) if key.endswith("_configs")]
-    entries = [(kind, inner) for kind in kinds for inner in config.items((*path, kind))]
+    entries = list(_entries(config, path))
     converted = 0
     for kind, inner in entries:
-        read, tells_end = _KINDS.get(kind, (None, True))
-        word = kind.removesuffix("_configs")
-        if read is None:
-            config.remark(inner, f"{kind}: there is no destination of this kind; consider a webhook, or apprise")
-            continue
-        converted += 1
-        name = unique(receiver if len(entries) == 1 else f"{receiver}-{word}", taken)
-        entry = Entry(config, inner, name)
-        target = read(entry)
-        target.tells_end = entry.flag("send_resolved", default=tells_end)
-        entry.close()
-        yield target
-    if entries and not converted:
+        found = _read(config, kind, inner, receiver, taken, alone=len(entries) == 1)
+        converted += len(found)
+        yield from found
+    if (entries and not converted) or path in config.unknown:
         name = unique(receiver, taken)
-        config.remark(path, f'nothing of "{receiver}" could be converted; its alerts go to the inbox "{name}" for now')
+        if path not in config.unknown:
+            told = f'nothing of "{receiver}" could be converted; its alerts go to the inbox "{name}" for now'
+            config.remark(path, told)
         yield Target(name, {"type": NOT_FOUND})
+
+
+def _entries(config: Config, path: DocumentPath) -> Iterator[tuple[str, DocumentPath]]:
+    """Each configuration of a receiver, with the word for its kind."""
+    for key in config.keys(path):
+        if key.endswith("_configs"):
+            yield from ((key, inner) for inner in config.items((*path, key)))
+
+
+def _read(
+    config: Config, kind: str, path: DocumentPath, receiver: str, taken: set[str], *, alone: bool
+) -> Sequence[Target]:
+    """The destinations of one configuration; none, with a remark, when there is no such kind."""
+    managed = kind == MANAGED
+    word = config.text((*path, "type")) if managed else kind.removesuffix("_configs")
+    name = unique(receiver if alone else f"{receiver}-{word}", set(taken))
+    entry = Entry(config, (*path, "settings") if managed else path, name)
+    read, tells_end = _KINDS.get(kind, (None, True))
+    found = read_integration(word, entry) if managed else None if read is None else [read(entry)]
+    if found is None:
+        said = f'type "{word}"' if managed else kind
+        config.remark(path, f"{said}: there is no destination of this kind; consider a webhook, or apprise")
+        return []
+    silent = (*path, "disableResolveMessage")
+    told = not config.flag(silent, default=False) if managed else entry.flag("send_resolved", default=tells_end)
+    for target in found:
+        target.name, target.tells_end = unique(target.name, taken), told
+    entry.close()
+    return found
 
 
 def _mattermost(entry: Entry) -> Target:
@@ -106,20 +101,14 @@ def _mattermost(entry: Entry) -> Target:
 def _slack(entry: Entry) -> Target:
     token = entry.secret("app_token", "token", everywhere="slack_app_token")
     channel = entry.text("channel")
-    if not token and entry.inherited("api_url", "slack_api_url").endswith("/chat.postMessage"):
+    address = entry.config.text((*entry.path, "api_url")) or entry.config.text(("global", "slack_api_url"))
+    if not token and address.endswith("/chat.postMessage"):
         token = _credentials(entry)
-    if token and channel:
-        names = entry.same(("username", "icon_emoji"))
-        return Target(entry.name, {"type": "slack_bot", "token": token, "channel": channel.removeprefix("#"), **names})
-    url = entry.secret("api_url", "url", everywhere="slack_api_url")
-    for key in ("username", "icon_emoji", "icon_url"):
-        entry.text(key)
-    if channel:
-        entry.config.remark(
-            (*entry.path, "channel"),
-            f"Slack's hooks post to their own channel whatever is asked; make one for {channel}, or use slack_bot",
-        )
-    return Target(entry.name, {"type": "slack", "url": url or entry.missing("api_url")})
+    url = "" if token and channel else entry.secret("api_url", "url", everywhere="slack_api_url")
+    entry.used |= {"api_url", "api_url_file"}
+    if not url and not (token and channel):
+        entry.missing("api_url")
+    return slack_target(entry, channel=channel, token=token, url=url, address=address)
 
 
 def _credentials(entry: Entry) -> str:
@@ -166,11 +155,6 @@ def _email(entry: Entry) -> Target:
     return Target(entry.name, settings | ({"hello": hello} if hello else {}))
 
 
-def mail_names(text: str) -> list[str]:
-    """The addresses of a list, each as it is written: a comma inside quotes, brackets or a comment parts nothing."""
-    return [one[0].strip() for one in _MAIL_NAME.finditer(text) if one[0].strip()]
-
-
 def _security(entry: Entry, port: str) -> str:
     everywhere = entry.config.flag(("global", "smtp_require_tls"), default=True)
     required = entry.flag("require_tls", default=everywhere)
@@ -179,12 +163,7 @@ def _security(entry: Entry, port: str) -> str:
 
 def _chat(kind: str) -> Callable[[Entry], Target]:
     """A kind that needs the URL of its hook and no more."""
-
-    def read(entry: Entry) -> Target:
-        url = entry.secret("webhook_url", "url")
-        return Target(entry.name, {"type": kind, "url": url or entry.missing("webhook_url")})
-
-    return read
+    return lambda entry: Target(entry.name, chat_hook(entry, kind, "webhook_url"))
 
 
 _KINDS: Final[dict[str, tuple[Callable[[Entry], Target], bool]]] = {

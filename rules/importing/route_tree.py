@@ -23,7 +23,7 @@ EVERY_LABEL: Final = "..."
 _YEARS: Final = re.compile(r"([0-9]+)y", re.ASCII)
 _KEYS: Final = frozenset(
     {"receiver", "group_by", "continue", "match", "match_re", "matchers", "group_wait", "group_interval",
-     "repeat_interval", "mute_time_intervals", "active_time_intervals", "routes"}
+     "repeat_interval", "mute_time_intervals", "active_time_intervals", "routes", "object_matchers"}
 )  # fmt: skip
 
 

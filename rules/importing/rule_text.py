@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from rules.importing.alertmanager_config import Config
+from rules.importing.foreign_system import GRAFANA
 from rules.importing.imported_inhibition import Inhibition, quieted, same_places, variable_names
 from rules.importing.match_lines import label_place, match_of
-from rules.importing.receivers import Receiver, Target, unique
+from rules.importing.receiver_target import Target, unique
+from rules.importing.receivers import Receiver
 from rules.importing.route_tree import EVERY_LABEL, RouteOptions, RouteRule
 from rules.source.problems import path_text
 
 EACH_ALERT: Final = "$.alerts[*]"
 KEY: Final = "{{ data.fingerprint | default(data.labels | to_json, true) }}"
 RESOLVED: Final = {"$.status": "resolved"}
-TEMPLATE: Final = "alertmanager/alert"
 SEVERITY: Final = "{{ data.labels.severity | default('') | replace('none', '') }}"
 WORST: Final = """\
 {% set said = events | default([{'data': data}]) | map(attribute='data.labels.severity', default='') | map('lower') %}
@@ -46,6 +47,23 @@ _BODY: Final = """\
  "commonLabels": { {{- common('labels') -}} }, "commonAnnotations": { {{- common('annotations') -}} },
  "alerts": {{ alerts | to_json }}}"""
 """Alertmanager's own JSON, for webhooks that read it."""
+_ALERTS: Final = """\
+[{% for alert in ALERTS %}
+{{ ',' if not loop.first else '' }}{"labels": {{ alert.labels | default({}, true) | to_json }},
+ "annotations": {{ alert.annotations | default({}, true) | to_json }},
+{%- if alert.startsAt | default('', true) %} "startsAt": {{ alert.startsAt | to_json }},{% endif %}
+{%- if alert.status == 'resolved' and alert.endsAt %} "endsAt": {{ alert.endsAt | to_json }},{% endif %}
+ "generatorURL": {{ alert.generatorURL | default('', true) | to_json }}}
+{%- endfor %}]"""
+"""A list of alerts as an Alertmanager takes them at ``/api/v2/alerts``."""
+_OF_GRAFANA: Final = """\
+{% set firing = alerts | selectattr('status', 'equalto', 'firing') | list | length %}
+{"version": "1", "orgId": 1, "state": "{{ 'alerting' if firing else 'ok' }}", "message": "",
+ "title": {{ ('[' ~ ('FIRING:' ~ firing if firing else 'RESOLVED') ~ '] '
+              ~ alerts[0].labels.alertname | default('')) | to_json }},"""
+"""What the JSON of Grafana's webhook has more, or says otherwise."""
+_FED: Final = {"repeat": "3m", "every": "1m"}
+"""How often an Alertmanager hears of what fires: it forgets an alert of which it hears nothing for five minutes."""
 
 
 @dataclass(slots=True)
@@ -89,17 +107,20 @@ class RuleWriter:
             if route.stop or not route.node.path[1:]:
                 yield {**self._head(route, receiver.name), "drop": True}
             return
-        hearing = [target for target in receiver.targets if target.tells_end]
-        others = [target for target in receiver.targets if not target.tells_end]
-        for targets in (hearing, others):
-            if targets:
-                last = targets is others or not others
-                yield self._rule(route, receiver, targets, stop=route.stop and last)
+        parts: dict[tuple[bool, bool], list[Target]] = {}
+        for target in sorted(receiver.targets, key=_kind, reverse=True):
+            parts.setdefault(_kind(target), []).append(target)
+        for number, targets in enumerate(parts.values(), start=1):
+            yield self._rule(route, receiver, targets, stop=route.stop and number == len(parts))
 
     def _rule(self, route: RouteRule, receiver: Receiver, targets: Sequence[Target], *, stop: bool) -> dict[str, Any]:
         options, tells_end = route.node.options, targets[0].tells_end
         quiet = quieted(route.matchers, self.inhibitions, self.names)
-        name = receiver.name if len(targets) == len(receiver.targets) or tells_end else f"{receiver.name}-firing"
+        feeds = targets[0].body == "alerts"
+        alone = len(targets) == len(receiver.targets)
+        name = receiver.name + ("" if alone else ("-alertmanager" if feeds else "") + ("" if tells_end else "-firing"))
+        if feeds:
+            options = replace(options, repeat=_FED["repeat"], every=_FED["every"])
         rule = self._head(route, name)
         if not tells_end:
             rule["match"] = {"$.status": "firing", **rule.get("match", {})}
@@ -113,9 +134,9 @@ class RuleWriter:
         if quiet.inhibited_by:
             rule["inhibited_by"] = quiet.inhibited_by[0] if len(quiet.inhibited_by) == 1 else quiet.inhibited_by
         rule["severity"] = SEVERITY if EVERY_LABEL in options.group_by else WORST
-        rule["template"] = TEMPLATE
-        if any(target.takes_body for target in targets):
-            rule["body"] = _body(receiver.name, options)
+        rule["template"] = self.config.system.template
+        if any(target.body for target in targets):
+            rule["body"] = _body(_ALERTS if feeds else self._whole_call(), receiver.name, options)
         rule["send"] = _send(targets)
         if stop:
             rule["stop"] = True
@@ -132,6 +153,9 @@ class RuleWriter:
             "for_each": EACH_ALERT,
             **({"match": match} if match else {}),
         }
+
+    def _whole_call(self) -> str:
+        return _BODY.replace('{"version": "4",', _OF_GRAFANA) if self.config.system is GRAFANA else _BODY
 
     def _where(self, path: tuple[str | int, ...]) -> str:
         place = self.config.place(path)
@@ -157,10 +181,15 @@ def _send(targets: Sequence[Target]) -> Any:
     return entries[0] if len(entries) == 1 else entries
 
 
-def _body(receiver: str, options: RouteOptions) -> str:
+def _kind(target: Target) -> tuple[bool, bool]:
+    """What parts destinations into rules: whether they hear the end, and whether posts are for them."""
+    return target.tells_end, target.body != "alerts"
+
+
+def _body(body: str, receiver: str, options: RouteOptions) -> str:
     each = EVERY_LABEL in options.group_by
     alerts = (
         "[data]" if each else "(events | map(attribute='data') | list) + (still_firing | map(attribute='data') | list)"
     )
     group = "alerts[0].labels" if each else repr(list(options.group_by))
-    return _BODY.replace("ALERTS", alerts).replace("GROUP", group).replace("RECEIVER", repr(receiver))
+    return body.replace("ALERTS", alerts).replace("GROUP", group).replace("RECEIVER", repr(receiver))

@@ -74,15 +74,19 @@ def _in_text(document: Document, path: DocumentPath, value: str, text: str) -> I
     plain = value if "route" in value else _unpacked(value)
     if plain is None or "route" not in plain or "receivers" not in plain:
         return
-    spot = document.places.nearest(path)
-    if plain is value and spot.block:
-        plain = _in_its_place(plain, spot, text)
-        name = document.file
-    else:
-        name = f"{path[-1]} in {document.file}" if path else document.file
-    for inner in read_foreign_yaml(plain, name):
+    for inner in texts_inside(document, path, plain, text, as_written=plain is value):
         if is_configuration(inner.value):
             yield inner
+
+
+def texts_inside(
+    document: Document, path: DocumentPath, plain: str, text: str, *, as_written: bool = True
+) -> tuple[Document, ...]:
+    """The documents in a text that stands at a path; places are those of the file where it is a block in it."""
+    spot = document.places.nearest(path)
+    if as_written and spot.block:
+        return read_foreign_yaml(_in_its_place(plain, spot, text), document.file)
+    return read_foreign_yaml(plain, f"{path[-1]} in {document.file}" if path else document.file)
 
 
 def _in_its_place(value: str, spot: Spot, text: str) -> str:

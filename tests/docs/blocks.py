@@ -21,7 +21,7 @@ from rules.model import DestinationFacts
 from rules.ruleset import RuleSet
 from rules.source.places import read_yaml
 
-Kind: TypeAlias = Literal["rule file", "rule", "settings", "alertmanager"]
+Kind: TypeAlias = Literal["rule file", "rule", "settings", "alertmanager", "grafana"]
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _REFERENCE = re.compile(r"\$\{(credential|file|env):([^}]+)\}")
 MARKS: Mapping[str, Kind] = {
@@ -29,12 +29,13 @@ MARKS: Mapping[str, Kind] = {
     "# in a rule": "rule",
     "# bridge.yaml": "settings",
     "# alertmanager.yml": "alertmanager",
+    "# grafana.yaml": "grafana",
 }
 _HOOK = "https://hooks.example.org/made-up"
 _MADE_UP = {"apprise": "json://hooks.example.org", "database": "sqlite:////var/lib/made-up.db"}
 """What secrets hold for kinds whose address is no web address."""
 _USUAL = frozenset({"channel", "username", "icon_emoji", "priority"})
-ENVIRONMENT = {"AMS_BRIDGE_TOKEN": "a-token"}
+ENVIRONMENT = {"AMS_BRIDGE_TOKEN": "a-token", "PAGER_URL": _HOOK, "PAGER_TOKEN": "a-token"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ def _kind(body: str, name: str) -> Kind:
         return "rule file"
     if "route" in keys:
         return "alertmanager"
+    if "policies" in keys:
+        return "grafana"
     if keys <= set(Settings.model_fields):
         return "settings"
     if _section(document.value):

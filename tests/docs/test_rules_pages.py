@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from rules.importing.alertmanager import convert
+from rules.importing.grafana import convert_grafana
 from rules.source.places import read_yaml
 from rules.source.problems import as_table
 from rules.workbench.run_cases import run_cases
@@ -31,6 +32,9 @@ async def test_every_block_is_read_and_its_tests_pass(page: Path, tmp_path: Path
             continue
         if block.kind == "alertmanager":
             convert(block.text)
+            continue
+        if block.kind == "grafana":
+            convert_grafana([(block.name, block.text)])
             continue
         rule_set = rules_of(block, world)
         assert rule_set.warnings == (), f"{block.name}\n{as_table(rule_set.warnings)}"
@@ -71,6 +75,12 @@ def test_the_rules_and_settings_of_the_migration_page_are_what_the_command_makes
     assert shown == read_yaml(converted.rules, "rules").value
     assert read_yaml(settings.text, "settings").value == read_yaml(converted.settings, "settings").value
     assert converted.remarks == ()
+
+
+def test_the_settings_of_the_page_on_grafana_are_what_the_command_makes() -> None:
+    policies, settings = blocks_of(DOCS / "from-grafana.md")
+    converted = convert_grafana([("grafana.yaml", policies.text)])
+    assert read_yaml(settings.text, "settings").value == read_yaml(converted.settings, "settings").value
 
 
 def _tests(block: Block) -> bool:

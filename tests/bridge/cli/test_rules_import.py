@@ -144,3 +144,58 @@ def test_the_rules_come_with_tests_that_pass(config: Path, tmp_path: Path) -> No
     environment = {"CREDENTIALS_DIRECTORY": str(out / "credentials")}
     tested = command("-c", str(out / "bridge-alertmanager.yaml"), "rules", "test", env=environment)
     assert (tested.code, "2 tests: 2 passed" in tested.out) == (0, True), tested.out + tested.err
+
+
+GRAFANA = """\
+apiVersion: 1
+policies: [{orgId: 1, receiver: chat, routes: [{receiver: pager, object_matchers: [[severity, =, critical]]}]}]
+contactPoints:
+  - {name: chat, receivers: [{type: slack, settings: {url: "https://hooks.slack.com/services/a-secret"}}]}
+  - {name: pager, receivers: [{type: pagerduty, settings: {integrationKey: a-secret}}]}
+"""
+
+
+def test_grafanas_policies_are_printed_as_rules_and_settings(tmp_path: Path) -> None:
+    path = tmp_path / "alerting.yaml"
+    path.write_text(GRAFANA)
+    said = command("rules", "import", "grafana", str(path))
+    assert said.code == 0
+    rules, settings = said.out.split("---\n")
+    assert [rule["name"] for rule in read_yaml(rules, "r").value["rules"]] == ["pager", "chat"]
+    assert set(read_yaml(settings, "s").value) == {"projects", "sources", "destinations"}
+    assert f"{path}:5:" in said.err
+    assert 'type "pagerduty": there is no destination of this kind' in said.err
+    assert "a-secret" not in said.out + said.err
+
+
+def test_grafanas_files_may_be_a_folder_and_what_is_written_passes_check_and_tests(tmp_path: Path) -> None:
+    policies, points = GRAFANA.split("contactPoints:")
+    write(tmp_path, {"in/a/policies.yml": policies, "in/points.json": "", "in/notes.md": "no YAML: ["})
+    (tmp_path / "in" / "points.json").write_text("contactPoints:" + points)
+    out = tmp_path / "out"
+    said = command("rules", "import", "grafana", str(tmp_path / "in"), "--out", str(out))
+    assert said.code == 0, said.err
+    written = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert written == {"rules.d/grafana.yaml", "bridge-grafana.yaml"}
+    write(out, {"credentials/chat-url": "https://hooks.slack.com/services/x", "credentials/grafana-token": "t"})
+    environment = {"CREDENTIALS_DIRECTORY": str(out / "credentials")}
+    checked = command("-c", str(out / "bridge-grafana.yaml"), "check", env=environment)
+    assert checked.code == 0, checked.err
+    tested = command("-c", str(out / "bridge-grafana.yaml"), "rules", "test", env=environment)
+    assert (tested.code, "2 tests: 2 passed" in tested.out) == (0, True), tested.out + tested.err
+    again = command("rules", "import", "grafana", str(tmp_path / "in"), "--out", str(out))
+    assert (again.code, "these exist already" in again.err) == (1, True)
+
+
+def test_grafanas_policies_come_as_json_from_standard_input() -> None:
+    said = command("rules", "import", "grafana", "-", "--json", stdin=GRAFANA)
+    assert set(said.value) == {"rules", "settings", "remarks", "written"}
+
+
+def test_contact_points_without_policies_say_what_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "points.yaml"
+    path.write_text("contactPoints:" + GRAFANA.partition("contactPoints:")[2])
+    said = command("rules", "import", "grafana", str(path))
+    assert (said.code, "there are no notification policies" in said.err) == (78, True)
+    (tmp_path / "empty").mkdir()
+    assert command("rules", "import", "grafana", str(tmp_path / "empty")).code == 1

@@ -64,8 +64,8 @@ def an_alert(status: str = "firing", *, name: str = "", **labels: str) -> dict[s
 class Bridge:
     """The converted rules on a virtual clock: calls of the webhook in, posts out."""
 
-    def __init__(self, config: str) -> None:
-        self.converted = convert(config)
+    def __init__(self, config: str | Converted) -> None:
+        self.converted = config if isinstance(config, Converted) else convert(config)
         self.rehearsal = Rehearsal(a_rule_set(self.converted))
         self.now_us = START_US
         self._offset = 0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rules.importing.alertmanager import convert
-from rules.importing.receivers import mail_names
+from rules.importing.receiver_target import mail_names
 from rules.source.places import read_yaml
 from tests.rules.importing.builders import Bridge, a_rule_set, an_alert
 
