@@ -10,6 +10,7 @@ from pathlib import Path
 from bridge.api.call import ApiPorts, NodeUsage, Unreachable, VerificationAnswer
 from bridge.core.addresses import may_reach, push_session
 from bridge.core.http_session import CallBounds, NoAnswer, fetch
+from bridge.core.trust import why_unusable
 from broker.clock import Clock
 from broker.records import Subscription
 
@@ -24,10 +25,12 @@ class LivePorts:
         clock: Clock,
         *,
         allow_private: bool,
+        ca_file: Path | None = None,
         push_status: Callable[[Subscription], str] = lambda subscription: "",
     ) -> None:
         self._clock = clock
         self._allow_private = allow_private
+        self._ca_file = ca_file
         self._push_status = push_status
 
     def outside(self) -> ApiPorts:
@@ -36,7 +39,10 @@ class LivePorts:
 
     async def fetch(self, url: str) -> VerificationAnswer:
         """GET without following redirects, within 30 s and the address rules of pushes. Raises Unreachable."""
-        session = push_session(allow_private=self._allow_private)
+        try:
+            session = push_session(allow_private=self._allow_private, ca_file=self._ca_file)
+        except OSError as error:
+            raise Unreachable(f"the ca_file {self._ca_file} cannot be used: {why_unusable(error)}") from error
         try:
             async with session:
                 answer = await fetch(

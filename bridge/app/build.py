@@ -154,7 +154,7 @@ def _tried(metrics: Metrics, lately: RecentActivity) -> Callable[[AttemptResult]
 
 
 def _pushing(settings: Settings, clock: Clock) -> PushHttp:
-    return PushHttp(clock, allow_private=settings.push.allow_private)
+    return PushHttp(clock, allow_private=settings.push.allow_private, ca_file=settings.push.ca_file)
 
 
 def _condition(settings: Settings, clock: Clock) -> DaemonCondition:

@@ -21,6 +21,7 @@ from bridge.app.provision import CannotProvision
 from bridge.app.server import CannotListen
 from bridge.app.signals import handled
 from bridge.app.state_folder import BadSealingKey
+from bridge.app.unusable_settings import unusable_authorities
 from bridge.core.audit import AuditEntry
 from bridge.core.systemd import NotifySocket, credentials_folder, watchdog_interval_s
 from bridge.observe.logs import configure_logs
@@ -47,6 +48,10 @@ def run(config: Path, environ: Mapping[str, str]) -> int:
         settings = read_settings(config, environ, credentials_folder(environ))
     except ProblemsFound as error:
         sys.stderr.write(f"{error}\n")
+        return EXIT_BAD_CONFIGURATION
+    faults = unusable_authorities(settings)
+    if faults:
+        sys.stderr.write("".join(f"{fault}\n" for fault in faults))
         return EXIT_BAD_CONFIGURATION
     configure_logs(settings.log)
     return uvloop.run(_run(config, settings, environ, SystemClock()))

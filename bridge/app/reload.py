@@ -20,6 +20,7 @@ import structlog
 
 from bridge.app.provision import CannotProvision, provision
 from bridge.app.removed_destinations import left_behind, settle_removed
+from bridge.app.unusable_settings import unusable_authorities
 from bridge.canary.canaries import Canaries
 from bridge.chat.listeners import Listeners
 from bridge.core.offload import Offload
@@ -118,6 +119,9 @@ class Reloader:
 
     async def _reload(self) -> ReloadOutcome:
         settings = read_settings(self._config, self._environ, credentials_folder(self._environ))
+        faults = unusable_authorities(settings)
+        if faults:
+            return ReloadRefused("", faults)
         owed = await read_owed(self._store)
         known = {*self._couriers.routes, *self.settings.removed}
         left = await left_behind(self._store, owed, {*settings.destinations, *settings.removed})

@@ -22,13 +22,20 @@ def faults_of(settings: Settings) -> list[str]:
     tls = settings.server.tls
     if isinstance(tls, TlsFiles):
         faults += [f"server.tls: {why}" for why in _unusable_pair(tls.certificate, tls.key)]
-    return faults + [f"{place}: {why}" for place, path in _authorities(settings) for why in _unusable_ca(path)]
+    return faults + unusable_authorities(settings)
+
+
+def unusable_authorities(settings: Settings) -> list[str]:
+    """Every file of authorities that cannot be used, in a line each with its place."""
+    return [f"{place}: {why}" for place, path in _authorities(settings) for why in _unusable_ca(path)]
 
 
 def _authorities(settings: Settings) -> Iterator[tuple[str, Path]]:
     tls = settings.server.tls
     if isinstance(tls, TlsFiles) and tls.client_ca is not None:
         yield "server.tls.client_ca", tls.client_ca
+    if settings.push.ca_file is not None:
+        yield "push.ca_file", settings.push.ca_file
     for part, named in (("sources", settings.sources), ("destinations", settings.destinations)):
         for name, config in named.items():
             for key in ("ca", "ca_file"):

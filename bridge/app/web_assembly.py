@@ -77,7 +77,12 @@ def _ams(daemon: Daemon, admission: Admission) -> AmsApp:
         release=_RELEASE,
     )
     watch = ApiWatch(admission.gate, daemon.audit.note)
-    outsider = LivePorts(daemon.clock, allow_private=settings.push.allow_private, push_status=daemon.pushers.status)
+    outsider = LivePorts(
+        daemon.clock,
+        allow_private=settings.push.allow_private,
+        ca_file=settings.push.ca_file,
+        push_status=daemon.pushers.status,
+    )
     return ams_app(daemon.broker, api, outsider.outside(), daemon.metrics.api_answered, watch)
 
 

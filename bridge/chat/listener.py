@@ -98,7 +98,7 @@ class Listener:
         config = self._bot.config
         reader = Reader(self._bot.rest)
         me = await reader.me()
-        async with connected(config.url, config.token, config.timeout, self._redact) as line:
+        async with connected(config.url, config.token, config.timeout, self._redact, config.ca_file) as line:
             now_ms = await self._server_ms(line)
             await self._catch_up(me, reader, now_ms)
             self.hearing.connections += 1

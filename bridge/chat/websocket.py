@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
@@ -21,6 +22,7 @@ from bridge.core.plain_reason import plain_reason
 from bridge.core.proxies import read_proxies
 from bridge.core.secret import Secret
 from bridge.core.tls_failure import tls_fault, tls_text
+from bridge.core.trust import trust_file
 from bridge.destinations.kit.redact import Redactor
 
 PATH: Final = "/api/v4/websocket"
@@ -121,8 +123,13 @@ class Connection:
 
 
 @asynccontextmanager
-async def connected(url: str, token: Secret, timeout_s: float, redact: Redactor) -> AsyncIterator[Connection]:
-    """A line to the server at ``url``, greeted by it, for the length of the block. Raises Lost."""
+async def connected(
+    url: str, token: Secret, timeout_s: float, redact: Redactor, ca_file: Path | None = None
+) -> AsyncIterator[Connection]:
+    """A line to the server at ``url``, greeted by it, for the length of the block. Raises Lost.
+
+    ``ca_file`` holds the only authorities to trust; without it the system's are.
+    """
     address = ascii_url(url).rstrip("/").replace("http", "ws", 1) + PATH
     timeout = aiohttp.ClientWSTimeout(ws_close=1.0)
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), middlewares=(_as_told,)) as session:
@@ -130,7 +137,12 @@ async def connected(url: str, token: Secret, timeout_s: float, redact: Redactor)
             async with asyncio.timeout(timeout_s):  # noqa: TID251 - a timeout of the network
                 proxy = await read_proxies().proxy_for(url)
                 socket = await session.ws_connect(
-                    address, heartbeat=_HEARTBEAT_S, timeout=timeout, proxy=proxy, max_msg_size=8 * 1024 * 1024
+                    address,
+                    heartbeat=_HEARTBEAT_S,
+                    timeout=timeout,
+                    proxy=proxy,
+                    max_msg_size=8 * 1024 * 1024,
+                    ssl=True if ca_file is None else trust_file(ca_file),
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
             fault = tls_fault(error)

@@ -13,7 +13,7 @@ import msgspec
 from bridge.cli.command_context import Context
 from bridge.cli.output import Failed
 from bridge.core.tls_failure import look_at_certificate, tls_fault, tls_text
-from bridge.core.trust import trust_file, trust_system
+from bridge.core.trust import trust_file, trust_system, why_unusable
 
 if TYPE_CHECKING:
     from bridge.cli.setup import DaemonAddress
@@ -153,11 +153,6 @@ def connected(context: Context) -> Iterator[Client]:
         yield client
     finally:
         client.close()
-
-
-def why_unusable(error: OSError) -> str:
-    """Why a file of certificates cannot be used, in a few words."""
-    return "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror or str(error)
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -10,12 +10,14 @@ import errno
 import socket
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
 
 from bridge.core.http_session import LenientConnector, make_session
 from bridge.core.networks import is_public
+from bridge.core.trust import trust_file
 
 USER_AGENT: Final = f"ams-bridge/{version('ams-bridge')}"
 """How the daemon calls itself where it asks others over HTTP."""
@@ -25,15 +27,15 @@ class ForbiddenAddress(OSError):
     """The URL leads to an address that may not be reached from here."""
 
 
-def guarded_session(**session: Any) -> aiohttp.ClientSession:
-    """A client session that makes connections to public addresses only; others are ForbiddenAddress."""
-    return make_session(LenientConnector(socket_factory=_public_socket), **session)
+def push_session(*, allow_private: bool, ca_file: Path | None = None) -> aiohttp.ClientSession:
+    """A client session for push endpoints: it says who asks, and follows the address rules unless told otherwise.
 
-
-def push_session(*, allow_private: bool) -> aiohttp.ClientSession:
-    """A client session for push endpoints: it says who asks, and follows the address rules unless told otherwise."""
-    headers = {"User-Agent": USER_AGENT}
-    return make_session(LenientConnector(), headers=headers) if allow_private else guarded_session(headers=headers)
+    Those rules let it make connections to public addresses only; others are ForbiddenAddress. It trusts what stands in
+    ``ca_file``, or what the system trusts. Raises OSError for a file that cannot be used.
+    """
+    tls = True if ca_file is None else trust_file(ca_file)
+    guarding: dict[str, Any] = {} if allow_private else {"socket_factory": _public_socket}
+    return make_session(LenientConnector(ssl=tls, **guarding), headers={"User-Agent": USER_AGENT})
 
 
 def may_reach(*, allow_private: bool) -> Callable[[str], bool]:

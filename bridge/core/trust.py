@@ -29,6 +29,11 @@ def trust_file(file: Path) -> ssl.SSLContext:
     return context
 
 
+def why_unusable(error: OSError) -> str:
+    """Why a file of certificates cannot be used, in a few words."""
+    return "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror or str(error)
+
+
 def names_in(file: Path) -> tuple[str, ...]:
     """The names and addresses that the first certificate of a file is for. Raises OSError, ValueError."""
     from cryptography import x509  # takes a while, and only who has a certificate of an authority asks

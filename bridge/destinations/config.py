@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from bridge.core.credentials import without_credentials
 from bridge.core.domains import ascii_url
 from bridge.core.model_base import SettingsRecord
-from bridge.core.quantities import LastingDuration, Pacing
+from bridge.core.quantities import FilePath, LastingDuration, Pacing
 from bridge.core.secret import Secret
 from rules.source.words import Rate
 
@@ -111,6 +111,14 @@ class DestinationConfig(SettingsRecord):
         if isinstance(self.collapse, CollapseSettings) and self.rate is None:
             raise ValueError('"collapse" needs a "rate" to compare with what waits; give one, or write collapse: off')
         return self
+
+
+class HttpDestinationConfig(DestinationConfig):
+    """What every kind of destination that is asked over HTTP can be told."""
+
+    ca_file: FilePath | None = Field(
+        None, description="PEM file of the CA that signs the service's certificate; empty: what the system trusts"
+    )
 
 
 def _web_address(url: str) -> str:

@@ -16,7 +16,7 @@ import httpx
 
 from bridge.core.poison import PoisonGuard
 from bridge.destinations.base import Destination
-from bridge.destinations.config import DestinationConfig
+from bridge.destinations.config import DestinationConfig, HttpDestinationConfig
 
 if TYPE_CHECKING:
     from bridge.destinations.buttons import Buttons
@@ -70,20 +70,26 @@ def _alone(kind: Any, name: str, config: DestinationConfig, tools: Tools) -> Des
     return made
 
 
+def _client(config: DestinationConfig, tools: Tools) -> httpx.AsyncClient:
+    """An HTTP client as the settings want it."""
+    ca_file = config.ca_file if isinstance(config, HttpDestinationConfig) else None
+    return tools.client(connections=config.concurrency, timeout_s=config.timeout, ca_file=ca_file)
+
+
 def _over_http(kind: Any, name: str, config: DestinationConfig, tools: Tools) -> Destination:
-    client = tools.client(connections=config.concurrency, timeout_s=config.timeout)
+    client = _client(config, tools)
     made: Destination = kind(name, config, client, tools.clock)
     return made
 
 
 def _with_buttons(kind: Any, name: str, config: DestinationConfig, tools: Tools) -> Destination:
-    client = tools.client(connections=config.concurrency, timeout_s=config.timeout)
+    client = _client(config, tools)
     made: Destination = kind(name, config, client, tools.clock, tools.buttons)
     return made
 
 
 def _with_topic_names(kind: Any, name: str, config: DestinationConfig, tools: Tools) -> Destination:
-    client = tools.client(connections=config.concurrency, timeout_s=config.timeout)
+    client = _client(config, tools)
     names = {} if tools.topics is None else {"topic_name": tools.topics.name_of}
     made: Destination = kind(name, config, client, tools.clock, **names)
     return made

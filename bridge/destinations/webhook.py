@@ -21,7 +21,7 @@ from pydantic import Field, field_validator
 
 from bridge.core.secret import Secret
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, PartSize, Preview, Refused
-from bridge.destinations.config import DestinationConfig, SecretUrl
+from bridge.destinations.config import HttpDestinationConfig, SecretUrl
 from bridge.destinations.kit.http_call import ask, outcome_of
 from bridge.destinations.kit.payload import payload_bytes, payload_of, rfc3339
 from bridge.destinations.kit.redact import Redactor, shown_url
@@ -52,7 +52,7 @@ _OURS: Final = frozenset(
 """Headers that neither settings nor rules set, in lower case: what frames the request, and what says who signed it."""
 
 
-class WebhookConfig(DestinationConfig):
+class WebhookConfig(HttpDestinationConfig):
     """Settings of a generic webhook."""
 
     type: Literal["webhook"] = "webhook"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Final, TypeAlias
 
 import aiohttp
 
 from bridge.core.addresses import may_reach, push_session
 from bridge.core.http_session import CallBounds, Fetched, NoAnswer, fetch
+from bridge.core.trust import why_unusable
 from broker.clock import Clock
 
 _BOUNDS: Final = CallBounds(timeout_s=30.0, longest_bytes=16 * 1024)  # ams-api.md 8.4
@@ -27,19 +28,23 @@ PostCall: TypeAlias = Callable[[str, bytes, Mapping[str, str]], Awaitable[Posted
 
 
 class PushHttp:
-    """Posts to push endpoints. ``tls`` None trusts what the system trusts."""
+    """Posts to push endpoints, trusting what stands in ``ca_file``, or what the system trusts."""
 
-    def __init__(self, clock: Clock, *, allow_private: bool, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, clock: Clock, *, allow_private: bool, ca_file: Path | None = None) -> None:
         self._clock = clock
         self._allow_private = allow_private
-        self._tls = tls
+        self._ca_file = ca_file
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Posted:
         """See Post."""
         try:
+            session = self._open()
+        except OSError as error:
+            raise NotPosted(f"the ca_file {self._ca_file} cannot be used: {why_unusable(error)}") from error
+        try:
             return await fetch(
-                self._open(),
+                session,
                 "POST",
                 url,
                 _BOUNDS,
@@ -47,7 +52,6 @@ class PushHttp:
                 data=body,
                 headers=headers,
                 may_reach=may_reach(allow_private=self._allow_private),
-                ssl=self._tls or True,
             )
         except NoAnswer as wrong:
             raise NotPosted(str(wrong)) from wrong
@@ -60,5 +64,5 @@ class PushHttp:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = push_session(allow_private=self._allow_private)
+            self._session = push_session(allow_private=self._allow_private, ca_file=self._ca_file)
         return self._session

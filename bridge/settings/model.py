@@ -183,6 +183,9 @@ class PushSettings(SettingsRecord):
         description="After this a message that cannot be pushed becomes a dead letter; off waits for ever, as AMS",
     )
     allow_private: bool = Field(False, description="Let endpoints given through the API reach private addresses")
+    ca_file: FilePath | None = Field(
+        None, description="PEM file of the CA that signs the endpoints' certificates; empty: what the system trusts"
+    )
 
 
 class LogSettings(SettingsRecord):

@@ -11,15 +11,14 @@ from __future__ import annotations
 import base64
 import json
 import random
-import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 import aiohttp
 import msgspec
 import structlog
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bridge.core.credentials import without_credentials
 from bridge.core.http_session import CallBounds, LenientConnector, NoAnswer, fetch, make_session
@@ -27,6 +26,7 @@ from bridge.core.plain_reason import plain_reason
 from bridge.core.proxies import read_proxies
 from bridge.core.quantities import Duration, FilePath
 from bridge.core.secret import Secret
+from bridge.core.trust import trust_file, trust_system
 from bridge.sources.set_aside import PutAside, RefusedMessage
 from bridge.sources.source_config import SourceConfig
 from broker.clock import Clock
@@ -54,9 +54,18 @@ class AmsSourceConfig(SourceConfig):
     project: str = Field(description="Project over there")
     subscription: str | tuple[str, ...] = Field(description="Subscription over there, or several")
     token: Secret = Field(description="Token of a consumer over there")
-    ca: FilePath | None = Field(None, description="PEM file of the CA that signed the remote's certificate")
+    ca_file: FilePath | None = Field(
+        None, description="PEM file of the CA that signs the remote's certificate; empty: what the system trusts"
+    )
+    ca: FilePath | None = Field(None, description="The name of ca_file in older settings")
     max_messages: int = Field(100, ge=1, le=1000, description="Most messages of one pull")
     poll: Duration = Field(1.0, gt=0, description="Pause after a pull that found nothing; it grows to ten times that")
+
+    @model_validator(mode="after")
+    def _names_one_authority(self) -> Self:
+        if self.ca is not None and self.ca_file is not None:
+            raise ValueError('"ca" and "ca_file" mean the same: keep "ca_file"')
+        return self
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
@@ -125,9 +134,7 @@ class AmsSource:
 
     async def run(self) -> None:
         """Pull for ever; trouble over there or in our store is waited out with growing pauses."""
-        tls = ssl.create_default_context(cafile=str(self._config.ca) if self._config.ca else None)
-        headers = {"x-api-key": self._config.token.reveal()}
-        async with make_session(LenientConnector(ssl=tls, limit=1), headers=headers) as http:
+        async with self.session() as http:
             idle, failures = 0, 0
             while True:
                 try:
@@ -141,6 +148,13 @@ class AmsSource:
                 failures, idle = 0, 0 if count else idle + 1
                 if not count:
                     await self._clock.sleep(self._config.poll * min(10, idle))
+
+    def session(self) -> aiohttp.ClientSession:
+        """What to pull with: one connection, the token, the remote's authority. Raises OSError for a bad ca_file."""
+        authority = self._config.ca_file or self._config.ca
+        tls = trust_system() if authority is None else trust_file(authority)
+        headers = {"x-api-key": self._config.token.reveal()}
+        return make_session(LenientConnector(ssl=tls, limit=1), headers=headers)
 
     async def step(self, http: aiohttp.ClientSession) -> int:
         """Pull once, append what came, acknowledge it; says how many came.

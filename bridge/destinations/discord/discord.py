@@ -18,7 +18,7 @@ from pydantic import Field
 
 from bridge.core.quantities import Pacing
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
-from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, SecretUrl
+from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, HttpDestinationConfig, SecretUrl
 from bridge.destinations.discord.embed import DECIDED_TEXT_RUNES, draw, remarks_of, sizes_of
 from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, outcome_of, pace_of
 from bridge.destinations.kit.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
@@ -40,7 +40,7 @@ DiscordForm: TypeAlias = Literal["", "plain", "without-thread"]
 """The full form, and the plainer ones: short text alone; in the channel in place of its thread."""
 
 
-class DiscordConfig(DestinationConfig):
+class DiscordConfig(HttpDestinationConfig):
     """Settings of a Discord webhook."""
 
     type: Literal["discord"] = "discord"

@@ -11,13 +11,15 @@ import socket
 import ssl
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
 from bridge.core.quantities import FilePath, Pacing
 from bridge.core.secret import Secret
+from bridge.core.trust import trust_file, trust_system, why_unusable
 from bridge.destinations.base import Delivered, Outcome, Parcel, PartSize, Preview, Refused
 from bridge.destinations.config import CHAT_RATE, DestinationConfig
 from bridge.destinations.email.mime_message import MAX_SUBJECT_RUNES, Envelope, NoAddress, addresses, draw, message_id
@@ -176,13 +178,19 @@ def _said(asked: object) -> tuple[str, ...]:
     return tuple(str(one) for one in found if one and str(one).strip())
 
 
+def _trusted(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return trust_system() if ca_file is None else trust_file(ca_file)
+    except OSError as error:
+        raise OSError(f"the ca_file {ca_file} cannot be used: {why_unusable(error)}") from error
+
+
 def _server_of(config: EmailConfig) -> Server:
-    tls = ssl.create_default_context(cafile=str(config.ca_file) if config.ca_file is not None else None)
     return Server(
         host=config.host,
         port=config.port or _PORTS[config.security],
         security=config.security,
-        tls=tls,
+        tls=cache(partial(_trusted, config.ca_file)),
         username=config.username,
         password=config.password,
         hello=config.hello or socket.gethostname(),

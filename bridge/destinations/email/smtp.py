@@ -29,12 +29,15 @@ _TOO_LARGE: Final = frozenset({523, 534, 552})
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where the mail server is, and how it is spoken to. ``hello`` is our name in EHLO."""
+    """Where the mail server is, and how it is spoken to. ``hello`` is our name in EHLO.
+
+    ``tls`` says whom to trust; it raises OSError for a file that cannot be used.
+    """
 
     host: str
     port: int
     security: Security
-    tls: ssl.SSLContext
+    tls: Callable[[], ssl.SSLContext]
     username: str
     password: Secret | None
     hello: str
@@ -80,7 +83,7 @@ class Talk:
         timeout_s = max(0.001, self._left_s())
         host, hello = ascii_domain(server.host), ascii_domain(server.hello)
         if server.security == "tls":
-            return smtplib.SMTP_SSL(host, server.port, hello, timeout=timeout_s, context=server.tls)
+            return smtplib.SMTP_SSL(host, server.port, hello, timeout=timeout_s, context=server.tls())
         return smtplib.SMTP(host, server.port, hello, timeout=timeout_s)
 
     def _logged_in(self, smtp: smtplib.SMTP) -> Outcome | None:
@@ -90,7 +93,7 @@ class Talk:
         if server.security == "starttls":
             if not smtp.has_extn("starttls"):
                 return Later("the mail server offers no STARTTLS; nothing was sent in the clear")
-            self._step(smtp).starttls(context=server.tls)
+            self._step(smtp).starttls(context=server.tls())
             self._step(smtp).ehlo_or_helo_if_needed()
         if server.password is not None:
             try:

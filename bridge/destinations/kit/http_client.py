@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -19,6 +20,7 @@ from bridge.core.content_coding import IDENTITY
 from bridge.core.credentials import without_credentials
 from bridge.core.domains import ascii_url
 from bridge.core.proxies import read_proxies
+from bridge.core.trust import trust_file, why_unusable
 
 if TYPE_CHECKING:
     import aiohttp
@@ -32,20 +34,30 @@ _WRITTEN_HERE: Final = frozenset({"host", "content-length", "transfer-encoding"}
 _KEEPALIVE_S = 15.0  # shorter than servers' own, so that we seldom write into a connection they have just closed
 
 
-def make_client(*, connections: int, timeout_s: float) -> httpx.AsyncClient:
+def make_client(*, connections: int, timeout_s: float, ca_file: Path | None = None) -> httpx.AsyncClient:
     """A client for up to ``connections`` calls at once, each bounded by ``timeout_s`` on the socket.
 
-    The proxies that the environment names (``HTTPS_PROXY``, ``NO_PROXY`` and the like) are used, as they are now.
-    httpx tells its log the URL of each request, which may be a secret: from here on it tells warnings only.
+    ``ca_file`` holds the only authorities to trust; without it the system's are. It is read for the first call. The
+    proxies that the environment names (``HTTPS_PROXY``, ``NO_PROXY`` and the like) are used, as they are now. httpx
+    tells its log the URL of each request, which may be a secret: from here on it tells warnings only.
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
     def session() -> aiohttp.ClientSession:
         from bridge.core.http_session import LenientConnector, make_session
 
-        return make_session(LenientConnector(limit=connections, keepalive_timeout=_KEEPALIVE_S))
+        tls = True if ca_file is None else _trusting(ca_file)
+        return make_session(LenientConnector(limit=connections, keepalive_timeout=_KEEPALIVE_S, ssl=tls))
 
     return _Client(_ByEnvironment(session), timeout_s)
+
+
+def _trusting(ca_file: Path) -> ssl.SSLContext:
+    try:
+        return trust_file(ca_file)
+    except OSError as error:
+        text = f"the ca_file {ca_file} cannot be used: {why_unusable(error)}"
+        raise httpx.UnsupportedProtocol(text) from None
 
 
 class _NoCookies(httpx.Cookies):

@@ -22,7 +22,7 @@ from bridge.core.quantities import Pacing
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.buttons import Buttons, PostState
 from bridge.destinations.canary_settings import CanarySettings
-from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, HeaderSecret, WebUrl
+from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, HeaderSecret, HttpDestinationConfig, WebUrl
 from bridge.destinations.kit.http_call import HttpAnswer, pace_of
 from bridge.destinations.kit.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
 from bridge.destinations.kit.redact import Redactor
@@ -43,7 +43,7 @@ _REDRAWINGS: Final = 5
 _OVERRIDES: Final = frozenset({"channel", "team", "priority", "thread", "root_id", "silent", "card"})
 
 
-class MattermostBotConfig(DestinationConfig):
+class MattermostBotConfig(HttpDestinationConfig):
     """Settings of a Mattermost bot."""
 
     type: Literal["mattermost_bot"] = "mattermost_bot"

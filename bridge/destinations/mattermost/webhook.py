@@ -18,7 +18,7 @@ from bridge.core.quantities import Pacing
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.buttons import Buttons, PostState, Redrawn, buttons_for, without_tokens
 from bridge.destinations.canary_settings import CanarySettings
-from bridge.destinations.config import CHAT_RATE, DestinationConfig, SecretUrl
+from bridge.destinations.config import CHAT_RATE, HttpDestinationConfig, SecretUrl
 from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, outcome_of
 from bridge.destinations.kit.redact import Redactor, shown_url
 from bridge.destinations.mattermost.attachment import (
@@ -53,7 +53,7 @@ WebhookForm: TypeAlias = Literal["", "without-priority", "other-channel", "small
 """The full form, and the plainer ones: no priority; not in the asked channel; small enough for servers 5; text only."""
 
 
-class MattermostConfig(DestinationConfig):
+class MattermostConfig(HttpDestinationConfig):
     """Settings of a Mattermost incoming webhook."""
 
     type: Literal["mattermost"] = "mattermost"

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from bridge.core.quantities import Pacing
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
-from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, DestinationConfig, HeaderSecret, WebUrl
+from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, HeaderSecret, HttpDestinationConfig, WebUrl
 from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, outcome_of, pace_of
 from bridge.destinations.kit.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
 from bridge.destinations.kit.redact import Redactor
@@ -43,7 +43,7 @@ SlackBotForm: TypeAlias = Literal["", "plain", "other-channel", "without-thread"
 """The full form, and the plainer ones: short text alone; in the other channel; no reply; no second telling."""
 
 
-class SlackBotConfig(DestinationConfig):
+class SlackBotConfig(HttpDestinationConfig):
     """Settings of a Slack bot."""
 
     type: Literal["slack_bot"] = "slack_bot"

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from bridge.core.quantities import Pacing
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
-from bridge.destinations.config import CHAT_RATE, DestinationConfig, SecretUrl
+from bridge.destinations.config import CHAT_RATE, HttpDestinationConfig, SecretUrl
 from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, outcome_of
 from bridge.destinations.kit.redact import Redactor, shown_url
 from bridge.destinations.slack.blocks import DECIDED_TEXT_RUNES, draw, remarks_of, sizes_of
@@ -35,7 +35,7 @@ SlackWebhookForm: TypeAlias = Literal["", "plain"]
 """The full form, and short text alone."""
 
 
-class SlackConfig(DestinationConfig):
+class SlackConfig(HttpDestinationConfig):
     """Settings of a Slack incoming webhook."""
 
     type: Literal["slack"] = "slack"

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from bridge.core.quantities import Pacing
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, PartSize, Preview, Refused
-from bridge.destinations.config import CHAT_RATE, DestinationConfig, SecretUrl
+from bridge.destinations.config import CHAT_RATE, HttpDestinationConfig, SecretUrl
 from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, outcome_of
 from bridge.destinations.kit.redact import Redactor, shown_url
 from bridge.destinations.teams.adaptive_card import DECIDED_TEXT_RUNES, MAX_REQUEST_BYTES, draw, is_cut, size_bytes
@@ -31,7 +31,7 @@ TeamsForm: TypeAlias = Literal["", "cut"]
 """The full form, and short text without facts."""
 
 
-class TeamsConfig(DestinationConfig):
+class TeamsConfig(HttpDestinationConfig):
     """Settings of a Teams workflow."""
 
     type: Literal["teams"] = "teams"

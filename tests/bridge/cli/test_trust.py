@@ -3,59 +3,20 @@
 from __future__ import annotations
 
 import os
-import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.certificates import Pair, TestAuthority
 from tests.fakes.command_line import Said, command, write
+from tests.fakes.tls_server import served
 from tests.line.process import DaemonProcess, a_free_port
 
-BOOKS = b'{"balanced": true, "topics": []}'
 NAME = "bridge.example.org"
 NOBODY = 65_534
-
-
-class Books(BaseHTTPRequestHandler):
-    """Answers that the books balance."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("content-length", str(len(BOOKS)))
-        self.end_headers()
-        self.wfile.write(BOOKS)
-
-    def log_message(self, *said: object) -> None:
-        """Nothing."""
-
-
-class _Quiet(ThreadingHTTPServer):
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Handshakes that fail are what some tests are about."""
-
-
-@contextmanager
-def served(pair: Pair | None) -> Iterator[int]:
-    """A server on this machine that shows a certificate, or speaks without TLS; gives its port."""
-    server = _Quiet(("127.0.0.1", 0), Books)
-    if pair is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(pair.certificate, pair.key)
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    running = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    running.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        running.join()
-        server.server_close()
 
 
 def settings(folder: Path, port: int, pair: Pair, more: str = "") -> list[str]:

@@ -5,7 +5,7 @@ import asyncio
 import aiohttp
 import pytest
 
-from bridge.core.addresses import guarded_session
+from bridge.core.addresses import push_session
 from bridge.core.networks import is_public
 
 
@@ -63,7 +63,7 @@ async def test_no_way_of_writing_loopback_gets_through(host):
     reached = []
     server = await asyncio.start_server(lambda reader, writer: reached.append(writer.close()), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with server, guarded_session() as session:
+    async with server, push_session(allow_private=False) as session:
         with pytest.raises((aiohttp.ClientError, OSError)) as refused:
             await session.get(f"http://{host}:{port}/")
     assert reached == []
