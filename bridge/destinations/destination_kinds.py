@@ -17,6 +17,8 @@ import httpx
 from bridge.core.poison import PoisonGuard
 from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig, HttpDestinationConfig
+from bridge.destinations.destination_plugins import PluginKind, adopt_destination
+from rules.plugins import Registry
 
 if TYPE_CHECKING:
     from bridge.destinations.buttons import Buttons
@@ -95,7 +97,7 @@ def _with_topic_names(kind: Any, name: str, config: DestinationConfig, tools: To
     return made
 
 
-KINDS: Final[dict[str, DestinationKind]] = {
+_BUILT_IN: Final[dict[str, DestinationKind | PluginKind]] = {
     "apprise": DestinationKind("apprise", "Apprise", _alone),
     "command": DestinationKind("command", "Command", _alone),
     "database": DestinationKind("sql.database", "Database", _alone),
@@ -113,3 +115,5 @@ KINDS: Final[dict[str, DestinationKind]] = {
     ),
     "webhook": DestinationKind("webhook", "Webhook", _with_topic_names),
 }
+KINDS: Final = Registry("destinations", _BUILT_IN, adopt_destination)
+"""Every destination kind by the word in ``type:``, those of plugins behind the built-in ones."""

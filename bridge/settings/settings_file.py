@@ -20,6 +20,7 @@ from bridge.settings.setting_errors import Fault, Location, faults_of, is_secret
 from bridge.settings.setting_names import Unlinked, homeless, ill_named, unlinked
 from bridge.sources.source_kinds import KINDS as SOURCE_KINDS
 from rules.language.form import value_at
+from rules.plugins import Registry
 from rules.source.places import Document, read_file
 from rules.source.problems import DocumentPath as DocumentPath
 from rules.source.problems import Problem, ProblemsFound, has_errors
@@ -108,7 +109,7 @@ class _Reading:
             if not faults:
                 self._add_unlinked(unlinked(name, project))
 
-    def _of_kinds(self, section: str, said: Any, written: Any, kinds: Mapping[str, Any]) -> dict[str, Any]:
+    def _of_kinds(self, section: str, said: Any, written: Any, kinds: Registry[Any]) -> dict[str, Any]:
         """Named entries, each validated by the record of its ``type``."""
         if said is None:
             return {}
@@ -128,8 +129,7 @@ class _Reading:
                 read[name] = self._validated(kinds[kind].config, one, written[name], path)
             elif (*path, "type") not in self._resolver.missing:
                 shown = written[name]["type"]
-                hint = suggest(str(shown), kinds)
-                self._problem((*path, "type"), f'unknown type "{shown}"{hint or ";"} types: {", ".join(kinds)}')
+                self._problem((*path, "type"), _unknown_type(str(shown), str(kind), kinds))
         return {name: one for name, one in read.items() if one is not None}
 
     def _validated(self, model: type[Any], said: Any, written: Any, path: DocumentPath) -> Any:
@@ -173,6 +173,14 @@ class _Reading:
 
     def _problem(self, path: DocumentPath, text: str, *, at_key: bool = False) -> None:
         self._problems.append(self._document.problem(path, text, at_key=at_key))
+
+
+def _unknown_type(shown: str, kind: str, kinds: Registry[Any]) -> str:
+    """What to say of a type that is not there, or whose plugin cannot be used."""
+    fault = kinds.fault_of(kind)
+    if fault:
+        return f'the type "{shown}" cannot be used: {fault}'
+    return f'unknown type "{shown}"{suggest(shown, kinds) or ";"} types: {", ".join(kinds)}'
 
 
 def _store_url(url: str, folder: Path) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -29,7 +29,7 @@ from bridge.sources.call_bodies import (
 )
 from bridge.sources.cutting import Cut, cut
 from bridge.sources.source_config import HookConfig, SourceConfig
-from bridge.sources.source_kinds import KINDS
+from bridge.sources.source_kinds import KINDS, CallReader
 from broker.broker import Broker
 from broker.clock import US_PER_S
 from broker.errors import NotFound, Rejected, StoreError, TooLarge
@@ -38,8 +38,6 @@ from broker.records import Topic
 
 RETRY_AFTER_S = 5
 _LARGE_BYTES: Final = 256 * 1024  # reading more takes long enough to keep others waiting
-
-CallReader: TypeAlias = Callable[[str, Mapping[str, str], bytes], list[NewMessage]]
 
 log = structlog.get_logger("hooks")
 

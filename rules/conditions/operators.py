@@ -1,7 +1,8 @@
 """The operators of conditions, each a function from what a rule says to a test of one value.
 
-``OPERATORS`` is the whole list, in the order of the reference. ``exists``, ``not`` and ``every`` are about
-all values found at a place together and are built in ``value_tests.py``; they stand here for the reference.
+``OPERATORS`` is the whole list, in the order of the reference, and then those of plugins. ``exists``, ``not`` and
+``every`` are about all values found at a place together and are built in ``value_tests.py``; they stand here for the
+reference.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Final, Literal, TypeAlias
 from rules.conditions.comparing import key_of, number_of, same
 from rules.conditions.regex import compile_regex
 from rules.events.times import dashed_time_us, time_us
+from rules.plugins import NotAPlugin, Registry
 from rules.source.words import duration_s
 
 OperatorTest: TypeAlias = Callable[[Any, int], bool]
@@ -241,7 +243,30 @@ _ALL: Final = (
         about="all",
     ),
 )
-OPERATORS: Final[dict[str, Operator]] = {entry.name: entry for entry in _ALL}
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorPlugin:
+    """An operator of a plugin: the promise of ams-bridge it was made for, and the operator. Its tests are of one value.
+
+    ``operator.name`` is the name of its entry point. A test that raises costs its message: it becomes a dead letter.
+    """
+
+    promise: int
+    operator: Operator
+
+
+def _adopt(name: str, plugin: object) -> Operator:
+    if not isinstance(plugin, OperatorPlugin):
+        raise NotAPlugin("what it names is no OperatorPlugin")
+    found = plugin.operator
+    if found.name != name or found.make is None or found.about != "one":
+        raise NotAPlugin(f'its operator is not one of single values with the name "{name}" and a make')
+    return found
+
+
+OPERATORS: Final = Registry("operators", {entry.name: entry for entry in _ALL}, _adopt)
+"""Every operator a condition may use, by name."""
 
 OTHER_NAMES: Final = {
     "in": "write the list itself: [a, b]",

@@ -150,8 +150,7 @@ class _Operators:
     def _add(self, name: str, operand: Any) -> None:
         operator = OPERATORS.get(name)
         if operator is None:
-            told = f"; {OTHER_NAMES[name]}" if name in OTHER_NAMES else suggest_of(name, OPERATORS, "operators")
-            self._say((name,), f'unknown operator "{name}"{told}')
+            self._say((name,), _unknown(name))
         elif name == "exists":
             self._add_exists(operand)
         elif name in {"not", "every"}:
@@ -220,3 +219,12 @@ class _Operators:
         timed = _TIMED & self.said.keys()
         if "equals" in self.said and not timed and not all(test(self.said["equals"], 0) for test in self.one):
             self.never = f"{shown(self.said['equals'])} does not satisfy the operators beside it"
+
+
+def _unknown(name: str) -> str:
+    """What to say of an operator that is not there, or whose plugin cannot be used."""
+    fault = OPERATORS.fault_of(name)
+    if fault:
+        return f'the operator "{name}" cannot be used: {fault}'
+    told = f"; {OTHER_NAMES[name]}" if name in OTHER_NAMES else suggest_of(name, OPERATORS, "operators")
+    return f'unknown operator "{name}"{told}'

@@ -108,7 +108,7 @@ class Templates(ImmutableSandboxedEnvironment):
             trim_blocks=True, lstrip_blocks=True, undefined=Missing, finalize=printed, optimized=False, cache_size=0
         )
         self.tables = tables or {}
-        self.filters = dict(ALL_FILTERS)
+        self.filters = ALL_FILTERS  # type: ignore[assignment]
         self.tests = dict(ALL_TESTS)
         self.globals = {"range": _range, "dict": dict, "cycler": Cycler, "joiner": Joiner, "namespace": Namespace}
         self.shelf: dict[str, Template] = {}

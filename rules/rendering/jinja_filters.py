@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final, cast
 
@@ -16,6 +17,7 @@ from jinja2.environment import Environment
 from jinja2.tests import TESTS as JINJA_TESTS
 from jinja2.utils import pass_environment
 
+from rules.plugins import NotAPlugin, Registry
 from rules.rendering.budget import METER, charge_deep, counted, weight
 from rules.rendering.filters import FILTERS, text_of
 from rules.rendering.formatting import in_width, join_texts, padded, percent, replace_text
@@ -275,10 +277,31 @@ _REWRITTEN: Final[dict[str, Callable[..., Any]]] = {
 _COMPARING: Final[dict[str, Callable[..., Any]]] = {
     name: comparing(jinja.FILTERS[name]) for name in ("groupby", "max", "min", "sort", "unique")
 }
-ALL_FILTERS: Final[dict[str, Callable[..., Any]]] = {
-    name: metered(function)
-    for name, function in ({name: jinja.FILTERS[name] for name in _KEPT} | _COMPARING | _REWRITTEN | FILTERS).items()
-}
+_BUILT_IN: Final = {name: jinja.FILTERS[name] for name in _KEPT} | _COMPARING | _REWRITTEN | FILTERS
+
+
+@dataclass(frozen=True, slots=True)
+class FilterPlugin:
+    """A filter of a plugin: the promise of ams-bridge it was made for, and the function.
+
+    The function is pure: the same arguments give the same text. What it returns is escaped where it is printed, but for
+    ``Authored`` text. What it raises fails the template for that event, as in any other filter. Its docstring is what
+    the reference says of it.
+    """
+
+    promise: int
+    function: Callable[..., Any]
+
+
+def _adopt(name: str, plugin: object) -> Callable[..., Any]:
+    if not isinstance(plugin, FilterPlugin) or not callable(plugin.function):
+        raise NotAPlugin("what it names is no FilterPlugin")
+    if not name.isidentifier():
+        raise NotAPlugin(f'"{name}" cannot be written behind a "|"')
+    return metered(plugin.function)
+
+
+ALL_FILTERS: Final = Registry("filters", {name: metered(one) for name, one in _BUILT_IN.items()}, _adopt)
 """Every filter a template may use, by name."""
 ALL_TESTS: Final[dict[str, Callable[..., Any]]] = {
     name: metered_test(function)

@@ -189,8 +189,7 @@ def _finder(source: str) -> Finder:
 def _filter_flaws(node: nodes.Filter, tables: Mapping[str, Any], at: Finder) -> Iterator[Flaw]:
     name = node.name
     if name not in ALL_FILTERS:
-        help_text = f"; {LEFT_OUT[name]}" if name in LEFT_OUT else suggest(name, ALL_FILTERS)
-        yield Flaw(*at(node.lineno, name), f'unknown filter "{name}"{help_text}')
+        yield Flaw(*at(node.lineno, name), _unknown_filter(name))
         return
     if name in ("map", "select", "reject", "selectattr", "rejectattr"):
         yield from _named_inside(node, name, at)
@@ -216,12 +215,23 @@ _READ_AT_LOAD: Final[dict[str, Callable[[str], object]]] = {
 
 def _named_inside(node: nodes.Filter, name: str, at: Finder) -> Iterator[Flaw]:
     """Filters and tests named as text: ``map('upper')``, ``selectattr('x', 'equalto', 1)``."""
-    position, known, what = (0, ALL_FILTERS, "filter") if name == "map" else (0, ALL_TESTS, "test")
+    position: int = 0
+    known: Mapping[str, Any] = ALL_FILTERS if name == "map" else ALL_TESTS
     if name.endswith("attr"):
         position = 1
     word = node.args[position] if len(node.args) > position else None
     if isinstance(word, nodes.Const) and isinstance(word.value, str) and word.value not in known:
-        yield Flaw(*at(word.lineno, word.value), f'unknown {what} "{word.value}"{suggest(word.value, known)}')
+        is_filter = known is ALL_FILTERS
+        text = _unknown_filter(word.value) if is_filter else f'unknown test "{word.value}"{suggest(word.value, known)}'
+        yield Flaw(*at(word.lineno, word.value), text)
+
+
+def _unknown_filter(name: str) -> str:
+    """What to say of a filter that is not there, or whose plugin cannot be used."""
+    fault = ALL_FILTERS.fault_of(name)
+    if fault:
+        return f'the filter "{name}" cannot be used: {fault}'
+    return f'unknown filter "{name}"{f"; {LEFT_OUT[name]}" if name in LEFT_OUT else suggest(name, ALL_FILTERS)}'
 
 
 def _first_constant(node: nodes.Filter, keyword: str) -> str | None:

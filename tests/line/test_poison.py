@@ -45,7 +45,7 @@ rules:
 HANGING = """
 import re
 from rules.rendering.jinja_filters import ALL_FILTERS
-ALL_FILTERS["hang"] = lambda text: "ended" if re.match("(x+x+)+y", text) else text
+ALL_FILTERS.built_in["hang"] = lambda text: "ended" if re.match("(x+x+)+y", text) else text
 """
 """A filter of these tests alone: for many x its one call into C ends after years, and holds the interpreter."""
 
