@@ -22,11 +22,13 @@ from bridge.destinations.base import (
 from bridge.destinations.config import CHAT_RATE, DestinationConfig, HeaderSecret, SecretUrl, WebUrl
 from bridge.destinations.destination_kinds import Tools
 from bridge.destinations.destination_plugins import DestinationPlugin
+from bridge.destinations.kit.colors import color_of
 from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, outcome_of, reason_of
 from bridge.destinations.kit.payload import payload_bytes, payload_of, record_of
 from bridge.destinations.kit.plain_text import Dialect, PlainBlock, TextSpan
 from bridge.destinations.kit.plain_text import plain as plain_of
 from bridge.destinations.kit.plain_text import read as read_markdown
+from bridge.destinations.kit.plain_text import read_line as read_markdown_line
 from bridge.destinations.kit.plain_text import write as write_markdown
 from bridge.destinations.kit.redact import Redactor, shown_url
 from bridge.sources.call_bodies import BadPayload
@@ -83,6 +85,7 @@ __all__ = [
     "Tools",
     "WebUrl",
     "ask",
+    "color_of",
     "cut_text",
     "json_of",
     "message_of",
@@ -92,6 +95,7 @@ __all__ = [
     "payload_of",
     "plain_of",
     "read_markdown",
+    "read_markdown_line",
     "reason_of",
     "record_of",
     "shown_url",

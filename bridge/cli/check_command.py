@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import click
 
+from bridge.app.installed_plugins import installed_plugins
 from bridge.app.provision import CannotProvision, provision
 from bridge.app.state_folder import SEALING_KEY_FILE, BadSealingKey, sealing_key
 from bridge.app.unusable_settings import faults_of
@@ -31,6 +32,7 @@ from broker.errors import StoreCorrupt, StoreError, StoreUnusable
 from broker.planned import plan_catalog
 from broker.store import Store
 from broker.tokens import SEALING_KEY_BYTES
+from rules.plugins import PluginReport
 from rules.ruleset import RuleSet
 from rules.source.places import read_file
 from rules.source.problems import Problem, ProblemsFound
@@ -49,6 +51,7 @@ class _Findings:
     rules: int = 0
     tests: int = 0
     probes: list[dict[str, str]] = field(default_factory=list)
+    plugins: list[PluginReport] = field(default_factory=list)
 
     def value(self) -> dict[str, Any]:
         return {
@@ -60,6 +63,7 @@ class _Findings:
             "tests": self.tests,
             "provisioning": self.provisioning,
             "probes": self.probes,
+            "plugins": [asdict(one) for one in self.plugins],
         }
 
 
@@ -72,7 +76,7 @@ def check(context: Context, *, settings_only: bool, probe: bool) -> None:
 
     Prints every problem at once with file, line and column. Exits with 78 when there is one, with 1 when a probe fails.
     """
-    findings = _Findings()
+    findings = _Findings(plugins=installed_plugins())
     try:
         settings = settings_of(context)
     except BadConfiguration as error:
@@ -87,6 +91,10 @@ def check(context: Context, *, settings_only: bool, probe: bool) -> None:
         context.output.value(findings.value())
     for warning in findings.warnings:
         context.output.errors.print(as_lines([warning]), markup=False, soft_wrap=True)
+    for plugin in findings.plugins:
+        if plugin.fault:
+            text = f"a plugin cannot be used: {plugin.origin} adds {_what(plugin)}, but {plugin.fault}"
+            context.output.errors.print(text, markup=False, soft_wrap=True)
     if findings.problems or findings.reasons:
         lines = [as_lines(findings.problems)] if findings.problems else []
         raise BadConfiguration("\n".join([*lines, *findings.reasons]))
@@ -183,6 +191,9 @@ def _tell(context: Context, settings: Settings, findings: _Findings, *, settings
     output: Output = context.output
     sections = (settings.projects, "project"), (settings.sources, "source"), (settings.destinations, "destination")
     output.done(f"{context.config_path()}: {', '.join(counted(len(named), thing) for named, thing in sections)}")
+    for plugin in findings.plugins:
+        if not plugin.fault:
+            output.done(f"{_what(plugin)} of the plugin {plugin.origin}")
     if settings_only:
         return
     tests = f"with {counted(findings.tests, 'test')}; `ams-bridge rules test` runs them"
@@ -195,3 +206,9 @@ def _tell(context: Context, settings: Settings, findings: _Findings, *, settings
         output.done("everything under projects: exists")
     if findings.probes:
         tell_probes(output, findings.probes)
+
+
+def _what(plugin: PluginReport) -> str:
+    """What a plugin adds, in words: ``the operator version_below``."""
+    thing = {"destinations": "destination type", "sources": "source type"}.get(plugin.extends, plugin.extends[:-1])
+    return f"the {thing} {plugin.name}"

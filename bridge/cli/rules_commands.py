@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "record": Listed("rules_record:record", "Make tests of real traffic, with names and secrets made up."),
     "coverage": Listed("rules_coverage:coverage", "Find rules, conditions and branches that never mattered."),
     "schema": Listed("rules_schema:schema", "Write the JSON Schema of rule files, for editors."),
+    "reference": Listed("rules_reference:reference", "Print the rule reference, what plugins add included."),
     "import": Listed("importing:importing", "Make rule files of other systems' configurations."),
 }
 """The commands, in the order in which people meet them."""

@@ -87,9 +87,10 @@ writes it anew, and a test fails when it is out of date. To learn the language, 
 """
 
 
-def reference_page() -> str:
-    """The whole page."""
-    parts = (_HEAD, *_file(), *_rule(), *_conditions(), *_templates(), *_shipped(), *_units(), *_tests(), *_cost())
+def reference_page(*, plugins: bool = False) -> str:
+    """The whole page; with ``plugins`` also what those add that are installed here."""
+    templates = (*_templates(), *(_plugins() if plugins else ()), *_shipped())
+    parts = (_HEAD, *_file(), *_rule(), *_conditions(), *templates, *_units(), *_tests(), *_cost())
     return "\n".join(_wrapped(part).rstrip("\n") + "\n" for part in parts)
 
 
@@ -149,7 +150,7 @@ def _conditions() -> Iterator[str]:
     yield "### Clauses"
     yield _table(("Clause", "Holds"), [(f"`{name}`", meaning) for name, meaning in CLAUSES.items()])
     yield "### Operators"
-    rows = [(f"`{one.name}`", one.meaning, f"`{one.example}`") for one in OPERATORS.values()]
+    rows = [(f"`{one.name}`", one.meaning, f"`{one.example}`") for one in OPERATORS.built_in.values()]
     yield _table(("Operator", "Holds for", "Example"), rows)
     yield "### Decoding"
     yield (
@@ -173,13 +174,27 @@ def _templates() -> Iterator[str]:
             yield f"#### {_signature(name, function)}\n\n{inspect.getdoc(function) or ''}"
     ours = set(FILTERS)
     yield "### Filters and tests of Jinja"
-    yield "Filters: " + _listed(name for name in ALL_FILTERS if name not in ours) + "."
+    yield "Filters: " + _listed(name for name in ALL_FILTERS.built_in if name not in ours) + "."
     yield "Tests: " + _listed(name for name in ALL_TESTS if name.isidentifier()) + "."
     yield "Not there on purpose:"
     yield _table(("Filter", "Instead"), [(f"`{name}`", instead) for name, instead in LEFT_OUT.items()])
     yield "### Statuses"
     yield "What `emoji_for` and `status_color` know; words count in any case, and exit codes 0 to 3 too."
     yield _table(("Status", "Emoji", "Colour"), _statuses())
+
+
+def _plugins() -> Iterator[str]:
+    """The operators and filters that are not built in, each with the package it is of."""
+    operators = [one for name, one in OPERATORS.items() if name not in OPERATORS.built_in]
+    filters = [(name, function) for name, function in ALL_FILTERS.items() if name not in ALL_FILTERS.built_in]
+    if operators or filters:
+        yield "### Of plugins"
+    if operators:
+        rows = [(f"`{one.name}`", one.meaning, f"`{one.example}`", OPERATORS.origin_of(one.name)) for one in operators]
+        yield _table(("Operator", "Holds for", "Example", "Package"), rows)
+    for name, function in filters:
+        origin = ALL_FILTERS.origin_of(name)
+        yield f"#### {_signature(name, function)}\n\nOf {origin}. {inspect.getdoc(function) or ''}".rstrip()
 
 
 def _statuses() -> list[tuple[str, str, str]]:
