@@ -19,8 +19,15 @@ from bridge.destinations.base import (
     RateLimitStatus,
     Refused,
 )
-from bridge.destinations.config import CHAT_RATE, DestinationConfig, HeaderSecret, SecretUrl, WebUrl
-from bridge.destinations.destination_kinds import Tools
+from bridge.destinations.config import (
+    CHAT_RATE,
+    DestinationConfig,
+    HeaderSecret,
+    HttpDestinationConfig,
+    SecretUrl,
+    WebUrl,
+)
+from bridge.destinations.destination_kinds import Tools, http_client_of
 from bridge.destinations.destination_plugins import DestinationPlugin
 from bridge.destinations.kit.colors import color_of
 from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, outcome_of, reason_of
@@ -62,6 +69,7 @@ __all__ = [
     "HeaderSecret",
     "HookConfig",
     "HttpAnswer",
+    "HttpDestinationConfig",
     "LastingDuration",
     "Later",
     "NewMessage",
@@ -87,6 +95,7 @@ __all__ = [
     "ask",
     "color_of",
     "cut_text",
+    "http_client_of",
     "json_of",
     "message_of",
     "not_expected",

@@ -72,26 +72,26 @@ def _alone(kind: Any, name: str, config: DestinationConfig, tools: Tools) -> Des
     return made
 
 
-def _client(config: DestinationConfig, tools: Tools) -> httpx.AsyncClient:
+def http_client_of(config: DestinationConfig, tools: Tools) -> httpx.AsyncClient:
     """An HTTP client as the settings want it."""
     ca_file = config.ca_file if isinstance(config, HttpDestinationConfig) else None
     return tools.client(connections=config.concurrency, timeout_s=config.timeout, ca_file=ca_file)
 
 
 def _over_http(kind: Any, name: str, config: DestinationConfig, tools: Tools) -> Destination:
-    client = _client(config, tools)
+    client = http_client_of(config, tools)
     made: Destination = kind(name, config, client, tools.clock)
     return made
 
 
 def _with_buttons(kind: Any, name: str, config: DestinationConfig, tools: Tools) -> Destination:
-    client = _client(config, tools)
+    client = http_client_of(config, tools)
     made: Destination = kind(name, config, client, tools.clock, tools.buttons)
     return made
 
 
 def _with_topic_names(kind: Any, name: str, config: DestinationConfig, tools: Tools) -> Destination:
-    client = _client(config, tools)
+    client = http_client_of(config, tools)
     names = {} if tools.topics is None else {"topic_name": tools.topics.name_of}
     made: Destination = kind(name, config, client, tools.clock, **names)
     return made

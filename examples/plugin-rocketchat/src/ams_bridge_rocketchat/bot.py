@@ -14,11 +14,11 @@ from bridge.plugin import (
     CHAT_RATE,
     Clock,
     Delivered,
-    DestinationConfig,
     DestinationFacts,
     DestinationPlugin,
     HeaderSecret,
     HttpAnswer,
+    HttpDestinationConfig,
     Later,
     Outcome,
     Pacing,
@@ -28,11 +28,12 @@ from bridge.plugin import (
     Tools,
     WebUrl,
     ask,
+    http_client_of,
     reason_of,
 )
 
 
-class RocketChatBotConfig(DestinationConfig):
+class RocketChatBotConfig(HttpDestinationConfig):
     """Settings of a user of Rocket.Chat that posts."""
 
     type: Literal["rocketchat_bot"] = "rocketchat_bot"
@@ -103,8 +104,7 @@ class RocketChatBot:
 
 
 def _make(name: str, config: RocketChatBotConfig, tools: Tools) -> RocketChatBot:
-    http = tools.client(connections=config.concurrency, timeout_s=config.timeout)
-    return RocketChatBot(name, config, http, tools.clock)
+    return RocketChatBot(name, config, http_client_of(config, tools), tools.clock)
 
 
 PLUGIN: Final = DestinationPlugin(promise=1, config=RocketChatBotConfig, make=_make)

@@ -14,10 +14,10 @@ from bridge.plugin import (
     CHAT_RATE,
     Clock,
     Delivered,
-    DestinationConfig,
     DestinationFacts,
     DestinationPlugin,
     HttpAnswer,
+    HttpDestinationConfig,
     Later,
     Outcome,
     Pacing,
@@ -27,6 +27,7 @@ from bridge.plugin import (
     SecretUrl,
     Tools,
     ask,
+    http_client_of,
     not_expected,
     shown_url,
 )
@@ -34,7 +35,7 @@ from bridge.plugin import (
 _HEADERS: Final = {"Content-Type": "application/json"}
 
 
-class RocketChatConfig(DestinationConfig):
+class RocketChatConfig(HttpDestinationConfig):
     """Settings of an incoming integration of Rocket.Chat."""
 
     type: Literal["rocketchat"] = "rocketchat"
@@ -96,8 +97,7 @@ class RocketChat:
 
 
 def _make(name: str, config: RocketChatConfig, tools: Tools) -> RocketChat:
-    http = tools.client(connections=config.concurrency, timeout_s=config.timeout)
-    return RocketChat(name, config, http, tools.clock)
+    return RocketChat(name, config, http_client_of(config, tools), tools.clock)
 
 
 PLUGIN: Final = DestinationPlugin(promise=1, config=RocketChatConfig, make=_make)
