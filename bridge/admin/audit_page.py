@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode
 
-from bridge.control import audit_api
-from bridge.operate.http_answers import OperatorRequest
-
-_FILTERS: Final = ("who", "what", "address", "target")
+from bridge.control import control_handlers
+from bridge.control.api_queries import AuditQuery
+from bridge.control.http_answers import OperatorRequest
 
 
 async def listed(asked: OperatorRequest) -> dict[str, Any]:
     """GET /audit: as ``GET /api/audit``."""
-    page = await audit_api.entries(asked)
-    chosen = {name: asked.query(name) for name in _FILTERS}
+    query = asked.query(AuditQuery)
+    page = await control_handlers.audit(asked, query)
+    chosen = {"who": query.who, "what": query.what, "address": query.address, "target": query.target}
     older = {name: text for name, text in chosen.items() if text} | {"before": page.next}
     return {
         "entries": page.entries,

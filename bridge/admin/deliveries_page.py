@@ -6,21 +6,32 @@ from collections.abc import Mapping
 from typing import Any, Final, get_args
 from urllib.parse import urlencode
 
+import msgspec
 from starlette.datastructures import FormData
 
 from bridge.admin.handlers import FormResult, field
 from bridge.admin.page_views import post_view
-from bridge.control import deliveries_api as answers
-from bridge.control.deliveries_api import Chosen
-from bridge.delivery.attempts import parcel_of
-from bridge.operate.http_answers import OperatorRequest, Refusal
+from bridge.control import control_handlers
+from bridge.control.api_queries import DeliveriesQuery
+from bridge.control.http_answers import OperatorRequest, Refusal
+from bridge.operate.operator_deliveries import (
+    DeliveryFilter,
+    drop_deliveries,
+    list_replaced,
+    preview_delivery,
+    read_delivery,
+    replay_deliveries,
+)
+from bridge.operate.operator_errors import InvalidInput, NoSuchThing
 from bridge.operate.operator_views import attempt_view, delivery_view
+from bridge.operate.rule_views import rule_names
 from bridge.operate.topic_names import topic_names
-from broker.model import Delivery, DeliveryQuery, DeliveryState, Leased
+from broker.model import Delivery, DeliveryQuery, DeliveryState
 from rules.source.bounds import int64_of
 
 _INBOX_POSTS: Final = 50
 _FILTERS: Final = ("state", "destination", "rule", "topic", "since_s")
+_PAGING: Final = ("limit", "before")
 _NOTHING_DEAD: Final = "Nothing to send again: only dead letters are."
 _NOTHING_TO_DROP: Final = "Nothing to drop: only dead letters are, and what waits."
 SINCES: Final = (("3600", "1 hour"), ("86400", "24 hours"), ("604800", "7 days"))
@@ -28,27 +39,29 @@ SINCES: Final = (("3600", "1 hour"), ("86400", "24 hours"), ("604800", "7 days")
 
 async def inbox(asked: OperatorRequest) -> dict[str, Any]:
     """GET /inbox: posts delivered to destinations of kind inbox, newest first."""
-    names = [name for name, one in asked.source.destinations().items() if one.facts.kind == "inbox"]
+    context = asked.context
+    names = [name for name, one in context.destinations().items() if one.facts.kind == "inbox"]
     found: list[Delivery] = []
     for name in names:
         query = DeliveryQuery(state="delivered", destination=name, limit=_INBOX_POSTS)
-        found.extend(await asked.source.store.outbox.find(query))
+        found.extend(await context.store.outbox.find(query))
     found.sort(key=lambda delivery: (delivery.settled_us, delivery.seq), reverse=True)
     return {"posts": [post_view(delivery) for delivery in found[:_INBOX_POSTS]], "inboxes": names}
 
 
 async def listed(asked: OperatorRequest) -> dict[str, Any]:
     """GET /deliveries: as ``GET /api/deliveries``, with what a person can choose."""
-    page = await answers.page(asked)
-    chosen = {name: asked.query(name) for name in (*_FILTERS, "into")}
+    context, query = asked.context, asked.query(DeliveriesQuery)
+    page = await control_handlers.deliveries(asked, query)
+    chosen = {name: _text(value) for name, value in msgspec.structs.asdict(query).items() if name not in _PAGING}
     older = {name: said for name, said in chosen.items() if said} | {"before": page.next}
-    known = [*asked.source.destinations()]
+    known = [*context.destinations()]
     return {
         "deliveries": page.deliveries,
         "states": get_args(DeliveryState),
         "destinations": known if chosen["destination"] in ("", *known) else [*known, chosen["destination"]],
-        "rules": [rule.name for rule in asked.source.in_force.rule_set.rules if not rule.retired],
-        "topics": list(topic_names(asked).values()),
+        "rules": rule_names(context),
+        "topics": list(topic_names(context.broker).values()),
         "sinces": SINCES,
         "chosen": chosen,
         "next": f"/deliveries?{urlencode(older)}" if page.next is not None else "",
@@ -57,32 +70,29 @@ async def listed(asked: OperatorRequest) -> dict[str, Any]:
 
 async def one(asked: OperatorRequest) -> dict[str, Any]:
     """GET /deliveries/{id}: the post as it looks and as it goes out, every attempt, and what it was folded with."""
-    source = asked.source
-    found = await source.store.outbox.read(asked.request.path_params["id"])
-    if found is None:
-        raise Refusal(404, "There is no such delivery; it may be past its retention.")
-    delivery, attempts = found
-    names = topic_names(asked)
-    rule = source.in_force.rule_set.by_name.get(delivery.new.rule)
+    context = asked.context
+    try:
+        stored = await read_delivery(context, asked.request.path_params["id"])
+    except NoSuchThing as error:
+        raise Refusal(404, "There is no such delivery; it may be past its retention.") from error
+    delivery, replaced = stored.delivery, await list_replaced(context, stored.delivery)
     return {
-        "d": delivery_view(delivery, names),
+        "d": delivery_view(delivery, topic_names(context.broker)),
         "post": post_view(delivery),
-        "attempts": [attempt_view(attempt) for attempt in attempts],
-        "preview": _preview(asked, delivery, names),
-        "known_rule": rule is not None and not rule.retired,
+        "attempts": [attempt_view(attempt) for attempt in stored.attempts],
+        "preview": preview_delivery(context, delivery),
+        "known_rule": delivery.new.rule in rule_names(context),
         "order_key": delivery.new.order_key,
         "into": delivery.by if delivery.state in ("folded", "cancelled") else "",
-        "folded": (instead_of := await answers.instead_of(asked, delivery)).deliveries,
-        "more_folded": f"/deliveries?into={delivery.id}&before={instead_of.next}" if instead_of.next else "",
+        "folded": replaced.deliveries,
+        "more_folded": f"/deliveries?into={delivery.id}&before={replaced.next}" if replaced.next else "",
     }
 
 
 async def change_one(asked: OperatorRequest, form: FormData) -> FormResult:
     """POST /deliveries/{id}: send a dead letter again, or drop it or one that waits."""
     delivery_id = asked.request.path_params["id"]
-    return FormResult(
-        f"/deliveries/{delivery_id}", await _change(asked, field(form, "action"), Chosen(ids=[delivery_id]))
-    )
+    return FormResult(f"/deliveries/{delivery_id}", await _change(asked, field(form, "action"), [delivery_id]))
 
 
 async def change_many(asked: OperatorRequest, form: FormData) -> FormResult:
@@ -92,45 +102,45 @@ async def change_many(asked: OperatorRequest, form: FormData) -> FormResult:
     ids = [str(value) for value in form.getlist("id")]
     action, _, scope = field(form, "action").partition("-")
     if scope == "all":
-        return FormResult(back, await _change(asked, action, _chosen(filters)))
+        return FormResult(back, await _change(asked, action, [], _filter(filters)))
     if not ids:
-        raise Refusal(400, "No delivery was ticked: go back and tick those that are meant.")
-    return FormResult(back, await _change(asked, action, Chosen(ids=ids)))
+        raise InvalidInput("id", "No delivery was ticked: go back and tick those that are meant.")
+    return FormResult(back, await _change(asked, action, ids))
 
 
-def _chosen(filters: Mapping[str, str]) -> Chosen:
-    return Chosen(
-        state=filters["state"],
-        destination=filters["destination"],
-        rule=filters["rule"],
-        topic=filters["topic"],
-        since_s=_since_s(filters["since_s"]),
+def _filter(said: Mapping[str, str]) -> DeliveryFilter:
+    return DeliveryFilter(
+        state=said["state"],
+        destination=said["destination"],
+        rule=said["rule"],
+        topic=said["topic"],
+        since_s=_since_s(said["since_s"]),
     )
 
 
 def _since_s(said: str) -> float | None:
-    """What a form says of how far back; what is no number says nothing, and the bounds are those of the API."""
+    """What a form says of how far back. Raises InvalidInput for what is no number: less would be meant than is done."""
     number = int64_of(said)
+    if said and number is None:
+        raise InvalidInput("since_s", f"since_s must be a whole number, not {said[:40]!r}")
     return None if number is None else float(number)
 
 
-async def _change(asked: OperatorRequest, action: str, chosen: Chosen) -> str:
+async def _change(asked: OperatorRequest, action: str, ids: list[str], wanted: DeliveryFilter | None = None) -> str:
     match action:
         case "replay":
-            count = await answers.replayed(asked, chosen)
+            count = await replay_deliveries(asked.context, asked.by, ids, wanted)
             return f"{_deliveries(count)} will be sent again." if count else _NOTHING_DEAD
         case "drop":
-            count = await answers.dropped(asked, chosen)
+            count = await drop_deliveries(asked.context, asked.by, ids, wanted)
             return f"{_deliveries(count)} dropped." if count else _NOTHING_TO_DROP
         case _:
-            raise Refusal(400, "A form can send deliveries again or drop them.")
+            raise InvalidInput("action", "A form can send deliveries again or drop them.")
 
 
 def _deliveries(count: int) -> str:
     return "1 delivery" if count == 1 else f"{count} deliveries"
 
 
-def _preview(asked: OperatorRequest, delivery: Delivery, names: Mapping[str, str]) -> Any:
-    """Exactly what the destination would be sent now, secrets hidden; None when it is no longer configured."""
-    destination = asked.source.destinations().get(delivery.new.destination)
-    return destination.preview(parcel_of(Leased(delivery, ""))) if destination is not None else None
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 
 from starlette.datastructures import FormData
 
-from bridge.operate.http_answers import OperatorRequest
+from bridge.control.http_answers import OperatorRequest
 
 GetHandler: TypeAlias = Callable[[OperatorRequest], Awaitable[dict[str, Any]]]
-"""What a page's template is given. Raises Refusal, NotFound or a StoreError; each becomes a page that says so."""
+"""What a page's template is given. Raises OperateError, NotFound or a StoreError; each becomes a page that says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class FormResult:
 
 
 PostHandler: TypeAlias = Callable[[OperatorRequest, FormData], Awaitable[FormResult]]
-"""Does what a form asks for. Raises as a look does."""
+"""Does what a form asks for. Raises as a look does, and Refusal for what no form of ours sends."""
 
 
 def field(form: FormData, name: str) -> str:

@@ -2,48 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
+
 from bridge.admin.safe_markdown import to_html
-from bridge.control import messages_api as answers
+from bridge.control.api_queries import ExplainQuery, MessagesQuery
+from bridge.control.http_answers import OperatorRequest
 from bridge.operate.explain_message import explain
-from bridge.operate.http_answers import OperatorRequest
+from bridge.operate.explain_views import ExplanationView
+from bridge.operate.operator_messages import list_messages
 from bridge.operate.topic_names import topic_names
+
+_NOTHING = ExplanationView(version="", topic="", fate="", undecodable="", rules=[], unheard=[], sends=[])
+"""What is computed of a message that is gone."""
 
 
 async def newest(asked: OperatorRequest) -> dict[str, Any]:
     """GET /messages."""
-    said = await answers.newest(asked)
-    topic = asked.query("topic")
-    older = urlencode({"topic": topic, "before": said["next"] or 0})
+    query = asked.query(MessagesQuery)
+    page = await list_messages(asked.context, query.topic, before=query.before, limit=query.limit)
+    older = urlencode({"topic": query.topic, "before": page.next or 0})
     return {
-        "messages": said["messages"],
-        "topics": list(topic_names(asked).values()),
-        "topic": topic,
-        "live": not asked.query("before"),
-        "next": f"/messages?{older}" if said["next"] is not None else "",
+        "messages": page.messages,
+        "topics": list(topic_names(asked.context.broker).values()),
+        "topic": query.topic,
+        "live": not query.before,
+        "next": f"/messages?{older}" if page.next is not None else "",
     }
 
 
 async def one(asked: OperatorRequest) -> dict[str, Any]:
     """GET /messages/why?message=TOPIC:OFFSET: what was decided then, and what would be now."""
-    said = await explain(asked)
-    recomputed = said["recomputed"] or {"rules": [], "sends": [], "unheard": [], "fate": "", "undecodable": ""}
-    acted, passed = _parted(recomputed["rules"])
+    message = asked.query(ExplainQuery).message
+    found = await explain(asked.context, message)
+    recomputed = found.recomputed or _NOTHING
     return {
-        "id": asked.query("message"),
-        "message": said["message"],
-        "decided": said["decided"],
+        "id": message,
+        "message": found.message,
+        "decided": found.decided,
         "recomputed": recomputed,
-        "acted": acted,
-        "passed": passed,
-        "posts": [send | {"html": to_html(send["post"].text)} for send in recomputed["sends"]],
+        "acted": [rule for rule in recomputed.rules if rule.judgements],
+        "passed": [rule for rule in recomputed.rules if not rule.judgements],
+        "posts": [msgspec.structs.asdict(send) | {"html": to_html(send.post.text)} for send in recomputed.sends],
     }
-
-
-def _parted(rules: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The rules that would act on the message, and those that would not."""
-    acted = [rule for rule in rules if rule["judgements"]]
-    return acted, [rule for rule in rules if not rule["judgements"]]

@@ -2,58 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.datastructures import FormData
 
 from bridge.admin.handlers import FormResult
-from bridge.control import silences_api, status_api
-from bridge.control.incidents_api import firing
-from bridge.control.subscriptions_api import all_subscriptions
-from bridge.operate.http_answers import OperatorRequest, Refusal
-from bridge.operate.request_reload import Reloaded
-from bridge.operate.topic_names import topic_names
-from bridge.routing.ledger import all_balanced
-from bridge.routing.ledger import books as books_of
+from bridge.control.api_queries import SubscriptionsQuery
+from bridge.control.http_answers import OperatorRequest, Refusal
+from bridge.operate.daemon_status import DestinationView, read_status
+from bridge.operate.ledger_views import read_books
+from bridge.operate.open_incidents import count_firing
+from bridge.operate.operator_errors import ReloadFailed
+from bridge.operate.operator_silences import list_silences
+from bridge.operate.subscription_views import list_subscriptions
+from bridge.operate.take_up_files import reload_files
 
 
 async def overview(asked: OperatorRequest) -> dict[str, Any]:
     """GET /."""
-    stands = await status_api.status(asked)
-    found = await books_of(asked.source.store, topic_names(asked))
-    fire, complete = await firing(asked.source)
+    status = await read_status(asked.context)
+    ledger = await read_books(asked.context)
+    count = await count_firing(asked.context)
+    silences = list_silences(asked.context, with_expired=False).silences
     return {
-        "status": stands,
-        "broken": [worker for worker in stands["workers"] if worker["state"] != "running"],
-        "totals": _totals(stands["destinations"]),
-        "books": found,
-        "balanced": all_balanced(found),
-        "firing": fire,
-        "complete": complete,
-        "silences": sum(one.state == "active" for one in (await silences_api.all_silences(asked))["silences"]),
+        "status": status,
+        "broken": [worker for worker in status.workers if worker.state != "running"],
+        "totals": _totals(status.destinations),
+        "books": ledger.books,
+        "balanced": ledger.balanced,
+        "firing": count.firing,
+        "complete": count.complete,
+        "silences": sum(one.state == "active" for one in silences),
     }
 
 
 async def books(asked: OperatorRequest) -> dict[str, Any]:
     """GET /ledger."""
-    found = await books_of(asked.source.store, topic_names(asked))
-    return {"books": found, "balanced": all_balanced(found)}
+    ledger = await read_books(asked.context)
+    return {"books": ledger.books, "balanced": ledger.balanced}
 
 
 async def subscriptions(asked: OperatorRequest) -> dict[str, Any]:
     """GET /subscriptions."""
-    return {"subscriptions": (await all_subscriptions(asked)).subscriptions}
+    page = await list_subscriptions(asked.context, asked.query(SubscriptionsQuery).project)
+    return {"subscriptions": page.subscriptions}
 
 
 async def reload(asked: OperatorRequest, form: FormData) -> FormResult:
     """POST /reload: read the files again; with any problem everything stays as it was."""
-    outcome = await status_api.reloaded(asked)
-    if isinstance(outcome, Reloaded):
-        return FormResult("/rules", f"Settings and rules were read again; rule set {outcome.version[:12]} is in force.")
-    raise Refusal(409, f"Nothing was reloaded, the old settings and rules stay in force:\n{outcome.text}")
+    try:
+        reloaded = await reload_files(asked.context, asked.by)
+    except ReloadFailed as error:
+        text = f"Nothing was reloaded, the old settings and rules stay in force:\n{error.refused.text}"
+        raise Refusal(409, text) from error
+    return FormResult("/rules", f"Settings and rules were read again; rule set {reloaded.version[:12]} is in force.")
 
 
-def _totals(destinations: Iterable[dict[str, Any]]) -> dict[str, int]:
-    rows = list(destinations)
-    return {state: sum(row[state] for row in rows) for state in ("waiting", "delivered", "dead")}
+def _totals(destinations: Sequence[DestinationView]) -> dict[str, int]:
+    return {
+        "waiting": sum(one.waiting for one in destinations),
+        "delivered": sum(one.delivered for one in destinations),
+        "dead": sum(one.dead for one in destinations),
+    }

@@ -27,8 +27,9 @@ from bridge.admin.page_views import duration, pretty, short_time
 from bridge.admin.safe_markdown import to_words
 from bridge.admin.session import COOKIE, LASTS_S, SAID, Sessions, Viewer
 from bridge.admin.static import StaticFolder
-from bridge.operate.control_context import ControlSource
-from bridge.operate.http_answers import OperatorRequest, Refusal, pass_gate
+from bridge.control.control_source import ControlSource
+from bridge.control.http_answers import OperatorRequest, Refusal, code_of, pass_gate, requester
+from bridge.operate.operator_errors import OperateError
 from bridge.operate.operator_times import rfc3339
 from broker.beside import Beside
 from broker.errors import NotFound, StoreError
@@ -121,13 +122,13 @@ class Pages:
         if token:
             await pass_gate(control, request, token, "login")
         name = control.admit(token)
-        asked = OperatorRequest(control, name or "", request)
+        context, by = control.context, requester(request, name or "")
         if name is None:
-            if control.broker.users.by_token(token) is not None:
-                await asked.note("login", "/login", done=False)  # a wrong one was noted at the gate
+            if context.broker.users.by_token(token) is not None:
+                await context.note(by, "login", "/login", done=False)  # a wrong one was noted at the gate
             raise Refusal(401, "This token may not see the pages.")
         cookie = await self._source.sessions.begin(name, digest_of(token.encode()))
-        await asked.note("login")
+        await context.note(by, "login")
         answer = RedirectResponse(wanted, 303)
         self._set_cookie(answer, COOKIE, cookie, LASTS_S)
         return answer
@@ -140,7 +141,7 @@ class Pages:
             log.warning("the store does not answer", path=request.url.path, error=str(error))
             return self._error_page(request, self._viewer(request), 503, f"You are still logged in: {error}")
         if ended is not None:
-            await OperatorRequest(self._source.control, ended.name, request).note("logout")
+            await self._source.control.context.note(requester(request, ended.name), "logout")
         answer = RedirectResponse("/login", 303)
         answer.delete_cookie(COOKIE)
         return answer
@@ -179,9 +180,12 @@ class Pages:
     ) -> Response:
         """The answer, or a page that says what went wrong."""
         try:
-            return await answer(OperatorRequest(self._source.control, viewer.name, request))
+            by = requester(request, viewer.name)
+            return await answer(OperatorRequest(self._source.control.context, by, request))
         except Refusal as error:
             return self._error_page(request, viewer, error.code, error.message)
+        except OperateError as error:
+            return self._error_page(request, viewer, code_of(error), str(error))
         except NotFound as error:
             return self._error_page(request, viewer, 404, str(error))
         except StoreError as error:
@@ -209,7 +213,7 @@ class Pages:
         return answer
 
     def _frame(self, request: Request, viewer: Viewer | None) -> dict[str, Any]:
-        now = rfc3339(self._source.control.clock.wall_us())
+        now = rfc3339(self._source.control.context.clock.wall_us())
         here = next((path for path, _ in NAVIGATION[::-1] if request.url.path.startswith(path)), "/")
         return {"viewer": viewer, "here": here, "form_token": self._form_token(request), "said": ""} | {"now": now}
 

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+import msgspec
+
 from bridge.admin.page_views import post_view
-from bridge.control import rules_api as answers
-from bridge.operate.http_answers import OperatorRequest, Refusal
+from bridge.control.http_answers import OperatorRequest
+from bridge.operate.operator_errors import NoSuchThing
 from bridge.operate.operator_views import delivery_view
+from bridge.operate.rule_views import list_rules
 from bridge.operate.topic_names import topic_names
 from broker.model import Delivery, DeliveryQuery
 
@@ -21,22 +24,24 @@ _MOST_READ: Final = 5_000
 
 async def all_rules(asked: OperatorRequest) -> dict[str, Any]:
     """GET /rules."""
-    return await answers.rules(asked)
+    return msgspec.structs.asdict(await list_rules(asked.context))
 
 
 async def one(asked: OperatorRequest) -> dict[str, Any]:
     """GET /rules/{name}: one rule, its newest deliveries, and its would-be posts beside those of other rules."""
-    said = await answers.rules(asked)
+    page = await list_rules(asked.context)
     name = asked.request.path_params["name"]
-    rule = next((rule for rule in said["rules"] if rule["name"] == name), None)
+    rule = next((rule for rule in page.rules if rule.name == name), None)
     if rule is None:
-        raise Refusal(404, f'There is no rule "{name[:100]}" in force; it may have been renamed or removed.')
-    outbox, names = asked.source.store.outbox, topic_names(asked)
+        raise NoSuchThing(
+            "rule", name, f'There is no rule "{name[:100]}" in force; it may have been renamed or removed.'
+        )
+    outbox, names = asked.context.store.outbox, topic_names(asked.context.broker)
     found, complete = await _sent(asked, DeliveryQuery(rule=name, limit=_READ), _SHOWN)
     shadows = await outbox.find(DeliveryQuery(state="shadow", rule=name, limit=_SHOWN))
     return {
         "rule": rule,
-        "version": said["version"],
+        "version": page.version,
         "deliveries": [delivery_view(one, names) for one in found],
         "complete": complete,
         "looked_at": _MOST_READ,
@@ -46,7 +51,7 @@ async def one(asked: OperatorRequest) -> dict[str, Any]:
 
 async def _beside(asked: OperatorRequest, would_be: Delivery) -> dict[str, Any]:
     """A would-be post, and what other rules sent for the same message."""
-    new, names = would_be.new, topic_names(asked)
+    new, names = would_be.new, topic_names(asked.context.broker)
     live: Sequence[Delivery] = ()
     complete = True
     if new.offset >= 0:
@@ -64,7 +69,7 @@ async def _sent(asked: OperatorRequest, query: DeliveryQuery, most: int) -> tupl
     """The newest ``most`` that fit and were no shadows, and whether there are no others if these are fewer."""
     found: list[Delivery] = []
     for _ in range(_MOST_READ // query.limit):
-        page = await asked.source.store.outbox.find(query)
+        page = await asked.context.store.outbox.find(query)
         found += [one for one in page if one.state != "shadow"]
         if len(found) >= most or len(page) < query.limit:
             return found[:most], True

@@ -8,9 +8,11 @@ from msgspec import structs
 from starlette.datastructures import FormData
 
 from bridge.admin.handlers import FormResult, field
-from bridge.control import silences_api as answers
-from bridge.control.silences_api import NewSilence
-from bridge.operate.http_answers import OperatorRequest, Refusal
+from bridge.control.api_queries import SilencesQuery
+from bridge.control.http_answers import OperatorRequest
+from bridge.operate.operator_errors import InvalidInput
+from bridge.operate.operator_silences import begin_silence, end_silence, list_silences, silence_span
+from bridge.operate.rule_views import rule_names
 from bridge.operate.silence_coverage import coverage_text
 from rules.deciding.quiet.silences import FACT_NAMES
 from rules.source.scalars import as_typed, typed_word
@@ -22,18 +24,19 @@ _OPERATORS: Final = (("is", "is"), ("like", "is like (* and ?)"))
 
 async def listed(asked: OperatorRequest) -> dict[str, Any]:
     """GET /silences: those that hold or will; the form may be filled in by the address (``?rule=R&key=K``)."""
-    found = (await answers.all_silences(asked))["silences"]
-    given = [(name, asked.query(name)) for name in FACT_NAMES if asked.query(name)]
+    with_expired = asked.query(SilencesQuery).all
+    found = list_silences(asked.context, with_expired=with_expired).silences
+    given = [(name, text) for name in FACT_NAMES if (text := asked.request.query_params.get(name))]
     return {
         "silences": [
             structs.replace(one, matchers={name: as_typed(v) for name, v in one.matchers.items()}) for one in found
         ],
-        "with_expired": asked.asks_for("all"),
+        "with_expired": with_expired,
         "lines": [*given, *[("", "")] * max(1, _LINES - len(given))][:_LINES],
         "operators": _OPERATORS,
         "names": list(FACT_NAMES),
-        "rules": [rule.name for rule in asked.source.in_force.rule_set.rules if not rule.retired],
-        "destinations": list(asked.source.destinations()),
+        "rules": rule_names(asked.context),
+        "destinations": list(asked.context.destinations()),
     }
 
 
@@ -42,26 +45,27 @@ async def add(asked: OperatorRequest, form: FormData) -> FormResult:
     try:
         for_s = duration_s(field(form, "for"))
     except ValueError as error:
-        raise Refusal(400, f"How long: {error}") from error
-    said = NewSilence(
-        matchers=_matchers(form),
-        for_s=for_s,
-        why=field(form, "why"),
+        raise InvalidInput("for", f"How long: {error}") from error
+    matchers, why = _matchers(form), field(form, "why")
+    if not why:
+        raise InvalidInput("why", "Say why: whoever is on call reads it.")
+    made = await begin_silence(
+        asked.context,
+        asked.by,
+        matchers,
+        silence_span(asked.context.clock.wall_us(), starts_us=None, until_us=None, for_s=for_s),
+        why=why,
         who=field(form, "who"),
         keep_waiting=field(form, "keep_waiting") == "1",
     )
-    if not said.why:
-        raise Refusal(400, "Say why: whoever is on call reads it.")
-    made = await answers.added(asked, said)
-    n = made["suppressed"]
+    n = made.suppressed
     waiting = f" {n} waiting {'delivery was' if n == 1 else 'deliveries were'} suppressed." if n else ""
-    covers = made["covers"]
-    return FormResult("/silences", f"The silence holds. It {coverage_text(**structs.asdict(covers))}.{waiting}")
+    return FormResult("/silences", f"The silence holds. It {coverage_text(**structs.asdict(made.covers))}.{waiting}")
 
 
 async def expire(asked: OperatorRequest, form: FormData) -> FormResult:
     """POST /silences/{id}."""
-    await answers.expire(asked)
+    await end_silence(asked.context, asked.by, asked.request.path_params["id"])
     return FormResult("/silences", "The silence has ended.")
 
 
@@ -73,7 +77,7 @@ def _matchers(form: FormData) -> dict[str, Any]:
         if not name:
             continue
         if name in found:
-            raise Refusal(400, f"{name} stands twice; all lines must hold, so each name can have one.")
+            raise InvalidInput(name, f"{name} stands twice; all lines must hold, so each name can have one.")
         plain = value if name in FACT_NAMES else typed_word(value)
         found[name] = {"like": value} if operator == "like" else plain
     return found

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
-
+from bridge.core.error_body import error_body
 from broker.errors import (
     AckRefused,
     AlreadyExists,
@@ -38,20 +37,6 @@ _KINDS: Final = {
 }
 
 
-class ErrorDetail(msgspec.Struct, frozen=True):
-    """What went wrong. ``code`` is the HTTP status, ``status`` its word."""
-
-    code: int
-    message: str
-    status: str
-
-
-class ErrorBody(msgspec.Struct, frozen=True):
-    """The body of every answer that is not 200."""
-
-    error: ErrorDetail
-
-
 class ApiError(Exception):
     """An answer other than 200, with AMS's own words. ``wait_s`` says when to come back, 0 where that is not known."""
 
@@ -64,7 +49,7 @@ class ApiError(Exception):
 
     def body(self) -> bytes:
         """The JSON body."""
-        return msgspec.json.encode(ErrorBody(ErrorDetail(self.code, self.message, self.status)))
+        return error_body(self.code, self.message, self.status)
 
 
 def invalid_argument(message: str) -> ApiError:

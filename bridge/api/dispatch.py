@@ -22,6 +22,7 @@ from bridge.api.openapi import openapi_document
 from bridge.api.request_pipeline import admit, check_names, token_of
 from bridge.api.route import ApiRoute, Matched, RouteTable
 from bridge.api.route_list import ROUTES
+from bridge.core.bounded_body import BodyCutOff, BodyOverLimit, read_body
 from bridge.core.guesses import whence_of
 from bridge.core.token_gate import TOO_MANY, Note, TokenGate
 from broker.broker import Broker
@@ -103,10 +104,6 @@ class _Admissions:
         self._known[place] = admitted
 
 
-class _Gone(Exception):
-    """The client went away before its request was whole."""
-
-
 @dataclass(frozen=True, slots=True)
 class ApiWatch:
     """Who stands at the API's door: slows down wrong tokens, and notes what is changed."""
@@ -154,7 +151,7 @@ class AmsApp:
         asked = _Asked(scope, receive)
         try:
             status, body = await self._answer(asked)
-        except _Gone:
+        except BodyCutOff:
             return
         if status in (429, 503):
             extra.append((b"retry-after", str(asked.wait_s or RETRY_AFTER_S).encode()))
@@ -173,7 +170,7 @@ class AmsApp:
                 _log.warning("the store failed a request", route=asked.route, reason=str(broken))
             answer = from_broker(broken)
             return answer.code, answer.body()
-        except _Gone:
+        except BodyCutOff:
             raise
         except Exception:
             _log.exception("request failed", route=asked.route)
@@ -252,18 +249,13 @@ class AmsApp:
         return self._router.find(method, path[len(_PREFIX) :])
 
     async def _body(self, receive: Receive, route: ApiRoute) -> bytes:
-        """The whole body. Raises ApiError when it is over the cap, _Gone when the client leaves."""
+        """The whole body. Raises ApiError when it is over the cap, BodyCutOff when the client leaves."""
         settings = self.api.settings
         limit = settings.max_publish_bytes if route.name == "topics:publish" else settings.max_body_bytes
-        event = await receive()
-        body: bytes = event.get("body", b"")
-        if event.get("more_body"):
-            body = await _rest(body, receive, limit)
-        elif event["type"] == "http.disconnect":
-            raise _Gone
-        if len(body) > limit:
-            raise too_large()
-        return body
+        try:
+            return await read_body(receive, limit)
+        except BodyOverLimit as error:
+            raise too_large() from error
 
 
 def _from_browser(headers: Headers) -> bool:
@@ -271,20 +263,6 @@ def _from_browser(headers: Headers) -> bool:
         if name == b"origin":
             return True
     return False
-
-
-async def _rest(body: bytes, receive: Receive, limit: int) -> bytes:
-    """What follows a first part of a body. Raises ApiError, _Gone."""
-    parts, size = [body], len(body)
-    while size <= limit:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            raise _Gone
-        parts.append(event.get("body", b""))
-        size += len(parts[-1])
-        if not event.get("more_body"):
-            return b"".join(parts)
-    raise too_large()
 
 
 async def _send(send: AsgiSend, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-from bridge.api.api_errors import ErrorBody
 from bridge.api.route import ApiRoute
 from bridge.api.route_list import ROUTES
+from bridge.core.error_body import ErrorBody
 
 _VARIABLE: Final = re.compile(r"\{(\w+)\}")
 _NAME_PATTERN: Final = "^[a-zA-Z0-9_-]+$"

@@ -25,7 +25,7 @@ from bridge.app.unusable_settings import unusable_authorities
 from bridge.core.audit import AuditEntry
 from bridge.core.systemd import NotifySocket, credentials_folder, watchdog_interval_s
 from bridge.observe.logs import configure_logs
-from bridge.operate.request_reload import Reloaded, ReloadRefused
+from bridge.operate.reload_outcome import Reloaded, ReloadRefused
 from bridge.settings.model import Settings
 from bridge.settings.settings_file import read_settings
 from broker.clock import Clock, SystemClock

@@ -29,7 +29,7 @@ from bridge.core.systemd import credentials_folder
 from bridge.delivery.couriers import Couriers
 from bridge.destinations.base import Destination
 from bridge.observe.metrics import Metrics
-from bridge.operate.request_reload import Reloaded, ReloadOutcome, ReloadRefused
+from bridge.operate.reload_outcome import Reloaded, ReloadOutcome, ReloadRefused
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.open_obligations import OpenObligations, read_owed
 from bridge.routing.retired_rules import kept_rule_sets, with_retired

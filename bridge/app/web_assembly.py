@@ -19,9 +19,10 @@ from bridge.app.web import WebRoot
 from bridge.chat.button_dispatcher import Presser
 from bridge.chat.button_endpoint import Actions
 from bridge.control.control_routes import control_routes
+from bridge.control.control_source import ControlSource
+from bridge.control.http_answers import Refusal, admit, refused
 from bridge.observe.subscription_lag import SubscriptionState, subscription_states
-from bridge.operate.control_context import ControlSource
-from bridge.operate.http_answers import Refusal, admit, refused
+from bridge.operate.operator_context import OperatorContext
 from bridge.sources.hooks import Hooks
 from broker.records import Project
 
@@ -38,7 +39,7 @@ def web_root(daemon: Daemon, *, open_pages: bool) -> WebRoot:
         daemon.broker, lambda: daemon.reloader.settings.sources, settings.server.max_body, daemon.metrics.hook_called
     )
     control = _control(daemon, admission, open_pages=open_pages)
-    presser = Presser(control, daemon.buttons)
+    presser = Presser(control.context, daemon.buttons)
     daemon.listeners.hear_for(presser)
     actions = Actions(presser, daemon.metrics.button_pressed)
     pages = _pages(daemon, admission, control)
@@ -87,7 +88,7 @@ def _ams(daemon: Daemon, admission: Admission) -> AmsApp:
 
 
 def _control(daemon: Daemon, admission: Admission, *, open_pages: bool) -> ControlSource:
-    return ControlSource(
+    context = OperatorContext(
         store=daemon.store,
         broker=daemon.broker,
         clock=daemon.clock,
@@ -99,12 +100,15 @@ def _control(daemon: Daemon, admission: Admission, *, open_pages: bool) -> Contr
         lately=daemon.lately,
         subscriptions=lambda project: _subscriptions(daemon, project),
         reload=daemon.reloader.reload,
-        admit=admission.admit,
-        gate=admission.gate,
         audit=daemon.audit,
-        admit_session=admission.admit_session if not open_pages else lambda cookies: ANYBODY,
         stopping=daemon.stopping,
         release=_RELEASE,
+    )
+    return ControlSource(
+        context=context,
+        admit=admission.admit,
+        gate=admission.gate,
+        admit_session=admission.admit_session if not open_pages else lambda cookies: ANYBODY,
     )
 
 

@@ -19,8 +19,8 @@ from bridge.destinations.base import Parcel
 from bridge.destinations.buttons import Buttons, Changeable, PostState, Redrawable
 from bridge.destinations.post_records import PostRecord, ShownPost
 from bridge.destinations.signed_context import PostContext
-from bridge.operate.control_context import ControlSource
 from bridge.operate.incident_commands import Nothing, Over, Silenced, Taken, TooLate, silence, take_incident
+from bridge.operate.operator_context import OperatorContext
 from bridge.operate.operator_times import rfc3339
 from broker.model import Delivery, Leased
 from rules.deciding.quiet.notes import at
@@ -71,8 +71,8 @@ NotGranted: TypeAlias = Literal["elsewhere", "heard", "expired"]
 class Presser:
     """Grants what people ask for."""
 
-    def __init__(self, source: ControlSource, buttons: Buttons) -> None:
-        self.source = source
+    def __init__(self, context: OperatorContext, buttons: Buttons) -> None:
+        self.context = context
         self.buttons = buttons
 
     async def press(self, card: PostContext, wish: Wish, hand: Actor) -> CommandResult | NotGranted:
@@ -94,10 +94,10 @@ class Presser:
         if isinstance(wish, Why):
             found = bound.find(hand.post_id, hand.channel_id)
             told = found.delivery if found is not None else card.delivery
-            return CommandResult(await why(self.source, card, await self._delivery(told or card.delivery)))
+            return CommandResult(await why(self.context, card, await self._delivery(told or card.delivery)))
         log.info("asked for in chat", wish=word_of(wish), rule=card.rule, key=card.key, who=hand.who)
         done = await self._done(card, wish, hand)
-        remark = _remark(done, card, self.source.clock.wall_us(), who=hand.who, was_taken=bound.taken)
+        remark = _remark(done, card, self.context.clock.wall_us(), who=hand.who, was_taken=bound.taken)
         if not remark or remark in bound.remarks:
             return CommandResult(_said(done, card))
         row = await self.buttons.cards.bind(
@@ -123,11 +123,11 @@ class Presser:
 
     async def _done(self, card: PostContext, wish: Take | SilenceRequest, hand: Actor) -> CommandOutcome:
         if isinstance(wish, Take):
-            done: CommandOutcome = await take_incident(self.source, card, hand.who)
+            done: CommandOutcome = await take_incident(self.context, card, hand.who)
         else:
-            done = await silence(self.source, card, hand.who, wish.span_s, asked_us=hand.asked_us)
-        if self.source.audit is not None and (entry := _entry(done, card, hand.who)) is not None:
-            await self.source.audit.note(entry)
+            done = await silence(self.context, card, hand.who, wish.span_s, asked_us=hand.asked_us)
+        if self.context.audit is not None and (entry := _entry(done, card, hand.who)) is not None:
+            await self.context.audit.note(entry)
         return done
 
     async def _show(self, card: PostContext, row: PostRecord, hand: Actor) -> tuple[bool, dict[str, Any] | None]:
@@ -136,7 +136,7 @@ class Presser:
         delivery = await self._delivery(shown.delivery or card.delivery)
         if delivery is None:
             return False, None
-        destination: object = self.source.destinations().get(delivery.new.destination)
+        destination: object = self.context.destinations().get(delivery.new.destination)
         if isinstance(destination, Changeable):
             return await self._changed(destination, card, row, shown), None
         if not isinstance(destination, Redrawable):
@@ -167,7 +167,7 @@ class Presser:
         return await destination.show(parcel, shown.post_id, shown.course, _standing(card, row))
 
     async def _parcel(self, delivery: Delivery) -> Parcel:
-        earlier = await self.source.store.outbox.receipt(delivery.new.destination, delivery.new.order_key)
+        earlier = await self.context.store.outbox.receipt(delivery.new.destination, delivery.new.order_key)
         return parcel_of(Leased(delivery, "", earlier))
 
     async def _whole(self, card: PostContext) -> PostContext | None:
@@ -180,7 +180,7 @@ class Presser:
         return msgspec.structs.replace(card, key=delivery.new.key, incident=delivery.new.incident, is_short=False)
 
     async def _delivery(self, delivery_id: str) -> Delivery | None:
-        found = await self.source.store.outbox.read(delivery_id)
+        found = await self.context.store.outbox.read(delivery_id)
         return found[0] if found is not None else None
 
 

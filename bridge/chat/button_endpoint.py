@@ -12,15 +12,16 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bridge.chat.button_dispatcher import Actor, CommandResult, Presser
 from bridge.chat.requests import wish_of
+from bridge.core.bounded_body import BodyCutOff, BodyOverLimit, read_body
+from bridge.core.error_body import error_body
 from bridge.destinations.buttons import PATH
 from bridge.destinations.signed_context import Pressed
-from bridge.operate.http_answers import refused
 from broker.errors import OutcomeUnknown, StoreUnavailable
 
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -65,23 +66,23 @@ class Actions:
     async def clicked(self, request: Request) -> Response:
         """Take one call."""
         try:
-            body = await _body(request)
-        except ClientDisconnect:
-            return refused(400, "the body did not arrive")
-        if body is None:
+            body = await read_body(request.receive, MAX_BODY_BYTES)
+        except BodyCutOff as error:
+            return _refused(400, str(error))
+        except BodyOverLimit as error:
             self._told("", "malformed")
-            return refused(413, f"the body is larger than {MAX_BODY_BYTES} bytes")
+            return _refused(413, str(error))
         try:
             click = msgspec.json.decode(body, type=Click)
         except (msgspec.DecodeError, RecursionError) as error:
             self._told("", "malformed")
-            return refused(400, f"this is no click as Mattermost tells of it: {error}")
+            return _refused(400, f"this is no click as Mattermost tells of it: {error}")
         return JSONResponse(await self._answer(click))
 
     async def _answer(self, click: Click) -> dict[str, Any]:
         token = click.context.get("token")
         pressed = self._presser.buttons.seal.open(
-            token if isinstance(token, str) else "", self._presser.source.clock.wall_us()
+            token if isinstance(token, str) else "", self._presser.context.clock.wall_us()
         )
         if not isinstance(pressed, Pressed):
             return self._refuse("", pressed, click)
@@ -114,11 +115,5 @@ def only_you(text: str) -> dict[str, Any]:
     return {"ephemeral_text": text, "skip_slack_parsing": True}
 
 
-async def _body(request: Request) -> bytes | None:
-    """The body, or None when it is too large; the rest of one that is too large is not read."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            return None
-    return bytes(body)
+def _refused(code: int, message: str) -> Response:
+    return Response(error_body(code, message, "INVALID_ARGUMENT"), code, media_type="application/json")

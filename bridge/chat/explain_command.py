@@ -1,4 +1,4 @@
-"""Why?: what ``/api/explain`` knows of a post's message, in a few lines for chat.
+"""Why?: what is known of a post's message, in a few lines for chat.
 
 What was decided is read from the record; what the rules would decide now is computed anew and labelled so
 (semantics.md item 17). A post made by a timer has no message of its own: it is told from its incident.
@@ -6,17 +6,15 @@ What was decided is read from the record; what the rules would decide now is com
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any, Final
-from urllib.parse import urlencode
-
-from starlette.requests import Request
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
 
 from bridge.destinations.signed_context import PostContext
-from bridge.operate.control_context import ControlSource
 from bridge.operate.explain_message import explain
-from bridge.operate.http_answers import OperatorRequest, Refusal
+from bridge.operate.explain_views import ConditionView, ExplanationView
 from bridge.operate.incident_commands import read_incident
+from bridge.operate.operator_context import OperatorContext
+from bridge.operate.operator_errors import NoSuchThing
 from bridge.routing.routers import full_names
 from broker.model import Delivery
 from rules.deciding.quiet.notes import at
@@ -27,10 +25,10 @@ _LONGEST_RUNES: Final = 120
 _MARKS: Final = {True: "✓", False: "✗"}
 
 
-async def why(source: ControlSource, card: PostContext, delivery: Delivery | None) -> str:
+async def why(context: OperatorContext, card: PostContext, delivery: Delivery | None) -> str:
     """The lines, as Markdown; ``delivery`` None when it is not kept any more. Raises StoreUnavailable."""
     lines = [f"**Why this post?** Rule {_code(card.rule)}" + (f", key {_code(card.key)}" if card.key else "")]
-    incident = await read_incident(source, card)
+    incident = await read_incident(context, card)
     if incident is not None:
         taken = f", taken by {_code(incident.taken_by)}" if incident.taken_by else ""
         lines.append(f"Its incident fires since {at(incident.since_us)}{taken}.")
@@ -39,67 +37,58 @@ async def why(source: ControlSource, card: PostContext, delivery: Delivery | Non
     if delivery is None:
         lines.append("This delivery is past its retention; no more is known of it.")
     else:
-        lines += [line async for line in _told(source, card, delivery)]
+        lines += [line async for line in _told(context, card, delivery)]
     if len(lines) > _MOST_LINES:
         lines = [*lines[:_MOST_LINES], "… `ams-bridge rules explain` shows it all."]
     return "\n".join(lines)
 
 
-async def _told(source: ControlSource, card: PostContext, delivery: Delivery) -> AsyncIterator[str]:
+async def _told(context: OperatorContext, card: PostContext, delivery: Delivery) -> AsyncIterator[str]:
     new = delivery.new
     said = f"Told as *{new.phase}* at {at(new.created_us)}, by rule set {_code(new.version)}"
-    topic = full_names(source.broker).get(new.topic_uid, ("", None))[0]
+    topic = full_names(context.broker).get(new.topic_uid, ("", None))[0]
     if new.offset < 0 or not topic:
         yield f"{said}, {'when a timer was due' if new.offset < 0 else 'about a topic that is gone'}."
         return
     yield f"{said}, because of message {_code(f'{topic}:{new.offset}')}."
     try:
-        found = await explain(_asked(source, f"{topic}:{new.offset}"))
-    except Refusal as error:
-        yield f"{error.message}."
+        found = await explain(context, f"{topic}:{new.offset}")
+    except NoSuchThing as error:
+        yield f"{error}."
         return
-    for record in found["decided"]["decisions"]:
+    for record in found.decided.decisions:
         if record.rule == card.rule:
             by = f" ({_code(record.by)})" if record.by else ""
             yield f"- decided for {_code(record.destination)}: {record.outcome}{by}"
-    if found["recomputed"] is None:
+    if found.recomputed is None:
         yield "The message itself is past its retention."
         return
-    for line in _recomputed(found["recomputed"], card.rule):
+    for line in _recomputed(found.recomputed, card.rule):
         yield line
 
 
-def _recomputed(recomputed: Mapping[str, Any], rule: str) -> Iterator[str]:
+def _recomputed(recomputed: ExplanationView, rule: str) -> Iterator[str]:
     """What the rule in force sees in the message now."""
-    found = [one for one in recomputed["rules"] if one["rule"] == rule]
-    in_force = f"the rules in force now (computed anew, {_code(recomputed['version'])})"
+    found = [one for one in recomputed.rules if one.rule == rule]
+    in_force = f"the rules in force now (computed anew, {_code(recomputed.version)})"
     if not found:
         yield f"Among {in_force} is no such rule for this topic."
         return
     yield f"Seen by {in_force}:"
     for one in found:
-        yield f"- {_code(one['place'].rpartition('/')[2])}: {one['fate']}" + (
-            f", {_code(one['reason'])}" if one["reason"] else ""
-        )
-        for seen in one["match"]:
+        yield f"- {_code(one.place.rpartition('/')[2])}: {one.fate}" + (f", {_code(one.reason)}" if one.reason else "")
+        for seen in one.match:
             yield _condition(seen, 1)
-        if one["resolved"]:
+        if one.resolved:
             yield "  - over when:"
-        for seen in one["resolved"]:
+        for seen in one.resolved:
             yield _condition(seen, 2)
 
 
-def _condition(seen: Mapping[str, Any], depth: int) -> str:
-    saw = f" saw {_code(seen['saw'])}" if seen["saw"] else ""
-    indent = "  " * (depth + seen["depth"])
-    return f"{indent}- {_MARKS[bool(seen['held'])]} {_code(seen['look'] + ' ' + seen['expects'])}{saw}"
-
-
-def _asked(source: ControlSource, message: str) -> OperatorRequest:
-    """The question as the API would be asked it."""
-    query = urlencode({"message": message}).encode()
-    scope = {"type": "http", "method": "GET", "path": "/api/explain", "query_string": query, "headers": []}
-    return OperatorRequest(source, "chat", Request(scope))
+def _condition(seen: ConditionView, depth: int) -> str:
+    saw = f" saw {_code(seen.saw)}" if seen.saw else ""
+    indent = "  " * (depth + seen.depth)
+    return f"{indent}- {_MARKS[seen.held]} {_code(seen.look + ' ' + seen.expects)}{saw}"
 
 
 def _code(said: str) -> str:

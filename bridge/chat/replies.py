@@ -116,7 +116,7 @@ class Answerer:
         said = marker.get(CARD) if isinstance(marker, dict) else None
         if not isinstance(said, str):
             return None
-        return self._presser.buttons.seal.card(said, self._presser.source.clock.wall_us())
+        return self._presser.buttons.seal.card(said, self._presser.context.clock.wall_us())
 
     def _wish(self, event: ChatEvent, me: Account) -> Wish | Unknown | None:
         listens = self._bot.config.listen
@@ -130,14 +130,14 @@ class Answerer:
 
     async def _is_ours(self, card: PostContext) -> bool:
         """Whether this destination made the post; two of them may speak as the same bot."""
-        found = await self._presser.source.store.outbox.read(card.delivery)
+        found = await self._presser.context.store.outbox.read(card.delivery)
         return found is None or found[0].new.destination == self._name
 
     def _asked_us(self, event: ChatEvent, moment: EventTime) -> int:
         """When it was asked for, by our clock: a silence that was asked for an hour ago is an hour shorter."""
         if not moment.missed:
             return 0
-        return self._presser.source.clock.wall_us() - max(0, moment.server_ms - event.at_ms) * 1_000
+        return self._presser.context.clock.wall_us() - max(0, moment.server_ms - event.at_ms) * 1_000
 
     async def _say(
         self, post: ChatPost, text: str, event: ChatEvent, me: Account, reader: Reader, moment: EventTime

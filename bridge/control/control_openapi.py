@@ -1,61 +1,44 @@
-"""``/api/openapi.json``: the product's own API as an OpenAPI 3.1 document, made from its routes and bodies."""
+"""``/api/openapi.json``: the product's own API as an OpenAPI 3.1 document, made from its handlers' types."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from starlette.responses import Response
 
-from bridge.control.certificates_api import NewBinding, OldBinding
-from bridge.control.deliveries_api import Chosen, DeliveriesPage
-from bridge.control.incidents_api import ToTake
-from bridge.control.sending import Outgoing
-from bridge.control.silences_api import NewSilence
-from bridge.operate.http_answers import ApiHandler
-from bridge.operate.replay_message import Replay
+from bridge.control.api_operations import ApiOperation
+from bridge.control.http_answers import code_of
+from bridge.core.error_body import ErrorBody
+from bridge.operate.operator_errors import OperateError
 
 _JSON: Final = "application/json"
+_EVENTS: Final = "text/event-stream"
 _REF: Final = "#/components/schemas/{name}"
-_VARIABLE: Final = re.compile(r"\{(\w+)\}")
-_WHAT_IT_IS: Final = re.compile(r"^(GET|POST) \S+: ")
-_NUMBERS: Final = frozenset(("since_s", "limit", "before"))
-BODIES: Final[Mapping[str, type[msgspec.Struct]]] = {
-    "/api/certificates": NewBinding,
-    "/api/certificates:unbind": OldBinding,
-    "/api/deliveries:drop": Chosen,
-    "/api/deliveries:replay": Chosen,
-    "/api/incidents:take": ToTake,
-    "/api/messages:replay": Replay,
-    "/api/preview": Outgoing,
-    "/api/send": Outgoing,
-    "/api/silences": NewSilence,
+_MEANINGS: Final[Mapping[int, str]] = {
+    400: "It cannot be: the message names the place",
+    401: "No token, or one that may not ask",
+    404: "There is no such thing",
+    409: "Not as things stand",
+    413: "The body is larger than 1 MiB",
+    429: "Too many wrong tokens, or streams: again after Retry-After seconds",
+    500: "A bug of the daemon; its log has more",
+    503: "The store does not answer: again after Retry-After seconds",
 }
-"""What a POST takes as its body; one that is not here takes none."""
-QUERIES: Final[Mapping[str, Sequence[str]]] = {
-    "/api/audit": ("who", "what", "address", "target", "since_s", "limit", "before"),
-    "/api/deliveries": ("state", "destination", "rule", "topic", "into", "since_s", "limit", "before"),
-    "/api/explain": ("message",),
-    "/api/incidents": ("rule", "limit"),
-    "/api/ledger": ("since_s",),
-    "/api/messages": ("topic", "limit", "before"),
-    "/api/silences": ("all",),
-    "/api/subscriptions": ("project",),
-    "/api/tail": ("topic", "matched"),
-}
-"""What a GET may be asked with. docs/api.md says what each means; a test holds the two together."""
+_OF_EVERY_ROUTE: Final = frozenset((401, 429, 500, 503))
 
 
-def openapi_of(routes: Iterable[tuple[str, str, ApiHandler]], release: str) -> dict[str, Any]:
+def openapi_of(operations: Sequence[ApiOperation], release: str) -> dict[str, Any]:
     """The whole document as plain values."""
-    shapes = [*dict.fromkeys(BODIES.values()), DeliveriesPage]
+    shapes = [shape for one in operations for shape in (one.query, one.body, one.gives) if _is_described(shape)]
+    shapes = [*dict.fromkeys(shapes), ErrorBody]
     schemas, components = msgspec.json.schema_components(shapes, ref_template=_REF)
     schema_of = dict(zip(shapes, schemas, strict=True))
+    asked = {one.query.__name__ for one in operations if one.query is not None}
     paths: dict[str, dict[str, Any]] = {}
-    for method, path, answer in routes:
-        paths.setdefault(path, {})[method.lower()] = _operation(method, path, answer, schema_of)
-    components["Error"] = _ERROR
+    for one in operations:
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, schema_of, components)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -65,55 +48,70 @@ def openapi_of(routes: Iterable[tuple[str, str, ApiHandler]], release: str) -> d
         },
         "security": [{"header": []}, {"bearer": []}, {"key": []}],
         "paths": paths,
-        "components": {"schemas": components, "securitySchemes": _SECURITY},
-    }
-
-
-def _operation(method: str, path: str, answer: ApiHandler, schema_of: Mapping[Any, Any]) -> dict[str, Any]:
-    said = (answer.__doc__ or "").strip().partition("\n")[0]
-    error = {_JSON: {"schema": {"$ref": _REF.format(name="Error")}}}
-    schema = schema_of[DeliveriesPage] if (method, path) == ("GET", "/api/deliveries") else {"type": "object"}
-    kind = "text/event-stream" if path == "/api/tail" else _JSON
-    operation: dict[str, Any] = {
-        "operationId": f"{method} {path}",
-        "summary": _WHAT_IT_IS.sub("", said).rstrip(".") or path,
-        "parameters": [*_in_path(path), *(_in_query(name) for name in QUERIES.get(path, ()) if method == "GET")],
-        "responses": {
-            "200": {"description": "Done", "content": {kind: {"schema": schema}}},
-            "default": {"description": "Not done; nothing was changed", "content": error},
+        "components": {
+            "schemas": {name: schema for name, schema in components.items() if name not in asked},
+            "securitySchemes": _SECURITY,
         },
     }
-    if method == "POST" and path in BODIES:
-        operation["requestBody"] = {"required": True, "content": {_JSON: {"schema": schema_of[BODIES[path]]}}}
-    return operation
 
 
-def _in_path(path: str) -> list[dict[str, Any]]:
+def codes_of(operation: ApiOperation) -> list[int]:
+    """Every status but 200 that a route may answer with."""
+    own = {_code(error) for error in operation.refuses}
+    return sorted(_OF_EVERY_ROUTE | own | ({400, 413} if operation.body is not None else set()))
+
+
+def _code(error: type[OperateError]) -> int:
+    return code_of(error.__new__(error))
+
+
+def _is_described(shape: Any) -> bool:
+    return isinstance(shape, type) and issubclass(shape, msgspec.Struct)
+
+
+def _operation(one: ApiOperation, schema_of: Mapping[Any, Any], components: Mapping[str, Any]) -> dict[str, Any]:
+    error = {_JSON: {"schema": schema_of[ErrorBody]}}
+    described: dict[str, Any] = {
+        "operationId": f"{one.method} {one.path}",
+        "summary": one.summary,
+        "parameters": [*_in_path(one), *_in_query(one, components)],
+        "responses": {
+            "200": {"description": "Done", "content": _content(one.gives, schema_of)},
+            **{str(code): {"description": _MEANINGS[code], "content": error} for code in codes_of(one)},
+        },
+    }
+    if one.body is not None:
+        described["requestBody"] = {"required": True, "content": {_JSON: {"schema": schema_of[one.body]}}}
+    return described
+
+
+def _content(gives: Any, schema_of: Mapping[Any, Any]) -> dict[str, Any]:
+    if isinstance(gives, type) and issubclass(gives, Response):
+        return {_EVENTS: {"schema": {"type": "string", "description": (gives.__doc__ or "").partition("\n")[0]}}}
+    return {_JSON: {"schema": schema_of.get(gives, {"type": "object"})}}
+
+
+def _in_path(one: ApiOperation) -> list[dict[str, Any]]:
+    schema = {"type": "string", "minLength": 1}
+    return [{"name": name, "in": "path", "required": True, "schema": schema} for name in one.variables]
+
+
+def _in_query(one: ApiOperation, components: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if one.query is None:
+        return []
+    shape = components[one.query.__name__]
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in _VARIABLE.findall(path)
+        {"name": name, "in": "query", "required": name in shape.get("required", ()), "schema": _plain(schema)}
+        for name, schema in shape["properties"].items()
     ]
 
 
-def _in_query(name: str) -> dict[str, Any]:
-    schema = {"type": "integer", "minimum": 0} if name in _NUMBERS else {"type": "string"}
-    return {"name": name, "in": "query", "required": name == "message", "schema": schema}
+def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter: an absent one has no value, not null."""
+    given = next((one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"), schema)
+    return {key: value for key, value in given.items() if key != "default" or value not in ("", None)}
 
 
-_ERROR: Final = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["code", "message", "status"],
-            "properties": {
-                "code": {"type": "integer"},
-                "message": {"type": "string"},
-                "status": {"type": "string"},
-            },
-        }
-    },
-}
 _SECURITY: Final = {
     "header": {"type": "apiKey", "in": "header", "name": "x-api-key"},
     "bearer": {"type": "http", "scheme": "bearer"},

@@ -1,4 +1,4 @@
-"""The routes of ``/api``: method, path, and who answers. docs/api.md says what each takes and gives."""
+"""The routes of ``/api``: method, path, and who answers. docs/api.md says what each is for."""
 
 from __future__ import annotations
 
@@ -6,61 +6,61 @@ from typing import Any, Final
 
 from starlette.routing import Route
 
-from bridge.control import audit_api, certificates_api, deliveries_api, incidents_api, messages_api, silences_api
+from bridge.control import control_handlers as handlers
+from bridge.control.api_operations import ApiHandler, ApiOperation, endpoint, operation_of
 from bridge.control.control_openapi import openapi_of
-from bridge.control.rules_api import rules
-from bridge.control.sending import preview, send
-from bridge.control.status_api import ledger, reload, status
-from bridge.control.subscriptions_api import all_subscriptions
-from bridge.operate.control_context import ControlSource
-from bridge.operate.explain_message import explain
-from bridge.operate.http_answers import ApiHandler, OperatorRequest, Refusal, endpoint
-from bridge.operate.live_tail import tail
-from bridge.operate.replay_message import replay
+from bridge.control.control_source import ControlSource
+from bridge.control.http_answers import OperatorRequest, Refusal
+
+
+async def document(asked: OperatorRequest) -> dict[str, Any]:
+    """GET /api/openapi.json: these routes as an OpenAPI document."""
+    return openapi_of(operations(), asked.context.release)
+
 
 ROUTES: Final[tuple[tuple[str, str, ApiHandler], ...]] = (
-    ("GET", "/api/status", status),
-    ("GET", "/api/ledger", ledger),
-    ("GET", "/api/subscriptions", all_subscriptions),
-    ("GET", "/api/rules", rules),
-    ("GET", "/api/messages", messages_api.newest),
-    ("GET", "/api/explain", explain),
-    ("POST", "/api/messages:replay", replay),
-    ("GET", "/api/incidents", incidents_api.all_incidents),
-    ("POST", "/api/incidents:take", incidents_api.take),
-    ("GET", "/api/deliveries", deliveries_api.page),
-    ("POST", "/api/deliveries:replay", deliveries_api.replay),
-    ("POST", "/api/deliveries:drop", deliveries_api.drop),
-    ("GET", "/api/deliveries/{id}", deliveries_api.one),
-    ("GET", "/api/silences", silences_api.all_silences),
-    ("POST", "/api/silences", silences_api.add),
-    ("POST", "/api/silences/{id}:expire", silences_api.expire),
-    ("GET", "/api/audit", audit_api.entries),
-    ("GET", "/api/certificates", certificates_api.all_bindings),
-    ("POST", "/api/certificates", certificates_api.bind),
-    ("POST", "/api/certificates:unbind", certificates_api.unbind),
-    ("POST", "/api/reload", reload),
-    ("POST", "/api/send", send),
-    ("POST", "/api/preview", preview),
-    ("GET", "/api/tail", tail),
+    ("GET", "/api/status", handlers.status),
+    ("GET", "/api/ledger", handlers.ledger),
+    ("GET", "/api/subscriptions", handlers.subscriptions),
+    ("GET", "/api/rules", handlers.rules),
+    ("GET", "/api/messages", handlers.messages),
+    ("GET", "/api/explain", handlers.explain),
+    ("POST", "/api/messages:replay", handlers.replay),
+    ("GET", "/api/incidents", handlers.incidents),
+    ("POST", "/api/incidents:take", handlers.take),
+    ("GET", "/api/deliveries", handlers.deliveries),
+    ("POST", "/api/deliveries:replay", handlers.replay_deliveries),
+    ("POST", "/api/deliveries:drop", handlers.drop_deliveries),
+    ("GET", "/api/deliveries/{id}", handlers.delivery),
+    ("GET", "/api/silences", handlers.silences),
+    ("POST", "/api/silences", handlers.add_silence),
+    ("POST", "/api/silences/{id}:expire", handlers.expire_silence),
+    ("GET", "/api/audit", handlers.audit),
+    ("GET", "/api/certificates", handlers.certificates),
+    ("POST", "/api/certificates", handlers.bind),
+    ("POST", "/api/certificates:unbind", handlers.unbind),
+    ("POST", "/api/reload", handlers.reload),
+    ("POST", "/api/send", handlers.send_post),
+    ("POST", "/api/preview", handlers.preview),
+    ("GET", "/api/tail", handlers.tail),
+    ("GET", "/api/openapi.json", document),
 )
 """Method, path and who answers, in the order in which paths are compared."""
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
+def operations() -> list[ApiOperation]:
+    """The routes with what each takes and gives."""
+    return [operation_of(*route) for route in ROUTES]
+
+
 def control_routes(source: ControlSource) -> list[Route]:
     """The routes to mount at the root."""
-    routes = [Route(path, endpoint(source, answer), methods=[method]) for method, path, answer in ROUTES]
-    document = endpoint(source, _document)
-    routes.append(Route("/api/openapi.json", document, methods=["GET"]))
-    return [*routes, Route("/api/{path:path}", endpoint(source, _unknown), methods=list(_METHODS))]
+    routes = [Route(one.path, endpoint(source, one), methods=[one.method]) for one in operations()]
+    unknown = operation_of("GET", "/api/{path:path}", _unknown)
+    return [*routes, Route(unknown.path, endpoint(source, unknown), methods=list(_METHODS))]
 
 
-async def _document(asked: OperatorRequest) -> Any:
-    """GET /api/openapi.json: these routes as an OpenAPI document."""
-    return openapi_of(ROUTES, asked.source.release)
-
-
-async def _unknown(asked: OperatorRequest) -> Any:
+async def _unknown(asked: OperatorRequest) -> None:
     """Whatever else is asked under ``/api``."""
     raise Refusal(404, f"there is no {asked.request.method} {asked.request.url.path[:200]}; see docs/api.md")

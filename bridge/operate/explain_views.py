@@ -1,90 +1,155 @@
-"""An explanation of the rules as plain values: what the API answers and the command line draws."""
+"""An explanation of the rules as plain records: what the API answers and the command line draws."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
-from bridge.destinations.base import Destination, Parcel
+import msgspec
+
+from bridge.destinations.base import Destination, Parcel, Preview
 from bridge.routing.commit_batch import delivery_id
 from rules.conditions.conditions import ConditionTrace
-from rules.model import Judgement, Send
+from rules.model import Judgement, Post, Send
 from rules.workbench.explain import Explanation, RuleExplained
 
+_NO_DESTINATIONS: Final[Mapping[str, Destination]] = MappingProxyType({})
 
-def explained(
-    explanation: Explanation, destinations: Mapping[str, Destination] = MappingProxyType({})
-) -> dict[str, Any]:
+
+class ConditionView(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of a condition: where it stands, what it looks at and expects, what it saw, and whether it held."""
+
+    place: str
+    depth: int
+    look: str
+    expects: str
+    saw: str
+    held: bool
+    decisive: bool
+
+
+class JudgementView(msgspec.Struct, frozen=True, kw_only=True):
+    """What would become of one send, and what would keep it quiet."""
+
+    send: int
+    destination: str
+    key: str
+    outcome: str
+    by: str
+
+
+class RuleTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """What one rule made of one event: each condition, and what came of it."""
+
+    rule: str
+    place: str
+    item: int
+    fate: str
+    reason: str
+    match: list[ConditionView]
+    resolved: list[ConditionView]
+    vars: dict[str, Any]
+    key: str
+    judgements: list[JudgementView]
+
+
+class SendView(msgspec.Struct, frozen=True, kw_only=True):
+    """A post that would come of it; ``payload`` is exactly what its destination would be sent, secrets hidden."""
+
+    rule: str
+    destination: str
+    phase: str
+    part: int
+    parts: int
+    fallback: str
+    shadow: bool
+    post: Post
+    payload: Preview | None
+
+
+class ExplanationView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule set makes of a message; ``unheard`` are the rules that do not hear its topic."""
+
+    version: str
+    topic: str
+    fate: str
+    undecodable: str
+    rules: list[RuleTrace]
+    unheard: list[str]
+    sends: list[SendView]
+
+
+def explained(explanation: Explanation, destinations: Mapping[str, Destination] = _NO_DESTINATIONS) -> ExplanationView:
     """Each rule with each condition and what it saw, and the posts that would come of it.
 
     With ``destinations``, each post also as exactly what its destination would be sent, secrets hidden.
     """
     decision = explanation.decision
-    return {
-        "version": explanation.version,
-        "topic": explanation.incoming.topic,
-        "fate": decision.fate or "",
-        "undecodable": explanation.undecodable or "",
-        "rules": [_rule(one) for one in explanation.rules],
-        "unheard": list(explanation.unheard),
-        "sends": [
+    return ExplanationView(
+        version=explanation.version,
+        topic=explanation.incoming.topic,
+        fate=decision.fate or "",
+        undecodable=explanation.undecodable or "",
+        rules=[_trace(one) for one in explanation.rules],
+        unheard=list(explanation.unheard),
+        sends=[
             *(_send(send, destinations, shadow=False) for send in decision.sends),
             *(_send(send, destinations, shadow=True) for send in decision.shadows),
         ],
-    }
+    )
 
 
-def _rule(one: RuleExplained) -> dict[str, Any]:
-    return {
-        "rule": one.rule,
-        "place": str(one.place),
-        "item": one.item,
-        "fate": one.fate,
-        "reason": one.reason,
-        "match": [_seen(seen) for seen in one.seen],
-        "resolved": [_seen(seen) for seen in one.ends],
-        "vars": dict(one.vars or {}),
-        "key": one.key or "",
-        "judgements": [_judgement(judgement) for judgement in one.judgements],
-    }
+def _trace(one: RuleExplained) -> RuleTrace:
+    return RuleTrace(
+        rule=one.rule,
+        place=str(one.place),
+        item=one.item,
+        fate=one.fate,
+        reason=one.reason,
+        match=[_condition(seen) for seen in one.seen],
+        resolved=[_condition(seen) for seen in one.ends],
+        vars=dict(one.vars or {}),
+        key=one.key or "",
+        judgements=[_judgement(judgement) for judgement in one.judgements],
+    )
 
 
-def _seen(seen: ConditionTrace) -> dict[str, Any]:
-    return {
-        "place": str(seen.place),
-        "depth": seen.depth,
-        "look": seen.look,
-        "expects": seen.expects,
-        "saw": seen.saw,
-        "held": seen.held,
-        "decisive": seen.decisive,
-    }
+def _condition(seen: ConditionTrace) -> ConditionView:
+    return ConditionView(
+        place=str(seen.place),
+        depth=seen.depth,
+        look=seen.look,
+        expects=seen.expects,
+        saw=seen.saw,
+        held=seen.held,
+        decisive=seen.decisive,
+    )
 
 
-def _judgement(judgement: Judgement) -> dict[str, Any]:
-    return {
-        "send": judgement.send,
-        "destination": judgement.destination,
-        "key": judgement.key,
-        "outcome": judgement.outcome,
-        "by": judgement.by,
-    }
+def _judgement(judgement: Judgement) -> JudgementView:
+    return JudgementView(
+        send=judgement.send,
+        destination=judgement.destination,
+        key=judgement.key,
+        outcome=judgement.outcome,
+        by=judgement.by,
+    )
 
 
-def _send(send: Send, destinations: Mapping[str, Destination], *, shadow: bool) -> dict[str, Any]:
+def _send(send: Send, destinations: Mapping[str, Destination], *, shadow: bool) -> SendView:
     destination = destinations.get(send.destination)
-    return {
-        "rule": send.rule,
-        "destination": send.destination,
-        "phase": send.phase,
-        "part": send.part,
-        "parts": send.parts,
-        "fallback": send.fallback,
-        "shadow": shadow,
-        "post": send.post,
-        "payload": destination.preview(_parcel(send)) if destination is not None else None,
-    }
+    return SendView(
+        rule=send.rule,
+        destination=send.destination,
+        phase=send.phase,
+        part=send.part,
+        parts=send.parts,
+        fallback=send.fallback or "",
+        shadow=shadow,
+        post=send.post,
+        payload=destination.preview(_parcel(send)) if destination is not None else None,
+    )
 
 
 def _parcel(send: Send) -> Parcel:

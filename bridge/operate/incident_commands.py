@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bridge.destinations.signed_context import PostContext
-from bridge.operate.control_context import ControlSource
+from bridge.operate.operator_context import OperatorContext
 from bridge.operate.silencing import add_silence
 from bridge.routing.commit_batch import present
 from broker.clock import US_PER_S, us
@@ -15,8 +15,8 @@ from broker.conflicts import retry_on_conflict
 from broker.errors import StateMoved
 from broker.model import Commit, StatePut, StateRow
 from broker.records import SilenceRecord
-from rules.deciding.quiet.repeat import take
-from rules.deciding.quiet.rows import Incident, KeyRow, from_bytes, key_row
+from rules.deciding.quiet.incident_rows import firing_incident, take_row
+from rules.deciding.quiet.rows import Incident, key_row
 
 _AS_LONG_AS_US: Final = 60 * US_PER_S
 _WHY: Final = "asked for in chat"
@@ -60,29 +60,29 @@ class TooLate:
     until_us: int
 
 
-async def take_incident(source: ControlSource, card: PostContext, who: str) -> Taken | Over | Nothing:
+async def take_incident(context: OperatorContext, card: PostContext, who: str) -> Taken | Over | Nothing:
     """Stop the incident's reminders in the name of ``who`` (semantics.md item 34). Raises StoreUnavailable."""
     if not card.incident:
         return Nothing()
-    names = _incident_rows(source, card)
+    names = _incident_rows(context, card)
 
     async def step() -> Taken | Over:
-        rows = await _read(source, names)
-        row = next((rows[name] for name in names if incident_of(rows[name]) is not None), None)
-        before, value = _taken(row, who)
-        if row is None or value is None:
+        rows = await _read(context, names)
+        found = ((rows[name], take_row(name, rows[name].value, who)) for name in names)
+        row, taken = next(((row, taken) for row, taken in found if taken is not None), (None, None))
+        if row is None or taken is None:
             return Over()
-        if before == who:
-            return Taken(who, before)
-        put = StatePut(row.key, value, row.rule, row.topic_uid, row.expires_us, row.due_us, row.waits_for)
-        await source.store.commit(Commit(reads={name: rows[name].version for name in names}, state=(put,)))
-        return Taken(who, before)
+        if taken.before == who:
+            return Taken(who, who)
+        put = StatePut(row.key, taken.value, row.rule, row.topic_uid, row.expires_us, row.due_us, row.waits_for)
+        await context.store.commit(Commit(reads={name: rows[name].version for name in names}, state=(put,)))
+        return Taken(who, taken.before)
 
     return await retry_on_conflict(step, what="the incident", on=StateMoved)
 
 
 async def silence(
-    source: ControlSource, card: PostContext, who: str, span_s: float, *, asked_us: int = 0
+    context: OperatorContext, card: PostContext, who: str, span_s: float, *, asked_us: int = 0
 ) -> Silenced | TooLate | Nothing:
     """Silence the post's rule and key for ``span_s`` from when it was asked for (0: now).
 
@@ -91,57 +91,42 @@ async def silence(
     """
     if not card.rule:
         return Nothing()
-    now_us = source.clock.wall_us()
+    now_us = context.clock.wall_us()
     until_us = min(asked_us or now_us, now_us) + us(span_s)
     if until_us <= now_us:
         return TooLate(until_us)
-    matchers = _matchers(source, card)
-    for record in source.broker.cache.all(SilenceRecord):
+    matchers = _matchers(context, card)
+    for record in context.broker.cache.all(SilenceRecord):
         holds = record.starts_us <= now_us < record.until_us and record.until_us >= until_us - _AS_LONG_AS_US
         if holds and record.matchers == matchers:
             return Silenced(record.who, record.until_us, stood=True)
     record, suppressed = await add_silence(
-        source, matchers=matchers, starts_us=now_us, until_us=until_us, who=who, why=_WHY, keep_waiting=False
+        context, matchers=matchers, starts_us=now_us, until_us=until_us, who=who, why=_WHY, keep_waiting=False
     )
     return Silenced(who, record.until_us, suppressed)
 
 
-def incident_of(row: StateRow | None) -> Incident | None:
-    """The incident of a key's row, if it fires."""
-    remembered = from_bytes(row.key, row.value) if row is not None and row.value is not None else None
-    incident = remembered.incident if isinstance(remembered, KeyRow) else None
-    return incident if incident is not None and incident.fires else None
-
-
-async def read_incident(source: ControlSource, card: PostContext) -> Incident | None:
+async def read_incident(context: OperatorContext, card: PostContext) -> Incident | None:
     """The post's incident as it stands, if it fires. Raises StoreUnavailable."""
     if not card.incident:
         return None
-    names = _incident_rows(source, card)
-    rows = await _read(source, names)
-    return next((found for name in names if (found := incident_of(rows[name])) is not None), None)
+    names = _incident_rows(context, card)
+    rows = await _read(context, names)
+    return next((found for name in names if (found := firing_incident(name, rows[name].value)) is not None), None)
 
 
-async def _read(source: ControlSource, names: tuple[str, ...]) -> Mapping[str, StateRow]:
-    return {key: present(row) for key, row in (await source.store.state.read(names)).items()}
+async def _read(context: OperatorContext, names: tuple[str, ...]) -> Mapping[str, StateRow]:
+    return {key: present(row) for key, row in (await context.store.state.read(names)).items()}
 
 
-def _taken(row: StateRow | None, who: str) -> tuple[str, bytes | None]:
-    """Who has the incident now, and its row when ``who`` has it; None when none fires."""
-    incident = incident_of(row)
-    if row is None or row.value is None or incident is None:
-        return "", None
-    return incident.taken_by, take(row.value, who)
-
-
-def _incident_rows(source: ControlSource, card: PostContext) -> tuple[str, ...]:
+def _incident_rows(context: OperatorContext, card: PostContext) -> tuple[str, ...]:
     """The rows in which the incident may stand: under the rule's name now, and the ones it had (``was:``)."""
-    rule = source.in_force.rule_set.by_name.get(card.rule)
+    rule = context.in_force.rule_set.by_name.get(card.rule)
     names = (rule.name, *rule.was, card.rule) if rule is not None else (card.rule,)
     return tuple(dict.fromkeys(key_row(name, card.incident) for name in names))
 
 
-def _matchers(source: ControlSource, card: PostContext) -> dict[str, str]:
-    rule = source.in_force.rule_set.by_name.get(card.rule)
+def _matchers(context: OperatorContext, card: PostContext) -> dict[str, str]:
+    rule = context.in_force.rule_set.by_name.get(card.rule)
     matchers = {"rule": rule.name if rule is not None else card.rule}
     return matchers | ({"key": card.key} if card.key else {})

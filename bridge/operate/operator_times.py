@@ -1,10 +1,12 @@
-"""Times as the API writes and reads them: RFC 3339, UTC."""
+"""Times as operators are shown them and give them: RFC 3339 in UTC, and lengths of time back from now."""
 
 from __future__ import annotations
 
+from bridge.operate.operator_errors import InvalidInput
+from broker.clock import Clock
 from broker.days import moment
 from rules.events.times import dashed_time_us
-from rules.source.bounds import moment_us
+from rules.source.bounds import moment_us, seconds_us
 
 
 def rfc3339(time_us: int) -> str:
@@ -25,3 +27,11 @@ def read_time_us(said: str) -> int:
     if time_us is None:
         raise ValueError(f'"{said[:40]}" is no time; write it as 2026-01-05T12:00:00Z')
     return moment_us(time_us, f'"{said[:40]}"')
+
+
+def ago_us(clock: Clock, since_s: float, place: str = "since_s") -> int:
+    """The moment that lies ``since_s`` seconds back. Raises InvalidInput for more than a hundred years."""
+    try:
+        return clock.wall_us() - seconds_us(since_s, place)
+    except ValueError as error:
+        raise InvalidInput(place, str(error)) from error

@@ -1,8 +1,8 @@
-"""What the API says of things, as plain records: times are RFC 3339 texts, durations seconds."""
+"""What operators are shown of stored things, as plain records: times are RFC 3339 texts, durations seconds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -10,10 +10,12 @@ import msgspec
 from bridge.core.posts import post_from_bytes
 from bridge.operate.operator_times import rfc3339, rfc3339_or_none
 from broker.clock import US_PER_S
-from broker.model import Attempt, DecisionRecord, Delivery
+from broker.model import Attempt, DecisionRecord, Delivery, Message
 from broker.records import SilenceRecord
+from rules.events.decode import DecodeSpec, decode
 
 _SUMMARY_RUNES = 160
+_SHOWN_RUNES = 8_000
 
 
 class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +72,22 @@ class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     at: str
     version: str
+
+
+class SeenMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message with its decisions; ``data`` is its text, cut when ``cut``.
+
+    ``fate`` is matched, unmatched, undecided (its router is behind) or unrouted (no rule hears its topic).
+    """
+
+    topic: str
+    offset: int
+    published: str
+    attributes: Mapping[str, str]
+    data: str
+    cut: bool
+    fate: str
+    decisions: list[DecisionView]
 
 
 class SilenceView(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,6 +174,32 @@ def silence_view(record: SilenceRecord, now_us: int) -> SilenceView:
         who=record.who,
         why=record.why,
         state=state,
+    )
+
+
+def fate_of(offset: int, decisions: Sequence[object], decided_to: int | None) -> str:
+    """A message's fate; ``decided_to`` is where its router stands, None when no rule hears its topic."""
+    if decisions:
+        return "matched"
+    if decided_to is None:
+        return "unrouted"
+    return "undecided" if offset >= decided_to else "unmatched"
+
+
+def seen_message(
+    topic: str, message: Message, spec: DecodeSpec, fate: str, decisions: list[DecisionView]
+) -> SeenMessage:
+    """A message as people read it."""
+    text = decode(message.data, spec).text
+    return SeenMessage(
+        topic=topic,
+        offset=message.offset,
+        published=rfc3339(message.publish_time_us),
+        attributes=message.attributes,
+        data=text[:_SHOWN_RUNES],
+        cut=len(text) > _SHOWN_RUNES,
+        fate=fate,
+        decisions=decisions,
     )
 
 

@@ -1,4 +1,4 @@
-"""``/api/messages:replay``: old messages through the rules of now (semantics.md items 14 and 19).
+"""Replays old messages through the rules of now (semantics.md items 14 and 19).
 
 Each message is decided for itself and committed for itself, with an origin of its own (``r/<replay id>``), so nothing
 it leads to can collide with what came of it before. It moves no cursor and counts as no message; what is decided enters
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import structlog
 
 from bridge.core.waiting import Turn
-from bridge.operate.http_answers import OperatorRequest, Refusal
+from bridge.operate.operator_context import OperatorContext, Requester
+from bridge.operate.operator_errors import InvalidInput, NoSuchThing, Undecidable
 from bridge.operate.operator_views import DecisionView, decision_view
 from bridge.operate.topic_names import topic_names, topic_uid
 from bridge.routing.commit_batch import Batch, incoming_of, values_of
@@ -40,13 +41,6 @@ _ATTEMPTS: Final = 10
 log = structlog.get_logger("api")
 
 
-class Replay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to replay: ``TOPIC:OFFSET`` or ``TOPIC:FIRST-LAST`` each. ``live`` takes the real state, and changes it."""
-
-    messages: list[str]
-    live: bool = False
-
-
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     """One message: the id of its replay, its fate (decided, dropped or unmatched), and what was decided.
 
@@ -61,51 +55,56 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     shadows: list[str]
 
 
-async def replay(asked: OperatorRequest) -> dict[str, Any]:
-    """POST /api/messages:replay: decided anew, in the order given; ``missing`` are no longer in their topics."""
-    said = await asked.body(Replay)
-    if not 1 <= len(said.messages) <= _MOST_NAMES:
-        raise Refusal(400, f"name 1 to {_MOST_NAMES} messages as TOPIC:OFFSET or TOPIC:FIRST-LAST")
-    spans = [_span(asked, name) for name in said.messages]
+class ReplayAnswer(msgspec.Struct, frozen=True):
+    """What was decided anew, in the order given; ``missing`` are no longer in their topics."""
+
+    replayed: list[Replayed]
+    missing: list[str]
+
+
+async def replay_messages(context: OperatorContext, by: Requester, names: Sequence[str], *, live: bool) -> ReplayAnswer:
+    """Decide messages anew. Raises InvalidInput, NoSuchThing, Undecidable, StoreUnavailable."""
+    if not 1 <= len(names) <= _MOST_NAMES:
+        raise InvalidInput("messages", f"name 1 to {_MOST_NAMES} messages as TOPIC:OFFSET or TOPIC:FIRST-LAST")
+    spans = [_span(context, name) for name in names]
     if sum(last - first + 1 for _, first, last in spans) > MOST_MESSAGES:
-        raise Refusal(400, f"that is more than {MOST_MESSAGES} messages; replay them in several calls")
-    names = topic_names(asked)
+        raise InvalidInput("messages", f"that is more than {MOST_MESSAGES} messages; replay them in several calls")
+    topics = topic_names(context.broker)
     done: list[Replayed] = []
     missing: list[str] = []
-    turn = Turn(asked.source.clock, _TURN_S)
+    turn = Turn(context.clock, _TURN_S)
     for uid, first, last in spans:
-        topic = RoutedTopic(names[uid], uid)
-        found = await _messages(asked, uid, first, last)
+        topic = RoutedTopic(topics[uid], uid)
+        found = await _messages(context, uid, first, last)
         there = {message.offset for message in found}
         missing += [f"{topic.name}:{offset}" for offset in range(first, last + 1) if offset not in there]
         for message in found:
-            done.append(await _replayed(asked, topic, message, live=said.live))
+            done.append(await _replayed(context, topic, message, live=live))
             await turn.give()
     if not done:
-        raise Refusal(404, f"none of these messages is there any more; the first is {missing[0]}")
-    counts = {"messages": len(done), "live": said.live, "deliveries": sum(len(one.deliveries) for one in done)}
-    await asked.note("message.replay", ", ".join(said.messages[:_NAMED]), after=counts)
-    return {"replayed": done, "missing": missing}
+        raise NoSuchThing("message", missing[0], f"none of these messages is there any more; the first is {missing[0]}")
+    counts = {"messages": len(done), "live": live, "deliveries": sum(len(one.deliveries) for one in done)}
+    await context.note(by, "message.replay", ", ".join(names[:_NAMED]), after=counts)
+    return ReplayAnswer(done, missing)
 
 
-async def _replayed(asked: OperatorRequest, topic: RoutedTopic, message: Message, *, live: bool) -> Replayed:
-    """One message, decided and committed. Raises Refusal when it cannot be decided."""
-    source = asked.source
-    name = random_uid(source.entropy)
+async def _replayed(context: OperatorContext, topic: RoutedTopic, message: Message, *, live: bool) -> Replayed:
+    """One message, decided and committed. Raises Undecidable."""
+    name = random_uid(context.entropy)
     incoming = replace(incoming_of(topic, message), origin=f"r/{name}")
 
     async def step() -> Replayed:
-        now_us = source.clock.wall_us()
-        batch = Batch(topic, source.in_force.rule_set.version, now_us, late=True)
+        now_us = context.clock.wall_us()
+        batch = Batch(topic, context.in_force.rule_set.version, now_us, late=True)
         try:
-            decision, commit = await (_live if live else _alone)(asked, incoming, batch)
+            decision, commit = await (_live if live else _alone)(context, incoming, batch)
         except BrokerError:
             raise
         except Exception as error:  # a bug costs this message alone, as in a router
             log.exception("replaying broke", topic=topic.name, offset=message.offset)
-            raise Refusal(500, f"message {message.offset} cannot be decided: {type(error).__name__}") from error
-        await source.store.commit(commit)
-        source.in_force.ring()
+            raise Undecidable(message.offset, type(error).__name__) from error
+        await context.store.commit(commit)
+        context.in_force.ring()
         return Replayed(
             message=f"{topic.name}:{message.offset}",
             replay=name,
@@ -118,18 +117,18 @@ async def _replayed(asked: OperatorRequest, topic: RoutedTopic, message: Message
     return await retry_on_conflict(step, what="the state this message needs", on=StateMoved, attempts=_ATTEMPTS)
 
 
-async def _alone(asked: OperatorRequest, incoming: Incoming, batch: Batch) -> tuple[Decision, Commit]:
-    in_force = asked.source.in_force
+async def _alone(context: OperatorContext, incoming: Incoming, batch: Batch) -> tuple[Decision, Commit]:
+    in_force = context.in_force
     decision = decide_alone(in_force.rule_set, incoming, in_force.context(batch.now_us))
     batch.add(_marked(decision), incoming.offset)
     return decision, batch.commit((), {}, (), {})
 
 
-async def _live(asked: OperatorRequest, incoming: Incoming, batch: Batch) -> tuple[Decision, Commit]:
-    in_force = asked.source.in_force
+async def _live(context: OperatorContext, incoming: Incoming, batch: Batch) -> tuple[Decision, Commit]:
+    in_force = context.in_force
     rule_set = in_force.rule_set
     matches = match(rule_set, incoming, batch.now_us)
-    rows = await asked.source.store.state.read(matches.needs) if matches.needs else {}
+    rows = await context.store.state.read(matches.needs) if matches.needs else {}
     overlay = Overlay(values_of(rows))
     decision = decide(rule_set, matches, overlay, in_force.context(batch.now_us))
     overlay.apply(decision)
@@ -143,10 +142,10 @@ def _marked(decision: Decision) -> Decision:
     return replace(decision, fate=None, judgements=marked)
 
 
-async def _messages(asked: OperatorRequest, uid: str, first: int, last: int) -> Sequence[Message]:
+async def _messages(context: OperatorContext, uid: str, first: int, last: int) -> Sequence[Message]:
     found: list[Message] = []
     while (at := found[-1].offset + 1 if found else first) <= last:
-        page = await asked.source.store.log.read(uid, at, last - at + 1, _PAGE_BYTES)
+        page = await context.store.log.read(uid, at, last - at + 1, _PAGE_BYTES)
         page = [message for message in page if message.offset <= last]
         if not page:
             break
@@ -154,12 +153,14 @@ async def _messages(asked: OperatorRequest, uid: str, first: int, last: int) -> 
     return found
 
 
-def _span(asked: OperatorRequest, name: str) -> tuple[str, int, int]:
+def _span(context: OperatorContext, name: str) -> tuple[str, int, int]:
     topic, colon, offsets = name.rpartition(":")
     first, dash, last = offsets.partition("-")
     numbers = [first, last] if dash else [first]
     if not colon or not all(one.isascii() and one.isdigit() and len(one) < 16 for one in numbers):
-        raise Refusal(400, f"{name[:100]!r} is no message; write TOPIC:OFFSET, or TOPIC:FIRST-LAST for several")
+        raise InvalidInput(
+            "messages", f"{name[:100]!r} is no message; write TOPIC:OFFSET, or TOPIC:FIRST-LAST for several"
+        )
     if int(numbers[-1]) < int(first):
-        raise Refusal(400, f"{name[:100]!r} ends before it begins")
-    return topic_uid(asked, topic), int(first), int(numbers[-1])
+        raise InvalidInput("messages", f"{name[:100]!r} ends before it begins")
+    return topic_uid(context.broker, topic), int(first), int(numbers[-1])

@@ -1,12 +1,11 @@
-"""What a rule remembers of a key when a delivery it decided is taken back before anybody could read it. Pure."""
+"""Takes deliveries back before anybody could read them: who has heard of what, and the row that forgets one. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 
 from broker.model import Delivery, StatePut, StateRow
-from rules.deciding.quiet.keyrow import waits_for
-from rules.deciding.quiet.rows import KeyRow, from_bytes, to_bytes
+from rules.deciding.quiet.retract_row import TakenBack, retract
 from rules.deciding.quiet.verdicts import OWED
 from rules.ruleset import RuleSet
 
@@ -23,26 +22,18 @@ def untold(
 ) -> StatePut | None:
     """The row after ``delivery`` was suppressed ``by`` something that ends at ``until_us``; None when nothing changes.
 
-    The post no longer counts for dedupe; its time in the row was moved by ``behind_us`` since it was told. An incident
-    that fires, and of which nobody here has ``heard``, is hidden again, to be looked at when the silence ends.
+    ``heard`` and ``behind_us`` are as in ``TakenBack``.
     """
-    remembered = from_bytes(row.key, row.value or b"")
-    if not isinstance(remembered, KeyRow):
+    new = delivery.new
+    post = TakenBack(new.rule, new.send, new.destination, new.created_us, by, until_us, heard, behind_us)
+    retracted = retract(row.key, row.value, post, rule_set)
+    if retracted is None:
         return None
-    changed = False
-    for slot in dict.fromkeys(_slots(remembered, delivery, rule_set)):
-        last = remembered.sent.get(slot)
-        if last is not None and last.at_us in (delivery.new.created_us, delivery.new.created_us + behind_us):
-            del remembered.sent[slot]
-            changed = True
-        changed = (not heard and _hide(remembered, slot, by, until_us)) or changed
-    if not changed:
-        return None
-    incident, due_us = remembered.incident, row.due_us
-    if incident is not None and incident.hidden:
-        due_us = min(row.due_us or incident.look_us, incident.look_us)
+    due_us, look_us = row.due_us, retracted.look_us
+    if look_us is not None:
+        due_us = min(due_us or look_us, look_us)
     expires_us = max(row.expires_us, until_us)
-    return StatePut(row.key, to_bytes(remembered), row.rule, row.topic_uid, expires_us, due_us, waits_for(remembered))
+    return StatePut(row.key, retracted.value, row.rule, row.topic_uid, expires_us, due_us, retracted.waits_for)
 
 
 def has_heard(delivery: Delivery, others: Iterable[Delivery], taken_back: Collection[str]) -> bool:
@@ -74,36 +65,3 @@ def ends_behind(delivery: Delivery, others: Iterable[Delivery]) -> list[str]:
         and other.new.phase in OWED
         and is_of_the_same(other, delivery)
     ]
-
-
-def fires(row: StateRow) -> bool:
-    """Whether the row holds an incident that fires."""
-    remembered = from_bytes(row.key, row.value) if row.value is not None else None
-    return isinstance(remembered, KeyRow) and remembered.incident is not None and remembered.incident.fires
-
-
-def _hide(remembered: KeyRow, slot: str, by: str, until_us: int) -> bool:
-    """Let a firing incident, or a flapping key, count as never told to the slot. False when it was not."""
-    incident, flaps = remembered.incident, remembered.flaps
-    told = flaps is not None and flaps.told.pop(slot, None) is not None
-    if incident is None or not incident.fires:
-        return told
-    if incident.told.pop(slot, None) is None and not told:
-        return False
-    incident.look_us = min(incident.look_us, until_us) if incident.hidden else until_us
-    incident.hidden[slot] = by
-    return True
-
-
-def _slots(remembered: KeyRow, delivery: Delivery, rule_set: RuleSet) -> Iterator[str]:
-    """The slots a delivery was told through: as the rule has them, or as they are remembered of an older form."""
-    new = delivery.new
-    rule = rule_set.by_name.get(new.rule)
-    for entry in rule.sends if rule is not None else ():
-        if entry.index == new.send and entry.to.name == new.destination:
-            yield entry.slot
-    told = dict(remembered.incident.told) if remembered.incident is not None else {}
-    told |= remembered.flaps.told if remembered.flaps is not None else {}
-    for slot, one in told.items():
-        if one.send == new.send and new.destination in (one.to, rule_set.gone.get(one.to)):
-            yield slot

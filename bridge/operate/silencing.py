@@ -15,8 +15,8 @@ from typing import Any, Final, cast
 import msgspec
 import structlog
 
-from bridge.operate.control_context import ControlSource
-from bridge.operate.retract import ends_behind, fires, has_heard, untold
+from bridge.operate.operator_context import OperatorContext
+from bridge.operate.retract import ends_behind, has_heard, untold
 from bridge.routing.active_config import silence_of
 from bridge.routing.commit_batch import present
 from bridge.routing.routers import full_names
@@ -25,6 +25,7 @@ from broker.errors import NotFound, StoreError, VersionMoved
 from broker.model import Commit, Delivery, DeliveryQuery, Put, StatePut
 from broker.records import SilenceRecord
 from broker.tokens import random_uid
+from rules.deciding.quiet.incident_rows import firing_incident
 from rules.deciding.quiet.rows import key_row
 from rules.deciding.quiet.silences import CompiledSilence, Facts, compile_silence, covers_waiting
 from rules.deciding.quiet.verdicts import OWED
@@ -37,7 +38,7 @@ _LOOKED_AT: Final = 200
 
 
 async def add_silence(
-    source: ControlSource,
+    context: OperatorContext,
     *,
     matchers: Mapping[str, Any],
     starts_us: int,
@@ -50,9 +51,9 @@ async def add_silence(
 
     Raises ProblemsFound for matchers nobody can read; StoreUnavailable, OutcomeUnknown.
     """
-    now_us = source.clock.wall_us()
+    now_us = context.clock.wall_us()
     record = SilenceRecord(
-        uid=random_uid(source.entropy),
+        uid=random_uid(context.entropy),
         created_us=now_us,
         modified_us=now_us,
         matchers=dict(matchers),
@@ -65,70 +66,70 @@ async def add_silence(
     settles = not keep_waiting and starts_us <= now_us
 
     async def step() -> int:
-        covered = await waiting_covered(source, compiled, now_us) if settles else []
-        await source.store.commit(await _commit(source, record, covered))
+        covered = await waiting_covered(context, compiled, now_us) if settles else []
+        await context.store.commit(await _commit(context, record, covered))
         return len(covered)
 
     suppressed = await retry_on_conflict(step, what="what this silence covers", attempts=_ATTEMPTS)
-    await _take_up(source, record.uid)
+    await _take_up(context, record.uid)
     return record, suppressed
 
 
-async def expire_silence(source: ControlSource, record: SilenceRecord) -> SilenceRecord:
+async def expire_silence(context: OperatorContext, record: SilenceRecord) -> SilenceRecord:
     """End a silence now, and wake what it kept quiet in the same commit; one that has ended already stays as it is.
 
     Raises NotFound when it was removed meanwhile; StoreUnavailable, OutcomeUnknown.
     """
-    cache = source.broker.cache
+    cache = context.broker.cache
 
     async def step() -> SilenceRecord:
         stored = cache.stored(record)
         if stored is None:
             raise NotFound("silence", record.uid)
-        stands, now_us = cast(SilenceRecord, stored.record), source.clock.wall_us()
+        stands, now_us = cast(SilenceRecord, stored.record), context.clock.wall_us()
         if stands.until_us <= now_us:
             return stands
         starts_us = min(stands.starts_us, now_us)
         ended = msgspec.structs.replace(stands, starts_us=starts_us, until_us=now_us, modified_us=now_us)
         change = Put(stored.key, ended, stored.version)
         try:
-            await source.store.commit(Commit(catalog=(change,), wake=(f"silence:{record.uid}",)))
+            await context.store.commit(Commit(catalog=(change,), wake=(f"silence:{record.uid}",)))
         except VersionMoved:
             await cache.refresh("silence", stored.key)
             raise
-        await _take_up(source, stored.key)
+        await _take_up(context, stored.key)
         return ended
 
     return await retry_on_conflict(step, what="the silence", on=VersionMoved, attempts=_ATTEMPTS)
 
 
-async def _take_up(source: ControlSource, key: str) -> None:
+async def _take_up(context: OperatorContext, key: str) -> None:
     """What was written holds here too, and rows that it kept quiet since are woken.
 
     It is written: what fails here is no failure of what was asked. Whoever follows the catalog reads it within seconds,
     and whoever follows the silences wakes the rows until it is done.
     """
     try:
-        await source.broker.cache.refresh("silence", key)
-        source.in_force.take_silences(source.broker.cache)
-        await source.in_force.wake(source.store)
+        await context.broker.cache.refresh("silence", key)
+        context.in_force.take_silences(context.broker.cache)
+        await context.in_force.wake(context.store)
     except StoreError as error:
         log.warning("a silence is written, and taken up when the store answers again", silence=key, reason=str(error))
 
 
-async def waiting_covered(source: ControlSource, compiled: CompiledSilence, now_us: int) -> list[Delivery]:
+async def waiting_covered(context: OperatorContext, compiled: CompiledSilence, now_us: int) -> list[Delivery]:
     """Waiting deliveries that no courier holds and that the silence covers; a post begun is not cut off half way."""
-    topics = {uid: name for uid, (name, _) in full_names(source.broker).items()}
+    topics = {uid: name for uid, (name, _) in full_names(context.broker).items()}
     covered: list[Delivery] = []
     before: int | None = None
     while True:
-        found = await source.store.outbox.find(DeliveryQuery(state="waiting", before_seq=before, limit=_PAGE))
+        found = await context.store.outbox.find(DeliveryQuery(state="waiting", before_seq=before, limit=_PAGE))
         for delivery in found:
             new = delivery.new
             facts = Facts(
                 new.rule, topics.get(new.topic_uid, ""), new.destination, new.key, partial(_severity, delivery)
             )
-            may_be = not delivery.leased and not _may_hold_an_end(source, compiled, delivery)
+            may_be = not delivery.leased and not _may_hold_an_end(context, compiled, delivery)
             if may_be and covers_waiting(compiled, facts, new.places, now_us):
                 covered.append(delivery)
         if len(found) < _PAGE:
@@ -137,14 +138,14 @@ async def waiting_covered(source: ControlSource, compiled: CompiledSilence, now_
         before = found[-1].seq
 
 
-def _may_hold_an_end(source: ControlSource, compiled: CompiledSilence, delivery: Delivery) -> bool:
+def _may_hold_an_end(context: OperatorContext, compiled: CompiledSilence, delivery: Delivery) -> bool:
     """Whether a delivery is exempt: an end of a told incident, or a post of several events that may hold one.
 
     Of several events only the last one's places are known: a silence that asks for an event's covers none of these.
     """
     new = delivery.new
     if new.phase in ("group", "digest"):
-        rule = source.in_force.rule_set.by_name.get(new.rule)
+        rule = context.in_force.rule_set.by_name.get(new.rule)
         ends = rule is None or rule.quiet.resolved is not None or rule.quiet.flapping is not None
         return ends or compiled.event is not None or "key" in compiled.silence.matchers
     return bool(new.incident) and new.phase in OWED
@@ -154,23 +155,23 @@ def _severity(delivery: Delivery) -> str:
     return delivery.new.severity
 
 
-async def _commit(source: ControlSource, record: SilenceRecord, covered: list[Delivery]) -> Commit:
+async def _commit(context: OperatorContext, record: SilenceRecord, covered: list[Delivery]) -> Commit:
     by = f"silence:{record.uid}"
     ids = {delivery.id for delivery in covered}
     unread = [one for one in covered if (one.new.incident or one.new.key) and not one.unclear and one.new.part == 0]
-    rows = await source.store.state.read(tuple({_row_name(one) for one in unread})) if unread else {}
+    rows = await context.store.state.read(tuple({_row_name(one) for one in unread})) if unread else {}
     stands = {key: present(row) for key, row in rows.items()}
     changed: dict[str, StatePut] = {}
     taken_back: list[str] = []
     for delivery in unread:
-        row, others = stands[_row_name(delivery)], await _of_its_line(source, delivery)
+        row, others = stands[_row_name(delivery)], await _of_its_line(context, delivery)
         behind_us = rows[row.key].behind_us
         heard = bool(delivery.new.incident) and (len(others) == _LOOKED_AT or has_heard(delivery, others, ids))
-        if delivery.new.incident and not heard and not fires(row):
+        if delivery.new.incident and not heard and firing_incident(row.key, row.value) is None:
             taken_back += _take_back_with_its_end(delivery, others, ids)
             continue
         put = (
-            untold(row, delivery, source.in_force.rule_set, by, record.until_us, heard=heard, behind_us=behind_us)
+            untold(row, delivery, context.in_force.rule_set, by, record.until_us, heard=heard, behind_us=behind_us)
             if row.value
             else None
         )
@@ -202,13 +203,13 @@ def _take_back_with_its_end(delivery: Delivery, others: Sequence[Delivery], ids:
     return []
 
 
-async def _of_its_line(source: ControlSource, delivery: Delivery) -> Sequence[Delivery]:
+async def _of_its_line(context: OperatorContext, delivery: Delivery) -> Sequence[Delivery]:
     """The deliveries of its rule and order key, newest first; the last of very many counts as one that was read."""
     new = delivery.new
     if not new.incident:
         return ()
     query = DeliveryQuery(destination=new.destination, order_key=new.order_key, rule=new.rule, limit=_LOOKED_AT)
-    return await source.store.outbox.find(query)
+    return await context.store.outbox.find(query)
 
 
 def _row_name(delivery: Delivery) -> str:

@@ -11,9 +11,11 @@ from functools import partial
 from typing import Final
 
 import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from bridge.core.bounded_body import BodyCutOff, BodyOverLimit, read_body
+from bridge.core.error_body import error_body
 from bridge.core.offload import Offload
 from bridge.sources.admission import may_enter, may_post
 from bridge.sources.attributes import delivery_id, event_attributes
@@ -72,11 +74,14 @@ class Hooks:
         headers = {key.lower(): value for key, value in request.headers.items()}
         if not may_enter(config, headers, request.query_params):
             return _turned_away(request, name)
+        declared = headers.get("content-length", "")
+        if declared.isascii() and declared.isdecimal() and int(declared) > self._max_body_bytes:
+            return self._too_large()
         try:
-            body = await self._body(request)
-        except ClientDisconnect:
-            return refusal(400, "INVALID_ARGUMENT", "the body did not arrive")
-        if body is None:
+            body = await read_body(request.receive, self._max_body_bytes)
+        except BodyCutOff as error:
+            return refusal(400, "INVALID_ARGUMENT", str(error))
+        except BodyOverLimit:
             return self._too_large()
         now_s = self._broker.clock.wall_us() / US_PER_S
         if not may_post(config, headers, request.query_params, body, now_s):
@@ -133,18 +138,6 @@ class Hooks:
             raise NotFound("topic", config.topic)
         return topic
 
-    async def _body(self, request: Request) -> bytes | None:
-        """The body, or None when it is too large; the rest of one that is too large is not read."""
-        declared = request.headers.get("content-length", "")
-        if declared.isascii() and declared.isdecimal() and int(declared) > self._max_body_bytes:
-            return None
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > self._max_body_bytes:
-                return None
-        return bytes(body)
-
 
 def _messages(
     name: str, config: HookConfig, headers: Mapping[str, str], body: bytes, longest_bytes: int, read: CallReader
@@ -179,4 +172,4 @@ def _turned_away(request: Request, name: str) -> Response:
 def refusal(status: int, word: str, text: str, headers: Mapping[str, str] | None = None) -> Response:
     """An error in the body every route of the daemon uses."""
     headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else headers
-    return JSONResponse({"error": {"code": status, "message": text, "status": word}}, status, headers=headers)
+    return Response(error_body(status, text, word), status, headers, media_type="application/json")

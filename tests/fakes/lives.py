@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from bridge.app.removed_destinations import left_behind, settle_removed
-from bridge.operate.control_context import ControlSource
+from bridge.operate.operator_context import OperatorContext
 from bridge.operate.silencing import add_silence, expire_silence
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.commit_batch import RoutedTopic
@@ -195,9 +195,9 @@ class Life:
             await expire_silence(self.source, record)
 
     @property
-    def source(self) -> ControlSource:
+    def source(self) -> OperatorContext:
         """What the API works on, as far as silences need it."""
-        return cast(ControlSource, _Source(self.store, self.broker, self.clock, self.in_force, self.broker.entropy))
+        return cast(OperatorContext, _Source(self.store, self.broker, self.clock, self.in_force, self.broker.entropy))
 
     async def readers_take(self, destination: str, limit: int, become: str) -> None:
         """Lease some deliveries; they arrive, fail unclearly, or stay leased."""

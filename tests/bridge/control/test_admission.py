@@ -9,7 +9,8 @@ import httpx
 from starlette.applications import Starlette
 
 from bridge.control.control_routes import control_routes
-from bridge.operate.control_context import ControlSource
+from bridge.control.control_source import ControlSource
+from bridge.operate.operator_context import OperatorContext
 from broker.engines.memory.trouble import Trouble
 from tests.fakes.control import a_daemon, trouble_in
 from tests.line.stage import TOKEN, Stage
@@ -128,9 +129,9 @@ def a_source(stage: Stage, **changed: Any) -> ControlSource:
         "supervisor": daemon.supervisor,
         "lately": daemon.lately,
         "reload": daemon.reloader.reload,
-        "admit": lambda token: None,
     }
-    return ControlSource(**(parts | changed))
+    admits: dict[str, Any] = {"admit": lambda token: None}
+    return ControlSource(context=OperatorContext(**parts), **(admits | changed))
 
 
 async def test_who_may_only_publish_or_consume_is_told_nothing_here_and_sees_no_page(tmp_path: Path) -> None:

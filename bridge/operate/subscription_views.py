@@ -1,11 +1,12 @@
-"""``/api/subscriptions``: how far each is behind, and whether its pushes get through."""
+"""Lists subscriptions: how far each is behind, and whether its pushes get through."""
 
 from __future__ import annotations
 
 import msgspec
 
 from bridge.observe.subscription_lag import SubscriptionState
-from bridge.operate.http_answers import OperatorRequest, Refusal
+from bridge.operate.operator_context import OperatorContext
+from bridge.operate.operator_errors import NoSuchThing
 from bridge.operate.operator_times import rfc3339
 from broker.records import Project
 from rules.source.words import suggest
@@ -31,14 +32,15 @@ class SubscriptionsPage(msgspec.Struct, frozen=True):
     subscriptions: list[SubscriptionView]
 
 
-async def all_subscriptions(asked: OperatorRequest) -> SubscriptionsPage:
-    """GET /api/subscriptions: every subscription, with ``project`` those of one; the furthest behind comes first."""
-    name = asked.query("project")
-    project = asked.source.broker.cache.project(name) if name else None
-    if name and project is None:
-        known = [one.name for one in asked.source.broker.cache.all(Project)]
-        raise Refusal(404, f'there is no project "{name[:200]}"{suggest(name, known)}')
-    return SubscriptionsPage([_view(state) for state in await asked.source.subscriptions(project)])
+async def list_subscriptions(context: OperatorContext, project: str = "") -> SubscriptionsPage:
+    """Every subscription, or those of one project. Raises NoSuchThing, StoreUnavailable."""
+    cache = context.broker.cache
+    only = cache.project(project) if project else None
+    if project and only is None:
+        known = [one.name for one in cache.all(Project)]
+        text = f'there is no project "{project[:200]}"{suggest(project, known)}'
+        raise NoSuchThing("project", project, text)
+    return SubscriptionsPage([_view(state) for state in await context.subscriptions(only)])
 
 
 def _view(state: SubscriptionState) -> SubscriptionView:

@@ -1,4 +1,4 @@
-"""``/api/send`` and ``/api/preview``: one post for one destination, to see whether it arrives and what it looks like.
+"""Sends or previews one post for one destination, to see whether it arrives and what it looks like.
 
 A test post is tried once, past rules, pace, breaker and retries. One that is too long is split or cut as a rule's would
 be. An inbox keeps its posts as deliveries, so there it becomes one.
@@ -13,7 +13,8 @@ import msgspec
 
 from bridge.core.posts import post_to_bytes
 from bridge.destinations.base import Delivered, Destination, Later, Outcome, Parcel, Preview, Refused
-from bridge.operate.http_answers import OperatorRequest, Refusal
+from bridge.operate.operator_context import OperatorContext, Requester
+from bridge.operate.operator_errors import InvalidInput, NoSuchThing
 from bridge.operate.operator_views import attempt_view
 from broker.model import Commit, NewDelivery
 from broker.tokens import random_uid
@@ -47,111 +48,161 @@ class Outgoing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     overrides: dict[str, Any] = {}
 
 
-async def preview(asked: OperatorRequest) -> dict[str, Any]:
-    """POST /api/preview: exactly what would be sent, part by part, secrets redacted. Nothing goes out."""
-    outgoing = await asked.body(Outgoing)
-    destination = _destination(asked, outgoing.destination)
-    parcels = _parcels(asked, outgoing, destination)
+class TextFate(msgspec.Struct, frozen=True):
+    """How long a text is, how much of it one post takes, and whether it is whole, split or cut."""
+
+    characters: int
+    most: int | None
+    fate: str
+    parts: int
+
+
+class PostPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """Exactly what would be sent, part by part, secrets redacted; ``preview`` is the first part."""
+
+    destination: str
+    kind: str
+    text: TextFate
+    preview: Preview
+    parts: list[Preview]
+
+
+class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a try: its name, the reason, and what a delivery would do ``next``, in words."""
+
+    outcome: str
+    reason: str
+    receipt: str | None
+    next: str
+
+
+class PartSent(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of a post as it was sent, and what became of it."""
+
+    preview: Preview
+    outcome: str
+    reason: str
+    receipt: str | None
+    next: str
+
+
+class PostSent(msgspec.Struct, frozen=True, kw_only=True):
+    """A post that was tried: the parts up to the first that did not arrive, and what became of that or the last."""
+
+    destination: str
+    kind: str
+    text: TextFate
+    took_s: float
+    preview: Preview
+    parts: list[PartSent]
+    outcome: str
+    reason: str
+    receipt: str | None
+    next: str
+
+
+def preview_post(context: OperatorContext, outgoing: Outgoing) -> PostPreview:
+    """What would be sent; nothing goes out. Raises InvalidInput, NoSuchThing."""
+    destination = _destination(context, outgoing.destination)
+    parcels = _parcels(context, outgoing, destination)
     shown = [destination.preview(parcel) for parcel in parcels]
-    return {
-        "destination": outgoing.destination,
-        "kind": destination.facts.kind,
-        "text": _text_view(outgoing, destination, parcels),
-        "preview": shown[0],
-        "parts": shown,
-    }
+    return PostPreview(
+        destination=outgoing.destination,
+        kind=destination.facts.kind,
+        text=_text_fate(outgoing, destination, parcels),
+        preview=shown[0],
+        parts=shown,
+    )
 
 
-async def send(asked: OperatorRequest) -> dict[str, Any]:
-    """POST /api/send: tries each part once, in order, up to the first that did not arrive; with the previews."""
-    outgoing = await asked.body(Outgoing)
-    destination = _destination(asked, outgoing.destination)
-    parcels = _parcels(asked, outgoing, destination)
-    began = asked.source.clock.monotonic()
-    parts: list[dict[str, Any]] = []
+async def send_post(context: OperatorContext, by: Requester, outgoing: Outgoing) -> PostSent:
+    """Try each part once, in order, up to the first that does not arrive. Raises InvalidInput, NoSuchThing."""
+    destination = _destination(context, outgoing.destination)
+    parcels = _parcels(context, outgoing, destination)
+    began = context.clock.monotonic()
+    parts: list[PartSent] = []
     outcome: Outcome = Delivered()
     for parcel in parcels:
         if destination.facts.kind == _KEEPS_DELIVERIES:
-            outcome = await _kept(asked, outgoing.destination, parcel)
+            outcome = await _kept(context, outgoing.destination, parcel)
         else:
-            outcome = await _tried(asked, destination, parcel)
-        shown: Preview = destination.preview(parcel)
-        parts.append({"preview": shown, **told(outcome)})
+            outcome = await _tried(context, destination, parcel)
+        parts.append(PartSent(preview=destination.preview(parcel), **msgspec.structs.asdict(outcome_view(outcome))))
         if not isinstance(outcome, Delivered):
             break
-    outcome_word = told(outcome)["outcome"]
-    await asked.note("post.send", outgoing.destination, after={"outcome": outcome_word, "parts": len(parts)})
-    return {
-        "destination": outgoing.destination,
-        "kind": destination.facts.kind,
-        "text": _text_view(outgoing, destination, parcels),
-        "took_s": round(asked.source.clock.monotonic() - began, 3),
-        "preview": parts[0]["preview"],
-        "parts": parts,
-        **told(outcome),
-    }
+    view = outcome_view(outcome)
+    await context.note(by, "post.send", outgoing.destination, after={"outcome": view.outcome, "parts": len(parts)})
+    return PostSent(
+        destination=outgoing.destination,
+        kind=destination.facts.kind,
+        text=_text_fate(outgoing, destination, parcels),
+        took_s=round(context.clock.monotonic() - began, 3),
+        preview=parts[0].preview,
+        parts=parts,
+        **msgspec.structs.asdict(view),
+    )
 
 
-def told(outcome: Outcome) -> dict[str, Any]:
-    """An outcome as the API says it: its name, the reason, and what a delivery would do next, in words."""
+def outcome_view(outcome: Outcome) -> OutcomeView:
+    """An outcome in words."""
     match outcome:
         case Delivered():
-            return {"outcome": "delivered", "reason": "", "receipt": outcome.receipt, "next": ""}
+            return OutcomeView(outcome="delivered", reason="", receipt=outcome.receipt, next="")
         case Later():
             after = f"in {outcome.after_s:g} s, as it asked" if outcome.after_s is not None else "after a pause"
             unclear = "; it may have arrived all the same" if outcome.unclear else ""
             next_step = f"a delivery would be tried again {after}{unclear}"
-            return {"outcome": "later", "reason": outcome.reason, "receipt": None, "next": next_step}
+            return OutcomeView(outcome="later", reason=outcome.reason, receipt=None, next=next_step)
         case Refused():
             next_step = (
                 f"a delivery would be tried once more in the form {outcome.plainer!r}"
                 if outcome.plainer
                 else "a delivery would become a dead letter"
             )
-            return {"outcome": "refused", "reason": outcome.reason, "receipt": None, "next": next_step}
+            return OutcomeView(outcome="refused", reason=outcome.reason, receipt=None, next=next_step)
         case _:
             assert_never(outcome)
 
 
-def _destination(asked: OperatorRequest, name: str) -> Destination:
-    known = asked.source.destinations()
+def _destination(context: OperatorContext, name: str) -> Destination:
+    known = context.destinations()
     if name not in known:
-        raise Refusal(404, f'there is no destination "{name[:100]}"{suggest_of(name, known, "destinations")}')
+        text = f'there is no destination "{name[:100]}"{suggest_of(name, known, "destinations")}'
+        raise NoSuchThing("destination", name, text)
     return known[name]
 
 
-def _parcels(asked: OperatorRequest, outgoing: Outgoing, destination: Destination) -> list[Parcel]:
+def _parcels(context: OperatorContext, outgoing: Outgoing, destination: Destination) -> list[Parcel]:
     """The post as deliveries would bring it: one part, or as many as its text takes."""
     facts = destination.facts
     for key in outgoing.overrides:
         if key not in facts.overrides:
             hint = suggest_of(key, sorted(facts.overrides), "keys")
-            raise Refusal(400, f'{facts.kind} takes no "{key}" in a send{hint}')
+            raise InvalidInput("overrides", f'{facts.kind} takes no "{key}" in a send{hint}')
     if outgoing.body is not None and not facts.takes_body:
-        raise Refusal(400, f"{facts.kind} takes no body; give a text")
+        raise InvalidInput("body", f"{facts.kind} takes no body; give a text")
     if not (outgoing.text or outgoing.body is not None):
-        raise Refusal(400, "text is empty")
+        raise InvalidInput("text", "text is empty")
     given = msgspec.structs.asdict(outgoing)
     del given["destination"]
     posts = parts_of(Post(**given | {"fields": tuple(outgoing.fields)}), facts)
-    test = random_uid(asked.source.entropy)
+    test = random_uid(context.entropy)
     return [
         Parcel(
-            id=random_uid(asked.source.entropy),
+            id=random_uid(context.entropy),
             post=post,
             phase="message",
             order_key=f"test/{test}",
             rule=TEST_RULE,
             part=part,
             parts=len(posts),
-            created_us=asked.source.clock.wall_us(),
+            created_us=context.clock.wall_us(),
         )
         for part, post in enumerate(posts)
     ]
 
 
-def _text_view(outgoing: Outgoing, destination: Destination, parcels: Sequence[Parcel]) -> dict[str, Any]:
-    """How long the text is, how much of it one post takes, and what becomes of it."""
+def _text_fate(outgoing: Outgoing, destination: Destination, parcels: Sequence[Parcel]) -> TextFate:
     size, most = len(outgoing.text), destination.facts.max_text_runes
     if len(parcels) > 1:
         fate = "split"
@@ -159,20 +210,20 @@ def _text_view(outgoing: Outgoing, destination: Destination, parcels: Sequence[P
         fate = "cut"
     else:
         fate = "whole"
-    return {"characters": size, "most": most, "fate": fate, "parts": len(parcels)}
+    return TextFate(size, most, fate, len(parcels))
 
 
-async def _tried(asked: OperatorRequest, destination: Destination, parcel: Parcel) -> Outcome:
+async def _tried(context: OperatorContext, destination: Destination, parcel: Parcel) -> Outcome:
     try:
-        async with asked.source.clock.timeout(_LONGEST_TRY_S):
+        async with context.clock.timeout(_LONGEST_TRY_S):
             return await destination.deliver(parcel)
     except TimeoutError:
         return Later(f"no answer within {_LONGEST_TRY_S:g} s", unclear=True)
 
 
-async def _kept(asked: OperatorRequest, name: str, parcel: Parcel) -> Outcome:
+async def _kept(context: OperatorContext, name: str, parcel: Parcel) -> Outcome:
     """Make the post a delivery and wait for its courier."""
-    store, clock = asked.source.store, asked.source.clock
+    store, clock = context.store, context.clock
     await store.commit(Commit(deliveries=[_delivery(name, parcel)]))
     ends = clock.monotonic() + _LONGEST_WAIT_S
     while clock.monotonic() < ends:

@@ -1,0 +1,104 @@
+"""What the API is sent, and the small answers that are of no use case but its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bridge.operate.certificate_bindings import Binding
+from bridge.operate.operator_deliveries import DeliveryFilter
+from bridge.operate.operator_views import SilenceView
+
+
+class NewBinding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A binding to make: the whole subject, in AMS's form, RFC 4514's or GOCDB's (``/C=GR/O=...``)."""
+
+    subject: str
+    user: str
+
+
+class OldBinding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A binding to forget."""
+
+    subject: str
+
+
+class Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which deliveries to change: by id, or by filter. Without ``state`` a filter takes the dead ones."""
+
+    ids: list[str] = []
+    state: str = ""
+    destination: str = ""
+    rule: str = ""
+    topic: str = ""
+    since_s: float | None = None
+
+    @property
+    def filter(self) -> DeliveryFilter:
+        """The filter, which may be open."""
+        return DeliveryFilter(
+            state=self.state, destination=self.destination, rule=self.rule, topic=self.topic, since_s=self.since_s
+        )
+
+
+class ToTake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which incident to take, and in whose name if not the asker's."""
+
+    rule: str
+    key: str
+    who: str = ""
+
+
+class Replay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to replay: ``TOPIC:OFFSET`` or ``TOPIC:FIRST-LAST`` each. ``live`` takes the real state, and changes it."""
+
+    messages: list[str]
+    live: bool = False
+
+
+class NewSilence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A silence to add; it ends at ``until``, or ``for_s`` seconds after it starts; ``starts`` is now if not given."""
+
+    matchers: dict[str, Any]
+    until: str = ""
+    for_s: float | None = None
+    starts: str = ""
+    why: str = ""
+    who: str = ""
+    keep_waiting: bool = False
+
+
+class BindingAnswer(msgspec.Struct, frozen=True):
+    """The binding as it now holds."""
+
+    certificate: Binding
+
+
+class CountAnswer(msgspec.Struct, frozen=True):
+    """How many were changed."""
+
+    count: int
+
+
+class TakenAnswer(msgspec.Struct, frozen=True):
+    """Whose the incident is now."""
+
+    taken_by: str
+
+
+class SilenceAnswer(msgspec.Struct, frozen=True):
+    """The silence as it now holds."""
+
+    silence: SilenceView
+
+
+class ReloadAnswer(msgspec.Struct, frozen=True):
+    """The version of the rules now in force, and what to look at all the same, one line each."""
+
+    version: str
+    warnings: list[str]
+
+
+class EmptyAnswer(msgspec.Struct, frozen=True):
+    """It is done, and there is no more to say."""

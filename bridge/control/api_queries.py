@@ -1,0 +1,119 @@
+"""Query parameters as records: what a GET may be asked with, each with its bound and its place in an error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Final, TypeAlias, TypeVar
+
+import msgspec
+from msgspec.structs import FieldInfo
+
+from bridge.operate.operator_errors import InvalidInput
+from rules.source.words import LONGEST_DURATION_S
+
+MOST_DIGITS: Final = 15
+LARGEST: Final = 10**MOST_DIGITS - 1
+_YES: Final = ("1", "true", "yes")
+
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
+"""A whole number: how many, or a number to page by."""
+SecondsBack: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=int(LONGEST_DURATION_S))]
+"""How far back, in whole seconds: a hundred years at most."""
+Q = TypeVar("Q", bound=msgspec.Struct)
+
+
+class NoQuery(msgspec.Struct, frozen=True):
+    """A route that is asked nothing."""
+
+
+class AuditQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entries of the audit trail: what their fields begin with, how far back, and which page."""
+
+    who: str = ""
+    what: str = ""
+    address: str = ""
+    target: str = ""
+    since_s: SecondsBack | None = None
+    limit: Count | None = None
+    before: Count | None = None
+
+
+class DeliveriesQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which deliveries, how far back, and which page."""
+
+    state: str = ""
+    destination: str = ""
+    rule: str = ""
+    topic: str = ""
+    into: str = ""
+    since_s: SecondsBack | None = None
+    limit: Count | None = None
+    before: Count | None = None
+
+
+class ExplainQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which message: ``TOPIC:OFFSET``."""
+
+    message: str
+
+
+class IncidentsQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Incidents of which rule, and how many."""
+
+    rule: str = ""
+    limit: Count | None = None
+
+
+class LedgerQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """How far back what came and went is counted."""
+
+    since_s: SecondsBack | None = None
+
+
+class MessagesQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages of which topic, and which page."""
+
+    topic: str = ""
+    limit: Count | None = None
+    before: Count | None = None
+
+
+class SilencesQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the expired ones too."""
+
+    all: bool = False
+
+
+class SubscriptionsQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Subscriptions of which project."""
+
+    project: str = ""
+
+
+class TailQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages of which topic, and whether only those that a rule acted on."""
+
+    topic: str = ""
+    matched: bool = False
+
+
+def decode_query(given: Mapping[str, str], shape: type[Q]) -> Q:
+    """The parameters that a shape has; others are passed over, and "" stands for absent. Raises InvalidInput."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(shape)}
+    asked = {name: given.get(name, "") for name, field in fields.items() if given.get(name) or field.required}
+    said = {name: _value(name, text, fields[name]) for name, text in asked.items()}
+    try:
+        return msgspec.convert(said, shape)
+    except msgspec.ValidationError as error:  # a whole number, and too large a one
+        name = str(error).rpartition("$.")[2].rstrip("`")
+        raise InvalidInput(name, f"{name} is too large: {error}") from error
+
+
+def _value(name: str, text: str, field: FieldInfo) -> str | bool | int:
+    if field.type is str:
+        return text
+    if field.type is bool:
+        return text.lower() in _YES
+    if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
+        raise InvalidInput(name, f"{name} must be a whole number, not {text[:40]!r}")
+    return int(text)

@@ -1,0 +1,27 @@
+"""What the product's API stands on: the parts that use cases act upon, and who may ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bridge.core.token_gate import TokenGate
+from bridge.operate.operator_context import OperatorContext
+
+
+def nobody(cookies: Mapping[str, str]) -> None:
+    """No cookie is a session."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlSource:
+    """``admit`` says who a token belongs to, or None when it may not administer.
+
+    ``admit_session`` does the same for the pages' cookies, which may look and not change. ``gate`` is asked before
+    each token.
+    """
+
+    context: OperatorContext
+    admit: Callable[[str], str | None]
+    admit_session: Callable[[Mapping[str, str]], str | None] = nobody
+    gate: TokenGate | None = None

@@ -1,0 +1,73 @@
+"""Lists the audit trail: who logged in or failed to, and who changed what, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from bridge.core.audit import StoredEntry
+from bridge.operate.operator_context import OperatorContext
+from bridge.operate.operator_times import ago_us, rfc3339
+
+_PAGE: Final = 100
+_LONGEST_PAGE: Final = 1_000
+
+
+class AuditView(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of the audit trail as shown; ``address`` is where it came from, ``outcome`` done or refused."""
+
+    number: int
+    at: str
+    who: str
+    address: str
+    what: str
+    target: str
+    outcome: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+class AuditPage(msgspec.Struct, frozen=True):
+    """One page, newest first; ``next`` is the ``before`` of the page behind it, null on the last."""
+
+    entries: list[AuditView]
+    next: int | None
+
+
+async def list_audit(
+    context: OperatorContext,
+    beginnings: Mapping[str, str],
+    *,
+    since_s: float | None = None,
+    before: int | None = None,
+    limit: int | None = None,
+) -> AuditPage:
+    """What people and programs did; ``beginnings`` say what fields of an entry begin with.
+
+    Raises InvalidInput, StoreUnavailable.
+    """
+    if context.audit is None:
+        return AuditPage([], None)
+    found, following = await context.audit.newest(
+        min(limit or _PAGE, _LONGEST_PAGE),
+        before=before,
+        since_us=0 if since_s is None else ago_us(context.clock, since_s),
+        wanted=beginnings,
+    )
+    return AuditPage([_view(one) for one in found], following)
+
+
+def _view(one: StoredEntry) -> AuditView:
+    return AuditView(
+        number=one.number,
+        at=rfc3339(one.at_us),
+        who=one.entry.who,
+        address=one.entry.address,
+        what=one.entry.what,
+        target=one.entry.target,
+        outcome=one.entry.outcome,
+        before=one.entry.before,
+        after=one.entry.after,
+    )

@@ -1,0 +1,172 @@
+"""Lists open incidents and takes one: what fires, since when, who was told, what kept it from others, whose it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from bridge.core.waiting import Turn
+from bridge.destinations.signed_context import PostContext
+from bridge.operate.incident_commands import Taken, take_incident
+from bridge.operate.operator_context import OperatorContext, Requester
+from bridge.operate.operator_errors import NoSuchThing
+from bridge.operate.operator_times import rfc3339, rfc3339_or_none
+from bridge.routing.commit_batch import present
+from rules.deciding.quiet.incident_rows import incident_of
+from rules.deciding.quiet.keyrow import reminds
+from rules.deciding.quiet.rows import Incident
+from rules.deciding.quiet.state_rows import recall
+from rules.ruleset import Rule
+
+_PAGE: Final = 200
+_LONGEST_PAGE: Final = 1_000
+_READ: Final = 500
+_MOST_OPEN: Final = 20_000
+"""So many open incidents are read at most; beyond that an answer says that there are more."""
+_TURN_S: Final = 0.005
+_SHOWN_RUNES: Final = 400
+
+
+class ToldView(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination that believes it fires; in ``shadow`` nobody was told in fact."""
+
+    destination: str
+    at: str
+    shadow: bool
+
+
+class HiddenView(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination that was not told, and what kept it from being told."""
+
+    destination: str
+    by: str
+
+
+class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
+    """An open incident: it fires, or it is over (``ended``: resolved or stale) and somebody is still to be told so.
+
+    ``event`` is the text of the last message that fired, cut; ``topic`` and ``offset`` name that message.
+    """
+
+    rule: str
+    key: str
+    since: str
+    last_seen: str
+    taken_by: str
+    ended: str
+    reminder: str | None
+    told: list[ToldView]
+    hidden: list[HiddenView]
+    topic: str
+    offset: int
+    event: str
+
+
+class IncidentsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """The longest open first; ``more`` when there are others beyond the limit.
+
+    ``firing`` is how many fire; ``complete`` is false when there are more than were counted.
+    """
+
+    incidents: list[IncidentView]
+    more: bool
+    firing: int
+    complete: bool
+
+
+class FiringCount(msgspec.Struct, frozen=True):
+    """How many incidents fire, and whether all were counted; if not, there are that many and more."""
+
+    firing: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenIncident:
+    """An incident with the rule and key that its row is of."""
+
+    rule: str
+    key: str
+    incident: Incident
+
+
+async def list_incidents(context: OperatorContext, *, rule: str = "", limit: int | None = None) -> IncidentsPage:
+    """What is open, of one rule or of all. Raises StoreUnavailable."""
+    most = min(limit or _PAGE, _LONGEST_PAGE)
+    found, complete = await _open(context, rule)
+    found.sort(key=lambda one: one.incident.since_us)
+    return IncidentsPage(
+        incidents=[_view(context.in_force.rule_set.by_name.get(one.rule), one) for one in found[:most]],
+        more=len(found) > most or not complete,
+        firing=sum(one.incident.fires for one in found),
+        complete=complete,
+    )
+
+
+async def take_open_incident(context: OperatorContext, by: Requester, rule: str, key: str, who: str = "") -> str:
+    """Take the incident of a rule and key for ``who``, or else for whoever asks; says whose it is.
+
+    Raises NoSuchThing when none fires, StoreUnavailable.
+    """
+    name = who or by.who
+    card = PostContext(delivery="", post="", rule=rule, key=key, incident=key, expires_us=0)
+    outcome = await take_incident(context, card, name)
+    if not isinstance(outcome, Taken):
+        raise NoSuchThing("incident", key, "there is no such incident, or it is over")
+    before, after = {"taken_by": outcome.before}, {"taken_by": name}
+    await context.note(by, "incident.take", f"{rule}: {key}", before=before, after=after)
+    return name
+
+
+async def count_firing(context: OperatorContext) -> FiringCount:
+    """How many incidents fire now. Raises StoreUnavailable."""
+    found, complete = await _open(context, "")
+    return FiringCount(sum(one.incident.fires for one in found), complete)
+
+
+async def _open(context: OperatorContext, rule: str) -> tuple[list[_OpenIncident], bool]:
+    """Those open, and whether these are all.
+
+    Each has a due time, so what else rules remember, however much it is, is not looked at.
+    """
+    found: list[_OpenIncident] = []
+    turn = Turn(context.clock, _TURN_S)
+    for prefix in [f"k/{name}/" for name in _names(context, rule)] if rule else ["k/"]:
+        after = ""
+        while rows := await context.store.state.list(prefix, _READ, after, timed=True):
+            if len(found) >= _MOST_OPEN:
+                return found, False
+            after = rows[-1].key
+            for row in map(present, rows):
+                known = incident_of(row.key, row.value)
+                if known is not None:
+                    found.append(_OpenIncident(row.rule, known.key, known.incident))
+            await turn.give()
+    return found, True
+
+
+def _names(context: OperatorContext, wanted: str) -> list[str]:
+    """Every name under which the rows of a rule may stand."""
+    rules = [one for one in context.in_force.rule_set.rules if wanted in (one.name, *one.was)]
+    return [*dict.fromkeys([wanted, *(name for one in rules for name in (one.name, *one.was))])]
+
+
+def _view(now: Rule | None, one: _OpenIncident) -> IncidentView:
+    incident, event = one.incident, recall(one.incident.event)
+    reminded = now is not None and incident.fires and reminds(now.quiet, incident)
+    return IncidentView(
+        rule=one.rule,
+        key=one.key,
+        since=rfc3339(incident.since_us),
+        last_seen=rfc3339(incident.seen_us),
+        taken_by=incident.taken_by,
+        ended=incident.ended,
+        reminder=rfc3339_or_none(incident.remind_us) if reminded else None,
+        told=[ToldView(destination=to.to, at=rfc3339(to.at_us), shadow=to.shadow) for to in incident.told.values()],
+        hidden=[HiddenView(destination=slot.partition(":")[2], by=by) for slot, by in incident.hidden.items()],
+        topic=f"projects/{event.message.project}/topics/{event.message.topic}",
+        offset=event.message.offset,
+        event=event.text[:_SHOWN_RUNES],
+    )

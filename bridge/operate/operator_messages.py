@@ -1,0 +1,63 @@
+"""Lists the newest stored messages, each with what was decided about it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from bridge.operate.operator_context import OperatorContext
+from bridge.operate.operator_errors import InvalidInput
+from bridge.operate.operator_views import SeenMessage, decision_view, fate_of, seen_message
+from bridge.operate.topic_names import topic_names, topic_uid_or_none
+from broker.names import router_cursor
+from rules.events.decode import AUTO
+
+_PAGE: Final = 50
+_LONGEST_PAGE: Final = 200
+_BYTES: Final = 4 * 1024 * 1024
+
+
+class MessagesPage(msgspec.Struct, frozen=True):
+    """Messages, newest first; ``next`` is the ``before`` of the next page, null on the last."""
+
+    messages: list[SeenMessage]
+    next: int | None
+
+
+async def list_messages(
+    context: OperatorContext, topic: str = "", *, before: int | None = None, limit: int | None = None
+) -> MessagesPage:
+    """Of one topic page by page, of all topics the newest. Raises InvalidInput, NoSuchThing, StoreUnavailable."""
+    most = min(limit or _PAGE, _LONGEST_PAGE)
+    only = topic_uid_or_none(context.broker, topic)
+    if before is not None and only is None:
+        raise InvalidInput("before", "before pages through one topic: name it with topic")
+    found: list[tuple[int, SeenMessage]] = []
+    for uid, name in topic_names(context.broker).items():
+        if only in (None, uid):
+            found += await _of_topic(context, uid, name, before, most)
+    found.sort(key=lambda one: (one[0], one[1].topic, one[1].offset), reverse=True)
+    shown = [message for _, message in found[:most]]
+    more = only is not None and bool(shown) and shown[-1].offset > (await context.store.log.bounds(only)).first
+    return MessagesPage(shown, shown[-1].offset if more else None)
+
+
+async def _of_topic(
+    context: OperatorContext, uid: str, name: str, before: int | None, limit: int
+) -> list[tuple[int, SeenMessage]]:
+    """The last ``limit`` messages of a topic before an offset, each with its time; payloads are cut as read."""
+    store, rule_set = context.store, context.in_force.rule_set
+    bounds = await store.log.bounds(uid)
+    end = bounds.end if before is None else min(before, bounds.end)
+    cursor = await store.cursors.get(router_cursor(uid)) if rule_set.topics_heard([name]) else None
+    spec = rule_set.decode.get(name, AUTO)
+    found: list[tuple[int, SeenMessage]] = []
+    position = max(bounds.first, end - limit)
+    while position < end and (read := await store.log.read(uid, position, end - position, _BYTES)):
+        for message in read:
+            decisions = [decision_view(record) for record in await store.decisions.of(uid, message.offset)]
+            fate = fate_of(message.offset, decisions, None if cursor is None else cursor.offset)
+            found.append((message.publish_time_us, seen_message(name, message, spec, fate, decisions)))
+        position = read[-1].offset + 1
+    return found

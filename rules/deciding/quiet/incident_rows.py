@@ -1,0 +1,73 @@
+"""Reads incidents out of stored rows for those outside the rules, who know rows only as a name and bytes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rules.deciding.quiet.repeat import take
+from rules.deciding.quiet.rows import Incident, KeyRow, from_bytes
+from rules.deciding.quiet.silences import CompiledSilence, Facts
+from rules.deciding.render_post import severity_of
+from rules.deciding.vars import revive
+from rules.model import Event
+from rules.ruleset import Rule, RuleSet
+
+
+@dataclass(frozen=True, slots=True)
+class KeyIncident:
+    """The incident of a key: it fires, or is over and somebody is still to be told so."""
+
+    key: str
+    incident: Incident
+
+
+@dataclass(frozen=True, slots=True)
+class TakenRow:
+    """The row of a firing incident once it was taken: who had it before ("" nobody), and the row's new value."""
+
+    before: str
+    value: bytes
+
+
+def incident_of(name: str, value: bytes | None) -> KeyIncident | None:
+    """The incident that a row holds; None when it holds none, or is no row of a key."""
+    row = from_bytes(name, value) if value is not None else None
+    if not isinstance(row, KeyRow) or row.incident is None:
+        return None
+    return KeyIncident(row.key, row.incident)
+
+
+def firing_incident(name: str, value: bytes | None) -> Incident | None:
+    """The incident that a row holds, if it fires."""
+    found = incident_of(name, value)
+    return found.incident if found is not None and found.incident.fires else None
+
+
+def take_row(name: str, value: bytes | None, who: str) -> TakenRow | None:
+    """The row once ``who`` has taken its incident (semantics.md item 34); None when none fires in it."""
+    incident = firing_incident(name, value)
+    taken = take(value, who) if incident is not None and value is not None else None
+    return TakenRow(incident.taken_by, taken) if incident is not None and taken is not None else None
+
+
+def fits_incident(
+    silence: CompiledSilence, rule_set: RuleSet, rule: Rule, name: str, value: bytes | None, now_us: int
+) -> bool:
+    """Whether a silence would keep something quiet of the incident that fires in a row of ``rule``."""
+    found = incident_of(name, value)
+    if found is None or not found.incident.fires:
+        return False
+    event, _ = revive(rule_set, rule, found.incident.event, now_us)
+    severity = _severity(rule_set, rule, event, now_us)
+    topic = f"projects/{event.message.project}/topics/{event.message.topic}"
+    told = [one.to for one in found.incident.told.values()]
+    return any(
+        silence.fits(Facts(rule.name, topic, destination, found.key, severity), event, now_us)
+        for destination in dict.fromkeys([*(entry.to.name for entry in rule.sends), *told])
+    )
+
+
+def _severity(rule_set: RuleSet, rule: Rule, event: Event, now_us: int) -> Callable[[], str]:
+    """Worked out only where a silence asks for it: it is a template."""
+    return lambda: severity_of(rule_set, rule, event, now_us)

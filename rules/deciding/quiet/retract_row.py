@@ -1,0 +1,86 @@
+"""What a rule remembers of a key when a post it decided is taken back before anybody could read it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rules.deciding.quiet.keyrow import waits_for
+from rules.deciding.quiet.rows import KeyRow, from_bytes, to_bytes
+from rules.ruleset import RuleSet
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """A post that is not to be sent after all, suppressed ``by`` something that ends at ``until_us``.
+
+    It was decided at ``created_us``; its time in the row was moved by ``behind_us`` since. ``heard`` is whether
+    somebody at the destination believes that its incident fires, whatever becomes of this post.
+    """
+
+    rule: str
+    send: int
+    destination: str
+    created_us: int
+    by: str
+    until_us: int
+    heard: bool
+    behind_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RetractedRow:
+    """The row afterwards: ``look_us`` is when its hidden incident is to be looked at, None when it hides none."""
+
+    value: bytes
+    look_us: int | None
+    waits_for: tuple[str, ...]
+
+
+def retract(name: str, value: bytes | None, post: TakenBack, rule_set: RuleSet) -> RetractedRow | None:
+    """The row after a post was taken back; None when nothing changes.
+
+    The post no longer counts for dedupe. An incident that fires, and of which nobody has heard, is hidden again, to be
+    looked at when what suppressed the post ends.
+    """
+    row = from_bytes(name, value or b"")
+    if not isinstance(row, KeyRow):
+        return None
+    changed = False
+    for slot in dict.fromkeys(_slots(row, post, rule_set)):
+        last = row.sent.get(slot)
+        if last is not None and last.at_us in (post.created_us, post.created_us + post.behind_us):
+            del row.sent[slot]
+            changed = True
+        changed = (not post.heard and _hide(row, slot, post.by, post.until_us)) or changed
+    if not changed:
+        return None
+    incident = row.incident
+    look_us = incident.look_us if incident is not None and incident.hidden else None
+    return RetractedRow(to_bytes(row), look_us, waits_for(row))
+
+
+def _hide(row: KeyRow, slot: str, by: str, until_us: int) -> bool:
+    """Let a firing incident, or a flapping key, count as never told to the slot. False when it was not."""
+    incident, flaps = row.incident, row.flaps
+    told = flaps is not None and flaps.told.pop(slot, None) is not None
+    if incident is None or not incident.fires:
+        return told
+    if incident.told.pop(slot, None) is None and not told:
+        return False
+    incident.look_us = min(incident.look_us, until_us) if incident.hidden else until_us
+    incident.hidden[slot] = by
+    return True
+
+
+def _slots(row: KeyRow, post: TakenBack, rule_set: RuleSet) -> Iterator[str]:
+    """The slots a post was told through: as the rule has them, or as they are remembered of an older form."""
+    rule = rule_set.by_name.get(post.rule)
+    for entry in rule.sends if rule is not None else ():
+        if entry.index == post.send and entry.to.name == post.destination:
+            yield entry.slot
+    told = dict(row.incident.told) if row.incident is not None else {}
+    told |= row.flaps.told if row.flaps is not None else {}
+    for slot, one in told.items():
+        if one.send == post.send and post.destination in (one.to, rule_set.gone.get(one.to)):
+            yield slot
