@@ -97,6 +97,11 @@ def too_large() -> ApiError:
     return ApiError(413, "INVALID_ARGUMENT", "Message size is too large")
 
 
+def unknown_coding(message: str) -> ApiError:
+    """415: the body is packed in a way that is not known here. AMS has no such answer."""
+    return ApiError(415, "INVALID_ARGUMENT", message)
+
+
 def internal(message: str = "Internal Error") -> ApiError:
     """500."""
     return ApiError(500, "INTERNAL_SERVER_ERROR", message)

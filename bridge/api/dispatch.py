@@ -19,11 +19,13 @@ from bridge.api.audited import entry_of, is_audited, state_of
 from bridge.api.call import Api, ApiPorts, ApiSettings, Call, Caller
 from bridge.api.cors import ANY_ORIGIN, preflight
 from bridge.api.openapi import openapi_document
+from bridge.api.request_bodies import coding_of, unpack_body
 from bridge.api.request_pipeline import admit, check_names, token_of
 from bridge.api.route import ApiRoute, Matched, RouteTable
 from bridge.api.route_list import ROUTES
 from bridge.core.bounded_body import BodyCutOff, BodyOverLimit, read_body
 from bridge.core.guesses import whence_of
+from bridge.core.packed_bodies import ENCODINGS
 from bridge.core.token_gate import TOO_MANY, Note, TokenGate
 from broker.broker import Broker
 from broker.catalog_cache import CatalogCache
@@ -38,6 +40,7 @@ Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 Observe: TypeAlias = Callable[[str, int, float], None]
 """Told of every answer: the route's name ("" when there is none), the status, and the seconds it took."""
 
+_KNOWN_CODINGS: Final = (b"accept-encoding", ", ".join(ENCODINGS).encode())
 _JSON: Final = (b"content-type", b"application/json; charset=utf-8")
 _PREFIX: Final = "/v1"
 _DOTS: Final = ("", ".", "..")
@@ -155,6 +158,8 @@ class AmsApp:
             return
         if status in (429, 503):
             extra.append((b"retry-after", str(asked.wait_s or RETRY_AFTER_S).encode()))
+        elif status == 415:
+            extra.append(_KNOWN_CODINGS)
         await _send(send, status, body, extra)
         self._observe(asked.route, status, self.api.broker.clock.monotonic() - begun)
 
@@ -197,7 +202,7 @@ class AmsApp:
                 self._admitted.remember(place, admitted)
         route = admitted.route
         asked.route = route.name
-        body = await self._body(asked.receive, route) if route.method in _WITH_BODY else b""
+        body = await self._body(asked, route) if route.method in _WITH_BODY else b""
         call = Call(self.api, admitted.names, admitted.caller, admitted.project, query, token, body)
         answer = await (self._audited(call, route, scope) if is_audited(route) else route.handler(call))
         if isinstance(answer, bytes):
@@ -248,14 +253,16 @@ class AmsApp:
             return None
         return self._router.find(method, path[len(_PREFIX) :])
 
-    async def _body(self, receive: Receive, route: ApiRoute) -> bytes:
-        """The whole body. Raises ApiError when it is over the cap, BodyCutOff when the client leaves."""
+    async def _body(self, asked: _Asked, route: ApiRoute) -> bytes:
+        """The whole body, unpacked. Raises ApiError when it is over the cap, BodyCutOff when the client leaves."""
         settings = self.api.settings
         limit = settings.max_publish_bytes if route.name == "topics:publish" else settings.max_body_bytes
         try:
-            return await read_body(receive, limit)
+            body = await read_body(asked.receive, limit)
         except BodyOverLimit as error:
             raise too_large() from error
+        coding = coding_of(asked.scope["headers"])
+        return await unpack_body(body, coding, limit, self.api.beside) if coding else body
 
 
 def _from_browser(headers: Headers) -> bool:

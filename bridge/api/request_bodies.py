@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, TypeVar
 
-from bridge.api.api_errors import bad_request, invalid_argument
+from bridge.api.api_errors import bad_request, invalid_argument, too_large, unknown_coding
 from bridge.api.call import Call
 from bridge.api.decoding import BadBody, decode
+from bridge.core.packed_bodies import BodyTooLarge, DamagedBody, UnknownCoding, unpacked
+from broker.beside import Beside
 
 S = TypeVar("S")
 
@@ -18,6 +21,27 @@ async def read(call: Call, shape: type[S], said: str = "", *, first_value_only: 
         return await call.read(partial(decode, call.body, shape, first_value_only=first_value_only))
     except BadBody as wrong:
         raise (invalid_argument(said) if said else bad_request()) from wrong
+
+
+def coding_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """What a request says its body is packed as; nearly all say nothing."""
+    said = ""
+    for name, value in headers:
+        if name == b"content-encoding":
+            said = f"{said},{value.decode('latin-1')}" if said else value.decode("latin-1")
+    return said
+
+
+async def unpack_body(body: bytes, coding: str, longest_bytes: int, beside: Beside) -> bytes:
+    """A body that came packed, as it was before. Raises ApiError."""
+    try:
+        return await beside.run(partial(unpacked, body, coding, longest_bytes), large=True)
+    except UnknownCoding as unknown:
+        raise unknown_coding(str(unknown)) from unknown
+    except DamagedBody as damaged:
+        raise invalid_argument(str(damaged)) from damaged
+    except BodyTooLarge as large:
+        raise too_large() from large
 
 
 async def read_texts(call: Call) -> dict[str, str]:

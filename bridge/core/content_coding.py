@@ -14,7 +14,8 @@ IDENTITY: Final = {"Accept-Encoding": "identity"}
 """What every request of ours asks for."""
 _MOST_CODINGS: Final = 3
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
-_PLAIN: Final = frozenset({"", "identity", "none", "utf-8", "binary", "8bit"})
+PLAIN: Final = frozenset({"", "identity", "none", "utf-8", "binary", "8bit"})
+"""Words that say nothing was done, some by habit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Unpacked:
 def unpack(body: bytes, content_encoding: str, longest_bytes: int) -> Unpacked:
     """At most ``longest_bytes`` of what ``body`` was before these codings were applied, the last one first."""
     codings = [word.strip().lower() for word in content_encoding.split(",")]
-    codings = [coding for coding in codings if coding not in _PLAIN]
+    codings = [coding for coding in codings if coding not in PLAIN]
     if len(codings) > _MOST_CODINGS:
         return Unpacked(b"", f"packed {len(codings)} times over")
     for coding in reversed(codings):

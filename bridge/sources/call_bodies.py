@@ -15,13 +15,12 @@ from typing import Any, Final
 
 import msgspec
 
-from bridge.core.content_coding import unpack
+from bridge.core.packed_bodies import BodyTooLarge as BodyTooLarge
+from bridge.core.packed_bodies import DamagedBody, UnknownCoding, unpacked
 from rules.events.forms import carries_json, read_fields, value_of_fields
 
 FORM: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
-ENCODINGS: Final = ("gzip", "deflate", "identity")
-_CODINGS: Final = frozenset({"", "gzip", "x-gzip", "deflate", "identity"})
 _TEXTS: Final = frozenset({FORM, "application/json", "application/xml", "application/javascript"})
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -39,10 +38,6 @@ class BadPayload(ValueError):
 
 class Unsupported(ValueError):
     """The body is packed or written in a way that nobody here can read; the text names it."""
-
-
-class BodyTooLarge(ValueError):
-    """The body is larger than it may be, once unpacked."""
 
 
 def content_type_of(headers: Mapping[str, str]) -> str:
@@ -68,16 +63,12 @@ def readable(headers: Mapping[str, str], body: bytes, longest_bytes: int, *, as_
 
 
 def _unpacked(headers: Mapping[str, str], body: bytes, longest_bytes: int) -> bytes:
-    said = headers.get("content-encoding", "")
-    unknown = [word.strip() for word in said.split(",") if word.strip().lower() not in _CODINGS]
-    if unknown:
-        raise Unsupported(f"Content-Encoding {unknown[0][:40]!r} cannot be read; send it as {', '.join(ENCODINGS)}")
-    unpacked = unpack(body, said, longest_bytes + 1)
-    if unpacked.wrong:
-        raise BadPayload(f"the body is {unpacked.wrong} (Content-Encoding: {said[:40]})")
-    if len(unpacked.body) > longest_bytes:
-        raise BodyTooLarge
-    return unpacked.body
+    try:
+        return unpacked(body, headers.get("content-encoding", ""), longest_bytes)
+    except UnknownCoding as unknown:
+        raise Unsupported(str(unknown)) from unknown
+    except DamagedBody as damaged:
+        raise BadPayload(str(damaged)) from damaged
 
 
 def _in_utf8(headers: Mapping[str, str], body: bytes, *, is_json: bool) -> bytes:

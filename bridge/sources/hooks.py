@@ -17,10 +17,10 @@ from starlette.responses import JSONResponse, Response
 from bridge.core.bounded_body import BodyCutOff, BodyOverLimit, read_body
 from bridge.core.error_body import error_body
 from bridge.core.offload import Offload
+from bridge.core.packed_bodies import ENCODINGS
 from bridge.sources.admission import may_enter, may_post
 from bridge.sources.attributes import delivery_id, event_attributes
 from bridge.sources.call_bodies import (
-    ENCODINGS,
     FORM,
     MULTIPART,
     BadPayload,
@@ -109,7 +109,8 @@ class Hooks:
             return refusal(404, "NOT_FOUND", f"the source {name!r} takes no calls")
         topic = self._topic(config)
         reading = partial(_messages, name, config, headers, body, self._max_body_bytes)
-        cuts = await self._aside.run(partial(reading, read), large=len(body) > _LARGE_BYTES)
+        is_large = len(body) > _LARGE_BYTES or "content-encoding" in headers  # packed, it says nothing of its size
+        cuts = await self._aside.run(partial(reading, read), large=is_large)
         messages = [message for one in cuts for message in one.messages]
         if any(one.parts > 1 or one.shortened for one in cuts):
             log.warning(
