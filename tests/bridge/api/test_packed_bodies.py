@@ -34,6 +34,7 @@ def raw_deflate(body: bytes) -> bytes:
         ("utf-8", BODY),
         ("", BODY),
     ],
+    ids=["gzip", "GZIP", "x-gzip", "zlib", "raw deflate", "twice", "identity", "utf-8", "nothing"],
 )
 async def test_a_packed_publish_is_stored_as_it_was_before(coding: str, body: bytes):
     ams = await a_staged_api()
@@ -61,7 +62,7 @@ async def test_another_coding_is_415_and_named(coding: str):
     assert answered.headers["accept-encoding"] == "gzip, deflate, identity"
 
 
-@pytest.mark.parametrize("body", [b"not packed at all", gzip.compress(BODY)[:-9]])
+@pytest.mark.parametrize("body", [b"not packed at all", gzip.compress(BODY)[:-9]], ids=["plain", "cut short"])
 async def test_what_is_not_packed_as_it_says_is_refused_and_nothing_is_stored(body: bytes):
     ams = await a_staged_api()
     status, word, text = await ams.error("POST", PUBLISH, raw=body, headers={"content-encoding": "gzip"})
