@@ -26,6 +26,7 @@ from rules.events.moments import ago as ago_in_words
 from rules.events.moments import from_us, in_words, moment_of
 from rules.events.status import COLOR, EMOJI, meaning_of
 from rules.rendering.budget import METER, TooMuch, charge_deep, weight
+from rules.rendering.differences import differences, said_together, subjects
 from rules.rendering.escape import clean, escape_md, fence_for, link_target, without_mentions
 from rules.rendering.formatting import in_time_format
 from rules.rendering.markdown import Authored, MarkdownBlock, Mixed, first_runes, json_text, of_parts, printed
@@ -259,6 +260,28 @@ def lookup(environment: Environment, value: Any, table: str, default: Any = None
     return default
 
 
+def subjects_filter(value: Any) -> Authored:
+    """What the items of a list are about, and how many are about each.
+
+    `**{{ data.alerts | subjects }}**` gives `12 x DiskWillFill, 3 x Down`: the names their senders give them, the most
+    frequent first, three at most. Items without a name are counted as `event`.
+    """
+    items = _known(value)
+    charge_deep(items)
+    return Authored(subjects(items if isinstance(items, (list, tuple)) else [items], "event"))
+
+
+def differences_filter(value: Any) -> Authored:
+    """What the items of a list share, said once, and a table of the places in which they differ.
+
+    `{{ data.alerts | differences }}`, on a line of its own. At most 20 rows, and those that fire first; of items that
+    are all over a line that names them. Gives nothing where nothing differs, or an item is no mapping.
+    """
+    items = _known(value)
+    charge_deep(items)
+    return Authored(differences(said_together(items)) if isinstance(items, (list, tuple)) else "")
+
+
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "emoji_for": emoji_for,
     "status_color": status_color,
@@ -278,6 +301,8 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "b64decode": b64decode,
     "jsonpath": jsonpath,
     "lookup": lookup,
+    "subjects": subjects_filter,
+    "differences": differences_filter,
 }
 """By the names they have in templates; ``tojson`` is Jinja's word for ``to_json``."""
 
