@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -20,7 +21,7 @@ from bridge.cli.loading import destinations_of, rule_set_of
 from bridge.cli.output import BadConfiguration, Failed, Output, counted
 from bridge.cli.probe import TopicsToBe, probe_all, tell_probes
 from bridge.cli.problem_listing import as_lines, as_values
-from bridge.cli.setup import settings_of
+from bridge.cli.setup import settings_of, settings_without_secrets
 from bridge.destinations.base import Destination
 from bridge.settings.canary_checks import told_by_the_same_host
 from bridge.settings.model import Settings
@@ -70,20 +71,17 @@ class _Findings:
 @click.command(cls=CliCommand)
 @click.option("--settings-only", is_flag=True, help="Check bridge.yaml alone, not the rules.")
 @click.option("--probe", is_flag=True, help="Ask each destination whether it could deliver; nothing is posted.")
+@click.option("--strict", is_flag=True, help="Fail on warnings too, missing secrets among them.")
 @pass_context
-def check(context: Context, *, settings_only: bool, probe: bool) -> None:
-    """Check settings, rules, templates and tables, and say what provisioning would do.
+def check(context: Context, *, settings_only: bool, probe: bool, strict: bool) -> None:
+    """Check settings, rules, templates and tables, and say what provisioning would do. Writes nothing.
 
-    Prints every problem at once with file, line and column. Exits with 78 when there is one, with 1 when a probe fails.
+    Prints every problem at once with file, line and column. Exits with 78 when there is one, with 1 when a probe fails
+    or, with --strict, when there is a warning. Secrets that are not here are warned of, and placeholders stand for
+    them; with --probe, or where $CREDENTIALS_DIRECTORY says where secrets are, they are problems.
     """
     findings = _Findings(plugins=installed_plugins())
-    try:
-        settings = settings_of(context)
-    except BadConfiguration as error:
-        if context.output.as_json and isinstance(error.__cause__, ProblemsFound):
-            findings.problems = list(error.__cause__.problems)
-            context.output.value(findings.value())
-        raise
+    settings = _settings(context, findings, need_secrets=probe or "CREDENTIALS_DIRECTORY" in os.environ)
     findings.reasons += faults_of(settings)
     if not settings_only and not any(fault.startswith("destinations.") for fault in findings.reasons):
         asyncio.run(_check(context, settings, findings, probe=probe))
@@ -100,9 +98,27 @@ def check(context: Context, *, settings_only: bool, probe: bool) -> None:
         raise BadConfiguration("\n".join([*lines, *findings.reasons]))
     if not context.output.as_json:
         _tell(context, settings, findings, settings_only=settings_only)
+    if strict and findings.warnings:
+        raise Failed(f"{counted(len(findings.warnings), 'warning')}, and --strict lets none pass")
     failing = [one["destination"] for one in findings.probes if one["outcome"] != "ready"]
     if failing:
         raise Failed(f"not ready: {', '.join(failing)}")
+
+
+def _settings(context: Context, findings: _Findings, *, need_secrets: bool) -> Settings:
+    """The settings, with a warning for each secret that is not here. Raises BadConfiguration."""
+    try:
+        return settings_of(context)
+    except BadConfiguration as error:
+        if not need_secrets:
+            with suppress(BadConfiguration):
+                read = settings_without_secrets(context)
+                findings.warnings += read.absent
+                return read.settings
+        if context.output.as_json and isinstance(error.__cause__, ProblemsFound):
+            findings.problems = list(error.__cause__.problems)
+            context.output.value(findings.value())
+        raise
 
 
 async def _check(context: Context, settings: Settings, findings: _Findings, *, probe: bool) -> None:
@@ -129,7 +145,7 @@ async def _broker(settings: Settings, findings: _Findings) -> Broker:
     try:
         path = sqlite_path(settings.store) if settings.store != "memory" else None
         if path is not None and path.exists():
-            store = await open_reader(settings.store, clock)
+            store = await open_reader(settings.store, clock, glance=True)
             broker = Broker(store, clock, key)
             await broker.load()
             return broker
@@ -173,7 +189,7 @@ async def _rules(
         findings.problems = list(error.problems)
         return
     findings.rules, findings.tests = len(rule_set.rules), len(rule_set.cases)
-    findings.warnings = list(rule_set.warnings)
+    findings.warnings += rule_set.warnings
 
 
 async def _planned(settings: Settings, broker: Broker, findings: _Findings) -> Broker:

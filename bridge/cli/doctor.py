@@ -140,7 +140,7 @@ async def _proxies(settings: Settings) -> list[Finding]:
 
 async def _contents(settings: Settings) -> list[Finding]:
     try:
-        store = await open_reader(settings.store, SystemClock())
+        store = await open_reader(settings.store, SystemClock(), glance=True)
     except StoreError as error:
         return [Finding("store", "wrong", str(error))]
     try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bridge.cli.command_context import Context
 from bridge.cli.output import BadConfiguration
 from bridge.cli.problem_listing import as_lines
-from bridge.cli.setup import settings_of
+from bridge.cli.setup import settings_without_secrets
 from bridge.destinations.base import Destination
 from bridge.destinations.destination_kinds import KINDS, Tools
 from bridge.destinations.kit.http_client import make_client
@@ -47,8 +47,8 @@ async def facts_of(settings: Settings) -> dict[str, DestinationFacts]:
 
 
 async def load_rules(context: Context) -> Loaded:
-    """Settings and rules. Raises BadConfiguration with every problem of either."""
-    settings = settings_of(context)
+    """Settings and rules, without need of secrets. Raises BadConfiguration with every problem of either."""
+    settings = settings_without_secrets(context).settings
     try:
         return Loaded(settings, rule_set_of(context, settings, await facts_of(settings)))
     except ProblemsFound as error:

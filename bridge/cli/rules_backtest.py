@@ -20,7 +20,7 @@ from bridge.cli.history import (
 from bridge.cli.loading import facts_now, world_for
 from bridge.cli.output import BadConfiguration, Column, Failed, Output, counted
 from bridge.cli.problem_listing import as_lines
-from bridge.cli.setup import settings_of
+from bridge.cli.setup import settings_without_secrets
 from bridge.cli.spilling import SpillingState
 from bridge.cli.typed import when
 from bridge.cli.visible import VisibleText
@@ -48,7 +48,7 @@ def backtest(context: Context, since: float, topics: tuple[str, ...], limit: int
     Reads the store itself, beside the daemon; nothing is sent. With --against the older rules are those of a folder.
     Ctrl-C ends it with the result so far, labelled partial, and exit code 130.
     """
-    settings = settings_of(context)
+    settings = settings_without_secrets(context).settings
     facts = facts_now(settings)
     wanted = Wanted(since, topics, limit)
     with opened(settings) as history:

@@ -12,7 +12,7 @@ from bridge.cli.history import Wanted, beginning_value, opened, say_where_it_beg
 from bridge.cli.loading import facts_now, world_for
 from bridge.cli.output import BadConfiguration, Column, Output, counted
 from bridge.cli.problem_listing import as_lines, from_here
-from bridge.cli.setup import settings_of
+from bridge.cli.setup import settings_without_secrets
 from bridge.cli.spilling import SpillingState
 from bridge.cli.visible import VisibleText
 from bridge.routing.rule_files import rules_of
@@ -30,7 +30,7 @@ def coverage(context: Context, since: float, topics: tuple[str, ...], limit: int
     Reads the store itself, beside the daemon; nothing is sent. Ctrl-C ends it with the result so far, labelled partial,
     and exit code 130.
     """
-    settings = settings_of(context)
+    settings = settings_without_secrets(context).settings
     facts = facts_now(settings)
     wanted = Wanted(since, topics, limit)
     with opened(settings) as history:

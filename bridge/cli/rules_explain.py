@@ -19,7 +19,7 @@ from bridge.cli.history import History, opened, topic_name
 from bridge.cli.loading import destinations_of, load_rules, world_for
 from bridge.cli.output import BadConfiguration, Failed
 from bridge.cli.problem_listing import as_lines
-from bridge.cli.setup import settings_of
+from bridge.cli.setup import settings_without_secrets
 from bridge.cli.timeline import one_topic, recorded
 from bridge.cli.typed import named_values
 from bridge.destinations.base import Destination
@@ -98,7 +98,7 @@ def _stored(context: Context, message: str) -> Any:
 
 def _from_store(context: Context, topic: str, offset: int) -> Any:
     """What the daemon would answer, read from the store it left."""
-    settings = settings_of(context)
+    settings = settings_without_secrets(context).settings
     with opened(settings) as history:
         names = {uid: name for uid, (name, _) in full_names(history.broker).items()}
         uid = next((uid for uid, name in names.items() if name == topic), None)

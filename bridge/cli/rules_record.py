@@ -11,7 +11,7 @@ from bridge.cli.history import Wanted, opened, stored_options
 from bridge.cli.loading import facts_now, world_for
 from bridge.cli.output import BadConfiguration, Failed, Output, counted
 from bridge.cli.problem_listing import as_lines
-from bridge.cli.setup import settings_of
+from bridge.cli.setup import settings_without_secrets
 from bridge.routing.rule_files import rules_of
 from rules.source.problems import ProblemsFound
 from rules.workbench.record import RecordResult
@@ -38,7 +38,7 @@ def record(
         raise Failed(f"{file} exists already; name a new file")
     if file is not None and not file.absolute().parent.is_dir():
         raise Failed(f"there is no folder {file.parent} to write {file.name} into")
-    settings = settings_of(context)
+    settings = settings_without_secrets(context).settings
     facts = facts_now(settings)
     with opened(settings) as history:
         try:

@@ -12,7 +12,7 @@ import msgspec
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.loading import facts_of
 from bridge.cli.output import Failed
-from bridge.cli.setup import settings_of
+from bridge.cli.setup import settings_without_secrets
 from bridge.routing.rule_files import world_of
 from bridge.settings.model import Settings
 from rules.language.schema import rules_schema
@@ -32,7 +32,7 @@ def schema(context: Context, file: Path | None, *, generic: bool) -> None:
     Without FILE it goes beside the rules, as rules.schema.json, with the names of your destinations, intervals and
     templates. A rule file begins with: # yaml-language-server: $schema=./rules.schema.json
     """
-    settings = None if generic else settings_of(context)
+    settings = None if generic else settings_without_secrets(context).settings
     found = rules_schema() if settings is None else _with_names(context, settings)
     if str(file) == "-" or (context.output.as_json and file is None):
         context.output.value(found)

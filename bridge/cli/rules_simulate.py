@@ -30,6 +30,7 @@ from bridge.operate.operator_times import read_time_us, rfc3339
 from broker.clock import US_PER_S, SystemClock
 from rules.model import Incoming
 from rules.source.words import duration_s, duration_text, suggest_of
+from rules.workbench.dry_run import TooManySteps
 from rules.workbench.simulate import Outage, Patience, Simulation, TimelineEntry, TimelinePost
 
 _COLORS = {"suppressed": "yellow", "held": "cyan", "dropped": "red", "updated": "dim"}
@@ -117,23 +118,35 @@ def _play(
         loaded.rule_set, outages=out, patience=_patience(loaded), stopped=stopped, make_state=SpillingState
     )
     entries = simulation.play(chain([first], stream), round(until_s * US_PER_S))
-    if output.as_json:
-        _write_json(simulation, entries)
-    else:
-        for entry in entries:
-            if not output.quiet:
-                output.console.print(_drawn(entry), soft_wrap=True)
-        posts = ", ".join(f"{rule} {n}" for rule, n in simulation.posts.most_common()) or "none"
-        output.say(f"{counted(simulation.messages, 'message')}; posts by rule: {posts}")
+    try:
+        _show(output, simulation, entries)
+    except TooManySteps as error:
+        raise Failed(f"this is a part only: {error}") from error
     if simulation.partial:
         output.end_partial(simulation.messages)
+
+
+def _show(output: Output, simulation: Simulation, entries: Iterator[TimelineEntry]) -> None:
+    """The timeline as it comes, and the counts. Raises TooManySteps."""
+    if output.as_json:
+        _write_json(simulation, entries)
+        return
+    for entry in entries:
+        if not output.quiet:
+            output.console.print(_drawn(entry), soft_wrap=True)
+    posts = ", ".join(f"{rule} {n}" for rule, n in simulation.posts.most_common()) or "none"
+    output.say(f"{counted(simulation.messages, 'message')}; posts by rule: {posts}")
 
 
 def _write_json(simulation: Simulation, entries: Iterator[TimelineEntry]) -> None:
     """One JSON value, written as it goes: a long timeline never stands in memory."""
     sys.stdout.write('{"timeline": [')
-    for number, entry in enumerate(entries):
-        sys.stdout.write((",\n" if number else "\n") + msgspec.json.encode(_value(entry)).decode())
+    too_many: TooManySteps | None = None
+    try:
+        for number, entry in enumerate(entries):
+            sys.stdout.write((",\n" if number else "\n") + msgspec.json.encode(_value(entry)).decode())
+    except TooManySteps as error:
+        simulation.partial, too_many = True, error
     counts = {
         "partial": simulation.partial,
         "messages": simulation.messages,
@@ -143,6 +156,8 @@ def _write_json(simulation: Simulation, entries: Iterator[TimelineEntry]) -> Non
     }
     sys.stdout.write(f"\n],\n{msgspec.json.encode(counts).decode().removeprefix('{')}\n")
     sys.stdout.flush()
+    if too_many is not None:
+        raise too_many
 
 
 def _outage(said: str, loaded: Loaded, start_us: int) -> Outage:

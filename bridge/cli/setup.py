@@ -16,7 +16,7 @@ from bridge.core.references import ReferenceSources
 from bridge.core.systemd import credentials_folder
 from bridge.core.trust import covers, names_in
 from bridge.settings.model import ServerSettings, Settings, TlsFiles, host_and_port
-from bridge.settings.settings_file import read_settings
+from bridge.settings.settings_file import SettingsWithoutSecrets, read_settings, read_without_secrets
 from bridge.settings.settings_file import settings_of as settings_of_document
 from broker.engines import sqlite_path
 from broker.errors import StoreUnavailable
@@ -46,6 +46,18 @@ def settings_of(context: Context) -> Settings:
     path = _named(context)
     try:
         return read_settings(path, os.environ, credentials_folder(os.environ))
+    except ProblemsFound as error:
+        raise BadConfiguration(as_lines(error.problems)) from error
+
+
+def settings_without_secrets(context: Context) -> SettingsWithoutSecrets:
+    """The settings that the options name, for what needs no secrets: those that are not here have placeholders.
+
+    Raises BadConfiguration with every other problem.
+    """
+    path = _named(context)
+    try:
+        return read_without_secrets(path, os.environ, credentials_folder(os.environ))
     except ProblemsFound as error:
         raise BadConfiguration(as_lines(error.problems)) from error
 

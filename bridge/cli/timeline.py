@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 import msgspec
@@ -16,6 +16,7 @@ from rules.language.cases import sample_topic
 from rules.model import Incoming
 from rules.ruleset import RuleSet
 
+_LONGEST_FILE: Final = 256 * 1024 * 1024
 _RECORDED = frozenset({"topic", "published", "data"})
 
 
@@ -61,11 +62,14 @@ def one_topic(rule_set: RuleSet, said: str | None) -> str:
 def _lines(file: Path) -> list[str]:
     try:
         with click.open_file(str(file), "r", encoding="utf-8") as stream:
-            return [line for line in stream.read().split("\n") if line.strip()]
+            text = stream.read(_LONGEST_FILE + 1)
     except OSError as error:
         raise Failed(f"cannot read {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise Failed(f"cannot read {file}: it is not UTF-8") from error
+    if len(text) > _LONGEST_FILE:
+        raise Failed(f"{file} is too large: at most {_LONGEST_FILE:,} characters are played at once; take a part of it")
+    return [line for line in text.split("\n") if line.strip()]
 
 
 def recorded(line: str) -> Any:

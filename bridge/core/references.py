@@ -30,15 +30,22 @@ class ReferenceSources:
     folder: Path
 
 
+class _NotThere(LookupError):
+    """A reference that is written well, and whose text is not to be had here."""
+
+
 class Resolver:
     """Replaces every reference of a document; collects what could not be found, and remembers where they stood.
 
     ``found`` are the paths of texts with references, ``missing`` those of them where one could not be replaced, and
-    ``empty`` those where one stands for an empty text.
+    ``empty`` those where one stands for an empty text. With ``lenient`` a secret that is not to be had, or is empty, is
+    no problem but one of ``absent``.
     """
 
-    def __init__(self, document: Document, around: ReferenceSources) -> None:
+    def __init__(self, document: Document, around: ReferenceSources, *, lenient: bool = False) -> None:
         self.problems: list[Problem] = []
+        self.absent: dict[DocumentPath, Problem] = {}
+        self._lenient = lenient
         self.found: set[DocumentPath] = set()
         self.missing: set[DocumentPath] = set()
         self.empty: dict[DocumentPath, str] = {}
@@ -61,7 +68,15 @@ class Resolver:
             value = self._look_up(found[1], found[2] or "")
         except LookupError as error:
             self.missing.add(path)
-            self.problems.append(self._document.problem(path, f"{found[0]}: {error.args[0]}"))
+            problem = self._document.problem(path, f"{found[0]}: {error.args[0]}")
+            if self._lenient and isinstance(error, _NotThere):
+                self.absent[path] = problem
+            else:
+                self.problems.append(problem)
+            return found[0]
+        if not value.strip() and self._lenient:
+            self.missing.add(path)
+            self.absent[path] = self._document.problem(path, f"{found[0]} stands for an empty text")
             return found[0]
         if not value.strip():
             self.empty[path] = found[0]
@@ -77,12 +92,12 @@ class Resolver:
             raise LookupError("a name is missing after the colon")
         if kind == "env":
             if name not in self._around.environ:
-                raise LookupError(f"the environment has no variable {name}")
+                raise _NotThere(f"the environment has no variable {name}")
             return self._around.environ[name]
         if kind == "file":
             return _content(self._around.folder / name)
         if self._around.credentials is None:
-            raise LookupError(
+            raise _NotThere(
                 "there is no credentials folder ($CREDENTIALS_DIRECTORY); under systemd add "
                 f"LoadCredential={name}:/path to the unit"
             )
@@ -97,7 +112,7 @@ def _content(path: Path) -> str:
             content = stream.read(_LARGEST_BYTES + 1)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise LookupError(f"cannot read {path}: {reason}") from error
+        raise _NotThere(f"cannot read {path}: {reason}") from error
     if len(content) > _LARGEST_BYTES:
         raise LookupError(f"{path} is too large for a secret")
     return content.rstrip("\r\n")

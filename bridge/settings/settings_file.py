@@ -7,6 +7,7 @@ replaced first; then every section, destination and source is validated by its o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from bridge.core.references import ReferenceSources, Resolver
 from bridge.destinations.destination_kinds import KINDS as DESTINATION_KINDS
 from bridge.settings.canary_checks import unfit_for_canaries, unknown_to_canaries
 from bridge.settings.model import ProjectSettings, RemovedDestination, Settings
+from bridge.settings.placeholders import filled, meet
 from bridge.settings.setting_errors import Fault, Location, faults_of, is_secret, keys_at
 from bridge.settings.setting_names import Unlinked, homeless, ill_named, unlinked
 from bridge.sources.source_kinds import KINDS as SOURCE_KINDS
@@ -32,20 +34,39 @@ def read_settings(path: Path, environ: Mapping[str, str], credentials: Path | No
     return settings_of(read_file(path), ReferenceSources(environ, credentials, path.parent.absolute()))
 
 
+@dataclass(frozen=True, slots=True)
+class SettingsWithoutSecrets:
+    """Settings with placeholders in place of the secrets that are not to be had here; ``absent`` says which."""
+
+    settings: Settings
+    absent: tuple[Problem, ...]
+
+
+def read_without_secrets(path: Path, environ: Mapping[str, str], credentials: Path | None) -> SettingsWithoutSecrets:
+    """The settings in ``path``, for those who need no secrets. Raises ProblemsFound with all else that is wrong."""
+    around = ReferenceSources(environ, credentials, path.parent.absolute())
+    settings, reading = _read(read_file(path), around, lenient=True)
+    return SettingsWithoutSecrets(settings, reading.absent)
+
+
 def settings_of(document: Document, around: ReferenceSources) -> Settings:
     """The settings of a document that was read. Raises ProblemsFound."""
+    return _read(document, around, lenient=False)[0]
+
+
+def _read(document: Document, around: ReferenceSources, *, lenient: bool) -> tuple[Settings, _Reading]:
     problems = list(document.problems)
     if document.value is None and has_errors(problems):
         raise ProblemsFound(problems)
     said = document.value if document.value is not None else {}
     if not isinstance(said, dict):
         raise ProblemsFound([*problems, document.problem((), "bridge.yaml is a mapping of sections, such as server:")])
-    reading = _Reading(document, around)
+    reading = _Reading(document, around, lenient=lenient)
     settings = reading.settings(said)
     problems += reading.problems
     if has_errors(problems):
         raise ProblemsFound(problems)
-    return settings
+    return settings, reading
 
 
 class _Reading:
@@ -54,16 +75,21 @@ class _Reading:
     ``said`` is always a pair here: with references replaced, and as it stands in the file (for what may be shown).
     """
 
-    def __init__(self, document: Document, around: ReferenceSources) -> None:
+    def __init__(self, document: Document, around: ReferenceSources, *, lenient: bool) -> None:
         self._document = document
         self._context = {"folder": around.folder}
-        self._resolver = Resolver(document, around)
+        self._resolver = Resolver(document, around, lenient=lenient)
         self._problems: list[Problem] = []
         self._told: set[DocumentPath] = set()
 
     @property
     def problems(self) -> list[Problem]:
         return [*self._problems, *self._resolver.problems]
+
+    @property
+    def absent(self) -> tuple[Problem, ...]:
+        """The secrets that placeholders stand for."""
+        return tuple(replace(one, kind="warning") for one in self._resolver.absent.values())
 
     def settings(self, written: dict[str, Any]) -> Settings:
         """The settings; their defaults where there are problems."""
@@ -127,6 +153,8 @@ class _Reading:
                 self._problem(path, f"has no type; types: {', '.join(kinds)}", at_key=True)
             elif isinstance(kind, str) and kind in kinds:
                 read[name] = self._validated(kinds[kind].config, one, written[name], path)
+            elif (*path, "type") in self._resolver.absent:
+                self._problems.append(self._resolver.absent[*path, "type"])
             elif (*path, "type") not in self._resolver.missing:
                 shown = written[name]["type"]
                 self._problem((*path, "type"), _unknown_type(str(shown), str(kind), kinds))
@@ -134,7 +162,10 @@ class _Reading:
 
     def _validated(self, model: type[Any], said: Any, written: Any, path: DocumentPath) -> Any:
         """The record, or None with what is wrong added to the problems."""
+        absent = {at[len(path) :]: one for at, one in self._resolver.absent.items() if at[: len(path)] == path}
+        said = filled(said, [at for at in absent if _is_in(said, at)], lambda one: self._tried(model, one)[0])
         faults, read = self._tried(model, said)
+        self._problems += [one for at, one in absent.items() if any(meet(at, fault.location) for fault in faults)]
         as_written = {fault.location: fault for fault in self._tried(model, written)[0]} if faults else {}
         for location, reference in self._empty_secrets(model, path):
             self._told.add((*path, *location))
@@ -181,6 +212,16 @@ def _unknown_type(shown: str, kind: str, kinds: Registry[Any]) -> str:
     if fault:
         return f'the type "{shown}" cannot be used: {fault}'
     return f'unknown type "{shown}"{suggest(shown, kinds) or ";"} types: {", ".join(kinds)}'
+
+
+def _is_in(said: Any, location: Location) -> bool:
+    """Whether there is something at ``location`` below ``said``."""
+    for step in location:
+        try:
+            said = said[step]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return True
 
 
 def _store_url(url: str, folder: Path) -> str:

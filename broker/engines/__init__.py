@@ -31,14 +31,16 @@ async def open_store(url: str, clock: Clock) -> Store:
     return await open_sqlite(sqlite_path(url), clock)
 
 
-async def open_reader(url: str, clock: Clock) -> Store:
+async def open_reader(url: str, clock: Clock, *, glance: bool = False) -> Store:
     """Open a store to look at it, also beside a daemon that uses it; every change raises StoreUnavailable.
 
-    What waits for changes sees them within a second. Raises StoreUnavailable or StoreCorrupt.
+    What waits for changes sees them within a second. With ``glance`` a store that nobody uses is left exactly as it is,
+    its folder too; it must be closed again at once, for a daemon that begins is not seen. Raises StoreUnavailable or
+    StoreCorrupt.
     """
     from broker.engines.sqlite import open_sqlite_reader
 
-    return await open_sqlite_reader(sqlite_path(url), clock)
+    return await open_sqlite_reader(sqlite_path(url), clock, glance=glance)
 
 
 def sqlite_path(url: str) -> Path:

@@ -14,6 +14,7 @@ from typing import Final
 from rules.deciding.batch_state import InMemoryState
 from rules.model import Incoming, Judgement, Send
 from rules.ruleset import RuleSet
+from rules.source.bounds import MOST_STEPS
 from rules.workbench.dry_run import DryRunState, DryRunStep, Rehearsal
 
 MAX_TRIES: Final = 10_000
@@ -87,7 +88,10 @@ class Simulation:
     counts: Counter[str] = field(default_factory=Counter)
 
     def play(self, stream: Iterable[Incoming], further_us: int = 0) -> Iterator[TimelineEntry]:
-        """The timeline of the messages, in the order of their publish times, and of timers so long after the last."""
+        """The timeline of the messages, in the order of their publish times, and of timers so long after the last.
+
+        Raises TooManySteps when more than MOST_STEPS timers are due before the next message.
+        """
         rehearsal = Rehearsal(self.rule_set, state=self.make_state())
         free_us: dict[tuple[str, str], int] = {}
         now_us = 0
@@ -96,11 +100,19 @@ class Simulation:
                 self.partial = True
                 break
             now_us = max(now_us, incoming.publish_time_us)
-            for moment in rehearsal.run_to(now_us):
-                yield from self._entries(moment, free_us)
+            yield from self._timers(rehearsal, now_us, free_us)
+            if self.partial:
+                return
             self.messages += 1
             yield from self._entries(rehearsal.take(incoming, now_us), free_us)
-        for moment in rehearsal.run_to(now_us if self.partial else now_us + further_us):
+        yield from self._timers(rehearsal, now_us if self.partial else now_us + further_us, free_us)
+
+    def _timers(self, rehearsal: Rehearsal, to_us: int, free_us: dict[tuple[str, str], int]) -> Iterator[TimelineEntry]:
+        """What the timers due up to ``to_us`` lead to, as far as nobody stops it."""
+        for moment in rehearsal.run_to(to_us, MOST_STEPS):
+            if self.stopped():
+                self.partial = True
+                return
             yield from self._entries(moment, free_us)
 
     def _entries(self, moment: DryRunStep, free_us: dict[tuple[str, str], int]) -> Iterator[TimelineEntry]:

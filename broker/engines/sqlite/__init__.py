@@ -7,7 +7,7 @@ from pathlib import Path
 
 from broker.clock import Clock
 from broker.engines.sqlite.clock_marks import keep_mark, steady_time_of
-from broker.engines.sqlite.companions import check_companions, disagreement, settle_companions
+from broker.engines.sqlite.companions import check_companions, disagreement, is_at_rest, settle_companions
 from broker.engines.sqlite.failures import border
 from broker.engines.sqlite.files import real
 from broker.engines.sqlite.lock import LockFile, read_note
@@ -59,10 +59,15 @@ def _end_leases(transaction: Transaction, steady: SteadyTime) -> None:
     keep_mark(transaction, steady.mark())
 
 
-async def open_sqlite_reader(path: Path, clock: Clock) -> SqliteStore:
-    """Open a store to look at it, beside a daemon that uses it or not. Every change raises StoreUnavailable."""
+async def open_sqlite_reader(path: Path, clock: Clock, *, glance: bool = False) -> SqliteStore:
+    """Open a store to look at it, beside a daemon that uses it or not. Every change raises StoreUnavailable.
+
+    With ``glance`` nothing is made beside a store that nobody uses; so it must be closed again at once.
+    """
     path = real(path)
     if path.is_file():
         check_companions(path, read_note(path))
-    check_readable(path)
-    return SqliteStore(path, clock, steady_time_of(path, clock), NoWriter(), glancing_signals(clock))
+    at_rest = glance and is_at_rest(path)
+    check_readable(path, at_rest=at_rest)
+    steady = steady_time_of(path, clock, at_rest=at_rest)
+    return SqliteStore(path, clock, steady, NoWriter(), glancing_signals(clock), at_rest=at_rest)

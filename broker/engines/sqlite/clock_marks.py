@@ -17,10 +17,10 @@ _SQL = load("clock_marks")
 _TOPICS = load("log")["topics"]
 
 
-def steady_time_of(path: Path, clock: Clock) -> SteadyTime:
+def steady_time_of(path: Path, clock: Clock, *, at_rest: bool = False) -> SteadyTime:
     """Steady time as it goes on in the store at ``path``. Raises StoreUnavailable or StoreCorrupt."""
     with border(path):
-        db = connect(path, read_only=True)
+        db = connect(path, read_only=True, at_rest=at_rest)
         try:
             found = db.execute(_SQL["mark"]).fetchone()
             uids = json.dumps([uid for (uid,) in db.execute(_TOPICS)])

@@ -72,6 +72,11 @@ def beside(path: Path) -> list[Path]:
     return [one for one in named if one.exists()]
 
 
+def is_at_rest(path: Path) -> bool:
+    """Whether nobody uses a store: it has no write-ahead log, which a daemon has and a daemon's end takes away."""
+    return path.is_file() and not any(one.name.endswith(("-wal", "-journal")) for one in beside(path))
+
+
 def discard(partial: Path) -> None:
     """Remove an unfinished file of ours with its companions. Raises OSError."""
     for one in (*beside(partial), partial):

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from broker.engines.sqlite.companions import Belongs, beside, judge
+from broker.engines.sqlite.companions import Belongs, beside, is_at_rest, judge
 from broker.engines.sqlite.failures import border
 from broker.engines.sqlite.files import real
 from broker.engines.sqlite.lock import read_note
@@ -51,7 +51,7 @@ def check_pages(path: Path) -> str:
     Raises StoreUnavailable or StoreCorrupt.
     """
     path = real(path)
-    with border(path), closing(connect(path, read_only=True)) as db:
+    with border(path), closing(connect(path, read_only=True, at_rest=is_at_rest(path))) as db:
         problem: str = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     return "" if problem == "ok" else problem
 
@@ -59,7 +59,7 @@ def check_pages(path: Path) -> str:
 def newest_us(path: Path) -> int:
     """The newest moment that the store knows of, 0 for none. Raises StoreUnavailable or StoreCorrupt."""
     path = real(path)
-    with border(path), closing(connect(path, read_only=True)) as db:
+    with border(path), closing(connect(path, read_only=True, at_rest=is_at_rest(path))) as db:
         found: int | None = db.execute(_SQL["newest"]).fetchone()[0]
     return found or 0
 

@@ -27,7 +27,7 @@ class Readers:
     Measured: a read of one row by its key takes 10 us, and handing it to a thread and back three times as long.
     ``is_sure`` says whether what the file shows may be told (see Writer); ``trouble`` why no connection may be opened
     any more: another file bears the name. ``cache_kib`` bounds each connection's pages in memory where the usual is too
-    much.
+    much. ``at_rest``: nobody writes the file (see ``connect``).
     """
 
     def __init__(
@@ -37,8 +37,11 @@ class Readers:
         is_sure: Callable[[], bool],
         trouble: Callable[[], str],
         cache_kib: int | None = None,
+        *,
+        at_rest: bool = False,
     ) -> None:
         self._path = path
+        self._at_rest = at_rest
         self._trouble = trouble
         self._clock = clock
         self._is_sure = is_sure
@@ -84,7 +87,7 @@ class Readers:
         reason = self._trouble()
         if reason:
             raise StoreUnavailable(reason)
-        db = connect(self._path, read_only=True)
+        db = connect(self._path, read_only=True, at_rest=self._at_rest)
         try:
             if self._cache_kib is not None:
                 db.execute(f"PRAGMA cache_size = -{self._cache_kib}")

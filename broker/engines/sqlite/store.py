@@ -48,8 +48,10 @@ class SqliteStore:
         lock: LockFile | None = None,
         files: OpenFiles | None = None,
         notes: Sequence[str] = (),
+        *,
+        at_rest: bool = False,
     ) -> None:
-        """``notes`` are what the opening found and did: see Health."""
+        """``notes`` are what the opening found and did: see Health. ``at_rest``: nobody writes the file."""
         self._path = path
         self._notes = tuple(notes)
         self._clock = clock
@@ -61,7 +63,7 @@ class SqliteStore:
         looks_only = lock is None
         trouble = files.trouble if files is not None else str
         self._readers = Readers(
-            path, clock, lambda: self._writer.is_sure, trouble, _LOOKING_KIB if looks_only else None
+            path, clock, lambda: self._writer.is_sure, trouble, _LOOKING_KIB if looks_only else None, at_rest=at_rest
         )
         self.catalog = SqliteCatalog(self._writer, self._readers, signals.bells)
         self.log = SqliteLog(steady, self._writer, self._readers, signals.bells)
