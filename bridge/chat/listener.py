@@ -20,13 +20,13 @@ from bridge.chat.catch_up import Account, Reader
 from bridge.chat.events import ChatEvent, ChatPost, events_of
 from bridge.chat.replies import NOW, Answerer, EventTime
 from bridge.chat.websocket import Connection, Lost, connected
+from bridge.core.pauses import CHAT_SERVER, pause_s
 from bridge.destinations.kit.redact import Redactor
 from bridge.destinations.listened_channels import ListenedChannels
 from bridge.destinations.mattermost.bot import MattermostBot
 from broker.clock import Clock
 from broker.errors import StoreError
 
-_PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
 _WELL_AFTER_S: Final = 60.0
 _PING_EVERY_S: Final = 30.0
 _NOTE_EVERY_MS: Final = 60_000
@@ -89,9 +89,8 @@ class Listener:
                 self.hearing.connected = False
             if self._clock.monotonic() - began > _WELL_AFTER_S:
                 broken = 0
-            pause_s = _PAUSES_S[min(broken, len(_PAUSES_S) - 1)]
             broken += 1
-            await self._clock.sleep(pause_s * (0.5 + self._rng.random() / 2))
+            await self._clock.sleep(pause_s(CHAT_SERVER, broken) * (0.5 + self._rng.random() / 2))
 
     async def _listen(self) -> None:
         """Hear over one connection until it is lost. Raises Lost, StoreError."""

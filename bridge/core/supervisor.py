@@ -14,14 +14,13 @@ from typing import Final, Literal, TypeAlias
 
 import structlog
 
+from bridge.core.pauses import STORE, WORKER, pause_s
 from broker.clock import Clock
 from broker.errors import StoreError
 
 Work: TypeAlias = Callable[[], Awaitable[None]]
 WorkerState: TypeAlias = Literal["running", "waiting for the store", "restarting", "stopped"]
 
-_PAUSES_S: Final = (0.2, 1.0, 5.0, 15.0, 60.0)
-_STORE_PAUSES_S: Final = (0.2, 0.5, 1.0, 2.0)
 _WELL_AFTER_S: Final = 60.0  # a worker that ran this long begins again at the shortest pause
 _TELL_EACH: Final = 30  # of many waits for the store, one in so many is logged
 
@@ -118,15 +117,15 @@ class Supervisor:
                 worker.state, worker.reason = "waiting for the store", str(error)
                 if waited % _TELL_EACH == 0:
                     log.warning("a worker waits for the store", worker=worker.name, error=str(error))
-                pause_s = _nth(_STORE_PAUSES_S, waited)
                 waited += 1
+                rest_s = pause_s(STORE, waited)
             else:
                 worker.state, worker.reason = "restarting", f"{type(error).__name__}: {error}"
                 worker.restarts += 1
                 log.error("a worker broke off", worker=worker.name, exc_info=error)
-                pause_s = _nth(_PAUSES_S, broken_off)
                 broken_off += 1
-            await self._clock.sleep(pause_s)
+                rest_s = pause_s(WORKER, broken_off)
+            await self._clock.sleep(rest_s)
 
 
 async def _ended(work: Work) -> BaseException | None:
@@ -141,7 +140,3 @@ async def _ended(work: Work) -> BaseException | None:
     except Exception as error:
         return error
     return None
-
-
-def _nth(pauses: Sequence[float], number: int) -> float:
-    return pauses[min(number, len(pauses) - 1)]

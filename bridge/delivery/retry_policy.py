@@ -10,8 +10,7 @@ import math
 import random
 from typing import assert_never
 
-from tenacity import RetryCallState, Retrying, wait_exponential
-
+from bridge.core.pauses import growing, pause_s
 from bridge.destinations.base import Delivered, Later, Outcome, Refused
 from bridge.destinations.config import DestinationConfig, RetrySettings
 from broker.clock import us
@@ -70,10 +69,7 @@ def cut_off(
 
 def backoff_s(retry: RetrySettings, tries: int, rng: random.Random) -> float:
     """The pause after the ``tries``-th failed try: exponential from ``base`` up to ``max``, with full jitter."""
-    policy = wait_exponential(multiplier=retry.base, max=retry.max)
-    state = RetryCallState(Retrying(), None, (), {})
-    state.attempt_number = tries
-    return rng.uniform(0.0, policy(state))
+    return rng.uniform(0.0, pause_s(growing(retry.base, retry.max), tries))
 
 
 def _later(

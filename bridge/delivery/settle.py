@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Final
 
 import structlog
 
+from bridge.core.pauses import SETTLING, pause_s
 from broker.clock import Clock, Moment, moment_of, step_between
 from broker.errors import LeaseLost, StoreError
 from broker.model import Attempt, Delivery, Leased, SettleAgain, Settlement
 from broker.store import Outbox
 
-_PAUSES_S: Final = (0.1, 0.5, 2.0, 5.0)
 _REMEMBERED: Final = 1_000
 
 log = structlog.get_logger("courier")
@@ -51,9 +52,8 @@ class SettleRetry:
 
     async def settle(self, leased: Leased, known: UnsettledAttempt) -> None:
         """Return once it is settled, however long the store takes; or once the lease is lost, and remember it then."""
-        pauses = iter(_PAUSES_S)
         is_remembered = False
-        while True:
+        for failures in count(1):
             try:
                 await self._outbox.settle(leased.token, *known.as_of(moment_of(self._clock)))
             except StoreError as error:
@@ -61,7 +61,7 @@ class SettleRetry:
                 if not is_remembered:  # the lease may end, and the delivery be leased anew, before we ask again
                     self._remember(known)
                     is_remembered = True
-                await self._clock.sleep(next(pauses, _PAUSES_S[-1]))
+                await self._clock.sleep(pause_s(SETTLING, failures))
             except LeaseLost:
                 log.warning("settled too late: the lease was lost", delivery=leased.delivery.id)
                 if not is_remembered:

@@ -22,6 +22,7 @@ from pydantic import Field, model_validator
 
 from bridge.core.credentials import without_credentials
 from bridge.core.http_session import CallBounds, LenientConnector, NoAnswer, fetch, make_session
+from bridge.core.pauses import growing, pause_s
 from bridge.core.plain_reason import plain_reason
 from bridge.core.proxies import read_proxies
 from bridge.core.quantities import Duration, FilePath
@@ -135,15 +136,15 @@ class AmsSource:
     async def run(self) -> None:
         """Pull for ever; trouble over there or in our store is waited out with growing pauses."""
         async with self.session() as http:
-            idle, failures = 0, 0
+            idle, failures, pauses = 0, 0, growing(self._config.poll * 2, _LONGEST_PAUSE_S)
             while True:
                 try:
                     count = await self.step(http)
                 except (RemoteTrouble, StoreError, NotFound, SchemaUnusable) as trouble:
                     failures += 1
-                    pause_s = min(_LONGEST_PAUSE_S, self._config.poll * 2**failures) * self._rng.uniform(0.5, 1.0)
-                    log.warning("cannot pull", source=self._name, reason=str(trouble), again_in_s=round(pause_s, 1))
-                    await self._clock.sleep(pause_s)
+                    rest_s = pause_s(pauses, failures) * self._rng.uniform(0.5, 1.0)
+                    log.warning("cannot pull", source=self._name, reason=str(trouble), again_in_s=round(rest_s, 1))
+                    await self._clock.sleep(rest_s)
                     continue
                 failures, idle = 0, 0 if count else idle + 1
                 if not count:
