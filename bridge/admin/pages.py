@@ -5,7 +5,6 @@ Every page is an answer of the product's own API, drawn; so the pages, the comma
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -240,7 +239,8 @@ class Pages:
 
     def _proves_session(self, request: Request, form: FormData) -> bool:
         given = form.get("form_token")
-        return isinstance(given, str) and hmac.compare_digest(given.encode(), self._form_token(request).encode())
+        cookie = request.cookies.get(COOKIE, "")
+        return isinstance(given, str) and self._source.sessions.is_form_token(cookie, given)
 
     def _form_token(self, request: Request) -> str:
         return self._source.sessions.form_token(request.cookies.get(COOKIE, ""))

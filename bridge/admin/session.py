@@ -9,10 +9,10 @@ sentence that says what a form did; it is signed with a key that is made anew at
 from __future__ import annotations
 
 import hashlib
-import hmac
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, unquote
+
+from itsdangerous import BadData, Signer, URLSafeSerializer
 
 from broker.catalog_cache import CatalogCache
 from broker.clock import US_PER_S, Clock
@@ -21,6 +21,7 @@ from broker.tokens import Entropy, digest_of, random_hex, random_uid
 
 COOKIE: Final = "ams_bridge_session"
 SAID: Final = "ams_bridge_said"
+_FORM: Final = b"form"
 LASTS_S: Final = 12 * 3600
 _LONGEST_SENTENCE: Final = 500
 _MOST_SESSIONS: Final = 20
@@ -40,7 +41,8 @@ class Sessions:
     """Begins, finds and ends sessions; signs the sentences that go from page to page."""
 
     def __init__(self, key: bytes, clock: Clock, cache: CatalogCache, entropy: Entropy) -> None:
-        self._key = key
+        signed_by = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+        self._sentences = URLSafeSerializer(key, "sentences of the pages", signer_kwargs=signed_by)
         self._clock = clock
         self._cache = cache
         self._entropy = entropy
@@ -85,18 +87,27 @@ class Sessions:
 
     def form_token(self, cookie: str) -> str:
         """What a form must send back to prove that it came from a page of this session."""
-        return hmac.new(cookie.encode(), b"form", hashlib.sha256).hexdigest()
+        return self._forms(cookie).get_signature(_FORM).decode()
+
+    def is_form_token(self, cookie: str, given: str) -> bool:
+        """Whether a form sent back what ``form_token`` gave it. Takes the same time whatever was sent."""
+        return self._forms(cookie).verify_signature(_FORM, given)
 
     def sealed(self, sentence: str) -> str:
         """A cookie value that carries a sentence of ours to the next page."""
-        said = quote(sentence[:_LONGEST_SENTENCE], safe="")
-        return f"{said}.{self._signature(said)}"
+        sealed: str = self._sentences.dumps(sentence[:_LONGEST_SENTENCE])
+        return sealed
 
     def opened(self, cookie: str) -> str:
         """The sentence that ``sealed`` put into a cookie, or "" when it is not one of ours."""
-        said, _, signature = cookie.rpartition(".")
-        ours = said and hmac.compare_digest(signature.encode(), self._signature(said).encode())
-        return unquote(said) if ours else ""
+        try:
+            return str(self._sentences.loads(cookie))
+        except BadData:
+            return ""
+
+    @staticmethod
+    def _forms(cookie: str) -> Signer:
+        return Signer(cookie, "forms of the pages", key_derivation="hmac", digest_method=hashlib.sha256)
 
     def _holds(self, record: SessionRecord) -> bool:
         end = self._ends.get(record.cookie_digest)
@@ -111,6 +122,3 @@ class Sessions:
         if record.created_us - _CLOCK_BACK_US > now_us:
             return 0.0
         return min((record.until_us - now_us) / US_PER_S, LASTS_S)
-
-    def _signature(self, said: str) -> str:
-        return hmac.new(self._key, b"said:" + said.encode(), hashlib.sha256).hexdigest()

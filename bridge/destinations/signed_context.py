@@ -1,18 +1,18 @@
 """What buttons and posts carry, signed: the chat server keeps it, gives it back, and proves nothing else.
 
-A token is ``BODY.SIGNATURE``, both base64url: the body is JSON, the signature HMAC-SHA256 over it with a key derived
+A token is ``BODY.SIGNATURE``, both base64url: the body is JSON, itsdangerous signs it (HMAC-SHA256) with a key derived
 from the daemon's sealing key. So it outlives restarts, is the same on every node, and needs no store to be checked.
 Buttons and posts are signed with different keys: what everybody can read in a post presses no button.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
+import hashlib
 from typing import Final, Literal, Self, TypeAlias, TypeVar
 
 import msgspec
+from itsdangerous import BadData, Signer
+from itsdangerous.encoding import base64_decode, base64_encode
 
 ActionName: TypeAlias = Literal["take", "silence1h", "silence4h", "silence1d", "why"]
 """What a button does; also its id in a post, where only letters and digits have a route (destinations.md 2.6)."""
@@ -95,49 +95,45 @@ class SignedContext:
     """
 
     def __init__(self, key: bytes) -> None:
-        self._key = hmac.digest(key, _BUTTONS, "sha256")
-        self._card_key = hmac.digest(key, _CARDS, "sha256")
+        self._buttons = _signer(key, _BUTTONS)
+        self._posts = _signer(key, _CARDS)
 
     def token(self, pressed: Pressed) -> str:
         """The text that a button carries."""
-        return _signed(self._key, pressed)
+        return _signed(self._buttons, pressed)
 
     def open(self, token: str, now_us: int) -> Pressed | ContextFault:
         """What ``token`` made, or why it is not to be taken. Takes the same time whatever a wrong signature is."""
-        return _opened(self._key, token, _PRESSED, now_us)
+        return _opened(self._buttons, token, _PRESSED, now_us)
 
     def mark(self, card: PostContext) -> str:
         """The text that a post carries, for everybody to read."""
-        return _signed(self._card_key, card)
+        return _signed(self._posts, card)
 
     def card(self, mark: str, now_us: int) -> PostContext | ContextFault:
         """What ``mark`` made, or why it is not to be taken."""
-        return _opened(self._card_key, mark, _CARD, now_us)
+        return _opened(self._posts, mark, _CARD, now_us)
 
 
-def _signed(key: bytes, signed: PostContext | Pressed) -> str:
+def _signer(key: bytes, salt: bytes) -> Signer:
+    return Signer(key, salt, key_derivation="hmac", digest_method=hashlib.sha256)
+
+
+def _signed(signer: Signer, signed: PostContext | Pressed) -> str:
     body = _ENCODER.encode(signed)
-    return f"{_text(body)}.{_text(hmac.digest(key, body, 'sha256'))}"
+    return b".".join([base64_encode(body), signer.get_signature(body)]).decode()
 
 
-def _opened(key: bytes, token: str, decoder: msgspec.json.Decoder[_Signed], now_us: int) -> _Signed | ContextFault:
+def _opened(signer: Signer, token: str, decoder: msgspec.json.Decoder[_Signed], now_us: int) -> _Signed | ContextFault:
     said, _, signature = token.partition(".")
-    body, signed = _bytes(said), _bytes(signature)
-    if body is None or signed is None or not hmac.compare_digest(hmac.digest(key, body, "sha256"), signed):
+    try:
+        body = base64_decode(said)
+    except BadData:
+        return "forged"
+    if not signer.verify_signature(body, signature):
         return "forged"
     try:
         read = decoder.decode(body)
     except (msgspec.DecodeError, RecursionError):  # signed by another version of us
         return "expired"
     return read if now_us < read.expires_us else "expired"
-
-
-def _text(said: bytes) -> str:
-    return base64.urlsafe_b64encode(said).rstrip(b"=").decode()
-
-
-def _bytes(text: str) -> bytes | None:
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return None

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import hmac
+
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from itsdangerous.encoding import base64_decode, base64_encode
 
-from bridge.destinations.signed_context import Pressed, SignedContext
+from bridge.destinations.signed_context import PostContext, Pressed, SignedContext
 
 KEY = bytes(range(32))
 PRESSED = Pressed(
     action="take", delivery="d1", post="p1", rule="hosts", key="web1", incident="web1", expires_us=1_000_000
+)
+FAR_US = 4_102_444_800_000_000
+OLD_MARK = "WyJkMSIsInAiLCJyIiwiayIsImkiLDQxMDI0NDQ4MDAwMDAwMDAsZmFsc2Vd.Ene97jutaesrjc3DyLzIOzG165WOybTWMSmID0m11i4"
+OLD_BUTTON = (
+    "WyJ0YWtlIiwiZDEiLCJwIiwiciIsImsiLCJpIiw0MTAyNDQ0ODAwMDAwMDAwLGZhbHNlXQ.MdctgwJxB7ofudh7gQQoxFUwYhYHoST8Z9_iNdJo1G8"
 )
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
@@ -36,7 +44,15 @@ def test_no_text_is_taken_for_a_token(text: str) -> None:
 
 
 def test_the_sealing_key_itself_signs_nothing() -> None:
-    assert SignedContext(KEY)._key != KEY
+    body = base64_decode(SignedContext(KEY).token(PRESSED).partition(".")[0])
+    own = base64_encode(hmac.digest(KEY, body, "sha256")).decode()
+    assert own not in (SignedContext(KEY).token(PRESSED).partition(".")[2], SignedContext(KEY).mark(PRESSED.card))
+
+
+def test_buttons_and_posts_that_stand_in_channels_since_the_first_release_are_taken() -> None:
+    card = PostContext(delivery="d1", post="p", rule="r", key="k", incident="i", expires_us=FAR_US)
+    assert SignedContext(KEY).card(OLD_MARK, 0) == card
+    assert SignedContext(KEY).open(OLD_BUTTON, 0) == Pressed.on(card, "take")
 
 
 def test_what_another_version_signed_is_old() -> None:
