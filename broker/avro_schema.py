@@ -122,7 +122,7 @@ class _Builder:
             case "enum":
                 return self._enum(namespace, schema)
             case "fixed":
-                return self._fixed(namespace, schema)
+                return self._fix(namespace, schema)
             case "record":
                 return self._record(namespace, schema)
             case _:
@@ -154,7 +154,7 @@ class _Builder:
                 raise Unfit(f'Enum "{name}" symbol {n} ought to {wrong}')
         return self._keep(Enum(name, symbols))
 
-    def _fixed(self, namespace: str, schema: Mapping[str, Any]) -> AvroType:
+    def _fix(self, namespace: str, schema: Mapping[str, Any]) -> AvroType:
         name = self._name("Fixed", namespace, schema)
         if "size" not in schema:
             raise Unfit(f'Fixed "{name}" ought to have size key')

@@ -330,19 +330,19 @@ def kind_of(value: Any) -> str:
 
 def shown(value: Any) -> str:
     """A JSON value as the library prints it, its beginning only."""
-    return _shown(value)[:_SHOWN]
+    return _show(value)[:_SHOWN]
 
 
-def _shown(value: Any) -> str:
+def _show(value: Any) -> str:
     match value:
         case None:
             return "<nil>"
         case bool():
             return "true" if value else "false"
         case Mapping():
-            return "map[" + " ".join(f"{key}:{_shown(value[key])}" for key in sorted(value)) + "]"
+            return "map[" + " ".join(f"{key}:{_show(value[key])}" for key in sorted(value)) + "]"
         case list():
-            return "[" + " ".join(_shown(one) for one in value) + "]"
+            return "[" + " ".join(_show(one) for one in value) + "]"
         case float() if value.is_integer():
             return str(int(value))
         case _:

@@ -88,7 +88,7 @@ def first_document(text: str) -> Any:
             raise ValueError("EOF") from wrong
         if not rest or wrong.msg.startswith("Unterminated"):
             raise ValueError("unexpected EOF") from wrong
-        raise ValueError(f"invalid character {_quoted(rest[0])} looking for beginning of value") from wrong
+        raise ValueError(f"invalid character {_quote(rest[0])} looking for beginning of value") from wrong
     except RecursionError as deep:
         raise ValueError("exceeded max depth") from deep
     except ValueError as large:  # Python reads no whole number of more than 4,300 digits
@@ -96,7 +96,7 @@ def first_document(text: str) -> Any:
     return document
 
 
-def _quoted(character: str) -> str:
+def _quote(character: str) -> str:
     return "'\\''" if character == "'" else f"'{character}'"
 
 

@@ -109,7 +109,7 @@ def _above(value: Any, limit: Any, exclusive: bool) -> bool:
     return bool(value >= limit if exclusive else value > limit)
 
 
-def _metered(name: str, check: Keyword) -> Keyword:
+def _meter(name: str, check: Keyword) -> Keyword:
     """``check`` at a price: for what it reads, for what it is read against, and for each violation it words."""
 
     def paid(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
@@ -151,15 +151,15 @@ _BOTH_WAYS: Final[Mapping[str, Keyword]] = {
 _extend: Final[Callable[..., Any]] = extend
 
 
-def _priced(draft: Any, more: Mapping[str, Keyword], **options: Any) -> Any:
+def _price(draft: Any, more: Mapping[str, Keyword], **options: Any) -> Any:
     keywords = {**draft.VALIDATORS, **_KEYWORDS, **more}
-    return _extend(draft, {name: _metered(name, check) for name, check in keywords.items()}, **options)
+    return _extend(draft, {name: _meter(name, check) for name, check in keywords.items()}, **options)
 
 
 DRAFTS: Final[Mapping[int, Any]] = {
-    4: _priced(Draft4Validator, {}, type_checker=Draft6Validator.TYPE_CHECKER),
-    6: _priced(Draft6Validator, {}),
-    7: _priced(Draft7Validator, {}),
-    HYBRID: _priced(Draft7Validator, _BOTH_WAYS),
+    4: _price(Draft4Validator, {}, type_checker=Draft6Validator.TYPE_CHECKER),
+    6: _price(Draft6Validator, {}),
+    7: _price(Draft7Validator, {}),
+    HYBRID: _price(Draft7Validator, _BOTH_WAYS),
 }
 """The validators of each draft, every keyword at its price."""

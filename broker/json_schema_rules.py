@@ -247,7 +247,7 @@ def _format(key: str, value: Any) -> None:
         raise SchemaInvalid(f"{key} must be of type string")
 
 
-def _required(key: str, value: Any) -> None:
+def _require(key: str, value: Any) -> None:
     _list(key, value)
     if any(not isinstance(name, str) for name in value):
         raise SchemaInvalid(f"{key} items must be string")
@@ -305,7 +305,7 @@ _VALUES: Final[Mapping[str, Callable[[str, Any], None]]] = {
     "format": _format,
     "minProperties": _count,
     "maxProperties": _count,
-    "required": _required,
+    "required": _require,
     "minItems": _count,
     "maxItems": _count,
     "uniqueItems": _bool,

@@ -52,7 +52,7 @@ def _number(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else json.dumps(value)
 
 
-def _expected(types: Any) -> str:
+def _expect(types: Any) -> str:
     return types if isinstance(types, str) else "[" + ",".join(types) + "]"
 
 
@@ -74,7 +74,7 @@ def _type_of(instance: Any) -> str:
             return "object"
 
 
-def _repeated(items: list[Any]) -> str:
+def _repeat(items: list[Any]) -> str:
     seen: dict[str, int] = {}
     for j, item in enumerate(items):
         text = json.dumps(item, sort_keys=True)
@@ -85,7 +85,7 @@ def _repeated(items: list[Any]) -> str:
 
 
 _DESCRIPTIONS: Final[dict[str, Callable[[Any, str, Any], str]]] = {
-    "type": lambda value, _, instance: f"Invalid type. Expected: {_expected(value)}, given: {_type_of(instance)}",
+    "type": lambda value, _, instance: f"Invalid type. Expected: {_expect(value)}, given: {_type_of(instance)}",
     "enum": lambda value, field, _: f"{field} must be one of the following: {', '.join(json.dumps(v) for v in value)}",
     "const": lambda value, field, _: f"{field} does not match: {json.dumps(value)}",
     "minLength": lambda value, _, __: f"String length must be greater than or equal to {_number(value)}",
@@ -97,7 +97,7 @@ _DESCRIPTIONS: Final[dict[str, Callable[[Any, str, Any], str]]] = {
     "format": lambda value, _, __: f"Does not match format '{value}'",
     "minItems": lambda value, _, __: f"Array must have at least {_number(value)} items",
     "maxItems": lambda value, _, __: f"Array must have at most {_number(value)} items",
-    "uniqueItems": lambda _, __, instance: f"array items[{_repeated(instance)}] must be unique",
+    "uniqueItems": lambda _, __, instance: f"array items[{_repeat(instance)}] must be unique",
     "contains": lambda _, __, ___: "At least one of the items must match",
     "additionalItems": lambda _, __, ___: "No additional items allowed on array",
     "minProperties": lambda value, _, __: f"Must have at least {_number(value)} properties",

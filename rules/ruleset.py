@@ -277,11 +277,11 @@ class RuleSet:
 
         They fire and remind no more. One whose rule was renamed takes the new name, under which its rows now stand.
         """
-        retired = tuple(self._retired(rule, len(self.rules) + n) for n, rule in enumerate(old))
+        retired = tuple(self._retire(rule, len(self.rules) + n) for n, rule in enumerate(old))
         names = {name: rule for rule in reversed(retired) for name in (*rule.was, rule.name)} | dict(self.by_name)
         return replace(self, rules=(*self.rules, *retired), by_name=names, views={})
 
-    def _retired(self, rule: Rule, position: int) -> Rule:
+    def _retire(self, rule: Rule, position: int) -> Rule:
         now = self.by_name.get(rule.name)
         name = rule.name if now is None else now.name
         was = tuple(old for old in dict.fromkeys((*(now.was if now else ()), rule.name, *rule.was)) if old != name)

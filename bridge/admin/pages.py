@@ -88,8 +88,8 @@ class Pages:
     def routes(self) -> list[BaseRoute]:
         """The routes to mount at the root."""
         return [
-            *(Route(path, self._looked(template, look)) for path, template, look in LOOKS),
-            *(Route(path, self._acted(act), methods=["POST"]) for path, act in ACTS),
+            *(Route(path, self._look(template, look)) for path, template, look in LOOKS),
+            *(Route(path, self._act(act), methods=["POST"]) for path, act in ACTS),
             Route("/login", self.login_form),
             Route("/login", self.login, methods=["POST"]),
             Route("/logout", self.logout, methods=["POST"]),
@@ -145,18 +145,18 @@ class Pages:
         answer.delete_cookie(COOKIE)
         return answer
 
-    def _looked(self, template: str, look: GetHandler) -> Callable[[Request], Awaitable[Response]]:
+    def _look(self, template: str, look: GetHandler) -> Callable[[Request], Awaitable[Response]]:
         """The endpoint of a page: only for those who are logged in."""
 
         async def looked(request: Request) -> Response:
             viewer = self._viewer(request)
             if viewer is None:
                 return self._to_login(request)
-            return await self._answered(request, viewer, lambda asked: self._drawn(asked, viewer, template, look))
+            return await self._answer(request, viewer, lambda asked: self._draw(asked, viewer, template, look))
 
         return looked
 
-    def _acted(self, act: PostHandler) -> Callable[[Request], Awaitable[Response]]:
+    def _act(self, act: PostHandler) -> Callable[[Request], Awaitable[Response]]:
         """The endpoint of a form: only from a page of the viewer's own session (form token)."""
 
         async def acted(request: Request) -> Response:
@@ -170,11 +170,11 @@ class Pages:
             if viewer is None or form is None or not self._proves_session(request, form):
                 text = "This form is not from your session: go back, reload the page and try again."
                 return self._error_page(request, viewer, 403, text)
-            return await self._answered(request, viewer, lambda asked: self._done(asked, form, act))
+            return await self._answer(request, viewer, lambda asked: self._done(asked, form, act))
 
         return acted
 
-    async def _answered(
+    async def _answer(
         self, request: Request, viewer: Viewer, answer: Callable[[OperatorRequest], Awaitable[Response]]
     ) -> Response:
         """The answer, or a page that says what went wrong."""
@@ -191,7 +191,7 @@ class Pages:
             log.warning("the store does not answer", path=request.url.path, error=str(error))
             return self._error_page(request, viewer, 503, f"The store does not answer: {error}")
 
-    async def _drawn(self, asked: OperatorRequest, viewer: Viewer, name: str, look: GetHandler) -> Response:
+    async def _draw(self, asked: OperatorRequest, viewer: Viewer, name: str, look: GetHandler) -> Response:
         template = self._templates.get_template(f"{name}.html.j2")
         request = asked.request
         said = self._source.sessions.opened(request.cookies.get(SAID, ""))

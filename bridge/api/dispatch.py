@@ -204,7 +204,7 @@ class AmsApp:
         asked.route = route.name
         body = await self._body(asked, route) if route.method in _WITH_BODY else b""
         call = Call(self.api, admitted.names, admitted.caller, admitted.project, query, token, body)
-        answer = await (self._audited(call, route, scope) if is_audited(route) else route.handler(call))
+        answer = await (self._audit(call, route, scope) if is_audited(route) else route.handler(call))
         if isinstance(answer, bytes):
             return answer
         return b"{}" if answer is None else _ENCODER.encode(answer)
@@ -217,7 +217,7 @@ class AmsApp:
         if wait_s:
             raise too_many_tokens(TOO_MANY.format(wait_s), wait_s)
 
-    async def _audited(self, call: Call, route: ApiRoute, scope: Scope) -> object:
+    async def _audit(self, call: Call, route: ApiRoute, scope: Scope) -> object:
         """The answer of a route that changes something, which is put on the audit trail."""
         if self._watch is None:
             return await route.handler(call)

@@ -116,21 +116,21 @@ def fixed_form(subject: x509.Name) -> str:
 
     As the original writes it, E and DC stand as they are, everything else is escaped.
     """
-    parts = [_joined("E", _values(subject, NameOID.EMAIL_ADDRESS))]
-    parts += [_joined(name, map(_escape, _values(subject, oid))) for oid, name in _FIXED_ORDER.items()]
-    parts.append(_joined("DC", _values(subject, NameOID.DOMAIN_COMPONENT)))
+    parts = [_join("E", _values(subject, NameOID.EMAIL_ADDRESS))]
+    parts += [_join(name, map(_escape, _values(subject, oid))) for oid, name in _FIXED_ORDER.items()]
+    parts.append(_join("DC", _values(subject, NameOID.DOMAIN_COMPONENT)))
     return ",".join(part for part in parts if part)
 
 
 def _older_form(subject: x509.Name) -> str:
     """The fixed form as it was written at first: another order, one address only, and everything escaped."""
     oids = {name: oid for oid, name in _FIXED_ORDER.items()} | {"DC": NameOID.DOMAIN_COMPONENT}
-    parts = [_joined("E", map(_escape, _values(subject, NameOID.EMAIL_ADDRESS)[:1]))]
-    parts += [_joined(name, map(_escape, _values(subject, oids[name]))) for name in (*_OLDER_ORDER, "DC")]
+    parts = [_join("E", map(_escape, _values(subject, NameOID.EMAIL_ADDRESS)[:1]))]
+    parts += [_join(name, map(_escape, _values(subject, oids[name]))) for name in (*_OLDER_ORDER, "DC")]
     return ",".join(part for part in parts if part)
 
 
-def _joined(name: str, values: Iterable[str]) -> str:
+def _join(name: str, values: Iterable[str]) -> str:
     return "+".join(f"{name}={value}" for value in values)
 
 

@@ -85,7 +85,7 @@ async def assemble(
             PostRecords(store),
             ListenedChannels(store, clock),
         )
-        daemon = await _built(config, settings, environ, catalog, buttons)
+        daemon = await _build(config, settings, environ, catalog, buttons)
         _watch(daemon)
         root = web_root(daemon, open_pages=open_pages)
         daemon.servers.extend(_servers(settings, root, tls_of(settings.server, folder, clock.wall_us()), daemon))
@@ -96,7 +96,7 @@ async def assemble(
     return daemon
 
 
-async def _built(
+async def _build(
     config: Path, settings: Settings, environ: Mapping[str, str], catalog: PlannedCatalog, buttons: Buttons
 ) -> Daemon:
     """Every part over a loaded broker and what its catalog will be, but for the servers."""
@@ -106,7 +106,7 @@ async def _built(
     condition, clock_guard, push_http = _condition(settings, clock), ClockGuard(store, clock), _pushing(settings, clock)
     trouble = [guard.degraded, table.full, condition.degraded, clock_guard.words]
     tools = Tools(clock, make_client, buttons, Republisher(broker), guard)
-    couriers = Couriers(store, tools, supervisor, rng, settings.drain, _tried(metrics, lately), metrics.folded)
+    couriers = Couriers(store, tools, supervisor, rng, settings.drain, _try(metrics, lately), metrics.folded)
     destinations = couriers.build(settings.destinations)
     in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
     canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
@@ -149,7 +149,7 @@ def _watch(daemon: Daemon) -> None:
     daemon.metrics.watch(daemon.listeners, canary_metrics, *others)
 
 
-def _tried(metrics: Metrics, lately: RecentActivity) -> Callable[[AttemptResult], None]:
+def _try(metrics: Metrics, lately: RecentActivity) -> Callable[[AttemptResult], None]:
     return _each(metrics.tried, lately.tried)
 
 

@@ -71,7 +71,7 @@ async def _run(config: Path, settings: Settings, environ: Mapping[str, str], clo
 
     with handled(stop.set, reload):
         try:
-            daemon = await _assembled(config, settings, environ, clock, notify, stop)
+            daemon = await _assemble(config, settings, environ, clock, notify, stop)
             if daemon is None:
                 return EXIT_OK
             await start(daemon)
@@ -181,7 +181,7 @@ async def stop_daemon(daemon: Daemon) -> None:
     await daemon.store.close()
 
 
-async def _assembled(
+async def _assemble(
     config: Path,
     settings: Settings,
     environ: Mapping[str, str],

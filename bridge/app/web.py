@@ -60,7 +60,7 @@ class WebRoot:
                 Route("/metrics", self.metrics),
                 *more,
             ],
-            exception_handlers={HTTPException: self._refused, StoreError: self._unavailable, Exception: self._failed},
+            exception_handlers={HTTPException: self._refused, StoreError: self._unavailable, Exception: self._fail},
         )
         self._rest = ProxyHeadersMiddleware(cast("Any", rest), trusted)
 
@@ -97,7 +97,7 @@ class WebRoot:
         log.warning("the store does not answer", path=request.url.path, error=str(error))
         return self._told(request, 503, "UNAVAILABLE", str(error))
 
-    async def _failed(self, request: Request, error: Exception) -> Response:
+    async def _fail(self, request: Request, error: Exception) -> Response:
         return self._told(request, 500, "INTERNAL_SERVER_ERROR", "Internal error; the daemon's log says more")
 
     def _told(self, request: Request, status: int, word: str, text: str) -> Response:

@@ -88,9 +88,9 @@ class Presser:
         whole = await self._whole(card)
         if whole is None:
             return "expired"
-        return await self._granted(whole, wish, hand, bound)
+        return await self._grant(whole, wish, hand, bound)
 
-    async def _granted(self, card: PostContext, wish: Wish, hand: Actor, bound: PostRecord) -> CommandResult:
+    async def _grant(self, card: PostContext, wish: Wish, hand: Actor, bound: PostRecord) -> CommandResult:
         if isinstance(wish, Why):
             found = bound.find(hand.post_id, hand.channel_id)
             told = found.delivery if found is not None else card.delivery

@@ -74,7 +74,7 @@ class Answerer:
                 await self._say(post, TOO_OLD, event, me, reader, moment)
             return
         hand = Actor(person.username, post.id, post.channel_id, self._asked_us(event, moment), event.name)
-        granted = await self._granted(card, wish, hand)
+        granted = await self._grant(card, wish, hand)
         if not isinstance(granted, CommandResult):
             self._told(by, word, granted)
             if granted == "expired" and isinstance(event, ChatPost):
@@ -86,7 +86,7 @@ class Answerer:
             await self._presser.note(card, hand)
         self._told(by, word, "done")
 
-    async def _granted(self, card: PostContext, wish: Wish | Unknown, hand: Actor) -> CommandResult | NotGranted:
+    async def _grant(self, card: PostContext, wish: Wish | Unknown, hand: Actor) -> CommandResult | NotGranted:
         if not isinstance(wish, Unknown):
             return await self._presser.press(card, wish, hand)
         return "heard" if await self._presser.was_heard(card, hand) else CommandResult(HELP)

@@ -87,7 +87,7 @@ class Client:
     def events(self, path: str, **query: Any) -> Iterator[Any]:
         """The values of a server-sent event stream, as they come, until it ends. Raises Failed."""
         with (
-            self._reached(),
+            self._reach(),
             self._http.stream("GET", path, params=_given(query), timeout=None, extensions=self._how) as response,
         ):
             if response.status_code != httpx.codes.OK:
@@ -102,7 +102,7 @@ class Client:
         self._http.close()
 
     def _answer(self, method: str, path: str, **request: Any) -> Any:
-        with self._reached():
+        with self._reach():
             response = self._http.request(method, path, extensions=self._how, **request)
         if response.status_code != httpx.codes.OK:
             raise Failed(self._refusal(response))
@@ -120,7 +120,7 @@ class Client:
         return f"{_about(response.url.path)}{_said(response)} (HTTP {code}).{_HINTS.get(code, '')}"
 
     @contextmanager
-    def _reached(self) -> Iterator[None]:
+    def _reach(self) -> Iterator[None]:
         try:
             yield
         except httpx.TransportError as error:

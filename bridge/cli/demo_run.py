@@ -113,7 +113,7 @@ class _Show:
         """All samples at once."""
         self.output.say(f"ams-bridge is up; publishing {len(self.samples)} status events of ARGO to {TOPIC} ...\n")
         await self._publish(self.samples)
-        await self._settled(asyncio.Event())
+        await self._settle(asyncio.Event())
         await self._print_new()
 
     async def until(self, stop: asyncio.Event) -> None:
@@ -121,7 +121,7 @@ class _Show:
         self._welcome()
         for sample in itertools.cycle(self.samples):
             await self._publish([sample])
-            await self._settled(stop)
+            await self._settle(stop)
             if not await self._print_new():
                 event = msgspec.json.decode(sample)
                 self.output.say(f"  (a {event.get('type')} is {event.get('status')}: no rule wants it)")
@@ -167,7 +167,7 @@ class _Show:
         if answer.status_code != httpx.codes.OK:
             raise Failed(f"publishing failed: HTTP {answer.status_code} {answer.text}")
 
-    async def _settled(self, stop: asyncio.Event) -> None:
+    async def _settle(self, stop: asyncio.Event) -> None:
         """Return once everything published is decided and delivered. Raises Failed when that takes too long."""
         clock = self.daemon.clock
         ends = clock.monotonic() + _LONGEST_WAIT_S

@@ -30,7 +30,7 @@ class Checked:
     tests: int = 0
 
 
-def _filled(found: re.Match[str]) -> str:
+def _fill(found: re.Match[str]) -> str:
     before = found[0].partition("$")[0]
     if found[1] == "host":
         return f"{before}mail.example.org"
@@ -41,7 +41,7 @@ def check_converted(converted: Converted) -> Checked:
     """Load the files as a daemon would, with something in the place of each secret, and run their tests."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "bridge.yaml")
-        path.write_text(_REFERENCE.sub(_filled, converted.settings), "utf-8")
+        path.write_text(_REFERENCE.sub(_fill, converted.settings), "utf-8")
         rules = Path(folder, "rules.d", "alertmanager.yaml")
         rules.parent.mkdir()
         rules.write_text(converted.rule_file, "utf-8")

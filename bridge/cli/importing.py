@@ -50,7 +50,7 @@ def alertmanager(context: Context, file: Path, out: Path | None, topic: str, com
     except ProblemsFound as error:
         raise BadConfiguration(as_lines(error.problems)) from error
     checked = check_converted(converted)
-    differences = _compared(file, converted, checked, by=comparing)
+    differences = _compare(file, converted, checked, by=comparing)
     written = _write(out, "alertmanager", converted) if out is not None else []
     if context.output.as_json:
         found: dict[str, object] = {"rules": converted.rule_file, "settings": converted.settings}
@@ -132,7 +132,7 @@ def _tell(output: Output, converted: Converted, written: list[Path], out: Path |
         output.errors.print(as_lines(converted.remarks), markup=False, soft_wrap=True)
 
 
-def _compared(file: Path, converted: Converted, checked: Checked, *, by: str | None) -> list[Difference]:
+def _compare(file: Path, converted: Converted, checked: Checked, *, by: str | None) -> list[Difference]:
     """What Alertmanager's own tool says otherwise; nothing where it is not asked."""
     if by is None or checked.rule_set is None:
         return []

@@ -36,7 +36,7 @@ def _case(result: CaseResult, file: str) -> Iterator[str]:
         return
     text = "\n".join(result.differences)
     yield f"    <testcase{attributes}>"
-    yield f"      <failure{_attributes(message=text.partition(chr(10))[0])}>{_escaped(text)}</failure>"
+    yield f"      <failure{_attributes(message=text.partition(chr(10))[0])}>{_escape(text)}</failure>"
     yield "    </testcase>"
 
 
@@ -45,8 +45,8 @@ def _counts(results: Sequence[CaseResult]) -> dict[str, str]:
 
 
 def _attributes(**named: str) -> str:
-    return "".join(f' {name}="{_escaped(value)}"' for name, value in named.items())
+    return "".join(f' {name}="{_escape(value)}"' for name, value in named.items())
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return escape(_NOT_IN_XML.sub("\ufffd", text))

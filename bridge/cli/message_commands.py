@@ -85,7 +85,7 @@ def pull(context: Context, subscription: str, most: int, *, ack: bool, follow: b
             _follow(client, context, path, most)
             return
         received = _pull(client, path, most, ack=ack)
-    context.output.rows([_shown(one) for one in received], _COLUMNS, empty="No message is waiting.")
+    context.output.rows([_show(one) for one in received], _COLUMNS, empty="No message is waiting.")
 
 
 _COLUMNS = [
@@ -113,7 +113,7 @@ def _publish_lines(client: Client, context: Context, path: str, file: Path, attr
         disable=context.output.quiet or not context.output.errors.is_terminal,
     )
     count = 0
-    with progress, _opened(file) as stream:
+    with progress, _open(file) as stream:
         bar = progress.add_task("publishing", total=size)
         for batch in _batches(line.rstrip(b"\r\n") for line in stream):
             try:
@@ -143,7 +143,7 @@ def _batches(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield batch
 
 
-def _opened(file: Path) -> IO[bytes]:
+def _open(file: Path) -> IO[bytes]:
     try:
         stream: IO[bytes] = click.open_file(str(file), "rb")
     except OSError as error:
@@ -152,7 +152,7 @@ def _opened(file: Path) -> IO[bytes]:
 
 
 def _content(file: Path | None) -> bytes:
-    with _opened(file or Path("-")) as stream:
+    with _open(file or Path("-")) as stream:
         return stream.read()
 
 
@@ -169,7 +169,7 @@ def _follow(client: Client, context: Context, path: str, most: int) -> None:
     try:
         while True:
             received = _pull(client, path, most, ack=True)
-            for shown in islice((_shown(one) for one in received), len(received)):
+            for shown in islice((_show(one) for one in received), len(received)):
                 if context.output.as_json:
                     context.output.line(shown)
                 else:
@@ -180,7 +180,7 @@ def _follow(client: Client, context: Context, path: str, most: int) -> None:
         context.output.say("stopped")
 
 
-def _shown(received: Any) -> dict[str, Any]:
+def _show(received: Any) -> dict[str, Any]:
     message = received["message"]
     return {
         "id": message["messageId"],

@@ -67,7 +67,7 @@ def explain(
     """
     output = context.output
     if _STORED.fullmatch(message) and not Path(message).exists():
-        answer = _stored(context, message)
+        answer = _store(context, message)
         found = answer["recomputed"] or {"rules": []}
     else:
         answer = None
@@ -84,7 +84,7 @@ def explain(
         tell(output, found, ExplainScope(rules, brief))
 
 
-def _stored(context: Context, message: str) -> Any:
+def _store(context: Context, message: str) -> Any:
     try:
         with connected(context) as client:
             return client.get("/api/explain", message=message)

@@ -133,7 +133,7 @@ def _show(output: Output, simulation: Simulation, entries: Iterator[TimelineEntr
         return
     for entry in entries:
         if not output.quiet:
-            output.console.print(_drawn(entry), soft_wrap=True)
+            output.console.print(_draw(entry), soft_wrap=True)
     posts = ", ".join(f"{rule} {n}" for rule, n in simulation.posts.most_common()) or "none"
     output.say(f"{counted(simulation.messages, 'message')}; posts by rule: {posts}")
 
@@ -196,7 +196,7 @@ def _at_us(said: str | None) -> int | None:
         raise click.BadParameter(str(error), param_hint="--at") from error
 
 
-def _drawn(entry: TimelineEntry) -> VisibleText:
+def _draw(entry: TimelineEntry) -> VisibleText:
     line = VisibleText(f"{when(rfc3339(entry.at_us))}  ", style="dim")
     if isinstance(entry, TimelinePost):
         send = entry.send

@@ -93,7 +93,7 @@ def _tell(output: Output, answer: Any) -> None:
         if wanted > 1:
             output.say(f"part {number} of {wanted}")
         if not output.quiet:
-            output.console.print(VisibleText(_drawn(shown["body"]), style="dim"), soft_wrap=True)
+            output.console.print(VisibleText(_draw(shown["body"]), style="dim"), soft_wrap=True)
         output.say("  " + "; ".join(map(_size, shown["sizes"]))) if shown["sizes"] else None
         for remark in shown["remarks"]:
             output.say(f"  note: {remark}")
@@ -123,7 +123,7 @@ def _tell_outcome(output: Output, answer: Any) -> None:
         output.say(f"  {why}")
 
 
-def _drawn(body: Any) -> str:
+def _draw(body: Any) -> str:
     """A body for people: JSON on lines of its own, also where it is sent as a text."""
     if isinstance(body, str):
         try:

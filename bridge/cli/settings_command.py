@@ -36,7 +36,7 @@ def settings(context: Context, prefix: str) -> None:
         raise Failed(f"no key begins with {prefix!r}{suggest(prefix, [row['key'] for row in rows()])}")
     elif not output.quiet:
         for row in found:
-            output.console.print(_drawn(row), soft_wrap=True)
+            output.console.print(_draw(row), soft_wrap=True)
 
 
 def rows() -> list[SettingRow]:
@@ -47,7 +47,7 @@ def rows() -> list[SettingRow]:
     return list(_of_model(Settings, ""))
 
 
-def _drawn(row: SettingRow) -> VisibleText:
+def _draw(row: SettingRow) -> VisibleText:
     text = VisibleText(row["key"], style="bold")
     text.append(f"  {row['takes']}", style="cyan")
     if row["default"]:

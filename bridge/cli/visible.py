@@ -55,10 +55,10 @@ class VisibleConsole(Console):
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """See Console. Texts that others made, such as those of Markdown, are made visible here."""
-        return super().render(_made_visible(renderable) if isinstance(renderable, Text) else renderable, options)
+        return super().render(_make_visible(renderable) if isinstance(renderable, Text) else renderable, options)
 
 
-def _made_visible(text: Text) -> Text:
+def _make_visible(text: Text) -> Text:
     plain = text.plain
     if _ODD.search(plain) is None:
         return text

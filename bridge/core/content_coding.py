@@ -45,10 +45,10 @@ def _without(body: bytes, coding: str, longest_bytes: int) -> Unpacked:
         return Unpacked(b"")
     match coding:
         case "gzip" | "x-gzip":
-            return _inflated(body, coding, _GZIP_OR_ZLIB, longest_bytes)
+            return _inflate(body, coding, _GZIP_OR_ZLIB, longest_bytes)
         case "deflate":  # zlib's frame by the standard, none by habit
-            framed = _inflated(body, coding, zlib.MAX_WBITS, longest_bytes)
-            return _inflated(body, coding, -zlib.MAX_WBITS, longest_bytes) if framed.wrong else framed
+            framed = _inflate(body, coding, zlib.MAX_WBITS, longest_bytes)
+            return _inflate(body, coding, -zlib.MAX_WBITS, longest_bytes) if framed.wrong else framed
         case "br":
             return _by_library(body, coding, ("brotli", "brotlicffi"), longest_bytes)
         case "zstd":
@@ -57,7 +57,7 @@ def _without(body: bytes, coding: str, longest_bytes: int) -> Unpacked:
             return Unpacked(b"", f'packed as "{coding[:40]}", which was not asked for')
 
 
-def _inflated(body: bytes, coding: str, window: int, longest_bytes: int) -> Unpacked:
+def _inflate(body: bytes, coding: str, window: int, longest_bytes: int) -> Unpacked:
     """Of gzip, all members; what stands behind the last one is padding."""
     out, rest = b"", body
     while rest and len(out) < longest_bytes:
@@ -80,13 +80,13 @@ def _by_library(body: bytes, coding: str, names: tuple[str, ...], longest_bytes:
         except ImportError:
             continue
         try:
-            return Unpacked(_bounded(library, body, longest_bytes))
+            return Unpacked(_bound(library, body, longest_bytes))
         except Exception as error:  # the libraries' errors have no common name
             return Unpacked(b"", f"packed as {coding}, and damaged: {error}")
     return Unpacked(b"", f'packed as "{coding}", which was not asked for')
 
 
-def _bounded(library: Any, body: bytes, longest_bytes: int) -> bytes:
+def _bound(library: Any, body: bytes, longest_bytes: int) -> bytes:
     if hasattr(library, "ZstdDecompressor"):
         return bytes(library.ZstdDecompressor().decompress(body, max_length=longest_bytes))
     unpacking = library.Decompressor()

@@ -75,7 +75,7 @@ class PoisonNotes:
             os.ftruncate(self._descriptor, 0)
             self._slots = 0
             self._free: list[int] = []
-            self._bytes = self._mapped(_FIRST_SLOTS)
+            self._bytes = self._map(_FIRST_SLOTS)
             self._bytes[: len(_MAGIC) + _RUN_BYTES] = _MAGIC + run[:_RUN_BYTES].ljust(_RUN_BYTES, b"\0")
         except (OSError, ValueError) as error:
             os.close(self._descriptor)
@@ -86,7 +86,7 @@ class PoisonNotes:
         if not self._free:
             self._bytes.close()
             try:
-                self._bytes = self._mapped(self._slots * 2)
+                self._bytes = self._map(self._slots * 2)
             except (OSError, ValueError) as error:
                 self._bytes = mmap.mmap(self._descriptor, (self._slots + 1) * _SLOT_BYTES)
                 raise NotesUnusable(str(error)) from error
@@ -112,7 +112,7 @@ class PoisonNotes:
         self._bytes.close()
         os.close(self._descriptor)
 
-    def _mapped(self, slots: int) -> mmap.mmap:
+    def _map(self, slots: int) -> mmap.mmap:
         """The file with so many slots, all on the disk at once: a full one must not end the process later."""
         size = (slots + 1) * _SLOT_BYTES
         os.posix_fallocate(self._descriptor, 0, size)

@@ -67,7 +67,7 @@ class Proxies:
         asked = [rule for rule in self.exceptions if rule.network is not None and rule.port in (None, port)]
         if not asked or _written(host):
             return proxy
-        found = await _resolved(host, port)
+        found = await _resolve(host, port)
         return None if any(rule.holds(host, found, port) for rule in asked) else proxy
 
 
@@ -114,7 +114,7 @@ def _written(host: str) -> tuple[IpAddress, ...]:
     return () if address is None else (address,)
 
 
-async def _resolved(host: str, port: int) -> list[IpAddress]:
+async def _resolve(host: str, port: int) -> list[IpAddress]:
     """The addresses of a name; none when it cannot be looked up, for the proxy may know it."""
     with contextlib.suppress(OSError, UnicodeError):
         async with asyncio.timeout(_LONGEST_LOOK_UP_S):  # noqa: TID251 - a timeout of the network

@@ -42,13 +42,13 @@ class Secret:
     def __get_pydantic_core_schema__(cls, source: type[Any], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         """Let settings records hold secrets: a text becomes one, and dumps as ``***``."""
         return core_schema.no_info_plain_validator_function(
-            cls._validated,
+            cls._validate,
             serialization=core_schema.plain_serializer_function_ser_schema(lambda _: "***"),
             metadata={"pydantic_js_functions": [lambda _schema, _handler: {"type": "string", "format": "password"}]},
         )
 
     @classmethod
-    def _validated(cls, value: object) -> Secret:
+    def _validate(cls, value: object) -> Secret:
         secret = cls(value) if isinstance(value, str) else value
         if not isinstance(secret, Secret):
             raise ValueError("a text or a reference such as ${credential:NAME} is wanted")  # noqa: TRY004 - pydantic's

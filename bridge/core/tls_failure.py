@@ -70,15 +70,15 @@ def _told(der: bytes) -> str:
 
     certificate = x509.load_der_x509_certificate(der)
     begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    parts = [f"subject {_shown(certificate.subject.rfc4514_string())}"]
+    parts = [f"subject {_show(certificate.subject.rfc4514_string())}"]
     with contextlib.suppress(x509.ExtensionNotFound, ValueError):
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         told = [str(name.value) for name in names][:_MOST_NAMES]
-        parts.append(f"for {_shown(', '.join(told))}")
-    parts.append(f"issuer {_shown(certificate.issuer.rfc4514_string())}")
+        parts.append(f"for {_show(', '.join(told))}")
+    parts.append(f"issuer {_show(certificate.issuer.rfc4514_string())}")
     parts.append(f"valid from {begins:%Y-%m-%d} until {ends:%Y-%m-%d}")
     return ", ".join(parts)
 
 
-def _shown(name: str) -> str:
+def _show(name: str) -> str:
     return "".join(sign if sign.isprintable() else "?" for sign in name)[:_LONGEST_NAME] or "-"

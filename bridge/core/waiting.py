@@ -36,12 +36,12 @@ async def wait_for_first(clock: Clock, timeout_s: float | None, *things: Corouti
     except TimeoutError:
         return
     finally:
-        await _cancelled(pending)
+        await _cancel(pending)
     for finished in done:
         finished.result()
 
 
-async def _cancelled(pending: list[asyncio.Task[object]]) -> None:
+async def _cancel(pending: list[asyncio.Task[object]]) -> None:
     for one in pending:
         one.cancel()
     waiting: list[Awaitable[object]] = list(pending)

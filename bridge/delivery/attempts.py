@@ -213,7 +213,7 @@ class Attempts:
         now_us, took_s = now.wall_us, (now.monotonic_us - began.monotonic_us) / US_PER_S
         self._make_room(one)
         settlement, attempt = verdict(
-            _retold(delivery, step_between(one.leased.told_at or began, now)),
+            _retell(delivery, step_between(one.leased.told_at or began, now)),
             outcome,
             self._config,
             started_us=_started_us(began, now),
@@ -239,7 +239,7 @@ class Attempts:
             return Refused(parcel.post.broken)
         try:
             async with self._clock.timeout(self.longest_s):
-                outcome = _checked(await self._guard.noted(name, self._destination.deliver(parcel)))
+                outcome = _check(await self._guard.noted(name, self._destination.deliver(parcel)))
         except TimeoutError:
             outcome = Later(f"no answer within {self._config.timeout:g} s", unclear=True)
         except (Exception, asyncio.CancelledError) as error:
@@ -275,7 +275,7 @@ def _started_us(began: Moment, now: Moment) -> int:
     return began.wall_us + step_between(began, now)
 
 
-def _retold(delivery: Delivery, by_us: int) -> Delivery:
+def _retell(delivery: Delivery, by_us: int) -> Delivery:
     """A delivery as it was leased, its first try told by a wall clock that was set since."""
     return replace(delivery, first_tried_us=delivery.first_tried_us + by_us) if delivery.first_tried_us else delivery
 
@@ -286,7 +286,7 @@ def _is_being_cancelled() -> bool:
     return trying is not None and trying.cancelling() > 0
 
 
-def _checked(outcome: object) -> Outcome:
+def _check(outcome: object) -> Outcome:
     if not isinstance(outcome, Delivered | Later | Refused):
         raise TypeError(f"{outcome!r} is no outcome")
     return outcome

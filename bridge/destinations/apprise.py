@@ -70,7 +70,7 @@ class Apprise:
 
     async def deliver(self, parcel: Parcel) -> Outcome:
         """See Destination."""
-        notify = partial(self._notify, self._drawn(parcel))
+        notify = partial(self._notify, self._draw(parcel))
         try:
             async with self._clock.timeout(self._config.timeout + WHOLE_TRY_MARGIN_S):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, notify)
@@ -83,7 +83,7 @@ class Apprise:
 
     def preview(self, parcel: Parcel) -> Preview:
         """See Destination."""
-        drawn = self._drawn(parcel)
+        drawn = self._draw(parcel)
         cut = drawn["body"].endswith("(cut)") and not parcel.post.text.endswith("(cut)")
         most = min(self._service.body_maxlen, _LONGEST_RUNES)
         return Preview(
@@ -97,7 +97,7 @@ class Apprise:
         """See Destination. A post under way is left to its end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _drawn(self, parcel: Parcel) -> dict[str, str]:
+    def _draw(self, parcel: Parcel) -> dict[str, str]:
         """What Apprise is given, in the service's own format and size."""
         post = parcel.post
         title = " ".join(plain(with_emoji(post.title)).split())[:_TITLE_RUNES]

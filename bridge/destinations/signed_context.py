@@ -100,31 +100,31 @@ class SignedContext:
 
     def token(self, pressed: Pressed) -> str:
         """The text that a button carries."""
-        return _signed(self._buttons, pressed)
+        return _sign(self._buttons, pressed)
 
     def open(self, token: str, now_us: int) -> Pressed | ContextFault:
         """What ``token`` made, or why it is not to be taken. Takes the same time whatever a wrong signature is."""
-        return _opened(self._buttons, token, _PRESSED, now_us)
+        return _open(self._buttons, token, _PRESSED, now_us)
 
     def mark(self, card: PostContext) -> str:
         """The text that a post carries, for everybody to read."""
-        return _signed(self._posts, card)
+        return _sign(self._posts, card)
 
     def card(self, mark: str, now_us: int) -> PostContext | ContextFault:
         """What ``mark`` made, or why it is not to be taken."""
-        return _opened(self._posts, mark, _CARD, now_us)
+        return _open(self._posts, mark, _CARD, now_us)
 
 
 def _signer(key: bytes, salt: bytes) -> Signer:
     return Signer(key, salt, key_derivation="hmac", digest_method=hashlib.sha256)
 
 
-def _signed(signer: Signer, signed: PostContext | Pressed) -> str:
+def _sign(signer: Signer, signed: PostContext | Pressed) -> str:
     body = _ENCODER.encode(signed)
     return b".".join([base64_encode(body), signer.get_signature(body)]).decode()
 
 
-def _opened(signer: Signer, token: str, decoder: msgspec.json.Decoder[_Signed], now_us: int) -> _Signed | ContextFault:
+def _open(signer: Signer, token: str, decoder: msgspec.json.Decoder[_Signed], now_us: int) -> _Signed | ContextFault:
     said, _, signature = token.partition(".")
     try:
         body = base64_decode(said)

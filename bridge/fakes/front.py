@@ -50,7 +50,7 @@ class Front:
         match end:
             case Reply():
                 self.attempts.end(request.number, "answered", end, trouble)
-                await _answer(self._packed(request, end), send)
+                await _answer(self._pack(request, end), send)
             case Close():
                 self.attempts.end(request.number, "closed", trouble=trouble)
                 await _cut(scope, receive, reset=end.reset)
@@ -70,7 +70,7 @@ class Front:
             at_us=self._clock.wall_us(),
         )
 
-    def _packed(self, request: Request, reply: Reply) -> Reply:
+    def _pack(self, request: Request, reply: Reply) -> Reply:
         """The reply as it goes over the wire to this client."""
         least = self.packs_from_bytes
         is_packed = any(name == b"content-encoding" for name, _ in reply.headers)

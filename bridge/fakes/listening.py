@@ -92,7 +92,7 @@ class _Service:
         self._websockets = web.Server(fake.converse, access_log=None) if isinstance(fake, Conversing) else None
         if self._websockets is not None:
             # uvicorn hands over the connection with the request; aiohttp takes both from there.
-            self._config.ws_protocol_class = self._upgraded  # type: ignore[assignment]
+            self._config.ws_protocol_class = self._upgrade  # type: ignore[assignment]
         self._state = ServerState()
         self._all_lost = asyncio.Event()
         self._server: asyncio.Server | None = None
@@ -104,7 +104,7 @@ class _Service:
     def _connection(self) -> _Connection:
         return _Connection(self._config, self._state, self._lost)
 
-    def _upgraded(self, **_: object) -> asyncio.Protocol:
+    def _upgrade(self, **_: object) -> asyncio.Protocol:
         if self._websockets is None:
             raise RuntimeError("this fake speaks over no websockets")
         return self._websockets()

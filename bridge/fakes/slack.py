@@ -139,11 +139,11 @@ class FakeSlack(Served):
 
     def _api_reply(self, request: Request, method: str) -> Reply:
         try:
-            return self._called(request, method)
+            return self._call(request, method)
         except Refusal as refusal:
             return json_reply({"ok": False, "error": refusal.error, **refusal.more}, x_oauth_scopes=self.scopes)
 
-    def _called(self, request: Request, method: str) -> Reply:
+    def _call(self, request: Request, method: str) -> Reply:
         calls = {"auth.test": self._auth_test, "chat.postMessage": self._post_message, "chat.update": self._update}
         if method not in calls:
             raise Refusal("unknown_method")

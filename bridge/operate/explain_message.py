@@ -104,7 +104,7 @@ async def explain_stored(grounds: Grounds, uid: str, offset: int) -> MessageExpl
     records = [decision_view(record) for record in await store.decisions.of(uid, offset)]
     query = DeliveryQuery(topic_uid=uid, offset=offset, limit=_MOST_DELIVERIES)
     found = [await store.outbox.read(delivery.id) for delivery in await store.outbox.find(query)]
-    deliveries = [_explained(grounds, *one) for one in found[::-1] if one is not None]
+    deliveries = [_explain(grounds, *one) for one in found[::-1] if one is not None]
     message = await _message(store, uid, offset)
     if message is None and not records and not deliveries:
         return None
@@ -119,7 +119,7 @@ async def explain_stored(grounds: Grounds, uid: str, offset: int) -> MessageExpl
     )
 
 
-def _explained(grounds: Grounds, delivery: Delivery, attempts: Sequence[Attempt]) -> DeliveryExplained:
+def _explain(grounds: Grounds, delivery: Delivery, attempts: Sequence[Attempt]) -> DeliveryExplained:
     parcel = parcel_of(Leased(delivery, ""))
     destination = grounds.destinations.get(delivery.new.destination)
     return DeliveryExplained(

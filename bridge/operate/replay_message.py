@@ -79,7 +79,7 @@ async def replay_messages(context: OperatorContext, by: Requester, names: Sequen
         there = {message.offset for message in found}
         missing += [f"{topic.name}:{offset}" for offset in range(first, last + 1) if offset not in there]
         for message in found:
-            done.append(await _replayed(context, topic, message, live=live))
+            done.append(await _replay(context, topic, message, live=live))
             await turn.give()
     if not done:
         raise NoSuchThing("message", missing[0], f"none of these messages is there any more; the first is {missing[0]}")
@@ -88,7 +88,7 @@ async def replay_messages(context: OperatorContext, by: Requester, names: Sequen
     return ReplayAnswer(done, missing)
 
 
-async def _replayed(context: OperatorContext, topic: RoutedTopic, message: Message, *, live: bool) -> Replayed:
+async def _replay(context: OperatorContext, topic: RoutedTopic, message: Message, *, live: bool) -> Replayed:
     """One message, decided and committed. Raises Undecidable."""
     name = random_uid(context.entropy)
     incoming = replace(incoming_of(topic, message), origin=f"r/{name}")
@@ -120,7 +120,7 @@ async def _replayed(context: OperatorContext, topic: RoutedTopic, message: Messa
 async def _alone(context: OperatorContext, incoming: Incoming, batch: Batch) -> tuple[Decision, Commit]:
     in_force = context.in_force
     decision = decide_alone(in_force.rule_set, incoming, in_force.context(batch.now_us))
-    batch.add(_marked(decision), incoming.offset)
+    batch.add(_mark(decision), incoming.offset)
     return decision, batch.commit((), {}, (), {})
 
 
@@ -132,11 +132,11 @@ async def _live(context: OperatorContext, incoming: Incoming, batch: Batch) -> t
     overlay = Overlay(values_of(rows))
     decision = decide(rule_set, matches, overlay, in_force.context(batch.now_us))
     overlay.apply(decision)
-    batch.add(_marked(decision), incoming.offset)
+    batch.add(_mark(decision), incoming.offset)
     return decision, batch.commit((), overlay.reads, overlay.changes, rows)
 
 
-def _marked(decision: Decision) -> Decision:
+def _mark(decision: Decision) -> Decision:
     """The decision as it is booked: no message was received, and its records say that it was a replay."""
     marked = tuple(replace(one, by=f"replay {one.by}".strip()) for one in decision.judgements)
     return replace(decision, fate=None, judgements=marked)

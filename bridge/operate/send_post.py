@@ -126,7 +126,7 @@ async def send_post(context: OperatorContext, by: Requester, outgoing: Outgoing)
         if destination.facts.kind == _KEEPS_DELIVERIES:
             outcome = await _kept(context, outgoing.destination, parcel)
         else:
-            outcome = await _tried(context, destination, parcel)
+            outcome = await _try(context, destination, parcel)
         parts.append(PartSent(preview=destination.preview(parcel), **msgspec.structs.asdict(outcome_view(outcome))))
         if not isinstance(outcome, Delivered):
             break
@@ -213,7 +213,7 @@ def _text_fate(outgoing: Outgoing, destination: Destination, parcels: Sequence[P
     return TextFate(size, most, fate, len(parcels))
 
 
-async def _tried(context: OperatorContext, destination: Destination, parcel: Parcel) -> Outcome:
+async def _try(context: OperatorContext, destination: Destination, parcel: Parcel) -> Outcome:
     try:
         async with context.clock.timeout(_LONGEST_TRY_S):
             return await destination.deliver(parcel)

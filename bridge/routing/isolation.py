@@ -51,7 +51,7 @@ def enter(
     incoming = matches.incoming
     if not broken:
         try:
-            return _entered(decide(rule_set, matches, overlay, context), overlay, batch, incoming.offset)
+            return _enter(decide(rule_set, matches, overlay, context), overlay, batch, incoming.offset)
         except Exception as error:
             log.exception("deciding broke", topic=incoming.topic, offset=incoming.offset)
             broken = type(error).__name__
@@ -80,10 +80,10 @@ def enter_fired(
 ) -> Mapping[str, int]:
     """Fire a timer and enter what follows into batch and overlay; says what is to be counted."""
     try:
-        return _entered(fire(rule_set, timer, overlay, context), overlay, batch, -1)
+        return _enter(fire(rule_set, timer, overlay, context), overlay, batch, -1)
     except Exception:
         log.exception("firing broke", topic=batch.topic.name, timer=timer.key)
-        return _entered(_put_off(timer, rows[timer.key], overlay, context.now_us), overlay, batch, -1)
+        return _enter(_put_off(timer, rows[timer.key], overlay, context.now_us), overlay, batch, -1)
 
 
 def rest(
@@ -97,10 +97,10 @@ def rest(
     """Put off a timer that may not be fired; with a ``reason``, a dead letter tells of it."""
     if reason:
         batch.add_unfired(timer, reason)
-    return _entered(_put_off(timer, rows[timer.key], overlay, context.now_us), overlay, batch, -1)
+    return _enter(_put_off(timer, rows[timer.key], overlay, context.now_us), overlay, batch, -1)
 
 
-def _entered(decision: Decision, overlay: Overlay, batch: Batch, offset: int) -> Mapping[str, int]:
+def _enter(decision: Decision, overlay: Overlay, batch: Batch, offset: int) -> Mapping[str, int]:
     """Everything that can fail comes before anything is changed."""
     for change in decision.changes:
         if change.key not in overlay:

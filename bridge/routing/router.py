@@ -188,7 +188,7 @@ class Router:
             keys = dict.fromkeys(key for matches, _ in found for key in matches.needs)
             rows = await self._store.state.read(tuple(keys)) if keys else {}
             overlay = Overlay(values_of(rows))
-            counts = await self._entered(rule_set, found, overlay, batch, context, broken)
+            counts = await self._enter(rule_set, found, overlay, batch, context, broken)
             batch.count("expired", await self._missing(cursor.offset, messages[-1].offset + 1, len(messages)))
             moved = replace(cursor, offset=messages[-1].offset + 1)
             commit = batch.commit([CursorMove(moved)], overlay.reads, overlay.changes, rows)
@@ -236,7 +236,7 @@ class Router:
             await turn.give()
         return found
 
-    async def _entered(
+    async def _enter(
         self,
         rule_set: RuleSet,
         found: Sequence[tuple[Matches, str]],

@@ -26,13 +26,13 @@ _AMS_WORDS: Final = 'letters, digits, "-" and "_" only, as in AMS'
 def ill_named(said: Mapping[str, Any]) -> NamedPaths:
     """Names that cannot be: of sources, destinations and tables, and of what is provisioned."""
     for section in ("sources", "destinations", "tables"):
-        yield from _checked((section,), said.get(section), lambda name: bool(_OWN_NAME.fullmatch(name)), _OWN_WORDS)
+        yield from _check((section,), said.get(section), lambda name: bool(_OWN_NAME.fullmatch(name)), _OWN_WORDS)
     projects = said.get("projects")
-    yield from _checked(("projects",), projects, is_name, _AMS_WORDS)
+    yield from _check(("projects",), projects, is_name, _AMS_WORDS)
     for project, held in projects.items() if isinstance(projects, dict) else ():
         for section in ("topics", "schemas", "subscriptions", "users"):
             within = held.get(section) if isinstance(held, dict) else None
-            yield from _checked(("projects", project, section), within, is_name, _AMS_WORDS)
+            yield from _check(("projects", project, section), within, is_name, _AMS_WORDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def homeless(removed: Mapping[str, RemovedDestination], destinations: Collection
             yield Unlinked(path, "destination", going.removed.move_to, tuple(destinations), "bridge.yaml")
 
 
-def _checked(path: DocumentPath, said: Any, is_right: Callable[[str], bool], words: str) -> NamedPaths:
+def _check(path: DocumentPath, said: Any, is_right: Callable[[str], bool], words: str) -> NamedPaths:
     for name in said if isinstance(said, dict) else ():
         if not is_right(name):
             yield (*path, name), f'"{name}" is no name: {words}'

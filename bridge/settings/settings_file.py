@@ -108,7 +108,7 @@ class _Reading:
         if isinstance(said.get("store"), str):
             said["store"] = _store_url(said["store"], self._context["folder"])
         self._link(said.get("projects"))
-        whole: Settings = self._validated(Settings, said, written, ()) or Settings()
+        whole: Settings = self._validate(Settings, said, written, ()) or Settings()
         return whole.model_copy(update={"destinations": destinations, "sources": sources, "removed": removed})
 
     def _destinations(self, said: Any, written: Any) -> tuple[dict[str, Any], dict[str, RemovedDestination]]:
@@ -117,7 +117,7 @@ class _Reading:
         if isinstance(staying, dict):
             for name in [name for name, one in staying.items() if isinstance(one, dict) and "removed" in one]:
                 path = ("destinations", name)
-                read = self._validated(RemovedDestination, staying.pop(name), written[name], path)
+                read = self._validate(RemovedDestination, staying.pop(name), written[name], path)
                 if read is not None:
                     going[name] = read
             self._add_unlinked(homeless(going, staying))
@@ -131,7 +131,7 @@ class _Reading:
     def _link(self, said: Any) -> None:
         """Check what the parts of each project name; a project with problems of its own is told of those first."""
         for name, one in said.items() if isinstance(said, dict) else ():
-            faults, project = self._tried(ProjectSettings, one)
+            faults, project = self._try(ProjectSettings, one)
             if not faults:
                 self._add_unlinked(unlinked(name, project))
 
@@ -152,7 +152,7 @@ class _Reading:
             if kind is None:
                 self._problem(path, f"has no type; types: {', '.join(kinds)}", at_key=True)
             elif isinstance(kind, str) and kind in kinds:
-                read[name] = self._validated(kinds[kind].config, one, written[name], path)
+                read[name] = self._validate(kinds[kind].config, one, written[name], path)
             elif (*path, "type") in self._resolver.absent:
                 self._problems.append(self._resolver.absent[*path, "type"])
             elif (*path, "type") not in self._resolver.missing:
@@ -160,13 +160,13 @@ class _Reading:
                 self._problem((*path, "type"), _unknown_type(str(shown), str(kind), kinds))
         return {name: one for name, one in read.items() if one is not None}
 
-    def _validated(self, model: type[Any], said: Any, written: Any, path: DocumentPath) -> Any:
+    def _validate(self, model: type[Any], said: Any, written: Any, path: DocumentPath) -> Any:
         """The record, or None with what is wrong added to the problems."""
         absent = {at[len(path) :]: one for at, one in self._resolver.absent.items() if at[: len(path)] == path}
-        said = filled(said, [at for at in absent if _is_in(said, at)], lambda one: self._tried(model, one)[0])
-        faults, read = self._tried(model, said)
+        said = filled(said, [at for at in absent if _is_in(said, at)], lambda one: self._try(model, one)[0])
+        faults, read = self._try(model, said)
         self._problems += [one for at, one in absent.items() if any(meet(at, fault.location) for fault in faults)]
-        as_written = {fault.location: fault for fault in self._tried(model, written)[0]} if faults else {}
+        as_written = {fault.location: fault for fault in self._try(model, written)[0]} if faults else {}
         for location, reference in self._empty_secrets(model, path):
             self._told.add((*path, *location))
             text = f"{reference} stands for an empty text, and this is a secret: everybody would know it"
@@ -175,7 +175,7 @@ class _Reading:
             self._add(path, fault, as_written.get(fault.location))
         return read
 
-    def _tried(self, model: type[Any], said: Any) -> tuple[list[Fault], Any]:
+    def _try(self, model: type[Any], said: Any) -> tuple[list[Fault], Any]:
         try:
             return [], model.model_validate(said, context=self._context)
         except ValidationError as error:

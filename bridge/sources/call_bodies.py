@@ -51,7 +51,7 @@ def readable(headers: Mapping[str, str], body: bytes, longest_bytes: int, *, as_
     ``as_form`` makes every form JSON, ``as_json`` is for sources that take nothing else. Raises BadPayload, Unsupported
     and BodyTooLarge.
     """
-    body = _unpacked(headers, body, longest_bytes)
+    body = _unpack(headers, body, longest_bytes)
     kind = content_type_of(headers)
     if kind == MULTIPART:
         return _multipart(headers["content-type"], body)
@@ -62,7 +62,7 @@ def readable(headers: Mapping[str, str], body: bytes, longest_bytes: int, *, as_
     return _form(body, whole=as_form) if kind == FORM or as_form else body
 
 
-def _unpacked(headers: Mapping[str, str], body: bytes, longest_bytes: int) -> bytes:
+def _unpack(headers: Mapping[str, str], body: bytes, longest_bytes: int) -> bytes:
     try:
         return unpacked(body, headers.get("content-encoding", ""), longest_bytes)
     except UnknownCoding as unknown:

@@ -50,12 +50,12 @@ def cut(message: NewMessage, limit_bytes: int = MESSAGE_LIMIT_BYTES) -> Cut:
     budget_bytes = (limit_bytes - stored_bytes(NewMessage("", message.attributes)) - _SPARE_BYTES) * 3 // 4
     path = _longest_list(document)
     if path is None:
-        return Cut([_encoded(_shortened(document, budget_bytes), message.attributes)], shortened=True)
+        return Cut([_encoded(_shorten(document, budget_bytes), message.attributes)], shortened=True)
     items: list[Any] = _at(document, path)
     rest = _with(document, path, [])
     shortened = len(msgspec.json.encode(rest)) > budget_bytes // 2
     if shortened:
-        rest = _shortened(rest, budget_bytes // 2)
+        rest = _shorten(rest, budget_bytes // 2)
     room_bytes = budget_bytes - len(msgspec.json.encode(rest))
     pieces, are_shorter = _pieces(items, room_bytes)
     counts = _counts(items)
@@ -123,7 +123,7 @@ def _pieces(items: Sequence[Any], room_bytes: int) -> tuple[list[list[Any]], boo
     for item in items:
         size_bytes = len(msgspec.json.encode(item)) + 1
         if size_bytes > room_bytes:
-            item = _shortened(item, room_bytes - 1)
+            item = _shorten(item, room_bytes - 1)
             size_bytes, shortened = len(msgspec.json.encode(item)) + 1, True
         if not pieces or used + size_bytes > room_bytes or len(pieces[-1]) == MOST_ITEMS:
             pieces.append([])
@@ -141,7 +141,7 @@ def _counts(items: Sequence[Any]) -> dict[str, str]:
     return counts
 
 
-def _shortened(value: Any, budget_bytes: int) -> Any:
+def _shorten(value: Any, budget_bytes: int) -> Any:
     """The value with its longest texts cut until it fits; each says how much is gone. Raises TooLarge."""
     for runes in _SHORTENED_RUNES:
         shorter = _with_short_texts(value, runes)

@@ -66,14 +66,14 @@ class Hooks:
         config = self._sources().get(name)
         if not isinstance(config, HookConfig):
             return refusal(404, "NOT_FOUND", f"there is no webhook source {name!r}")
-        answer = await self._received(request, name, config)
+        answer = await self._receive(request, name, config)
         self._told(name, answer.status_code)
         return answer
 
-    async def _received(self, request: Request, name: str, config: HookConfig) -> Response:
+    async def _receive(self, request: Request, name: str, config: HookConfig) -> Response:
         headers = {key.lower(): value for key, value in request.headers.items()}
         if not may_enter(config, headers, request.query_params):
-            return _turned_away(request, name)
+            return _turn_away(request, name)
         declared = headers.get("content-length", "")
         if declared.isascii() and declared.isdecimal() and int(declared) > self._max_body_bytes:
             return self._too_large()
@@ -85,7 +85,7 @@ class Hooks:
             return self._too_large()
         now_s = self._broker.clock.wall_us() / US_PER_S
         if not may_post(config, headers, request.query_params, body, now_s):
-            return _turned_away(request, name)
+            return _turn_away(request, name)
         try:
             return await self._kept(name, config, headers, body)
         except BodyTooLarge:
@@ -165,7 +165,7 @@ def _too_large_for_a_message(body_bytes: int, error: TooLarge) -> str:
     )
 
 
-def _turned_away(request: Request, name: str) -> Response:
+def _turn_away(request: Request, name: str) -> Response:
     log.warning("a webhook call was refused", source=name, client=request.client and request.client.host)
     return refusal(401, "UNAUTHORIZED", "token, password or signature is missing or wrong")
 

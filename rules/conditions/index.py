@@ -45,8 +45,8 @@ class RuleIndex:
                 _enter(number, cover, equal, begins)
         self._always = tuple(sorted(always))
         self._undecodable = tuple(sorted({number for number, condition in numbered if condition.knows_undecodable}))
-        self._by_key = {place.key: _sealed(table) for place, table in equal.items() if place.key is not None}
-        self._by_place = [(place.find_in, _sealed(table)) for place, table in equal.items() if place.key is None]
+        self._by_key = {place.key: _seal(table) for place, table in equal.items() if place.key is not None}
+        self._by_place = [(place.find_in, _seal(table)) for place, table in equal.items() if place.key is None]
         self._by_beginning = _by_beginning(begins)
 
     def candidates(self, event: Event) -> Sequence[int]:
@@ -103,9 +103,9 @@ def _by_beginning(
     """For each place, a table for each length of a beginning."""
     tables: dict[EventPlace, list[tuple[int, Table]]] = {}
     for (place, length), table in begins.items():
-        tables.setdefault(place, []).append((length, _sealed(table)))
+        tables.setdefault(place, []).append((length, _seal(table)))
     return [(place.find_in, several) for place, several in tables.items()]
 
 
-def _sealed(table: dict[Hashable, set[int]]) -> Table:
+def _seal(table: dict[Hashable, set[int]]) -> Table:
     return {constant: tuple(sorted(numbers)) for constant, numbers in table.items()}

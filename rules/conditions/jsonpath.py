@@ -66,7 +66,7 @@ def compile_path(text: str) -> CompiledPath:
         raise PathProblem(f'a path begins with "$"; write {spelled([text.strip()]) if text.strip() else "$.name"}')
     if len(text) > MAX_PATH_RUNES:
         raise PathProblem(f"the path is longer than {MAX_PATH_RUNES} characters")
-    tree = _parsed(text)
+    tree = _parse(text)
     try:
         steps = steps_of(tree)
     except CannotBound as error:
@@ -89,7 +89,7 @@ def compile_path(text: str) -> CompiledPath:
 
 def spelled(keys: Iterable[str]) -> str:
     """The path of these keys from the root: ``$.labels['alert.name']``."""
-    return "$" + "".join(f".{key}" if _PLAIN_NAME.fullmatch(key) else f"[{_quoted(key)}]" for key in keys)
+    return "$" + "".join(f".{key}" if _PLAIN_NAME.fullmatch(key) else f"[{_quote(key)}]" for key in keys)
 
 
 def dotted_key(path: CompiledPath, document: Any) -> str | None:
@@ -110,7 +110,7 @@ def dotted_key(path: CompiledPath, document: Any) -> str | None:
     return None
 
 
-def _parsed(text: str) -> Any:
+def _parse(text: str) -> Any:
     try:
         return _by_jsonpath_ng(text if text.isascii() else _FOREIGN_NAME.sub(_in_quotes, text))
     except _UNREADABLE as error:
@@ -220,5 +220,5 @@ def _single_find(names: tuple[str | int, ...]) -> Callable[[Any], list[Any]]:
     return find
 
 
-def _quoted(key: str) -> str:
+def _quote(key: str) -> str:
     return "'" + key.replace("\\", "\\\\").replace("'", "\\'") + "'"

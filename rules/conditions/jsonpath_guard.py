@@ -34,9 +34,9 @@ def make_safe(tree: Any) -> None:
         if isinstance(node, arithmetic.Operation):
             node.op = _numbers_only(arithmetic.OPERATOR_MAP[node.op_symbol])
         if isinstance(node, string.Sub):
-            node.regex = _bounded_regex(node.expr)
+            node.regex = _bound_regex(node.expr)
         if isinstance(node, filters.Expression) and node.op == "=~":
-            _bounded_regex(node.value)
+            _bound_regex(node.value)
     if descents > MAX_DESCENTS:
         raise CannotBound(f'has more than {MAX_DESCENTS} ".."; name some of the keys between them')
 
@@ -77,7 +77,7 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _bounded_regex(pattern: str) -> Any:
+def _bound_regex(pattern: str) -> Any:
     try:
         compile_regex(pattern)
     except ValueError as error:

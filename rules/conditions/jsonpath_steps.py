@@ -42,7 +42,7 @@ def steps_of(tree: Any) -> list[PathStep]:
     """The closures of a parsed path, to be run one after the other on ``[document]``; raises CannotBound."""
     make_safe(tree)
     steps = _compiled(tree)
-    return [_asked_whole(tree)] if steps is None else steps
+    return [_ask_whole(tree)] if steps is None else steps
 
 
 # --- one node, or a chain of them -------------------------------------------------------------------
@@ -53,17 +53,17 @@ def _compiled(tree: Any) -> list[PathStep] | None:
     if type(tree) in {nodes.Root, nodes.This}:
         return []
     if isinstance(tree, nodes.Child):
-        left, right = _compiled(tree.left), _compiled_right(tree.right)
+        left, right = _compiled(tree.left), _compile_right(tree.right)
         return None if left is None or right is None else left + right
     if isinstance(tree, nodes.Descendants):
-        left, right = _compiled(tree.left), _compiled_right(tree.right)
+        left, right = _compiled(tree.left), _compile_right(tree.right)
         key = tree.right.fields[0] if type(tree.right) is nodes.Fields and len(tree.right.fields) == 1 else None
         return None if left is None or right is None else [*left, _descent(right, key)]
     step = _leaf(tree)
     return None if step is None else [step]
 
 
-def _compiled_right(tree: Any) -> list[PathStep] | None:
+def _compile_right(tree: Any) -> list[PathStep] | None:
     """As ``_compiled``, for what stands right of another step: there ``$`` and ``..`` would need more than a value."""
     if any(isinstance(node, nodes.Root | nodes.Descendants) for node in walk(tree)):
         return None
@@ -196,7 +196,7 @@ def _test(expression: Any) -> ValuePredicate | None:
         return _all_of(known) if isinstance(expression, filters.And) else _any_of(known)
     if type(expression) is not filters.Expression or isinstance(expression.value, jsonpath_ng.JSONPath):
         return None
-    target = _compiled_right(expression.target)
+    target = _compile_right(expression.target)
     if target is None:
         return None
     if expression.op is None:
@@ -247,24 +247,24 @@ def _asked(node: Any) -> PathStep:
     def ask(values: list[Any]) -> list[Any]:
         found: list[Any] = []
         for value in values[:MAX_ASKED]:
-            found.extend(_found_by(node, value[:MAX_ASKED] if isinstance(value, list) else value))
+            found.extend(_find_by(node, value[:MAX_ASKED] if isinstance(value, list) else value))
         return found
 
     return _at_most(ask)
 
 
-def _asked_whole(tree: Any) -> PathStep:
+def _ask_whole(tree: Any) -> PathStep:
     check_may_be_asked(tree)
     walks = any(isinstance(node, nodes.Descendants | filters.Filter | iterable.SortedThis) for node in walk(tree))
 
     def ask(values: list[Any]) -> list[Any]:
         document = values[0]
-        return [] if walks and _is_larger(document, MAX_ASKED) else _found_by(tree, document)
+        return [] if walks and _is_larger(document, MAX_ASKED) else _find_by(tree, document)
 
     return _at_most(ask)
 
 
-def _found_by(node: Any, value: Any) -> list[Any]:
+def _find_by(node: Any, value: Any) -> list[Any]:
     try:
         found = node.find(jsonpath_ng.DatumInContext(value))
         return [match.value for match in found]

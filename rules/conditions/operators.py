@@ -116,7 +116,7 @@ def _ends_with(said: Any, ignore_case: bool) -> OperatorTest:
     return lambda value, _: isinstance(value, str) and _fold(value, ignore_case).endswith(ends)
 
 
-def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, bool], OperatorTest]:
+def _order(compare: Callable[[Any, Any], bool]) -> Callable[[Any, bool], OperatorTest]:
     def make(said: Any, _: bool) -> OperatorTest:
         if isinstance(said, str):
             bound_us = dashed_time_us(said)
@@ -213,11 +213,11 @@ _ALL: Final = (
         "gt",
         "greater than a number (numeric texts count), or later than a date or time",
         "{gt: 5}",
-        _ordered(operator.gt),
+        _order(operator.gt),
     ),
-    Operator("gte", "as gt, or equal", "{gte: 2026-01-31}", _ordered(operator.ge)),
-    Operator("lt", "less than a number, or earlier than a date or time", "{lt: 5}", _ordered(operator.lt)),
-    Operator("lte", "as lt, or equal", "{lte: 5}", _ordered(operator.le)),
+    Operator("gte", "as gt, or equal", "{gte: 2026-01-31}", _order(operator.ge)),
+    Operator("lt", "less than a number, or earlier than a date or time", "{lt: 5}", _order(operator.lt)),
+    Operator("lte", "as lt, or equal", "{lte: 5}", _order(operator.le)),
     Operator("exists", "true: something is found, null included; false: nothing is", "{exists: true}", about="all"),
     Operator(
         "contains",

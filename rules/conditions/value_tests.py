@@ -76,7 +76,7 @@ def _one_of(said: list[Any], document: Document, path: DocumentPath, problems: l
     ]
     if plain:
         tests.append(_equal_to(plain, f"is one of {shown(plain)}"))
-    constants = _united([test.constants for test in tests])
+    constants = _unite([test.constants for test in tests])
     return ValueTest(
         lambda found, now_us: any(test.holds(found, now_us) for test in tests),
         " or ".join(test.text for test in tests),
@@ -93,7 +93,7 @@ def _any_found(test: OperatorTest) -> FoundTest:
     return holds
 
 
-def _united(several: Collection[frozenset[Hashable] | None]) -> frozenset[Hashable] | None:
+def _unite(several: Collection[frozenset[Hashable] | None]) -> frozenset[Hashable] | None:
     known = [constants for constants in several if constants is not None]
     return frozenset().union(*known) if known and len(known) == len(several) else None
 

@@ -227,7 +227,7 @@ def _text(scene: Scene, names: dict[str, Any]) -> tuple[str, str]:
     reason, shown = scene.broken, _without_folders(scene.broken)
     if not reason and making.text is not None:
         try:
-            return _rendered_text(making.text, scene, names), ""
+            return _render_text(making.text, scene, names), ""
         except RenderFailed as error:
             reason, shown = str(error), shown_reason(error)
     note = f"the template failed: {shown}" if reason else ""
@@ -246,7 +246,7 @@ def _without_folders(reason: str) -> str:
     return f"{PurePath(file).name}{colon}{rest}" if colon and file.startswith("/") else reason
 
 
-def _rendered_text(text: CompiledTemplate, scene: Scene, names: dict[str, Any]) -> str:
+def _render_text(text: CompiledTemplate, scene: Scene, names: dict[str, Any]) -> str:
     """The text of one event, or of a group: from a template that lists ``events``, else one text after another."""
     if len(scene.events) <= 1:
         return text.render(names)

@@ -116,14 +116,14 @@ def decode(payload: str, spec: DecodeSpec = AUTO) -> Decoded:
     """What a payload stands for; never raises."""
     payload = _whole(payload)
     if spec.form == "auto":
-        return _guessed(payload)
+        return _guess(payload)
     try:
-        return _unpacked(payload, spec)
+        return _unpack(payload, spec)
     except _Undecodable as reason:
         return Decoded(payload, payload, str(reason))
 
 
-def _guessed(payload: str) -> Decoded:
+def _guess(payload: str) -> Decoded:
     content = _canonical_base64(payload)
     text = None if content is None else _utf8(content)
     if text is not None:
@@ -136,7 +136,7 @@ def _guessed(payload: str) -> Decoded:
     return Decoded(payload if value is _FAILED else value, payload)
 
 
-def _unpacked(payload: str, spec: DecodeSpec) -> Decoded:
+def _unpack(payload: str, spec: DecodeSpec) -> Decoded:
     content: str | bytes = payload
     for wrapping in spec.wrappings:
         content = _off_base64(content) if wrapping == "base64" else _off_gzip(_as_bytes(content, "gzip"))
@@ -272,7 +272,7 @@ def _json(text: str) -> Any:
     if not text.strip():
         raise _Undecodable("not JSON: it is empty")
     try:
-        value = _parsed(text)
+        value = _parse(text)
     except RecursionError:
         raise _Undecodable(f"nested deeper than {MAX_DEPTH} levels") from None
     except (msgspec.MsgspecError, ValueError) as error:
@@ -284,7 +284,7 @@ def _json(text: str) -> Any:
     return value
 
 
-def _parsed(text: str) -> Any:
+def _parse(text: str) -> Any:
     """The value of JSON text; half a surrogate pair in it, which some senders write, is U+FFFD."""
     try:
         return msgspec.json.decode(text)

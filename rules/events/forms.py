@@ -34,7 +34,7 @@ def value_of_fields(fields: Iterable[tuple[str, Any]]) -> Any:
     found: dict[str, list[Any]] = {}
     for name, value in fields:
         found.setdefault(name, []).append(_json_or_text(value))
-    carried = _carried(found)
+    carried = _carry(found)
     if carried is not None:
         return carried
     return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
@@ -42,10 +42,10 @@ def value_of_fields(fields: Iterable[tuple[str, Any]]) -> Any:
 
 def carries_json(fields: Iterable[tuple[str, Any]]) -> bool:
     """Whether a field made for that carries JSON, which is then all that was meant."""
-    return _carried({name: [_json_or_text(value)] for name, value in fields if name in _PAYLOADS}) is not None
+    return _carry({name: [_json_or_text(value)] for name, value in fields if name in _PAYLOADS}) is not None
 
 
-def _carried(found: Mapping[str, Sequence[Any]]) -> Any:
+def _carry(found: Mapping[str, Sequence[Any]]) -> Any:
     values = [found[name][0] for name in _PAYLOADS if name in found]
     return next((value for value in values if isinstance(value, dict | list)), None)
 

@@ -102,7 +102,7 @@ def convert_config(config: Config, *, file: str, topic: str = TOPIC) -> Converte
         rules="\n".join(_rule_file(config.system.word, file, topic, rules)) + "\n",
         settings="\n".join(_fragment(config.system, file, topic, destinations, intervals)) + "\n",
         remarks=in_order(config.remarks),
-        tests="\n".join(["tests:", *_listed(tests)]) + "\n" if tests else "",
+        tests="\n".join(["tests:", *_list(tests)]) + "\n" if tests else "",
         routes=writer.routes,
         samples=tuple(sample_labels(root)),
         silent=frozenset(name for name, one in receivers.items() if not one.targets),
@@ -146,10 +146,10 @@ def _rule_file(word: str, file: str, topic: str, rules: list[dict[str, Any]]) ->
     yield f"# Made of {file} by `ams-bridge rules import {word}`; yours to edit from here on."
     yield from yaml_lines({"topic": topic})
     yield "rules:"
-    yield from _listed(rules)
+    yield from _list(rules)
 
 
-def _listed(members: list[dict[str, Any]]) -> Iterator[str]:
+def _list(members: list[dict[str, Any]]) -> Iterator[str]:
     for n, member in enumerate(members):
         if n:
             yield ""

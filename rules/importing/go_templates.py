@@ -27,15 +27,15 @@ def _action(said: str) -> str:
     if (place := _WHOLE.get(field.strip())) is not None and all(
         one.strip() in _FILTERS for one in filters.split("|") if one
     ):
-        return _printed(place, filters)
+        return _print(place, filters)
     if (indexed := _INDEX.fullmatch(said)) is not None:
-        return _printed(f"data.{indexed[1].lower()}['{indexed[2]}'] | default('')", "")
+        return _print(f"data.{indexed[1].lower()}['{indexed[2]}'] | default('')", "")
     found = _FIELD.fullmatch(said)
     if found is None:
         return f"{{# {said.replace('#}', '# }')} #}}"
-    return _printed(f"data.{found[1].lower()}.{found[2]} | default('')", found[3])
+    return _print(f"data.{found[1].lower()}.{found[2]} | default('')", found[3])
 
 
-def _printed(place: str, filters: str) -> str:
+def _print(place: str, filters: str) -> str:
     names = [_FILTERS[one.strip()] for one in filters.split("|") if one.strip()]
     return "{{ " + " | ".join([place, *names]) + " }}"

@@ -117,8 +117,8 @@ class _Joiner:
         root = Spot(1, 1)
         root.children = {
             "route": spot,
-            "receivers": _listed(at for _, at in receivers),
-            "time_intervals": _listed(at for _, at in intervals),
+            "receivers": _list(at for _, at in receivers),
+            "time_intervals": _list(at for _, at in intervals),
         }
         whole = {"route": value, "receivers": [one for one, _ in receivers]}
         whole["time_intervals"] = [one for one, _ in intervals]
@@ -146,7 +146,7 @@ class _Joiner:
             if name not in found:
                 self._origins["receivers", len(found)] = point.file, point.path
                 spot = Spot(point.spot.line, point.spot.column)
-                spot.children = {MANAGED: _listed([])}
+                spot.children = {MANAGED: _list([])}
                 found[name] = {"name": name, MANAGED: []}, spot
             number = list(found).index(name)
             entries, spots = found[name][0][MANAGED], _members(found[name][1])
@@ -186,7 +186,7 @@ class _Joiner:
             return value, part.spot
         self._remark(part, "the root policy does not take every alert; what it does not take is told to nobody")
         outer = Spot(part.spot.line, part.spot.column)
-        outer.children = {"routes": _listed([part.spot])}
+        outer.children = {"routes": _list([part.spot])}
         return {"receiver": NOBODY, "routes": [value]}, outer
 
     def _unknown(
@@ -268,7 +268,7 @@ def _members(spot: Spot) -> list[Spot]:
     return inner.children if inner is not None and isinstance(inner.children, list) else []
 
 
-def _listed(spots: Iterable[Spot]) -> Spot:
+def _list(spots: Iterable[Spot]) -> Spot:
     found = Spot(1, 1)
     found.children = list(spots)
     return found

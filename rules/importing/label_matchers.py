@@ -81,18 +81,18 @@ def read_matchers(config: Config, path: DocumentPath, *, prefix: str = "") -> tu
     for key, op in ((f"{prefix}match", "="), (f"{prefix}match_re", "=~")):
         for name in config.keys((*path, key)):
             inner = (*path, key, name)
-            found += _checked(config, inner, [LabelMatcher(name, op, config.text(inner))])
+            found += _check(config, inner, [LabelMatcher(name, op, config.text(inner))])
     for inner in config.items((*path, f"{prefix}matchers")):
         try:
-            found += _checked(config, inner, list(_listed_matchers(config, inner)))
+            found += _check(config, inner, list(_list_matchers(config, inner)))
         except ValueError as error:
             config.problem(inner, str(error))
     for inner in config.items((*path, "object_matchers")) if not prefix else ():
-        found += _checked(config, inner, _object_matcher(config, inner))
+        found += _check(config, inner, _object_matcher(config, inner))
     return tuple(dict.fromkeys(found))
 
 
-def _listed_matchers(config: Config, path: DocumentPath) -> Iterator[LabelMatcher]:
+def _list_matchers(config: Config, path: DocumentPath) -> Iterator[LabelMatcher]:
     """The matchers of a text, or the one that a mapping of an API is. Raises ValueError."""
     value = config.at(path)
     if not isinstance(value, dict):
@@ -135,13 +135,13 @@ def parse_matchers(text: str) -> Iterator[LabelMatcher]:
             )
         quoted = _QUOTED.match(inside, head.end())
         plain = None if quoted else _UNQUOTED.match(inside, head.end())
-        value = _unescaped(quoted[1]) if quoted else _plainly_unescaped(plain[0].strip()) if plain else ""
+        value = _unescape(quoted[1]) if quoted else _plainly_unescaped(plain[0].strip()) if plain else ""
         at = (quoted or plain or head).end()
         if at < len(inside) and inside[at] != ",":
             raise ValueError(f"{text!r} has a quotation mark inside a value; put the value in quotes and escape it")
         at += 1
         name = head[1]
-        yield LabelMatcher(_unescaped(name[1:-1]) if name.startswith('"') else name, head[2], value)
+        yield LabelMatcher(_unescape(name[1:-1]) if name.startswith('"') else name, head[2], value)
 
 
 def alternatives(pattern: str) -> tuple[str, ...] | None:
@@ -168,7 +168,7 @@ def implied(known: Sequence[LabelMatcher], matcher: LabelMatcher) -> bool:
     """Whether it is certain that every alert that satisfies all of ``known`` satisfies ``matcher``."""
     if matcher in known or (matcher.fits_all and not matcher.is_negative):
         return True
-    allowed = _allowed(known, matcher.name)
+    allowed = _allow(known, matcher.name)
     return allowed is not None and all(matcher.holds(value) for value in allowed)
 
 
@@ -182,18 +182,18 @@ def possible(matchers: Sequence[LabelMatcher], excluded: Iterable[Sequence[Label
 def _excludes(known: Sequence[LabelMatcher], matcher: LabelMatcher) -> bool:
     if matcher.fits_all and matcher.is_negative:
         return True
-    allowed = _allowed(known, matcher.name)
+    allowed = _allow(known, matcher.name)
     return allowed is not None and not any(matcher.holds(value) for value in allowed)
 
 
-def _allowed(matchers: Iterable[LabelMatcher], name: str) -> list[str] | None:
+def _allow(matchers: Iterable[LabelMatcher], name: str) -> list[str] | None:
     """The values a label can have under these matchers, None when that is not a short list."""
     same = [matcher for matcher in matchers if matcher.name == name]
     words = next((one.words for one in same if not one.is_negative and one.words is not None), None)
     return None if words is None else [word for word in words if all(matcher.holds(word) for matcher in same)]
 
 
-def _checked(config: Config, path: DocumentPath, matchers: list[LabelMatcher]) -> list[LabelMatcher]:
+def _check(config: Config, path: DocumentPath, matchers: list[LabelMatcher]) -> list[LabelMatcher]:
     """The matchers, unless a regular expression in them cannot be read."""
     for matcher in matchers:
         if matcher.is_regex:
@@ -210,7 +210,7 @@ def _plainly_unescaped(text: str) -> str:
     return _ESCAPED.sub(lambda found: _ESCAPES[found[1]], text)
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     r"""A quoted text without its escapes; a backslash before anything unknown stands for itself (the classic form).
 
     ``\xf0\x9f`` are bytes of UTF-8, as in Go.

@@ -89,14 +89,14 @@ def _wanted(matcher: LabelMatcher) -> Any:
     if words is None:
         if matcher.value == ".+":
             return {"exists": True}
-        return {"regex": _anchored(matcher.value)}
+        return {"regex": _anchor(matcher.value)}
     there = [word for word in words if word]
     if not there:
         return None
     return there[0] if len(there) == 1 else there
 
 
-def _anchored(pattern: str) -> str:
+def _anchor(pattern: str) -> str:
     """The pattern as one that must fit the whole value."""
     if "|" in pattern:
         return f"^(?:{pattern})$"

@@ -24,7 +24,7 @@ def read_time_intervals(config: Config) -> dict[str, Any]:
             if not name:
                 config.problem(path, "the time interval has no name")
                 continue
-            spans = [_checked(config, inner, _span(config, inner)) for inner in config.items((*path, "time_intervals"))]
+            spans = [_check(config, inner, _span(config, inner)) for inner in config.items((*path, "time_intervals"))]
             if not spans:
                 config.problem(path, f'the time interval "{name}" is empty')
                 continue
@@ -32,7 +32,7 @@ def read_time_intervals(config: Config) -> dict[str, Any]:
     return found
 
 
-def _checked(config: Config, path: DocumentPath, span: dict[str, Any]) -> dict[str, Any]:
+def _check(config: Config, path: DocumentPath, span: dict[str, Any]) -> dict[str, Any]:
     """The span; what our own reader would not take is a problem there."""
     found: list[Problem] = []
     read_interval("", span, without_places(span, ""), (), found)

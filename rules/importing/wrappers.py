@@ -71,7 +71,7 @@ def _part(document: Document, path: DocumentPath, value: Any) -> Document:
 
 def _in_text(document: Document, path: DocumentPath, value: str, text: str) -> Iterator[Document]:
     """A configuration that stands as a text in the document, as it is or packed."""
-    plain = value if "route" in value else _unpacked(value)
+    plain = value if "route" in value else _unpack(value)
     if plain is None or "route" not in plain or "receivers" not in plain:
         return
     for inner in texts_inside(document, path, plain, text, as_written=plain is value):
@@ -97,7 +97,7 @@ def _in_its_place(value: str, spot: Spot, text: str) -> str:
     return "\n" * spot.line + "\n".join(f"{blanks}{line}" if line else line for line in value.split("\n"))
 
 
-def _unpacked(value: str) -> str | None:
+def _unpack(value: str) -> str | None:
     """What base64 (and gzip in it) stands for; None when it is neither."""
     if len(value) < 16 or _BASE64.fullmatch(value) is None:
         return None

@@ -76,15 +76,15 @@ class Form:
 
     def text(self, key: str, default: str = "") -> str:
         """A text; numbers and booleans are not turned into one, so that nothing is read as it was not meant."""
-        return self._typed(key, str, "a text", default)
+        return self._type(key, str, "a text", default)
 
     def flag(self, key: str, *, default: bool = False) -> bool:
         """True or false."""
-        return self._typed(key, bool, "true or false", default)
+        return self._type(key, bool, "true or false", default)
 
     def count(self, key: str, default: int, *, least: int = 1, most: int | None = None) -> int:
         """A whole number within bounds."""
-        value = self._typed(key, int, "a whole number", default)
+        value = self._type(key, int, "a whole number", default)
         if value < least or (most is not None and value > most):
             bounds = f"at least {least}" if most is None else f"from {least} to {most}"
             self.problem((key,), f"{key} must be {bounds}, not {value}")
@@ -142,7 +142,7 @@ class Form:
         """The mapping at ``inner`` below this one; ``expected`` says what must stand there in words of its own."""
         return Form(self.document, (*self.path, *inner), self.problems, what=what, expected=expected)
 
-    def _typed(self, key: str, wanted: type[Read], called_so: str, default: Read) -> Read:
+    def _type(self, key: str, wanted: type[Read], called_so: str, default: Read) -> Read:
         if key not in self.value:
             return default
         said = self.value[key]

@@ -82,10 +82,10 @@ class _Reader:
         dates = self._each(said, "dates", _dates)
         return IntervalEntry(
             zone=self._zone(said),
-            days=_united(self._each(said, "days", lambda one: _named(one, WEEKDAYS, "a weekday", "mon-fri", 0))),
-            days_of_month=_united(self._each(said, "days_of_month", _days_of_month)),
-            months=_united(self._each(said, "months", lambda one: _named(one, MONTHS, "a month", "jan-mar", 1))),
-            years=_united(self._each(said, "years", _years)),
+            days=_unite(self._each(said, "days", lambda one: _named(one, WEEKDAYS, "a weekday", "mon-fri", 0))),
+            days_of_month=_unite(self._each(said, "days_of_month", _days_of_month)),
+            months=_unite(self._each(said, "months", lambda one: _named(one, MONTHS, "a month", "jan-mar", 1))),
+            years=_unite(self._each(said, "years", _years)),
             dates=None if dates is None else tuple(one for one in dates if isinstance(one[0], dt.date)),
             yearly=tuple(one for one in dates or () if isinstance(one[0], tuple)),
             times=self._each(said, "times", _times),
@@ -125,7 +125,7 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def _united(several: tuple[Iterable[int], ...] | None) -> frozenset[int] | None:
+def _unite(several: tuple[Iterable[int], ...] | None) -> frozenset[int] | None:
     return None if several is None else frozenset(number for some in several for number in some)
 
 

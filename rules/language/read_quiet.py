@@ -50,7 +50,7 @@ class QuietReader:
 
     def read(self, form: Form) -> Quiet:
         """All quiet keys of a rule."""
-        resolved = self._resolved(form)
+        resolved = self._resolve(form)
         quiet = Quiet(
             dedupe_s=form.read("dedupe", _positive_s, None),
             state=self.templates.plain(form, ("state",)),
@@ -69,7 +69,7 @@ class QuietReader:
         _check_needs(form, quiet)
         return quiet
 
-    def _resolved(self, form: Form) -> Condition | None:
+    def _resolve(self, form: Form) -> Condition | None:
         return self._condition(form, ("resolved",)) if "resolved" in form else None
 
     def _condition(self, form: Form, inner: DocumentPath) -> Condition:

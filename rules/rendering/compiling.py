@@ -60,19 +60,19 @@ def compile_text(
         return CompiledTemplate(label, mode, frozenset(), None, storable(_without_last_newline(source)))
     tree = parse(source, environment)
     if isinstance(tree, Flaw):
-        return _placed([tree], place_at, path)
+        return _place([tree], place_at, path)
     walked = walk(tree)
     found = flaws(walked, source, environment.tables, environment.file_names)
     if found:
-        return _placed(found, place_at, path)
+        return _place(found, place_at, path)
     referred, own = references(walked), own_names(walked)
-    built = _built(environment, tree, source)
+    built = _build(environment, tree, source)
     if isinstance(built, Flaw):
-        return _placed([built], place_at, path)
+        return _place([built], place_at, path)
     template, outer = built
     found = name_flaws(walked, source, outer - own, known, sets)
     problems = (
-        *_placed(found, place_at, path),
+        *_place(found, place_at, path),
         *_unusable(environment, referred, place_at(1, 1), path, "it"),
         *_file_problems(environment, referred, known, sets),
     )
@@ -126,26 +126,26 @@ def compile_expression(
     place_at = _place_at(place)
     expression = parse_expression(source, environment)
     if isinstance(expression, Flaw):
-        return _placed([expression], place_at, path)
+        return _place([expression], place_at, path)
     body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)]
     tree = nodes.Template(body, lineno=1)
     tree.set_environment(environment)
     walked = walk(tree)
     found = flaws(walked, source, environment.tables, ())
     if found:
-        return _placed(found, place_at, path)
-    built = _built(environment, tree, source, expression=True)
+        return _place(found, place_at, path)
+    built = _build(environment, tree, source, expression=True)
     if isinstance(built, Flaw):
-        return _placed([built], place_at, path)
+        return _place([built], place_at, path)
     template, outer = built
     found = name_flaws(walked, source, outer, known, sets)
     if found:
-        return _placed(found, place_at, path)
+        return _place(found, place_at, path)
     label, lines = _label(source, place_at)
     return CompiledExpression(label, outer, template, limits, lines)
 
 
-def _built(
+def _build(
     environment: Templates, tree: nodes.Template, source: str, *, expression: bool = False
 ) -> tuple[Template, frozenset[str]] | Flaw:
     built = environment.inline.get((source, expression))
@@ -177,7 +177,7 @@ def _file_problems(
     return tuple(
         problem
         for template in environment.with_references(names)
-        for problem in _placed(
+        for problem in _place(
             name_flaws(template.tree, template.text, template.outer, known, sets),
             _place_at(Place(template.file)),
             "",
@@ -185,7 +185,7 @@ def _file_problems(
     )
 
 
-def _placed(found: Iterable[Flaw], place_at: PlaceAt, path: str) -> Problems:
+def _place(found: Iterable[Flaw], place_at: PlaceAt, path: str) -> Problems:
     return tuple(Problem(place_at(flaw.line, flaw.column), path, flaw.text) for flaw in found)
 
 

@@ -75,9 +75,9 @@ def differences(events: Sequence[ComparedEvent]) -> str:
     if not columns:
         return ""
     shared = [name for name in shared if _last(name) != "severity"]  # the headline says it
-    said = [_shared_line(shared, rows[0])] if shared else []
+    said = [_share_line(shared, rows[0])] if shared else []
     all_over = all(one.is_over for one in ordered)
-    told = [_listed(columns, rows)] if all_over else ["", *_table(ordered, rows, columns)]
+    told = [_list(columns, rows)] if all_over else ["", *_table(ordered, rows, columns)]
     notes = dict.fromkeys(one.note for one in ordered if one.note)
     return "\n".join([*said, *told, *([""] if notes else []), *(f"_{note}_" for note in list(notes)[:_MOST_SHARED])])
 
@@ -97,7 +97,7 @@ def _table(events: Sequence[ComparedEvent], rows: Sequence[Mapping[str, str]], c
     return [*lines, *(["", f"and {len(rows) - MOST_ROWS} more"] if len(rows) > MOST_ROWS else [])]
 
 
-def _listed(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
+def _list(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
     """``instance: web1, web2 and 3 more``, by the place that tells most of them apart."""
     place = max(columns, key=lambda name: len({row.get(name, "") for row in rows}))
     values = [_cell(value) for value in dict.fromkeys(row.get(place, "") for row in rows) if value]
@@ -105,7 +105,7 @@ def _listed(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
     return f"{escape_md(_last(place))}: {', '.join(values[:MOST_ROWS])}{f' and {more} more' if more > 0 else ''}"
 
 
-def _shared_line(shared: Sequence[str], row: Mapping[str, str]) -> str:
+def _share_line(shared: Sequence[str], row: Mapping[str, str]) -> str:
     told: list[str] = []
     for name in shared:
         target = link_target(row[name]) if row.get(name, "").startswith("http") else ""

@@ -221,14 +221,14 @@ class CompiledTemplate:
         meter = Meter(self.limits, us_of(names["now"]))
         token = METER.set(meter)
         try:
-            return self._assembled(self.template, names, meter)
+            return self._assemble(self.template, names, meter)
         except Exception as error:
             raise failure(error, self.label, self.template, self.lines) from error
         finally:
             METER.reset(token)
             meter.close()
 
-    def _assembled(self, template: Template, names: Mapping[str, Any], meter: Meter) -> str:
+    def _assemble(self, template: Template, names: Mapping[str, Any], meter: Meter) -> str:
         parts: list[str] = []
         room = self.limits.output_runes
         for part in template.root_render_func(_context(template, names)):

@@ -66,7 +66,7 @@ def format_text(read: Reader, template: str, /, *args: Any, **kwargs: Any) -> st
             raise ValueError("!r, !a and formats within formats are not available")
         if name == "" or name[0] in ".[":
             name, automatic = f"{automatic}{name}", automatic + 1
-        value = _looked_up(read, name, args, kwargs)
+        value = _look_up(read, name, args, kwargs)
         parts.append(_in_form(value, spec) if spec else value)
     return joined(parts)
 
@@ -147,7 +147,7 @@ def _in_form(value: Any, spec: str) -> str:
     return str.__str__(format(value, spec))
 
 
-def _looked_up(read: Reader, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+def _look_up(read: Reader, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     found = _FIELD.fullmatch(name)
     if found is None:
         raise ValueError(f'"{name}" is no name to format')

@@ -58,11 +58,11 @@ def markdown(parts: Sequence[str]) -> str:
             flat.append(part)
     authors = "".join([part for part in flat if type(part) is not Value])
     if "@" in authors or "`" in authors or "~~~" in authors or "://" in authors:
-        return storable("".join(_CarefulAssembly(_cleaned(flat), authors).out))
+        return storable("".join(_CarefulAssembly(_clean(flat), authors).out))
     return storable("".join(_Assembly(flat).out))
 
 
-def _cleaned(parts: list[str]) -> list[str]:
+def _clean(parts: list[str]) -> list[str]:
     cleaned = [Value(clean(part)) if type(part) is Value and not is_clean(part) else part for part in parts]
     return [part for part in cleaned if part]
 

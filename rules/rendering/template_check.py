@@ -40,7 +40,7 @@ class Flaw:
 
 def parse(source: str, environment: Environment, name: str | None = None) -> nodes.Template | Flaw:
     """The tree of a template, or why it has none."""
-    return _parsed(source, environment, lambda parser: parser.parse(), name, None)
+    return _parse(source, environment, lambda parser: parser.parse(), name, None)
 
 
 def parse_expression(source: str, environment: Environment) -> nodes.Expr | Flaw:
@@ -55,7 +55,7 @@ def parse_expression(source: str, environment: Environment) -> nodes.Expr | Flaw
         expression.set_environment(environment)
         return expression
 
-    return _parsed(source, environment, whole, None, "variable")
+    return _parse(source, environment, whole, None, "variable")
 
 
 def flaw_of(error: TemplateSyntaxError, source: str, word: str = "") -> Flaw:
@@ -149,7 +149,7 @@ Finder: TypeAlias = Callable[[int, str], tuple[int, int]]
 Tree = TypeVar("Tree", nodes.Template, nodes.Expr)
 
 
-def _parsed(
+def _parse(
     source: str, environment: Environment, read: Callable[[Parser], Tree], name: str | None, state: str | None
 ) -> Tree | Flaw:
     parser = None
@@ -192,7 +192,7 @@ def _filter_flaws(node: nodes.Filter, tables: Mapping[str, Any], at: Finder) -> 
         yield Flaw(*at(node.lineno, name), _unknown_filter(name))
         return
     if name in ("map", "select", "reject", "selectattr", "rejectattr"):
-        yield from _named_inside(node, name, at)
+        yield from _name_inside(node, name, at)
     argument = _first_constant(node, _ARGUMENT.get(name, ""))
     if argument is None:
         return
@@ -213,7 +213,7 @@ _READ_AT_LOAD: Final[dict[str, Callable[[str], object]]] = {
 }
 
 
-def _named_inside(node: nodes.Filter, name: str, at: Finder) -> Iterator[Flaw]:
+def _name_inside(node: nodes.Filter, name: str, at: Finder) -> Iterator[Flaw]:
     """Filters and tests named as text: ``map('upper')``, ``selectattr('x', 'equalto', 1)``."""
     position: int = 0
     known: Mapping[str, Any] = ALL_FILTERS if name == "map" else ALL_TESTS

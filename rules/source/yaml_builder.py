@@ -114,19 +114,19 @@ class Builder:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, depth)
         if event.anchor is None:
-            return self._unanchored(event, depth)
+            return self._unanchor(event, depth)
         name = event.anchor
         if name in self._anchors:
             self._say(event, f'the anchor "&{name}" is set twice; give the second another name')
         anchor = self._anchors[name] = _Anchor(None, None, 0, 0)
         size_before, deepest_before = self._size, self._deepest
         self._deepest = depth
-        anchor.value, spot = self._unanchored(event, depth)
+        anchor.value, spot = self._unanchor(event, depth)
         anchor.spot, anchor.size, anchor.height = spot, self._size - size_before + 1, self._deepest - depth
         self._deepest = max(self._deepest, deepest_before)
         return anchor.value, spot
 
-    def _unanchored(self, event: Any, depth: int) -> tuple[Any, Spot]:
+    def _unanchor(self, event: Any, depth: int) -> tuple[Any, Spot]:
         mark = event.start_mark
         if isinstance(event, yaml.ScalarEvent):
             block, quoted = event.style in {"|", ">"}, event.style in {"'", '"'}

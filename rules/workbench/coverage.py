@@ -185,7 +185,7 @@ class _Watched:
             undecodable=self.undecodable,
             first_us=self.first_us,
             last_us=self.last_us,
-            rules=tuple(_covered(seen, self.templates) for seen in self.seen.values()),
+            rules=tuple(_cover(seen, self.templates) for seen in self.seen.values()),
             unwanted=tuple(self.unwanted.values()),
             partial=self.partial,
         )
@@ -262,7 +262,7 @@ def _roots(rule: Rule) -> list[ConditionNode]:
     return [rule.condition.root, *([resolved.root] if resolved is not None else [])]
 
 
-def _covered(seen: _Seen, templates: MarkedTemplates) -> RuleCoverage:
+def _cover(seen: _Seen, templates: MarkedTemplates) -> RuleCoverage:
     rule = seen.rule
     lines = [
         ConditionCoverage(node.at, _said(node), id(node) not in seen.unheld)

@@ -74,7 +74,7 @@ def explain(
         event = event_of(incoming, decoded or decode(incoming.payload, view.decode))
         undecodable = undecodable or event.undecodable
         for rule in view.rules:
-            told = _explained(rule_set, rule, view, event, matches, decision, context.now_us)
+            told = _explain(rule_set, rule, view, event, matches, decision, context.now_us)
             found.extend((rule.position, one.item, one) for one in told)
     heard = {rule.name for view in views_of(rule_set, incoming.topic) for rule in view.rules}
     return Explanation(
@@ -87,7 +87,7 @@ def explain(
     )
 
 
-def _explained(
+def _explain(
     rule_set: RuleSet, rule: Rule, view: EventView, event: Event, matches: Matches, decision: Decision, now_us: int
 ) -> Iterator[RuleExplained]:
     items = list(items_of(event, view.for_each))

@@ -145,7 +145,7 @@ class _Recorder:
             start_us=start_us,
             messages=[one.said for one in scrubbed],
             until_us=last_us - start_us,
-            expect=[one for moment in moments for one in _expected(moment, start_us)],
+            expect=[one for moment in moments for one in _expect(moment, start_us)],
             quiet=[
                 {"rule": one.rule, "to": one.destination, "by": one.by}
                 for moment in moments
@@ -169,14 +169,14 @@ class _Recorder:
             return self._as_published(incoming)
         data = self._scrubber.value(decoded.value)
         payload = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False, default=str)
-        return self._scrubbed(incoming, payload, Decoded(data, payload), {"data": data})
+        return self._scrub(incoming, payload, Decoded(data, payload), {"data": data})
 
     def _as_published(self, incoming: Incoming) -> _Scrubbed:
         """The message as it was published, for rules that look at its very text."""
         payload = self._scrubber.text(incoming.payload)
-        return self._scrubbed(incoming, payload, None, {"payload": payload})
+        return self._scrub(incoming, payload, None, {"payload": payload})
 
-    def _scrubbed(self, incoming: Incoming, payload: str, decoded: Decoded | None, said: dict[str, Any]) -> _Scrubbed:
+    def _scrub(self, incoming: Incoming, payload: str, decoded: Decoded | None, said: dict[str, Any]) -> _Scrubbed:
         attributes = {name: str(self._scrubber.value(text, name)) for name, text in incoming.attributes.items()}
         said |= {"attributes": attributes} if attributes else {}
         said |= {"topic": incoming.topic, "offset": incoming.offset}
@@ -210,7 +210,7 @@ def _path(moments: Iterable[DryRunStep]) -> DecisionPath:
     return (*told, *phases)
 
 
-def _expected(moment: DryRunStep, start_us: int) -> Iterator[dict[str, Any]]:
+def _expect(moment: DryRunStep, start_us: int) -> Iterator[dict[str, Any]]:
     """The posts of a moment as a test expects them, the parts of each together."""
     text = ""
     for send in _posts(moment):

@@ -70,9 +70,9 @@ def seconds(us: int) -> str:
 
 def json_in_yaml(value: Any) -> str:
     """JSON that YAML reads as the same value."""
-    return _NOT_YAML.sub(_escaped, json.dumps(value, ensure_ascii=False, default=str))
+    return _NOT_YAML.sub(_escape, json.dumps(value, ensure_ascii=False, default=str))
 
 
-def _escaped(found: re.Match[str]) -> str:
+def _escape(found: re.Match[str]) -> str:
     code = ord(found[0])
     return "?" if 0xD800 <= code <= 0xDFFF else f"\\u{code:04x}"

@@ -89,9 +89,9 @@ writes it anew, and a test fails when it is out of date. To learn the language, 
 
 def reference_page(*, plugins: bool = False) -> str:
     """The whole page; with ``plugins`` also what those add that are installed here."""
-    templates = (*_templates(), *(_plugins() if plugins else ()), *_shipped())
+    templates = (*_templates(), *(_plugins() if plugins else ()), *_ship())
     parts = (_HEAD, *_file(), *_rule(), *_conditions(), *templates, *_units(), *_tests(), *_cost())
-    return "\n".join(_wrapped(part).rstrip("\n") + "\n" for part in parts)
+    return "\n".join(_wrap(part).rstrip("\n") + "\n" for part in parts)
 
 
 def _file() -> Iterator[str]:
@@ -174,8 +174,8 @@ def _templates() -> Iterator[str]:
             yield f"#### {_signature(name, function)}\n\n{inspect.getdoc(function) or ''}"
     ours = set(FILTERS)
     yield "### Filters and tests of Jinja"
-    yield "Filters: " + _listed(name for name in ALL_FILTERS.built_in if name not in ours) + "."
-    yield "Tests: " + _listed(name for name in ALL_TESTS if name.isidentifier()) + "."
+    yield "Filters: " + _list(name for name in ALL_FILTERS.built_in if name not in ours) + "."
+    yield "Tests: " + _list(name for name in ALL_TESTS if name.isidentifier()) + "."
     yield "Not there on purpose:"
     yield _table(("Filter", "Instead"), [(f"`{name}`", instead) for name, instead in LEFT_OUT.items()])
     yield "### Statuses"
@@ -202,7 +202,7 @@ def _statuses() -> list[tuple[str, str, str]]:
     return [(word, f"`{EMOJI[meaning_of(word)]}`", f"`{COLOR[meaning_of(word)]}`") for word in words]
 
 
-def _shipped() -> Iterator[str]:
+def _ship() -> Iterator[str]:
     yield "## Shipped templates"
     yield (
         "Named by `template:`. A file of the same name in your own `templates` folder takes its place, and "
@@ -266,7 +266,7 @@ def _tests() -> Iterator[str]:
         ("A matcher", defs["matcher"]["anyOf"][1]["properties"]),
     ):
         told = {key: shape.get("description", "") for key, shape in shapes.items()}
-        yield f"**{title}** has: {_listed(told)}."
+        yield f"**{title}** has: {_list(told)}."
         rows = [(f"`{key}`", text) for key, text in told.items() if text]
         if rows:
             yield _table(("Key", "Is"), rows)
@@ -280,7 +280,7 @@ def _tests() -> Iterator[str]:
     )
 
 
-def _wrapped(part: str) -> str:
+def _wrap(part: str) -> str:
     """A paragraph in lines of a page's width; tables, headings and what has lines already as they are."""
     if part.startswith(("|", "#")) or "\n" in part:
         return part
@@ -297,7 +297,7 @@ def _signature(name: str, function: Any) -> str:
     return f"`{name}`" if not parameters else f"`{name}({shown})`"
 
 
-def _listed(names: Iterable[str]) -> str:
+def _list(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 

@@ -206,21 +206,21 @@ class _Comparison:
             differences.append(f"  shadow: {'true' if told.shadow else 'false'}")
         for part, matcher in expected.parts.items():
             value = getattr(send if part in ("key", "phase") else post, part)
-            differences += self._compared(part, matcher, value)
+            differences += self._compare(part, matcher, value)
         values = {one.title: one.value for one in post.fields}
         for title, matcher in expected.fields.items():
-            differences += self._compared(f"field {title}", matcher, values.get(title))
+            differences += self._compare(f"field {title}", matcher, values.get(title))
         for key, matcher in expected.overrides.items():
-            differences += self._compared(key, matcher, post.overrides.get(key))
+            differences += self._compare(key, matcher, post.overrides.get(key))
         if expected.body is not None:
-            differences += self._compared("body", expected.body, post.body)
+            differences += self._compare("body", expected.body, post.body)
         if expected.fallback is not None:
-            differences += self._compared("fallback", expected.fallback, send.fallback)
+            differences += self._compare("fallback", expected.fallback, send.fallback)
         elif send.fallback:
             differences.append(f"  a template failed: {send.fallback}; mend it, or expect it with fallback:")
         return differences
 
-    def _compared(self, name: str, matcher: Matcher, value: Any) -> list[str]:
+    def _compare(self, name: str, matcher: Matcher, value: Any) -> list[str]:
         text = _as_text(value)
         differences: list[str] = []
         if matcher.wants_equal and not _equal(matcher.equals, value):

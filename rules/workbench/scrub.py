@@ -84,12 +84,12 @@ class Scrubber:
         return word.replace(bare, self._made_up.name(kind, bare))
 
     def _text(self, text: str, depth: int) -> str:
-        nested = self._nested(text, depth) if depth < MAX_NESTED else None
+        nested = self._nest(text, depth) if depth < MAX_NESTED else None
         if nested is not None:
             return nested
         return _LABEL.sub(lambda found: self._made_up.known_short(found[0]), self._words(text))
 
-    def _nested(self, text: str, depth: int) -> str | None:
+    def _nest(self, text: str, depth: int) -> str | None:
         """A text that is JSON, or base64 of a text, scrubbed inside; None where there is nothing to scrub."""
         if text[:1] in ("{", "["):
             try:
@@ -105,13 +105,13 @@ class Scrubber:
             inside = decode(text, spec)
             if inside.undecodable is None and inside.text != text:
                 scrubbed_text = self._text(inside.text, depth + 1)
-                return None if scrubbed_text == inside.text else _packed(scrubbed_text, gzipped=spec is _GZIP)
+                return None if scrubbed_text == inside.text else _pack(scrubbed_text, gzipped=spec is _GZIP)
         return None
 
     def _words(self, text: str) -> str:
-        return WORDS.sub(self._replaced, text)
+        return WORDS.sub(self._replace, text)
 
-    def _replaced(self, found: re.Match[str]) -> str:
+    def _replace(self, found: re.Match[str]) -> str:
         kind, word = found.lastgroup or "", found[0]
         match kind:
             case "url":
@@ -160,6 +160,6 @@ def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
         yield key, value
 
 
-def _packed(text: str, *, gzipped: bool) -> str:
+def _pack(text: str, *, gzipped: bool) -> str:
     body = text.encode(errors="surrogatepass")
     return base64.b64encode(gzip.compress(body, mtime=0) if gzipped else body).decode()

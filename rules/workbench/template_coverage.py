@@ -63,17 +63,15 @@ class MarkedTemplates(Templates):
 
     def branches(self, compiled: CompiledTemplate) -> Iterator[Branch]:
         """The branches of a rule's template and of the template files that it is or names, in the order of lines."""
-        for template, place in self._reached(compiled):
+        for template, place in self._reach(compiled):
             for mark in sorted(self._marks[id(template)][1], key=lambda mark: mark.line):
                 yield Branch(place(mark.line), mark.kind, mark.number in self.taken)
 
     def numbers(self, compiled: CompiledTemplate) -> frozenset[int]:
         """What ``taken`` calls the branches of a rule's template."""
-        return frozenset(
-            mark.number for template, _ in self._reached(compiled) for mark in self._marks[id(template)][1]
-        )
+        return frozenset(mark.number for template, _ in self._reach(compiled) for mark in self._marks[id(template)][1])
 
-    def _reached(self, compiled: CompiledTemplate) -> Iterator[tuple[Template, Callable[[int], Place]]]:
+    def _reach(self, compiled: CompiledTemplate) -> Iterator[tuple[Template, Callable[[int], Place]]]:
         """The template and those it names, each with the way from its lines to their places."""
         if compiled.template is None:
             return

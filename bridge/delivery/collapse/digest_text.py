@@ -107,7 +107,7 @@ def headline_of(post: Post) -> str:
     """One line that says what a post is about: its title, else the first line of its text that says something."""
     title = " ".join(post.title.split())
     if title:
-        return _shortened(title)
+        return _shorten(title)
     fence = ""
     for line in post.text.splitlines():
         mark = _FENCE.match(line)
@@ -116,7 +116,7 @@ def headline_of(post: Post) -> str:
         elif mark:
             fence = mark[1]
         elif _INK.search(line):
-            return _shortened(_MARKS.sub("", line, count=1).strip())
+            return _shorten(_MARKS.sub("", line, count=1).strip())
     return "(a post without a headline)"
 
 
@@ -138,17 +138,17 @@ def _text(
         lines.append(
             f"Decided {_span(since_us, until_us, days=days)} UTC; more waited than could be posted one by one."
         )
-        lines += _listed([one for one in named if not one.over_us], standing, days=days)
+        lines += _list([one for one in named if not one.over_us], standing, days=days)
     if over:
         lives = total(over)
         lines += [""] if lines else []
         began = f"**{lives} more** began and ended" if standing else "Began and ended"
         lines.append(f"{began} before anything could be posted:")
-        lines += _listed([one for one in named if one.over_us], over, days=days)
+        lines += _list([one for one in named if one.over_us], over, days=days)
     return "\n".join(lines)
 
 
-def _listed(named: Sequence[Named], tallies: Sequence[SeverityCount], *, days: bool) -> list[str]:
+def _list(named: Sequence[Named], tallies: Sequence[SeverityCount], *, days: bool) -> list[str]:
     lines = [f"- {_line(one, days=days)}" for one in named]
     rest = Counter({(tally.rule, tally.severity): tally.count for tally in tallies})
     rest.subtract((one.rule, one.severity) for one in named)
@@ -194,7 +194,7 @@ def _time(at_us: int, *, days: bool) -> str:
     return from_us(at_us).strftime("%d %b %H:%M" if days else "%H:%M")
 
 
-def _shortened(line: str) -> str:
+def _shorten(line: str) -> str:
     """At most 200 characters of a line of Markdown.
 
     One whose code spans do not close any more is escaped anew. No pipe is left: with one, a ``<`` of another post could

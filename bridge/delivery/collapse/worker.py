@@ -139,7 +139,7 @@ class CollapseWorker:
     async def _take_page(self, one: _Pass) -> None:
         page = await self._outbox.backlog(self._name, one.after, _PAGE)
         lines = lines_of(_readable(page.deliveries))
-        heard_of = await self._heard_of(lines, one.policy)
+        heard_of = await self._hear_of(lines, one.policy)
         one.is_long = one.is_long or page.next is not None
         for folding in foldings(lines, one.policy, page.receipts, heard_of, is_piece=page.is_piece):
             await self._fold(one, folding, held_back=one.is_long and not one.is_last)
@@ -157,7 +157,7 @@ class CollapseWorker:
             self._look_at = now + max(_LOOK_EVERY_S, _LOOK_FACTOR * (now - one.began))
         return None
 
-    async def _heard_of(self, lines: Sequence[Sequence[HeldPost]], policy: Policy) -> set[str]:
+    async def _hear_of(self, lines: Sequence[Sequence[HeldPost]], policy: Policy) -> set[str]:
         """The ids of those openings of incidents that somebody heard of before."""
         found: set[str] = set()
         for opening in (opening for line in lines for opening in openings(line, policy)):

@@ -50,15 +50,15 @@ def draw(parcel: Parcel, *, course: str = "") -> dict[str, Any]:
         return {
             "content": cut_text(words, _PLAIN_RUNES) or _NO_TEXT,
             "embeds": [],
-            "allowed_mentions": _allowed(mention, plain=True),
+            "allowed_mentions": _allow(mention, plain=True),
         }
     alone = not (post.title or post.url or post.fields or post.footer or course or color_of(post, parcel.phase))
     content = "\n".join(part for part in (mention, text) if part)
     if alone and len(content) <= MAX_CONTENT_RUNES and not _EVERYONE & set(mention.split()):
-        return {"content": content or _NO_TEXT, "embeds": [], "allowed_mentions": _allowed(mention, plain=True)}
+        return {"content": content or _NO_TEXT, "embeds": [], "allowed_mentions": _allow(mention, plain=True)}
     embed = _embed(parcel, text, course)
     content = mention[:MAX_CONTENT_RUNES]
-    return {"content": content, "embeds": [embed], "allowed_mentions": _allowed(mention, plain=False)}
+    return {"content": content, "embeds": [embed], "allowed_mentions": _allow(mention, plain=False)}
 
 
 def discord_text(markdown: str) -> str:
@@ -126,7 +126,7 @@ def _fields(post: Post) -> list[dict[str, Any]]:
     return fields
 
 
-def _allowed(mention: str, *, plain: bool) -> dict[str, Any]:
+def _allow(mention: str, *, plain: bool) -> dict[str, Any]:
     """Who may be pinged. ``@here`` and ``@everyone`` only beside an embed, when the message is the mention alone."""
     allowed: dict[str, Any] = {"parse": []}
     if not plain and _EVERYONE & set(mention.split()):
@@ -148,12 +148,10 @@ def _cut(text: str, runes: int) -> str:
 
 def _said(text: str) -> str:
     text = _MARK.sub(r"\\\g<0>", text)
-    return _LINE_START.sub(
-        lambda found: f"{found[1]}\\{found[2]}" if not found[2].isdigit() else _numbered(found), text
-    )
+    return _LINE_START.sub(lambda found: f"{found[1]}\\{found[2]}" if not found[2].isdigit() else _number(found), text)
 
 
-def _numbered(found: re.Match[str]) -> str:
+def _number(found: re.Match[str]) -> str:
     return f"{found[1]}\u200b{found[2]}"
 
 

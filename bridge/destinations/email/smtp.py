@@ -58,17 +58,17 @@ class Talk:
 
     def ask(self, sender: str, recipients: Sequence[str]) -> Outcome:
         """Whether the server would take a mail, without giving it one."""
-        return self._talk(lambda smtp: self._addressed(smtp, sender, recipients, to_some=False) or Delivered())
+        return self._talk(lambda smtp: self._address(smtp, sender, recipients, to_some=False) or Delivered())
 
     def _talk(self, step: Callable[[smtplib.SMTP], Outcome]) -> Outcome:
         try:
-            smtp = self._connected()
+            smtp = self._connect()
         except (OSError, smtplib.SMTPException) as error:
             return self._failure(error)
         except ValueError:  # no name of a host has such letters, or labels that long
             return Later(f"{self._server.host} is no name of a mail server", misconfigured=True)
         try:
-            return self._logged_in(smtp) or step(smtp)
+            return self._log_in(smtp) or step(smtp)
         except (OSError, smtplib.SMTPException) as error:
             return self._failure(error)
         finally:
@@ -78,7 +78,7 @@ class Talk:
                 smtp.quit()
             smtp.close()
 
-    def _connected(self) -> smtplib.SMTP:
+    def _connect(self) -> smtplib.SMTP:
         server = self._server
         timeout_s = max(0.001, self._left_s())
         host, hello = ascii_domain(server.host), ascii_domain(server.hello)
@@ -86,7 +86,7 @@ class Talk:
             return smtplib.SMTP_SSL(host, server.port, hello, timeout=timeout_s, context=server.tls())
         return smtplib.SMTP(host, server.port, hello, timeout=timeout_s)
 
-    def _logged_in(self, smtp: smtplib.SMTP) -> Outcome | None:
+    def _log_in(self, smtp: smtplib.SMTP) -> Outcome | None:
         """None when the server may be given a mail; else why not."""
         server = self._server
         self._step(smtp).ehlo_or_helo_if_needed()
@@ -107,18 +107,18 @@ class Talk:
                 return Later("the login has letters that this mail server cannot be told", misconfigured=True)
         return None
 
-    def _addressed(
+    def _address(
         self, smtp: smtplib.SMTP, sender: str, recipients: Sequence[str], *, to_some: bool
     ) -> Later | Refused | None:
         """Name sender and recipients. None when the server takes a mail for them."""
         code, text = self._step(smtp).mail(sender)
         if not 200 <= code < 300:
-            return self._answered(code, text)
+            return self._answer(code, text)
         refused: list[tuple[str, int, bytes]] = []
         for recipient in recipients:
             code, text = self._step(smtp).rcpt(recipient)
             if code == _GOING_AWAY:
-                return self._answered(code, text)
+                return self._answer(code, text)
             if not 200 <= code < 300:
                 refused.append((recipient, code, text))
         if not refused or (to_some and len(refused) < len(recipients)):
@@ -136,18 +136,18 @@ class Talk:
     def _mail(
         self, smtp: smtplib.SMTP, sender: str, recipients: Sequence[str], letter: bytes, *, to_some: bool
     ) -> Outcome:
-        refusal = self._addressed(smtp, sender, recipients, to_some=to_some)
+        refusal = self._address(smtp, sender, recipients, to_some=to_some)
         if refusal is not None:
             return refusal
         code, text = self._step(smtp).docmd("DATA")
         if code != _READY:
-            return self._answered(code, text)
+            return self._answer(code, text)
         self._step(smtp)
         self._letter_left = True
-        smtp.send(_stuffed(letter) + b".\r\n")
+        smtp.send(_stuff(letter) + b".\r\n")
         code, text = self._step(smtp).getreply()
         self._letter_left = False
-        return Delivered() if 200 <= code < 300 else self._answered(code, text)
+        return Delivered() if 200 <= code < 300 else self._answer(code, text)
 
     def _step(self, smtp: smtplib.SMTP) -> smtplib.SMTP:
         """The connection, with what is left of the time for its next step."""
@@ -155,7 +155,7 @@ class Talk:
             smtp.sock.settimeout(max(0.001, self._left_s()))
         return smtp
 
-    def _answered(self, code: int, text: bytes) -> Later | Refused:
+    def _answer(self, code: int, text: bytes) -> Later | Refused:
         said = self._said(code, text)
         if not _is_permanent(code):
             return Later(said)
@@ -165,7 +165,7 @@ class Talk:
 
     def _failure(self, error: OSError | smtplib.SMTPException) -> Later | Refused:
         if isinstance(error, smtplib.SMTPResponseException) and not self._letter_left:
-            return self._answered(error.smtp_code, error.smtp_error if isinstance(error.smtp_error, bytes) else b"")
+            return self._answer(error.smtp_code, error.smtp_error if isinstance(error.smtp_error, bytes) else b"")
         kind = "no answer" if self._letter_left else "no talk"
         text = self._redact(self._why(error)) or type(error).__name__
         return Later(f"{kind}: {text}"[:_SHOWN_RUNES], unclear=self._letter_left)
@@ -188,7 +188,7 @@ def _is_permanent(code: int) -> bool:
     return 500 <= code < 600
 
 
-def _stuffed(letter: bytes) -> bytes:
+def _stuff(letter: bytes) -> bytes:
     """The mail with every dot at the start of a line doubled (RFC 5321, 4.5.2), ending in a line end."""
     letter = letter if letter.endswith(b"\r\n") else letter + b"\r\n"
     return (b"." if letter.startswith(b".") else b"") + letter.replace(b"\r\n.", b"\r\n..")

@@ -241,7 +241,7 @@ class _Telling:
             return self._elsewhere(found)
         there = await self._find(found, self._parcel.id)
         if there:
-            return there if isinstance(there, Later) else await self._delivered(there, found, root, earlier)
+            return there if isinstance(there, Later) else await self._deliver(there, found, root, earlier)
         outcome = await self._create(found, root, earlier)
         if not isinstance(outcome, _Closed):
             return outcome
@@ -263,7 +263,7 @@ class _Telling:
             return answer
         made = decoded(answer, Marked)
         if made is not None:
-            return await self._delivered(made, channel_id, body.get("root_id", ""), earlier, answer)
+            return await self._deliver(made, channel_id, body.get("root_id", ""), earlier, answer)
         if answer.status == httpx.codes.CREATED:  # it stands there, and nobody told us where
             return Delivered(pace=pace_of(answer.headers))
         refusal = self._refusal(answer, body)
@@ -272,7 +272,7 @@ class _Telling:
         why = why_closed(answer)
         return _Closed(replace(refusal, reason=f"{why}: {refusal.reason}")) if why else refusal
 
-    async def _delivered(
+    async def _deliver(
         self, made: Marked, channel_id: str, root: str, earlier: Receipt | None, answer: HttpAnswer | None = None
     ) -> Delivered:
         """It stands there. Its card is the one it carries: an earlier try may have made it."""

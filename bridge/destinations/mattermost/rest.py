@@ -89,15 +89,15 @@ class Directory:
         if known is not None:
             return known
         was_asked = bool(self._asked)
-        found = await self._looked_up(team, channel)
+        found = await self._look_up(team, channel)
         if was_asked and isinstance(found, Refused):  # the bot may be in another team by now
             self._asked.clear()
-            found = await self._looked_up(team, channel)
+            found = await self._look_up(team, channel)
         if isinstance(found, str):
             self._known[team, channel] = found
         return found
 
-    async def _looked_up(self, team: str, channel: str) -> Lookup:
+    async def _look_up(self, team: str, channel: str) -> Lookup:
         return await (self._direct(channel[1:]) if channel.startswith("@") else self._in_team(team, channel))
 
     async def person(self, name: str) -> Lookup:

@@ -54,7 +54,7 @@ def draw(parcel: Parcel, *, course: str = "") -> dict[str, Any]:
         details, text = text, []
     shown += text
     drawn: dict[str, Any] = {}
-    notice = _escaped(_notice(post))
+    notice = _escape(_notice(post))
     if shown:
         drawn |= {"text": notice, "blocks": shown[:MAX_BLOCKS]}
     if details:
@@ -71,7 +71,7 @@ def mrkdwn(markdown: str) -> str:
 def mention_of(post: Post) -> str:
     """Whom the rule wants to tell: ``@channel``, ``@here``, or Slack's own ``<@U...>``; anything else is just text."""
     return " ".join(
-        word if _SLACK_MENTION.fullmatch(word) else _mentioned(_escaped(word)) for word in post.mention.split()
+        word if _SLACK_MENTION.fullmatch(word) else _mention(_escape(word)) for word in post.mention.split()
     )
 
 
@@ -164,29 +164,29 @@ def _cut(text: str, runes: int) -> str:
     return text if len(text) <= runes else text[: runes - 1] + "…"
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _said(text: str) -> str:
-    return _mentioned(_MARK.sub(lambda found: "\u200b".join(("", *found[0], "")), _escaped(text)))
+    return _mention(_MARK.sub(lambda found: "\u200b".join(("", *found[0], "")), _escape(text)))
 
 
-def _mentioned(escaped: str) -> str:
+def _mention(escaped: str) -> str:
     return _MENTION.sub(lambda found: f"<!{_RANGES[found[1]]}>", escaped)
 
 
 def _link(text: str, url: str) -> str:
-    target = _escaped(url.strip()).replace("|", "%7C").replace(" ", "%20").replace("&lt;", "%3C").replace("&gt;", "%3E")
-    return f"<{target}>" if text in (url, _escaped(url), _said(url)) else f"<{target}|{text.replace('|', '¦')}>"
+    target = _escape(url.strip()).replace("|", "%7C").replace(" ", "%20").replace("&lt;", "%3C").replace("&gt;", "%3E")
+    return f"<{target}>" if text in (url, _escape(url), _said(url)) else f"<{target}|{text.replace('|', '¦')}>"
 
 
 def _code(text: str) -> str:
-    return f"`{_escaped(text).replace('`', 'ˋ')}`"
+    return f"`{_escape(text).replace('`', 'ˋ')}`"
 
 
 def _block(text: str) -> str:
-    return "```\n" + _escaped(text).replace("```", "``\u200b`") + "\n```"
+    return "```\n" + _escape(text).replace("```", "``\u200b`") + "\n```"
 
 
 _MRKDWN: Final = Dialect(

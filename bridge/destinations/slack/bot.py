@@ -236,7 +236,7 @@ def post_body(parcel: Parcel, config: SlackBotConfig, thread: str = "") -> dict[
     asked = parcel.post.overrides
     meant_for = str(asked.get("channel") or config.channel)
     to_other = parcel.form == "other-channel"
-    body = {"channel": config.fallback_channel if to_other else meant_for, **_drawn(parcel, meant_for)}
+    body = {"channel": config.fallback_channel if to_other else meant_for, **_draw(parcel, meant_for)}
     named: dict[str, Any] = {
         "thread_ts": "" if to_other or parcel.form == "without-thread" else thread or asked.get("thread"),
         "username": asked.get("username") or config.username,
@@ -253,7 +253,7 @@ def update_body(parcel: Parcel, earlier: Receipt) -> dict[str, Any]:
     return {"channel": earlier.channel, "ts": earlier.post, **drawn, **draw(parcel, course=course_of(parcel, earlier))}
 
 
-def _drawn(parcel: Parcel, meant_for: str) -> dict[str, Any]:
+def _draw(parcel: Parcel, meant_for: str) -> dict[str, Any]:
     if parcel.form != "other-channel":
         return draw(parcel)
     note = f"_(meant for {meant_for})_"

@@ -21,10 +21,10 @@ class NoSuchValue(ValueError):
     """A value that a column of this kind cannot hold."""
 
     def __init__(self, value: object, kind: str) -> None:
-        super().__init__(f'"{_shown(value)}" is not {kind}')
+        super().__init__(f'"{_show(value)}" is not {kind}')
 
 
-def _shown(value: object) -> str:
+def _show(value: object) -> str:
     """The beginning of a value; Python writes out no whole number of more than 4,300 digits."""
     try:
         return str(value)[:100]
@@ -46,10 +46,10 @@ def integer(value: object) -> int:
     said = str(value).strip()
     if not _WHOLE.fullmatch(said):
         raise NoSuchValue(value, "a whole number")
-    return _stored(int(said.partition(".")[0]))
+    return _store(int(said.partition(".")[0]))
 
 
-def _stored(whole: int) -> int:
+def _store(whole: int) -> int:
     """The number, if databases can hold it. Raises NoSuchValue."""
     if whole not in _INT64:
         raise NoSuchValue(whole, "a whole number of at most 64 bits")
@@ -114,7 +114,7 @@ def json_value(value: object) -> Any:
 def anything(value: object) -> Any:
     """For a column whose kind nobody knows: scalars as they are, the rest as JSON text."""
     if isinstance(value, int):
-        return _stored(value)
+        return _store(value)
     return value if isinstance(value, float) else text(value)
 
 

@@ -100,7 +100,7 @@ def _after(world: World, post: Post, called: Mapping[str, Any], answer: httpx.Re
     if isinstance(said.get("update"), dict):
         if world.town.channels[post.channel_id].archived:
             return Click(400, post, called, "Can not update a post in a deleted channel.")
-        updated = _updated(world, post, said["update"])
+        updated = _update(world, post, said["update"])
         if wrong := _too_large(world, updated):
             return Click(400, post, called, wrong)
         post = updated
@@ -115,7 +115,7 @@ def _after(world: World, post: Post, called: Mapping[str, Any], answer: httpx.Re
     )
 
 
-def _updated(world: World, post: Post, update: Mapping[str, Any]) -> Post:
+def _update(world: World, post: Post, update: Mapping[str, Any]) -> Post:
     now_ms = world.now_ms
     text = update.get("message") or ""
     changed = replace(post, text=text, update_at_ms=now_ms, edit_at_ms=now_ms if text != post.text else post.edit_at_ms)

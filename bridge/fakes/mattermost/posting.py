@@ -48,7 +48,7 @@ def post_by_hook(world: World, hook_id: str, payload: Payload, request: Request)
     _check_channel(world, hook, channel)
     draft = _draft(world, hook, channel, payload, request)
     parts = split_post(draft.text, draft.attachments, draft.props, len(request.body), world.settings)
-    posts = [_numbered(world, draft, part, number, len(parts)) for number, part in enumerate(parts)]
+    posts = [_number(world, draft, part, number, len(parts)) for number, part in enumerate(parts)]
     if "\0" in draft.text:
         raise AppError("api.post.create_webhook_post.creating.app_error", 500)  # the database takes no such text
     if world.broken_after:
@@ -120,7 +120,7 @@ def _draft(world: World, hook: Hook, channel: Channel, payload: Payload, request
         channel=channel.name,
         channel_id=channel.id,
         user_id=hook.user_id,
-        username=_shown_name(world, hook, payload),
+        username=_show_name(world, hook, payload),
         text=text,
         request=request,
         create_at_ms=now_ms,
@@ -148,7 +148,7 @@ def _names(world: World) -> Callable[[str], str | None]:
     return lambda user_id: user.username if (user := world.town.users.get(user_id)) else None
 
 
-def _shown_name(world: World, hook: Hook, payload: Payload) -> str:
+def _show_name(world: World, hook: Hook, payload: Payload) -> str:
     if world.settings.username_override:
         return payload.username or hook.username or "webhook"
     return world.town.users[hook.user_id].username
@@ -158,7 +158,7 @@ def _props(world: World, hook: Hook, payload: Payload) -> Mapping[str, Any]:
     props = {name: value for name, value in (payload.props or {}).items() if name not in _RESERVED_PROPS}
     props |= {"from_webhook": "true", "webhook_display_name": hook.display_name}
     if world.settings.username_override:
-        props["override_username"] = _shown_name(world, hook, payload)
+        props["override_username"] = _show_name(world, hook, payload)
     if world.settings.icon_override:
         asked = {"override_icon_url": payload.icon_url or hook.icon_url, "override_icon_emoji": payload.icon_emoji}
         props |= {name: value for name, value in asked.items() if value}
@@ -181,5 +181,5 @@ def _check_root(world: World, channel: Channel, root_id: str) -> None:
         raise AppError("api.post.create_post.root_id.app_error", 400)
 
 
-def _numbered(world: World, draft: Post, part: Part, number: int, parts: int) -> Post:
+def _number(world: World, draft: Post, part: Part, number: int, parts: int) -> Post:
     return replace(draft, id=world.ids.new(), text=part.text, attachments=part.attachments, part=number, parts=parts)

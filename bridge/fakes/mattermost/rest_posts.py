@@ -70,7 +70,7 @@ def _create(call: Call) -> Reply:
     if known == "":
         raise AppError("api.post.deduplicate_create_post.pending", 500)
     if known is not None:
-        return json_reply(_made_before(call, known), 201)
+        return json_reply(_make_before(call, known), 201)
     # A refused post is never remembered, so its id is free for the retry.
     post = _new_post(call, asked, channel)
     call.world.board.add([post])
@@ -102,7 +102,7 @@ def _as_far_as_read(said: object) -> _PostAsked:
     return asked
 
 
-def _made_before(call: Call, post_id: str) -> dict[str, Any]:
+def _make_before(call: Call, post_id: str) -> dict[str, Any]:
     """A post as it is told a second time: without what stands beside it."""
     post = call.world.board.find(post_id)
     if post is None or post.delete_at_ms:
@@ -181,17 +181,17 @@ def _check_size(call: Call, text: str, props: Mapping[str, Any]) -> None:
 
 def _patch(call: Call) -> Reply:
     edit = _body(call, _Edit, "post")
-    return _edited(call, edit, whole=False)
+    return _edit(call, edit, whole=False)
 
 
 def _update(call: Call) -> Reply:
     edit = _body(call, _Edit, "post")
     if edit.id != call.params["post_id"]:
         raise AppError("api.context.invalid_body_param.app_error", 400, name="id")
-    return _edited(call, edit, whole=True)
+    return _edit(call, edit, whole=True)
 
 
-def _edited(call: Call, edit: _Edit, *, whole: bool) -> Reply:
+def _edit(call: Call, edit: _Edit, *, whole: bool) -> Reply:
     """Apply an edit; with ``whole`` what it leaves out is emptied."""
     world, post = call.world, _own(call)
     word = "update" if whole else "patch"

@@ -71,7 +71,7 @@ class _Conversation:
             wrong = "no_action" if not action else "bad_seq"
             await self._refuse(seq, f"api.web_socket_router.{wrong}.app_error", 400)
         elif action == "authentication_challenge":
-            return await self._challenged(seq, asked.get("data") or {})
+            return await self._challenge(seq, asked.get("data") or {})
         elif not self._line.user_id:
             await self._refuse(seq, "api.web_socket_router.not_authenticated.app_error", 401)
         elif action == "ping":
@@ -86,7 +86,7 @@ class _Conversation:
         if self._telling is not None:
             self._telling.cancel()
 
-    async def _challenged(self, seq: int, data: Mapping[str, Any]) -> bool:
+    async def _challenge(self, seq: int, data: Mapping[str, Any]) -> bool:
         if self._line.user_id:
             return True
         if not await self._admit(data.get("token")):

@@ -48,9 +48,9 @@ class MemoryOutbox:
             self.news.lower(destination)
             due = [row for row in self._lines.heads(destination) if row.delivery.due_us <= now.wall_us]
             due.sort(key=lambda row: (-row.delivery.new.priority, row.delivery.due_us, row.delivery.seq))
-            return [self._leased(row, now, now.wall_us + us(lease_s)) for row in due[:limit]]
+            return [self._lease(row, now, now.wall_us + us(lease_s)) for row in due[:limit]]
 
-    def _leased(self, row: DeliveryRow, now: Reading, until_us: int) -> Leased:
+    def _lease(self, row: DeliveryRow, now: Reading, until_us: int) -> Leased:
         lost = row.leased_until_us != 0
         row.delivery = replace(row.delivery, due_us=until_us, unclear=row.delivery.unclear or lost)
         row.lease += 1

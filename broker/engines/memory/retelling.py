@@ -13,11 +13,11 @@ def retold(commit: Commit, by_us: int) -> Commit:
         return commit
     return replace(
         commit,
-        state=[_retold(change, by_us) if isinstance(change, StatePut) else change for change in commit.state],
+        state=[_retell(change, by_us) if isinstance(change, StatePut) else change for change in commit.state],
         deliveries=[replace(new, due_us=new.due_us + by_us) for new in commit.deliveries],
     )
 
 
-def _retold(put: StatePut, by_us: int) -> StatePut:
+def _retell(put: StatePut, by_us: int) -> StatePut:
     due_us = None if put.due_us is None else put.due_us + by_us
     return replace(put, expires_us=put.expires_us + by_us, due_us=due_us)

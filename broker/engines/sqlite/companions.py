@@ -127,8 +127,8 @@ def judge(path: Path, note: LockNote | None) -> WalOrigin:
         if header is None:
             return Belongs()  # opening it tells that it is no database
         if holds_journal:
-            return _judged_journal(header)
-        return _judged_log(path, header, note)
+            return _judge_journal(header)
+        return _judge_log(path, header, note)
     except OSError as error:
         raise StoreUnavailable(f"{path} cannot be looked at: {error.strerror}; see who owns it") from error
 
@@ -201,13 +201,13 @@ def _wal_head(wal: Path) -> tuple[int, int]:
     return magic, page_bytes
 
 
-def _judged_journal(header: Header) -> WalOrigin:
+def _judge_journal(header: Header) -> WalOrigin:
     if header.uses_wal:
         return Stray("a store with a write-ahead log has no journal")
     return Doubtful("a backup has none, so it belongs to another file")
 
 
-def _judged_log(path: Path, header: Header, note: LockNote | None) -> WalOrigin:
+def _judge_log(path: Path, header: Header, note: LockNote | None) -> WalOrigin:
     if not header.uses_wal:
         return Stray("the file was written whole, as backups are, and never had one")
     page_bytes = _wal_head(path.with_name(path.name + "-wal"))[1]

@@ -55,7 +55,7 @@ class SqliteOutbox:
         def work(transaction: Transaction) -> Sequence[Leased]:
             now = self._steady.read()
             found = list(_due(transaction.db, destination, limit, now.steady_us))
-            return _leased(transaction.db, found, now, us(lease_s)) if found else []
+            return _lease(transaction.db, found, now, us(lease_s)) if found else []
 
         return await self._writer.run(work)
 
@@ -220,7 +220,7 @@ def _due(db: sqlite3.Connection, destination: str, limit: int, now_us: int) -> I
         yield from found
 
 
-def _leased(db: sqlite3.Connection, found: Sequence[int], now: Reading, lease_us: int) -> list[Leased]:
+def _lease(db: sqlite3.Connection, found: Sequence[int], now: Reading, lease_us: int) -> list[Leased]:
     """Lease deliveries, in their order. In two statements: after each one, another thread may run for a while."""
     numbers = json.dumps(found)
     db.execute(_SQL["lease"], (now.steady_us + lease_us, numbers))

@@ -170,20 +170,20 @@ class Writer:
             return [(call, None, error) for call in calls]
         except sqlite3.Error as error:
             self._let_go()
-            return [(call, None, self._failed(error)) for call in calls]
+            return [(call, None, self._fail(error)) for call in calls]
         try:
             outcomes = [self._make(transaction, call) for call in calls]
             transaction.flush()
         except Exception as error:
             self._roll_back(transaction)
-            return self._spoiled(calls, error)
+            return self._spoil(calls, error)
         try:
             transaction.db.execute("COMMIT")
         except sqlite3.Error as error:
             if code_of(error) != sqlite3.SQLITE_IOERR:
                 self._roll_back(transaction)
-                return self._spoiled(calls, error)
-            reason = self._failed(error).reason
+                return self._spoil(calls, error)
+            reason = self._fail(error).reason
             self._doubt()
             return [(call, None, OutcomeUnknown(reason)) for call in calls]
         transaction.settle()
@@ -214,11 +214,11 @@ class Writer:
                 raise
             return call, None, error
 
-    def _spoiled(self, calls: Sequence[_Call], error: Exception) -> list[_Outcome]:
+    def _spoil(self, calls: Sequence[_Call], error: Exception) -> list[_Outcome]:
         if len(calls) > 1:
             raise _Spoiled from error
         ours = isinstance(error, sqlite3.Error) or damage_of(error, self._path) is not None
-        return [(calls[0], None, self._failed(error) if ours else error)]
+        return [(calls[0], None, self._fail(error) if ours else error)]
 
     def _roll_back(self, transaction: Transaction) -> None:
         transaction.forget()
@@ -226,10 +226,10 @@ class Writer:
             if transaction.db.in_transaction:
                 transaction.db.execute("ROLLBACK")
         except sqlite3.Error as error:
-            self._failed(error)
+            self._fail(error)
             self._let_go()
 
-    def _failed(self, error: Exception) -> StoreUnavailable | StoreCorrupt:
+    def _fail(self, error: Exception) -> StoreUnavailable | StoreCorrupt:
         """The error for our callers; remembered, so that health is asked of the disk and not of memory."""
         failure = store_error(error, self._path)
         self._failure = failure.reason
@@ -247,7 +247,7 @@ class Writer:
         except StoreUnavailable as error:
             self._failure = error.reason
         except sqlite3.Error as error:
-            self._failed(error)
+            self._fail(error)
 
     def _reopen(self) -> Transaction:
         """Open the file anew. When in doubt, write: a commit after the failed one replaces what was left of it."""
@@ -301,7 +301,7 @@ class Writer:
         try:
             self._look_outside(self._transaction or self._reopen())
         except sqlite3.Error as error:
-            self._failed(error)
+            self._fail(error)
         else:
             if checkpoint_due:
                 self._checkpoint()
@@ -316,7 +316,7 @@ class Writer:
         except StoreUnavailable as error:
             self._failure = error.reason
         except sqlite3.Error as error:
-            self._failed(error)
+            self._fail(error)
 
     def _shut(self) -> None:
         self._look()
@@ -328,7 +328,7 @@ class Writer:
                 if not self._files.is_overwritten:
                     self._transaction.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             except sqlite3.Error as error:
-                self._failed(error)
+                self._fail(error)
             self._let_go()
 
     def _tell(self, told: Callable[..., None], *arguments: Any) -> None:

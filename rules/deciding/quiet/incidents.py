@@ -41,7 +41,7 @@ def fires(draft: Draft, match: Match) -> None:
         return
     row = row or KeyRow(key)
     stored = store(match.event)
-    incident = _opened(draft, rule, row, match.event, stored)
+    incident = _open(draft, rule, row, match.event, stored)
     inhibition.fires(draft, names, incident, key, keyrow.forget_us(rule.quiet, incident))
     state, failed = state_said(draft, rule, match.event, "firing")
     flaps = flapping.note(row, rule.quiet.flapping, state, stored, draft.now_us, before="resolved")
@@ -135,7 +135,7 @@ def end(
         row.incident = None
 
 
-def _opened(draft: Draft, rule: Rule, row: KeyRow, event: Event, stored: bytes) -> Incident:
+def _open(draft: Draft, rule: Rule, row: KeyRow, event: Event, stored: bytes) -> Incident:
     """The row's incident, firing now: a new one, or the one that goes on (or fires again before its end was told)."""
     incident = row.incident
     if incident is None or not incident.fires:
