@@ -5,6 +5,7 @@ from __future__ import annotations
 from bridge.api.api_errors import already_exists, invalid_argument
 from bridge.api.api_times import zulu
 from bridge.api.call import Call
+from bridge.api.own_and_acl import acl_answer, members_asked_for, visible
 from bridge.api.paging import page_of
 from bridge.api.push_config import asks_for_pull, new_push_config, push_config_answer
 from bridge.api.push_texts import UNAVAILABLE, active
@@ -14,14 +15,12 @@ from bridge.api.resource_references import subscription_name, topic_name, topic_
 from bridge.api.wire import (
     AckDeadlineRequest,
     AclAnswer,
-    AclRequest,
     Deactivated,
     SubscriptionAnswer,
     SubscriptionPage,
     SubscriptionRequest,
 )
-from broker.access import CONSUMER, sees_only_own
-from broker.acl import member_uids, user_names
+from broker.access import CONSUMER
 from broker.names import child_key
 from broker.records import PushConfig, Subscription
 
@@ -62,9 +61,7 @@ def _push_status(call: Call, subscription: Subscription) -> str:
 async def list_page(call: Call) -> SubscriptionPage:
     """The project's subscriptions; a plain consumer sees those that name it."""
     subscriptions = call.broker.cache.all(Subscription, child_key(call.project.uid, ""))
-    if sees_only_own(call.caller.roles, CONSUMER):
-        subscriptions = [one for one in subscriptions if call.caller.uid in one.acl]
-    page = page_of(call, subscriptions)
+    page = page_of(call, visible(call, subscriptions, CONSUMER))
     return SubscriptionPage([subscription_answer(call, one) for one in page.records], page.next_token, page.total)
 
 
@@ -105,15 +102,12 @@ async def delete(call: Call) -> Deactivated:
 
 async def show_acl(call: Call) -> AclAnswer:
     """Who may pull."""
-    return AclAnswer(user_names(call.broker.cache, call.subscription().acl))
+    return acl_answer(call, call.subscription().acl)
 
 
 async def modify_acl(call: Call) -> None:
     """Replace the list of who may pull; an outside push worker stays on it."""
-    request = await read(call, AclRequest, "Invalid Subscription ACL Arguments")
-    if request.authorized_users is None:
-        raise invalid_argument("Invalid Subscription ACL Arguments")
-    uids = member_uids(call.broker.cache, call.project, request.authorized_users)
+    uids = await members_asked_for(call, "Invalid Subscription ACL Arguments")
     subscription = call.subscription()
     await call.broker.subscriptions.set_acl(subscription, acl_keeping_worker(call.api, subscription.push, uids))
 

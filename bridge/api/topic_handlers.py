@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from bridge.api.api_errors import invalid_argument
 from bridge.api.api_times import zulu
 from bridge.api.call import Call
+from bridge.api.own_and_acl import acl_answer, members_asked_for, visible
 from bridge.api.paging import page_of
-from bridge.api.request_bodies import read, read_texts
+from bridge.api.request_bodies import read_texts
 from bridge.api.resource_references import full_schema_name, schema_of, subscription_name, topic_name
-from bridge.api.wire import AclAnswer, AclRequest, SubscriptionNames, TopicAnswer, TopicPage
-from broker.access import PUBLISHER, sees_only_own
-from broker.acl import member_uids, user_names
+from bridge.api.wire import AclAnswer, SubscriptionNames, TopicAnswer, TopicPage
+from broker.access import PUBLISHER
 from broker.names import child_key
 from broker.records import Schema, Topic
 
@@ -34,9 +33,7 @@ async def show(call: Call) -> TopicAnswer:
 async def list_page(call: Call) -> TopicPage:
     """The project's topics; a plain publisher sees those that name it."""
     topics = call.broker.cache.all(Topic, child_key(call.project.uid, ""))
-    if sees_only_own(call.caller.roles, PUBLISHER):
-        topics = [topic for topic in topics if call.caller.uid in topic.acl]
-    page = page_of(call, topics)
+    page = page_of(call, visible(call, topics, PUBLISHER))
     return TopicPage([topic_answer(call, topic) for topic in page.records], page.next_token, page.total)
 
 
@@ -57,15 +54,12 @@ async def delete(call: Call) -> None:
 
 async def show_acl(call: Call) -> AclAnswer:
     """Who may publish."""
-    return AclAnswer(user_names(call.broker.cache, call.topic().acl))
+    return acl_answer(call, call.topic().acl)
 
 
 async def modify_acl(call: Call) -> None:
     """Replace the list of who may publish."""
-    request = await read(call, AclRequest, "Invalid Topic ACL Arguments")
-    if request.authorized_users is None:
-        raise invalid_argument("Invalid Topic ACL Arguments")
-    uids = member_uids(call.broker.cache, call.project, request.authorized_users)
+    uids = await members_asked_for(call, "Invalid Topic ACL Arguments")
     await call.broker.topics.set_acl(call.topic(), uids)
 
 

@@ -20,9 +20,11 @@ class Served:
     Answers of ``packs_from_bytes`` and more are packed for clients that accept it, as the real services do.
     """
 
-    def __init__(self, service: Service, clock: Clock, *, packs_from_bytes: int | None = 0) -> None:
+    def __init__(
+        self, service: Service, clock: Clock, *, packs_from_bytes: int | None = 0, keep_last: int = _KEEP_LAST
+    ) -> None:
         self.base_url = ""
-        self._front = Front(service, clock, keep_last=_KEEP_LAST, packs_from_bytes=packs_from_bytes)
+        self._front = Front(service, clock, keep_last=keep_last, packs_from_bytes=packs_from_bytes)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request, as ASGI asks for it."""

@@ -5,18 +5,14 @@ It also answers ``GET /ams_verification_hash``, by which an AMS proves that a pu
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
-
-from bridge.fakes.exchange import Attempt, Reply, Request
-from bridge.fakes.front import Front
-from bridge.fakes.trouble import Script
+from bridge.fakes.exchange import Reply, Request
+from bridge.fakes.served import Served
 from broker.clock import Clock, SystemClock
 
 _PLAIN = ((b"content-type", b"text/plain; charset=utf-8"),)
 
 
-class FakeWebhook:
+class FakeWebhook(Served):
     """Any path, any method: 200 with an empty body, or whatever ``reply`` is set to.
 
     ``verification_hash`` is what the verification path answers; None makes it a 404. ``script`` makes trouble.
@@ -34,43 +30,14 @@ class FakeWebhook:
         keep_last: int = 100_000,
         packs_from_bytes: int | None = 1_000,
     ) -> None:
+        super().__init__(self._respond, clock or SystemClock(), packs_from_bytes=packs_from_bytes, keep_last=keep_last)
         self.reply = reply or Reply(200)
         self.verification_hash = verification_hash
-        self.base_url = ""
-        self._front = Front(
-            self._respond, clock or SystemClock(), keep_last=keep_last, packs_from_bytes=packs_from_bytes
-        )
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer one request, as ASGI asks for it."""
-        await self._front(scope, receive, send)
-
-    def let_go(self) -> None:
-        """Release every request that is held."""
-        self.script.let_go()
-
-    @property
-    def script(self) -> Script:
-        """The trouble to come."""
-        return self._front.script
-
-    @property
-    def attempts(self) -> list[Attempt]:
-        """Every request and how it ended, verification included."""
-        return self._front.attempts.all()
 
     @property
     def requests(self) -> list[Request]:
         """Every request but verification, in order of arrival, whatever was answered."""
         return [kept.request for kept in self.attempts if kept.request.path != self.VERIFICATION_PATH]
-
-    def wait_for_attempts(self, count: int, timeout_s: float = 10.0) -> list[Attempt]:
-        """Return once ``count`` requests have ended, however they did. Raises TimeoutError."""
-        return self._front.attempts.wait_for(count, timeout_s)
-
-    async def attempts_ended(self, count: int, timeout_s: float = 10.0) -> list[Attempt]:
-        """As ``wait_for_attempts``, for a test that is a coroutine."""
-        return await asyncio.to_thread(self.wait_for_attempts, count, timeout_s)
 
     def clear(self) -> None:
         """Forget what came so far; the script stays."""
