@@ -91,12 +91,12 @@ class CatalogCache:
     def check_fresh(self) -> None:
         """Raises StoreUnavailable when the mirror may be older than it is allowed to be."""
         if not self._loaded:
-            raise StoreUnavailable("the catalog is not loaded yet")
+            raise StoreUnavailable("the catalog is not loaded yet", "stale")
         if self._max_staleness_s is None:
             return
         age_s = self._clock.monotonic() - self._fresh_at
         if age_s > self._max_staleness_s:
-            raise StoreUnavailable(f"the catalog was last confirmed {age_s:.0f} s ago")
+            raise StoreUnavailable(f"the catalog was last confirmed {age_s:.0f} s ago", "stale")
 
     @property
     def revision(self) -> int:

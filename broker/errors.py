@@ -38,7 +38,22 @@ The class docstring is the default message; fields carry the facts, and nobody p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, TypeAlias
+
+StoreTrouble: TypeAlias = Literal["", "full", "failed", "denied", "locked", "replaced", "stale", "moving", "closed"]
+"""What kind of trouble keeps a store from serving; "" where nothing more is known than its reason."""
+TROUBLES: Final[Mapping[StoreTrouble, str]] = {
+    "full": "the disk is full",
+    "failed": "the disk failed to read or write",
+    "denied": "the store's file may not be written",
+    "locked": "another program has the store locked",
+    "replaced": "the store's file was replaced, moved or overwritten",
+    "stale": "the catalog is stale",
+    "moving": "others change the same thing without a pause",
+    "closed": "the store is closed: the daemon stops",
+}
+"""Each kind in words that anybody may read: no path, no name of a file."""
 
 
 class BrokerError(Exception):
@@ -237,18 +252,19 @@ class StoreError(BrokerError):
 
 
 class StoreUnavailable(StoreError):
-    """The store cannot serve now; nothing was stored. ``reason`` says why in plain words."""
+    """The store cannot serve now; nothing was stored. ``reason`` says why in plain words, ``trouble`` of what kind."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, trouble: StoreTrouble = "") -> None:
         super().__init__(f"the store is unavailable: {reason}")
         self.reason = reason
+        self.trouble = trouble
 
 
 class ConflictsPersist(StoreUnavailable):
     """Others changed ``what`` each of the ``attempts`` times that a change of it was tried; nothing was stored."""
 
     def __init__(self, what: str, attempts: int) -> None:
-        super().__init__(f"{what} is changed by others without a pause")
+        super().__init__(f"{what} is changed by others without a pause", "moving")
         self.what = what
         self.attempts = attempts
 
@@ -260,9 +276,10 @@ class StoreUnusable(StoreUnavailable):
 class OutcomeUnknown(StoreError):
     """It may be stored or not: read what stands, or repeat with the same producer key."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, trouble: StoreTrouble = "") -> None:
         super().__init__(f"the store did not say whether it kept the change: {reason}")
         self.reason = reason
+        self.trouble = trouble
 
 
 class StoreCorrupt(StoreError):
@@ -279,3 +296,9 @@ class TopicGone(StoreError):
     def __init__(self, topic_uid: str) -> None:
         super().__init__(f"the log of topic {topic_uid} was dropped")
         self.topic_uid = topic_uid
+
+
+def trouble_text(error: BrokerError) -> str:
+    """``: the disk is full``, or "" where nothing is known that may be told to everybody."""
+    trouble = error.trouble if isinstance(error, StoreUnavailable | OutcomeUnknown) else ""
+    return f": {TROUBLES[trouble]}" if trouble else ""

@@ -22,6 +22,7 @@ from broker.errors import (
     TooLarge,
     TopicMissing,
     UnknownMembers,
+    trouble_text,
 )
 
 NO_ACCESS: Final = "Access to this resource is forbidden"
@@ -121,7 +122,8 @@ def from_broker(error: BrokerError) -> ApiError:
         case Rejected():
             return _from_rejected(error)
         case StoreUnavailable() | OutcomeUnknown():
-            return ApiError(503, "UNAVAILABLE", "The service is busy or its store is away; try again")
+            text = f"The service is busy or its store is away{trouble_text(error)}; try again"
+            return ApiError(503, "UNAVAILABLE", text)
         case _:
             return internal("Internal error while querying datastore")
 

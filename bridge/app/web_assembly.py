@@ -36,7 +36,11 @@ def web_root(daemon: Daemon, *, open_pages: bool) -> WebRoot:
     admission = Admission(daemon)
     settings = daemon.settings
     hooks = Hooks(
-        daemon.broker, lambda: daemon.reloader.settings.sources, settings.server.max_body, daemon.metrics.hook_called
+        daemon.broker,
+        lambda: daemon.reloader.settings.sources,
+        settings.server.max_body,
+        daemon.metrics.hook_called,
+        admission.gate,
     )
     control = _control(daemon, admission, open_pages=open_pages)
     presser = Presser(control.context, daemon.buttons)

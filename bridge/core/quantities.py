@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo, WithJsonSchema
 
@@ -49,6 +49,8 @@ def _folder(info: ValidationInfo) -> Path | None:
     return folder
 
 
+MOST_COUNTED: Final = 1_000_000_000
+"""The bound of counts that have no nearer one: whoever means "never" writes no larger number."""
 _AS_DURATION = WithJsonSchema({"type": "string", "examples": ["300ms", "10s", "5m", "2h", "7d"]})
 
 Duration: TypeAlias = Annotated[float, BeforeValidator(_seconds), _AS_DURATION]

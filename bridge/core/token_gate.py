@@ -26,10 +26,14 @@ class TokenGate:
 
         ``place`` is where it was given, ``what`` the word for a wrong one on the audit trail.
         """
+        return await self.judge_s(digest, whence, place, is_right=self._is_known(digest), what=what)
+
+    async def judge_s(self, digest: str, whence: Whence, place: str, *, is_right: bool, what: str = "token") -> int:
+        """As ``wait_s``, for what only its own place can tell right from wrong, such as a receiver's token."""
         wait_s = self._limit.wait_s(whence, digest)
         if wait_s:
             return wait_s
-        if self._is_known(digest):
+        if is_right:
             self._limit.accept(whence, digest)
             return 0
         next_s = self._limit.refuse(whence, digest)

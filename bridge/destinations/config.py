@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from bridge.core.credentials import without_credentials
 from bridge.core.domains import ascii_url
 from bridge.core.model_base import SettingsRecord
-from bridge.core.quantities import FilePath, LastingDuration, Pacing
+from bridge.core.quantities import MOST_COUNTED, FilePath, LastingDuration, Pacing
 from bridge.core.secret import Secret
 from rules.source.words import Rate
 
@@ -19,7 +19,10 @@ class RetrySettings(SettingsRecord):
     """How long and how often a delivery is tried."""
 
     attempts: int = Field(
-        12, ge=1, description="Tries that may fail because of the message itself, unclear ones included"
+        12,
+        ge=1,
+        le=MOST_COUNTED,
+        description="Tries that may fail because of the message itself, unclear ones included",
     )
     base: LastingDuration = Field(1.0, description="Pause after the first failure; it doubles, with full jitter")
     max: LastingDuration = Field(600.0, description="Longest pause, and the longest Retry-After that is obeyed")
@@ -31,7 +34,9 @@ class RetrySettings(SettingsRecord):
 class BreakerSettings(SettingsRecord):
     """When a destination is left alone."""
 
-    failures: int = Field(5, ge=1, description="Failures of the destination in a row that open the breaker")
+    failures: int = Field(
+        5, ge=1, le=MOST_COUNTED, description="Failures of the destination in a row that open the breaker"
+    )
     probe_every: LastingDuration = Field(
         30.0, description="Pause before one delivery is tried while the breaker is open; it grows"
     )
@@ -61,7 +66,7 @@ class DestinationConfig(SettingsRecord):
 
     type: str
     rate: Pacing | None = Field(None, description="Deliveries per time at most; empty: as fast as it goes")
-    burst: int = Field(10, ge=1, description="How many may go at once before the rate counts")
+    burst: int = Field(10, ge=1, le=MOST_COUNTED, description="How many may go at once before the rate counts")
     timeout: LastingDuration = Field(10.0, description="Longest time for one try")
     concurrency: int = Field(4, ge=1, le=256, description="Tries at the same time")
     retry: RetrySettings = RetrySettings()

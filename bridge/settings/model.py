@@ -19,6 +19,7 @@ from bridge.sources.source_config import SourceConfig
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 DAY_S = 86_400.0
+_MOST_CONNECTIONS = 1_000_000
 _STORES = ("sqlite:///", "postgresql://", "postgres://")
 
 
@@ -50,7 +51,10 @@ class ServerSettings(SettingsRecord):
     public_url: str = Field("", description="The address people reach it by: for links and chat buttons")
     max_body: ByteSize = Field(10 * MIB, gt=0, description="Largest request body; more is answered 413")
     connections: int | None = Field(
-        None, gt=0, description="Connections open at once; without it three quarters of the descriptors, 10,000 at most"
+        None,
+        gt=0,
+        le=_MOST_CONNECTIONS,
+        description="Connections open at once; without it three quarters of the descriptors, 10,000 at most",
     )
     timeouts: ServerTimeouts = ServerTimeouts()
     metrics: Literal["open", "token"] = Field(

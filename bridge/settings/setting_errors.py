@@ -63,7 +63,7 @@ def _fault(error: Any, model: type[BaseModel], location: Location) -> Fault:
 def _text(kind: str, message: str, context: Mapping[str, Any]) -> str:
     if kind in _BOUNDS:
         word, key = _BOUNDS[kind]
-        return f"must be {word} {context[key]:g}"
+        return f"must be {word} {_plain(context[key])}"
     said = _WORDS.get(kind) or message.removeprefix("Value error, ").replace("Input should be", "must be")
     return said if said.startswith('"') else said[:1].lower() + said[1:]
 
@@ -86,6 +86,11 @@ _WORDS: Final = {
     "tuple_type": "a list is wanted",
     "path_type": "a path is wanted",
 }
+
+
+def _plain(number: float) -> str:
+    """A bound as people write it: never with an exponent."""
+    return f"{number:.0f}" if number == int(number) else f"{number:g}"
 
 
 def _location(error: Any, said: Any) -> Location:

@@ -28,6 +28,16 @@ def may_enter(config: HookConfig, headers: Mapping[str, str], query: Mapping[str
     return config.auth is None or _is_same(config.auth.basic, _basic(headers))
 
 
+def credential_of(config: HookConfig, headers: Mapping[str, str], query: Mapping[str, str]) -> bytes:
+    """What a caller shows of what can be guessed, token and password; empty when it shows nothing, or nothing is asked.
+
+    A signature is of one body alone, so it is no guess at the next.
+    """
+    token = _token(headers, query) if config.token is not None else b""
+    password = _basic(headers) if config.auth is not None else b""
+    return b"\0".join((token, password)) if token or password else b""
+
+
 def may_post(
     config: HookConfig, headers: Mapping[str, str], query: Mapping[str, str], body: bytes, now_s: float = 0.0
 ) -> bool:

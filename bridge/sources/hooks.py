@@ -16,9 +16,11 @@ from starlette.responses import JSONResponse, Response
 
 from bridge.core.bounded_body import BodyCutOff, BodyOverLimit, read_body
 from bridge.core.error_body import error_body
+from bridge.core.guesses import whence_of
 from bridge.core.offload import Offload
 from bridge.core.packed_bodies import ENCODINGS
-from bridge.sources.admission import may_enter, may_post
+from bridge.core.token_gate import TOO_MANY, TokenGate
+from bridge.sources.admission import credential_of, may_enter, may_post
 from bridge.sources.attributes import delivery_id, event_attributes
 from bridge.sources.call_bodies import (
     FORM,
@@ -34,9 +36,10 @@ from bridge.sources.source_config import HookConfig, SourceConfig
 from bridge.sources.source_kinds import KINDS, CallReader
 from broker.broker import Broker
 from broker.clock import US_PER_S
-from broker.errors import NotFound, Rejected, StoreError, TooLarge
+from broker.errors import NotFound, Rejected, StoreError, TooLarge, trouble_text
 from broker.model import NewMessage
 from broker.records import Topic
+from broker.tokens import digest_of
 
 RETRY_AFTER_S = 5
 _LARGE_BYTES: Final = 256 * 1024  # reading more takes long enough to keep others waiting
@@ -53,15 +56,17 @@ class Hooks:
         sources: Callable[[], Mapping[str, SourceConfig]],
         max_body_bytes: int,
         told: Callable[[str, int], None] = lambda name, status: None,
+        gate: TokenGate | None = None,
     ) -> None:
         self._broker = broker
         self._sources = sources
         self._max_body_bytes = max_body_bytes
         self._told = told
+        self._gate = gate
         self._aside = Offload(broker.clock, "hooks")
 
     async def receive(self, request: Request) -> Response:
-        """Take one call: 200, or 400, 401, 404, 413, 415, 503 with a JSON error body."""
+        """Take one call: 200, or 400, 401, 404, 413, 415, 429, 503 with a JSON error body."""
         name = request.path_params["name"]
         config = self._sources().get(name)
         if not isinstance(config, HookConfig):
@@ -72,17 +77,15 @@ class Hooks:
 
     async def _receive(self, request: Request, name: str, config: HookConfig) -> Response:
         headers = {key.lower(): value for key, value in request.headers.items()}
-        if not may_enter(config, headers, request.query_params):
+        enters = may_enter(config, headers, request.query_params)
+        wait_s = await self._wait_s(request, credential_of(config, headers, request.query_params), enters=enters)
+        if wait_s:
+            return refusal(429, "RESOURCE_EXHAUSTED", TOO_MANY.format(wait_s), {"Retry-After": str(wait_s)})
+        if not enters:
             return _turn_away(request, name)
-        declared = headers.get("content-length", "")
-        if declared.isascii() and declared.isdecimal() and int(declared) > self._max_body_bytes:
-            return self._too_large()
-        try:
-            body = await read_body(request.receive, self._max_body_bytes)
-        except BodyCutOff as error:
-            return refusal(400, "INVALID_ARGUMENT", str(error))
-        except BodyOverLimit:
-            return self._too_large()
+        body = await self._body(request)
+        if isinstance(body, Response):
+            return body
         now_s = self._broker.clock.wall_us() / US_PER_S
         if not may_post(config, headers, request.query_params, body, now_s):
             return _turn_away(request, name)
@@ -100,7 +103,26 @@ class Hooks:
             return refusal(404, "NOT_FOUND", f"{error}; name it under projects: in bridge.yaml")
         except StoreError as error:
             log.warning("a webhook call could not be kept", source=name, error=str(error))
-            return refusal(503, "UNAVAILABLE", "the store does not answer; send it again")
+            return refusal(503, "UNAVAILABLE", f"the store does not answer{trouble_text(error)}; send it again")
+
+    async def _body(self, request: Request) -> bytes | Response:
+        """The body, or the answer to one that is too large or did not arrive; what is too large is not read on."""
+        declared = request.headers.get("content-length", "")
+        if declared.isascii() and declared.isdecimal() and int(declared) > self._max_body_bytes:
+            return self._too_large()
+        try:
+            return await read_body(request.receive, self._max_body_bytes)
+        except BodyCutOff as error:
+            return refusal(400, "INVALID_ARGUMENT", str(error))
+        except BodyOverLimit:
+            return self._too_large()
+
+    async def _wait_s(self, request: Request, credential: bytes, *, enters: bool) -> int:
+        """Count a wrong token or password as the API does; seconds to wait before another is looked at."""
+        if self._gate is None or not credential:
+            return 0
+        whence, place = whence_of(request.scope), request.url.path
+        return await self._gate.judge_s(digest_of(credential), whence, place, is_right=enters)
 
     async def _kept(self, name: str, config: HookConfig, headers: Mapping[str, str], body: bytes) -> Response:
         """Append what a call says and answer with the ids of its messages, the old ones when it was sent before."""

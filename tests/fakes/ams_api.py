@@ -141,10 +141,10 @@ class Ams:
         return answer["receivedMessages"]
 
 
-async def an_api(clock: ManualClock | None = None, **changed: Any) -> Ams:
+async def an_api(clock: ManualClock | None = None, max_staleness_s: float | None = None, **changed: Any) -> Ams:
     """An API with the service token, and settings with these things changed."""
     clock = clock or ManualClock()
-    broker = await a_broker(clock)
+    broker = await a_broker(clock, max_staleness_s=max_staleness_s)
     outside = FakeOutside()
     settings = ApiSettings(**({"service_token_digest": digest_of(SERVICE.encode())} | changed))
     return Ams(broker, clock, ams_app(broker, settings, outside.outside()), outside)

@@ -144,6 +144,9 @@ def test_a_store_that_vanishes_is_503_with_a_reason_until_it_is_back(rig: Rig) -
     state.rename(rig.folder / "elsewhere")
     answer = rig.publish(1_000)
     assert answer.status_code == 503
+    told = answer.json()["error"]["message"]
+    assert "the store's file was replaced, moved or overwritten" in told
+    assert "bridge.db" not in told
     assert "moved or removed" in rig.until("/readyz", 503).json()["reason"]
     (rig.folder / "elsewhere").rename(state)
     rig.until("/readyz", 200)

@@ -85,6 +85,7 @@ def test_a_full_disk_refuses_clearly_loses_nothing_and_recovers_without_a_restar
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
     assert answer.json()["error"]["code"] == 503
+    assert "the disk" in answer.json()["error"]["message"]
     resource.prlimit(rig.daemon.pid, resource.RLIMIT_FSIZE, (1, limits[1]))  # not a byte more
     assert rig.publish(10).status_code == 503
     refused = rig.until("/readyz", 503).json()

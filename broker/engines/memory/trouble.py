@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Literal
 
 from broker.clock import Clock
-from broker.errors import OutcomeUnknown, StoreUnavailable
+from broker.errors import OutcomeUnknown, StoreTrouble, StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +17,14 @@ class Trouble:
 
     ``call`` is a part and a method (``log.append``, ``outbox.settle``) or ``commit``; ``*`` is any. The first ``skip``
     such calls go well, then ``times`` of them fail (None: until healed). ``unavailable`` raises StoreUnavailable;
-    ``stored`` and ``not stored`` raise OutcomeUnknown, the change being in or not.
+    ``stored`` and ``not stored`` raise OutcomeUnknown, the change being in or not. ``kind`` is what errors say of it.
     """
 
     call: str
     outcome: Literal["unavailable", "stored", "not stored"]
     skip: int = 0
     times: int | None = 1
+    kind: StoreTrouble = ""
 
 
 class _Standing:
@@ -83,16 +84,16 @@ class Gate:
     async def enter(self, call: str) -> bool:
         """Fail before anything changed, if so told; True when the call has to fail after its change."""
         if self.closed:
-            raise StoreUnavailable("it is closed")
+            raise StoreUnavailable("it is closed", "closed")
         await self._clock.sleep(0)
         self.entered()
         for one in self._standing:
             if one.strikes(call):
                 self._standing = [other for other in self._standing if not other.is_over]
                 if one.trouble.outcome == "unavailable":
-                    raise StoreUnavailable(f"{call} was told to fail")
+                    raise StoreUnavailable(f"{call} was told to fail", one.trouble.kind)
                 if one.trouble.outcome == "not stored":
-                    raise OutcomeUnknown(f"{call} was told to fail")
+                    raise OutcomeUnknown(f"{call} was told to fail", one.trouble.kind)
                 return True
         return False
 

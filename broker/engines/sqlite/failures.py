@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from broker.errors import StoreCorrupt, StoreUnavailable
+from broker.errors import StoreCorrupt, StoreTrouble, StoreUnavailable
 
 _REASONS = {
     sqlite3.SQLITE_FULL: "the disk is full; make room, it goes on by itself",
@@ -20,6 +21,15 @@ _REASONS = {
     sqlite3.SQLITE_LOCKED: "another program has it locked; end that program",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened; see whether its folder exists and may be written",
     sqlite3.SQLITE_NOMEM: "there is no memory left",
+}
+_TROUBLES: Final[Mapping[int, StoreTrouble]] = {
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_IOERR: "failed",
+    sqlite3.SQLITE_READONLY: "denied",
+    sqlite3.SQLITE_PERM: "denied",
+    sqlite3.SQLITE_CANTOPEN: "denied",
+    sqlite3.SQLITE_BUSY: "locked",
+    sqlite3.SQLITE_LOCKED: "locked",
 }
 _DAMAGES = {
     sqlite3.SQLITE_CORRUPT: "its pages do not fit together; restore a backup",
@@ -41,7 +51,7 @@ def store_error(error: Exception, path: Path) -> StoreUnavailable | StoreCorrupt
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     if code in _DAMAGES:
         return StoreCorrupt(f"{path}: {_DAMAGES[code]} ({name})")
-    return StoreUnavailable(f"{path}: {_REASONS.get(code, str(error))} ({name})")
+    return StoreUnavailable(f"{path}: {_REASONS.get(code, str(error))} ({name})", _TROUBLES.get(code, ""))
 
 
 def damage_of(error: Exception, path: Path) -> StoreCorrupt | None:

@@ -79,14 +79,14 @@ class Readers:
 
     def _check(self) -> None:
         if self._closed:
-            raise StoreUnavailable("it is closed")
+            raise StoreUnavailable("it is closed", "closed")
         if not self._is_sure():
-            raise StoreUnavailable("the disk failed while writing, and what is on it is not known yet")
+            raise StoreUnavailable("the disk failed while writing, and what is on it is not known yet", "failed")
 
     def _connect(self, *more: str) -> sqlite3.Connection:
         reason = self._trouble()
         if reason:
-            raise StoreUnavailable(reason)
+            raise StoreUnavailable(reason, "replaced")
         db = connect(self._path, read_only=True, at_rest=self._at_rest)
         try:
             if self._cache_kib is not None:

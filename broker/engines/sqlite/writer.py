@@ -94,7 +94,7 @@ class Writer:
     ) -> T:
         """See Writes."""
         if self._closing:
-            raise StoreUnavailable("it is closed")
+            raise StoreUnavailable("it is closed", "closed")
         call = _Call(work, then, size_bytes, self._loop.create_future())
         if not self._coming:
             self._loop.call_soon(self._hand_over)
@@ -185,7 +185,7 @@ class Writer:
                 return self._spoil(calls, error)
             reason = self._fail(error).reason
             self._doubt()
-            return [(call, None, OutcomeUnknown(reason)) for call in calls]
+            return [(call, None, OutcomeUnknown(reason, "failed")) for call in calls]
         transaction.settle()
         self._failure = ""
         self._checkpoint_due = True
@@ -202,7 +202,7 @@ class Writer:
         """Raise StoreUnavailable when what would be written is not what the next start finds."""
         reason = self._files.trouble()
         if reason:
-            raise StoreUnavailable(reason)
+            raise StoreUnavailable(reason, "replaced")
 
     @staticmethod
     def _make(transaction: Transaction, call: _Call) -> _Outcome:

@@ -113,3 +113,62 @@ async def test_metrics_ask_for_a_token_where_the_settings_say_so(tmp_path: Path,
         for token in (tokens["push_worker"], "wrong"):
             assert (await stage.http.get("/metrics", headers={"x-api-key": token})).status_code == without
         assert (await stage.http.get("/healthz")).status_code == 200
+
+
+async def call(stage: Stage, address: str = "192.0.2.1", **headers: str) -> httpx.Response:
+    """A call of the webhook receiver ``hook``, whose token is ``hook-token``."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await stage.http.post("/hooks/hook", content=b"{}", headers=named | {"x-forwarded-for": address})
+
+
+@pytest.mark.parametrize("given", ["x_api_key", "x_gitlab_token", "authorization"])
+async def test_wrong_tokens_of_a_receiver_are_slowed_and_on_the_trail(tmp_path: Path, given: str) -> None:
+    async with a_daemon(tmp_path) as stage:
+        stage.http.headers.pop("x-api-key")
+        prefix = "Bearer " if given == "authorization" else ""
+        guesses = [(await call(stage, **{given: f"{prefix}wrong{n}"})).status_code for n in range(FREE + 2)]
+        assert guesses == [401] * FREE + [429] * 2
+        refused = await call(stage, **{given: f"{prefix}wrong"})
+        assert (refused.headers["retry-after"], refused.json()["error"]["status"]) == ("1", "RESOURCE_EXHAUSTED")
+        entries, _ = await stage.daemon.audit.newest(100, wanted={"target": "/hooks/hook"})
+        assert len(entries) == FREE
+        assert {(one.entry.what, one.entry.address, one.entry.outcome) for one in entries} == {
+            ("token", "192.0.2.1", "refused")
+        }
+        assert "wrong" not in repr(entries)
+
+
+async def test_wrong_tokens_of_receivers_and_of_the_api_count_together(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        await guess(stage, "/api/status", FREE // 2)
+        for n in range(FREE // 2):
+            assert (await call(stage, x_api_key=f"wrong{n}")).status_code == 401
+        assert (await call(stage, x_api_key="wrong")).status_code == 429
+        assert (await give(stage, "/v1/projects/P", "wrong")).status_code == 429
+
+
+async def test_a_sender_whose_token_was_right_goes_on_while_others_guess_at_its_receiver(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        assert (await call(stage, x_api_key="hook-token")).status_code == 200
+        for n in range(FREE + 1):
+            await call(stage, x_api_key=f"wrong{n}")
+        assert (await call(stage, x_api_key="hook-token")).status_code == 200
+        assert (await call(stage, "198.51.100.7", x_api_key="wrong")).status_code == 401
+
+
+async def test_a_call_without_a_token_is_refused_and_is_no_guess(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        stage.http.headers.pop("x-api-key")
+        assert {(await call(stage)).status_code for _ in range(FREE + 5)} == {401}
+        entries, _ = await stage.daemon.audit.newest(100, wanted={"target": "/hooks/"})
+        assert entries == []
+
+
+async def test_wrong_passwords_of_a_receiver_are_guesses_too(tmp_path: Path) -> None:
+    sources = '  gate: {type: webhook, topic: projects/P/topics/T, auth: {basic: "ann:secret"}}\n'
+    async with a_daemon(tmp_path, sources=sources) as stage:
+        stage.http.headers.pop("x-api-key")
+        answers = [await stage.http.post("/hooks/gate", content=b"{}", auth=("ann", f"no{n}")) for n in range(FREE + 1)]
+        assert [one.status_code for one in answers] == [401] * FREE + [429]
+        await stage.clock.advance(1)
+        assert (await stage.http.post("/hooks/gate", content=b"{}", auth=("ann", "secret"))).status_code == 200

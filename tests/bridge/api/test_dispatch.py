@@ -5,8 +5,9 @@ import json
 import httpx
 import pytest
 
+from bridge.api.api_errors import from_broker
 from broker.engines.memory.trouble import Trouble
-from broker.errors import StoreCorrupt
+from broker.errors import TROUBLES, OutcomeUnknown, StoreCorrupt, StoreUnavailable
 from tests.fakes.ams_api import SERVICE, a_staged_api, an_api
 
 NO_ROUTE = (404, "NOT_FOUND", "Route not found")
@@ -290,6 +291,34 @@ async def test_a_store_in_trouble_is_503_with_retry_after(outcome):
     answered = await ams.ask("POST", "/projects/P/topics/T:publish", {"messages": [{"data": "x"}]})
     assert answered.error == (503, "UNAVAILABLE", "The service is busy or its store is away; try again")
     assert answered.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize(("kind", "text"), TROUBLES.items())
+@pytest.mark.parametrize("outcome", ["unavailable", "not stored"])
+async def test_the_503_names_the_kind_of_trouble(kind, text, outcome):
+    ams = await a_staged_api()
+    ams.broker.store.gate.add(Trouble("log.append", outcome, kind=kind))
+    answered = await ams.ask("POST", "/projects/P/topics/T:publish", {"messages": [{"data": "x"}]})
+    assert answered.error == (503, "UNAVAILABLE", f"The service is busy or its store is away: {text}; try again")
+
+
+async def test_the_503_of_a_stale_catalog_says_so():
+    ams = await a_staged_api(max_staleness_s=5.0)
+    await ams.clock.advance(60)
+    answered = await ams.ask("GET", "/projects/P/topics/T")
+    assert answered.error == (
+        503,
+        "UNAVAILABLE",
+        "The service is busy or its store is away: the catalog is stale; try again",
+    )
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable, OutcomeUnknown])
+@pytest.mark.parametrize("kind", ["", *TROUBLES])
+def test_no_503_tells_a_path_of_the_machine(error, kind):
+    told = from_broker(error("/var/lib/ams-bridge/bridge.db-wal: was replaced (SQLITE_FULL)", kind)).message
+    assert "/" not in told
+    assert "SQLITE" not in told
 
 
 async def test_a_damaged_store_is_a_500_and_no_reason_to_stop():

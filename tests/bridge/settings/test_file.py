@@ -6,11 +6,12 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from bridge.core.references import ReferenceSources
 from bridge.core.secret import Secret
@@ -381,3 +382,40 @@ def test_a_record_cannot_be_changed_and_takes_no_unknown_key() -> None:
         config.timeout = 5.0
     with pytest.raises(ValidationError):
         DestinationConfig(type="test", timout=5.0)  # type: ignore[call-arg]
+
+
+# --- Bounds ---------------------------------------------------------------------------------------------
+
+
+def records_under(record: Any, seen: set[type]) -> None:
+    """Every settings record that a record may hold."""
+    if isinstance(record, type) and issubclass(record, BaseModel) and record not in seen:
+        seen.add(record)
+        for field in record.model_fields.values():
+            records_under(field.annotation, seen)
+    for part in get_args(record):
+        records_under(part, seen)
+
+
+def settings_records() -> list[type[BaseModel]]:
+    """Those of bridge.yaml, with every kind of destination and of source."""
+    seen: set[type] = set()
+    for record in (
+        Settings,
+        *(DESTINATION_KINDS[name].config for name in DESTINATION_KINDS),
+        *(SOURCE_KINDS[name].config for name in SOURCE_KINDS),
+    ):
+        records_under(record, seen)
+    return sorted(seen, key=lambda one: one.__name__)
+
+
+def counts_of(record: type[BaseModel]) -> list[str]:
+    """The keys of a record that take a whole number and have no bound."""
+    properties = record.model_json_schema(mode="validation")["properties"]
+    forms = ((name, form) for name, one in properties.items() for form in (one, *one.get("anyOf", ())))
+    return [name for name, form in forms if form.get("type") == "integer" and "maximum" not in form]
+
+
+@pytest.mark.parametrize("record", settings_records(), ids=lambda record: record.__name__)
+def test_every_whole_number_has_an_upper_bound(record: type[BaseModel]) -> None:
+    assert counts_of(record) == []

@@ -143,6 +143,13 @@ async def test_a_message_that_could_not_be_kept_is_503_and_may_be_sent_again(out
     assert (await receivers.call("any")).status_code == 200
 
 
+async def test_the_503_names_the_kind_of_trouble_for_the_senders_log() -> None:
+    receivers = await Receivers().open()
+    receivers.store.gate.add(Trouble("log.append", "unavailable", kind="full"))
+    told = error_of(await receivers.call("any"))[2]
+    assert told == "the store does not answer: the disk is full; send it again"
+
+
 @pytest.mark.parametrize("body", [b"{", b"", b"\xff"])
 async def test_broken_json_is_400_and_nothing_is_kept(body: bytes) -> None:
     receivers = await Receivers().open()
