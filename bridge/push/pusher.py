@@ -19,6 +19,7 @@ from bridge.core.push_trouble import PushTrouble
 from bridge.core.waiting import wait_for_first
 from bridge.push.http import PostCall
 from bridge.push.progress import PushProgress
+from bridge.push.push_stages import push_stage
 from bridge.push.retry_schedule import Cycle, begin
 from bridge.push.send import body_of, send
 from broker.broker import Broker
@@ -227,7 +228,7 @@ class Pusher:
 
 def is_active(subscription: Subscription) -> bool:
     """Whether somebody must push it."""
-    return bool(subscription.push.type) and subscription.push.verified
+    return push_stage(subscription.push, None) == "active"
 
 
 def full_name(broker: Broker, subscription: Subscription) -> str:

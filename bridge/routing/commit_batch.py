@@ -30,7 +30,6 @@ from rules.model import Decision, Incoming, Judgement, Post, Send, StateChange, 
 from rules.rendering.markdown_escape import storable
 
 SENDS: Final = "sends/"
-FATES: Final = ("unmatched", "dropped", "decided", "unrouted", "expired")
 UNDECIDABLE: Final = "(undecidable)"
 """In place of rule and destination of a dead letter made of a message that could not be decided: a bug of ours."""
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bridge.routing.commit_batch import FATES, SENDS
+from bridge.routing.commit_batch import SENDS
+from bridge.routing.message_fates import FATES
 from broker.gaps import gaps_of
 from broker.model import Balance
 from broker.names import router_cursor

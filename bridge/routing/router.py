@@ -19,8 +19,9 @@ import structlog
 from bridge.core.poison import PoisonGuard, message_name, timer_name
 from bridge.core.waiting import Turn, wait_for_first
 from bridge.routing.active_config import ActiveConfig
-from bridge.routing.commit_batch import FATES, Batch, RoutedTopic, incoming_of, timer_of, values_of
+from bridge.routing.commit_batch import Batch, RoutedTopic, incoming_of, timer_of, values_of
 from bridge.routing.isolation import enter, enter_fired, keys_of, matches_of, rest
+from bridge.routing.message_fates import FATES
 from broker.clock import US_PER_S, Clock
 from broker.errors import BrokerError, CursorMoved, OutcomeUnknown, StateMoved
 from broker.gaps import count_missing

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from broker.model import Attempt, Delivery, DeliveryState, SettleAgain, SettleDead, SettleDelivered, Settlement
+from broker.delivery_states import DeliveryStage, DeliveryStep, state_after
+from broker.model import Attempt, Delivery, SettleAgain, SettleDead, SettleDelivered, Settlement
 
 
 def settled(delivery: Delivery, settlement: Settlement, attempt: Attempt | None, now_us: int) -> Delivery:
@@ -20,18 +21,19 @@ def settled(delivery: Delivery, settlement: Settlement, attempt: Attempt | None,
         )
     match settlement:
         case SettleDelivered():
-            return ended(delivery, "delivered", "", now_us)
+            return _at_end(delivery, "leased", "arrived", "", now_us)
         case SettleAgain():
-            return replace(delivery, due_us=settlement.due_us, form=settlement.form, leased=False)
+            state = state_after("leased", "to be tried again")
+            return replace(delivery, state=state, due_us=settlement.due_us, form=settlement.form, leased=False)
         case SettleDead():
-            return ended(delivery, "dead", settlement.reason, now_us)
+            return _at_end(delivery, "leased", "given up", settlement.reason, now_us)
         case _:
             assert_never(settlement)
 
 
-def ended(delivery: Delivery, state: DeliveryState, by: str, now_us: int) -> Delivery:
-    """The delivery at its end."""
-    return replace(delivery, state=state, by=by, leased=False, settled_us=now_us)
+def ended(delivery: Delivery, step: DeliveryStep, by: str, now_us: int) -> Delivery:
+    """The delivery after a step that ends it without a try. Raises NoSuchStep for a step its state does not know."""
+    return _at_end(delivery, delivery.state, step, by, now_us)
 
 
 def revived(delivery: Delivery, now_us: int) -> Delivery:
@@ -39,7 +41,7 @@ def revived(delivery: Delivery, now_us: int) -> Delivery:
     return replace(
         delivery,
         new=replace(delivery.new, late=True),
-        state="waiting",
+        state=state_after(delivery.state, "replayed"),
         due_us=now_us,
         attempts=0,
         form="",
@@ -47,3 +49,7 @@ def revived(delivery: Delivery, now_us: int) -> Delivery:
         settled_us=0,
         first_tried_us=0,
     )
+
+
+def _at_end(delivery: Delivery, stage: DeliveryStage, step: DeliveryStep, by: str, now_us: int) -> Delivery:
+    return replace(delivery, state=state_after(stage, step), by=by, leased=False, settled_us=now_us)

@@ -15,6 +15,7 @@ from rules.deciding.quiet import group, inhibition
 from rules.deciding.quiet.dedupe import is_duplicate, remember_sent
 from rules.deciding.quiet.flapping import Course
 from rules.deciding.quiet.hours import closed
+from rules.deciding.quiet.incident_stages import incident_stage
 from rules.deciding.quiet.rows import KeyRow
 from rules.deciding.quiet.silences import Facts
 from rules.deciding.quiet.throttle import post
@@ -105,7 +106,7 @@ def _is_told_within_silences(occasion: Notification) -> bool:
     quiet, row = occasion.rule.quiet, occasion.row
     if quiet.silenced_ends == "wait" or occasion.phase not in OWED or occasion.flaps == "starts":
         return False
-    rests_firing = row is not None and row.incident is not None and row.incident.fires
+    rests_firing = incident_stage(row) == "fires"
     return quiet.resolved is not None and not rests_firing
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from broker.clock import us
+from broker.delivery_states import DeliveryStep, can, state_after
 from broker.engines.balancing import GAVE_UP, balances_of
 from broker.engines.folding import no_longer_waits, page_of, place_of_digest
 from broker.engines.memory.lines import DeliveryRow, Lines
@@ -19,7 +20,6 @@ from broker.model import (
     Balance,
     Delivery,
     DeliveryQuery,
-    DeliveryState,
     Leased,
     LinePlace,
     NewDelivery,
@@ -115,7 +115,7 @@ class MemoryOutbox:
     async def replay(self, delivery_ids: Sequence[str]) -> int:
         """See Outbox."""
         async with self._gate("outbox.replay"):
-            rows = [row for row in self._named(delivery_ids) if row.delivery.state == "dead"]
+            rows = [row for row in self._named(delivery_ids) if can(row.delivery.state, "replayed")]
             for row in rows:
                 self._lines.change(row, revived(row.delivery, self._steady.read().wall_us))
                 self.news.lift(row.delivery.new.destination)
@@ -151,8 +151,8 @@ class MemoryOutbox:
             place = place_of_digest(folded, digest, self._lines.count_waiting)
             self.check([digest])
             for row in rows.values():
-                state: DeliveryState = "cancelled" if row.delivery.id in cancelled else "folded"
-                self._lines.change(row, ended(row.delivery, state, digest.id, now_us))
+                step: DeliveryStep = "cancelled" if row.delivery.id in cancelled else "folded"
+                self._lines.change(row, ended(row.delivery, step, digest.id, now_us))
                 self.news.lift(row.delivery.new.destination)
             self._lines.add(digest, "waiting", "", 0, place)
             self.news.lift(digest.destination)
@@ -219,12 +219,12 @@ class MemoryOutbox:
     ) -> None:
         """Take in deliveries that were checked."""
         for new in waiting:
-            self._lines.add(new, "waiting", "", 0)
+            self._lines.add(new, state_after("", "decided"), "", 0)
             self.news.lift(new.destination)
         for new in dead:
-            self._lines.add(new, "dead", GAVE_UP, now_us)
+            self._lines.add(new, state_after("", "given up untried"), GAVE_UP, now_us)
         for new in shadows:
-            self._lines.add(new, "shadow", "", now_us)
+            self._lines.add(new, state_after("", "decided in shadow"), "", now_us)
 
     def check_waiting(self, delivery_ids: Sequence[str], now_us: int) -> None:
         """Raise Moved unless all of them wait and none is leased."""
@@ -236,7 +236,7 @@ class MemoryOutbox:
         for delivery_id, by in silenced.items():
             row = self._lines.ids.get(delivery_id)
             if row is not None and row.is_free(now_us):
-                self._lines.change(row, ended(row.delivery, "suppressed", by, now_us))
+                self._lines.change(row, ended(row.delivery, "silenced", by, now_us))
                 self.news.lift(row.delivery.new.destination)
 
     def shift(self, by_us: int) -> None:

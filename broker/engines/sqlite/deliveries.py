@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from broker.delivery_states import state_after
 from broker.engines.balancing import GAVE_UP, booked_as
 from broker.engines.settling import ended
 from broker.engines.sqlite.queries import load
@@ -100,9 +101,9 @@ def add(
         db.execute(_SQL["add_waiting"], (seq, new.destination, new.order_key, new.priority, due_us, new.late))
         transaction.sums.book((new.topic_uid, new.destination, "waiting", ""), 1, new.stands_for)
     for new in dead:
-        _add_settled(transaction, new, "dead", GAVE_UP, now)
+        _add_settled(transaction, new, state_after("", "given up untried"), GAVE_UP, now)
     for new in shadows:
-        _add_settled(transaction, new, "shadow", "", now)
+        _add_settled(transaction, new, state_after("", "decided in shadow"), "", now)
 
 
 def _add_settled(transaction: Transaction, new: NewDelivery, state: DeliveryState, by: str, now: Reading) -> None:
@@ -187,7 +188,7 @@ def withdraw(transaction: Transaction, silenced: Mapping[str, str], now: Reading
     """Settle as suppressed those that still wait and are not leased; the destinations that has news for."""
     rows = [row for row in named(transaction.db, silenced, now) if row.is_free(now.wall_us)]
     for row in rows:
-        change(transaction, row, ended(row.delivery, "suppressed", silenced[row.delivery.id], now.wall_us))
+        change(transaction, row, ended(row.delivery, "silenced", silenced[row.delivery.id], now.wall_us))
     return [row.delivery.new.destination for row in rows]
 
 

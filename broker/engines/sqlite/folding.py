@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Sequence
 
+from broker.delivery_states import DeliveryStep
 from broker.engines.folding import no_longer_waits, page_of, place_of_digest
 from broker.engines.settling import ended
 from broker.engines.sqlite.deliveries import StoredDelivery, add, add_in_place, change, held, row_of
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.transaction import Transaction
-from broker.model import Backlog, DeliveryState, LinePlace, NewDelivery, WaitingCounts
+from broker.model import Backlog, LinePlace, NewDelivery, WaitingCounts
 from broker.steady import Reading
 
 _SQL = load("outbox")
@@ -40,8 +41,8 @@ def fold(
     else:
         add_in_place(transaction, digest, place, now)
     for row in rows.values():
-        state: DeliveryState = "cancelled" if row.delivery.id in cancelled else "folded"
-        change(transaction, row, ended(row.delivery, state, digest.id, now.wall_us))
+        step: DeliveryStep = "cancelled" if row.delivery.id in cancelled else "folded"
+        change(transaction, row, ended(row.delivery, step, digest.id, now.wall_us))
     return list(rows.values())
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from broker.clock import us
+from broker.delivery_states import can
 from broker.engines.settling import ended, revived, settled
 from broker.engines.sqlite import folding
 from broker.engines.sqlite.deliveries import change, held, named, put_attempt, row_of, seen
@@ -124,7 +125,7 @@ class SqliteOutbox:
 
         def work(transaction: Transaction, touched: set[str]) -> int:
             now = self._steady.read()
-            rows = [row for row in named(transaction.db, delivery_ids, now) if row.delivery.state == "dead"]
+            rows = [row for row in named(transaction.db, delivery_ids, now) if can(row.delivery.state, "replayed")]
             for row in rows:
                 change(transaction, row, revived(row.delivery, now.wall_us))
                 touched.add(row.delivery.new.destination)

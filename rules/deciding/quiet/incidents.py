@@ -17,6 +17,7 @@ from rules.deciding.matches import Match
 from rules.deciding.pipeline import Notification, addresses_of, state_said, tell
 from rules.deciding.quiet import flapping, inhibition, keyrow, notes
 from rules.deciding.quiet.flapping import Course
+from rules.deciding.quiet.incident_stages import incident_stage
 from rules.deciding.quiet.pending_notifications import learn_end, learn_firing
 from rules.deciding.quiet.rows import Incident, KeyRow
 from rules.deciding.quiet.same import values_at
@@ -73,7 +74,7 @@ def resolves(draft: Draft, match: Match) -> bool:
             draft.judge(match.event.item, match.rule, entry, "", "updated", KEY_FAILED)
         return False
     row = draft.rows.find(match.names.key, KeyRow)
-    if row is None or row.incident is None or not row.incident.fires:
+    if row is None or row.incident is None or incident_stage(row) != "fires":
         return False
     if match.rule.retired and match.rule.judging != row.incident.judging:
         return False

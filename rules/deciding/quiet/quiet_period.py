@@ -9,6 +9,7 @@ from rules.deciding.decision_builder import Draft
 from rules.deciding.emit import SendTarget, entry_for
 from rules.deciding.pipeline import Notification, tell
 from rules.deciding.quiet import flapping, notes
+from rules.deciding.quiet.incident_stages import incident_stage
 from rules.deciding.quiet.pending_notifications import look_us
 from rules.deciding.quiet.rows import KeyRow
 from rules.deciding.quiet.verdicts import Held, Hidden, Passed
@@ -24,7 +25,7 @@ def calm_down(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
         return
     if flaps.told and flaps.event:
         event, broken = revive(draft.rule_set, rule, flaps.event, draft.now_us)
-        fires = row.incident is not None and row.incident.fires
+        fires = incident_stage(row) == "fires"
         occasion = Notification(
             rule=rule,
             event=event,
