@@ -48,24 +48,24 @@ ROWS: Mapping[str, tuple[type[Any], str]] = {
 _HEAD = """\
 # The data model
 
-Everything that survives a restart, and who writes and reads it. `python -m tests.docs.data_model` makes this page of the
-migrations, the queries and the records; a test holds it. The contract that an engine fulfils is `broker/store.py`; how long
-what is kept stands in [operations](operations.md).
+Everything that survives a restart, and who writes and reads it. `python -m tests.docs.data_model` makes this page of
+the migrations, the queries and the records; a test holds it. The contract that an engine fulfils is `broker/store.py`;
+how long what is kept stands in [operations](operations.md).
 
 ## The store's tables
 
-Made by `broker/engines/sqlite/migrations/`, one file a step; a store of an older step is brought up to date when it is opened.
-All writing goes through one thread (`writer.py`), one transaction a commit. Times ending in `_us` are microseconds of steady
-time where `offset_us` stands beside them, of the wall clock elsewhere.
+Made by `broker/engines/sqlite/migrations/`, one file a step; a store of an older step is brought up to date when it is
+opened. All writing goes through one thread (`writer.py`), one transaction a commit. Times ending in `_us` are
+microseconds of steady time where `offset_us` stands beside them, of the wall clock elsewhere.
 """
 _BESIDE = """\
 ## Beside the store
 
 | File | Holds |
 |---|---|
-| `sealing.key` | seals users' tokens; without it a restored store knows nobody's token, which then have to be made anew |
+| `sealing.key` | seals users' tokens; without it a restored store knows nobody's token, and they are made anew |
 | `certificate.pem` | the certificate the daemon made for itself with `tls: self-signed` |
-| `poison/` | which message or delivery each worker has in hand, so that one that stops the daemon is set aside after two restarts |
+| notes of the poison guard | what each worker has in hand, so that what stops the daemon twice is set aside |
 """
 
 
@@ -124,7 +124,7 @@ def _tables() -> Iterator[str]:
 
 def _records() -> Iterator[str]:
     yield "## Records of the catalog\n"
-    yield "Typed records (`broker/records.py`), written by compare-and-set and mirrored in memory by `broker/catalog_cache.py`.\n"
+    yield "Typed records (`broker/records.py`), written by compare-and-set; `broker/catalog_cache.py` mirrors them.\n"
     yield "| Kind | Is | Fields | Made by |\n|---|---|---|---|"
     for kind, record in KINDS.items():
         own = [field.name for field in msgspec.structs.fields(record)][4:]
@@ -133,7 +133,7 @@ def _records() -> Iterator[str]:
 
 def _rows() -> Iterator[str]:
     yield "## Rows of state\n"
-    yield "Written and read by decisions alone, in the commit of what they decided (`bridge/routing/commit_batch.py`).\n"
+    yield "Written by decisions alone, in the commit of what they decided (`bridge/routing/commit_batch.py`).\n"
     yield "| Row | Is | Fields | Kept by |\n|---|---|---|---|"
     for name, (record, file) in ROWS.items():
         fields = ", ".join(field.name for field in msgspec.structs.fields(record))

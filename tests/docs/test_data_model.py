@@ -22,4 +22,4 @@ def test_every_row_of_state_is_told() -> None:
 
 
 def test_the_files_beside_the_store_have_their_names() -> None:
-    assert all(f"| `{name}` |" in PAGE.read_text() for name in (SEALING_KEY_FILE, CERTIFICATE_FILE, "poison/"))
+    assert all(f"| `{name}` |" in PAGE.read_text() for name in (SEALING_KEY_FILE, CERTIFICATE_FILE))
