@@ -9,17 +9,17 @@ import msgspec
 
 from bridge.cli.client import connected
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.output import Column, text_column
+from bridge.cli.tables import Column, text_column, time_column
 from bridge.cli.typed import duration, when
 
 _LISTED = [
-    Column("At", lambda row: when(row["at"])),
+    time_column("At", lambda row: when(row["at"])),
     Column("Who", lambda row: row["who"] or "nobody known"),
     text_column("From", "address"),
     Column("What", lambda row: row["what"], style=lambda row: "bold red" if row["outcome"] == "refused" else ""),
     text_column("Of", "target"),
     Column("Outcome", lambda row: row["outcome"]),
-    Column("Changed", lambda row: _changed(row)),
+    Column("Changed", lambda row: _changed(row), below=True),
 ]
 
 

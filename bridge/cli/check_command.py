@@ -87,7 +87,7 @@ def check(context: Context, *, settings_only: bool, probe: bool, strict: bool) -
         asyncio.run(_check(context, settings, findings, probe=probe))
     if context.output.as_json:
         context.output.value(findings.value())
-    for warning in findings.warnings:
+    for warning in findings.warnings if not context.output.quiet else ():
         context.output.errors.print(as_lines([warning]), markup=False, soft_wrap=True)
     for plugin in findings.plugins:
         if plugin.fault:

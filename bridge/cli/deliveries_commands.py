@@ -11,29 +11,34 @@ import click
 from bridge.cli.client import connected
 from bridge.cli.command_context import CliGroup, Context, pass_context
 from bridge.cli.drawing import print_post
-from bridge.cli.output import Column, Failed, shown, text_column
+from bridge.cli.output import Failed, shown
+from bridge.cli.tables import Column, id_column, text_column, time_column
 from bridge.cli.typed import duration, when
 
 STATES = ("waiting", "delivered", "dead", "suppressed", "folded", "cancelled", "dropped", "shadow")
 _COLORS = {"dead": "bold red", "waiting": "yellow", "delivered": "green", "shadow": "magenta"}
 
-LISTED = [
-    text_column("Id", "id"),
-    Column("Decided", lambda row: when(row["created"])),
+_LISTED = [
+    time_column("Decided", lambda row: when(row["created"])),
     Column("State", lambda row: row["state"], style=lambda row: _COLORS.get(row["state"], "")),
     text_column("Destination", "destination"),
     text_column("Rule", "rule"),
     Column("Tries", lambda row: row["tries"], number=True),
-    Column("Why", lambda row: row["by"]),
-    Column("Post", lambda row: row["summary"][:60]),
+    text_column("Why", "by", below=True),
+    Column("Post", lambda row: row["summary"][:60], below=True),
 ]
 _ATTEMPTS = [
-    Column("At", lambda row: when(row["at"])),
+    time_column("At", lambda row: when(row["at"])),
     Column("Outcome", lambda row: row["outcome"] + (" (unclear)" if row["unclear"] else "")),
     Column("Took", lambda row: f"{row['took_s']:.3f} s", number=True),
     Column("Counted", lambda row: "yes" if row["counted"] else "no"),
-    Column("Why", lambda row: row["reason"]),
+    text_column("Why", "reason", below=True),
 ]
+
+
+def listing(deliveries: Sequence[Any]) -> list[Column]:
+    """The columns of a listing of deliveries."""
+    return [id_column(deliveries), *_LISTED]
 
 
 def filters(command: Callable[..., None]) -> Callable[..., None]:
@@ -65,7 +70,7 @@ def list_deliveries(context: Context, /, limit: int, before: int | None, **chose
     """Deliveries, newest first."""
     with connected(context) as client:
         page = client.get("/api/deliveries", limit=limit, before=before, **_query(chosen))
-    context.output.rows(page["deliveries"], LISTED, empty="No delivery fits.")
+    context.output.rows(page["deliveries"], listing(page["deliveries"]), empty="No delivery fits.")
     if page["next"] is not None:
         context.output.say(f"There are more: --before {page['next']}")
 
@@ -93,7 +98,7 @@ def show_delivery(context: Context, delivery_id: str) -> None:
     )
     instead_of = found["instead_of"]
     if instead_of["deliveries"]:
-        output.rows(instead_of["deliveries"], LISTED, title="It stands in place of")
+        output.rows(instead_of["deliveries"], listing(instead_of["deliveries"]), title="It stands in place of")
     if instead_of["next"] is not None:
         output.say(f"There are more: ams-bridge deliveries list --into {delivery['id']} --before {instead_of['next']}")
     if delivery["state"] in ("folded", "cancelled"):

@@ -13,8 +13,9 @@ import click
 
 from bridge.app.state_folder import certificates_of
 from bridge.cli.command_context import CliCommand, Context, pass_context, stands
-from bridge.cli.output import EXIT_FAILED, BadConfiguration, Column, Output, text_column
+from bridge.cli.output import EXIT_FAILED, BadConfiguration, Output
 from bridge.cli.setup import settings_of
+from bridge.cli.tables import Column, text_column
 from bridge.core.proxies import read_proxies
 from bridge.core.secret import Secret
 from bridge.observe.condition import Finding, look_around
@@ -198,6 +199,6 @@ def _show(output: Output, rows: list[dict[str, Any]]) -> None:
     columns = [
         text_column("Check", "check"),
         Column("State", lambda row: row["state"], style=lambda row: _STYLES[row["state"]]),
-        text_column("What", "text"),
+        text_column("What", "text", below=True),
     ]
     output.rows(rows, columns)

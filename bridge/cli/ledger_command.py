@@ -10,7 +10,8 @@ import click
 from bridge.cli.client import connected
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.drawing import TOPIC, message_book, send_book
-from bridge.cli.output import EXIT_FAILED, Column, text_column
+from bridge.cli.output import EXIT_FAILED, Failed
+from bridge.cli.tables import Column, text_column
 from bridge.cli.typed import duration, when
 
 
@@ -42,6 +43,8 @@ def ledger(context: Context, since: float | None) -> None:
         else:
             output.warn("the books do not balance")
     if not found["balanced"]:
+        if output.quiet:
+            raise Failed("the books do not balance")
         sys.exit(EXIT_FAILED)
 
 

@@ -15,7 +15,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from bridge.cli.client import Client, connected
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.naming import resource_path
-from bridge.cli.output import Column, Failed
+from bridge.cli.output import Failed
+from bridge.cli.tables import Column, text_column, time_column
 from bridge.cli.typed import named_values
 from bridge.cli.visible import visible_line
 from broker.clock import SystemClock
@@ -90,9 +91,9 @@ def pull(context: Context, subscription: str, most: int, *, ack: bool, follow: b
 
 _COLUMNS = [
     Column("Id", lambda row: row["id"], number=True),
-    Column("Published", lambda row: row["published"]),
-    Column("Attributes", lambda row: " ".join(f"{k}={v}" for k, v in row["attributes"].items())),
-    Column("Data", lambda row: row["data"]),
+    time_column("Published", lambda row: row["published"]),
+    Column("Attributes", lambda row: " ".join(f"{k}={v}" for k, v in row["attributes"].items()), below=True),
+    text_column("Data", "data", below=True),
 ]
 
 

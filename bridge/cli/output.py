@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bridge.cli.tables import Column, draw
 from bridge.cli.visible import VisibleConsole, VisibleText, visible
 
 _WIDE = 160  # columns where nobody says how many there are
@@ -55,16 +56,6 @@ class BadConfiguration(Failed):
         console(stderr=True).print(VisibleText(self.format_message()), soft_wrap=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table: its head, how to read it from a row, and whether it holds numbers."""
-
-    head: str
-    value: Callable[[Any], object]
-    number: bool = False
-    style: Callable[[Any], str] | None = None
-
-
 @dataclass(slots=True)
 class Output:
     """Where and how to print, as asked on the command line."""
@@ -84,12 +75,8 @@ class Output:
         if not rows:
             self.console.print(f"[dim]{escape(empty)}[/]")
             return
-        table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
-        for column in columns:
-            table.add_column(column.head, justify="right" if column.number else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*(_cell(column, row) for column in columns))
-        self.console.print(table)
+        for part in draw(rows, columns, self.console.width, title):
+            self.console.print(part)
 
     def value(self, value: Any) -> None:
         """A value as JSON, exactly as it is, for ``--json``."""
@@ -115,7 +102,12 @@ class Output:
             self.console.print(escape(text), soft_wrap=True)
 
     def document(self, text: str) -> None:
-        """The text of a file: exact where it goes into a file or to a program, made visible on a terminal."""
+        """The text of a file: exact where it goes into a file or to a program, made visible on a terminal.
+
+        Nothing under ``--quiet``.
+        """
+        if self.quiet:
+            return
         click.echo(visible(text) if self.console.is_terminal else text, nl=False)
 
     def end_partial(self, messages: int) -> None:
@@ -124,8 +116,9 @@ class Output:
         sys.exit(EXIT_INTERRUPTED)
 
     def warn(self, text: str) -> None:
-        """A warning, to standard error."""
-        self.errors.print(f"[yellow]warning[/]  {escape(text)}", soft_wrap=True)
+        """A warning, to standard error; nothing under ``--quiet``."""
+        if not self.quiet:
+            self.errors.print(f"[yellow]warning[/]  {escape(text)}", soft_wrap=True)
 
 
 def counted(number: int, thing: str) -> str:
@@ -133,15 +126,12 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def text_column(head: str, key: str) -> Column:
-    """A column that shows a row's ``key``, or nothing where it has none."""
-    return Column(head, lambda row: row.get(key, ""))
-
-
 def shown(output: Output, found: Mapping[str, Any]) -> None:
-    """The details of one thing: named values under one another, or the thing as JSON."""
+    """The details of one thing: named values under one another, or the thing as JSON; nothing under ``--quiet``."""
     if output.as_json:
         output.value(found)
+        return
+    if output.quiet:
         return
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
@@ -149,9 +139,3 @@ def shown(output: Output, found: Mapping[str, Any]) -> None:
     for name, value in found.items():
         grid.add_row(name, VisibleText(value if isinstance(value, str) else msgspec.json.encode(value).decode()))
     output.console.print(grid)
-
-
-def _cell(column: Column, row: Any) -> VisibleText:
-    value = column.value(row)
-    style = column.style(row) if column.style else ""
-    return VisibleText("" if value is None else str(value), style=style)

@@ -11,7 +11,8 @@ import msgspec
 from bridge.cli.client import connected
 from bridge.cli.command_context import CliGroup, Context, pass_context
 from bridge.cli.naming import resource_path
-from bridge.cli.output import Column, Failed, shown, text_column
+from bridge.cli.output import Failed, shown
+from bridge.cli.tables import Column, text_column
 
 
 @click.group(cls=CliGroup)

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final, TypeAlias, assert_never
 
-from bridge.cli.output import Column, Output
+from bridge.cli.output import Output
+from bridge.cli.tables import Column
 from bridge.destinations.base import Delivered, Destination, Later, Outcome, Refused
 from bridge.destinations.republish import Republisher
 from bridge.settings.model import Settings
@@ -50,7 +51,7 @@ def tell_probes(output: Output, rows: list[ProbeRow]) -> None:
         Column("Destination", lambda row: row["destination"]),
         Column("Kind", lambda row: row["kind"]),
         Column("Answer", lambda row: row["outcome"], style=lambda row: _STYLES[row["outcome"]]),
-        Column("Why", lambda row: row["reason"]),
+        Column("Why", lambda row: row["reason"], below=True),
     ]
     output.rows(rows, columns)
 

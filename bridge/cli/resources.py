@@ -9,8 +9,11 @@ import click
 from bridge.cli.client import Client, Unreached, connected
 from bridge.cli.command_context import CliGroup, Context, pass_context
 from bridge.cli.naming import resource_name, resource_path
-from bridge.cli.output import Column, Failed, shown, text_column
+from bridge.cli.output import Failed, shown
+from bridge.cli.tables import Column, text_column, time_column
 from bridge.cli.typed import when
+
+_CREATED = time_column("Created", lambda row: row["created_on"])
 
 
 @click.group(cls=CliGroup)
@@ -26,8 +29,8 @@ def list_projects(context: Context) -> None:
         found = client.get("/v1/projects").get("projects", [])
     columns = [
         text_column("Project", "name"),
-        text_column("Description", "description"),
-        text_column("Created", "created_on"),
+        text_column("Description", "description", below=True),
+        _CREATED,
     ]
     context.output.rows(found, columns, empty="No project yet: `ams-bridge project create NAME`.")
 
@@ -75,7 +78,11 @@ def list_topics(context: Context, project_name: str) -> None:
     """The topics of PROJECT, newest first."""
     with connected(context) as client:
         found = client.get(f"/v1/projects/{project_name}/topics")["topics"]
-    columns = [text_column("Topic", "name"), text_column("Schema", "schema"), text_column("Created", "created_on")]
+    columns = [
+        text_column("Topic", "name"),
+        text_column("Schema", "schema"),
+        _CREATED,
+    ]
     context.output.rows(found, columns, empty="No topic yet: `ams-bridge topic create PROJECT/NAME`.")
 
 
@@ -141,7 +148,7 @@ def list_subscriptions(context: Context, project_name: str) -> None:
         text_column("Topic", "topic"),
         Column("Ack deadline", lambda row: f"{row['ackDeadlineSeconds']} s", number=True),
         Column("Behind", lambda row: str(row["state"].get("behind", "-")), number=True),
-        Column("Push", _push_of),
+        Column("Push", _push_of, below=True),
     ]
     context.output.rows(found, columns, empty="No subscription yet.")
 

@@ -18,10 +18,11 @@ from bridge.cli.history import (
     stored_options,
 )
 from bridge.cli.loading import facts_now, world_for
-from bridge.cli.output import BadConfiguration, Column, Failed, Output, counted
+from bridge.cli.output import BadConfiguration, Failed, Output, counted
 from bridge.cli.problem_listing import as_lines
 from bridge.cli.setup import settings_without_secrets
 from bridge.cli.spilling import SpillingState
+from bridge.cli.tables import Column
 from bridge.cli.typed import when
 from bridge.cli.visible import VisibleText
 from bridge.operate.operator_times import rfc3339

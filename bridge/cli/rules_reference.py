@@ -18,4 +18,4 @@ def reference(context: Context) -> None:
     if context.output.as_json:
         context.output.value({"markdown": reference_page(plugins=True)})
     else:
-        click.echo(reference_page(plugins=True))
+        context.output.document(reference_page(plugins=True) + "\n")

@@ -34,18 +34,26 @@ def schema(context: Context, file: Path | None, *, generic: bool) -> None:
     """
     settings = None if generic else settings_without_secrets(context).settings
     found = rules_schema() if settings is None else _with_names(context, settings)
-    if str(file) == "-" or (context.output.as_json and file is None):
+    if context.output.as_json and (file is None or str(file) == "-"):
         context.output.value(found)
+        return
+    if str(file) == "-":
+        context.output.document(json_text(found))
         return
     target = file or _beside_the_rules(settings)
     write_schema(target, found)
     context.output.done(f"{target} written", {"file": str(target)})
 
 
+def json_text(found: dict[str, Any]) -> str:
+    """JSON that people can read."""
+    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
+
+
 def write_schema(target: Path, found: dict[str, Any]) -> None:
     """Write a schema as JSON that people can read. Raises Failed."""
     try:
-        target.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+        target.write_text(json_text(found), "utf-8")
     except OSError as error:
         raise Failed(f"cannot write {target}: {error.strerror}") from error
 

@@ -9,18 +9,17 @@ import click
 
 from bridge.cli.client import connected
 from bridge.cli.command_context import CliGroup, Context, pass_context
-from bridge.cli.output import Column, text_column
+from bridge.cli.tables import Column, id_column, text_column, time_column
 from bridge.cli.typed import duration, when
 from rules.source.scalars import as_typed, typed_word
 
 _COLORS = {"active": "green", "expired": "dim", "pending": "yellow"}
 _LISTED = [
-    text_column("Id", "id"),
     Column("State", lambda row: row["state"], style=lambda row: _COLORS[row["state"]]),
-    Column("Matchers", lambda row: " ".join(f"{name}{_said(value)}" for name, value in row["matchers"].items())),
-    Column("Until", lambda row: when(row["until"])),
+    Column("Matchers", lambda row: _matchers(row["matchers"]), below=True),
+    time_column("Until", lambda row: when(row["until"])),
     text_column("Who", "who"),
-    text_column("Why", "why"),
+    text_column("Why", "why", below=True),
 ]
 
 
@@ -69,7 +68,7 @@ def list_silences(context: Context, *, with_expired: bool) -> None:
     """Silences that hold or will hold, the first to end first."""
     with connected(context) as client:
         found = client.get("/api/silences", all="true" if with_expired else None)["silences"]
-    context.output.rows(found, _LISTED, empty="Nothing is silenced.")
+    context.output.rows(found, [id_column(found), *_LISTED], empty="Nothing is silenced.")
 
 
 @silence.command("expire")
@@ -100,6 +99,10 @@ def matchers_of(typed: Sequence[str]) -> dict[str, Any]:
             raise click.BadParameter(f"{name} stands twice", param_hint="MATCHER")
         found[name] = {"like": value} if one[at] == "~" else value if name in FACT_NAMES else typed_word(value)
     return found
+
+
+def _matchers(matchers: dict[str, Any]) -> str:
+    return " ".join(f"{name}{_said(value)}" for name, value in matchers.items())
 
 
 def _said(value: Any) -> str:
