@@ -27,7 +27,7 @@ from bridge.operate.operator_views import attempt_view, delivery_view
 from bridge.operate.rule_views import rule_names
 from bridge.operate.topic_names import topic_names
 from broker.model import Delivery, DeliveryQuery, DeliveryState
-from rules.source.bounds import int64_of
+from rules.source.bounds import count_of
 
 _INBOX_POSTS: Final = 50
 _FILTERS: Final = ("state", "destination", "rule", "topic", "since_s")
@@ -120,7 +120,7 @@ def _filter(said: Mapping[str, str]) -> DeliveryFilter:
 
 def _since_s(said: str) -> float | None:
     """What a form says of how far back. Raises InvalidInput for what is no number: less would be meant than is done."""
-    number = int64_of(said)
+    number = count_of(said)
     if said and number is None:
         raise InvalidInput("since_s", f"since_s must be a whole number, not {said[:40]!r}")
     return None if number is None else float(number)

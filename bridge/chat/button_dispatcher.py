@@ -13,15 +13,13 @@ import structlog
 
 from bridge.chat.explain_command import why
 from bridge.chat.requests import SilenceRequest, Take, Why, Wish, word_of
-from bridge.core.audit import AuditEntry
 from bridge.delivery.attempts import parcel_of
 from bridge.destinations.base import Parcel
 from bridge.destinations.buttons import Buttons, Changeable, PostState, Redrawable
 from bridge.destinations.post_records import PostRecord, ShownPost
 from bridge.destinations.signed_context import PostContext
-from bridge.operate.incident_commands import Nothing, Over, Silenced, Taken, TooLate, silence, take_incident
-from bridge.operate.operator_context import OperatorContext
-from bridge.operate.operator_times import rfc3339
+from bridge.operate.incident_commands import Nothing, Over, Silenced, Taken, TooLate, silence_key, take_incident
+from bridge.operate.operator_context import OperatorContext, Requester
 from broker.model import Delivery, Leased
 from rules.deciding.quiet.notes import at
 from rules.rendering.escape import escape_md
@@ -122,13 +120,10 @@ class Presser:
         return (await self._show(card, row, hand))[0]
 
     async def _done(self, card: PostContext, wish: Take | SilenceRequest, hand: Actor) -> CommandOutcome:
+        by = Requester(hand.who, _CHAT)
         if isinstance(wish, Take):
-            done: CommandOutcome = await take_incident(self.context, card, hand.who)
-        else:
-            done = await silence(self.context, card, hand.who, wish.span_s, asked_us=hand.asked_us)
-        if self.context.audit is not None and (entry := _entry(done, card, hand.who)) is not None:
-            await self.context.audit.note(entry)
-        return done
+            return await take_incident(self.context, by, card.rule, card.incident)
+        return await silence_key(self.context, by, card.rule, card.key, wish.span_s, asked_us=hand.asked_us)
 
     async def _show(self, card: PostContext, row: PostRecord, hand: Actor) -> tuple[bool, dict[str, Any] | None]:
         """Whether the post will show it, and the update by which the answer makes it so where only that can."""
@@ -182,20 +177,6 @@ class Presser:
     async def _delivery(self, delivery_id: str) -> Delivery | None:
         found = await self.context.store.outbox.read(delivery_id)
         return found[0] if found is not None else None
-
-
-def _entry(done: CommandOutcome, card: PostContext, who: str) -> AuditEntry | None:
-    """What the audit trail says of a command; None when it changed nothing."""
-    target = f"{card.rule}: {card.key}"
-    match done:
-        case Taken(taken_by, before) if taken_by != before:
-            entry = AuditEntry(what="incident.take", who=who, address=_CHAT, target=target)
-            return msgspec.structs.replace(entry, before={"taken_by": before}, after={"taken_by": taken_by})
-        case Silenced(_, until_us, suppressed, False):
-            after = {"until": rfc3339(until_us), "suppressed": suppressed}
-            return AuditEntry(what="silence.add", who=who, address=_CHAT, target=target, after=after)
-        case _:
-            return None
 
 
 def _standing(card: PostContext, row: PostRecord) -> PostState:

@@ -28,7 +28,7 @@ _MARKS: Final = {True: "✓", False: "✗"}
 async def why(context: OperatorContext, card: PostContext, delivery: Delivery | None) -> str:
     """The lines, as Markdown; ``delivery`` None when it is not kept any more. Raises StoreUnavailable."""
     lines = [f"**Why this post?** Rule {_code(card.rule)}" + (f", key {_code(card.key)}" if card.key else "")]
-    incident = await read_incident(context, card)
+    incident = await read_incident(context, card.rule, card.incident)
     if incident is not None:
         taken = f", taken by {_code(incident.taken_by)}" if incident.taken_by else ""
         lines.append(f"Its incident fires since {at(incident.since_us)}{taken}.")

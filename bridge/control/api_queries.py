@@ -9,13 +9,12 @@ import msgspec
 from msgspec.structs import FieldInfo
 
 from bridge.operate.operator_errors import InvalidInput
+from rules.source.bounds import LARGEST_COUNT, count_of
 from rules.source.words import LONGEST_DURATION_S
 
-MOST_DIGITS: Final = 15
-LARGEST: Final = 10**MOST_DIGITS - 1
 _YES: Final = ("1", "true", "yes")
 
-Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_COUNT)]
 """A whole number: how many, or a number to page by."""
 SecondsBack: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=int(LONGEST_DURATION_S))]
 """How far back, in whole seconds: a hundred years at most."""
@@ -114,6 +113,7 @@ def _value(name: str, text: str, field: FieldInfo) -> str | bool | int:
         return text
     if field.type is bool:
         return text.lower() in _YES
-    if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
+    number = count_of(text)
+    if number is None:
         raise InvalidInput(name, f"{name} must be a whole number, not {text[:40]!r}")
-    return int(text)
+    return number

@@ -36,6 +36,7 @@ from broker.store import Store
 from rules.deciding.match import match
 from rules.events.decode import AUTO
 from rules.model import Post
+from rules.source.bounds import count_of
 from rules.workbench.explain import explain as explain_rules
 
 _MOST_DELIVERIES = 1_000
@@ -148,6 +149,7 @@ async def _message(store: Store, uid: str, offset: int) -> Message | None:
 
 def _message_id(context: OperatorContext, message: str) -> tuple[str, int]:
     topic, colon, offset = message.rpartition(":")
-    if not colon or not (offset.isascii() and offset.isdigit() and len(offset) < 16):
+    number = count_of(offset) if colon else None
+    if number is None:
         raise InvalidInput("message", _FORM)
-    return topic_uid(context.broker, topic), int(offset)
+    return topic_uid(context.broker, topic), number

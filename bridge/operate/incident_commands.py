@@ -1,4 +1,4 @@
-"""What a click does: take an incident, or silence a rule and key. The store says whether it holds."""
+"""Takes an incident, or silences a rule and key, as people ask for below a post. The store says whether it holds."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.destinations.signed_context import PostContext
-from bridge.operate.operator_context import OperatorContext
+from bridge.operate.operator_context import OperatorContext, Requester
+from bridge.operate.operator_times import rfc3339
 from bridge.operate.silencing import add_silence
 from bridge.routing.commit_batch import present
 from broker.clock import US_PER_S, us
@@ -60,57 +60,68 @@ class TooLate:
     until_us: int
 
 
-async def take_incident(context: OperatorContext, card: PostContext, who: str) -> Taken | Over | Nothing:
-    """Stop the incident's reminders in the name of ``who`` (semantics.md item 34). Raises StoreUnavailable."""
-    if not card.incident:
+async def take_incident(
+    context: OperatorContext, by: Requester, rule: str, incident: str, who: str = ""
+) -> Taken | Over | Nothing:
+    """Stop the incident's reminders in the name of ``who``, or else of whoever asks (semantics.md item 34).
+
+    Raises StoreUnavailable, OutcomeUnknown.
+    """
+    if not incident:
         return Nothing()
-    names = _incident_rows(context, card)
+    taker, names = who or by.who, _incident_rows(context, rule, incident)
 
     async def step() -> Taken | Over:
         rows = await _read(context, names)
-        found = ((rows[name], take_row(name, rows[name].value, who)) for name in names)
+        found = ((rows[name], take_row(name, rows[name].value, taker)) for name in names)
         row, taken = next(((row, taken) for row, taken in found if taken is not None), (None, None))
         if row is None or taken is None:
             return Over()
-        if taken.before == who:
-            return Taken(who, who)
+        if taken.before == taker:
+            return Taken(taker, taker)
         put = StatePut(row.key, taken.value, row.rule, row.topic_uid, row.expires_us, row.due_us, row.waits_for)
         await context.store.commit(Commit(reads={name: rows[name].version for name in names}, state=(put,)))
-        return Taken(who, taken.before)
+        return Taken(taker, taken.before)
 
-    return await retry_on_conflict(step, what="the incident", on=StateMoved)
+    done = await retry_on_conflict(step, what="the incident", on=StateMoved)
+    if isinstance(done, Taken) and done.before != done.who:
+        before, after = {"taken_by": done.before}, {"taken_by": done.who}
+        await context.note(by, "incident.take", f"{rule}: {incident}", before=before, after=after)
+    return done
 
 
-async def silence(
-    context: OperatorContext, card: PostContext, who: str, span_s: float, *, asked_us: int = 0
+async def silence_key(
+    context: OperatorContext, by: Requester, rule: str, key: str, span_s: float, *, asked_us: int = 0
 ) -> Silenced | TooLate | Nothing:
-    """Silence the post's rule and key for ``span_s`` from when it was asked for (0: now).
+    """Silence a rule and key ("": all of the rule) for ``span_s`` from when it was asked for (0: now).
 
     A silence that holds as long already, up to a minute, is not added again: clicks are cheap. Raises StoreUnavailable,
     OutcomeUnknown.
     """
-    if not card.rule:
+    if not rule:
         return Nothing()
     now_us = context.clock.wall_us()
     until_us = min(asked_us or now_us, now_us) + us(span_s)
     if until_us <= now_us:
         return TooLate(until_us)
-    matchers = _matchers(context, card)
+    matchers = _matchers(context, rule, key)
     for record in context.broker.cache.all(SilenceRecord):
         holds = record.starts_us <= now_us < record.until_us and record.until_us >= until_us - _AS_LONG_AS_US
         if holds and record.matchers == matchers:
             return Silenced(record.who, record.until_us, stood=True)
     record, suppressed = await add_silence(
-        context, matchers=matchers, starts_us=now_us, until_us=until_us, who=who, why=_WHY, keep_waiting=False
+        context, matchers=matchers, starts_us=now_us, until_us=until_us, who=by.who, why=_WHY, keep_waiting=False
     )
-    return Silenced(who, record.until_us, suppressed)
+    after = {"until": rfc3339(record.until_us), "suppressed": suppressed}
+    await context.note(by, "silence.add", f"{rule}: {key}", after=after)
+    return Silenced(by.who, record.until_us, suppressed)
 
 
-async def read_incident(context: OperatorContext, card: PostContext) -> Incident | None:
-    """The post's incident as it stands, if it fires. Raises StoreUnavailable."""
-    if not card.incident:
+async def read_incident(context: OperatorContext, rule: str, incident: str) -> Incident | None:
+    """The incident as it stands, if it fires; None also for "". Raises StoreUnavailable."""
+    if not incident:
         return None
-    names = _incident_rows(context, card)
+    names = _incident_rows(context, rule, incident)
     rows = await _read(context, names)
     return next((found for name in names if (found := firing_incident(name, rows[name].value)) is not None), None)
 
@@ -119,14 +130,14 @@ async def _read(context: OperatorContext, names: tuple[str, ...]) -> Mapping[str
     return {key: present(row) for key, row in (await context.store.state.read(names)).items()}
 
 
-def _incident_rows(context: OperatorContext, card: PostContext) -> tuple[str, ...]:
-    """The rows in which the incident may stand: under the rule's name now, and the ones it had (``was:``)."""
-    rule = context.in_force.rule_set.by_name.get(card.rule)
-    names = (rule.name, *rule.was, card.rule) if rule is not None else (card.rule,)
-    return tuple(dict.fromkeys(key_row(name, card.incident) for name in names))
+def _incident_rows(context: OperatorContext, name: str, incident: str) -> tuple[str, ...]:
+    """The rows in which an incident may stand: under its rule's name now, and the ones it had (``was:``)."""
+    rule = context.in_force.rule_set.by_name.get(name)
+    names = (rule.name, *rule.was, name) if rule is not None else (name,)
+    return tuple(dict.fromkeys(key_row(one, incident) for one in names))
 
 
-def _matchers(context: OperatorContext, card: PostContext) -> dict[str, str]:
-    rule = context.in_force.rule_set.by_name.get(card.rule)
-    matchers = {"rule": rule.name if rule is not None else card.rule}
-    return matchers | ({"key": card.key} if card.key else {})
+def _matchers(context: OperatorContext, name: str, key: str) -> dict[str, str]:
+    rule = context.in_force.rule_set.by_name.get(name)
+    matchers = {"rule": rule.name if rule is not None else name}
+    return matchers | ({"key": key} if key else {})

@@ -8,7 +8,6 @@ from typing import Final
 import msgspec
 
 from bridge.core.waiting import Turn
-from bridge.destinations.signed_context import PostContext
 from bridge.operate.incident_commands import Taken, take_incident
 from bridge.operate.operator_context import OperatorContext, Requester
 from bridge.operate.operator_errors import NoSuchThing
@@ -110,14 +109,10 @@ async def take_open_incident(context: OperatorContext, by: Requester, rule: str,
 
     Raises NoSuchThing when none fires, StoreUnavailable.
     """
-    name = who or by.who
-    card = PostContext(delivery="", post="", rule=rule, key=key, incident=key, expires_us=0)
-    outcome = await take_incident(context, card, name)
+    outcome = await take_incident(context, by, rule, key, who)
     if not isinstance(outcome, Taken):
         raise NoSuchThing("incident", key, "there is no such incident, or it is over")
-    before, after = {"taken_by": outcome.before}, {"taken_by": name}
-    await context.note(by, "incident.take", f"{rule}: {key}", before=before, after=after)
-    return name
+    return outcome.who
 
 
 async def count_firing(context: OperatorContext) -> FiringCount:

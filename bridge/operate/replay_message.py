@@ -29,6 +29,7 @@ from rules.deciding.batch_state import Overlay
 from rules.deciding.decide import decide
 from rules.deciding.match import match
 from rules.model import Decision, Incoming
+from rules.source.bounds import count_of
 from rules.workbench.replay import decide_alone
 
 MOST_MESSAGES: Final = 1_000
@@ -156,11 +157,11 @@ async def _messages(context: OperatorContext, uid: str, first: int, last: int) -
 def _span(context: OperatorContext, name: str) -> tuple[str, int, int]:
     topic, colon, offsets = name.rpartition(":")
     first, dash, last = offsets.partition("-")
-    numbers = [first, last] if dash else [first]
-    if not colon or not all(one.isascii() and one.isdigit() and len(one) < 16 for one in numbers):
+    begin, end = count_of(first), count_of(last if dash else first)
+    if not colon or begin is None or end is None:
         raise InvalidInput(
             "messages", f"{name[:100]!r} is no message; write TOPIC:OFFSET, or TOPIC:FIRST-LAST for several"
         )
-    if int(numbers[-1]) < int(first):
+    if end < begin:
         raise InvalidInput("messages", f"{name[:100]!r} ends before it begins")
-    return topic_uid(context.broker, topic), int(first), int(numbers[-1])
+    return topic_uid(context.broker, topic), begin, end

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from broker.store import Store
-from rules.deciding.quiet.rows import GroupRow, KeyRow, QuietRow, ThrottleRow, from_bytes
+from rules.deciding.quiet.row_obligations import RowObligations, obligations_of
 
 _PAGE: Final = 500
 _KINDS: Final = ("k/", "g/", "t/")
@@ -42,48 +42,22 @@ async def read_owed(store: Store) -> OpenObligations:
     owed = OpenObligations()
     for kind in _KINDS:
         async for rule, row in _rows(store, kind):
-            match row:
-                case KeyRow():
-                    speaks = _add_key(owed, row)
-                case GroupRow():
-                    speaks = bool(row.held)
-                    if not row.shadow:
-                        owed.held.update(to for one in row.held for to, _ in one.slots.values())
-                case ThrottleRow():
-                    speaks = bool(row.queue or row.stands_for)
-                    if not row.shadow:
-                        _add_throttle(owed, row)
-                case _:
-                    speaks = False
-            if speaks:
+            if row.form is not None and row.version is not None:
+                owed.forms.add(row.form)
+                owed.versions.add(row.version)
+            owed.told.update(row.told)
+            owed.held.update(row.held)
+            if row.speaks:
                 owed.speaking.add(rule)
     return owed
 
 
-def _add_key(owed: OpenObligations, row: KeyRow) -> bool:
-    """Whether something about the key may be told later without another event."""
-    incident = row.incident
-    if incident is not None and incident.fires:
-        owed.forms.add(incident.judging)
-        owed.versions.add(incident.version)
-    told = [*(incident.told.values() if incident is not None else ())]
-    told += row.flaps.told.values() if row.flaps is not None else ()
-    owed.told.update({one.to for one in told if not one.shadow})
-    return bool(told)
-
-
-def _add_throttle(owed: OpenObligations, row: ThrottleRow) -> None:
-    owed.held.update(post.to for waiting in row.queue for post in waiting.posts.values())
-    for slot, stands_for in row.stands_for.items():
-        owed.held[slot.partition(":")[2]] += stands_for
-
-
-async def _rows(store: Store, kind: str) -> AsyncIterator[tuple[str, QuietRow]]:
+async def _rows(store: Store, kind: str) -> AsyncIterator[tuple[str, RowObligations]]:
     after = ""
     while page := await store.state.list(kind, _PAGE, after):
         after = page[-1].key
         for one in page:
             try:
-                yield one.rule, from_bytes(one.key, one.value or b"")
+                yield one.rule, obligations_of(one.key, one.value)
             except ValueError as error:
                 log.warning("a row of state cannot be read", row=one.key, reason=str(error)[:200])

@@ -20,6 +20,9 @@ SHORTEST_REPEAT_S: Final = 1.0
 """How often anything may be repeated at most."""
 MOST_STEPS: Final = 100_000
 """How many timers a test may fire between two of its messages."""
+_MOST_DIGITS: Final = 15
+LARGEST_COUNT: Final = 10**_MOST_DIGITS - 1
+"""The largest number that anything is counted or paged by; every program reads it exactly."""
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,400}")
 _INT64: Final = range(-(2**63), 2**63)
 
@@ -30,6 +33,13 @@ def int64_of(text: str) -> int | None:
         return None
     number = int(text)
     return number if number in _INT64 else None
+
+
+def count_of(text: str) -> int | None:
+    """A whole number from 0 to ``LARGEST_COUNT`` in plain digits, as queries and forms give one; None for others."""
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        return None
+    return int(text)
 
 
 def seconds_us(seconds: float, name: str) -> int:
