@@ -19,9 +19,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from bridge.core.error_answer import error_answer
 from bridge.core.guesses import PEER
 from bridge.observe.health import HealthReport
-from bridge.sources.hooks import Hooks, refusal
+from bridge.sources.hooks import RETRY_AFTER_S, Hooks
 from broker.errors import StoreError
 
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -102,4 +103,10 @@ class WebRoot:
 
     def _told(self, request: Request, status: int, word: str, text: str) -> Response:
         asks_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(_NO_PAGES)
-        return self._error_page(request, status, text) if asks_page else refusal(status, word, text)
+        return (
+            self._error_page(request, status, text) if asks_page else error_answer(status, text, word, _again(status))
+        )
+
+
+def _again(status: int) -> dict[str, str] | None:
+    return {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None

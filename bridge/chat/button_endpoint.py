@@ -19,12 +19,13 @@ from starlette.routing import Route
 from bridge.chat.button_dispatcher import Actor, CommandResult, Presser
 from bridge.chat.requests import wish_of
 from bridge.core.bounded_body import BodyCutOff, BodyOverLimit, read_body
-from bridge.core.error_body import error_body
+from bridge.core.error_answer import error_answer
 from bridge.destinations.buttons import PATH
 from bridge.destinations.signed_context import Pressed
 from broker.errors import OutcomeUnknown, StoreUnavailable
 
 MAX_BODY_BYTES: Final = 64 * 1024
+_MALFORMED: Final = "INVALID_ARGUMENT"
 _LONGEST_NAME: Final = 64
 _LONGEST_ID: Final = 64
 _REFUSALS: Final[Mapping[str, str]] = {
@@ -68,15 +69,15 @@ class Actions:
         try:
             body = await read_body(request.receive, MAX_BODY_BYTES)
         except BodyCutOff as error:
-            return _refused(400, str(error))
+            return error_answer(400, str(error), _MALFORMED)
         except BodyOverLimit as error:
             self._told("", "malformed")
-            return _refused(413, str(error))
+            return error_answer(413, str(error), _MALFORMED)
         try:
             click = msgspec.json.decode(body, type=Click)
         except (msgspec.DecodeError, RecursionError) as error:
             self._told("", "malformed")
-            return _refused(400, f"this is no click as Mattermost tells of it: {error}")
+            return error_answer(400, f"this is no click as Mattermost tells of it: {error}", _MALFORMED)
         return JSONResponse(await self._answer(click))
 
     async def _answer(self, click: Click) -> dict[str, Any]:
@@ -113,7 +114,3 @@ class Actions:
 def only_you(text: str) -> dict[str, Any]:
     """A line that only the person who clicked sees."""
     return {"ephemeral_text": text, "skip_slack_parsing": True}
-
-
-def _refused(code: int, message: str) -> Response:
-    return Response(error_body(code, message, "INVALID_ARGUMENT"), code, media_type="application/json")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
+from bridge.control.api_values import Matchers, MessageNames, Reason, Seconds, StateName
 from bridge.operate.certificate_bindings import Binding
 from bridge.operate.operator_deliveries import DeliveryFilter
 from bridge.operate.operator_views import SilenceView
@@ -28,11 +27,11 @@ class Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which deliveries to change: by id, or by filter. Without ``state`` a filter takes the dead ones."""
 
     ids: list[str] = []
-    state: str = ""
+    state: StateName = ""
     destination: str = ""
     rule: str = ""
     topic: str = ""
-    since_s: float | None = None
+    since_s: Seconds | None = None
 
     @property
     def filter(self) -> DeliveryFilter:
@@ -53,19 +52,19 @@ class ToTake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Replay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to replay: ``TOPIC:OFFSET`` or ``TOPIC:FIRST-LAST`` each. ``live`` takes the real state, and changes it."""
 
-    messages: list[str]
+    messages: MessageNames
     live: bool = False
 
 
 class NewSilence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A silence to add; it ends at ``until``, or ``for_s`` seconds after it starts; ``starts`` is now if not given."""
 
-    matchers: dict[str, Any]
+    matchers: Matchers
     until: str = ""
-    for_s: float | None = None
+    for_s: Seconds | None = None
     starts: str = ""
-    why: str = ""
-    who: str = ""
+    why: Reason = ""
+    who: Reason = ""
     keep_waiting: bool = False
 
 

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec.structs import FieldInfo
 
+from bridge.control.api_values import Count, MessageName, SecondsBack, StateName
 from bridge.operate.operator_errors import InvalidInput
-from rules.source.bounds import LARGEST_COUNT, count_of
-from rules.source.words import LONGEST_DURATION_S
+from rules.source.bounds import count_of
 
 _YES: Final = ("1", "true", "yes")
 
-Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_COUNT)]
-"""A whole number: how many, or a number to page by."""
-SecondsBack: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=int(LONGEST_DURATION_S))]
-"""How far back, in whole seconds: a hundred years at most."""
 Q = TypeVar("Q", bound=msgspec.Struct)
-
-
-class NoQuery(msgspec.Struct, frozen=True):
-    """A route that is asked nothing."""
 
 
 class AuditQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +32,7 @@ class AuditQuery(msgspec.Struct, frozen=True, kw_only=True):
 class DeliveriesQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which deliveries, how far back, and which page."""
 
-    state: str = ""
+    state: StateName = ""
     destination: str = ""
     rule: str = ""
     topic: str = ""
@@ -53,7 +45,7 @@ class DeliveriesQuery(msgspec.Struct, frozen=True, kw_only=True):
 class ExplainQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which message: ``TOPIC:OFFSET``."""
 
-    message: str
+    message: MessageName
 
 
 class IncidentsQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,10 +101,10 @@ def decode_query(given: Mapping[str, str], shape: type[Q]) -> Q:
 
 
 def _value(name: str, text: str, field: FieldInfo) -> str | bool | int:
-    if field.type is str:
-        return text
     if field.type is bool:
         return text.lower() in _YES
+    if field.required or isinstance(field.default, str):
+        return text
     number = count_of(text)
     if number is None:
         raise InvalidInput(name, f"{name} must be a whole number, not {text[:40]!r}")

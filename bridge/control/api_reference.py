@@ -77,9 +77,9 @@ def _type(schema: Mapping[str, Any]) -> str:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
     if "anyOf" in schema:
-        return " or ".join(_type(one) for one in schema["anyOf"])
+        return " or ".join(_type(one) + _bounds(one) for one in schema["anyOf"])
     if "enum" in schema:
-        return " or ".join(f"`{value}`" for value in schema["enum"])
+        return ", ".join(f"`{value}`" if value else "empty" for value in schema["enum"])
     match schema.get("type"):
         case "array":
             return f"list of {_type(schema.get('items') or {})}"
@@ -94,7 +94,7 @@ def _type(schema: Mapping[str, Any]) -> str:
 
 def _bounds(schema: Mapping[str, Any]) -> str:
     least, most = schema.get("minimum"), schema.get("maximum")
-    return f" from {least} to {most:,}" if least is not None and most is not None else ""
+    return f" from {least} to {most:,.0f}" if least is not None and most is not None else ""
 
 
 def _default(schema: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from bridge.control.api_queries import decode_query
 from bridge.control.control_source import ControlSource
 from bridge.core.bounded_body import BodyCutOff, BodyOverLimit, read_body
-from bridge.core.error_body import error_body
+from bridge.core.error_answer import error_answer
 from bridge.core.guesses import whence_of
 from bridge.core.token_gate import TOO_MANY
 from bridge.operate.operator_context import OperatorContext, Requester
@@ -137,7 +137,7 @@ def ok(said: Any) -> Response:
 def refused(code: int, message: str, wait_s: int = RETRY_AFTER_S) -> Response:
     """An error in the body every route of the daemon uses."""
     headers = _HEADERS | ({"Retry-After": str(wait_s)} if code in (429, 503) else {})
-    return Response(error_body(code, message, STATUSES[code]), code, headers, media_type="application/json")
+    return error_answer(code, message, STATUSES[code], headers)
 
 
 async def admit(source: ControlSource, request: Request, names: Callable[[str], str | None]) -> str:

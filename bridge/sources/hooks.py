@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from bridge.core.bounded_body import BodyCutOff, BodyOverLimit, read_body
-from bridge.core.error_body import error_body
+from bridge.core.error_answer import error_answer
 from bridge.core.guesses import whence_of
 from bridge.core.offload import Offload
 from bridge.core.packed_bodies import ENCODINGS
@@ -195,4 +195,4 @@ def _turn_away(request: Request, name: str) -> Response:
 def refusal(status: int, word: str, text: str, headers: Mapping[str, str] | None = None) -> Response:
     """An error in the body every route of the daemon uses."""
     headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else headers
-    return Response(error_body(status, text, word), status, headers, media_type="application/json")
+    return error_answer(status, text, word, headers)
