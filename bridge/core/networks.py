@@ -125,8 +125,8 @@ def lies_in(address: IpAddress, network: IpNetwork) -> bool:
 
 
 def _is_open(address: IpAddress) -> bool:
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        return True  # as its inside is
+    if isinstance(address, ipaddress.IPv6Address) and (address.ipv4_mapped or address.sixtofour) is not None:
+        return True  # as its inside is, whatever this Python's own table says of the outside
     if any(address in network for network in _NEVER_PUBLIC):
         return False
     return address.is_global and not address.is_multicast

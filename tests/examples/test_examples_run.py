@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ async def test_alarms_become_rows_one_for_each_with_its_last_word(tmp_path: Path
         await stage.check_books()
         alarms = [json.loads(line) for line in (stage.folder / "alarms.jsonl").read_text().splitlines()]
     last = {(one["node_name"], one["service_flavour"], one["test_name"]): one["status"] for one in alarms}
-    with sqlite3.connect(tmp_path / "alarms.db") as database:
+    with closing(sqlite3.connect(tmp_path / "alarms.db")) as database:
         rows = database.execute("select node_name, service_flavour, test_name, status from alarms").fetchall()
     database.close()
     assert {row[:3]: row[3] for row in rows} == last

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -112,6 +113,7 @@ class SqlTable:
         self._engine = _engine(url, connections, timeout_s)
         self._insert: Any = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
         self._lock = threading.Lock()
+        self._is_closed = False
         self._known: _Known | None = None
         self._file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
         said = url.set(query={}, drivername=url.get_backend_name())
@@ -139,7 +141,7 @@ class SqlTable:
         committing = False
         try:
             self._check_file()
-            with self._engine.connect() as connection:
+            with self._connected() as connection:
                 statement = self._statement(self._table(connection), row, delivery_id, strict=strict)
                 connection.execute(statement)
                 committing = True
@@ -160,7 +162,7 @@ class SqlTable:
             self._check_file()
             if self._file is not None and not self._file.exists():
                 return Delivered()
-            with self._engine.connect() as connection:
+            with self._connected() as connection:
                 if not (self._plan.create and not self._is_there(connection)):
                     self._read(connection)
         except (exc.SQLAlchemyError, _NotFit) as error:
@@ -168,8 +170,18 @@ class SqlTable:
         return Delivered()
 
     def close(self) -> None:
-        """Let go of idle connections; those in use close by themselves."""
+        """Close idle connections now, and those in use when they are done."""
+        self._is_closed = True
         self._engine.dispose()
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            try:
+                yield connection
+            finally:
+                if self._is_closed and not connection.invalidated:
+                    connection.detach()  # else it goes back to a pool that nobody closes any more
 
     def _check_file(self) -> None:
         """SQLite would make a file for whoever looks; only ``create: true`` may. Raises _NotFit."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import generate_latest
+from structlog.testing import capture_logs
 
 from bridge.front.connection_metrics import ConnectionMetrics
 from bridge.front.limits import connections_allowed
@@ -273,14 +274,15 @@ async def test_when_all_are_worked_for_one_more_is_answered_503() -> None:
         writing.close()
 
 
-async def test_what_is_refused_is_a_line_per_kind_and_minute(capsys: pytest.CaptureFixture[str]) -> None:
-    async with running() as it:
-        for _ in range(20):
-            await it.ask(b"nonsense\r\n\r\n")
-        assert capsys.readouterr().out.count("refused at the front") == 1
-        await it.clock.advance(61)
-        assert "and_before=19" in capsys.readouterr().out
-        assert it.table.refusals.counts == {"unknown_method": 20}
+async def test_what_is_refused_is_a_line_per_kind_and_minute() -> None:
+    with capture_logs() as lines:
+        async with running() as it:
+            for _ in range(20):
+                await it.ask(b"nonsense\r\n\r\n")
+            assert [line["event"] for line in lines] == ["refused at the front"]
+            await it.clock.advance(61)
+            assert [line["and_before"] for line in lines] == [0, 19]
+            assert it.table.refusals.counts == {"unknown_method": 20}
 
 
 async def test_metrics_show_connections_and_what_was_refused() -> None:

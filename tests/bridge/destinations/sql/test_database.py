@@ -32,7 +32,7 @@ class Place:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = sa.create_engine(url_of(url))
+        self.engine = sa.create_engine(url_of(url), poolclass=sa.NullPool)  # closes each connection after use
 
     def run(self, sql: str) -> None:
         with self.engine.begin() as connection:
@@ -47,6 +47,11 @@ class Place:
         return sa.inspect(self.engine).has_table(table)
 
 
+def open_descriptors(file: Path) -> int:
+    """How many descriptors of this process lead to a file."""
+    return sum(one.is_symlink() and one.readlink() == file for one in Path("/proc/self/fd").iterdir())
+
+
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[str]:
     with a_postgres() as url:
@@ -54,13 +59,12 @@ def postgres() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """A database without a table ``alerts``."""
     is_file = request.param == "sqlite"
     place = Place(f"sqlite:///{tmp_path}/alerts.db" if is_file else request.getfixturevalue("postgres"))
     place.run("DROP TABLE IF EXISTS alerts")
-    yield place
-    place.engine.dispose()
+    return place
 
 
 @asynccontextmanager
@@ -96,7 +100,6 @@ async def test_a_preview_leaves_out_what_the_table_has_no_columns_for(tmp_path: 
         assert refused == "it would be refused: the table has no column sight"
         assert await database.deliver(a_parcel()) == Delivered()
         assert database.preview(a_parcel()).body == before.body == place.rows()[0]
-    place.engine.dispose()
 
 
 async def test_a_body_is_a_row_with_the_values_its_columns_hold(place: Place) -> None:
@@ -316,10 +319,25 @@ async def test_a_locked_database_is_for_later(tmp_path: Path) -> None:
         holding.execute(sa.text("BEGIN IMMEDIATE"))
         outcome = await outcome_from(place, a_parcel(body={"site": "A"}), timeout=0.2)
         holding.rollback()
-    place.engine.dispose()
     assert isinstance(outcome, Later)
     assert "locked" in outcome.reason
     assert not outcome.unclear
+
+
+async def test_a_row_that_is_being_written_when_it_closes_is_written_and_its_connection_closed(tmp_path: Path) -> None:
+    place, file = Place(f"sqlite:///{tmp_path}/alerts.db"), tmp_path / "alerts.db"
+    place.run("CREATE TABLE alerts (site TEXT, delivery_id TEXT PRIMARY KEY)")
+    database = Database("db", DatabaseConfig(url=Secret(place.url), table="alerts", timeout=5.0), SystemClock())
+    with place.engine.connect() as holding:
+        holding.execute(sa.text("BEGIN IMMEDIATE"))
+        writing = asyncio.create_task(database.deliver(a_parcel(body={"site": "A"})))
+        while open_descriptors(file) < 2:
+            await SystemClock().sleep(0.01)
+        await database.close()
+        holding.rollback()
+    assert await writing == Delivered()
+    assert [row["site"] for row in place.rows()] == ["A"]
+    assert open_descriptors(file) == 0
 
 
 async def test_a_statement_that_takes_too_long_is_ended(postgres: str) -> None:
@@ -331,7 +349,6 @@ async def test_a_statement_that_takes_too_long_is_ended(postgres: str) -> None:
         with place.engine.begin() as holding:
             holding.execute(sa.text("LOCK TABLE alerts"))
             outcome = await database.deliver(a_parcel(body={"site": "A"}))
-    place.engine.dispose()
     assert isinstance(outcome, Later)
     assert not outcome.unclear
 
@@ -344,7 +361,6 @@ async def test_a_connection_that_was_cut_is_made_again(postgres: str) -> None:
         place.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ams-bridge'")
         assert await database.deliver(a_parcel(id="d1", body={"n": 2})) == Delivered()
     assert len(place.rows()) == 2
-    place.engine.dispose()
 
 
 def test_without_its_extra_the_kind_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
