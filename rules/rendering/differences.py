@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from rules.events.moments import moment_of
-from rules.events.status import EMOJI
+from rules.events.status import EMOJI, Meaning, meaning_of
 from rules.rendering.escape import escape_md, link_target
 
 MOST_ROWS: Final = 20
@@ -20,16 +21,20 @@ _MOST_COLUMNS: Final = 4
 _MOST_SHARED: Final = 6
 _MOST_SUBJECTS: Final = 3
 _CELL_RUNES: Final = 80
+_MOST_PLACES: Final = 50
+_VALUE_RUNES: Final = 4_000  # an address must not be cut
+_WEIGHTS: Final[Mapping[Meaning, int]] = {"critical": 4, "warning": 2, "info": 1, "ok": 0}
 _SUBJECTS: Final = (
     *("labels.alertname", "alertname", "event_name", "SERVICEDESC", "service.name", "test_name", "service", "title"),
     *("ruleName", "name"),
 )
 _NOISE: Final = frozenset(
     {
-        *("fingerprint", "endsAt", "status", "state", "alertname", "event_name", "id", "valueString", "orgId"),
+        *("fingerprint", "endsAt", "status", "state", "id", "valueString", "orgId"),
         *("event_value", "event_id", "notification_type", "NOTIFICATIONTYPE", "silenceURL"),
     }
 )
+_IN_HEADLINE: Final = ("alertname", "event_name", "severity")  # where all say the same
 _OVER: Final = frozenset({"resolved", "ok", "normal", "recovery"})
 
 
@@ -57,8 +62,18 @@ def subjects(events: Iterable[Any], otherwise: str) -> str:
 
 def shared_severity(events: Iterable[Any]) -> str:
     """The severity that all events name alike, or ""."""
-    said = {places.get("labels.severity") or places.get("severity") or "" for places in map(_places, events)}
+    said = {_severity(data) for data in events}
     return said.pop() if len(said) == 1 else ""
+
+
+def tally(items: Sequence[Any]) -> dict[str, Any]:
+    """How many items fire and are over, the worst severity of what fires, and the first twenty, what fires first."""
+    over = [_status(item) in _OVER for item in items]
+    firing = [item for item, is_over in zip(items, over, strict=True) if not is_over]
+    ended = [item for item, is_over in zip(items, over, strict=True) if is_over]
+    worst = max(dict.fromkeys(map(_severity, firing)), key=_weight, default="")
+    first = [*firing[:MOST_ROWS], *ended[:MOST_ROWS]][:MOST_ROWS]
+    return {"firing": len(firing), "over": len(ended), "severity": worst, "first": first}
 
 
 def differences(events: Sequence[ComparedEvent]) -> str:
@@ -70,13 +85,18 @@ def differences(events: Sequence[ComparedEvent]) -> str:
     known = list(dict.fromkeys(name for row in rows for name in row if not _is_noise(name)))
     shared = [name for name in known if len({row.get(name, "") for row in rows}) == 1]
     differing = [name for name in known if name not in shared and not _is_url(name, rows)]
-    columns = sorted(differing, key=lambda name: (not name.startswith("labels."), name.startswith("annotations.")))
+    columns = sorted(differing, key=_rank)
     columns = columns[:_MOST_COLUMNS]
     if not columns:
         return ""
-    shared = [name for name in shared if _last(name) != "severity"]  # the headline says it
-    said = [_share_line(shared, rows[0])] if shared else []
+    shared = [name for name in shared if _last(name) not in _IN_HEADLINE]
     all_over = all(one.is_over for one in ordered)
+    if all_over:  # why it was bad, and what to do, is no news any more
+        shared = [
+            name for name in shared if name.startswith("labels.") or ("." not in name and not _is_url(name, rows))
+        ]
+        shared = [name for name in shared if name != "startsAt"]
+    said = [_share_line(shared, rows[0])] if shared else []
     told = [_list(columns, rows)] if all_over else ["", *_table(ordered, rows, columns)]
     notes = dict.fromkeys(one.note for one in ordered if one.note)
     return "\n".join([*said, *told, *([""] if notes else []), *(f"_{note}_" for note in list(notes)[:_MOST_SHARED])])
@@ -119,26 +139,45 @@ def _share_line(shared: Sequence[str], row: Mapping[str, str]) -> str:
     return " · ".join(told[:_MOST_SHARED])
 
 
+def _weight(severity: str) -> int:
+    """How bad a word is; one nobody knows is worse than a warning."""
+    return _WEIGHTS.get(meaning_of(severity), 3) if severity else -1
+
+
+def _severity(data: Any) -> str:
+    said = _at(data, "labels.severity") or _at(data, "severity")
+    return "" if said.lower() == "none" else said
+
+
 def _status(item: Any) -> str:
     said = (item.get("status") or item.get("state") or "") if isinstance(item, Mapping) else ""
     return said.strip().lower() if isinstance(said, str) else ""
 
 
 def _subject(data: Any) -> str:
-    places = _places(data)
-    return next((places[name] for name in _SUBJECTS if places.get(name)), "")
+    return next((found for name in _SUBJECTS if (found := _at(data, name))), "")
+
+
+def _at(data: Any, name: str) -> str:
+    """The small value at a place such as ``labels.severity``, or ""."""
+    outer, _, inner = name.rpartition(".")
+    within = data.get(outer) if outer and isinstance(data, Mapping) else data
+    return _scalar(within.get(inner)) if isinstance(within, Mapping) else ""
 
 
 def _places(data: Any) -> dict[str, str]:
-    """The small values of an event by name: of its own keys, and of mappings among them."""
+    """The small values of an event by name: of its own keys, and of mappings among them; the first fifty."""
     found: dict[str, str] = {}
-    if isinstance(data, Mapping):
-        for name, value in data.items():
-            inner = value.items() if isinstance(value, Mapping) else ()
-            found |= {f"{name}.{key}": text for key, one in inner if (text := _scalar(one))}
-            text = _scalar(value)
-            if text:
-                found[str(name)] = text
+    if not isinstance(data, Mapping):
+        return found
+    for name, value in islice(data.items(), _MOST_PLACES):
+        inner = islice(value.items(), _MOST_PLACES) if isinstance(value, Mapping) else ()
+        found |= {f"{name}.{key}": text for key, one in inner if (text := _scalar(one))}
+        text = _scalar(value)
+        if text:
+            found[str(name)] = text
+        if len(found) >= _MOST_PLACES:
+            break
     return found
 
 
@@ -147,7 +186,12 @@ def _scalar(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    return value.strip() if isinstance(value, str) else ""
+    return value[:_VALUE_RUNES].strip() if isinstance(value, str) else ""
+
+
+def _rank(name: str) -> tuple[bool, bool, bool]:
+    """Where a column stands: names and severities first, then labels, what is said in words last."""
+    return _last(name) not in _IN_HEADLINE, not name.startswith("labels."), name.startswith("annotations.")
 
 
 def _is_noise(name: str) -> bool:

@@ -152,6 +152,14 @@ def test_a_call_of_alertmanager_without_alerts_says_nothing():
     assert a_post("alertmanager/group", {"alerts": [], "status": "resolved", "truncatedAlerts": 0}) == ""
 
 
+def test_a_call_of_as_many_alerts_as_one_message_takes_is_told():
+    labels = {"alertname": "LinkDown", "severity": "critical", "site": "SITE-A"}
+    alerts = [{"status": "firing", "labels": {**labels, "instance": f"switch-{n}"}} for n in range(5_000)]
+    post = a_post("alertmanager/group", {"alerts": alerts})
+    assert post.startswith(":red_circle: **5000 x LinkDown**, critical: 5000 firing\nsite SITE-A\n\n| instance |\n")
+    assert post.endswith("\nand 4980 more")
+
+
 def test_a_part_of_a_call_gives_the_count_of_the_whole():
     alerts = [{"status": "firing", "labels": {"alertname": "Down"}}]
     counts = {"part": "2", "parts": "3", "firing": "2600", "resolved": "4"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rules.rendering.differences import differences, said_together, subjects
+from rules.rendering.differences import differences, said_together, subjects, tally
 from rules.rendering.escape import ZERO_WIDTH
 from tests.fakes.mattermost_reader import mentions_in
 
@@ -62,3 +62,11 @@ def test_subjects_are_counted_the_most_frequent_first() -> None:
     events = [{"labels": {"alertname": name}} for name in "BAABCCDE"]
     assert subjects([*events, {}, None], "event") == "2 x B, 2 x A, 2 x C, 4 more"
     assert subjects([{}, 7], "event") == "2 x event"
+
+
+def test_a_list_is_counted_with_the_worst_of_what_fires() -> None:
+    worst = alert(3, "RESOLVED", severity="critical")
+    said = tally([worst, alert(1, severity="warning"), alert(2, severity="page"), None, {"labels": []}])
+    assert (said["firing"], said["over"], said["severity"]) == (4, 1, "page")
+    assert said["first"][-1] is worst
+    assert tally([]) == {"firing": 0, "over": 0, "severity": "", "first": []}
