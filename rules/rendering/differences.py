@@ -31,7 +31,7 @@ _SUBJECTS: Final = (
 _NOISE: Final = frozenset(
     {
         *("fingerprint", "endsAt", "status", "state", "id", "valueString", "orgId"),
-        *("event_value", "event_id", "notification_type", "NOTIFICATIONTYPE", "silenceURL"),
+        *("event_value", "event_id", "notification_type", "NOTIFICATIONTYPE", "silenceURL", "specversion"),
     }
 )
 _IN_HEADLINE: Final = ("alertname", "event_name", "severity")  # where all say the same
@@ -53,8 +53,13 @@ def said_together(items: Iterable[Any]) -> list[ComparedEvent]:
 
 
 def subjects(events: Iterable[Any], otherwise: str) -> str:
-    """``12 x DiskWillFill, 3 x Down``: what events are about, the most frequent first, as Markdown."""
+    """``12 x DiskWillFill, 3 x Down``: what events are about, the most frequent first, as Markdown.
+
+    Where each has a name of its own they are counted as what is said ``otherwise``.
+    """
     about = Counter(_subject(data) or otherwise for data in events).most_common()
+    if len(about) > _MOST_SUBJECTS and about[0][1] == 1:  # each has a name of its own
+        return f"{len(about)} x {escape_md(short(otherwise))}"
     told = [f"{count} x {escape_md(short(name))}" for name, count in about[:_MOST_SUBJECTS]]
     more = sum(count for _, count in about[_MOST_SUBJECTS:])
     return ", ".join([*told, *([f"{more} more"] if more else [])])
@@ -89,7 +94,7 @@ def differences(events: Sequence[ComparedEvent]) -> str:
     columns = columns[:_MOST_COLUMNS]
     if not columns:
         return ""
-    shared = [name for name in shared if _last(name) not in _IN_HEADLINE]
+    shared = [name for name in shared if _last(name) not in _IN_HEADLINE and name not in _SUBJECTS]
     all_over = all(one.is_over for one in ordered)
     if all_over:  # why it was bad, and what to do, is no news any more
         shared = [

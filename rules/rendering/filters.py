@@ -26,9 +26,9 @@ from rules.events.moments import ago as ago_in_words
 from rules.events.moments import from_us, in_words, moment_of
 from rules.events.status import COLOR, EMOJI, meaning_of
 from rules.rendering.budget import METER, TooMuch, charge_deep, weight
-from rules.rendering.differences import differences, said_together, subjects, tally
 from rules.rendering.escape import clean, escape_md, fence_for, link_target, without_mentions
 from rules.rendering.formatting import in_time_format
+from rules.rendering.list_filters import differences_filter, subjects_filter, tally_filter
 from rules.rendering.markdown import Authored, MarkdownBlock, Mixed, first_runes, json_text, of_parts, printed
 from rules.rendering.split import continues
 from rules.source.words import duration_s, suggest
@@ -258,41 +258,6 @@ def lookup(environment: Environment, value: Any, table: str, default: Any = None
     if isinstance(rows, list) and isinstance(key, int) and 0 <= key < len(rows):
         return rows[key]
     return default
-
-
-def subjects_filter(value: Any, otherwise: str = "event") -> Authored:
-    """What the items of a list are about, and how many are about each.
-
-    `**{{ data.alerts | subjects }}**` gives `12 x DiskWillFill, 3 x Down`: the names their senders give them, the most
-    frequent first, three at most. Items without a name are counted as `event`, or what `otherwise` says.
-    """
-    return Authored(subjects(_items(value, 1), str(otherwise)))
-
-
-def tally_filter(value: Any) -> dict[str, Any]:
-    """What a list of alerts comes to.
-
-    `{% set all = data.alerts | tally %}`: `all.firing` and `all.over` are counts, `all.severity` is the worst of those
-    that fire, `all.first` are twenty of them, what fires first. An item is over if its status or state says so.
-    """
-    return tally(_items(value, 1))
-
-
-def differences_filter(value: Any) -> Authored:
-    """What the items of a list share, said once, and a table of the places in which they differ.
-
-    `{{ data.alerts | differences }}`, on a line of its own. At most 20 rows, and those that fire first; of items that
-    are all over a line that names them. Gives nothing where nothing differs, or an item is no mapping.
-    """
-    return Authored(differences(said_together(_items(value, 6))))
-
-
-def _items(value: Any, steps_each: int) -> list[Any]:
-    """The items of a list, paid for; what is no list is one item."""
-    items = _known(value)
-    items = list(items) if isinstance(items, (list, tuple)) else [items]
-    METER.get().charge(1 + len(items) * steps_each)
-    return items
 
 
 FILTERS: Final[dict[str, Callable[..., Any]]] = {

@@ -42,10 +42,10 @@ def group_text(events: Sequence[ToldEvent], *, rule: str, severity: str, shipped
         joined = ("\n\n" if lines else "\n").join(blocks)
         return f"{_summary(events, rule, severity)}\n\n{joined}" if lines else joined
     summary = _summary(events, rule, severity)
-    if not lines:
-        return "\n".join([summary, *blocks])
     compared = [ComparedEvent(one.data, one.phase in _OVER, one.note) for one in events] if shipped else []
     table = differences(compared)
+    if not lines and not table:
+        return "\n".join([summary, *blocks])
     return "\n".join([summary, table or _list(blocks)])
 
 

@@ -34,9 +34,13 @@ _PRIORITY_WORDS: Final[Mapping[str, str]] = {"urgent": "urgent", "important": "i
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How much of a post its props hold: fields (else they are lines of its text), buttons, and how much of a card."""
+    """How much of a post its props hold: fields (else they are lines of its text), buttons, and how much of a card.
+
+    ``text`` says that a coloured text may stand in the attachment, for its bar; else it stands above.
+    """
 
     fields: bool = True
+    text: bool = True
     buttons: bool = True
     card_runes: int = MAX_REQUEST_BYTES
 
@@ -44,9 +48,10 @@ class Shape:
 FULL: Final = Shape()
 SMALLER: Final = (
     Shape(fields=False),
-    Shape(fields=False, card_runes=2_000),
-    Shape(fields=False, card_runes=500),
-    Shape(fields=False, buttons=False, card_runes=500),
+    Shape(fields=False, text=False),
+    Shape(fields=False, text=False, card_runes=2_000),
+    Shape(fields=False, text=False, card_runes=500),
+    Shape(fields=False, text=False, buttons=False, card_runes=500),
 )
 """What is tried where the full shape is too much, before a post is cut to its text: the first that fits."""
 
@@ -55,6 +60,8 @@ def drawn(post: Post, phase: str, *, course: str = "", shape: Shape = FULL) -> t
     """The text, and the attachment when there are details; ``course`` is what an update says of its incident."""
     shown = post if shape.fields else replace(post, fields=())
     details = _attachment(shown, phase, course)
+    if details is not None and "text" in details and not (shape.text and is_small(details)):
+        details = None  # a webhook of servers 5 leaves out what is too long for an attachment, and says nothing
     text = text_of(shown, with_text=details is None or details.get("text") != post.text)
     return text if shape.fields else "\n".join([text, *_lines_of(post.fields)]), details
 

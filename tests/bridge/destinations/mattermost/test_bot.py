@@ -447,6 +447,12 @@ async def test_a_card_that_is_too_much_for_the_server_is_cut(mattermost: FakeMat
     assert "**a**: b" in mattermost.posts[0].text
 
 
+async def test_a_coloured_text_too_long_for_an_attachment_stands_above_it_whole(mattermost: FakeMattermost) -> None:
+    mattermost.settings = Settings(version=(5, 37))
+    assert isinstance(await outcome_from(mattermost, a_parcel(text="x" * 12_000, color="#ff0000")), Delivered)
+    assert [post.text for post in mattermost.posts] == ["x" * 12_000]
+
+
 async def test_a_plainer_form_is_small_enough_for_every_server(mattermost: FakeMattermost) -> None:
     mattermost.settings = Settings(version=(5, 37))
     large = a_parcel(fields=tuple(Field(f"f{n}", "y" * 1_000) for n in range(9)), form="other-channel")

@@ -233,6 +233,17 @@ async def test_details_that_are_too_much_for_the_server_are_told_in_the_text(
     assert bool(post.props.get("card")) is bool(card)
 
 
+@pytest.mark.parametrize("text", ["x" * 12_000, "<" * 2_000])
+async def test_a_coloured_text_too_long_for_an_attachment_stands_above_it_whole(
+    mattermost: FakeMattermost, text: str
+) -> None:
+    mattermost.settings = Settings(version=(5, 37))
+    assert await outcome_from(mattermost, a_parcel(text=text, color="#ff0000")) == Delivered()
+    assert [post.text for post in mattermost.posts] == [text]
+    assert await outcome_from(mattermost, a_parcel(text="short", color="#ff0000")) == Delivered()
+    assert mattermost.posts[-1].attachments[0]["text"] == "short"
+
+
 async def test_a_plainer_form_is_small_enough_for_every_server(mattermost: FakeMattermost) -> None:
     mattermost.settings = Settings(version=(5, 37))
     fields = tuple(Field(f"f{n}", "y" * 1_000) for n in range(9))
