@@ -17,9 +17,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, cast
 
+import structlog
+
 from broker.clock import Clock
 from broker.conflicts import retry_on_conflict
-from broker.errors import AlreadyExists, NotFound, StoreUnavailable, VersionMoved
+from broker.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable, VersionMoved
 from broker.model import CatalogChange, Changed, Put, Remove, Stored
 from broker.names import child_key
 from broker.records import KINDS, AnyRecord, Project, Schema, Subscription, Topic, User, kind_of
@@ -29,6 +31,8 @@ R = TypeVar("R", bound=AnyRecord)
 
 _RETRY_S: Final = 1.0
 _KIND_NAMES: Final[dict[type[Any], str]] = {record_type: name for name, record_type in KINDS.items()}
+
+log = structlog.get_logger("catalog")
 
 
 @dataclass(slots=True)
@@ -239,6 +243,16 @@ class CatalogCache:
             self._apply(stored)
         else:
             self._drop(kind, key, self._seq_of(kind, key))
+
+    async def refresh_written(self, kind: str, key: str) -> None:
+        """See a record that the caller has written; what fails here is no failure of the write.
+
+        The feed of changes shows it as soon as the store answers again.
+        """
+        try:
+            await self.refresh(kind, key)
+        except StoreError as error:
+            log.warning("what was written is seen as soon as the store answers", key=key, reason=str(error))
 
     # --- Inside -------------------------------------------------------------------------------------
 

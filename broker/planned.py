@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-import structlog
-
 from broker.broker import Broker, BrokerSettings
 from broker.catalog_cache import CatalogCache
 from broker.engines.memory import MemoryStore
@@ -24,8 +22,6 @@ _Place: TypeAlias = tuple[str, str]  # kind and key
 
 _READ_BACK_TRIES: Final = 30
 _READ_BACK_PAUSE_S: Final = 1.0
-
-log = structlog.get_logger("catalog")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +90,9 @@ class PlannedCatalog:
 
     async def _show(self, changes: Sequence[CatalogChange]) -> None:
         """Let the real broker see what stands now; a store that fails meanwhile shows it in the catalog's feed."""
-        try:
-            for change in changes:
-                kind, key, _ = _outcome(change)
-                await self.real.cache.refresh(kind, key)
-        except StoreError as error:
-            log.warning("what was written is seen as soon as the store answers", reason=str(error))
+        for change in changes:
+            kind, key, _ = _outcome(change)
+            await self.real.cache.refresh_written(kind, key)
 
 
 async def plan_catalog(real: Broker) -> PlannedCatalog:

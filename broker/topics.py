@@ -102,7 +102,7 @@ class TopicLogs:
                 await self._store.commit(Commit(cursors=moves, catalog=[Put(key, topic, expected_version=0)]))
             except VersionMoved as moved:
                 raise AlreadyExists("topic", topic.name) from moved
-            await self._cache.refresh("topic", key)
+            await self._cache.refresh_written("topic", key)
             return topic
 
         return await retry_on_conflict(step, what="where the topic's subscriptions stand", on=CursorMoved)

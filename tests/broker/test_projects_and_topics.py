@@ -1,10 +1,15 @@
 """Projects, topics and registrations, and what goes with them when they go."""
 
 import pytest
+from structlog.testing import capture_logs
 
+from broker.clock import ManualClock
+from broker.engines.memory import MemoryStore
+from broker.engines.memory.trouble import Trouble
 from broker.errors import AlreadyExists, InvalidName, NotFound, TopicGone
 from broker.names import subscription_cursor
 from broker.records import Registration
+from broker.topics import topic_key
 from broker.users import Profile
 from tests.fakes.brokers import a_broker, a_message, a_stage
 
@@ -54,6 +59,19 @@ async def test_a_topic_made_again_does_not_take_a_taken_name():
     await stage.broker.topics.create(stage.project, "T")
     with pytest.raises(AlreadyExists):
         await stage.broker.topics.create(stage.project, "T")
+
+
+async def test_a_topic_made_again_is_made_though_the_store_fails_right_after():
+    store = MemoryStore(ManualClock())
+    stage = await a_stage(store=store)
+    await stage.broker.topics.delete(stage.topic)
+    store.gate.add(Trouble("catalog.read", "unavailable"))
+    with capture_logs() as lines:
+        made = await stage.broker.topics.create(stage.project, "T")
+    stored = await store.catalog.read("topic", topic_key(made))
+    assert stored is not None
+    assert stored.record == made
+    assert [line["event"] for line in lines] == ["what was written is seen as soon as the store answers"]
 
 
 async def test_a_registration_is_accepted_once_and_becomes_a_user():
