@@ -7,8 +7,8 @@ from typing import Any
 import click
 import msgspec
 
-from bridge.cli.client import connected
 from bridge.cli.command_context import CliCommand, Context, pass_context
+from bridge.cli.connection import connected
 from bridge.cli.tables import Column, text_column, time_column
 from bridge.cli.typed import duration, when
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import msgspec
 
-from bridge.cli.command_context import Context
+from bridge.cli.connection import Unreached
 from bridge.cli.output import Failed
 from bridge.core.tls_failure import look_at_certificate, tls_fault, tls_text
 from bridge.core.trust import trust_file, trust_system, why_unusable
@@ -28,10 +28,6 @@ _HINTS = {
 
 _ABOUT_SOMEBODY_ELSE = ":verifyPushEndpoint"
 """Where a 401 tells of the push endpoint, in AMS's way, and not of whoever asks."""
-
-
-class Unreached(Failed):
-    """The daemon does not answer, or not in a way that can be trusted."""
 
 
 class Client:
@@ -141,18 +137,6 @@ class Client:
         shown = look_at_certificate(url.host, url.port or _HTTPS_PORT)
         hint = self._unread or " Trust who signed it: --ca FILE, or $SSL_CERT_FILE. Ask by a name it is for: --url."
         return f"{text}{f' ({shown})' if shown else ''}.{hint}"
-
-
-@contextmanager
-def connected(context: Context) -> Iterator[Client]:
-    """A client for the daemon that the options or the settings name."""
-    from bridge.cli.setup import daemon_address  # settings are read by who calls, and not for the help
-
-    client = Client(daemon_address(context))
-    try:
-        yield client
-    finally:
-        client.close()
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -7,14 +7,15 @@ The global options may stand before the command, after it and between its words:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from bridge.cli.output import Output
+if TYPE_CHECKING:
+    from bridge.cli.output import Output
 
 DEFAULT_PLACES = (Path("bridge.yaml"), Path("/etc/ams-bridge/bridge.yaml"))
 CONFIG_VARIABLE = "AMS_BRIDGE_CONFIG"
@@ -23,13 +24,27 @@ TOKEN_VARIABLE = "AMS_BRIDGE_TOKEN"  # noqa: S105 - the name of a variable
 
 @dataclass(slots=True)
 class Context:
-    """The global options as given so far; commands read them when they run."""
+    """The global options as given so far; commands read them when they run.
+
+    What prints is imported when somebody does: a list of commands needs none of it.
+    """
 
     config: Path | None = None
     url: str | None = None
     token: str | None = None
     ca: Path | None = None
-    output: Output = field(default_factory=Output)
+    as_json: bool = False
+    quiet: bool = False
+    _output: Output | None = None
+
+    @property
+    def output(self) -> Output:
+        """Where and how to print, as asked."""
+        if self._output is None:
+            from bridge.cli.output import Output
+
+            self._output = Output(self.as_json, self.quiet)
+        return self._output
 
     def config_path(self) -> Path:
         """The settings file: ``--config``, else ``$AMS_BRIDGE_CONFIG``, else the first default place that exists."""
@@ -49,10 +64,9 @@ def stands(path: Path) -> bool:
 def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
         context = ctx.ensure_object(Context)
-        target = context.output if name in ("as_json", "quiet") else context
         is_typed = ctx.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
-        if is_typed or (value is not None and getattr(target, name) is None):  # each level reads the variable anew
-            setattr(target, name, value)
+        if is_typed or (value is not None and getattr(context, name) is None):  # each level reads the variable anew
+            setattr(context, name, value)
 
     return keep
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 
-from bridge.cli.client import connected
-from bridge.cli.command_context import CliGroup, Context, pass_context
-from bridge.cli.drawing import print_post
+from bridge.cli.command_context import CliCommand, Context, pass_context
+from bridge.cli.connection import connected
 from bridge.cli.output import Failed, shown
 from bridge.cli.tables import Column, id_column, text_column, time_column
 from bridge.cli.typed import duration, when
@@ -55,12 +54,7 @@ def filters(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.group(cls=CliGroup)
-def deliveries() -> None:
-    """Deliveries and dead letters: list, show, replay, drop."""
-
-
-@deliveries.command("list")
+@click.command("list", cls=CliCommand)
 @filters
 @click.option("--into", metavar="ID", help="Only those that became part of this digest, or were cancelled with it.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
@@ -75,11 +69,13 @@ def list_deliveries(context: Context, /, limit: int, before: int | None, **chose
         context.output.say(f"There are more: --before {page['next']}")
 
 
-@deliveries.command("show")
+@click.command("show", cls=CliCommand)
 @click.argument("delivery_id", metavar="ID")
 @pass_context
 def show_delivery(context: Context, delivery_id: str) -> None:
     """Show one delivery with its post, every attempt, and, of a digest, what it stands in place of."""
+    from bridge.cli.drawing import print_post  # with all of Markdown, and only ``show`` draws a post
+
     with connected(context) as client:
         found = client.get(f"/api/deliveries/{delivery_id}")
     output = context.output
@@ -105,7 +101,7 @@ def show_delivery(context: Context, delivery_id: str) -> None:
         output.say(f"The digest that tells of it: ams-bridge deliveries show {delivery['by']}")
 
 
-@deliveries.command("replay")
+@click.command("replay", cls=CliCommand)
 @click.argument("ids", metavar="[ID]...", nargs=-1)
 @filters
 @pass_context
@@ -120,7 +116,7 @@ def replay(context: Context, /, ids: Sequence[str], **chosen: Any) -> None:
     context.output.done(f"{_deliveries(count)} will be sent again", {"count": count})
 
 
-@deliveries.command("drop")
+@click.command("drop", cls=CliCommand)
 @click.argument("ids", metavar="[ID]...", nargs=-1)
 @filters
 @click.option("--yes", is_flag=True, help="Do not ask.")

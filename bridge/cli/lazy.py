@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from bridge.cli.command_context import CliGroup
 
@@ -28,7 +30,9 @@ class Listed:
 class LazyGroup(CliGroup):
     """Give it ``listed``: name to Listed, in the order in which people meet the commands."""
 
-    listed: Mapping[str, Listed]
+    def __init__(self, *args: Any, listed: Mapping[str, Listed], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.listed = listed
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The command names, in order."""
@@ -38,6 +42,12 @@ class LazyGroup(CliGroup):
         """The command, or None for an unknown name."""
         found = self.listed.get(cmd_name)
         return found.load() if found is not None else None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """See Group. No command is imported for it."""
+        fitting = {name: one for name, one in self.listed.items() if name.startswith(incomplete)}
+        found = [CompletionItem(name, help=one.about) for name, one in fitting.items()]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands; none of them is imported for it."""

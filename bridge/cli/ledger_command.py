@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from bridge.cli.client import connected
 from bridge.cli.command_context import CliCommand, Context, pass_context
+from bridge.cli.connection import connected
 from bridge.cli.drawing import TOPIC, message_book, send_book
 from bridge.cli.output import EXIT_FAILED, Failed
 from bridge.cli.tables import Column, text_column

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any, Final
 
 import click
 
 from bridge.cli.command_context import Context
 from bridge.cli.lazy import LazyGroup, Listed
-from bridge.cli.output import Failed
 
 COMMANDS: Final = {
     "demo": Listed("demo:demo", "See the whole line work on this machine, with sample alerts."),
@@ -24,17 +22,19 @@ COMMANDS: Final = {
     "replay": Listed("replay_command:replay", "Decide stored messages anew by the rules of now."),
     "send": Listed("send_command:send", "Send one post to a destination now, and say what came of it."),
     "rules": Listed("rules_commands:rules", "Tools around the rules: test, explain, backtest and others."),
-    "deliveries": Listed("deliveries_commands:deliveries", "Deliveries and dead letters: list, show, replay, drop."),
-    "silence": Listed("silence_commands:silence", "Silences: add, list, expire."),
+    "deliveries": Listed("nouns:deliveries", "Deliveries and dead letters: list, show, replay, drop."),
+    "silence": Listed("nouns:silence", "Silences: add, list, expire."),
     "ledger": Listed("ledger_command:ledger", "The books of every topic: where messages and sends ended."),
     "audit": Listed("audit_command:audit", "Who logged in or failed to, and who changed what."),
-    "project": Listed("resources:project", "Projects: create, list, show, delete."),
-    "topic": Listed("resources:topic", "Topics: create, list, show, delete, acl."),
-    "subscription": Listed("resources:subscription", "Subscriptions: create, list, show, delete, seek, acl."),
-    "user": Listed("people_commands:user", "Users: create, list, show, delete, refresh-token."),
-    "schema": Listed("people_commands:schema", "Schemas of topics: create, list, show, delete."),
+    "project": Listed("nouns:project", "Projects: create, list, show, delete."),
+    "topic": Listed("nouns:topic", "Topics: create, list, show, delete, acl."),
+    "subscription": Listed("nouns:subscription", "Subscriptions: create, list, show, delete, seek, acl."),
+    "user": Listed("nouns:user", "Users: create, list, show, delete, refresh-token."),
+    "schema": Listed("nouns:schema", "Schemas of topics: create, list, show, delete."),
     "backup": Listed("store_commands:backup", "Copy the store to a new file while the daemon runs."),
     "restore": Listed("store_commands:restore", "Put a backup in the store's place."),
+    "completion": Listed("completion:completion", "What makes bash, zsh or fish complete commands."),
+    "man": Listed("man_command:man", "Write the manual pages into a folder."),
     "fake": Listed("fake:fake", "Stand-in servers for your own tests: mattermost."),
 }
 """The commands, in the order in which people meet them."""
@@ -43,13 +43,13 @@ COMMANDS: Final = {
 class RootGroup(LazyGroup):
     """Its commands are COMMANDS."""
 
-    listed = COMMANDS
-
     def invoke(self, ctx: click.Context) -> Any:
         """See Group. Files that this user may not read are told of in a sentence, whichever command meets them."""
         try:
             return super().invoke(ctx)
         except PermissionError as error:
+            from bridge.cli.output import Failed
+
             if error.filename is None:
                 raise
             raise Failed(
@@ -59,9 +59,10 @@ class RootGroup(LazyGroup):
 
 @click.command(
     cls=RootGroup,
+    listed=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(version("ams-bridge"), prog_name="ams-bridge")
+@click.version_option(package_name="ams-bridge", prog_name="ams-bridge")
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Take messages in, decide with rules, deliver each once to the right place.

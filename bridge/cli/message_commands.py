@@ -7,19 +7,22 @@ import binascii
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bridge.cli.client import Client, connected
 from bridge.cli.command_context import CliCommand, Context, pass_context
+from bridge.cli.connection import connected
 from bridge.cli.naming import resource_path
 from bridge.cli.output import Failed
 from bridge.cli.tables import Column, text_column, time_column
 from bridge.cli.typed import named_values
 from bridge.cli.visible import visible_line
 from broker.clock import SystemClock
+
+if TYPE_CHECKING:
+    from bridge.cli.client import Client
 
 _BATCH = 500
 _BATCH_BYTES = 4 * 1024 * 1024

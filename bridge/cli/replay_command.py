@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from bridge.cli.client import connected
 from bridge.cli.command_context import CliCommand, Context, pass_context
+from bridge.cli.connection import connected
 from bridge.cli.visible import VisibleText
 
 _OUTCOMES = {"sent": "green", "suppressed": "yellow", "dropped": "red", "held": "cyan", "shadow": "magenta"}

@@ -22,13 +22,7 @@ COMMANDS: Final = {
 """The commands, in the order in which people meet them."""
 
 
-class Rules(LazyGroup):
-    """Its commands are COMMANDS."""
-
-    listed = COMMANDS
-
-
-@click.command("rules", cls=Rules)
+@click.command("rules", cls=LazyGroup, listed=COMMANDS)
 def rules() -> None:
     """Tools around the rules.
 

@@ -12,8 +12,8 @@ from typing import Any
 import click
 import msgspec
 
-from bridge.cli.client import Unreached, connected
 from bridge.cli.command_context import CliCommand, Context, pass_context
+from bridge.cli.connection import Unreached, connected
 from bridge.cli.explanation import ExplainScope, tell, tell_stored
 from bridge.cli.history import History, opened, topic_name
 from bridge.cli.loading import destinations_of, load_rules, world_for

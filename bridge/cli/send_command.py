@@ -10,8 +10,8 @@ from typing import Any
 import click
 import msgspec
 
-from bridge.cli.client import connected
 from bridge.cli.command_context import CliCommand, Context, pass_context
+from bridge.cli.connection import connected
 from bridge.cli.output import EXIT_FAILED, Failed, Output
 from bridge.cli.typed import named_values
 from bridge.cli.visible import VisibleText

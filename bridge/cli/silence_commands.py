@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from bridge.cli.client import connected
-from bridge.cli.command_context import CliGroup, Context, pass_context
+from bridge.cli.command_context import CliCommand, Context, pass_context
+from bridge.cli.connection import connected
 from bridge.cli.tables import Column, id_column, text_column, time_column
 from bridge.cli.typed import duration, when
 from rules.source.scalars import as_typed, typed_word
@@ -23,12 +23,7 @@ _LISTED = [
 ]
 
 
-@click.group(cls=CliGroup)
-def silence() -> None:
-    """Silences: add, list, expire."""
-
-
-@silence.command("add")
+@click.command("add", cls=CliCommand)
 @click.argument("matchers", metavar="MATCHER...", nargs=-1, required=True)
 @click.option("--for", "for_s", type=duration, help="How long, such as 2h.")
 @click.option("--until", help="When it ends, such as 2026-01-05T12:00:00Z.")
@@ -61,7 +56,7 @@ def add(context: Context, /, matchers: Sequence[str], **said: Any) -> None:
         context.output.say(f"  waiting deliveries suppressed: {suppressed}")
 
 
-@silence.command("list")
+@click.command("list", cls=CliCommand)
 @click.option("--all", "with_expired", is_flag=True, help="Show expired ones too.")
 @pass_context
 def list_silences(context: Context, *, with_expired: bool) -> None:
@@ -71,7 +66,7 @@ def list_silences(context: Context, *, with_expired: bool) -> None:
     context.output.rows(found, [id_column(found), *_LISTED], empty="Nothing is silenced.")
 
 
-@silence.command("expire")
+@click.command("expire", cls=CliCommand)
 @click.argument("silence_id", metavar="ID")
 @pass_context
 def expire(context: Context, silence_id: str) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from bridge.cli.client import connected
 from bridge.cli.command_context import CliCommand, Context, pass_context
+from bridge.cli.connection import connected
 from bridge.cli.typed import when
 from bridge.cli.visible import VisibleText, visible_line
 

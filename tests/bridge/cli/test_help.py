@@ -9,19 +9,21 @@ import click
 import pytest
 
 from bridge.cli import main as root
-from bridge.cli import rules_commands
-from bridge.cli.lazy import Listed
+from bridge.cli.lazy import LazyGroup, Listed
+from tests.bridge.cli import command_tree
 from tests.fakes.command_line import command
 
-LISTED = {**root.COMMANDS, **{f"rules {name}": one for name, one in rules_commands.COMMANDS.items()}}
+HEAVY = ("rules", "broker", "httpx", "rich", "msgspec", "aiohttp")
+GROUPS = {path: group for path, group in command_tree.GROUPS.items() if isinstance(group, LazyGroup)}
+LISTED = {f"{path} {name}".strip(): one for path, group in GROUPS.items() for name, one in group.listed.items()}
 
 
-@pytest.mark.parametrize("words", [["--help"], ["rules", "--help"]])
+@pytest.mark.parametrize("words", [[*path.split(), "--help"] for path in GROUPS], ids=" ".join)
 def test_a_list_of_commands_imports_none_of_them(words: list[str]) -> None:
     script = (
         "import sys\nfrom bridge.cli.main import main\n"
         f"main({words!r}, standalone_mode=False)\n"
-        "print(sorted(name for name in sys.modules if name.startswith(('rules', 'broker', 'httpx', 'aiohttp'))))\n"
+        f"print(sorted(name for name in sys.modules if name.startswith({HEAVY!r})))\n"
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert said.stdout.splitlines()[-1] == "[]"
@@ -41,7 +43,7 @@ def test_a_list_says_of_each_command_one_short_sentence(one: Listed) -> None:
 def test_commands_are_listed_in_the_order_in_which_people_meet_them() -> None:
     lines = command("rules", "--help").out.partition("Commands:\n")[2].splitlines()
     assert [line.split()[0] for line in lines] == [
-        "test", "explain", "simulate", "backtest", "record", "coverage", "schema", "import",
+        "test", "explain", "simulate", "backtest", "record", "coverage", "schema", "reference", "import",
     ]  # fmt: skip
 
 

@@ -47,6 +47,7 @@ FILES = {
 
 NO_TABLE = {
     "init": "sentences with paths",
+    "completion": "a script",
     "send": "the payload as JSON",
     "backup": "sentences",
     "rules explain": "a line a condition, with the value it saw",
@@ -116,6 +117,8 @@ WORDS: dict[str, list[str]] = {
     "schema show": ["P/schema"],
     "schema delete": ["P/gone", "--yes"],
     "backup": ["{folder}/copy.db"],
+    "completion": ["bash"],
+    "man": ["{folder}/man1"],
     "rules test": ["-v"],
     "rules explain": ["{folder}/event.json", "--topic", "P/T"],
     "rules simulate": ["--from", "{folder}/events.jsonl", "--topic", "P/T"],

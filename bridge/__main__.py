@@ -1,0 +1,8 @@
+"""``python -m bridge``: the command ``ams-bridge``, where the Python is at hand and its folder of programs is not."""
+
+from __future__ import annotations
+
+from bridge.cli.main import main
+
+if __name__ == "__main__":
+    main(prog_name="ams-bridge")

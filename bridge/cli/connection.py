@@ -1,0 +1,30 @@
+"""A command's connection to the daemon; the HTTP client is imported when somebody connects, not to show help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from bridge.cli.command_context import Context
+from bridge.cli.output import Failed
+
+if TYPE_CHECKING:
+    from bridge.cli.client import Client
+
+
+class Unreached(Failed):
+    """The daemon does not answer, or not in a way that can be trusted."""
+
+
+@contextmanager
+def connected(context: Context) -> Iterator[Client]:
+    """A client for the daemon that the options or the settings name."""
+    from bridge.cli.client import Client
+    from bridge.cli.setup import daemon_address
+
+    client = Client(daemon_address(context))
+    try:
+        yield client
+    finally:
+        client.close()
