@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from rules.source.problems import Place, Problem, ProblemsFound, has_errors
 FACT_NAMES: Final = ("rule", "topic", "destination", "key", "severity")
 MAX_PLACES: Final = 32
 MAX_PLACE_RUNES: Final = 200
+_DEEPEST: Final = 20
 _NOWHERE: Final = MessageFacts(id="", offset=-1, topic="", project="", publish_time_us=0)
 _READS_AS_JSON: Final = re.compile(
     r"""\s*
@@ -55,6 +56,7 @@ class CompiledSilence:
     facts: Condition | None
     event: Condition | None
     sees_severity: bool
+    has_globs: bool = False
 
     def fits(self, facts: Facts, event: Event, now_us: int) -> bool:
         """Whether all matchers hold, whatever the time of the silence."""
@@ -64,7 +66,9 @@ class CompiledSilence:
                 said["severity"] = facts.severity()
             if not self.facts.holds(Event(data=said, text="", attributes={}, message=_NOWHERE), now_us):
                 return False
-        return self.event is None or self.event.holds(event, now_us)
+        if self.event is None or self.event.holds(event, now_us):
+            return True
+        return self.has_globs and self.event.holds(_with_texts(event), now_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,7 @@ def compile_silence(silence: Silence) -> CompiledSilence:
         facts=compile_match(facts, without_places(facts, file), (), problems) if facts else None,
         event=compile_match(event, without_places(event, file), (), problems) if event else None,
         sees_severity="severity" in silence.matchers,
+        has_globs=any(isinstance(value, dict) and "like" in value for value in event.values()),
     )
     if has_errors(problems):
         raise ProblemsFound(problems)
@@ -136,6 +141,23 @@ def places_of(event: Event) -> dict[str, str]:
             if len(places) >= MAX_PLACES:
                 break
     return places
+
+
+def _with_texts(event: Event) -> Event:
+    """The event with numbers and booleans as texts: who types ``port~91*`` cannot know what the sender wrote."""
+    return replace(event, data=_as_text(event.data), parent=_as_text(event.parent))
+
+
+def _as_text(value: Any, depth: int = 0) -> Any:
+    match value:
+        case bool() | int() | float():
+            return json.dumps(value)
+        case dict() if depth < _DEEPEST:
+            return {name: _as_text(inner, depth + 1) for name, inner in value.items()}
+        case list() if depth < _DEEPEST:
+            return [_as_text(inner, depth + 1) for inner in value]
+        case _:
+            return value
 
 
 def _small_values(event: Event) -> Iterator[tuple[str, Any]]:

@@ -35,6 +35,15 @@ def test_a_silence_covers_what_all_its_matchers_fit(matchers, silenced):
     assert (line.take(DATA, attributes={"vo": "ops"}) == []) is silenced
 
 
+@pytest.mark.parametrize("port", ["9100", 9100])
+@pytest.mark.parametrize(("glob", "silenced"), [("91*", True), ("?100", True), ("80*", False)])
+def test_a_glob_fits_text_and_number_alike(port, glob, silenced):
+    line = Line(a_rule('key: "{{ data.host }}"\ntext: x'))
+    line.silence(a_silence({"$.labels.port": {"like": glob}, "$.up": {"like": "tr*"}}))
+    sends = line.take({"host": "web1", "labels": {"port": port}, "up": True, "extra": [{"deep": 1.5}]})
+    assert (sends == []) is silenced
+
+
 def test_a_silence_holds_from_its_start_until_its_end():
     line = Line(a_rule("match: {}"))
     line.silence(a_silence({"rule": "r"}, start_s=10, until_s=20))
