@@ -40,7 +40,7 @@ def body_of(call: Mapping[str, Any]) -> bytes:
 
 def headers_of(call: Mapping[str, Any]) -> dict[str, str]:
     names = {"content_type": "content-type", "content_encoding": "content-encoding"}
-    return {header: call[name] for name, header in names.items() if name in call}
+    return {header: call[name] for name, header in names.items() if name in call} | call.get("headers", {})
 
 
 async def all_decided(stage: Stage) -> None:
