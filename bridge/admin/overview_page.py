@@ -33,7 +33,7 @@ async def overview(asked: OperatorRequest) -> dict[str, Any]:
         "balanced": ledger.balanced,
         "firing": count.firing,
         "complete": count.complete,
-        "silences": sum(one.state == "active" for one in silences),
+        "silences": sum(silence.state == "active" for silence in silences),
     }
 
 
@@ -61,7 +61,7 @@ async def reload(asked: OperatorRequest, form: FormData) -> FormResult:
 
 def _totals(destinations: Sequence[DestinationView]) -> dict[str, int]:
     return {
-        "waiting": sum(one.waiting for one in destinations),
-        "delivered": sum(one.delivered for one in destinations),
-        "dead": sum(one.dead for one in destinations),
+        "waiting": sum(destination.waiting for destination in destinations),
+        "delivered": sum(destination.delivered for destination in destinations),
+        "dead": sum(destination.dead for destination in destinations),
     }

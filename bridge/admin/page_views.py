@@ -54,7 +54,7 @@ def post_view(delivery: Delivery) -> PostView:
         url=url,
         color=post.severity or new.severity,
         html=to_html(post.text),
-        fields=tuple(FieldView(to_line(one.title), to_line(one.value), one.short) for one in post.fields),
+        fields=tuple(FieldView(to_line(field.title), to_line(field.value), field.short) for field in post.fields),
         footer=to_line(post.footer),
         body=pretty(post.body) if post.body is not None else "",
     )

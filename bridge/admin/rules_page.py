@@ -45,7 +45,7 @@ async def one(asked: OperatorRequest) -> dict[str, Any]:
         "deliveries": [delivery_view(one, names) for one in found],
         "complete": complete,
         "looked_at": _MOST_READ,
-        "would_be": [await _beside(asked, one) for one in shadows],
+        "would_be": [await _beside(asked, shadow) for shadow in shadows],
     }
 
 

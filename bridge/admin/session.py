@@ -51,7 +51,7 @@ class Sessions:
     async def begin(self, name: str, token_digest: str) -> str:
         """The cookie of a new session, for whoever holds a token. Raises StoreUnavailable."""
         await self.forget_ended()
-        alike = [one for one in self._cache.all(SessionRecord) if one.token_digest == token_digest]
+        alike = [session for session in self._cache.all(SessionRecord) if session.token_digest == token_digest]
         await self._cache.remove(*alike[: max(0, len(alike) - _MOST_SESSIONS + 1)])
         cookie, now_us = random_hex(self._entropy), self._clock.wall_us()
         record = SessionRecord(
@@ -80,9 +80,9 @@ class Sessions:
 
     async def forget_ended(self) -> None:
         """Remove what is past its end from the store. Raises StoreUnavailable."""
-        ended = [one for one in self._cache.all(SessionRecord) if not self._holds(one)]
+        ended = [session for session in self._cache.all(SessionRecord) if not self._holds(session)]
         await self._cache.remove(*ended)
-        known = {one.cookie_digest for one in self._cache.all(SessionRecord)}
+        known = {session.cookie_digest for session in self._cache.all(SessionRecord)}
         self._ends = {digest: end for digest, end in self._ends.items() if digest in known}
 
     def form_token(self, cookie: str) -> str:

@@ -67,10 +67,10 @@ def entry_of(
 
 def _user(cache: CatalogCache, user: User) -> dict[str, Any]:
     roles: dict[str, list[str]] = {}
-    for one in user.memberships:
-        project = cache.by_uid(Project, one.project_uid)
+    for membership in user.memberships:
+        project = cache.by_uid(Project, membership.project_uid)
         if project is not None:
-            roles[project.name] = list(one.roles)
+            roles[project.name] = list(membership.roles)
     return {"name": user.name, "service_roles": list(user.service_roles), "projects": roles}
 
 

@@ -28,7 +28,7 @@ def visible(call: Call, records: Sequence[A], role: str) -> Sequence[A]:
     """Those that a caller may list; who has nothing but ``role`` sees those that name it."""
     if not sees_only_own(call.caller.roles, role):
         return records
-    return [one for one in records if call.caller.uid in one.acl]
+    return [record for record in records if call.caller.uid in record.acl]
 
 
 def acl_answer(call: Call, acl: Iterable[str]) -> AclAnswer:

@@ -65,9 +65,9 @@ async def list_all(call: Call) -> RegistrationList:
     """The registrations that fit every filter given, the oldest first (D21)."""
     wanted = {name: text for name in _FILTERS if (text := call.query(name))}
     found = [
-        one
-        for one in call.broker.cache.all(Registration)
-        if all(getattr(one, name) == text for name, text in wanted.items())
+        registration
+        for registration in call.broker.cache.all(Registration)
+        if all(getattr(registration, name) == text for name, text in wanted.items())
     ]
     return RegistrationList([registration_answer(call, one) for one in found])
 

@@ -62,7 +62,7 @@ async def list_page(call: Call) -> SubscriptionPage:
     """The project's subscriptions; a plain consumer sees those that name it."""
     subscriptions = call.broker.cache.all(Subscription, child_key(call.project.uid, ""))
     page = page_of(call, visible(call, subscriptions, CONSUMER))
-    return SubscriptionPage([subscription_answer(call, one) for one in page.records], page.next_token, page.total)
+    return SubscriptionPage([subscription_answer(call, record) for record in page.records], page.next_token, page.total)
 
 
 async def create(call: Call) -> SubscriptionAnswer:

@@ -78,4 +78,6 @@ async def detach_schema(call: Call) -> None:
 async def list_subscriptions(call: Call) -> SubscriptionNames:
     """The topic's subscriptions, the oldest first (D21)."""
     subscriptions = call.broker.topics.subscriptions(call.topic())
-    return SubscriptionNames([subscription_name(call.project.name, one.name) for one in subscriptions])
+    return SubscriptionNames(
+        [subscription_name(call.project.name, subscription.name) for subscription in subscriptions]
+    )

@@ -209,7 +209,7 @@ def _audit(settings: Settings, store: Store, clock: Clock) -> AuditTrail:
 
 def _sweeper(settings: Settings, store: Store, broker: Broker, clock: Clock) -> Sweeper:
     policy = RetentionPolicy(settings.retention.messages, settings.retention.size)
-    longest_s = max((one.retry.give_up_after for one in settings.destinations.values()), default=0.0)
+    longest_s = max((destination.retry.give_up_after for destination in settings.destinations.values()), default=0.0)
     return Sweeper(
         store,
         broker,

@@ -11,4 +11,8 @@ from rules.rendering.jinja_filters import ALL_FILTERS
 
 def installed_plugins() -> list[PluginReport]:
     """A report of each plugin, destination kinds first. It imports them all."""
-    return [one for registry in (DESTINATION_KINDS, SOURCE_KINDS, ALL_FILTERS, OPERATORS) for one in registry.reports()]
+    return [
+        report
+        for registry in (DESTINATION_KINDS, SOURCE_KINDS, ALL_FILTERS, OPERATORS)
+        for report in registry.reports()
+    ]

@@ -146,7 +146,7 @@ class _Provisioning:
             create = users.create(name, Profile(email=settings.email), grants, created_by=BY, token=token)
             await self._do(f"user {name}: create, {roles}", create)
             return
-        member = next((one for one in user.memberships if one.project_uid == project.uid), None)
+        member = next((membership for membership in user.memberships if membership.project_uid == project.uid), None)
         if member is None:
             await self._do(f"user {name}: {roles}", users.add_member(user, project, settings.roles))
         elif set(member.roles) != set(settings.roles):

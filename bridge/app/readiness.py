@@ -70,6 +70,7 @@ class Readiness:
             degraded="\n".join(filter(None, said)),
             workers=self._supervisor.health(),
             canaries={
-                one.destination: CanaryHealth(one.verdict, one.text(self._clock.wall_us())) for one in self._canaries()
+                canary.destination: CanaryHealth(canary.verdict, canary.text(self._clock.wall_us()))
+                for canary in self._canaries()
             },
         )

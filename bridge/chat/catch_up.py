@@ -79,7 +79,7 @@ class Reader:
         """
         page = await self._ask(f"/channels/{channel_id}/posts?since={since_ms - 1}", Posts)
         posts = dict(page.posts) if page is not None else {}
-        if sum(one.update_at >= since_ms for one in posts.values()) < _MOST_CHANGED:
+        if sum(post.update_at >= since_ms for post in posts.values()) < _MOST_CHANGED:
             return posts
         log.warning("so much happened that reactions to older posts may be missed", channel=channel_id)
         for number in range(MOST_PAGES):

@@ -118,7 +118,7 @@ def events_of(posts: Mapping[str, ChatPost], since_ms: int) -> Iterator[ChatEven
     for post in posts.values():
         if post.delete_at:
             continue
-        yield from (one for one in post.reactions if one.at_ms >= since_ms and not one.delete_at)
+        yield from (reaction for reaction in post.reactions if reaction.at_ms >= since_ms and not reaction.delete_at)
         if post.root_id and post.at_ms >= since_ms:
             yield post
 

@@ -77,9 +77,9 @@ class Listeners(Collector):
             "Reactions and replies that asked for something",
             labels=["destination", "by", "action", "outcome"],
         )
-        for one in self.hearings:
-            heard.add_metric([one.destination], one.connected)
-            connections.add_metric([one.destination], one.connections)
-            for labels, count in one.wishes.items():
-                wishes.add_metric([one.destination, *labels], count)
+        for hearing in self.hearings:
+            heard.add_metric([hearing.destination], hearing.connected)
+            connections.add_metric([hearing.destination], hearing.connections)
+            for labels, count in hearing.wishes.items():
+                wishes.add_metric([hearing.destination, *labels], count)
         return [heard, connections, wishes]

@@ -64,7 +64,7 @@ class _Findings:
             "tests": self.tests,
             "provisioning": self.provisioning,
             "probes": self.probes,
-            "plugins": [asdict(one) for one in self.plugins],
+            "plugins": [asdict(plugin) for plugin in self.plugins],
         }
 
 

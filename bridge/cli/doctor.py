@@ -43,8 +43,8 @@ def doctor(context: Context) -> None:
     Reads the store itself, all of it; the daemon may run. Changes nothing. Exits with 1 when something is wrong.
     """
     findings = examine_all(context)
-    rows = [{"check": one.check, "state": one.state, "text": one.text} for one in findings]
-    wrong = any(one.state == "wrong" for one in findings)
+    rows = [{"check": finding.check, "state": finding.state, "text": finding.text} for finding in findings]
+    wrong = any(finding.state == "wrong" for finding in findings)
     if context.output.as_json:
         context.output.value({"ok": not wrong, "findings": rows})
     else:
@@ -91,7 +91,11 @@ def _store_path(settings: Settings, found: list[Finding]) -> Path | None:
 
 def _made(certificates: Sequence[Path], store: Path | None) -> list[Path]:
     """Those that should be there: the daemon makes the one beside its store at its first start."""
-    return [one for one in certificates if store is None or one.parent != store.parent or stands(one)]
+    return [
+        certificate
+        for certificate in certificates
+        if store is None or certificate.parent != store.parent or stands(certificate)
+    ]
 
 
 def _measured(store: Path | None) -> Path | None:
@@ -186,7 +190,7 @@ def _impossible(settings: Settings, name: str, deliveries: Sequence[Delivery]) -
     if config is None:
         return []
     latest_us = SystemClock().wall_us() + us(config.retry.max + _DUE_SLACK_S)
-    late = [one for one in deliveries if one.due_us > latest_us]
+    late = [delivery for delivery in deliveries if delivery.due_us > latest_us]
     if not late:
         return []
     last = moment(max(one.due_us for one in late)).isoformat()

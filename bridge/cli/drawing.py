@@ -62,8 +62,8 @@ def _fields(fields: Sequence[Mapping[str, Any]]) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold")
     grid.add_column(overflow="fold")
-    for one in fields:
-        grid.add_row(VisibleText(one["title"]), VisibleText(with_emoji(one["value"])))
+    for field in fields:
+        grid.add_row(VisibleText(field["title"]), VisibleText(with_emoji(field["value"])))
     return grid
 
 

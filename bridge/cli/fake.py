@@ -84,5 +84,5 @@ def _print(post: Post, output: Output) -> None:
     if output.as_json:
         output.line({"id": post.id, "channel": post.channel, "username": post.username, "text": post.text})
         return
-    texts: list[Any] = [post.text, *(one.get("text") or "" for one in post.attachments)]
+    texts: list[Any] = [post.text, *(attachment.get("text") or "" for attachment in post.attachments)]
     print_post(output, {"text": "\n\n".join(filter(None, texts))}, f"{post.username} in {post.channel}")

@@ -104,9 +104,9 @@ class History:
     @contextmanager
     def walk(self, output: Output, stretches: Sequence[Stretch], limit: int | None = None) -> Iterator[Walk]:
         """Go through the stretches, with a progress bar on a terminal. Raises Failed."""
-        total = sum(one.end - one.first for one in stretches)
+        total = sum(stretch.end - stretch.first for stretch in stretches)
         left_out = max(0, total - limit) if limit is not None else 0
-        readers = [self._read(one, len(stretches)) for one in stretches]
+        readers = [self._read(stretch, len(stretches)) for stretch in stretches]
         merged = heapq.merge(*readers, key=lambda incoming: incoming.publish_time_us) if len(readers) > 1 else None
         stream = merged if merged is not None else iter(readers[0] if readers else ())
         with stoppable() as stopped, _count(output, total - left_out) as progress:
@@ -178,7 +178,7 @@ def opened(settings: Settings) -> Iterator[History]:
 def shown_origin(origin: str, stretches: Sequence[Stretch]) -> str:
     """Where a send comes from, as people name it: ``P/T:17``, with the item behind it if it is not the first."""
     parts = origin.split("/")
-    names = {one.topic.uid: short_topic(one.topic.name) for one in stretches}
+    names = {stretch.topic.uid: short_topic(stretch.topic.name) for stretch in stretches}
     if parts[0] != "m" or len(parts) != 4 or parts[1] not in names:
         return origin
     item = f" item {parts[3]}" if parts[3] != "0" else ""
@@ -216,10 +216,12 @@ def say_where_it_begins(output: Output, stretches: Sequence[Stretch], wanted: Wa
     output.say(
         "Rules begin from empty state: nothing is remembered from before the first message, and no silence holds."
     )
-    for one in stretches:
-        if one.cut:
-            output.warn(f"{one.topic.name} no longer holds all of that time: older messages are past their retention")
-    if wanted.limit is not None and sum(one.end - one.first for one in stretches) >= wanted.limit:
+    for stretch in stretches:
+        if stretch.cut:
+            output.warn(
+                f"{stretch.topic.name} no longer holds all of that time: older messages are past their retention"
+            )
+    if wanted.limit is not None and sum(stretch.end - stretch.first for stretch in stretches) >= wanted.limit:
         output.say(f"Only the newest {counted(wanted.limit, 'message')} of that time.")
 
 
@@ -230,6 +232,6 @@ def beginning_value(stretches: Sequence[Stretch], wanted: Wanted, *, partial: bo
         "from_empty_state": True,
         "since_s": wanted.since_s,
         "limit": wanted.limit,
-        "topics": [one.topic.name for one in stretches],
-        "past_retention": [one.topic.name for one in stretches if one.cut],
+        "topics": [stretch.topic.name for stretch in stretches],
+        "past_retention": [stretch.topic.name for stretch in stretches if stretch.cut],
     }

@@ -49,8 +49,15 @@ def check_converted(converted: Converted) -> Checked:
             settings = read_settings(path, {}, Path(folder))
             rule_set = rules_of(settings, world_of(settings, path, facts_now(settings), None))
         except ProblemsFound as error:
-            told = (f"{Path(one.place.file).name}:{one.place.line}  {one.path}  {one.text}" for one in error.problems)
+            told = (
+                f"{Path(problem.place.file).name}:{problem.place.line}  {problem.path}  {problem.text}"
+                for problem in error.problems
+            )
             return Checked(None, tuple(told))
         results = list(run_cases(rule_set, rule_set.cases))
-    failed = [f'the test "{one.case.name}" fails: {"; ".join(one.differences)}' for one in results if not one.passed]
+    failed = [
+        f'the test "{result.case.name}" fails: {"; ".join(result.differences)}'
+        for result in results
+        if not result.passed
+    ]
     return Checked(rule_set, tuple(failed), len(results))

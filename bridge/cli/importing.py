@@ -54,7 +54,7 @@ def alertmanager(context: Context, file: Path, out: Path | None, topic: str, com
     written = _write(out, "alertmanager", converted) if out is not None else []
     if context.output.as_json:
         found: dict[str, object] = {"rules": converted.rule_file, "settings": converted.settings}
-        found |= {} if comparing is None else {"differences": [str(one) for one in differences]}
+        found |= {} if comparing is None else {"differences": [str(difference) for difference in differences]}
         value = {**found, "remarks": as_values(converted.remarks), "written": [str(path) for path in written]}
         context.output.value(value)
     else:
@@ -142,8 +142,8 @@ def _compare(file: Path, converted: Converted, checked: Checked, *, by: str | No
 
 
 def _tell_differences(output: Output, converted: Converted, differences: list[Difference]) -> None:
-    for one in differences:
-        output.errors.print(str(one), markup=False, soft_wrap=True)
+    for difference in differences:
+        output.errors.print(str(difference), markup=False, soft_wrap=True)
     alerts = counted(len(converted.samples), "made-up alert")
     if differences:
         raise Failed(f"compared with amtool: {alerts}, {counted(len(differences), 'difference')}")

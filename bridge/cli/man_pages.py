@@ -107,8 +107,8 @@ def _option(option: click.Option) -> Iterator[str]:
 
 def _usage(command: click.Command) -> str:
     context = click.Context(command)
-    arguments = [one.make_metavar(context) for one in command.params if isinstance(one, click.Argument)]
-    return " ".join(["[\\fIOPTIONS\\fR]", *(f"\\fI{_text(one)}\\fR" for one in arguments)])
+    arguments = [param.make_metavar(context) for param in command.params if isinstance(param, click.Argument)]
+    return " ".join(["[\\fIOPTIONS\\fR]", *(f"\\fI{_text(argument)}\\fR" for argument in arguments)])
 
 
 def _paragraphs(text: str) -> Iterator[str]:

@@ -65,7 +65,7 @@ def _tell(output: Output, result: CoverageResult) -> None:
     output.say(f"{counted(result.messages, 'message')}{partial}, {result.unmatched} of them wanted by no rule")
     silent = sum(not rule.acted for rule in result.rules)
     unheld = sum(not line.held for rule in result.rules for line in rule.lines)
-    untaken = sum(not one.taken for rule in result.rules for one in rule.branches)
+    untaken = sum(not branch.taken for rule in result.rules for branch in rule.branches)
     output.say(
         f"never: {counted(silent, 'rule')} acted, {counted(unheld, 'condition')} held, {untaken} branches taken\n"
     )
@@ -74,7 +74,9 @@ def _tell(output: Output, result: CoverageResult) -> None:
         Column("Acted", lambda row: row.acted, number=True, style=lambda row: "" if row.acted else "bold red"),
         Column("Sends", lambda row: row.sends, number=True),
         Column("Conditions", lambda row: _share(sum(line.held for line in row.lines), len(row.lines)), number=True),
-        Column("Branches", lambda row: _share(sum(one.taken for one in row.branches), len(row.branches)), number=True),
+        Column(
+            "Branches", lambda row: _share(sum(branch.taken for branch in row.branches), len(row.branches)), number=True
+        ),
     ]
     if any(rule.hidden_by for rule in result.rules):
         columns.append(Column("Hidden by", lambda row: ", ".join(f"{name} ({n})" for name, n in row.hidden_by.items())))
@@ -92,7 +94,7 @@ def _tell(output: Output, result: CoverageResult) -> None:
 
 def _tell_rule(output: Output, rule: RuleCoverage) -> None:
     never = [f"{_here(line.place)}  never held: {line.text}" for line in rule.lines if not line.held]
-    never += [f"{_here(one.place)}  never taken: {one.kind}" for one in rule.branches if not one.taken]
+    never += [f"{_here(branch.place)}  never taken: {branch.kind}" for branch in rule.branches if not branch.taken]
     if never:
         output.console.print(VisibleText(f"\n{rule.rule}", style="bold"))
         for text in never:
@@ -124,7 +126,8 @@ def _value(result: CoverageResult) -> dict[str, Any]:
                     {"place": _here(line.place), "text": line.text, "held": line.held} for line in rule.lines
                 ],
                 "branches": [
-                    {"place": _here(one.place), "kind": one.kind, "taken": one.taken} for one in rule.branches
+                    {"place": _here(branch.place), "kind": branch.kind, "taken": branch.taken}
+                    for branch in rule.branches
                 ],
             }
             for rule in result.rules

@@ -48,13 +48,13 @@ class DestinationContract:
         caplog.set_level(logging.DEBUG)
         async with self.openers[kind](tmp_path) as rig:
             secrets = rig.secrets
-        for one in await observe_trials(self.openers[kind], tmp_path):
-            assert isinstance(one.outcome, Delivered | Later | Refused)
-            assert one.tries is None or one.tries <= 1, f"{one.trial.when}: {one.tries} tries"
-            assert len(reason_of(one)) <= _LONGEST_REASON_RUNES
-            assert "\n" not in reason_of(one)
-            assert not [secret for secret in secrets if secret in reason_of(one)], one.trial.when
-        logged = [one.getMessage() for one in caplog.records if not one.name.startswith(_STAND_INS)]
+        for trial in await observe_trials(self.openers[kind], tmp_path):
+            assert isinstance(trial.outcome, Delivered | Later | Refused)
+            assert trial.tries is None or trial.tries <= 1, f"{trial.trial.when}: {trial.tries} tries"
+            assert len(reason_of(trial)) <= _LONGEST_REASON_RUNES
+            assert "\n" not in reason_of(trial)
+            assert not [secret for secret in secrets if secret in reason_of(trial)], trial.trial.when
+        logged = [record.getMessage() for record in caplog.records if not record.name.startswith(_STAND_INS)]
         assert not [line for line in logged for secret in secrets if secret in line]
 
     async def test_what_is_not_delivered_is_unclear_if_and_only_if_it_may_be_there(
@@ -63,39 +63,39 @@ class DestinationContract:
         """A post that may stand at the service although the try failed is unclear; one that cannot is not."""
         async with self.openers[kind](tmp_path) as rig:
             asks, keeps = rig.asks, rig.keeps
-        for one in await observe_trials(self.openers[kind], tmp_path):
-            unclear = isinstance(one.outcome, Later) and one.outcome.unclear
-            if isinstance(one.outcome, Delivered):
-                assert one.arrived or not keeps, one.trial.when
-            elif one.arrived:
-                assert unclear, f"{one.trial.when}: it is there, and nobody was told"
-            if "nobody listens" in one.trial.when and asks:
-                assert isinstance(one.outcome, Later)
+        for trial in await observe_trials(self.openers[kind], tmp_path):
+            unclear = isinstance(trial.outcome, Later) and trial.outcome.unclear
+            if isinstance(trial.outcome, Delivered):
+                assert trial.arrived or not keeps, trial.trial.when
+            elif trial.arrived:
+                assert unclear, f"{trial.trial.when}: it is there, and nobody was told"
+            if "nobody listens" in trial.trial.when and asks:
+                assert isinstance(trial.outcome, Later)
                 assert not unclear
-            if any(word in one.trial.when for word in _UNCLEAR_WORDS):
-                assert unclear or "before" in one.trial.when, one.trial.when
+            if any(word in trial.trial.when for word in _UNCLEAR_WORDS):
+                assert unclear or "before" in trial.trial.when, trial.trial.when
 
     async def test_a_service_that_says_too_fast_is_heard(self, kind: str, tmp_path: Path) -> None:
         """A 429 is a Later that is throttled, after as long as the service asks for."""
-        for one in await observe_trials(self.openers[kind], tmp_path):
-            if "429" in one.trial.when:
-                assert isinstance(one.outcome, Later)
-                assert one.outcome.throttled
-                assert one.outcome.after_s == (7.0 if "Retry-After" in one.trial.when else None)
+        for trial in await observe_trials(self.openers[kind], tmp_path):
+            if "429" in trial.trial.when:
+                assert isinstance(trial.outcome, Later)
+                assert trial.outcome.throttled
+                assert trial.outcome.after_s == (7.0 if "Retry-After" in trial.trial.when else None)
 
     async def test_a_plainer_form_is_tried_once_and_has_no_plainer_one(self, kind: str, tmp_path: Path) -> None:
         """The form that a Refused names may be refused too, but then there is no further one."""
-        for one in await observe_trials(self.openers[kind], tmp_path):
-            plainer = one.outcome.plainer if isinstance(one.outcome, Refused) else None
+        for trial in await observe_trials(self.openers[kind], tmp_path):
+            plainer = trial.outcome.plainer if isinstance(trial.outcome, Refused) else None
             if plainer is None:
                 continue
             async with self.openers[kind](tmp_path) as rig:
                 rig.clear()
-                one.trial.arrange(rig.service)
-                async with rig.at_work(**one.trial.config) as destination:
-                    again = await destination.deliver(replace(one.trial.parcel, form=plainer))
+                trial.trial.arrange(rig.service)
+                async with rig.at_work(**trial.trial.config) as destination:
+                    again = await destination.deliver(replace(trial.trial.parcel, form=plainer))
                 rig.clear()
-            assert not isinstance(again, Refused) or again.plainer is None, one.trial.when
+            assert not isinstance(again, Refused) or again.plainer is None, trial.trial.when
 
     async def test_a_preview_is_what_deliver_sends_and_changes_nothing(self, kind: str, tmp_path: Path) -> None:
         """A preview sends nothing, shows no secret, and has the body that a delivery sends."""

@@ -31,14 +31,19 @@ _OF_EVERY_ROUTE: Final = frozenset((401, 429, 500, 503))
 
 def openapi_of(operations: Sequence[ApiOperation], release: str) -> dict[str, Any]:
     """The whole document as plain values."""
-    shapes = [shape for one in operations for shape in (one.query, one.body, one.gives) if _is_described(shape)]
+    shapes = [
+        shape
+        for operation in operations
+        for shape in (operation.query, operation.body, operation.gives)
+        if _is_described(shape)
+    ]
     shapes = [*dict.fromkeys(shapes), ErrorBody]
     schemas, components = msgspec.json.schema_components(shapes, ref_template=_REF)
     schema_of = dict(zip(shapes, schemas, strict=True))
-    asked = {one.query.__name__ for one in operations if one.query is not None}
+    asked = {operation.query.__name__ for operation in operations if operation.query is not None}
     paths: dict[str, dict[str, Any]] = {}
-    for one in operations:
-        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, schema_of, components)
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, schema_of, components)
     return {
         "openapi": "3.1.0",
         "info": {

@@ -56,7 +56,9 @@ def operations() -> list[ApiOperation]:
 
 def control_routes(source: ControlSource) -> list[Route]:
     """The routes to mount at the root."""
-    routes = [Route(one.path, endpoint(source, one), methods=[one.method]) for one in operations()]
+    routes = [
+        Route(operation.path, endpoint(source, operation), methods=[operation.method]) for operation in operations()
+    ]
     unknown = operation_of("GET", "/api/{path:path}", _unknown)
     return [*routes, Route(unknown.path, endpoint(source, unknown), methods=list(_METHODS))]
 

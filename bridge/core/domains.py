@@ -21,7 +21,7 @@ def ascii_domain(name: str) -> str:
     """The name in ASCII, an address and a name that is ASCII already as they are. Raises ValueError for no name."""
     if name.isascii():
         labels = name.removesuffix(".").split(".")
-        fits = len(name) <= _LONGEST_NAME + 1 and all(0 < len(one) <= _LONGEST_LABEL for one in labels)
+        fits = len(name) <= _LONGEST_NAME + 1 and all(0 < len(label) <= _LONGEST_LABEL for label in labels)
         if ":" not in name and not fits:
             raise ValueError("a part of the name is empty or too long")
         return name

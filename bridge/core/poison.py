@@ -128,7 +128,7 @@ class PoisonGuard:
     def lately_set_aside(self) -> list[str]:
         """What was set aside in the last day, in words."""
         since_us = self.clock.wall_us() - us(_TOLD_FOR_S)
-        return [one.about for one in self._suspects.values() if one.set_aside_us > since_us]
+        return [suspect.about for suspect in self._suspects.values() if suspect.set_aside_us > since_us]
 
     def degraded(self) -> str:
         """What was set aside lately, as a line for /readyz; "" when nothing was."""
@@ -159,7 +159,7 @@ class PoisonGuard:
         self._keep()
 
     def _watch(self) -> None:
-        self.is_watching = any(one.deaths < DEATHS_ALLOWED for one in self._suspects.values())
+        self.is_watching = any(suspect.deaths < DEATHS_ALLOWED for suspect in self._suspects.values())
 
     def _count_deaths(self, folder: Path) -> None:
         """Take what the last run left under decision into the file of deaths; lasting before its notes are cleared."""

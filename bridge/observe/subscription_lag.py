@@ -58,13 +58,17 @@ async def subscription_states(
     subscriptions = broker.cache.all(Subscription, prefix)
     cursors = {cursor.id: cursor for cursor in await store.cursors.list(subscription_cursor(""))}
     ends = await _ends(store, broker, subscriptions)
-    states = [_state(broker, pushes, one, cursors, ends) for one in subscriptions]
+    states = [_state(broker, pushes, subscription, cursors, ends) for subscription in subscriptions]
     return sorted(states, key=lambda state: (-(state.behind or 0), state.name))
 
 
 async def _ends(store: Store, broker: Broker, subscriptions: Iterable[Subscription]) -> dict[str, tuple[int, int]]:
     """Topic uid -> its first and its next offset."""
-    topics = {topic.uid for one in subscriptions if (topic := broker.subscriptions.topic_of(one)) is not None}
+    topics = {
+        topic.uid
+        for subscription in subscriptions
+        if (topic := broker.subscriptions.topic_of(subscription)) is not None
+    }
     found = {}
     for uid in topics:
         bounds = await store.log.bounds(uid)

@@ -91,7 +91,7 @@ def explained(explanation: Explanation, destinations: Mapping[str, Destination] 
         topic=explanation.incoming.topic,
         fate=decision.fate or "",
         undecodable=explanation.undecodable or "",
-        rules=[_trace(one) for one in explanation.rules],
+        rules=[_trace(rule) for rule in explanation.rules],
         unheard=list(explanation.unheard),
         sends=[
             *(_send(send, destinations, shadow=False) for send in decision.sends),

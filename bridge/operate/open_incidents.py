@@ -144,8 +144,8 @@ async def _open(context: OperatorContext, rule: str) -> tuple[list[_OpenIncident
 
 def _names(context: OperatorContext, wanted: str) -> list[str]:
     """Every name under which the rows of a rule may stand."""
-    rules = [one for one in context.in_force.rule_set.rules if wanted in (one.name, *one.was)]
-    return [*dict.fromkeys([wanted, *(name for one in rules for name in (one.name, *one.was))])]
+    rules = [rule for rule in context.in_force.rule_set.rules if wanted in (rule.name, *rule.was)]
+    return [*dict.fromkeys([wanted, *(name for rule in rules for name in (rule.name, *rule.was))])]
 
 
 def _view(now: Rule | None, one: _OpenIncident) -> IncidentView:

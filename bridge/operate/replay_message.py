@@ -111,8 +111,8 @@ async def _replay(context: OperatorContext, topic: RoutedTopic, message: Message
             replay=name,
             fate=decision.fate or "unmatched",
             decisions=[decision_view(record) for record in batch.records],
-            deliveries=[one.id for one in batch.deliveries],
-            shadows=[one.id for one in batch.shadows],
+            deliveries=[delivery.id for delivery in batch.deliveries],
+            shadows=[shadow.id for shadow in batch.shadows],
         )
 
     return await retry_on_conflict(step, what="the state this message needs", on=StateMoved, attempts=_ATTEMPTS)
@@ -139,7 +139,7 @@ async def _live(context: OperatorContext, incoming: Incoming, batch: Batch) -> t
 
 def _mark(decision: Decision) -> Decision:
     """The decision as it is booked: no message was received, and its records say that it was a replay."""
-    marked = tuple(replace(one, by=f"replay {one.by}".strip()) for one in decision.judgements)
+    marked = tuple(replace(judgement, by=f"replay {judgement.by}".strip()) for judgement in decision.judgements)
     return replace(decision, fate=None, judgements=marked)
 
 

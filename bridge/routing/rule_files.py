@@ -44,7 +44,7 @@ def world_of(
                 name = f"projects/{project.name}/topics/{topic.name}"
                 topics.add(name)
                 decode.setdefault(name, topic.decode)
-        schemas = {one.name: one.definition for one in broker.cache.all(Schema) if one.type == "avro"}
+        schemas = {schema.name: schema.definition for schema in broker.cache.all(Schema) if schema.type == "avro"}
     return World(
         destinations=dict(facts),
         intervals=settings.intervals,

@@ -175,7 +175,7 @@ def _messages(
         headers = {**headers, "content-type": "application/json"}
     of_event = event_attributes(headers, config.headers, well_known=is_any)
     messages = read(name, headers, said)
-    return [cut(NewMessage(one.data, {**of_event, **one.attributes})) for one in messages]
+    return [cut(NewMessage(message.data, {**of_event, **message.attributes})) for message in messages]
 
 
 def _too_large_for_a_message(body_bytes: int, error: TooLarge) -> str:

@@ -167,12 +167,12 @@ def _names(rule_set: RuleSet, scene: Scene, now_us: int) -> dict[str, Any]:
         events = scene.events or (GroupEvent(scene.event, scene.phase, key=scene.key),)
         names["events"] = [
             {
-                **names_of(one.event, now_us=now_us, tables=rule_set.tables),
-                "phase": one.phase,
-                "note": one.note,
-                "key": one.key,
+                **names_of(event.event, now_us=now_us, tables=rule_set.tables),
+                "phase": event.phase,
+                "note": event.note,
+                "key": event.key,
             }
-            for one in events
+            for event in events
         ]
         names["still_firing"] = [names_of(one, now_us=now_us, tables=rule_set.tables) for one in scene.still_firing]
     return names
@@ -210,14 +210,14 @@ def _base(scene: Scene, names: dict[str, Any]) -> Composed:
 def _severity(scene: Scene, names: dict[str, Any], failures: _Failures) -> str:
     """The post's severity; of a group that does not say it for all, the worst of its events."""
     template = scene.rule.making.parts.get("severity")
-    if len(scene.events) > 1 and {one.phase for one in scene.events} <= {"resolved", "stale"}:
+    if len(scene.events) > 1 and {event.phase for event in scene.events} <= {"resolved", "stale"}:
         return "ok"  # whatever was over was as bad as its event says; a post about nothing but ends is green
     if template is None:
-        phases = {one.phase for one in scene.events} or {scene.phase}
+        phases = {event.phase for event in scene.events} or {scene.phase}
         return "ok" if phases == {"resolved"} else ""
     if len(scene.events) <= 1 or "events" in template.names:
         return _part("severity", template, names, failures).strip().lower()
-    said = [_part("severity", template, {**names, **one}, failures).strip().lower() for one in names["events"]]
+    said = [_part("severity", template, {**names, **name}, failures).strip().lower() for name in names["events"]]
     return max(said, key=lambda severity: _WORSE.index(severity) if severity in _WORSE else 0)
 
 
@@ -251,9 +251,9 @@ def _render_text(text: CompiledTemplate, scene: Scene, names: dict[str, Any]) ->
     if len(scene.events) <= 1:
         return text.render(names)
     if scene.rule.making.knows_groups:
-        blocks = [text.render(names).strip("\n"), *(f"_{one.note}_" for one in scene.events if one.note)]
+        blocks = [text.render(names).strip("\n"), *(f"_{event.note}_" for event in scene.events if event.note)]
         return ("\n\n" if any("\n" in block for block in blocks) else "\n").join(blocks)
-    texts = [text.render({**names, **one}) for one in names["events"]]
+    texts = [text.render({**names, **name}) for name in names["events"]]
     return _group_text(scene, names, texts, shipped=text.label in _SHIPPED_FOR_ONE)
 
 

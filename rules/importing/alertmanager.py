@@ -89,7 +89,7 @@ def convert_config(config: Config, *, file: str, topic: str = TOPIC) -> Converte
     if has_errors(config.problems):
         raise ProblemsFound(config.problems)
     _remark_the_rest(config)
-    destinations = {target.name: target.settings for one in receivers.values() for target in one.targets}
+    destinations = {target.name: target.settings for receiver in receivers.values() for target in receiver.targets}
     first = next((target.name for one in (receivers[root.options.receiver],) for target in one.targets), "")
     if not first:
         first = next(iter(destinations), "") or unique("inbox", set())

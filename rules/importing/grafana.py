@@ -128,11 +128,11 @@ class _Joiner:
     def _own(self, parts: Iterable[GrafanaPart]) -> list[GrafanaPart]:
         """Those of the organisation of the first tree; others are named."""
         found = []
-        for one in parts:
-            if one.org in ("", self._org) or not self._org:
-                found.append(one)
+        for part in parts:
+            if part.org in ("", self._org) or not self._org:
+                found.append(part)
             else:
-                self._remark(one, f"it is of organisation {one.org}; it was left out, convert it by itself")
+                self._remark(part, f"it is of organisation {part.org}; it was left out, convert it by itself")
         return found
 
     def _remark(self, part: GrafanaPart, text: str) -> None:
@@ -162,20 +162,20 @@ class _Joiner:
 
     def _intervals(self, parts: Iterable[GrafanaPart]) -> list[tuple[dict[str, Any], Spot]]:
         found: dict[str, tuple[dict[str, Any], Spot]] = {}
-        for one in parts:
-            name = str(one.value.get("name") or "")
+        for part in parts:
+            name = str(part.value.get("name") or "")
             if name not in found:
-                self._origins["time_intervals", len(found)] = one.file, one.path
-                found[name] = {"name": name, "time_intervals": one.value.get("time_intervals")}, one.spot
+                self._origins["time_intervals", len(found)] = part.file, part.path
+                found[name] = {"name": name, "time_intervals": part.value.get("time_intervals")}, part.spot
         return list(found.values())
 
     def _templates(self, parts: Iterable[GrafanaPart]) -> None:
-        for one in parts:
-            text = str(one.value.get("template") or one.value.get("content") or "")
-            for name, body in _DEFINED.findall(text) or [(str(one.value.get("name") or ""), text)]:
+        for part in parts:
+            text = str(part.value.get("template") or part.value.get("content") or "")
+            for name, body in _DEFINED.findall(text) or [(str(part.value.get("name") or ""), text)]:
                 near = " ".join(nearest_jinja(body.rpartition("{{ end }}")[0] or body).split())[:_LONGEST]
                 told = f'the Go template "{name}" was not converted; posts are made by template: {GRAFANA.template}'
-                self._remark(one, f"{told}; nearest in Jinja: {near}")
+                self._remark(part, f"{told}; nearest in Jinja: {near}")
 
     def _route(self, part: GrafanaPart) -> tuple[dict[str, Any], Spot]:
         """The tree; one whose root does not take every alert stands below a root that tells nobody."""

@@ -93,7 +93,11 @@ class _Reader:
             ("muteTimes", "name", self.parts.intervals), ("templates", "template", self.parts.templates),
         ):  # fmt: skip
             members = value.get(key)
-            if isinstance(members, list) and members and all(isinstance(one, dict) and mark in one for one in members):
+            if (
+                isinstance(members, list)
+                and members
+                and all(isinstance(member, dict) and mark in member for member in members)
+            ):
                 found += [self._part((key, n), one) for n, one in enumerate(members)]
                 taken.add(key)
         direct = value.get("notification_settings")

@@ -35,7 +35,7 @@ def _email(entry: Entry) -> Sequence[Target]:
     if not recipients or recipients == [_PLACEHOLDER]:
         entry.config.remark(entry.path, "it has no address but Grafana's own example; its alerts go to an inbox")
         return [Target(entry.name, {"type": NOT_FOUND})]
-    if all(one.text != _MAIL_SERVER for one in entry.config.remarks):
+    if all(remark.text != _MAIL_SERVER for remark in entry.config.remarks):
         entry.config.remark(entry.path, _MAIL_SERVER)
     settings = {"type": "email", "host": "${env:SMTP_HOST}", "from": "${env:SMTP_FROM}", "to": recipients}
     return [Target(entry.name, settings)]

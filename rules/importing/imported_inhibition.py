@@ -105,7 +105,7 @@ def read_inhibitions(config: Config) -> list[Inhibition]:
 def variable_names(inhibitions: Iterable[Inhibition]) -> dict[str, str]:
     """For each label that must be equal anywhere, the variable that holds it: its own name where that is free."""
     names: dict[str, str] = {}
-    for label in dict.fromkeys(label for one in inhibitions for label in one.equal):
+    for label in dict.fromkeys(label for inhibition in inhibitions for label in inhibition.equal):
         free = _IDENTIFIER.fullmatch(label) and label not in _TAKEN and not keyword.iskeyword(label)
         plain = label if free else "label_" + re.sub(r"[^A-Za-z0-9_]", "_", label)
         name, n = plain, 1
@@ -120,13 +120,13 @@ def quieted(matchers: Matchers, inhibitions: Iterable[Inhibition], names: Mappin
     """How alerts with these matchers are kept quiet; ``names`` are those of ``variable_names``."""
     entries: list[dict[str, Any]] = []
     variables: dict[str, str] = {}
-    for one in inhibitions:
-        if disjoint(matchers, one.target):
+    for inhibition in inhibitions:
+        if disjoint(matchers, inhibition.target):
             continue
-        same, needed = same_places(one, names)
+        same, needed = same_places(inhibition, names)
         variables |= needed
-        for name, excluded, wanted in one.questions():
-            if not one.has(name) or not possible((*matchers, *wanted), excluded):
+        for name, excluded, wanted in inhibition.questions():
+            if not inhibition.has(name) or not possible((*matchers, *wanted), excluded):
                 continue
             target = [matcher for matcher in wanted if not implied(matchers, matcher)]
             match = match_of(target, [others for others in excluded if not disjoint(matchers, others)])

@@ -114,7 +114,7 @@ def _object_matcher(config: Config, path: DocumentPath) -> list[LabelMatcher]:
         if isinstance(config.at(path), list):
             config.problem(path, "a matcher is a label, one of = != =~ !~, and a value: [severity, =, critical]")
         return []
-    name, op, value = (config.text(one) for one in parts)
+    name, op, value = (config.text(part) for part in parts)
     return [LabelMatcher(name, op, value)]
 
 

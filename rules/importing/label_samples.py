@@ -34,7 +34,7 @@ def labels_for(matchers: Sequence[LabelMatcher], excluded: Iterable[Matchers] = 
 
 def holds(matchers: Iterable[LabelMatcher], labels: dict[str, str]) -> bool:
     """Whether all matchers hold for an alert with these labels."""
-    return all(one.holds(labels.get(one.name, "")) for one in matchers)
+    return all(matcher.holds(labels.get(matcher.name, "")) for matcher in matchers)
 
 
 def reached(node: RouteNode, labels: dict[str, str]) -> list[RouteNode]:
@@ -73,8 +73,8 @@ def sample_labels(root: RouteNode) -> list[dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     known: dict[str, dict[str, None]] = {}
     for _, matchers in _chains(root):
-        for one in matchers:
-            known.setdefault(one.name, {}).update(dict.fromkeys(samples_of(one)))
+        for matcher in matchers:
+            known.setdefault(matcher.name, {}).update(dict.fromkeys(samples_of(matcher)))
         for labels in (labels_for(matchers), labels_for([]), labels_for(matchers[:-1])):
             found.setdefault(str(labels), labels or {})
     for base in list(found.values()):
@@ -106,7 +106,7 @@ def _chains(node: RouteNode, above: Matchers = ()) -> Iterator[tuple[DocumentPat
 
 def _values(name: str, matchers: Sequence[LabelMatcher], excluded: Iterable[Matchers]) -> list[str]:
     """Values to try for a label: those that its own matchers take first."""
-    own = [one for one in matchers if one.name == name]
+    own = [matcher for matcher in matchers if matcher.name == name]
     others = [one for group in excluded for one in group if one.name == name]
     tried = dict.fromkeys([*(value for one in (*own, *others) for value in samples_of(one)), *_OTHERS])
     taken = [value for value in tried if all(one.holds(value) for one in own)]

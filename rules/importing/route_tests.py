@@ -49,7 +49,9 @@ class RouteTests:
             self.config.remark(path, "no labels were found that bring an alert here; write a test for it by hand")
             return None
         nodes = reached(self.root, labels)
-        start_us = next((START_US + one for one in _MOMENTS if _all_open(nodes, intervals, START_US + one)), None)
+        start_us = next(
+            (START_US + moment for moment in _MOMENTS if _all_open(nodes, intervals, START_US + moment)), None
+        )
         if start_us is None:
             self.config.remark(path, "no hour was found at which it tells; write a test for it by hand")
             return None
@@ -69,9 +71,11 @@ class RouteTests:
             yield from ({"to": target.name} for target in self.receivers[node.options.receiver].targets)
 
     def _shadows(self, labels: dict[str, str]) -> Iterable[dict[str, Any]]:
-        for one in self.inhibitions:
-            for name, _ in one.sources():
-                if holds(one.source, labels) and (name == one.name or not holds(one.target, labels)):
+        for inhibition in self.inhibitions:
+            for name, _ in inhibition.sources():
+                if holds(inhibition.source, labels) and (
+                    name == inhibition.name or not holds(inhibition.target, labels)
+                ):
                     yield {"rule": name, "shadow": True}
 
 

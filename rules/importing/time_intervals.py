@@ -66,7 +66,7 @@ def _ranges(config: Config, path: DocumentPath, word: Callable[[str], str]) -> l
         if match is None:
             config.problem(inner, f'"{config.text(inner)}" is no range, such as monday:friday')
         else:
-            found.append("-".join(word(one) for one in match.groups() if one))
+            found.append("-".join(word(group) for group in match.groups() if group))
     return found
 
 

@@ -50,7 +50,8 @@ class _Stoppers:
 
     def _crowd(self, equality: Equality) -> int:
         return max(
-            (len(self._by_constant.get((equality.place.text, one), ())) for one in equality.constants), default=0
+            (len(self._by_constant.get((equality.place.text, constant), ())) for constant in equality.constants),
+            default=0,
         )
 
     def near(self, rule: Rule) -> Iterator[Rule]:

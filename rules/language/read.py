@@ -124,8 +124,8 @@ def _build(
 
 def _without_echoes(problems: Sequence[Problem], documents: Sequence[Document]) -> list[Problem]:
     """The problems, but of a place where the YAML itself is wrong only that one."""
-    wrong = {(one.place, one.path): one for document in documents for one in document.problems}
-    return [one for one in problems if wrong.get((one.place, one.path), one) == one]
+    wrong = {(problem.place, problem.path): problem for document in documents for problem in document.problems}
+    return [problem for problem in problems if wrong.get((problem.place, problem.path), problem) == problem]
 
 
 def _rules_of(document: Document, reader: RuleReader, start: int, problems: list[Problem]) -> Iterable[Rule]:

@@ -86,8 +86,8 @@ class _Reader:
             days_of_month=_unite(self._each(said, "days_of_month", _days_of_month)),
             months=_unite(self._each(said, "months", lambda one: _named(one, MONTHS, "a month", "jan-mar", 1))),
             years=_unite(self._each(said, "years", _years)),
-            dates=None if dates is None else tuple(one for one in dates if isinstance(one[0], dt.date)),
-            yearly=tuple(one for one in dates or () if isinstance(one[0], tuple)),
+            dates=None if dates is None else tuple(date for date in dates if isinstance(date[0], dt.date)),
+            yearly=tuple(date for date in dates or () if isinstance(date[0], tuple)),
             times=self._each(said, "times", _times),
         )
 

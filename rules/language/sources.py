@@ -71,8 +71,8 @@ class Sources(msgspec.Struct, frozen=True):
     def version(self) -> str:
         """The hash that names the rule set: 16 hex digits. Where the files lie does not matter, only what they say."""
         told = (
-            [(one.name, one.text) for one in self.files],
-            [(one.name, one.text) for one in self.templates],
+            [(file.name, file.text) for file in self.files],
+            [(template.name, template.text) for template in self.templates],
             (self.tables, self.intervals, self.decode, self.schemas),
         )
         return hashlib.sha256(msgspec.json.encode(told, order="deterministic")).hexdigest()[:16]
@@ -99,7 +99,7 @@ def gather(files: Mapping[str, str] | list[tuple[str, str]], world: World, probl
     problems.extend(not_read)
     return Sources(
         files=[SourceFile(FilePath(name).name, name, text) for name, text in named],
-        templates=[SourceFile(one.name, one.file, one.text) for one in templates],
+        templates=[SourceFile(template.name, template.file, template.text) for template in templates],
         tables={name: tables.get(name, {}) for name in world.tables},  # one with problems is no unknown one
         intervals=dict(world.intervals),
         decode=dict(world.decode),
@@ -109,4 +109,4 @@ def gather(files: Mapping[str, str] | list[tuple[str, str]], world: World, probl
 
 def template_sources(sources: Sources) -> list[TemplateSource]:
     """The templates in the form in which they are compiled."""
-    return [TemplateSource(one.name, one.file, one.text) for one in sources.templates]
+    return [TemplateSource(template.name, template.file, template.text) for template in sources.templates]

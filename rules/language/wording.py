@@ -38,7 +38,7 @@ def _rules_of(sources: Sources) -> Iterator[dict[str, Any]]:
 
 def _files_named(said: str, sources: Sources) -> Iterable[str]:
     """The template files that a text names, and those that they name: more than needed rather than too few."""
-    waiting, left = [said], {one.name: one.text for one in sources.templates}
+    waiting, left = [said], {template.name: template.text for template in sources.templates}
     named: dict[str, str] = {}
     while waiting:
         text = waiting.pop()

@@ -113,7 +113,7 @@ def short(value: str) -> str:
 
 
 def _table(events: Sequence[ComparedEvent], rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> list[str]:
-    mixed = any(one.is_over for one in events)
+    mixed = any(event.is_over for event in events)
     heads = [*([""] if mixed else []), *(escape_md(_last(name)) for name in columns)]
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for one, row in list(zip(events, rows, strict=True))[:MOST_ROWS]:

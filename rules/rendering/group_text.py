@@ -36,13 +36,13 @@ def group_text(events: Sequence[ToldEvent], *, rule: str, severity: str, shipped
 
     ``severity`` is the worst of them, ``shipped`` says that the texts are of a template of ours: a table replaces them.
     """
-    blocks = [_noted(one.text.strip("\n"), one.note) for one in events]
+    blocks = [_noted(event.text.strip("\n"), event.note) for event in events]
     lines = any("\n" in block for block in blocks)
     if len(events) < MANY:
         joined = ("\n\n" if lines else "\n").join(blocks)
         return f"{_summary(events, rule, severity)}\n\n{joined}" if lines else joined
     summary = _summary(events, rule, severity)
-    compared = [ComparedEvent(one.data, one.phase in _OVER, one.note) for one in events] if shipped else []
+    compared = [ComparedEvent(event.data, event.phase in _OVER, event.note) for event in events] if shipped else []
     table = differences(compared)
     if not lines and not table:
         return "\n".join([summary, *blocks])
@@ -51,8 +51,8 @@ def group_text(events: Sequence[ToldEvent], *, rule: str, severity: str, shipped
 
 def _summary(events: Sequence[ToldEvent], rule: str, severity: str) -> str:
     """``:red_circle: **15 x DiskWillFill**, warning: 12 firing, 3 over``."""
-    over = sum(one.phase in _OVER for one in events)
-    firing = sum(one.phase in ("firing", "reminder", "flapping") for one in events)
+    over = sum(event.phase in _OVER for event in events)
+    firing = sum(event.phase in ("firing", "reminder", "flapping") for event in events)
     severity = severity or shared_severity(_data(events))
     headline = subjects(_data(events), rule)
     if over == len(events):
@@ -74,7 +74,7 @@ def _list(blocks: Sequence[str]) -> str:
 
 
 def _data(events: Sequence[ToldEvent]) -> Iterator[Any]:
-    return (one.data for one in events)
+    return (event.data for event in events)
 
 
 def _noted(text: str, note: str) -> str:

@@ -157,7 +157,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (datetime, date)):
         return printed(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: getattr(value, one.name) for one in fields(value)}
+        return {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, Undefined):
         str(value)
     raise TypeError(f"a {type(value).__name__} has no JSON form")

@@ -84,11 +84,11 @@ class BacktestResult:
     @property
     def changed(self) -> list[RuleDifference]:
         """The rules that would tell something else, by name."""
-        return sorted((one for one in self.rules.values() if one.differences), key=lambda one: one.rule)
+        return sorted((rule for rule in self.rules.values() if rule.differences), key=lambda one: one.rule)
 
     def noisiest(self, count: int = 5) -> list[RuleDifference]:
         """The rules with the most posts in the new rule set."""
-        return sorted((one for one in self.rules.values() if one.new), key=lambda one: (-one.new, one.rule))[:count]
+        return sorted((rule for rule in self.rules.values() if rule.new), key=lambda one: (-one.new, one.rule))[:count]
 
 
 def backtest(

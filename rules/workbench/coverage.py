@@ -234,7 +234,7 @@ class _Watched:
         for number in [number for number, node in seen.unheld.items() if part_holds(node, event, now_us)]:
             del seen.unheld[number]
         if not seen.acted and rule.condition.holds(event, now_us) and self._when_holds(seen, event, now_us):
-            stopper = next((one for one in decision.judgements if self._stops(one.rule, rule)), None)
+            stopper = next((judgement for judgement in decision.judgements if self._stops(judgement.rule, rule)), None)
             if stopper is not None:
                 seen.hidden_by[stopper.rule] += 1
 

@@ -115,7 +115,7 @@ class _Recorder:
         found = match(self.rule_set, incoming, incoming.publish_time_us).found
         keys = [(one.rule.name, one.key or "") for one in found if one.how == "resolved"]
         openers = [self._openers[key] for key in keys if key in self._openers]
-        return list({(one.topic, one.offset): one for one in openers}.values())
+        return list({(opener.topic, opener.offset): opener for opener in openers}.values())
 
     def _play(self, messages: Sequence[Incoming], said: Sequence[Decoded | None] = ()) -> list[DryRunStep]:
         """What the messages lead to, all at the time of the first, and the timers of the hour after."""
@@ -130,9 +130,12 @@ class _Recorder:
 
     def _write(self, messages: Sequence[Incoming], path: DecisionPath) -> None:
         """Keep the test of a path, if it passes; and tell of those that are not what they should be."""
-        forms = ([self._as_data(one) for one in messages], [self._as_published(one) for one in messages])
+        forms = (
+            [self._as_data(message) for message in messages],
+            [self._as_published(message) for message in messages],
+        )
         plays = [(form, self._play([one.incoming for one in form], [one.decoded for one in form])) for form in forms]
-        scrubbed, moments = next((one for one in plays if _path(one[1]) == path), plays[0])
+        scrubbed, moments = next((play for play in plays if _path(play[1]) == path), plays[0])
         taken = _path(moments)
         if taken != path and taken in self._written:
             self.left_out += 1
@@ -147,10 +150,10 @@ class _Recorder:
             until_us=last_us - start_us,
             expect=[one for moment in moments for one in _expect(moment, start_us)],
             quiet=[
-                {"rule": one.rule, "to": one.destination, "by": one.by}
+                {"rule": judgement.rule, "to": judgement.destination, "by": judgement.by}
                 for moment in moments
-                for one in moment.decision.judgements
-                if one.by and one.destination
+                for judgement in moment.decision.judgements
+                if judgement.by and judgement.destination
             ],
         )
         text = as_yaml(test)
@@ -200,12 +203,16 @@ def _posts(moment: DryRunStep) -> Iterator[Send]:
 def _path(moments: Iterable[DryRunStep]) -> DecisionPath:
     """What every rule made of the messages: by rule, send, outcome, reason and phase."""
     moments = list(moments)
-    told = [(one.rule, str(one.send), one.outcome, one.by) for moment in moments for one in moment.decision.judgements]
-    phases = [
-        (one.rule, str(one.send), one.phase, one.fallback.partition(":")[0])
+    told = [
+        (judgement.rule, str(judgement.send), judgement.outcome, judgement.by)
         for moment in moments
-        for one in _posts(moment)
-        if one.part == one.parts - 1
+        for judgement in moment.decision.judgements
+    ]
+    phases = [
+        (post.rule, str(post.send), post.phase, post.fallback.partition(":")[0])
+        for moment in moments
+        for post in _posts(moment)
+        if post.part == post.parts - 1
     ]
     return (*told, *phases)
 
@@ -232,10 +239,10 @@ def _expect(moment: DryRunStep, start_us: int) -> Iterator[dict[str, Any]]:
 def _summary(moments: Iterable[DryRunStep]) -> str:
     """A test's name: who told whom, in a few words."""
     words = [
-        f"{one.rule} {one.outcome}"
-        + (f" by {one.by}" if one.by and one.outcome != "dropped" else "")
-        + (f" to {one.destination}" * bool(one.destination))
+        f"{judgement.rule} {judgement.outcome}"
+        + (f" by {judgement.by}" if judgement.by and judgement.outcome != "dropped" else "")
+        + (f" to {judgement.destination}" * bool(judgement.destination))
         for moment in moments
-        for one in moment.decision.judgements
+        for judgement in moment.decision.judgements
     ]
     return "; ".join(dict.fromkeys(words)) or "no rule wants it"

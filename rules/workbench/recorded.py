@@ -36,7 +36,10 @@ class RecordedTest:
 def as_yaml(test: RecordedTest) -> str:
     """The test as an entry of ``tests:``; what the whole test says of topics, its messages do not say again."""
     start = datetime.fromtimestamp(test.start_us / 1_000_000, UTC)
-    said = [{key: one[key] for key in one if key != "topic" or one[key] != test.topic} for one in test.messages]
+    said = [
+        {key: message[key] for key in message if key != "topic" or message[key] != test.topic}
+        for message in test.messages
+    ]
     lines = [
         f"  - name: {json_in_yaml(test.name)}",
         f"    topic: {json_in_yaml(test.topic)}",

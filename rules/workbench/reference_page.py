@@ -190,7 +190,10 @@ def _plugins() -> Iterator[str]:
     if operators or filters:
         yield "### Of plugins"
     if operators:
-        rows = [(f"`{one.name}`", one.meaning, f"`{one.example}`", OPERATORS.origin_of(one.name)) for one in operators]
+        rows = [
+            (f"`{operator.name}`", operator.meaning, f"`{operator.example}`", OPERATORS.origin_of(operator.name))
+            for operator in operators
+        ]
         yield _table(("Operator", "Holds for", "Example", "Package"), rows)
     for name, function in filters:
         origin = ALL_FILTERS.origin_of(name)
@@ -292,7 +295,8 @@ def _signature(name: str, function: Any) -> str:
     if name == "lookup":  # which is given the environment first
         parameters = parameters[1:]
     shown = ", ".join(
-        one.name if one.default is inspect.Parameter.empty else f"{one.name}={one.default!r}" for one in parameters
+        parameter.name if parameter.default is inspect.Parameter.empty else f"{parameter.name}={parameter.default!r}"
+        for parameter in parameters
     )
     return f"`{name}`" if not parameters else f"`{name}({shown})`"
 

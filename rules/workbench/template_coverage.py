@@ -126,7 +126,7 @@ def templates_of(rule: Rule) -> Iterator[CompiledTemplate]:
     """All templates of a rule, each once."""
     making = rule.making
     found: list[CompiledTemplate | None] = [making.text, *making.parts.values()]
-    found += [template for one in making.fields for template in (one.title, one.value)]
+    found += [template for field in making.fields for template in (field.title, field.value)]
     found += [*_within(making.body), *(template for _, template in rule.sets), rule.key, rule.quiet.state]
     found += [template for entry in rule.sends for said in entry.overrides.values() for template in _within(said)]
     seen: set[int] = set()

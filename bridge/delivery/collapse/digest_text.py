@@ -163,7 +163,7 @@ def _list(named: Sequence[Named], tallies: Sequence[SeverityCount], *, days: boo
 
 def _kinds(kinds: Sequence[tuple[str, str, int]], more: int) -> str:
     """``15 warning of disks, 6 of web``, the worst first."""
-    ranked = sorted((one for one in kinds if one[0]), key=lambda one: (-rank_of(one[1]), -one[2], one[0]))
+    ranked = sorted((kind for kind in kinds if kind[0]), key=lambda one: (-rank_of(one[1]), -one[2], one[0]))
     told: list[str] = []
     left = more
     for rule, severity, count in ranked[:_MOST_KINDS]:

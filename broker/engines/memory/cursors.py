@@ -37,7 +37,7 @@ class MemoryCursors:
     async def list(self, prefix: str) -> Sequence[Cursor]:
         """See Cursors."""
         async with self._gate("cursors.list"):
-            return [self._cursors[one] for one in sorted(self._cursors) if one.startswith(prefix)]
+            return [self._cursors[cursor] for cursor in sorted(self._cursors) if cursor.startswith(prefix)]
 
     def shift(self, by_us: int) -> None:
         """The wall clock was set: every time moves along; 0 is never, and stays."""

@@ -23,12 +23,12 @@ class MemoryDecisions:
     async def of(self, topic_uid: str, offset: int) -> Sequence[DecisionRecord]:
         """See Decisions."""
         async with self._gate("decisions.of"):
-            return [one for one in self._records if one.topic_uid == topic_uid and one.offset == offset]
+            return [record for record in self._records if record.topic_uid == topic_uid and record.offset == offset]
 
     async def since(self, seq: int, limit: int) -> Sequence[DecisionRecord]:
         """See Decisions."""
         async with self._gate("decisions.since"):
-            return [one for one in self._records if one.seq > seq][:limit]
+            return [record for record in self._records if record.seq > seq][:limit]
 
     def apply(self, decisions: Sequence[DecisionRecord]) -> None:
         """Write decisions in order, each with its number."""
@@ -40,7 +40,7 @@ class MemoryDecisions:
     def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` decisions made before ``before_us`` and say how many."""
         before_us = self._steady.read().steady_of(before_us)
-        old = {one.seq for one in [one for one in self._records if self._made_us[one.seq] < before_us][:limit]}
+        old = {one.seq for one in [record for record in self._records if self._made_us[record.seq] < before_us][:limit]}
         self._made_us = {seq: at_us for seq, at_us in self._made_us.items() if seq not in old}
-        self._records = [one for one in self._records if one.seq not in old]
+        self._records = [record for record in self._records if record.seq not in old]
         return len(old)

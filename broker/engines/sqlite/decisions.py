@@ -47,20 +47,20 @@ def apply_decisions(transaction: Transaction, decisions: Sequence[DecisionRecord
     rows = [
         (
             numbers.next(db, "decision"),
-            one.topic_uid,
-            one.offset,
-            one.item,
-            one.rule,
-            one.send,
-            one.destination,
-            one.key,
-            one.outcome,
-            one.by,
-            one.at_us - now.offset_us,
-            one.version,
+            decision.topic_uid,
+            decision.offset,
+            decision.item,
+            decision.rule,
+            decision.send,
+            decision.destination,
+            decision.key,
+            decision.outcome,
+            decision.by,
+            decision.at_us - now.offset_us,
+            decision.version,
             now.offset_us,
         )
-        for one in decisions
+        for decision in decisions
     ]
     db.executemany(_SQL["add"], rows)
 

@@ -57,7 +57,7 @@ def backlog(db: sqlite3.Connection, destination: str, after: LinePlace | None, l
     """See Outbox."""
     start = after or LinePlace("", -1)
     columns = db.execute(_SQL["backlog"], (destination, start.order_key, start.place, limit + 1))
-    rows = [row_of(one, now) for one in columns]
+    rows = [row_of(column, now) for column in columns]
     found = [(row.seen(now.wall_us), LinePlace(row.delivery.new.order_key, row.place)) for row in rows]
     receipts = {}
     for order_key in {place.order_key for _, place in found}:

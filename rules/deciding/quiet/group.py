@@ -83,7 +83,7 @@ def flush(draft: Draft, rule: Rule, names: RowNames, row: GroupRow, *, item: int
                 for address in posting.addresses:
                     draft.release(address.stands_for)
             case Hidden():
-                kept_back += [_only(one, slots) for one in events]
+                kept_back += [_only(event, slots) for event in events]
             case Quieted(by):
                 for address in posting.addresses:
                     draft.release_suppressed(address.stands_for, by)

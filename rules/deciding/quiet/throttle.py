@@ -114,10 +114,10 @@ def _lines(draft: Draft, posting: Posting, post: Post, slot: str) -> list[str]:
     if len(scene.events) <= 1:
         return [_line(post.title or post.text, posting.notes.get(slot) or posting.notes.get("", ""))]
     lines: list[str] = []
-    for one in scene.events:
-        alone = Scene(scene.rule, one.event, one.phase, scene.key, broken=scene.broken)
+    for event in scene.events:
+        alone = Scene(scene.rule, event.event, event.phase, scene.key, broken=scene.broken)
         shown = composed_alone(draft.rule_set, alone, now_us)
-        lines.append(_line(shown.title or shown.text, one.note))
+        lines.append(_line(shown.title or shown.text, event.note))
     return lines
 
 
