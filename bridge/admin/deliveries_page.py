@@ -17,6 +17,7 @@ from bridge.control.http_answers import OperatorRequest, Refusal
 from bridge.operate.operator_deliveries import (
     DeliveryFilter,
     drop_deliveries,
+    list_inbox,
     list_replaced,
     preview_delivery,
     read_delivery,
@@ -26,10 +27,9 @@ from bridge.operate.operator_errors import InvalidInput, NoSuchThing
 from bridge.operate.operator_views import attempt_view, delivery_view
 from bridge.operate.rule_views import rule_names
 from bridge.operate.topic_names import topic_names
-from broker.model import Delivery, DeliveryQuery, DeliveryState
+from broker.model import DeliveryState
 from rules.source.bounds import count_of
 
-_INBOX_POSTS: Final = 50
 _FILTERS: Final = ("state", "destination", "rule", "topic", "since_s")
 _PAGING: Final = ("limit", "before")
 _NOTHING_DEAD: Final = "Nothing to send again: only dead letters are."
@@ -39,14 +39,8 @@ SINCES: Final = (("3600", "1 hour"), ("86400", "24 hours"), ("604800", "7 days")
 
 async def inbox(asked: OperatorRequest) -> dict[str, Any]:
     """GET /inbox: posts delivered to destinations of kind inbox, newest first."""
-    context = asked.context
-    names = [name for name, one in context.destinations().items() if one.facts.kind == "inbox"]
-    found: list[Delivery] = []
-    for name in names:
-        query = DeliveryQuery(state="delivered", destination=name, limit=_INBOX_POSTS)
-        found.extend(await context.store.outbox.find(query))
-    found.sort(key=lambda delivery: (delivery.settled_us, delivery.seq), reverse=True)
-    return {"posts": [post_view(delivery) for delivery in found[:_INBOX_POSTS]], "inboxes": names}
+    found = await list_inbox(asked.context)
+    return {"posts": [post_view(delivery) for delivery in found.deliveries], "inboxes": found.inboxes}
 
 
 async def listed(asked: OperatorRequest) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import msgspec
 from bridge.destinations.base import Destination, Parcel, Preview
 from bridge.routing.commit_batch import delivery_id
 from rules.conditions.conditions import ConditionTrace
-from rules.model import Judgement, Post, Send
+from rules.model import Post, Send
 from rules.workbench.explain import Explanation, RuleExplained
 
 _NO_DESTINATIONS: Final[Mapping[str, Destination]] = MappingProxyType({})
@@ -111,7 +111,7 @@ def _trace(one: RuleExplained) -> RuleTrace:
         resolved=[_condition(seen) for seen in one.ends],
         vars=dict(one.vars or {}),
         key=one.key or "",
-        judgements=[_judgement(judgement) for judgement in one.judgements],
+        judgements=[msgspec.convert(each, JudgementView, from_attributes=True) for each in one.judgements],
     )
 
 
@@ -124,16 +124,6 @@ def _condition(seen: ConditionTrace) -> ConditionView:
         saw=seen.saw,
         held=seen.held,
         decisive=seen.decisive,
-    )
-
-
-def _judgement(judgement: Judgement) -> JudgementView:
-    return JudgementView(
-        send=judgement.send,
-        destination=judgement.destination,
-        key=judgement.key,
-        outcome=judgement.outcome,
-        by=judgement.by,
     )
 
 

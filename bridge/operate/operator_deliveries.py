@@ -23,6 +23,7 @@ from rules.source.words import suggest_of
 _STATES: Final[tuple[DeliveryState, ...]] = get_args(DeliveryState)
 PAGE: Final = 100
 LONGEST_PAGE: Final = 1_000
+_INBOX_POSTS: Final = 50
 _AT_ONCE: Final = 500
 _NAMED: Final = 10
 
@@ -66,11 +67,29 @@ class KeptDelivery(msgspec.Struct, frozen=True):
     attempts: Sequence[Attempt]
 
 
+class InboxPosts(msgspec.Struct, frozen=True):
+    """The newest deliveries of all inboxes, newest first, and the names of these destinations."""
+
+    deliveries: Sequence[Delivery]
+    inboxes: list[str]
+
+
 async def list_deliveries(
     context: OperatorContext, wanted: DeliveryFilter, *, before: int | None = None, limit: int | None = None
 ) -> DeliveriesPage:
     """A page of those that fit, newest first. Raises InvalidInput, NoSuchThing, StoreUnavailable."""
     return await _page(context, _query(context, wanted, before, min(limit or PAGE, LONGEST_PAGE)))
+
+
+async def list_inbox(context: OperatorContext) -> InboxPosts:
+    """What was delivered to destinations of kind inbox. Raises StoreUnavailable."""
+    names = [name for name, one in context.destinations().items() if one.facts.kind == "inbox"]
+    found: list[Delivery] = []
+    for name in names:
+        query = DeliveryQuery(state="delivered", destination=name, limit=_INBOX_POSTS)
+        found.extend(await context.store.outbox.find(query))
+    found.sort(key=lambda delivery: (delivery.settled_us, delivery.seq), reverse=True)
+    return InboxPosts(found[:_INBOX_POSTS], names)
 
 
 async def read_delivery(context: OperatorContext, delivery_id: str) -> KeptDelivery:
