@@ -62,7 +62,7 @@ class DatumCursor:
 
 
 class AvroType(ABC):
-    """One type: ``name`` is its full name, ``is_weightless`` says that its values take no bytes at all."""
+    """A type of an Avro schema: ``name`` is its full name, ``is_weightless`` says that its values take no bytes."""
 
     is_weightless = False
 
@@ -79,7 +79,7 @@ class AvroType(ABC):
 
 
 class Null(AvroType):
-    """``null``."""
+    """The type ``null``."""
 
     is_weightless = True
 

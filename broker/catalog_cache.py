@@ -45,7 +45,7 @@ class _Shelf:
 
 
 class CatalogCache:
-    """The mirror. Call ``load`` once, then keep ``follow`` running.
+    """The catalog's records in memory, kept up with the store. Call ``load`` once, then keep ``follow`` running.
 
     ``max_staleness_s`` None is for an engine that only this process writes to.
     """
@@ -104,7 +104,7 @@ class CatalogCache:
 
     @property
     def revision(self) -> int:
-        """Another number each time anything changed: what was looked up under the same one is still so."""
+        """A number that changes with each change of the catalog: what was looked up under the same one is still so."""
         return self._revision
 
     async def wait_change(self, seen: int) -> int:

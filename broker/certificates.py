@@ -14,7 +14,7 @@ from broker.tokens import Entropy, random_uid
 
 
 class Certificates:
-    """The bindings."""
+    """The bindings of certificate subjects to users."""
 
     def __init__(self, cache: CatalogCache, clock: Clock, entropy: Entropy) -> None:
         self._cache = cache

@@ -114,7 +114,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class SettleDelivered:
-    """It arrived; ``receipt`` (a post's id) is stored for (destination, order key) when there is one."""
+    """The delivery arrived; ``receipt`` (a post's id) is stored for (destination, order key) when there is one."""
 
     receipt: str | None = None
 

@@ -187,7 +187,7 @@ class MessageInvalid(Rejected):
 
 
 class Moved(BrokerError):
-    """Somebody else changed it first; read again and decide again."""
+    """A record that somebody else changed first; read again and decide again."""
 
 
 class VersionMoved(Moved):
@@ -274,7 +274,7 @@ class StoreUnusable(StoreUnavailable):
 
 
 class OutcomeUnknown(StoreError):
-    """It may be stored or not: read what stands, or repeat with the same producer key."""
+    """The store cannot say whether a write is in: read what stands, or repeat with the same producer key."""
 
     def __init__(self, reason: str, trouble: StoreTrouble = "") -> None:
         super().__init__(f"the store did not say whether it kept the change: {reason}")

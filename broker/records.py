@@ -21,7 +21,7 @@ class CatalogRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Project(CatalogRecord, frozen=True, kw_only=True):
-    """A tenant. Catalog key: its name."""
+    """A project: a tenant of the service. Catalog key: its name."""
 
     name: str
     description: str = ""

@@ -36,7 +36,7 @@ class Budget:
         """What following a reference by name takes, which looks through the whole schema."""
 
     def charge(self, steps: int) -> None:
-        """Take steps. Raises TooComplex when there are not so many left."""
+        """Take steps from the budget. Raises TooComplex when there are not so many left."""
         self._left -= steps
         if self._left < 0:
             raise TooComplex(self._steps)

@@ -115,7 +115,7 @@ class Cursors(Protocol):
         """
 
     async def delete(self, cursor_id: str) -> None:
-        """Remove it. Idempotent."""
+        """Remove the cursor. Idempotent."""
 
     async def list(self, prefix: str) -> Sequence[Cursor]:
         """All cursors whose id begins with ``prefix``."""

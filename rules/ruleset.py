@@ -269,7 +269,7 @@ class RuleSet:
     """Memory of ``match``: per topic, the rules that hear it with their index. Not part of the value."""
 
     def topics_heard(self, topics: Iterable[str]) -> list[str]:
-        """Those of ``topics`` (full names) that some rule hears: the ones that need a router."""
+        """The topics among ``topics`` (full names) that some rule hears: the ones that need a router."""
         return covered({rule.topics for rule in self.rules}, topics)
 
     def with_retired(self, old: Iterable[Rule]) -> RuleSet:

@@ -15,7 +15,7 @@ from bridge.operate.open_incidents import list_incidents, take_open_incident
 
 
 async def open_ones(asked: OperatorRequest) -> dict[str, Any]:
-    """GET /incidents."""
+    """The page ``/incidents``: incidents that fire."""
     query = asked.query(IncidentsQuery)
     page = await list_incidents(asked.context, rule=query.rule, limit=query.limit)
     return msgspec.structs.asdict(page) | {"rule": query.rule, "now": asked.context.clock.wall_us()}

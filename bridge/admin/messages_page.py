@@ -20,7 +20,7 @@ _NOTHING = ExplanationView(version="", topic="", fate="", undecodable="", rules=
 
 
 async def newest(asked: OperatorRequest) -> dict[str, Any]:
-    """GET /messages."""
+    """The page ``/messages``: the newest messages."""
     query = asked.query(MessagesQuery)
     page = await list_messages(asked.context, query.topic, before=query.before, limit=query.limit)
     older = urlencode({"topic": query.topic, "before": page.next or 0})

@@ -20,7 +20,7 @@ from bridge.operate.take_up_files import reload_files
 
 
 async def overview(asked: OperatorRequest) -> dict[str, Any]:
-    """GET /."""
+    """The page ``/``: how all goes, at a glance."""
     status = await read_status(asked.context)
     ledger = await read_books(asked.context)
     count = await count_firing(asked.context)
@@ -38,13 +38,13 @@ async def overview(asked: OperatorRequest) -> dict[str, Any]:
 
 
 async def books(asked: OperatorRequest) -> dict[str, Any]:
-    """GET /ledger."""
+    """The page ``/ledger``: the books of every topic."""
     ledger = await read_books(asked.context)
     return {"books": ledger.books, "balanced": ledger.balanced}
 
 
 async def subscriptions(asked: OperatorRequest) -> dict[str, Any]:
-    """GET /subscriptions."""
+    """The page ``/subscriptions``: how far consumers are."""
     page = await list_subscriptions(asked.context, asked.query(SubscriptionsQuery).project)
     return {"subscriptions": page.subscriptions}
 

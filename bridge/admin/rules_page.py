@@ -16,7 +16,7 @@ from broker.model import Delivery
 
 
 async def all_rules(asked: OperatorRequest) -> dict[str, Any]:
-    """GET /rules."""
+    """The page ``/rules``: the rules in force."""
     return msgspec.structs.asdict(await list_rules(asked.context))
 
 

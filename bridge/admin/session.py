@@ -32,7 +32,7 @@ _CLOCK_BACK_US: Final = 300 * US_PER_S
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Whoever looks at the pages."""
+    """The person who looks at the pages."""
 
     name: str
 

@@ -41,7 +41,7 @@ async def listed(asked: OperatorRequest) -> dict[str, Any]:
 
 
 async def add(asked: OperatorRequest, form: FormData) -> FormResult:
-    """POST /silences."""
+    """The form ``/silences``: adds a silence."""
     try:
         for_s = duration_s(field(form, "for"))
     except ValueError as error:
@@ -64,7 +64,7 @@ async def add(asked: OperatorRequest, form: FormData) -> FormResult:
 
 
 async def expire(asked: OperatorRequest, form: FormData) -> FormResult:
-    """POST /silences/{id}."""
+    """The form ``/silences/{id}``: ends a silence."""
     await end_silence(asked.context, asked.by, asked.request.path_params["id"])
     return FormResult("/silences", "The silence has ended.")
 

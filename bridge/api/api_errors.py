@@ -79,7 +79,7 @@ def forbidden(message: str = NO_ACCESS) -> ApiError:
 
 
 def not_found(message: str) -> ApiError:
-    """404."""
+    """The answer 404."""
     return ApiError(404, "NOT_FOUND", message)
 
 
@@ -104,7 +104,7 @@ def unknown_coding(message: str) -> ApiError:
 
 
 def internal(message: str = "Internal Error") -> ApiError:
-    """500."""
+    """The answer 500."""
     return ApiError(500, "INTERNAL_SERVER_ERROR", message)
 
 

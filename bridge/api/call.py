@@ -127,7 +127,7 @@ class Call:
 
     @property
     def broker(self) -> Broker:
-        """The broker."""
+        """The broker that the call is about."""
         return self.api.broker
 
     @property

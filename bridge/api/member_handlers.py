@@ -34,7 +34,7 @@ async def list_page(call: Call) -> UserPage:
 
 
 async def show(call: Call) -> UserAnswer:
-    """One member."""
+    """Show one member of a project."""
     user = call.user()
     if not is_member(user, call.project.uid):
         raise not_found("User doesn't exist")

@@ -25,7 +25,7 @@ A = TypeVar("A", bound=HasAcl)
 
 
 def visible(call: Call, records: Sequence[A], role: str) -> Sequence[A]:
-    """Those that a caller may list; who has nothing but ``role`` sees those that name it."""
+    """The records that a caller may list; who has nothing but ``role`` sees those that name it."""
     if not sees_only_own(call.caller.roles, role):
         return records
     return [record for record in records if call.caller.uid in record.acl]

@@ -31,7 +31,7 @@ class PushedMessage(WireAnswer):
 
 
 class PushedMessages(WireAnswer):
-    """Several of them: the form of every endpoint that takes more than one."""
+    """Several pushed messages: the form of every endpoint that takes more than one."""
 
     messages: list[PushedMessage]
 

@@ -101,7 +101,7 @@ async def delete(call: Call) -> Deactivated:
 
 
 async def show_acl(call: Call) -> AclAnswer:
-    """Who may pull."""
+    """Show who may pull from a subscription."""
     return acl_answer(call, call.subscription().acl)
 
 

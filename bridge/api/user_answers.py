@@ -27,7 +27,7 @@ ALL = UserDetail()
 
 
 def user_answer(broker: Broker, user: User, view: UserDetail = ALL) -> UserAnswer:
-    """One user."""
+    """One user as AMS shows it."""
     return user_answers(broker, [user], view)[0]
 
 

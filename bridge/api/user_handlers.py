@@ -32,7 +32,7 @@ def grants_of(request: UserRequest) -> Grants:
 
 
 async def show(call: Call) -> UserAnswer:
-    """One user."""
+    """Show one user by name."""
     return user_answer(call.broker, call.user())
 
 
@@ -107,7 +107,7 @@ async def by_uuid(call: Call) -> UserAnswer:
 
 
 async def profile(call: Call) -> UserAnswer:
-    """Whoever asks."""
+    """Show the user who asks."""
     return user_answer(call.broker, known_user(call))
 
 

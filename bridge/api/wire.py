@@ -28,7 +28,7 @@ class SnakeAnswer(msgspec.Struct, omit_defaults=True):
 
 
 class Empty(msgspec.Struct):
-    """``{}``."""
+    """The empty answer, ``{}``."""
 
 
 # --- Messages -------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ class OffsetAnswer(WireAnswer):
 
 
 class MessageText(WireAnswer):
-    """A sentence."""
+    """An answer that is a sentence."""
 
     message: str
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def handled(stop: Callable[[], None], reload: Callable[[], None]) -> Iterator[None]:
-    """Within the block, signals call ``stop`` and ``reload`` in the running event loop."""
+    """Lets signals, within the block, call ``stop`` and ``reload`` in the running event loop."""
     loop = asyncio.get_running_loop()
 
     def stop_once(number: signal.Signals) -> None:

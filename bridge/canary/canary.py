@@ -31,7 +31,7 @@ log = structlog.get_logger("canary")
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """It stands in the channel. ``posts`` are those with it, and with late canaries.
+    """The canary stands in its channel. ``posts`` are those with it, and with late canaries.
 
     ``is_settled`` when its delivery is: else it may come once more.
     """
@@ -42,14 +42,14 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """It was not found, and this is why."""
+    """The canary was not found, and this is why."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unproven:
-    """Nobody can say: somebody else ended the delivery."""
+    """The canary proves nothing, for somebody else ended its delivery."""
 
 
 CanaryResult: TypeAlias = Arrived | Missed | Unproven

@@ -57,7 +57,7 @@ class ChannelReader:
             return Unreadable(f"no answer within {self._bot.config.timeout:g} s")
 
     async def take_away(self, posts: Collection[str]) -> str:
-        """Delete posts. Says why one could not be, or "" when all are gone."""
+        """Delete canary posts. Says why one could not be, or "" when all are gone."""
         why = ""
         for post in posts:
             answer = await self._bot.rest.call("DELETE", f"/posts/{post}")

@@ -40,7 +40,7 @@ class CanaryRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return msgspec.structs.replace(self, under_way=delivery_id, sent_us=now_us)
 
     def given_up(self) -> CanaryRow:
-        """Nobody watched the canary to its end: it proves nothing."""
+        """The row once nobody watched the canary to its end: it proves nothing."""
         lost = (*self.lost, self.under_way)[-_MOST_LOST:]
         return msgspec.structs.replace(self, under_way="", lost=lost)
 

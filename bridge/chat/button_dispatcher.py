@@ -110,7 +110,7 @@ class Presser:
         return hand.event in row.heard
 
     async def note(self, card: PostContext, hand: Actor) -> None:
-        """This very wish needs no more hearing. Raises StoreUnavailable, OutcomeUnknown."""
+        """Note that this very request needs no more hearing. Raises StoreUnavailable, OutcomeUnknown."""
         if hand.event:
             await self.buttons.cards.bind(card, hand.post_id, hand.channel_id, heard=hand.event)
 

@@ -54,7 +54,7 @@ class Click(msgspec.Struct, frozen=True):
 
 
 class Actions:
-    """Answers clicks. ``told`` is given each one's action ("" if nobody can tell) and what became of it."""
+    """Answers clicks on chat buttons. ``told`` is given each one's action ("" if nobody can tell) and its outcome."""
 
     def __init__(self, presser: Presser, told: Callable[[str, str], None]) -> None:
         self._presser = presser

@@ -21,7 +21,7 @@ log = structlog.get_logger("listening")
 
 
 class Account(msgspec.Struct, frozen=True):
-    """Somebody on the server."""
+    """A user of the chat server."""
 
     id: str
     username: str
@@ -53,7 +53,7 @@ class Reader:
         return me
 
     async def account(self, user_id: str) -> Account | None:
-        """Somebody, or None when nobody knows. Raises Lost."""
+        """A user of the chat server, or None when nobody knows. Raises Lost."""
         known = self._accounts.get(user_id)
         if known is None:
             known = await self._ask(f"/users/{user_id}", Account)

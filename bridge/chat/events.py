@@ -94,7 +94,7 @@ _POSTS: Final = msgspec.json.Decoder(ChatPost)
 
 
 def frame_in(text: str) -> Frame:
-    """One frame. Raises msgspec.DecodeError."""
+    """Read one frame of the websocket. Raises msgspec.DecodeError."""
     return _FRAMES.decode(text)
 
 

@@ -18,7 +18,7 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class SilenceRequest:
-    """Nothing more of this for ``span_s`` seconds."""
+    """Somebody asks to hear nothing more of this for ``span_s`` seconds."""
 
     span_s: float
 

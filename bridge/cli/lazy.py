@@ -15,7 +15,7 @@ from bridge.cli.command_context import CliGroup
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A command: ``file:function`` in this folder, and what the list of its group says of it."""
+    """A command listed without being imported: ``file:function`` in this folder, and what its list says of it."""
 
     place: str
     about: str

@@ -56,7 +56,7 @@ async def load_rules(context: Context) -> Loaded:
 
 
 def facts_now(settings: Settings) -> dict[str, DestinationFacts]:
-    """As ``facts_of``, for a caller without an event loop."""
+    """What rules may know of the destinations, for a caller without an event loop."""
     return asyncio.run(facts_of(settings))
 
 

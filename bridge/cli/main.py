@@ -41,7 +41,7 @@ COMMANDS: Final = {
 
 
 class RootGroup(LazyGroup):
-    """Its commands are COMMANDS."""
+    """The group of all commands, those of COMMANDS."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """See Group. Files that this user may not read are told of in a sentence, whichever command meets them."""

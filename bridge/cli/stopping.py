@@ -11,7 +11,7 @@ from types import FrameType
 
 @contextmanager
 def stoppable() -> Iterator[Callable[[], bool]]:
-    """Within the block, a first SIGINT only makes the function it gives say True."""
+    """Lets a first SIGINT, within the block, only make the function it gives say True."""
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return

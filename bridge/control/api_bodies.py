@@ -100,4 +100,4 @@ class ReloadAnswer(msgspec.Struct, frozen=True):
 
 
 class EmptyAnswer(msgspec.Struct, frozen=True):
-    """It is done, and there is no more to say."""
+    """The answer to what is done, with no more to say."""

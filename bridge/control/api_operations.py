@@ -24,7 +24,7 @@ _WHAT_IT_IS: Final = re.compile(r"^(GET|POST) \S+: ")
 
 @dataclass(frozen=True, slots=True)
 class ApiOperation:
-    """One route. ``query`` and ``body`` are what it is asked and sent, None for nothing; ``gives`` is its answer.
+    """One operation of the product's API. ``query`` and ``body`` are what it is asked and sent, ``gives`` its answer.
 
     ``variables`` are the names in its path, ``refuses`` the errors it may answer with beside those of every route.
     """

@@ -90,7 +90,7 @@ class OperatorRequest:
 
 
 def requester(request: Request, who: str) -> Requester:
-    """Whoever asks, with the address that the request comes from."""
+    """The person who asks, with the address that the request comes from."""
     return Requester(who, whence_of(request.scope).address)
 
 

@@ -83,7 +83,7 @@ class Fetched:
 
 
 class NoAnswer(Exception):
-    """Not even a status came back; the text says why."""
+    """No answer came, not even a status; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ class PoisonGuard:
             self._settle(name, f"{topic}:{_offset(name)}")
 
     def settle_timers(self, topic: str, names: Mapping[str, str]) -> None:
-        """These timers of a topic (key to ``timer_name``) are fired or put off, and that is in the store."""
+        """Note that these timers of a topic (key to ``timer_name``) are fired or put off, and that is in the store."""
         if not self._suspects:
             return
         for key, name in names.items():

@@ -29,7 +29,7 @@ class TokenGate:
         return await self.judge_s(digest, whence, place, is_right=self._is_known(digest), what=what)
 
     async def judge_s(self, digest: str, whence: Whence, place: str, *, is_right: bool, what: str = "token") -> int:
-        """As ``wait_s``, for what only its own place can tell right from wrong, such as a receiver's token."""
+        """Seconds to wait, as ``wait_s`` says, where only the place tells right from wrong: a receiver's token."""
         wait_s = self._limit.wait_s(whence, digest)
         if wait_s:
             return wait_s

@@ -148,7 +148,7 @@ class Attempts:
         return True
 
     def close(self) -> None:
-        """There is no room any more; what is held goes on."""
+        """Begin no more tries; those under way go on."""
         self._closed = True
         self.ended.set()
 

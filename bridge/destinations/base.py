@@ -28,7 +28,7 @@ class RateLimitStatus:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """It arrived. ``receipt`` is the post's id where the service tells one; it is given back as ``earlier``."""
+    """The post arrived. ``receipt`` is the post's id where the service tells one; it is given back as ``earlier``."""
 
     receipt: str | None = None
     pace: RateLimitStatus | None = None
@@ -36,7 +36,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Not now. ``after_s`` is what the service asked for, if it did.
+    """The post could not be delivered now. ``after_s`` is what the service asked for, if it did.
 
     ``unclear`` when it may have arrived all the same (a timeout or reset after the body was sent): only then is the
     failure the message's and uses up an attempt. ``throttled`` when the service said "too fast": the pace drops.
@@ -58,7 +58,7 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Never, in this form. ``plainer`` names a form of this destination that may pass: it is tried once.
+    """The post is refused, in this form for ever. ``plainer`` names a form that may pass: it is tried once.
 
     ``destination_gone`` when nothing can be delivered there any more (a deleted hook, 410): the breaker opens.
     """

@@ -41,7 +41,7 @@ class FileConfig(DestinationConfig):
 
 
 class File:
-    """Appends lines."""
+    """Appends posts to a file."""
 
     def __init__(self, name: str, config: FileConfig) -> None:
         self._config = config

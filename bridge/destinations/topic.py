@@ -1,4 +1,4 @@
-"""Another topic of this daemon: the payload is published there, for its subscriptions and rules.
+"""Publishes to another topic of this daemon: the payload is published there, for its subscriptions and rules.
 
 The delivery's id is the producer key, so a message stands there once however often it is tried (semantics.md item 13).
 Each passage adds one to the attribute ``ams-bridge-hops``; a message that has passed too often goes round in circles

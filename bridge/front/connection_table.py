@@ -27,7 +27,7 @@ class Waiter(Protocol):
     client_name: str
 
     def end_overdue(self, line: Line) -> None:
-        """Its time in the line is over: end, or ask for more time."""
+        """The connection's time in the line is over: end, or ask for more time."""
 
     def give_way(self) -> None:
         """End at once: another connection needs the room."""

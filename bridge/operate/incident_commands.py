@@ -32,7 +32,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """There is no firing incident to take."""
+    """No incident fires that could be taken."""
 
 
 @dataclass(frozen=True, slots=True)

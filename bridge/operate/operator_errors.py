@@ -31,7 +31,7 @@ class InvalidInput(OperateError):
 
 
 class NoSuchThing(OperateError):
-    """There is no ``kind`` of this name; the text says what may have become of it, or what was meant."""
+    """No ``kind`` of this name exists; the text says what may have become of it, or what was meant."""
 
     def __init__(self, kind: str, name: str, text: str = "") -> None:
         super().__init__(text or f"there is no such {kind}")
@@ -40,7 +40,7 @@ class NoSuchThing(OperateError):
 
 
 class LimitReached(OperateError):
-    """There are ``most`` of ``what`` already."""
+    """No more of ``what`` may be made: ``most`` exist already."""
 
     def __init__(self, what: str, most: int) -> None:
         super().__init__(f"{most} {what} are open already")

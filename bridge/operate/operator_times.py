@@ -17,7 +17,7 @@ def rfc3339(time_us: int) -> str:
 
 
 def rfc3339_or_none(time_us: int) -> str | None:
-    """As ``rfc3339``; None for 0, which stands for "never"."""
+    """A moment as ``rfc3339`` writes it; None for 0, which stands for "never"."""
     return rfc3339(time_us) if time_us else None
 
 

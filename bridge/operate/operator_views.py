@@ -136,7 +136,7 @@ def delivery_view(delivery: Delivery, topics: Mapping[str, str]) -> DeliveryView
 
 
 def attempt_view(attempt: Attempt) -> AttemptView:
-    """One try."""
+    """One try as operators see it."""
     return AttemptView(
         at=rfc3339(attempt.at_us),
         took_s=attempt.took_us / US_PER_S,

@@ -44,7 +44,7 @@ async def coverage_of(context: OperatorContext, matchers: Mapping[str, Any], now
 
 
 def coverage_text(incidents: int, waiting: int, *, complete: bool) -> str:
-    """In words: ``covers 3 open incidents, 2 waiting posts``, or ``covers nothing now``."""
+    """What a silence covers, in words: ``covers 3 open incidents, 2 waiting posts``, or ``covers nothing now``."""
     found = [
         f"{count} {what}{'' if count == 1 else 's'}"
         for count, what in ((incidents, "open incident"), (waiting, "waiting post"))

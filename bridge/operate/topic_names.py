@@ -24,5 +24,5 @@ def topic_uid(broker: Broker, said: str) -> str:
 
 
 def topic_uid_or_none(broker: Broker, said: str) -> str | None:
-    """As ``topic_uid``; None when nothing was said. Raises NoSuchThing."""
+    """The uid of a topic, as ``topic_uid`` finds it; None when nothing was said. Raises NoSuchThing."""
     return topic_uid(broker, said) if said else None

@@ -20,7 +20,7 @@ Posted: TypeAlias = Fetched
 
 
 class NotPosted(Exception):
-    """There was no answer; the text says why."""
+    """A push got no answer; the text says why."""
 
 
 PostCall: TypeAlias = Callable[[str, bytes, Mapping[str, str]], Awaitable[Posted]]

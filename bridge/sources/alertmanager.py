@@ -20,7 +20,7 @@ class AlertmanagerSourceConfig(HookConfig):
 
 
 def alertmanager_messages(name: str, headers: Mapping[str, str], body: bytes) -> list[NewMessage]:
-    """One message. Raises BadPayload for anything that is not a webhook call of Alertmanager."""
+    """One message for a call of Alertmanager. Raises BadPayload for anything else."""
     payload = json_of(body)
     if not isinstance(payload, dict) or not isinstance(payload.get("alerts"), list):
         raise BadPayload(

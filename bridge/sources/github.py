@@ -23,7 +23,7 @@ class GithubSourceConfig(HookConfig):
 
 
 def github_messages(name: str, headers: Mapping[str, str], body: bytes) -> list[NewMessage]:
-    """One message. Raises BadPayload for a body that is not JSON (a form that carries it was taken apart before)."""
+    """One message for a call of GitHub. Raises BadPayload for a body that is no JSON; forms were taken apart before."""
     json_of(body)
     attributes = {"source": name, "type": "github"}
     for header, attribute in (("x-github-event", "event"), ("x-github-delivery", "delivery")):

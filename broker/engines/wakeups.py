@@ -36,7 +36,7 @@ class EdgeSignals:
                 rung.set_result(None)
 
     def ring_all(self) -> None:
-        """Wake everybody."""
+        """Wake everybody who waits."""
         for name in list(self._waiting):
             self.ring(name)
 

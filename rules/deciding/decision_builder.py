@@ -173,15 +173,15 @@ class Draft:
         self.failures.setdefault(rule.name, reason)
 
     def release(self, stands_for: int) -> None:
-        """So many held triples are posted now, or would be: the send or shadow made of them carries them."""
+        """Enter that so many held triples are posted now, or would be: the send or shadow made of them carries them."""
         self._tally["held"] -= stands_for
 
     def give_up(self, stands_for: int, destination: str) -> None:
-        """So many triples were for a destination that was taken away, and with it what was still to be told there."""
+        """Enter that so many triples were for a destination that was taken away, and so were not told."""
         self._tally[f"dropped/removed:{destination}"] += stands_for
 
     def leave_empty(self, item: int, rule: Rule, entry: SendEntry, stands_for: int) -> None:
-        """So many triples led to a post with nothing in it: their template had nothing to say, and nobody is told."""
+        """Enter that so many triples led to a post with nothing in it: their template had nothing to say."""
         self._tally[f"dropped/{EMPTY}"] += stands_for
         self._empty.add((item, rule.name, entry.index))
 
@@ -190,7 +190,7 @@ class Draft:
         return (item, rule.name, entry.index) in self._empty
 
     def release_suppressed(self, stands_for: int, by: str) -> None:
-        """So many held triples are given up after all."""
+        """Enter that so many held triples are given up after all."""
         self._tally["held"] -= stands_for
         self._tally[f"suppressed/{book_name(by)}"] += stands_for
 

@@ -57,7 +57,7 @@ class Troubles:
     left_out: dict[str, int] = field(default_factory=dict)
 
     def note(self, kind: str, rule: Rule, reason: str) -> None:
-        """One more."""
+        """Count one more failure of a rule."""
         self.counts[kind] += 1
         self.failures.setdefault(rule.name, reason)
 

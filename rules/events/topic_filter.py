@@ -26,7 +26,7 @@ class TopicFilter:
 
 
 def covered(filters: Iterable[TopicFilter], topics: Iterable[str]) -> list[str]:
-    """Those of ``topics`` (full names) that some filter covers, each pattern looked at once and names not as globs."""
+    """The topics among ``topics`` that some filter covers, each pattern looked at once and names not as globs."""
     patterns: set[str] = set()
     for one in filters:
         if not one.patterns:

@@ -79,7 +79,7 @@ def convert(config_text: str, *, file: str = "alertmanager.yml", topic: str = TO
 
 
 def convert_config(config: Config, *, file: str, topic: str = TOPIC) -> Converted:
-    """As ``convert``, of a configuration that is read already."""
+    """Convert a configuration that is read already, as ``convert`` does."""
     config.problems.extend(config.document.problems)
     if config.document.value is None and has_errors(config.problems):
         raise ProblemsFound(config.problems)

@@ -38,7 +38,7 @@ class Entry:
         return self.text_at((key,))
 
     def text_at(self, inner: DocumentPath) -> str:
-        """As ``text``, of what stands deeper."""
+        """The text that stands deeper in the entry, as ``text`` reads it."""
         path = (*self.path, *inner)
         said = self.config.text(path)
         if "{{" in said:

@@ -1,4 +1,4 @@
-"""Lookup tables: YAML, JSON or CSV files named in bridge.yaml, read with the rules.
+"""The lookup tables of bridge.yaml: YAML, JSON or CSV files named in bridge.yaml, read with the rules.
 
 A CSV file's first line names the columns, its first column is the key. A file of two columns maps key to value; one of
 more maps key to a mapping of the other columns by name. All CSV values are text. ``,``, ``;`` and tab may separate

@@ -110,7 +110,7 @@ _ACCOUNT: Final[ContextVar[_Account | None]] = ContextVar("account", default=Non
 
 @contextmanager
 def message_account() -> Iterator[None]:
-    """Within it, all renderings share the steps of one message."""
+    """Lets all renderings within the block share the steps of one message."""
     token = _ACCOUNT.set(_Account())
     try:
         yield

@@ -167,7 +167,7 @@ def code_block(value: Any, language: str = "") -> str:
 
 
 def link(url: Any, text: Any = "") -> str:
-    """A link.
+    """A Markdown link with a text.
 
     `{{ data.generatorURL | link('graph') }}` gives `[graph](http://...)`; without a text the address is shown. What is
     no http, https or mailto address becomes the text alone.

@@ -78,7 +78,7 @@ def operate(sign: str, left: Any, right: Any) -> Any:
 
 
 def cut(value: Any, start: Any, stop: Any, step: Any) -> Any:
-    """``value[start:stop:step]``."""
+    """The slice ``value[start:stop:step]``."""
     METER.get().charge(1 + weight(value))
     return value[start:stop:step]
 

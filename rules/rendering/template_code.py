@@ -46,7 +46,7 @@ class TemplateCode(CodeGenerator):
             super().visit_Const(node, frame)
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
-        """``a ~ b``."""
+        """The code of ``a ~ b``."""
         self.write("environment.joined((")
         for member in node.nodes:
             self.visit(member, frame)
@@ -122,7 +122,7 @@ class TemplateCode(CodeGenerator):
         super().visit_Import(node, frame)
 
     def visit_FromImport(self, node: nodes.FromImport, frame: Frame) -> None:
-        """``{% from %}``, likewise."""
+        """The code of ``{% from %}``, likewise."""
         node.with_context = True
         super().visit_FromImport(node, frame)
 

@@ -37,7 +37,7 @@ _RATE: Final = re.compile(r"([0-9]{1,9}) ?/ ?([0-9a-z.]+)", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many things in so many seconds: ``20/1m`` is ``Rate(20, 60.0)``."""
+    """A rate: so many things in so many seconds: ``20/1m`` is ``Rate(20, 60.0)``."""
 
     count: int
     per_s: float
@@ -60,7 +60,7 @@ def hint(near: str, listed: str) -> str:
 
 
 def suggest_of(word: str, known: Iterable[str], label: str) -> str:
-    """As ``suggest``, and all known words behind it: ``; did you mean "equals"? operators: equals, like``."""
+    """The hint of ``suggest``, and all known words behind it: ``; did you mean "equals"? operators: equals, like``."""
     names = list(known)
     near = suggest(word, names)
     return f"{near or ';'} {label}: {', '.join(names) or 'none'}"

@@ -258,7 +258,7 @@ class _Comparison:
 
 
 def pairs(fits: Sequence[Sequence[int]]) -> dict[int, int]:
-    """As many as can be paired, each with one of those that fit it and no other has: by its number, the other's."""
+    """The largest pairing of sends with what is expected, each with one that fits it and no other has, by number."""
     owner: dict[int, int] = {}
 
     def place(number: int, seen: set[int]) -> bool:

@@ -81,7 +81,7 @@ class EmailConfig(DestinationConfig):
 
 
 class Email:
-    """Writes mails."""
+    """Sends posts as mails."""
 
     def __init__(self, name: str, config: EmailConfig, clock: Clock) -> None:
         self._config = config

@@ -72,7 +72,7 @@ async def ask(
 async def send(
     http: httpx.AsyncClient, request: httpx.Request, redact: Redactor, *, longest_bytes: int = _LONGEST_ANSWER_BYTES
 ) -> HttpAnswer | Later:
-    """Send once. A failure of the network is a Later: unclear unless the connection never came to be.
+    """Send one request. A failure of the network is a Later: unclear unless the connection never came to be.
 
     Once the status is read there is an Answer, whatever becomes of its body. Of that, not much more than
     ``longest_bytes`` are read, packed or not. The whole call ends within the client's timeout, or hardly later: its own

@@ -37,7 +37,7 @@ def plainer_of(answer: HttpAnswer, body: Mapping[str, Any]) -> BotForm | None:
 
 
 def why_closed(answer: HttpAnswer) -> str:
-    """That the channel is gone, or not the bot's to write to, and what to do; "" when a refusal says neither."""
+    """Why the channel takes no posts (gone, or not the bot's to write to), and what to do; "" when nothing says so."""
     if error_id(answer).endswith("can_not_post_to_deleted.error"):
         return "the channel is archived"
     if answer.status == httpx.codes.FORBIDDEN:

@@ -46,7 +46,7 @@ class Rest:
         self._redact = redact
 
     async def call(self, method: str, path: str, body: Any = None) -> HttpAnswer | Later:
-        """Ask once. ``path`` begins behind ``/api/v4``."""
+        """Ask the server once. ``path`` begins behind ``/api/v4``."""
         headers = {"Authorization": f"Bearer {self._token.reveal()}", "Content-Type": "application/json"}
         content = None if body is None else msgspec.json.encode(body)
         url, most = self._base + path, _LONGEST_ANSWER_BYTES
@@ -61,7 +61,7 @@ class Rest:
         return outcome if isinstance(outcome, Later | Refused) else not_expected(answer, "Mattermost's", self._redact)
 
     def unanswered(self, answer: HttpAnswer) -> Later | Refused:
-        """As ``failure``, for a question: whatever came in its place, nothing was changed."""
+        """The outcome of a question that was not answered, as ``failure`` reads it: nothing was changed."""
         failure = self.failure(answer)
         return replace(failure, unclear=False) if isinstance(failure, Later) else failure
 

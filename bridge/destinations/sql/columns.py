@@ -65,7 +65,7 @@ def fraction(value: object) -> float:
 
 
 def number(value: object) -> Decimal:
-    """A number. Raises NoSuchValue."""
+    """A number as its column holds it. Raises NoSuchValue."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise NoSuchValue(value, "a number")
     try:
@@ -97,7 +97,7 @@ def moment(value: object) -> datetime:
 
 
 def day(value: object) -> date:
-    """A date. Raises NoSuchValue."""
+    """A date as its column holds it. Raises NoSuchValue."""
     return moment(value).date()
 
 

@@ -103,7 +103,7 @@ _UNWRITABLE: Final = (ValueError, ArithmeticError, TypeError, RecursionError, _N
 
 
 class SqlTable:
-    """Writes rows."""
+    """Writes rows into one table."""
 
     def __init__(
         self, url: URL, plan: TablePlan, *, connections: int, timeout_s: float, monotonic: Callable[[], float]

@@ -66,7 +66,7 @@ class Gate:
         self._standing.append(_Standing(trouble))
 
     def heal(self) -> None:
-        """Nothing goes wrong any more."""
+        """End all trouble: calls succeed again."""
         self._standing.clear()
 
     @property

@@ -39,7 +39,7 @@ class Checkpointer:
         self._thread.start()
 
     def ask(self) -> None:
-        """There is something new in the log."""
+        """Ask for a checkpoint, for there is something new in the log."""
         self._asked.set()
 
     def move(self) -> None:

@@ -46,7 +46,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Belongs:
-    """Nothing lies beside the file, or what does may be used."""
+    """The file may be opened: nothing lies beside it, or what does belongs to it."""
 
 
 @dataclass(frozen=True, slots=True)

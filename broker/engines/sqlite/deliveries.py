@@ -81,7 +81,7 @@ def held(db: sqlite3.Connection, token: str, now: Reading) -> StoredDelivery:
 
 
 def named(db: sqlite3.Connection, delivery_ids: Iterable[str], now: Reading) -> list[StoredDelivery]:
-    """Those of some deliveries that exist."""
+    """The deliveries of these ids that exist."""
     found = (db.execute(_SQL["by_id"], (delivery_id,)).fetchone() for delivery_id in dict.fromkeys(delivery_ids))
     return [row_of(columns, now) for columns in found if columns is not None]
 

@@ -118,7 +118,7 @@ class LockFile:
         return ""
 
     def release(self) -> None:
-        """Let go. Idempotent."""
+        """Let go of the lock. Idempotent."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -1,4 +1,4 @@
-"""The queries: SQL text in ``sql/*.sql``, each with a name and a sentence."""
+"""The queries of the SQLite engine: SQL text in ``sql/*.sql``, each with a name and a sentence."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _COLUMNS: Final = "key, value, owner, version, expires_us, due_us"
 
 @dataclass(frozen=True, slots=True)
 class ScratchRow:
-    """One row. ``due_us`` None is never due; ``expires_us`` is when ``expire`` takes it."""
+    """One row of the scratch table. ``due_us`` None is never due; ``expires_us`` is when ``expire`` takes it."""
 
     key: str
     value: bytes

@@ -28,12 +28,12 @@ class Transaction:
             kept.flush(self.db)
 
     def settle(self) -> None:
-        """It is in."""
+        """The transaction is committed: what was kept in memory for it stands."""
         for kept in self._kept:
             kept.settle()
 
     def forget(self) -> None:
-        """It is not, or somebody else wrote."""
+        """The transaction failed, or somebody else wrote: what was kept in memory is read anew."""
         for kept in self._kept:
             kept.forget()
 

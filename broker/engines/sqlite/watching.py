@@ -74,7 +74,7 @@ class OpenFiles:
         return self._account
 
     def look(self) -> str:
-        """As ``trouble``, and ask the file what it says of itself, and see that the lock is still ours."""
+        """Look as ``trouble`` does, ask the file what it says of itself, and see that the lock is still ours."""
         opened_us = opened_at_us(self._path)
         if opened_us is not None:
             self._strange_looks = self._strange_looks + 1 if opened_us not in self._opened_us else 0

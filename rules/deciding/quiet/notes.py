@@ -44,17 +44,17 @@ def over_since(incident: Incident, by: str) -> str:
 
 
 def reminder(incident: Incident) -> str:
-    """It still fires."""
+    """The note of a reminder: the incident still fires."""
     return f"Reminder: firing since {at(incident.since_us)}."
 
 
 def no_news(incident: Incident) -> str:
-    """Nobody said that it is over, and nobody said that it still fires."""
+    """The note of a stale incident: nobody said that it is over, and nobody that it still fires."""
     return f"No news since {at(incident.seen_us)}; this alert is taken as over."
 
 
 def starts_flapping(flapping: Flapping) -> str:
-    """It changed its mind too often."""
+    """The note of a flapping alert: its state changed too often."""
     within = duration_text(flapping.within_s)
     return f"Flapping: {flapping.changes} changes within {within}. Nothing more until it is calm."
 

@@ -10,12 +10,12 @@ from rules.model import Phase
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """It becomes a post now."""
+    """The verdict that a post is made now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """It will be part of a later post for certain, at ``until_us`` if nothing is edited meanwhile.
+    """The verdict that it will be part of a later post for certain, at ``until_us`` if nothing is edited meanwhile.
 
     ``by`` is ``group`` or ``throttle``, ``row`` the row of state in which it waits.
     """
@@ -27,14 +27,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Quieted:
-    """It is not told, and nothing is owed for it: ``duplicate``, ``flapping``, ``throttle``."""
+    """The verdict that it is not told, and nothing is owed for it: ``duplicate``, ``flapping``, ``throttle``."""
 
     by: str
 
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """It is not told now; what an incident owes is told when this ends, at ``until_us`` if that is known.
+    """The verdict that it is hidden now; what is owed is told when this ends, at ``until_us`` if that is known.
 
     ``by`` is ``silence:ID``, ``hours:NAME``, ``not_hours:NAME``, ``inhibited:RULE``, or ``order``: something about the
     same key still waits elsewhere and must be told first.
