@@ -10,7 +10,7 @@ from msgspec.structs import FieldInfo
 
 from bridge.control.api_values import Count, MessageName, SecondsBack, StateName
 from bridge.operate.operator_errors import InvalidInput
-from rules.source.bounds import count_of
+from rules.source.bounds import LARGEST_COUNT, count_of
 
 _YES: Final = ("1", "true", "yes")
 
@@ -92,12 +92,7 @@ def decode_query(given: Mapping[str, str], shape: type[Q]) -> Q:
     """The parameters that a shape has; others are passed over, and "" stands for absent. Raises InvalidInput."""
     fields = {field.encode_name: field for field in msgspec.structs.fields(shape)}
     asked = {name: given.get(name, "") for name, field in fields.items() if given.get(name) or field.required}
-    said = {name: _value(name, text, fields[name]) for name, text in asked.items()}
-    try:
-        return msgspec.convert(said, shape)
-    except msgspec.ValidationError as error:  # a whole number, and too large a one
-        name = str(error).rpartition("$.")[2].rstrip("`")
-        raise InvalidInput(name, f"{name} is too large: {error}") from error
+    return shape(**{name: _value(name, text, fields[name]) for name, text in asked.items()})
 
 
 def _value(name: str, text: str, field: FieldInfo) -> str | bool | int:
@@ -105,7 +100,15 @@ def _value(name: str, text: str, field: FieldInfo) -> str | bool | int:
         return text.lower() in _YES
     if field.required or isinstance(field.default, str):
         return text
-    number = count_of(text)
-    if number is None:
-        raise InvalidInput(name, f"{name} must be a whole number, not {text[:40]!r}")
+    number, most = count_of(text), _bound_of(field)
+    if number is None or number > most:
+        raise InvalidInput(name, f"{name} must be a whole number from 0 to {most}, not {text[:40]!r}")
     return number
+
+
+def _bound_of(field: FieldInfo) -> int:
+    """The largest number that a field may hold."""
+    kinds = msgspec.inspect.type_info(field.type)
+    numbers = kinds.types if isinstance(kinds, msgspec.inspect.UnionType) else (kinds,)
+    bounds = (one.le for one in numbers if isinstance(one, msgspec.inspect.IntType))
+    return next((bound for bound in bounds if bound is not None), LARGEST_COUNT)

@@ -11,7 +11,7 @@ import pytest
 from broker.records import SilenceRecord
 from tests.bridge.admin.test_forms import log_in, send_form
 from tests.bridge.control.test_silences import silenced
-from tests.fakes.control import a_daemon
+from tests.fakes.control import a_daemon, decided
 
 HUGE: list[dict[str, Any]] = [
     {"for_s": 1e15},
@@ -74,3 +74,57 @@ async def test_a_digit_that_is_no_digit_is_no_number_in_a_form(tmp_path: Path) -
         await log_in(stage)
         page = await send_form(stage, "/deliveries", action="drop-all", state="dead", since_s="²")
         assert page.status_code < 500
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/api/deliveries?limit={}", "limit"),
+        ("/api/deliveries?before={}", "before"),
+        ("/api/deliveries?since_s={}", "since_s"),
+        ("/api/audit?limit={}", "limit"),
+        ("/api/audit?before={}", "before"),
+        ("/api/audit?since_s={}", "since_s"),
+        ("/api/messages?topic=P/T&limit={}", "limit"),
+        ("/api/messages?topic=P/T&before={}", "before"),
+        ("/api/incidents?limit={}", "limit"),
+        ("/api/ledger?since_s={}", "since_s"),
+    ],
+)
+async def test_a_number_of_a_query_that_cannot_be_is_refused_with_its_place(
+    tmp_path: Path, path: str, place: str
+) -> None:
+    async with a_daemon(tmp_path) as stage:
+        await log_in(stage)
+        for text in ("-1", "1.5", "1e3", "٣", "²", "0x10", "9" * 16, "9" * 5_000, "many"):
+            api = path.format(text)
+            pages = [] if api.startswith("/api/ledger") else [api.removeprefix("/api")]  # that page is asked nothing
+            for address in (api, *pages):
+                answer = await stage.http.get(address)
+                assert (address[:60], answer.status_code) == (address[:60], 400)
+                assert f"{place} must be a whole number from 0 to " in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "place"),
+    [
+        ("/api/silences", '{"matchers": {"rule": "notes"}, "for_s": 1e400}', "for_s"),
+        ("/api/silences", '{"matchers": {"rule": "notes"}, "for_s": 1' + "0" * 5_000 + "}", "for_s"),
+        ("/api/silences", '{"matchers": {"rule": "notes"}, "for_s": "60"}', "for_s"),
+        ("/api/deliveries:drop", '{"since_s": 1e400}', "since_s"),
+        ("/api/deliveries:drop", '{"since_s": 1e300}', "since_s"),
+        ("/api/deliveries:replay", '{"since_s": -1}', "since_s"),
+        ("/api/messages:replay", '{"messages": ["P/T:' + "9" * 16 + '"]}', "P/T:"),
+    ],
+)
+async def test_a_number_of_a_body_that_cannot_be_is_refused_with_its_place(
+    tmp_path: Path, path: str, body: str, place: str
+) -> None:
+    async with a_daemon(tmp_path) as stage:
+        await decided(stage, {"note": "hi"}, deliveries=1)
+        before = await stage.deliveries()
+        answer = await stage.http.post(path, content=body)
+        assert (answer.status_code, answer.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
+        assert place in answer.json()["error"]["message"]
+        assert [one.id for one in await stage.deliveries()] == [one.id for one in before]
+        assert stage.daemon.broker.cache.all(SilenceRecord) == []
