@@ -141,7 +141,7 @@ Settlement: TypeAlias = SettleDelivered | SettleAgain | SettleDead
 class DeliveryQuery:
     """Which deliveries to find; None means any. Newest first; ``before_seq`` pages on.
 
-    ``into`` is a digest: those folded into it or cancelled with it.
+    ``into`` is a digest: those folded into it or cancelled with it. ``id_prefix`` is how their ids begin.
     """
 
     state: DeliveryState | None = None
@@ -155,6 +155,7 @@ class DeliveryQuery:
     since_us: int | None = None
     before_seq: int | None = None
     limit: int = 100
+    id_prefix: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "send": Listed("send_command:send", "Send one post to a destination now, and say what came of it."),
     "rules": Listed("rules_commands:rules", "Tools around the rules: test, explain, backtest and others."),
     "deliveries": Listed("nouns:deliveries", "Deliveries and dead letters: list, show, replay, drop."),
+    "incidents": Listed("nouns:incidents", "Incidents that fire: list, take, give-back."),
     "silence": Listed("nouns:silence", "Silences: add, list, expire."),
     "ledger": Listed("ledger_command:ledger", "The books of every topic: where messages and sends ended."),
     "audit": Listed("audit_command:audit", "Who logged in or failed to, and who changed what."),

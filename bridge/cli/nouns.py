@@ -15,6 +15,11 @@ _DELIVERIES: Final = {
     "replay": Listed("deliveries_commands:replay", "Send dead letters again, as they were rendered."),
     "drop": Listed("deliveries_commands:drop", "Give up dead letters, or waiting deliveries."),
 }
+_INCIDENTS: Final = {
+    "list": Listed("incidents_commands:list_incidents", "What fires, the longest open first."),
+    "take": Listed("incidents_commands:take", "Take incidents: their reminders stop."),
+    "give-back": Listed("incidents_commands:give_back", "Let incidents be nobody's: their reminders go on."),
+}
 _SILENCE: Final = {
     "add": Listed("silence_commands:add", "Keep quiet what all matchers fit, for a while."),
     "list": Listed("silence_commands:list_silences", "Silences that hold or will hold."),
@@ -63,6 +68,7 @@ def _noun(word: str, verbs: Mapping[str, Listed], about: str) -> click.Command:
 
 
 deliveries = _noun("deliveries", _DELIVERIES, "Deliveries and dead letters: list, show, replay, drop.")
+incidents = _noun("incidents", _INCIDENTS, "Incidents that fire: list, take, give-back.")
 silence = _noun("silence", _SILENCE, "Silences: add, list, expire.")
 project = _noun("project", _PROJECT, "Projects: create, list, show, delete.")
 topic = _noun("topic", _TOPIC, "Topics: create, list, show, delete, acl.")

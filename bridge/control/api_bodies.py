@@ -49,6 +49,13 @@ class ToTake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     who: str = ""
 
 
+class ToGiveBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which incident is to be nobody's again."""
+
+    rule: str
+    key: str
+
+
 class Replay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to replay: ``TOPIC:OFFSET`` or ``TOPIC:FIRST-LAST`` each. ``live`` takes the real state, and changes it."""
 
@@ -84,6 +91,12 @@ class TakenAnswer(msgspec.Struct, frozen=True):
     """Whose the incident is now."""
 
     taken_by: str
+
+
+class GivenBackAnswer(msgspec.Struct, frozen=True):
+    """Who had the incident until now; "" when nobody had."""
+
+    before: str
 
 
 class SilenceAnswer(msgspec.Struct, frozen=True):

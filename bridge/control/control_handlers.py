@@ -14,6 +14,7 @@ from bridge.control.api_bodies import (
     Chosen,
     CountAnswer,
     EmptyAnswer,
+    GivenBackAnswer,
     NewBinding,
     NewSilence,
     OldBinding,
@@ -21,6 +22,7 @@ from bridge.control.api_bodies import (
     Replay,
     SilenceAnswer,
     TakenAnswer,
+    ToGiveBack,
     ToTake,
 )
 from bridge.control.api_queries import (
@@ -44,7 +46,7 @@ from bridge.operate.explain_message import MessageExplained
 from bridge.operate.explain_message import explain as explain_message
 from bridge.operate.ledger_views import LedgerView, read_ledger
 from bridge.operate.live_tail import follow_messages
-from bridge.operate.open_incidents import IncidentsPage, list_incidents, take_open_incident
+from bridge.operate.open_incidents import IncidentsPage, give_back_open_incident, list_incidents, take_open_incident
 from bridge.operate.operator_deliveries import DeliveriesPage, DeliveryDetail, DeliveryFilter
 from bridge.operate.operator_errors import (
     InvalidInput,
@@ -130,6 +132,12 @@ async def take(asked: OperatorRequest, body: ToTake) -> TakenAnswer:
 
 
 @refuses(NoSuchThing)
+async def give_back(asked: OperatorRequest, body: ToGiveBack) -> GivenBackAnswer:
+    """POST /api/incidents:give-back: nobody's any more, so that reminders go on."""
+    return GivenBackAnswer(await give_back_open_incident(asked.context, asked.by, body.rule, body.key))
+
+
+@refuses(NoSuchThing)
 async def deliveries(asked: OperatorRequest, query: DeliveriesQuery) -> DeliveriesPage:
     """GET /api/deliveries: a page of those that fit, newest first."""
     wanted = DeliveryFilter(
@@ -143,7 +151,7 @@ async def deliveries(asked: OperatorRequest, query: DeliveriesQuery) -> Deliveri
     return await operator_deliveries.list_deliveries(asked.context, wanted, before=query.before, limit=query.limit)
 
 
-@refuses(NoSuchThing)
+@refuses(NoSuchThing, InvalidInput)
 async def delivery(asked: OperatorRequest, id: str) -> DeliveryDetail:  # noqa: A002 - the path calls it so
     """GET /api/deliveries/{id}: with its attempts, its post as it was rendered, and what it stands in place of."""
     return await operator_deliveries.show_delivery(asked.context, id)
@@ -179,7 +187,7 @@ async def add_silence(asked: OperatorRequest, body: NewSilence) -> SilenceAdded:
     )
 
 
-@refuses(NoSuchThing)
+@refuses(NoSuchThing, InvalidInput)
 async def expire_silence(asked: OperatorRequest, id: str) -> SilenceAnswer:  # noqa: A002 - the path calls it so
     """POST /api/silences/{id}:expire: it ends now, and what it kept quiet and still fires is told."""
     return SilenceAnswer(await operator_silences.end_silence(asked.context, asked.by, id))

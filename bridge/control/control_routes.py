@@ -28,6 +28,7 @@ ROUTES: Final[tuple[tuple[str, str, ApiHandler], ...]] = (
     ("POST", "/api/messages:replay", handlers.replay),
     ("GET", "/api/incidents", handlers.incidents),
     ("POST", "/api/incidents:take", handlers.take),
+    ("POST", "/api/incidents:give-back", handlers.give_back),
     ("GET", "/api/deliveries", handlers.deliveries),
     ("POST", "/api/deliveries:replay", handlers.replay_deliveries),
     ("POST", "/api/deliveries:drop", handlers.drop_deliveries),

@@ -1,4 +1,4 @@
-"""Takes an incident, or silences a rule and key, as people ask for below a post. The store says whether it holds."""
+"""Takes or gives back an incident, or silences a rule and key, as people ask for it below a post or elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from broker.conflicts import retry_on_conflict
 from broker.errors import StateMoved
 from broker.model import Commit, StatePut, StateRow
 from broker.records import SilenceRecord
-from rules.deciding.quiet.incident_rows import firing_incident, take_row
+from rules.deciding.quiet.incident_rows import firing_incident, give_back_row, take_row
 from rules.deciding.quiet.rows import Incident, key_row
 
 _AS_LONG_AS_US: Final = 60 * US_PER_S
@@ -31,8 +31,15 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenBack:
+    """The incident is nobody's; ``before`` had it until then, "" nobody."""
+
+    before: str
+
+
+@dataclass(frozen=True, slots=True)
 class Over:
-    """No incident fires that could be taken."""
+    """No incident fires that could be taken or given back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,33 @@ async def take_incident(
     if isinstance(done, Taken) and done.before != done.who:
         before, after = {"taken_by": done.before}, {"taken_by": done.who}
         await context.note(by, "incident.take", f"{rule}: {incident}", before=before, after=after)
+    return done
+
+
+async def give_back_incident(context: OperatorContext, by: Requester, rule: str, incident: str) -> GivenBack | Over:
+    """Let the incident be nobody's again: its reminders go on, one that is overdue at once.
+
+    Raises StoreUnavailable, OutcomeUnknown.
+    """
+    names = _incident_rows(context, rule, incident)
+
+    async def step() -> GivenBack | Over:
+        rows, now_us = await _read(context, names), context.clock.wall_us()
+        found = ((rows[name], give_back_row(name, rows[name].value, now_us)) for name in names)
+        row, given = next(((row, given) for row, given in found if given is not None), (None, None))
+        if row is None or given is None:
+            return Over()
+        if not given.before:
+            return GivenBack("")
+        due_us = min((due for due in (row.due_us, given.remind_us) if due is not None), default=None)
+        put = StatePut(row.key, given.value, row.rule, row.topic_uid, row.expires_us, due_us, row.waits_for)
+        await context.store.commit(Commit(reads={name: rows[name].version for name in names}, state=(put,)))
+        return GivenBack(given.before)
+
+    done = await retry_on_conflict(step, what="the incident", on=StateMoved)
+    if isinstance(done, GivenBack) and done.before:
+        before, after = {"taken_by": done.before}, {"taken_by": ""}
+        await context.note(by, "incident.give-back", f"{rule}: {incident}", before=before, after=after)
     return done
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
 from bridge.core.waiting import Turn
-from bridge.operate.incident_commands import Taken, take_incident
+from bridge.operate.incident_commands import GivenBack, Taken, give_back_incident, take_incident
 from bridge.operate.operator_context import OperatorContext, Requester
 from bridge.operate.operator_errors import NoSuchThing
 from bridge.operate.operator_times import rfc3339, rfc3339_or_none
@@ -26,6 +27,7 @@ _MOST_OPEN: Final = 20_000
 """So many open incidents are read at most; beyond that an answer says that there are more."""
 _TURN_S: Final = 0.005
 _SHOWN_RUNES: Final = 400
+_ID_SIGNS: Final = 16
 
 
 class ToldView(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,9 +48,11 @@ class HiddenView(msgspec.Struct, frozen=True, kw_only=True):
 class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     """An open incident: it fires, or it is over (``ended``: resolved or stale) and somebody is still to be told so.
 
-    ``event`` is the text of the last message that fired, cut; ``topic`` and ``offset`` name that message.
+    ``event`` is the text of the last message that fired, cut; ``topic`` and ``offset`` name that message. ``id`` is the
+    same for each incident of this rule and key.
     """
 
+    id: str
     rule: str
     key: str
     since: str
@@ -115,6 +119,22 @@ async def take_open_incident(context: OperatorContext, by: Requester, rule: str,
     return outcome.who
 
 
+async def give_back_open_incident(context: OperatorContext, by: Requester, rule: str, key: str) -> str:
+    """Let the incident of a rule and key be nobody's; says who had it, "" when nobody had.
+
+    Raises NoSuchThing when none fires, StoreUnavailable.
+    """
+    outcome = await give_back_incident(context, by, rule, key)
+    if not isinstance(outcome, GivenBack):
+        raise NoSuchThing("incident", key, "there is no such incident, or it is over")
+    return outcome.before
+
+
+def incident_id(rule: str, key: str) -> str:
+    """A short name for the incidents of a rule and key."""
+    return hashlib.sha256(f"{rule}\x00{key}".encode()).hexdigest()[:_ID_SIGNS]
+
+
 async def count_firing(context: OperatorContext) -> FiringCount:
     """How many incidents fire now. Raises StoreUnavailable."""
     found, complete = await _open(context, "")
@@ -152,6 +172,7 @@ def _view(now: Rule | None, one: _OpenIncident) -> IncidentView:
     incident, event = one.incident, recall(one.incident.event)
     reminded = now is not None and incident.fires and reminds(now.quiet, incident)
     return IncidentView(
+        id=incident_id(one.rule, one.key),
         rule=one.rule,
         key=one.key,
         since=rfc3339(incident.since_us),

@@ -24,6 +24,7 @@ _STATES: Final[tuple[DeliveryState, ...]] = get_args(DeliveryState)
 PAGE: Final = 100
 LONGEST_PAGE: Final = 1_000
 _INBOX_POSTS: Final = 50
+WHOLE_ID: Final = 32
 _AT_ONCE: Final = 500
 _NAMED: Final = 10
 
@@ -78,6 +79,8 @@ async def list_deliveries(
     context: OperatorContext, wanted: DeliveryFilter, *, before: int | None = None, limit: int | None = None
 ) -> DeliveriesPage:
     """A page of those that fit, newest first. Raises InvalidInput, NoSuchThing, StoreUnavailable."""
+    if wanted.into:
+        wanted = msgspec.structs.replace(wanted, into=await full_id(context, wanted.into))
     return await _page(context, _query(context, wanted, before, min(limit or PAGE, LONGEST_PAGE)))
 
 
@@ -93,11 +96,23 @@ async def list_inbox(context: OperatorContext) -> InboxPosts:
 
 
 async def read_delivery(context: OperatorContext, delivery_id: str) -> KeptDelivery:
-    """One delivery. Raises NoSuchThing, StoreUnavailable."""
-    found = await context.store.outbox.read(delivery_id)
+    """One delivery, by its id or a beginning that no other has. Raises NoSuchThing, InvalidInput, StoreUnavailable."""
+    found = await context.store.outbox.read(await full_id(context, delivery_id))
     if found is None:
         raise NoSuchThing("delivery", delivery_id, "there is no such delivery; it may be past its retention")
     return KeptDelivery(*found)
+
+
+async def full_id(context: OperatorContext, begun: str) -> str:
+    """The id that begins so, ``begun`` itself when there is none. Raises InvalidInput when several do."""
+    if len(begun) >= WHOLE_ID:
+        return begun
+    found = [one.id for one in await context.store.outbox.find(DeliveryQuery(id_prefix=begun, limit=_NAMED))]
+    if begun in found or not found:
+        return begun
+    if len(found) > 1:
+        raise InvalidInput("ids", f'several deliveries have ids that begin with "{begun}": {", ".join(sorted(found))}')
+    return found[0]
 
 
 async def show_delivery(context: OperatorContext, delivery_id: str) -> DeliveryDetail:
@@ -158,7 +173,7 @@ async def _change(
     if bool(named) == filters:
         text = 'name deliveries by ids, or by a filter such as {"state": "dead", "destination": "ops"}'
         raise InvalidInput("ids", text)
-    ids = list(named) or (await _ids(context, wanted) if wanted is not None else [])
+    ids = [await full_id(context, one) for one in named] or (await _ids(context, wanted) if wanted is not None else [])
     count = 0
     for start in range(0, len(ids), _AT_ONCE):
         count += await change(ids[start : start + _AT_ONCE])

@@ -111,14 +111,27 @@ async def begin_silence(
     return SilenceAdded(silence_view(record, now_us), suppressed, covers)
 
 
+def _silence(context: OperatorContext, begun: str) -> SilenceRecord:
+    """The silence with this id, or with the only one that begins so. Raises NoSuchThing, InvalidInput."""
+    record = context.broker.cache.by_uid(SilenceRecord, begun)
+    if record is not None:
+        return record
+    found = [silence for silence in context.broker.cache.all(SilenceRecord) if begun and silence.uid.startswith(begun)]
+    if len(found) > 1:
+        ids = ", ".join(sorted(one.uid for one in found)[:10])
+        raise InvalidInput("id", f'several silences have ids that begin with "{begun}": {ids}')
+    if not found:
+        raise NoSuchThing("silence", begun)
+    return found[0]
+
+
 async def end_silence(context: OperatorContext, by: Requester, silence_id: str) -> SilenceView:
     """End a silence now; what it kept quiet and still fires is told. One that has ended already stays as it is.
 
-    Raises NoSuchThing, StoreUnavailable, OutcomeUnknown.
+    It is named by its id, or by a beginning that no other has. Raises NoSuchThing, InvalidInput, StoreUnavailable,
+    OutcomeUnknown.
     """
-    record = context.broker.cache.by_uid(SilenceRecord, silence_id)
-    if record is None:
-        raise NoSuchThing("silence", silence_id)
+    record = _silence(context, silence_id)
     ended = await expire_silence(context, record)
     before, after = rfc3339(record.until_us), rfc3339(ended.until_us)
     if before != after:

@@ -288,6 +288,7 @@ def _fits(delivery: Delivery, query: DeliveryQuery) -> bool:
         and query.order_key in (None, new.order_key)
         and query.incident in (None, new.incident)
         and (query.into is None or (delivery.state in ("folded", "cancelled") and delivery.by == query.into))
+        and (query.id_prefix is None or delivery.id.startswith(query.id_prefix))
         and (query.since_us is None or new.created_us >= query.since_us)
         and (query.before_seq is None or delivery.seq < query.before_seq)
     )

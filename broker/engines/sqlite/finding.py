@@ -13,6 +13,7 @@ from broker.steady import Reading
 
 _SQL = load("outbox")
 _AFTER_ALL = 2**62
+_LAST_SIGN = "\U0010ffff"
 
 
 def find(db: sqlite3.Connection, query: DeliveryQuery, now: Reading) -> Sequence[Delivery]:
@@ -20,11 +21,15 @@ def find(db: sqlite3.Connection, query: DeliveryQuery, now: Reading) -> Sequence
     wanted = asdict(query)
     if query.before_seq is None:
         wanted["before_seq"] = _AFTER_ALL
+    if query.id_prefix is not None:
+        wanted["behind_ids"] = query.id_prefix + _LAST_SIGN
     return [seen(columns, now) for columns in db.execute(_SQL[query_name(query)], wanted)]
 
 
 def query_name(query: DeliveryQuery) -> str:
-    """The query that answers: for a digest, a message, a line, an incident, dead letters or shadows, or anything."""
+    """The query that answers: for an id's beginning, a digest, a message, a line, an incident, a state, or anything."""
+    if query.id_prefix is not None:
+        return "find_by_prefix"
     if query.into is not None:
         return "find_into"
     if query.topic_uid is not None and query.offset is not None:

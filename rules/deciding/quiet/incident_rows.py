@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rules.deciding.quiet.repeat import take
+from rules.deciding.quiet.repeat import give_back, take
 from rules.deciding.quiet.rows import Incident, KeyRow, from_bytes
 from rules.deciding.quiet.silences import CompiledSilence, Facts
 from rules.deciding.render_post import severity_of
@@ -30,6 +30,18 @@ class TakenRow:
     value: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class GivenBackRow:
+    """The row of a firing incident that is nobody's any more: who had it ("" nobody), and the row's new value.
+
+    ``remind_us`` is when somebody is to be reminded, not before now; None when no reminder was planned.
+    """
+
+    before: str
+    value: bytes
+    remind_us: int | None
+
+
 def incident_of(name: str, value: bytes | None) -> KeyIncident | None:
     """The incident that a row holds; None when it holds none, or is no row of a key."""
     row = from_bytes(name, value) if value is not None else None
@@ -49,6 +61,15 @@ def take_row(name: str, value: bytes | None, who: str) -> TakenRow | None:
     incident = firing_incident(name, value)
     taken = take(value, who) if incident is not None and value is not None else None
     return TakenRow(incident.taken_by, taken) if incident is not None and taken is not None else None
+
+
+def give_back_row(name: str, value: bytes | None, now_us: int) -> GivenBackRow | None:
+    """The row once its incident is given back, with its reminders; None when none fires in it."""
+    incident = firing_incident(name, value)
+    given = give_back(value) if incident is not None and value is not None else None
+    if incident is None or given is None:
+        return None
+    return GivenBackRow(incident.taken_by, given, max(incident.remind_us, now_us) if incident.remind_us else None)
 
 
 def fits_incident(

@@ -37,6 +37,11 @@ def remind(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
     tell(draft, occasion, [SendTarget(entry, incident.told[entry.slot].shadow) for entry in known])
 
 
+def give_back(value: bytes) -> bytes | None:
+    """The ``k/`` row with its incident taken by nobody, so that reminders begin anew; None when none fires in it."""
+    return take(value, "")
+
+
 def take(value: bytes, who: str) -> bytes | None:
     """The ``k/`` row with its incident taken by ``who``, whom the reminders then leave in peace (semantics.md item 34).
 

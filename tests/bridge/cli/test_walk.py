@@ -62,7 +62,13 @@ NO_TABLE = {
 }
 """Commands that print texts of files, or lines that a terminal wraps."""
 EXACT = {"rules record": "goes into a file as it is; on a terminal it is made visible (Output.document)"}
-MAY_FAIL = {"doctor": (0, 1), "rules import grafana": (78,), "deliveries replay": (0, 1), "subscription verify": (1,)}
+MAY_FAIL = {
+    "doctor": (0, 1),
+    "rules import grafana": (78,),
+    "deliveries replay": (0, 1),
+    "deliveries drop": (0, 1),
+    "subscription verify": (1,),
+}
 """Exit codes of commands that have something to complain of here."""
 WORDS: dict[str, list[str]] = {
     "init": ["{folder}/new"],
@@ -86,6 +92,9 @@ WORDS: dict[str, list[str]] = {
     "deliveries show": ["{delivery}"],
     "deliveries replay": ["{delivery}"],
     "deliveries drop": ["{delivery}", "--yes"],
+    "incidents list": [],
+    "incidents take": ["{incident}"],
+    "incidents give-back": ["{incident}"],
     "silence add": [f"$.host={LONG_KEY}", f"key~{WIDE_KEY}*", "--for", "2h", "--why", f"w\x1b\u202e{EMOJI_KEY}"],
     "silence list": [],
     "silence expire": ["{silence}"],
@@ -162,7 +171,16 @@ async def walking(folder: Path, mattermost: FakeMattermost) -> AsyncIterator[Wal
             (await method(path, json=body)).raise_for_status()
         silence = {"matchers": {"$.host": f"x{ODD[9:]}", "key": WIDE_KEY}, "for_s": 60, "why": f"w\x1b{EMOJI_KEY}"}
         made = (await stage.http.post("/api/silences", json=silence)).json()
-        yield Walk(stage, {"folder": str(folder), "delivery": letters[0].id, "silence": made["silence"]["id"]})
+        fires = (await stage.http.get("/api/incidents")).json()["incidents"]
+        yield Walk(
+            stage,
+            {
+                "incident": fires[0]["id"][:8],
+                "folder": str(folder),
+                "delivery": letters[0].id,
+                "silence": made["silence"]["id"],
+            },
+        )
 
 
 RESOURCES: dict[str, Any] = {

@@ -170,6 +170,16 @@ WHERE d.created_us >= ?
 GROUP BY d.topic_uid, p.destination, p.state, booked_by
 ORDER BY d.topic_uid, p.destination, p.state, booked_by;
 
+-- name: find_by_prefix
+-- The same where the beginning of the id is given.
+SELECT * FROM whole_deliveries
+WHERE id >= :id_prefix AND id < :behind_ids
+  AND seq < :before_seq AND (:state IS NULL OR state = :state) AND (:destination IS NULL OR destination = :destination)
+  AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
+  AND (:offset IS NULL OR offset = :offset) AND (:order_key IS NULL OR order_key = :order_key)
+  AND (:incident IS NULL OR incident = :incident) AND (:since_us IS NULL OR created_us >= :since_us)
+ORDER BY seq DESC LIMIT :limit;
+
 -- name: find_into
 -- The same where a digest is given that they were folded into or cancelled with.
 SELECT * FROM whole_deliveries

@@ -1,0 +1,113 @@
+"""``incidents``: what fires, whose it is, and taking or giving back one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridge.cli.command_context import CliCommand, Context, pass_context
+from bridge.cli.connection import connected
+from bridge.cli.output import Failed
+from bridge.cli.tables import Column, id_column, text_column, time_column
+from bridge.cli.typed import when
+
+if TYPE_CHECKING:
+    from bridge.cli.client import Client
+
+_MOST = 1000
+_SHOWN_IDS = 10
+_LISTED = [
+    time_column("Since", lambda row: when(row["since"])),
+    text_column("Rule", "rule"),
+    text_column("Taken by", "taken_by"),
+    Column("State", lambda row: row["ended"] or "firing", style=lambda row: "dim" if row["ended"] else "bold red"),
+    text_column("Key", "key", below=True),
+    Column("Told", lambda row: ", ".join(dict.fromkeys(one["destination"] for one in row["told"])), below=True),
+    Column("Not told", lambda row: _hidden(row["hidden"]), below=True),
+]
+
+
+@click.command("list", cls=CliCommand)
+@click.option("--rule", help="Only of this rule.")
+@click.option("--key", metavar="TEXT", help="Only those whose key has this in it.")
+@click.option("--destination", help="Only those that this destination was told of.")
+@click.option("--taken-by", metavar="NAME", help="Only those that this person has taken.")
+@click.option("--free", is_flag=True, help="Only those that nobody has taken.")
+@click.option("--limit", type=click.IntRange(1, _MOST), default=50, show_default=True, help="How many at most.")
+@pass_context
+def list_incidents(context: Context, /, rule: str | None, limit: int, **chosen: Any) -> None:
+    """What fires, the longest open first; and what is over while somebody is still to be told so."""
+    with connected(context) as client:
+        page = client.get("/api/incidents", rule=rule, limit=_MOST)
+    fitting = [one for one in page["incidents"] if _fits(one, **chosen)]
+    context.output.rows(fitting[:limit], [id_column(fitting), *_LISTED], empty="Nothing fires.")
+    if len(fitting) > limit or page["more"]:
+        context.output.say("There are more: --limit, --rule, --key")
+
+
+@click.command("take", cls=CliCommand)
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--who", metavar="NAME", help="In this name, if not the owner's of the token.")
+@pass_context
+def take(context: Context, /, ids: Sequence[str], who: str | None) -> None:
+    """Take the incidents ID: their reminders stop, and everybody sees who looks after them."""
+    done = []
+    with connected(context) as client:
+        for one in _named(client, ids):
+            body = {"rule": one["rule"], "key": one["key"], "who": who or ""}
+            done.append({**_name(one), **client.post("/api/incidents:take", body)})
+    text = "\n".join(f"{one['rule']}: {one['key']} is taken by {one['taken_by']}" for one in done)
+    context.output.done(text, done)
+
+
+@click.command("give-back", cls=CliCommand)
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@pass_context
+def give_back(context: Context, ids: Sequence[str]) -> None:
+    """Let the incidents ID be nobody's again: their reminders go on, overdue ones at once."""
+    done = []
+    with connected(context) as client:
+        for one in _named(client, ids):
+            answer = client.post("/api/incidents:give-back", {"rule": one["rule"], "key": one["key"]})
+            done.append({**_name(one), **answer})
+    text = "\n".join(f"{one['rule']}: {one['key']} {_given_back(one['before'])}" for one in done)
+    context.output.done(text, done)
+
+
+def _hidden(hidden: Sequence[Any]) -> str:
+    return ", ".join(f"{one['destination']}: {one['by']}" for one in hidden)
+
+
+def _given_back(before: str) -> str:
+    return f"is nobody's any more; {before} had it" if before else "was nobody's"
+
+
+def _fits(one: Any, *, key: str | None, destination: str | None, taken_by: str | None, free: bool) -> bool:
+    told = {to["destination"] for to in one["told"]}
+    return (
+        (key is None or key in one["key"])
+        and (destination is None or destination in told)
+        and (taken_by is None or one["taken_by"] == taken_by)
+        and not (free and one["taken_by"])
+    )
+
+
+def _named(client: Client, ids: Sequence[str]) -> list[Any]:
+    """The open incidents whose ids begin as was typed. Raises Failed unless each is exactly one."""
+    known = client.get("/api/incidents", limit=_MOST)["incidents"]
+    found = []
+    for begun in dict.fromkeys(ids):
+        fitting = [one for one in known if one["id"].startswith(begun)]
+        if not fitting:
+            raise Failed(f"no open incident has an id that begins with {begun}: `ams-bridge incidents list`")
+        if len(fitting) > 1:
+            named = ", ".join(f"{one['id']} ({one['rule']}: {one['key']})" for one in fitting[:_SHOWN_IDS])
+            raise Failed(f"several incidents have ids that begin with {begun}: {named}")
+        found += fitting
+    return found
+
+
+def _name(one: Any) -> dict[str, str]:
+    return {"id": one["id"], "rule": one["rule"], "key": one["key"]}
