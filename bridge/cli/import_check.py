@@ -16,7 +16,8 @@ from rules.ruleset import RuleSet
 from rules.source.problems import ProblemsFound
 from rules.workbench.run_cases import run_cases
 
-_REFERENCE: Final = re.compile(r"(?:(url|host): \"?)?\$\{(env|credential|file):[^}]*\}")
+_REFERENCE: Final = re.compile(r"(?:(url|host|port): \"?)?\$\{(env|credential|file):[^}]*\}")
+_PLAIN: Final = {"host": "mail.example.org", "port": "25"}
 _ADDRESS: Final = "import@example.org"
 _SECRET: Final = "https://import.example.org/x"  # noqa: S105 - it stands in for one that is not here
 
@@ -32,8 +33,8 @@ class Checked:
 
 def _fill(found: re.Match[str]) -> str:
     before = found[0].partition("$")[0]
-    if found[1] == "host":
-        return f"{before}mail.example.org"
+    if found[1] in _PLAIN:
+        return before + _PLAIN[found[1]]
     return before + (_ADDRESS if found[2] == "env" and not found[1] else _SECRET)
 
 

@@ -97,6 +97,7 @@ def convert_config(config: Config, *, file: str, topic: str = TOPIC) -> Converte
     writer = RuleWriter(config, receivers, inhibitions, set())
     found = rules_of(config, root)
     rules = [*writer.sources(first), *(rule for route in found for rule in writer.rules(route))]
+    rules = rules or [{"name": "nobody", "about": "no receiver of this configuration tells anybody", "drop": True}]
     tests = RouteTests(config, root, receivers, inhibitions, intervals).tests(found)
     return Converted(
         rules="\n".join(_rule_file(config.system.word, file, topic, rules)) + "\n",

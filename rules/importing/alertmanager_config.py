@@ -6,14 +6,17 @@ What keeps the file from being read at all is a problem; what is read and has no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from rules.importing.foreign_system import ALERTMANAGER, ForeignSystem
 from rules.language.form import called
 from rules.source.places import Document
 from rules.source.problems import DocumentPath, Place, Problem
+
+_FILLED_IN: Final = re.compile(r"\$\{[A-Za-z_]|\{\{|<%|\{%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,10 @@ class Config:
         return self.document.place_of(path)
 
     def problem(self, path: DocumentPath, text: str) -> None:
-        """Note what keeps the file from being converted."""
+        """Note what keeps the file from being converted; a value that others fill in is told as that."""
+        value = self.at(path)
+        if isinstance(value, str) and _FILLED_IN.search(value):
+            text = f'"{value}" is filled in by another program (envsubst, Helm, Ansible); convert what it gives'
         self.problems.append(self.document.problem(path, text))
 
     def remark(self, path: DocumentPath, text: str) -> None:
@@ -82,7 +88,8 @@ class Config:
         if value is None:
             return []
         if not isinstance(value, list):
-            self.problem(path, f"a list is wanted, not {called(value)}")
+            hint = f"; write ['{value}']" if isinstance(value, str) else ""
+            self.problem(path, f"a list is wanted, not {called(value)}{hint}")
             return []
         return [(*path, n) for n in range(len(value))]
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from typing import Final
+
 from rules.importing.receiver_entry import Entry
 from rules.source.problems import DocumentPath
+
+_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 def read_headers(entry: Entry) -> dict[str, str]:
@@ -22,11 +28,20 @@ def read_headers(entry: Entry) -> dict[str, str]:
             token = Entry(entry.config, path, entry.name).secret("bearer_token", "token")
             headers["Authorization"] = f"Bearer {token}"
         elif key == "http_headers":
-            headers |= {name: _header(entry, (*inner, name), name) for name in entry.config.keys(inner)}
+            headers |= {name: _header(entry, (*inner, name), name) for name in _names(entry, inner)}
         else:
             continue
         entry.used.add(f"http_config.{key}")
     return {name: value for name, value in headers.items() if value}
+
+
+def _names(entry: Entry, path: DocumentPath) -> Iterator[str]:
+    """The names that headers can have; others are named."""
+    for name in entry.config.keys(path):
+        if _NAME.fullmatch(name):
+            yield name
+        else:
+            entry.config.remark((*path, name), f'"{name}" is no name of a header; it was left out')
 
 
 def http_config_of(entry: Entry) -> DocumentPath:

@@ -82,6 +82,9 @@ def read_matchers(config: Config, path: DocumentPath, *, prefix: str = "") -> tu
         for name in config.keys((*path, key)):
             inner = (*path, key, name)
             found += _check(config, inner, [LabelMatcher(name, op, config.text(inner))])
+    if isinstance(config.at((*path, f"{prefix}matchers")), dict):
+        config.problem((*path, f"{prefix}matchers"), "matchers are a list of texts; a mapping of labels is match:")
+        return ()
     for inner in config.items((*path, f"{prefix}matchers")):
         try:
             found += _check(config, inner, list(_list_matchers(config, inner)))
@@ -103,7 +106,8 @@ def _list_matchers(config: Config, path: DocumentPath) -> Iterator[LabelMatcher]
         negative, regex = (str(value.get(key)).lower() for key in ("isEqual", "isRegex"))
         op = ("!" if negative == "false" else "=") + ("~" if regex == "true" else "=" if negative == "false" else "")
     if not name or op not in _OPERATORS:
-        raise ValueError("a matcher has label, type (= != =~ !~) and value")
+        ((key, text), *_) = value.items() or (("severity", "critical"),)
+        raise ValueError(f"""a matcher is a text: write '{key}="{text}"'""")
     yield LabelMatcher(name, op, config.text((*path, "value")))
 
 

@@ -1,4 +1,4 @@
-"""An AlertmanagerConfig of the Prometheus operator as the configuration that the operator makes of it.
+"""An AlertmanagerConfig of the Prometheus operator (or VictoriaMetrics') as the configuration it stands for.
 
 Its keys are spelled otherwise, its secrets are names of Secrets, and all of it is for alerts of its own namespace.
 """
@@ -12,7 +12,8 @@ from rules.importing.label_matchers import LabelMatcher
 from rules.source.places import Document, Places
 from rules.source.yaml_builder import Spot
 
-KIND: Final = "AlertmanagerConfig"
+KINDS: Final = frozenset({"AlertmanagerConfig", "VMAlertmanagerConfig"})
+"""Of the Prometheus operator, and VictoriaMetrics' form of it."""
 NOBODY: Final = "nobody"
 """The receiver of alerts that are none of the resource's."""
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")

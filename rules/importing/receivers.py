@@ -6,6 +6,7 @@ a receiver makes with Go templates cannot be read here; posts are made by ``temp
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,6 +22,8 @@ from rules.source.problems import DocumentPath
 MANAGED: Final = "grafana_managed_receiver_configs"
 """The key below which Grafana keeps the integrations of a contact point."""
 _TLS_PORT: Final = 465
+_PORTS: Final = {"smtp": "25", "smtps": "465", "submissions": "465", "submission": "587"}
+_SMARTHOST: Final = re.compile(r"(.*?):(\$\{env:\w+\}|[A-Za-z0-9]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +135,16 @@ def _webhook(entry: Entry) -> Target:
 
 def _email(entry: Entry) -> Target:
     recipients = mail_names(entry.text("to"))
-    host, _, port = entry.inherited("smarthost", "smtp_smarthost").rpartition(":")
-    sender = entry.inherited("from", "smtp_from")
+    host, port = _host_and_port(entry)
+    sender = _with_host(entry, entry.inherited("from", "smtp_from"))
+    recipients = [_with_host(entry, one) for one in recipients]
     if not recipients:
+        entry.config.remark(entry.path, "no address stands here; its alerts go to an inbox for now")
         return Target(entry.name, {"type": NOT_FOUND})
     settings: dict[str, Any] = {
         "type": "email",
-        "host": host.strip("[]") or entry.missing("smarthost"),
-        "port": int(port) if port.isdecimal() else entry.missing("port in smarthost"),
+        "host": host or entry.missing("smarthost"),
+        "port": int(port) if port.isdecimal() else port,
         "security": _security(entry, port),
         "from": sender or entry.missing("from"),
         "to": recipients,
@@ -155,10 +160,36 @@ def _email(entry: Entry) -> Target:
     return Target(entry.name, settings | ({"hello": hello} if hello else {}))
 
 
+def _host_and_port(entry: Entry) -> tuple[str, str]:
+    """The two parts of the smarthost; ports have names too, and one that is missing is 25."""
+    said = entry.inherited("smarthost", "smtp_smarthost")
+    found = _SMARTHOST.fullmatch(said)
+    if found is None:
+        if said:
+            entry.config.remark(entry.path, f'"{said}" has no port; 25 is written')
+        return said, "25"
+    port = _PORTS.get(found[2].lower(), found[2])
+    if not port.isdecimal() and not port.startswith("${"):
+        entry.config.problem(entry.path, f'"{port}" is no port; write its number')
+    return found[1].strip("[]"), port
+
+
+def _with_host(entry: Entry, address: str) -> str:
+    """An address as mail servers want it: a name alone is somebody of the mail server's own machine."""
+    if not address or "@" in address or "${" in address:
+        return address
+    entry.config.remark(entry.path, f'"{address}" has no host; {address}@localhost is written')
+    return f"{address}@localhost"
+
+
 def _security(entry: Entry, port: str) -> str:
     everywhere = entry.config.flag(("global", "smtp_require_tls"), default=True)
     required = entry.flag("require_tls", default=everywhere)
     return "tls" if port == str(_TLS_PORT) else "starttls" if required else "none"
+
+
+def _discord(entry: Entry) -> Target:
+    return Target(entry.name, {**chat_hook(entry, "discord", "webhook_url"), **entry.same(("username", "avatar_url"))})
 
 
 def _chat(kind: str) -> Callable[[Entry], Target]:
@@ -171,7 +202,7 @@ _KINDS: Final[dict[str, tuple[Callable[[Entry], Target], bool]]] = {
     "slack_configs": (_slack, False),
     "webhook_configs": (_webhook, True),
     "email_configs": (_email, False),
-    "discord_configs": (_chat("discord"), True),
+    "discord_configs": (_discord, True),
     "msteams_configs": (_chat("teams"), True),
     "msteamsv2_configs": (_chat("teams"), True),
 }

@@ -19,6 +19,8 @@ from rules.source.places import without_places
 from rules.source.problems import path_text
 from rules.source.words import duration_s
 
+_MOST_REMINDERS: Final = 1_000
+"""What a test may see while a group waits."""
 _HOUR_US: Final = 3_600_000_000
 _MOMENTS: Final = (*(n * _HOUR_US for n in range(24 * 8)), *(n * 11 * _HOUR_US for n in range(2_000)))
 """When a test may begin: from the usual moment on, first hour by hour, then over years."""
@@ -49,6 +51,9 @@ class RouteTests:
             self.config.remark(path, "no labels were found that bring an alert here; write a test for it by hand")
             return None
         nodes = reached(self.root, labels)
+        if any(duration_s(node.options.wait) / duration_s(node.options.repeat) > _MOST_REMINDERS for node in nodes):
+            self.config.remark(path, "it tells so often that a test would take too long; write one by hand")
+            return None
         start_us = next(
             (START_US + moment for moment in _MOMENTS if _all_open(nodes, intervals, START_US + moment)), None
         )

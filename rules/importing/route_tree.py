@@ -19,6 +19,7 @@ from rules.source.words import duration_s
 
 Matchers: TypeAlias = tuple[LabelMatcher, ...]
 
+_NO_ROUTE: Final = "there is no route: in this file; is it an Alertmanager configuration?"
 EVERY_LABEL: Final = "..."
 _YEARS: Final = re.compile(r"([0-9]+)y", re.ASCII)
 _KEYS: Final = frozenset(
@@ -70,7 +71,9 @@ def read_routes(config: Config) -> RouteNode:
     """The tree below ``route``; what is wrong with it is a problem of ``config``."""
     path: DocumentPath = ("route",)
     if not isinstance(config.at(path), dict):
-        config.problem((), "there is no route: in this file; is it an Alertmanager configuration?")
+        there = isinstance(config.document.value, dict) and "route" in config.document.value
+        said = "route: holds nothing; is what belongs to it indented below it?" if there else _NO_ROUTE
+        config.problem(path if there else (), said)
         return RouteNode(path, (), goes_on=False, options=RouteOptions())
     root = _read(config, path, RouteOptions())
     if not root.options.receiver:
@@ -134,8 +137,12 @@ def _duration(config: Config, path: DocumentPath, inherited: str, *, lasts: bool
         return inherited
     text = _YEARS.sub(lambda years: f"{int(years[1]) * 365}d", said)
     try:
-        if duration_s(text) == 0 and lasts:
+        seconds = duration_s(text)
+        if seconds == 0 and lasts:
             config.problem(path, f"{path[-1]} cannot be zero")
+        elif seconds < 1 and lasts:
+            config.remark(path, "nothing is told again within a second; 1s is written")
+            text = "1s"
     except ValueError as error:
         config.problem(path, str(error))
         return inherited

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, Final
 
-from rules.importing.operator_resource import KIND, as_configuration
+from rules.importing.operator_resource import KINDS, as_configuration
 from rules.source.foreign_yaml import read_foreign_yaml
 from rules.source.places import Document, Places
 from rules.source.problems import DocumentPath, Problem
@@ -25,7 +25,7 @@ MAX_UNPACKED_BYTES: Final = 8 * 1024 * 1024
 """What a packed configuration may unpack to."""
 _MOST_VALUES: Final = 200_000
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]+=*\s*")
-_TEMPLATE: Final = re.compile(r"^\s*(?:\{\{-?|\{%)|:\s+\{\{", re.MULTILINE)
+_TEMPLATE: Final = re.compile(r"^\s*(?:\{\{-?|\{%|\{#|<%)|:\s+\{\{|<%=?", re.MULTILINE)
 
 
 def find_configurations(text: str, file: str) -> list[Document]:
@@ -54,7 +54,7 @@ def _inside(document: Document, text: str) -> Iterator[Document]:
         if not waiting:
             return
         path, value = waiting.pop()
-        if isinstance(value, dict) and value.get("kind") == KIND and isinstance(value.get("spec"), dict):
+        if isinstance(value, dict) and _is_one_of(value.get("kind"), KINDS) and isinstance(value.get("spec"), dict):
             yield as_configuration(_part(document, path, value))
         elif is_configuration(value):
             yield _part(document, path, value)
@@ -63,6 +63,10 @@ def _inside(document: Document, text: str) -> Iterator[Document]:
         elif isinstance(value, dict | list):
             members = list(value.items() if isinstance(value, dict) else enumerate(value))
             waiting.extend(((*path, step), member) for step, member in reversed(members))
+
+
+def _is_one_of(value: Any, kinds: frozenset[str]) -> bool:
+    return isinstance(value, str) and value in kinds
 
 
 def _part(document: Document, path: DocumentPath, value: Any) -> Document:
