@@ -27,6 +27,7 @@ from rules.conditions.clauses import (
 from rules.conditions.event_places import EventPlace, read_place
 from rules.conditions.jsonpath import PathProblem
 from rules.conditions.operators import OPERATORS, shown
+from rules.conditions.place_advice import condition_meant, regex_meant, value_meant
 from rules.conditions.regex import RegexTooLarge
 from rules.conditions.value_tests import MAX_NESTING, NEVER, compile_value
 from rules.model import Event
@@ -37,6 +38,7 @@ from rules.source.words import suggest
 CLAUSES: Final = ("all", "any", "not", "undecodable")
 MAX_SEEN_VALUES: Final = 5
 _TEXT_ROOTS: Final = ("attributes", "message", "text", "vars")
+_QUOTES: Final = frozenset("\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb")
 _WRITTEN_OUT: Final = re.compile(r"([$\w.\[\]'*-]+) *(?::|==?) *(\S.*)")
 
 
@@ -186,15 +188,29 @@ class _Compiler:
                 "undecodable", at, where, lambda event, now_us: (event.undecodable is not None) is wanted
             )
         look = self._place(name, path)
-        if look is None and _is_clause(name):
+        if look is None and (_is_clause(name) or name in {"or", "and"}):
             return ConditionNode("line", at, where, never_holds)
         test = compile_value(said, self._document, path, self._problems)
         if look is None or test is NEVER:
             return ConditionNode("line", at, where, never_holds, look=look)
+        self._doubt(said, path)
         never = test.never or _never_so(look, test.constants)
         if never:
             self._warn(path, never)
         return ConditionNode("line", at, where, line_holds(look, test), look=look, test=test, never=never)
+
+    def _doubt(self, said: Any, path: DocumentPath) -> None:
+        """Warn of a value that is meant otherwise: an operator of another language, quotes that are none."""
+        pattern = said.get("regex") if isinstance(said, dict) else None
+        glob = said.get("like") if isinstance(said, dict) else None
+        meant = value_meant(said) or (regex_meant(pattern) if isinstance(pattern, str) else "")
+        if isinstance(glob, str) and "%" in glob and not set("*?[") & set(glob):
+            meant = f'{{like: "{glob.replace("%", "*")}"}}'
+        if isinstance(said, str) and said[:1] in _QUOTES and said[-1:] in _QUOTES:
+            meant = f'"{said[1:-1]}"'
+        if meant:
+            told = f"{shown(said)} is taken as it is written; did you mean {meant}?"
+            self._problems.append(self._document.problem(path, told, kind="warning"))
 
     def _place(self, name: str, path: DocumentPath) -> EventPlace | None:
         try:
@@ -234,10 +250,16 @@ def _is_clause(name: str) -> bool:
 
 def _as_condition(said: Any) -> str:
     """How to write what somebody wrote as a text."""
+    meant = condition_meant(said) if isinstance(said, str) else ""
+    if meant:
+        alerts = meant.startswith("$.") and not said.strip().startswith("$") and "." not in meant[2:].partition(":")[0]
+        told = f', or "$.labels.{meant[2:]}" for alerts of Prometheus' if alerts else ""
+        return f'write "{meant}"{told}'
     found = _WRITTEN_OUT.fullmatch(said) if isinstance(said, str) else None
     if found is not None:
         return f'write "{found[1]}: {found[2]}", with a blank behind the colon'
-    return "write a mapping of places to what must hold there, such as $.status: CRITICAL"
+    word = said if isinstance(said, str) and re.fullmatch(r"[A-Za-z]\w*", said) else "CRITICAL"
+    return f"write a mapping of places to what must hold there, such as $.status: {word}"
 
 
 def _never_so(look: EventPlace, constants: Collection[Hashable] | None) -> str:

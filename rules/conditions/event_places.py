@@ -6,12 +6,14 @@ payload. ``attributes.NAME`` is the attribute of that name, dots included. ``tex
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from rules.conditions.jsonpath import PathProblem, compile_path, spelled
+from rules.conditions.place_advice import place_meant
 from rules.events.moments import from_us
 from rules.model import Event
 from rules.source.words import suggest, suggest_of
@@ -93,8 +95,12 @@ def _unknown(text: str, root: str, rest: str) -> str:
     if root == "data":
         return f'"{text}" is no place to look at; in conditions the payload is $: write ${"." + rest if rest else ""}'
     near = suggest(root, ROOTS)
-    if near:
+    if near and "[" not in root:
         return f'"{text}" is no place to look at{near}'
+    meant = place_meant(text)
+    if rest or (meant and not re.fullmatch(r"[\w-]+", text)):
+        dotted = f" (for a key with dots in its name {spelled([text])})" if re.fullmatch(r"[\w.-]+", text) else ""
+        return f'"{text}" is no place to look at; write {meant or spelled([text])}{dotted if meant else ""}'
     places = ", ".join(ROOTS)
     return f'"{text}" is no place to look at; for a key of the payload write {spelled([text])} (places: {places})'
 

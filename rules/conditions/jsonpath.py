@@ -59,11 +59,16 @@ class CompiledPath:
     path_keys: tuple[str, ...] = field(compare=False)
 
 
+_WITHOUT_ROOT: Final = re.compile(r"[A-Za-z_][\w-]*(?:(?:\.|\[\*\]|\[\d+\])[\w-]*)*")
+
+
 @lru_cache(maxsize=16384)
 def compile_path(text: str) -> CompiledPath:
     """Compile a path that begins with ``$``; raises PathProblem with the column of what is wrong."""
     if not text.startswith("$"):
-        raise PathProblem(f'a path begins with "$"; write {spelled([text.strip()]) if text.strip() else "$.name"}')
+        plain = text.strip().removeprefix(".")
+        meant = f"$.{plain}" if _WITHOUT_ROOT.fullmatch(plain) else spelled([plain])
+        raise PathProblem(f'a path begins with "$"; write {meant if plain else "$.name"}')
     if len(text) > MAX_PATH_RUNES:
         raise PathProblem(f"the path is longer than {MAX_PATH_RUNES} characters")
     tree = _parse(text)
@@ -154,7 +159,7 @@ def _problem(text: str, said: str) -> PathProblem:
         column = text.rfind("`", 0, column - 1) + 1
         return PathProblem(f'the path "{text}" has an unknown operator between backquotes', column)
     near = text[column - 1 : column + 9]
-    hint = "a name with other characters than letters, digits, _ and - needs quotes: $['a name']"
+    hint = _advice(text) or "a name with other characters than letters, digits, _ and - needs quotes: $['a name']"
     return PathProblem(f'the path "{text}" cannot be read from "{near}" on; {hint}', column)
 
 
@@ -222,3 +227,15 @@ def _single_find(names: tuple[str | int, ...]) -> Callable[[Any], list[Any]]:
 
 def _quote(key: str) -> str:
     return "'" + key.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _advice(text: str) -> str:
+    """What to write for a path with a function, a pipe or a comparison, as other languages have them; or ""."""
+    compared = re.fullmatch(r"(\$[\w.\[\]*'\"-]*)\s*(?:==|=)\s*(.+)", text)
+    if compared is not None:
+        return f"what must hold stands behind the colon: {compared[1]}: {compared[2]}"
+    if re.search(r"(?:length|count|size)\s*\(", text):
+        return 'to count write when: "data.alerts | length > 1"'
+    if "|" in text or re.search(r"\w\(", text):
+        return "a path has no functions; write when: with an expression such as data.alerts | length > 1"
+    return ""

@@ -48,6 +48,9 @@ def topic_problem(pattern: str) -> str | None:
         )
     if not _FULL_NAME.fullmatch(pattern):
         name = pattern.strip("/").rsplit("/", 1)[-1] or "T"
+        meant = re.fullmatch(r"/*projects?/([^/]+)/topics?/([^/]+)/*", pattern, re.IGNORECASE)
+        if meant is not None:
+            return f'"{pattern}" is no topic; write projects/{meant[1]}/topics/{meant[2]}'
         return (
             f'"{pattern}" is no topic; write its full name, such as projects/P/topics/{name}, '
             f'or a glob such as "projects/*/topics/{name}"'

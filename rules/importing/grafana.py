@@ -15,10 +15,10 @@ from typing import Any, Final, Literal
 from rules.importing.alertmanager import TOPIC, Converted, convert_config
 from rules.importing.alertmanager_config import Config
 from rules.importing.foreign_system import GRAFANA
-from rules.importing.go_templates import nearest_jinja
 from rules.importing.grafana_parts import GrafanaPart, GrafanaParts, find_parts, integrations_of
 from rules.importing.operator_resource import NOBODY
 from rules.importing.receivers import MANAGED
+from rules.rendering.go_templates import nearest_jinja
 from rules.source.foreign_yaml import read_foreign_yaml
 from rules.source.places import Document, Places
 from rules.source.problems import DocumentPath, Place, Problem, ProblemsFound, path_text

@@ -122,8 +122,8 @@ class _Reader:
         for key, found in (("receivers", self.parts.points), ("mute_time_intervals", self.parts.intervals),
                            ("time_intervals", self.parts.intervals)):  # fmt: skip
             members = config.get(key)
-            for n, one in enumerate(members if isinstance(members, list) else ()):
-                found.append(self._part((at, key, n), one))
+            parts = enumerate(members if isinstance(members, list) else ())
+            found += [self._part((at, key, n), one) for n, one in parts if isinstance(one, dict)]
 
     def _template_files(self, value: dict[str, Any]) -> None:
         files = value.get("template_files")

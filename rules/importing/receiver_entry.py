@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rules.importing.alertmanager_config import Config
-from rules.importing.go_templates import nearest_jinja
 from rules.importing.placeholders import as_references, has_other_places, secret_reference
+from rules.rendering.go_templates import nearest_jinja
 from rules.source.problems import DocumentPath
 
 _ELSEWHERE: Final = frozenset({"name", "send_resolved", "http_config"})

@@ -13,7 +13,6 @@ from rules.source.problems import DocumentPath, Problem
 
 _RANGE: Final = re.compile(r"\s*(-?\w+)\s*(?::\s*(-?\w+)\s*)?", re.ASCII)
 _ALWAYS: Final = {"days": ["mon-sun"]}
-_NEVER: Final = {"years": ["1970"]}
 
 
 def read_time_intervals(config: Config) -> dict[str, Any]:
@@ -27,8 +26,8 @@ def read_time_intervals(config: Config) -> dict[str, Any]:
                 continue
             spans = [_check(config, inner, _span(config, inner)) for inner in config.items((*path, "time_intervals"))]
             if not spans:
-                config.remark(path, f'the time interval "{name}" is empty: no moment is in it')
-                spans = [dict(_NEVER)]
+                config.problem(path, f'the time interval "{name}" is empty')
+                continue
             found[name] = spans[0] if len(spans) == 1 else spans
     return found
 

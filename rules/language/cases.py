@@ -7,7 +7,7 @@ rules see as the decoded payload, whatever the topic's ``decode``; ``text:`` and
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -18,6 +18,7 @@ from rules.events.decode import Decoded
 from rules.events.moments import us_of
 from rules.events.topic_filter import TopicFilter
 from rules.language.form import Form, called
+from rules.language.other_languages import TEST_ADVICE
 from rules.model import DestinationFacts, Incoming, Silence
 from rules.ruleset import Case, CaseMessage, Expected, ExpectedQuiet, Matcher
 from rules.source.bounds import moment_us
@@ -44,7 +45,7 @@ class CaseReader:
 
     def read(self, form: Form, file_topics: TopicFilter) -> Case:
         """One case, with every problem of it."""
-        form.only(CASE_KEYS)
+        form.only(CASE_KEYS, elsewhere=lambda key: TEST_ADVICE.get(key, ""))
         form.required("name")
         topic = form.text("topic") or sample_topic(file_topics)
         start_us = form.read("start", _time_us, START_US)
@@ -185,10 +186,17 @@ def sample_topic(topics: TopicFilter) -> str:
     return DEFAULT_TOPIC
 
 
+def _as_data(form: Form) -> Callable[[str], str]:
+    """What to say of keys of a message that are those of its payload."""
+    if any(key in form for key in ("data", "text", "payload")):
+        return lambda key: ""
+    return lambda key: "" if suggest(key, MESSAGE_KEYS) else f"what the rules see stands under data: {{{key}: ...}}"
+
+
 def _message(form: Form, number: int, topic: str, start_us: int) -> CaseMessage:
-    form.only(MESSAGE_KEYS)
+    form.only(MESSAGE_KEYS, elsewhere=_as_data(form))
     said = [key for key in ("data", "text", "payload") if key in form]
-    if len(said) != 1:
+    if len(said) != 1 and form.is_mapping and (said or set(form.value) <= set(MESSAGE_KEYS)):
         form.problem((), "the message needs one of data: (what the rules see), text: or payload: (as it was published)")
     decoded: Decoded | None = None
     payload = form.text("payload") or form.text("text")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import PurePath
 
 from rules.conditions.jsonpath import compile_path, dotted_key
 from rules.deciding.vars import key_of_nothing
@@ -29,16 +30,16 @@ def _clashes(rules: Iterable[Rule]) -> Iterator[Problem]:
         other = first.setdefault(rule.name, rule)
         if other is not rule:
             yield _problem(
-                rule, "name", f'the name "{rule.name}" is taken by the rule at {other.place}; give it another'
+                rule, "name", f'the name "{rule.name}" is taken by the rule at {_near(other, rule)}; give it another'
             )
     past: dict[str, Rule] = {}
     for rule in rules:
         for old in rule.was:
             if old in first:
-                yield _problem(rule, "was", f'"{old}" is the present name of the rule at {first[old].place}')
+                yield _problem(rule, "was", f'"{old}" is the present name of the rule at {_near(first[old], rule)}')
             other = past.setdefault(old, rule)
             if other is not rule:
-                yield _problem(rule, "was", f'the rule at {other.place} says too that it was "{old}"')
+                yield _problem(rule, "was", f'the rule at {_near(other, rule)} says too that it was "{old}"')
 
 
 def _inhibitors(rules: Iterable[Rule]) -> Iterator[Problem]:
@@ -96,6 +97,16 @@ def _dotted_keys(rules: Iterable[Rule], cases: Iterable[Case]) -> Iterator[Probl
             if meant is not None:
                 text = f"{place.text} finds nothing in a message of the tests; its key has dots: write {meant}"
                 yield Problem(rule.key_places.get("match", rule.place), f"{rule.path}.match", text, "warning")
+
+
+def _near(other: Rule, rule: Rule) -> str:
+    """Where another rule stands, seen from a rule: no more of the path than tells them apart."""
+    file, own = PurePath(other.place.file), PurePath(rule.place.file)
+    shown = file.name if file.parent == own.parent else file
+    common = [one for one, two in zip(file.parts, own.parts, strict=False) if one == two]
+    if file.parent != own.parent and common:
+        shown = PurePath(*file.parts[len(common) :])
+    return f"{shown}:{other.place.line}:{other.place.column}"
 
 
 def _problem(rule: Rule, key: str, text: str) -> Problem:

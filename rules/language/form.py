@@ -6,15 +6,20 @@ problem, so that all of a file's are found in one round.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from rules.source.places import Document
 from rules.source.problems import DocumentPath, Problem
-from rules.source.words import hint, suggest
+from rules.source.words import hint, suggest, unseen_character
 
 Read = TypeVar("Read")
+_FLAGS: Final = {
+    **dict.fromkeys(("true", "yes", "on", "y", "1", "enabled"), "true"),
+    **dict.fromkeys(("false", "no", "off", "n", "0", "disabled", "none"), "false"),
+}
 
 
 class Form:
@@ -60,7 +65,11 @@ class Form:
         ``elsewhere`` says of a key where it belongs, or "".
         """
         for key in self.value:
-            if key not in known and elsewhere(key):
+            if key not in known and (unseen := unseen_character(key)):
+                self.problem((key,), f'the key "{key}" holds {unseen}; type an ordinary blank, or nothing', at_key=True)
+            elif key not in known and _plainly(key) in known and _plainly(key) != key:
+                self.problem((key,), f'unknown key "{key}"; did you mean "{_plainly(key)}"?', at_key=True)
+            elif key not in known and elsewhere(key):
                 self.problem((key,), f'"{key}" cannot stand here; {elsewhere(key)}', at_key=True)
             elif key not in known:
                 meant = meanings.get(key, "")
@@ -134,7 +143,7 @@ class Form:
             return []
         said = self.value[key]
         if not isinstance(said, list):
-            self.problem((key,), f"{key} must be a list, not {called(said)}")
+            self.problem((key,), f"{key} must be a list, not {called(said)}{_list_meant(key, said)}")
             return []
         return [self.form((key, n), what) for n in range(len(said))]
 
@@ -148,8 +157,26 @@ class Form:
         said = self.value[key]
         if isinstance(said, wanted) and (wanted is bool or not isinstance(said, bool)):
             return said
-        self.problem((key,), f"{key} must be {called_so}, not {called(said)}")
+        self.problem((key,), f"{key} must be {called_so}, not {called(said)}{_flag_meant(wanted, said)}")
         return default
+
+
+def _list_meant(key: str, said: Any) -> str:
+    """How a list begins that somebody wrote otherwise."""
+    if key == "expect":
+        return "; write [{to: NAME}], or [] if nothing may be sent"
+    return '; begin each with "- "' if isinstance(said, dict) else ""
+
+
+def _flag_meant(wanted: type, said: Any) -> str:
+    """What somebody who wrote ``yes`` meant."""
+    word = _FLAGS.get(str(said).lower()) if wanted is bool and not isinstance(said, dict | list) else None
+    return f"; write {word}" if word else ""
+
+
+def _plainly(key: str) -> str:
+    """A key in our spelling: ``forEach`` and ``for-each`` are ``for_each``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key.strip()).replace("-", "_").lower()
 
 
 def value_at(document: Document, path: DocumentPath) -> Any:

@@ -16,6 +16,7 @@ from rules.events.topic_filter import TopicFilter
 from rules.language.cases import CaseReader
 from rules.language.check import check, keys_that_may_fail
 from rules.language.form import Form
+from rules.language.other_languages import FILE_ADVICE
 from rules.language.read_intervals import read_intervals
 from rules.language.read_rule import RuleReader
 from rules.language.sources import Sources, World, from_bytes, gather, template_sources
@@ -133,7 +134,8 @@ def _rules_of(document: Document, reader: RuleReader, start: int, problems: list
     if document.value is None:
         return
     form = Form(document, (), problems, what="a rule file")
-    form.only(("tests", "topic") if document.file.endswith(TEST_SUFFIX) else FILE_KEYS)
+    known = ("tests", "topic") if document.file.endswith(TEST_SUFFIX) else FILE_KEYS
+    form.only(known, elsewhere=lambda key: FILE_ADVICE.get(key, ""))
     topics = reader.read_topics(form)
     for n, rule in enumerate(form.forms("rules", "a rule")):
         yield reader.read(rule, start + n, topics)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, cast
@@ -38,6 +39,9 @@ OVERFLOWS: Final = ("digest", "drop", "delay")
 SILENCED_ENDS: Final = ("tell", "wait")
 MAX_GROUP: Final = 1000
 MAX_CHANGES: Final = 100
+
+
+_SPAN: Final = re.compile(r"\d{1,2}:\d\d|\b(?:mon|tue|wed|thu|fri|sat|sun)(?:day)?\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,10 @@ class QuietReader:
     def _group(self, form: Form) -> Group | None:
         if "group" not in form:
             return None
-        group = form.form(("group",), "group")
+        by = form.value["group"]
+        texts = [by] if isinstance(by, str) else by if isinstance(by, list) else []
+        meant = f"group: {{by: [{', '.join(map(str, texts))}]}}" if texts else ""
+        group = form.form(("group",), "group", f"group must be a mapping, such as {meant}" if meant else "")
         group.only(("by", "wait", "every", "max"))
         return Group(
             by=tuple(self.places(group, "by")),
@@ -97,6 +104,8 @@ class QuietReader:
             if interval is None:
                 known = ", ".join(self.intervals) or "none"
                 listed = hint(suggest(name, self.intervals), f"it has: {known}")
+                if _SPAN.search(name):
+                    listed = f'; say hours there: intervals: {{NAME: {{times: ["09:00-17:00"]}}}}{listed}'
                 form.problem(inner, f'no interval "{name}" in bridge.yaml{listed}')
             else:
                 found.append(Hours(interval, outside=key == "not_hours"))

@@ -14,6 +14,7 @@ from rules.conditions.jsonpath import CompiledPath, PathProblem, compile_path
 from rules.events.decode import DecodeSpec, read_spec
 from rules.events.topic_filter import TopicFilter, topic_doubt, topic_problem
 from rules.language.form import Form
+from rules.language.other_languages import RULE_ADVICE
 from rules.language.read_quiet import QUIET_KEYS, QuietReader, key_template
 from rules.language.template_reader import TemplateReader
 from rules.model import DestinationFacts
@@ -43,10 +44,18 @@ RULE_KEYS: Final = (
 MEANT: Final = {
     "on": "topic", "if": "match", "condition": "match", "conditions": "match", "filter": "match", "where": "match",
     "to": "send", "destination": "send", "destinations": "send", "receiver": "send", "id": "name", "interval": "hours",
+    "matches": "match",
     "description": "about", "comment": "about", "message": "text", "msg": "text", "vars": "set", "variables": "set",
 }  # fmt: skip
 """What people write for keys of ours."""
 SEVERITIES: Final = ("critical", "error", "warning", "info", "ok")
+_SEVERITY_MEANT: Final = {
+    **dict.fromkeys(("high", "major", "err", "p2"), "error"),
+    **dict.fromkeys(("fatal", "page", "emergency", "disaster", "crit", "urgent", "p1"), "critical"),
+    **dict.fromkeys(("medium", "minor", "average", "warn", "p3"), "warning"),
+    **dict.fromkeys(("low", "notice", "information", "debug", "p4", "none"), "info"),
+    **dict.fromkeys(("resolved", "normal", "success", "good"), "ok"),
+}
 JUDGING_KEYS: Final = ("topic", "decode", "for_each", "set", "key", "resolved")
 MAX_NAME_RUNES: Final = 100
 _NAME: Final = re.compile(r"[^/\s\x00-\x1f\x7f](?:[^/\x00-\x1f\x7f]*[^/\s\x00-\x1f\x7f])?")
@@ -102,6 +111,8 @@ class RuleReader:
         """Where a key belongs that people write beside those of a rule."""
         if key.startswith(("$", "attributes.", "message.", "parent.")) or key in CLAUSES:
             return "write it under match:, further to the right"
+        if key in RULE_ADVICE:
+            return RULE_ADVICE[key]
         if any(key in facts.overrides for facts in self.destinations.values()):
             return f"write it into the entry of send: {{to: NAME, {key}: ...}}"
         return ""
@@ -157,6 +168,19 @@ class RuleReader:
             if entry is not None:
                 yield entry
 
+    def _says_to(self, entry: Form) -> bool:
+        """Whether an entry of send says to whom, as one text; what is meant otherwise is told."""
+        names = [name for name in entry.value if name in self.destinations]
+        said = entry.value.get("to")
+        if "to" not in entry and len(names) == 1:
+            entry.problem((names[0],), f"send says who by to: write {{to: {names[0]}, ...}}", at_key=True)
+            return False
+        if isinstance(said, list) and all(isinstance(one, str) for one in said):
+            each = ", ".join(f"{{to: {one}}}" for one in said)
+            entry.problem(("to",), f"to is one destination; write send: [{each}]")
+            return False
+        return entry.required("to")
+
     def _send(
         self, form: Form, inner: DocumentPath, index: int, seen: dict[str, int], templates: TemplateReader
     ) -> SendEntry | None:
@@ -166,7 +190,7 @@ class RuleReader:
             name, at = said, inner
         else:
             one = form.form(inner, "send", "send must be the name of a destination, or a mapping with to:")
-            if not one.value or not one.required("to"):
+            if not one.value or not self._says_to(one):
                 return None
             name, at = one.text("to"), (*inner, "to")
             overrides = {key: templates.making(one, (key,)) for key in one.value if key != "to"}
@@ -174,6 +198,8 @@ class RuleReader:
         if facts is None:
             if name:
                 known = ", ".join(sorted(self.destinations)) or "none"
+                if name.startswith(("#", "@")):
+                    known += f'; a channel stands beside it: {{to: NAME, channel: "{name.removeprefix("#")}"}}'
                 listed = hint(suggest(name, self.destinations), f"it has: {known}")
                 form.problem(at, f'no destination "{name}" in bridge.yaml{listed}')
             return None
@@ -229,11 +255,15 @@ def _for_each(form: Form) -> CompiledPath | None:
     if not text:
         return None
     try:
-        return compile_path(text)
+        found = compile_path(text)
     except PathProblem as error:
         path = (*form.path, "for_each")
         form.problems.append(Problem(form.document.place_inside(path, 1, error.column), path_text(path), str(error)))
         return None
+    if found.is_simple and found.path_keys and found.path_keys[-1].endswith("s"):
+        told = f"{text} is one event, whatever it holds; for each member of a list write {text}[*]"
+        form.problem(("for_each",), told, kind="warning")
+    return found
 
 
 def _asks_vars(form: Form) -> bool:
@@ -262,7 +292,7 @@ def _check_together(form: Form, rule: Rule) -> None:
         for key in ("send", *POST_KEYS, *QUIET_KEYS):
             if key in form:
                 form.problem((key,), f"a rule that says drop: true sends nothing; {key} has no effect", at_key=True)
-    elif "send" not in form:
+    elif "send" not in form and not any(_means_send(key) for key in form.value):
         form.problem(
             (), "the rule needs send: (a destination of bridge.yaml), or drop: true to swallow messages on purpose"
         )
@@ -277,6 +307,11 @@ def _check_together(form: Form, rule: Rule) -> None:
             at_key=True,
             kind="warning",
         )
+
+
+def _means_send(key: str) -> bool:
+    """Whether a key that is not known has been told to be ``send`` already."""
+    return MEANT.get(key) == "send" or "send: " in RULE_ADVICE.get(key, "")
 
 
 def _check_body(form: Form, rule: Rule) -> None:
@@ -295,7 +330,9 @@ def _doubt_severity(form: Form) -> None:
     """A severity that no destination has a colour or a priority for."""
     said = form.value.get("severity")
     if isinstance(said, str) and "{{" not in said and "{%" not in said and said.strip().lower() not in SEVERITIES:
-        listed = hint(suggest(said, SEVERITIES), f"there are: {', '.join(SEVERITIES)}")
+        meant = _SEVERITY_MEANT.get(said.strip().lower())
+        near = f'; did you mean "{meant}"?' if meant else suggest(said, SEVERITIES)
+        listed = hint(near, f"there are: {', '.join(SEVERITIES)}")
         form.problem(("severity",), f'no destination knows the severity "{said}"{listed}', kind="warning")
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from rules.language.form import Form, called, value_at
+from rules.language.text_doubts import text_doubt
 from rules.rendering.compiling import compile_expression, compile_file, compile_text
 from rules.rendering.environment import CompiledExpression, CompiledTemplate, Mode, Templates
 from rules.rendering.template_check import KNOWN_NAMES
@@ -60,6 +61,8 @@ class TemplateReader:
         if not isinstance(said, str):
             form.problem(inner, f"{inner[-1]} must be a text, a template maybe, not {called(said)}")
             return None
+        if doubt := text_doubt(said):
+            form.problem(inner, doubt, kind="warning")
         return self._compiled(form, inner, said, mode)
 
     def plain(self, form: Form, inner: DocumentPath) -> CompiledTemplate | None:

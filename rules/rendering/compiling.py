@@ -97,7 +97,7 @@ def compile_file(
     if name in environment.unusable:
         return (Problem(place, path, f'the template "{name}" has problems of its own'),)
     if name not in environment.shelved:
-        bare = name.removesuffix(".j2").removesuffix(".md")
+        bare = name.removesuffix(".j2").removesuffix(".md").removeprefix("./").removeprefix("templates/")
         usable = sorted(environment.file_names - environment.unusable)
         near = f'; did you mean "{bare}"?' if bare in usable else suggest(name, usable)
         listed = hint(near, f"there are: {', '.join(usable)}")

@@ -20,6 +20,7 @@ from rules.conditions.jsonpath import compile_path
 from rules.conditions.regex import compile_regex
 from rules.rendering.filters import zone_of
 from rules.rendering.jinja_filters import ALL_FILTERS, ALL_TESTS, LEFT_OUT
+from rules.rendering.template_advice import FILTERS, NAMES, advise
 from rules.source.words import hint, suggest
 
 KNOWN_NAMES: Final = frozenset(("data", "text", "attributes", "message", "vars", "tables", "parent", "now"))
@@ -60,7 +61,10 @@ def parse_expression(source: str, environment: Environment) -> nodes.Expr | Flaw
 
 def flaw_of(error: TemplateSyntaxError, source: str, word: str = "") -> Flaw:
     """A syntax error as a flaw, at ``word`` in its line."""
-    return Flaw(*_finder(source)(error.lineno, word), _plainly(error.message or "cannot be read"))
+    lines = source.splitlines()
+    line = lines[error.lineno - 1] if 0 < error.lineno <= len(lines) else ""
+    said = _plainly(error.message or "cannot be read")
+    return Flaw(*_finder(source)(error.lineno, word), advise(line, said) or said)
 
 
 def walk(tree: nodes.Node) -> Nodes:
@@ -133,8 +137,10 @@ def name_flaws(
         if isinstance(node, nodes.Name) and node.name in unknown:
             unknown.discard(node.name)
             names = ", ".join(sorted(known))
-            text = f'no event has the name "{node.name}"{hint(suggest(node.name, known), f"it has: {names}")}'
-            found.append(Flaw(*at(node.lineno, node.name), text))
+            near = f"; {NAMES[node.name]};" if node.name in NAMES else suggest(node.name, known)
+            key = near or f"; for a key of the payload write data.{node.name};"
+            found_text = f'no event has the name "{node.name}"{hint(key, f"it has: {names}")}'
+            found.append(Flaw(*at(node.lineno, node.name), found_text))
         name = _member_of(node, "vars") if isinstance(node, (nodes.Getattr, nodes.Getitem)) else None
         if name is not None and name not in sets and name not in _MAPPING_METHODS:
             names = ", ".join(sets) or "nothing"
@@ -231,7 +237,8 @@ def _unknown_filter(name: str) -> str:
     fault = ALL_FILTERS.fault_of(name)
     if fault:
         return f'the filter "{name}" cannot be used: {fault}'
-    return f'unknown filter "{name}"{f"; {LEFT_OUT[name]}" if name in LEFT_OUT else suggest(name, ALL_FILTERS)}'
+    instead = LEFT_OUT.get(name) or FILTERS.get(name)
+    return f'unknown filter "{name}"{f"; {instead}" if instead else suggest(name, ALL_FILTERS)}'
 
 
 def _first_constant(node: nodes.Filter, keyword: str) -> str | None:

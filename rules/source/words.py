@@ -25,12 +25,22 @@ SIZE_UNITS_BYTES: Final = {
     "GiB": 1024**3,
     "TiB": 1024**4,
 }
+_UNIT_MEANT: Final = {
+    word: unit
+    for unit, words in {
+        "ms": "ms msec msecs millisecond milliseconds", "s": "s sec secs second seconds",
+        "m": "m min mins minute minutes", "h": "h hr hrs hour hours", "d": "d day days",
+        "w": "w wk wks week weeks", "mo": "mo mon month months", "y": "y yr yrs year years",
+    }.items()
+    for word in words.split()
+}  # fmt: skip
 LARGEST_SIZE_BYTES: Final = 2**63 - 1
 LONGEST_DURATION_S: Final = 100 * 366 * 86400.0
 _SIZE_BY_LOWER: Final = {unit.lower(): unit for unit in SIZE_UNITS_BYTES}
 _NUMBER: Final = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
 _DURATION_PART: Final = re.compile(rf"({_NUMBER})(ms|[smhdw])", re.ASCII)
 _DURATION: Final = re.compile(rf"(?:{_NUMBER}(?:ms|[smhdw]))+", re.ASCII)
+_UNSEEN: Final = re.compile("[\u00a0\u00ad\u2007\u202f\u200b-\u200f\u2060\ufeff]")
 _SIZE: Final = re.compile(rf"({_NUMBER}) ?([A-Za-z]{{1,3}})", re.ASCII)
 _RATE: Final = re.compile(r"([0-9]{1,9}) ?/ ?([0-9a-z.]+)", re.ASCII)
 
@@ -46,6 +56,11 @@ class Rate:
 def suggest(word: str, known: Iterable[str]) -> str:
     """The tail of an error text: ``; did you mean "equals"?`` when a known word is near, else ""."""
     names = list(known)
+    plain = _UNSEEN.sub("", word.partition(" //")[0]).strip(" ;,")
+    if plain != word and plain in names:
+        unseen = unseen_character(word)
+        why = f"it holds {unseen}; " if unseen else ""
+        return f'; {why}write "{plain}"'
     by_lower = {name.lower(): name for name in names}
     exact = by_lower.get(word.lower())
     near = [exact] if exact is not None else difflib.get_close_matches(word, names, n=1, cutoff=0.6)
@@ -54,16 +69,23 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f'; did you mean "{near[0]}"?' if near and near[0] != word else ""
 
 
+def unseen_character(text: str) -> str:
+    """The first character of a text that people cannot tell from a blank or from nothing, named; "" when none is."""
+    found = _UNSEEN.search(text)
+    return f"the character U+{ord(found[0]):04X}, which is not seen" if found is not None else ""
+
+
 def hint(near: str, listed: str) -> str:
     """The tail of an error text: the word that was probably meant (of ``suggest``), and what there is."""
-    return f"{near} {listed}" if near else f"; {listed}"
+    end = "" if not near or near[-1] in "?;" else ";"
+    return f"{near}{end} {listed}" if near else f"; {listed}"
 
 
 def suggest_of(word: str, known: Iterable[str], label: str) -> str:
     """The hint of ``suggest``, and all known words behind it: ``; did you mean "equals"? operators: equals, like``."""
     names = list(known)
     near = suggest(word, names)
-    return f"{near or ';'} {label}: {', '.join(names) or 'none'}"
+    return hint(near, f"{label}: {', '.join(names) or 'none'}")
 
 
 def duration_s(said: object) -> float:
@@ -109,7 +131,9 @@ def rate(said: object) -> Rate:
     text = _said(said)
     match = _RATE.fullmatch(text)
     if match is None:
-        raise ValueError(f'"{_short(text)}" is not a rate; write a count, a slash and a duration, such as 20/1m or 1/s')
+        meant = _rate_meant(said)
+        told = f"write {meant}" if meant else "write a count, a slash and a duration, such as 20/1m or 1/s"
+        raise ValueError(f'"{_short(text)}" is not a rate; {told}')
     per = match[2]
     try:
         per_s = duration_s(f"1{per}" if per[0].isalpha() else per)
@@ -157,7 +181,38 @@ def _duration_help(text: str) -> str:
         return f": it has no unit; write {text}s for seconds (units: ms, s, m, h, d, w)"
     if text.startswith("-"):
         return ": it cannot be negative"
+    if meant := _duration_meant(text):
+        return f"; write {meant}"
     return "; write a number and a unit, such as 300ms, 10s, 5m, 2h or 7d (units: ms, s, m, h, d, w)"
+
+
+def _duration_meant(text: str) -> str:
+    """A duration in words, of ISO 8601, of a clock or with a comma as we write it; "" when it is none of them."""
+    clock = re.fullmatch(r"(\d{1,3}):([0-5]\d)(?::([0-5]\d))?", text)
+    if clock is not None:
+        return duration_text(int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3] or 0))
+    iso = re.fullmatch(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", text)
+    if iso is not None and any(iso.groups()):
+        return "".join(f"{count}{unit}" for count, unit in zip(iso.groups(), "wdhms", strict=True) if count)
+    parts = re.findall(r"(\d+(?:[.,]\d+)?)\s*([A-Za-z]+)\s*(?:and\s+|,\s*)?", text)
+    units = [_UNIT_MEANT.get(unit.lower()) for _, unit in parts]
+    whole = "".join(f"{count}{unit}" for count, unit in parts)
+    if not parts or None in units or re.sub(r"\s+|and\b|,(?!\d)", "", text) != whole:
+        return ""
+    return "".join(_times(count.replace(",", "."), unit) for (count, _), unit in zip(parts, units, strict=True) if unit)
+
+
+def _rate_meant(said: object) -> str:
+    """``20 per minute``, ``20x5m`` or a mapping of two as a rate; "" when it is none of them."""
+    text = " per ".join(str(one) for one in said.values()) if isinstance(said, dict) and len(said) == 2 else _said(said)
+    found = re.fullmatch(r"(\d+)\s*(?:per|/|in|every|x)\s*(?:(\d+)\s*)?([A-Za-z]+)", text)
+    unit = _UNIT_MEANT.get(found[3].lower(), "") if found is not None else ""
+    return f"{found[1]}/{found[2] or 1}{unit}" if found is not None and unit in DURATION_UNITS_S else ""
+
+
+def _times(count: str, unit: str) -> str:
+    days = {"mo": 30, "y": 365}.get(unit)
+    return f"{count}{unit}" if days is None else f"{round(float(count) * days)}d"
 
 
 def _size_help(text: str) -> str:

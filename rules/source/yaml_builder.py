@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Final
 
 import yaml
@@ -186,7 +187,7 @@ class Builder:
                 continue
             first = children.get(key)
             if first is not None:
-                at = Place(self._file, first.key_line, first.key_column)
+                at = Place(PurePath(self._file).name, first.key_line, first.key_column)
                 self._say(event, f'the key "{key}" stands twice; the first is at {at}')
                 continue
             child.key_line, child.key_column = event.start_mark.line + 1, event.start_mark.column + 1
@@ -219,7 +220,7 @@ class Builder:
             return plain_scalar(event.value) if event.implicit[0] else event.value
         kind = TAGS.get(event.tag)
         if kind is None:
-            self._say(event, f'the tag "{_tag_text(event.tag)}" is not known; remove it')
+            self._say(event, f'the tag "{_tag_text(event.tag)}" is not known; {_instead_of(event.tag)}')
             return event.value
         try:
             return tagged_scalar(event.value, kind)
@@ -230,6 +231,15 @@ class Builder:
     def _check_tag(self, event: Any, allowed: str) -> None:
         if event.tag not in {None, "!", allowed}:
             self._say(event, f'the tag "{_tag_text(event.tag)}" is not known here; remove it')
+
+
+def _instead_of(tag: str) -> str:
+    word = tag.rpartition(":")[2].lstrip("!").lower()
+    if word in ("secret", "env", "env_var", "vault"):
+        return "remove it; secrets are for bridge.yaml, as ${credential:NAME} or ${env:NAME}"
+    if word.startswith("include"):
+        return "remove it; a text of a file is named by template:"
+    return "remove it"
 
 
 def _tag_text(tag: str) -> str:

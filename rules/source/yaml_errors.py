@@ -8,6 +8,7 @@ from typing import Any, Final
 import yaml
 
 from rules.source.problems import Place, Problem
+from rules.source.yaml_advice import advise_lines
 
 _BRACKET_PATH_IN_FLOW: Final = re.compile(r"[{\[,]\s*(\$[^\s,:{}\[\]\"]*(?:\[[^\[\]\"]*\][\w.*-]*)+)")
 _BARE_TEMPLATE: Final = re.compile(r"(?:[:-] +|^\s*)\{[{%]")
@@ -44,6 +45,9 @@ def syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
         if line.index("[", path.start(1)) <= mark.column:
             words = f'a path with brackets must be in quotes inside {{}} or []: "{path[1]}"'
             return Problem(Place(file, mark.line + 1, path.start(1) + 1), "", words)
+    advice = None if "\t" in line[mark.column : mark.column + 1] else advise_lines(lines, context.line, mark.line, said)
+    if advice is not None:
+        return Problem(Place(file, advice.line, advice.column), "", advice.text)
     opened, words = _words(said, str(getattr(error, "context", "") or ""), line, mark, context, lines)
     if context is not mark and mark.line == context.line and "alphabetic or numeric" in said:
         opened = True

@@ -67,10 +67,6 @@ ODD = {
         "time_intervals:\n- {name: office, time_intervals: [{weekdays: ['Monday:Friday'], location: Europe/Berlin}]}\n"
         "- {name: weekend, time_intervals: [{weekdays: [sunday], months: ['january:march', '12'], years: ['2026:2030']}]}\n",  # noqa: E501
     ),
-    "an interval without a moment": tree(
-        "{receiver: a, matchers: [x=y], mute_time_intervals: [none]}",
-        rest="time_intervals: [{name: none, time_intervals: []}]\n",
-    ),
     "an interval of all moments": tree(
         "{receiver: a, matchers: [x=y], mute_time_intervals: [all]}",
         rest="time_intervals: [{name: all, time_intervals: [{}]}]\n",
@@ -147,6 +143,10 @@ REFUSED = {
     "a key twice": ("route: {receiver: d}\nroute: {receiver: a}\n", 'the key "route" stands twice'),
     "an unknown receiver": (tree("{receiver: aa, matchers: [x=y]}"), 'no receiver "aa"; did you mean "a"?'),
     "an unknown interval": (tree("{receiver: a, mute_time_intervals: [nite]}"), 'no time interval "nite"'),
+    "an interval without a moment": (
+        tree("{receiver: a}", rest="time_intervals: [{name: none, time_intervals: []}]\n"),
+        'the time interval "none" is empty',
+    ),
     "an unknown zone": (
         tree("{receiver: a}", rest="time_intervals: [{name: n, time_intervals: [{location: Mars/X}]}]\n"),
         'there is no time zone "Mars/X"',

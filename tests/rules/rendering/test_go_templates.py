@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rules.importing.alertmanager import convert
-from rules.importing.go_templates import nearest_jinja
+from rules.rendering.go_templates import nearest_jinja
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ _FIELD: Final = re.compile(
     r"\.(?:Common|Group)?(Labels|Annotations)\.(\w+)((?:\s*\|\s*(?:toUpper|toLower|title))*)", re.ASCII
 )
 _INDEX: Final = re.compile(r"index\s+\.(?:Common|Group)?(Labels|Annotations)\s+[\"`]([^\"`'\\]+)[\"`]")
+_PROMETHEUS: Final = re.compile(r"\$(labels|value)(?:\.(\w+))?", re.ASCII)
 _WHOLE: Final = {".Status": "data.status", ".StartsAt": "data.startsAt", ".EndsAt": "data.endsAt",
                  ".GeneratorURL": "data.generatorURL", ".Fingerprint": "data.fingerprint",
                  ".DashboardURL": "data.dashboardURL", ".PanelURL": "data.panelURL",
@@ -28,6 +29,8 @@ def _action(said: str) -> str:
         one.strip() in _FILTERS for one in filters.split("|") if one
     ):
         return _print(place, filters)
+    if (plain := _PROMETHEUS.fullmatch(said.strip())) is not None:
+        return _print(f"data.labels.{plain[2]} | default('')" if plain[1] == "labels" else "data.value", "")
     if (indexed := _INDEX.fullmatch(said)) is not None:
         return _print(f"data.{indexed[1].lower()}['{indexed[2]}'] | default('')", "")
     found = _FIELD.fullmatch(said)

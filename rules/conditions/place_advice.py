@@ -1,0 +1,77 @@
+"""What to write in place of a place or a condition that is of another language: jq, kubectl, JMESPath."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rules.conditions.jsonpath import PathProblem, compile_path
+
+_MATCHER: Final = re.compile(r"\s*([A-Za-z_$][\w.$\[\]'\"-]*?)\s*(=~|!~|!=|==|>=|<=|=|>|<)\s*(.*?)\s*", re.DOTALL)
+_SIGNED: Final = re.compile(r"\s*(=~|!~|!=|==|>=|<=|>|<)\s*(.+?)\s*", re.DOTALL)
+_SLASHES: Final = re.compile(r"/(.+)/([a-z]*)", re.DOTALL)
+_JMES: Final = re.compile(r"([\w.$\[\]*]*?)\[\?\s*`?@?\.?(\w+)`?\s*(==|!=|>=|<=|>|<)\s*(.+?)\s*\](.*)")
+_OPERATORS: Final[Mapping[str, str]] = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
+
+
+def place_meant(text: str) -> str:
+    """The path that a place of another language means here; "" when it is not known, or no path."""
+    inside = text.strip()
+    if inside.startswith("{") and inside.endswith("}"):
+        inside = inside[1:-1].strip()
+    filtered = _JMES.fullmatch(inside)
+    if filtered is not None:
+        value = filtered[4].strip("'`\"")
+        told = value if re.fullmatch(r"-?\d+(\.\d+)?", value) else f"'{value}'"
+        inside = f"{filtered[1].lstrip('$.')}[?(@.{filtered[2]} {filtered[3]} {told})]{filtered[5]}"
+    inside = inside.removeprefix("$").removeprefix(".").replace("[]", "[*]")
+    if not re.match(r"[A-Za-z_]", inside):
+        return ""
+    try:
+        return compile_path(f"$.{inside}").text
+    except PathProblem:
+        return ""
+
+
+def condition_meant(text: str) -> str:
+    """A line of ``match:`` for a condition in a text: ``severity="critical"`` is ``$.severity: critical``; or ""."""
+    found = _MATCHER.fullmatch(text.strip().removeprefix("{").removesuffix("}"))
+    if found is None or not found[3] or re.search(r"\s(?:and|or)\s|&&|\|\|", found[3]):
+        return ""
+    name = found[1]
+    place = name if name.startswith(("$", "attributes.", "message.", "vars.")) else place_meant(name) or f"$.{name}"
+    value = found[3].strip("\"'") if found[3][:1] in "\"'" else found[3]
+    return f"{place}: {_value_meant(found[2], value)}"
+
+
+def value_meant(said: Any) -> str:
+    """The value for a text that carries an operator: ``!=critical`` is ``{not: critical}``; "" for others."""
+    found = _SIGNED.fullmatch(said) if isinstance(said, str) else None
+    return _value_meant(found[1], found[2].strip("\"'")) if found is not None else ""
+
+
+def regex_meant(pattern: str) -> str:
+    """The operators for a regular expression between slashes, as JavaScript writes it; "" for others."""
+    found = _SLASHES.fullmatch(pattern)
+    if found is None:
+        return ""
+    return f"{{regex: {_quoted(found[1])}{', ignore_case: true' if 'i' in found[2] else ''}}}"
+
+
+def _value_meant(sign: str, value: str) -> str:
+    if sign in _OPERATORS:
+        return f"{{{_OPERATORS[sign]}: {value}}}"
+    if sign in ("=~", "!~"):
+        regex = f"{{regex: {_quoted(f'^(?:{value})$')}}}"
+        return regex if sign == "=~" else f"{{not: {regex}}}"
+    return f"{{not: {_plain(value)}}}" if sign == "!=" else _plain(value)
+
+
+def _plain(value: str) -> str:
+    return value if re.fullmatch(r"[A-Za-z][\w./ -]*\w|\d+(\.\d+)?", value) else json.dumps(value, ensure_ascii=False)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
