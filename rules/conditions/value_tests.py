@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from rules.conditions.comparing import NO_KEY, key_of
-from rules.conditions.operators import OPERATORS, OTHER_NAMES, OperatorTest, beginnings_of, one_of, shown
+from rules.conditions.operator_advice import OTHER_NAMES
+from rules.conditions.operators import OPERATORS, OperatorTest, beginnings_of, one_of, shown
 from rules.source.places import Document
 from rules.source.problems import DocumentPath, Problem
 from rules.source.words import suggest_of

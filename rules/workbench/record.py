@@ -75,6 +75,7 @@ def record(
         if len(recorder.tests) >= max_tests:
             break
     progress(messages)
+    recorder.write_again()
     head = f"# Recorded from {messages} messages; names and secrets are made up.\ntests:\n"
     text = head + "".join(recorder.tests) if recorder.tests else "tests: []\n"
     return RecordResult(text, messages, len(recorder.tests), recorder.left_out, recorder.otherwise, partial)
@@ -90,6 +91,7 @@ class _Recorder:
         self.otherwise = 0
         self._paths: set[DecisionPath] = set()
         self._written: set[DecisionPath] = set()
+        self._kept: list[tuple[list[Incoming], DecisionPath]] = []
         self._openers: OrderedDict[tuple[str, str], Incoming] = OrderedDict()
         sources = from_bytes(rule_set.sources)
         self._scrubber = Scrubber("\n".join(one.text for one in (*sources.files, *sources.templates)))
@@ -102,6 +104,7 @@ class _Recorder:
         path = _path(alone if not openers else self._play(messages))
         if path not in self._paths:
             self._paths.add(path)
+            self._kept.append((messages, path))
             self._write(messages, path)
         for send in alone[0].decision.sends:
             if send.phase == "firing" and send.incident:
@@ -109,6 +112,14 @@ class _Recorder:
                 self._openers.move_to_end((send.rule, send.incident))
                 if len(self._openers) > MAX_OPENERS:
                     self._openers.popitem(last=False)
+
+    def write_again(self) -> None:
+        """Write every test once more: a name that only a later message gave away is made up in the earlier ones too."""
+        self.tests.clear()
+        self._written.clear()
+        self.left_out = self.otherwise = 0
+        for messages, path in self._kept:
+            self._write(messages, path)
 
     def _openers_of(self, incoming: Incoming) -> list[Incoming]:
         """The messages that opened what this one ends."""

@@ -49,7 +49,7 @@ class Scrubber:
         if isinstance(value, Mapping):
             inner = key.rpartition(".")[2]
             return {
-                self._words(str(name)): self._value(
+                self._known(self._words(str(name))): self._value(
                     member, f"{inner}.{name}" if inner else str(name), secret=secret, depth=depth
                 )
                 for name, member in value.items()
@@ -59,7 +59,10 @@ class Scrubber:
         if isinstance(value, bool) or value is None or value == "":
             return value
         if secret and isinstance(value, (str, int, float)):
-            return value if self._is_no_secret(value) else SCRUBBED
+            if self._is_no_secret(value):
+                return value
+            self._made_up.replace_everywhere(str(value), SCRUBBED)
+            return SCRUBBED
         return self._named(value, key, depth) if isinstance(value, str) else value
 
     def _is_no_secret(self, value: object) -> bool:
@@ -87,7 +90,11 @@ class Scrubber:
         nested = self._nest(text, depth) if depth < MAX_NESTED else None
         if nested is not None:
             return nested
-        return _LABEL.sub(lambda found: self._made_up.known_short(found[0]), self._words(text))
+        return self._known(self._words(text))
+
+    def _known(self, text: str) -> str:
+        """A text with what was made up elsewhere made up here."""
+        return self._made_up.replaced(_LABEL.sub(lambda found: self._made_up.known_short(found[0]), text))
 
     def _nest(self, text: str, depth: int) -> str | None:
         """A text that is JSON, or base64 of a text, scrubbed inside; None where there is nothing to scrub."""
@@ -118,7 +125,10 @@ class Scrubber:
                 return self._url(word)
             case "pem" | "bearer" | "assigned":
                 secret = found["pem_body"] or found["bearer_value"] or found["assigned_value"]
-                return word if self._is_no_secret(secret) else word.replace(secret, SCRUBBED)
+                if self._is_no_secret(secret):
+                    return word
+                self._made_up.replace_everywhere(secret, SCRUBBED)
+                return word.replace(secret, SCRUBBED)
             case "random" if not is_random(word):
                 return word
             case _:
@@ -144,7 +154,11 @@ class Scrubber:
         for name, text in _texts(value, key):
             if HOST_KEYS.search(name) and (found := _PORT.fullmatch(text)) is not None:
                 self._host(found["host"])
-            elif "." in text:
+            elif PERSON_KEYS.fullmatch(name) and text and "@" not in text and "://" not in text:
+                self._made_up.name("person", text)
+            elif SECRET_KEYS.search(name) and text and not self._is_no_secret(text):
+                self._made_up.replace_everywhere(text, SCRUBBED)
+            elif "." in text or "=" in text or ":" in text:
                 self._words(text)
 
 
@@ -158,6 +172,16 @@ def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
             yield from _texts(member, key)
     elif isinstance(value, str):
         yield key, value
+        if value[:1] in ("{", "[") and (inner := _json_of(value)) is not None:
+            yield from _texts(inner, key)
+
+
+def _json_of(text: str) -> Any:
+    """What a text that is JSON says; None for others."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _pack(text: str, *, gzipped: bool) -> str:

@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from typing import Final, TypeAlias
 
+from rules.workbench.scrub_words import ORDINARY
+
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 _NETWORK: Final = re.compile(r"(?<![\w.:])[0-9A-Fa-f:.]{3,45}/\d{1,3}(?!\w)")
 _NAMELESS: Final = {
@@ -14,6 +16,9 @@ _NAMELESS: Final = {
     6: (ipaddress.ip_network("2001:db8::/32"),),
 }
 """Networks that nobody has, for documentation and tests."""
+
+
+_LEAST_TELLING: Final = 3
 
 
 class MadeUp:
@@ -25,6 +30,8 @@ class MadeUp:
         self._short: dict[str, str] = {}
         self._counts: Counter[str] = Counter()
         self._stays: dict[str, bool] = {}
+        self._everywhere: dict[str, str] = {}
+        self._pattern: re.Pattern[str] | None = None
         self._networks = sorted(_networks(kept), key=lambda network: -network.prefixlen)
 
     def stays(self, word: str) -> bool:
@@ -45,7 +52,25 @@ class MadeUp:
         if known is None:
             self._counts[kind] += 1
             known = self._names[kind, word.lower()] = self._make(kind, word, self._counts[kind])
+            self.replace_everywhere(word, known)
         return known
+
+    def replace_everywhere(self, word: str, name: str) -> None:
+        """Note that a word that was replaced once is replaced wherever it stands, unless it is an ordinary one."""
+        bare = word.strip().lower()
+        if len(bare) >= _LEAST_TELLING and bare not in ORDINARY and not bare.isdigit() and not self.stays(word.strip()):
+            self._everywhere.setdefault(bare, name)
+            self._pattern = None
+
+    def replaced(self, text: str) -> str:
+        """The text with every word in it made up that was made up before, in whatever it stood."""
+        if not self._everywhere:
+            return text
+        if self._pattern is None:
+            words = sorted(self._everywhere, key=len, reverse=True)
+            told = "|".join(re.escape(word) for word in words)
+            self._pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{told})(?![A-Za-z0-9])", re.IGNORECASE)
+        return self._pattern.sub(lambda found: self._everywhere.get(found[0].lower(), found[0]), text)
 
     def known_short(self, word: str) -> str:
         """What a word became that is the short name of a machine, elsewhere named in full; else the word."""

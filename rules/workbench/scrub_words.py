@@ -41,6 +41,15 @@ NO_NAMES: Final = frozenset(
         "ok",
     )
 )
+ORDINARY: Final = frozenset(
+    """
+    mail web www api app apps db database dns ldap proxy gateway server client node host machine router switch storage
+    disk cpu memory backup cache queue worker master primary replica leader monitor monitoring login test tests prod
+    production dev staging main system service services cluster critical warning error info okay admin user users group
+    public
+    """.split()  # noqa: SIM905
+)
+"""Words that may be somebody's name under a telling key and mean what they say everywhere else."""
 _TOP_LEVEL: Final = (
     "com|org|net|edu|gov|mil|int|info|biz|name|io|dev|app|cloud|online|site|tech|local|internal|intranet|lan|corp|home"
     "|private|test|invalid|localdomain|arpa|eu|uk|de|fr|it|es|gr|ch|at|nl|be|pl|cz|se|no|dk|fi|pt|ie|hu|ro|bg|hr|si|sk"

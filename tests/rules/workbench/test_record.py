@@ -71,6 +71,13 @@ def test_names_and_secrets_do_not_appear_but_what_rules_name_does():
     assert "host1.example.org" in text
 
 
+def test_a_name_that_a_later_message_gives_away_is_made_up_in_the_earlier_tests():
+    found = recorded({"note": "saturn is slow", "raw": '{"at": "http://x.example.net/saturn"}'}, host("saturn"))
+    assert found.tests == 2
+    assert "saturn" not in found.text
+    assert [result.differences for result in results(found)] == [(), ()]
+
+
 def test_the_posts_of_timers_are_part_of_a_test():
     found = recorded(host("a.x.org", site="cdi.example.net"))
     assert "until: 30s" in found.text

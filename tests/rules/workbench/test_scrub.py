@@ -170,3 +170,33 @@ def test_a_secret_host_never_stays_wherever_it_is_put(around: Any, how: str) -> 
     told = json.dumps(scrubbed(said, ""))
     assert "secret07" not in told
     assert packed({"a": host}) not in told  # fmt: skip
+
+
+def test_a_value_replaced_once_is_replaced_wherever_it_stands() -> None:
+    said = {
+        "host": "saturn",
+        "user": "Anna Schmidt",
+        "password": "hunter2",
+        "summary": "saturn: login of Anna Schmidt with hunter2 failed",
+        "link": "https://ui.argo.grnet.gr/hosts/saturn/users?name=saturn&by=anna%20x",
+        "list": ["saturn_cpu", {"saturn": 1, "note": "SATURN is down"}],
+        "inner": json.dumps({"text": "on saturn by Anna Schmidt", "more": ["hunter2"]}),
+        "packed": packed({"where": "saturn", "who": "Anna Schmidt"}),
+        "mail": "saturn.example.net and Anna Schmidt <anna@uni.example.edu>",
+    }
+    told = json.dumps(scrubbed(said)).lower()
+    for word in ("saturn", "anna schmidt", "hunter2", "anna@uni"):
+        assert word not in told
+    inside = base64.b64decode(scrubbed(said)["packed"]).decode()
+    assert "saturn" not in inside
+    assert scrubbed(said)["summary"] == "machine1: login of person-1 with scrubbed failed"
+
+
+def test_what_stands_in_json_within_a_text_is_learnt_from_there() -> None:
+    said = {
+        "summary": "saturn is down",
+        "raw": json.dumps({"host": "saturn", "token": "abcd12ef"}),
+        "t": "abcd12ef",
+    }
+    assert "saturn" not in json.dumps(scrubbed(said))
+    assert scrubbed(said)["t"] == "scrubbed"
