@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rules.importing.alertmanager_config import Config
-from rules.importing.placeholders import as_references, has_other_places, secret_reference
+from rules.importing.foreign_references import as_references, has_other_places, secret_reference
 from rules.rendering.go_templates import nearest_jinja
 from rules.source.problems import DocumentPath
 

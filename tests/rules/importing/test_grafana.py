@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from bridge.cli.import_check import check_converted
 from rules.importing.alertmanager import Converted
+from rules.importing.foreign_references import as_references, has_other_places, secret_reference
 from rules.importing.foreign_system import ALERTMANAGER, GRAFANA
 from rules.importing.grafana import convert_grafana
 from rules.importing.grafana_parts import GrafanaParts, find_parts
-from rules.importing.placeholders import as_references, has_other_places, secret_reference
 from rules.source.foreign_yaml import read_foreign_yaml
 from rules.source.places import read_yaml
 from rules.source.problems import ProblemsFound
