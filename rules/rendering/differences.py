@@ -47,9 +47,9 @@ class ComparedEvent:
     note: str = ""
 
 
-def said_together(items: Iterable[Any]) -> list[ComparedEvent]:
-    """Items of a list as a sender wrote them, each over if its own status says so."""
-    return [ComparedEvent(item, _status(item) in _OVER) for item in items]
+def said_together(items: Iterable[Any], otherwise: str = "") -> list[ComparedEvent]:
+    """Items of a list as a sender wrote them, each over if its status says so; without one it has that of them all."""
+    return [ComparedEvent(item, _is_over(item, otherwise)) for item in items]
 
 
 def subjects(events: Iterable[Any], otherwise: str) -> str:
@@ -71,9 +71,9 @@ def shared_severity(events: Iterable[Any]) -> str:
     return said.pop() if len(said) == 1 else ""
 
 
-def tally(items: Sequence[Any]) -> dict[str, Any]:
+def tally(items: Sequence[Any], otherwise: str = "") -> dict[str, Any]:
     """How many items fire and are over, the worst severity of what fires, and the first twenty, what fires first."""
-    over = [_status(item) in _OVER for item in items]
+    over = [_is_over(item, otherwise) for item in items]
     firing = [item for item, is_over in zip(items, over, strict=True) if not is_over]
     ended = [item for item, is_over in zip(items, over, strict=True) if is_over]
     worst = max(dict.fromkeys(map(_severity, firing)), key=_weight, default="")
@@ -152,6 +152,10 @@ def _weight(severity: str) -> int:
 def _severity(data: Any) -> str:
     said = _at(data, "labels.severity") or _at(data, "severity")
     return "" if said.lower() == "none" else said
+
+
+def _is_over(item: Any, otherwise: str) -> bool:
+    return (_status(item) or otherwise.strip().lower()) in _OVER
 
 
 def _status(item: Any) -> str:

@@ -20,22 +20,24 @@ def subjects_filter(value: Any, otherwise: str = "event") -> Authored:
     return Authored(subjects(_items(value, 1), str(otherwise)))
 
 
-def tally_filter(value: Any) -> dict[str, Any]:
+def tally_filter(value: Any, otherwise: Any = "") -> dict[str, Any]:
     """What a list of alerts comes to.
 
     `{% set all = data.alerts | tally %}`: `all.firing` and `all.over` are counts, `all.severity` is the worst of those
-    that fire, `all.first` are twenty of them, what fires first. An item is over if its status or state says so.
+    that fire, `all.first` are twenty of them, what fires first. An item is over if its status or state says so, or
+    where it has none what `otherwise` says.
     """
-    return tally(_items(value, 1))
+    return tally(_items(value, 1), _word(otherwise))
 
 
-def differences_filter(value: Any) -> Authored:
+def differences_filter(value: Any, otherwise: Any = "") -> Authored:
     """What the items of a list share, said once, and a table of the places in which they differ.
 
     `{{ data.alerts | differences }}`, on a line of its own. At most 20 rows, and those that fire first; of items that
-    are all over a line that names them. Gives nothing where nothing differs, or an item is no mapping.
+    are all over (by their status, else by `otherwise`) a line that names them. Gives nothing where nothing differs, or
+    an item is no mapping.
     """
-    return Authored(differences(said_together(_items(value, 6))))
+    return Authored(differences(said_together(_items(value, 6), _word(otherwise))))
 
 
 def _items(value: Any, steps_each: int) -> list[Any]:
@@ -45,3 +47,7 @@ def _items(value: Any, steps_each: int) -> list[Any]:
     items = list(value) if isinstance(value, (list, tuple)) else [value]
     METER.get().charge(1 + len(items) * steps_each)
     return items
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -54,7 +54,7 @@ class AlertmanagerProcess:
             f"--cluster.listen-address={cluster}",
             *([f"--cluster.advertise-address={cluster}"] if cluster else []),
             *([f"--cluster.peer=127.0.0.1:{peer}"] if peer else []),
-            "--cluster.peer-timeout=1ms",
+            "--cluster.peer-timeout=1ms",  # the second of two waits so long, with what fired before it waited
             "--cluster.gossip-interval=20ms",
             "--cluster.settle-timeout=5s",
             "--log.level=info",

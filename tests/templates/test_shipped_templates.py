@@ -166,3 +166,81 @@ def test_a_part_of_a_call_gives_the_count_of_the_whole():
     assert a_post("alertmanager/group", {"alerts": alerts}, counts).startswith(
         ":red_circle: **2600 firing, 4 resolved** (part 2 of 3)\n- :red_circle: **Down**"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("alertmanager/alert", {"status": "resolved", "labels": {"alertname": "X", "severity": "critical"}}),
+        ("alertmanager/alert", {"status": "Resolved", "labels": {"alertname": "X"}}),
+        ("alertmanager/alert", {"status": "ok", "labels": {"alertname": "X"}}),
+        ("alertmanager/alert", {"status": " resolved ", "labels": {"alertname": "X"}}),
+        (
+            "alertmanager/group",
+            {
+                "status": "resolved",
+                "alerts": [
+                    {"status": "RESOLVED", "labels": {"alertname": "X", "severity": "critical"}},
+                    {"status": "RESOLVED", "labels": {"alertname": "X", "severity": "critical"}},
+                    {"status": "RESOLVED", "labels": {"alertname": "X", "severity": "critical"}},
+                    {"status": "RESOLVED", "labels": {"alertname": "X", "severity": "critical"}},
+                    {"status": "RESOLVED", "labels": {"alertname": "X", "severity": "critical"}},
+                ],
+            },
+        ),
+        (
+            "alertmanager/group",
+            {
+                "status": "resolved",
+                "alerts": [
+                    {"status": "ok", "labels": {"alertname": "X", "severity": "critical"}},
+                    {"status": "ok", "labels": {"alertname": "X", "severity": "critical"}},
+                ],
+            },
+        ),
+        (
+            "alertmanager/group",
+            {"status": "resolved", "alerts": [{"labels": {"alertname": "X"}}, {"labels": {"alertname": "Y"}}]},
+        ),
+        ("grafana/alert", {"state": "normal", "title": "X"}),
+        ("grafana/alert", {"state": "Normal (NoData)", "title": "X"}),
+        ("grafana/alert", {"status": "RESOLVED", "labels": {"alertname": "DatasourceError"}}),
+        (
+            "grafana/alert",
+            {
+                "status": "resolved",
+                "alerts": [
+                    {"status": "resolved", "labels": {"alertname": "X"}},
+                    {"status": "resolved", "labels": {"alertname": "Y"}},
+                ],
+                "commonLabels": {"severity": "critical"},
+            },
+        ),
+        ("zabbix/event", {"subject": "X", "trigger_status": "OK"}),
+        ("zabbix/event", {"name": "X", "status": "0"}),
+        ("zabbix/event", {"event_name": "X", "event_status": "Resolved", "event_value": "1"}),
+        ("zabbix/event", {"event_name": "X", "event_severity": "Disaster", "event_value": 0.0}),
+        ("zabbix/event", {"title": "Resolved: X", "message": "m"}),
+        ("zabbix/event", {"subject": "[OK] X"}),
+        ("zabbix/event", {"subject": "Recovery: X"}),
+        ("icinga/event", {"host": "h", "service": {"name": "s", "state": 0}}),
+        ("icinga/event", {"host": {"name": "h", "state": "UP"}, "notification_type": "RECOVERY"}),
+        ("icinga/event", {"host": "h", "state": "0"}),
+        ("icinga/event", {"notification_type": "RECOVERY", "host": "h", "service": "s", "output": "x"}),
+        ("nagios/event", {"NOTIFICATIONTYPE": "RECOVERY", "HOSTNAME": "h", "SERVICEDESC": "s", "SERVICESTATE": "OK"}),
+        ("nagios/event", {"type": "RECOVERY", "host": "h"}),
+        ("nagios/event", {"host": "h", "service": "s", "status": "0"}),
+        ("nagios/event", {"hostname": "h", "servicedesc": "s", "servicestate": 0}),
+        ("nagios/event", {"hostname": "h", "hoststate": "UP", "servicedesc": ""}),
+        ("argo/alarm", {"status": "OK", "node_name": "h"}),
+        ("argo/status", {"status": "ok", "endpoint_group": "S"}),
+        ("plain", {"status": "resolved", "name": "x"}),
+        ("plain", {"state": "Recovered", "name": "x", "severity": "critical"}),
+        ("plain", {"severity": "critical", "status": "OK"}),
+    ],
+)
+def test_an_end_is_green_however_it_is_said(name: str, data: Any):
+    post = a_post(name, data)
+    assert post.startswith(":large_green_circle:")
+    assert ":red_circle:" not in post
+    assert "firing" not in post
