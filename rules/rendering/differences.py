@@ -57,7 +57,7 @@ def subjects(events: Iterable[Any], otherwise: str) -> str:
 
     Where each has a name of its own they are counted as what is said ``otherwise``.
     """
-    about = Counter(_subject(data) or otherwise for data in events).most_common()
+    about = Counter(" ".join(_subject(data).split()) or otherwise for data in events).most_common()
     if len(about) > _MOST_SUBJECTS and about[0][1] == 1:  # each has a name of its own
         return f"{len(about)} x {escape_md(short(otherwise))}"
     told = [f"{count} x {escape_md(short(name))}" for name, count in about[:_MOST_SUBJECTS]]

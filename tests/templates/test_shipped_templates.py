@@ -244,3 +244,19 @@ def test_an_end_is_green_however_it_is_said(name: str, data: Any):
     assert post.startswith(":large_green_circle:")
     assert ":red_circle:" not in post
     assert "firing" not in post
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("alertmanager/alert", {"labels": {"alertname": " Disk\n full "}}),
+        ("grafana/alert", {"labels": {"alertname": "Disk\n full "}}),
+        ("zabbix/event", {"event_name": " Disk\n full"}),
+        ("icinga/event", {"host": {"name": " Disk\n full "}, "state": 2}),
+        ("nagios/event", {"HOSTNAME": " Disk\n full "}),
+        ("argo/alarm", {"node_name": " Disk\n full ", "status": "CRITICAL"}),
+        ("plain", {"name": " Disk\n full "}),
+    ],
+)
+def test_a_name_stands_on_one_line_without_blanks_around_it(name: str, data: Any):
+    assert "**Disk  full**" in a_post(name, data).splitlines()[0]

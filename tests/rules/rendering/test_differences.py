@@ -62,6 +62,7 @@ def test_subjects_are_counted_the_most_frequent_first() -> None:
     events = [{"labels": {"alertname": name}} for name in "BAABCCDE"]
     assert subjects([*events, {}, None], "event") == "2 x B, 2 x A, 2 x C, 4 more"
     assert subjects([{}, 7], "event") == "2 x event"
+    assert subjects([{"name": "disk\n full"}], "event") == "1 x disk full"
     assert subjects([{"name": f"disk {n}"} for n in range(5)], "event") == "5 x event"
 
 
