@@ -7,7 +7,7 @@ its own stream: what it has not read waits in the log, not in memory.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -49,23 +49,31 @@ async def follow_messages(context: OperatorContext, topic: str = "", *, matched:
     if len(context.streams) >= _MOST_STREAMS:
         raise LimitReached("streams", _MOST_STREAMS)
     only = topic_uid_or_none(context.broker, topic)
-    wanted = [uid for uid in topic_names(context.broker) if only in (None, uid)]
-    starts = {uid: (await context.store.log.bounds(uid)).end for uid in wanted}
-    stream = MessageStream(context, starts, grows=only is None, matched=matched)
-    context.streams.add(stream)
+    stream = MessageStream(context, grows=only is None, matched=matched)
+    context.streams.add(stream)  # before anything is waited for: others who ask meanwhile count it
+    try:
+        await stream.note_ends([uid for uid in topic_names(context.broker) if only in (None, uid)])
+    except BaseException:
+        context.streams.discard(stream)
+        raise
     return stream
 
 
 class MessageStream:
     """One stream: a follower per topic, all writing to one bounded queue. None in the queue ends it."""
 
-    def __init__(self, context: OperatorContext, starts: Mapping[str, int], *, grows: bool, matched: bool) -> None:
+    def __init__(self, context: OperatorContext, *, grows: bool, matched: bool) -> None:
         self._context = context
-        self._starts = starts
+        self._starts: dict[str, int] = {}
         self._grows = grows
         self._matched = matched
         self._queue: asyncio.Queue[StreamPart | None] = asyncio.Queue(_QUEUED)
         self._followers: dict[str, asyncio.Task[None]] = {}
+
+    async def note_ends(self, topics: Sequence[str]) -> None:
+        """Note where these topics (uids) end: what comes from there on is shown. Raises StoreUnavailable."""
+        for uid in topics:
+            self._starts[uid] = (await self._context.store.log.bounds(uid)).end
 
     async def parts(self) -> AsyncIterator[StreamPart]:
         """Messages and signs of life, in the order in which they go out."""

@@ -9,7 +9,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.control import a_daemon, meanwhile
+import pytest
+
+from bridge.operate.live_tail import follow_messages
+from bridge.operate.operator_errors import LimitReached
+from broker.engines.memory.trouble import Trouble
+from broker.errors import StoreUnavailable
+from tests.bridge.operate.test_use_cases import context_of
+from tests.fakes.control import a_daemon, meanwhile, trouble_in
 from tests.line.stage import Stage
 
 
@@ -132,3 +139,27 @@ async def follow_many(stage: Stage, left: int) -> None:
 def followers() -> list[str]:
     """What follows topics now."""
     return [one.get_name() for one in asyncio.all_tasks() if one.get_name().startswith("tail:")]
+
+
+async def test_no_more_streams_than_the_limit_are_open_however_many_ask_at_once(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        context = context_of(stage)
+        asked = [asyncio.ensure_future(follow_messages(context)) for _ in range(40)]
+        while not all(one.done() for one in asked):
+            await stage.clock.advance(0)
+        refused = [one for one in asked if one.exception() is not None]
+        assert (len(context.streams), len(refused)) == (32, 8)
+        assert all(isinstance(one.exception(), LimitReached) for one in refused)
+        for one in asked:
+            if one.exception() is None:
+                await one.result().end()
+        assert context.streams == set()
+
+
+async def test_a_stream_that_cannot_begin_is_none(tmp_path: Path) -> None:
+    async with a_daemon(tmp_path) as stage:
+        context = context_of(stage)
+        trouble_in(stage).add(Trouble("log.bounds", "unavailable"))
+        with pytest.raises(StoreUnavailable):
+            await meanwhile(stage, follow_messages(context))
+        assert context.streams == set()
