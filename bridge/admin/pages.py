@@ -1,4 +1,4 @@
-"""The pages' frame: who may look, what a form may change, how a page is drawn. What they show is in ``book.py``.
+"""The pages' frame: who may look, what a form may change, how a page is drawn. What they show is in ``page_routes.py``.
 
 Every page is an answer of the product's own API, drawn; so the pages, the command line and programs are told the same.
 """

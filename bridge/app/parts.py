@@ -1,4 +1,4 @@
-"""The daemon as a record of its parts: assembly.py builds it, daemon.py runs it, web_assembly.py shows it."""
+"""The daemon as a record of its parts: build.py builds it, daemon.py runs it, web_assembly.py shows it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a wish of a person in chat does, by whatever means it came: the act, its remark in the post, and the answer.
 
-The means are the edges' own: ``endpoint.py`` hears clicks, ``bridge/listening/`` reactions and replies.
+The means are the edges' own: ``button_endpoint.py`` hears clicks, ``replies.py`` reactions and replies.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """``POST /actions/mattermost``: a click on a button, as the Mattermost server tells of it.
 
-The call carries no signature and no session: what the button carries is the proof (``seal.py``). Whatever a person
-can do wrong is answered with 200 and a line only that person sees; any other status shows as an ugly error. Calls that
-no Mattermost makes (too large, no JSON) are answered 413 and 400.
+The call carries no signature and no session: what the button carries is the proof (``signed_context.py``). Whatever a
+person can do wrong is answered with 200 and a line only that person sees; any other status shows as an ugly error.
+Calls that no Mattermost makes (too large, no JSON) are answered 413 and 400.
 """
 
 from __future__ import annotations

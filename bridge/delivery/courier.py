@@ -1,8 +1,8 @@
 """The courier of one destination: lease -> deliver -> settle, as fast as the destination wants it and no faster.
 
 Each delivery is tried once per lease; what became of it is judged by ``verdict`` and settled in the store, so retries
-survive restarts and one slow destination never holds up another. This file says when to lease; ``trying.py`` tries,
-and ``folder.py`` makes one post of many where too much waits.
+survive restarts and one slow destination never holds up another. This file says when to lease; ``attempts.py`` tries,
+and ``collapse/worker.py`` makes one post of many where too much waits.
 """
 
 from __future__ import annotations

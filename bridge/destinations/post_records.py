@@ -1,4 +1,4 @@
-"""What people made of a post, kept in the store: one row of state for a card (``seal.py``), ``b/<rule>/<name>``.
+"""What people made of a post, kept in the store: a row of state a card (``signed_context.py``), ``b/<rule>/<name>``.
 
 The row says in which posts the card stands, what each of them shows, and what people did. A click writes it, and so
 does a destination that changes its posts, *before* it draws: whoever draws a post reads the row first, and looks again

@@ -1,1 +1,1 @@
-"""Where messages come from beside the AMS API. One kind is one file; ``kinds.py`` lists them."""
+"""Where messages come from beside the AMS API. One kind is one file; ``source_kinds.py`` lists them."""

@@ -1,6 +1,6 @@
 """``POST /hooks/NAME``: receive -> append for webhook sources. 200 means that the message is durable.
 
-What HTTP says of the body is honoured (bodies.py), a list too long for one message becomes several in one append
+What HTTP says of the body is honoured (call_bodies.py), a list too long for one message becomes several in one append
 (cutting.py), and a delivery that its sender repeats stands once.
 """
 

@@ -1,4 +1,4 @@
-"""Any HTTP POST becomes a message: its body, with what is known of it as attributes (bodies.py says how it is read).
+"""Any HTTP POST becomes a message: its body, with what is known of it as attributes (call_bodies.py reads it).
 
 A batch of CloudEvents becomes one message for each event.
 """

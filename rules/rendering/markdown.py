@@ -2,7 +2,7 @@
 
 A template mixes what its author wrote (Markdown, meant) with what an event said (text, shown as it is). Escaping each
 value where it is printed would be undone or done twice by the next filter, so values stay raw while a template works,
-and every text carries its parts. Escaping happens once, at the very end, with all the text in sight (``assembly.py``):
+and every text carries its parts. Escaping happens once, at the very end, over all the text (``markdown_escape.py``):
 
 * a plain ``str`` inside an expression is the event's;
 * ``Authored`` is the author's: literals, and the output of filters that make Markdown;

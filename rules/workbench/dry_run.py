@@ -57,7 +57,7 @@ class DryRunStep:
 class Rehearsal:
     """A rule set at work on a virtual clock. Give it times that never go back.
 
-    ``unwritten`` names rules whose posts are not rendered (unwritten.py); ``unpack`` may share decoded payloads
+    ``unwritten`` names rules whose posts are not rendered (lazy_post.py); ``unpack`` may share decoded payloads
     with others who look at the same messages.
     """
 

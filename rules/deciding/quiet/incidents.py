@@ -2,8 +2,8 @@
 
 Each slot of a rule is ``told`` (its reader believes that the alert fires) or not. Truth and belief may differ only for
 a while: a firing that was hidden is told when what hid it ends and it still fires; an end that was hidden stays owed,
-and is told then with a word why it is late (``quiet/owed.py``). An incident goes when it is over and nobody is owed
-anything.
+and is told then with a word why it is late (``quiet/pending_notifications.py``). An incident goes when it is
+over and nobody is owed anything.
 """
 
 from __future__ import annotations

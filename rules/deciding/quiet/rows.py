@@ -35,7 +35,7 @@ class Incident(msgspec.Struct, omit_defaults=True):
     """The life of one alert, from firing until everybody told has been told that it is over.
 
     ``hidden`` says, by slot, what kept a firing from being told; ``told`` holds the slots that were. ``event`` is
-    the last one that fired (``quiet/stored.py``), ``same`` the values that inhibited rules compare, by places, read
+    the last one that fired (``quiet/state_rows.py``), ``same`` the values that inhibited rules compare, by places, read
     from the opening one. ``ended`` is "" while it fires, then ``resolved`` or ``stale``.
     """
 
