@@ -17,6 +17,7 @@ from bridge.cli.visible import VisibleText
 from bridge.core.secret import Secret
 from bridge.destinations.destination_kinds import KINDS as DESTINATION_KINDS
 from bridge.settings.model import GIB, KIB, MIB, Settings
+from bridge.settings.settings_schema import settings_schema
 from bridge.sources.source_kinds import KINDS as SOURCE_KINDS
 from rules.source.words import Rate, duration_text, suggest
 
@@ -25,9 +26,13 @@ SettingRow: TypeAlias = dict[str, str]
 
 @click.command(cls=CliCommand)
 @click.argument("prefix", metavar="[KEY]", default="")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of bridge.yaml instead, for editors.")
 @pass_context
-def settings(context: Context, prefix: str) -> None:
+def settings(context: Context, prefix: str, *, schema: bool) -> None:
     """Every key of bridge.yaml, or those that begin with KEY, with meaning, default and unit."""
+    if schema:
+        context.output.value(settings_schema())
+        return
     found = [row for row in rows() if row["key"].startswith(prefix)]
     output = context.output
     if output.as_json:

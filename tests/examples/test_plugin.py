@@ -83,6 +83,9 @@ def test_what_a_plugin_adds_is_documented_and_in_the_schemas(installed: Path) ->
     keys = json.loads(ams_bridge("--json", "settings", "destinations.NAME", folders=(installed,)).stdout)
     (alias,) = (row for row in keys if row["key"] == "destinations.NAME.alias")
     assert (alias["kinds"], alias["takes"]) == ("rocketchat", "text")
+    whole = json.loads(ams_bridge("settings", "--schema", folders=(installed,)).stdout)
+    assert "rocketchat_bot" in json.dumps(whole["properties"]["destinations"])
+    assert "alias" in whole["$defs"]["RocketChatConfig"]["properties"]
     reference = ams_bridge("rules", "reference", folders=(installed,)).stdout
     assert "| `version_below` | a version lower than this one |" in reference
     assert "Of ams-bridge-rocketchat 1.0.0. The first part of a host's name." in reference
