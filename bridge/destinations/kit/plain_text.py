@@ -13,6 +13,8 @@ from typing import Final, Literal, TypeAlias
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from bridge.core.emoji import with_emoji
+
 BlockKind: TypeAlias = Literal["text", "heading", "code", "line"]
 
 
@@ -204,7 +206,7 @@ def _spans(children: Sequence[Token]) -> Iterator[TextSpan]:
 
 
 def _table(rest: Iterator[Token]) -> str:
-    """A table as aligned columns of text; takes its tokens up to the table's end."""
+    """A table as aligned columns, its emoji as letters, for it is a block of code; takes its tokens up to its end."""
     rows: list[list[str]] = []
     for token in rest:
         if token.type == "table_close":
@@ -212,7 +214,8 @@ def _table(rest: Iterator[Token]) -> str:
         if token.type == "tr_open":
             rows.append([])
         elif token.type == "inline":
-            rows[-1].append("".join(span.text for span in _spans(token.children or ())).replace("\n", " "))
+            cell = "".join(span.text for span in _spans(token.children or ()))
+            rows[-1].append(with_emoji(cell.replace("\n", " ")))
     widths = [max(len(row[n]) for row in rows if n < len(row)) for n in range(max(map(len, rows), default=0))]
     drawn = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() for row in rows]
     return "\n".join([drawn[0], "  ".join("-" * width for width in widths), *drawn[1:]]) if drawn else ""

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.destinations.kit.plain_text import Dialect, PlainBlock, TextSpan, plain, read, read_line, write
+from bridge.destinations.slack.blocks import mrkdwn
 from rules.rendering.escape import escape_value
 
 SHOUTING = Dialect(
@@ -58,6 +59,11 @@ def test_lists_keep_their_depth_and_numbers() -> None:
 
 def test_quotes_are_quoted_line_by_line() -> None:
     assert shouted("> a\n> b\n\nc") == "> a\n> b\n\nc"
+
+
+def test_signs_in_a_table_are_seen_where_a_block_of_code_shows_no_emoji() -> None:
+    drawn = mrkdwn("|  | host |\n|---|---|\n| :red_circle: | web1 |\n| :large_green_circle: | :no-emoji: |")
+    assert drawn.splitlines()[1:-1] == ["   host", "-  ----------", "🔴  web1", "🟢  :no-emoji:"]
 
 
 def test_a_table_becomes_aligned_text() -> None:
