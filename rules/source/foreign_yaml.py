@@ -13,7 +13,7 @@ from typing import Any, Final
 import yaml
 
 from rules.source.places import Document, Places
-from rules.source.problems import Problem
+from rules.source.problems import Place, Problem
 from rules.source.yaml_builder import Builder, Spot, UnreadableDocument
 from rules.source.yaml_errors import forbidden_character, syntax_problem
 
@@ -38,6 +38,8 @@ def read_foreign_yaml(text: str, file: str) -> tuple[Document, ...]:
         return (_unread(file, *{one.text: one for one in (problem, *builder.problems)}.values()),)
     except UnreadableDocument as unusable:
         return (_unread(file, unusable.problem, *builder.problems),)
+    except RecursionError:
+        return (_unread(file, Problem(Place(file), "", "this is nested too deep to be read")),)
     problems = tuple(builder.problems)
     return tuple(Document(file, value, Places(file, root), problems) for value, root in found)
 

@@ -23,7 +23,7 @@ def ask(folder: Path, state: Path, *words: str) -> Said:
 
 @every_example
 def test_it_passes_check_without_a_warning(folder: Path, tmp_path: Path) -> None:
-    said = ask(folder, tmp_path, "check", "--json")
+    said = ask(folder, tmp_path, "check", "--strict", "--json")
     assert said.code == 0, said.err
     assert (said.value["ok"], said.value["problems"], said.value["warnings"]) == (True, [], [])
 

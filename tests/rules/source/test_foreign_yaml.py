@@ -78,3 +78,11 @@ def test_a_key_that_stands_twice_is_a_problem() -> None:
 @given(st.text(max_size=40))
 def test_no_text_makes_it_fail(text: str) -> None:
     assert read_foreign_yaml(text, "f.yml")
+
+
+@pytest.mark.parametrize("levels", [60, 150, 199, 5_000])
+@pytest.mark.parametrize(("opening", "closing"), [("{a: ", "}"), ("[", "]")])
+def test_what_is_nested_deep_is_read_or_refused(levels: int, opening: str, closing: str) -> None:
+    (document,) = read_foreign_yaml(opening * levels + "x" + closing * levels, "f.yml")
+    assert (document.value is None) is bool(document.problems)
+    assert len(document.problems) <= 1
