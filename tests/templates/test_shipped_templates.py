@@ -260,3 +260,18 @@ def test_an_end_is_green_however_it_is_said(name: str, data: Any):
 )
 def test_a_name_stands_on_one_line_without_blanks_around_it(name: str, data: Any):
     assert "**Disk  full**" in a_post(name, data).splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("alertmanager/alert", {"labels": {"alertname": "X"}, "startsAt": "2026-01-03T10:06:00Z"}),
+        ("alertmanager/group", {"alerts": [{"labels": {}, "startsAt": "2026-01-03T10:06:00Z"}] * 2}),
+        ("grafana/alert", {"labels": {"alertname": "X"}, "startsAt": "2026-01-03T10:06:00Z"}),
+        ("zabbix/event", {"event_name": "X", "event_timestamp": "1767434760"}),
+        ("icinga/event", {"host": "x", "last_state_change": 1767434760}),
+        ("nagios/event", {"HOSTNAME": "x", "TIMET": "1767434760"}),
+    ],
+)
+def test_a_sender_whose_clock_is_ahead_does_not_say_that_it_fires_in_a_minute(name: str, data: Any):
+    assert "(in " not in a_post(name, data)
