@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bridge.control.api_values import Matchers, MessageNames, Reason, Seconds, StateName
+from bridge.control.api_values import MessageNames, PlainText, Seconds, SilenceMatchers, StateName
 from bridge.operate.certificate_bindings import Binding
 from bridge.operate.operator_deliveries import DeliveryFilter
 from bridge.operate.operator_views import SilenceView
@@ -66,12 +66,12 @@ class Replay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class NewSilence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A silence to add; it ends at ``until``, or ``for_s`` seconds after it starts; ``starts`` is now if not given."""
 
-    matchers: Matchers
+    matchers: SilenceMatchers
     until: str = ""
     for_s: Seconds | None = None
     starts: str = ""
-    why: Reason = ""
-    who: Reason = ""
+    why: PlainText = ""
+    who: PlainText = ""
     keep_waiting: bool = False
 
 

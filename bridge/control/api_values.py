@@ -31,7 +31,9 @@ MessageNames: TypeAlias = Annotated[
     Meta(extra_json_schema={"minItems": 1, "maxItems": 100}),
 ]
 """``TOPIC:OFFSET`` or ``TOPIC:FIRST-LAST`` each."""
-Matchers: TypeAlias = Annotated[dict[str, Any], Meta(extra_json_schema={"minProperties": 1, "maxProperties": 100})]
+SilenceMatchers: TypeAlias = Annotated[
+    dict[str, Any], Meta(extra_json_schema={"minProperties": 1, "maxProperties": 100})
+]
 """What a silence must find, by place."""
-Reason: TypeAlias = Annotated[str, Meta(extra_json_schema={"maxLength": 1_000})]
+PlainText: TypeAlias = Annotated[str, Meta(extra_json_schema={"maxLength": 1_000})]
 """A text that people read: why, or who."""
