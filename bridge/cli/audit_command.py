@@ -9,7 +9,7 @@ import msgspec
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.connection import connected
-from bridge.cli.tables import Column, text_column, time_column
+from bridge.cli.fitting_tables import Column, text_column, time_column
 from bridge.cli.typed import duration, when
 
 _LISTED = [

@@ -10,8 +10,8 @@ import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.connection import connected
+from bridge.cli.fitting_tables import Column, id_column, text_column, time_column
 from bridge.cli.output import Failed, shown
-from bridge.cli.tables import Column, id_column, text_column, time_column
 from bridge.cli.typed import duration, when
 
 STATES = ("waiting", "delivered", "dead", "suppressed", "folded", "cancelled", "dropped", "shadow")

@@ -13,9 +13,9 @@ import click
 
 from bridge.app.state_folder import certificates_of
 from bridge.cli.command_context import CliCommand, Context, pass_context, stands
+from bridge.cli.fitting_tables import Column, text_column
 from bridge.cli.output import EXIT_FAILED, BadConfiguration, Output
 from bridge.cli.setup import settings_of
-from bridge.cli.tables import Column, text_column
 from bridge.core.proxies import read_proxies
 from bridge.core.secret import Secret
 from bridge.observe.condition import Finding, look_around

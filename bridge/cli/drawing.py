@@ -11,8 +11,8 @@ from rich.markdown import Markdown
 from rich.panel import Panel
 from rich.table import Table
 
+from bridge.cli.fitting_tables import Column
 from bridge.cli.output import Output
-from bridge.cli.tables import Column
 from bridge.cli.visible import VisibleText, visible
 from bridge.core.emoji import with_emoji
 

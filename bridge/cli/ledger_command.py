@@ -10,8 +10,8 @@ import click
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.connection import connected
 from bridge.cli.drawing import TOPIC, message_book, send_book
+from bridge.cli.fitting_tables import Column, text_column
 from bridge.cli.output import EXIT_FAILED, Failed
-from bridge.cli.tables import Column, text_column
 from bridge.cli.typed import duration, when
 
 

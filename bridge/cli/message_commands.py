@@ -14,9 +14,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.connection import connected
+from bridge.cli.fitting_tables import Column, text_column, time_column
 from bridge.cli.naming import resource_path
 from bridge.cli.output import Failed
-from bridge.cli.tables import Column, text_column, time_column
 from bridge.cli.typed import named_values
 from bridge.cli.visible import visible_line
 from broker.clock import SystemClock

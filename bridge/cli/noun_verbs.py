@@ -9,9 +9,9 @@ import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.connection import connected
+from bridge.cli.fitting_tables import text_column
 from bridge.cli.naming import resource_path
 from bridge.cli.output import shown
-from bridge.cli.tables import text_column
 
 
 @dataclass(frozen=True, slots=True)

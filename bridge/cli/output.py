@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bridge.cli.tables import Column, draw
+from bridge.cli.fitting_tables import Column, draw
 from bridge.cli.visible import VisibleConsole, VisibleText, visible
 
 _WIDE = 160  # columns where nobody says how many there are

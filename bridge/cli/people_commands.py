@@ -8,9 +8,9 @@ import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.connection import connected
+from bridge.cli.fitting_tables import Column, text_column
 from bridge.cli.noun_verbs import delete_command, noun_of_the_service
 from bridge.cli.output import shown
-from bridge.cli.tables import Column, text_column
 
 delete_user = delete_command(noun_of_the_service("user", "users"), "Delete the user NAME.")
 

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final, TypeAlias, assert_never
 
+from bridge.cli.fitting_tables import Column
 from bridge.cli.output import Output
-from bridge.cli.tables import Column
 from bridge.destinations.base import Delivered, Destination, Later, Outcome, Refused
 from bridge.destinations.republish import Republisher
 from bridge.settings.model import Settings

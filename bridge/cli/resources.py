@@ -9,10 +9,10 @@ import msgspec
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.connection import connected
+from bridge.cli.fitting_tables import text_column, time_column
 from bridge.cli.naming import resource_name, resource_path
 from bridge.cli.noun_verbs import acl_command, delete_command, noun_in, noun_of_the_service, show_command
 from bridge.cli.output import Failed
-from bridge.cli.tables import text_column, time_column
 
 _PROJECT, _TOPIC = noun_of_the_service("project", "projects"), noun_in("topic", "topics")
 _SCHEMA = noun_in("schema", "schemas")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
+from bridge.cli.fitting_tables import Column
 from bridge.cli.history import (
     Stretch,
     Wanted,
@@ -22,7 +23,6 @@ from bridge.cli.output import BadConfiguration, Failed, Output, counted
 from bridge.cli.problem_listing import as_lines
 from bridge.cli.setup import settings_without_secrets
 from bridge.cli.spilling import SpillingState
-from bridge.cli.tables import Column
 from bridge.cli.typed import when
 from bridge.cli.visible import VisibleText
 from bridge.operate.operator_times import rfc3339

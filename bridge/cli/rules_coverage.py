@@ -8,13 +8,13 @@ import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.drawing import short_topic
+from bridge.cli.fitting_tables import Column
 from bridge.cli.history import Wanted, beginning_value, opened, say_where_it_begins, stored_options
 from bridge.cli.loading import facts_now, world_for
 from bridge.cli.output import BadConfiguration, Output, counted
 from bridge.cli.problem_listing import as_lines, from_here
 from bridge.cli.setup import settings_without_secrets
 from bridge.cli.spilling import SpillingState
-from bridge.cli.tables import Column
 from bridge.cli.visible import VisibleText
 from bridge.routing.rule_files import rules_of
 from rules.source.problems import Place, ProblemsFound

@@ -9,7 +9,7 @@ import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.connection import connected
-from bridge.cli.tables import Column, id_column, text_column, time_column
+from bridge.cli.fitting_tables import Column, id_column, text_column, time_column
 from bridge.cli.typed import duration, when
 from rules.source.scalars import as_typed, typed_word
 

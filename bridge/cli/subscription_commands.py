@@ -8,10 +8,10 @@ import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.connection import Unreached, connected
+from bridge.cli.fitting_tables import Column, text_column
 from bridge.cli.naming import resource_name, resource_path
 from bridge.cli.noun_verbs import acl_command, delete_command, noun_in
 from bridge.cli.output import Failed, shown
-from bridge.cli.tables import Column, text_column
 from bridge.cli.typed import when
 
 if TYPE_CHECKING:

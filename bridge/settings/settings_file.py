@@ -17,9 +17,9 @@ from bridge.core.references import ReferenceSources, Resolver
 from bridge.destinations.destination_kinds import KINDS as DESTINATION_KINDS
 from bridge.settings.canary_checks import unfit_for_canaries, unknown_to_canaries
 from bridge.settings.model import ProjectSettings, RemovedDestination, Settings
-from bridge.settings.placeholders import filled, meet
 from bridge.settings.setting_errors import Fault, Location, faults_of, is_secret, keys_at
 from bridge.settings.setting_names import Unlinked, homeless, ill_named, unlinked
+from bridge.settings.stand_ins import filled, meet
 from bridge.sources.source_kinds import KINDS as SOURCE_KINDS
 from rules.language.form import value_at
 from rules.plugins import Registry

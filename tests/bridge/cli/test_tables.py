@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bridge.cli.tables import Column, draw, id_column, short_ids, text_column, time_column
+from bridge.cli.fitting_tables import Column, draw, id_column, short_ids, text_column, time_column
 from tests.bridge.cli.test_walk import cells
 
 TIME = "2026-01-05 12:00:00Z"

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bridge.fakes.mattermost import FakeMattermost
 from bridge.fakes.trouble import Answer
 from tests.bridge.cli.command_tree import LEAVES
@@ -231,3 +233,23 @@ async def test_quiet_commands_print_nothing_but_errors(tmp_path: Path, mattermos
                 loud[path] = said
             assert not (said.code and not said.err), path
     assert loud == {}
+
+
+@pytest.mark.parametrize("form", [[], ["--quiet"]], ids=str)
+async def test_tail_shows_what_a_terminal_would_obey_as_escapes_and_nothing_under_quiet(
+    tmp_path: Path, form: list[str]
+) -> None:
+    async with a_stage(tmp_path, RULES, chat() + BOARD, store="memory") as stage:
+        await routed(stage)
+        url = str(stage.http.base_url)
+        words = ["tail", "P/T", *form, "--url", url, "--token", TOKEN]
+        tailing = asyncio.create_task(meanwhile(stage, asyncio.to_thread(command, *words)))
+        while "tail:topics" not in {one.get_name() for one in asyncio.all_tasks()}:
+            await stage.clock.advance(0)
+        await stage.publish(f"n{ODD}{WIDE_KEY}".replace("\x00", "").encode(), {"note": "the last"})
+        await stage.settled(1)
+        await stage.clock.advance(1)
+        stage.daemon.stopping.set()
+        said = await tailing
+    assert RAW.search(said.out + said.err) is None
+    assert bool(said.out) is not bool(form)
