@@ -18,6 +18,26 @@ _DASHES: Final = re.compile(r"(\s*)[\u2013\u2014\u2012\u2212] ?(.*)")
 _BIGGER: Final = re.compile(r"(\s*(?:- )?[^\s:]+): (>=?|<=?) ?(-?\d[\d.]*)\s*$")
 
 
+_SHOWN: Final = frozenset(
+    (
+        "text",
+        "title",
+        "about",
+        "name",
+        "footer",
+        "mention",
+        "send",
+        "to",
+        "channel",
+        "template",
+        "topic",
+        "severity",
+        "when",
+    )
+)
+"""Keys whose values may be shown again; others may hold secrets, for bridge.yaml is read by the same reader."""
+
+
 @dataclass(frozen=True, slots=True)
 class LineAdvice:
     """Where to look (counted from 1), and what to say."""
@@ -70,7 +90,8 @@ def _colon(lines: Sequence[str], last: int, line: str) -> LineAdvice | None:
         return LineAdvice(last + 1, own.end() + 1, text)
     if found is not None:
         value = found[2].partition(" #")[0].rstrip()
-        told = f'no ": " can stand here; put the value in quotes: {found[1]}: {json.dumps(value, ensure_ascii=False)}'
+        shown = f": {found[1]}: {json.dumps(value, ensure_ascii=False)}" if _may_show(found[1]) else ""
+        told = f'no ": " can stand here; put the value in quotes{shown}'
         return LineAdvice(last + 1, found.start(2) + max(value.find(": "), 0) + 1, told)
     return None
 
@@ -89,19 +110,25 @@ def _slashes(bare: str, line: str) -> tuple[int, str] | None:
 
 def _dash(bare: str, line: str) -> tuple[int, str] | None:
     found = _DASHES.fullmatch(bare)
-    return None if found is None else (found.end(1), f'a member of a list begins with "-": write - {found[2]}')
+    if found is None:
+        return None
+    shown = f": write - {found[2]}" if _may_show(found[2].partition(":")[0]) else ""
+    return found.end(1), f'a member of a list begins with "-"{shown}'
 
 
 def _no_blank(bare: str, line: str) -> tuple[int, str] | None:
     found = _NO_BLANK.fullmatch(line.rstrip()) if ": " not in bare else None
     if found is None or "://" in bare:
         return None
-    return found.start(3), f"a blank is missing behind the colon: write {found[2]}: {found[3]}"
+    shown = f": write {found[2]}: {found[3]}" if _may_show(found[2]) else ""
+    return found.start(3), f"a blank is missing behind the colon{shown}"
 
 
 def _equals(bare: str, line: str) -> tuple[int, str] | None:
     found = _EQUALS.fullmatch(line.rstrip()) if ":" not in bare else None
-    return None if found is None else (found.start(2), f"write {found[2]}: {found[3]}")
+    if found is None:
+        return None
+    return found.start(2), f"write {found[2]}: {found[3] if _may_show(found[2]) else '...'}"
 
 
 def _joined(bare: str, line: str) -> tuple[int, str] | None:
@@ -116,15 +143,22 @@ def _comment(bare: str, line: str) -> tuple[int, str] | None:
     found = _COMMENT.search(bare)
     if found is None or not re.search(r"[{\[]", bare[: found.start() + 1]):
         return None
-    return found.end(1), f'"#" begins a comment here; put the text in quotes: "#{found[2].strip()}"'
+    before = re.search(r"([\w-]+):\s*$", bare[: found.end(1)])
+    shown = f': "#{found[2].strip()}"' if before is not None and _may_show(before[1]) else ""
+    return found.end(1), f'"#" begins a comment here; put the text in quotes{shown}'
 
 
 def _bigger(bare: str, line: str) -> tuple[int, str] | None:
     found = _BIGGER.fullmatch(bare)
-    if found is None:
+    if found is None or "$" not in found[1]:
         return None
     word = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}[found[2]]
     return found.start(2), f"write {{{word}: {found[3]}}}"
+
+
+def _may_show(key: str) -> bool:
+    """Whether the value of a key may stand in a message."""
+    return key in _SHOWN or key.startswith("$.")
 
 
 def _without_quotes(line: str) -> str:
