@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 from collections.abc import Mapping
@@ -42,6 +43,7 @@ def command(*words: str, stdin: str | None = None, env: Mapping[str, str] | None
     surroundings = {"AMS_BRIDGE_CONFIG": None, "AMS_BRIDGE_TOKEN": None, "COLUMNS": "200"} | dict(env or {})
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))  # a daemon here logs too
     answer = CliRunner().invoke(main, list(words), input=stdin, env=surroundings, prog_name="ams-bridge")
+    gc.enable()  # ``run`` lets it rest until the daemon is ready, and one that refuses to start never is
     if answer.exception is not None and not isinstance(answer.exception, SystemExit):
         raise answer.exception
     return Said(answer.exit_code, answer.stdout, answer.stderr)
