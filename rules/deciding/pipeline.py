@@ -18,6 +18,7 @@ from rules.deciding.quiet.hours import closed
 from rules.deciding.quiet.incident_stages import incident_stage
 from rules.deciding.quiet.rows import KeyRow
 from rules.deciding.quiet.silences import Facts
+from rules.deciding.quiet.straggler import hide_straggler
 from rules.deciding.quiet.throttle import post
 from rules.deciding.quiet.verdicts import OWED, PASSED, Held, Hidden, Passed, Quieted, QuietVerdict
 from rules.deciding.render_post import Scene, severity_of
@@ -83,8 +84,12 @@ def addresses_of(rule: Rule) -> list[SendTarget]:
 
 
 def _hidden(draft: Draft, occasion: Notification, addresses: Sequence[SendTarget]) -> dict[str, Hidden]:
-    """Hours, silence, inhibition: by slot, what hides the occasion now."""
+    """A late firing, hours, silence, inhibition: by slot, what hides the occasion now."""
     rule, now_us = occasion.rule, draft.now_us
+    if occasion.phase == "firing" and occasion.row is not None:
+        late = hide_straggler(occasion.row, occasion.event, now_us)
+        if late is not None:
+            return {address.entry.slot: late for address in addresses}
     by_hours = closed(rule.quiet.hours, now_us)
     if by_hours is not None:
         return {address.entry.slot: by_hours for address in addresses}

@@ -278,8 +278,8 @@ def _tests() -> Iterator[str]:
         "a file beside the rules that `ams-bridge rules test --update` writes. Other keys of an expected send are "
         "those of the `send` entry. All `expect`ed sends must happen and no others. `quiet` lists sends that must be "
         "kept quiet: `rule`, `to`, `key`, `at`, and `by` what (`duplicate`, `group`, `throttle`, `flapping`, `hours`, "
-        "`silence`, `inhibited`, `drop`); others may be quiet too. A test runs until its last message and the last "
-        "thing that it expects, or `until`; times are kept to half a second."
+        "`silence`, `inhibited`, `straggler`, `drop`); others may be quiet too. A test runs until its last message "
+        "and the last thing that it expects, or `until`; times are kept to half a second."
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from rules.deciding.quiet.rows import FiringRow, Flaps, GroupRow, Incident, KeyRow, QuietRow, ThrottleRow
+from rules.deciding.quiet.straggler import LATE_US
 
 SLACK_US: Final = 1_000_000
 """How far ahead a time may lie for which nobody set a clock."""
@@ -33,6 +34,8 @@ def settle_ahead(row: QuietRow, now_us: int) -> None:
 
 def _settle_key(row: KeyRow, now_us: int) -> None:
     incident, flaps = row.incident, row.flaps
+    if row.ended is not None and is_ahead(row.ended.until_us - LATE_US, now_us):
+        row.ended = None
     happened = [last.at_us for last in row.sent.values()]
     happened += [incident.seen_us, incident.over_us] if incident is not None else []
     happened += [flaps.seen_us, *flaps.changes] if flaps is not None else []

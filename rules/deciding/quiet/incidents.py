@@ -15,7 +15,7 @@ from rules.deciding.decision_builder import Draft
 from rules.deciding.emit import SendTarget, entry_for
 from rules.deciding.matches import Match
 from rules.deciding.pipeline import Notification, addresses_of, state_said, tell
-from rules.deciding.quiet import flapping, inhibition, keyrow, notes
+from rules.deciding.quiet import flapping, inhibition, keyrow, notes, straggler
 from rules.deciding.quiet.flapping import Course
 from rules.deciding.quiet.incident_stages import incident_stage
 from rules.deciding.quiet.pending_notifications import learn_end, learn_firing
@@ -80,6 +80,7 @@ def resolves(draft: Draft, match: Match) -> bool:
         return False
     stored = store(match.event)
     row.incident.event = stored
+    straggler.note_end(row, match.event, draft.now_us)
     state, failed = state_said(draft, match.rule, match.event, "resolved")
     broken = match.broken or failed
     flaps = flapping.note(row, match.rule.quiet.flapping, state, stored, draft.now_us)

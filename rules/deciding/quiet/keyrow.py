@@ -69,6 +69,8 @@ def _dues(quiet: Quiet, row: KeyRow) -> list[int]:
 
 def _ends(quiet: Quiet, row: KeyRow) -> list[int]:
     ends = [until_us for _, until_us in row.waits.values()]
+    if row.ended is not None:
+        ends.append(row.ended.until_us)
     if quiet.dedupe_s is not None and row.sent:
         ends.append(dedupe.forgotten_us(row, quiet.dedupe_s))
     if quiet.flapping is not None and row.flaps is not None:

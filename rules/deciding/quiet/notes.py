@@ -27,6 +27,8 @@ def because(by: str) -> str:
             return f"{name} was firing"
         case "order":
             return "an earlier post was still waiting"
+        case "straggler":
+            return "its end had just been told, and the sender says that it began before that"
         case "flapping":
             return "it was flapping"
         case _:

@@ -58,6 +58,8 @@ def _restamp_key(row: KeyRow, by_us: int) -> None:
         _restamp_incident(row.incident, by_us)
     if row.flaps is not None:
         _restamp_flaps(row.flaps, by_us)
+    if row.ended is not None:
+        row.ended.until_us += by_us
 
 
 def _restamp_incident(incident: Incident, by_us: int) -> None:

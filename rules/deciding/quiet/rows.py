@@ -85,6 +85,13 @@ class LastSent(msgspec.Struct, array_like=True):
     shadow: bool = False
 
 
+class EndedLife(msgspec.Struct, array_like=True):
+    """When the life of an alert began that is over, as its sender says; remembered for stragglers till ``until_us``."""
+
+    began_us: int
+    until_us: int
+
+
 class KeyRow(msgspec.Struct, omit_defaults=True):
     """All that a rule remembers of one key. ``waits`` says, by slot, in which row a post waits, and till when."""
 
@@ -93,6 +100,7 @@ class KeyRow(msgspec.Struct, omit_defaults=True):
     sent: dict[str, LastSent] = {}
     incident: Incident | None = None
     flaps: Flaps | None = None
+    ended: EndedLife | None = None
 
 
 class HeldEvent(msgspec.Struct, array_like=True):
