@@ -45,5 +45,5 @@ def _value(kind: click.ParamType) -> str:
     if isinstance(kind, click.Choice):
         return str(kind.choices[0])
     if isinstance(kind, click.Path):
-        return str(Path(__file__))
+        return str(Path(__file__) if kind.file_okay else Path(__file__).parent)
     return "1" if isinstance(kind, click.types.IntParamType) else "P/x"

@@ -61,6 +61,7 @@ _MAY_SCAN = {
     ("outbox", "count_due"),  # stops at a limit
     ("outbox", "end_leases"),  # all that wait, once at the start
     ("outbox", "find"),  # goes back from the newest
+    ("outbox", "find_by_prefix"),  # sorts those whose ids begin so
     ("outbox", "find_heads"),
     ("outbox", "find_in_line"),  # sorts one line
     ("outbox", "find_of_incident"),  # sorts what one incident led to
