@@ -62,6 +62,7 @@ rules:
     assert "the shortest repeat is 1s" in str(found.value)
 
 
+@pytest.mark.timeout(240)  # a hundred thousand timers: half a minute of work
 def test_a_test_that_would_fire_timers_without_end_fails_and_says_so():
     rules = """
 rules:
