@@ -165,6 +165,7 @@ def test_a_message_of_blanks_stops_nobody(tmp_path: Path, width: int) -> None:
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(300)  # a dozen starts
 def test_kills_at_any_moment_set_nothing_aside(tmp_path: Path) -> None:
     rng = random.Random(7)  # noqa: S311
     with managed(tmp_path, "wordwrap(80)") as daemon:
