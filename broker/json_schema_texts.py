@@ -45,14 +45,14 @@ def _limit(error: ValidationError) -> str:
     less = error.validator == "maximum"
     word = "less" if less else "greater"
     exclusive = schema.get("exclusiveMaximum" if less else "exclusiveMinimum") is True
-    return f"Must be {word} than {'' if exclusive else 'or equal to '}{_number(error.validator_value)}"
+    return f"Must be {word} than {'' if exclusive else 'or equal to '}{_number_text(error.validator_value)}"
 
 
-def _number(value: Any) -> str:
+def _number_text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else json.dumps(value)
 
 
-def _expect(types: Any) -> str:
+def _types_text(types: Any) -> str:
     return types if isinstance(types, str) else "[" + ",".join(types) + "]"
 
 
@@ -85,23 +85,23 @@ def _repeat(items: list[Any]) -> str:
 
 
 _DESCRIPTIONS: Final[dict[str, Callable[[Any, str, Any], str]]] = {
-    "type": lambda value, _, instance: f"Invalid type. Expected: {_expect(value)}, given: {_type_of(instance)}",
+    "type": lambda value, _, instance: f"Invalid type. Expected: {_types_text(value)}, given: {_type_of(instance)}",
     "enum": lambda value, field, _: f"{field} must be one of the following: {', '.join(json.dumps(v) for v in value)}",
     "const": lambda value, field, _: f"{field} does not match: {json.dumps(value)}",
-    "minLength": lambda value, _, __: f"String length must be greater than or equal to {_number(value)}",
-    "maxLength": lambda value, _, __: f"String length must be less than or equal to {_number(value)}",
-    "exclusiveMinimum": lambda value, _, __: f"Must be greater than {_number(value)}",
-    "exclusiveMaximum": lambda value, _, __: f"Must be less than {_number(value)}",
-    "multipleOf": lambda value, _, __: f"Must be a multiple of {_number(value)}",
+    "minLength": lambda value, _, __: f"String length must be greater than or equal to {_number_text(value)}",
+    "maxLength": lambda value, _, __: f"String length must be less than or equal to {_number_text(value)}",
+    "exclusiveMinimum": lambda value, _, __: f"Must be greater than {_number_text(value)}",
+    "exclusiveMaximum": lambda value, _, __: f"Must be less than {_number_text(value)}",
+    "multipleOf": lambda value, _, __: f"Must be a multiple of {_number_text(value)}",
     "pattern": lambda value, _, __: f"Does not match pattern '{value}'",
     "format": lambda value, _, __: f"Does not match format '{value}'",
-    "minItems": lambda value, _, __: f"Array must have at least {_number(value)} items",
-    "maxItems": lambda value, _, __: f"Array must have at most {_number(value)} items",
+    "minItems": lambda value, _, __: f"Array must have at least {_number_text(value)} items",
+    "maxItems": lambda value, _, __: f"Array must have at most {_number_text(value)} items",
     "uniqueItems": lambda _, __, instance: f"array items[{_repeat(instance)}] must be unique",
     "contains": lambda _, __, ___: "At least one of the items must match",
     "additionalItems": lambda _, __, ___: "No additional items allowed on array",
-    "minProperties": lambda value, _, __: f"Must have at least {_number(value)} properties",
-    "maxProperties": lambda value, _, __: f"Must have at most {_number(value)} properties",
+    "minProperties": lambda value, _, __: f"Must have at least {_number_text(value)} properties",
+    "maxProperties": lambda value, _, __: f"Must have at most {_number_text(value)} properties",
     "dependencies": lambda _, __, ___: "Has a dependency that is missing",
     "anyOf": lambda _, __, ___: "Must validate at least one schema (anyOf)",
     "oneOf": lambda _, __, ___: "Must validate one and only one schema (oneOf)",

@@ -48,7 +48,7 @@ class PullService:
         cursor = await self._cursor(subscription, topic)
         found = await self._store.log.read(topic.uid, cursor.offset, max(max_messages, 1), self._max_bytes)
         if not found:
-            await self._pull_nothing(subscription, topic, cursor)
+            await self._settle_empty_pull(subscription, topic, cursor)
             return found
         now_us = self._clock.wall_us()
         size = sum(len(message.data) for message in found)
@@ -76,7 +76,7 @@ class PullService:
             return Consumed(cursor.messages_total, cursor.bytes_total, idle_us, 0.0)
         return Consumed(cursor.messages_total, cursor.bytes_total, cursor.last_consumed_us, cursor.consume_rate)
 
-    async def _pull_nothing(self, subscription: Subscription, topic: Topic, cursor: Cursor) -> None:
+    async def _settle_empty_pull(self, subscription: Subscription, topic: Topic, cursor: Cursor) -> None:
         """An empty pull closes the window of an earlier one.
 
         Written only if it changes that: idle pollers cost no write.

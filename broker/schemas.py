@@ -164,7 +164,7 @@ class Schemas:
 
     async def _check(self, schema: Schema, check: Check, size: int) -> None:
         """Check on the event loop what is small and simple, and anything else beside it."""
-        compiled = await self._compile_of(schema)
+        compiled = await self._find_compiled(schema)
         if size <= (_LOOP_JSON_BYTES if schema.type == "json" else _LOOP_AVRO_BYTES):
             try:
                 return check(compiled, Budget(LOOP_STEPS))
@@ -172,7 +172,7 @@ class Schemas:
                 log.debug("a check goes on beside the event loop", schema=schema.name)
         return await self._beside(partial(check, compiled, None))
 
-    async def _compile_of(self, schema: Schema) -> Compiled:
+    async def _find_compiled(self, schema: Schema) -> Compiled:
         held = self._compiled.get(schema.uid)
         if held is None or held[0] is not schema:
             try:

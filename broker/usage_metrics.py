@@ -92,14 +92,14 @@ class UsageMetrics:
                     project,
                     messages,
                     math.ceil(messages * 100 / days_in_span) / 100,
-                    _create_in(self._cache.all(Topic, prefix), first, last),
-                    _create_in(self._cache.all(Subscription, prefix), first, last),
-                    _create_in(members, first, last),
+                    _count_created(self._cache.all(Topic, prefix), first, last),
+                    _count_created(self._cache.all(Subscription, prefix), first, last),
+                    _count_created(members, first, last),
                 )
             )
         return found
 
 
-def _create_in(records: Sequence[AnyRecord], first: date, last: date) -> int:
+def _count_created(records: Sequence[AnyRecord], first: date, last: date) -> int:
     begin_us, end_us = start_of(first), start_of(last) + DAY_US
     return sum(1 for record in records if begin_us <= record.created_us < end_us)

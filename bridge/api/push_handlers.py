@@ -44,15 +44,15 @@ async def verify(call: Call) -> None:
     try:
         fetched = await call.api.outside.fetch(verification_url(push.endpoint))
     except Unreachable as why:
-        raise _fail(str(why)) from why
+        raise _verification_error(str(why)) from why
     if fetched.status != 200:
-        raise _fail("Wrong response status code")
+        raise _verification_error("Wrong response status code")
     if fetched.body != push.verification_hash.encode():
-        raise _fail("Wrong verification hash")
+        raise _verification_error("Wrong verification hash")
 
     def edit(current: Subscription) -> Subscription:
         if current.push.verification_hash != push.verification_hash:
-            raise _fail("Wrong verification hash")  # the endpoint was changed while the old one was asked
+            raise _verification_error("Wrong verification hash")  # the endpoint was changed while the old one was asked
         verified = msgspec.structs.replace(current.push, verified=True)
         return msgspec.structs.replace(current, push=verified, acl=acl_with_worker(call.api, verified, current.acl))
 
@@ -66,5 +66,5 @@ def verification_url(endpoint: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/ams_verification_hash"
 
 
-def _fail(why: str) -> ApiError:
+def _verification_error(why: str) -> ApiError:
     return unauthorized(f"Endpoint verification failed.{why}")

@@ -106,7 +106,7 @@ async def _build(
     condition, clock_guard, push_http = _condition(settings, clock), ClockGuard(store, clock), _pushing(settings, clock)
     trouble = [guard.degraded, table.full, condition.degraded, clock_guard.words]
     tools = Tools(clock, make_client, buttons, Republisher(broker), guard)
-    couriers = Couriers(store, tools, supervisor, rng, settings.drain, _try(metrics, lately), metrics.folded)
+    couriers = Couriers(store, tools, supervisor, rng, settings.drain, _tell_tried(metrics, lately), metrics.folded)
     destinations = couriers.build(settings.destinations)
     in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
     canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
@@ -149,7 +149,7 @@ def _watch(daemon: Daemon) -> None:
     daemon.metrics.watch(daemon.listeners, canary_metrics, *others)
 
 
-def _try(metrics: Metrics, lately: RecentActivity) -> Callable[[AttemptResult], None]:
+def _tell_tried(metrics: Metrics, lately: RecentActivity) -> Callable[[AttemptResult], None]:
     return _each(metrics.tried, lately.tried)
 
 

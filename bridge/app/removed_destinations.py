@@ -26,9 +26,9 @@ async def left_behind(store: Store, owed: OpenObligations, staying: Collection[s
     reasons = {}
     for name in sorted({*waiting, *owed.held, *owed.told} - {*staying, UNDECIDABLE, INBOUND}):
         counts = [
-            _count(waiting[name], "delivery waits for it", "deliveries wait for it"),
-            _count(owed.held[name], "event is held for it", "events are held for it"),
-            _count(owed.told[name], "open incident was told there", "open incidents were told there"),
+            _count_text(waiting[name], "delivery waits for it", "deliveries wait for it"),
+            _count_text(owed.held[name], "event is held for it", "events are held for it"),
+            _count_text(owed.told[name], "open incident was told there", "open incidents were told there"),
         ]
         left = [count for count in counts if count]
         if left:
@@ -60,5 +60,5 @@ async def _drop_waiting(store: Store, name: str) -> int:
     return dropped
 
 
-def _count(count: int, one: str, many: str) -> str:
+def _count_text(count: int, one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}" if count else ""

@@ -80,7 +80,7 @@ class HttpServer:
     ) -> None:
         self._clock = clock or SystemClock()
         self._table = table or ConnectionTable(ConnectionLimits(), self._clock)
-        self._socket = _bound(listen)
+        self._socket = _bind(listen)
         config = _config(app, tls, hsts_s)
         try:
             config.load()
@@ -149,7 +149,7 @@ def _config(app: Any, tls: Tls | None, hsts_s: float) -> uvicorn.Config:
     )
 
 
-def _bound(listen: str) -> socket.socket:
+def _bind(listen: str) -> socket.socket:
     host, port = host_and_port(listen)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Said to be TCP, it is: asyncio's own loop sends small answers at once only then, else after 40 ms.

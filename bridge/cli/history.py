@@ -109,7 +109,7 @@ class History:
         readers = [self._read(stretch, len(stretches)) for stretch in stretches]
         merged = heapq.merge(*readers, key=lambda incoming: incoming.publish_time_us) if len(readers) > 1 else None
         stream = merged if merged is not None else iter(readers[0] if readers else ())
-        with stoppable() as stopped, _count(output, total - left_out) as progress:
+        with stoppable() as stopped, _progress(output, total - left_out) as progress:
             yield Walk(islice(stream, left_out, None), self.now_us, progress, stopped)
 
     def run(self, reading: Coroutine[Any, Any, Read]) -> Read:
@@ -194,7 +194,7 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def _count(output: Output, total: int) -> Iterator[Callable[[int], None]]:
+def _progress(output: Output, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar on a terminal, told how many messages are done; nothing where nobody looks."""
     bar = Progress(
         TextColumn("{task.description}"),

@@ -39,7 +39,7 @@ def replay(context: Context, messages: Sequence[str], *, live: bool) -> None:
         output.say(f"{missing} is not there")
     sent = sum(len(one["deliveries"]) for one in answer["replayed"])
     count = len(answer["replayed"])
-    output.say(f"{_count(count, 'message')} decided anew, {_count(sent, 'delivery', 'deliveries')} made")
+    output.say(f"{_count_text(count, 'message')} decided anew, {_count_text(sent, 'delivery', 'deliveries')} made")
 
 
 def _show(context: Context, one: Any) -> None:
@@ -58,5 +58,5 @@ def _show(context: Context, one: Any) -> None:
         output.console.print(line, soft_wrap=True)
 
 
-def _count(count: int, one: str, many: str = "") -> str:
+def _count_text(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"

@@ -67,7 +67,7 @@ def explain(
     """
     output = context.output
     if _STORED.fullmatch(message) and not Path(message).exists():
-        answer = _store(context, message)
+        answer = _fetch_message(context, message)
         found = answer["recomputed"] or {"rules": []}
     else:
         answer = None
@@ -84,7 +84,7 @@ def explain(
         tell(output, found, ExplainScope(rules, brief))
 
 
-def _store(context: Context, message: str) -> Any:
+def _fetch_message(context: Context, message: str) -> Any:
     try:
         with connected(context) as client:
             return client.get("/api/explain", message=message)

@@ -111,7 +111,7 @@ _BUILT_IN: Final[dict[str, DestinationKind | PluginKind]] = {
     "slack_bot": DestinationKind("slack.bot", "SlackBot", _over_http),
     "teams": DestinationKind("teams.teams", "Teams", _over_http),
     "topic": DestinationKind(
-        "topic", "Topic", lambda kind, name, config, tools: kind(name, config, tools.topics, tools.clock)
+        "topic", "TopicDestination", lambda kind, name, config, tools: kind(name, config, tools.topics, tools.clock)
     ),
     "webhook": DestinationKind("webhook", "Webhook", _with_topic_names),
 }

@@ -45,7 +45,7 @@ class TopicPublisher(Protocol):
         """
 
 
-class TopicConfig(DestinationConfig):
+class TopicDestinationConfig(DestinationConfig):
     """Settings of another topic."""
 
     type: Literal["topic"] = "topic"
@@ -61,10 +61,10 @@ class TopicConfig(DestinationConfig):
         return topic
 
 
-class Topic:
+class TopicDestination:
     """Publishes to a topic of this daemon."""
 
-    def __init__(self, name: str, config: TopicConfig, topics: TopicPublisher | None, clock: Clock) -> None:
+    def __init__(self, name: str, config: TopicDestinationConfig, topics: TopicPublisher | None, clock: Clock) -> None:
         self._config = config
         self._topics = topics
         self._clock = clock

@@ -140,7 +140,7 @@ async def serve(fake: Fake, host: str, port: int, *, started: Callable[[str], No
 
     Raises OSError when the address cannot be had.
     """
-    with _bound(host, port) as sock:
+    with _bind(host, port) as sock:
         service = _Service(fake)
         await service.start(sock)
         fake.base_url = _url(sock)
@@ -167,7 +167,7 @@ class Listener:
 
     def start(self) -> None:
         """Return once connections are taken. Raises OSError when the address cannot be had."""
-        sock = _bound(self._host, self._port)
+        sock = _bind(self._host, self._port)
         self._port = sock.getsockname()[1]
         self._fake.base_url = _url(sock)
         ready: Future[None] = Future()
@@ -215,7 +215,7 @@ def _run_loop(main: Coroutine[Any, Any, None]) -> None:
         runner.run(main)
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:

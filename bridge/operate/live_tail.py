@@ -120,7 +120,7 @@ class MessageStream:
                 if not messages:
                     await log.wait_for(uid, position)
                     continue
-                decided_to = await self._decide_to(uid, name, messages[-1].offset + 1)
+                decided_to = await self._wait_decided(uid, name, messages[-1].offset + 1)
                 for message in messages:
                     await self._show(uid, name, message, decided_to)
                     position = message.offset + 1
@@ -136,7 +136,7 @@ class MessageStream:
         seen = seen_message(name, message, spec, fate, [decision_view(record) for record in found])
         await self._queue.put(seen)
 
-    async def _decide_to(self, uid: str, name: str, wanted: int) -> int | None:
+    async def _wait_decided(self, uid: str, name: str, wanted: int) -> int | None:
         """Where the topic's router stands, once it has decided up to ``wanted`` or after a while; None without one."""
         if not self._context.in_force.rule_set.topics_heard([name]):
             return None

@@ -52,8 +52,8 @@ class CaseReader:
         messages = tuple(self._messages(form, topic, start_us))
         if "expect" not in form and "quiet" not in form:
             form.problem((), "the test needs expect: with the sends it must lead to; [] if there must be none")
-        expect = tuple(self._expect(one) for one in form.forms("expect", "expect")) if "expect" in form else None
-        quiet = tuple(self._expect_quiet(one) for one in form.forms("quiet", "quiet"))
+        expect = tuple(self._read_expected(one) for one in form.forms("expect", "expect")) if "expect" in form else None
+        quiet = tuple(self._read_expected_quiet(one) for one in form.forms("quiet", "quiet"))
         return Case(
             name=form.text("name"),
             place=form.document.place_of(form.path),
@@ -98,7 +98,7 @@ class CaseReader:
             return ()
         return tuple(silences)
 
-    def _expect(self, form: Form) -> Expected:
+    def _read_expected(self, form: Form) -> Expected:
         parts = {part: self._matcher(form, (part,)) for part in TEXT_PARTS if part in form}
         others = [key for key in form.value if key not in EXPECT_KEYS]
         rule, to = self._known(form, "rule", self.rules), self._known(form, "to", self.destinations)
@@ -120,7 +120,7 @@ class CaseReader:
             fallback=self._matcher(form, ("fallback",)) if "fallback" in form else None,
         )
 
-    def _expect_quiet(self, form: Form) -> ExpectedQuiet:
+    def _read_expected_quiet(self, form: Form) -> ExpectedQuiet:
         form.only(QUIET_KEYS)
         return ExpectedQuiet(
             place=form.document.place_of(form.path),

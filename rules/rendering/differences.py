@@ -101,7 +101,7 @@ def differences(events: Sequence[ComparedEvent]) -> str:
             name for name in shared if name.startswith("labels.") or ("." not in name and not _is_url(name, rows))
         ]
         shared = [name for name in shared if name != "startsAt"]
-    said = [_share_line(shared, rows[0])] if shared else []
+    said = [_shared_line(shared, rows[0])] if shared else []
     told = [_list(columns, rows)] if all_over else ["", *_table(ordered, rows, columns)]
     notes = dict.fromkeys(one.note for one in ordered if one.note)
     return "\n".join([*said, *told, *([""] if notes else []), *(f"_{note}_" for note in list(notes)[:_MOST_SHARED])])
@@ -130,7 +130,7 @@ def _list(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
     return f"{escape_md(_last(place))}: {', '.join(values[:MOST_ROWS])}{f' and {more} more' if more > 0 else ''}"
 
 
-def _share_line(shared: Sequence[str], row: Mapping[str, str]) -> str:
+def _shared_line(shared: Sequence[str], row: Mapping[str, str]) -> str:
     told: list[str] = []
     for name in shared:
         target = link_target(row[name]) if row.get(name, "").startswith("http") else ""

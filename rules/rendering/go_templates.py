@@ -28,17 +28,17 @@ def _action(said: str) -> str:
     if (place := _WHOLE.get(field.strip())) is not None and all(
         one.strip() in _FILTERS for one in filters.split("|") if one
     ):
-        return _print(place, filters)
+        return _print_expression(place, filters)
     if (plain := _PROMETHEUS.fullmatch(said.strip())) is not None:
-        return _print(f"data.labels.{plain[2]} | default('')" if plain[1] == "labels" else "data.value", "")
+        return _print_expression(f"data.labels.{plain[2]} | default('')" if plain[1] == "labels" else "data.value", "")
     if (indexed := _INDEX.fullmatch(said)) is not None:
-        return _print(f"data.{indexed[1].lower()}['{indexed[2]}'] | default('')", "")
+        return _print_expression(f"data.{indexed[1].lower()}['{indexed[2]}'] | default('')", "")
     found = _FIELD.fullmatch(said)
     if found is None:
         return f"{{# {said.replace('#}', '# }')} #}}"
-    return _print(f"data.{found[1].lower()}.{found[2]} | default('')", found[3])
+    return _print_expression(f"data.{found[1].lower()}.{found[2]} | default('')", found[3])
 
 
-def _print(place: str, filters: str) -> str:
+def _print_expression(place: str, filters: str) -> str:
     names = [_FILTERS[one.strip()] for one in filters.split("|") if one.strip()]
     return "{{ " + " | ".join([place, *names]) + " }}"

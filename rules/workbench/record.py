@@ -159,7 +159,7 @@ class _Recorder:
             start_us=start_us,
             messages=[one.said for one in scrubbed],
             until_us=last_us - start_us,
-            expect=[one for moment in moments for one in _expect(moment, start_us)],
+            expect=[one for moment in moments for one in _expected_posts(moment, start_us)],
             quiet=[
                 {"rule": judgement.rule, "to": judgement.destination, "by": judgement.by}
                 for moment in moments
@@ -228,7 +228,7 @@ def _path(moments: Iterable[DryRunStep]) -> DecisionPath:
     return (*told, *phases)
 
 
-def _expect(moment: DryRunStep, start_us: int) -> Iterator[dict[str, Any]]:
+def _expected_posts(moment: DryRunStep, start_us: int) -> Iterator[dict[str, Any]]:
     """The posts of a moment as a test expects them, the parts of each together."""
     text = ""
     for send in _posts(moment):

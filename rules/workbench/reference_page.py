@@ -89,7 +89,7 @@ writes it anew, and a test fails when it is out of date. To learn the language, 
 
 def reference_page(*, plugins: bool = False) -> str:
     """The whole page; with ``plugins`` also what those add that are installed here."""
-    templates = (*_templates(), *(_plugins() if plugins else ()), *_ship())
+    templates = (*_templates(), *(_plugins() if plugins else ()), *_shipped_templates())
     parts = (_HEAD, *_file(), *_rule(), *_conditions(), *templates, *_units(), *_tests(), *_cost())
     return "\n".join(_wrap(part).rstrip("\n") + "\n" for part in parts)
 
@@ -205,7 +205,7 @@ def _statuses() -> list[tuple[str, str, str]]:
     return [(word, f"`{EMOJI[meaning_of(word)]}`", f"`{COLOR[meaning_of(word)]}`") for word in words]
 
 
-def _ship() -> Iterator[str]:
+def _shipped_templates() -> Iterator[str]:
     yield "## Shipped templates"
     yield (
         "Named by `template:`. A file of the same name in your own `templates` folder takes its place, and "

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from tests.house.reading import Source, named, sources
 
 SEVERAL = {
-    "Topic": "a destination kind and a record of the catalog: both are AMS's topic, seen from two sides",
     "alertmanager": "the source of its calls, the reader of its configuration",
     "bot": "one a chat service, in a folder of its name",
     "model": "the records of bridge.yaml, of the broker, of the rules",

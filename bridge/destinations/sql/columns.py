@@ -46,10 +46,10 @@ def integer(value: object) -> int:
     said = str(value).strip()
     if not _WHOLE.fullmatch(said):
         raise NoSuchValue(value, "a whole number")
-    return _store(int(said.partition(".")[0]))
+    return _check_storable(int(said.partition(".")[0]))
 
 
-def _store(whole: int) -> int:
+def _check_storable(whole: int) -> int:
     """The number, if databases can hold it. Raises NoSuchValue."""
     if whole not in _INT64:
         raise NoSuchValue(whole, "a whole number of at most 64 bits")
@@ -114,7 +114,7 @@ def json_value(value: object) -> Any:
 def anything(value: object) -> Any:
     """For a column whose kind nobody knows: scalars as they are, the rest as JSON text."""
     if isinstance(value, int):
-        return _store(value)
+        return _check_storable(value)
     return value if isinstance(value, float) else text(value)
 
 

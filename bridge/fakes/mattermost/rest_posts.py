@@ -70,7 +70,7 @@ def _create(call: Call) -> Reply:
     if known == "":
         raise AppError("api.post.deduplicate_create_post.pending", 500)
     if known is not None:
-        return json_reply(_make_before(call, known), 201)
+        return json_reply(_repeat_post(call, known), 201)
     # A refused post is never remembered, so its id is free for the retry.
     post = _new_post(call, asked, channel)
     call.world.board.add([post])
@@ -102,7 +102,7 @@ def _as_far_as_read(said: object) -> _PostAsked:
     return asked
 
 
-def _make_before(call: Call, post_id: str) -> dict[str, Any]:
+def _repeat_post(call: Call, post_id: str) -> dict[str, Any]:
     """A post as it is told a second time: without what stands beside it."""
     post = call.world.board.find(post_id)
     if post is None or post.delete_at_ms:

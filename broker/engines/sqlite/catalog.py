@@ -32,7 +32,7 @@ class SqliteCatalog:
 
         def read(db: sqlite3.Connection) -> Stored | None:
             row = db.execute(_SQL["read"], (kind, key)).fetchone()
-            return _store(*row) if row else None
+            return _read_stored(*row) if row else None
 
         return await self._readers.soon(read)
 
@@ -41,7 +41,7 @@ class SqliteCatalog:
 
         def read(db: sqlite3.Connection) -> Sequence[Stored]:
             rows = db.execute(_SQL["list"], (kind, prefix, after_prefix(prefix)))
-            return [_store(*row) for row in rows]
+            return [_read_stored(*row) for row in rows]
 
         return await self._readers.later(read)
 
@@ -133,10 +133,10 @@ def _standing(db: sqlite3.Connection, kind: str, key: str) -> tuple[int, int] | 
     return row
 
 
-def _store(kind: str, key: str, version: int, seq: int, body: bytes) -> Stored:
+def _read_stored(kind: str, key: str, version: int, seq: int, body: bytes) -> Stored:
     record: AnyRecord = from_bytes(kind, body)
     return Stored(kind, key, record, version, seq)
 
 
 def _changed(kind: str, key: str, version: int, seq: int, body: bytes | None) -> Changed:
-    return Changed(seq, kind, key, None if body is None else _store(kind, key, version, seq, body))
+    return Changed(seq, kind, key, None if body is None else _read_stored(kind, key, version, seq, body))

@@ -156,7 +156,7 @@ def change(transaction: Transaction, row: StoredDelivery, delivery: Delivery) ->
     """
     db, old = transaction.db, row.delivery
     if old.state == "waiting" and delivery.state == "waiting":
-        db.execute(_SQL["keep_waiting"], (*_try(row, delivery), delivery.seq))
+        db.execute(_SQL["keep_waiting"], (*_attempt_columns(row, delivery), delivery.seq))
         return True
     place, head = row.place, 0
     if delivery.state == "waiting":
@@ -164,7 +164,7 @@ def change(transaction: Transaction, row: StoredDelivery, delivery: Delivery) ->
         head = db.execute(_SQL["line_is_empty"], (delivery.new.destination, delivery.new.order_key)).fetchone()[0]
     settled_us, offset_us = (delivery.settled_us - row.offset_us, row.offset_us) if delivery.settled_us else (0, 0)
     standing = (delivery.state, delivery.by, settled_us, offset_us, delivery.new.late, place, head)
-    db.execute(_SQL["change"], (*_try(row, delivery), *standing, delivery.seq))
+    db.execute(_SQL["change"], (*_attempt_columns(row, delivery), *standing, delivery.seq))
     is_promoted = row.head and db.execute(_SQL["promote"], (old.new.destination, old.new.order_key)).rowcount > 0
     transaction.sums.book(booked_as(old), -1, -old.new.stands_for)
     transaction.sums.book(booked_as(delivery), 1, delivery.new.stands_for)
@@ -192,7 +192,7 @@ def withdraw(transaction: Transaction, silenced: Mapping[str, str], now: Reading
     return [row.delivery.new.destination for row in rows]
 
 
-def _try(row: StoredDelivery, delivery: Delivery) -> tuple[int, bool, int, int, str, int, bool]:
+def _attempt_columns(row: StoredDelivery, delivery: Delivery) -> tuple[int, bool, int, int, str, int, bool]:
     first_us = delivery.first_tried_us - row.offset_us if delivery.first_tried_us else 0
     due_us, counts = delivery.due_us - row.offset_us, (delivery.attempts, delivery.tries)
     return due_us, delivery.leased, *counts, delivery.form, first_us, delivery.unclear

@@ -28,10 +28,11 @@ def note_end(row: KeyRow, event: Event, now_us: int) -> None:
 
 def hide_straggler(row: KeyRow, event: Event, now_us: int) -> Hidden | None:
     """Why a firing is not told now: it says no more than what is over said, and comes late."""
-    ended, began_us = row.ended, _began_us(event)
-    if ended is None or began_us is None or began_us > ended.began_us or now_us >= ended.until_us:
+    ended = row.ended
+    if ended is None or now_us >= ended.until_us:
         return None
-    return Hidden(BY, ended.until_us)
+    began_us = _began_us(event)
+    return Hidden(BY, ended.until_us) if began_us is not None and began_us <= ended.began_us else None
 
 
 def _began_us(event: Event) -> int | None:

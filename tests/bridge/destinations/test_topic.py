@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from bridge.destinations.base import Delivered, Later, Parcel, Refused
 from bridge.destinations.republish import Republisher
-from bridge.destinations.topic import HOPS, Topic, TopicConfig
+from bridge.destinations.topic import HOPS, TopicDestination, TopicDestinationConfig
 from broker.clock import ManualClock
 from broker.engines.memory.trouble import Trouble
 from broker.model import Message
@@ -23,9 +23,9 @@ from tests.bridge.destinations.parcels import a_parcel
 from tests.fakes.brokers import Stage, a_stage
 
 
-def a_destination(stage: Stage, **config: Any) -> Topic:
+def a_destination(stage: Stage, **config: Any) -> TopicDestination:
     asked = {"topic": "projects/P/topics/T"} | config
-    return Topic("again", TopicConfig(**asked), Republisher(stage.broker), stage.clock)
+    return TopicDestination("again", TopicDestinationConfig(**asked), Republisher(stage.broker), stage.clock)
 
 
 async def messages(stage: Stage) -> Sequence[Message]:
@@ -138,7 +138,7 @@ async def test_a_preview_is_what_is_published() -> None:
 
 
 async def test_without_a_daemon_nothing_is_published_and_nothing_is_said_against_it() -> None:
-    destination = Topic("again", TopicConfig(topic="projects/P/topics/T"), None, ManualClock())
+    destination = TopicDestination("again", TopicDestinationConfig(topic="projects/P/topics/T"), None, ManualClock())
     assert await destination.probe() == Delivered()
     assert isinstance(await destination.deliver(a_parcel()), Later)
 
@@ -148,4 +148,4 @@ async def test_without_a_daemon_nothing_is_published_and_nothing_is_said_against
 )
 def test_a_name_that_is_no_topic_is_refused_at_load(topic: str) -> None:
     with pytest.raises(ValidationError, match="is not a topic"):
-        TopicConfig(topic=topic)
+        TopicDestinationConfig(topic=topic)
