@@ -1,23 +1,27 @@
 """Recorded answers of the original AMS 1.7.0, and the replay of their requests against ours.
 
 A recording is a sequence of requests with what the original answered, in which everything that cannot be the same twice
-is masked. Both answers are brought into one form before they are compared, lists that have no order as sets.
+is masked. The requests go over TLS to a real server on loopback. Both answers are brought into one form before they
+are compared, lists that have no order as sets.
 """
 
 from __future__ import annotations
 
 import base64
 import gzip
+import http.client
 import json
 import re
+import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from broker.tokens import digest_of
 from broker.users import Grants, Profile
-from tests.fakes.ams_api import Ams, an_api
+from tests.fakes.ams_api import Ams
+from tests.fakes.ams_server import AmsServer
 
 FOLDER = Path(__file__).parent.parent / "data" / "ams-recordings"
 SERVICE_TOKEN = "S3CR3T"
@@ -73,18 +77,32 @@ class Difference:
         return f"{self.number}: {asked}\n  the original: {self.wanted}\n  ours:         {self.found}"
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A request as it goes out: ``target`` is the path with its query, percent-encoded as recorded."""
+
+    method: str
+    target: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+Exchange = Callable[[Sent], tuple[int, Any]]
+
+
 @dataclass
 class Replay:
-    """One sequence against an API of its own."""
+    """One sequence against a server of its own over TLS; ``advance`` lets its time pass."""
 
-    ams: Ams
+    exchange: Exchange
+    advance: Callable[[float], None]
     saved: dict[str, str] = field(default_factory=dict)
 
-    async def differences(self, requests: list[dict[str, Any]]) -> list[Difference]:
+    def differences(self, requests: list[dict[str, Any]]) -> list[Difference]:
         """Ask everything in order and say what came back otherwise than recorded, decided or not."""
         found = []
         for number, request in enumerate(requests, start=1):
-            status, answer = await self._ask(request)
+            status, answer = self._ask(request)
             wanted = request["status"], _comparable(request["answer"] or {})
             given = status, _comparable(answer)
             if json.dumps(wanted, sort_keys=True) != json.dumps(given, sort_keys=True):  # 8 is not 8.0 there
@@ -92,38 +110,18 @@ class Replay:
             self._save(request, answer)
         return found
 
-    async def _ask(self, request: dict[str, Any]) -> tuple[int, Any]:
-        await self.ams.clock.advance(_LATE_S if request["status"] == 408 else _PAUSE_S)
-        headers = [(name.lower().encode(), value.encode()) for name, value in request.get("headers", {}).items()]
+    def _ask(self, request: dict[str, Any]) -> tuple[int, Any]:
+        self.advance(_LATE_S if request["status"] == 408 else _PAUSE_S)
+        headers = list(request.get("headers", {}).items())
         token = self._token(request)
         if token is not None:
-            headers.append((b"x-api-key", token.encode()))
+            headers.append(("x-api-key", token))
         path, _, query = self._filled(request["path"]).partition("?")
         if "key" in request:
             query = "&".join(part for part in (query, f"key={self._filled(request['key'])}") if part)
         whole = path if request.get("raw") else f"/v1{path}"
-        return await self._call(request["method"], whole, query, headers, self._body(request))
-
-    async def _call(
-        self, method: str, path: str, query: str, headers: list[tuple[bytes, bytes]], body: bytes
-    ) -> tuple[int, Any]:
-        sent: list[dict[str, Any]] = []
-
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": body}
-
-        async def send(event: Any) -> None:
-            sent.append(event)
-
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": unquote(path),
-            "query_string": query.encode(),
-            "headers": headers,
-        }
-        await self.ams.app(scope, receive, send)
-        return sent[0]["status"], json.loads(sent[1]["body"])
+        target = f"{whole}?{query}" if query else whole
+        return self.exchange(Sent(request["method"], target, headers, self._body(request)))
 
     def _token(self, request: dict[str, Any]) -> str | None:
         match request["who"]:
@@ -158,12 +156,33 @@ class Replay:
             self.saved[_ANOTHER_NAME.get(name, name)] = answer.get(place, _UNKNOWN)
 
 
-async def replay(name: str) -> list[Difference]:
-    """Replay one sequence against a fresh API. Returns all differences, decided or not."""
-    ams = await an_api(service_token_digest=digest_of(SERVICE_TOKEN.encode()), address=ADDRESS, release="1")
+def replay(name: str, folder: Path) -> list[Difference]:
+    """Replay one sequence against a fresh server over TLS. Returns all differences, decided or not."""
+    settings = {"service_token_digest": digest_of(SERVICE_TOKEN.encode()), "address": ADDRESS, "release": "1"}
+    with AmsServer(folder, **settings) as server:
+        server.call(_worker_is_known(server.ams))
+        server.ams.outside.status_of_all = "Subscription /projects/P/subscriptions/{} is currently active"
+        context = ssl.create_default_context(cafile=str(server.authority.certificate))
+        connection = http.client.HTTPSConnection("localhost", server.port, context=context, timeout=20)
+        try:
+            return Replay(lambda sent: _exchange(connection, sent), server.advance).differences(recorded(name))
+        finally:
+            connection.close()
+
+
+async def _worker_is_known(ams: Ams) -> None:
     await ams.broker.users.create(WORKER, Profile("ops@example.org"), Grants(service_roles=["push_worker"]))
-    ams.outside.status_of_all = "Subscription /projects/P/subscriptions/{} is currently active"
-    return await Replay(ams).differences(recorded(name))
+
+
+def _exchange(connection: http.client.HTTPSConnection, sent: Sent) -> tuple[int, Any]:
+    connection.putrequest(sent.method, sent.target, skip_accept_encoding=True)
+    for name, value in sent.headers:
+        connection.putheader(name, value)
+    if sent.body or sent.method in ("POST", "PUT"):
+        connection.putheader("content-length", str(len(sent.body)))
+    connection.endheaders(sent.body)
+    answer = connection.getresponse()
+    return answer.status, json.loads(answer.read())
 
 
 def _comparable(value: Any, name: str = "") -> Any:

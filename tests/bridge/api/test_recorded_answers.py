@@ -1,5 +1,7 @@
 """What the original AMS 1.7.0 answered to recorded requests is what we answer, or a decision says why not."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.bridge.api.test_compatibility_page import ROWS
@@ -7,8 +9,8 @@ from tests.fakes.ams_recordings import recorded, replay, sequences
 
 
 @pytest.mark.parametrize("name", sequences())
-async def test_every_recorded_request_is_answered_as_by_the_original_or_as_decided(name):
-    differences = await replay(name)
+def test_every_recorded_request_is_answered_as_by_the_original_or_as_decided(name: str, tmp_path: Path):
+    differences = replay(name, tmp_path)
     undecided = [str(difference) for difference in differences if not difference.decided_by]
     assert not undecided, "\n".join(undecided[:5])
     found = {difference.number for difference in differences}
