@@ -18,10 +18,11 @@ from broker.keyed_locks import KeyedLocks
 from broker.model import Appended, Message, NewMessage
 from broker.projects import Projects
 from broker.pull import PullService
-from broker.records import Subscription, Topic
+from broker.records import Snapshot, Subscription, Topic
 from broker.registrations import Registrations
 from broker.schemas import Schemas
 from broker.seek import Offsets
+from broker.snapshots import Snapshots
 from broker.store import Store
 from broker.subscriptions import Subscriptions
 from broker.tally import Tally
@@ -64,6 +65,7 @@ class Broker:
         self.projects = Projects(store, self.cache, clock, entropy)
         self.topics = TopicLogs(store, self.cache, clock, entropy, self.tally)
         self.subscriptions = Subscriptions(store, self.cache, clock, entropy)
+        self.snapshots = Snapshots(self.cache, clock, entropy)
         self.schemas = Schemas(self.cache, clock, entropy)
         self.users = Users(self.cache, clock, entropy, Sealer(settings.sealing_key, entropy))
         self.registrations = Registrations(self.cache, clock, entropy, self.users)
@@ -82,9 +84,7 @@ class Broker:
 
     async def pull(self, subscription: Subscription, max_messages: int) -> Sequence[Message]:
         """Hand out messages from the cursor on, without moving it (broker/pull.py). Raises TopicMissing."""
-        topic = self.subscriptions.topic_of(subscription)
-        if topic is None:
-            raise TopicMissing(subscription.topic_name)
+        topic = self._topic_of(subscription)
         return await self._in_turn(subscription, lambda: self.pulls.pull(subscription, topic, max_messages))
 
     async def acknowledge(self, subscription: Subscription, offset: int) -> None:
@@ -107,6 +107,27 @@ class Broker:
         """The offset of the first retained message published at or after a time, or None."""
         topic = self.subscriptions.topic_of(subscription)
         return None if topic is None else await self.store.log.offset_at(topic.uid, time_us)
+
+    async def seek_to_time(self, subscription: Subscription, time_us: int) -> None:
+        """Move the cursor to what was published at or after a time, or to the topic's end. Raises TopicMissing."""
+        topic = self._topic_of(subscription)
+        offset = await seek.offset_behind(self.store, topic, time_us)
+        await self._in_turn(subscription, lambda: seek.move_within(self.store, subscription, topic, offset))
+
+    async def seek_to_snapshot(self, subscription: Subscription, snapshot: Snapshot) -> None:
+        """Move the cursor to where the snapshot was taken, or to the oldest message that is left since.
+
+        Raises TopicMissing, and NotFound when the snapshot is of another topic.
+        """
+        topic = self._topic_of(subscription)
+        offset = self.snapshots.place_for(snapshot, subscription, topic)
+        await self._in_turn(subscription, lambda: seek.move_within(self.store, subscription, topic, offset))
+
+    def _topic_of(self, subscription: Subscription) -> Topic:
+        topic = self.subscriptions.topic_of(subscription)
+        if topic is None:
+            raise TopicMissing(subscription.topic_name)
+        return topic
 
     async def _in_turn(self, subscription: Subscription, step: Callable[[], Awaitable[T]]) -> T:
         """Here one at a time per subscription; again when another node moved the cursor in between."""

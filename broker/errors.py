@@ -9,6 +9,7 @@
     │   ├── AckRefused                  "no ack pending" | "wrong ack" | "ack timeout"
     │   ├── OffsetOutOfBounds           asked for an offset outside min..max
     │   ├── TooLarge(size, limit)       a message over the limit
+    │   ├── InvalidFilter(reason, place)   a subscription's filter that cannot be read
     │   ├── InvalidName(kind, name)     a name with other characters than letters, digits, - and _
     │   ├── InvalidReference(kind, name, why)   a project or role named in a request that cannot stand there
     │   ├── UnknownMembers(names)       users that are not members of the project
@@ -119,6 +120,15 @@ class InvalidName(Rejected):
         super().__init__(f"{name!r} is not a name for a {kind}: use letters, digits, - and _")
         self.kind = kind
         self.name = name
+
+
+class InvalidFilter(Rejected):
+    """A subscription's filter that cannot be read; ``place`` counts characters from 0."""
+
+    def __init__(self, reason: str, place: int) -> None:
+        super().__init__(f"the filter cannot be read at character {place + 1}: {reason}")
+        self.reason = reason
+        self.place = place
 
 
 class InvalidReference(Rejected):

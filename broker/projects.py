@@ -7,7 +7,7 @@ import msgspec
 from broker.catalog_cache import CatalogCache
 from broker.clock import Clock
 from broker.names import check_name, child_key, subscription_cursor
-from broker.records import Project, Schema, Subscription, Topic
+from broker.records import Project, Schema, Snapshot, Subscription, Topic
 from broker.store import Store
 from broker.tokens import Entropy, random_uid
 
@@ -54,7 +54,8 @@ class Projects:
         prefix = child_key(project.uid, "")
         topics = self._cache.all(Topic, prefix)
         subscriptions = self._cache.all(Subscription, prefix)
-        await self._cache.remove(project, *topics, *subscriptions, *self._cache.all(Schema, prefix))
+        left: list[Schema | Snapshot] = [*self._cache.all(Schema, prefix), *self._cache.all(Snapshot, prefix)]
+        await self._cache.remove(project, *topics, *subscriptions, *left)
         for subscription in subscriptions:
             await self._store.cursors.delete(subscription_cursor(subscription.uid))
         for topic in topics:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from broker.admitted import read_admitted
 from broker.clock import US_PER_S, Clock
 from broker.model import Cursor, Message
 from broker.names import subscription_cursor
@@ -42,13 +43,17 @@ class PullService:
     async def pull(self, subscription: Subscription, topic: Topic, max_messages: int) -> Sequence[Message]:
         """Up to ``max_messages`` (at least 1) from the cursor on, the same ones until they are acknowledged.
 
+        What the subscription's filter does not admit is passed over, and the cursor with it.
         Fewer when they would take more than the pull's size bound. Raises CursorMoved when another node pulled
         meanwhile.
         """
         cursor = await self._cursor(subscription, topic)
-        found = await self._store.log.read(topic.uid, cursor.offset, max(max_messages, 1), self._max_bytes)
+        looked = await read_admitted(
+            self._store.log, topic.uid, subscription.filter, cursor.offset, max(max_messages, 1), self._max_bytes
+        )
+        found = looked.messages
         if not found:
-            await self._settle_empty_pull(subscription, topic, cursor)
+            await self._settle_empty_pull(subscription, topic, cursor, looked.end)
             return found
         now_us = self._clock.wall_us()
         size = sum(len(message.data) for message in found)
@@ -76,14 +81,16 @@ class PullService:
             return Consumed(cursor.messages_total, cursor.bytes_total, idle_us, 0.0)
         return Consumed(cursor.messages_total, cursor.bytes_total, cursor.last_consumed_us, cursor.consume_rate)
 
-    async def _settle_empty_pull(self, subscription: Subscription, topic: Topic, cursor: Cursor) -> None:
-        """An empty pull closes the window of an earlier one.
+    async def _settle_empty_pull(
+        self, subscription: Subscription, topic: Topic, cursor: Cursor, passed_to: int
+    ) -> None:
+        """An empty pull closes the window of an earlier one, and leaves behind what the filter did not admit.
 
         Written only if it changes that: idle pollers cost no write.
         """
         now_us = self._clock.wall_us()
         bounds = await self._store.log.bounds(topic.uid)
-        offset = min(max(cursor.offset, bounds.first), bounds.end)
+        offset = min(max(passed_to, bounds.first), bounds.end)
         if offset == cursor.offset and cursor.pending_to == offset:
             self._idle_us[subscription.uid] = now_us
             return

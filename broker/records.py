@@ -89,6 +89,19 @@ class Subscription(CatalogRecord, frozen=True, kw_only=True):
     ack_deadline_s: int = 10
     acl: tuple[str, ...] = ()
     push: PushConfig = PushConfig()
+    filter: str = ""  # which messages it is about (broker/attribute_filters.py); "" is all
+
+
+class Snapshot(CatalogRecord, frozen=True, kw_only=True):
+    """A place in a topic that subscriptions can be moved to. Catalog key: ``<project uid>/<name>``."""
+
+    project_uid: str
+    name: str
+    topic_name: str
+    topic_uid: str
+    offset: int
+    expires_us: int
+    labels: dict[str, str] = {}
 
 
 class Schema(CatalogRecord, frozen=True, kw_only=True):
@@ -160,6 +173,7 @@ AnyRecord: TypeAlias = (
     | User
     | Topic
     | Subscription
+    | Snapshot
     | Schema
     | Registration
     | SilenceRecord
@@ -174,6 +188,7 @@ KINDS: Final[dict[str, type[AnyRecord]]] = {
     "user": User,
     "topic": Topic,
     "subscription": Subscription,
+    "snapshot": Snapshot,
     "schema": Schema,
     "registration": Registration,
     "silence": SilenceRecord,

@@ -52,6 +52,23 @@ async def modify_offset(store: Store, subscription: Subscription, topic: Topic |
     await store.cursors.put(replace(cursor, offset=offset, pending_to=0, pending_at_us=0))
 
 
+async def offset_behind(store: Store, topic: Topic, time_us: int) -> int:
+    """Where whoever wants everything published at or after a time begins; the topic's end when there is nothing."""
+    found = await store.log.offset_at(topic.uid, time_us)
+    return found if found is not None else (await store.log.bounds(topic.uid)).end
+
+
+async def move_within(store: Store, subscription: Subscription, topic: Topic, offset: int) -> None:
+    """Move the cursor to an offset, or to the nearer end of what is retained, and close an open pull.
+
+    Raises CursorMoved.
+    """
+    bounds = await store.log.bounds(topic.uid)
+    place = min(max(offset, bounds.first), bounds.end)
+    cursor = await _cursor(store, subscription)
+    await store.cursors.put(replace(cursor, offset=place, pending_to=0, pending_at_us=0))
+
+
 async def _cursor(store: Store, subscription: Subscription) -> Cursor:
     cursor_id = subscription_cursor(subscription.uid)
     return await store.cursors.get(cursor_id) or Cursor(cursor_id, offset=0)

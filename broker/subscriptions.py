@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from broker.attribute_filters import read_filter
 from broker.catalog_cache import CatalogCache
 from broker.clock import Clock
 from broker.errors import AlreadyExists
@@ -39,9 +40,15 @@ class Subscriptions:
         ack_deadline_s: int = 10,
         push: PushConfig | None = None,
         acl: Sequence[str] = (),
+        filter_text: str = "",
         created_by: str = "",
     ) -> Subscription:
-        """A new subscription; messages published before it are not seen. Raises AlreadyExists, InvalidName."""
+        """A new subscription; messages published before it are not seen.
+
+        Raises AlreadyExists, InvalidName, InvalidFilter.
+        """
+        if filter_text:
+            read_filter(filter_text)
         now_us = self._clock.wall_us()
         subscription = Subscription(
             uid=random_uid(self._entropy),
@@ -54,6 +61,7 @@ class Subscriptions:
             ack_deadline_s=ack_deadline_s,
             acl=tuple(acl),
             push=push or PushConfig(),
+            filter=filter_text,
         )
         if self._cache.subscription(project.uid, name) is not None:
             raise AlreadyExists("subscription", name)
@@ -78,6 +86,12 @@ class Subscriptions:
     async def set_ack_deadline(self, subscription: Subscription, ack_deadline_s: int) -> Subscription:
         """Give consumers this long to acknowledge. Raises NotFound."""
         return await self.change(subscription, lambda now: msgspec.structs.replace(now, ack_deadline_s=ack_deadline_s))
+
+    async def set_filter(self, subscription: Subscription, filter_text: str) -> Subscription:
+        """Hand out only what the filter admits, from the next pull on. Raises NotFound, InvalidFilter."""
+        if filter_text:
+            read_filter(filter_text)
+        return await self.change(subscription, lambda now: msgspec.structs.replace(now, filter=filter_text))
 
     async def change(self, subscription: Subscription, edit: Callable[[Subscription], Subscription]) -> Subscription:
         """Replace the record by ``edit`` of how it stands now, such as its push configuration. Raises NotFound."""

@@ -9,6 +9,7 @@ from broker.errors import (
     AckRefused,
     AlreadyExists,
     BrokerError,
+    InvalidFilter,
     InvalidName,
     InvalidReference,
     MessageInvalid,
@@ -33,6 +34,7 @@ _KINDS: Final = {
     "subscription": "Subscription",
     "user": "User",
     "schema": "Schema",
+    "snapshot": "Snapshot",
     "registration": "User registration",
     "project": "Project",
 }
@@ -140,6 +142,8 @@ def _from_rejected(error: Rejected) -> ApiError:
             return too_large()
         case InvalidName(kind=kind):
             return invalid_argument(f"Invalid {kind} name")
+        case InvalidFilter():
+            return invalid_argument(str(error))
         case InvalidReference():
             return invalid_argument(_reference_text(error))
         case UnknownMembers(names=names):

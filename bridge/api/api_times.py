@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -12,6 +12,7 @@ from broker.days import moment
 
 NEVER: Final = "0001-01-01T00:00:00Z"
 _ZULU_MILLIS: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})[T ](\d{1,2}):(\d{2}):(\d{2})[.,](\d{3})Z", re.ASCII)
+_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _DAY: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
 _CYCLE_YEARS: Final = 400
 _CYCLE_DAYS: Final = 146_097
@@ -52,6 +53,17 @@ def read_zulu_millis(text: str) -> int | None:
     since = at - datetime(1970, 1, 1, tzinfo=UTC)
     days = since.days if year else since.days - _CYCLE_DAYS
     return (days * 86_400 + since.seconds) * US_PER_S + millis * 1000
+
+
+def read_rfc3339(text: str) -> int | None:
+    """Microseconds of an RFC 3339 time with its zone, or None for anything else; finer fractions are cut off."""
+    if not _RFC3339.fullmatch(text):
+        return None
+    try:
+        at = datetime.fromisoformat(text.replace("z", "Z").replace("t", "T"))
+        return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    except (ValueError, OverflowError):
+        return None
 
 
 def read_day(text: str) -> date | None:

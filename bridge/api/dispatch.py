@@ -18,11 +18,11 @@ from bridge.api.api_errors import RETRY_AFTER_S, ApiError, from_broker, internal
 from bridge.api.audited import entry_of, is_audited, state_of
 from bridge.api.call import Api, ApiPorts, ApiSettings, Call, Caller
 from bridge.api.cors import ANY_ORIGIN, preflight
+from bridge.api.more_routes import ALL_ROUTES
 from bridge.api.openapi import openapi_document
 from bridge.api.request_bodies import coding_of, unpack_body
 from bridge.api.request_pipeline import admit, check_names, token_of
 from bridge.api.route import ApiRoute, Matched, RouteTable
-from bridge.api.route_list import ROUTES
 from bridge.core.bounded_body import BodyCutOff, BodyOverLimit, read_body
 from bridge.core.guesses import whence_of
 from bridge.core.packed_bodies import ENCODINGS
@@ -133,8 +133,8 @@ class AmsApp:
         self.api = api
         self._watch = watch
         self._observe = observe
-        self._router = RouteTable(ROUTES)
-        self._hot = dict(_hot_routes(ROUTES))
+        self._router = RouteTable(ALL_ROUTES)
+        self._hot = dict(_hot_routes(ALL_ROUTES))
         self._hot_routes = [route for route, _ in self._hot.values()]
         self._admitted = _Admissions(api.broker.cache)
         self._openapi = _ENCODER.encode(openapi_document(api.settings.release))

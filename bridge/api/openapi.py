@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
+from bridge.api.more_routes import ALL_ROUTES
 from bridge.api.route import ApiRoute
-from bridge.api.route_list import ROUTES
 from bridge.core.error_body import ErrorBody
 
 _VARIABLE: Final = re.compile(r"\{(\w+)\}")
@@ -22,6 +22,7 @@ _TAGS: Final = {
     "registrations": "People who want to become users",
     "projects": "Projects and their members",
     "subscriptions": "Subscriptions: pull, acknowledge, push",
+    "snapshots": "Places in topics that subscriptions can be moved to",
     "topics": "Topics: publish",
     "schemas": "Schemas that topics check messages against",
     "version": "What runs here",
@@ -51,12 +52,12 @@ _QUERY: Final[Mapping[str, Mapping[str, str]]] = {
 
 def openapi_document(release: str) -> dict[str, Any]:
     """The whole document as plain values."""
-    shapes = {shape for route in ROUTES for shape in (route.body, route.answer) if shape is not None}
+    shapes = {shape for route in ALL_ROUTES for shape in (route.body, route.answer) if shape is not None}
     ordered = sorted(shapes, key=str)
     schemas, components = msgspec.json.schema_components([*ordered, ErrorBody], ref_template=_REF)
     schema_of = dict(zip(ordered, schemas, strict=False))
     paths: dict[str, dict[str, Any]] = {}
-    for route in ROUTES:
+    for route in ALL_ROUTES:
         paths.setdefault(f"/v1{route.path}", {})[route.method.lower()] = _operation(route, schema_of)
     return {
         "openapi": "3.1.0",

@@ -39,6 +39,7 @@ def subscription_answer(call: Call, subscription: Subscription, push_status: str
         ack_deadline_seconds=subscription.ack_deadline_s,
         push_status=push_status,
         created_on=zulu(subscription.created_us),
+        filter=subscription.filter,
     )
 
 
@@ -84,6 +85,7 @@ async def create(call: Call) -> SubscriptionAnswer:
         ack_deadline_s=request.ack_deadline_seconds or _DEFAULT_DEADLINE_S,
         push=push,
         acl=acl_with_worker(call.api, push, ()),
+        filter_text=request.filter,
         created_by=call.caller.uid,
     )
     await let_worker_in(call.api, call.project, push)

@@ -147,6 +147,7 @@ class SubscriptionRequest(WireRequest, frozen=True):
     topic: str = ""
     ack_deadline_seconds: int = 0
     push_config: PushConfigRequest = PushConfigRequest()
+    filter: str = ""  # not AMS's: Google's
 
 
 class AckDeadlineRequest(WireRequest, frozen=True):
@@ -193,6 +194,7 @@ class SubscriptionAnswer(WireAnswer, kw_only=True):
     ack_deadline_seconds: int
     push_status: str = ""
     created_on: str
+    filter: str = ""  # shown where there is one: not AMS's, but Google's
 
 
 class OffsetsAnswer(WireAnswer):

@@ -52,6 +52,7 @@ class Sweeper:
         """One step; True when there is more to do."""
         await self._broker.tally.count_all()
         await self._audit.trim()
+        await self._broker.snapshots.sweep()
         trimmed = await self._retention.step()
         if trimmed.expired:
             log.error("messages went before they were decided: the size limit forced it", expired=trimmed.expired)

@@ -112,7 +112,10 @@ class _Provisioning:
         if subscription is None:
             topic = self._topic_of(project, settings.topic)
             push = None if settings.push is None else push_config(settings.push)
-            create = subscriptions.create(project, name, topic, ack_deadline_s=settings.ack_deadline_s, push=push)
+            deadline_s = settings.ack_deadline_s
+            create = subscriptions.create(
+                project, name, topic, ack_deadline_s=deadline_s, push=push, filter_text=settings.filter
+            )
             await self._do(f"{what}: create on {settings.topic}{' and push' if push else ''}", create)
             return
         if subscription.topic_name != settings.topic:
@@ -123,6 +126,8 @@ class _Provisioning:
         if subscription.ack_deadline_s != settings.ack_deadline_s:
             change = subscriptions.set_ack_deadline(subscription, settings.ack_deadline_s)
             await self._do(f"{what}: ack deadline {settings.ack_deadline_s} s", change)
+        if settings.filter and subscription.filter != settings.filter:
+            await self._do(f"{what}: filter", subscriptions.set_filter(subscription, settings.filter))
         await self._push(what, subscription, settings.push)
 
     async def _push(self, what: str, subscription: Subscription, settings: PushToSettings | None) -> None:

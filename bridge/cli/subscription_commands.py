@@ -49,6 +49,7 @@ def list_subscriptions(context: Context, project_name: str) -> None:
 @click.option(
     "--ack-deadline", "ack_deadline_s", type=click.IntRange(0, 600), default=10, show_default=True, help="Seconds."
 )
+@click.option("--filter", "filter_text", metavar="FILTER", help='Only these messages, as: attributes.kind = "alarm".')
 @click.option("--push", "push_url", metavar="URL", help="Push to this endpoint; without it, it is pulled.")
 @click.option("--mattermost", is_flag=True, help="What --push names is an incoming webhook of Mattermost.")
 @click.option(
@@ -60,6 +61,7 @@ def create_subscription(
     name: str,
     topic_name: str,
     ack_deadline_s: int,
+    filter_text: str | None,
     push_url: str | None,
     mattermost: bool,
     push_messages: int,
@@ -71,6 +73,8 @@ def create_subscription(
         "topic": f"projects/{project_name}/topics/{topic_only}",
         "ackDeadlineSeconds": ack_deadline_s,
     }
+    if filter_text:
+        body["filter"] = filter_text
     if push_url:
         body["pushConfig"] = _push_config(push_url, push_messages, mattermost=mattermost)
     elif mattermost:

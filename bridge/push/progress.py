@@ -40,6 +40,10 @@ class PushProgress:
         """Move past messages that were pushed."""
         await self._move(cursor, pushed, None)
 
+    async def pass_over(self, cursor: Cursor, end: int) -> None:
+        """Move past messages that the subscription's filter does not admit. Raises StoreError, CursorMoved."""
+        await self._store.cursors.put(replace(cursor, offset=end, pending_to=0, pending_at_us=0))
+
     async def give_up(self, cursor: Cursor, message: Message, dead: NewDelivery) -> None:
         """Move past a message that becomes a dead letter, both in one commit."""
         await self._move(cursor, [message], dead)

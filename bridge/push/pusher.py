@@ -22,9 +22,10 @@ from bridge.push.progress import PushProgress
 from bridge.push.push_stages import push_stage
 from bridge.push.retry_schedule import Cycle, begin
 from bridge.push.send import body_of, send
+from broker.admitted import read_admitted
 from broker.broker import Broker
 from broker.clock import US_PER_S, Clock
-from broker.errors import LeaseLost, StoreError
+from broker.errors import CursorMoved, LeaseLost, StoreError
 from broker.model import Attempt, Cursor, Message, NewDelivery, SettleDead, SettleDelivered
 from broker.names import subscription_cursor
 from broker.records import Project, Subscription, Topic
@@ -106,7 +107,16 @@ class Pusher:
             await self._push_replayed(subscription, name)
             cursor = await self._progress.cursor(topic.uid)
             wanted = max(subscription.push.max_messages, 1)
-            messages = await self._broker.store.log.read(topic.uid, cursor.offset, wanted, _READ_BYTES)
+            log_of_topic = self._broker.store.log
+            looked = await read_admitted(
+                log_of_topic, topic.uid, subscription.filter, cursor.offset, wanted, _READ_BYTES
+            )
+            messages = looked.messages
+            if not messages and looked.end > cursor.offset:
+                await self._progress.pass_over(cursor, looked.end)
+                self._changed.set()  # there may be more behind it
+        except CursorMoved:
+            return "nothing"  # somebody moved it first: look there
         except StoreError as why:
             self._fail("consume", str(why))
             return "failed"

@@ -16,6 +16,8 @@ from bridge.core.quantities import ByteSize, Duration, FilePath, LastingDuration
 from bridge.core.secret import Secret
 from bridge.destinations.config import DestinationConfig
 from bridge.sources.source_config import SourceConfig
+from broker.attribute_filters import read_filter
+from broker.errors import InvalidFilter
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 DAY_S = 86_400.0
@@ -155,7 +157,18 @@ class SubscriptionSettings(SettingsRecord):
 
     topic: str = Field(description="A topic of the same project")
     ack_deadline_s: int = Field(10, ge=0, le=600, description="Seconds a consumer has to acknowledge")
+    filter: str = Field("", description="Messages it is about, by attributes, in Google's language; empty: all")
     push: PushToSettings | None = Field(None, description="Where to push it; without it, it is pulled")
+
+    @field_validator("filter")
+    @classmethod
+    def _can_be_read(cls, said: str) -> str:
+        if said:
+            try:
+                read_filter(said)
+            except InvalidFilter as error:
+                raise ValueError(str(error)) from error
+        return said
 
 
 class UserSettings(SettingsRecord):

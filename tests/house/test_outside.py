@@ -13,7 +13,7 @@ import click
 import pytest
 
 from bridge.admin.page_routes import ACTS, LOOKS
-from bridge.api.route_list import ROUTES
+from bridge.api.more_routes import ALL_ROUTES
 from bridge.cli.main import main
 from bridge.control.control_routes import ROUTES as CONTROL_ROUTES
 from tests.docs.test_metrics import made_in_the_code
@@ -42,7 +42,7 @@ def options(of: click.Command = main, path: str = "ams-bridge") -> Iterator[str]
 
 
 def paths() -> Iterator[str]:
-    yield from (f"{route.method} {route.path}" for route in ROUTES)
+    yield from (f"{route.method} {route.path}" for route in ALL_ROUTES)
     yield from (f"{method} {path}" for method, path, _ in CONTROL_ROUTES)
     yield from (f"GET {path}" for path, *_ in LOOKS)
     yield from (f"POST {path}" for path, *_ in ACTS)

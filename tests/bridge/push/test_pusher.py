@@ -91,9 +91,11 @@ class Line:
 
 
 @contextlib.asynccontextmanager
-async def a_line(push=HTTP, answers=None, give_up_after_s=None):
+async def a_line(push=HTTP, answers=None, give_up_after_s=None, filter_text=""):
     stage = await a_stage()
-    subscription = await stage.broker.subscriptions.create(stage.project, "pushed", stage.topic, push=push)
+    subscription = await stage.broker.subscriptions.create(
+        stage.project, "pushed", stage.topic, push=push, filter_text=filter_text
+    )
     receiver = Receiver(**({} if answers is None else {"answers": answers}))
     supervisor = Supervisor(stage.clock)
     pushers = Pushers(stage.broker, stage.clock, supervisor, receiver.post, give_up_after_s)
@@ -103,6 +105,18 @@ async def a_line(push=HTTP, answers=None, give_up_after_s=None):
         yield line
     finally:
         await supervisor.stop_all()
+
+
+async def test_only_what_the_filter_admits_is_pushed_and_the_rest_left_behind():
+    async with a_line(filter_text='attributes.kind = "alarm"') as line:
+        kinds = ("metric", "alarm", "metric", "metric", "alarm", "metric")
+        await line.stage.broker.publish(line.stage.topic, [a_message(kind, {"kind": kind}) for kind in kinds])
+        await line.advance(20)
+        assert line.receiver.data == ["alarm", "alarm"]
+        assert await line.offset() == 6
+        await line.stage.broker.publish(line.stage.topic, [a_message("later", {"kind": "alarm"})])
+        await line.advance(20)
+        assert line.receiver.data == ["alarm", "alarm", "later"]
 
 
 async def test_messages_are_pushed_in_order_one_per_period():

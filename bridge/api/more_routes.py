@@ -1,0 +1,40 @@
+"""The routes beyond AMS's 64: seeking and snapshots as Google Pub/Sub has them, for its own clients.
+
+They stand behind the 64 in match order, so no request that AMS knows can mean one of them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bridge.api import snapshot_handlers as snapshots
+from bridge.api.route import ApiRoute
+from bridge.api.route_list import ROUTES
+from bridge.api.wire import Empty
+from bridge.api.wire_snapshots import SeekRequest, SnapshotAnswer, SnapshotNames, SnapshotPage, SnapshotRequest
+from broker.access import CONSUMER, PROJECT_ADMIN, SERVICE_ADMIN
+
+_READERS: Final = frozenset({SERVICE_ADMIN, PROJECT_ADMIN, CONSUMER})
+_SNAPSHOT: Final = "/projects/{project}/snapshots/{snapshot}"
+_PAGES: Final = ("pageSize", "pageToken")
+
+# fmt: off
+MORE_ROUTES: Final[tuple[ApiRoute, ...]] = (
+    ApiRoute(name="subscriptions:seek", method="POST", path="/projects/{project}/subscriptions/{subscription}:seek",
+             roles=_READERS, handler=snapshots.seek, body=SeekRequest, answer=Empty,
+             summary="Move a subscription to a time or a snapshot"),
+    ApiRoute(name="snapshots:list", method="GET", path="/projects/{project}/snapshots", roles=_READERS,
+             handler=snapshots.list_page, answer=SnapshotPage, query=_PAGES, summary="Snapshots, the youngest first"),
+    ApiRoute(name="snapshots:listByTopic", method="GET", path="/projects/{project}/topics/{topic}/snapshots",
+             roles=_READERS, handler=snapshots.list_of_topic, answer=SnapshotNames,
+             summary="The snapshots of a topic"),
+    ApiRoute(name="snapshots:show", method="GET", path=_SNAPSHOT, roles=_READERS, handler=snapshots.show,
+             answer=SnapshotAnswer, summary="One snapshot"),
+    ApiRoute(name="snapshots:create", method="PUT", path=_SNAPSHOT, roles=_READERS, handler=snapshots.create,
+             body=SnapshotRequest, answer=SnapshotAnswer, summary="Keep the place of a subscription for a week"),
+    ApiRoute(name="snapshots:delete", method="DELETE", path=_SNAPSHOT, roles=_READERS, handler=snapshots.delete,
+             answer=Empty, summary="Forget a snapshot"),
+)
+# fmt: on
+
+ALL_ROUTES: Final[tuple[ApiRoute, ...]] = (*ROUTES, *MORE_ROUTES)
