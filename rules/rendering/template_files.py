@@ -6,6 +6,7 @@ the same name, also where other templates include it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +23,7 @@ from rules.source.problems import Place, Problem
 SHIPPED: Final = FilePath(__file__).parents[2] / "templates" / "messages"
 SUFFIX: Final = ".md.j2"
 MAX_FILE_BYTES: Final = 1024 * 1024
-_REFERRING: Final = ("include", "import", "extends")
+_REFERRING: Final = re.compile(r"{%-?\s*(?:include|import|from|extends)\b\s*(?:'([^']*)')?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +82,19 @@ def shelve(
 def unasked(sources: Iterable[TemplateSource]) -> frozenset[str]:
     """The shipped templates among these, which are known to be right, that can wait until somebody names them.
 
+    One that refers to a template of the user's is compiled at once with all others: what that refers to is unknown.
     Compiling all of them takes 0.1 s, and a daemon needs one or two.
     """
-    return frozenset(
-        source.name
-        for source in sources
-        if FilePath(source.file).is_relative_to(SHIPPED) and not any(word in source.text for word in _REFERRING)
-    )
+    waiting = {one.name: one.text for one in sources if FilePath(one.file).is_relative_to(SHIPPED)}
+    while theirs := [name for name, text in waiting.items() if not _referred_in(text) <= waiting.keys()]:
+        for name in theirs:
+            del waiting[name]
+    return frozenset(waiting)
+
+
+def _referred_in(text: str) -> frozenset[str]:
+    """The templates that a shipped one refers to; "", which none is called, for one that is found out when it runs."""
+    return frozenset(_REFERRING.findall(text))
 
 
 def _kept(environment: Templates, source: TemplateSource, tree: nodes.Template, walked: Nodes) -> list[Problem]:

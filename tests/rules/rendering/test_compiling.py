@@ -8,7 +8,14 @@ import pytest
 
 from rules.rendering.compiling import compile_expression, compile_file, compile_text
 from rules.rendering.environment import CompiledTemplate, Templates
-from rules.rendering.template_files import SHIPPED, TemplateSource, read_template_sources, read_templates, shelve
+from rules.rendering.template_files import (
+    SHIPPED,
+    TemplateSource,
+    read_template_sources,
+    read_templates,
+    shelve,
+    unasked,
+)
 from rules.rendering.template_names import names_of
 from rules.source.places import read_yaml
 from rules.source.problems import Place
@@ -194,6 +201,27 @@ def test_a_template_that_includes_itself_is_a_problem():
         "includes itself: c > a > b > c",
     ]
     assert environment.unusable == {"a", "b", "c"}
+
+
+def test_shipped_templates_are_compiled_when_they_are_named_and_what_they_include_with_them():
+    found, _ = read_template_sources(None)
+    environment = Templates()
+    assert shelve(environment, found, later=unasked(found)) == ()
+    assert not environment.shelf
+    assert isinstance(compile_file("argo/status", place=RULES, environment=environment), CompiledTemplate)
+    assert set(environment.shelf) == {"argo/status", "plain"}
+
+
+def test_shipped_templates_that_include_one_of_the_users_are_compiled_with_it(tmp_path: Path):
+    (tmp_path / "plain.md.j2").write_text("{% include 'argo/status' %}")
+    found, _ = read_template_sources(tmp_path)
+    waiting = unasked(found)
+    problems = shelve(Templates(), found, later=waiting)
+    assert {problem.text for problem in problems} == {
+        "includes itself: argo/status > plain > argo/status",
+        "includes itself: plain > argo/status > plain",
+    }
+    assert waiting == frozenset()  # every shipped one looks for its plain form there
 
 
 def test_a_file_that_includes_a_broken_one_says_so_through_it():
