@@ -10,7 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from jsonpath_ng import ext
 
-from rules.conditions.jsonpath import CompiledPath, PathProblem, compile_path, dotted_key, spelled
+from rules.conditions.jsonpath import CompiledPath, PathProblem, compile_path, dotted_key, plain_names, spelled
+from rules.conditions.jsonpath_tree import read_path
 
 ALERT = {
     "type": "endpoint",
@@ -250,3 +251,48 @@ def test_a_huge_document_cannot_stall_a_path(text: str, huge_document: Any):
 
 def test_arithmetic_on_texts_finds_nothing():
     assert compile_path("$.a * $.n").find({"a": "x", "n": 10**9}) == []
+
+
+PLAIN_NAMES = st.sampled_from(
+    [
+        "a",
+        "status",
+        "_x",
+        "a-b",
+        "a-1",
+        "where",
+        "wherenot",
+        "wherever",
+        "true",
+        "trueish",
+        "false",
+        "null",
+        "len",
+        "to",
+    ]
+) | st.text("ab1_-", min_size=1, max_size=4)
+PLAIN_STEPS = (
+    PLAIN_NAMES.map(".{}".format)
+    | st.integers(-12, 12).map("[{}]".format)
+    | st.text("ab1_- .:/@*", max_size=4).map("['{}']".format)
+    | st.text("ab1_- .:/", max_size=4).map('["{}"]'.format)
+)
+
+
+@given(st.lists(PLAIN_STEPS, max_size=4).map("".join))
+def test_what_is_read_without_jsonpath_ng_is_read_as_it_reads_it(steps: str):
+    found = plain_names("$" + steps)
+    if found is not None:
+        read = read_path("$" + steps)
+        assert read.names == found
+        assert repr(found) == repr(read.names)
+
+
+@pytest.mark.parametrize("path", ["$", "$.status", "$.alerts[0].labels", "$['url.history']", '$["a b"][-1].x', "$.a-b"])
+def test_plain_paths_are_read_without_jsonpath_ng(path: str):
+    assert plain_names(path) is not None
+
+
+@pytest.mark.parametrize("path", ["$.*", "$.a[*]", "$..a", "$.true", "$.where", "$['*']", "$.a ", "$.a[0,1]", "$x"])
+def test_all_other_paths_are_left_to_it(path: str):
+    assert plain_names(path) is None
