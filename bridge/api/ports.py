@@ -9,7 +9,8 @@ from pathlib import Path
 
 from bridge.api.call import ApiPorts, NodeUsage, Unreachable, VerificationAnswer
 from bridge.core.addresses import may_reach, push_session
-from bridge.core.http_session import CallBounds, NoAnswer, fetch
+from bridge.core.fetching import CallBounds, NoAnswer
+from bridge.core.late_import import import_beside
 from bridge.core.trust import why_unusable
 from broker.clock import Clock
 from broker.records import Subscription
@@ -39,6 +40,9 @@ class LivePorts:
 
     async def fetch(self, url: str) -> VerificationAnswer:
         """GET without following redirects, within 30 s and the address rules of pushes. Raises Unreachable."""
+        await import_beside("bridge.core.http_session")
+        from bridge.core.http_session import fetch
+
         try:
             session = push_session(allow_private=self._allow_private, ca_file=self._ca_file)
         except OSError as error:

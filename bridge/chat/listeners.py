@@ -5,17 +5,20 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bridge.chat.button_dispatcher import Presser
-from bridge.chat.listener import Hearing, Listener
 from bridge.core.supervisor import Supervisor
 from bridge.delivery.couriers import DestinationRoute
 from bridge.destinations.listened_channels import ListenedChannels
-from bridge.destinations.mattermost.bot import MattermostBot
 from broker.clock import Clock
+
+if TYPE_CHECKING:
+    from bridge.chat.listener import Hearing, Listener
+    from bridge.destinations.mattermost.bot import MattermostBot
 
 
 class Listeners(Collector):
@@ -48,10 +51,12 @@ class Listeners(Collector):
 
     def start(self) -> None:
         """Listen for the destinations at work that ask for it, from where the store says that it was heard."""
-        for name, route in self._routes().items():
-            bot = route.destination
-            if self._presser is None or not isinstance(bot, MattermostBot) or bot.config.listen == "none":
-                continue
+        bots = {name: bot for name, route in self._routes().items() if (bot := _listening(route)) is not None}
+        if self._presser is None or not bots:
+            return
+        from bridge.chat.listener import Listener  # with a websocket, which nobody else needs
+
+        for name, bot in bots.items():
             worker = f"listen:{name}"
             told = partial(self._supervisor.note, worker)
             listener = Listener(name, bot, self._presser, self._places, self._clock, self._rng, told)
@@ -83,3 +88,13 @@ class Listeners(Collector):
             for labels, count in hearing.wishes.items():
                 wishes.add_metric([hearing.destination, *labels], count)
         return [heard, connections, wishes]
+
+
+def _listening(route: DestinationRoute) -> MattermostBot | None:
+    """The bot of a destination that asks for a listener."""
+    if route.destination.facts.kind != "mattermost_bot":
+        return None
+    from bridge.destinations.mattermost.bot import MattermostBot
+
+    bot = route.destination
+    return bot if isinstance(bot, MattermostBot) and bot.config.listen != "none" else None

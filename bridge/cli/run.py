@@ -9,6 +9,7 @@ import sys
 import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
+from bridge.core.late_import import as_if_missing
 
 
 @click.command(cls=CliCommand)
@@ -19,6 +20,7 @@ def run(context: Context) -> None:
     Exits with 78 when bridge.yaml, or a first set of rules, cannot be used.
     """
     gc.disable()  # until the daemon is ready: nearly all that is made now stays, and looking through it takes 0.1 s
-    from bridge.app.daemon import run as run_daemon
+    with as_if_missing("rich"):
+        from bridge.app.daemon import run as run_daemon
 
     sys.exit(run_daemon(context.config_path(), os.environ))

@@ -11,13 +11,13 @@ import socket
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import aiohttp
-
-from bridge.core.http_session import LenientConnector, make_session
 from bridge.core.networks import is_public
 from bridge.core.trust import trust_file
+
+if TYPE_CHECKING:
+    import aiohttp
 
 USER_AGENT: Final = f"ams-bridge/{version('ams-bridge')}"
 """How the daemon calls itself where it asks others over HTTP."""
@@ -33,6 +33,8 @@ def push_session(*, allow_private: bool, ca_file: Path | None = None) -> aiohttp
     Those rules let it make connections to public addresses only; others are ForbiddenAddress. It trusts what stands in
     ``ca_file``, or what the system trusts. Raises OSError for a file that cannot be used.
     """
+    from bridge.core.http_session import LenientConnector, make_session
+
     tls = True if ca_file is None else trust_file(ca_file)
     guarding: dict[str, Any] = {} if allow_private else {"socket_factory": _public_socket}
     return make_session(LenientConnector(ssl=tls, **guarding), headers={"User-Agent": USER_AGENT})

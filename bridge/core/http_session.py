@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, cast
 
@@ -16,6 +15,7 @@ from bridge.core.answer_filter import AnswerFilter
 from bridge.core.content_coding import IDENTITY, unpack
 from bridge.core.credentials import without_credentials
 from bridge.core.domains import ascii_url
+from bridge.core.fetching import CallBounds, Fetched, NoAnswer
 from bridge.core.plain_reason import plain_reason
 from bridge.core.tls_failure import look_at_certificate, tls_fault, tls_text
 from broker.clock import Clock
@@ -68,30 +68,6 @@ def make_session(connector: LenientConnector, **settings: Any) -> aiohttp.Client
     return aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, headers=headers, **settings
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What was answered: the status, and as much of the body as was asked for and could be read.
-
-    ``unread`` says why the body could not be read to its end.
-    """
-
-    status: int
-    body: bytes
-    unread: str = ""
-
-
-class NoAnswer(Exception):
-    """No answer came, not even a status; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallBounds:
-    """How long a call may take, and how much of an answer's body is read, packed or not."""
-
-    timeout_s: float
-    longest_bytes: int
 
 
 async def fetch(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Final, TypeAlias
-
-import aiohttp
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from bridge.core.addresses import may_reach, push_session
-from bridge.core.http_session import CallBounds, Fetched, NoAnswer, fetch
+from bridge.core.fetching import CallBounds, Fetched, NoAnswer
+from bridge.core.late_import import import_beside
 from bridge.core.trust import why_unusable
 from broker.clock import Clock
+
+if TYPE_CHECKING:
+    import aiohttp
 
 _BOUNDS: Final = CallBounds(timeout_s=30.0, longest_bytes=16 * 1024)  # ams-api.md 8.4
 
@@ -38,6 +40,9 @@ class PushHttp:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Posted:
         """See Post."""
+        await import_beside("bridge.core.http_session")
+        from bridge.core.http_session import fetch
+
         try:
             session = self._open()
         except OSError as error:

@@ -21,7 +21,8 @@ import structlog
 from pydantic import Field, model_validator
 
 from bridge.core.credentials import without_credentials
-from bridge.core.http_session import CallBounds, LenientConnector, NoAnswer, fetch, make_session
+from bridge.core.fetching import CallBounds, NoAnswer
+from bridge.core.http_session import LenientConnector, fetch, make_session
 from bridge.core.pauses import growing, pause_s
 from bridge.core.plain_reason import plain_reason
 from bridge.core.proxies import read_proxies

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from bridge.core.supervisor import Supervisor
-from bridge.sources.ams import AmsSource, AmsSourceConfig, Append
 from bridge.sources.set_aside import PutAside, RefusedMessage, put_aside
 from bridge.sources.source_config import SourceConfig
 from broker.broker import Broker
@@ -14,6 +14,9 @@ from broker.clock import Clock
 from broker.errors import StoreUnavailable
 from broker.model import Appended, NewMessage
 from broker.records import Topic
+
+if TYPE_CHECKING:
+    from bridge.sources.ams import AmsSourceConfig, Append
 
 
 class PullWorkers:
@@ -38,8 +41,7 @@ class PullWorkers:
         """Put these sources to work: end workers that are gone or changed, begin those that are missing."""
         wanted = {
             f"pull:{name}:{subscription}": (config, name, subscription)
-            for name, config in sources.items()
-            if isinstance(config, AmsSourceConfig)
+            for name, config in _pulled(sources)
             for subscription in config.subscriptions
         }
         for worker in [worker for worker, config in self._at_work.items() if wanted.get(worker, (None,))[0] != config]:
@@ -47,6 +49,8 @@ class PullWorkers:
             await self._supervisor.stop(worker)
         for worker, (config, name, subscription) in wanted.items():
             if worker not in self._at_work:
+                from bridge.sources.ams import AmsSource  # with aiohttp, which who pulls nothing may never need
+
                 append, aside = self._appender(config), self._put_aside(name, config)
                 source = AmsSource(config, subscription, append, aside, self._clock, self._rng)
                 self._at_work[worker] = config
@@ -78,3 +82,12 @@ class PullWorkers:
         if topic is None:
             raise StoreUnavailable(f"the topic {config.topic} does not exist; name it under projects:")
         return topic
+
+
+def _pulled(sources: Mapping[str, SourceConfig]) -> Sequence[tuple[str, AmsSourceConfig]]:
+    """The sources that are remote AMS services."""
+    if not any(config.type == "ams" for config in sources.values()):
+        return ()
+    from bridge.sources.ams import AmsSourceConfig
+
+    return [(name, config) for name, config in sources.items() if isinstance(config, AmsSourceConfig)]

@@ -2,8 +2,8 @@
 
 The client speaks httpx's API over aiohttp: httpx's own pool collapses under concurrency (measured: 130 posts a second
 at 32 at once, against 1,600). Redirects are never followed (a POST would become a GET), cookies never kept, and no
-``.netrc`` is asked for passwords. aiohttp takes a tenth of a second to import, so it waits for the first call: commands
-that only ask a destination what it can do make none. In a daemon, pulls have imported it before.
+``.netrc`` is asked for passwords. aiohttp takes a tenth of a second to import, so it waits for the first call, and is
+imported beside the event loop then: commands that only ask a destination what it can do make none.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import httpx
 from bridge.core.content_coding import IDENTITY
 from bridge.core.credentials import without_credentials
 from bridge.core.domains import ascii_url
+from bridge.core.late_import import import_beside
 from bridge.core.proxies import read_proxies
 from bridge.core.trust import trust_file, why_unusable
 
@@ -157,6 +158,8 @@ class _ByEnvironment(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """See httpx.AsyncBaseTransport."""
         proxy = await self._proxies.proxy_for(str(request.url)) if self._proxies.by_scheme else None
+        if not self._transports:
+            await import_beside("bridge.core.http_session")
         transport = self._transports.get(proxy)
         if transport is None:
             from httpx_aiohttp import AiohttpTransport

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from bridge.contract.http_trials import garbage_server
-from bridge.core.http_session import CallBounds, Fetched, LenientConnector, NoAnswer, fetch, make_session
+from bridge.core.fetching import CallBounds, Fetched, NoAnswer
+from bridge.core.http_session import LenientConnector, fetch, make_session
 from bridge.fakes.webhook import FakeWebhook
 from bridge.push.http import PushHttp
 from broker.clock import SystemClock
