@@ -10,10 +10,11 @@ import hashlib
 import hmac
 import uuid
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 Entropy: TypeAlias = Callable[[int], bytes]
 """Gives that many random bytes: ``os.urandom`` in the daemon, something repeatable in tests."""
@@ -51,8 +52,15 @@ class Sealer:
     def __init__(self, key: bytes, entropy: Entropy) -> None:
         if len(key) != SEALING_KEY_BYTES:
             raise ValueError(f"the sealing key has {len(key)} bytes; it must have {SEALING_KEY_BYTES}")
-        self._cipher = AESGCM(key)
+        self._key = key
         self._entropy = entropy
+
+    @cached_property
+    def _cipher(self) -> AESGCM:
+        """What seals. A daemon seals when a token is made and opens when one is shown: most never import this."""
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        return AESGCM(self._key)
 
     def seal(self, token: str, owner_uid: str) -> bytes:
         """The token as the store keeps it."""
@@ -64,6 +72,8 @@ class Sealer:
 
         Such a token still logs in (by its digest) but cannot be shown; refreshing it makes a new one.
         """
+        from cryptography.exceptions import InvalidTag
+
         try:
             return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], owner_uid.encode()).decode()
         except (InvalidTag, ValueError):

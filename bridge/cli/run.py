@@ -20,7 +20,7 @@ def run(context: Context) -> None:
     Exits with 78 when bridge.yaml, or a first set of rules, cannot be used.
     """
     gc.disable()  # until the daemon is ready: nearly all that is made now stays, and looking through it takes 0.1 s
-    with as_if_missing("rich"):
+    with as_if_missing("rich", "pygments"):
         from bridge.app.daemon import run as run_daemon
 
     sys.exit(run_daemon(context.config_path(), os.environ))

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
-import re2
-
 MAX_PATTERN_RUNES: Final = 10_000
 _STEP_PRODUCT: Final = 10  # as a shift: characters times instructions in a step
 MAX_SEARCH_STEPS: Final = 1_000_000
@@ -65,6 +63,7 @@ class Regex:
 
         ``each`` is called for every match. Raises ValueError when the replacement names a group that is not there.
         """
+        import re2
 
         def replace(found: Any) -> str:
             each()
@@ -99,6 +98,8 @@ def compile_regex(pattern: str, *, ignore_case: bool = False) -> Regex:
     """
     if len(pattern) > MAX_PATTERN_RUNES:
         raise ValueError(f"the regular expression is longer than {MAX_PATTERN_RUNES} characters")
+    import re2  # with a library of C++, 4 MiB of memory, which is for those whose rules hold a pattern
+
     options = re2.Options()
     options.log_errors = False
     options.case_sensitive = not ignore_case
