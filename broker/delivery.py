@@ -90,13 +90,25 @@ class Leased:
     """A delivery held by a courier until its lease ends.
 
     ``earlier`` is the receipt last stored for its order key. ``told_at`` is when its times were told: the wall clock
-    may be set between the lease and the end of the try. None: nobody leased it.
+    may be set between the lease and the end of the try. None: nobody leased it. ``is_followed`` when another one waits
+    behind it in its line, leased with it or not: somebody waits for it to be settled.
     """
 
     delivery: Delivery
     token: str
     earlier: str | None = None
     told_at: Moment | None = None
+    is_followed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRequest:
+    """What a courier has room for: see ``Outbox.lease``, whose parameters these are."""
+
+    destination: str
+    limit: int
+    lease_s: float
+    run: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,9 @@ from broker.delivery import (
     Leased as Leased,
 )
 from broker.delivery import (
+    LeaseRequest as LeaseRequest,
+)
+from broker.delivery import (
     LinePlace as LinePlace,
 )
 from broker.delivery import (
@@ -265,8 +268,8 @@ class Commit:
     alone. ``waiting`` are deliveries that the batch takes to be waiting and un-leased. ``counters`` are additions to
     named counters of a topic: ``(topic uid, name) -> n``. ``shadows`` are what rules in shadow would have sent.
     ``wake`` names what is over: every row that waits for one of the names (for anything, with ``WAKE_ALL``) becomes due
-    now, as a timer of its home topic. ``owner`` is the token under which the worker is held; None where ownership does
-    not matter.
+    now, as a timer of its home topic. ``leases`` are what couriers have room for once all that is done, at most one a
+    destination. ``owner`` is the token under which the worker is held; None where ownership does not matter.
     """
 
     cursors: Sequence[CursorMove] = ()
@@ -281,6 +284,7 @@ class Commit:
     dead: Sequence[NewDelivery] = ()  # pushers give up: a dead letter (by "gave up") without tries of a courier
     shadows: Sequence[NewDelivery] = ()
     wake: Sequence[str] = ()
+    leases: Sequence[LeaseRequest] = ()
     owner: OwnerToken | None = None
 
 

@@ -19,7 +19,7 @@ A Store has seven parts (Catalog, Log, Cursors, Outbox, State, Decisions, Owners
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -124,22 +124,26 @@ class Cursors(Protocol):
 class Outbox(Protocol):
     """Deliveries, their attempts, and dead letters. Deliveries come in through ``commit`` only.
 
-    Within (destination, order key) deliveries are leased one at a time, in the order they were committed: the next
-    becomes leasable when the one before is settled for good. A delivery waiting for another try holds
-    back its own key only.
+    Within (destination, order key) deliveries are leased in the order they were committed: the next becomes leasable
+    when the one before is settled for good. A delivery waiting for another try holds back its own key only. To one
+    holder a run of them may be leased at once, who tries them one behind the other and no further than one arrived.
     """
 
-    async def lease(self, destination: str, limit: int, lease_s: float) -> Sequence[Leased]:
-        """Take up to ``limit`` due deliveries, at most one per order key, higher priority first, then the oldest due.
+    async def lease(self, destination: str, limit: int, lease_s: float, run: int = 1) -> Sequence[Leased]:
+        """Take the first due deliveries of up to ``limit`` order keys, higher priority first, then the oldest due.
 
-        Each is hidden for ``lease_s`` seconds; if it is not settled by then it can be leased again (and its
-        token is worthless), marked ``unclear``: nobody knows whether the lost try arrived.
+        Each is followed by those due next in its line, ``run`` of a line at most. All are hidden for ``lease_s``
+        seconds; one that is not settled by then can be leased again (and its token is worthless), marked ``unclear``:
+        nobody knows whether the lost try arrived.
         """
 
-    async def settle(self, token: str, settlement: Settlement, attempt: Attempt | None) -> Delivery:
-        """End the lease with what became of it and put the attempt on record.
+    async def settle(
+        self, token: str, settlement: Settlement, attempt: Attempt | None, within_s: float = 0.0
+    ) -> Delivery:
+        """End the lease with what became of it and put the attempt on record; durable when it returns.
 
-        Raises LeaseLost; nothing changed then.
+        Who need not know at once lets it wait up to ``within_s`` seconds for company: the engine writes it with what
+        else is written by then. Raises LeaseLost; nothing changed then.
         """
 
     async def give_back(self, tokens: Sequence[str]) -> None:
@@ -294,13 +298,18 @@ class Store(Protocol):
     def steady(self) -> SteadyTime:
         """The time that stored times are compared in. Callers tell and are told wall time."""
 
-    async def commit(self, commit: Commit) -> None:
+    async def commit(self, commit: Commit, take: Callable[[Sequence[Leased]], None] | None = None) -> None:
         """Apply one batch over cursors, state, outbox, decisions, counters and catalog.
 
         All or nothing, durable on return. ``shadows`` become deliveries in the final state ``shadow``: they stand in no
         line, are never leased, replayed or dropped, count in the balances, and are swept like settled ones. ``wake``
         makes rows due at once, with a new version, so that who read them before decides again; rows that are due
         already stay as they are, and ``state`` is applied after it.
+
+        ``leases`` are granted in the same transaction, last, each as ``Outbox.lease`` would grant it then; ``take`` is
+        called with all that was leased as soon as the batch is in, on the event loop, even when who asked was cancelled
+        meanwhile. Where a request was granted less than its limit nothing more is due at its destination, and
+        ``wait_for_news`` is not told of these deliveries.
 
         Raises NotOwner, CursorMoved, StateMoved (a row in ``reads`` has another version, or an absent one exists now),
         Moved (a delivery of ``waiting`` was leased or settled meanwhile), VersionMoved, DuplicateDelivery,

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
 
 from broker.errors import BrokerError, CursorMoved, DuplicateDelivery, NotOwner, StateMoved, VersionMoved
-from broker.model import Commit, Cursor, CursorMove, OwnerToken, Put, Remove, StateDelete, SweepPolicy
+from broker.model import (
+    Commit,
+    Cursor,
+    CursorMove,
+    Leased,
+    LeaseRequest,
+    OwnerToken,
+    Put,
+    Remove,
+    SettleDelivered,
+    StateDelete,
+    SweepPolicy,
+)
 from broker.store import Store
 from tests.contracts.builders import (
     NOW_US,
@@ -20,6 +32,8 @@ from tests.contracts.builders import (
     a_move,
     a_project,
     a_row,
+    an_attempt,
+    in_time,
     lease_names,
     put_in,
 )
@@ -248,3 +262,68 @@ async def test_sweeping_removes_what_is_past_its_time_up_to_its_limit(engine: En
         swept = await store.sweep(SweepPolicy(NOW_US, NOW_US + 8, 0, limit=5))
         assert (swept.decisions, swept.more) == (3, False)
         assert [one.offset for one in await store.decisions.since(0, 100)] == [8, 9]
+
+
+async def test_a_commit_leases_what_is_due_behind_it(engine: Engine) -> None:
+    async with engine.open() as store:
+        await put_in(store, a_delivery("before", order_key="host-0"))
+        commit = Commit(
+            deliveries=[a_delivery("d1"), a_delivery("d2"), a_delivery("mail", destination="mail")],
+            leases=[LeaseRequest("ops", 3, 30.0, run=2), LeaseRequest("mail", 1, 10.0)],
+        )
+        taken: list[Leased] = []
+        await store.commit(commit, taken.extend)
+        assert [one.delivery.id for one in taken] == ["before", "d1", "d2", "mail"]
+        assert {one.delivery.due_us - NOW_US for one in taken} == {30_000_000, 10_000_000}
+        assert await lease_names(store) == []
+        for one in taken:
+            assert (await store.outbox.settle(one.token, SettleDelivered(), an_attempt())).state == "delivered"
+
+
+async def test_a_commit_that_fails_leases_nothing(engine: Engine) -> None:
+    async with engine.open() as store:
+        await put_in(store, a_delivery("before"))
+        taken: list[Leased] = []
+        commit = Commit(cursors=[a_move(5, rev=7)], leases=[LeaseRequest("ops", 3, 30.0)])
+        with pytest.raises(CursorMoved):
+            await store.commit(commit, taken.extend)
+        assert taken == []
+        assert await lease_names(store) == ["before"]
+
+
+async def test_nobody_is_told_of_deliveries_that_a_commit_leased_all_of(engine: Engine) -> None:
+    async with engine.open() as store:
+        assert await lease_names(store) == []
+        news = asyncio.ensure_future(store.outbox.wait_for_news("ops"))
+        await store.commit(Commit(deliveries=[a_delivery("d1")], leases=[LeaseRequest("ops", 2, 30.0)]), lambda _: None)
+        await engine.clock.advance(0.0, turns=20)
+        assert not news.done()
+        await store.commit(Commit(deliveries=[a_delivery("d2", order_key="k")], leases=[LeaseRequest("ops", 1, 30.0)]))
+        await in_time(news)
+
+
+async def test_what_a_commit_leaves_for_later_is_news_though_it_leases(engine: Engine) -> None:
+    async with engine.open() as store:
+        assert await lease_names(store) == []
+        later = a_delivery("d1", due_us=NOW_US + 60_000_000)
+        await store.commit(Commit(deliveries=[later], leases=[LeaseRequest("ops", 2, 30.0)]))
+        await in_time(store.outbox.wait_for_news("ops"))
+        assert await store.outbox.next_due_us("ops") == NOW_US + 60_000_000
+
+
+async def test_what_was_leased_is_handed_over_although_who_committed_was_cancelled(engine: Engine) -> None:
+    async with engine.open() as store:
+        taken: list[Leased] = []
+        handed = asyncio.Event()
+
+        def take(leased: Sequence[Leased]) -> None:
+            taken.extend(leased)
+            handed.set()
+
+        commit = Commit(deliveries=[a_delivery("d1")], leases=[LeaseRequest("ops", 2, 30.0)])
+        committing = asyncio.ensure_future(store.commit(commit, take))
+        if engine.survives:  # in memory nothing is under way between the asking and the answer
+            await engine.clock.sleep(0)
+            committing.cancel()
+        await in_time(handed.wait())
+        assert [one.delivery.id for one in taken] == ["d1"]

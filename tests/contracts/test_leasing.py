@@ -236,3 +236,67 @@ async def test_leasing_goes_on_after_a_try_that_is_to_be_repeated(engine: Engine
         assert await lease_names(store) == []
         await engine.clock.advance(10)
         assert await lease_names(store) == ["d1"]
+
+
+async def test_a_run_of_a_line_is_leased_in_its_order_and_no_further_than_what_is_due(engine: Engine) -> None:
+    async with engine.open() as store:
+        later = a_delivery("d4", due_us=NOW_US + 60_000_000)
+        await put_in(store, a_delivery("d1"), a_delivery("d2"), a_delivery("other", order_key="host-2"))
+        await put_in(store, a_delivery("d3"), later, a_delivery("d5"))
+        leased = await store.outbox.lease("ops", 10, 30, run=8)
+        followed = {one.delivery.id: one.is_followed for one in leased}
+        assert list(followed.items()) == [("d1", True), ("d2", True), ("d3", True), ("other", False)]
+        assert await lease_names(store) == []
+
+
+async def test_the_rest_of_a_run_given_back_waits_for_the_one_before(engine: Engine) -> None:
+    async with engine.open() as store:
+        await put_in(store, a_delivery("d1"), a_delivery("d2"), a_delivery("d3"))
+        first, second, third = await store.outbox.lease("ops", 1, 30, run=8)
+        await store.outbox.settle(first.token, SettleAgain(NOW_US + 10_000_000), an_attempt(outcome="later"))
+        await store.outbox.give_back([second.token, third.token])
+        assert await lease_names(store) == []
+        assert await store.outbox.next_due_us("ops") == NOW_US + 10_000_000
+        await engine.clock.advance(10)
+        names = [one.delivery.id for one in await store.outbox.lease("ops", 1, 30, run=8)]
+        assert names == ["d1", "d2", "d3"]
+
+
+async def test_a_run_that_nobody_settles_comes_again_marked_unclear(engine: Engine) -> None:
+    async with engine.open() as store:
+        await put_in(store, a_delivery("d1"), a_delivery("d2"))
+        tokens = [one.token for one in await store.outbox.lease("ops", 1, 30, run=2)]
+        await engine.clock.advance(31)
+        again = await store.outbox.lease("ops", 1, 30, run=2)
+        assert [(one.delivery.id, one.delivery.unclear) for one in again] == [("d1", True), ("d2", True)]
+        for token in tokens:
+            with pytest.raises(LeaseLost):
+                await store.outbox.settle(token, SettleDelivered(), an_attempt())
+
+
+async def test_settling_may_wait_for_company_and_is_in_when_it_returns(engine: Engine) -> None:
+    async with engine.open() as store:
+        await put_in(store, *(a_delivery(f"d{number}", order_key=f"k{number}") for number in range(5)))
+        leased = await lease_all(store)
+        settling = [store.outbox.settle(one.token, SettleDelivered(), None, within_s=0.005) for one in leased.values()]
+        assert {one.state for one in await in_time(asyncio.gather(*settling))} == {"delivered"}
+        assert [balance.state for balance in await store.outbox.balances()] == ["delivered"]
+
+
+async def test_what_waits_for_company_goes_with_the_next_change(engine: Engine) -> None:
+    async with engine.open() as store:
+        await put_in(store, a_delivery())
+        leased = await lease_all(store)
+        settling = asyncio.ensure_future(store.outbox.settle(leased["d1"].token, SettleDelivered(), None, 3_600.0))
+        await engine.clock.sleep(0)
+        await put_in(store, a_delivery("d2"))
+        assert (await in_time(settling)).state == "delivered"
+
+
+async def test_what_waits_for_company_is_in_before_the_store_is_closed(engine: Engine) -> None:
+    async with engine.open() as store:
+        await put_in(store, a_delivery())
+        leased = await lease_all(store)
+        settling = asyncio.ensure_future(store.outbox.settle(leased["d1"].token, SettleDelivered(), None, 3_600.0))
+        await engine.clock.sleep(0)
+    assert (await in_time(settling)).state == "delivered"

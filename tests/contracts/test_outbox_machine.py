@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
 from broker.errors import LeaseLost, LineMoved
-from broker.model import Commit, LinePlace, SettleAgain, SettleDead, SettleDelivered, Settlement
+from broker.model import Commit, Leased, LeaseRequest, LinePlace, SettleAgain, SettleDead, SettleDelivered, Settlement
 from tests.contracts.builders import TOPIC, a_delivery, an_attempt
 from tests.contracts.machine import SETTINGS, EngineMachine
 
@@ -94,30 +96,51 @@ class OutboxMachine(EngineMachine):
         in_s=st.sampled_from([0, 0, 0, 40]),
         count=st.integers(1, 3),
         stands_for=st.integers(0, 2),
+        lease=st.none() | st.tuples(_DESTINATIONS, st.integers(1, 4), st.integers(1, 4)),
     )
-    def commit(self, destination: str, key: str, priority: int, in_s: int, count: int, stands_for: int) -> None:
+    def commit(
+        self,
+        destination: str,
+        key: str,
+        priority: int,
+        in_s: int,
+        count: int,
+        stands_for: int,
+        lease: tuple[str, int, int] | None,
+    ) -> None:
         due_us = self.now_us + in_s * _S
         added = [self._add(destination, key, priority, due_us, stands_for) for _ in range(count)]
         what = {"destination": destination, "order_key": key, "priority": priority, "due_us": due_us}
         news = [a_delivery(one.name, stands_for=stands_for, **what) for one in added]
-        self.run(self.store.commit(Commit(deliveries=news)))
+        if lease is None:
+            self.run(self.store.commit(Commit(deliveries=news)))
+            return
+        taken: list[Leased] = []
+        request = LeaseRequest(lease[0], lease[1], _LEASE_S, lease[2])
+        self.run(self.store.commit(Commit(deliveries=news, leases=(request,)), taken.extend))
+        self._check_leased(request, taken)
 
-    @rule(destination=_DESTINATIONS, limit=st.integers(1, 4))
-    def lease(self, destination: str, limit: int) -> None:
-        due = [one for one in self._heads(destination) if one.due_us <= self.now_us]
-        due.sort(key=lambda one: (-one.priority, one.due_us, one.seq))
-        leased = self.run(self.store.outbox.lease(destination, limit, _LEASE_S))
-        assert [one.delivery.id for one in leased] == [one.name for one in due[:limit]]
-        for given, one in zip(leased, due, strict=False):
+    @rule(destination=_DESTINATIONS, limit=st.integers(1, 4), run=st.integers(1, 4))
+    def lease(self, destination: str, limit: int, run: int) -> None:
+        leased = self.run(self.store.outbox.lease(destination, limit, _LEASE_S, run))
+        self._check_leased(LeaseRequest(destination, limit, _LEASE_S, run), leased)
+
+    def _check_leased(self, request: LeaseRequest, leased: Sequence[Leased]) -> None:
+        heads = [one for one in self._heads(request.destination) if one.due_us <= self.now_us]
+        heads.sort(key=lambda one: (-one.priority, one.due_us, one.seq))
+        wanted: list[tuple[Modelled, bool]] = []
+        for head in heads[: request.limit]:
+            line = self._line(head.destination, head.key)
+            due = takewhile(lambda one: one.due_us <= self.now_us, line[: request.run])
+            wanted += [(one, place < len(line)) for place, one in enumerate(due, start=1)]
+        assert [(given.delivery.id, given.is_followed) for given in leased] == [(one.name, is_) for one, is_ in wanted]
+        for given, (one, _) in zip(leased, wanted, strict=True):
             one.unclear = one.unclear or bool(one.token)
             one.token, one.due_us = given.token, self.now_us + int(_LEASE_S) * _S
             assert given.token not in one.tokens
             one.tokens.append(given.token)
-            assert (given.delivery.leased, given.delivery.unclear, given.delivery.tries) == (
-                True,
-                one.unclear,
-                one.tries,
-            )
+            stands = (given.delivery.leased, given.delivery.unclear, given.delivery.tries)
+            assert stands == (True, one.unclear, one.tries)
 
     @precondition(lambda self: self._held())
     @rule(pick=_PICKS, outcome=st.sampled_from(["delivered", "again", "dead"]), unclear=st.booleans())

@@ -71,6 +71,10 @@ class Lines:
         """How many wait in a line from one place to another."""
         return sum(first <= row.place <= last for row in self._lines.get(destination, {}).get(order_key, ()))
 
+    def line(self, destination: str, order_key: str) -> Sequence[DeliveryRow]:
+        """What waits in one line, from the front."""
+        return self._lines.get(destination, {}).get(order_key, ())
+
     def in_lines(self, destination: str) -> Sequence[DeliveryRow]:
         """All that wait for a destination, line by line in the order of the order keys."""
         lines = self._lines.get(destination, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from broker.clock import us
 from broker.delivery_states import DeliveryStep, can, state_after
@@ -21,6 +22,7 @@ from broker.model import (
     Delivery,
     DeliveryQuery,
     Leased,
+    LeaseRequest,
     LinePlace,
     NewDelivery,
     SettleAgain,
@@ -41,26 +43,40 @@ class MemoryOutbox:
         self._receipts: dict[tuple[str, str], tuple[str, int]] = {}
         self.news = LevelSignals()
 
-    async def lease(self, destination: str, limit: int, lease_s: float) -> Sequence[Leased]:
+    async def lease(self, destination: str, limit: int, lease_s: float, run: int = 1) -> Sequence[Leased]:
         """See Outbox."""
         async with self._gate("outbox.lease"):
-            now = self._steady.read()
             self.news.lower(destination)
-            due = [row for row in self._lines.heads(destination) if row.delivery.due_us <= now.wall_us]
-            due.sort(key=lambda row: (-row.delivery.new.priority, row.delivery.due_us, row.delivery.seq))
-            return [self._lease(row, now, now.wall_us + us(lease_s)) for row in due[:limit]]
+            return self.grant(LeaseRequest(destination, limit, lease_s, run), self._steady.read())
 
-    def _lease(self, row: DeliveryRow, now: Reading, until_us: int) -> Leased:
+    def grant(self, request: LeaseRequest, now: Reading) -> list[Leased]:
+        """Lease what a request asks for, line by line."""
+        due = [row for row in self._lines.heads(request.destination) if row.delivery.due_us <= now.wall_us]
+        due.sort(key=lambda row: (-row.delivery.new.priority, row.delivery.due_us, row.delivery.seq))
+        return [one for head in due[: request.limit] for one in self._grant_line(head, request, now)]
+
+    def _grant_line(self, head: DeliveryRow, request: LeaseRequest, now: Reading) -> list[Leased]:
+        line = self._lines.line(request.destination, head.delivery.new.order_key)
+        due = list(takewhile(lambda row: row.delivery.due_us <= now.wall_us, line[: request.run]))
+        until_us = now.wall_us + us(request.lease_s)
+        return [
+            self._lease(row, now, until_us, is_followed=place < len(line)) for place, row in enumerate(due, start=1)
+        ]
+
+    def _lease(self, row: DeliveryRow, now: Reading, until_us: int, *, is_followed: bool) -> Leased:
         lost = row.leased_until_us != 0
         row.delivery = replace(row.delivery, due_us=until_us, unclear=row.delivery.unclear or lost)
         row.lease += 1
         row.leased_until_us = until_us
         new = row.delivery.new
         earlier = self._receipts.get((new.destination, new.order_key))
-        return Leased(row.seen(now.wall_us), row.token, earlier[0] if earlier else None, now.moment)
+        receipt = earlier[0] if earlier else None
+        return Leased(row.seen(now.wall_us), row.token, receipt, now.moment, is_followed)
 
-    async def settle(self, token: str, settlement: Settlement, attempt: Attempt | None) -> Delivery:
-        """See Outbox."""
+    async def settle(
+        self, token: str, settlement: Settlement, attempt: Attempt | None, within_s: float = 0.0
+    ) -> Delivery:
+        """See Outbox. Nothing is written, so nothing waits for company."""
         told_us = self._steady.read().offset_us
         async with self._gate("outbox.settle"):
             now = self._steady.read()
@@ -217,10 +233,9 @@ class MemoryOutbox:
         now_us: int,
         shadows: Sequence[NewDelivery] = (),
     ) -> None:
-        """Take in deliveries that were checked."""
+        """Take in deliveries that were checked. Who waits for news is told by the caller."""
         for new in waiting:
             self._lines.add(new, state_after("", "decided"), "", 0)
-            self.news.lift(new.destination)
         for new in dead:
             self._lines.add(new, state_after("", "given up untried"), GAVE_UP, now_us)
         for new in shadows:

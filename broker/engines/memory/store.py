@@ -7,10 +7,11 @@ everything at the end of the process: good for tests, for a dry run, and for not
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from broker.clock import Clock
+from broker.engines.handing_over import exhausted
 from broker.engines.memory.catalog import MemoryCatalog
 from broker.engines.memory.cursors import MemoryCursors
 from broker.engines.memory.decisions import MemoryDecisions
@@ -22,7 +23,7 @@ from broker.engines.memory.trouble import Gate, Trouble
 from broker.engines.ownership import SoleOwnership, check_owner
 from broker.engines.wakeups import EdgeSignals
 from broker.errors import StoreUnavailable
-from broker.model import Commit, Health, SweepPolicy, Swept
+from broker.model import Commit, Health, Leased, SweepPolicy, Swept
 from broker.steady import SteadyTime
 
 
@@ -46,7 +47,7 @@ class MemoryStore:
         self.ownership = SoleOwnership()
         self._counters: Counter[tuple[str, str]] = Counter()
 
-    async def commit(self, commit: Commit) -> None:
+    async def commit(self, commit: Commit, take: Callable[[Sequence[Leased]], None] | None = None) -> None:
         """See Store."""
         told_us = self.steady.read().offset_us
         async with self.gate("commit"):
@@ -67,6 +68,16 @@ class MemoryStore:
             self.outbox.withdraw(commit.withdraw, now_us)
             self.decisions.apply(commit.decisions)
             self._counters.update(commit.counters)
+            self._grant(commit, take)
+
+    def _grant(self, commit: Commit, take: Callable[[Sequence[Leased]], None] | None) -> None:
+        now = self.steady.read()
+        granted = [self.outbox.grant(request, now) for request in commit.leases]
+        leased = [one for some in granted for one in some]
+        if take is not None and leased:
+            take(leased)
+        for destination in {new.destination for new in commit.deliveries} - exhausted(commit, granted, now.wall_us):
+            self.outbox.news.lift(destination)
 
     async def counters(self, topic_uid: str | None = None) -> Mapping[tuple[str, str], int]:
         """See Store."""

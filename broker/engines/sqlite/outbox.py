@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import Final, TypeVar
+from typing import TypeVar
 
-from broker.clock import us
 from broker.delivery_states import can
 from broker.engines.settling import ended, revived, settled
 from broker.engines.sqlite import folding
-from broker.engines.sqlite.deliveries import change, held, named, put_attempt, row_of, seen
+from broker.engines.sqlite.deliveries import change, held, named, put_attempt, seen
 from broker.engines.sqlite.finding import find
+from broker.engines.sqlite.leasing import lease
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.slices import in_slices
@@ -26,18 +25,18 @@ from broker.model import (
     Delivery,
     DeliveryQuery,
     Leased,
+    LeaseRequest,
     LinePlace,
     NewDelivery,
     SettleDelivered,
     Settlement,
     WaitingCounts,
 )
-from broker.steady import Reading, SteadyTime
+from broker.steady import SteadyTime
 
 T = TypeVar("T")
 
 _SQL = load("outbox")
-_ABOVE_ALL: Final = 2**31
 
 
 class SqliteOutbox:
@@ -49,18 +48,15 @@ class SqliteOutbox:
         self._readers = readers
         self._news = news
 
-    async def lease(self, destination: str, limit: int, lease_s: float) -> Sequence[Leased]:
+    async def lease(self, destination: str, limit: int, lease_s: float, run: int = 1) -> Sequence[Leased]:
         """See Outbox."""
         self._news.lower(destination)
+        request = LeaseRequest(destination, limit, lease_s, run)
+        return await self._writer.run(lambda transaction: lease(transaction.db, request, self._steady.read()))
 
-        def work(transaction: Transaction) -> Sequence[Leased]:
-            now = self._steady.read()
-            found = list(_due(transaction.db, destination, limit, now.steady_us))
-            return _lease(transaction.db, found, now, us(lease_s)) if found else []
-
-        return await self._writer.run(work)
-
-    async def settle(self, token: str, settlement: Settlement, attempt: Attempt | None) -> Delivery:
+    async def settle(
+        self, token: str, settlement: Settlement, attempt: Attempt | None, within_s: float = 0.0
+    ) -> Delivery:
         """See Outbox."""
         now = self._steady.read()
 
@@ -77,7 +73,7 @@ class SqliteOutbox:
                 transaction.db.execute(_SQL["put_receipt"], place)
             return delivery
 
-        return await self._change(work)
+        return await self._change(work, within_s)
 
     async def give_back(self, tokens: Sequence[str]) -> None:
         """See Outbox."""
@@ -198,7 +194,7 @@ class SqliteOutbox:
         """Remove up to ``limit`` deliveries settled before ``before_us`` and say how many; receipts as old go too."""
         return await in_slices(self._writer, partial(_sweep, self._steady.read().steady_of(before_us)), limit)
 
-    async def _change(self, work: Callable[[Transaction, set[str]], T]) -> T:
+    async def _change(self, work: Callable[[Transaction, set[str]], T], within_s: float = 0.0) -> T:
         """Make a change that puts the destinations it touches into the set, and tell those who wait there."""
         touched: set[str] = set()
 
@@ -206,30 +202,7 @@ class SqliteOutbox:
             for destination in touched:
                 self._news.lift(destination)
 
-        return await self._writer.run(lambda transaction: work(transaction, touched), tell)
-
-
-def _due(db: sqlite3.Connection, destination: str, limit: int, now_us: int) -> Iterator[int]:
-    """The numbers of due heads, the highest priority first; each priority is one look at the index."""
-    priority, left = _ABOVE_ALL, limit
-    while left > 0:
-        (priority,) = db.execute(_SQL["highest_priority"], (destination, priority)).fetchone()
-        if priority is None:
-            return
-        found = [seq for (seq,) in db.execute(_SQL["due"], (destination, priority, now_us, left))]
-        left -= len(found)
-        yield from found
-
-
-def _lease(db: sqlite3.Connection, found: Sequence[int], now: Reading, lease_us: int) -> list[Leased]:
-    """Lease deliveries, in their order. In two statements: after each one, another thread may run for a while."""
-    numbers = json.dumps(found)
-    db.execute(_SQL["lease"], (now.steady_us + lease_us, numbers))
-    leased: dict[int, Leased] = {}
-    for receipt, *columns in db.execute(_SQL["leased"], (numbers,)):
-        row = row_of(columns, now)
-        leased[row.delivery.seq] = Leased(row.delivery, row.token, receipt, now.moment)
-    return [leased[seq] for seq in found]
+        return await self._writer.run(lambda transaction: work(transaction, touched), tell, within_s=within_s)
 
 
 def _receipt(db: sqlite3.Connection, destination: str, order_key: str) -> str | None:

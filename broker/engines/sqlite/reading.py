@@ -24,7 +24,11 @@ class NoWriter:
     is_sure = True
 
     async def run(
-        self, work: Callable[[Transaction], T], then: Callable[[], None] | None = None, size_bytes: int = 0
+        self,
+        work: Callable[[Transaction], T],
+        then: Callable[[], None] | None = None,
+        size_bytes: int = 0,
+        within_s: float = 0.0,
     ) -> T:
         """See Writes."""
         raise StoreUnavailable(_REASON)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from broker.clock import US_PER_S, Clock
+from broker.engines.handing_over import exhausted
 from broker.engines.ownership import SoleOwnership, check_owner
 from broker.engines.sqlite.backup import copy_to
 from broker.engines.sqlite.catalog import SqliteCatalog, apply_changes
@@ -16,6 +17,7 @@ from broker.engines.sqlite.clock_marks import keep_mark
 from broker.engines.sqlite.cursors import SqliteCursors, apply_moves, check_moves
 from broker.engines.sqlite.decisions import SqliteDecisions, apply_decisions
 from broker.engines.sqlite.deliveries import add, check_waiting, withdraw
+from broker.engines.sqlite.leasing import lease
 from broker.engines.sqlite.lock import LockFile
 from broker.engines.sqlite.log import SqliteLog
 from broker.engines.sqlite.outbox import SqliteOutbox
@@ -26,7 +28,7 @@ from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.engines.sqlite.watching import OpenFiles
 from broker.engines.wakeups import Signals
 from broker.errors import StoreError
-from broker.model import Commit, Health, SweepPolicy, Swept
+from broker.model import Commit, Health, Leased, SweepPolicy, Swept
 from broker.steady import Reading, SteadyTime
 
 _SQL = load("store")
@@ -73,16 +75,23 @@ class SqliteStore:
         self.decisions = SqliteDecisions(steady, self._writer, self._readers)
         self.ownership = SoleOwnership()
 
-    async def commit(self, commit: Commit) -> None:
+    async def commit(self, commit: Commit, take: Callable[[Sequence[Leased]], None] | None = None) -> None:
         """See Store."""
-        touched, now = {new.destination for new in commit.deliveries}, self.steady.read()
+        now = self.steady.read()
         size_bytes = sum(len(new.post) for new in (*commit.deliveries, *commit.shadows))
+        done: tuple[list[Leased], set[str]] = [], set()
 
         def work(transaction: Transaction) -> None:
-            touched.update(self._commit(transaction, commit, now))
+            nonlocal done
+            touched = self._commit(transaction, commit, now)
+            leased = [lease(transaction.db, request, now) for request in commit.leases]
+            done = [one for granted in leased for one in granted], touched - exhausted(commit, leased, now.wall_us)
 
         def tell() -> None:
-            for destination in touched:
+            leased, news = done
+            if take is not None and leased:
+                take(leased)
+            for destination in news:
                 self._signals.news.lift(destination)
             if commit.catalog:
                 self._signals.bells.ring("catalog")
@@ -90,8 +99,8 @@ class SqliteStore:
         await self._writer.run(work, tell, size_bytes)
 
     @staticmethod
-    def _commit(transaction: Transaction, commit: Commit, now: Reading) -> list[str]:
-        """Check everything that can be checked, then write; the destinations that ``withdraw`` touched."""
+    def _commit(transaction: Transaction, commit: Commit, now: Reading) -> set[str]:
+        """Check everything that can be checked, then write; the destinations that there is news for."""
         db = transaction.db
         check_owner(commit.owner)
         check_moves(db, commit.cursors)
@@ -105,7 +114,7 @@ class SqliteStore:
         apply_decisions(transaction, commit.decisions, now)
         for (topic_uid, name), added in commit.counters.items():
             transaction.sums.count(topic_uid, name, added)
-        return withdraw(transaction, commit.withdraw, now)
+        return {*withdraw(transaction, commit.withdraw, now), *(new.destination for new in commit.deliveries)}
 
     async def counters(self, topic_uid: str | None = None) -> Mapping[tuple[str, str], int]:
         """See Store."""

@@ -50,10 +50,15 @@ class Writes(Protocol):
         """Whether what the file shows may be told: not after a COMMIT that failed, until that is cleared up."""
 
     async def run(
-        self, work: Callable[[Transaction], T], then: Callable[[], None] | None = None, size_bytes: int = 0
+        self,
+        work: Callable[[Transaction], T],
+        then: Callable[[], None] | None = None,
+        size_bytes: int = 0,
+        within_s: float = 0.0,
     ) -> T:
         """Make one change; it is on disk when this returns. ``then`` is called on the loop once it is in.
 
+        It may wait ``within_s`` seconds for others, to be written with them.
         ``then`` is called even when who asked is cancelled meanwhile. ``work`` may be made twice, the first time
         without consequence. Raises what ``work`` raises, and StoreError.
         """

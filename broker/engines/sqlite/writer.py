@@ -66,7 +66,9 @@ class Writer:
         self._files = files
         self._on_outside_change = on_outside_change
         self._loop = asyncio.get_running_loop()
-        self._coming: list[_Call] = []  # of this turn of the loop, which alone touches it
+        self._coming: list[_Call] = []  # what the thread was not given yet; the loop alone touches it
+        self._is_urgent = False  # it is given to the thread at the end of this turn of the loop
+        self._patience: asyncio.TimerHandle | None = None  # or at this time at the latest
         self._calls: deque[_Call] = deque()
         self._ready = threading.Condition(threading.Lock())
         self._closing = False
@@ -90,20 +92,37 @@ class Writer:
         return "it is closed" if self._closing else self._failure
 
     async def run(
-        self, work: Callable[[Transaction], T], then: Callable[[], None] | None = None, size_bytes: int = 0
+        self,
+        work: Callable[[Transaction], T],
+        then: Callable[[], None] | None = None,
+        size_bytes: int = 0,
+        within_s: float = 0.0,
     ) -> T:
         """See Writes."""
         if self._closing:
             raise StoreUnavailable("it is closed", "closed")
         call = _Call(work, then, size_bytes, self._loop.create_future())
-        if not self._coming:
-            self._loop.call_soon(self._hand_over)
         self._coming.append(call)
+        if within_s <= 0:
+            if not self._is_urgent:
+                self._is_urgent = True
+                self._loop.call_soon(self._hand_over)
+        elif not self._is_urgent and self._patience is None:
+            self._patience = self._loop.call_later(within_s, self._hand_over)
         result: T = await call.answer
         return result
 
     def _hand_over(self) -> None:
-        """Give the thread all calls of one turn of the loop at once: the lock is taken once, and they share a group."""
+        """Give the thread all calls of one turn of the loop at once: the lock is taken once, and they share a group.
+
+        What waited for company goes along.
+        """
+        self._is_urgent = False
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+        if not self._coming:
+            return
         with self._ready:
             self._calls.extend(self._coming)
             self._coming.clear()

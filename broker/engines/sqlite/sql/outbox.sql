@@ -30,8 +30,13 @@ SELECT max(priority) FROM progress INDEXED BY progress_head WHERE head = 1 AND d
 
 -- name: due
 -- Heads of one priority that are due, the oldest due first.
-SELECT seq FROM progress INDEXED BY progress_head
+SELECT seq, order_key, place FROM progress INDEXED BY progress_head
 WHERE head = 1 AND destination = ? AND priority = ? AND due_us <= ? ORDER BY due_us, seq LIMIT ?;
+
+-- name: behind
+-- What waits in a line behind a place, from the front.
+SELECT seq, due_us FROM progress INDEXED BY progress_line
+WHERE state = 'waiting' AND destination = ? AND order_key = ? AND place > ? ORDER BY place LIMIT ?;
 
 -- name: lease
 -- Hide deliveries until the lease ends; one whose lease was lost may have arrived.
