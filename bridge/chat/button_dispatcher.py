@@ -13,7 +13,7 @@ import structlog
 
 from bridge.chat.explain_command import why
 from bridge.chat.requests import SilenceRequest, Take, Why, Wish, word_of
-from bridge.delivery.attempts import parcel_of
+from bridge.delivery.parcels import parcel_of
 from bridge.destinations.base import Parcel
 from bridge.destinations.buttons import Buttons, Changeable, PostState, Redrawable
 from bridge.destinations.post_records import PostRecord, ShownPost

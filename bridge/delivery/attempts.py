@@ -2,6 +2,9 @@
 
 How many may go at once is asked of three: the settings (``concurrency``), the breaker and the pace. A try that was
 answered makes room for the next one at once; that it is still to be settled holds up only its own order key.
+
+Where a run of a line was leased, one try follows the other: the next begins once the one before has arrived, and does
+not wait for that to be settled. What did not arrive ends the run, and the rest is given back.
 """
 
 from __future__ import annotations
@@ -10,26 +13,31 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, Final
 
 import structlog
 
 from bridge.core.poison import PoisonGuard, delivery_name
-from bridge.core.posts import post_from_bytes
 from bridge.delivery.circuit_breaker import CircuitBreaker
+from bridge.delivery.parcels import parcel_of
+from bridge.delivery.probes import Probes
 from bridge.delivery.rate_limiter import RateLimiter
 from bridge.delivery.retry_policy import cut_off, verdict
 from bridge.delivery.settle import SettleRetry, UnsettledAttempt
-from bridge.destinations.base import Delivered, Destination, Later, Outcome, Parcel, Refused
+from bridge.destinations.base import Delivered, Destination, Later, Outcome, Refused
 from bridge.destinations.config import DestinationConfig
 from broker.clock import US_PER_S, Clock, Moment, moment_of, step_between
-from broker.model import Delivery, Leased, Settlement
+from broker.errors import StoreError
+from broker.model import Delivery, Leased, SettleDelivered, Settlement
 from broker.store import Outbox
 
 _TRY_MARGIN_S: Final = 2.0  # the destination keeps its own timeout; this is for one that does not
 _SETTLING_FACTOR: Final = 4  # tries that wait to be settled, for each that may be under way
-_MOST_PROBED: Final = 20
 _LAST_WORD_S: Final = 2.0  # how long a stop waits for the store to note what was cut off
+_LONGEST_RUN: Final = 16
+_RUN_S: Final = 10.0  # no try of a run begins later than this after it was leased: its lease ends some time
+_COMPANY_S: Final = 0.005  # how long a settlement that nobody waits for may wait to be written with something else
 
 log = structlog.get_logger("courier")
 
@@ -48,12 +56,17 @@ class AttemptResult:
 
 @dataclass(slots=True, eq=False)
 class _Try:
-    """A delivery that is held, until it is settled. Between ``has_begun`` and ``is_over`` it may be on its way."""
+    """A delivery that is held, until it is settled. Between ``has_begun`` and ``is_over`` it may be on its way.
+
+    ``rest`` of its line is leased too, and follows it.
+    """
 
     leased: Leased
     ticket: int
+    rest: Sequence[Leased] = ()
     has_begun: bool = False
     is_over: bool = False
+    is_last: bool = False
 
 
 class Attempts:
@@ -80,12 +93,13 @@ class Attempts:
         self._clock = clock
         self._rng = rng
         self._told = told
+        self._outbox = outbox
         self._settler = SettleRetry(outbox, clock)
         self._held: dict[asyncio.Task[None], _Try] = {}
         self._under_way = 0
         self._closed = False
         self._cutting_off = False
-        self._probed: dict[str, None] = {}
+        self._probes = Probes()
 
     @property
     def longest_s(self) -> float:
@@ -125,27 +139,53 @@ class Attempts:
     @property
     def passed_over(self) -> int:
         """How many deliveries failed since the breaker opened: the next probe is another's, if one waits."""
-        return len(self._probed) if self.breaker.state == "open" else 0
+        return len(self._probes) if self.breaker.state == "open" else 0
 
-    def in_turn(self, leased: Sequence[Leased]) -> list[Leased]:
-        """In which order these are to begin: one that was a probe in vain comes after all that were none since."""
-        turns = {delivery: turn for turn, delivery in enumerate(self._probed, 1)}
-        return sorted(leased, key=lambda one: turns.get(one.delivery.id, 0))
+    @property
+    def run(self) -> int:
+        """How many of one line may be leased at once: several where nothing but the line itself holds them up.
 
-    def begin(self, leased: Leased) -> bool:
-        """Try a delivery; False when there is no room for it. One whose try we know the end of is only settled."""
-        known = self._settler.recall(leased)
+        They may repeat together when the daemon dies, so not where a try that may have arrived is the last.
+        """
+        is_free = self._config.rate is None and self.breaker.state == "closed"
+        return _LONGEST_RUN if is_free and self._config.when_unclear == "again" else 1
+
+    def begin_all(self, leased: Sequence[Leased]) -> list[Leased]:
+        """Try deliveries, line by line; gives those that there is no room for.
+
+        A line of which one was a probe in vain comes after all that were none since.
+        """
+        lines = [list(line) for _, line in groupby(leased, key=lambda one: one.delivery.new.order_key)]
+        self._probes.sort(lines)
+        return [one for line in lines for one in self._begin_line(line)]
+
+    def _begin_line(self, line: Sequence[Leased]) -> Sequence[Leased]:
+        """Try the first of a line, and after it the rest; one whose try we know the end of is only settled."""
+        first, *rest = line
+        known = self._settler.recall(first)
         if known is not None:
-            one = _Try(leased, -1, has_begun=True, is_over=True)
-            self._hold(one, self._settler.settle(leased, known))
-            return True
+            one = _Try(first, -1, has_begun=True, is_over=True)
+            self._hold(one, self._settler.settle(first, known))
+            return rest
         if not self.room():
-            return False
-        one = _Try(leased, self.breaker.begin())
+            return line
+        self._begin(first, rest)
+        return ()
+
+    def _begin(self, leased: Leased, rest: Sequence[Leased]) -> None:
+        one = _Try(leased, self.breaker.begin(), rest)
         self.pace.begin(self._clock.monotonic())
         self._under_way += 1
         self._hold(one, self._try(one))
-        return True
+
+    async def give_back(self, leased: Sequence[Leased]) -> None:
+        """End leases of deliveries that were not tried. Where the store is in trouble they end by themselves."""
+        if not leased:
+            return
+        try:
+            await self._outbox.give_back([one.token for one in leased])
+        except StoreError as error:
+            log.warning("leases end by themselves", destination=self._name, leases=len(leased), error=str(error))
 
     def close(self) -> None:
         """Begin no more tries; those under way go on."""
@@ -157,8 +197,8 @@ class Attempts:
         while self._held:
             await asyncio.wait(list(self._held))
 
-    async def cut_off(self) -> list[str]:
-        """End the tries under way, note that they may have arrived, and say which tokens are still to be given back."""
+    async def cut_off(self) -> list[Leased]:
+        """End the tries under way, note that they may have arrived, and say which leases are still to be given back."""
         self._cutting_off = True
         held = list(self._held.items())
         for trying, one in held:
@@ -172,7 +212,7 @@ class Attempts:
                 log.warning("left to their leases", destination=self._name, deliveries=len(self._held))
                 for trying in list(self._held):
                     trying.cancel()
-        return [one.leased.token for _, one in held if not one.has_begun]
+        return [leased for _, one in held for leased in (*(() if one.has_begun else (one.leased,)), *one.rest)]
 
     def _hold(self, one: _Try, work: Coroutine[Any, Any, None]) -> None:
         trying = asyncio.create_task(work)
@@ -220,9 +260,29 @@ class Attempts:
             now_us=now_us,
             rng=self._rng,
         )
-        await self._settler.settle(one.leased, UnsettledAttempt(delivery, settlement, attempt, now))
+        untried = self._go_on(one, settlement)
+        is_awaited = self._closed or (one.leased.is_followed and one.is_last)
+        unsettled = UnsettledAttempt(delivery, settlement, attempt, now)
+        await self._settler.settle(one.leased, unsettled, 0.0 if is_awaited else _COMPANY_S)
+        await self.give_back(untried)
         age_s = max(0.0, (now_us - delivery.new.created_us) / US_PER_S)  # the clock may have been set back since
         self._told(AttemptResult(self._name, delivery, outcome, settlement, took_s, age_s))
+
+    def _go_on(self, one: _Try, settlement: Settlement) -> Sequence[Leased]:
+        """Begin the next of the run, if this one arrived and there is room; gives what is not to be tried."""
+        rest, one.rest = one.rest, ()
+        if not (rest and isinstance(settlement, SettleDelivered) and self._may_go_on(rest[0])):
+            one.is_last = True
+            return rest
+        earlier = one.leased.earlier if settlement.receipt is None else settlement.receipt
+        self._begin(replace(rest[0], earlier=earlier), [replace(other, earlier=earlier) for other in rest[1:]])
+        return ()
+
+    def _may_go_on(self, following: Leased) -> bool:
+        now = self._clock.monotonic()
+        told_at = following.told_at
+        is_fresh = told_at is not None and now - told_at.monotonic_us / US_PER_S < _RUN_S
+        return is_fresh and not self._closed and self.breaker.room(now) != 0 and self.pace.room(now) != 0
 
     async def _outcome_of(self, one: _Try) -> Outcome:
         """What became of the one try. A bug of a destination counts against the message, never the destination."""
@@ -254,20 +314,13 @@ class Attempts:
         now = self._clock.monotonic()
         self.pace.learn(outcome, now)
         opened_or_closed = self.breaker.learn(one.ticket, outcome, now)
-        self._note_probe(one.leased.delivery.id)
+        if self.breaker.state == "closed":
+            self._probes.forget()
+        else:
+            self._probes.note(one.leased.delivery.id)
         if opened_or_closed:
             reason = "" if isinstance(outcome, Delivered) else outcome.reason
             log.warning(f"the breaker is {self.breaker.state}", destination=self._name, reason=reason)
-
-    def _note_probe(self, delivery_id: str) -> None:
-        """Remember which deliveries found the destination failing, the last one last; none once it is well again."""
-        if self.breaker.state == "closed":
-            self._probed.clear()
-            return
-        self._probed.pop(delivery_id, None)
-        self._probed[delivery_id] = None
-        if len(self._probed) > _MOST_PROBED:
-            del self._probed[next(iter(self._probed))]
 
 
 def _started_us(began: Moment, now: Moment) -> int:
@@ -290,26 +343,3 @@ def _check(outcome: object) -> Outcome:
     if not isinstance(outcome, Delivered | Later | Refused):
         raise TypeError(f"{outcome!r} is no outcome")
     return outcome
-
-
-def parcel_of(leased: Leased) -> Parcel:
-    """A leased delivery as its destination is given it."""
-    delivery, new = leased.delivery, leased.delivery.new
-    return Parcel(
-        id=delivery.id,
-        post=post_from_bytes(new.post),
-        phase=new.phase,
-        order_key=new.order_key,
-        rule=new.rule,
-        key=new.key,
-        incident=new.incident,
-        topic=new.topic_uid,
-        part=new.part,
-        parts=new.parts,
-        form=delivery.form,
-        earlier=leased.earlier,
-        maybe_there=delivery.unclear,
-        attempt=delivery.tries + 1,
-        created_us=new.created_us,
-        places=new.places,
-    )

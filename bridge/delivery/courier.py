@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
-
-import structlog
 
 from bridge.core.poison import PoisonGuard
 from bridge.core.waiting import wait_for_first
@@ -23,14 +21,12 @@ from bridge.delivery.rate_limiter import RateLimiter
 from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig
 from broker.clock import US_PER_S, Clock
-from broker.errors import StoreError
+from broker.model import Leased, LeaseRequest
 from broker.store import Outbox
 
-_LEASE_MARGIN_S: Final = 30.0  # a lease outlives the longest try by this much, for settling through a slow store
+_LEASE_MARGIN_S: Final = 30.0  # a lease outlives the longest try by this much: for a run, and a store that is slow
 _LONGEST_REST_S: Final = 60.0
 _SHORTEST_REST_S: Final = 0.001
-
-log = structlog.get_logger("courier")
 
 
 class Courier:
@@ -56,6 +52,9 @@ class Courier:
         self._stopping = asyncio.Event()
         self._leases_no_more = asyncio.Event()
         self._leases_no_more.set()
+        self._is_resting = False  # it knows of all that is due
+        self._kept_lines = 0  # room that is kept for what is being committed
+        self._returning: set[asyncio.Task[None]] = set()
 
     @property
     def breaker(self) -> CircuitBreaker:
@@ -79,7 +78,7 @@ class Courier:
             while not self._stopping.is_set():
                 self._tries.ended.clear()
                 folds = await self._fold()
-                room = self._tries.room()
+                room = max(0, self._tries.room() - self._kept_lines)
                 began = await self._begin_due(room) if room else 0
                 if not folds and not room:
                     await self._rest_for_room()
@@ -99,8 +98,36 @@ class Courier:
             async with self._clock.timeout(drain_s):
                 await self._leases_no_more.wait()
                 await self._tries.wait_settled()
+                while self._returning:
+                    await asyncio.wait(self._returning)
         except TimeoutError:
-            await self._give_back(await self._tries.cut_off())
+            await self._tries.give_back(await self._tries.cut_off())
+
+    def keep_room(self, deliveries: int) -> LeaseRequest | None:
+        """Keep room for so many deliveries that are being committed, and ask to lease them; None when it is busy.
+
+        It asks for one line more where there is room: when that is not granted, nothing else is due.
+        """
+        if not self._is_resting or self.breaker.state != "closed":
+            return None
+        lines = min(self._tries.room() - self._kept_lines, deliveries + 1)
+        if lines <= 0:
+            return None
+        self._kept_lines += lines
+        return LeaseRequest(self.name, lines, self._lease_s, self._tries.run)
+
+    def release(self, lines: int) -> None:
+        """See Receiver."""
+        self._kept_lines -= lines
+        self._tries.ended.set()
+
+    def take(self, leased: Sequence[Leased]) -> None:
+        """See Receiver."""
+        untried = self._tries.begin_all(leased)
+        if untried:
+            returning = asyncio.ensure_future(self._tries.give_back(untried))
+            self._returning.add(returning)
+            returning.add_done_callback(self._returning.discard)
 
     async def _fold(self) -> bool:
         """Fold some of what waits, if it is too much or waited long; True when there is more to fold at once."""
@@ -113,17 +140,13 @@ class Courier:
         What there is no room for any more is given back: the breaker opened meanwhile, or we are to stop.
         """
         wanted = room + self._tries.passed_over
-        leased = await self._outbox.lease(self.name, wanted, self._tries.longest_s + _LEASE_MARGIN_S)
-        await self._give_back([one.token for one in self._tries.in_turn(leased) if not self._tries.begin(one)])
+        leased = await self._outbox.lease(self.name, wanted, self._lease_s, self._tries.run)
+        await self._tries.give_back(self._tries.begin_all(leased))
         return len(leased)
 
-    async def _give_back(self, tokens: list[str]) -> None:
-        if not tokens:
-            return
-        try:
-            await self._outbox.give_back(tokens)
-        except StoreError as error:
-            log.warning("leases end by themselves", destination=self.name, leases=len(tokens), error=str(error))
+    @property
+    def _lease_s(self) -> float:
+        return self._tries.longest_s + _LEASE_MARGIN_S
 
     async def _rest_for_room(self) -> None:
         """Wait until a try ended, or time made room."""
@@ -142,4 +165,8 @@ class Courier:
         if due_us is not None:
             rest_s = min(rest_s, (due_us - self._clock.wall_us()) / US_PER_S)
         news = self._outbox.wait_for_news(self.name)
-        await wait_for_first(self._clock, max(_SHORTEST_REST_S, rest_s), self._stopping.wait(), news)
+        self._is_resting = True
+        try:
+            await wait_for_first(self._clock, max(_SHORTEST_REST_S, rest_s), self._stopping.wait(), news)
+        finally:
+            self._is_resting = False

@@ -13,6 +13,7 @@ from bridge.core.supervisor import Supervisor
 from bridge.delivery.attempts import AttemptResult
 from bridge.delivery.collapse.worker import Collapsed
 from bridge.delivery.courier import Courier
+from bridge.delivery.handover import Handover
 from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig
 from bridge.destinations.destination_kinds import KINDS, Tools
@@ -76,6 +77,12 @@ class Couriers:
             await self._end(name)
         for name, destination in built.items():
             self._routes[name] = self._begin(name, configs[name], destination)
+
+    def keep_room(self, deliveries: Mapping[str, int]) -> Handover:
+        """The room that couriers keep for what a commit brings: how many deliveries, by destination."""
+        asked = [(self._routes[name].courier, count) for name, count in deliveries.items() if name in self._routes]
+        kept = [(courier, courier.keep_room(count)) for courier, count in asked]
+        return Handover([(courier, request) for courier, request in kept if request is not None])
 
     def start_inbound(self) -> None:
         """Keep a courier for what is replayed of messages that were put aside; it is no destination of the settings."""

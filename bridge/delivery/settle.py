@@ -50,12 +50,15 @@ class SettleRetry:
         self._clock = clock
         self._known: OrderedDict[str, UnsettledAttempt] = OrderedDict()
 
-    async def settle(self, leased: Leased, known: UnsettledAttempt) -> None:
-        """Return once it is settled, however long the store takes; or once the lease is lost, and remember it then."""
+    async def settle(self, leased: Leased, known: UnsettledAttempt, within_s: float = 0.0) -> None:
+        """Return once it is settled, however long the store takes; or once the lease is lost, and remember it then.
+
+        It may wait ``within_s`` seconds to be written with something else.
+        """
         is_remembered = False
         for failures in count(1):
             try:
-                await self._outbox.settle(leased.token, *known.as_of(moment_of(self._clock)))
+                await self._outbox.settle(leased.token, *known.as_of(moment_of(self._clock)), within_s)
             except StoreError as error:
                 log.warning("cannot settle yet", delivery=leased.delivery.id, error=str(error))
                 if not is_remembered:  # the lease may end, and the delivery be leased anew, before we ask again

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from bridge.delivery.attempts import parcel_of
+from bridge.delivery.parcels import parcel_of
 from bridge.destinations.base import Destination, Preview
 from bridge.operate.explain_views import ExplanationView, explained
 from bridge.operate.operator_context import OperatorContext

@@ -8,8 +8,8 @@ from typing import Any, Final, get_args
 import msgspec
 
 from bridge.core.posts import post_from_bytes
-from bridge.delivery.attempts import parcel_of
 from bridge.delivery.collapse.digest import is_digest
+from bridge.delivery.parcels import parcel_of
 from bridge.destinations.base import Preview
 from bridge.operate.operator_context import OperatorContext, Requester
 from bridge.operate.operator_errors import InvalidInput, NoSuchThing

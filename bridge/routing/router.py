@@ -12,12 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 
 from bridge.core.poison import PoisonGuard, message_name, timer_name
 from bridge.core.waiting import Turn, wait_for_first
+from bridge.delivery.handover import Handover
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.commit_batch import Batch, RoutedTopic, incoming_of, timer_of, values_of
 from bridge.routing.isolation import enter, enter_fired, keys_of, matches_of, rest
@@ -41,6 +42,9 @@ _LARGE_RUNES: Final = 64 * 1024  # what is larger is decided beside the event lo
 _LARGE_PACKED_RUNES: Final = 1024
 _PACKED: Final = ("H4sI", "SDRzS")  # how gzip begins in base64, and in base64 of that: it may unpack to a thousandfold
 _LONGEST_REST_S: Final = 60.0
+
+KeepRoom: TypeAlias = Callable[[Mapping[str, int]], Handover]
+"""Asks couriers for room: how many deliveries a commit brings, by destination."""
 
 log = structlog.get_logger("router")
 
@@ -88,6 +92,7 @@ class Router:
         nudges: Nudges,
         told: Callable[[Routed], None] = lambda routed: None,
         guard: PoisonGuard | None = None,
+        keep_room: KeepRoom = lambda deliveries: Handover(),
     ) -> None:
         self.topic = topic
         self._created_us = created_us
@@ -96,6 +101,7 @@ class Router:
         self._clock = clock
         self._nudges = nudges
         self._told = told
+        self._keep_room = keep_room
         self._stopping = asyncio.Event()
         self._guard = guard or PoisonGuard(clock)
         self._desk = self._guard.desk(f"decide:{topic.name}")
@@ -197,7 +203,7 @@ class Router:
             if self._is_overtaken(rule_set, context, offset_us):
                 continue
             try:
-                await self._store.commit(commit)
+                await self._commit(commit)
             except StateMoved:
                 continue
             except CursorMoved as error:
@@ -285,7 +291,7 @@ class Router:
         if self._is_overtaken(rule_set, context, offset_us):
             return True
         try:
-            await self._store.commit(commit)
+            await self._commit(commit)
         except (StateMoved, OutcomeUnknown) as error:
             log.info("timers are looked at again", topic=self.topic.name, error=str(error))
             self._nudges.tell(commit, self.topic.uid)
@@ -293,6 +299,14 @@ class Router:
             self._guard.settle_timers(self.topic.name, names)
             self._tell(commit, 0, counts, began, 0, batch)
         return True
+
+    async def _commit(self, commit: Commit) -> None:
+        """Commit, and hand over to couriers that rest what it brings for them."""
+        handover = self._keep_room(Counter([new.destination for new in commit.deliveries]))
+        try:
+            await self._store.commit(replace(commit, leases=handover.requests), handover.take)
+        finally:
+            handover.end()
 
     async def _rest(self, offset: int, news: asyncio.Event) -> None:
         """Wait for a message, a timer, other rules or silences, or a nudge, as ``stop`` gives one too."""

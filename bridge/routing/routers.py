@@ -12,7 +12,7 @@ from bridge.core.supervisor import Supervisor
 from bridge.core.waiting import wait_for_first
 from bridge.routing.active_config import CURRENT, ActiveConfig
 from bridge.routing.commit_batch import RoutedTopic as RoutedTopic
-from bridge.routing.router import Nudges, Routed, Router
+from bridge.routing.router import KeepRoom, Nudges, Routed, Router
 from broker.broker import Broker
 from broker.clock import Clock
 from broker.names import router_cursor
@@ -36,6 +36,7 @@ class Routers:
         supervisor: Supervisor,
         told: Callable[[Routed], None],
         guard: PoisonGuard,
+        keep_room: KeepRoom,
     ) -> None:
         self._store = store
         self._broker = broker
@@ -44,6 +45,7 @@ class Routers:
         self._supervisor = supervisor
         self._told = told
         self._guard = guard
+        self._keep_room = keep_room
         self._nudges = Nudges()
         self._routers: dict[str, Router] = {}
 
@@ -91,8 +93,17 @@ class Routers:
     async def _begin(self, uid: str, name: str, created_us: int) -> None:
         if self._is_younger(uid):
             created_us = max(created_us, self._in_force.since_us)
-        topic, told, guard = RoutedTopic(name, uid), self._told, self._guard
-        router = Router(topic, created_us, self._store, self._in_force, self._clock, self._nudges, told, guard)
+        router = Router(
+            RoutedTopic(name, uid),
+            created_us,
+            self._store,
+            self._in_force,
+            self._clock,
+            self._nudges,
+            self._told,
+            self._guard,
+            self._keep_room,
+        )
         await router.take_place()
         self._routers[uid] = router
         self._supervisor.start(f"router:{name}", router.run)

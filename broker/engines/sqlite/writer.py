@@ -17,10 +17,10 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from broker.engines.sqlite.calls import Call, Gathering
 from broker.engines.sqlite.checkpointing import Checkpointer
 from broker.engines.sqlite.failures import code_of, damage_of, store_error
 from broker.engines.sqlite.opening import connect_writer
@@ -37,17 +37,7 @@ _LOOK_EVERY_S: Final = 1.0
 _LOOK_EACH_GROUPS: Final = 100  # about a second where one is written after the other
 
 
-@dataclass(slots=True, eq=False)
-class _Call:
-    """One operation that waits to be written, and who waits for it."""
-
-    work: Callable[[Transaction], Any]
-    then: Callable[[], None] | None
-    size_bytes: int
-    answer: asyncio.Future[Any]
-
-
-_Outcome = tuple[_Call, Any, BaseException | None]
+_Outcome = tuple[Call, Any, BaseException | None]
 
 
 class _Spoiled(Exception):
@@ -66,10 +56,8 @@ class Writer:
         self._files = files
         self._on_outside_change = on_outside_change
         self._loop = asyncio.get_running_loop()
-        self._coming: list[_Call] = []  # what the thread was not given yet; the loop alone touches it
-        self._is_urgent = False  # it is given to the thread at the end of this turn of the loop
-        self._patience: asyncio.TimerHandle | None = None  # or at this time at the latest
-        self._calls: deque[_Call] = deque()
+        self._gathering = Gathering(self._loop, self._give)
+        self._calls: deque[Call] = deque()
         self._ready = threading.Condition(threading.Lock())
         self._closing = False
         self._checkpointer = Checkpointer(path)
@@ -101,36 +89,20 @@ class Writer:
         """See Writes."""
         if self._closing:
             raise StoreUnavailable("it is closed", "closed")
-        call = _Call(work, then, size_bytes, self._loop.create_future())
-        self._coming.append(call)
-        if within_s <= 0:
-            if not self._is_urgent:
-                self._is_urgent = True
-                self._loop.call_soon(self._hand_over)
-        elif not self._is_urgent and self._patience is None:
-            self._patience = self._loop.call_later(within_s, self._hand_over)
+        call = Call(work, then, size_bytes, self._loop.create_future())
+        self._gathering.put(call, within_s)
         result: T = await call.answer
         return result
 
-    def _hand_over(self) -> None:
-        """Give the thread all calls of one turn of the loop at once: the lock is taken once, and they share a group.
-
-        What waited for company goes along.
-        """
-        self._is_urgent = False
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
-        if not self._coming:
-            return
+    def _give(self, calls: Sequence[Call]) -> None:
+        """Give the thread what was gathered; the lock is taken once for all of it."""
         with self._ready:
-            self._calls.extend(self._coming)
-            self._coming.clear()
+            self._calls.extend(calls)
             self._ready.notify()
 
     async def close(self) -> None:
         """Write what waits, refuse what comes after, and end the thread. Idempotent."""
-        self._hand_over()
+        self._gathering.hand_over()
         with self._ready:
             self._closing = True
             self._ready.notify()
@@ -153,8 +125,8 @@ class Writer:
                 self._idle()
         self._shut()
 
-    def _next_group(self) -> list[_Call]:
-        calls: list[_Call] = []
+    def _next_group(self) -> list[Call]:
+        calls: list[Call] = []
         size_bytes = 0
         while self._calls and len(calls) < _GROUP_CALLS and size_bytes <= _GROUP_BYTES:
             call = self._calls.popleft()
@@ -162,7 +134,7 @@ class Writer:
             calls.append(call)
         return calls
 
-    def _write(self, calls: Sequence[_Call]) -> None:
+    def _write(self, calls: Sequence[Call]) -> None:
         try:
             outcomes = self._group(calls)
         except _Spoiled:
@@ -180,7 +152,7 @@ class Writer:
             self._checkpointer.wants_the_rest = False
             self._checkpoint()
 
-    def _group(self, calls: Sequence[_Call]) -> list[_Outcome]:
+    def _group(self, calls: Sequence[Call]) -> list[_Outcome]:
         """Make operations in one transaction. Raises _Spoiled when there are several and not all can be kept."""
         try:
             transaction = self._begin()
@@ -224,7 +196,7 @@ class Writer:
             raise StoreUnavailable(reason, "replaced")
 
     @staticmethod
-    def _make(transaction: Transaction, call: _Call) -> _Outcome:
+    def _make(transaction: Transaction, call: Call) -> _Outcome:
         changes = transaction.db.total_changes
         try:
             return call, call.work(transaction), None
@@ -233,7 +205,7 @@ class Writer:
                 raise
             return call, None, error
 
-    def _spoil(self, calls: Sequence[_Call], error: Exception) -> list[_Outcome]:
+    def _spoil(self, calls: Sequence[Call], error: Exception) -> list[_Outcome]:
         if len(calls) > 1:
             raise _Spoiled from error
         ours = isinstance(error, sqlite3.Error) or damage_of(error, self._path) is not None

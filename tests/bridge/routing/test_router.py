@@ -6,7 +6,7 @@ import asyncio
 import base64
 import gzip
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from broker.clock import ManualClock
 from broker.engines.memory import MemoryStore
 from broker.engines.memory.trouble import Trouble
 from broker.errors import DuplicateDelivery
-from broker.model import Commit, CursorMove, DeliveryQuery, StateDelete, StatePut
+from broker.model import Commit, CursorMove, DeliveryQuery, Leased, StateDelete, StatePut
 from broker.names import router_cursor
 from rules.ruleset import PostMaking, RuleSet
 from tests.fakes.deliveries import a_new_delivery
@@ -249,11 +249,11 @@ class Meddled(MemoryStore):
 
     meddle: Callable[[Commit], Awaitable[None]] | None = None
 
-    async def commit(self, commit: Commit) -> None:
+    async def commit(self, commit: Commit, take: Callable[[Sequence[Leased]], None] | None = None) -> None:
         if self.meddle is not None and (commit.counters.get((UID, "decided")) or commit.reads):
             meddle, self.meddle = self.meddle, None
             await meddle(commit)
-        await super().commit(commit)
+        await super().commit(commit, take)
 
 
 async def test_when_state_moved_meanwhile_it_decides_again() -> None:
@@ -422,10 +422,10 @@ async def test_halves_of_surrogate_pairs_go_through_as_replacement_characters() 
 class Picky(MemoryStore):
     """A store that cannot take certain texts, and breaks off as an engine with a bug would."""
 
-    async def commit(self, commit: Commit) -> None:
+    async def commit(self, commit: Commit, take: Callable[[Sequence[Leased]], None] | None = None) -> None:
         if any("poison" in new.key for new in commit.deliveries):
             raise UnicodeEncodeError("utf-8", "x", 0, 1, "surrogates not allowed")
-        await super().commit(commit)
+        await super().commit(commit, take)
 
 
 async def test_a_message_that_the_store_cannot_take_costs_itself_only() -> None:
@@ -440,10 +440,10 @@ async def test_a_message_that_the_store_cannot_take_costs_itself_only() -> None:
 class Full(MemoryStore):
     """A store that takes nothing at all, and breaks off as an engine with a bug would."""
 
-    async def commit(self, commit: Commit) -> None:
+    async def commit(self, commit: Commit, take: Callable[[Sequence[Leased]], None] | None = None) -> None:
         if commit.counters.get((UID, "decided")):
             raise RuntimeError("a bug of the engine")
-        await super().commit(commit)
+        await super().commit(commit, take)
 
 
 async def test_a_store_that_takes_nothing_is_told_and_loses_nothing() -> None:

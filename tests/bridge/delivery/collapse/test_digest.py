@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from bridge.core.built_in_rules import DIGEST_RULE
 from bridge.core.posts import post_from_bytes
-from bridge.delivery.attempts import parcel_of
 from bridge.delivery.collapse.digest import Folding, HeldPost, digest_in, digest_of, held_of, id_of, is_digest
 from bridge.delivery.collapse.digest_text import headline_of
 from bridge.delivery.collapse.policy import ORDER_KEY
+from bridge.delivery.parcels import parcel_of
 from bridge.destinations.buttons import may_have_card
 from broker.model import Delivery, Leased, NewDelivery
 from rules.model import Field, Post
