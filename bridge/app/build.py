@@ -105,7 +105,7 @@ async def _build(
     guard, table = PoisonGuard(clock, guard_folder(settings.store, environ)), _connections(settings.server)
     condition, clock_guard, push_http = _condition(settings, clock), ClockGuard(store, clock), _pushing(settings, clock)
     trouble = [guard.degraded, table.full, condition.degraded, clock_guard.words]
-    tools = Tools(clock, make_client, buttons, Republisher(broker), guard)
+    tools, routed = Tools(clock, make_client, buttons, Republisher(broker), guard), _each(metrics.routed, lately.routed)
     couriers = Couriers(store, tools, supervisor, rng, settings.drain, _tell_tried(metrics, lately), metrics.folded)
     destinations = couriers.build(settings.destinations)
     in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
@@ -122,16 +122,7 @@ async def _build(
         couriers=couriers,
         canaries=canaries,
         listeners=listeners,
-        routers=Routers(
-            store,
-            broker,
-            in_force,
-            clock,
-            supervisor,
-            _each(metrics.routed, lately.routed),
-            guard,
-            couriers.keep_room,
-        ),
+        routers=Routers(store, broker, in_force, clock, supervisor, routed, guard, couriers.keep_room),
         pulls=(pulls := PullWorkers(broker, clock, supervisor, rng, metrics.message_refused)),
         push_http=push_http,
         pushers=Pushers(broker, clock, supervisor, push_http.post, _give_up_after_s(settings)),

@@ -117,12 +117,12 @@ class Courier:
         return LeaseRequest(self.name, lines, self._lease_s, self._tries.run)
 
     def release(self, lines: int) -> None:
-        """See Receiver."""
+        """See RoomKeeper."""
         self._kept_lines -= lines
         self._tries.ended.set()
 
     def take(self, leased: Sequence[Leased]) -> None:
-        """See Receiver."""
+        """See RoomKeeper."""
         untried = self._tries.begin_all(leased)
         if untried:
             returning = asyncio.ensure_future(self._tries.give_back(untried))

@@ -13,7 +13,7 @@ from typing import Protocol
 from broker.model import Leased, LeaseRequest
 
 
-class Receiver(Protocol):
+class RoomKeeper(Protocol):
     """A courier, as far as it is handed deliveries."""
 
     def take(self, leased: Sequence[Leased]) -> None:
@@ -26,7 +26,7 @@ class Receiver(Protocol):
 class Handover:
     """The room that couriers keep for what one commit brings. ``end`` it when the commit is answered."""
 
-    def __init__(self, kept: Sequence[tuple[Receiver, LeaseRequest]] = ()) -> None:
+    def __init__(self, kept: Sequence[tuple[RoomKeeper, LeaseRequest]] = ()) -> None:
         self._receivers = {request.destination: receiver for receiver, request in kept}
         self.requests: Sequence[LeaseRequest] = [request for _, request in kept]
         self._has_ended = False

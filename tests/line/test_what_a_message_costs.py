@@ -18,8 +18,8 @@ from tests.line.stage import Stage, a_stage
 
 _HEADER = struct.Struct(">IIIIIIII")
 _FRAME = struct.Struct(">IIIIII")
-MOST_TRANSACTIONS = 4
-"""Append; decide and commit; lease; settle."""
+MOST_TRANSACTIONS = 3
+"""Append; decide, commit and lease; settle."""
 MOST_PAGES = 26
 """2 to append, 15 to decide (6 of deliveries and their indexes), 2 to lease, 6 to settle; now and then one is split."""
 MOST_PAGES_OF_THIRTY = 260

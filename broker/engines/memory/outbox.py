@@ -91,7 +91,8 @@ class MemoryOutbox:
             new = row.delivery.new
             if isinstance(settlement, SettleDelivered) and settlement.receipt is not None:
                 self._receipts[new.destination, new.order_key] = settlement.receipt, now.steady_us
-            self.news.lift(new.destination)
+            if self._lines.line(new.destination, new.order_key):  # it waits on, or another became the head
+                self.news.lift(new.destination)
             return row.delivery
 
     async def give_back(self, tokens: Sequence[str]) -> None:

@@ -20,9 +20,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from broker.engines.sqlite.calls import Call, Gathering
 from broker.engines.sqlite.checkpointing import Checkpointer
 from broker.engines.sqlite.failures import code_of, damage_of, store_error
+from broker.engines.sqlite.gathering import Gathering, PendingWrite
 from broker.engines.sqlite.opening import connect_writer
 from broker.engines.sqlite.transaction import Transaction
 from broker.engines.sqlite.watching import OpenFiles
@@ -37,7 +37,7 @@ _LOOK_EVERY_S: Final = 1.0
 _LOOK_EACH_GROUPS: Final = 100  # about a second where one is written after the other
 
 
-_Outcome = tuple[Call, Any, BaseException | None]
+_Outcome = tuple[PendingWrite, Any, BaseException | None]
 
 
 class _Spoiled(Exception):
@@ -57,7 +57,7 @@ class Writer:
         self._on_outside_change = on_outside_change
         self._loop = asyncio.get_running_loop()
         self._gathering = Gathering(self._loop, self._give)
-        self._calls: deque[Call] = deque()
+        self._calls: deque[PendingWrite] = deque()
         self._ready = threading.Condition(threading.Lock())
         self._closing = False
         self._checkpointer = Checkpointer(path)
@@ -89,12 +89,12 @@ class Writer:
         """See Writes."""
         if self._closing:
             raise StoreUnavailable("it is closed", "closed")
-        call = Call(work, then, size_bytes, self._loop.create_future())
+        call = PendingWrite(work, then, size_bytes, self._loop.create_future())
         self._gathering.put(call, within_s)
         result: T = await call.answer
         return result
 
-    def _give(self, calls: Sequence[Call]) -> None:
+    def _give(self, calls: Sequence[PendingWrite]) -> None:
         """Give the thread what was gathered; the lock is taken once for all of it."""
         with self._ready:
             self._calls.extend(calls)
@@ -125,8 +125,8 @@ class Writer:
                 self._idle()
         self._shut()
 
-    def _next_group(self) -> list[Call]:
-        calls: list[Call] = []
+    def _next_group(self) -> list[PendingWrite]:
+        calls: list[PendingWrite] = []
         size_bytes = 0
         while self._calls and len(calls) < _GROUP_CALLS and size_bytes <= _GROUP_BYTES:
             call = self._calls.popleft()
@@ -134,7 +134,7 @@ class Writer:
             calls.append(call)
         return calls
 
-    def _write(self, calls: Sequence[Call]) -> None:
+    def _write(self, calls: Sequence[PendingWrite]) -> None:
         try:
             outcomes = self._group(calls)
         except _Spoiled:
@@ -152,7 +152,7 @@ class Writer:
             self._checkpointer.wants_the_rest = False
             self._checkpoint()
 
-    def _group(self, calls: Sequence[Call]) -> list[_Outcome]:
+    def _group(self, calls: Sequence[PendingWrite]) -> list[_Outcome]:
         """Make operations in one transaction. Raises _Spoiled when there are several and not all can be kept."""
         try:
             transaction = self._begin()
@@ -196,7 +196,7 @@ class Writer:
             raise StoreUnavailable(reason, "replaced")
 
     @staticmethod
-    def _make(transaction: Transaction, call: Call) -> _Outcome:
+    def _make(transaction: Transaction, call: PendingWrite) -> _Outcome:
         changes = transaction.db.total_changes
         try:
             return call, call.work(transaction), None
@@ -205,7 +205,7 @@ class Writer:
                 raise
             return call, None, error
 
-    def _spoil(self, calls: Sequence[Call], error: Exception) -> list[_Outcome]:
+    def _spoil(self, calls: Sequence[PendingWrite], error: Exception) -> list[_Outcome]:
         if len(calls) > 1:
             raise _Spoiled from error
         ours = isinstance(error, sqlite3.Error) or damage_of(error, self._path) is not None

@@ -11,7 +11,7 @@ from broker.engines.sqlite.transaction import Transaction
 
 
 @dataclass(slots=True, eq=False)
-class Call:
+class PendingWrite:
     """One operation that waits to be written, and who waits for it."""
 
     work: Callable[[Transaction], Any]
@@ -27,14 +27,14 @@ class Gathering:
     is over.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, give: Callable[[Sequence[Call]], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, give: Callable[[Sequence[PendingWrite]], None]) -> None:
         self._loop = loop
         self._give = give
-        self._calls: list[Call] = []
+        self._calls: list[PendingWrite] = []
         self._goes_with_this_turn = False
         self._latest: asyncio.TimerHandle | None = None
 
-    def put(self, call: Call, within_s: float) -> None:
+    def put(self, call: PendingWrite, within_s: float) -> None:
         """Take in a call that may wait ``within_s`` seconds for others."""
         self._calls.append(call)
         if self._goes_with_this_turn:
