@@ -5,6 +5,7 @@ An engine is imported when it opens: who only asks where a store lies waits for 
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,21 @@ if TYPE_CHECKING:
     from broker.store import Store
 
 _SQLITE = "sqlite://"
+_POSTGRES = ("postgresql://", "postgres://")
 
 
-async def open_store(url: str, clock: Clock) -> Store:
-    """Open the store that ``url`` names: ``memory`` or ``sqlite:///path/to/file``, for this process alone.
+async def open_store(url: str, clock: Clock, node: str = "") -> Store:
+    """Open the store that ``url`` names.
 
-    It belongs to the running event loop. Raises StoreUnavailable or StoreCorrupt with what to do about it.
+    ``memory`` and ``sqlite:///path/to/file`` are for this process alone, ``postgresql://user@host/name`` is for any
+    number of nodes, each of a name of its own. It belongs to the running event loop. Raises StoreUnavailable or
+    StoreCorrupt with what to do about it.
     """
+    if is_postgres(url):
+        _require_psycopg()
+        from broker.engines.postgres import open_postgres
+
+        return await open_postgres(url, clock, node)
     if url == "memory":
         from broker.engines.memory import MemoryStore
 
@@ -38,9 +47,25 @@ async def open_reader(url: str, clock: Clock, *, glance: bool = False) -> Store:
     its folder too; it must be closed again at once, for a daemon that begins is not seen. Raises StoreUnavailable or
     StoreCorrupt.
     """
+    if is_postgres(url):
+        _require_psycopg()
+        from broker.engines.postgres import open_postgres_reader
+
+        return await open_postgres_reader(url, clock)
     from broker.engines.sqlite import open_sqlite_reader
 
     return await open_sqlite_reader(sqlite_path(url), clock, glance=glance)
+
+
+def is_postgres(url: str) -> bool:
+    """Whether a URL names a database of PostgreSQL."""
+    return url.startswith(_POSTGRES)
+
+
+def _require_psycopg() -> None:
+    """Raise StoreUnusable where the library is missing: only who uses the engine needs it."""
+    if find_spec("psycopg") is None:
+        raise StoreUnusable("a store in PostgreSQL needs its extra: pip install 'ams-bridge[postgres]'")
 
 
 def sqlite_path(url: str) -> Path:

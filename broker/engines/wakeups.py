@@ -35,6 +35,11 @@ class EdgeSignals:
             if not rung.done():
                 rung.set_result(None)
 
+    @property
+    def waited(self) -> list[str]:
+        """The names that somebody waits for now."""
+        return list(self._waiting)
+
     def ring_all(self) -> None:
         """Wake everybody who waits."""
         for name in list(self._waiting):

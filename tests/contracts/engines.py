@@ -43,6 +43,24 @@ class MemoryEngine:
             await store.close()
 
 
+class PostgresEngine:
+    """One database, opened again and again by the same node."""
+
+    survives = True
+
+    def __init__(self, url: str) -> None:
+        self.clock = ManualClock()
+        self.url = url
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Store]:
+        store = await open_store(self.url, self.clock)
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
 class SqliteEngine:
     """One file, opened again and again."""
 

@@ -14,12 +14,20 @@ from hypothesis.stateful import RuleBasedStateMachine
 from broker.clock import ManualClock
 from broker.engines import open_store
 from tests.contracts.engines import QUICK_FOLDER
+from tests.contracts.postgres_databases import an_empty_database
 
 T = TypeVar("T")
 
 SETTINGS = settings(
     max_examples=20, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+
+
+def a_fresh_url(kind: str, folder: str) -> str:
+    """The URL of an empty store of a kind; what lies in files, in this folder."""
+    if kind == "postgres":
+        return an_empty_database("machines")
+    return "memory" if kind == "memory" else f"sqlite://{Path(folder) / 'store.db'}"
 
 
 class EngineMachine(RuleBasedStateMachine):
@@ -32,8 +40,7 @@ class EngineMachine(RuleBasedStateMachine):
         self._folder = TemporaryDirectory(dir=QUICK_FOLDER)
         self._loop = asyncio.new_event_loop()
         self.clock = ManualClock()
-        url = "memory" if self.kind == "memory" else f"sqlite://{Path(self._folder.name) / 'store.db'}"
-        self.store = self.run(open_store(url, self.clock))
+        self.store = self.run(open_store(a_fresh_url(self.kind, self._folder.name), self.clock))
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
         return self._loop.run_until_complete(call)

@@ -77,6 +77,7 @@ async def everything(store: Store) -> Any:
 
 async def test_all_of_a_commit_is_there_when_it_returns(engine: Engine) -> None:
     async with engine.open() as store:
+        await store.ownership.hold("node", [f"router:{TOPIC}"])
         await put_in(store, a_delivery("before"))
         await store.commit(a_whole_commit())
         assert [(cursor.id, cursor.offset, cursor.rev) for cursor in await store.cursors.list("")] == [
@@ -115,6 +116,7 @@ async def test_one_piece_that_fails_leaves_nothing_of_the_rest(
     engine: Engine, changed: dict[str, Any], error: type[BrokerError]
 ) -> None:
     async with engine.open() as store:
+        await store.ownership.hold("node", [f"router:{TOPIC}"])
         await store.commit(
             Commit(deliveries=[a_delivery("before")], state=[a_row("standing")], catalog=[Put("EGI", a_project(), 0)])
         )

@@ -73,9 +73,17 @@ class SqliteCursorMachine(CursorMachine):
     kind = "sqlite"
 
 
+class PostgresCursorMachine(CursorMachine):
+    kind = "postgres"
+
+
 class TestMemory(CursorMachine.TestCase):  # type: ignore[misc, name-defined]
     settings = SETTINGS
 
 
 class TestSqlite(SqliteCursorMachine.TestCase):  # type: ignore[misc, name-defined]
+    settings = SETTINGS
+
+
+class TestPostgres(PostgresCursorMachine.TestCase):  # type: ignore[misc, name-defined]
     settings = SETTINGS

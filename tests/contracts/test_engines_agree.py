@@ -1,10 +1,9 @@
-"""Whatever is asked of a store in memory and of one on disk, they answer alike: commits, state, catalog, sweeps."""
+"""Whatever is asked of a store in memory and of a real one, they answer alike: commits, state, catalog, sweeps."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -32,7 +31,7 @@ from broker.model import (
 from broker.store import Store
 from tests.contracts.builders import OTHER_TOPIC, TOPIC, a_decision, a_delivery, a_project, an_attempt
 from tests.contracts.engines import QUICK_FOLDER
-from tests.contracts.machine import SETTINGS
+from tests.contracts.machine import SETTINGS, a_fresh_url
 
 _S = 1_000_000
 _KEYS = st.sampled_from(["a", "b", "b/1", "c"])
@@ -45,15 +44,17 @@ _ANY = st.integers(0, 10_000)
 
 
 class TwoStores(RuleBasedStateMachine):
-    """The same calls, to both."""
+    """The same calls, to both: one in memory, and one of ``kind``."""
+
+    kind = "sqlite"
 
     def __init__(self) -> None:
         super().__init__()
         self._folder = TemporaryDirectory(dir=QUICK_FOLDER)
         self._loop = asyncio.new_event_loop()
         self.clock = ManualClock()
-        path = Path(self._folder.name) / "store.db"
-        self.stores = [self._run(open_store(url, self.clock)) for url in ("memory", f"sqlite://{path}")]
+        urls = ("memory", a_fresh_url(self.kind, self._folder.name))
+        self.stores = [self._run(open_store(url, self.clock)) for url in urls]
         self.versions: dict[str, int] = {}
         self.tokens: list[str] = []
 
@@ -202,5 +203,13 @@ class TwoStores(RuleBasedStateMachine):
             self.both(lambda store, topic=topic: store.state.next_due_us(topic))  # type: ignore[misc]
 
 
-class TestBoth(TwoStores.TestCase):  # type: ignore[misc, name-defined]
+class MemoryAndPostgres(TwoStores):
+    kind = "postgres"
+
+
+class TestSqlite(TwoStores.TestCase):  # type: ignore[misc, name-defined]
+    settings = SETTINGS
+
+
+class TestPostgres(MemoryAndPostgres.TestCase):  # type: ignore[misc, name-defined]
     settings = SETTINGS

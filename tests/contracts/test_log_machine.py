@@ -107,9 +107,17 @@ class SqliteLogMachine(LogMachine):
     kind = "sqlite"
 
 
+class PostgresLogMachine(LogMachine):
+    kind = "postgres"
+
+
 class TestMemory(LogMachine.TestCase):  # type: ignore[misc, name-defined]
     settings = SETTINGS
 
 
 class TestSqlite(SqliteLogMachine.TestCase):  # type: ignore[misc, name-defined]
+    settings = SETTINGS
+
+
+class TestPostgres(PostgresLogMachine.TestCase):  # type: ignore[misc, name-defined]
     settings = SETTINGS

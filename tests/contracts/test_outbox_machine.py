@@ -294,9 +294,17 @@ class SqliteOutboxMachine(OutboxMachine):
     kind = "sqlite"
 
 
+class PostgresOutboxMachine(OutboxMachine):
+    kind = "postgres"
+
+
 class TestMemory(OutboxMachine.TestCase):  # type: ignore[misc, name-defined]
     settings = SETTINGS
 
 
 class TestSqlite(SqliteOutboxMachine.TestCase):  # type: ignore[misc, name-defined]
+    settings = SETTINGS
+
+
+class TestPostgres(PostgresOutboxMachine.TestCase):  # type: ignore[misc, name-defined]
     settings = SETTINGS

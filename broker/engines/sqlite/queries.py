@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 
-_MARK = "-- name: "
+from broker.engines.queries import load_queries
 
 
 def load(name: str) -> Mapping[str, str]:
     """The queries of ``sql/<name>.sql`` by their names."""
-    text = (files(__package__) / "sql" / f"{name}.sql").read_text(encoding="utf-8")
-    sections = text.split(_MARK)[1:]
-    return {section.partition("\n")[0].strip(): section.partition("\n")[2].strip().rstrip(";") for section in sections}
+    return load_queries(__package__, name)

@@ -20,10 +20,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from broker.engines.gathering import Gathering
 from broker.engines.sqlite.checkpointing import Checkpointer
 from broker.engines.sqlite.failures import code_of, damage_of, store_error
-from broker.engines.sqlite.gathering import Gathering, PendingWrite
 from broker.engines.sqlite.opening import connect_writer
+from broker.engines.sqlite.pending_write import PendingWrite
 from broker.engines.sqlite.transaction import Transaction
 from broker.engines.sqlite.watching import OpenFiles
 from broker.errors import BrokerError, OutcomeUnknown, StoreCorrupt, StoreUnavailable
@@ -56,7 +57,7 @@ class Writer:
         self._files = files
         self._on_outside_change = on_outside_change
         self._loop = asyncio.get_running_loop()
-        self._gathering = Gathering(self._loop, self._give)
+        self._gathering: Gathering[PendingWrite] = Gathering(self._loop, self._give)
         self._calls: deque[PendingWrite] = deque()
         self._ready = threading.Condition(threading.Lock())
         self._closing = False

@@ -1,0 +1,58 @@
+"""The Decisions on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from broker.engines.postgres.connections import ReadConnections
+from broker.engines.postgres.queries import load
+from broker.engines.postgres.slices import in_slices
+from broker.engines.postgres.unit import Unit
+from broker.engines.postgres.writer import GroupWrites
+from broker.model import DecisionRecord
+from broker.steady import Reading, SteadyTime
+
+_SQL = load("decisions")
+
+
+class PostgresDecisions:
+    """See broker.store.Decisions."""
+
+    def __init__(self, steady: SteadyTime, writer: GroupWrites, readers: ReadConnections) -> None:
+        self._steady = steady
+        self._writer = writer
+        self._readers = readers
+
+    async def of(self, topic_uid: str, offset: int) -> Sequence[DecisionRecord]:
+        """See Decisions."""
+        return [DecisionRecord(*row) for row in await self._readers.rows(_SQL["of"], (topic_uid, offset))]
+
+    async def since(self, seq: int, limit: int) -> Sequence[DecisionRecord]:
+        """See Decisions."""
+        return [DecisionRecord(*row) for row in await self._readers.rows(_SQL["since"], (seq, limit))]
+
+    async def sweep(self, before_us: int, limit: int) -> int:
+        """Remove up to ``limit`` decisions made before ``before_us`` and say how many."""
+        before_us = self._steady.read().steady_of(before_us)
+        return await in_slices(self._writer, lambda wanted: (_SQL["sweep"], (before_us, wanted)), limit)
+
+
+def apply_decisions(unit: Unit, decisions: Sequence[DecisionRecord], now: Reading) -> None:
+    """Write decisions in order, each with its number."""
+    unit.decisions += [
+        (
+            decision.topic_uid,
+            decision.offset,
+            decision.item,
+            decision.rule,
+            decision.send,
+            decision.destination,
+            decision.key,
+            decision.outcome,
+            decision.by,
+            decision.at_us - now.offset_us,
+            decision.version,
+            now.offset_us,
+        )
+        for decision in decisions
+    ]

@@ -1,0 +1,43 @@
+"""Which query finds deliveries: the narrowest index for what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Final
+
+from broker.engines.postgres.connections import Db
+from broker.engines.postgres.queries import ask, load
+from broker.engines.postgres.stored_delivery import seen
+from broker.model import Delivery, DeliveryQuery
+from broker.steady import Reading
+
+_SQL: Final = load("outbox")
+_AFTER_ALL: Final = 2**62
+_LAST_SIGN: Final = "\U0010ffff"
+
+
+async def find(db: Db, query: DeliveryQuery, now: Reading) -> Sequence[Delivery]:
+    """The deliveries that fit, newest first."""
+    wanted = asdict(query)
+    if query.before_seq is None:
+        wanted["before_seq"] = _AFTER_ALL
+    if query.id_prefix is not None:
+        wanted["behind_ids"] = query.id_prefix + _LAST_SIGN
+    return [seen(columns, now) for columns in await ask(db, _SQL[query_name(query)], wanted)]
+
+
+def query_name(query: DeliveryQuery) -> str:
+    """The query that answers: for an id's beginning, a digest, a message, a line, an incident, a state, or anything."""
+    if query.id_prefix is not None:
+        return "find_by_prefix"
+    if query.into is not None:
+        return "find_into"
+    if query.topic_uid is not None and query.offset is not None:
+        return "find_of_message"
+    if query.state == "waiting" and query.destination is not None and query.order_key is not None:
+        return "find_in_line"
+    if query.incident:
+        return "find_of_incident"
+    by_state = {"dead": "find_dead", "shadow": "find_shadow"}
+    return by_state.get(query.state or "", "find")

@@ -1,0 +1,247 @@
+"""The Log on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
+
+from broker.beside import LARGE_ITEMS, Beside
+from broker.engines.postgres.calls import Alone, Shared
+from broker.engines.postgres.connections import Db, ReadConnections
+from broker.engines.postgres.log_rows import Appending, LogStanding, MessageBatch, MessageRow
+from broker.engines.postgres.queries import ask, ask_all, columns, count, load
+from broker.engines.postgres.slices import SLICE, in_slices
+from broker.engines.postgres.waking import Waking, topic_bell
+from broker.engines.postgres.writer import CallOutcome, GroupWrites
+from broker.engines.texts import pairs_from_bytes, pairs_to_bytes, text_bytes
+from broker.errors import TopicGone
+from broker.model import Appended, Bounds, Message, NewMessage
+from broker.steady import SteadyTime
+
+_SQL: Final = load("log")
+
+
+async def make_appends(
+    steady: SteadyTime, db: Db, calls: Sequence[Shared[Any]], touched: set[str]
+) -> list[CallOutcome]:
+    """Append batches in one transaction. See MakeShared."""
+    batches = [call for call in calls if isinstance(call, MessageBatch)]
+    begun = sorted({batch.uid for batch in batches if batch.rows})
+    _, _, found = await ask_all(
+        db,
+        [
+            ("BEGIN", None),
+            (_SQL["create_logs"], (steady.read().wall_us, begun)),
+            (_SQL["lock_logs"], (sorted({batch.uid for batch in batches}),)),
+        ],
+    )
+    logs = {row[1]: LogStanding(*row) for row in found}
+    appending = Appending(logs, await _known(db, logs, batches))
+    outcomes: list[CallOutcome] = []
+    for batch in batches:
+        try:
+            outcomes.append((appending.append(batch, steady.read()), None))
+            touched.add(topic_bell(batch.uid))
+        except TopicGone as error:
+            outcomes.append((None, error))
+    await ask_all(db, list(appending.questions()))
+    return outcomes
+
+
+async def _known(
+    db: Db, logs: dict[str, LogStanding], batches: Sequence[MessageBatch]
+) -> dict[tuple[int, str], Appended]:
+    """The answers that the producer keys of batches were given before."""
+    keys = [
+        (logs[batch.uid].id, batch.producer_key)
+        for batch in batches
+        if batch.producer_key is not None and batch.uid in logs
+    ]
+    if not keys:
+        return {}
+    rows = await ask(db, _SQL["producer_keys"], columns(keys))
+    return {(log, key): Appended(*answer) for log, key, *answer in rows}
+
+
+class PostgresLog:
+    """See broker.store.Log."""
+
+    def __init__(self, steady: SteadyTime, writer: GroupWrites, readers: ReadConnections, waking: Waking) -> None:
+        self._steady = steady
+        self._writer = writer
+        self._readers = readers
+        self._waking = waking
+        self._beside = Beside()
+
+    async def append(self, topic_uid: str, messages: Sequence[NewMessage], producer_key: str | None = None) -> Appended:
+        """See Log."""
+        rows, total_bytes, stored_bytes = await self._beside.run(
+            partial(_rows_of, messages), large=len(messages) > LARGE_ITEMS
+        )
+        return await self._writer.run(
+            MessageBatch(
+                uid=topic_uid, rows=rows, text_bytes=total_bytes, producer_key=producer_key, size_bytes=stored_bytes
+            )
+        )
+
+    async def read(self, topic_uid: str, offset: int, max_messages: int, max_bytes: int) -> Sequence[Message]:
+        """See Log."""
+        rows = await self._readers.rows(_SQL["read"], (topic_uid, offset, max_messages, max_bytes))
+        return [Message(at, at_us, data, pairs_from_bytes(attributes)) for at, at_us, data, attributes in rows]
+
+    async def bounds(self, topic_uid: str) -> Bounds:
+        """See Log."""
+        rows = await self._readers.rows(_SQL["bounds"], (topic_uid,))
+        return Bounds(*rows[0]) if rows else Bounds(0, 0)
+
+    async def offset_at(self, topic_uid: str, time_us: int) -> int | None:
+        """See Log."""
+
+        async def read(db: Db) -> int | None:
+            log = await _standing(db, topic_uid)
+            found = await _first_with(db, log, 1, time_us - self._steady.read().offset_us) if log else None
+            return found[0] if found else None
+
+        return await self._readers.run(read)
+
+    async def offset_for_size(self, topic_uid: str, keep_bytes: int) -> int:
+        """See Log."""
+
+        async def read(db: Db) -> int:
+            log = await _standing(db, topic_uid)
+            if log is None or log.stored_bytes <= keep_bytes:
+                return log.first if log else 0
+            last_removed = await _first_with(db, log, 2, log.upto - keep_bytes)
+            return last_removed[0] + 1 if last_removed else log.end
+
+        return await self._readers.run(read)
+
+    async def trim(self, topic_uid: str, before: int) -> int:
+        """See Log."""
+
+        async def make(db: Db, touched: set[str]) -> LogStanding | None:
+            log = await _locked(db, topic_uid)
+            if log is None or log.gone or before <= log.first:
+                return None
+            log.first = min(before, log.end)
+            trimmed = await ask(db, _SQL["upto_before"], (log.id, log.first))
+            if trimmed:
+                log.stored_bytes = log.upto - trimmed[0][0]
+            await ask(db, _SQL["put_logs"], columns([log.values()]))
+            return log
+
+        log = await self._writer.run(Alone(make))
+        return await self._remove(log.id, log.first) if log is not None else 0
+
+    async def _remove(self, log_id: int, before: int) -> int:
+        """Remove messages below ``before``, which nobody reads any more, slice by slice."""
+
+        async def make(db: Db, touched: set[str]) -> tuple[int, bool]:
+            *_, lowest = await ask_all(db, [("BEGIN", None), (_SQL["lowest"], (log_id,))])
+            if not lowest or lowest[0][0] >= before:
+                await ask(db, _SQL["forget_ahead"], {"log": log_id, "before": before})
+                return 0, False
+            return await count(db, _SQL["remove"], (log_id, min(before, lowest[0][0] + SLICE))), True
+
+        removed, more = 0, True
+        while more:
+            gone, more = await self._writer.run(Alone(make))
+            removed += gone
+        return removed
+
+    async def drop(self, topic_uid: str) -> None:
+        """See Log."""
+
+        async def make(db: Db, touched: set[str]) -> LogStanding:
+            log = await self._begun(db, topic_uid)
+            log.gone = True
+            forget = (_SQL["forget_keys"], (log.id,))
+            await ask_all(db, [(_SQL["put_logs"], columns([log.values()])), forget])
+            touched.add(topic_bell(topic_uid))
+            return log
+
+        log = await self._writer.run(Alone(make))
+        await self._remove(log.id, log.end)
+
+    async def topics(self) -> Sequence[str]:
+        """See Log."""
+        return [uid for (uid,) in await self._readers.rows(_SQL["topics"])]
+
+    async def wait_for(self, topic_uid: str, offset: int) -> None:
+        """See Log."""
+        with self._waking.listening(topic_bell(topic_uid)) as rung:
+            if (await self.bounds(topic_uid)).end <= offset:
+                await rung
+
+    async def reserve(self, topic_uid: str, offset: int) -> None:
+        """See Log."""
+
+        async def make(db: Db, touched: set[str]) -> None:
+            log = await self._begun(db, topic_uid)
+            if log.gone:
+                raise TopicGone(topic_uid)
+            log.end = max(offset, log.end)
+            if not await ask(db, _SQL["probe"], (log.id, log.first)):
+                log.first = log.end
+            await ask(db, _SQL["put_logs"], columns([log.values()]))
+            touched.add(topic_bell(topic_uid))
+
+        await self._writer.run(Alone(make))
+
+    async def _begun(self, db: Db, uid: str) -> LogStanding:
+        """The log, locked; made when there is none."""
+        made = (_SQL["create_logs"], (self._steady.read().wall_us, [uid]))
+        *_, found = await ask_all(db, [("BEGIN", None), made, (_SQL["lock_logs"], ([uid],))])
+        return LogStanding(*found[0])
+
+    async def sweep_keys(self, before_us: int, limit: int) -> int:
+        """Forget up to ``limit`` producer keys older than ``before_us`` and say how many."""
+        before_us = self._steady.read().steady_of(before_us)
+        return await in_slices(self._writer, lambda wanted: (_SQL["sweep_keys"], (before_us, wanted)), limit)
+
+    async def sweep_gone(self) -> None:
+        """Remove what a drop that was interrupted left behind."""
+        for (log_id,) in await self._readers.rows(_SQL["gone_with_messages"]):
+            await self._remove(log_id, 2**62)
+
+
+def _rows_of(messages: Sequence[NewMessage]) -> tuple[list[MessageRow], int, int]:
+    """The rows of a batch, how many bytes their texts have, and how many their attributes as well."""
+    rows: list[MessageRow] = []
+    total_bytes = stored_bytes = 0
+    for message in messages:
+        attributes = pairs_to_bytes(message.attributes)
+        size_bytes = text_bytes(message.data)
+        total_bytes += size_bytes
+        stored_bytes += size_bytes + len(attributes)
+        rows.append((message.data, attributes, size_bytes + len(attributes)))
+    return rows, total_bytes, stored_bytes
+
+
+async def _locked(db: Db, uid: str) -> LogStanding | None:
+    *_, found = await ask_all(db, [("BEGIN", None), (_SQL["lock_logs"], ([uid],))])
+    return LogStanding(*found[0]) if found else None
+
+
+async def _standing(db: Db, uid: str) -> LogStanding | None:
+    rows = await ask(db, _SQL["log"], (uid,))
+    log = LogStanding(*rows[0]) if rows else None
+    return None if log is None or log.gone else log
+
+
+async def _first_with(db: Db, log: LogStanding, column: int, least: int) -> tuple[Any, ...] | None:
+    """The first retained message whose ``column`` (1 time, 2 bytes up to it) is at least ``least``.
+
+    Both columns grow with the offset, so it is found by halving; offsets may have holes.
+    """
+    low, high = log.first, log.end
+    found: tuple[Any, ...] | None = None
+    while low < high:
+        middle = (low + high) // 2
+        probe = next(iter(await ask(db, _SQL["probe"], (log.id, middle))), None)
+        if probe is not None and probe[column] < least:
+            low = probe[0] + 1
+        else:
+            found, high = probe or found, middle
+    return found

@@ -1,0 +1,63 @@
+"""Making the tables, and bringing those of an older version up to date."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from broker.engines.postgres.connections import Db
+from broker.engines.postgres.queries import ask
+from broker.errors import StoreUnusable
+
+_VERSIONS = """
+CREATE TABLE IF NOT EXISTS schema_versions (version integer PRIMARY KEY);
+"""
+
+
+def migrations() -> list[tuple[int, str]]:
+    """The numbered changes of the tables, in order."""
+    found = sorted(files(__package__).joinpath("migrations").iterdir(), key=lambda each: each.name)
+    return [(int(each.name.partition("_")[0]), each.read_text(encoding="utf-8")) for each in found]
+
+
+async def prepare(db: Db) -> None:
+    """Bring the tables up to date, one node at a time. Raises StoreUnusable for tables of a newer version."""
+    known = migrations()
+    if await version_of(db) == known[-1][0]:
+        return
+    try:
+        await ask(db, "BEGIN")
+        await ask(db, _VERSIONS)
+        await ask(db, "LOCK TABLE schema_versions IN EXCLUSIVE MODE")
+        (standing,) = (await ask(db, "SELECT coalesce(max(version), 0) FROM schema_versions"))[0]
+        _refuse_newer(standing, known[-1][0])
+        for version, text in known:
+            if version > standing:
+                await db.execute(text)
+                await ask(db, "INSERT INTO schema_versions (version) VALUES (%s)", (version,))
+        await ask(db, "COMMIT")
+    except BaseException:
+        await db.rollback()
+        raise
+
+
+def _refuse_newer(standing: int, known: int) -> None:
+    if standing > known:
+        raise StoreUnusable(f"the database's tables are of version {standing}, this program knows {known}; update it")
+
+
+async def version_of(db: Db) -> int:
+    """The version of the tables; 0 where there are none."""
+    (is_there,) = (await ask(db, "SELECT to_regclass('schema_versions') IS NOT NULL"))[0]
+    if not is_there:
+        return 0
+    version: int = (await ask(db, "SELECT coalesce(max(version), 0) FROM schema_versions"))[0][0]
+    return version
+
+
+async def check_version(db: Db) -> None:
+    """Raise StoreUnusable where there is nothing that this program could read."""
+    standing, known = await version_of(db), migrations()[-1][0]
+    if not standing:
+        raise StoreUnusable("the database has no tables of ams-bridge; start the daemon once, which makes them")
+    if standing != known:
+        raise StoreUnusable(f"the database's tables are of version {standing}, and this program reads {known}; update")

@@ -1,0 +1,68 @@
+-- name: register
+-- A node begins; an earlier run of it is over, whatever it may still believe.
+INSERT INTO nodes (name, incarnation, holder, until_us, since_us)
+VALUES (%(name)s, 1, nextval('holder_number'), (extract(epoch FROM clock_timestamp()) * 1000000)::int8 + %(ttl)s,
+  (extract(epoch FROM clock_timestamp()) * 1000000)::int8)
+ON CONFLICT (name) DO UPDATE SET incarnation = nodes.incarnation + 1, holder = excluded.holder,
+  until_us = excluded.until_us, since_us = excluded.since_us
+RETURNING holder;
+
+-- name: renew
+-- A node lives; none when a later run of it has begun.
+UPDATE nodes SET until_us = (extract(epoch FROM clock_timestamp()) * 1000000)::int8 + %s WHERE holder = %s
+RETURNING name;
+
+-- name: end
+-- A node ends.
+UPDATE nodes SET until_us = 0 WHERE holder = %s;
+
+-- name: live
+-- How many nodes live.
+SELECT count(*) FROM nodes WHERE until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8;
+
+-- name: owners
+-- The tokens of some workers whose nodes live. Nobody takes one over before the transaction ends.
+SELECT w.name, w.token FROM workers AS w JOIN nodes AS n ON n.holder = w.holder
+WHERE w.name = ANY(%s) AND n.until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8
+ORDER BY w.name FOR SHARE OF w;
+
+-- name: add_workers
+-- Workers that nobody ran yet.
+INSERT INTO workers (name, holder, node, token, since_us)
+SELECT name, 0, '', 0, (extract(epoch FROM clock_timestamp()) * 1000000)::int8
+FROM unnest(%s::text[]) AS wanted (name) ORDER BY name
+ON CONFLICT (name) DO NOTHING;
+
+-- name: held
+-- What a holder has of some workers.
+SELECT name, token FROM workers WHERE holder = %s AND name = ANY(%s) ORDER BY name;
+
+-- name: claim
+-- Take free workers of some names, up to so many: those of no holder, or of one that lives no more.
+UPDATE workers SET taken_from = CASE WHEN workers.holder = 0 THEN '' ELSE workers.node END, holder = %(holder)s,
+  node = %(node)s, token = workers.token + 1, since_us = (extract(epoch FROM clock_timestamp()) * 1000000)::int8
+FROM (
+  SELECT w.name FROM workers AS w
+  WHERE w.name = ANY(%(names)s) AND w.holder NOT IN (
+    SELECT holder FROM nodes WHERE until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8
+  ) ORDER BY w.name LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+) AS free
+WHERE workers.name = free.name RETURNING workers.name, workers.token;
+
+-- name: release
+-- Give back some workers of a holder.
+UPDATE workers SET holder = 0 WHERE holder = %s AND name = ANY(%s);
+
+-- name: release_all
+-- Give back all workers of a holder.
+UPDATE workers SET holder = 0 WHERE holder = %s;
+
+-- name: listed
+-- Every worker that somebody owns, with its node and whether that lives.
+SELECT w.name, w.node, w.token, w.since_us, w.taken_from,
+  n.until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8
+FROM workers AS w JOIN nodes AS n ON n.holder = w.holder ORDER BY w.name;
+
+-- name: nodes
+-- Every node, whether it lives, and since when.
+SELECT name, until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8, since_us FROM nodes ORDER BY name;

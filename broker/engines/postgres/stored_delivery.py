@@ -1,0 +1,73 @@
+"""A delivery as it is stored, with what the engine knows beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from broker.engines.texts import pairs_from_bytes
+from broker.model import Delivery, NewDelivery
+from broker.steady import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryStanding:
+    """A delivery as stored: ``delivery.leased`` says that a lease was given, which may have ended since.
+
+    Its times are told by a wall clock that is ``offset_us`` ahead of steady time.
+    """
+
+    delivery: Delivery
+    lease: int
+    head: bool
+    place: int
+    offset_us: int
+
+    @property
+    def token(self) -> str:
+        """What the holder of the present lease was given."""
+        return f"{self.delivery.seq}.{self.lease}"
+
+    def is_leased(self, now_us: int) -> bool:
+        """Whether a courier holds it now."""
+        return self.delivery.leased and self.delivery.due_us > now_us
+
+    def is_free(self, now_us: int) -> bool:
+        """Whether it waits and nobody holds it."""
+        return self.delivery.state == "waiting" and not self.is_leased(now_us)
+
+    def seen(self, now_us: int) -> Delivery:
+        """The delivery as a reader sees it at ``now_us``."""
+        leased = self.is_leased(now_us)
+        lost = self.delivery.leased and not leased
+        return replace(self.delivery, leased=leased, unclear=self.delivery.unclear or lost)
+
+    def given_back(self, now_us: int) -> Delivery:
+        """The delivery after its lease ended without a try: due at once."""
+        return replace(self.delivery, due_us=now_us, leased=False)
+
+    def told_at(self, now: Reading) -> DeliveryStanding:
+        """The same, its times told as the wall clock stands at another look."""
+        by_us = now.offset_us - self.offset_us
+        if not by_us:
+            return self
+        first_us = self.delivery.first_tried_us
+        delivery = replace(
+            self.delivery, due_us=self.delivery.due_us + by_us, first_tried_us=first_us + by_us if first_us else 0
+        )
+        return replace(self, delivery=delivery, offset_us=now.offset_us)
+
+
+def row_of(columns: Sequence[Any], now: Reading) -> DeliveryStanding:
+    """A row of ``whole_deliveries`` as a record."""
+    new = NewDelivery(*(*columns[:17], pairs_from_bytes(columns[17]), *columns[18:22]))
+    seq, state, due_us, *tried = columns[22:29]
+    first_tried_us = now.wall_of(columns[31])
+    standing = (seq, state, due_us + now.offset_us, *tried, columns[29], columns[30], first_tried_us, columns[32])
+    return DeliveryStanding(Delivery(new, *standing), columns[33], columns[34], columns[35], now.offset_us)
+
+
+def seen(columns: Sequence[Any], now: Reading) -> Delivery:
+    """A row of ``whole_deliveries`` as a reader sees it now."""
+    return row_of(columns, now).seen(now.wall_us)
