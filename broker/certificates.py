@@ -6,6 +6,8 @@ does not read certificates.
 
 from __future__ import annotations
 
+import msgspec
+
 from broker.catalog_cache import CatalogCache
 from broker.clock import Clock
 from broker.errors import NotFound
@@ -21,11 +23,11 @@ class Certificates:
         self._clock = clock
         self._entropy = entropy
 
-    async def bind(self, subject: str, user: User, created_by: str = "") -> CertificateBinding:
-        """Let the subject log in as the user; binding it again replaces the user."""
+    async def bind(self, subject: str, user: User, created_by: str = "", *, name: str = "") -> CertificateBinding:
+        """Let the subject log in as the user; binding it again replaces the user, and with a name the name."""
         now_us = self._clock.wall_us()
         bound = self._cache.find(CertificateBinding, subject)
-        if bound is not None and bound.user_uid == user.uid:
+        if bound is not None and bound.user_uid == user.uid and name in ("", bound.name):
             return bound
         if bound is not None:
             await self._cache.remove(bound)
@@ -36,8 +38,18 @@ class Certificates:
             created_by=created_by,
             subject=subject,
             user_uid=user.uid,
+            name=name,
         )
         return await self._cache.create(binding, subject)
+
+    async def change(self, bound: CertificateBinding, subject: str, user: User, name: str) -> CertificateBinding:
+        """Give a binding another subject, user and name. Raises NotFound, AlreadyExists when the subject is bound."""
+        now_us = self._clock.wall_us()
+        return await self._cache.change(
+            bound,
+            lambda changed: changed.subject,
+            lambda now: msgspec.structs.replace(now, subject=subject, user_uid=user.uid, name=name, modified_us=now_us),
+        )
 
     async def unbind(self, subject: str) -> None:
         """Forget the binding. Raises NotFound."""
@@ -45,6 +57,15 @@ class Certificates:
         if bound is None:
             raise NotFound("certificate", subject)
         await self._cache.remove(bound)
+
+    def named(self, name: str) -> CertificateBinding | None:
+        """The binding of this name; one that was made without has the name of its user."""
+        every = self._cache.all(CertificateBinding)
+        found = next((one for one in every if one.name == name), None)
+        if found is not None or not name:
+            return found
+        users = {user.uid for user in (self._cache.find(User, name),) if user is not None}
+        return next((one for one in every if not one.name and one.user_uid in users), None)
 
     def user_of(self, subject: str) -> User | None:
         """The user bound to the subject, or None; also when the user is gone."""

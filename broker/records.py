@@ -150,6 +150,7 @@ class CertificateBinding(CatalogRecord, frozen=True, kw_only=True):
 
     subject: str
     user_uid: str
+    name: str = ""  # as argo-api-authn names its bindings; "" for one that was made by its subject alone
 
 
 class SessionRecord(CatalogRecord, frozen=True, kw_only=True):

@@ -69,6 +69,7 @@ class _Asked:
     receive: Receive
     route: str = ""
     wait_s: int = 0
+    status: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class AmsApp:
     async def _answer(self, asked: _Asked) -> tuple[int, bytes]:
         """Status and body; every failure is one of AMS's errors, and none is a traceback."""
         try:
-            return 200, await self._run(asked)
+            body = await self._run(asked)
         except ApiError as error:
             asked.wait_s = error.wait_s
             return error.code, error.body()
@@ -181,6 +182,8 @@ class AmsApp:
             _log.exception("request failed", route=asked.route)
             answer = internal()
             return answer.code, answer.body()
+        else:
+            return asked.status, body
 
     async def _run(self, asked: _Asked) -> bytes:
         scope = asked.scope
@@ -202,6 +205,7 @@ class AmsApp:
                 self._admitted.remember(place, admitted)
         route = admitted.route
         asked.route = route.name
+        asked.status = route.status
         body = await self._body(asked, route) if route.method in _WITH_BODY else b""
         call = Call(self.api, admitted.names, admitted.caller, admitted.project, query, token, body)
         answer = await (self._audit(call, route, scope) if is_audited(route) else route.handler(call))

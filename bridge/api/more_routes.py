@@ -1,4 +1,4 @@
-"""The routes beyond AMS's 64: seeking and snapshots as Google Pub/Sub has them, for its own clients.
+"""The routes beyond AMS's 64: seeking and snapshots as Google Pub/Sub has them, and bindings as argo-api-authn does.
 
 They stand behind the 64 in match order, so no request that AMS knows can mean one of them.
 """
@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from typing import Final
 
+from bridge.api import binding_handlers as bindings
 from bridge.api import snapshot_handlers as snapshots
 from bridge.api.route import ApiRoute
 from bridge.api.route_list import ROUTES
 from bridge.api.wire import Empty
+from bridge.api.wire_bindings import AuthnBinding, AuthnBindingRequest, AuthnBindings
 from bridge.api.wire_snapshots import SeekRequest, SnapshotAnswer, SnapshotNames, SnapshotPage, SnapshotRequest
 from broker.access import CONSUMER, PROJECT_ADMIN, SERVICE_ADMIN
 
 _READERS: Final = frozenset({SERVICE_ADMIN, PROJECT_ADMIN, CONSUMER})
 _SNAPSHOT: Final = "/projects/{project}/snapshots/{snapshot}"
+_BINDERS: Final = frozenset({SERVICE_ADMIN, "argo_api_authn"})
+_BINDING: Final = "/bindings/{binding}"
 _PAGES: Final = ("pageSize", "pageToken")
 
 # fmt: off
@@ -34,6 +38,17 @@ MORE_ROUTES: Final[tuple[ApiRoute, ...]] = (
              body=SnapshotRequest, answer=SnapshotAnswer, summary="Keep the place of a subscription for a week"),
     ApiRoute(name="snapshots:delete", method="DELETE", path=_SNAPSHOT, roles=_READERS, handler=snapshots.delete,
              answer=Empty, summary="Forget a snapshot"),
+    ApiRoute(name="bindings:listByHost", method="GET", path="/service-types/{service_type}/hosts/{host}/bindings",
+             roles=_BINDERS, handler=bindings.list_of_host, answer=AuthnBindings, query=("authID",),
+             summary="Bindings, or the one of a subject"),
+    ApiRoute(name="bindings:list", method="GET", path="/bindings", roles=_BINDERS, handler=bindings.list_all,
+             answer=AuthnBindings, summary="Bindings, the oldest first"),
+    ApiRoute(name="bindings:show", method="GET", path=_BINDING, roles=_BINDERS, handler=bindings.show,
+             answer=AuthnBinding, summary="One binding"),
+    ApiRoute(name="bindings:create", method="POST", path=_BINDING, roles=_BINDERS, handler=bindings.create,
+             body=AuthnBindingRequest, answer=AuthnBinding, status=201, summary="Bind a certificate to a user"),
+    ApiRoute(name="bindings:update", method="PUT", path=_BINDING, roles=_BINDERS, handler=bindings.update,
+             body=AuthnBindingRequest, answer=AuthnBinding, summary="Change a binding"),
 )
 # fmt: on
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from bridge.api.more_routes import ALL_ROUTES
+from bridge.api.request_pipeline import HOSTS
 from bridge.api.route import ApiRoute
 from bridge.core.error_body import ErrorBody
 
@@ -25,6 +26,7 @@ _TAGS: Final = {
     "snapshots": "Places in topics that subscriptions can be moved to",
     "topics": "Topics: publish",
     "schemas": "Schemas that topics check messages against",
+    "bindings": "Certificates that users log in with, as argo-api-authn serves them",
     "version": "What runs here",
 }
 _ERRORS: Final = {
@@ -34,6 +36,7 @@ _ERRORS: Final = {
     "404": "It does not exist",
     "408": "The acknowledgement came too late",
     "409": "It exists already, or cannot be done as things stand",
+    "422": "A field of a binding cannot be",
     "413": "A message, or the whole body, is too large",
     "500": "The service failed, or an acknowledgement does not fit",
     "503": "Busy; try again after the seconds in Retry-After",
@@ -46,6 +49,7 @@ _QUERY: Final[Mapping[str, Mapping[str, str]]] = {
     "time": {"type": "string", "description": "YYYY-MM-DDTHH:MM:SS.mmmZ"},
     "start_date": {"type": "string", "description": "YYYY-MM-DD, the first day"},
     "end_date": {"type": "string", "description": "YYYY-MM-DD, the last day"},
+    "authID": {"type": "string", "description": "A certificate's subject"},
     "projects": {"type": "string", "description": "Names of projects, with commas between"},
 }
 
@@ -86,7 +90,7 @@ def _operation(route: ApiRoute, schema_of: Mapping[Any, Any]) -> dict[str, Any]:
         "tags": [route.name.partition(":")[0]],
         "security": [{}, {"header": []}] if route.is_open else [{"header": []}, {"key": []}],
         "parameters": [*_path_parameters(route), *(_query_parameter(name) for name in route.query)],
-        "responses": _responses(schema_of[route.answer]),
+        "responses": _responses(schema_of[route.answer], str(route.status)),
     }
     if route.roles:
         operation["x-roles"] = sorted(route.roles)
@@ -97,7 +101,7 @@ def _operation(route: ApiRoute, schema_of: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _path_parameters(route: ApiRoute) -> Iterable[dict[str, Any]]:
     for name in _VARIABLE.findall(route.path):
-        schema = {"type": "string", "pattern": _NAME_PATTERN}
+        schema = {"type": "string"} if name in HOSTS else {"type": "string", "pattern": _NAME_PATTERN}
         yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 
@@ -106,7 +110,7 @@ def _query_parameter(name: str) -> dict[str, Any]:
     return {"name": name, "in": "query", "description": known["description"], "schema": {"type": known["type"]}}
 
 
-def _responses(schema: Any) -> dict[str, Any]:
+def _responses(schema: Any, done: str) -> dict[str, Any]:
     error = {_JSON: {"schema": {"$ref": _REF.format(name="ErrorBody")}}}
     failures = {code: {"description": text, "content": error} for code, text in _ERRORS.items()}
-    return {"200": {"description": "Done", "content": {_JSON: {"schema": schema}}}} | failures
+    return {done: {"description": "Done", "content": {_JSON: {"schema": schema}}}} | failures

@@ -20,13 +20,15 @@ from broker.tokens import digest_of, same_digest
 _KEY: Final = b"key="
 _BLANKS: Final = b" \t"
 """What may stand around a header's value and is no part of it (RFC 9110, 5.5); the server strips it in front only."""
+HOSTS: Final = frozenset({"host"})
+"""Path variables that may hold dots and a port (D12)."""
 SERVICE: Final = Caller((SERVICE_ADMIN,))
 """The caller with the service token."""
 
 
 def check_names(names: Mapping[str, str]) -> None:
-    """Every path variable is a name, judged in alphabetical order. Raises ApiError."""
-    for variable in sorted(names):
+    """Every path variable but hosts is a name, judged in alphabetical order. Raises ApiError."""
+    for variable in sorted(names.keys() - HOSTS):
         if not is_name(names[variable]):
             raise invalid_argument(f"Invalid {variable} name")
 

@@ -16,7 +16,8 @@ class ApiRoute:
     """One route: who may call it, what it takes and gives, and who answers.
 
     ``path`` is after ``/v1``, a variable in braces matches within one segment. ``body`` and ``answer`` are the wire
-    shapes (None: nothing). ``query`` are the query parameters besides ``key``.
+    shapes (None: nothing). ``query`` are the query parameters besides ``key``, ``status`` is that of an answer that is
+    no error.
     """
 
     name: str
@@ -30,6 +31,7 @@ class ApiRoute:
     summary: str
     is_open: bool = False
     needs_project: bool = True
+    status: int = 200
 
 
 @dataclass(frozen=True, slots=True)

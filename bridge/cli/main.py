@@ -32,6 +32,8 @@ COMMANDS: Final = {
     "subscription": Listed("nouns:subscription", "Subscriptions: create, list, show, delete, seek, acl."),
     "user": Listed("nouns:user", "Users: create, list, show, delete, refresh-token."),
     "schema": Listed("nouns:schema", "Schemas of topics: create, list, show, delete."),
+    "import": Listed("import_commands:import_group", "Take over another AMS, or GOCDB's hosts: ams, gocdb."),
+    "export": Listed("export_command:export", "Write projects, users and certificates as settings."),
     "backup": Listed("store_commands:backup", "Copy the store to a new file while the daemon runs."),
     "restore": Listed("store_commands:restore", "Put a backup in the store's place."),
     "completion": Listed("completion:completion", "What makes bash, zsh or fish complete commands."),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 
 from bridge.control.api_values import MessageNames, PlainText, Seconds, SilenceMatchers, StateName
 from bridge.operate.certificate_bindings import Binding
+from bridge.operate.manifest import LARGEST_BYTES, Manifest
 from bridge.operate.operator_deliveries import DeliveryFilter
 from bridge.operate.operator_views import SilenceView
 
@@ -21,6 +24,22 @@ class OldBinding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A binding to forget."""
 
     subject: str
+
+
+class ToTakeOver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A manifest to take over; with ``dry_run`` nothing is made, and what would be is told."""
+
+    manifest: Manifest
+    dry_run: bool = False
+
+    MOST_BYTES: ClassVar[int] = LARGEST_BYTES
+
+
+class ToReserve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A topic, and the number that its next message gets at least."""
+
+    topic: str
+    offset: int
 
 
 class Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -55,6 +55,12 @@ class IncidentsQuery(msgspec.Struct, frozen=True, kw_only=True):
     limit: Count | None = None
 
 
+class ManifestQuery(msgspec.Struct, frozen=True):
+    """Whether tokens and headers of pushes are shown too."""
+
+    secrets: bool = False
+
+
 class LedgerQuery(msgspec.Struct, frozen=True, kw_only=True):
     """How far back what came and went is counted."""
 

@@ -23,7 +23,9 @@ from bridge.control.api_bodies import (
     SilenceAnswer,
     TakenAnswer,
     ToGiveBack,
+    ToReserve,
     ToTake,
+    ToTakeOver,
 )
 from bridge.control.api_queries import (
     AuditQuery,
@@ -31,6 +33,7 @@ from bridge.control.api_queries import (
     ExplainQuery,
     IncidentsQuery,
     LedgerQuery,
+    ManifestQuery,
     MessagesQuery,
     SilencesQuery,
     SubscriptionsQuery,
@@ -46,6 +49,7 @@ from bridge.operate.explain_message import MessageExplained
 from bridge.operate.explain_message import explain as explain_message
 from bridge.operate.ledger_views import LedgerView, read_ledger
 from bridge.operate.live_tail import follow_messages
+from bridge.operate.manifest import Manifest, read_manifest
 from bridge.operate.open_incidents import IncidentsPage, give_back_open_incident, list_incidents, take_open_incident
 from bridge.operate.operator_deliveries import DeliveriesPage, DeliveryDetail, DeliveryFilter
 from bridge.operate.operator_errors import (
@@ -60,10 +64,12 @@ from bridge.operate.operator_messages import MessagesPage, list_messages
 from bridge.operate.operator_silences import SilenceAdded, SilencesPage, SilenceSpan, silence_span
 from bridge.operate.operator_times import read_time_us
 from bridge.operate.replay_message import ReplayAnswer, replay_messages
+from bridge.operate.reserved_offsets import NextOffset, reserve_offset
 from bridge.operate.rule_views import RulesPage, list_rules
 from bridge.operate.send_post import Outgoing, PostPreview, PostSent, preview_post
 from bridge.operate.send_post import send_post as send_now
 from bridge.operate.subscription_views import SubscriptionsPage, list_subscriptions
+from bridge.operate.take_over import TakenOver, take_over
 from bridge.operate.take_up_files import reload_files
 
 REFUSES: Final = "__refuses__"
@@ -215,6 +221,24 @@ async def unbind(asked: OperatorRequest, body: OldBinding) -> EmptyAnswer:
     """POST /api/certificates:unbind: the subject logs in no more."""
     await unbind_certificate(asked.context, asked.by, body.subject)
     return EmptyAnswer()
+
+
+async def manifest(asked: OperatorRequest, query: ManifestQuery) -> Manifest:
+    """GET /api/manifest: projects, users and certificates as one document; with ``secrets`` tokens too."""
+    if query.secrets:
+        await asked.context.note(asked.by, "manifest.secrets")
+    return read_manifest(asked.context, with_secrets=query.secrets)
+
+
+async def take_over_manifest(asked: OperatorRequest, body: ToTakeOver) -> TakenOver:
+    """POST /api/manifest: what is missing is made, what differs brought up to date, nothing removed."""
+    return await take_over(asked.context, asked.by, body.manifest, dry_run=body.dry_run)
+
+
+@refuses(NoSuchThing)
+async def reserve(asked: OperatorRequest, body: ToReserve) -> NextOffset:
+    """POST /api/topics:reserve: the topic's next message gets at least this number."""
+    return await reserve_offset(asked.context, asked.by, body.topic, body.offset)
 
 
 @refuses(ReloadFailed)

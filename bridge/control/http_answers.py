@@ -76,9 +76,9 @@ class OperatorRequest:
         return decode_query(self.request.query_params, shape)
 
     async def body(self, shape: type[S]) -> S:
-        """The JSON body in a shape. Raises Refusal."""
+        """The JSON body in a shape, which may say itself how large it may be. Raises Refusal."""
         try:
-            taken = await read_body(self.request.receive, MAX_BODY_BYTES)
+            taken = await read_body(self.request.receive, getattr(shape, "MOST_BYTES", MAX_BODY_BYTES))
         except BodyOverLimit as error:
             raise Refusal(413, str(error)) from error
         except BodyCutOff as error:

@@ -35,6 +35,7 @@ LEFT_OUT = {
     "demo": "runs for ever, or for seconds; its posts are panels, its books are those of ledger",
     "fake mattermost": "runs for ever, and prints posts as panels",
     "tail": "runs for ever: test_visible.py and test_daemon_commands.py",
+    "import ams": "needs another AMS: test_import_ams.py",
     "restore": "needs that no daemon runs: test_store.py",
 }
 """Commands that the walk does not take, and why."""
@@ -43,6 +44,8 @@ FILES = {
     "events.jsonl": "".join(json.dumps({"host": host, "status": "CRITICAL"}) + "\n" for host in HOSTS),
     "am.yml": f'route: {{receiver: "r{LONG_KEY}"}}\nreceivers: [{{name: "r{LONG_KEY}", webhook_configs: [{{url: "http://x"}}]}}]\n',
     "grafana.json": "{}",
+    "feed.xml": f"<results><SERVICE_ENDPOINT><HOSTNAME>{LONG_KEY}\u202e</HOSTNAME><IN_PRODUCTION>N</IN_PRODUCTION>"
+    f"<SERVICE_TYPE>{WIDE_KEY}</SERVICE_TYPE></SERVICE_ENDPOINT></results>",
     "schema.json": '{"type": "object"}',
 }
 
@@ -51,6 +54,8 @@ NO_TABLE = {
     "init": "sentences with paths",
     "completion": "a script",
     "send": "the payload as JSON",
+    "import gocdb": "sentences",
+    "export": "a settings file: its lines are YAML",
     "backup": "sentences",
     "rules explain": "a line a condition, with the value it saw",
     "rules record": "a rule file: its lines are YAML",
@@ -63,7 +68,9 @@ NO_TABLE = {
     "settings": "sentences",
 }
 """Commands that print texts of files, or lines that a terminal wraps."""
-EXACT = {"rules record": "goes into a file as it is; on a terminal it is made visible (Output.document)"}
+EXACT = dict.fromkeys(
+    ("rules record", "export"), "goes into a file as it is; on a terminal it is made visible (Output.document)"
+)
 MAY_FAIL = {
     "doctor": (0, 1),
     "rules import grafana": (78,),
@@ -127,6 +134,8 @@ WORDS: dict[str, list[str]] = {
     "schema create": ["P/new", "{folder}/schema.json"],
     "schema show": ["P/schema"],
     "schema delete": ["P/gone", "--yes"],
+    "import gocdb": ["{folder}/feed.xml", "--project", "P"],
+    "export": [],
     "backup": ["{folder}/copy.db"],
     "completion": ["bash"],
     "man": ["{folder}/man1"],

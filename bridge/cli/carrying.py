@@ -1,0 +1,124 @@
+"""Carries messages from another AMS here by pulling them, each under the number that it had there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+
+from bridge.cli.client import Client
+from bridge.cli.foreign_ams import ForeignAms, ForeignHoldings, ForeignRefusal
+from bridge.cli.output import Failed, counted
+
+_AT_ONCE: Final = 50
+_BORROWED: Final = "ams-bridge-import-"
+
+
+@dataclass(slots=True)
+class Carrying:
+    """Messages on their way from ``ams`` to ``here``: what was done, and what could not be."""
+
+    ams: ForeignAms
+    here: Client
+    everything: bool
+    done: list[str] = field(default_factory=list)
+    not_taken: list[str] = field(default_factory=list)
+
+    def all_of(self, holdings: ForeignHoldings) -> None:
+        """Carry what subscriptions still wait for, then move each to where it stood. Raises Failed."""
+        for project, entry in holdings.manifest.projects.items():
+            for topic in entry.topics:
+                readers = [name for name, one in entry.subscriptions.items() if one.topic == topic]
+                stands = [holdings.stands[f"{project}/{name}"] for name in readers]
+                if stands or self.everything:
+                    self._topic(project, topic, stands)
+            for name in entry.subscriptions:
+                self._move(f"{project}/{name}", holdings.stands[f"{project}/{name}"])
+
+    def _topic(self, project: str, topic: str, stands: Sequence[Mapping[str, int]]) -> None:
+        with self._borrowed(project, topic) as path:
+            offsets = self.ams.ask("GET", f"{path}:offsets")
+            begin, end = int(offsets["min"]), int(offsets["max"])
+            if not self.everything:
+                begin = max(begin, min(one["current"] for one in stands))
+            place = self._reserve(project, topic, begin)
+            if place > max(begin, end):
+                self.not_taken.append(f"messages of {project}/{topic}: it has messages of its own here")
+                return
+            if place < end:
+                self.ams.ask("POST", f"{path}:modifyOffset", {"offset": place})
+            carried = 0
+            while place < end:
+                pulled = self.ams.ask(
+                    "POST", f"{path}:pull", {"maxMessages": str(_AT_ONCE), "returnImmediately": "true"}
+                ).get("receivedMessages")
+                if not pulled:
+                    break
+                carried += self._publish(project, topic, place, pulled)
+                self.ams.ask("POST", f"{path}:acknowledge", {"ackIds": [pulled[-1]["ackId"]]})
+                place = int(pulled[-1]["message"]["messageId"]) + 1
+            if carried:
+                self.done.append(f"topic {project}/{topic}: {counted(carried, 'message')} up to number {place - 1}")
+
+    @contextmanager
+    def _borrowed(self, project: str, topic: str) -> Iterator[str]:
+        """The path of a subscription over there that is ours for a while; one left by an earlier try is used again."""
+        path = f"/projects/{project}/subscriptions/{_BORROWED}{topic}"
+        body = {"topic": f"projects/{project}/topics/{topic}", "ackDeadlineSeconds": 600}
+        try:
+            self.ams.ask("PUT", path, body)
+        except ForeignRefusal as refused:
+            if refused.code != httpx.codes.CONFLICT:
+                raise
+        try:
+            yield path
+        finally:
+            self.ams.ask("DELETE", path)
+
+    def _publish(self, project: str, topic: str, place: int, pulled: Sequence[Mapping[str, Any]]) -> int:
+        """Publish what was pulled, in stretches without a gap; say how many were taken."""
+        carried = 0
+        stretch: list[Mapping[str, Any]] = []
+        for one in [received["message"] for received in pulled]:
+            number = int(one["messageId"])
+            if number != place + len(stretch):
+                carried += self._stretch(project, topic, place, stretch)
+                place, stretch = self._reserve(project, topic, number), []
+            stretch.append({"data": one.get("data") or "", "attributes": one.get("attributes") or {}})
+        return carried + self._stretch(project, topic, place, stretch)
+
+    def _stretch(self, project: str, topic: str, place: int, messages: Sequence[Mapping[str, Any]]) -> int:
+        """Publish messages that follow one another; of those refused together, each by itself."""
+        if not messages:
+            return 0
+        path = f"/v1/projects/{project}/topics/{topic}:publish"
+        try:
+            ids = self.here.post(path, {"messages": messages})["messageIds"]
+        except Failed as refused:
+            if len(messages) == 1:
+                self.not_taken.append(f"message {project}/{topic}:{place}: {refused.message}")
+                self._reserve(project, topic, place + 1)
+                return 0
+            return sum(self._stretch(project, topic, place + nth, [one]) for nth, one in enumerate(messages))
+        if int(ids[0]) != place:
+            raise Failed(
+                f"{project}/{topic} got messages from somebody else meanwhile: {place} is {ids[0]} here. "
+                "Let nobody publish to it here before everything is carried over."
+            )
+        return len(messages)
+
+    def _reserve(self, project: str, topic: str, number: int) -> int:
+        return int(self.here.post("/api/topics:reserve", {"topic": f"{project}/{topic}", "offset": number})["next"])
+
+    def _move(self, name: str, stood: Mapping[str, int]) -> None:
+        """Move a subscription forward to where it stood; never back, for it may have gone on here."""
+        project, _, subscription = name.partition("/")
+        path = f"/v1/projects/{project}/subscriptions/{subscription}"
+        offsets = self.here.get(f"{path}:offsets")
+        wanted = min(stood["current"], offsets["max"])
+        if wanted > offsets["current"]:
+            self.here.post(f"{path}:modifyOffset", {"offset": wanted})
+            self.done.append(f"subscription {name}: stands at {wanted}")

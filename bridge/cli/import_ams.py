@@ -1,0 +1,80 @@
+"""``import ams``: another AMS, taken over with all that it holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from bridge.cli.carrying import Carrying
+from bridge.cli.command_context import CliCommand, Context, pass_context
+from bridge.cli.connection import connected
+from bridge.cli.foreign_ams import ForeignAms, ForeignHoldings, read_holdings
+from bridge.cli.output import Output, counted
+
+
+@click.command("ams", cls=CliCommand)
+@click.argument("place", metavar="URL")
+@click.option("--from-token", required=True, envvar="AMS_TOKEN", help="A token over there [$AMS_TOKEN].")
+@click.option("--from-ca", type=click.Path(path_type=Path, dir_okay=False), help="Whom to trust over there, PEM.")
+@click.option("--project", "projects", multiple=True, help="This project only; several may be named.")
+@click.option("--messages", type=click.Choice(["waiting", "all", "none"]), default="waiting", show_default=True,
+              help="Which messages to carry over.")  # fmt: skip
+@click.option("--start-pushes", is_flag=True, help="Push at once what was pushed over there.")
+@click.option("--dry-run", is_flag=True, help="Change nothing, and say what would be done.")
+@pass_context
+def take_over_ams(
+    context: Context,
+    place: str,
+    from_token: str,
+    from_ca: Path | None,
+    projects: tuple[str, ...],
+    messages: str,
+    start_pushes: bool,
+    dry_run: bool,
+) -> None:
+    """Take over what the AMS at URL holds: projects, topics, schemas, users with tokens, access lists, subscriptions.
+
+    What is there already is brought up to date and nothing removed, so it may be run again. Messages that a
+    subscription still waits for are pulled and published here under their own numbers, and each subscription moved to
+    where it stood. What could not be taken is named. A token of a service_admin over there shows everything; with one
+    of a project_admin name the projects.
+    """
+    with ForeignAms(place, from_token, from_ca) as ams, connected(context) as here:
+        holdings = read_holdings(ams, projects, start_pushes=start_pushes)
+        body = {"manifest": msgspec.to_builtins(holdings.manifest), "dry_run": dry_run}
+        done = list(here.post("/api/manifest", body)["done"])
+        carrying = Carrying(ams, here, everything=messages == "all")
+        if dry_run and messages != "none":
+            done += _would_carry(holdings)
+        elif messages != "none":
+            carrying.all_of(holdings)
+    tell_taken(context.output, done + carrying.done, holdings.not_taken + carrying.not_taken, dry_run=dry_run)
+
+
+def tell_taken(output: Output, done: list[str], not_taken: list[str], *, dry_run: bool) -> None:
+    """Say line by line what was done, or would be, and what could not be taken."""
+    if output.as_json:
+        output.value({"done": done, "not_taken": not_taken, "dry_run": dry_run})
+        return
+    for line in done:
+        output.say(line)
+    for line in not_taken:
+        output.warn(f"not taken: {line}")
+    changes = counted(len(done), "change") if done else "nothing to do"
+    output.done(f"{changes}; a dry run, nothing was changed" if dry_run else changes)
+
+
+def _would_carry(holdings: ForeignHoldings) -> list[str]:
+    """How many messages wait over there, topic by topic."""
+    lines = []
+    for project, entry in holdings.manifest.projects.items():
+        for topic in entry.topics:
+            stands = [
+                holdings.stands[f"{project}/{name}"] for name, one in entry.subscriptions.items() if one.topic == topic
+            ]
+            waiting = max((one["max"] - one["current"] for one in stands), default=0)
+            if waiting > 0:
+                lines.append(f"topic {project}/{topic}: {counted(waiting, 'message')} to carry")
+    return lines
