@@ -23,7 +23,7 @@ from rules.conditions.index import RuleIndex
 from rules.conditions.jsonpath import compile_path
 from rules.events.decode import decode
 from rules.model import Event, MessageFacts
-from rules.source.places import without_places
+from rules.source.places import wrap_unplaced
 from rules.source.problems import Problem
 
 ROUNDS = 15
@@ -104,7 +104,7 @@ def an_event(data: Any) -> Event:
 def a_condition(said: Any) -> Condition:
     """A condition that has no problems."""
     problems: list[Problem] = []
-    condition = compile_match(said, without_places(said, "benchmark"), (), problems)
+    condition = compile_match(said, wrap_unplaced(said, "benchmark"), (), problems)
     assert not problems
     return condition
 

@@ -44,7 +44,7 @@ async def _opened(config: Path) -> AsyncIterator[tuple[Store, str]]:
     try:
         broker = Broker(store, _CLOCK, BrokerSettings(sealing_key=bytes(32)))
         await broker.load()
-        uid = next(topic.uid for topic in broker.cache.all(Topic) if daemon.TOPIC.endswith(f"/{topic.name}"))
+        uid = next(topic.uid for topic in broker.cache.list_all(Topic) if daemon.TOPIC.endswith(f"/{topic.name}"))
         yield store, uid
     finally:
         await store.close()

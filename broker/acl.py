@@ -23,5 +23,5 @@ def member_uids(cache: CatalogCache, project: Project, names: Sequence[str]) -> 
 
 def user_names(cache: CatalogCache, uids: Iterable[str]) -> list[str]:
     """The names behind an access list, in its order; users that are gone are left out."""
-    users = (cache.by_uid(User, uid) for uid in uids)
+    users = (cache.find_by_uid(User, uid) for uid in uids)
     return [user.name for user in users if user is not None]

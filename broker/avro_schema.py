@@ -23,7 +23,7 @@ from broker.avro_types import (
     Unfit,
     Union,
     kind_of,
-    shown,
+    show_value,
 )
 from broker.errors import SchemaInvalid
 
@@ -96,7 +96,7 @@ class _Builder:
     def of_map(self, namespace: str, schema: Mapping[str, Any]) -> AvroType:
         """The type of an object; its ``type`` may be a name, an object itself, or a union."""
         if "type" not in schema:
-            raise Unfit(f"missing type: {shown(schema)}")
+            raise Unfit(f"missing type: {show_value(schema)}")
         match schema["type"]:
             case str(name):
                 return self._of_name(namespace, name, schema)
@@ -146,7 +146,7 @@ class _Builder:
             raise Unfit(f'Enum "{name}" ought to have symbols key')
         symbols = schema["symbols"]
         if not isinstance(symbols, list) or not (symbols or self._is_stored):
-            raise Unfit(f'Enum "{name}" symbols ought to be non-empty array of strings: {shown(symbols)}')
+            raise Unfit(f'Enum "{name}" symbols ought to be non-empty array of strings: {show_value(symbols)}')
         for n, symbol in enumerate(symbols, start=1):
             if not isinstance(symbol, str):
                 raise Unfit(f'Enum "{name}" symbol {n} ought to be non-empty string; received: {kind_of(symbol)}')
@@ -161,7 +161,7 @@ class _Builder:
         size = schema["size"]
         whole = isinstance(size, int | float) and not isinstance(size, bool)
         if not whole or not 0 < size <= _LARGEST_FIXED:
-            raise Unfit(f'Fixed "{name}" size ought to be number greater than zero: {shown(size)}{_AT_LEAST}')
+            raise Unfit(f'Fixed "{name}" size ought to be number greater than zero: {show_value(size)}{_AT_LEAST}')
         return self._keep(Fixed(name, int(size)))
 
     def _record(self, namespace: str, schema: Mapping[str, Any]) -> AvroType:
@@ -171,7 +171,7 @@ class _Builder:
             raise Unfit(f'Record "{record.name}" ought to have fields key')
         fields = schema["fields"]
         if not isinstance(fields, list) or not (fields or self._is_stored):
-            raise Unfit(f'Record "{record.name}" fields ought to be non-empty array: {shown(fields)}{_AT_LEAST}')
+            raise Unfit(f'Record "{record.name}" fields ought to be non-empty array: {show_value(fields)}{_AT_LEAST}')
         for n, field in enumerate(fields, start=1):
             self._field(record, f'Record "{record.name}" field {n} ought to', field)
         record.is_weightless = all(below.is_weightless for below in record.fields.values())
@@ -179,7 +179,7 @@ class _Builder:
 
     def _field(self, record: AvroRecord, ought: str, field: Any) -> None:
         if not isinstance(field, Mapping):
-            raise Unfit(f"{ought} be valid Avro named type; received: {shown(field)}")
+            raise Unfit(f"{ought} be valid Avro named type; received: {show_value(field)}")
         try:
             below = self.of_map(record.namespace, field)
         except Unfit as wrong:
@@ -190,7 +190,7 @@ class _Builder:
         try:
             name = _full_name(record.namespace, field).rpartition(".")[2]
         except Unfit as wrong:
-            raise Unfit(f"{ought} have valid name: {shown(field)}") from wrong
+            raise Unfit(f"{ought} have valid name: {show_value(field)}") from wrong
         if name in record.fields:
             raise Unfit(f'{ought} have unique name: "{name}"')
         if "default" in field:

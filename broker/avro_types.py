@@ -46,7 +46,7 @@ class DatumCursor:
         self._at += n
         return self._datum[self._at - n : self._at]
 
-    def long(self) -> int:
+    def read_long(self) -> int:
         """A number of variable length, cut to 64 bits. Raises Unfit."""
         value = shift = 0
         for at in range(self._at, len(self._datum)):
@@ -119,7 +119,7 @@ class Number(AvroType):
         """See AvroType."""
         at.step()
         size = self._SIZES.get(self.name)
-        return at.long() if size is None else unpack("<f" if size == 4 else "<d", at.take(size))[0]
+        return at.read_long() if size is None else unpack("<f" if size == 4 else "<d", at.take(size))[0]
 
     def check_default(self, value: Any, budget: DatumCursor) -> None:
         """See AvroType."""
@@ -139,7 +139,7 @@ class Text(AvroType):
     def read(self, at: DatumCursor) -> Any:
         """See AvroType."""
         at.step()
-        size = at.long()
+        size = at.read_long()
         if size < 0:
             raise Unfit(f"cannot decode binary {self.name}: negative size: {size}")
         taken = at.take(size)
@@ -178,7 +178,7 @@ class Enum(AvroType):
     def read(self, at: DatumCursor) -> Any:
         """See AvroType."""
         at.step()
-        index = at.long()
+        index = at.read_long()
         if not 0 <= index < len(self._symbols):
             last = len(self._symbols) - 1
             raise Unfit(
@@ -216,10 +216,10 @@ class Blocks(AvroType):
         return {key.decode("utf-8", "replace"): value for key, value in named.items()}
 
     def _count(self, at: DatumCursor) -> int:
-        count = at.long()
+        count = at.read_long()
         if count < 0:
             count = -count
-            at.long()
+            at.read_long()
         if count > _LARGEST_BLOCK:
             raise Unfit(
                 f"cannot decode binary {self.name} when block count exceeds MaxBlockCount: {count} > {_LARGEST_BLOCK}"
@@ -227,7 +227,7 @@ class Blocks(AvroType):
         return count
 
     def _key(self, at: DatumCursor, seen: Container[bytes]) -> bytes:
-        size = at.long()
+        size = at.read_long()
         key = at.take(size) if size >= 0 else b""
         if size < 0 or key in seen:
             raise Unfit(f"cannot decode binary map: {'negative size' if size < 0 else 'duplicate key'}")
@@ -253,7 +253,7 @@ class Union(AvroType):
     def read(self, at: DatumCursor) -> Any:
         """See AvroType."""
         at.step()
-        index = at.long()
+        index = at.read_long()
         if not 0 <= index < len(self._members):
             last = len(self._members) - 1
             raise Unfit(f"cannot decode binary union: index ought to be between 0 and {last}; read index: {index}")
@@ -328,7 +328,7 @@ def kind_of(value: Any) -> str:
             return "map[string]interface {}"
 
 
-def shown(value: Any) -> str:
+def show_value(value: Any) -> str:
     """A JSON value as the library prints it, its beginning only."""
     return _show(value)[:_SHOWN]
 

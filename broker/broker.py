@@ -131,5 +131,5 @@ class Broker:
 
     async def _in_turn(self, subscription: Subscription, step: Callable[[], Awaitable[T]]) -> T:
         """Here one at a time per subscription; again when another node moved the cursor in between."""
-        async with self._turns.of(subscription.uid):
+        async with self._turns.lock_for(subscription.uid):
             return await retry_on_conflict(step, what="the cursor", on=CursorMoved, attempts=_CURSOR_TRIES)

@@ -137,12 +137,12 @@ class CatalogCache:
         stored = self._shelves[_KIND_NAMES[record_type]].by_key.get(key)
         return None if stored is None else cast(R, stored.record)
 
-    def by_uid(self, record_type: type[R], uid: str) -> R | None:
+    def find_by_uid(self, record_type: type[R], uid: str) -> R | None:
         """The record with this uid, or None."""
         stored = self._shelves[_KIND_NAMES[record_type]].by_uid.get(uid)
         return None if stored is None else cast(R, stored.record)
 
-    def all(self, record_type: type[R], prefix: str = "") -> list[R]:
+    def list_all(self, record_type: type[R], prefix: str = "") -> list[R]:
         """Every record of a kind whose key begins with ``prefix``, in the order of creation."""
         found = [s for s in self._shelves[_KIND_NAMES[record_type]].by_uid.values() if s.key.startswith(prefix)]
         found.sort(key=lambda stored: stored.record.created_us)
@@ -164,10 +164,10 @@ class CatalogCache:
         """A schema by name, or None."""
         return self.find(Schema, child_key(project_uid, name))
 
-    def user_by_digest(self, digest: str) -> User | None:
+    def find_user_by_digest(self, digest: str) -> User | None:
         """The user whose token has this digest, or None; the last comparison takes the same time for all."""
         uid = self._digests.get(digest)
-        user = None if uid is None else self.by_uid(User, uid)
+        user = None if uid is None else self.find_by_uid(User, uid)
         if user is None or not hmac.compare_digest(user.token_digest, digest):
             return None
         return user
@@ -232,7 +232,7 @@ class CatalogCache:
 
         await retry_on_conflict(step, what="one of the records", on=VersionMoved)
 
-    def stored(self, record: AnyRecord) -> Stored | None:
+    def get_stored(self, record: AnyRecord) -> Stored | None:
         """How a record stands now (key and version), for a caller that commits a change of it together with others."""
         return self._shelves[kind_of(record)].by_uid.get(record.uid)
 

@@ -60,7 +60,7 @@ class Certificates:
 
     def named(self, name: str) -> CertificateBinding | None:
         """The binding of this name; one that was made without has the name of its user."""
-        every = self._cache.all(CertificateBinding)
+        every = self._cache.list_all(CertificateBinding)
         found = next((one for one in every if one.name == name), None)
         if found is not None or not name:
             return found
@@ -70,4 +70,4 @@ class Certificates:
     def user_of(self, subject: str) -> User | None:
         """The user bound to the subject, or None; also when the user is gone."""
         bound = self._cache.find(CertificateBinding, subject)
-        return None if bound is None else self._cache.by_uid(User, bound.user_uid)
+        return None if bound is None else self._cache.find_by_uid(User, bound.user_uid)

@@ -21,7 +21,7 @@ class Gaps:
 
     found: Mapping[int, int]
 
-    def within(self, first: int, end: int) -> int:
+    def count_within(self, first: int, end: int) -> int:
         """How many offsets from ``first`` up to ``end`` were never given to a message."""
         spans = ((max(begin, first), min(begin + size, end)) for begin, size in self.found.items())
         return sum(max(last - begin, 0) for begin, last in spans)
@@ -41,4 +41,4 @@ async def read_gaps(store: Store, topic_uid: str) -> Gaps:
 async def count_missing(store: Store, topic_uid: str, first: int, end: int, known: int) -> int:
     """How many messages a topic had from ``first`` up to ``end`` beside those known. Raises StoreError."""
     missing = end - first - known
-    return missing - (await read_gaps(store, topic_uid)).within(first, end) if missing > 0 else missing
+    return missing - (await read_gaps(store, topic_uid)).count_within(first, end) if missing > 0 else missing

@@ -12,7 +12,7 @@ class KeyedLocks:
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def of(self, key: str) -> asyncio.Lock:
+    def lock_for(self, key: str) -> asyncio.Lock:
         """The lock of a key; use it as ``async with turns.of(key):``."""
         lock = self._locks.get(key)
         if lock is None:

@@ -106,7 +106,9 @@ async def plan_catalog(real: Broker) -> PlannedCatalog:
 
 
 def _all_records(cache: CatalogCache) -> dict[_Place, Stored]:
-    found = [stored for kind in KINDS.values() for record in cache.all(kind) if (stored := cache.stored(record))]
+    found = [
+        stored for kind in KINDS.values() for record in cache.list_all(kind) if (stored := cache.get_stored(record))
+    ]
     return {(stored.kind, stored.key): stored for stored in found}
 
 

@@ -52,9 +52,9 @@ class Projects:
     async def delete(self, project: Project) -> None:
         """Remove a project with its topics, messages, subscriptions and schemas; memberships of users stay (7.8)."""
         prefix = child_key(project.uid, "")
-        topics = self._cache.all(Topic, prefix)
-        subscriptions = self._cache.all(Subscription, prefix)
-        left: list[Schema | Snapshot] = [*self._cache.all(Schema, prefix), *self._cache.all(Snapshot, prefix)]
+        topics = self._cache.list_all(Topic, prefix)
+        subscriptions = self._cache.list_all(Subscription, prefix)
+        left: list[Schema | Snapshot] = [*self._cache.list_all(Schema, prefix), *self._cache.list_all(Snapshot, prefix)]
         await self._cache.remove(project, *topics, *subscriptions, *left)
         for subscription in subscriptions:
             await self._store.cursors.delete(subscription_cursor(subscription.uid))

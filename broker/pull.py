@@ -71,7 +71,7 @@ class PullService:
         )
         return found
 
-    async def consumed(self, subscription: Subscription) -> Consumed:
+    async def measure_consumption(self, subscription: Subscription) -> Consumed:
         """What the subscription's metrics show."""
         cursor = await self._store.cursors.get(subscription_cursor(subscription.uid))
         if cursor is None:

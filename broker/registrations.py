@@ -54,7 +54,7 @@ class Registrations:
 
         Raises NotFound when it is not pending, AlreadyExists when the name is taken.
         """
-        pending = self.pending(registration.uid)
+        pending = self.get_pending(registration.uid)
         profile = Profile(
             pending.email, pending.first_name, pending.last_name, pending.organization, pending.description
         )
@@ -64,15 +64,15 @@ class Registrations:
 
     async def decline(self, registration: Registration, comment: str, by_uid: str) -> None:
         """Refuse it with a comment. Raises NotFound when it is not pending."""
-        await self._settle(self.pending(registration.uid), "declined", comment, by_uid)
+        await self._settle(self.get_pending(registration.uid), "declined", comment, by_uid)
 
     async def delete(self, registration: Registration) -> None:
         """Forget the request, whatever became of it."""
         await self._cache.remove(registration)
 
-    def pending(self, uid: str) -> Registration:
+    def get_pending(self, uid: str) -> Registration:
         """The request, as long as it is pending. Raises NotFound."""
-        registration = self._cache.by_uid(Registration, uid)
+        registration = self._cache.find_by_uid(Registration, uid)
         if registration is None or registration.status != "pending":
             raise NotFound("registration", uid)
         return registration

@@ -53,7 +53,7 @@ class Retention:
 
     async def step(self) -> Trimmed:
         """Trim every topic once, by age, then by size."""
-        topics = self._cache.all(Topic)
+        topics = self._cache.list_all(Topic)
         gone = 0
         if self.policy.keep_s is not None:
             for topic in topics:
@@ -114,7 +114,9 @@ class Retention:
         for cursor, counter in await self._holders(topic):
             if before <= cursor.offset:
                 continue
-            missed = before - cursor.offset - (await read_gaps(self._store, topic.uid)).within(cursor.offset, before)
+            missed = (
+                before - cursor.offset - (await read_gaps(self._store, topic.uid)).count_within(cursor.offset, before)
+            )
             moved = replace(cursor, offset=before, pending_to=0, pending_at_us=0)
             await self._store.commit(Commit(cursors=[CursorMove(moved)], counters={(topic.uid, counter): missed}))
             lost += missed
@@ -123,7 +125,7 @@ class Retention:
     async def _holders(self, topic: Topic) -> list[tuple[Cursor, str]]:
         """The cursors that retention must not pass, each with the counter of what it may lose."""
         wanted = {router_cursor(topic.uid): EXPIRED}
-        for subscription in self._cache.all(Subscription, child_key(topic.project_uid, "")):
+        for subscription in self._cache.list_all(Subscription, child_key(topic.project_uid, "")):
             if subscription.topic_name == topic.name and subscription.push.type:
                 wanted[subscription_cursor(subscription.uid)] = PUSH_EXPIRED
         found = [(await self._store.cursors.get(cursor_id), counter) for cursor_id, counter in wanted.items()]

@@ -139,7 +139,9 @@ class Schemas:
 
     async def delete(self, schema: Schema) -> None:
         """Remove a schema; topics that used it check nothing any more."""
-        users = [t for t in self._cache.all(Topic, child_key(schema.project_uid, "")) if t.schema_uid == schema.uid]
+        users = [
+            t for t in self._cache.list_all(Topic, child_key(schema.project_uid, "")) if t.schema_uid == schema.uid
+        ]
         for topic in users:
             await self._cache.change(
                 topic,
@@ -153,7 +155,7 @@ class Schemas:
 
         Raises MessageInvalid, SchemaUnusable.
         """
-        schema = self._cache.by_uid(Schema, schema_uid)
+        schema = self._cache.find_by_uid(Schema, schema_uid)
         if schema is not None:
             check = partial(_check_texts, [message.data for message in messages])
             await self._check(schema, check, sum(len(message.data) for message in messages))

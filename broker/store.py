@@ -189,7 +189,7 @@ class Outbox(Protocol):
         have been named), DuplicateDelivery.
         """
 
-    async def waiting(self, destination: str, enough: int) -> WaitingCounts:
+    async def measure_waiting(self, destination: str, enough: int) -> WaitingCounts:
         """How much waits for a destination: a look that is cheap however much it is."""
 
     async def backlog(self, destination: str, after: LinePlace | None, limit: int) -> Backlog:
@@ -243,10 +243,10 @@ class State(Protocol):
 class Decisions(Protocol):
     """What was decided, message by message. Written by ``commit`` only."""
 
-    async def of(self, topic_uid: str, offset: int) -> Sequence[DecisionRecord]:
+    async def list_for_message(self, topic_uid: str, offset: int) -> Sequence[DecisionRecord]:
         """All decisions about one message, in the order they were made."""
 
-    async def since(self, seq: int, limit: int) -> Sequence[DecisionRecord]:
+    async def list_after(self, seq: int, limit: int) -> Sequence[DecisionRecord]:
         """Decisions after ``seq`` (a record's own number), oldest first."""
 
 

@@ -38,12 +38,12 @@ class Tally:
 
     async def count_all(self) -> None:
         """Count every topic up to its end."""
-        for topic in self._cache.all(Topic):
+        for topic in self._cache.list_all(Topic):
             await self.count(topic)
 
     async def count_project(self, project_uid: str) -> None:
         """Count every topic of a project up to its end."""
-        for topic in self._cache.all(Topic, child_key(project_uid, "")):
+        for topic in self._cache.list_all(Topic, child_key(project_uid, "")):
             await self.count(topic)
 
     async def count(self, topic: Topic) -> None:
@@ -82,12 +82,12 @@ class Tally:
         while offset < bounds.end:
             first = await self._store.log.read(topic.uid, offset, 1, 1)
             if not first or first[0].offset >= bounds.end:
-                days[day_of(bounds.last_publish_us)] += bounds.end - offset - gaps.within(offset, bounds.end)
+                days[day_of(bounds.last_publish_us)] += bounds.end - offset - gaps.count_within(offset, bounds.end)
                 break
             day = day_of(first[0].publish_time_us)
             next_day = await self._store.log.offset_at(topic.uid, start_of(day + timedelta(days=1)))
             stop = bounds.end if next_day is None else min(next_day, bounds.end)
             stop = max(stop, offset + 1)  # a day told by a clock that was wrong may have ended before, in true time
-            days[day] += stop - offset - gaps.within(offset, stop)
+            days[day] += stop - offset - gaps.count_within(offset, stop)
             offset = stop
         return days

@@ -28,7 +28,7 @@ def digest_of(token: bytes) -> str:
     return hashlib.sha256(token).hexdigest()
 
 
-def same_digest(one: str, other: str) -> bool:
+def match_digests(one: str, other: str) -> bool:
     """Whether two digests are equal, taking the same time whatever they hold."""
     return hmac.compare_digest(one.encode(), other.encode())
 

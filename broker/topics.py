@@ -80,7 +80,7 @@ class TopicLogs:
 
     def subscriptions(self, topic: Topic) -> list[Subscription]:
         """The topic's subscriptions, in the order of creation."""
-        in_project = self._cache.all(Subscription, child_key(topic.project_uid, ""))
+        in_project = self._cache.list_all(Subscription, child_key(topic.project_uid, ""))
         return [subscription for subscription in in_project if subscription.topic_name == topic.name]
 
     async def _change(self, topic: Topic, edit: Callable[[Topic], Topic]) -> Topic:

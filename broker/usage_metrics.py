@@ -58,7 +58,7 @@ class UsageMetrics:
         publish_rate = 0.0
         if bounds.last_publish_us:
             publish_rate = rate(bounds.last_batch, bounds.last_publish_us, bounds.previous_publish_us)
-        received = bounds.end - (await read_gaps(self._store, topic.uid)).within(0, bounds.end)
+        received = bounds.end - (await read_gaps(self._store, topic.uid)).count_within(0, bounds.end)
         return TopicNumbers(received, bounds.bytes_total, publish_rate, bounds.last_publish_us)
 
     async def topic_days(self, topic: Topic) -> Mapping[date, int]:
@@ -85,15 +85,15 @@ class UsageMetrics:
             if not counted:
                 continue
             messages = sum(counted)
-            members = [user for user in self._cache.all(User) if is_member(user, project.uid)]
+            members = [user for user in self._cache.list_all(User) if is_member(user, project.uid)]
             prefix = child_key(project.uid, "")
             found.append(
                 ProjectUsage(
                     project,
                     messages,
                     math.ceil(messages * 100 / days_in_span) / 100,
-                    _count_created(self._cache.all(Topic, prefix), first, last),
-                    _count_created(self._cache.all(Subscription, prefix), first, last),
+                    _count_created(self._cache.list_all(Topic, prefix), first, last),
+                    _count_created(self._cache.list_all(Subscription, prefix), first, last),
                     _count_created(members, first, last),
                 )
             )

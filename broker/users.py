@@ -180,11 +180,11 @@ class Users:
 
     def _living(self, memberships: Sequence[Membership]) -> list[Membership]:
         """The memberships whose project still exists."""
-        return [m for m in memberships if self._cache.by_uid(Project, m.project_uid) is not None]
+        return [m for m in memberships if self._cache.find_by_uid(Project, m.project_uid) is not None]
 
-    def by_token(self, token: str | bytes) -> User | None:
+    def find_by_token(self, token: str | bytes) -> User | None:
         """The user who holds the token, or None."""
-        return self._cache.user_by_digest(digest_of(token.encode() if isinstance(token, str) else token))
+        return self._cache.find_user_by_digest(digest_of(token.encode() if isinstance(token, str) else token))
 
     def token_of(self, user: User) -> str | None:
         """The token's text, or None when it was sealed with another key."""
@@ -197,7 +197,7 @@ class Users:
         return await self._cache.change(user, lambda changed: changed.name, stamped)
 
     def _check_token_free(self, token: str, uid: str) -> None:
-        holder = self.by_token(token)
+        holder = self.find_by_token(token)
         if holder is not None and holder.uid != uid:
             raise AlreadyExists("token", "(given)")
 

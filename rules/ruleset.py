@@ -15,10 +15,10 @@ from rules.conditions.event_places import EventPlace
 from rules.conditions.jsonpath import CompiledPath
 from rules.events.decode import Decoded, DecodeSpec
 from rules.events.intervals import Interval
-from rules.events.topic_filter import TopicFilter, covered
+from rules.events.topic_filter import TopicFilter, select_covered
 from rules.model import DestinationFacts, Incoming, Silence
 from rules.rendering.environment import CompiledExpression, CompiledTemplate
-from rules.source.places import without_places
+from rules.source.places import wrap_unplaced
 from rules.source.problems import Place, Problem
 from rules.source.words import Rate
 
@@ -268,9 +268,9 @@ class RuleSet:
     views: dict[Any, Any] = field(default_factory=dict, repr=False)
     """Memory of ``match``: per topic, the rules that hear it with their index. Not part of the value."""
 
-    def topics_heard(self, topics: Iterable[str]) -> list[str]:
+    def list_heard_topics(self, topics: Iterable[str]) -> list[str]:
         """The topics among ``topics`` (full names) that some rule hears: the ones that need a router."""
-        return covered({rule.topics for rule in self.rules}, topics)
+        return select_covered({rule.topics for rule in self.rules}, topics)
 
     def with_retired(self, old: Iterable[Rule]) -> RuleSet:
         """The same rules, and behind them ``old`` ones that go on judging ``resolved`` only (semantics.md item 16).
@@ -304,7 +304,7 @@ class RuleSet:
 
 def orphan(name: str) -> Rule:
     """A rule for rows whose own is gone without a trace: it matches nothing, and tells what is owed in plain form."""
-    nothing = compile_match({"any": []}, without_places({"any": []}, ""), (), [])
+    nothing = compile_match({"any": []}, wrap_unplaced({"any": []}, ""), (), [])
     return Rule(name=name, place=Place(""), position=-1, topics=TopicFilter(), condition=nothing)
 
 
@@ -317,7 +317,7 @@ def same_places(rules: Iterable[Rule]) -> dict[str, tuple[Inhibitor, ...]]:
     return {name: tuple(questions.values()) for name, questions in asked.items()}
 
 
-def by_name(rules: Iterable[Rule]) -> dict[str, Rule]:
+def index_by_name(rules: Iterable[Rule]) -> dict[str, Rule]:
     """Rules by their names and by the names they had (``was:``); a present name wins over a past one."""
     rules = list(rules)
     named = {old: rule for rule in rules for old in rule.was}

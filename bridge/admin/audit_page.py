@@ -10,7 +10,7 @@ from bridge.control.api_queries import AuditQuery
 from bridge.control.http_answers import OperatorRequest
 
 
-async def listed(asked: OperatorRequest) -> dict[str, Any]:
+async def view_audit(asked: OperatorRequest) -> dict[str, Any]:
     """GET /audit: as ``GET /api/audit``."""
     query = asked.query(AuditQuery)
     page = await control_handlers.audit(asked, query)

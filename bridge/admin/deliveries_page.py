@@ -37,13 +37,13 @@ _NOTHING_TO_DROP: Final = "Nothing to drop: only dead letters are, and what wait
 SINCES: Final = (("3600", "1 hour"), ("86400", "24 hours"), ("604800", "7 days"))
 
 
-async def inbox(asked: OperatorRequest) -> dict[str, Any]:
+async def view_inbox(asked: OperatorRequest) -> dict[str, Any]:
     """GET /inbox: posts delivered to destinations of kind inbox, newest first."""
     found = await list_inbox(asked.context)
     return {"posts": [post_view(delivery) for delivery in found.deliveries], "inboxes": found.inboxes}
 
 
-async def listed(asked: OperatorRequest) -> dict[str, Any]:
+async def view_deliveries(asked: OperatorRequest) -> dict[str, Any]:
     """GET /deliveries: as ``GET /api/deliveries``, with what a person can choose."""
     context, query = asked.context, asked.query(DeliveriesQuery)
     page = await control_handlers.deliveries(asked, query)
@@ -62,7 +62,7 @@ async def listed(asked: OperatorRequest) -> dict[str, Any]:
     }
 
 
-async def one(asked: OperatorRequest) -> dict[str, Any]:
+async def view_delivery(asked: OperatorRequest) -> dict[str, Any]:
     """GET /deliveries/{id}: the post as it looks and as it goes out, every attempt, and what it was folded with."""
     context = asked.context
     try:

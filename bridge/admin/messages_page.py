@@ -19,7 +19,7 @@ _NOTHING = ExplanationView(version="", topic="", fate="", undecodable="", rules=
 """What is computed of a message that is gone."""
 
 
-async def newest(asked: OperatorRequest) -> dict[str, Any]:
+async def view_messages(asked: OperatorRequest) -> dict[str, Any]:
     """The page ``/messages``: the newest messages."""
     query = asked.query(MessagesQuery)
     page = await list_messages(asked.context, query.topic, before=query.before, limit=query.limit)
@@ -33,7 +33,7 @@ async def newest(asked: OperatorRequest) -> dict[str, Any]:
     }
 
 
-async def one(asked: OperatorRequest) -> dict[str, Any]:
+async def view_message(asked: OperatorRequest) -> dict[str, Any]:
     """GET /messages/why?message=TOPIC:OFFSET: what was decided then, and what would be now."""
     message = asked.query(ExplainQuery).message
     found = await explain(asked.context, message)

@@ -19,7 +19,7 @@ from bridge.operate.subscription_views import list_subscriptions
 from bridge.operate.take_up_files import reload_files
 
 
-async def overview(asked: OperatorRequest) -> dict[str, Any]:
+async def view_overview(asked: OperatorRequest) -> dict[str, Any]:
     """The page ``/``: how all goes, at a glance."""
     status = await read_status(asked.context)
     ledger = await read_books(asked.context)
@@ -37,13 +37,13 @@ async def overview(asked: OperatorRequest) -> dict[str, Any]:
     }
 
 
-async def books(asked: OperatorRequest) -> dict[str, Any]:
+async def view_ledger(asked: OperatorRequest) -> dict[str, Any]:
     """The page ``/ledger``: the books of every topic."""
     ledger = await read_books(asked.context)
     return {"books": ledger.books, "balanced": ledger.balanced}
 
 
-async def subscriptions(asked: OperatorRequest) -> dict[str, Any]:
+async def view_subscriptions(asked: OperatorRequest) -> dict[str, Any]:
     """The page ``/subscriptions``: how far consumers are."""
     page = await list_subscriptions(asked.context, asked.query(SubscriptionsQuery).project)
     return {"subscriptions": page.subscriptions}

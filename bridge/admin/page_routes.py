@@ -30,19 +30,19 @@ NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
 """Addresses and names of the pages one can turn to, in the order in which people need them."""
 
 LOOKS: Final[tuple[tuple[str, str, GetHandler], ...]] = (
-    ("/", "overview", overview_page.overview),
+    ("/", "overview", overview_page.view_overview),
     ("/incidents", "incidents", incidents_page.open_ones),
-    ("/inbox", "inbox", deliveries_page.inbox),
-    ("/deliveries", "deliveries", deliveries_page.listed),
-    ("/deliveries/{id}", "delivery", deliveries_page.one),
-    ("/messages", "messages", messages_page.newest),
-    ("/messages/why", "message", messages_page.one),
-    ("/rules", "rules", rules_page.all_rules),
-    ("/rules/{name:path}", "rule", rules_page.one),
-    ("/silences", "silences", silences_page.listed),
-    ("/subscriptions", "subscriptions", overview_page.subscriptions),
-    ("/audit", "audit", audit_page.listed),
-    ("/ledger", "ledger", overview_page.books),
+    ("/inbox", "inbox", deliveries_page.view_inbox),
+    ("/deliveries", "deliveries", deliveries_page.view_deliveries),
+    ("/deliveries/{id}", "delivery", deliveries_page.view_delivery),
+    ("/messages", "messages", messages_page.view_messages),
+    ("/messages/why", "message", messages_page.view_message),
+    ("/rules", "rules", rules_page.view_rules),
+    ("/rules/{name:path}", "rule", rules_page.view_rule),
+    ("/silences", "silences", silences_page.view_silences),
+    ("/subscriptions", "subscriptions", overview_page.view_subscriptions),
+    ("/audit", "audit", audit_page.view_audit),
+    ("/ledger", "ledger", overview_page.view_ledger),
 )
 
 ACTS: Final[tuple[tuple[str, PostHandler], ...]] = (

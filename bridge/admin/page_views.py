@@ -56,11 +56,11 @@ def post_view(delivery: Delivery) -> PostView:
         html=to_html(post.text),
         fields=tuple(FieldView(to_line(field.title), to_line(field.value), field.short) for field in post.fields),
         footer=to_line(post.footer),
-        body=pretty(post.body) if post.body is not None else "",
+        body=format_json(post.body) if post.body is not None else "",
     )
 
 
-def pretty(value: Any) -> str:
+def format_json(value: Any) -> str:
     """A value as JSON for people to read."""
     return msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2).decode()
 

@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from bridge.admin.handlers import GetHandler, PostHandler
 from bridge.admin.page_forms import MOST_LOGIN_BYTES, read_form
 from bridge.admin.page_routes import ACTS, LOOKS, NAVIGATION
-from bridge.admin.page_views import duration, pretty, short_time
+from bridge.admin.page_views import duration, format_json, short_time
 from bridge.admin.safe_markdown import to_words
 from bridge.admin.session import COOKIE, LASTS_S, SAID, Sessions, Viewer
 from bridge.admin.static import StaticFolder
@@ -82,7 +82,7 @@ class Pages:
             "words": to_words,
             "short_time": short_time,
             "duration": duration,
-            "pretty": pretty,
+            "pretty": format_json,
         }
 
     def routes(self) -> list[BaseRoute]:
@@ -123,7 +123,7 @@ class Pages:
         name = control.admit(token)
         context, by = control.context, requester(request, name or "")
         if name is None:
-            if context.broker.users.by_token(token) is not None:
+            if context.broker.users.find_by_token(token) is not None:
                 await context.note(by, "login", "/login", done=False)  # a wrong one was noted at the gate
             raise Refusal(401, "This token may not see the pages.")
         cookie = await self._source.sessions.begin(name, digest_of(token.encode()))
@@ -194,7 +194,7 @@ class Pages:
     async def _draw(self, asked: OperatorRequest, viewer: Viewer, name: str, look: GetHandler) -> Response:
         template = self._templates.get_template(f"{name}.html.j2")
         request = asked.request
-        said = self._source.sessions.opened(request.cookies.get(SAID, ""))
+        said = self._source.sessions.unseal(request.cookies.get(SAID, ""))
         shown = self._frame(request, viewer) | await look(asked) | {"said": said}
         is_part = bool(request.query_params.get("part")) and "part" in template.blocks
         drawing = partial(_part if is_part else jinja2.Template.render, template, shown)
@@ -208,7 +208,7 @@ class Pages:
     async def _done(self, asked: OperatorRequest, form: FormData, act: PostHandler) -> Response:
         done = await act(asked, form)
         answer = RedirectResponse(_own_path(done.path), 303)
-        self._set_cookie(answer, SAID, self._source.sessions.sealed(done.said), 60)
+        self._set_cookie(answer, SAID, self._source.sessions.seal(done.said), 60)
         return answer
 
     def _frame(self, request: Request, viewer: Viewer | None) -> dict[str, Any]:

@@ -15,12 +15,12 @@ from bridge.operate.topic_names import topic_names
 from broker.model import Delivery
 
 
-async def all_rules(asked: OperatorRequest) -> dict[str, Any]:
+async def view_rules(asked: OperatorRequest) -> dict[str, Any]:
     """The page ``/rules``: the rules in force."""
     return msgspec.structs.asdict(await list_rules(asked.context))
 
 
-async def one(asked: OperatorRequest) -> dict[str, Any]:
+async def view_rule(asked: OperatorRequest) -> dict[str, Any]:
     """GET /rules/{name}: one rule, its newest deliveries, and its would-be posts beside those of other rules."""
     found = await show_rule(asked.context, asked.request.path_params["name"])
     names = topic_names(asked.context.broker)

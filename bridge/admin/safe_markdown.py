@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup
 
-from bridge.core.emoji import with_emoji
+from bridge.core.emoji import replace_emoji_names
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -27,20 +27,20 @@ _SHOWN_AS_TEXT: Final = {"text", "code_inline", "code_block", "fence", "html_inl
 @lru_cache(maxsize=_KEPT)
 def to_html(text: str) -> Markup:
     """A post's Markdown as HTML that is safe to put into a page."""
-    return Markup(_markdown().render(with_emoji(text)))  # noqa: S704 - rendered with raw HTML switched off
+    return Markup(_markdown().render(replace_emoji_names(text)))  # noqa: S704 - rendered with raw HTML switched off
 
 
 @lru_cache(maxsize=_KEPT)
 def to_line(text: str) -> Markup:
     """A line of Markdown, such as a field's value, as HTML without a paragraph around it."""
-    return Markup(_markdown().renderInline(with_emoji(text)))  # noqa: S704 - as above
+    return Markup(_markdown().renderInline(replace_emoji_names(text)))  # noqa: S704 - as above
 
 
 @lru_cache(maxsize=4 * _KEPT)
 def to_words(text: str) -> str:
     """What a reader sees of some Markdown, as plain text on one line: for titles that are links, and for lists."""
     words: list[str] = []
-    for block in _markdown().parse(with_emoji(text)):
+    for block in _markdown().parse(replace_emoji_names(text)):
         words += [" ", *_words(block.children or [block])]
     return " ".join("".join(words).split())
 

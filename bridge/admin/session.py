@@ -51,7 +51,7 @@ class Sessions:
     async def begin(self, name: str, token_digest: str) -> str:
         """The cookie of a new session, for whoever holds a token. Raises StoreUnavailable."""
         await self.forget_ended()
-        alike = [session for session in self._cache.all(SessionRecord) if session.token_digest == token_digest]
+        alike = [session for session in self._cache.list_all(SessionRecord) if session.token_digest == token_digest]
         await self._cache.remove(*alike[: max(0, len(alike) - _MOST_SESSIONS + 1)])
         cookie, now_us = random_hex(self._entropy), self._clock.wall_us()
         record = SessionRecord(
@@ -80,9 +80,9 @@ class Sessions:
 
     async def forget_ended(self) -> None:
         """Remove what is past its end from the store. Raises StoreUnavailable."""
-        ended = [session for session in self._cache.all(SessionRecord) if not self._holds(session)]
+        ended = [session for session in self._cache.list_all(SessionRecord) if not self._holds(session)]
         await self._cache.remove(*ended)
-        known = {session.cookie_digest for session in self._cache.all(SessionRecord)}
+        known = {session.cookie_digest for session in self._cache.list_all(SessionRecord)}
         self._ends = {digest: end for digest, end in self._ends.items() if digest in known}
 
     def form_token(self, cookie: str) -> str:
@@ -93,12 +93,12 @@ class Sessions:
         """Whether a form sent back what ``form_token`` gave it. Takes the same time whatever was sent."""
         return self._forms(cookie).verify_signature(_FORM, given)
 
-    def sealed(self, sentence: str) -> str:
+    def seal(self, sentence: str) -> str:
         """A cookie value that carries a sentence of ours to the next page."""
         sealed: str = self._sentences.dumps(sentence[:_LONGEST_SENTENCE])
         return sealed
 
-    def opened(self, cookie: str) -> str:
+    def unseal(self, cookie: str) -> str:
         """The sentence that ``sealed`` put into a cookie, or "" when it is not one of ours."""
         try:
             return str(self._sentences.loads(cookie))

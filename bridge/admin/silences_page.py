@@ -15,21 +15,21 @@ from bridge.operate.operator_silences import begin_silence, end_silence, list_si
 from bridge.operate.rule_views import rule_names
 from bridge.operate.silence_coverage import coverage_text
 from rules.deciding.quiet.silences import FACT_NAMES
-from rules.source.scalars import as_typed, typed_word
+from rules.source.scalars import recall_word, typed_word
 from rules.source.words import duration_s
 
 _LINES: Final = 3
 _OPERATORS: Final = (("is", "is"), ("like", "is like (* and ?)"))
 
 
-async def listed(asked: OperatorRequest) -> dict[str, Any]:
+async def view_silences(asked: OperatorRequest) -> dict[str, Any]:
     """GET /silences: those that hold or will; the form may be filled in by the address (``?rule=R&key=K``)."""
     with_expired = asked.query(SilencesQuery).all
     found = list_silences(asked.context, with_expired=with_expired).silences
     given = [(name, text) for name in FACT_NAMES if (text := asked.request.query_params.get(name))]
     return {
         "silences": [
-            structs.replace(one, matchers={name: as_typed(v) for name, v in one.matchers.items()}) for one in found
+            structs.replace(one, matchers={name: recall_word(v) for name, v in one.matchers.items()}) for one in found
         ],
         "with_expired": with_expired,
         "lines": [*given, *[("", "")] * max(1, _LINES - len(given))][:_LINES],

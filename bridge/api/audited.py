@@ -44,7 +44,7 @@ def state_of(call: Call) -> dict[str, Any]:
     if "schema" in names:
         schema = cache.schema(project.uid, names["schema"])
         return {} if schema is None else {"type": schema.type}
-    current = cache.by_uid(Project, project.uid)
+    current = cache.find_by_uid(Project, project.uid)
     return {} if current is None else {"name": current.name, "description": current.description}
 
 
@@ -68,14 +68,14 @@ def entry_of(
 def _user(cache: CatalogCache, user: User) -> dict[str, Any]:
     roles: dict[str, list[str]] = {}
     for membership in user.memberships:
-        project = cache.by_uid(Project, membership.project_uid)
+        project = cache.find_by_uid(Project, membership.project_uid)
         if project is not None:
             roles[project.name] = list(membership.roles)
     return {"name": user.name, "service_roles": list(user.service_roles), "projects": roles}
 
 
 def _topic(cache: CatalogCache, topic: Topic) -> dict[str, Any]:
-    schema = cache.by_uid(Schema, topic.schema_uid) if topic.schema_uid else None
+    schema = cache.find_by_uid(Schema, topic.schema_uid) if topic.schema_uid else None
     return {"acl": _names(cache, topic.acl), "schema": "" if schema is None else schema.name}
 
 
@@ -89,5 +89,5 @@ def _subscription(cache: CatalogCache, one: Subscription) -> dict[str, Any]:
 
 
 def _names(cache: CatalogCache, uids: Iterable[str]) -> list[str]:
-    users = [cache.by_uid(User, uid) for uid in uids]
+    users = [cache.find_by_uid(User, uid) for uid in uids]
     return [user.name for user in users if user is not None]

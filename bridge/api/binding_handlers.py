@@ -24,7 +24,7 @@ _REQUIRED: Final = ("service_uuid", "host", "auth_identifier", "unique_key", "au
 
 async def list_all(call: Call) -> AuthnBindings:
     """Every binding, oldest first."""
-    return AuthnBindings([_answer(call, one) for one in call.broker.cache.all(CertificateBinding)])
+    return AuthnBindings([_answer(call, one) for one in call.broker.cache.list_all(CertificateBinding)])
 
 
 async def list_of_host(call: Call) -> AuthnBindings:
@@ -37,7 +37,7 @@ async def list_of_host(call: Call) -> AuthnBindings:
         raise _not_found("Host")
     subject = call.query("authID")
     if not subject:
-        return AuthnBindings([_answer(call, one, host) for one in call.broker.cache.all(CertificateBinding)])
+        return AuthnBindings([_answer(call, one, host) for one in call.broker.cache.list_all(CertificateBinding)])
     bound = call.broker.cache.find(CertificateBinding, subject)
     if bound is None:
         raise _not_found("Binding")
@@ -104,7 +104,7 @@ def _binding(call: Call) -> CertificateBinding:
 
 
 def _user(call: Call, uid: str) -> User:
-    user = call.broker.cache.by_uid(User, uid)
+    user = call.broker.cache.find_by_uid(User, uid)
     if user is None:
         raise _not_found("User")
     return user
@@ -123,7 +123,7 @@ def _unprocessable(text: str) -> ApiError:
 
 
 def _answer(call: Call, bound: CertificateBinding, host: str = "", service_uuid: str = "") -> AuthnBinding:
-    user = call.broker.cache.by_uid(User, bound.user_uid)
+    user = call.broker.cache.find_by_uid(User, bound.user_uid)
     changed = bound.modified_us > bound.created_us
     return AuthnBinding(
         name=bound.name or ("" if user is None else user.name),

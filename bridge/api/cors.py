@@ -24,7 +24,7 @@ class Preflight:
     headers: tuple[tuple[bytes, bytes], ...]
 
 
-def preflight(headers: Iterable[tuple[bytes, bytes]]) -> Preflight:
+def judge_preflight(headers: Iterable[tuple[bytes, bytes]]) -> Preflight:
     """Judge an OPTIONS request that carries an Origin."""
     asked = {name.lower(): value.decode("latin-1") for name, value in headers}
     method = asked.get(b"access-control-request-method", "")

@@ -17,7 +17,7 @@ import structlog
 from bridge.api.api_errors import RETRY_AFTER_S, ApiError, from_broker, internal, not_found, too_large, too_many_tokens
 from bridge.api.audited import entry_of, is_audited, state_of
 from bridge.api.call import Api, ApiPorts, ApiSettings, Call, Caller
-from bridge.api.cors import ANY_ORIGIN, preflight
+from bridge.api.cors import ANY_ORIGIN, judge_preflight
 from bridge.api.more_routes import ALL_ROUTES
 from bridge.api.openapi import openapi_document
 from bridge.api.request_bodies import coding_of, unpack_body
@@ -287,6 +287,6 @@ async def _send_options(headers: Headers, send: AsgiSend) -> None:
     if not _from_browser(headers):
         await _send(send, 200, b"{}", [_JSON])
         return
-    verdict = preflight(headers)
+    verdict = judge_preflight(headers)
     body = b"{}" if not verdict.problem else ApiError(verdict.status, _REFUSALS[verdict.status], verdict.problem).body()
     await _send(send, verdict.status, body, [_JSON, *verdict.headers])

@@ -27,7 +27,7 @@ def _no_member() -> ApiError:
 
 async def list_page(call: Call) -> UserPage:
     """The project's members."""
-    page = page_of(call, [user for user in call.broker.cache.all(User) if is_member(user, call.project.uid)])
+    page = page_of(call, [user for user in call.broker.cache.list_all(User) if is_member(user, call.project.uid)])
     view = _view(call)
     shown = UserDetail(view.secrets, call.asks_for("details"), view.only)
     return UserPage(user_answers(call.broker, page.records, shown), page.next_token, page.total)

@@ -17,7 +17,7 @@ from broker.records import Project, Subscription, Topic, User
 _DAYS_SHOWN: Final = 30
 
 
-async def of_topic(call: Call) -> MetricList:
+async def report_topic(call: Call) -> MetricList:
     """What was published to a topic."""
     topic = call.broker.cache.topic(call.project.uid, call.names["topic"])
     _check_acl(call, PUBLISHER, () if topic is None else topic.acl)
@@ -38,12 +38,12 @@ async def of_topic(call: Call) -> MetricList:
     )
 
 
-async def of_subscription(call: Call) -> MetricList:
+async def report_subscription(call: Call) -> MetricList:
     """What was pulled from a subscription."""
     subscription = call.broker.cache.subscription(call.project.uid, call.names["subscription"])
     _check_acl(call, CONSUMER, () if subscription is None else subscription.acl)
     subscription = call.subscription()
-    consumed = await call.broker.pulls.consumed(subscription)
+    consumed = await call.broker.pulls.measure_consumption(subscription)
     last = zulu(consumed.last_us) if consumed.last_us else NEVER
     name = subscription.name
     return MetricList(
@@ -55,12 +55,12 @@ async def of_subscription(call: Call) -> MetricList:
     )
 
 
-async def of_project(call: Call) -> MetricList:
+async def report_project(call: Call) -> MetricList:
     """What a project and its members have, and its messages by day."""
     project, cache = call.project, call.broker.cache
     prefix = child_key(project.uid, "")
-    topics, subscriptions = cache.all(Topic, prefix), cache.all(Subscription, prefix)
-    members = [user for user in cache.all(User) if is_member(user, project.uid)]
+    topics, subscriptions = cache.list_all(Topic, prefix), cache.list_all(Subscription, prefix)
+    members = [user for user in cache.list_all(User) if is_member(user, project.uid)]
     return MetricList(
         [
             _counter(call, "project.number_of_topics", project.name, len(topics)),
@@ -72,12 +72,12 @@ async def of_project(call: Call) -> MetricList:
     )
 
 
-async def of_service(call: Call) -> MetricList:
+async def report_service(call: Call) -> MetricList:
     """How busy every known node is."""
-    return operational(call)
+    return report_load(call)
 
 
-def operational(call: Call) -> MetricList:
+def report_load(call: Call) -> MetricList:
     """The load of every known node, one pair each."""
     now = zulu(call.broker.clock.wall_us())
     found = []

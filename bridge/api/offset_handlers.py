@@ -23,7 +23,7 @@ async def modify(call: Call) -> None:
     await call.broker.modify_offset(call.subscription(), request.offset)
 
 
-async def of_time(call: Call) -> OffsetAnswer:
+async def find_offset_of_time(call: Call) -> OffsetAnswer:
     """The offset of the first message at or after a time."""
     subscription = call.subscription()
     time_us = read_zulu_millis(call.query("time"))

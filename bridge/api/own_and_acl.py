@@ -24,7 +24,7 @@ class HasAcl(Protocol):
 A = TypeVar("A", bound=HasAcl)
 
 
-def visible(call: Call, records: Sequence[A], role: str) -> Sequence[A]:
+def filter_visible(call: Call, records: Sequence[A], role: str) -> Sequence[A]:
     """The records that a caller may list; who has nothing but ``role`` sees those that name it."""
     if not sees_only_own(call.caller.roles, role):
         return records

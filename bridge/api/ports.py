@@ -11,7 +11,7 @@ from bridge.api.call import ApiPorts, NodeUsage, Unreachable, VerificationAnswer
 from bridge.core.addresses import may_reach, push_session
 from bridge.core.fetching import CallBounds, NoAnswer
 from bridge.core.late_import import import_beside
-from bridge.core.trust import why_unusable
+from bridge.core.trust import explain_unusable
 from broker.clock import Clock
 from broker.records import Subscription
 
@@ -34,7 +34,7 @@ class LivePorts:
         self._ca_file = ca_file
         self._push_status = push_status
 
-    def outside(self) -> ApiPorts:
+    def make_ports(self) -> ApiPorts:
         """The record the API takes."""
         return ApiPorts(fetch=self.fetch, push_status=self._push_status, nodes=lambda: [node_usage()])
 
@@ -46,7 +46,7 @@ class LivePorts:
         try:
             session = push_session(allow_private=self._allow_private, ca_file=self._ca_file)
         except OSError as error:
-            raise Unreachable(f"the ca_file {self._ca_file} cannot be used: {why_unusable(error)}") from error
+            raise Unreachable(f"the ca_file {self._ca_file} cannot be used: {explain_unusable(error)}") from error
         try:
             async with session:
                 answer = await fetch(

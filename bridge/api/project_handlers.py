@@ -13,7 +13,7 @@ from broker.records import Project, User
 
 def project_answer(call: Call, project: Project) -> ProjectAnswer:
     """A project as AMS shows it."""
-    creator = call.broker.cache.by_uid(User, project.created_by)
+    creator = call.broker.cache.find_by_uid(User, project.created_by)
     return ProjectAnswer(
         project.name,
         zulu(project.created_us),
@@ -37,7 +37,7 @@ async def show(call: Call) -> ProjectAnswer:
 
 async def list_all(call: Call) -> ProjectList:
     """All projects, the oldest first (D21)."""
-    return ProjectList([project_answer(call, project) for project in call.broker.cache.all(Project)])
+    return ProjectList([project_answer(call, project) for project in call.broker.cache.list_all(Project)])
 
 
 async def update(call: Call) -> ProjectAnswer:

@@ -36,7 +36,7 @@ def new_push_config(request: PushConfigRequest, entropy: Entropy) -> PushConfig:
     return _mattermost(request, _PULL) if kind == "mattermost" else _http(request, _PULL, entropy)
 
 
-def changed_push_config(request: PushConfigRequest, old: PushConfig, entropy: Entropy) -> PushConfig:
+def change_push_config(request: PushConfigRequest, old: PushConfig, entropy: Entropy) -> PushConfig:
     """What an existing configuration becomes. Raises ApiError, judging in AMS's order (8.2)."""
     _check_retry(request)
     kind = _type_of(request)

@@ -8,7 +8,7 @@ import msgspec
 
 from bridge.api.api_errors import ApiError, conflict, unauthorized
 from bridge.api.call import Call, Unreachable
-from bridge.api.push_config import asks_for_pull, changed_push_config
+from bridge.api.push_config import asks_for_pull, change_push_config
 from bridge.api.push_worker import acl_with_worker, check_push_possible, let_worker_in
 from bridge.api.request_bodies import read
 from bridge.api.wire import SubscriptionRequest
@@ -25,7 +25,7 @@ async def modify(call: Call) -> None:
     def edit(current: Subscription) -> Subscription:
         push = PushConfig()
         if not asks_for_pull(request):
-            push = changed_push_config(request, current.push, call.broker.entropy)
+            push = change_push_config(request, current.push, call.broker.entropy)
         return msgspec.structs.replace(current, push=push, acl=acl_with_worker(call.api, push, current.acl))
 
     changed = await call.broker.subscriptions.change(subscription, edit)

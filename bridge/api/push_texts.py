@@ -78,34 +78,34 @@ def _data(push: PushConfig, message: Message) -> str:
         return message.data
 
 
-def mattermost_reason(body: bytes) -> str:
+def read_mattermost_reason(body: bytes) -> str:
     """Why Mattermost refused: its message and details, or whatever it said."""
     try:
         said: Any = json.loads(body)
     except ValueError:
-        return reason(body)
+        return read_reason(body)
     if not isinstance(said, dict) or not said.get("message"):
-        return reason(body)
+        return read_reason(body)
     details = said.get("detailed_error")
-    return reason((f"{said['message']}.{details}" if details else str(said["message"])).encode("utf-8", "replace"))
+    return read_reason((f"{said['message']}.{details}" if details else str(said["message"])).encode("utf-8", "replace"))
 
 
-def reason(body: bytes) -> str:
+def read_reason(body: bytes) -> str:
     """An endpoint's answer as a reason; what a terminal or a page would obey is left out."""
     said = body.decode("utf-8", "replace")
     return (said if is_harmless(said) else plain_reason(said))[:_LONGEST_REASON]
 
 
-def active(subscription: str) -> str:
+def describe_active(subscription: str) -> str:
     """The status of a subscription whose last cycle went well; ``subscription`` without a leading slash."""
     return f"Subscription /{subscription} is currently active"
 
 
-def not_active(subscription: str) -> str:
+def describe_inactive(subscription: str) -> str:
     """The status of a subscription that nobody pushes."""
     return f"Error: Subscription /{subscription} is not active"
 
 
-def failed(now_us: int, step: str, why: str) -> str:
+def describe_failed_cycle(now_us: int, step: str, why: str) -> str:
     """The status after a failed cycle; ``step`` is send, consume or acknowledge."""
     return f"{moment(now_us).astimezone(UTC):%Y-%m-%dT%H:%M:%S} - Could not {step} message, {why}"

@@ -50,8 +50,8 @@ def find_worker(api: Api) -> User | None:
     if settings.push_mode != "external":
         return None
     if settings.push_worker_digest:
-        return api.broker.cache.user_by_digest(settings.push_worker_digest)
-    return next((user for user in api.broker.cache.all(User) if PUSH_WORKER in user.service_roles), None)
+        return api.broker.cache.find_user_by_digest(settings.push_worker_digest)
+    return next((user for user in api.broker.cache.list_all(User) if PUSH_WORKER in user.service_roles), None)
 
 
 def check_push_possible(api: Api) -> None:

@@ -24,7 +24,7 @@ _FILTERS = ("status", "name", "email", "organization", "activation_token")
 def registration_answer(call: Call, registration: Registration) -> RegistrationAnswer:
     """A registration as AMS shows it."""
     settled = registration.status != "pending"
-    by = call.broker.cache.by_uid(User, registration.modified_by)
+    by = call.broker.cache.find_by_uid(User, registration.modified_by)
     return RegistrationAnswer(
         registration.uid,
         registration.name,
@@ -43,7 +43,7 @@ def registration_answer(call: Call, registration: Registration) -> RegistrationA
 
 
 def _registration(call: Call) -> Registration:
-    registration = call.broker.cache.by_uid(Registration, call.names["uuid"])
+    registration = call.broker.cache.find_by_uid(Registration, call.names["uuid"])
     if registration is None:
         raise not_found("User registration doesn't exist")
     return registration
@@ -66,7 +66,7 @@ async def list_all(call: Call) -> RegistrationList:
     wanted = {name: text for name in _FILTERS if (text := call.query(name))}
     found = [
         registration
-        for registration in call.broker.cache.all(Registration)
+        for registration in call.broker.cache.list_all(Registration)
         if all(getattr(registration, name) == text for name, text in wanted.items())
     ]
     return RegistrationList([registration_answer(call, one) for one in found])
@@ -92,6 +92,6 @@ async def delete(call: Call) -> None:
 
 def _pending(call: Call) -> Registration:
     try:
-        return call.broker.registrations.pending(call.names["uuid"])
+        return call.broker.registrations.get_pending(call.names["uuid"])
     except NotFound as gone:
         raise not_found("User registration doesn't exist") from gone

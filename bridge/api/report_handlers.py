@@ -8,8 +8,8 @@ from datetime import date
 from bridge.api.api_errors import invalid_argument, not_found
 from bridge.api.api_times import read_day
 from bridge.api.call import Call
-from bridge.api.metrics_handlers import operational
-from bridge.api.user_handlers import known_user
+from bridge.api.metrics_handlers import report_load
+from bridge.api.user_handlers import require_user
 from bridge.api.wire_reports import MetricList, ProjectsMetrics, ProjectUsageAnswer, UsageReport, VaReport, number
 from broker.access import PROJECT_ADMIN
 from broker.days import day_of
@@ -21,21 +21,21 @@ async def va_metrics(call: Call) -> VaReport:
     """The use of all projects, or of those named."""
     first, last = _span(call)
     names = _names(call)
-    projects = [_project(call, name) for name in names] if names else call.broker.cache.all(Project)
+    projects = [_project(call, name) for name in names] if names else call.broker.cache.list_all(Project)
     return _report(await call.broker.metrics.usage(projects, first, last))
 
 
 async def usage_report(call: Call) -> UsageReport:
     """The use of the projects where whoever asks is project_admin, with the load of the service."""
-    user = known_user(call)
+    user = require_user(call)
     first, last = _span(call)
     names = _names(call)
     uids = [membership.project_uid for membership in user.memberships if PROJECT_ADMIN in membership.roles]
-    found = [call.broker.cache.by_uid(Project, uid) for uid in uids]
+    found = [call.broker.cache.find_by_uid(Project, uid) for uid in uids]
     projects = [project for project in found if project is not None and (not names or project.name in names)]
     usage = await call.broker.metrics.usage(projects, first, last)
     # the load of the host is for those who answer for a project on it, as in AMS
-    return UsageReport(_report(usage), operational(call) if projects else MetricList([]))
+    return UsageReport(_report(usage), report_load(call) if projects else MetricList([]))
 
 
 def _report(rows: Sequence[ProjectUsage]) -> VaReport:

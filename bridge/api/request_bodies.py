@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from bridge.api.api_errors import bad_request, invalid_argument, too_large, unknown_coding
 from bridge.api.call import Call
 from bridge.api.decoding import BadBody, decode
-from bridge.core.packed_bodies import BodyTooLarge, DamagedBody, UnknownCoding, unpacked
+from bridge.core.packed_bodies import BodyTooLarge, DamagedBody, UnknownCoding, decompress
 from broker.beside import Beside
 
 S = TypeVar("S")
@@ -35,7 +35,7 @@ def coding_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
 async def unpack_body(body: bytes, coding: str, longest_bytes: int, beside: Beside) -> bytes:
     """A body that came packed, as it was before. Raises ApiError."""
     try:
-        return await beside.run(partial(unpacked, body, coding, longest_bytes), large=True)
+        return await beside.run(partial(decompress, body, coding, longest_bytes), large=True)
     except UnknownCoding as unknown:
         raise unknown_coding(str(unknown)) from unknown
     except DamagedBody as damaged:

@@ -15,7 +15,7 @@ from bridge.api.route import ApiRoute
 from broker.access import SERVICE_ADMIN, may, roles_in
 from broker.names import is_name
 from broker.records import Project
-from broker.tokens import digest_of, same_digest
+from broker.tokens import digest_of, match_digests
 
 _KEY: Final = b"key="
 _BLANKS: Final = b" \t"
@@ -73,9 +73,9 @@ def caller_of(api: Api, token: bytes, project: Project | None = None) -> Caller 
     api.broker.cache.check_fresh()
     digest = digest_of(token)
     service = api.settings.service_token_digest
-    if service and same_digest(digest, service):
+    if service and match_digests(digest, service):
         return SERVICE
-    user = api.broker.cache.user_by_digest(digest)
+    user = api.broker.cache.find_user_by_digest(digest)
     if user is None:
         return None
     return Caller(roles_in(user, None if project is None else project.uid), user)

@@ -54,7 +54,7 @@ async def show(call: Call) -> SchemaAnswer:
 
 async def list_all(call: Call) -> SchemaList:
     """The project's schemas, the oldest first (D21)."""
-    schemas = call.broker.cache.all(Schema, child_key(call.project.uid, ""))
+    schemas = call.broker.cache.list_all(Schema, child_key(call.project.uid, ""))
     return SchemaList([schema_answer(call, schema) for schema in schemas])
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from bridge.api.api_errors import already_exists, invalid_argument
 from bridge.api.api_times import zulu
 from bridge.api.call import Call
-from bridge.api.own_and_acl import acl_answer, members_asked_for, visible
+from bridge.api.own_and_acl import acl_answer, filter_visible, members_asked_for
 from bridge.api.paging import page_of
 from bridge.api.push_config import asks_for_pull, new_push_config, push_config_answer
-from bridge.api.push_texts import UNAVAILABLE, active
+from bridge.api.push_texts import UNAVAILABLE, describe_active
 from bridge.api.push_worker import acl_keeping_worker, acl_with_worker, check_push_possible, let_worker_in
 from bridge.api.request_bodies import read
 from bridge.api.resource_references import subscription_name, topic_name, topic_of
@@ -56,13 +56,13 @@ def _push_status(call: Call, subscription: Subscription) -> str:
         return call.api.outside.push_status(subscription)
     serves = call.api.worker_pulls.serves_subscription(subscription.uid, call.broker.clock.monotonic())
     name = f"projects/{call.project.name}/subscriptions/{subscription.name}"
-    return active(name) if serves else UNAVAILABLE
+    return describe_active(name) if serves else UNAVAILABLE
 
 
 async def list_page(call: Call) -> SubscriptionPage:
     """The project's subscriptions; a plain consumer sees those that name it."""
-    subscriptions = call.broker.cache.all(Subscription, child_key(call.project.uid, ""))
-    page = page_of(call, visible(call, subscriptions, CONSUMER))
+    subscriptions = call.broker.cache.list_all(Subscription, child_key(call.project.uid, ""))
+    page = page_of(call, filter_visible(call, subscriptions, CONSUMER))
     return SubscriptionPage([subscription_answer(call, record) for record in page.records], page.next_token, page.total)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bridge.api.api_times import zulu
 from bridge.api.call import Call
-from bridge.api.own_and_acl import acl_answer, members_asked_for, visible
+from bridge.api.own_and_acl import acl_answer, filter_visible, members_asked_for
 from bridge.api.paging import page_of
 from bridge.api.request_bodies import read_texts
 from bridge.api.resource_references import full_schema_name, schema_of, subscription_name, topic_name
@@ -17,7 +17,7 @@ from broker.records import Schema, Topic
 def topic_answer(call: Call, topic: Topic) -> TopicAnswer:
     """A topic as AMS shows it."""
     project = call.project.name
-    schema = call.broker.cache.by_uid(Schema, topic.schema_uid) if topic.schema_uid else None
+    schema = call.broker.cache.find_by_uid(Schema, topic.schema_uid) if topic.schema_uid else None
     return TopicAnswer(
         name=topic_name(project, topic.name),
         schema="" if schema is None else full_schema_name(project, schema.name),
@@ -32,8 +32,8 @@ async def show(call: Call) -> TopicAnswer:
 
 async def list_page(call: Call) -> TopicPage:
     """The project's topics; a plain publisher sees those that name it."""
-    topics = call.broker.cache.all(Topic, child_key(call.project.uid, ""))
-    page = page_of(call, visible(call, topics, PUBLISHER))
+    topics = call.broker.cache.list_all(Topic, child_key(call.project.uid, ""))
+    page = page_of(call, filter_visible(call, topics, PUBLISHER))
     return TopicPage([topic_answer(call, topic) for topic in page.records], page.next_token, page.total)
 
 

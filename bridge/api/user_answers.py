@@ -49,10 +49,10 @@ class _Named:
 def _named(broker: Broker, uids: set[str]) -> Mapping[tuple[str, str], _Named]:
     """User uid and project uid -> what names the user there."""
     found: dict[tuple[str, str], _Named] = {}
-    for topic in broker.cache.all(Topic):
+    for topic in broker.cache.list_all(Topic):
         for uid in uids.intersection(topic.acl):
             found.setdefault((uid, topic.project_uid), _Named([], [])).topics.append(topic.name)
-    for subscription in broker.cache.all(Subscription):
+    for subscription in broker.cache.list_all(Subscription):
         for uid in uids.intersection(subscription.acl):
             found.setdefault((uid, subscription.project_uid), _Named([], [])).subscriptions.append(subscription.name)
     return found
@@ -60,7 +60,7 @@ def _named(broker: Broker, uids: set[str]) -> Mapping[tuple[str, str], _Named]:
 
 def _answer(broker: Broker, user: User, view: UserDetail, named: Mapping[tuple[str, str], _Named]) -> UserAnswer:
     shown = [m for m in user.memberships if view.projects and view.only in (None, m.project_uid)]
-    creator = broker.cache.by_uid(User, user.created_by) if view.secrets and user.created_by else None
+    creator = broker.cache.find_by_uid(User, user.created_by) if view.secrets and user.created_by else None
     return UserAnswer(
         uuid=user.uid,
         projects=[_roles(broker, membership, named.get((user.uid, membership.project_uid))) for membership in shown],
@@ -80,7 +80,7 @@ def _answer(broker: Broker, user: User, view: UserDetail, named: Mapping[tuple[s
 
 def _roles(broker: Broker, membership: Membership, named: _Named | None) -> ProjectRolesAnswer:
     """A deleted project leaves its members with an empty name (7.8)."""
-    project = broker.cache.by_uid(Project, membership.project_uid)
+    project = broker.cache.find_by_uid(Project, membership.project_uid)
     here = named or _Named([], [])
     return ProjectRolesAnswer(
         "" if project is None else project.name, list(membership.roles), here.topics, here.subscriptions

@@ -39,7 +39,7 @@ async def show(call: Call) -> UserAnswer:
 async def list_page(call: Call) -> UserPage:
     """All users, or those of one project."""
     name = call.query("project")
-    users = call.broker.cache.all(User)
+    users = call.broker.cache.list_all(User)
     project = call.broker.cache.project(name) if name else None
     if name and project is None:
         raise not_found("ProjectUUID doesn't exist")
@@ -90,28 +90,28 @@ async def refresh_token(call: Call) -> UserAnswer:
     return user_answer(call.broker, await call.broker.users.set_token(call.user()))
 
 
-async def by_token(call: Call) -> UserAnswer:
+async def show_user_of_token(call: Call) -> UserAnswer:
     """The user who holds a token."""
-    user = call.broker.users.by_token(call.names["token"])
+    user = call.broker.users.find_by_token(call.names["token"])
     if user is None:
         raise not_found("User doesn't exist")
     return user_answer(call.broker, user)
 
 
-async def by_uuid(call: Call) -> UserAnswer:
+async def show_user_of_uuid(call: Call) -> UserAnswer:
     """The user with a uuid."""
-    user = call.broker.cache.by_uid(User, call.names["uuid"])
+    user = call.broker.cache.find_by_uid(User, call.names["uuid"])
     if user is None:
         raise not_found("User doesn't exist")
     return user_answer(call.broker, user)
 
 
-async def profile(call: Call) -> UserAnswer:
+async def show_profile(call: Call) -> UserAnswer:
     """Show the user who asks."""
-    return user_answer(call.broker, known_user(call))
+    return user_answer(call.broker, require_user(call))
 
 
-def known_user(call: Call) -> User:
+def require_user(call: Call) -> User:
     """The user whose token an open route was called with. Raises ApiError."""
     caller = caller_of(call.api, call.token) if call.token else None
     if caller is None or caller.user is None:

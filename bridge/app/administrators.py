@@ -11,7 +11,7 @@ from bridge.core.guesses import GuessLimit
 from bridge.core.token_gate import TokenGate
 from broker.access import SERVICE_ADMIN
 from broker.records import User
-from broker.tokens import digest_of, same_digest
+from broker.tokens import digest_of, match_digests
 
 SERVICE = "service token"
 """The name of whoever has the service token; no user can be called so."""
@@ -46,11 +46,11 @@ class Admission:
         return None if session is None else self._holder(session.token_digest, frozenset({SERVICE_ADMIN}))
 
     def _holder(self, digest: str, roles: frozenset[str]) -> str | None:
-        if self.service_token_digest and same_digest(digest, self.service_token_digest):
+        if self.service_token_digest and match_digests(digest, self.service_token_digest):
             return SERVICE
-        user: User | None = self._cache.user_by_digest(digest)
+        user: User | None = self._cache.find_user_by_digest(digest)
         return user.name if user is not None and not roles.isdisjoint(user.service_roles) else None
 
     def _is_known(self, digest: str) -> bool:
-        service = bool(self.service_token_digest) and same_digest(digest, self.service_token_digest)
-        return service or self._cache.user_by_digest(digest) is not None
+        service = bool(self.service_token_digest) and match_digests(digest, self.service_token_digest)
+        return service or self._cache.find_user_by_digest(digest) is not None

@@ -34,7 +34,7 @@ from bridge.destinations.republish import Republisher
 from bridge.destinations.signed_context import SignedContext
 from bridge.front.connection_metrics import ConnectionMetrics
 from bridge.front.connection_table import ConnectionTable
-from bridge.front.limits import ConnectionLimits, connections_allowed
+from bridge.front.limits import ConnectionLimits, limit_connections
 from bridge.observe.clock_guard import ClockGuard
 from bridge.observe.condition import DaemonCondition
 from bridge.observe.metrics import Metrics
@@ -44,9 +44,9 @@ from bridge.push.http import PushHttp
 from bridge.push.pushers import Pushers
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.open_obligations import read_owed
-from bridge.routing.retired_rules import kept_rule_sets, with_retired
+from bridge.routing.retired_rules import add_retired, list_kept_rule_sets
 from bridge.routing.routers import Routers
-from bridge.routing.rule_files import keep, last_good, rules_of, world_of
+from bridge.routing.rule_files import keep, load_last_good, rules_of, world_of
 from bridge.settings.model import ServerSettings, Settings, host_and_port
 from bridge.sources.pulls import PullWorkers
 from broker.broker import Broker, BrokerSettings
@@ -104,9 +104,14 @@ async def _build(
     supervisor, metrics, lately, rng = Supervisor(clock), Metrics(), RecentActivity(clock), random.SystemRandom()
     guard, table = PoisonGuard(clock, guard_folder(settings.store, environ)), _connections(settings.server)
     condition, clock_guard, push_http = _condition(settings, clock), ClockGuard(store, clock), _pushing(settings, clock)
-    trouble = [guard.degraded, table.full, condition.degraded, clock_guard.words]
-    tools, routed = Tools(clock, make_client, buttons, Republisher(broker), guard), _each(metrics.routed, lately.routed)
-    couriers = Couriers(store, tools, supervisor, rng, settings.drain, _tell_tried(metrics, lately), metrics.folded)
+    trouble = [guard.describe_degraded, table.full, condition.describe_degraded, clock_guard.explain]
+    tools, routed = (
+        Tools(clock, make_client, buttons, Republisher(broker), guard),
+        _each(metrics.count_batch, lately.note_batch),
+    )
+    couriers = Couriers(
+        store, tools, supervisor, rng, settings.drain, _tell_tried(metrics, lately), metrics.count_collapse
+    )
     destinations = couriers.build(settings.destinations)
     in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
     canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
@@ -123,7 +128,7 @@ async def _build(
         canaries=canaries,
         listeners=listeners,
         routers=Routers(store, broker, in_force, clock, supervisor, routed, guard, couriers.keep_room),
-        pulls=(pulls := PullWorkers(broker, clock, supervisor, rng, metrics.message_refused)),
+        pulls=(pulls := PullWorkers(broker, clock, supervisor, rng, metrics.count_refused_message)),
         push_http=push_http,
         pushers=Pushers(broker, clock, supervisor, push_http.post, _give_up_after_s(settings)),
         readiness=Readiness(store, in_force, supervisor, clock, lambda: canaries.standings, trouble),
@@ -150,7 +155,7 @@ def _watch(daemon: Daemon) -> None:
 
 
 def _tell_tried(metrics: Metrics, lately: RecentActivity) -> Callable[[AttemptResult], None]:
-    return _each(metrics.tried, lately.tried)
+    return _each(metrics.count_attempt, lately.note_attempt)
 
 
 def _pushing(settings: Settings, clock: Clock) -> PushHttp:
@@ -179,14 +184,14 @@ async def _rules_in_force(
         rule_set: RuleSet = rules_of(settings, world)
         since_us = await keep(catalog.broker, rule_set)
     except ProblemsFound as error:
-        kept = last_good(broker, world)
+        kept = load_last_good(broker, world)
         if kept is None:
             raise
         rule_set, since_us = kept
         degraded = f"the rule files are bad, rule set {rule_set.version} is in force:\n{error}"
         metrics.degraded.set(1)
     in_force = ActiveConfig(
-        with_retired(rule_set, await read_owed(broker.store), kept_rule_sets(broker), world), since_us, degraded
+        add_retired(rule_set, await read_owed(broker.store), list_kept_rule_sets(broker), world), since_us, degraded
     )
     in_force.take_silences(broker.cache)
     return in_force
@@ -229,7 +234,7 @@ def _connections(settings: ServerSettings) -> ConnectionTable:
         head_s=timeouts.head,
         body_s=timeouts.body,
         idle_s=timeouts.idle,
-        connections=connections_allowed(settings.connections),
+        connections=limit_connections(settings.connections),
     )
     return ConnectionTable(limits, SystemClock())
 

@@ -21,7 +21,7 @@ KEY_FILE = "key.pem"
 _LASTS = dt.timedelta(days=825)
 
 
-def self_signed(folder: Path, hosts: list[str], now_us: int) -> tuple[Path, Path]:
+def make_self_signed(folder: Path, hosts: list[str], now_us: int) -> tuple[Path, Path]:
     """Certificate and key in ``folder``, made now for ``hosts`` (and localhost) unless they stand there already.
 
     Raises OSError when the folder cannot be written.

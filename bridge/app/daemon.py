@@ -19,9 +19,9 @@ from bridge.app.build import assemble
 from bridge.app.parts import Daemon
 from bridge.app.provision import CannotProvision
 from bridge.app.server import CannotListen
-from bridge.app.signals import handled
+from bridge.app.signals import handle_signals
 from bridge.app.state_folder import BadSealingKey
-from bridge.app.unusable_settings import unusable_authorities
+from bridge.app.unusable_settings import find_unusable_authorities
 from bridge.core.audit import AuditEntry
 from bridge.core.systemd import NotifySocket, credentials_folder, watchdog_interval_s
 from bridge.observe.logs import configure_logs
@@ -49,7 +49,7 @@ def run(config: Path, environ: Mapping[str, str]) -> int:
     except ProblemsFound as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_BAD_CONFIGURATION
-    faults = unusable_authorities(settings)
+    faults = find_unusable_authorities(settings)
     if faults:
         sys.stderr.write("".join(f"{fault}\n" for fault in faults))
         return EXIT_BAD_CONFIGURATION
@@ -69,7 +69,7 @@ async def _run(config: Path, settings: Settings, environ: Mapping[str, str], clo
             reloads.add(begun)
             begun.add_done_callback(reloads.discard)
 
-    with handled(stop.set, reload):
+    with handle_signals(stop.set, reload):
         try:
             daemon = await _assemble(config, settings, environ, clock, notify, stop)
             if daemon is None:
@@ -81,10 +81,10 @@ async def _run(config: Path, settings: Settings, environ: Mapping[str, str], clo
             return _refuse(error)
         _freeze()
         _keep_watchdog(daemon, notify, environ)
-        notify.ready(_status(daemon))
+        notify.notify_ready(_status(daemon))
         log.info("ready", listen=settings.server.listen, rules=daemon.in_force.rule_set.version)
         await stop.wait()
-        notify.stopping("letting deliveries under way finish")
+        notify.notify_stopping("letting deliveries under way finish")
         await stop_daemon(daemon)
     log.info("stopped")
     return EXIT_OK
@@ -119,16 +119,16 @@ def _freeze() -> None:
 
 async def _reload(daemon: Daemon, notify: NotifySocket) -> None:
     """Reload as told by SIGHUP, and tell systemd when it began and ended."""
-    notify.reloading(daemon.clock.monotonic())
+    notify.notify_reloading(daemon.clock.monotonic())
     try:
         outcome = await daemon.reloader.reload()
         done, after = isinstance(outcome, Reloaded), {"version": daemon.in_force.rule_set.version}
         entry = AuditEntry(what="reload", who="SIGHUP", outcome="done" if done else "refused", after=after)
         await daemon.audit.note(entry)
     finally:
-        notify.ready(_status(daemon))
+        notify.notify_ready(_status(daemon))
     if isinstance(outcome, ReloadRefused):
-        notify.status(f"{_status(daemon)}; the last reload was refused, see the log")
+        notify.notify_status(f"{_status(daemon)}; the last reload was refused, see the log")
 
 
 def _status(daemon: Daemon) -> str:
@@ -148,7 +148,7 @@ async def start(daemon: Daemon) -> None:
     daemon.canaries.start(daemon.settings.destinations)
     daemon.listeners.start()
     with contextlib.suppress(StoreUnavailable):  # the worker tries again
-        await daemon.reloader.at_start()
+        await daemon.reloader.settle_at_start()
         await daemon.routers.sync()  # before anything can be published: nobody's first alert is to pass by unrouted
     supervisor.start("routers", daemon.routers.follow)
     if daemon.settings.push.mode == "internal":
@@ -197,7 +197,7 @@ async def _assemble(
             raise
         except (StoreUnavailable, OutcomeUnknown, Moved) as error:
             log.error("waiting for the store", reason=str(error))
-            notify.status(f"waiting for the store: {error}")
+            notify.notify_status(f"waiting for the store: {error}")
         try:
             async with clock.timeout(_STORE_AGAIN_S):
                 await stop.wait()

@@ -9,7 +9,7 @@ from rules.plugins import PluginReport
 from rules.rendering.jinja_filters import ALL_FILTERS
 
 
-def installed_plugins() -> list[PluginReport]:
+def list_installed_plugins() -> list[PluginReport]:
     """A report of each plugin, destination kinds first. It imports them all."""
     return [
         report

@@ -70,7 +70,7 @@ class Readiness:
             degraded="\n".join(filter(None, said)),
             workers=self._supervisor.health(),
             canaries={
-                canary.destination: CanaryHealth(canary.verdict, canary.text(self._clock.wall_us()))
+                canary.destination: CanaryHealth(canary.verdict, canary.describe(self._clock.wall_us()))
                 for canary in self._canaries()
             },
         )

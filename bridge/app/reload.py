@@ -19,8 +19,8 @@ from typing import Final
 import structlog
 
 from bridge.app.provision import CannotProvision, provision
-from bridge.app.removed_destinations import left_behind, settle_removed
-from bridge.app.unusable_settings import unusable_authorities
+from bridge.app.removed_destinations import describe_left_behind, settle_removed
+from bridge.app.unusable_settings import find_unusable_authorities
 from bridge.canary.canaries import Canaries
 from bridge.chat.listeners import Listeners
 from bridge.core.offload import Offload
@@ -32,7 +32,7 @@ from bridge.observe.metrics import Metrics
 from bridge.operate.reload_outcome import Reloaded, ReloadOutcome, ReloadRefused
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.open_obligations import OpenObligations, read_owed
-from bridge.routing.retired_rules import kept_rule_sets, with_retired
+from bridge.routing.retired_rules import add_retired, list_kept_rule_sets
 from bridge.routing.rule_files import keep, rules_of, world_of
 from bridge.settings.model import Settings
 from bridge.settings.settings_file import read_settings
@@ -119,12 +119,12 @@ class Reloader:
 
     async def _reload(self) -> ReloadOutcome:
         settings = read_settings(self._config, self._environ, credentials_folder(self._environ))
-        faults = unusable_authorities(settings)
+        faults = find_unusable_authorities(settings)
         if faults:
             return ReloadRefused("", faults)
         owed = await read_owed(self._store)
         known = {*self._couriers.routes, *self.settings.removed}
-        left = await left_behind(self._store, owed, {*settings.destinations, *settings.removed})
+        left = await describe_left_behind(self._store, owed, {*settings.destinations, *settings.removed})
         reasons = [why for name, why in left.items() if name in known]
         if reasons:
             return ReloadRefused("", reasons)
@@ -166,8 +166,8 @@ class Reloader:
             world = world_of(settings, self._config, facts, catalog.broker)
             rule_set = await self._aside.run(partial(rules_of, settings, world), large=True)
             since_us = await keep(catalog.broker, rule_set)
-            kept = kept_rule_sets(self._broker)
-            retiring = partial(with_retired, rule_set, owed, kept, world, self._in_force.rule_set)
+            kept = list_kept_rule_sets(self._broker)
+            retiring = partial(add_retired, rule_set, owed, kept, world, self._in_force.rule_set)
             whole = await self._aside.run(retiring, large=True)  # rules of older files are read like those of new ones
         except BaseException:
             await _close_all(built)
@@ -201,7 +201,7 @@ class Reloader:
         await settle_removed(self._store, self.settings.removed)  # after the swap: nothing more is decided for them
         await self._in_force.wake(self._store)
 
-    async def at_start(self) -> None:
+    async def settle_at_start(self) -> None:
         """What a reload does with destinations that are gone, for a daemon that starts without them.
 
         It cannot refuse to start: deliveries of which nobody said what to do with them wait, and that is told. What the
@@ -209,7 +209,7 @@ class Reloader:
         """
         await self._settle_or_try_again()
         staying = {*self.settings.destinations, *self.settings.removed}
-        for reason in (await left_behind(self._store, OpenObligations(), staying)).values():
+        for reason in (await describe_left_behind(self._store, OpenObligations(), staying)).values():
             log.warning("something waits for a destination that is gone", reason=reason)
 
 

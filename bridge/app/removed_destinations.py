@@ -17,7 +17,7 @@ from broker.store import Store
 log = structlog.get_logger("reload")
 
 
-async def left_behind(store: Store, owed: OpenObligations, staying: Collection[str]) -> dict[str, str]:
+async def describe_left_behind(store: Store, owed: OpenObligations, staying: Collection[str]) -> dict[str, str]:
     """What still waits for destinations that are not ``staying``: by destination, in words and with what would help."""
     waiting: Counter[str] = Counter()
     for balance in await store.outbox.balances():

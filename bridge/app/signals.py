@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def handled(stop: Callable[[], None], reload: Callable[[], None]) -> Iterator[None]:
+def handle_signals(stop: Callable[[], None], reload: Callable[[], None]) -> Iterator[None]:
     """Lets signals, within the block, call ``stop`` and ``reload`` in the running event loop."""
     loop = asyncio.get_running_loop()
 

@@ -90,11 +90,11 @@ def tls_of(settings: ServerSettings, folder: Path | None, now_us: int) -> Tls | 
     if settings.tls == "off":
         return None
     if settings.tls == "self-signed":
-        from bridge.app.certificate import self_signed
+        from bridge.app.certificate import make_self_signed
 
         host = host_and_port(settings.listen)[0]
         hosts = [] if host in ("0.0.0.0", "::") else [host]  # noqa: S104 - compared, not bound
-        certificate, key = self_signed(folder or Path(tempfile.mkdtemp(prefix="ams-bridge-")), hosts, now_us)
+        certificate, key = make_self_signed(folder or Path(tempfile.mkdtemp(prefix="ams-bridge-")), hosts, now_us)
         return Tls(certificate, key)
     return Tls(settings.tls.certificate, settings.tls.key, settings.tls.client_ca)
 

@@ -22,10 +22,10 @@ def faults_of(settings: Settings) -> list[str]:
     tls = settings.server.tls
     if isinstance(tls, TlsFiles):
         faults += [f"server.tls: {why}" for why in _unusable_pair(tls.certificate, tls.key)]
-    return faults + unusable_authorities(settings)
+    return faults + find_unusable_authorities(settings)
 
 
-def unusable_authorities(settings: Settings) -> list[str]:
+def find_unusable_authorities(settings: Settings) -> list[str]:
     """Every file of authorities that cannot be used, in a line each with its place."""
     return [f"{place}: {why}" for place, path in _authorities(settings) for why in _unusable_ca(path)]
 

@@ -20,7 +20,7 @@ from bridge.chat.button_dispatcher import Presser
 from bridge.chat.button_endpoint import Actions
 from bridge.control.control_routes import control_routes
 from bridge.control.control_source import ControlSource
-from bridge.control.http_answers import Refusal, admit, refused
+from bridge.control.http_answers import Refusal, admit, answer_refusal
 from bridge.observe.subscription_lag import SubscriptionState, subscription_states
 from bridge.operate.operator_context import OperatorContext
 from bridge.sources.hooks import Hooks
@@ -39,19 +39,19 @@ def web_root(daemon: Daemon, *, open_pages: bool) -> WebRoot:
         daemon.broker,
         lambda: daemon.reloader.settings.sources,
         settings.server.max_body,
-        daemon.metrics.hook_called,
+        daemon.metrics.count_hook_call,
         admission.gate,
     )
     control = _control(daemon, admission, open_pages=open_pages)
     presser = Presser(control.context, daemon.buttons)
     daemon.listeners.hear_for(presser)
-    actions = Actions(presser, daemon.metrics.button_pressed)
+    actions = Actions(presser, daemon.metrics.count_click)
     pages = _pages(daemon, admission, control)
     return WebRoot(
         _ams(daemon, admission),
         hooks,
         daemon.readiness.report,
-        lambda: daemon.metrics.page(
+        lambda: daemon.metrics.render_page(
             daemon.books, daemon.store.outbox.balances, lambda: _breakers(daemon), lambda: _subscriptions(daemon)
         ),
         [*actions.routes(), *control_routes(control), *pages.routes()],
@@ -65,7 +65,7 @@ async def _admit_to_metrics(control: ControlSource, admission: Admission, reques
     try:
         await admit(control, request, admission.admit_to_metrics)
     except Refusal as error:
-        return refused(error.code, error.message, error.wait_s)
+        return answer_refusal(error.code, error.message, error.wait_s)
     return None
 
 
@@ -88,7 +88,7 @@ def _ams(daemon: Daemon, admission: Admission) -> AmsApp:
         ca_file=settings.push.ca_file,
         push_status=daemon.pushers.status,
     )
-    return ams_app(daemon.broker, api, outsider.outside(), daemon.metrics.api_answered, watch)
+    return ams_app(daemon.broker, api, outsider.make_ports(), daemon.metrics.count_api_answer, watch)
 
 
 def _control(daemon: Daemon, admission: Admission, *, open_pages: bool) -> ControlSource:

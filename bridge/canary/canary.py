@@ -12,9 +12,9 @@ from typing import Final, TypeAlias, assert_never
 
 import structlog
 
-from bridge.canary.notify import canary_delivery, failure_told, recovery_told
+from bridge.canary.notify import canary_delivery, tell_failure, tell_recovery
 from bridge.canary.read_back import ChannelReader, Looked, SeenPosts, Unreadable
-from bridge.canary.state import CanaryRow, CanaryState, read, row_name, written
+from bridge.canary.state import CanaryRow, CanaryState, read, row_name, write_row
 from bridge.destinations.canary_settings import CanarySettings
 from broker.clock import US_PER_S, Clock, us
 from broker.errors import StateMoved
@@ -106,13 +106,13 @@ class Canary:
         elif known.sent_us <= now_us < ends_us:
             await self._conclude(await self._watch((ends_us - now_us) / US_PER_S))
         else:  # its time passed while nobody looked
-            await self._commit(known.given_up())
+            await self._commit(known.give_up())
             await self._send()
 
     async def _send(self) -> None:
         now_us, delivery_id = self._clock.wall_us(), random_uid(self._entropy)
         delivery = canary_delivery(self._destination, delivery_id, now_us)
-        await self._commit(self._known.begun(delivery_id, now_us), delivery)
+        await self._commit(self._known.begin(delivery_id, now_us), delivery)
 
     async def _watch(self, left_s: float) -> CanaryResult:
         """Look until it is there or its time is over; the last look begins when the time is over."""
@@ -149,19 +149,19 @@ class Canary:
         before, now_us = self._known, self._clock.wall_us()
         match found:
             case Arrived():
-                known = before.arrived(now_us, is_settled=found.is_settled)
+                known = before.arrive(now_us, is_settled=found.is_settled)
                 await self._commit(known, *self._recovery(before, now_us))
                 self._counts["arrived"] += 1
                 if before.verdict == "failed":
                     log.info("canaries arrive again", destination=self._destination)
                 await self._take_away(found.posts)
             case Missed():
-                known = before.failed(found.reason, now_us)
+                known = before.fail(found.reason, now_us)
                 await self._commit(known, *self._failure(before, known, now_us))
                 self._counts["failed"] += 1
                 log.warning("the canary failed", destination=self._destination, reason=found.reason)
             case Unproven():
-                await self._commit(before.given_up())
+                await self._commit(before.give_up())
             case _:
                 assert_never(found)
 
@@ -169,13 +169,13 @@ class Canary:
         """What is told of a failure: the first of several only."""
         if before.verdict == "failed":
             return ()
-        told = failure_told(self._destination, self._settings, known, random_uid(self._entropy), now_us)
+        told = tell_failure(self._destination, self._settings, known, random_uid(self._entropy), now_us)
         return (told,)
 
     def _recovery(self, before: CanaryRow, now_us: int) -> tuple[NewDelivery, ...]:
         if before.verdict != "failed":
             return ()
-        return (recovery_told(self._destination, self._settings, before, random_uid(self._entropy), now_us),)
+        return (tell_recovery(self._destination, self._settings, before, random_uid(self._entropy), now_us),)
 
     async def _take_away(self, posts: tuple[str, ...]) -> None:
         reader = self._reader()
@@ -198,7 +198,7 @@ class Canary:
         await self._store.commit(
             Commit(
                 reads={name: self._version},
-                state=[written(self._destination, known, self._clock.wall_us(), self._settings.every)],
+                state=[write_row(self._destination, known, self._clock.wall_us(), self._settings.every)],
                 deliveries=deliveries,
                 withdraw=dict.fromkeys(known.lost, "canary"),
             )

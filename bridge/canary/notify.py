@@ -37,7 +37,7 @@ def canary_delivery(destination: str, delivery_id: str, now_us: int) -> NewDeliv
     )
 
 
-def failure_told(
+def tell_failure(
     destination: str, canary: CanarySettings, known: CanaryRow, delivery_id: str, now_us: int
 ) -> NewDelivery:
     """What the other destination is told when canaries begin to fail."""
@@ -53,7 +53,7 @@ def failure_told(
     return _told(destination, canary, known, post, "firing", delivery_id, now_us)
 
 
-def recovery_told(
+def tell_recovery(
     destination: str, canary: CanarySettings, before: CanaryRow, delivery_id: str, now_us: int
 ) -> NewDelivery:
     """What it is told when they arrive again; ``before`` is what was known until now."""

@@ -12,7 +12,7 @@ import msgspec
 from bridge.destinations.base import Later
 from bridge.destinations.config import WHOLE_TRY_MARGIN_S, DestinationConfig
 from bridge.destinations.mattermost.attachment import channel_name
-from bridge.destinations.mattermost.rest import MOST_PAGES, PAGE, decoded, page_of
+from bridge.destinations.mattermost.rest import MOST_PAGES, PAGE, decode_answer, page_of
 from broker.clock import Clock, us
 
 if TYPE_CHECKING:
@@ -64,11 +64,11 @@ class ChannelReader:
             if isinstance(answer, Later):
                 why = answer.reason
             elif not 200 <= answer.status < 300:
-                why = self._bot.rest.failure(answer).reason
+                why = self._bot.rest.classify_failure(answer).reason
         return why
 
     async def _look(self, canary: str, others: Collection[str], since_us: int) -> Looked:
-        found = await self._bot.directory.channel_id(self._bot.config.team, self._channel)
+        found = await self._bot.directory.find_channel_id(self._bot.config.team, self._channel)
         if not isinstance(found, str):
             return Unreadable(found.reason)
         looked = await self._read(found, canary, others, max(0, since_us - us(_CLOCKS_DIFFER_S)) // _US_PER_MS)
@@ -85,9 +85,9 @@ class ChannelReader:
             answer = await self._bot.rest.call("GET", page_of(channel_id, number))
             if isinstance(answer, Later):
                 return Unreadable(answer.reason)
-            page = decoded(answer, _Page)
+            page = decode_answer(answer, _Page)
             if page is None:
-                reason = self._bot.rest.failure(answer).reason
+                reason = self._bot.rest.classify_failure(answer).reason
                 is_outside = answer.status == HTTPStatus.FORBIDDEN
                 return Unreadable(f"it is no member there, invite it (/invite): {reason}" if is_outside else reason)
             posts = [post for post in page.posts.values() if not post.delete_at]

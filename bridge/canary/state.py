@@ -35,16 +35,16 @@ class CanaryRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_ok_us: int = 0
     lost: tuple[str, ...] = ()
 
-    def begun(self, delivery_id: str, now_us: int) -> CanaryRow:
+    def begin(self, delivery_id: str, now_us: int) -> CanaryRow:
         """A canary was sent."""
         return msgspec.structs.replace(self, under_way=delivery_id, sent_us=now_us)
 
-    def given_up(self) -> CanaryRow:
+    def give_up(self) -> CanaryRow:
         """The row once nobody watched the canary to its end: it proves nothing."""
         lost = (*self.lost, self.under_way)[-_MOST_LOST:]
         return msgspec.structs.replace(self, under_way="", lost=lost)
 
-    def arrived(self, now_us: int, *, is_settled: bool) -> CanaryRow:
+    def arrive(self, now_us: int, *, is_settled: bool) -> CanaryRow:
         """The canary stood in its channel; unless its delivery is settled it may come once more."""
         since_us = self.since_us if self.verdict == "ok" else now_us
         return msgspec.structs.replace(
@@ -57,10 +57,10 @@ class CanaryRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             lost=() if is_settled else (self.under_way,),
         )
 
-    def failed(self, reason: str, now_us: int) -> CanaryRow:
+    def fail(self, reason: str, now_us: int) -> CanaryRow:
         """The canary was not found in time."""
         since_us = self.since_us if self.verdict == "failed" else now_us
-        return msgspec.structs.replace(self.given_up(), verdict="failed", since_us=since_us, reason=reason)
+        return msgspec.structs.replace(self.give_up(), verdict="failed", since_us=since_us, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class CanaryState:
     arrived: int
     failed: int
 
-    def text(self, now_us: int) -> str:
+    def describe(self, now_us: int) -> str:
         """One line for people."""
         ok = f"the last one arrived {_ago(self.last_ok_us, now_us)}" if self.last_ok_us else "none has arrived yet"
         match self.verdict:
@@ -116,7 +116,7 @@ def _moved(at_us: int, by_us: int) -> int:
     return at_us + by_us if at_us else 0
 
 
-def written(destination: str, known: CanaryRow, now_us: int, every_s: float) -> StatePut:
+def write_row(destination: str, known: CanaryRow, now_us: int, every_s: float) -> StatePut:
     """The row to write. It outlives the next canary by a month."""
     expires_us = now_us + us(every_s + _KEPT_S)
     return StatePut(row_name(destination), msgspec.json.encode(known), CANARY_RULE, "", expires_us)

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 import structlog
 
-from bridge.chat.explain_command import why
+from bridge.chat.explain_command import explain_post
 from bridge.chat.requests import SilenceRequest, Take, Why, Wish, word_of
 from bridge.delivery.parcels import parcel_of
 from bridge.destinations.base import Parcel
@@ -21,7 +21,7 @@ from bridge.destinations.signed_context import PostContext
 from bridge.operate.incident_commands import Nothing, Over, Silenced, Taken, TooLate, silence_key, take_incident
 from bridge.operate.operator_context import OperatorContext, Requester
 from broker.model import Delivery, Leased
-from rules.deciding.quiet.notes import at
+from rules.deciding.quiet.notes import format_moment
 from rules.rendering.escape import escape_md
 
 _REDRAWINGS: Final = 5
@@ -92,7 +92,7 @@ class Presser:
         if isinstance(wish, Why):
             found = bound.find(hand.post_id, hand.channel_id)
             told = found.delivery if found is not None else card.delivery
-            return CommandResult(await why(self.context, card, await self._delivery(told or card.delivery)))
+            return CommandResult(await explain_post(self.context, card, await self._delivery(told or card.delivery)))
         log.info("asked for in chat", wish=word_of(wish), rule=card.rule, key=card.key, who=hand.who)
         done = await self._done(card, wish, hand)
         remark = _remark(done, card, self.context.clock.wall_us(), who=hand.who, was_taken=bound.taken)
@@ -136,7 +136,7 @@ class Presser:
             return await self._changed(destination, card, row, shown), None
         if not isinstance(destination, Redrawable):
             return False, None
-        redrawn = destination.redrawn(await self._parcel(delivery), _standing(card, row))
+        redrawn = destination.redraw(await self._parcel(delivery), _standing(card, row))
         return True, {"message": redrawn.message, "props": redrawn.props}
 
     async def _changed(self, destination: Changeable, card: PostContext, row: PostRecord, shown: ShownPost) -> bool:
@@ -192,9 +192,9 @@ def _remark(done: CommandOutcome, card: PostContext, now_us: int, *, who: str, w
     match done:
         case Taken(_, before) if who != before or not was_taken:
             instead = f" from {escape_md(before)}" if before and before != who else ""
-            return f"Taken by {escape_md(who)}{instead}, {at(now_us)}"
+            return f"Taken by {escape_md(who)}{instead}, {format_moment(now_us)}"
         case Silenced(by, until_us, _, stood) if not stood or by == who:
-            return f"Silenced by {escape_md(by)} until {at(until_us)}{_what(card)}"
+            return f"Silenced by {escape_md(by)} until {format_moment(until_us)}{_what(card)}"
         case _:
             return ""
 
@@ -208,16 +208,16 @@ def _said(done: CommandOutcome, card: PostContext, *, shown: bool = True) -> str
         case Nothing():
             return "There is nothing to take or to silence here: ask why."
         case TooLate(until_us):
-            return f"Nobody heard this in time: such a silence was over at {at(until_us)}."
+            return f"Nobody heard this in time: such a silence was over at {format_moment(until_us)}."
         case Taken(who, before) if who == before:
             return "It is yours already."
         case Taken():
             return f"It is yours: no more reminders.{lost}"
         case Silenced(who, until_us, _, True):
-            return f"It is silent already, until {at(until_us)}, by {escape_md(who)}."
+            return f"It is silent already, until {format_moment(until_us)}, by {escape_md(who)}."
         case Silenced(_, until_us, suppressed):
             waiting = f" {suppressed} that waited will not be sent." if suppressed else ""
-            return f"Silent until {at(until_us)}{_what(card)}.{waiting}{lost}"
+            return f"Silent until {format_moment(until_us)}{_what(card)}.{waiting}{lost}"
 
 
 def _what(card: PostContext) -> str:

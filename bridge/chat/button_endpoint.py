@@ -62,9 +62,9 @@ class Actions:
 
     def routes(self) -> list[Route]:
         """What to mount at the root."""
-        return [Route(PATH, self.clicked, methods=["POST"])]
+        return [Route(PATH, self.handle_click, methods=["POST"])]
 
-    async def clicked(self, request: Request) -> Response:
+    async def handle_click(self, request: Request) -> Response:
         """Take one call."""
         try:
             body = await read_body(request.receive, MAX_BODY_BYTES)
@@ -95,22 +95,24 @@ class Actions:
         except (StoreUnavailable, OutcomeUnknown) as error:
             log.warning("a click could not be kept", action=pressed.action, error=str(error))
             self._told(pressed.action, "failed")
-            return only_you("The bridge cannot reach its store. Try again in a moment; it may or may not be done.")
+            return make_private_line(
+                "The bridge cannot reach its store. Try again in a moment; it may or may not be done."
+            )
         except Exception as error:  # a bug of ours: told by name, never as a traceback to a person in chat
             log.exception("a click broke", action=pressed.action)
             self._told(pressed.action, "failed")
-            return only_you(f"A bug in ams-bridge: {type(error).__name__}; its log has more.")
+            return make_private_line(f"A bug in ams-bridge: {type(error).__name__}; its log has more.")
         if not isinstance(answer, CommandResult):
             return self._refuse(pressed.action, "expired" if answer == "expired" else "elsewhere", click)
         self._told(pressed.action, "done")
-        return ({"update": answer.update} if answer.update else {}) | only_you(answer.text)
+        return ({"update": answer.update} if answer.update else {}) | make_private_line(answer.text)
 
     def _refuse(self, action: str, why_not: str, click: Click) -> dict[str, Any]:
         log.warning("a click was refused", reason=why_not, action=action, post=click.post_id[:_LONGEST_ID])
         self._told(action, why_not)
-        return only_you(_REFUSALS[why_not])
+        return make_private_line(_REFUSALS[why_not])
 
 
-def only_you(text: str) -> dict[str, Any]:
+def make_private_line(text: str) -> dict[str, Any]:
     """A line that only the person who clicked sees."""
     return {"ephemeral_text": text, "skip_slack_parsing": True}

@@ -11,7 +11,7 @@ import structlog
 from bridge.chat.events import ChatPost
 from bridge.chat.websocket import Lost
 from bridge.destinations.base import Later
-from bridge.destinations.mattermost.rest import MOST_PAGES, PAGE, Rest, decoded, page_of
+from bridge.destinations.mattermost.rest import MOST_PAGES, PAGE, Rest, decode_answer, page_of
 
 _MOST_CHANGED: Final = 1_000  # of changed posts the server gives so many, and no word that there are more
 _MOST_KNOWN: Final = 1_000
@@ -42,14 +42,14 @@ class Reader:
         self._rest = rest
         self._accounts: dict[str, Account] = {}
 
-    async def me(self) -> Account:
+    async def fetch_account(self) -> Account:
         """The bot itself. Raises Lost, also when the token is not accepted."""
         answer = await self._rest.call("GET", "/users/me")
         if isinstance(answer, Later):
             raise Lost(answer.reason)
-        me = decoded(answer, Account)
+        me = decode_answer(answer, Account)
         if me is None:
-            raise Lost(self._rest.failure(answer).reason)
+            raise Lost(self._rest.classify_failure(answer).reason)
         return me
 
     async def account(self, user_id: str) -> Account | None:
@@ -67,12 +67,12 @@ class Reader:
         """A post, or None when it is gone or not to be seen. Raises Lost."""
         return await self._ask(f"/posts/{post_id}", ChatPost)
 
-    async def thread(self, post_id: str) -> Iterable[ChatPost]:
+    async def fetch_thread(self, post_id: str) -> Iterable[ChatPost]:
         """The posts of a thread. Raises Lost."""
         page = await self._ask(f"/posts/{post_id}/thread", Posts)
         return page.posts.values() if page is not None else ()
 
-    async def changed(self, channel_id: str, since_ms: int) -> dict[str, ChatPost]:
+    async def fetch_changed(self, channel_id: str, since_ms: int) -> dict[str, ChatPost]:
         """The posts of a channel that were written, edited or reacted to from then on, and what they reply to.
 
         Raises Lost. Empty when the bot may not read there any more.
@@ -94,9 +94,9 @@ class Reader:
         answer = await self._rest.call("GET", path)
         if isinstance(answer, Later):
             raise Lost(answer.reason)
-        found = decoded(answer, kind)
+        found = decode_answer(answer, kind)
         if found is None:
-            failure = self._rest.failure(answer)
+            failure = self._rest.classify_failure(answer)
             if isinstance(failure, Later) or failure.destination_gone:  # a token that is not accepted any more
                 raise Lost(failure.reason)
         return found

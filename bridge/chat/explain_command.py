@@ -17,7 +17,7 @@ from bridge.operate.operator_context import OperatorContext
 from bridge.operate.operator_errors import NoSuchThing
 from bridge.routing.routers import full_names
 from broker.model import Delivery
-from rules.deciding.quiet.notes import at
+from rules.deciding.quiet.notes import format_moment
 from rules.rendering.escape import escape_in_code
 
 _MOST_LINES: Final = 40
@@ -25,13 +25,13 @@ _LONGEST_RUNES: Final = 120
 _MARKS: Final = {True: "✓", False: "✗"}
 
 
-async def why(context: OperatorContext, card: PostContext, delivery: Delivery | None) -> str:
+async def explain_post(context: OperatorContext, card: PostContext, delivery: Delivery | None) -> str:
     """The lines, as Markdown; ``delivery`` None when it is not kept any more. Raises StoreUnavailable."""
     lines = [f"**Why this post?** Rule {_code(card.rule)}" + (f", key {_code(card.key)}" if card.key else "")]
     incident = await read_incident(context, card.rule, card.incident)
     if incident is not None:
         taken = f", taken by {_code(incident.taken_by)}" if incident.taken_by else ""
-        lines.append(f"Its incident fires since {at(incident.since_us)}{taken}.")
+        lines.append(f"Its incident fires since {format_moment(incident.since_us)}{taken}.")
     elif card.incident:
         lines.append("Its incident is over.")
     if delivery is None:
@@ -45,7 +45,7 @@ async def why(context: OperatorContext, card: PostContext, delivery: Delivery | 
 
 async def _told(context: OperatorContext, card: PostContext, delivery: Delivery) -> AsyncIterator[str]:
     new = delivery.new
-    said = f"Told as *{new.phase}* at {at(new.created_us)}, by rule set {_code(new.version)}"
+    said = f"Told as *{new.phase}* at {format_moment(new.created_us)}, by rule set {_code(new.version)}"
     topic = full_names(context.broker).get(new.topic_uid, ("", None))[0]
     if new.offset < 0 or not topic:
         yield f"{said}, {'when a timer was due' if new.offset < 0 else 'about a topic that is gone'}."

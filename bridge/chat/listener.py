@@ -19,7 +19,7 @@ from bridge.chat.button_dispatcher import Presser
 from bridge.chat.catch_up import Account, Reader
 from bridge.chat.events import ChatEvent, ChatPost, events_of
 from bridge.chat.replies import NOW, Answerer, EventTime
-from bridge.chat.websocket import Connection, Lost, connected
+from bridge.chat.websocket import Connection, Lost, connect_websocket
 from bridge.core.pauses import CHAT_SERVER, pause_s
 from bridge.destinations.kit.redact import Redactor
 from bridge.destinations.listened_channels import ListenedChannels
@@ -96,8 +96,8 @@ class Listener:
         """Hear over one connection until it is lost. Raises Lost, StoreError."""
         config = self._bot.config
         reader = Reader(self._bot.rest)
-        me = await reader.me()
-        async with connected(config.url, config.token, config.timeout, self._redact, config.ca_file) as line:
+        me = await reader.fetch_account()
+        async with connect_websocket(config.url, config.token, config.timeout, self._redact, config.ca_file) as line:
             now_ms = await self._server_ms(line)
             await self._catch_up(me, reader, now_ms)
             self.hearing.connections += 1
@@ -113,7 +113,7 @@ class Listener:
         try:
             async with self._clock.timeout(self._bot.config.timeout):
                 while True:
-                    heard = await line.heard()
+                    heard = await line.receive()
                     if heard.event is None:
                         return heard.server_ms or self._clock.wall_us() // 1_000
         except TimeoutError as error:
@@ -126,7 +126,7 @@ class Listener:
         since_ms = max(min(known_ms, now_ms) - _OVERLAP_MS, now_ms - _LOOKS_BACK_MS)
         posts: dict[str, ChatPost] = {}
         for channel_id in place.channels:
-            posts |= await reader.changed(channel_id, since_ms)
+            posts |= await reader.fetch_changed(channel_id, since_ms)
         moment = EventTime(missed=True, server_ms=now_ms, known=posts)
         for event in sorted(events_of(posts, since_ms), key=lambda one: (one.at_ms, one.name)):
             await self._answer(event, me, reader, moment)
@@ -138,7 +138,7 @@ class Listener:
     async def _hear(self, line: Connection, me: Account, reader: Reader) -> None:
         try:
             async with self._clock.timeout(_PING_EVERY_S):
-                heard = await line.heard()
+                heard = await line.receive()
         except TimeoutError:
             await line.ping()
             return
@@ -167,7 +167,7 @@ class Listener:
         """Everything until then is behind us; the store is told now and then."""
         self._heard_ms = max(self._heard_ms, heard_ms)
         if self._heard_ms - self._noted_ms >= _NOTE_EVERY_MS:
-            await self._places.heard(self._name, self._heard_ms)
+            await self._places.note_heard(self._name, self._heard_ms)
             self._noted_ms = self._heard_ms
 
     def _lost(self, reason: str) -> None:

@@ -23,7 +23,7 @@ from bridge.destinations.mattermost.attachment import MAX_TEXT_RUNES, cut
 from bridge.destinations.mattermost.bodies import MARKER
 from bridge.destinations.mattermost.bot import MattermostBot
 from bridge.destinations.mattermost.cards import CARD
-from bridge.destinations.mattermost.rest import Made, decoded
+from bridge.destinations.mattermost.rest import Made, decode_answer
 from bridge.destinations.signed_context import ContextFault, PostContext
 
 TOO_OLD: Final = "This post is too old. Nothing was done; the API and `ams-bridge silence add` still work."
@@ -116,7 +116,7 @@ class Answerer:
         said = marker.get(CARD) if isinstance(marker, dict) else None
         if not isinstance(said, str):
             return None
-        return self._presser.buttons.seal.card(said, self._presser.context.clock.wall_us())
+        return self._presser.buttons.seal.verify(said, self._presser.context.clock.wall_us())
 
     def _wish(self, event: ChatEvent, me: Account) -> Wish | Unknown | None:
         listens = self._bot.config.listen
@@ -145,7 +145,7 @@ class Answerer:
         """Say something in the post's thread, once: what was missed may have been answered before the line broke."""
         root = post.root_id or post.id
         if moment.missed:
-            for one in await reader.thread(root):
+            for one in await reader.fetch_thread(root):
                 marker = (one.props or {}).get(MARKER)
                 if one.user_id == me.id and isinstance(marker, dict) and marker.get(_ANSWERS) == event.name:
                     return
@@ -159,8 +159,8 @@ class Answerer:
         answer = await self._bot.rest.call("POST", "/posts", body)
         if isinstance(answer, Later):
             raise Lost(answer.reason)
-        if decoded(answer, Made) is None:
-            failure = self._bot.rest.failure(answer)
+        if decode_answer(answer, Made) is None:
+            failure = self._bot.rest.classify_failure(answer)
             if isinstance(failure, Later):
                 raise Lost(failure.reason)
             log.warning("an answer was refused", destination=self._name, reason=failure.reason)

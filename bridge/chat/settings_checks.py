@@ -7,7 +7,7 @@ from rules.source.places import Document
 from rules.source.problems import Problem
 
 
-def buttons_without_address(settings: Settings, document: Document) -> list[Problem]:
+def check_button_address(settings: Settings, document: Document) -> list[Problem]:
     """A warning for each destination that asks for buttons while ``server.public_url`` is empty.
 
     ``document`` is the file the settings were read from.

@@ -67,7 +67,7 @@ class Connection:
         """Ask for the time; the answer is heard in its turn. Raises Lost."""
         await self._ask("ping", {})
 
-    async def heard(self) -> Heard:
+    async def receive(self) -> Heard:
         """What came next. Raises Lost."""
         found = await self._waiting.get()
         if isinstance(found, Lost):
@@ -123,7 +123,7 @@ class Connection:
 
 
 @asynccontextmanager
-async def connected(
+async def connect_websocket(
     url: str, token: Secret, timeout_s: float, redact: Redactor, ca_file: Path | None = None
 ) -> AsyncIterator[Connection]:
     """A line to the server at ``url``, greeted by it, for the length of the block. Raises Lost.

@@ -8,12 +8,12 @@ import click
 import msgspec
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.connection import connected
+from bridge.cli.connection import connect_client
 from bridge.cli.fitting_tables import Column, text_column, time_column
-from bridge.cli.typed import duration, when
+from bridge.cli.typed import duration, show_time
 
 _LISTED = [
-    time_column("At", lambda row: when(row["at"])),
+    time_column("At", lambda row: show_time(row["at"])),
     Column("Who", lambda row: row["who"] or "nobody known"),
     text_column("From", "address"),
     Column("What", lambda row: row["what"], style=lambda row: "bold red" if row["outcome"] == "refused" else ""),
@@ -34,9 +34,9 @@ _LISTED = [
 @pass_context
 def audit(context: Context, /, since: float | None, **chosen: Any) -> None:
     """Show who logged in or failed to, and who changed what, newest first."""
-    with connected(context) as client:
+    with connect_client(context) as client:
         page = client.get("/api/audit", since_s=None if since is None else round(since), **chosen)
-    context.output.rows(page["entries"], _LISTED, empty="No entry fits.")
+    context.output.print_rows(page["entries"], _LISTED, empty="No entry fits.")
     if page["next"] is not None:
         context.output.say(f"There are more: --before {page['next']}")
 

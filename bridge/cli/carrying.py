@@ -11,7 +11,7 @@ import httpx
 
 from bridge.cli.client import Client
 from bridge.cli.foreign_ams import ForeignAms, ForeignHoldings, ForeignRefusal
-from bridge.cli.output import Failed, counted
+from bridge.cli.output import Failed, format_count
 
 _AT_ONCE: Final = 50
 _BORROWED: Final = "ams-bridge-import-"
@@ -61,7 +61,9 @@ class Carrying:
                 self.ams.ask("POST", f"{path}:acknowledge", {"ackIds": [pulled[-1]["ackId"]]})
                 place = int(pulled[-1]["message"]["messageId"]) + 1
             if carried:
-                self.done.append(f"topic {project}/{topic}: {counted(carried, 'message')} up to number {place - 1}")
+                self.done.append(
+                    f"topic {project}/{topic}: {format_count(carried, 'message')} up to number {place - 1}"
+                )
 
     @contextmanager
     def _borrowed(self, project: str, topic: str) -> Iterator[str]:

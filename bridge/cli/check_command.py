@@ -11,19 +11,19 @@ from typing import Any
 
 import click
 
-from bridge.app.installed_plugins import installed_plugins
+from bridge.app.installed_plugins import list_installed_plugins
 from bridge.app.provision import CannotProvision, provision
 from bridge.app.state_folder import SEALING_KEY_FILE, BadSealingKey, sealing_key
 from bridge.app.unusable_settings import faults_of
-from bridge.chat.settings_checks import buttons_without_address
+from bridge.chat.settings_checks import check_button_address
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.loading import destinations_of, rule_set_of
-from bridge.cli.output import BadConfiguration, Failed, Output, counted
+from bridge.cli.output import BadConfiguration, Failed, Output, format_count
 from bridge.cli.probe import TopicsToBe, probe_all, tell_probes
 from bridge.cli.problem_listing import as_lines, as_values
 from bridge.cli.setup import settings_of, settings_without_secrets
 from bridge.destinations.base import Destination
-from bridge.settings.canary_checks import told_by_the_same_host
+from bridge.settings.canary_checks import check_notify_hosts
 from bridge.settings.model import Settings
 from broker.broker import Broker, BrokerSettings
 from broker.clock import SystemClock
@@ -80,13 +80,13 @@ def check(context: Context, *, settings_only: bool, probe: bool, strict: bool) -
     or, with --strict, when there is a warning. Secrets that are not here are warned of, and placeholders stand for
     them; with --probe, or where $CREDENTIALS_DIRECTORY says where secrets are, they are problems.
     """
-    findings = _Findings(plugins=installed_plugins())
+    findings = _Findings(plugins=list_installed_plugins())
     settings = _settings(context, findings, need_secrets=probe or "CREDENTIALS_DIRECTORY" in os.environ)
     findings.reasons += faults_of(settings)
     if not settings_only and not any(fault.startswith("destinations.") for fault in findings.reasons):
         asyncio.run(_check(context, settings, findings, probe=probe))
     if context.output.as_json:
-        context.output.value(findings.value())
+        context.output.print_value(findings.value())
     for warning in findings.warnings if not context.output.quiet else ():
         context.output.errors.print(as_lines([warning]), markup=False, soft_wrap=True)
     for plugin in findings.plugins:
@@ -99,7 +99,7 @@ def check(context: Context, *, settings_only: bool, probe: bool, strict: bool) -
     if not context.output.as_json:
         _tell(context, settings, findings, settings_only=settings_only)
     if strict and findings.warnings:
-        raise Failed(f"{counted(len(findings.warnings), 'warning')}, and --strict lets none pass")
+        raise Failed(f"{format_count(len(findings.warnings), 'warning')}, and --strict lets none pass")
     failing = [one["destination"] for one in findings.probes if one["outcome"] != "ready"]
     if failing:
         raise Failed(f"not ready: {', '.join(failing)}")
@@ -117,7 +117,7 @@ def _settings(context: Context, findings: _Findings, *, need_secrets: bool) -> S
                 return read.settings
         if context.output.as_json and isinstance(error.__cause__, ProblemsFound):
             findings.problems = list(error.__cause__.problems)
-            context.output.value(findings.value())
+            context.output.print_value(findings.value())
         raise
 
 
@@ -128,8 +128,8 @@ async def _check(context: Context, settings: Settings, findings: _Findings, *, p
         planned = await _planned(settings, broker, findings)
         await _rules(context, settings, destinations, planned, findings)
         document = read_file(context.config_path())
-        findings.warnings += buttons_without_address(settings, document)
-        findings.warnings += told_by_the_same_host(settings.destinations, document)
+        findings.warnings += check_button_address(settings, document)
+        findings.warnings += check_notify_hosts(settings.destinations, document)
         if probe and not findings.problems:
             findings.probes = await probe_all(destinations)
     finally:
@@ -206,20 +206,22 @@ async def _planned(settings: Settings, broker: Broker, findings: _Findings) -> B
 def _tell(context: Context, settings: Settings, findings: _Findings, *, settings_only: bool) -> None:
     output: Output = context.output
     sections = (settings.projects, "project"), (settings.sources, "source"), (settings.destinations, "destination")
-    output.done(f"{context.config_path()}: {', '.join(counted(len(named), thing) for named, thing in sections)}")
+    output.confirm(
+        f"{context.config_path()}: {', '.join(format_count(len(named), thing) for named, thing in sections)}"
+    )
     for plugin in findings.plugins:
         if not plugin.fault:
-            output.done(f"{_what(plugin)} of the plugin {plugin.origin}")
+            output.confirm(f"{_what(plugin)} of the plugin {plugin.origin}")
     if settings_only:
         return
-    tests = f"with {counted(findings.tests, 'test')}; `ams-bridge rules test` runs them"
-    output.done(f"{counted(findings.rules, 'rule')} {tests}")
+    tests = f"with {format_count(findings.tests, 'test')}; `ams-bridge rules test` runs them"
+    output.confirm(f"{format_count(findings.rules, 'rule')} {tests}")
     if findings.provisioning:
         output.say(findings.provisioning_note or "The next start or reload provisions:")
         for line in findings.provisioning:
             output.say(f"  {line}")
     elif findings.provisioning is not None and settings.projects:
-        output.done("everything under projects: exists")
+        output.confirm("everything under projects: exists")
     if findings.probes:
         tell_probes(output, findings.probes)
 

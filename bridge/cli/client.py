@@ -13,7 +13,7 @@ import msgspec
 from bridge.cli.connection import Unreached
 from bridge.cli.output import Failed
 from bridge.core.tls_failure import look_at_certificate, tls_fault, tls_text
-from bridge.core.trust import trust_file, trust_system, why_unusable
+from bridge.core.trust import explain_unusable, trust_file, trust_system
 
 if TYPE_CHECKING:
     from bridge.cli.setup import DaemonAddress
@@ -51,7 +51,7 @@ class Client:
             try:
                 return trust_file(address.ca)
             except OSError as error:
-                raise Failed(f"--ca {address.ca} cannot be used: {why_unusable(error)}") from error
+                raise Failed(f"--ca {address.ca} cannot be used: {explain_unusable(error)}") from error
         if address.certificate is not None:
             try:
                 return trust_system(address.certificate)
@@ -59,7 +59,7 @@ class Client:
                 pass  # the daemon has not made it yet: then nobody answers, and that is told
             except OSError as error:
                 self._unread = (
-                    f" Its own certificate {address.certificate} cannot be used ({why_unusable(error)}): "
+                    f" Its own certificate {address.certificate} cannot be used ({explain_unusable(error)}): "
                     "run this as the daemon's user, or name a copy with --ca."
                 )
         return trust_system()

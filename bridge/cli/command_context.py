@@ -50,10 +50,10 @@ class Context:
         """The settings file: ``--config``, else ``$AMS_BRIDGE_CONFIG``, else the first default place that exists."""
         if self.config is not None:
             return self.config
-        return next((place for place in DEFAULT_PLACES if stands(place)), DEFAULT_PLACES[-1])
+        return next((place for place in DEFAULT_PLACES if path_exists(place)), DEFAULT_PLACES[-1])
 
 
-def stands(path: Path) -> bool:
+def path_exists(path: Path) -> bool:
     """Whether there is such a file or folder; also when we may not look, for then reading it says so."""
     try:
         return path.exists()

@@ -24,4 +24,4 @@ def completion(context: Context, shell: str) -> None:
     root = click.get_current_context().find_root().command
     if found is None:
         raise click.BadParameter(f"{shell} is not known here")
-    context.output.document(found(root, {}, PROGRAM, VARIABLE).source().strip() + "\n")
+    context.output.print_document(found(root, {}, PROGRAM, VARIABLE).source().strip() + "\n")

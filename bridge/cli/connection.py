@@ -18,7 +18,7 @@ class Unreached(Failed):
 
 
 @contextmanager
-def connected(context: Context) -> Iterator[Client]:
+def connect_client(context: Context) -> Iterator[Client]:
     """A client for the daemon that the options or the settings name."""
     from bridge.cli.client import Client
     from bridge.cli.setup import daemon_address

@@ -9,16 +9,16 @@ from typing import Any
 import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.connection import connected
+from bridge.cli.connection import connect_client
 from bridge.cli.fitting_tables import Column, id_column, text_column, time_column
-from bridge.cli.output import Failed, shown
-from bridge.cli.typed import duration, when
+from bridge.cli.output import Failed, print_details
+from bridge.cli.typed import duration, show_time
 
 STATES = ("waiting", "delivered", "dead", "suppressed", "folded", "cancelled", "dropped", "shadow")
 _COLORS = {"dead": "bold red", "waiting": "yellow", "delivered": "green", "shadow": "magenta"}
 
 _LISTED = [
-    time_column("Decided", lambda row: when(row["created"])),
+    time_column("Decided", lambda row: show_time(row["created"])),
     Column("State", lambda row: row["state"], style=lambda row: _COLORS.get(row["state"], "")),
     text_column("Destination", "destination"),
     text_column("Rule", "rule"),
@@ -27,7 +27,7 @@ _LISTED = [
     Column("Post", lambda row: row["summary"][:60], below=True),
 ]
 _ATTEMPTS = [
-    time_column("At", lambda row: when(row["at"])),
+    time_column("At", lambda row: show_time(row["at"])),
     Column("Outcome", lambda row: row["outcome"] + (" (unclear)" if row["unclear"] else "")),
     Column("Took", lambda row: f"{row['took_s']:.3f} s", number=True),
     Column("Counted", lambda row: "yes" if row["counted"] else "no"),
@@ -62,9 +62,9 @@ def filters(command: Callable[..., None]) -> Callable[..., None]:
 @pass_context
 def list_deliveries(context: Context, /, limit: int, before: int | None, **chosen: Any) -> None:
     """Deliveries, newest first."""
-    with connected(context) as client:
+    with connect_client(context) as client:
         page = client.get("/api/deliveries", limit=limit, before=before, **_query(chosen))
-    context.output.rows(page["deliveries"], listing(page["deliveries"]), empty="No delivery fits.")
+    context.output.print_rows(page["deliveries"], listing(page["deliveries"]), empty="No delivery fits.")
     if page["next"] is not None:
         context.output.say(f"There are more: --before {page['next']}")
 
@@ -76,17 +76,17 @@ def show_delivery(context: Context, delivery_id: str) -> None:
     """Show one delivery with its post, every attempt, and, of a digest, what it stands in place of."""
     from bridge.cli.drawing import print_post  # with all of Markdown, and only ``show`` draws a post
 
-    with connected(context) as client:
+    with connect_client(context) as client:
         found = client.get(f"/api/deliveries/{delivery_id}")
     output = context.output
     if output.as_json:
-        output.value(found)
+        output.print_value(found)
         return
     delivery = found["delivery"]
     said = {name: value for name, value in delivery.items() if name != "summary" and (value or value == 0)}
-    shown(output, said)
+    print_details(output, said)
     print_post(output, found["post"], f"to {delivery['destination']}", footer=f"rule {delivery['rule']}")
-    output.rows(
+    output.print_rows(
         found["attempts"],
         _ATTEMPTS,
         title="Attempts",
@@ -94,7 +94,7 @@ def show_delivery(context: Context, delivery_id: str) -> None:
     )
     instead_of = found["instead_of"]
     if instead_of["deliveries"]:
-        output.rows(instead_of["deliveries"], listing(instead_of["deliveries"]), title="It stands in place of")
+        output.print_rows(instead_of["deliveries"], listing(instead_of["deliveries"]), title="It stands in place of")
     if instead_of["next"] is not None:
         output.say(f"There are more: ams-bridge deliveries list --into {delivery['id']} --before {instead_of['next']}")
     if delivery["state"] in ("folded", "cancelled"):
@@ -113,7 +113,7 @@ def replay(context: Context, /, ids: Sequence[str], **chosen: Any) -> None:
     count = _change(context, "replay", ids, _choice(ids, chosen))
     if ids and not count:
         raise Failed("nothing is sent again: only dead letters are, and none has such an ID")
-    context.output.done(f"{_deliveries(count)} will be sent again", {"count": count})
+    context.output.confirm(f"{_deliveries(count)} will be sent again", {"count": count})
 
 
 @click.command("drop", cls=CliCommand)
@@ -131,7 +131,7 @@ def drop(context: Context, /, ids: Sequence[str], *, yes: bool, **chosen: Any) -
     count = _change(context, "drop", ids, choice)
     if ids and not count:
         raise Failed("nothing is dropped: only dead letters and waiting deliveries are, and none has such an ID")
-    context.output.done(f"{_deliveries(count)} dropped", {"count": count})
+    context.output.confirm(f"{_deliveries(count)} dropped", {"count": count})
 
 
 def _choice(ids: Sequence[str], chosen: dict[str, Any]) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def _choice(ids: Sequence[str], chosen: dict[str, Any]) -> dict[str, Any]:
 
 
 def _change(context: Context, verb: str, ids: Sequence[str], query: dict[str, Any]) -> int:
-    with connected(context) as client:
+    with connect_client(context) as client:
         count: int = client.post(f"/api/deliveries:{verb}", {"ids": list(ids)} if ids else query)["count"]
     return count
 

@@ -25,7 +25,7 @@ import uvloop
 from bridge.app.build import assemble
 from bridge.app.daemon import start, stop_daemon
 from bridge.app.parts import Daemon
-from bridge.app.signals import handled
+from bridge.app.signals import handle_signals
 from bridge.cli.drawing import message_book, print_post, send_book
 from bridge.cli.output import Failed, Output
 from bridge.core.posts import post_from_bytes
@@ -74,7 +74,7 @@ async def _run(folder: Path, output: Output, *, once: bool) -> int:
     server = settings.server.model_copy(update={"listen": "127.0.0.1:0", "tls": "off"})
     settings = settings.model_copy(update={"server": server})
     stop = asyncio.Event()
-    with handled(stop.set, lambda: None):
+    with handle_signals(stop.set, lambda: None):
         daemon = await assemble(config, settings, environ, clock, open_pages=True)
         await start(daemon)
         url = f"http://127.0.0.1:{daemon.servers[0].port}"
@@ -82,8 +82,8 @@ async def _run(folder: Path, output: Output, *, once: bool) -> int:
             show = _Show(daemon, http, output, _samples(folder))
             try:
                 await show.wait_routed()
-                await (show.once() if once else show.until(stop))
-                return await show.books()
+                await (show.publish_all() if once else show.publish_until(stop))
+                return await show.print_ledger()
             finally:
                 await stop_daemon(daemon)
 
@@ -109,14 +109,14 @@ class _Show:
         while await self.daemon.store.cursors.get(router_cursor(uid)) is None:
             await self.daemon.clock.sleep(_LOOK_EVERY_S)
 
-    async def once(self) -> None:
+    async def publish_all(self) -> None:
         """All samples at once."""
         self.output.say(f"ams-bridge is up; publishing {len(self.samples)} status events of ARGO to {TOPIC} ...\n")
         await self._publish(self.samples)
         await self._settle(asyncio.Event())
         await self._print_new()
 
-    async def until(self, stop: asyncio.Event) -> None:
+    async def publish_until(self, stop: asyncio.Event) -> None:
         """One sample every few seconds, over and over, until ``stop``."""
         self._welcome()
         for sample in itertools.cycle(self.samples):
@@ -143,7 +143,7 @@ class _Show:
         ):
             self.output.say(line)
 
-    async def books(self) -> int:
+    async def print_ledger(self) -> int:
         """Print the ledger; 0 when it balances and nothing is left over."""
         found = await self.daemon.books()
         rows = msgspec.to_builtins(found)
@@ -151,13 +151,13 @@ class _Show:
         left = any(book.messages.undecided or book.sends.waiting or book.sends.dead for book in found)
         balanced = all_balanced(found) and not left
         if self.output.as_json:
-            self.output.value({"posts": self.posts, "ledger": rows, "balanced": balanced})
+            self.output.print_value({"posts": self.posts, "ledger": rows, "balanced": balanced})
         else:
             self.output.say("")
-            self.output.rows(rows, message_book(rows), title="Messages")
+            self.output.print_rows(rows, message_book(rows), title="Messages")
             self.output.say("")
-            self.output.rows(rows, send_book(rows), title="Sends")
-            self.output.done(_BALANCED) if balanced else self.output.warn("the books do not balance")
+            self.output.print_rows(rows, send_book(rows), title="Sends")
+            self.output.confirm(_BALANCED) if balanced else self.output.warn("the books do not balance")
             self.output.say("Next: `ams-bridge init my-bridge` writes a configuration of your own.")
         return 0 if balanced else 1
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import click
 
 from bridge.app.state_folder import certificates_of
-from bridge.cli.command_context import CliCommand, Context, pass_context, stands
+from bridge.cli.command_context import CliCommand, Context, pass_context, path_exists
 from bridge.cli.fitting_tables import Column, text_column
 from bridge.cli.output import EXIT_FAILED, BadConfiguration, Output
 from bridge.cli.setup import settings_of
@@ -24,7 +24,7 @@ from broker.clock import US_PER_S, SystemClock, us
 from broker.days import moment
 from broker.delivery import Delivery, DeliveryQuery
 from broker.engines import open_reader, sqlite_path
-from broker.engines.sqlite.examine import check_pages, newest_us, stray
+from broker.engines.sqlite.examine import check_pages, find_stray, newest_us
 from broker.errors import StoreCorrupt, StoreError, StoreUnavailable
 from broker.store import Store
 
@@ -46,7 +46,7 @@ def doctor(context: Context) -> None:
     rows = [{"check": finding.check, "state": finding.state, "text": finding.text} for finding in findings]
     wrong = any(finding.state == "wrong" for finding in findings)
     if context.output.as_json:
-        context.output.value({"ok": not wrong, "findings": rows})
+        context.output.print_value({"ok": not wrong, "findings": rows})
     else:
         _show(context.output, rows)
     if wrong:
@@ -65,7 +65,7 @@ def examine_all(context: Context) -> list[Finding]:
         _measured(store), _made(certificates_of(settings.server, settings.store), store), SystemClock().wall_us()
     )
     found += asyncio.run(_proxies(settings))
-    if store is not None and stands(store):
+    if store is not None and path_exists(store):
         found += _files(store)
         found += asyncio.run(_contents(settings))
     return found
@@ -94,7 +94,7 @@ def _made(certificates: Sequence[Path], store: Path | None) -> list[Path]:
     return [
         certificate
         for certificate in certificates
-        if store is None or certificate.parent != store.parent or stands(certificate)
+        if store is None or certificate.parent != store.parent or path_exists(certificate)
     ]
 
 
@@ -106,7 +106,7 @@ def _files(store: Path) -> list[Finding]:
     """Whether the store's files belong together, and whether its pages do."""
     found = []
     try:
-        left = stray(store)
+        left = find_stray(store)
         found.append(Finding("files", "wrong" if left else "ok", left or f"what lies beside {store} belongs to it"))
         if left:
             return found  # reading on would be reading a mixture
@@ -205,4 +205,4 @@ def _show(output: Output, rows: list[dict[str, Any]]) -> None:
         Column("State", lambda row: row["state"], style=lambda row: _STYLES[row["state"]]),
         text_column("What", "text", below=True),
     ]
-    output.rows(rows, columns)
+    output.print_rows(rows, columns)

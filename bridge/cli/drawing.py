@@ -13,8 +13,8 @@ from rich.table import Table
 
 from bridge.cli.fitting_tables import Column
 from bridge.cli.output import Output
-from bridge.cli.visible import VisibleText, visible
-from bridge.core.emoji import with_emoji
+from bridge.cli.visible import VisibleText, make_visible
+from bridge.core.emoji import replace_emoji_names
 
 TOPIC = Column("Topic", lambda row: short_topic(row["topic"]))
 _WIDEST = 100  # columns; longer lines are hard to read
@@ -25,15 +25,15 @@ def post_panel(post: Mapping[str, Any], heading: str, *, footer: str = "") -> Pa
     """A post as people will see it; ``post`` has the parts of ``rules.model.Post``, as plain values."""
     parts: list[RenderableType] = []
     if post.get("title"):
-        parts.append(VisibleText(with_emoji(post["title"]), style="bold"))
+        parts.append(VisibleText(replace_emoji_names(post["title"]), style="bold"))
     if post.get("text"):
-        parts.append(Markdown(with_emoji(visible(post["text"])).replace("\n", "  \n")))
+        parts.append(Markdown(replace_emoji_names(make_visible(post["text"])).replace("\n", "  \n")))
     if post.get("body") is not None:
         parts.append(VisibleText(str(post["body"])))
     if post.get("fields"):
         parts.append(_fields(post["fields"]))
     if post.get("footer"):
-        parts.append(VisibleText(with_emoji(post["footer"]), style="dim"))
+        parts.append(VisibleText(replace_emoji_names(post["footer"]), style="dim"))
     return Panel(
         Group(*parts),
         title=VisibleText(heading, style="bold"),
@@ -63,7 +63,7 @@ def _fields(fields: Sequence[Mapping[str, Any]]) -> Table:
     grid.add_column(style="bold")
     grid.add_column(overflow="fold")
     for field in fields:
-        grid.add_row(VisibleText(field["title"]), VisibleText(with_emoji(field["value"])))
+        grid.add_row(VisibleText(field["title"]), VisibleText(replace_emoji_names(field["value"])))
     return grid
 
 

@@ -11,8 +11,8 @@ import msgspec
 from bridge.cli.drawing import print_post
 from bridge.cli.output import Output
 from bridge.cli.problem_listing import from_here
-from bridge.cli.typed import when
-from bridge.cli.visible import VisibleText, visible_line
+from bridge.cli.typed import show_time
+from bridge.cli.visible import VisibleText, make_visible_line
 
 _FATES = {"acts": "bold green", "stopped": "yellow", "nothing to end": "yellow"}
 
@@ -35,7 +35,7 @@ def tell_stored(output: Output, answer: Any, shown: ExplainScope) -> None:
         return
     if answer["message"] is not None:
         message = answer["message"]
-        output.say(f"{message['topic']}:{message['offset']}, published {when(message['published'])}")
+        output.say(f"{message['topic']}:{message['offset']}, published {show_time(message['published'])}")
         output.console.print(VisibleText(f"  {' '.join(message['data'].split())[:500]}", style="dim"), soft_wrap=True)
     else:
         output.say("The message is past its retention; what was decided is still on record.")
@@ -44,19 +44,19 @@ def tell_stored(output: Output, answer: Any, shown: ExplainScope) -> None:
     if not decided["decisions"]:
         output.say(f"  {decided['fate']}: no rule acted")
     for one in decided["decisions"]:
-        _line(output, f"  {one['rule']} to {one['destination'] or '-'}: ", one, f"  at {when(one['at'])}")
+        _line(output, f"  {one['rule']} to {one['destination'] or '-'}: ", one, f"  at {show_time(one['at'])}")
     for one in decided["deliveries"]:
         delivery = one["delivery"]
         heading = f"to {delivery['destination']}, as it was rendered then"
         print_post(output, one.get("post") or {}, heading, footer=f"rule {delivery['rule']}")
         _tell_payload(output, one.get("payload"))
         by = f" {delivery['by']}" if delivery["by"] else ""
-        due = f", next try {when(delivery['due'])}" if delivery["due"] else ""
+        due = f", next try {show_time(delivery['due'])}" if delivery["due"] else ""
         output.say(f"  delivery {delivery['id']}: {delivery['state']}{by}{due}")
         for attempt in one["attempts"]:
             reason = f": {attempt['reason']}" if attempt["reason"] else ""
             took = f" in {attempt['took_s']:.3f} s"
-            output.say(f"    {when(attempt['at'])} {attempt['outcome']}{took}{reason}")
+            output.say(f"    {show_time(attempt['at'])} {attempt['outcome']}{took}{reason}")
     if answer["recomputed"] is not None:
         _head(output, "What the rules in force would decide now (computed anew; nothing is sent)")
         then = [(one["delivery"]["destination"], one.get("post")) for one in decided["deliveries"]]
@@ -99,7 +99,7 @@ def _tell_payload(output: Output, payload: Any) -> None:
     text = body if isinstance(body, str) else msgspec.json.format(msgspec.json.encode(body), indent=2).decode()
     output.console.print(VisibleText(f"  payload for {payload['target']}", style="dim"), soft_wrap=True)
     for name, value in payload["headers"].items():
-        output.console.print(VisibleText(visible_line(f"  {name}: {value}"), style="dim"), soft_wrap=True)
+        output.console.print(VisibleText(make_visible_line(f"  {name}: {value}"), style="dim"), soft_wrap=True)
     for line in text.split("\n"):
         output.console.print(VisibleText(f"  {line}", style="dim"), soft_wrap=True)
     for remark in payload["remarks"]:
@@ -123,7 +123,7 @@ def _tell_rule(output: Output, rule: Any, *, brief: bool) -> None:
     for name, value in rule["vars"].items():
         output.console.print(VisibleText(f"    {name} = {value!r}", style="dim"), soft_wrap=True)
     if rule["key"]:
-        output.console.print(VisibleText(visible_line(f"    key {rule['key']}"), style="dim"), soft_wrap=True)
+        output.console.print(VisibleText(make_visible_line(f"    key {rule['key']}"), style="dim"), soft_wrap=True)
     for judgement in rule["judgements"]:
         _line(output, f"    -> {judgement['destination'] or 'nobody'}: ", judgement, "")
 
@@ -133,7 +133,7 @@ def _tell_seen(output: Output, seen: Any) -> None:
     line.append("✓" if seen["held"] else "✗", style="green" if seen["held"] else "red")
     line.append(f" {seen['look']} {seen['expects']}".rstrip())
     if seen["saw"]:
-        line.append(visible_line(f"   saw {seen['saw']}"), style="bold red" if seen["decisive"] else "cyan")
+        line.append(make_visible_line(f"   saw {seen['saw']}"), style="bold red" if seen["decisive"] else "cyan")
     output.console.print(line, soft_wrap=True)
 
 

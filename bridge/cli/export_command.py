@@ -8,9 +8,9 @@ import click
 import msgspec
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.connection import connected
+from bridge.cli.connection import connect_client
 from bridge.cli.exported import Exported, export_settings
-from bridge.cli.output import Failed, counted
+from bridge.cli.output import Failed, format_count
 from bridge.operate.manifest import Manifest
 
 _OWNER_ONLY = 0o600
@@ -30,7 +30,7 @@ def export(context: Context, projects: tuple[str, ...], out: Path | None, secret
     """
     if secrets and out is None:
         raise click.UsageError("--secrets needs --out DIR: tokens are not printed")
-    with connected(context) as client:
+    with connect_client(context) as client:
         found = client.get("/api/manifest", secrets="true" if secrets else None)
     exported = export_settings(msgspec.convert(found, Manifest), projects)
     unknown = [name for name in projects if name not in exported.projects]
@@ -39,16 +39,18 @@ def export(context: Context, projects: tuple[str, ...], out: Path | None, secret
     written = [] if out is None else _write(out, exported, with_secrets=secrets)
     if context.output.as_json:
         value = {"settings": exported.settings, "not_exported": exported.left_out, "written": list(map(str, written))}
-        context.output.value(value)
+        context.output.print_value(value)
         return
     if out is None:
-        context.output.document(exported.settings)
+        context.output.print_document(exported.settings)
     for path in written:
-        context.output.done(f"{path} written")
+        context.output.confirm(f"{path} written")
     for line in exported.left_out:
         context.output.warn(f"not exported: {line}")
     if out is None and exported.schemas:
-        context.output.warn(f"{counted(len(exported.schemas), 'schema')} would be files of their own: use --out DIR")
+        context.output.warn(
+            f"{format_count(len(exported.schemas), 'schema')} would be files of their own: use --out DIR"
+        )
 
 
 def _write(folder: Path, exported: Exported, *, with_secrets: bool) -> list[Path]:

@@ -54,7 +54,7 @@ async def _serve(server: FakeMattermost, host: str, port: int, output: Output) -
     def started(url: str) -> None:
         if output.as_json:
             tokens = {"bot_token": server.bot_token, "person_token": alice}
-            output.line({"url": url, "hook_url": server.hook_url, **tokens})
+            output.print_line({"url": url, "hook_url": server.hook_url, **tokens})
         output.say(f"Mattermost stands in at {url}")
         output.say(f"  a webhook:  {server.hook_url}")
         output.say(f"  a bot token: {server.bot_token}")
@@ -82,7 +82,7 @@ async def _print_posts(server: FakeMattermost, output: Output) -> None:
 
 def _print(post: Post, output: Output) -> None:
     if output.as_json:
-        output.line({"id": post.id, "channel": post.channel, "username": post.username, "text": post.text})
+        output.print_line({"id": post.id, "channel": post.channel, "username": post.username, "text": post.text})
         return
     texts: list[Any] = [post.text, *(attachment.get("text") or "" for attachment in post.attachments)]
     print_post(output, {"text": "\n\n".join(filter(None, texts))}, f"{post.username} in {post.channel}")

@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from bridge.cli.output import Failed
-from bridge.core.trust import trust_file, trust_system, why_unusable
+from bridge.core.trust import explain_unusable, trust_file, trust_system
 from bridge.operate.manifest import Manifest, ProjectEntry, SchemaEntry, SubscriptionEntry, TopicEntry, UserEntry
 from broker.access import ALL_ROLES, PROJECT_ROLES
 from broker.records import PushConfig
@@ -37,7 +37,7 @@ class ForeignAms:
         try:
             trusted = trust_file(ca) if ca is not None else trust_system()
         except OSError as error:
-            raise Failed(f"--from-ca {ca} cannot be used: {why_unusable(error)}") from error
+            raise Failed(f"--from-ca {ca} cannot be used: {explain_unusable(error)}") from error
         self._http = httpx.Client(
             base_url=f"{self.url.rstrip('/')}/v1",
             headers={"x-api-key": token},

@@ -15,9 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 
 from bridge.cli.drawing import short_topic
 from bridge.cli.naming import resource_name
-from bridge.cli.output import Failed, Output, counted
+from bridge.cli.output import Failed, Output, format_count
 from bridge.cli.setup import store_file
-from bridge.cli.stopping import stoppable
+from bridge.cli.stopping import catch_interrupt
 from bridge.cli.typed import duration
 from bridge.cli.visible import VisibleText
 from bridge.routing.commit_batch import RoutedTopic, incoming_of
@@ -89,7 +89,7 @@ class History:
         self.now_us = now_us
         self._runner = runner
 
-    def stretches(self, wanted: Wanted, heard: Callable[[str], bool]) -> list[Stretch]:
+    def find_stretches(self, wanted: Wanted, heard: Callable[[str], bool]) -> list[Stretch]:
         """Where the wanted messages lie, by topic that is ``heard``. Raises Failed for a topic that is none of them."""
         since_us = self.now_us - round(wanted.since_s * US_PER_S)
         known = {name: uid for uid, (name, _) in full_names(self.broker).items()}
@@ -109,7 +109,7 @@ class History:
         readers = [self._read(stretch, len(stretches)) for stretch in stretches]
         merged = heapq.merge(*readers, key=lambda incoming: incoming.publish_time_us) if len(readers) > 1 else None
         stream = merged if merged is not None else iter(readers[0] if readers else ())
-        with stoppable() as stopped, _progress(output, total - left_out) as progress:
+        with catch_interrupt() as stopped, _progress(output, total - left_out) as progress:
             yield Walk(islice(stream, left_out, None), self.now_us, progress, stopped)
 
     def run(self, reading: Coroutine[Any, Any, Read]) -> Read:
@@ -134,7 +134,7 @@ class History:
             position = batch[-1].offset + 1 if batch else stretch.end
 
 
-def stored_options(since: str | None) -> Callable[[Decorated], Decorated]:
+def add_history_options(since: str | None) -> Callable[[Decorated], Decorated]:
     """The options ``--since``, ``--topic`` and ``--limit`` of commands over stored messages."""
 
     def decorate(function: Decorated) -> Decorated:
@@ -156,7 +156,7 @@ def topic_name(said: str) -> str:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[History]:
+def open_history(settings: Settings) -> Iterator[History]:
     """The store of the settings, opened to look at it. Raises Failed."""
     store_file(settings)
     clock = SystemClock()
@@ -175,7 +175,7 @@ def opened(settings: Settings) -> Iterator[History]:
             runner.run(store.close())
 
 
-def shown_origin(origin: str, stretches: Sequence[Stretch]) -> str:
+def format_origin(origin: str, stretches: Sequence[Stretch]) -> str:
     """Where a send comes from, as people name it: ``P/T:17``, with the item behind it if it is not the first."""
     parts = origin.split("/")
     names = {stretch.topic.uid: short_topic(stretch.topic.name) for stretch in stretches}
@@ -222,7 +222,7 @@ def say_where_it_begins(output: Output, stretches: Sequence[Stretch], wanted: Wa
                 f"{stretch.topic.name} no longer holds all of that time: older messages are past their retention"
             )
     if wanted.limit is not None and sum(stretch.end - stretch.first for stretch in stretches) >= wanted.limit:
-        output.say(f"Only the newest {counted(wanted.limit, 'message')} of that time.")
+        output.say(f"Only the newest {format_count(wanted.limit, 'message')} of that time.")
 
 
 def beginning_value(stretches: Sequence[Stretch], wanted: Wanted, *, partial: bool) -> dict[str, Any]:

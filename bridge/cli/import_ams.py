@@ -9,9 +9,9 @@ import msgspec
 
 from bridge.cli.carrying import Carrying
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.connection import connected
+from bridge.cli.connection import connect_client
 from bridge.cli.foreign_ams import ForeignAms, ForeignHoldings, read_holdings
-from bridge.cli.output import Output, counted
+from bridge.cli.output import Output, format_count
 
 
 @click.command("ams", cls=CliCommand)
@@ -41,7 +41,7 @@ def take_over_ams(
     where it stood. What could not be taken is named. A token of a service_admin over there shows everything; with one
     of a project_admin name the projects.
     """
-    with ForeignAms(place, from_token, from_ca) as ams, connected(context) as here:
+    with ForeignAms(place, from_token, from_ca) as ams, connect_client(context) as here:
         holdings = read_holdings(ams, projects, start_pushes=start_pushes)
         body = {"manifest": msgspec.to_builtins(holdings.manifest), "dry_run": dry_run}
         done = list(here.post("/api/manifest", body)["done"])
@@ -56,14 +56,14 @@ def take_over_ams(
 def tell_taken(output: Output, done: list[str], not_taken: list[str], *, dry_run: bool) -> None:
     """Say line by line what was done, or would be, and what could not be taken."""
     if output.as_json:
-        output.value({"done": done, "not_taken": not_taken, "dry_run": dry_run})
+        output.print_value({"done": done, "not_taken": not_taken, "dry_run": dry_run})
         return
     for line in done:
         output.say(line)
     for line in not_taken:
         output.warn(f"not taken: {line}")
-    changes = counted(len(done), "change") if done else "nothing to do"
-    output.done(f"{changes}; a dry run, nothing was changed" if dry_run else changes)
+    changes = format_count(len(done), "change") if done else "nothing to do"
+    output.confirm(f"{changes}; a dry run, nothing was changed" if dry_run else changes)
 
 
 def _would_carry(holdings: ForeignHoldings) -> list[str]:
@@ -76,5 +76,5 @@ def _would_carry(holdings: ForeignHoldings) -> list[str]:
             ]
             waiting = max((one["max"] - one["current"] for one in stands), default=0)
             if waiting > 0:
-                lines.append(f"topic {project}/{topic}: {counted(waiting, 'message')} to carry")
+                lines.append(f"topic {project}/{topic}: {format_count(waiting, 'message')} to carry")
     return lines

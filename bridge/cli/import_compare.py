@@ -45,12 +45,12 @@ def compare(config: Path, converted: Converted, rule_set: RuleSet) -> Iterator[D
         raise Failed("amtool is not installed; it comes with Debian's prometheus-alertmanager")
     for labels in converted.samples:
         there = tuple(sorted(set(_asked(program, config, labels)) - converted.silent))
-        here = tuple(sorted(set(told(converted, rule_set, labels)) - converted.silent))
+        here = tuple(sorted(set(find_receivers(converted, rule_set, labels)) - converted.silent))
         if there != here:
             yield Difference(labels, there, here)
 
 
-def told(converted: Converted, rule_set: RuleSet, labels: Mapping[str, str]) -> list[str]:
+def find_receivers(converted: Converted, rule_set: RuleSet, labels: Mapping[str, str]) -> list[str]:
     """The receivers whose rules take a firing alert with these labels, one for each route."""
     alert = {"status": "firing", "labels": dict(labels), "annotations": {}}
     payload = json.dumps({"status": "firing", "alerts": [alert]})

@@ -11,10 +11,10 @@ import httpx
 import msgspec
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.connection import connected
+from bridge.cli.connection import connect_client
 from bridge.cli.import_ams import tell_taken
 from bridge.cli.output import BadConfiguration, Failed
-from bridge.core.trust import trust_file, trust_system, why_unusable
+from bridge.core.trust import explain_unusable, trust_file, trust_system
 from bridge.operate.gocdb_feed import BadFeed, read_feed
 
 _TIMEOUT_S: Final = 60.0
@@ -54,7 +54,7 @@ def take_over_gocdb(
             feed = Path(place).read_bytes()
         except OSError as error:
             raise Failed(f"cannot read {place}: {error.strerror}") from error
-    with connected(context) as client:
+    with connect_client(context) as client:
         known = {one["subject"]: one["user"] for one in client.get("/api/certificates")["certificates"]}
         try:
             found = read_feed(feed, project=project, service_types=service_types, email=email, known=known)
@@ -70,7 +70,7 @@ def _fetched(url: str, cert: Path | None, key: Path | None, ca: Path | None) -> 
     try:
         trusted = trust_file(ca) if ca is not None else trust_system()
     except OSError as error:
-        raise Failed(f"--from-ca {ca} cannot be used: {why_unusable(error)}") from error
+        raise Failed(f"--from-ca {ca} cannot be used: {explain_unusable(error)}") from error
     if cert is not None:
         try:
             trusted.load_cert_chain(cert, key)

@@ -10,7 +10,7 @@ import click
 from bridge.cli.command_context import CliGroup, Context, pass_context
 from bridge.cli.import_check import Checked, check_converted
 from bridge.cli.import_compare import Difference, compare
-from bridge.cli.output import BadConfiguration, Failed, Output, counted
+from bridge.cli.output import BadConfiguration, Failed, Output, format_count
 from bridge.cli.problem_listing import as_lines, as_values
 from rules.events.topic_filter import topic_problem
 from rules.importing.alertmanager import TOPIC, Converted, convert
@@ -56,7 +56,7 @@ def alertmanager(context: Context, file: Path, out: Path | None, topic: str, com
         found: dict[str, object] = {"rules": converted.rule_file, "settings": converted.settings}
         found |= {} if comparing is None else {"differences": [str(difference) for difference in differences]}
         value = {**found, "remarks": as_values(converted.remarks), "written": [str(path) for path in written]}
-        context.output.value(value)
+        context.output.print_value(value)
     else:
         _tell(context.output, converted, written, out)
     _fail_unless(checked)
@@ -91,7 +91,7 @@ def grafana(context: Context, files: tuple[Path, ...], out: Path | None, topic: 
     if context.output.as_json:
         found = {"rules": converted.rule_file, "settings": converted.settings}
         written_paths = [str(path) for path in written]
-        context.output.value({**found, "remarks": as_values(converted.remarks), "written": written_paths})
+        context.output.print_value({**found, "remarks": as_values(converted.remarks), "written": written_paths})
     else:
         _tell(context.output, converted, written, out)
     _fail_unless(checked)
@@ -124,11 +124,11 @@ def _name_of(file: Path) -> str:
 
 def _tell(output: Output, converted: Converted, written: list[Path], out: Path | None) -> None:
     if out is None:
-        output.document(f"{converted.rule_file}---\n{converted.settings}")
+        output.print_document(f"{converted.rule_file}---\n{converted.settings}")
     for path in written:
-        output.done(f"{path} written")
+        output.confirm(f"{path} written")
     if converted.remarks and not output.quiet:
-        output.errors.print(f"\n{counted(len(converted.remarks), 'remark')}: look at these", style="bold")
+        output.errors.print(f"\n{format_count(len(converted.remarks), 'remark')}: look at these", style="bold")
         output.errors.print(as_lines(converted.remarks), markup=False, soft_wrap=True)
 
 
@@ -144,9 +144,9 @@ def _compare(file: Path, converted: Converted, checked: Checked, *, by: str | No
 def _tell_differences(output: Output, converted: Converted, differences: list[Difference]) -> None:
     for difference in differences:
         output.errors.print(str(difference), markup=False, soft_wrap=True)
-    alerts = counted(len(converted.samples), "made-up alert")
+    alerts = format_count(len(converted.samples), "made-up alert")
     if differences:
-        raise Failed(f"compared with amtool: {alerts}, {counted(len(differences), 'difference')}")
+        raise Failed(f"compared with amtool: {alerts}, {format_count(len(differences), 'difference')}")
     if not output.quiet:
         output.errors.print(f"compared with amtool: {alerts}, no difference", markup=False)
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.connection import connected
+from bridge.cli.connection import connect_client
 from bridge.cli.fitting_tables import Column, id_column, text_column, time_column
 from bridge.cli.output import Failed
-from bridge.cli.typed import when
+from bridge.cli.typed import show_time
 
 if TYPE_CHECKING:
     from bridge.cli.client import Client
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MOST = 1000
 _SHOWN_IDS = 10
 _LISTED = [
-    time_column("Since", lambda row: when(row["since"])),
+    time_column("Since", lambda row: show_time(row["since"])),
     text_column("Rule", "rule"),
     text_column("Taken by", "taken_by"),
     Column("State", lambda row: row["ended"] or "firing", style=lambda row: "dim" if row["ended"] else "bold red"),
@@ -39,10 +39,10 @@ _LISTED = [
 @pass_context
 def list_incidents(context: Context, /, rule: str | None, limit: int, **chosen: Any) -> None:
     """What fires, the longest open first; and what is over while somebody is still to be told so."""
-    with connected(context) as client:
+    with connect_client(context) as client:
         page = client.get("/api/incidents", rule=rule, limit=_MOST)
     fitting = [one for one in page["incidents"] if _fits(one, **chosen)]
-    context.output.rows(fitting[:limit], [id_column(fitting), *_LISTED], empty="Nothing fires.")
+    context.output.print_rows(fitting[:limit], [id_column(fitting), *_LISTED], empty="Nothing fires.")
     if len(fitting) > limit or page["more"]:
         context.output.say("There are more: --limit, --rule, --key")
 
@@ -54,12 +54,12 @@ def list_incidents(context: Context, /, rule: str | None, limit: int, **chosen: 
 def take(context: Context, /, ids: Sequence[str], who: str | None) -> None:
     """Take the incidents ID: their reminders stop, and everybody sees who looks after them."""
     done = []
-    with connected(context) as client:
+    with connect_client(context) as client:
         for one in _named(client, ids):
             body = {"rule": one["rule"], "key": one["key"], "who": who or ""}
             done.append({**_name(one), **client.post("/api/incidents:take", body)})
     text = "\n".join(f"{one['rule']}: {one['key']} is taken by {one['taken_by']}" for one in done)
-    context.output.done(text, done)
+    context.output.confirm(text, done)
 
 
 @click.command("give-back", cls=CliCommand)
@@ -68,12 +68,12 @@ def take(context: Context, /, ids: Sequence[str], who: str | None) -> None:
 def give_back(context: Context, ids: Sequence[str]) -> None:
     """Let the incidents ID be nobody's again: their reminders go on, overdue ones at once."""
     done = []
-    with connected(context) as client:
+    with connect_client(context) as client:
         for one in _named(client, ids):
             answer = client.post("/api/incidents:give-back", {"rule": one["rule"], "key": one["key"]})
             done.append({**_name(one), **answer})
     text = "\n".join(f"{one['rule']}: {one['key']} {_given_back(one['before'])}" for one in done)
-    context.output.done(text, done)
+    context.output.confirm(text, done)
 
 
 def _hidden(hidden: Sequence[Any]) -> str:

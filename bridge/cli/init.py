@@ -42,7 +42,7 @@ def init(context: Context, folder: Path) -> None:
     except OSError as error:
         raise Failed(f"cannot write {error.filename}: {error.strerror}") from error
     written = [str(path) for path in [*wanted, *tokens, schema]]
-    context.output.done(f"{len(written)} files written to {folder}", {"files": written})
+    context.output.confirm(f"{len(written)} files written to {folder}", {"files": written})
     place = f"-c {folder / 'bridge.yaml'} " if folder != Path() else ""
     for name in written:
         context.output.say(f"  {name}")

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.connection import connected
+from bridge.cli.connection import connect_client
 from bridge.cli.drawing import TOPIC, message_book, send_book
 from bridge.cli.fitting_tables import Column, text_column
 from bridge.cli.output import EXIT_FAILED, Failed
-from bridge.cli.typed import duration, when
+from bridge.cli.typed import duration, show_time
 
 
 @click.command(cls=CliCommand)
@@ -23,23 +23,23 @@ def ledger(context: Context, since: float | None) -> None:
 
     Exits with 1 when they do not balance, so that a cron job can ask.
     """
-    with connected(context) as client:
+    with connect_client(context) as client:
         found = client.get("/api/ledger", since_s=None if since is None else round(since))
     output = context.output
     if output.as_json:
-        output.value(found)
+        output.print_value(found)
     else:
         topics = found["topics"]
-        output.rows(topics, message_book(topics), title="Messages", empty="There is no topic yet.")
+        output.print_rows(topics, message_book(topics), title="Messages", empty="There is no topic yet.")
         if topics:
             output.say("")
-            output.rows(topics, send_book(topics), title="Sends")
+            output.print_rows(topics, send_book(topics), title="Sends")
             _suppressed(context, topics)
         if since is not None:
             output.say("")
             _recent(context, found)
         if found["balanced"]:
-            output.done("the books balance")
+            output.confirm("the books balance")
         else:
             output.warn("the books do not balance")
     if not found["balanced"]:
@@ -57,7 +57,9 @@ def _suppressed(context: Context, topics: list[Any]) -> None:
     if by:
         context.output.say("")
         columns = [TOPIC, text_column("By", "by")]
-        context.output.rows(by, [*columns, Column("Sends", lambda row: row["sends"], number=True)], title="Suppressed")
+        context.output.print_rows(
+            by, [*columns, Column("Sends", lambda row: row["sends"], number=True)], title="Suppressed"
+        )
 
 
 def _recent(context: Context, found: Any) -> None:
@@ -66,4 +68,4 @@ def _recent(context: Context, found: Any) -> None:
         Column("Received", lambda row: row["received"], number=True),
         Column("Became", lambda row: ", ".join(f"{count} {state}" for state, count in row["sends"].items())),
     ]
-    context.output.rows(found["recent"], columns, title=f"Since {when(found['since'])}")
+    context.output.print_rows(found["recent"], columns, title=f"Since {show_time(found['since'])}")

@@ -28,4 +28,4 @@ def man(context: Context, folder: Path) -> None:
             written.append(name)
     except OSError as error:
         raise Failed(f"cannot write to {folder}: {error.strerror}") from error
-    context.output.done(f"{len(written)} manual pages written to {folder}", {"files": written})
+    context.output.confirm(f"{len(written)} manual pages written to {folder}", {"files": written})

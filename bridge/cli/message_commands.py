@@ -13,12 +13,12 @@ import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.connection import connected
+from bridge.cli.connection import connect_client
 from bridge.cli.fitting_tables import Column, text_column, time_column
 from bridge.cli.naming import resource_path
 from bridge.cli.output import Failed
-from bridge.cli.typed import named_values
-from bridge.cli.visible import visible_line
+from bridge.cli.typed import parse_named_values
+from bridge.cli.visible import make_visible_line
 from broker.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -60,15 +60,15 @@ def publish(
     if sum(given is not None for given in (text, file, lines)) != 1:
         raise click.UsageError("give exactly one of --data, --file and --lines")
     path = resource_path(topic, "topics")
-    named = named_values(attributes, "--attribute")
-    with connected(context) as client:
+    named = parse_named_values(attributes, "--attribute")
+    with connect_client(context) as client:
         if lines is not None:
             count = _publish_lines(client, context, path, lines, named)
-            context.output.done(f"{count} messages published to {topic}", {"published": count})
+            context.output.confirm(f"{count} messages published to {topic}", {"published": count})
             return
         payload = text.encode() if text is not None else _content(file)
         ids = _publish(client, path, [payload], named)
-        context.output.done(f"message {ids[0]} published to {topic}", {"messageIds": ids})
+        context.output.confirm(f"message {ids[0]} published to {topic}", {"messageIds": ids})
 
 
 @click.command(cls=CliCommand)
@@ -84,12 +84,12 @@ def pull(context: Context, subscription: str, most: int, *, ack: bool, follow: b
     if follow and not ack:
         raise click.UsageError("--follow needs --ack: without it the same messages would come again and again")
     path = resource_path(subscription, "subscriptions")
-    with connected(context) as client:
+    with connect_client(context) as client:
         if follow:
             _follow(client, context, path, most)
             return
         received = _pull(client, path, most, ack=ack)
-    context.output.rows([_show(one) for one in received], _COLUMNS, empty="No message is waiting.")
+    context.output.print_rows([_show(one) for one in received], _COLUMNS, empty="No message is waiting.")
 
 
 _COLUMNS = [
@@ -175,9 +175,9 @@ def _follow(client: Client, context: Context, path: str, most: int) -> None:
             received = _pull(client, path, most, ack=True)
             for shown in islice((_show(one) for one in received), len(received)):
                 if context.output.as_json:
-                    context.output.line(shown)
+                    context.output.print_line(shown)
                 else:
-                    context.output.say(visible_line(f"{shown['id']}  {shown['published']}  {shown['data']}"))
+                    context.output.say(make_visible_line(f"{shown['id']}  {shown['published']}  {shown['data']}"))
             if not received:
                 pause(_FOLLOW_EVERY_S)
     except KeyboardInterrupt:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.connection import connected
+from bridge.cli.connection import connect_client
 from bridge.cli.fitting_tables import text_column
 from bridge.cli.naming import resource_path
-from bridge.cli.output import shown
+from bridge.cli.output import print_details
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ def show_command(noun: AmsNoun, about: str) -> click.Command:
     @click.argument("name", metavar=noun.metavar)
     @pass_context
     def show(context: Context, name: str) -> None:
-        with connected(context) as client:
-            shown(context.output, client.get(noun.path(name)))
+        with connect_client(context) as client:
+            print_details(context.output, client.get(noun.path(name)))
 
     return show
 
@@ -56,9 +56,9 @@ def delete_command(noun: AmsNoun, about: str, *, loss: str = "") -> click.Comman
     def delete(context: Context, name: str, *, yes: bool) -> None:
         if not yes:
             click.confirm(f"{loss} Delete?".lstrip(), abort=True, err=True)
-        with connected(context) as client:
+        with connect_client(context) as client:
             client.delete(noun.path(name))
-        context.output.done(f"{noun.word} {name} deleted")
+        context.output.confirm(f"{noun.word} {name} deleted")
 
     return delete
 
@@ -72,11 +72,11 @@ def acl_command(noun: AmsNoun, about: str) -> click.Command:
     @pass_context
     def acl(context: Context, name: str, users: str | None) -> None:
         path = noun.path(name)
-        with connected(context) as client:
+        with connect_client(context) as client:
             if users is not None:
                 client.post(f"{path}:modifyAcl", {"authorized_users": [name for name in users.split(",") if name]})
             names = client.get(f"{path}:acl")["authorized_users"]
         rows = [{"user": name} for name in names]
-        context.output.rows(rows, [text_column("User", "user")], empty="Nobody is on the list.")
+        context.output.print_rows(rows, [text_column("User", "user")], empty="Nobody is on the list.")
 
     return acl

@@ -19,7 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bridge.cli.fitting_tables import Column, draw
-from bridge.cli.visible import VisibleConsole, VisibleText, visible
+from bridge.cli.visible import VisibleConsole, VisibleText, make_visible
 
 _WIDE = 160  # columns where nobody says how many there are
 EXIT_FAILED = 1
@@ -65,10 +65,12 @@ class Output:
     console: Console = field(default_factory=console)
     errors: Console = field(default_factory=lambda: console(stderr=True))
 
-    def rows(self, rows: Sequence[Any], columns: Sequence[Column], *, title: str = "", empty: str = "Nothing.") -> None:
+    def print_rows(
+        self, rows: Sequence[Any], columns: Sequence[Column], *, title: str = "", empty: str = "Nothing."
+    ) -> None:
         """A listing: a table for people, or the rows as a JSON list."""
         if self.as_json:
-            self.value(list(rows))
+            self.print_value(list(rows))
             return
         if self.quiet:
             return
@@ -78,21 +80,21 @@ class Output:
         for part in draw(rows, columns, self.console.width, title):
             self.console.print(part)
 
-    def value(self, value: Any) -> None:
+    def print_value(self, value: Any) -> None:
         """A value as JSON, exactly as it is, for ``--json``."""
         encoded = msgspec.json.format(msgspec.json.encode(value), indent=2)
         sys.stdout.write(encoded.decode() + "\n")
         sys.stdout.flush()
 
-    def line(self, value: Any) -> None:
+    def print_line(self, value: Any) -> None:
         """A value as one line of JSON, for streams under ``--json``."""
         sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
         sys.stdout.flush()
 
-    def done(self, text: str, value: Any = None) -> None:
+    def confirm(self, text: str, value: Any = None) -> None:
         """What was done: a line for people, or ``value`` as JSON."""
         if self.as_json:
-            self.value(value if value is not None else {"done": text})
+            self.print_value(value if value is not None else {"done": text})
         elif not self.quiet:
             self.console.print(f"[green]✓[/] {escape(text)}", soft_wrap=True)
 
@@ -101,18 +103,18 @@ class Output:
         if not (self.as_json or self.quiet):
             self.console.print(escape(text), soft_wrap=True)
 
-    def document(self, text: str) -> None:
+    def print_document(self, text: str) -> None:
         """The text of a file: exact where it goes into a file or to a program, made visible on a terminal.
 
         Nothing under ``--quiet``.
         """
         if self.quiet:
             return
-        click.echo(visible(text) if self.console.is_terminal else text, nl=False)
+        click.echo(make_visible(text) if self.console.is_terminal else text, nl=False)
 
     def end_partial(self, messages: int) -> None:
         """Say on standard error that a run was interrupted and how far it came, and exit with 130."""
-        self.warn(f"interrupted: this is what {counted(messages, 'message')} gave, not all of them")
+        self.warn(f"interrupted: this is what {format_count(messages, 'message')} gave, not all of them")
         sys.exit(EXIT_INTERRUPTED)
 
     def warn(self, text: str) -> None:
@@ -121,15 +123,15 @@ class Output:
             self.errors.print(f"[yellow]warning[/]  {escape(text)}", soft_wrap=True)
 
 
-def counted(number: int, thing: str) -> str:
+def format_count(number: int, thing: str) -> str:
     """``1 rule``, ``2 rules``."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def shown(output: Output, found: Mapping[str, Any]) -> None:
+def print_details(output: Output, found: Mapping[str, Any]) -> None:
     """The details of one thing: named values under one another, or the thing as JSON; nothing under ``--quiet``."""
     if output.as_json:
-        output.value(found)
+        output.print_value(found)
         return
     if output.quiet:
         return

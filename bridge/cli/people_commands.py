@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.connection import connected
+from bridge.cli.connection import connect_client
 from bridge.cli.fitting_tables import Column, text_column
 from bridge.cli.noun_verbs import delete_command, noun_of_the_service
-from bridge.cli.output import shown
+from bridge.cli.output import print_details
 
 delete_user = delete_command(noun_of_the_service("user", "users"), "Delete the user NAME.")
 
@@ -20,7 +20,7 @@ delete_user = delete_command(noun_of_the_service("user", "users"), "Delete the u
 @pass_context
 def list_users(context: Context, project_name: str | None) -> None:
     """All users. Tokens are not shown; `user show --show-token` shows one."""
-    with connected(context) as client:
+    with connect_client(context) as client:
         found = client.get("/v1/users", details="true", project=project_name)["users"]
     rows = [{key: value for key, value in one.items() if key != "token"} for one in found]
     columns = [
@@ -32,7 +32,9 @@ def list_users(context: Context, project_name: str | None) -> None:
         ),
         text_column("E-mail", "email"),
     ]
-    context.output.rows(rows, columns, empty="No user yet: `ams-bridge user create NAME --project P --role publisher`.")
+    context.output.print_rows(
+        rows, columns, empty="No user yet: `ams-bridge user create NAME --project P --role publisher`."
+    )
 
 
 @click.command("create", cls=CliCommand)
@@ -55,9 +57,9 @@ def create_user(
         raise click.UsageError("--role needs --project")
     projects = [{"project": project_name, "roles": list(roles)}] if project_name else []
     body = {"email": email, "projects": projects, "service_roles": list(service_roles)}
-    with connected(context) as client:
+    with connect_client(context) as client:
         made = client.post(f"/v1/users/{name}", body)
-    context.output.done(f"user {name} created; token: {made['token']}", made)
+    context.output.confirm(f"user {name} created; token: {made['token']}", made)
 
 
 @click.command("show", cls=CliCommand)
@@ -66,11 +68,11 @@ def create_user(
 @pass_context
 def show_user(context: Context, name: str, *, show_token: bool) -> None:
     """Show the user NAME."""
-    with connected(context) as client:
+    with connect_client(context) as client:
         found = client.get(f"/v1/users/{name}")
     if not show_token:
         found.pop("token", None)
-    shown(context.output, found)
+    print_details(context.output, found)
 
 
 @click.command("refresh-token", cls=CliCommand)
@@ -78,6 +80,6 @@ def show_user(context: Context, name: str, *, show_token: bool) -> None:
 @pass_context
 def refresh_token(context: Context, name: str) -> None:
     """Give the user NAME a new token; the old one dies at once."""
-    with connected(context) as client:
+    with connect_client(context) as client:
         made = client.post(f"/v1/users/{name}:refreshToken")
-    context.output.done(f"new token of {name}: {made['token']}", made)
+    context.output.confirm(f"new token of {name}: {made['token']}", made)

@@ -53,7 +53,7 @@ def tell_probes(output: Output, rows: list[ProbeRow]) -> None:
         Column("Answer", lambda row: row["outcome"], style=lambda row: _STYLES[row["outcome"]]),
         Column("Why", lambda row: row["reason"], below=True),
     ]
-    output.rows(rows, columns)
+    output.print_rows(rows, columns)
 
 
 async def _probe(name: str, destination: Destination) -> ProbeRow:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.connection import connected
+from bridge.cli.connection import connect_client
 from bridge.cli.visible import VisibleText
 
 _OUTCOMES = {"sent": "green", "suppressed": "yellow", "dropped": "red", "held": "cyan", "shadow": "magenta"}
@@ -27,11 +27,11 @@ def replay(context: Context, messages: Sequence[str], *, live: bool) -> None:
     no trace in dedupe, throttles, groups and incidents; silences and hours hold. `rules explain` shows what would
     come of a message without sending it; `deliveries replay` sends dead letters again without asking the rules.
     """
-    with connected(context) as client:
+    with connect_client(context) as client:
         answer = client.post("/api/messages:replay", {"messages": list(messages), "live": live})
     output = context.output
     if output.as_json:
-        output.value(answer)
+        output.print_value(answer)
         return
     for one in answer["replayed"]:
         _show(context, one)

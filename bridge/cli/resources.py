@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.connection import connected
+from bridge.cli.connection import connect_client
 from bridge.cli.fitting_tables import text_column, time_column
 from bridge.cli.naming import resource_name, resource_path
 from bridge.cli.noun_verbs import acl_command, delete_command, noun_in, noun_of_the_service, show_command
@@ -37,14 +37,14 @@ delete_schema = delete_command(_SCHEMA, "Delete SCHEMA.", loss="Topics that use 
 @pass_context
 def list_projects(context: Context) -> None:
     """All projects, oldest first."""
-    with connected(context) as client:
+    with connect_client(context) as client:
         found = client.get("/v1/projects").get("projects", [])
     columns = [
         text_column("Project", "name"),
         text_column("Description", "description", below=True),
         _CREATED,
     ]
-    context.output.rows(found, columns, empty="No project yet: `ams-bridge project create NAME`.")
+    context.output.print_rows(found, columns, empty="No project yet: `ams-bridge project create NAME`.")
 
 
 @click.command("create", cls=CliCommand)
@@ -53,9 +53,9 @@ def list_projects(context: Context) -> None:
 @pass_context
 def create_project(context: Context, name: str, description: str) -> None:
     """Create the project NAME."""
-    with connected(context) as client:
+    with connect_client(context) as client:
         made = client.post(f"/v1/projects/{name}", {"description": description})
-    context.output.done(f"project {name} created", made)
+    context.output.confirm(f"project {name} created", made)
 
 
 @click.command("list", cls=CliCommand)
@@ -63,14 +63,14 @@ def create_project(context: Context, name: str, description: str) -> None:
 @pass_context
 def list_topics(context: Context, project_name: str) -> None:
     """The topics of PROJECT, newest first."""
-    with connected(context) as client:
+    with connect_client(context) as client:
         found = client.get(f"/v1/projects/{project_name}/topics")["topics"]
     columns = [
         text_column("Topic", "name"),
         text_column("Schema", "schema"),
         _CREATED,
     ]
-    context.output.rows(found, columns, empty="No topic yet: `ams-bridge topic create PROJECT/NAME`.")
+    context.output.print_rows(found, columns, empty="No topic yet: `ams-bridge topic create PROJECT/NAME`.")
 
 
 @click.command("create", cls=CliCommand)
@@ -81,9 +81,9 @@ def create_topic(context: Context, name: str, schema: str | None) -> None:
     """Create TOPIC (projects/P/topics/T, or P/T)."""
     project_name, _ = resource_name(name, "topics")
     body = {"schema": f"projects/{project_name}/schemas/{schema}"} if schema else {}
-    with connected(context) as client:
+    with connect_client(context) as client:
         made = client.put(resource_path(name, "topics"), body)
-    context.output.done(f"topic {made['name']} created", made)
+    context.output.confirm(f"topic {made['name']} created", made)
 
 
 @click.command("list", cls=CliCommand)
@@ -91,9 +91,11 @@ def create_topic(context: Context, name: str, schema: str | None) -> None:
 @pass_context
 def list_schemas(context: Context, project_name: str) -> None:
     """The schemas of PROJECT."""
-    with connected(context) as client:
+    with connect_client(context) as client:
         found = client.get(f"/v1/projects/{project_name}/schemas").get("schemas", [])
-    context.output.rows(found, [text_column("Schema", "name"), text_column("Type", "type")], empty="No schema yet.")
+    context.output.print_rows(
+        found, [text_column("Schema", "name"), text_column("Type", "type")], empty="No schema yet."
+    )
 
 
 @click.command("create", cls=CliCommand)
@@ -108,6 +110,6 @@ def create_schema(context: Context, name: str, file: Path, kind: str | None) -> 
     except msgspec.DecodeError as error:
         raise Failed(f"{file} is not JSON: {error}") from error
     body = {"type": kind or ("avro" if file.suffix == ".avsc" else "json"), "schema": definition}
-    with connected(context) as client:
+    with connect_client(context) as client:
         made = client.post(resource_path(name, "schemas"), body)
-    context.output.done(f"schema {made['name']} created", made)
+    context.output.confirm(f"schema {made['name']} created", made)

@@ -12,21 +12,21 @@ from bridge.cli.fitting_tables import Column
 from bridge.cli.history import (
     Stretch,
     Wanted,
+    add_history_options,
     beginning_value,
-    opened,
+    format_origin,
+    open_history,
     say_where_it_begins,
-    shown_origin,
-    stored_options,
 )
 from bridge.cli.loading import facts_now, world_for
-from bridge.cli.output import BadConfiguration, Failed, Output, counted
+from bridge.cli.output import BadConfiguration, Failed, Output, format_count
 from bridge.cli.problem_listing import as_lines
 from bridge.cli.setup import settings_without_secrets
 from bridge.cli.spilling import SpillingState
-from bridge.cli.typed import when
+from bridge.cli.typed import show_time
 from bridge.cli.visible import VisibleText
 from bridge.operate.operator_times import rfc3339
-from bridge.routing.rule_files import last_good, rules_of
+from bridge.routing.rule_files import load_last_good, rules_of
 from broker.broker import Broker
 from rules.language.read import read_rules_folder
 from rules.language.sources import World
@@ -40,7 +40,7 @@ _COLORS = {"-": "red", "+": "green"}
 
 
 @click.command("backtest", cls=CliCommand)
-@stored_options("7d")
+@add_history_options("7d")
 @click.option("--against", type=click.Path(path_type=Path, exists=True), help="Compare with the rules in this folder.")
 @pass_context
 def backtest(context: Context, since: float, topics: tuple[str, ...], limit: int | None, against: Path | None) -> None:
@@ -52,14 +52,16 @@ def backtest(context: Context, since: float, topics: tuple[str, ...], limit: int
     settings = settings_without_secrets(context).settings
     facts = facts_now(settings)
     wanted = Wanted(since, topics, limit)
-    with opened(settings) as history:
+    with open_history(settings) as history:
         world = world_for(context, settings, facts, history.broker)
         try:
             new = rules_of(settings, world)
             old = read_rules_folder([against], world) if against is not None else _in_force(history.broker, world)
         except ProblemsFound as error:
             raise BadConfiguration(as_lines(error.problems)) from error
-        stretches = history.stretches(wanted, lambda name: bool(old.topics_heard([name]) or new.topics_heard([name])))
+        stretches = history.find_stretches(
+            wanted, lambda name: bool(old.list_heard_topics([name]) or new.list_heard_topics([name]))
+        )
         with history.walk(context.output, stretches, limit) as walk:
             result = run_backtest(
                 old,
@@ -71,7 +73,7 @@ def backtest(context: Context, since: float, topics: tuple[str, ...], limit: int
                 make_state=SpillingState,
             )
     if context.output.as_json:
-        context.output.value({**_value(result), **beginning_value(stretches, wanted, partial=result.partial)})
+        context.output.print_value({**_value(result), **beginning_value(stretches, wanted, partial=result.partial)})
     else:
         say_where_it_begins(context.output, stretches, wanted)
         _tell(context.output, result, stretches)
@@ -81,24 +83,28 @@ def backtest(context: Context, since: float, topics: tuple[str, ...], limit: int
 
 def _in_force(broker: Broker, world: World) -> RuleSet:
     """The rule set that the daemon runs, as the store keeps it."""
-    kept = last_good(broker, world)
+    kept = load_last_good(broker, world)
     if kept is None:
         raise Failed("the store keeps no rule set to compare with: has the daemon run? Else name a folder: --against")
     return kept[0]
 
 
 def _tell(output: Output, result: BacktestResult, stretches: list[Stretch]) -> None:
-    span = f" from {when(rfc3339(result.first_us))} to {when(rfc3339(result.last_us))}" if result.messages else ""
+    span = (
+        f" from {show_time(rfc3339(result.first_us))} to {show_time(rfc3339(result.last_us))}"
+        if result.messages
+        else ""
+    )
     partial = " so far (partial: it was interrupted)" if result.partial else ""
     output.say(
-        f"{counted(result.messages, 'message')}{span}{partial}, rules {result.old_version} and {result.new_version}"
+        f"{format_count(result.messages, 'message')}{span}{partial}, rules {result.old_version} and {result.new_version}"
     )
     if result.old_version == result.new_version:
         output.say("Both are the same rules: edit the files first, or name older ones with --against DIR.")
     before, after = result.unmatched
     output.say(f"no rule wanted {before} of them before, {after} now")
     if not result.changed:
-        output.done("nothing would be told otherwise")
+        output.confirm("nothing would be told otherwise")
     else:
         columns = [
             Column("Rule", lambda row: row.rule),
@@ -107,18 +113,18 @@ def _tell(output: Output, result: BacktestResult, stretches: list[Stretch]) -> N
             *(_difference(kind) for kind in _KINDS),
         ]
         output.say("")
-        output.rows(result.changed, columns, title="What would be told otherwise")
+        output.print_rows(result.changed, columns, title="What would be told otherwise")
         for changed in result.changed:
             for sample in changed.samples:
-                _tell_sample(output, changed, sample, shown_origin(sample.origin, stretches))
-    if result.noisiest() and not output.quiet:
+                _tell_sample(output, changed, sample, format_origin(sample.origin, stretches))
+    if result.list_noisiest() and not output.quiet:
         output.say("")
         noisy = [
             Column("Rule", lambda row: row.rule),
             Column("Posts before", lambda row: row.old, number=True),
             Column("Now", lambda row: row.new, number=True),
         ]
-        output.rows(result.noisiest(), noisy, title="The noisiest")
+        output.print_rows(result.list_noisiest(), noisy, title="The noisiest")
 
 
 def _difference(kind: Any) -> Column:
@@ -154,7 +160,7 @@ def _value(result: BacktestResult) -> dict[str, Any]:
             }
             for one in sorted(result.rules.values(), key=lambda one: one.rule)
         ],
-        "noisiest": [one.rule for one in result.noisiest()],
+        "noisiest": [one.rule for one in result.list_noisiest()],
     }
 
 

@@ -9,9 +9,9 @@ import click
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.drawing import short_topic
 from bridge.cli.fitting_tables import Column
-from bridge.cli.history import Wanted, beginning_value, opened, say_where_it_begins, stored_options
+from bridge.cli.history import Wanted, add_history_options, beginning_value, open_history, say_where_it_begins
 from bridge.cli.loading import facts_now, world_for
-from bridge.cli.output import BadConfiguration, Output, counted
+from bridge.cli.output import BadConfiguration, Output, format_count
 from bridge.cli.problem_listing import as_lines, from_here
 from bridge.cli.setup import settings_without_secrets
 from bridge.cli.spilling import SpillingState
@@ -23,7 +23,7 @@ from rules.workbench.coverage import coverage as run_coverage
 
 
 @click.command("coverage", cls=CliCommand)
-@stored_options("7d")
+@add_history_options("7d")
 @pass_context
 def coverage(context: Context, since: float, topics: tuple[str, ...], limit: int | None) -> None:
     """Show rules, conditions and template branches that no stored message ever reached, and messages no rule wanted.
@@ -34,13 +34,13 @@ def coverage(context: Context, since: float, topics: tuple[str, ...], limit: int
     settings = settings_without_secrets(context).settings
     facts = facts_now(settings)
     wanted = Wanted(since, topics, limit)
-    with opened(settings) as history:
+    with open_history(settings) as history:
         world = world_for(context, settings, facts, history.broker)
         try:
             rule_set = rules_of(settings, world)
         except ProblemsFound as error:
             raise BadConfiguration(as_lines(error.problems)) from error
-        stretches = history.stretches(wanted, lambda name: bool(rule_set.topics_heard([name])))
+        stretches = history.find_stretches(wanted, lambda name: bool(rule_set.list_heard_topics([name])))
         with history.walk(context.output, stretches, limit) as walk:
             result = run_coverage(
                 rule_set,
@@ -52,7 +52,7 @@ def coverage(context: Context, since: float, topics: tuple[str, ...], limit: int
                 make_state=SpillingState,
             )
     if context.output.as_json:
-        context.output.value({**_value(result), **beginning_value(stretches, wanted, partial=result.partial)})
+        context.output.print_value({**_value(result), **beginning_value(stretches, wanted, partial=result.partial)})
     else:
         say_where_it_begins(context.output, stretches, wanted)
         _tell(context.output, result)
@@ -62,12 +62,12 @@ def coverage(context: Context, since: float, topics: tuple[str, ...], limit: int
 
 def _tell(output: Output, result: CoverageResult) -> None:
     partial = " so far (partial: it was interrupted)" if result.partial else ""
-    output.say(f"{counted(result.messages, 'message')}{partial}, {result.unmatched} of them wanted by no rule")
+    output.say(f"{format_count(result.messages, 'message')}{partial}, {result.unmatched} of them wanted by no rule")
     silent = sum(not rule.acted for rule in result.rules)
     unheld = sum(not line.held for rule in result.rules for line in rule.lines)
     untaken = sum(not branch.taken for rule in result.rules for branch in rule.branches)
     output.say(
-        f"never: {counted(silent, 'rule')} acted, {counted(unheld, 'condition')} held, {untaken} branches taken\n"
+        f"never: {format_count(silent, 'rule')} acted, {format_count(unheld, 'condition')} held, {untaken} branches taken\n"
     )
     columns = [
         Column("Rule", lambda row: row.rule),
@@ -80,7 +80,7 @@ def _tell(output: Output, result: CoverageResult) -> None:
     ]
     if any(rule.hidden_by for rule in result.rules):
         columns.append(Column("Hidden by", lambda row: ", ".join(f"{name} ({n})" for name, n in row.hidden_by.items())))
-    output.rows(result.rules, columns, empty="There is no rule.")
+    output.print_rows(result.rules, columns, empty="There is no rule.")
     if output.quiet:
         return
     for rule in result.rules:

@@ -13,21 +13,21 @@ import click
 import msgspec
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.connection import Unreached, connected
+from bridge.cli.connection import Unreached, connect_client
 from bridge.cli.explanation import ExplainScope, tell, tell_stored
-from bridge.cli.history import History, opened, topic_name
+from bridge.cli.history import History, open_history, topic_name
 from bridge.cli.loading import destinations_of, load_rules, world_for
 from bridge.cli.output import BadConfiguration, Failed
 from bridge.cli.problem_listing import as_lines
 from bridge.cli.setup import settings_without_secrets
-from bridge.cli.timeline import one_topic, recorded
-from bridge.cli.typed import named_values
+from bridge.cli.timeline import parse_recorded, require_one_topic
+from bridge.cli.typed import parse_named_values
 from bridge.destinations.base import Destination
 from bridge.operate.explain_message import Grounds, explain_stored, no_such_message
-from bridge.operate.explain_views import explained
+from bridge.operate.explain_views import explanation_view
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.routers import full_names
-from bridge.routing.rule_files import last_good, rules_of
+from bridge.routing.rule_files import load_last_good, rules_of
 from bridge.settings.model import Settings
 from broker.clock import SystemClock
 from rules.deciding.batch_state import ABSENT
@@ -71,13 +71,13 @@ def explain(
         found = answer["recomputed"] or {"rules": []}
     else:
         answer = None
-        found = _of_payload(context, message, topic, named_values(attributes, "--attribute"))
+        found = _of_payload(context, message, topic, parse_named_values(attributes, "--attribute"))
     for name in rules:
         known = [one["rule"] for one in found["rules"]]
         if name not in known:
             raise Failed(f"no rule {name} hears this message{suggest_of(name, known, 'rules')}")
     if output.as_json:
-        output.value(found if answer is None else answer)
+        output.print_value(found if answer is None else answer)
     elif answer is not None:
         tell_stored(output, answer, ExplainScope(rules, brief))
     else:
@@ -86,7 +86,7 @@ def explain(
 
 def _fetch_message(context: Context, message: str) -> Any:
     try:
-        with connected(context) as client:
+        with connect_client(context) as client:
             return client.get("/api/explain", message=message)
     except Unreached as error:
         if context.url is not None:
@@ -99,7 +99,7 @@ def _fetch_message(context: Context, message: str) -> Any:
 def _from_store(context: Context, topic: str, offset: int) -> Any:
     """What the daemon would answer, read from the store it left."""
     settings = settings_without_secrets(context).settings
-    with opened(settings) as history:
+    with open_history(settings) as history:
         names = {uid: name for uid, (name, _) in full_names(history.broker).items()}
         uid = next((uid for uid, name in names.items() if name == topic), None)
         if uid is None:
@@ -118,7 +118,7 @@ def _in_force(
 ) -> ActiveConfig:
     """The rules and silences that the daemon would run with: the last good rules of the store, else the files'."""
     world = world_for(context, settings, {name: one.facts for name, one in destinations.items()}, history.broker)
-    kept = last_good(history.broker, world)
+    kept = load_last_good(history.broker, world)
     try:
         in_force = ActiveConfig(kept[0] if kept is not None else rules_of(settings, world), 0)
     except ProblemsFound as error:
@@ -131,16 +131,16 @@ def _of_payload(context: Context, message: str, topic: str | None, attributes: d
     loaded = asyncio.run(load_rules(context))
     rule_set = loaded.rule_set
     payload = _payload(message)
-    seen = recorded(payload)
+    seen = parse_recorded(payload)
     if seen is not None:
         topic, payload = topic or seen["topic"], seen["data"]
         attributes = {**(seen.get("attributes") or {}), **attributes}
     now_us = SystemClock().wall_us()
-    incoming = Incoming(one_topic(rule_set, topic), 0, now_us, payload, attributes, "explain/0")
+    incoming = Incoming(require_one_topic(rule_set, topic), 0, now_us, payload, attributes, "explain/0")
     state = dict.fromkeys(match(rule_set, incoming, now_us).needs, ABSENT)
     found = explain_message(rule_set, incoming, state, DecideContext(now_us))
     with _destinations(loaded.settings) as destinations:
-        return msgspec.to_builtins(explained(found, destinations), enc_hook=str)
+        return msgspec.to_builtins(explanation_view(found, destinations), enc_hook=str)
 
 
 @contextmanager

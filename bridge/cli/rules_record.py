@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.history import Wanted, opened, stored_options
+from bridge.cli.history import Wanted, add_history_options, open_history
 from bridge.cli.loading import facts_now, world_for
-from bridge.cli.output import BadConfiguration, Failed, Output, counted
+from bridge.cli.output import BadConfiguration, Failed, Output, format_count
 from bridge.cli.problem_listing import as_lines
 from bridge.cli.setup import settings_without_secrets
 from bridge.routing.rule_files import rules_of
@@ -22,7 +22,7 @@ from rules.workbench.record import record as run_record
 @click.argument(
     "file", metavar="[FILE]", required=False, type=click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 )
-@stored_options("2h")
+@add_history_options("2h")
 @click.option("--max", "most", type=click.IntRange(1), default=200, show_default=True, help="How many tests at most.")
 @pass_context
 def record(
@@ -40,13 +40,13 @@ def record(
         raise Failed(f"there is no folder {file.parent} to write {file.name} into")
     settings = settings_without_secrets(context).settings
     facts = facts_now(settings)
-    with opened(settings) as history:
+    with open_history(settings) as history:
         try:
             rule_set = rules_of(settings, world_for(context, settings, facts, history.broker))
         except ProblemsFound as error:
             raise BadConfiguration(as_lines(error.problems)) from error
         wanted = Wanted(since, topics, limit)
-        stretches = history.stretches(wanted, lambda name: bool(rule_set.topics_heard([name])))
+        stretches = history.find_stretches(wanted, lambda name: bool(rule_set.list_heard_topics([name])))
         with history.walk(context.output, stretches, limit) as walk:
             result = run_record(rule_set, walk.stream, max_tests=most, progress=walk.progress, stopped=walk.stopped)
     _write(context.output, file, result)
@@ -57,19 +57,19 @@ def record(
 def _write(output: Output, file: Path | None, result: RecordResult) -> None:
     if result.otherwise:
         output.warn(
-            f"{counted(result.otherwise, 'test')} of made-up names took another path than the real messages did:"
+            f"{format_count(result.otherwise, 'test')} of made-up names took another path than the real messages did:"
             " a rule looks at names that were made up"
         )
     if result.left_out:
-        output.warn(f"{counted(result.left_out, 'path')} left out: no test could repeat what happened")
+        output.warn(f"{format_count(result.left_out, 'path')} left out: no test could repeat what happened")
     if file is None or str(file) == "-":
-        output.document(result.text)
+        output.print_document(result.text)
         return
     try:
         file.write_text(result.text, "utf-8")
     except OSError as error:
         raise Failed(f"cannot write {file}: {error.strerror}") from error
-    told = f"{file} written: {counted(result.tests, 'test')} of {counted(result.messages, 'message')}"
-    output.done(
+    told = f"{file} written: {format_count(result.tests, 'test')} of {format_count(result.messages, 'message')}"
+    output.confirm(
         told, {"file": str(file), "tests": result.tests, "messages": result.messages, "partial": result.partial}
     )

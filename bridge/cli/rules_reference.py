@@ -16,6 +16,6 @@ def reference(context: Context) -> None:
     It is the page of the documentation, and says also what the plugins that are installed here add.
     """
     if context.output.as_json:
-        context.output.value({"markdown": reference_page(plugins=True)})
+        context.output.print_value({"markdown": reference_page(plugins=True)})
     else:
-        context.output.document(reference_page(plugins=True) + "\n")
+        context.output.print_document(reference_page(plugins=True) + "\n")

@@ -35,14 +35,14 @@ def schema(context: Context, file: Path | None, *, generic: bool) -> None:
     settings = None if generic else settings_without_secrets(context).settings
     found = rules_schema() if settings is None else _with_names(context, settings)
     if context.output.as_json and (file is None or str(file) == "-"):
-        context.output.value(found)
+        context.output.print_value(found)
         return
     if str(file) == "-":
-        context.output.document(json_text(found))
+        context.output.print_document(json_text(found))
         return
     target = file or _beside_the_rules(settings)
     write_schema(target, found)
-    context.output.done(f"{target} written", {"file": str(target)})
+    context.output.confirm(f"{target} written", {"file": str(target)})
 
 
 def json_text(found: dict[str, Any]) -> str:

@@ -16,13 +16,13 @@ import msgspec
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.drawing import short_topic
-from bridge.cli.history import Wanted, opened, stored_options
+from bridge.cli.history import Wanted, add_history_options, open_history
 from bridge.cli.loading import Loaded, load_rules
-from bridge.cli.output import Failed, Output, counted
+from bridge.cli.output import Failed, Output, format_count
 from bridge.cli.spilling import SpillingState
-from bridge.cli.stopping import stoppable
+from bridge.cli.stopping import catch_interrupt
 from bridge.cli.timeline import messages_of_lines
-from bridge.cli.typed import duration, when
+from bridge.cli.typed import duration, show_time
 from bridge.cli.visible import VisibleText
 from bridge.delivery.retry_policy import backoff_s
 from bridge.destinations.config import RetrySettings
@@ -43,7 +43,7 @@ _COLORS = {"suppressed": "yellow", "held": "cyan", "dropped": "red", "updated": 
     type=click.Path(path_type=Path, allow_dash=True),
     help="Messages, one per line (- is standard input).",
 )
-@stored_options(None)
+@add_history_options(None)
 @click.option("--at", help="When the first message comes, such as 2026-01-05T12:00:00Z.")
 @click.option("--every", "every_s", type=duration, default="1s", show_default=True, help="How far payloads are apart.")
 @click.option("--until", "until_s", type=duration, default="1h", show_default=True, help="How long timers go on.")
@@ -79,8 +79,8 @@ def simulate(
     at_us = _at_us(at)
     if since is not None:
         wanted = Wanted(since, topics, limit)
-        with opened(loaded.settings) as history:
-            stretches = history.stretches(wanted, lambda name: bool(loaded.rule_set.topics_heard([name])))
+        with open_history(loaded.settings) as history:
+            stretches = history.find_stretches(wanted, lambda name: bool(loaded.rule_set.list_heard_topics([name])))
             with history.walk(context.output, stretches, limit) as walk:
                 _play(context.output, loaded, _moved(walk.stream, at_us), until_s, outages, walk.stopped)
         return
@@ -89,7 +89,7 @@ def simulate(
     start_us = at_us if at_us is not None else SystemClock().wall_us()
     topic = topics[0] if topics else None
     found = messages_of_lines(file or Path("-"), loaded.rule_set, topic, start_us, every_s, moved=at_us is not None)
-    with stoppable() as stopped:
+    with catch_interrupt() as stopped:
         _play(context.output, loaded, iter(found[-limit:] if limit is not None else found), until_s, outages, stopped)
 
 
@@ -135,7 +135,7 @@ def _show(output: Output, simulation: Simulation, entries: Iterator[TimelineEntr
         if not output.quiet:
             output.console.print(_draw(entry), soft_wrap=True)
     posts = ", ".join(f"{rule} {n}" for rule, n in simulation.posts.most_common()) or "none"
-    output.say(f"{counted(simulation.messages, 'message')}; posts by rule: {posts}")
+    output.say(f"{format_count(simulation.messages, 'message')}; posts by rule: {posts}")
 
 
 def _write_json(simulation: Simulation, entries: Iterator[TimelineEntry]) -> None:
@@ -197,7 +197,7 @@ def _at_us(said: str | None) -> int | None:
 
 
 def _draw(entry: TimelineEntry) -> VisibleText:
-    line = VisibleText(f"{when(rfc3339(entry.at_us))}  ", style="dim")
+    line = VisibleText(f"{show_time(rfc3339(entry.at_us))}  ", style="dim")
     if isinstance(entry, TimelinePost):
         send = entry.send
         line.append(f"{send.rule} to {send.destination}", style="bold")

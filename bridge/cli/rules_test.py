@@ -14,11 +14,11 @@ import click
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.junit import junit_xml
 from bridge.cli.loading import load_rules
-from bridge.cli.output import EXIT_FAILED, Failed, Output, counted
+from bridge.cli.output import EXIT_FAILED, Failed, Output, format_count
 from bridge.cli.problem_listing import from_here
 from bridge.cli.visible import VisibleText
 from rules.ruleset import Case, RuleSet
-from rules.workbench.run_cases import CaseResult, KeptQuiet, ToldSend, run_case, shown
+from rules.workbench.run_cases import CaseResult, KeptQuiet, ToldSend, run_case, show_send
 
 _DIFF_COLORS = {"-": "red", "+": "green", "@": "cyan"}
 
@@ -40,18 +40,18 @@ def test(context: Context, wanted: tuple[str, ...], junit: Path | None, *, updat
     cases = [case for case in rule_set.cases if _is_wanted(case, wanted)]
     if wanted and not cases:
         raise Failed(
-            f"none of the {counted(len(rule_set.cases), 'test')} has a name or file with {' or '.join(wanted)}"
+            f"none of the {format_count(len(rule_set.cases), 'test')} has a name or file with {' or '.join(wanted)}"
         )
     results = [run_case(rule_set, case, _snapshot) for case in cases]
     if update:
         written = _update(results)
         results = [run_case(rule_set, case, _snapshot) for case in cases]
-        context.output.say(f"{counted(written, 'snapshot')} written")
+        context.output.say(f"{format_count(written, 'snapshot')} written")
     if junit is not None:
         _write(junit, junit_xml(results))
     failed = sum(not result.passed for result in results)
     if context.output.as_json:
-        context.output.value(_value(results))
+        context.output.print_value(_value(results))
     else:
         _tell(context.output, rule_set, results, verbose=verbose)
     if failed:
@@ -67,7 +67,7 @@ def _tell(output: Output, rule_set: RuleSet, results: Sequence[CaseResult], *, v
     if output.quiet:
         return
     if not results:
-        rules = counted(len(rule_set.rules), "rule")
+        rules = format_count(len(rule_set.rules), "rule")
         output.say(f"There is no test; {rules} in force. Tests stand under tests: in rule files.")
         return
     for file, group in groupby(results, key=lambda result: result.case.place.file):
@@ -75,7 +75,7 @@ def _tell(output: Output, rule_set: RuleSet, results: Sequence[CaseResult], *, v
         for result in group:
             _tell_one(output, result, verbose=verbose)
     failed = sum(not result.passed for result in results)
-    line = VisibleText(f"{counted(len(results), 'test')}: ", style="bold")
+    line = VisibleText(f"{format_count(len(results), 'test')}: ", style="bold")
     line.append(f"{len(results) - failed} passed", style="green")
     if failed:
         line.append(f", {failed} failed", style="bold red")
@@ -92,7 +92,7 @@ def _tell_one(output: Output, result: CaseResult, *, verbose: bool) -> None:
             output.console.print(VisibleText(f"      {text}", style=color), soft_wrap=True)
     if verbose:
         for told in result.told:
-            output.console.print(VisibleText(f"      sent: {shown(told)}", style="dim"), soft_wrap=True)
+            output.console.print(VisibleText(f"      sent: {show_send(told)}", style="dim"), soft_wrap=True)
         for quiet in result.quiet:
             judgement = quiet.judgement
             by = f" by {judgement.by}" if judgement.by else ""

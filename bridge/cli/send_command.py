@@ -11,9 +11,9 @@ import click
 import msgspec
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.connection import connected
+from bridge.cli.connection import connect_client
 from bridge.cli.output import EXIT_FAILED, Failed, Output
-from bridge.cli.typed import named_values
+from bridge.cli.typed import parse_named_values
 from bridge.cli.visible import VisibleText
 
 _COLORS = {"delivered": "green", "later": "yellow", "refused": "red"}
@@ -66,14 +66,14 @@ def send(
         said["body"] = _payload(said["body"])
     asked = said | {
         "destination": destination,
-        "fields": [{"title": name, "value": value} for name, value in named_values(fields, "--field").items()],
-        "overrides": named_values(overrides, "--set"),
+        "fields": [{"title": name, "value": value} for name, value in parse_named_values(fields, "--field").items()],
+        "overrides": parse_named_values(overrides, "--set"),
     }
-    with connected(context) as client:
+    with connect_client(context) as client:
         answer = client.post("/api/preview" if preview else "/api/send", asked)
     output = context.output
     if output.as_json:
-        output.value(answer)
+        output.print_value(answer)
     else:
         _tell(output, answer)
     if not preview and answer["outcome"] != "delivered":

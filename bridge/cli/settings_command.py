@@ -31,12 +31,12 @@ SettingRow: TypeAlias = dict[str, str]
 def settings(context: Context, prefix: str, *, schema: bool) -> None:
     """Every key of bridge.yaml, or those that begin with KEY, with meaning, default and unit."""
     if schema:
-        context.output.value(settings_schema())
+        context.output.print_value(settings_schema())
         return
     found = [row for row in rows() if row["key"].startswith(prefix)]
     output = context.output
     if output.as_json:
-        output.value(found)
+        output.print_value(found)
     elif not found:
         raise Failed(f"no key begins with {prefix!r}{suggest(prefix, [row['key'] for row in rows()])}")
     elif not output.quiet:

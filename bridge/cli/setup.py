@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bridge.app.certificate import CERTIFICATE_FILE
-from bridge.cli.command_context import DEFAULT_PLACES, Context, stands
+from bridge.cli.command_context import DEFAULT_PLACES, Context, path_exists
 from bridge.cli.output import BadConfiguration, Failed
 from bridge.cli.problem_listing import as_lines
 from bridge.core.domains import ascii_domain
@@ -106,7 +106,7 @@ def store_file(settings: Settings) -> Path:
 def _named(context: Context) -> Path:
     """The settings file that the options or the default places name. Raises BadConfiguration when there is none."""
     path = context.config_path()
-    if context.config is None and not stands(path):
+    if context.config is None and not path_exists(path):
         looked = " and ".join(str(place) for place in DEFAULT_PLACES)
         text = f"there are no settings at {looked}: name a file with --config, or begin with `ams-bridge init`"
         raise BadConfiguration(text)

@@ -8,16 +8,16 @@ from typing import Any
 import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.connection import connected
+from bridge.cli.connection import connect_client
 from bridge.cli.fitting_tables import Column, id_column, text_column, time_column
-from bridge.cli.typed import duration, when
-from rules.source.scalars import as_typed, typed_word
+from bridge.cli.typed import duration, show_time
+from rules.source.scalars import recall_word, typed_word
 
 _COLORS = {"active": "green", "expired": "dim", "pending": "yellow"}
 _LISTED = [
     Column("State", lambda row: row["state"], style=lambda row: _COLORS[row["state"]]),
     Column("Matchers", lambda row: _matchers(row["matchers"]), below=True),
-    time_column("Until", lambda row: when(row["until"])),
+    time_column("Until", lambda row: show_time(row["until"])),
     text_column("Who", "who"),
     text_column("Why", "why", below=True),
 ]
@@ -47,10 +47,10 @@ def add(context: Context, /, matchers: Sequence[str], **said: Any) -> None:
     body = {name: value for name, value in said.items() if value not in (None, False)}
     if ("for_s" in body) == ("until" in body):
         raise click.UsageError("say when it ends: either --for or --until")
-    with connected(context) as client:
+    with connect_client(context) as client:
         answer = client.post("/api/silences", body | {"matchers": matchers_of(matchers)})
     made, suppressed = answer["silence"], answer["suppressed"]
-    context.output.done(f"silence {made['id']} holds until {when(made['until'])}", answer)
+    context.output.confirm(f"silence {made['id']} holds until {show_time(made['until'])}", answer)
     context.output.say(f"  {coverage_text(**answer['covers'])}")
     if suppressed:
         context.output.say(f"  waiting deliveries suppressed: {suppressed}")
@@ -61,9 +61,9 @@ def add(context: Context, /, matchers: Sequence[str], **said: Any) -> None:
 @pass_context
 def list_silences(context: Context, *, with_expired: bool) -> None:
     """Silences that hold or will hold, the first to end first."""
-    with connected(context) as client:
+    with connect_client(context) as client:
         found = client.get("/api/silences", all="true" if with_expired else None)["silences"]
-    context.output.rows(found, [id_column(found), *_LISTED], empty="Nothing is silenced.")
+    context.output.print_rows(found, [id_column(found), *_LISTED], empty="Nothing is silenced.")
 
 
 @click.command("expire", cls=CliCommand)
@@ -74,9 +74,9 @@ def expire(context: Context, silence_id: str) -> None:
 
     Incidents it kept quiet and that still fire are told when they fire again, or within a quarter of an hour.
     """
-    with connected(context) as client:
+    with connect_client(context) as client:
         answer = client.post(f"/api/silences/{silence_id}:expire")
-    context.output.done(f"silence {silence_id} has ended", answer)
+    context.output.confirm(f"silence {silence_id} has ended", answer)
 
 
 def matchers_of(typed: Sequence[str]) -> dict[str, Any]:
@@ -101,4 +101,4 @@ def _matchers(matchers: dict[str, Any]) -> str:
 
 
 def _said(value: Any) -> str:
-    return f"~{value['like']}" if isinstance(value, dict) and list(value) == ["like"] else f"={as_typed(value)}"
+    return f"~{value['like']}" if isinstance(value, dict) and list(value) == ["like"] else f"={recall_word(value)}"

@@ -10,7 +10,7 @@ from types import FrameType
 
 
 @contextmanager
-def stoppable() -> Iterator[Callable[[], bool]]:
+def catch_interrupt() -> Iterator[Callable[[], bool]]:
     """Lets a first SIGINT, within the block, only make the function it gives say True."""
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False

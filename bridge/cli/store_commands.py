@@ -30,7 +30,7 @@ def backup(context: Context, file: Path) -> None:
     except StoreError as error:
         raise Failed(_why(error)) from error
     size_bytes = file.stat().st_size
-    context.output.done(f"{file} written, {size_bytes:,} bytes", {"file": str(file), "bytes": size_bytes})
+    context.output.confirm(f"{file} written, {size_bytes:,} bytes", {"file": str(file), "bytes": size_bytes})
     context.output.say("Keep with it: the settings, the secrets they name, and sealing.key beside the store.")
 
 
@@ -63,7 +63,7 @@ def restore(context: Context, file: Path) -> None:
         "replaced": str(restored.replaced) if restored.replaced else None,
         "topics": raised,
     }
-    context.output.done(f"{target} restored from {file}", value)
+    context.output.confirm(f"{target} restored from {file}", value)
     if restored.replaced is not None:
         context.output.say(f"  the store that stood there is kept as {restored.replaced}")
     for one in raised:

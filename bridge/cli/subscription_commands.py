@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.connection import Unreached, connected
+from bridge.cli.connection import Unreached, connect_client
 from bridge.cli.fitting_tables import Column, text_column
 from bridge.cli.naming import resource_name, resource_path
 from bridge.cli.noun_verbs import acl_command, delete_command, noun_in
-from bridge.cli.output import Failed, shown
-from bridge.cli.typed import when
+from bridge.cli.output import Failed, print_details
+from bridge.cli.typed import show_time
 
 if TYPE_CHECKING:
     from bridge.cli.client import Client
@@ -28,7 +28,7 @@ subscription_acl = acl_command(_SUBSCRIPTION, "Show or replace who may pull from
 @pass_context
 def list_subscriptions(context: Context, project_name: str) -> None:
     """The subscriptions of PROJECT, newest first: how far they are behind, and whether their pushes get through."""
-    with connected(context) as client:
+    with connect_client(context) as client:
         found = client.get(f"/v1/projects/{project_name}/subscriptions")["subscriptions"]
         states = _states(client, project_name)
     for one in found:
@@ -40,7 +40,7 @@ def list_subscriptions(context: Context, project_name: str) -> None:
         Column("Behind", lambda row: str(row["state"].get("behind", "-")), number=True),
         Column("Push", _push_of, below=True),
     ]
-    context.output.rows(found, columns, empty="No subscription yet.")
+    context.output.print_rows(found, columns, empty="No subscription yet.")
 
 
 @click.command("create", cls=CliCommand)
@@ -79,7 +79,7 @@ def create_subscription(
         body["pushConfig"] = _push_config(push_url, push_messages, mattermost=mattermost)
     elif mattermost:
         raise click.UsageError("--mattermost needs --push URL")
-    with connected(context) as client:
+    with connect_client(context) as client:
         made = client.put(resource_path(name, "subscriptions"), body)
     push = made["pushConfig"]
     unverified = push["type"] and not push["verified"]
@@ -89,7 +89,7 @@ def create_subscription(
         if unverified
         else ""
     )
-    context.output.done(f"subscription {made['name']} created{then}", made)
+    context.output.confirm(f"subscription {made['name']} created{then}", made)
 
 
 def _push_config(url: str, messages: int, *, mattermost: bool) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _push_of(row: dict[str, Any]) -> str:
     if not push["type"]:
         return "-"
     if state.get("failing_since"):
-        return f"failing since {when(state['failing_since'])}: {state['why']}"
+        return f"failing since {show_time(state['failing_since'])}: {state['why']}"
     return str(push["type"]) if push["verified"] else f"{push['type']}, not verified"
 
 
@@ -124,9 +124,9 @@ def _push_of(row: dict[str, Any]) -> str:
 @pass_context
 def verify_subscription(context: Context, name: str) -> None:
     """Ask the push endpoint of SUBSCRIPTION for its hash; once it has answered, pushing begins."""
-    with connected(context) as client:
+    with connect_client(context) as client:
         client.post(f"{resource_path(name, 'subscriptions')}:verifyPushEndpoint")
-    context.output.done(f"subscription {name} is verified")
+    context.output.confirm(f"subscription {name} is verified")
 
 
 @click.command("show", cls=CliCommand)
@@ -136,11 +136,11 @@ def show_subscription(context: Context, name: str) -> None:
     """Show SUBSCRIPTION and where it stands."""
     path = resource_path(name, "subscriptions")
     project_name, _ = resource_name(name, "subscriptions")
-    with connected(context) as client:
+    with connect_client(context) as client:
         found = client.get(path)
         state = _states(client, project_name).get(found["name"].lstrip("/"), {})
         kept = {key: state[key] for key in ("behind", "failing_since", "why") if state.get(key) not in (None, "")}
-        shown(context.output, found | {"offsets": client.get(f"{path}:offsets")} | kept)
+        print_details(context.output, found | {"offsets": client.get(f"{path}:offsets")} | kept)
 
 
 @click.command("seek", cls=CliCommand)
@@ -149,6 +149,6 @@ def show_subscription(context: Context, name: str) -> None:
 @pass_context
 def seek(context: Context, name: str, offset: int) -> None:
     """Move SUBSCRIPTION to OFFSET."""
-    with connected(context) as client:
+    with connect_client(context) as client:
         client.post(f"{resource_path(name, 'subscriptions')}:modifyOffset", {"offset": offset})
-    context.output.done(f"{name} stands at {offset}")
+    context.output.confirm(f"{name} stands at {offset}")

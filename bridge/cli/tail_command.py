@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.connection import connected
-from bridge.cli.typed import when
-from bridge.cli.visible import VisibleText, visible_line
+from bridge.cli.connection import connect_client
+from bridge.cli.typed import show_time
+from bridge.cli.visible import VisibleText, make_visible_line
 
 _FATES = {"matched": "green", "unmatched": "dim", "unrouted": "dim", "undecided": "yellow"}
 _OUTCOMES = {"sent": "green", "suppressed": "yellow", "dropped": "red", "held": "cyan", "shadow": "magenta"}
@@ -25,7 +25,7 @@ def tail(context: Context, topic: str | None, *, matched: bool) -> None:
 
     Ends with Ctrl-C. With --json each message is one line.
     """
-    with connected(context) as client:
+    with connect_client(context) as client:
         try:
             for seen in client.events("/api/tail", topic=topic, matched="1" if matched else None):
                 _show(context, seen)
@@ -36,14 +36,14 @@ def tail(context: Context, topic: str | None, *, matched: bool) -> None:
 def _show(context: Context, seen: Any) -> None:
     output = context.output
     if output.as_json:
-        output.line(seen)
+        output.print_line(seen)
         return
     if output.quiet:
         return
-    head = VisibleText(f"{when(seen['published'])}  {seen['topic']}:{seen['offset']}  ")
+    head = VisibleText(f"{show_time(seen['published'])}  {seen['topic']}:{seen['offset']}  ")
     head.append(seen["fate"], style=_FATES[seen["fate"]])
     output.console.print(head, soft_wrap=True)
-    named = "".join(visible_line(f"{name}={value} ") for name, value in seen["attributes"].items())
+    named = "".join(make_visible_line(f"{name}={value} ") for name, value in seen["attributes"].items())
     text = " ".join(seen["data"].split())
     more = " ..." if seen["cut"] or len(text) > _SHOWN_RUNES else ""
     output.console.print(VisibleText(f"  {named}{text[:_SHOWN_RUNES]}{more}", style="dim"), soft_wrap=True)

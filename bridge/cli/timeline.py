@@ -30,9 +30,9 @@ def messages_of_lines(
     messages: list[Incoming] = []
     kept: list[Incoming] = []
     for number, line in enumerate(_lines(file)):
-        seen = recorded(line)
+        seen = parse_recorded(line)
         if seen is None:
-            name = one_topic(rule_set, topic)
+            name = require_one_topic(rule_set, topic)
             messages.append(_incoming(name, number, start_us + round(number * every_s * US_PER_S), line, {}))
         else:
             time_us = _time_us(seen, number)
@@ -43,7 +43,7 @@ def messages_of_lines(
     return sorted([*messages, *kept], key=lambda one: one.publish_time_us)
 
 
-def one_topic(rule_set: RuleSet, said: str | None) -> str:
+def require_one_topic(rule_set: RuleSet, said: str | None) -> str:
     """The full name of the topic that was said, else of the only one that rules hear. Raises UsageError."""
     if said is None:
         heard = list(dict.fromkeys(sample_topic(rule.topics) for rule in rule_set.rules))
@@ -72,7 +72,7 @@ def _lines(file: Path) -> list[str]:
     return [line for line in text.split("\n") if line.strip()]
 
 
-def recorded(line: str) -> Any:
+def parse_recorded(line: str) -> Any:
     """The line as ``tail --json`` prints a message, or None for a payload."""
     try:
         said = msgspec.json.decode(line)

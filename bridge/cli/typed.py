@@ -17,7 +17,7 @@ def duration(said: str) -> float:
         raise click.BadParameter(str(error)) from error
 
 
-def named_values(given: Sequence[str], option: str) -> dict[str, str]:
+def parse_named_values(given: Sequence[str], option: str) -> dict[str, str]:
     """What ``NAME=VALUE`` options say. Raises BadParameter."""
     named: dict[str, str] = {}
     for one in given:
@@ -28,6 +28,6 @@ def named_values(given: Sequence[str], option: str) -> dict[str, str]:
     return named
 
 
-def when(time: str | None) -> str:
+def show_time(time: str | None) -> str:
     """A time of the API for people: whole seconds, with a blank in the middle."""
     return "" if time is None else f"{time[:10]} {time[11:19]}Z"

@@ -22,14 +22,14 @@ _BREAKS: Final = re.compile(r"[\n\t]")
 _SHORT: Final = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
-def visible(text: str) -> str:
+def make_visible(text: str) -> str:
     """The text with every character that a terminal would obey as an escape; line ends and tabs stay."""
     if _ODD.search(text) is None:
         return text
     return _ODD.sub(_escape, text.replace("\r\n", "\n"))
 
 
-def visible_line(text: str) -> str:
+def make_visible_line(text: str) -> str:
     """The text on one line: as ``visible``, with line ends and tabs as escapes too."""
     return _BREAKS.sub(_escape, _ODD.sub(_escape, text))
 
@@ -38,11 +38,11 @@ class VisibleText(Text):
     """A styled text in which nothing is left that a terminal would obey."""
 
     def __init__(self, text: str = "", style: str | Style = "", **said: Any) -> None:
-        super().__init__(visible(text), style, **said)
+        super().__init__(make_visible(text), style, **said)
 
     def append(self, text: Text | str, style: str | Style | None = None) -> VisibleText:
         """Add a text, made visible."""
-        super().append(visible(text) if isinstance(text, str) else text, style)
+        super().append(make_visible(text) if isinstance(text, str) else text, style)
         return self
 
 
@@ -51,7 +51,7 @@ class VisibleConsole(Console):
 
     def render_str(self, text: str, **said: Any) -> Text:
         """See Console."""
-        return super().render_str(visible(text), **said)
+        return super().render_str(make_visible(text), **said)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """See Console. Texts that others made, such as those of Markdown, are made visible here."""

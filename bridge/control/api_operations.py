@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from bridge.control.control_handlers import REFUSES
 from bridge.control.control_source import ControlSource
-from bridge.control.http_answers import OperatorRequest, admit, answer_or_refuse, ok, requester
+from bridge.control.http_answers import OperatorRequest, admit, answer_json, answer_or_refuse, requester
 from bridge.operate.operator_errors import InvalidInput, OperateError
 
 ApiHandler: TypeAlias = Callable[..., Awaitable[Any]]
@@ -47,7 +47,7 @@ class ApiOperation:
         if self.body is not None:
             given["body"] = await asked.body(self.body)
         said = await self.handler(asked, **given)
-        return said if isinstance(said, Response) else ok(said)
+        return said if isinstance(said, Response) else answer_json(said)
 
 
 def operation_of(method: str, path: str, handler: ApiHandler) -> ApiOperation:
@@ -69,7 +69,7 @@ def operation_of(method: str, path: str, handler: ApiHandler) -> ApiOperation:
     )
 
 
-def endpoint(source: ControlSource, operation: ApiOperation) -> Callable[[Request], Awaitable[Response]]:
+def make_endpoint(source: ControlSource, operation: ApiOperation) -> Callable[[Request], Awaitable[Response]]:
     """The Starlette endpoint that admits, answers, and turns errors into bodies."""
 
     async def answered(request: Request) -> Response:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from starlette.routing import Route
 
 from bridge.control import control_handlers as handlers
-from bridge.control.api_operations import ApiHandler, ApiOperation, endpoint, operation_of
+from bridge.control.api_operations import ApiHandler, ApiOperation, make_endpoint, operation_of
 from bridge.control.control_openapi import openapi_of
 from bridge.control.control_source import ControlSource
 from bridge.control.http_answers import OperatorRequest, Refusal
@@ -61,10 +61,11 @@ def operations() -> list[ApiOperation]:
 def control_routes(source: ControlSource) -> list[Route]:
     """The routes to mount at the root."""
     routes = [
-        Route(operation.path, endpoint(source, operation), methods=[operation.method]) for operation in operations()
+        Route(operation.path, make_endpoint(source, operation), methods=[operation.method])
+        for operation in operations()
     ]
     unknown = operation_of("GET", "/api/{path:path}", _unknown)
-    return [*routes, Route(unknown.path, endpoint(source, unknown), methods=list(_METHODS))]
+    return [*routes, Route(unknown.path, make_endpoint(source, unknown), methods=list(_METHODS))]
 
 
 async def _unknown(asked: OperatorRequest) -> None:

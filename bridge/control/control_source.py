@@ -9,7 +9,7 @@ from bridge.core.token_gate import TokenGate
 from bridge.operate.operator_context import OperatorContext
 
 
-def nobody(cookies: Mapping[str, str]) -> None:
+def know_no_session(cookies: Mapping[str, str]) -> None:
     """No cookie is a session."""
 
 
@@ -23,5 +23,5 @@ class ControlSource:
 
     context: OperatorContext
     admit: Callable[[str], str | None]
-    admit_session: Callable[[Mapping[str, str]], str | None] = nobody
+    admit_session: Callable[[Mapping[str, str]], str | None] = know_no_session
     gate: TokenGate | None = None

@@ -116,25 +116,25 @@ async def answer_or_refuse(request: Request, answer: Callable[[], Awaitable[Resp
     try:
         return await answer()
     except Refusal as error:
-        return refused(error.code, error.message, error.wait_s)
+        return answer_refusal(error.code, error.message, error.wait_s)
     except OperateError as error:
-        return refused(code_of(error), str(error))
+        return answer_refusal(code_of(error), str(error))
     except NotFound as error:
-        return refused(404, str(error))
+        return answer_refusal(404, str(error))
     except StoreError as error:
         log.warning("the store does not answer", path=request.url.path, error=str(error))
-        return refused(503, str(error))
+        return answer_refusal(503, str(error))
     except Exception as error:  # a bug of ours: told by name, never as a traceback to a client
         log.exception("an API request broke", path=request.url.path)
-        return refused(500, f"a bug in ams-bridge: {type(error).__name__}; the log has more")
+        return answer_refusal(500, f"a bug in ams-bridge: {type(error).__name__}; the log has more")
 
 
-def ok(said: Any) -> Response:
+def answer_json(said: Any) -> Response:
     """A 200 with JSON: the one place where answers are encoded."""
     return Response(msgspec.json.encode(said, enc_hook=str), media_type="application/json", headers=_HEADERS)
 
 
-def refused(code: int, message: str, wait_s: int = RETRY_AFTER_S) -> Response:
+def answer_refusal(code: int, message: str, wait_s: int = RETRY_AFTER_S) -> Response:
     """An error in the body every route of the daemon uses."""
     headers = _HEADERS | ({"Retry-After": str(wait_s)} if code in (429, 503) else {})
     return error_answer(code, message, STATUSES[code], headers)

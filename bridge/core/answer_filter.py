@@ -147,7 +147,7 @@ class AnswerFilter:
             self._at = _At.CHUNK_SIZE
         else:
             self._at = _At.OVER if head.length == 0 else _At.BODY
-        return head.written()
+        return head.serialize()
 
     def _read_body(self) -> bytes:
         """A body of a told length, the data of a chunk, or a body that ends with the connection."""

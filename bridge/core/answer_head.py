@@ -53,7 +53,7 @@ class AnswerHead:
         """Whether what follows is no HTTP any more."""
         return self.status == _SWITCHING
 
-    def written(self) -> bytes:
+    def serialize(self) -> bytes:
         """The head as the strictest reader takes it."""
         lines = [b"HTTP/1.1 %d %s" % (self.status, self.phrase or b"-")]
         lines += [b"%s: %s" % pair for pair in self.headers]

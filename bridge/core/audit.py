@@ -67,7 +67,7 @@ class AuditTrail:
         except BrokerError as error:
             log.warning("an audit entry is in the log only: the store does not answer", reason=str(error))
 
-    async def newest(
+    async def list_newest(
         self, limit: int, *, before: int | None = None, since_us: int = 0, wanted: Mapping[str, str] | None = None
     ) -> tuple[list[StoredEntry], int | None]:
         """Up to ``limit`` entries below number ``before``, newest first, and where the next page begins, or None.

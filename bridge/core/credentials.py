@@ -6,7 +6,7 @@ import base64
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 
-def without_credentials(url: str) -> tuple[str, str | None]:
+def split_credentials(url: str) -> tuple[str, str | None]:
     """The URL without who asks, and the ``Authorization`` header that says it (None when the URL names nobody).
 
     Names and passwords are UTF-8; a colon or an @ in them is written %3A or %40.

@@ -43,6 +43,6 @@ _EMOJI: Final = {
 _EMOJI_NAME: Final = re.compile(r":([a-z0-9_+-]+):")
 
 
-def with_emoji(text: str) -> str:
+def replace_emoji_names(text: str) -> str:
     """The text with known ``:emoji_names:`` as characters; unknown names stay as they are."""
     return _EMOJI_NAME.sub(lambda named: _EMOJI.get(named.group(1), named.group(0)), text)

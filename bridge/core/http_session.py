@@ -13,7 +13,7 @@ from aiohttp.client_proto import ResponseHandler
 
 from bridge.core.answer_filter import AnswerFilter
 from bridge.core.content_coding import IDENTITY, unpack
-from bridge.core.credentials import without_credentials
+from bridge.core.credentials import split_credentials
 from bridge.core.domains import ascii_url
 from bridge.core.fetching import CallBounds, Fetched, NoAnswer
 from bridge.core.plain_reason import plain_reason
@@ -88,7 +88,7 @@ async def fetch(
     is looked at only where ``may_reach`` allows its address.
     """
     status, body, packing, wrong = 0, bytearray(), "", ""
-    url, basic = without_credentials(url)
+    url, basic = split_credentials(url)
     try:
         url = ascii_url(url)
     except ValueError as error:

@@ -23,7 +23,7 @@ class BodyTooLarge(ValueError):
     """The body is larger than it may be, once unpacked."""
 
 
-def unpacked(body: bytes, content_encoding: str, longest_bytes: int) -> bytes:
+def decompress(body: bytes, content_encoding: str, longest_bytes: int) -> bytes:
     """The body as it was before these codings were applied.
 
     Raises UnknownCoding, DamagedBody, and BodyTooLarge when it would be over ``longest_bytes``.

@@ -14,26 +14,26 @@ from tenacity.wait import wait_base
 _NOBODY: Final = Retrying()
 
 
-def steps(*pauses_s: float) -> wait_base:
+def step_pauses(*pauses_s: float) -> wait_base:
     """A pause for each failure in a row; the last one for all that follow."""
     return wait_chain(*map(wait_fixed, pauses_s))
 
 
-def growing(first_s: float, longest_s: float) -> wait_base:
+def grow_pauses(first_s: float, longest_s: float) -> wait_base:
     """Twice as long after each failure in a row, from ``first_s`` up to ``longest_s``."""
     return wait_exponential(multiplier=first_s, max=longest_s)
 
 
-SETTLING: Final = steps(0.1, 0.5, 2.0, 5.0)
+SETTLING: Final = step_pauses(0.1, 0.5, 2.0, 5.0)
 """A try's end that the store does not take: the lease runs on."""
 
-STORE: Final = steps(0.2, 0.5, 1.0, 2.0)
+STORE: Final = step_pauses(0.2, 0.5, 1.0, 2.0)
 """A worker that waits for the store: ours, near, and soon back."""
 
-WORKER: Final = steps(0.2, 1.0, 5.0, 15.0, 60.0)
+WORKER: Final = step_pauses(0.2, 1.0, 5.0, 15.0, 60.0)
 """A worker that broke off, which may be a bug of ours."""
 
-CHAT_SERVER: Final = steps(0.5, 1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
+CHAT_SERVER: Final = step_pauses(0.5, 1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
 """A connection to a chat server that was lost."""
 
 

@@ -20,7 +20,7 @@ import structlog
 
 from bridge.core.offload import Offload
 from bridge.core.poison_deaths import DEATHS_ALLOWED, Deaths, Suspect, is_forgotten, read_deaths, write_deaths
-from bridge.core.poison_notes import NotesUnusable, PoisonNotes, found_notes, note_name
+from bridge.core.poison_notes import NotesUnusable, PoisonNotes, note_name, read_notes
 from broker.clock import Clock, us
 
 REASON: Final = "the daemon stopped twice while deciding it"
@@ -56,11 +56,11 @@ class PoisonGuard:
             log.warning("what is decided cannot be noted", folder=str(folder), reason=str(error))
         self._watch()
 
-    def desk(self, name: str) -> Desk:
+    def open_desk(self, name: str) -> Desk:
         """A desk for one worker; ``name`` names its thread."""
         return Desk(self, name)
 
-    def why_not(self, name: str) -> str:
+    def explain_set_aside(self, name: str) -> str:
         """Why something is decided no more; "" for nearly everything."""
         if not self._suspects:
             return ""
@@ -100,7 +100,7 @@ class PoisonGuard:
         if self._suspects:
             self._settle(name, about)
 
-    async def noted(self, name: str, work: Coroutine[Any, Any, Result]) -> Result:
+    async def run_noted(self, name: str, work: Coroutine[Any, Any, Result]) -> Result:
         """What ``work`` gives; noted under ``name`` whenever it computes, and never while it waits."""
         slot = self._free_slot()
         if slot is None:
@@ -125,14 +125,14 @@ class PoisonGuard:
         suspect = self._suspects.get(note_name(name))
         return suspect is not None and suspect.set_aside_us > 0
 
-    def lately_set_aside(self) -> list[str]:
+    def list_set_aside(self) -> list[str]:
         """What was set aside in the last day, in words."""
         since_us = self.clock.wall_us() - us(_TOLD_FOR_S)
         return [suspect.about for suspect in self._suspects.values() if suspect.set_aside_us > since_us]
 
-    def degraded(self) -> str:
+    def describe_degraded(self) -> str:
         """What was set aside lately, as a line for /readyz; "" when nothing was."""
-        about = self.lately_set_aside()
+        about = self.list_set_aside()
         if not about:
             return ""
         return f"set aside undecided, for {REASON}: {', '.join(about[:10])}{', ...' if len(about) > 10 else ''}"
@@ -166,7 +166,7 @@ class PoisonGuard:
         self._path = folder / _DEATHS_FILE
         known = read_deaths(self._path)
         now_us = self.clock.wall_us()
-        run, names = found_notes(folder / _NOTES_FILE)
+        run, names = read_notes(folder / _NOTES_FILE)
         self._run = known.counted
         self._suspects = {name: one for name, one in known.suspects.items() if not is_forgotten(one, now_us)}
         if not names or run.hex() == known.counted:

@@ -31,7 +31,7 @@ class NotesUnusable(Exception):
     """The file of notes cannot be read or made; the text says why."""
 
 
-def found_notes(path: Path) -> tuple[bytes, list[str]]:
+def read_notes(path: Path) -> tuple[bytes, list[str]]:
     """The run that wrote the file, and the names that were under decision when it ended; nothing where there is none.
 
     Raises NotesUnusable when the file is there and cannot be read.

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from rules.model import Post
-from rules.rendering.markdown_escape import storable
+from rules.rendering.markdown_escape import make_storable
 
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(Post)
@@ -27,7 +27,7 @@ def post_to_bytes(post: Post) -> bytes:
 def _whole(value: Any) -> Any:
     match value:
         case str():
-            return storable(value)
+            return make_storable(value)
         case dict():
             return {_whole(key): _whole(inner) for key, inner in value.items()}
         case list() | tuple():

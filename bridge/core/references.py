@@ -52,12 +52,12 @@ class Resolver:
         self._document = document
         self._around = around
 
-    def resolved(self, value: Any, path: DocumentPath = ()) -> Any:
+    def resolve(self, value: Any, path: DocumentPath = ()) -> Any:
         """The value with its references replaced; one that cannot be is left as it is, with a problem."""
         if isinstance(value, dict):
-            return {key: self.resolved(inner, (*path, key)) for key, inner in value.items()}
+            return {key: self.resolve(inner, (*path, key)) for key, inner in value.items()}
         if isinstance(value, list):
-            return [self.resolved(inner, (*path, index)) for index, inner in enumerate(value)]
+            return [self.resolve(inner, (*path, index)) for index, inner in enumerate(value)]
         if isinstance(value, str) and "${" in value:
             return _REFERENCE.sub(lambda found: self._one(found, path), value)
         return value

@@ -34,19 +34,19 @@ class NotifySocket:
         """The socket named by ``$NOTIFY_SOCKET``: a path, or ``@name`` in the abstract namespace."""
         return cls(environ.get("NOTIFY_SOCKET") or None)
 
-    def ready(self, status: str = "") -> bool:
+    def notify_ready(self, status: str = "") -> bool:
         """Startup, or a reload, is complete; ``status`` is the line that ``systemctl status`` shows."""
         return self._send("READY=1", *_status_line(status))
 
-    def reloading(self, monotonic_s: float) -> bool:
+    def notify_reloading(self, monotonic_s: float) -> bool:
         """A reload begins at ``monotonic_s`` (CLOCK_MONOTONIC); ``ready`` must follow when it ends."""
         return self._send("RELOADING=1", f"MONOTONIC_USEC={int(monotonic_s * 1_000_000)}")
 
-    def stopping(self, status: str = "") -> bool:
+    def notify_stopping(self, status: str = "") -> bool:
         """The daemon has begun to stop."""
         return self._send("STOPPING=1", *_status_line(status))
 
-    def status(self, status: str) -> bool:
+    def notify_status(self, status: str) -> bool:
         """Change the line that ``systemctl status`` shows, and nothing else."""
         return self._send(*_status_line(status))
 

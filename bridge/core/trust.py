@@ -29,7 +29,7 @@ def trust_file(file: Path) -> ssl.SSLContext:
     return context
 
 
-def why_unusable(error: OSError) -> str:
+def explain_unusable(error: OSError) -> str:
     """Why a file of certificates cannot be used, in a few words."""
     return "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror or str(error)
 

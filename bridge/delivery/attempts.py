@@ -288,7 +288,7 @@ class Attempts:
         """What became of the one try. A bug of a destination counts against the message, never the destination."""
         delivery_id = one.leased.delivery.id
         name = delivery_name(delivery_id)
-        if why_not := self._guard.why_not(name):
+        if why_not := self._guard.explain_set_aside(name):
             return Refused(why_not)
         try:
             parcel = parcel_of(one.leased)
@@ -299,7 +299,7 @@ class Attempts:
             return Refused(parcel.post.broken)
         try:
             async with self._clock.timeout(self.longest_s):
-                outcome = _check(await self._guard.noted(name, self._destination.deliver(parcel)))
+                outcome = _check(await self._guard.run_noted(name, self._destination.deliver(parcel)))
         except TimeoutError:
             outcome = Later(f"no answer within {self._config.timeout:g} s", unclear=True)
         except (Exception, asyncio.CancelledError) as error:

@@ -10,7 +10,7 @@ import math
 import random
 from typing import assert_never
 
-from bridge.core.pauses import growing, pause_s
+from bridge.core.pauses import grow_pauses, pause_s
 from bridge.destinations.base import Delivered, Later, Outcome, Refused
 from bridge.destinations.config import DestinationConfig, RetrySettings
 from broker.clock import us
@@ -69,7 +69,7 @@ def cut_off(
 
 def backoff_s(retry: RetrySettings, tries: int, rng: random.Random) -> float:
     """The pause after the ``tries``-th failed try: exponential from ``base`` up to ``max``, with full jitter."""
-    return rng.uniform(0.0, pause_s(growing(retry.base, retry.max), tries))
+    return rng.uniform(0.0, pause_s(grow_pauses(retry.base, retry.max), tries))
 
 
 def _later(

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from bridge.core.emoji import with_emoji
+from bridge.core.emoji import replace_emoji_names
 from bridge.core.quantities import Pacing
 from bridge.core.secret import Secret
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, PartSize, Preview
@@ -100,10 +100,10 @@ class Apprise:
     def _draw(self, parcel: Parcel) -> dict[str, str]:
         """What Apprise is given, in the service's own format and size."""
         post = parcel.post
-        title = " ".join(plain(with_emoji(post.title)).split())[:_TITLE_RUNES]
+        title = " ".join(plain(replace_emoji_names(post.title)).split())[:_TITLE_RUNES]
         wanted = _format_of(self._service)
         room = min(self._service.body_maxlen, _LONGEST_RUNES) - len(title) - 4
-        body = _in_format(with_emoji(_body(post)), wanted, room)
+        body = _in_format(replace_emoji_names(_body(post)), wanted, room)
         kind = "success" if parcel.phase == "resolved" else _TYPES.get(post.severity, "info")
         return {
             "title": title,

@@ -91,7 +91,7 @@ class Changeable(Protocol):
 class Redrawable(Protocol):
     """A destination whose posts only the answer to a click can change."""
 
-    def redrawn(self, parcel: Parcel, standing: PostState) -> Redrawn:
+    def redraw(self, parcel: Parcel, standing: PostState) -> Redrawn:
         """The post of a delivery with its remarks and buttons. Pure but for the buttons' signatures."""
 
 
@@ -141,7 +141,7 @@ def _is_long(parcel: Parcel) -> bool:
     return len(parcel.key) + len(parcel.incident) > _CARRIED_RUNES
 
 
-def without_tokens(actions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def strip_tokens(actions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The actions as they may be shown to people."""
     return [{**action, "integration": {**action["integration"], "context": {"token": "***"}}} for action in actions]
 
@@ -153,7 +153,7 @@ def _action(parcel: Parcel, buttons: Buttons, standing: PostState, name: ActionN
         "type": "button",
         "name": _label(parcel, name, standing),
         "style": "primary" if name == "take" and not standing.taken else "default",
-        "integration": {"url": buttons.url, "context": {"token": buttons.seal.token(pressed)}},
+        "integration": {"url": buttons.url, "context": {"token": buttons.seal.sign(pressed)}},
     }
 
 

@@ -96,7 +96,7 @@ class Command:
                 return Later(f"not done within {config.timeout:g} s, and ended", unclear=True)
             finally:
                 await _end(process)
-            return self._read(code, hearing.said())
+            return self._read(code, hearing.collect())
 
     async def probe(self) -> Outcome:
         """Look whether the program and its folder are there. It is not run."""
@@ -165,7 +165,7 @@ class _Hearing:
         os.close(self._our_end)
         os.close(self.its_end)
 
-    def said(self) -> bytes:
+    def collect(self) -> bytes:
         """The last of it, what stands in the pipe included."""
         self._hear()
         return bytes(self._heard)

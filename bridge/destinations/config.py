@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 import httpx
 from pydantic import AfterValidator, Field, model_validator
 
-from bridge.core.credentials import without_credentials
+from bridge.core.credentials import split_credentials
 from bridge.core.domains import ascii_url
 from bridge.core.model_base import SettingsRecord
 from bridge.core.quantities import MOST_COUNTED, FilePath, LastingDuration, Pacing
@@ -129,7 +129,7 @@ class HttpDestinationConfig(DestinationConfig):
 def _web_address(url: str) -> str:
     """The URL, if HTTP can reach what it names. Raises ValueError, which does not repeat it."""
     try:
-        read = httpx.URL(ascii_url(without_credentials(url)[0]))
+        read = httpx.URL(ascii_url(split_credentials(url)[0]))
     except (httpx.InvalidURL, ValueError):
         raise ValueError("this is no URL") from None
     if read.scheme not in ("http", "https") or not read.host or "%" in read.host:
@@ -138,7 +138,7 @@ def _web_address(url: str) -> str:
 
 
 def _open_web_address(url: str) -> str:
-    if without_credentials(_web_address(url))[1] is not None:
+    if split_credentials(_web_address(url))[1] is not None:
         raise ValueError("a URL without a name and a password is wanted: the token says who asks")
     return url
 

@@ -68,7 +68,7 @@ class ListenedChannels:
             destination, lambda place: place if place.began_ms else msgspec.structs.replace(place, began_ms=now_ms)
         )
 
-    async def heard(self, destination: str, heard_ms: int) -> None:
+    async def note_heard(self, destination: str, heard_ms: int) -> None:
         """All that happened before then was heard. Raises StoreUnavailable, OutcomeUnknown."""
         await self._change(
             destination, lambda place: msgspec.structs.replace(place, heard_ms=max(place.heard_ms, heard_ms))

@@ -21,8 +21,8 @@ class Republisher:
     def name_of(self, uid: str) -> str:
         """See Topics."""
         cache = self._broker.cache
-        topic = cache.by_uid(Topic, uid)
-        project = cache.by_uid(Project, topic.project_uid) if topic is not None else None
+        topic = cache.find_by_uid(Topic, uid)
+        project = cache.find_by_uid(Project, topic.project_uid) if topic is not None else None
         return f"projects/{project.name}/topics/{topic.name}" if topic is not None and project is not None else uid
 
     async def publish(self, topic: str, message: NewMessage, producer_key: str) -> None:

@@ -98,7 +98,7 @@ class SignedContext:
         self._buttons = _signer(key, _BUTTONS)
         self._posts = _signer(key, _CARDS)
 
-    def token(self, pressed: Pressed) -> str:
+    def sign(self, pressed: Pressed) -> str:
         """The text that a button carries."""
         return _sign(self._buttons, pressed)
 
@@ -110,7 +110,7 @@ class SignedContext:
         """The text that a post carries, for everybody to read."""
         return _sign(self._posts, card)
 
-    def card(self, mark: str, now_us: int) -> PostContext | ContextFault:
+    def verify(self, mark: str, now_us: int) -> PostContext | ContextFault:
         """What ``mark`` made, or why it is not to be taken."""
         return _open(self._posts, mark, _CARD, now_us)
 

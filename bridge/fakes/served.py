@@ -48,7 +48,7 @@ class Served:
         """Return once ``count`` requests have ended, however they did. Raises TimeoutError."""
         return self._front.attempts.wait_for(count, timeout_s)
 
-    async def attempts_ended(self, count: int, timeout_s: float = 10.0) -> list[Attempt]:
+    async def await_attempts(self, count: int, timeout_s: float = 10.0) -> list[Attempt]:
         """As ``wait_for_attempts``, for a test that is a coroutine."""
         return await asyncio.to_thread(self.wait_for_attempts, count, timeout_s)
 

@@ -42,7 +42,7 @@ class ConnectionLimits:
     connections: int = 768
 
 
-def connections_allowed(wanted: int | None) -> int:
+def limit_connections(wanted: int | None) -> int:
     """How many connections may be open at once: as many as wanted, but a share of the descriptors stays free.
 
     Without a wish it is three quarters of the descriptors this process may open, 10,000 at most. What stays free is for

@@ -56,7 +56,7 @@ class ClockGuard(Collector):
             log.info("the clock has caught up with the newest time in the store")
         self._was_behind = is_behind
 
-    def words(self) -> str:
+    def explain(self) -> str:
         """Why the daemon is degraded by its clock, or "" when it is not."""
         behind_us = self._store.steady.behind_us()
         if not behind_us:

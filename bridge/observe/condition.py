@@ -133,7 +133,7 @@ class DaemonCondition(Collector):
         finally:
             aside.close()
 
-    def degraded(self) -> str:
+    def describe_degraded(self) -> str:
         """What is not well, one sentence a line; "" when all is."""
         return "\n".join(one.text for one in self._found if one.state != "ok")
 

@@ -32,7 +32,7 @@ class _ApiMetrics:
         )
         self._known: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
-    def answered(self, route: str, status: int, seconds: float) -> None:
+    def count_answer(self, route: str, status: int, seconds: float) -> None:
         """Count one answer. Looking up labels costs more than counting, so what was looked up once is kept."""
         known = self._known.get((route, status))
         if known is None:
@@ -63,7 +63,7 @@ class _TryMetrics:
         self._known: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._known_ages: dict[str, Histogram] = {}
 
-    def tried(self, tried: AttemptResult) -> None:
+    def count_attempt(self, tried: AttemptResult) -> None:
         """Count one try, with labels that are looked up once: see _ApiMetrics."""
         outcome, destination = _word_of(tried.outcome), tried.destination
         known = self._known.get((destination, outcome))
@@ -107,7 +107,7 @@ class _FoldMetrics:
             "ams_bridge_digests", "Digests made of deliveries that waited", ["destination"], registry=registry
         )
 
-    def folded(self, folded: Collapsed) -> None:
+    def count_collapse(self, folded: Collapsed) -> None:
         """A digest was made."""
         self._digests.labels(folded.destination).inc()
         self._deliveries.labels(folded.destination, "folded").inc(folded.folded)
@@ -174,23 +174,23 @@ class Metrics:
         for other in others:
             self.registry.register(other)
 
-    def hook_called(self, source: str, status: int) -> None:
+    def count_hook_call(self, source: str, status: int) -> None:
         """A webhook call was answered."""
         self._hooks.labels(source, str(status)).inc()
 
-    def message_refused(self, source: str) -> None:
+    def count_refused_message(self, source: str) -> None:
         """A message that a source brought was refused by its topic, and put aside."""
         self._refused.labels(source).inc()
 
-    def api_answered(self, route: str, status: int, seconds: float) -> None:
+    def count_api_answer(self, route: str, status: int, seconds: float) -> None:
         """The AMS API answered; ``route`` is the route's name, "" when there is none."""
-        self._api.answered(route, status, seconds)
+        self._api.count_answer(route, status, seconds)
 
-    def button_pressed(self, action: str, outcome: str) -> None:
+    def count_click(self, action: str, outcome: str) -> None:
         """A click on a chat button was answered; ``action`` is "" when nobody can tell which."""
         self._buttons.labels(action, outcome).inc()
 
-    def routed(self, batch: Routed) -> None:
+    def count_batch(self, batch: Routed) -> None:
         """A router committed a batch."""
         self._decided.labels(batch.topic).inc(batch.messages)
         self._deliveries.labels(batch.topic).inc(batch.deliveries)
@@ -198,15 +198,15 @@ class Metrics:
         for kind, n in batch.counts.items():
             self._troubles.labels(batch.topic, kind).inc(n)
 
-    def tried(self, tried: AttemptResult) -> None:
+    def count_attempt(self, tried: AttemptResult) -> None:
         """A courier settled a try."""
-        self._try.tried(tried)
+        self._try.count_attempt(tried)
 
-    def folded(self, folded: Collapsed) -> None:
+    def count_collapse(self, folded: Collapsed) -> None:
         """A courier made one post of many."""
-        self._fold.folded(folded)
+        self._fold.count_collapse(folded)
 
-    async def page(
+    async def render_page(
         self,
         books: Callable[[], Awaitable[Sequence[TopicBooks]]],
         balances: Callable[[], Awaitable[Sequence[Balance]]],

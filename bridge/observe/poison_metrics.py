@@ -23,6 +23,6 @@ class PoisonMetrics(Collector):
             GaugeMetricFamily(
                 "ams_bridge_set_aside",
                 "Messages, timers and deliveries of the last day left alone, as the daemon stopped twice at them",
-                value=len(self._guard.lately_set_aside()),
+                value=len(self._guard.list_set_aside()),
             )
         ]

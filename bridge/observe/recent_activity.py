@@ -63,7 +63,7 @@ class RecentActivity:
         """How a destination answered lately; nothing but zeros when it was not tried since the start."""
         return self._tries.get(destination, LastTries())
 
-    def tried(self, tried: AttemptResult) -> None:
+    def note_attempt(self, tried: AttemptResult) -> None:
         """A courier settled a try."""
         now_us = self._clock.wall_us()
         match tried.outcome:
@@ -73,7 +73,7 @@ class RecentActivity:
                 before = self.tries_of(tried.destination)
                 self._tries[tried.destination] = LastTries(before.delivered_us, now_us, reason)
 
-    def routed(self, batch: Routed) -> None:
+    def note_batch(self, batch: Routed) -> None:
         """A router committed a batch."""
         if batch.rules:
             self._rules |= dict.fromkeys(batch.rules, self._clock.wall_us())

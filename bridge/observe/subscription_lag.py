@@ -55,7 +55,7 @@ async def subscription_states(
 ) -> list[SubscriptionState]:
     """The state of every subscription, or of those of one project; the furthest behind comes first."""
     prefix = "" if project is None else child_key(project.uid, "")
-    subscriptions = broker.cache.all(Subscription, prefix)
+    subscriptions = broker.cache.list_all(Subscription, prefix)
     cursors = {cursor.id: cursor for cursor in await store.cursors.list(subscription_cursor(""))}
     ends = await _ends(store, broker, subscriptions)
     states = [_state(broker, pushes, subscription, cursors, ends) for subscription in subscriptions]
@@ -90,7 +90,7 @@ def _state(
         begin, end = ends[topic.uid]
         cursor = cursors.get(subscription_cursor(subscription.uid))
         behind = 0 if cursor is None else max(end - max(cursor.offset, begin), 0)
-    project = broker.cache.by_uid(Project, subscription.project_uid)
+    project = broker.cache.find_by_uid(Project, subscription.project_uid)
     name = f"projects/{'' if project is None else project.name}/subscriptions/{subscription.name}"
     return SubscriptionState(
         name=name,

@@ -50,7 +50,7 @@ async def list_audit(
     """
     if context.audit is None:
         return AuditPage([], None)
-    found, following = await context.audit.newest(
+    found, following = await context.audit.list_newest(
         min(limit or _PAGE, _LONGEST_PAGE),
         before=before,
         since_us=0 if since_s is None else ago_us(context.clock, since_s),

@@ -32,7 +32,7 @@ class BindingsPage(msgspec.Struct, frozen=True):
 def list_bindings(context: OperatorContext) -> BindingsPage:
     """The bindings as they are now."""
     cache = context.broker.cache
-    users = [(bound, cache.by_uid(User, bound.user_uid)) for bound in cache.all(CertificateBinding)]
+    users = [(bound, cache.find_by_uid(User, bound.user_uid)) for bound in cache.list_all(CertificateBinding)]
     shown = [Binding(bound.subject, user.name, rfc3339(bound.created_us)) for bound, user in users if user is not None]
     return BindingsPage(shown)
 

@@ -13,7 +13,7 @@ import msgspec
 
 from bridge.delivery.parcels import parcel_of
 from bridge.destinations.base import Destination, Preview
-from bridge.operate.explain_views import ExplanationView, explained
+from bridge.operate.explain_views import ExplanationView, explanation_view
 from bridge.operate.operator_context import OperatorContext
 from bridge.operate.operator_errors import InvalidInput, NoSuchThing
 from bridge.operate.operator_views import (
@@ -24,7 +24,7 @@ from bridge.operate.operator_views import (
     attempt_view,
     decision_view,
     delivery_view,
-    seen_message,
+    message_view,
 )
 from bridge.operate.topic_names import topic_names, topic_uid
 from bridge.routing.active_config import ActiveConfig
@@ -102,7 +102,7 @@ async def explain_stored(grounds: Grounds, uid: str, offset: int) -> MessageExpl
     """What was decided of a message and what would be now; None when there is neither message nor record."""
     store, names = grounds.store, grounds.names
     cursor = await store.cursors.get(router_cursor(uid))  # first: what lies before it has its records
-    records = [decision_view(record) for record in await store.decisions.of(uid, offset)]
+    records = [decision_view(record) for record in await store.decisions.list_for_message(uid, offset)]
     query = DeliveryQuery(topic_uid=uid, offset=offset, limit=_MOST_DELIVERIES)
     found = [await store.outbox.read(delivery.id) for delivery in await store.outbox.find(query)]
     deliveries = [_explain(grounds, *one) for one in found[::-1] if one is not None]
@@ -114,7 +114,7 @@ async def explain_stored(grounds: Grounds, uid: str, offset: int) -> MessageExpl
     spec = grounds.in_force.rule_set.decode.get(names[uid], AUTO)
     topic = RoutedTopic(names[uid], uid)
     return MessageExplained(
-        message=seen_message(names[uid], message, spec, fate, []) if message is not None else None,
+        message=message_view(names[uid], message, spec, fate, []) if message is not None else None,
         decided=DecidedView(fate=fate, decisions=records, deliveries=deliveries),
         recomputed=await _recomputed(grounds, topic, message) if message is not None else None,
     )
@@ -138,7 +138,7 @@ async def _recomputed(grounds: Grounds, topic: RoutedTopic, message: Message) ->
     needs = match(rule_set, incoming, now_us).needs
     rows = await grounds.store.state.read(tuple(needs)) if needs else {}
     found = explain_rules(rule_set, incoming, values_of(rows), grounds.in_force.context(now_us))
-    return explained(found, grounds.destinations)
+    return explanation_view(found, grounds.destinations)
 
 
 async def _message(store: Store, uid: str, offset: int) -> Message | None:

@@ -80,7 +80,9 @@ class ExplanationView(msgspec.Struct, frozen=True, kw_only=True):
     sends: list[SendView]
 
 
-def explained(explanation: Explanation, destinations: Mapping[str, Destination] = _NO_DESTINATIONS) -> ExplanationView:
+def explanation_view(
+    explanation: Explanation, destinations: Mapping[str, Destination] = _NO_DESTINATIONS
+) -> ExplanationView:
     """Each rule with each condition and what it saw, and the posts that would come of it.
 
     With ``destinations``, each post also as exactly what its destination would be sent, secrets hidden.

@@ -139,7 +139,7 @@ async def silence_key(
     if until_us <= now_us:
         return TooLate(until_us)
     matchers = _matchers(context, rule, key)
-    for record in context.broker.cache.all(SilenceRecord):
+    for record in context.broker.cache.list_all(SilenceRecord):
         holds = record.starts_us <= now_us < record.until_us and record.until_us >= until_us - _AS_LONG_AS_US
         if holds and record.matchers == matchers:
             return Silenced(record.who, record.until_us, stood=True)

@@ -88,6 +88,6 @@ async def _recent(context: OperatorContext, names: Mapping[str, str], since_us: 
         first = await log.offset_at(uid, since_us)
         end = (await log.bounds(uid)).end
         gaps = await read_gaps(context.store, uid)
-        received = 0 if first is None else end - first - gaps.within(first, end)
+        received = 0 if first is None else end - first - gaps.count_within(first, end)
         found.append(RecentView(topic=name, received=received, sends=dict(states[uid])))
     return found

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from bridge.operate.operator_context import OperatorContext
 from bridge.operate.operator_errors import LimitReached
-from bridge.operate.operator_views import SeenMessage, decision_view, fate_of, seen_message
+from bridge.operate.operator_views import SeenMessage, decision_view, fate_of, message_view
 from bridge.operate.topic_names import topic_names, topic_uid_or_none
 from bridge.routing.routers import full_names
 from broker.errors import StoreError
@@ -128,17 +128,19 @@ class MessageStream:
                 await self._context.clock.sleep(_AGAIN_S)
 
     async def _show(self, uid: str, name: str, message: Message, decided_to: int | None) -> None:
-        found = await self._context.store.decisions.of(uid, message.offset) if decided_to is not None else ()
+        found = (
+            await self._context.store.decisions.list_for_message(uid, message.offset) if decided_to is not None else ()
+        )
         if self._matched and not found:
             return
         spec = self._context.in_force.rule_set.decode.get(name, AUTO)
         fate = fate_of(message.offset, found, decided_to)
-        seen = seen_message(name, message, spec, fate, [decision_view(record) for record in found])
+        seen = message_view(name, message, spec, fate, [decision_view(record) for record in found])
         await self._queue.put(seen)
 
     async def _wait_decided(self, uid: str, name: str, wanted: int) -> int | None:
         """Where the topic's router stands, once it has decided up to ``wanted`` or after a while; None without one."""
-        if not self._context.in_force.rule_set.topics_heard([name]):
+        if not self._context.in_force.rule_set.list_heard_topics([name]):
             return None
         clock, cursors = self._context.clock, self._context.store.cursors
         ends = clock.monotonic() + _LONGEST_WAIT_S

@@ -80,12 +80,12 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 def read_manifest(context: OperatorContext, *, with_secrets: bool = False) -> Manifest:
     """What this daemon holds; tokens and headers of pushes only with ``with_secrets``."""
     cache = context.broker.cache
-    names = {user.uid: user.name for user in cache.all(User)}
-    projects = {one.name: _project(cache, one, names, with_secrets) for one in cache.all(Project)}
-    users = {one.name: _user(context, one, with_secrets) for one in cache.all(User)}
+    names = {user.uid: user.name for user in cache.list_all(User)}
+    projects = {one.name: _project(cache, one, names, with_secrets) for one in cache.list_all(Project)}
+    users = {one.name: _user(context, one, with_secrets) for one in cache.list_all(User)}
     bound = [
         CertificateEntry(one.subject, names[one.user_uid], one.name)
-        for one in cache.all(CertificateBinding)
+        for one in cache.list_all(CertificateBinding)
         if one.user_uid in names
     ]
     return Manifest(projects, users, bound)
@@ -93,7 +93,7 @@ def read_manifest(context: OperatorContext, *, with_secrets: bool = False) -> Ma
 
 def _project(cache: CatalogCache, project: Project, names: dict[str, str], with_secrets: bool) -> ProjectEntry:
     prefix = child_key(project.uid, "")
-    schemas = {one.uid: one for one in cache.all(Schema, prefix)}
+    schemas = {one.uid: one for one in cache.list_all(Schema, prefix)}
     return ProjectEntry(
         project.description,
         {one.name: SchemaEntry(one.type, one.definition) for one in schemas.values()},
@@ -103,13 +103,13 @@ def _project(cache: CatalogCache, project: Project, names: dict[str, str], with_
                 "" if one.decode == "auto" else one.decode,
                 _named(one.acl, names),
             )
-            for one in cache.all(Topic, prefix)
+            for one in cache.list_all(Topic, prefix)
         },
         {
             one.name: SubscriptionEntry(
                 one.topic_name, one.ack_deadline_s, one.filter, _push(one.push, with_secrets), _named(one.acl, names)
             )
-            for one in cache.all(Subscription, prefix)
+            for one in cache.list_all(Subscription, prefix)
         },
     )
 
@@ -119,7 +119,7 @@ def _user(context: OperatorContext, user: User, with_secrets: bool) -> UserEntry
     roles = {
         project.name: list(member.roles)
         for member in user.memberships
-        if (project := cache.by_uid(Project, member.project_uid)) is not None
+        if (project := cache.find_by_uid(Project, member.project_uid)) is not None
     }
     return UserEntry(
         token=(context.broker.users.token_of(user) or "") if with_secrets else "",

@@ -8,7 +8,7 @@ import msgspec
 
 from bridge.operate.operator_context import OperatorContext
 from bridge.operate.operator_errors import InvalidInput
-from bridge.operate.operator_views import SeenMessage, decision_view, fate_of, seen_message
+from bridge.operate.operator_views import SeenMessage, decision_view, fate_of, message_view
 from bridge.operate.topic_names import topic_names, topic_uid_or_none
 from broker.names import router_cursor
 from rules.events.decode import AUTO
@@ -50,14 +50,16 @@ async def _of_topic(
     store, rule_set = context.store, context.in_force.rule_set
     bounds = await store.log.bounds(uid)
     end = bounds.end if before is None else min(before, bounds.end)
-    cursor = await store.cursors.get(router_cursor(uid)) if rule_set.topics_heard([name]) else None
+    cursor = await store.cursors.get(router_cursor(uid)) if rule_set.list_heard_topics([name]) else None
     spec = rule_set.decode.get(name, AUTO)
     found: list[tuple[int, SeenMessage]] = []
     position = max(bounds.first, end - limit)
     while position < end and (read := await store.log.read(uid, position, end - position, _BYTES)):
         for message in read:
-            decisions = [decision_view(record) for record in await store.decisions.of(uid, message.offset)]
+            decisions = [
+                decision_view(record) for record in await store.decisions.list_for_message(uid, message.offset)
+            ]
             fate = fate_of(message.offset, decisions, None if cursor is None else cursor.offset)
-            found.append((message.publish_time_us, seen_message(name, message, spec, fate, decisions)))
+            found.append((message.publish_time_us, message_view(name, message, spec, fate, decisions)))
         position = read[-1].offset + 1
     return found

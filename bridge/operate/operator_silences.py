@@ -49,7 +49,7 @@ class SilenceAdded(msgspec.Struct, frozen=True):
 def list_silences(context: OperatorContext, *, with_expired: bool) -> SilencesPage:
     """Pending and active ones, with ``with_expired`` those that ended too."""
     now_us = context.clock.wall_us()
-    records = sorted(context.broker.cache.all(SilenceRecord), key=lambda record: record.until_us)
+    records = sorted(context.broker.cache.list_all(SilenceRecord), key=lambda record: record.until_us)
     views = [silence_view(record, now_us) for record in records]
     return SilencesPage([view for view in views if with_expired or view.state != "expired"])
 
@@ -113,10 +113,12 @@ async def begin_silence(
 
 def _silence(context: OperatorContext, begun: str) -> SilenceRecord:
     """The silence with this id, or with the only one that begins so. Raises NoSuchThing, InvalidInput."""
-    record = context.broker.cache.by_uid(SilenceRecord, begun)
+    record = context.broker.cache.find_by_uid(SilenceRecord, begun)
     if record is not None:
         return record
-    found = [silence for silence in context.broker.cache.all(SilenceRecord) if begun and silence.uid.startswith(begun)]
+    found = [
+        silence for silence in context.broker.cache.list_all(SilenceRecord) if begun and silence.uid.startswith(begun)
+    ]
     if len(found) > 1:
         ids = ", ".join(sorted(one.uid for one in found)[:10])
         raise InvalidInput("id", f'several silences have ids that begin with "{begun}": {ids}')

@@ -186,7 +186,7 @@ def fate_of(offset: int, decisions: Sequence[object], decided_to: int | None) ->
     return "undecided" if offset >= decided_to else "unmatched"
 
 
-def seen_message(
+def message_view(
     topic: str, message: Message, spec: DecodeSpec, fate: str, decisions: list[DecisionView]
 ) -> SeenMessage:
     """A message as people read it."""

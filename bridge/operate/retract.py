@@ -10,7 +10,7 @@ from rules.deciding.quiet.verdicts import OWED
 from rules.ruleset import RuleSet
 
 
-def untold(
+def retract_row(
     row: StateRow,
     delivery: Delivery,
     rule_set: RuleSet,
@@ -54,7 +54,7 @@ def is_of_the_same(other: Delivery, delivery: Delivery) -> bool:
     return other.new.incident == delivery.new.incident and other.new.send == delivery.new.send
 
 
-def ends_behind(delivery: Delivery, others: Iterable[Delivery]) -> list[str]:
+def find_ends_behind(delivery: Delivery, others: Iterable[Delivery]) -> list[str]:
     """The ids of the ends of the delivery's incident that wait behind it, held by no courier."""
     return [
         other.id

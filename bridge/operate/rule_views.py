@@ -8,7 +8,7 @@ import msgspec
 
 from bridge.operate.operator_context import OperatorContext
 from bridge.operate.operator_times import rfc3339, rfc3339_or_none
-from bridge.routing.rule_counts import RuleCounts, by_rule, rule_counts
+from bridge.routing.rule_counts import RuleCounts, count_by_rule, rule_counts
 from broker.model import DeliveryQuery
 from rules.ruleset import Quiet, Rule
 
@@ -57,7 +57,7 @@ async def list_rules(context: OperatorContext) -> RulesPage:
     """The rules in force but those that only finish what they began. Raises StoreUnavailable."""
     in_force, rule_set = context.in_force, context.in_force.rule_set
     state_rows = await context.store.state.counts()
-    counted, lasts = by_rule(await context.store.counters()), await _lasts(context)
+    counted, lasts = count_by_rule(await context.store.counters()), await _lasts(context)
     return RulesPage(
         version=rule_set.version,
         since=rfc3339(in_force.since_us),

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from bridge.operate.operator_context import OperatorContext
-from bridge.operate.silencing import waiting_covered
+from bridge.operate.silencing import find_covered_waiting
 from broker.model import StateRow
 from rules.deciding.quiet.incident_rows import fits_incident
 from rules.deciding.quiet.silences import compile_silence
@@ -33,7 +33,7 @@ async def coverage_of(context: OperatorContext, matchers: Mapping[str, Any], now
     Ends of told incidents that wait are not counted, for no silence keeps them. Raises ProblemsFound; StoreUnavailable.
     """
     compiled = compile_silence(Silence("new", matchers, 0, 0, "", ""))
-    waiting = sum(one.new.part == 0 for one in await waiting_covered(context, compiled, now_us))
+    waiting = sum(one.new.part == 0 for one in await find_covered_waiting(context, compiled, now_us))
     rule_set, looked_at, fit = context.in_force.rule_set, 0, 0
     async for rule, row in _key_rows(context):
         if looked_at == _MOST_ROWS:

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from bridge.operate.operator_context import OperatorContext
-from bridge.operate.retract import ends_behind, has_heard, untold
+from bridge.operate.retract import find_ends_behind, has_heard, retract_row
 from bridge.routing.active_config import silence_of
 from bridge.routing.commit_batch import present
 from bridge.routing.routers import full_names
@@ -66,7 +66,7 @@ async def add_silence(
     settles = not keep_waiting and starts_us <= now_us
 
     async def step() -> int:
-        covered = await waiting_covered(context, compiled, now_us) if settles else []
+        covered = await find_covered_waiting(context, compiled, now_us) if settles else []
         await context.store.commit(await _commit(context, record, covered))
         return len(covered)
 
@@ -83,7 +83,7 @@ async def expire_silence(context: OperatorContext, record: SilenceRecord) -> Sil
     cache = context.broker.cache
 
     async def step() -> SilenceRecord:
-        stored = cache.stored(record)
+        stored = cache.get_stored(record)
         if stored is None:
             raise NotFound("silence", record.uid)
         stands, now_us = cast(SilenceRecord, stored.record), context.clock.wall_us()
@@ -117,7 +117,7 @@ async def _take_up(context: OperatorContext, key: str) -> None:
         log.warning("a silence is written, and taken up when the store answers again", silence=key, reason=str(error))
 
 
-async def waiting_covered(context: OperatorContext, compiled: CompiledSilence, now_us: int) -> list[Delivery]:
+async def find_covered_waiting(context: OperatorContext, compiled: CompiledSilence, now_us: int) -> list[Delivery]:
     """Waiting deliveries that no courier holds and that the silence covers; a post begun is not cut off half way."""
     topics = {uid: name for uid, (name, _) in full_names(context.broker).items()}
     covered: list[Delivery] = []
@@ -171,7 +171,7 @@ async def _commit(context: OperatorContext, record: SilenceRecord, covered: list
             taken_back += _take_back_with_its_end(delivery, others, ids)
             continue
         put = (
-            untold(row, delivery, context.in_force.rule_set, by, record.until_us, heard=heard, behind_us=behind_us)
+            retract_row(row, delivery, context.in_force.rule_set, by, record.until_us, heard=heard, behind_us=behind_us)
             if row.value
             else None
         )
@@ -193,7 +193,7 @@ def _take_back_with_its_end(delivery: Delivery, others: Sequence[Delivery], ids:
 
     What must still be waiting for that is returned.
     """
-    ends = ends_behind(delivery, others)
+    ends = find_ends_behind(delivery, others)
     if has_heard(delivery, others, {*ids, *ends}):
         return [delivery.id]
     if ends:

@@ -218,7 +218,7 @@ class _TakingOver:
         if user is None:
             raise InvalidInput("certificates", f"certificate {wanted.subject}: there is no user {wanted.user!r}")
         if wanted.name:
-            for old in [one for one in cache.all(CertificateBinding) if one.name == wanted.name]:
+            for old in [one for one in cache.list_all(CertificateBinding) if one.name == wanted.name]:
                 if old.subject != wanted.subject:
                     await self._do(f"certificate {old.subject}: forget", certificates.unbind(old.subject))
         bound = certificates.user_of(wanted.subject)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from bridge.core.addresses import may_reach, push_session
 from bridge.core.fetching import CallBounds, Fetched, NoAnswer
 from bridge.core.late_import import import_beside
-from bridge.core.trust import why_unusable
+from bridge.core.trust import explain_unusable
 from broker.clock import Clock
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class PushHttp:
         try:
             session = self._open()
         except OSError as error:
-            raise NotPosted(f"the ca_file {self._ca_file} cannot be used: {why_unusable(error)}") from error
+            raise NotPosted(f"the ca_file {self._ca_file} cannot be used: {explain_unusable(error)}") from error
         try:
             return await fetch(
                 session,

@@ -29,7 +29,7 @@ class PushProgress:
         self._id = subscription_cursor(subscription_uid)
         self._told = told
 
-    async def cursor(self, topic_uid: str) -> Cursor:
+    async def load_cursor(self, topic_uid: str) -> Cursor:
         """Where it stands; at the topic's end when it stood nowhere yet. Raises StoreError."""
         cursor = await self._store.cursors.get(self._id)
         if cursor is None:

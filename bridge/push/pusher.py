@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from bridge.api.push_texts import active, failed
+from bridge.api.push_texts import describe_active, describe_failed_cycle
 from bridge.core.posts import post_from_bytes, post_to_bytes
 from bridge.core.push_trouble import PushTrouble
 from bridge.core.waiting import wait_for_first
@@ -58,7 +58,7 @@ class Pusher:
         self._failing_since: tuple[int, float] | None = None  # the offset at the head, and when it first failed
         self._changed = asyncio.Event()
         self._stopping = False
-        self.status = active(self._name() or "")
+        self.status = describe_active(self._name() or "")
         self.trouble: PushTrouble | None = None
 
     async def run(self) -> None:
@@ -74,7 +74,7 @@ class Pusher:
                 await self._rest(rhythm.pause_s)
                 continue
             cycle = await self._cycle(subscription)
-            rhythm = rhythm.after(cycle)
+            rhythm = rhythm.follow_cycle(cycle)
             await self._rest(rhythm.pause_s)
             if cycle == "nothing" and not self._changed.is_set():
                 await self._wait_for_messages(subscription)
@@ -90,11 +90,11 @@ class Pusher:
 
     def _subscription(self) -> Subscription | None:
         """The subscription as it stands, or None when it does not push (any more)."""
-        subscription = self._broker.cache.by_uid(Subscription, self._uid)
+        subscription = self._broker.cache.find_by_uid(Subscription, self._uid)
         return subscription if subscription is not None and is_active(subscription) else None
 
     def _name(self) -> str | None:
-        subscription = self._broker.cache.by_uid(Subscription, self._uid)
+        subscription = self._broker.cache.find_by_uid(Subscription, self._uid)
         return None if subscription is None else full_name(self._broker, subscription)
 
     async def _cycle(self, subscription: Subscription) -> Cycle:
@@ -105,7 +105,7 @@ class Pusher:
             return "failed"
         try:
             await self._push_replayed(subscription, name)
-            cursor = await self._progress.cursor(topic.uid)
+            cursor = await self._progress.load_cursor(topic.uid)
             wanted = max(subscription.push.max_messages, 1)
             log_of_topic = self._broker.store.log
             looked = await read_admitted(
@@ -210,7 +210,7 @@ class Pusher:
         if topic is None:
             return
         try:
-            cursor = await self._progress.cursor(topic.uid)
+            cursor = await self._progress.load_cursor(topic.uid)
             await wait_for_first(
                 self._clock,
                 _IDLE_S,
@@ -222,14 +222,14 @@ class Pusher:
 
     def _fail(self, step: str, why: str) -> None:
         now_us = self._clock.wall_us()
-        self.status = failed(now_us, step, why)
+        self.status = describe_failed_cycle(now_us, step, why)
         since_us = now_us if self.trouble is None else self.trouble.since_us
         if self.trouble is None:
             log.warning("the pushes of a subscription fail", subscription=self._name(), step=step, reason=why)
         self.trouble = PushTrouble(since_us, why)
 
     def _succeed(self, name: str) -> None:
-        self.status = active(name)
+        self.status = describe_active(name)
         if self.trouble is not None:
             failed_s = (self._clock.wall_us() - self.trouble.since_us) / US_PER_S
             log.warning("the pushes of a subscription succeed again", subscription=name, failed_s=round(failed_s))
@@ -243,5 +243,5 @@ def is_active(subscription: Subscription) -> bool:
 
 def full_name(broker: Broker, subscription: Subscription) -> str:
     """``projects/P/subscriptions/S`` as of now."""
-    project = broker.cache.by_uid(Project, subscription.project_uid)
+    project = broker.cache.find_by_uid(Project, subscription.project_uid)
     return f"projects/{'' if project is None else project.name}/subscriptions/{subscription.name}"

@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from bridge.api.push_texts import not_active
+from bridge.api.push_texts import describe_inactive
 from bridge.core.push_trouble import PushTrouble
 from bridge.core.supervisor import Supervisor
 from bridge.push.http import PostCall
@@ -52,7 +52,7 @@ class Pushers:
 
     async def sync(self) -> None:
         """Begin pushers that are missing, end those that nobody needs, tell those whose configuration changed."""
-        needed = {one.uid: one for one in self._broker.cache.all(Subscription) if is_active(one)}
+        needed = {one.uid: one for one in self._broker.cache.list_all(Subscription) if is_active(one)}
         for uid in [uid for uid in self._running if uid not in needed]:
             running = self._running.pop(uid)
             running.pusher.stop()
@@ -76,7 +76,7 @@ class Pushers:
     def status(self, subscription: Subscription) -> str:
         """The state of one subscription's pushes, in AMS's words."""
         running = self._running.get(subscription.uid)
-        return not_active(full_name(self._broker, subscription)) if running is None else running.pusher.status
+        return describe_inactive(full_name(self._broker, subscription)) if running is None else running.pusher.status
 
     def trouble(self, subscription: Subscription) -> PushTrouble | None:
         """Since when, and why, the pushes of a subscription fail; None while they do not."""

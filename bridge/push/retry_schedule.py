@@ -24,7 +24,7 @@ class Rhythm:
     interval_s: float
     failing: bool = False
 
-    def after(self, cycle: Cycle) -> Rhythm:
+    def follow_cycle(self, cycle: Cycle) -> Rhythm:
         """The rhythm once a cycle is over."""
         if self.linear:
             return replace(self, pause_s=self.interval_s, failing=self._fails(cycle))

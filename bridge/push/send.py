@@ -10,8 +10,8 @@ from bridge.api.push_texts import (
     MATTERMOST_SUCCESS,
     http_body,
     mattermost_body,
-    mattermost_reason,
-    reason,
+    read_mattermost_reason,
+    read_reason,
 )
 from bridge.push.http import NotPosted, PostCall
 from broker.model import Message
@@ -40,5 +40,5 @@ async def send(post: PostCall, push: PushConfig, body: bytes) -> str | None:
         return str(why).replace(url, "the endpoint")
     if posted.status in (MATTERMOST_SUCCESS if mattermost else HTTP_SUCCESS):
         return None
-    said = mattermost_reason(posted.body) if mattermost else reason(posted.body)
+    said = read_mattermost_reason(posted.body) if mattermost else read_reason(posted.body)
     return said or f"status {posted.status}"

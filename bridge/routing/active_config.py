@@ -76,7 +76,7 @@ class ActiveConfig:
         self._over.add(WAKE_ALL)
         self.ring()
 
-    def news(self) -> asyncio.Event:
+    def watch_news(self) -> asyncio.Event:
         """An event that is set when rules, silences or woken rows are to be looked at; take it before you look."""
         return self._news
 
@@ -102,7 +102,7 @@ class ActiveConfig:
         """Take the silences as the catalog has them now. One that cannot be read is left out, and told."""
         standing = {one.silence.id: one for one in self._silences.silences}
         compiled: list[CompiledSilence] = []
-        for silence in [silence_of(record) for record in cache.all(SilenceRecord)]:
+        for silence in [silence_of(record) for record in cache.list_all(SilenceRecord)]:
             before = standing.get(silence.id)
             try:
                 compiled.append(before if before and before.silence == silence else compile_silence(silence))
@@ -128,8 +128,8 @@ class ActiveConfig:
         A silence is held to the clock that stands. One that was made while the clock was ahead would begin in a future
         that its maker never saw. Raises StoreError.
         """
-        for record in cache.all(SilenceRecord):
-            stored = cache.stored(record)
+        for record in cache.list_all(SilenceRecord):
+            stored = cache.get_stored(record)
             if stored is None or step.size_us >= 0 or record.created_us <= step.after_us + LEAST_STEP_US:
                 continue
             moved = msgspec.structs.replace(

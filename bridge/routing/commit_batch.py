@@ -27,7 +27,7 @@ from broker.model import (
 )
 from rules.deciding.quiet.restamp import restamp
 from rules.model import Decision, Incoming, Judgement, Post, Send, StateChange, StateValue, Timer
-from rules.rendering.markdown_escape import storable
+from rules.rendering.markdown_escape import make_storable
 
 SENDS: Final = "sends/"
 UNDECIDABLE: Final = "(undecidable)"
@@ -82,7 +82,7 @@ class Batch:
 
     def add_undecidable(self, incoming: Incoming, reason: str) -> None:
         """Take in a message that broke the decision itself: it becomes a dead letter, and nothing behind it waits."""
-        shown = storable(incoming.payload[:_SHOWN_PAYLOAD_RUNES])
+        shown = make_storable(incoming.payload[:_SHOWN_PAYLOAD_RUNES])
         self._add_dead(
             incoming.origin, incoming.offset, f"This message could not be decided ({reason}):\n```\n{shown}\n```"
         )
@@ -90,7 +90,7 @@ class Batch:
 
     def add_unfired(self, timer: Timer, reason: str) -> None:
         """Take in a timer that is put off for good: a dead letter tells of it, and its row stays as it is."""
-        shown = storable(timer.key[:_SHOWN_PAYLOAD_RUNES])
+        shown = make_storable(timer.key[:_SHOWN_PAYLOAD_RUNES])
         text = (
             f"This timer of the rule {timer.rule} rests until other rules are in force ({reason}):\n```\n{shown}\n```"
         )
@@ -155,18 +155,18 @@ class Batch:
             part=send.part,
             parts=send.parts,
             destination=send.destination,
-            order_key=storable(send.order_key),
+            order_key=make_storable(send.order_key),
             priority=send.priority,
             post=post_to_bytes(send.post),
             phase=send.phase,
-            key=storable(send.key),
-            incident=storable(send.incident),
+            key=make_storable(send.key),
+            incident=make_storable(send.incident),
             stands_for=send.stands_for,
             topic_uid=self.topic.uid,
             offset=offset,
             version=self.version,
-            places={storable(place): storable(value) for place, value in send.places.items()},
-            severity=storable(send.post.severity),
+            places={make_storable(place): make_storable(value) for place, value in send.places.items()},
+            severity=make_storable(send.post.severity),
             due_us=self.now_us,
             created_us=self.now_us,
             late=self.late,
@@ -180,7 +180,7 @@ class Batch:
             rule=judgement.rule,
             send=judgement.send,
             destination=judgement.destination,
-            key=storable(judgement.key),
+            key=make_storable(judgement.key),
             outcome=judgement.outcome,
             by=judgement.by,
             at_us=self.now_us,

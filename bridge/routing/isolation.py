@@ -86,7 +86,7 @@ def enter_fired(
         return _enter(_put_off(timer, rows[timer.key], overlay, context.now_us), overlay, batch, -1)
 
 
-def rest(
+def postpone_timer(
     timer: Timer,
     rows: Mapping[str, StateRow],
     overlay: Overlay,

@@ -117,11 +117,11 @@ async def _topic_books(
 ) -> TopicBooks:
     cursor = await store.cursors.get(router_cursor(uid))
     end, gaps = (await store.log.bounds(uid)).end, gaps_of(counters)
-    received = end - gaps.within(0, end)
+    received = end - gaps.count_within(0, end)
     fates = {fate: counters.get(fate, 0) for fate in FATES}
     if cursor is None:
         fates["unrouted"] += received - sum(fates.values())
-    undecided = 0 if cursor is None else end - cursor.offset - gaps.within(cursor.offset, end)
+    undecided = 0 if cursor is None else end - cursor.offset - gaps.count_within(cursor.offset, end)
     return TopicBooks(
         topic=name,
         uid=uid,

@@ -14,7 +14,7 @@ import structlog
 from bridge.routing.open_obligations import OpenObligations
 from broker.broker import Broker
 from broker.records import RuleSetRecord
-from rules.deciding.retired import superseded
+from rules.deciding.retired import find_superseded
 from rules.language.read import rebuild
 from rules.language.sources import World
 from rules.ruleset import Rule, RuleSet
@@ -26,12 +26,12 @@ _LOOKED_AT: Final = 20
 log = structlog.get_logger("rules")
 
 
-def kept_rule_sets(broker: Broker) -> list[RuleSetRecord]:
+def list_kept_rule_sets(broker: Broker) -> list[RuleSetRecord]:
     """The rule sets that the catalog keeps, newest first."""
-    return sorted(broker.cache.all(RuleSetRecord), key=lambda record: record.created_us, reverse=True)
+    return sorted(broker.cache.list_all(RuleSetRecord), key=lambda record: record.created_us, reverse=True)
 
 
-def with_retired(
+def add_retired(
     rule_set: RuleSet,
     owed: OpenObligations,
     kept: Sequence[RuleSetRecord],
@@ -42,11 +42,11 @@ def with_retired(
 
     All that differ of those ``in_force`` until now are taken, for an incident may open while this is reckoned; of older
     ones those with open incidents, and those that are gone and still have something to post. Reads them anew, out of
-    ``kept`` (``kept_rule_sets``): as much work as reading the rule files, and it may be done on a thread.
+    ``kept`` (``list_kept_rule_sets``): as much work as reading the rule files, and it may be done on a thread.
     """
-    old = superseded(rule_set, [in_force] if in_force is not None else [])
+    old = find_superseded(rule_set, [in_force] if in_force is not None else [])
     before = rule_set.with_retired(old)
-    old = (*old, *superseded(before, _older(before, owed, kept, world), owed.forms))
+    old = (*old, *find_superseded(before, _older(before, owed, kept, world), owed.forms))
     known = rule_set.with_retired(old).by_name
     lost = {name for name in owed.speaking if name not in known}
     return rule_set.with_retired((*old, *_last_forms(lost, in_force, kept, world)))

@@ -21,7 +21,7 @@ from bridge.core.waiting import Turn, wait_for_first
 from bridge.delivery.handover import Handover
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.commit_batch import Batch, RoutedTopic, incoming_of, timer_of, values_of
-from bridge.routing.isolation import enter, enter_fired, keys_of, matches_of, rest
+from bridge.routing.isolation import enter, enter_fired, keys_of, matches_of, postpone_timer
 from bridge.routing.message_fates import FATES
 from broker.clock import US_PER_S, Clock
 from broker.errors import BrokerError, CursorMoved, OutcomeUnknown, StateMoved
@@ -68,7 +68,7 @@ class Nudges:
     def __init__(self) -> None:
         self._events: dict[str, asyncio.Event] = {}
 
-    def of(self, topic_uid: str) -> asyncio.Event:
+    def event_for(self, topic_uid: str) -> asyncio.Event:
         """The event of a topic; its router clears it before it looks."""
         return self._events.setdefault(topic_uid, asyncio.Event())
 
@@ -76,7 +76,7 @@ class Nudges:
         """Wake the routers of other topics whose timers this commit set."""
         for change in commit.state:
             if isinstance(change, StatePut) and change.due_us is not None and change.topic_uid != own_uid:
-                self.of(change.topic_uid).set()
+                self.event_for(change.topic_uid).set()
 
 
 class Router:
@@ -104,12 +104,12 @@ class Router:
         self._keep_room = keep_room
         self._stopping = asyncio.Event()
         self._guard = guard or PoisonGuard(clock)
-        self._desk = self._guard.desk(f"decide:{topic.name}")
+        self._desk = self._guard.open_desk(f"decide:{topic.name}")
 
     def stop(self) -> None:
         """End after the batch under way."""
         self._stopping.set()
-        self._nudges.of(self.topic.uid).set()
+        self._nudges.event_for(self.topic.uid).set()
 
     @property
     def is_aside(self) -> bool:
@@ -126,8 +126,8 @@ class Router:
     async def _run(self) -> None:
         cursor = await self.take_place()
         while not self._stopping.is_set():
-            self._nudges.of(self.topic.uid).clear()
-            news = self._current.news()
+            self._nudges.event_for(self.topic.uid).clear()
+            news = self._current.watch_news()
             fired = await self._fire_due()
             messages = await self._store.log.read(self.topic.uid, cursor.offset, _BATCH_MESSAGES, _BATCH_BYTES)
             if messages:
@@ -235,7 +235,7 @@ class Router:
         turn = Turn(self._clock, _TURN_S)
         for message in messages:
             incoming, name = incoming_of(self.topic, message), message_name(self.topic.uid, message.offset)
-            if why_not := self._guard.why_not(name):
+            if why_not := self._guard.explain_set_aside(name):
                 found.append((Matches(incoming), why_not))
                 continue
             step = partial(matches_of, rule_set, incoming, now_us)
@@ -273,7 +273,7 @@ class Router:
         keys = dict.fromkeys([timer.key for timer in timers])
         names = {timer.key: timer_name(self.topic.uid, timer.key, rule_set.version) for timer in timers}
         for timer in timers:
-            if not self._guard.why_not(names[timer.key]):
+            if not self._guard.explain_set_aside(names[timer.key]):
                 keys |= dict.fromkeys(await self._desk.run(names[timer.key], partial(keys_of, rule_set, timer)))
         rows = await self._store.state.read(tuple(keys))
         overlay = Overlay(values_of(rows))
@@ -281,8 +281,10 @@ class Router:
         turn = Turn(self._clock, _TURN_S)
         for timer in timers:
             name = names[timer.key]
-            if why_not := self._guard.why_not(name):
-                counts.update(rest(timer, rows, overlay, batch, context, "" if self._guard.is_told(name) else why_not))
+            if why_not := self._guard.explain_set_aside(name):
+                counts.update(
+                    postpone_timer(timer, rows, overlay, batch, context, "" if self._guard.is_told(name) else why_not)
+                )
                 continue
             step = partial(enter_fired, rule_set, timer, rows, overlay, batch, context)
             counts.update(await self._desk.run(name, step))
@@ -318,7 +320,7 @@ class Router:
             self._clock,
             max(0.001, wait_s),
             self._store.log.wait_for(self.topic.uid, offset),
-            self._nudges.of(self.topic.uid).wait(),
+            self._nudges.event_for(self.topic.uid).wait(),
             news.wait(),
         )
 

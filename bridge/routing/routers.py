@@ -83,7 +83,7 @@ class Routers:
     async def _needed(self) -> dict[str, tuple[str, int]]:
         """Topics (uid to name and birth) that a rule hears, or that have a timer to fire."""
         topics = full_names(self._broker)
-        heard = set(self._in_force.rule_set.topics_heard(name for name, _ in topics.values()))
+        heard = set(self._in_force.rule_set.list_heard_topics(name for name, _ in topics.values()))
         return {
             uid: (name, created_us)
             for uid, (name, created_us) in topics.items()
@@ -115,10 +115,10 @@ class Routers:
         Of a topic that was changed since, the catalog does not say; then only its birth time does.
         """
         cache = self._broker.cache
-        topic, note = cache.by_uid(Topic, uid), cache.find(ServiceNote, CURRENT)
+        topic, note = cache.find_by_uid(Topic, uid), cache.find(ServiceNote, CURRENT)
         if topic is None or note is None:
             return False
-        born, current = cache.stored(topic), cache.stored(note)
+        born, current = cache.get_stored(topic), cache.get_stored(note)
         return born is not None and current is not None and born.version == 1 and born.seq > current.seq
 
     async def _end(self, uid: str) -> None:
@@ -133,8 +133,8 @@ class Routers:
 def full_names(broker: Broker) -> dict[str, tuple[str, int]]:
     """Every topic's uid with its full name and birth time."""
     names = {}
-    for topic in broker.cache.all(Topic):
-        project = broker.cache.by_uid(Project, topic.project_uid)
+    for topic in broker.cache.list_all(Topic):
+        project = broker.cache.find_by_uid(Project, topic.project_uid)
         if project is not None:
             names[topic.uid] = (f"projects/{project.name}/topics/{topic.name}", topic.created_us)
     return names

@@ -48,7 +48,7 @@ def counts_of(decision: Decision) -> Counter[str]:
     return found
 
 
-def by_rule(counters: Mapping[tuple[str, str], int]) -> dict[str, Counter[tuple[str, str]]]:
+def count_by_rule(counters: Mapping[tuple[str, str], int]) -> dict[str, Counter[tuple[str, str]]]:
     """The counts among all counters of a store: rule -> (outcome, by) -> how many, over all topics."""
     found: dict[str, Counter[tuple[str, str]]] = {}
     for (_, name), n in counters.items():

@@ -38,13 +38,13 @@ def world_of(
     topics = set(decode)
     schemas: dict[str, object] = {}
     if broker is not None:
-        for topic in broker.cache.all(Topic):
-            project = broker.cache.by_uid(Project, topic.project_uid)
+        for topic in broker.cache.list_all(Topic):
+            project = broker.cache.find_by_uid(Project, topic.project_uid)
             if project is not None:
                 name = f"projects/{project.name}/topics/{topic.name}"
                 topics.add(name)
                 decode.setdefault(name, topic.decode)
-        schemas = {schema.name: schema.definition for schema in broker.cache.all(Schema) if schema.type == "avro"}
+        schemas = {schema.name: schema.definition for schema in broker.cache.list_all(Schema) if schema.type == "avro"}
     return World(
         destinations=dict(facts),
         intervals=settings.intervals,
@@ -90,7 +90,7 @@ async def _keep(broker: Broker, rule_set: RuleSet) -> int:
             sources=rule_set.sources,
         )
         changes.append(Put(rule_set.version, record, 0))
-    stored = broker.cache.stored(note) if note is not None else None
+    stored = broker.cache.get_stored(note) if note is not None else None
     current = ServiceNote(
         uid=note.uid if note is not None else random_uid(broker.entropy),
         created_us=note.created_us if note is not None else now_us,
@@ -103,7 +103,7 @@ async def _keep(broker: Broker, rule_set: RuleSet) -> int:
     return now_us
 
 
-def last_good(broker: Broker, world: World) -> tuple[RuleSet, int] | None:
+def load_last_good(broker: Broker, world: World) -> tuple[RuleSet, int] | None:
     """The rule set that was current last, with the time it came into force; None when there never was one."""
     note = broker.cache.find(ServiceNote, CURRENT)
     record = broker.cache.find(RuleSetRecord, note.value) if note is not None else None

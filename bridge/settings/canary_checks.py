@@ -26,7 +26,7 @@ def reader_of(name: str, canary: CanarySettings) -> str:
     return canary.read_by or name
 
 
-def unknown_to_canaries(destinations: Mapping[str, DestinationConfig]) -> Iterator[Unlinked]:
+def find_unknown_to_canaries(destinations: Mapping[str, DestinationConfig]) -> Iterator[Unlinked]:
     """Destinations that canaries name and bridge.yaml has not."""
     for path, canary in _canaries(destinations):
         for key, named in (("read_by", canary.read_by), ("tell", canary.tell)):
@@ -34,7 +34,7 @@ def unknown_to_canaries(destinations: Mapping[str, DestinationConfig]) -> Iterat
                 yield Unlinked((*path, key), "destination", named, tuple(destinations), "bridge.yaml")
 
 
-def unfit_for_canaries(destinations: Mapping[str, DestinationConfig]) -> NamedPaths:
+def find_unfit_canaries(destinations: Mapping[str, DestinationConfig]) -> NamedPaths:
     """What canaries name that is there, and cannot do what is asked of it."""
     for path, canary in _canaries(destinations):
         from bridge.destinations.mattermost.bot import MattermostBotConfig
@@ -54,7 +54,7 @@ def unfit_for_canaries(destinations: Mapping[str, DestinationConfig]) -> NamedPa
             yield path, "a hook's messages to a person cannot be read by a bot: no canary can be found there"
 
 
-def told_by_the_same_host(destinations: Mapping[str, DestinationConfig], document: Document) -> list[Problem]:
+def check_notify_hosts(destinations: Mapping[str, DestinationConfig], document: Document) -> list[Problem]:
     """A warning for each canary whose failure would be told through the very server that fails.
 
     ``document`` is the file the settings were read from.

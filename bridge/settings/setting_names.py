@@ -23,7 +23,7 @@ _OWN_WORDS: Final = 'letters, digits, "-", "_" and "." only, at most 100 of them
 _AMS_WORDS: Final = 'letters, digits, "-" and "_" only, as in AMS'
 
 
-def ill_named(said: Mapping[str, Any]) -> NamedPaths:
+def find_bad_names(said: Mapping[str, Any]) -> NamedPaths:
     """Names that cannot be: of sources, destinations and tables, and of what is provisioned."""
     for section in ("sources", "destinations", "tables"):
         yield from _check((section,), said.get(section), lambda name: bool(_OWN_NAME.fullmatch(name)), _OWN_WORDS)
@@ -45,13 +45,13 @@ class Unlinked:
     known: tuple[str, ...]
     where: str
 
-    def text(self, shown: str) -> str:
+    def describe(self, shown: str) -> str:
         """What is wrong, with the name as it may be shown."""
         listed = f"it has: {', '.join(self.known)}" if self.known else "it has none"
         return f'no {self.kind} "{shown}" in {self.where}{suggest(shown, self.known) or ";"} {listed}'
 
 
-def unlinked(project_name: str, project: ProjectSettings) -> Iterator[Unlinked]:
+def find_unlinked(project_name: str, project: ProjectSettings) -> Iterator[Unlinked]:
     """What a project's parts name and the project has not."""
     above: DocumentPath = ("projects", project_name)
     where = f"project {project_name}"
@@ -72,7 +72,7 @@ def unlinked(project_name: str, project: ProjectSettings) -> Iterator[Unlinked]:
             yield Unlinked((*above, *path), kind, name, known, where)
 
 
-def homeless(removed: Mapping[str, RemovedDestination], destinations: Collection[str]) -> Iterator[Unlinked]:
+def find_homeless(removed: Mapping[str, RemovedDestination], destinations: Collection[str]) -> Iterator[Unlinked]:
     """Destinations that go, and whose deliveries are to go where nothing is."""
     for name, going in removed.items():
         if isinstance(going.removed, MoveTo) and going.removed.move_to not in destinations:

@@ -15,11 +15,11 @@ from pydantic import BaseModel, ValidationError
 
 from bridge.core.references import ReferenceSources, Resolver
 from bridge.destinations.destination_kinds import KINDS as DESTINATION_KINDS
-from bridge.settings.canary_checks import unfit_for_canaries, unknown_to_canaries
+from bridge.settings.canary_checks import find_unfit_canaries, find_unknown_to_canaries
 from bridge.settings.model import ProjectSettings, RemovedDestination, Settings
 from bridge.settings.setting_errors import Fault, Location, faults_of, is_secret, keys_at
-from bridge.settings.setting_names import Unlinked, homeless, ill_named, unlinked
-from bridge.settings.stand_ins import filled, meet
+from bridge.settings.setting_names import Unlinked, find_bad_names, find_homeless, find_unlinked
+from bridge.settings.stand_ins import fill_placeholders, meet
 from bridge.sources.source_kinds import KINDS as SOURCE_KINDS
 from rules.language.form import value_at
 from rules.plugins import Registry
@@ -93,8 +93,8 @@ class _Reading:
 
     def settings(self, written: dict[str, Any]) -> Settings:
         """The settings; their defaults where there are problems."""
-        said = self._resolver.resolved(written)
-        for path, text in ill_named(written):
+        said = self._resolver.resolve(written)
+        for path, text in find_bad_names(written):
             self._problem(path, text, at_key=True)
         apart = ("destinations", "sources", "removed")
         if "removed" in said:  # a field of the record, and no key of the file
@@ -120,12 +120,12 @@ class _Reading:
                 read = self._validate(RemovedDestination, staying.pop(name), written[name], path)
                 if read is not None:
                     going[name] = read
-            self._add_unlinked(homeless(going, staying))
+            self._add_unlinked(find_homeless(going, staying))
         return self._of_kinds("destinations", staying, written, DESTINATION_KINDS), going
 
     def _check_canaries(self, destinations: Mapping[str, Any]) -> None:
-        self._add_unlinked(unknown_to_canaries(destinations))
-        for path, text in unfit_for_canaries(destinations):
+        self._add_unlinked(find_unknown_to_canaries(destinations))
+        for path, text in find_unfit_canaries(destinations):
             self._problem(path, text)
 
     def _link(self, said: Any) -> None:
@@ -133,7 +133,7 @@ class _Reading:
         for name, one in said.items() if isinstance(said, dict) else ():
             faults, project = self._try(ProjectSettings, one)
             if not faults:
-                self._add_unlinked(unlinked(name, project))
+                self._add_unlinked(find_unlinked(name, project))
 
     def _of_kinds(self, section: str, said: Any, written: Any, kinds: Registry[Any]) -> dict[str, Any]:
         """Named entries, each validated by the record of its ``type``."""
@@ -163,7 +163,7 @@ class _Reading:
     def _validate(self, model: type[Any], said: Any, written: Any, path: DocumentPath) -> Any:
         """The record, or None with what is wrong added to the problems."""
         absent = {at[len(path) :]: one for at, one in self._resolver.absent.items() if at[: len(path)] == path}
-        said = filled(said, [at for at in absent if _is_in(said, at)], lambda one: self._try(model, one)[0])
+        said = fill_placeholders(said, [at for at in absent if _is_in(said, at)], lambda one: self._try(model, one)[0])
         faults, read = self._try(model, said)
         self._problems += [one for at, one in absent.items() if any(meet(at, fault.location) for fault in faults)]
         as_written = {fault.location: fault for fault in self._try(model, written)[0]} if faults else {}
@@ -200,7 +200,7 @@ class _Reading:
         for one in found:
             if one.path not in self._resolver.missing:
                 shown = value_at(self._document, one.path) if one.path in self._resolver.found else one.name
-                self._problem(one.path, one.text(shown))
+                self._problem(one.path, one.describe(shown))
 
     def _problem(self, path: DocumentPath, text: str, *, at_key: bool = False) -> None:
         self._problems.append(self._document.problem(path, text, at_key=at_key))

@@ -36,7 +36,7 @@ STAND_INS: Final[tuple[Any, ...]] = (
 _REFERENCE: Final = re.compile(r"\$\{[^}]*\}")
 
 
-def filled(said: Any, missing: Iterable[Location], faults_in: Callable[[Any], list[Fault]]) -> Any:
+def fill_placeholders(said: Any, missing: Iterable[Location], faults_in: Callable[[Any], list[Fault]]) -> Any:
     """``said`` with a placeholder at each of the places ``missing`` where what stands there is not taken.
 
     ``faults_in`` says what a record finds wrong. What no placeholder can mend is left to be told.

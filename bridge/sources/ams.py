@@ -20,10 +20,10 @@ import msgspec
 import structlog
 from pydantic import Field, model_validator
 
-from bridge.core.credentials import without_credentials
+from bridge.core.credentials import split_credentials
 from bridge.core.fetching import CallBounds, NoAnswer
 from bridge.core.http_session import LenientConnector, fetch, make_session
-from bridge.core.pauses import growing, pause_s
+from bridge.core.pauses import grow_pauses, pause_s
 from bridge.core.plain_reason import plain_reason
 from bridge.core.proxies import read_proxies
 from bridge.core.quantities import Duration, FilePath
@@ -34,7 +34,7 @@ from bridge.sources.source_config import SourceConfig
 from broker.clock import Clock
 from broker.errors import NotFound, OutcomeUnknown, Rejected, SchemaUnusable, StoreError
 from broker.model import Appended, NewMessage
-from rules.rendering.markdown_escape import storable
+from rules.rendering.markdown_escape import make_storable
 
 _BOUNDS: Final = CallBounds(timeout_s=60.0, longest_bytes=256 * 1024 * 1024)
 _PULL: Final = "pull"
@@ -132,12 +132,12 @@ class AmsSource:
         self._rng = rng
         self._name = f"projects/{config.project}/subscriptions/{subscription}"
         self._url = f"https://{config.endpoint}/v1/{self._name}"
-        self._endpoint = without_credentials(f"https://{config.endpoint}")[0].removeprefix("https://")
+        self._endpoint = split_credentials(f"https://{config.endpoint}")[0].removeprefix("https://")
 
     async def run(self) -> None:
         """Pull for ever; trouble over there or in our store is waited out with growing pauses."""
         async with self.session() as http:
-            idle, failures, pauses = 0, 0, growing(self._config.poll * 2, _LONGEST_PAUSE_S)
+            idle, failures, pauses = 0, 0, grow_pauses(self._config.poll * 2, _LONGEST_PAUSE_S)
             while True:
                 try:
                     count = await self.step(http)
@@ -246,7 +246,7 @@ def _answer(body: bytes) -> RemotePull:
     try:
         return msgspec.json.decode(body, type=RemotePull)
     except (msgspec.DecodeError, RecursionError):
-        said = storable(json.dumps(json.loads(body.decode("utf-8", "replace")), ensure_ascii=False))
+        said = make_storable(json.dumps(json.loads(body.decode("utf-8", "replace")), ensure_ascii=False))
         return msgspec.json.decode(said.encode(), type=RemotePull)
 
 

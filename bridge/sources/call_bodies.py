@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from bridge.core.packed_bodies import BodyTooLarge as BodyTooLarge
-from bridge.core.packed_bodies import DamagedBody, UnknownCoding, unpacked
+from bridge.core.packed_bodies import DamagedBody, UnknownCoding, decompress
 from rules.events.forms import carries_json, read_fields, value_of_fields
 
 FORM: Final = "application/x-www-form-urlencoded"
@@ -45,7 +45,7 @@ def content_type_of(headers: Mapping[str, str]) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def readable(headers: Mapping[str, str], body: bytes, longest_bytes: int, *, as_form: bool, as_json: bool) -> bytes:
+def decode_body(headers: Mapping[str, str], body: bytes, longest_bytes: int, *, as_form: bool, as_json: bool) -> bytes:
     """The body as rules can read it: unpacked, in UTF-8 without a mark, and a form that carries JSON as that JSON.
 
     ``as_form`` makes every form JSON, ``as_json`` is for sources that take nothing else. Raises BadPayload, Unsupported
@@ -64,7 +64,7 @@ def readable(headers: Mapping[str, str], body: bytes, longest_bytes: int, *, as_
 
 def _unpack(headers: Mapping[str, str], body: bytes, longest_bytes: int) -> bytes:
     try:
-        return unpacked(body, headers.get("content-encoding", ""), longest_bytes)
+        return decompress(body, headers.get("content-encoding", ""), longest_bytes)
     except UnknownCoding as unknown:
         raise Unsupported(str(unknown)) from unknown
     except DamagedBody as damaged:

@@ -29,7 +29,7 @@ from bridge.sources.call_bodies import (
     BodyTooLarge,
     Unsupported,
     content_type_of,
-    readable,
+    decode_body,
 )
 from bridge.sources.cutting import Cut, cut
 from bridge.sources.source_config import HookConfig, SourceConfig
@@ -70,7 +70,7 @@ class Hooks:
         name = request.path_params["name"]
         config = self._sources().get(name)
         if not isinstance(config, HookConfig):
-            return refusal(404, "NOT_FOUND", f"there is no webhook source {name!r}")
+            return refuse_call(404, "NOT_FOUND", f"there is no webhook source {name!r}")
         answer = await self._receive(request, name, config)
         self._told(name, answer.status_code)
         return answer
@@ -80,7 +80,7 @@ class Hooks:
         enters = may_enter(config, headers, request.query_params)
         wait_s = await self._wait_s(request, credential_of(config, headers, request.query_params), enters=enters)
         if wait_s:
-            return refusal(429, "RESOURCE_EXHAUSTED", TOO_MANY.format(wait_s), {"Retry-After": str(wait_s)})
+            return refuse_call(429, "RESOURCE_EXHAUSTED", TOO_MANY.format(wait_s), {"Retry-After": str(wait_s)})
         if not enters:
             return _turn_away(request, name)
         body = await self._body(request)
@@ -94,16 +94,16 @@ class Hooks:
         except BodyTooLarge:
             return self._too_large("unpacked, ")
         except TooLarge as error:
-            return refusal(413, "INVALID_ARGUMENT", _too_large_for_a_message(len(body), error))
+            return refuse_call(413, "INVALID_ARGUMENT", _too_large_for_a_message(len(body), error))
         except Unsupported as error:
-            return refusal(415, "INVALID_ARGUMENT", str(error), {"Accept-Encoding": ", ".join(ENCODINGS)})
+            return refuse_call(415, "INVALID_ARGUMENT", str(error), {"Accept-Encoding": ", ".join(ENCODINGS)})
         except (BadPayload, Rejected) as error:
-            return refusal(400, "INVALID_ARGUMENT", str(error))
+            return refuse_call(400, "INVALID_ARGUMENT", str(error))
         except NotFound as error:
-            return refusal(404, "NOT_FOUND", f"{error}; name it under projects: in bridge.yaml")
+            return refuse_call(404, "NOT_FOUND", f"{error}; name it under projects: in bridge.yaml")
         except StoreError as error:
             log.warning("a webhook call could not be kept", source=name, error=str(error))
-            return refusal(503, "UNAVAILABLE", f"the store does not answer{trouble_text(error)}; send it again")
+            return refuse_call(503, "UNAVAILABLE", f"the store does not answer{trouble_text(error)}; send it again")
 
     async def _body(self, request: Request) -> bytes | Response:
         """The body, or the answer to one that is too large or did not arrive; what is too large is not read on."""
@@ -113,7 +113,7 @@ class Hooks:
         try:
             return await read_body(request.receive, self._max_body_bytes)
         except BodyCutOff as error:
-            return refusal(400, "INVALID_ARGUMENT", str(error))
+            return refuse_call(400, "INVALID_ARGUMENT", str(error))
         except BodyOverLimit:
             return self._too_large()
 
@@ -128,7 +128,7 @@ class Hooks:
         """Append what a call says and answer with the ids of its messages, the old ones when it was sent before."""
         read = KINDS[config.type].messages
         if read is None:
-            return refusal(404, "NOT_FOUND", f"the source {name!r} takes no calls")
+            return refuse_call(404, "NOT_FOUND", f"the source {name!r} takes no calls")
         topic = self._topic(config)
         reading = partial(_messages, name, config, headers, body, self._max_body_bytes)
         is_large = len(body) > _LARGE_BYTES or "content-encoding" in headers  # packed, it says nothing of its size
@@ -151,7 +151,7 @@ class Hooks:
 
     def _too_large(self, how: str = "") -> Response:
         text = f"the body is {how}larger than {self._max_body_bytes} bytes (server.max_body)"
-        return refusal(413, "INVALID_ARGUMENT", text)
+        return refuse_call(413, "INVALID_ARGUMENT", text)
 
     def _topic(self, config: SourceConfig) -> Topic:
         _, project_name, _, topic_name = config.topic.split("/")
@@ -170,7 +170,7 @@ def _messages(
     Raises BadPayload, Unsupported, BodyTooLarge, TooLarge.
     """
     is_any = config.type == "webhook"
-    said = readable(headers, body, longest_bytes, as_form=config.decode == "form", as_json=not is_any)
+    said = decode_body(headers, body, longest_bytes, as_form=config.decode == "form", as_json=not is_any)
     if content_type_of(headers) in (FORM, MULTIPART) and said is not body:
         headers = {**headers, "content-type": "application/json"}
     of_event = event_attributes(headers, config.headers, well_known=is_any)
@@ -189,10 +189,10 @@ def _too_large_for_a_message(body_bytes: int, error: TooLarge) -> str:
 
 def _turn_away(request: Request, name: str) -> Response:
     log.warning("a webhook call was refused", source=name, client=request.client and request.client.host)
-    return refusal(401, "UNAUTHORIZED", "token, password or signature is missing or wrong")
+    return refuse_call(401, "UNAUTHORIZED", "token, password or signature is missing or wrong")
 
 
-def refusal(status: int, word: str, text: str, headers: Mapping[str, str] | None = None) -> Response:
+def refuse_call(status: int, word: str, text: str, headers: Mapping[str, str] | None = None) -> Response:
     """An error in the body every route of the daemon uses."""
     headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else headers
     return error_answer(status, text, word, headers)

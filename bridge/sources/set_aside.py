@@ -19,7 +19,7 @@ from broker.model import Commit, NewDelivery, NewMessage
 from broker.records import Topic
 from broker.store import Store
 from rules.model import Post
-from rules.rendering.markdown_escape import storable
+from rules.rendering.markdown_escape import make_storable
 
 INBOUND: Final = "(inbound)"
 """In place of rule and destination of a dead letter made of a message that its topic refused."""
@@ -72,7 +72,7 @@ def _dead_letter(topic: Topic, topic_name: str, refused: RefusedMessage, now_us:
     message = refused.message
     told = f"{topic_name} refused a message from {refused.origin}: {refused.reason}"
     post = Post(
-        text=f"{storable(told)}\n```\n{storable(message.data[:_SHOWN_RUNES])}\n```",
+        text=f"{make_storable(told)}\n```\n{make_storable(message.data[:_SHOWN_RUNES])}\n```",
         severity="error",
         body={"topic": topic_name, "data": message.data, "attributes": dict(message.attributes)},
         broken="" if refused.is_message else refused.reason,

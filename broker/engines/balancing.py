@@ -11,7 +11,7 @@ GAVE_UP: Final = "gave up"
 """``by`` of a dead letter that comes in through ``Commit.dead``."""
 
 
-def booked_as(delivery: Delivery) -> tuple[str, str, DeliveryState, str]:
+def book_entry_of(delivery: Delivery) -> tuple[str, str, DeliveryState, str]:
     """The entry of the books a delivery counts in: topic, destination, state and ``by``.
 
     Folded and cancelled ones count together whatever digest ended them: every digest is another, and the books must
@@ -25,6 +25,6 @@ def balances_of(deliveries: Iterable[Delivery]) -> Sequence[Balance]:
     """The books over just these deliveries."""
     books: dict[tuple[str, str, DeliveryState, str], tuple[int, int]] = {}
     for delivery in deliveries:
-        count, stands_for = books.get(booked_as(delivery), (0, 0))
-        books[booked_as(delivery)] = count + 1, stands_for + delivery.new.stands_for
+        count, stands_for = books.get(book_entry_of(delivery), (0, 0))
+        books[book_entry_of(delivery)] = count + 1, stands_for + delivery.new.stands_for
     return [Balance(*key, *counts) for key, counts in sorted(books.items())]

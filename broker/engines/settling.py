@@ -9,7 +9,7 @@ from broker.delivery_states import DeliveryStage, DeliveryStep, state_after
 from broker.model import Attempt, Delivery, SettleAgain, SettleDead, SettleDelivered, Settlement
 
 
-def settled(delivery: Delivery, settlement: Settlement, attempt: Attempt | None, now_us: int) -> Delivery:
+def apply_settlement(delivery: Delivery, settlement: Settlement, attempt: Attempt | None, now_us: int) -> Delivery:
     """The delivery after its lease ended with ``settlement`` and ``attempt`` went on record."""
     if attempt is not None:
         delivery = replace(
@@ -31,12 +31,12 @@ def settled(delivery: Delivery, settlement: Settlement, attempt: Attempt | None,
             assert_never(settlement)
 
 
-def ended(delivery: Delivery, step: DeliveryStep, by: str, now_us: int) -> Delivery:
+def end_delivery(delivery: Delivery, step: DeliveryStep, by: str, now_us: int) -> Delivery:
     """The delivery after a step that ends it without a try. Raises NoSuchStep for a step its state does not know."""
     return _at_end(delivery, delivery.state, step, by, now_us)
 
 
-def revived(delivery: Delivery, now_us: int) -> Delivery:
+def revive_delivery(delivery: Delivery, now_us: int) -> Delivery:
     """A dead letter that waits again: late, due at once, its attempts and the time it may take counted anew."""
     return replace(
         delivery,

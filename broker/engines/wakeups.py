@@ -14,7 +14,7 @@ class EdgeSignals:
         self._waiting: dict[str, set[asyncio.Future[None]]] = {}
 
     @contextmanager
-    def listening(self, name: str) -> Iterator[Awaitable[None]]:
+    def listen(self, name: str) -> Iterator[Awaitable[None]]:
         """Hear every ring of ``name`` from here on: the value is awaited for the first one.
 
         Who listens first and looks then misses nothing, however long the look takes.
@@ -79,7 +79,7 @@ class Signals:
         self.bells = EdgeSignals()
         self.news = LevelSignals()
 
-    def all(self) -> None:
+    def wake_all(self) -> None:
         """Wake everybody: the store closes, or somebody outside changed it."""
         self.bells.ring_all()
         self.news.lift_all()

@@ -102,15 +102,15 @@ def walk(node: ConditionNode) -> Iterator[ConditionNode]:
         yield from walk(part)
 
 
-def necessary(node: ConditionNode) -> Iterator[Equality]:
+def find_necessary(node: ConditionNode) -> Iterator[Equality]:
     """Equalities without which the node cannot hold."""
     if node.kind == "line" and node.look is not None and node.test.constants is not None:
         yield Equality(node.look, node.test.constants)
     elif node.kind == "all":
         for part in node.parts:
-            yield from necessary(part)
+            yield from find_necessary(part)
     elif node.kind == "any" and node.parts:
-        yield from _common([list(necessary(part)) for part in node.parts])
+        yield from _common([list(find_necessary(part)) for part in node.parts])
 
 
 def _common(alternatives: list[list[Equality]]) -> Iterator[Equality]:

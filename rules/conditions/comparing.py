@@ -14,7 +14,7 @@ NO_KEY: Final = ("no key",)
 """What ``key_of`` gives for values that no scalar equals."""
 
 
-def same(left: Any, right: Any) -> bool:
+def are_equal(left: Any, right: Any) -> bool:
     """Whether two JSON values are equal, to any depth."""
     waiting = [(left, right)]
     while waiting:

@@ -19,15 +19,15 @@ from rules.conditions.clauses import (
     Holds,
     all_of,
     any_of,
+    find_necessary,
     line_holds,
-    necessary,
     never_holds,
     walk,
 )
 from rules.conditions.event_places import EventPlace, read_place
 from rules.conditions.jsonpath import PathProblem
-from rules.conditions.operators import OPERATORS, shown
-from rules.conditions.place_advice import condition_meant, regex_meant, value_meant
+from rules.conditions.operators import OPERATORS, show_operand
+from rules.conditions.place_advice import suggest_condition, suggest_regex, suggest_value
 from rules.conditions.regex import RegexTooLarge
 from rules.conditions.value_tests import MAX_NESTING, NEVER, compile_value
 from rules.model import Event
@@ -69,7 +69,7 @@ class ConditionTrace:
         if not self.found:
             return "nothing"
         more = f" and {self.found - len(self.values)} more" if self.found > len(self.values) else ""
-        return ", ".join(shown(value) for value in self.values) + more
+        return ", ".join(show_operand(value) for value in self.values) + more
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def compile_match(
     knows_undecodable = any(node.kind == "undecodable" for node in walk(root))
     holds = never_holds if broken else root.holds if knows_undecodable else _decodable(root.holds)
     places = tuple(dict.fromkeys(node.look for node in lines if node.look is not None))
-    return Condition(holds, root, tuple(necessary(root)), places, knows_undecodable)
+    return Condition(holds, root, tuple(find_necessary(root)), places, knows_undecodable)
 
 
 def _decodable(holds: Holds) -> Holds:
@@ -155,7 +155,7 @@ class _Compiler:
         elif isinstance(said, list):
             parts = [self.clause(member, (*path, n)) for n, member in enumerate(said)]
         else:
-            self._say(path, f"{shown(said)} is not a condition; {_as_condition(said)}")
+            self._say(path, f"{show_operand(said)} is not a condition; {_as_condition(said)}")
             parts = []
         return self._grouped(kind, parts, path)
 
@@ -182,7 +182,7 @@ class _Compiler:
             )
         if name == "undecodable":
             if not isinstance(said, bool):
-                self._say(path, f"undecodable is true or false, not {shown(said)}")
+                self._say(path, f"undecodable is true or false, not {show_operand(said)}")
             wanted = said is True
             return ConditionNode(
                 "undecodable", at, where, lambda event, now_us: (event.undecodable is not None) is wanted
@@ -203,13 +203,13 @@ class _Compiler:
         """Warn of a value that is meant otherwise: an operator of another language, quotes that are none."""
         pattern = said.get("regex") if isinstance(said, dict) else None
         glob = said.get("like") if isinstance(said, dict) else None
-        meant = value_meant(said) or (regex_meant(pattern) if isinstance(pattern, str) else "")
+        meant = suggest_value(said) or (suggest_regex(pattern) if isinstance(pattern, str) else "")
         if isinstance(glob, str) and "%" in glob and not set("*?[") & set(glob):
             meant = f'{{like: "{glob.replace("%", "*")}"}}'
         if isinstance(said, str) and said[:1] in _QUOTES and said[-1:] in _QUOTES:
             meant = f'"{said[1:-1]}"'
         if meant:
-            told = f"{shown(said)} is taken as it is written; did you mean {meant}?"
+            told = f"{show_operand(said)} is taken as it is written; did you mean {meant}?"
             self._problems.append(self._document.problem(path, told, kind="warning"))
 
     def _place(self, name: str, path: DocumentPath) -> EventPlace | None:
@@ -228,7 +228,7 @@ class _Compiler:
     def _contradiction(self, parts: list[ConditionNode], path: DocumentPath) -> str:
         """Two lines that want different constants of one and the same value."""
         wanted: dict[EventPlace, frozenset[Hashable]] = {}
-        for equality in (equality for part in parts for equality in necessary(part)):
+        for equality in (equality for part in parts for equality in find_necessary(part)):
             place = equality.place
             wanted[place] = wanted.get(place, equality.constants) & equality.constants
             if not wanted[place] and place.is_single:
@@ -250,7 +250,7 @@ def _is_clause(name: str) -> bool:
 
 def _as_condition(said: Any) -> str:
     """How to write what somebody wrote as a text."""
-    meant = condition_meant(said) if isinstance(said, str) else ""
+    meant = suggest_condition(said) if isinstance(said, str) else ""
     if meant:
         alerts = meant.startswith("$.") and not said.strip().startswith("$") and "." not in meant[2:].partition(":")[0]
         told = f', or "$.labels.{meant[2:]}" for alerts of Prometheus' if alerts else ""
@@ -271,7 +271,7 @@ def _never_so(look: EventPlace, constants: Collection[Hashable] | None) -> str:
         is_text = all(isinstance(constant, str) for constant in constants)
         return "message.offset is a number; write it without quotes" if is_text else ""
     if root in _TEXT_ROOTS and not any(isinstance(constant, str) for constant in constants):
-        one = min(shown(constant[1] if isinstance(constant, tuple) else constant) for constant in constants)
+        one = min(show_operand(constant[1] if isinstance(constant, tuple) else constant) for constant in constants)
         return f'{look.text} is a text, and values are compared with their type; write it in quotes: "{one}"'
     if look.text in {"message.topic", "message.project"} and all("/" in str(constant) for constant in constants):
         return f"{look.text} is the short name, without projects/ and topics/"

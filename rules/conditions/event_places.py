@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
-from rules.conditions.jsonpath import PathProblem, compile_path, spelled
-from rules.conditions.place_advice import place_meant
+from rules.conditions.jsonpath import PathProblem, compile_path, spell_path
+from rules.conditions.place_advice import suggest_place
 from rules.events.moments import from_us
 from rules.model import Event
 from rules.source.words import suggest, suggest_of
@@ -97,18 +97,22 @@ def _unknown(text: str, root: str, rest: str) -> str:
     near = suggest(root, ROOTS)
     if near and "[" not in root:
         return f'"{text}" is no place to look at{near}'
-    meant = place_meant(text)
+    meant = suggest_place(text)
     if rest or (meant and not re.fullmatch(r"[\w-]+", text)):
-        dotted = f" (for a key with dots in its name {spelled([text])})" if re.fullmatch(r"[\w.-]+", text) else ""
-        return f'"{text}" is no place to look at; write {meant or spelled([text])}{dotted if meant else ""}'
+        dotted = f" (for a key with dots in its name {spell_path([text])})" if re.fullmatch(r"[\w.-]+", text) else ""
+        return f'"{text}" is no place to look at; write {meant or spell_path([text])}{dotted if meant else ""}'
     places = ", ".join(ROOTS)
-    return f'"{text}" is no place to look at; for a key of the payload write {spelled([text])} (places: {places})'
+    return f'"{text}" is no place to look at; for a key of the payload write {spell_path([text])} (places: {places})'
 
 
 def _of_payload(text: str) -> EventPlace:
     path = compile_path(text)
     find = path.find
-    if path.is_simple and len(path.path_keys) == 1 and path.text in {f"$.{path.path_keys[0]}", spelled(path.path_keys)}:
+    if (
+        path.is_simple
+        and len(path.path_keys) == 1
+        and path.text in {f"$.{path.path_keys[0]}", spell_path(path.path_keys)}
+    ):
         only = path.path_keys[0]
 
         def find_key(event: Event) -> Sequence[Any]:

@@ -54,7 +54,7 @@ def compile_path(text: str) -> CompiledPath:
     """Compile a path that begins with ``$``; raises PathProblem with the column of what is wrong."""
     if not text.startswith("$"):
         plain = text.strip().removeprefix(".")
-        meant = f"$.{plain}" if _WITHOUT_ROOT.fullmatch(plain) else spelled([plain])
+        meant = f"$.{plain}" if _WITHOUT_ROOT.fullmatch(plain) else spell_path([plain])
         raise PathProblem(f'a path begins with "$"; write {meant if plain else "$.name"}')
     if len(text) > MAX_PATH_RUNES:
         raise PathProblem(f"the path is longer than {MAX_PATH_RUNES} characters")
@@ -83,7 +83,7 @@ def plain_names(text: str) -> tuple[str | int, ...] | None:
     return tuple(names)
 
 
-def spelled(keys: Iterable[str]) -> str:
+def spell_path(keys: Iterable[str]) -> str:
     """The path of these keys from the root: ``$.labels['alert.name']``."""
     return "$" + "".join(f".{key}" if _PLAIN_NAME.fullmatch(key) else f"[{_quote(key)}]" for key in keys)
 
@@ -101,7 +101,7 @@ def dotted_key(path: CompiledPath, document: Any) -> str | None:
             return None
         for end in range(len(keys), start + 1, -1):
             if ".".join(keys[start:end]) in document:
-                return spelled([*keys[:start], ".".join(keys[start:end]), *keys[end:]])
+                return spell_path([*keys[:start], ".".join(keys[start:end]), *keys[end:]])
         document = document.get(keys[start])
     return None
 

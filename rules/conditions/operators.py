@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from rules.conditions.comparing import key_of, number_of, same
+from rules.conditions.comparing import are_equal, key_of, number_of
 from rules.conditions.regex import compile_regex
 from rules.events.times import dashed_time_us, time_us
 from rules.plugins import NotAPlugin, Registry
@@ -52,7 +52,7 @@ def equals(said: Any, ignore_case: bool) -> OperatorTest:
             return lambda value, _: isinstance(value, str) and value.casefold() == folded
         return lambda value, _: isinstance(value, str) and value == said
     if isinstance(said, dict | list):
-        return lambda value, _: same(value, said)
+        return lambda value, _: are_equal(value, said)
     key = key_of(said)
     return lambda value, _: key_of(value) == key
 
@@ -134,7 +134,7 @@ def _order(compare: Callable[[Any, Any], bool]) -> Callable[[Any, bool], Operato
 def _no_bound(said: Any) -> str:
     if isinstance(said, str) and number_of(said) is not None:
         return f'"{said}" is a text; write the number without quotes'
-    return f"{shown(said)} is neither a number nor a date or time such as 2026-01-31 or 2026-01-31T12:00:00Z"
+    return f"{show_operand(said)} is neither a number nor a date or time such as 2026-01-31 or 2026-01-31T12:00:00Z"
 
 
 def _cidr(said: Any, _: bool) -> OperatorTest:
@@ -274,7 +274,7 @@ def _texts(said: Any, what: str, example: str) -> list[str]:
     texts = said if isinstance(said, list) else [said]
     for text in texts:
         if not isinstance(text, str):
-            raise ValueError(f"{shown(text)} is not {what}; write a text, such as {example}")  # noqa: TRY004
+            raise ValueError(f"{show_operand(text)} is not {what}; write a text, such as {example}")  # noqa: TRY004
     return texts
 
 
@@ -282,7 +282,7 @@ def _fold(text: str, ignore_case: bool) -> str:
     return text.casefold() if ignore_case else text
 
 
-def shown(value: Any) -> str:
+def show_operand(value: Any) -> str:
     """A value as YAML would say it, short enough for a line: ``"CRITICAL"``, ``5``, ``true``, ``null``, ``[1, 2]``."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
@@ -291,6 +291,6 @@ def shown(value: Any) -> str:
     if isinstance(value, int | float):
         return str(value)
     if isinstance(value, list):
-        inside = ", ".join(shown(member) for member in value[:5])
+        inside = ", ".join(show_operand(member) for member in value[:5])
         return f"[{inside}{', ...' if len(value) > 5 else ''}]"
     return "{" + ", ".join(f"{key}: ..." for key in list(value)[:5]) + "}" if isinstance(value, dict) else str(value)

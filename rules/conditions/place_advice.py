@@ -16,7 +16,7 @@ _JMES: Final = re.compile(r"([\w.$\[\]*]*?)\[\?\s*`?@?\.?(\w+)`?\s*(==|!=|>=|<=|
 _OPERATORS: Final[Mapping[str, str]] = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 
 
-def place_meant(text: str) -> str:
+def suggest_place(text: str) -> str:
     """The path that a place of another language means here; "" when it is not known, or no path."""
     inside = text.strip()
     if inside.startswith("{") and inside.endswith("}"):
@@ -35,24 +35,24 @@ def place_meant(text: str) -> str:
         return ""
 
 
-def condition_meant(text: str) -> str:
+def suggest_condition(text: str) -> str:
     """A line of ``match:`` for a condition in a text: ``severity="critical"`` is ``$.severity: critical``; or ""."""
     found = _MATCHER.fullmatch(text.strip().removeprefix("{").removesuffix("}"))
     if found is None or not found[3] or re.search(r"\s(?:and|or)\s|&&|\|\|", found[3]):
         return ""
     name = found[1]
-    place = name if name.startswith(("$", "attributes.", "message.", "vars.")) else place_meant(name) or f"$.{name}"
+    place = name if name.startswith(("$", "attributes.", "message.", "vars.")) else suggest_place(name) or f"$.{name}"
     value = found[3].strip("\"'") if found[3][:1] in "\"'" else found[3]
     return f"{place}: {_value_meant(found[2], value)}"
 
 
-def value_meant(said: Any) -> str:
+def suggest_value(said: Any) -> str:
     """The value for a text that carries an operator: ``!=critical`` is ``{not: critical}``; "" for others."""
     found = _SIGNED.fullmatch(said) if isinstance(said, str) else None
     return _value_meant(found[1], found[2].strip("\"'")) if found is not None else ""
 
 
-def regex_meant(pattern: str) -> str:
+def suggest_regex(pattern: str) -> str:
     """The operators for a regular expression between slashes, as JavaScript writes it; "" for others."""
     found = _SLASHES.fullmatch(pattern)
     if found is None:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from rules.conditions.comparing import NO_KEY, key_of
 from rules.conditions.operator_advice import OTHER_NAMES
-from rules.conditions.operators import OPERATORS, OperatorTest, beginnings_of, one_of, shown
+from rules.conditions.operators import OPERATORS, OperatorTest, beginnings_of, one_of, show_operand
 from rules.source.places import Document
 from rules.source.problems import DocumentPath, Problem
 from rules.source.words import suggest_of
@@ -55,7 +55,7 @@ def compile_value(said: Any, document: Document, path: DocumentPath, problems: l
         return _Operators(said, document, path, problems).compile()
     if isinstance(said, list):
         return _one_of(said, document, path, problems)
-    return _equal_to([said], f"equals {shown(said)}")
+    return _equal_to([said], f"equals {show_operand(said)}")
 
 
 def _equal_to(values: list[Any], text: str) -> ValueTest:
@@ -69,14 +69,14 @@ def _one_of(said: list[Any], document: Document, path: DocumentPath, problems: l
     """A list: one of its members, each a value or a mapping of operators."""
     plain = [member for member in said if not isinstance(member, dict)]
     if len(plain) == len(said):
-        return _equal_to(said, f"is one of {shown(said)}")
+        return _equal_to(said, f"is one of {show_operand(said)}")
     tests = [
         compile_value(member, document, (*path, n), problems)
         for n, member in enumerate(said)
         if isinstance(member, dict)
     ]
     if plain:
-        tests.append(_equal_to(plain, f"is one of {shown(plain)}"))
+        tests.append(_equal_to(plain, f"is one of {show_operand(plain)}"))
     constants = _unite([test.constants for test in tests])
     return ValueTest(
         lambda found, now_us: any(test.holds(found, now_us) for test in tests),
@@ -163,7 +163,7 @@ class _Operators:
                 self._say((name,), str(error), at_key=False)
                 return
             self.one.append(test)
-            self.texts.append(f"{name} {shown(operand)}")
+            self.texts.append(f"{name} {show_operand(operand)}")
             if name == "equals" and not self.ignore_case and key_of(operand) is not NO_KEY:
                 self._narrow(frozenset({key_of(operand)}))
             if not self.ignore_case:
@@ -173,7 +173,7 @@ class _Operators:
 
     def _add_exists(self, wanted: Any) -> None:
         if not isinstance(wanted, bool):
-            self._say(("exists",), f"exists is true or false, not {shown(wanted)}", at_key=False)
+            self._say(("exists",), f"exists is true or false, not {show_operand(wanted)}", at_key=False)
             return
         self.all.append(lambda found, now_us: bool(found) is wanted)
         self.texts.append("exists" if wanted else "does not exist")
@@ -216,10 +216,10 @@ class _Operators:
             if isinstance(low, int | float) and isinstance(high, int | float):
                 open_end = above == "gt" or below == "lt"
                 if low > high or (low == high and open_end):
-                    self.never = f"nothing is both {above} {shown(low)} and {below} {shown(high)}"
+                    self.never = f"nothing is both {above} {show_operand(low)} and {below} {show_operand(high)}"
         timed = _TIMED & self.said.keys()
         if "equals" in self.said and not timed and not all(test(self.said["equals"], 0) for test in self.one):
-            self.never = f"{shown(self.said['equals'])} does not satisfy the operators beside it"
+            self.never = f"{show_operand(self.said['equals'])} does not satisfy the operators beside it"
 
 
 def _unknown(name: str) -> str:

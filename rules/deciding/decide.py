@@ -26,11 +26,11 @@ from rules.deciding.left_out import note_left_out
 from rules.deciding.matches import WHOLE, Match, Matches
 from rules.deciding.quiet import incidents, messages
 from rules.model import Decision, MessageFate, StateValue
-from rules.rendering.budget import accounted
+from rules.rendering.budget import charge_per_message
 from rules.ruleset import RuleSet
 
 
-@accounted
+@charge_per_message
 def decide(rule_set: RuleSet, matches: Matches, state: Mapping[str, StateValue], context: DecideContext) -> Decision:
     """All that follows from one message.
 
@@ -67,7 +67,7 @@ def _act(draft: Draft, match: Match) -> bool:
     if match.how == "resolved":
         return incidents.resolves(draft, match)
     if match.rule.quiet.resolved is not None:
-        incidents.fires(draft, match)
+        incidents.handle_firing(draft, match)
     else:
-        messages.speaks(draft, match)
+        messages.handle_message(draft, match)
     return True

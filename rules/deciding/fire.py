@@ -19,7 +19,7 @@ from rules.deciding.quiet.rows import FiringRow, GroupRow, KeyRow, ThrottleRow, 
 from rules.deciding.state_keys import RowNames, own_names, row_names, throttle_names
 from rules.deciding.vars import revive
 from rules.model import Decision, StateValue, Timer
-from rules.rendering.budget import accounted
+from rules.rendering.budget import charge_per_message
 from rules.ruleset import Rule, RuleSet, orphan
 
 REST_US: Final = 100_000
@@ -44,7 +44,7 @@ def needs_for(rule_set: RuleSet, timer: Timer) -> tuple[str, ...]:
     return tuple(needs)
 
 
-@accounted
+@charge_per_message
 def fire(rule_set: RuleSet, timer: Timer, state: Mapping[str, StateValue], context: DecideContext) -> Decision:
     """All that follows from a due timer; ``state`` holds every key of ``needs_for``. Nothing when the row has moved."""
     stands = state[timer.key]

@@ -23,7 +23,7 @@ class Unwritten(Post):
     entry: SendEntry
     notes: Mapping[str, str]
 
-    def written(self) -> Post:
+    def render(self) -> Post:
         """The post itself, whole: not cut to its destination's size."""
         return compose(self.rule_set, self.scene, self.now_us, [self.entry], self.notes)[self.entry.slot].post
 
@@ -38,6 +38,6 @@ class Unwritten(Post):
         )
 
 
-def written(send: Send) -> Post:
+def render_send(send: Send) -> Post:
     """The post of a send, rendered now if it was not."""
-    return send.post.written() if isinstance(send.post, Unwritten) else send.post
+    return send.post.render() if isinstance(send.post, Unwritten) else send.post

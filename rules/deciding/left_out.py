@@ -8,7 +8,7 @@ from typing import Final
 
 from rules.deciding.decision_builder import Draft
 from rules.deciding.lazy_post import Unwritten
-from rules.deciding.render_post import noted
+from rules.deciding.render_post import append_note
 from rules.model import Send
 from rules.rendering.split import cut_text
 
@@ -37,4 +37,4 @@ def _with_note(draft: Draft, send: Send, note: str) -> Send:
             limit = draft.rule_set.home_of(entry).to.max_text_runes
     if limit is not None and len(text) + len(note) + _ROOM > limit:
         text = cut_text(text, max(0, limit - len(note) - _ROOM))
-    return replace(send, post=replace(send.post, text=noted(text, note)))
+    return replace(send, post=replace(send.post, text=append_note(text, note)))

@@ -22,7 +22,7 @@ from rules.deciding.state_keys import row_names
 from rules.deciding.vars import key_of, set_vars
 from rules.events.decode import AUTO, Decoded, DecodeSpec, decode
 from rules.model import Event, Incoming, MessageFacts
-from rules.rendering.budget import accounted
+from rules.rendering.budget import charge_per_message
 from rules.rendering.environment import RenderFailed
 from rules.rendering.template_names import names_of
 from rules.ruleset import Rule, RuleSet
@@ -66,7 +66,7 @@ MAX_ITEMS: Final = 10_000
 """How many items of a message become events. A message of 1 MiB with more of them is no list of alerts."""
 
 
-@accounted
+@charge_per_message
 def match(
     rule_set: RuleSet,
     incoming: Incoming,

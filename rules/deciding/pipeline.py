@@ -14,7 +14,7 @@ from rules.deciding.emit import Posting, SendTarget, emit_all, topic_of
 from rules.deciding.quiet import group, inhibition
 from rules.deciding.quiet.dedupe import is_duplicate, remember_sent
 from rules.deciding.quiet.flapping import Course
-from rules.deciding.quiet.hours import closed
+from rules.deciding.quiet.hours import check_hours
 from rules.deciding.quiet.incident_stages import incident_stage
 from rules.deciding.quiet.rows import KeyRow
 from rules.deciding.quiet.silences import Facts
@@ -70,7 +70,7 @@ def tell(draft: Draft, occasion: Notification, addresses: Sequence[SendTarget]) 
     return verdicts
 
 
-def state_said(draft: Draft, rule: Rule, event: Event, otherwise: str) -> tuple[str, str]:
+def evaluate_state(draft: Draft, rule: Rule, event: Event, otherwise: str) -> tuple[str, str]:
     """The rule's ``state:`` for the event, and what failed, or "". One that fails is ``otherwise``, and counts."""
     state, failed = state_of(draft.rule_set, rule, event, draft.now_us, otherwise)
     if failed:
@@ -90,17 +90,17 @@ def _hidden(draft: Draft, occasion: Notification, addresses: Sequence[SendTarget
         late = hide_straggler(occasion.row, occasion.event, now_us)
         if late is not None:
             return {address.entry.slot: late for address in addresses}
-    by_hours = closed(rule.quiet.hours, now_us)
+    by_hours = check_hours(rule.quiet.hours, now_us)
     if by_hours is not None:
         return {address.entry.slot: by_hours for address in addresses}
     hidden: dict[str, Hidden] = {}
     if draft.context.silences.silences and not _is_told_within_silences(occasion):
         for address in addresses:
-            silenced = draft.context.silences.covering(_facts(draft, occasion, address), occasion.event, now_us)
+            silenced = draft.context.silences.find_covering(_facts(draft, occasion, address), occasion.event, now_us)
             if silenced is not None:
                 hidden[address.entry.slot] = silenced
     if len(hidden) < len(addresses):
-        inhibited = inhibition.inhibited(draft, occasion.names, note=bool(occasion.incident))
+        inhibited = inhibition.check_inhibition(draft, occasion.names, note=bool(occasion.incident))
         if inhibited is not None:
             hidden = {address.entry.slot: inhibited for address in addresses} | hidden
     return hidden

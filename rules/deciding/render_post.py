@@ -86,7 +86,7 @@ class _Failures:
     def add(self, part: str, error: RenderFailed) -> None:
         """One part that is left out."""
         self.reasons.append(f"{part}: {error}")
-        self.notes.append(f"{part} is left out, its template failed: {shown_reason(error)}")
+        self.notes.append(f"{part} is left out, its template failed: {describe_failure(error)}")
 
 
 def compose(
@@ -100,7 +100,7 @@ def compose(
         note = notes.get(entry.slot, "") or notes.get("", "")
         post, failures = base.post, _Failures()
         if note:
-            post = replace(post, text=noted(post.text, note))
+            post = replace(post, text=append_note(post.text, note))
         if entry.overrides:
             post = replace(post, overrides=_overrides(entry, names, failures))
         broken = join_reasons([base.body_fails, *failures.reasons]) if entry.to.takes_body else ""
@@ -112,7 +112,7 @@ def compose(
     return composed
 
 
-def composed_alone(rule_set: RuleSet, scene: Scene, now_us: int) -> Post:
+def compose_alone(rule_set: RuleSet, scene: Scene, now_us: int) -> Post:
     """The post of a scene without anything that belongs to one destination."""
     return _base(scene, _names(rule_set, scene, now_us)).post
 
@@ -143,7 +143,7 @@ def priority_of(post: Post) -> int:
     return SEVERITY_PRIORITY.get(post.severity, NORMAL_PRIORITY)
 
 
-def noted(text: str, note: str) -> str:
+def append_note(text: str, note: str) -> str:
     """A text with a note in a line of its own behind it."""
     return "\n".join(part for part in (text, note and f"_{note}_") if part)
 
@@ -178,14 +178,14 @@ def _names(rule_set: RuleSet, scene: Scene, now_us: int) -> dict[str, Any]:
     return names
 
 
-def shown_reason(error: RenderFailed) -> str:
+def describe_failure(error: RenderFailed) -> str:
     """Why a template failed, as people in a channel may read it: the file without where it lies on the server."""
     return str(RenderFailed(PurePath(error.template).name, error.line, error.reason))
 
 
 def _with_notes(text: str, notes: Sequence[str]) -> str:
     for note in dict.fromkeys(notes):
-        text = noted(text, " ".join(escape_md(note).split()))
+        text = append_note(text, " ".join(escape_md(note).split()))
     return text
 
 
@@ -229,15 +229,15 @@ def _text(scene: Scene, names: dict[str, Any]) -> tuple[str, str]:
         try:
             return _render_text(making.text, scene, names), ""
         except RenderFailed as error:
-            reason, shown = str(error), shown_reason(error)
+            reason, shown = str(error), describe_failure(error)
     note = f"the template failed: {shown}" if reason else ""
     if len(scene.events) <= 1:
         event, own = (scene.events[0].event, scene.events[0].note) if scene.events else (scene.event, "")
-        return noted(render_fallback(event, now=names["now"], note=note), own), reason
+        return append_note(render_fallback(event, now=names["now"], note=note), own), reason
     texts = [render_fallback(one.event, now=names["now"], note=note) for one in scene.events]
     plain = _group_text(scene, names, texts, shipped=True)
     lost = note and len(scene.events) >= MANY
-    return noted(plain, escape_md(" ".join(note.split()))) if lost else plain, reason
+    return append_note(plain, escape_md(" ".join(note.split()))) if lost else plain, reason
 
 
 def _without_folders(reason: str) -> str:
@@ -282,7 +282,7 @@ def _body(making: Making, names: dict[str, Any]) -> tuple[Any, str]:
     try:
         if isinstance(making, CompiledTemplate):
             return json.loads(making.render(names)), ""
-        return rendered(making, names), ""
+        return render_making(making, names), ""
     except RenderFailed as error:
         return None, f"body: {error}"
     except ValueError as error:
@@ -294,18 +294,18 @@ def _overrides(entry: SendEntry, names: dict[str, Any], failures: _Failures) -> 
     overrides: dict[str, Any] = {}
     for name, making in entry.overrides.items():
         try:
-            overrides[name] = rendered(making, names)
+            overrides[name] = render_making(making, names)
         except RenderFailed as error:
             failures.add(name, error)
     return overrides
 
 
-def rendered(making: Making, names: dict[str, Any]) -> Any:
+def render_making(making: Making, names: dict[str, Any]) -> Any:
     """A value with its templates filled in. Raises RenderFailed."""
     if isinstance(making, CompiledTemplate):
         return making.render(names)
     if isinstance(making, dict):
-        return {key: rendered(member, names) for key, member in making.items()}
+        return {key: render_making(member, names) for key, member in making.items()}
     if isinstance(making, list):
-        return [rendered(member, names) for member in making]
+        return [render_making(member, names) for member in making]
     return making

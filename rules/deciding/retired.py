@@ -15,7 +15,9 @@ MAX_FORMS: Final = 50
 """How many old forms of one rule go on judging; beyond, the oldest incidents are told "no news" in time."""
 
 
-def superseded(current: RuleSet, older: Iterable[RuleSet], judging: Collection[str] | None = None) -> tuple[Rule, ...]:
+def find_superseded(
+    current: RuleSet, older: Iterable[RuleSet], judging: Collection[str] | None = None
+) -> tuple[Rule, ...]:
     """The old rules to put behind ``current`` with ``with_retired``.
 
     ``older`` are the rule sets that were in force before, newest first. Of each rule every form that judges differently

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from rules.deciding.quiet.rows import firing_row, group_row, key_row, shortened, throttle_row
+from rules.deciding.quiet.rows import firing_row, group_row, key_row, shorten_key, throttle_row
 from rules.deciding.quiet.same import values_at
 from rules.model import Event
-from rules.rendering.markdown_escape import storable
+from rules.rendering.markdown_escape import make_storable
 from rules.ruleset import Inhibitor, Rule, RuleSet
 
 Names: TypeAlias = tuple[str, ...]
@@ -96,8 +96,8 @@ def group_values(rule: Rule, event: Event) -> str:
     """What the event holds at the group's ``by`` places, as one readable text."""
     found = [place.find_in(event) for place in (rule.quiet.group.by if rule.quiet.group is not None else ())]
     if all(len(values) == 1 and isinstance(values[0], str) for values in found):
-        return storable(shortened(" / ".join(values[0] for values in found)))
-    return storable(shortened(json.dumps(found, sort_keys=True, ensure_ascii=False, default=str)))
+        return make_storable(shorten_key(" / ".join(values[0] for values in found)))
+    return make_storable(shorten_key(json.dumps(found, sort_keys=True, ensure_ascii=False, default=str)))
 
 
 def _named(make: NameMaker, rule: Rule, last: str) -> Names:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from rules.deciding.quiet.rows import shortened
+from rules.deciding.quiet.rows import shorten_key
 from rules.deciding.quiet.state_rows import recall
 from rules.model import Event, MessageFacts
 from rules.rendering.environment import RenderFailed
@@ -44,7 +44,7 @@ def key_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int) -> tuple[st
         text = rule.key.render(names_of(event, now_us=now_us, tables=rule_set.tables))
     except RenderFailed as error:
         return None, str(error)
-    return shortened(text.strip()), ""
+    return shorten_key(text.strip()), ""
 
 
 def key_of_nothing(rule: Rule) -> tuple[str, str]:
@@ -68,4 +68,4 @@ def state_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int, otherwise
         text = rule.quiet.state.render(names_of(event, now_us=now_us, tables=rule_set.tables))
     except RenderFailed as error:
         return otherwise, f"state: {error}"
-    return shortened(text.strip()), ""
+    return shorten_key(text.strip()), ""

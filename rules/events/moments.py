@@ -51,10 +51,10 @@ def us_of(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
-def in_words(seconds: float) -> str:
+def spell_duration(seconds: float) -> str:
     """A length of time in at most two units: ``45 s``, ``5 min``, ``2 h 10 min``, ``3 days 4 h``, ``-5 min``."""
     if round(seconds) < 0:
-        return f"-{in_words(-seconds)}"
+        return f"-{spell_duration(-seconds)}"
     left = round(seconds)
     if left < 60:
         return f"{left} s"
@@ -69,14 +69,14 @@ def in_words(seconds: float) -> str:
     return " ".join(words[:2])
 
 
-def ago(moment: datetime, now: datetime) -> str:
+def describe_age(moment: datetime, now: datetime) -> str:
     """``5 min ago``, ``in 2 h``, ``just now``: in whole minutes, and beyond two days in whole days."""
     seconds = (now - moment).total_seconds()
     length = abs(seconds)
     if length < 5:
         return "just now"
     step = 86_400 if length >= 2 * 86_400 else 60 if length >= 60 else 1
-    words = in_words(length // step * step)
+    words = spell_duration(length // step * step)
     return f"{words} ago" if seconds > 0 else f"in {words}"
 
 

@@ -25,7 +25,7 @@ class TopicFilter:
         return not self.patterns or any(fnmatchcase(topic, pattern) for pattern in self.patterns)
 
 
-def covered(filters: Iterable[TopicFilter], topics: Iterable[str]) -> list[str]:
+def select_covered(filters: Iterable[TopicFilter], topics: Iterable[str]) -> list[str]:
     """The topics among ``topics`` that some filter covers, each pattern looked at once and names not as globs."""
     patterns: set[str] = set()
     for one in filters:

@@ -14,7 +14,7 @@ from rules.importing.alertmanager_config import Config
 from rules.importing.foreign_system import ForeignSystem
 from rules.importing.imported_inhibition import read_inhibitions
 from rules.importing.label_samples import sample_labels
-from rules.importing.receiver_target import NOT_FOUND, unique
+from rules.importing.receiver_target import NOT_FOUND, make_unique
 from rules.importing.receivers import Receiver, read_receivers
 from rules.importing.route_tests import RouteTests
 from rules.importing.route_tree import RouteNode, read_routes, rules_of
@@ -22,7 +22,7 @@ from rules.importing.rule_text import RuleWriter
 from rules.importing.time_intervals import read_time_intervals
 from rules.importing.wrappers import find_configurations
 from rules.importing.yaml_text import comment, yaml_lines
-from rules.source.problems import Problem, ProblemsFound, has_errors, in_order
+from rules.source.problems import Problem, ProblemsFound, has_errors, sort_problems
 from rules.source.words import suggest
 
 TOPIC: Final = "projects/OPS/topics/alerts"
@@ -92,7 +92,7 @@ def convert_config(config: Config, *, file: str, topic: str = TOPIC) -> Converte
     destinations = {target.name: target.settings for receiver in receivers.values() for target in receiver.targets}
     first = next((target.name for one in (receivers[root.options.receiver],) for target in one.targets), "")
     if not first:
-        first = next(iter(destinations), "") or unique("inbox", set())
+        first = next(iter(destinations), "") or make_unique("inbox", set())
         destinations.setdefault(first, {"type": NOT_FOUND})
     writer = RuleWriter(config, receivers, inhibitions, set())
     found = rules_of(config, root)
@@ -102,7 +102,7 @@ def convert_config(config: Config, *, file: str, topic: str = TOPIC) -> Converte
     return Converted(
         rules="\n".join(_rule_file(config.system.word, file, topic, rules)) + "\n",
         settings="\n".join(_fragment(config.system, file, topic, destinations, intervals)) + "\n",
-        remarks=in_order(config.remarks),
+        remarks=sort_problems(config.remarks),
         tests="\n".join(["tests:", *_list(tests)]) + "\n" if tests else "",
         routes=writer.routes,
         samples=tuple(sample_labels(root)),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rules.importing.foreign_system import ALERTMANAGER, ForeignSystem
-from rules.language.form import called
+from rules.language.form import describe_value
 from rules.source.places import Document
 from rules.source.problems import DocumentPath, Place, Problem
 
@@ -63,7 +63,7 @@ class Config:
         if value is None:
             return default
         if isinstance(value, dict | list):
-            self.problem(path, f"a text is wanted, not {called(value)}")
+            self.problem(path, f"a text is wanted, not {describe_value(value)}")
             return default
         return str(value)
 
@@ -89,7 +89,7 @@ class Config:
             return []
         if not isinstance(value, list):
             hint = f"; write ['{value}']" if isinstance(value, str) else ""
-            self.problem(path, f"a list is wanted, not {called(value)}{hint}")
+            self.problem(path, f"a list is wanted, not {describe_value(value)}{hint}")
             return []
         return [(*path, n) for n in range(len(value))]
 
@@ -99,7 +99,7 @@ class Config:
         if value is None:
             return []
         if not isinstance(value, dict):
-            self.problem(path, f"a mapping is wanted, not {called(value)}")
+            self.problem(path, f"a mapping is wanted, not {describe_value(value)}")
             return []
         return list(value)
 

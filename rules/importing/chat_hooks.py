@@ -14,7 +14,7 @@ _MATTERMOST: Final = re.compile(r"https?://[^/]+(?:/[^/?#]+)*/hooks/[a-z0-9]{20,
 def chat_hook(entry: Entry, kind: str, key: str) -> dict[str, Any]:
     """Settings of a kind that needs the URL of its hook and no more."""
     url = entry.secret(key, "url")
-    return {"type": kind, "url": url or entry.missing(key)}
+    return {"type": kind, "url": url or entry.note_missing(key)}
 
 
 def is_mattermost_hook(address: str) -> bool:
@@ -25,9 +25,9 @@ def is_mattermost_hook(address: str) -> bool:
 def slack_target(entry: Entry, *, channel: str, token: str, url: str, address: str) -> Target:
     """A bot where there is a token and a channel; else a hook, of Mattermost where ``address`` is one of its own."""
     if token and channel:
-        names = entry.same(("username", "icon_emoji"))
+        names = entry.copy_same(("username", "icon_emoji"))
         return Target(entry.name, {"type": "slack_bot", "token": token, "channel": channel.removeprefix("#"), **names})
-    names = entry.same(("username", "icon_emoji", "icon_url"))
+    names = entry.copy_same(("username", "icon_emoji", "icon_url"))
     if is_mattermost_hook(address):
         place = {"channel": channel.removeprefix("#")} if channel else {}
         return Target(entry.name, {"type": "mattermost", "url": url, **place, **names})

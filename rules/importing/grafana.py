@@ -18,7 +18,7 @@ from rules.importing.foreign_system import GRAFANA
 from rules.importing.grafana_parts import GrafanaPart, GrafanaParts, find_parts, integrations_of
 from rules.importing.operator_resource import NOBODY
 from rules.importing.receivers import MANAGED
-from rules.rendering.go_templates import nearest_jinja
+from rules.rendering.go_templates import translate_to_jinja
 from rules.source.foreign_yaml import read_foreign_yaml
 from rules.source.places import Document, Places
 from rules.source.problems import DocumentPath, Place, Problem, ProblemsFound, path_text
@@ -173,7 +173,7 @@ class _Joiner:
         for part in parts:
             text = str(part.value.get("template") or part.value.get("content") or "")
             for name, body in _DEFINED.findall(text) or [(str(part.value.get("name") or ""), text)]:
-                near = " ".join(nearest_jinja(body.rpartition("{{ end }}")[0] or body).split())[:_LONGEST]
+                near = " ".join(translate_to_jinja(body.rpartition("{{ end }}")[0] or body).split())[:_LONGEST]
                 told = f'the Go template "{name}" was not converted; posts are made by template: {GRAFANA.template}'
                 self._remark(part, f"{told}; nearest in Jinja: {near}")
 

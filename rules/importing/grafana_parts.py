@@ -134,7 +134,7 @@ class _Reader:
         spec = value["spec"]
         metadata = value.get("metadata")
         name = spec.get("name") or spec.get("title") or (metadata.get("name") if isinstance(metadata, dict) else None)
-        spot = self.document.places.nearest((*self.path, "spec"))
+        spot = self.document.places.find_nearest((*self.path, "spec"))
         if kind == "policies":
             for key in ("route", "defaults"):
                 if isinstance(spec.get(key), dict):
@@ -146,7 +146,7 @@ class _Reader:
 
     def _part(self, inner: DocumentPath, value: Any) -> GrafanaPart:
         org = str(value.get("orgId") or "") if isinstance(value, dict) else ""
-        spot = self.document.places.nearest((*self.path, *inner))
+        spot = self.document.places.find_nearest((*self.path, *inner))
         return GrafanaPart(value, spot, self.document.file, (*self.path, *inner), org)
 
 

@@ -51,14 +51,14 @@ def _slack(entry: Entry) -> Sequence[Target]:
     address = entry.config.text((*entry.path, "url")).strip() or entry.text("endpointUrl")
     url = "" if token else entry.secret("url", "url")
     if not token and not url:
-        entry.missing("token or url")
+        entry.note_missing("token or url")
     entry.used |= {"url", "endpointUrl"}
     return [slack_target(entry, channel=channel, token=token, url=url, address=address)]
 
 
 def _webhook(entry: Entry) -> Sequence[Target]:
     method = (entry.text("httpMethod") or "POST").upper()
-    settings: dict[str, Any] = {"type": "webhook", "url": entry.secret("url", "url") or entry.missing("url")}
+    settings: dict[str, Any] = {"type": "webhook", "url": entry.secret("url", "url") or entry.note_missing("url")}
     if method != "POST":
         if method not in _METHODS:
             entry.config.problem((*entry.path, "httpMethod"), f'"{method}" is no method; it is POST, PUT or PATCH')
@@ -80,7 +80,7 @@ def _webhook(entry: Entry) -> Sequence[Target]:
 
 def _discord(entry: Entry) -> Sequence[Target]:
     entry.used.add("use_discord_username")
-    return [Target(entry.name, {**chat_hook(entry, "discord", "url"), **entry.same(("avatar_url",))})]
+    return [Target(entry.name, {**chat_hook(entry, "discord", "url"), **entry.copy_same(("avatar_url",))})]
 
 
 def _teams(entry: Entry) -> Sequence[Target]:
@@ -93,7 +93,7 @@ def _alertmanager(entry: Entry) -> Sequence[Target]:
     entry.used |= {"basicAuthUser", "basicAuthPassword"}
     if entry.config.text((*entry.path, "basicAuthUser")):
         headers = {"headers": {"Authorization": basic_header(entry, (*entry.path, "basicAuthUser"))}}
-    addresses = [one for one in re.split(r"[,\s]+", entry.text("url")) if one] or [entry.missing("url")]
+    addresses = [one for one in re.split(r"[,\s]+", entry.text("url")) if one] or [entry.note_missing("url")]
     found: list[Target] = []
     for number, address in enumerate(addresses, start=1):
         name = entry.name if number == 1 else f"{entry.name}-{number}"

@@ -72,7 +72,7 @@ def basic_header(entry: Entry, path: DocumentPath) -> str:
 
 
 def _header(entry: Entry, path: DocumentPath, name: str) -> str:
-    values = [entry.referring(text, path) for text in entry.config.texts((*path, "values"))]
+    values = [entry.convert_references(text, path) for text in entry.config.texts((*path, "values"))]
     values += [f"${{file:{file}}}" for file in entry.config.texts((*path, "files"))]
     if entry.config.at((*path, "secrets")):
         credential = f"{entry.name}-{name}"

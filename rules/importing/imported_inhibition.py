@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rules.importing.alertmanager_config import Config
-from rules.importing.label_matchers import disjoint, implied, possible, read_matchers
+from rules.importing.label_matchers import are_disjoint, is_implied, is_possible, read_matchers
 from rules.importing.match_lines import match_of
 from rules.importing.route_tree import Matchers
 from rules.rendering.template_check import KNOWN_NAMES
@@ -58,7 +58,7 @@ class Inhibition:
     @property
     def overlaps(self) -> bool:
         """Whether an alert may be source and target."""
-        return not disjoint(self.source, self.target)
+        return not are_disjoint(self.source, self.target)
 
     def sources(self) -> Iterable[tuple[str, dict[str, Any]]]:
         """Name and match of the rules that keep its sources, those that can be."""
@@ -70,8 +70,8 @@ class Inhibition:
     def has(self, name: str) -> bool:
         """Whether it has a source rule of this name."""
         if name == self.name:
-            return possible(self.source)
-        return self.overlaps and possible(self.source, [self.target])
+            return is_possible(self.source)
+        return self.overlaps and is_possible(self.source, [self.target])
 
     def questions(self) -> Iterable[tuple[str, tuple[Matchers, ...], Matchers]]:
         """Which source rule is asked, for events that are not among the first and are all of the second."""
@@ -116,20 +116,20 @@ def variable_names(inhibitions: Iterable[Inhibition]) -> dict[str, str]:
     return names
 
 
-def quieted(matchers: Matchers, inhibitions: Iterable[Inhibition], names: Mapping[str, str]) -> InhibitionRules:
+def inhibit_by(matchers: Matchers, inhibitions: Iterable[Inhibition], names: Mapping[str, str]) -> InhibitionRules:
     """How alerts with these matchers are kept quiet; ``names`` are those of ``variable_names``."""
     entries: list[dict[str, Any]] = []
     variables: dict[str, str] = {}
     for inhibition in inhibitions:
-        if disjoint(matchers, inhibition.target):
+        if are_disjoint(matchers, inhibition.target):
             continue
         same, needed = same_places(inhibition, names)
         variables |= needed
         for name, excluded, wanted in inhibition.questions():
-            if not inhibition.has(name) or not possible((*matchers, *wanted), excluded):
+            if not inhibition.has(name) or not is_possible((*matchers, *wanted), excluded):
                 continue
-            target = [matcher for matcher in wanted if not implied(matchers, matcher)]
-            match = match_of(target, [others for others in excluded if not disjoint(matchers, others)])
+            target = [matcher for matcher in wanted if not is_implied(matchers, matcher)]
+            match = match_of(target, [others for others in excluded if not are_disjoint(matchers, others)])
             entries.append({"rule": name, **({"same": same} if same else {}), **({"match": match} if match else {})})
     return InhibitionRules(entries, variables)
 

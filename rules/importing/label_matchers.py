@@ -163,12 +163,12 @@ def alternatives(pattern: str) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(words))
 
 
-def disjoint(some: Sequence[LabelMatcher], others: Sequence[LabelMatcher]) -> bool:
+def are_disjoint(some: Sequence[LabelMatcher], others: Sequence[LabelMatcher]) -> bool:
     """Whether it is certain that no alert satisfies all of both."""
     return any(_excludes(some, matcher) for matcher in others) or any(_excludes(others, matcher) for matcher in some)
 
 
-def implied(known: Sequence[LabelMatcher], matcher: LabelMatcher) -> bool:
+def is_implied(known: Sequence[LabelMatcher], matcher: LabelMatcher) -> bool:
     """Whether it is certain that every alert that satisfies all of ``known`` satisfies ``matcher``."""
     if matcher in known or (matcher.fits_all and not matcher.is_negative):
         return True
@@ -176,11 +176,11 @@ def implied(known: Sequence[LabelMatcher], matcher: LabelMatcher) -> bool:
     return allowed is not None and all(matcher.holds(value) for value in allowed)
 
 
-def possible(matchers: Sequence[LabelMatcher], excluded: Iterable[Sequence[LabelMatcher]] = ()) -> bool:
+def is_possible(matchers: Sequence[LabelMatcher], excluded: Iterable[Sequence[LabelMatcher]] = ()) -> bool:
     """False when it is certain that no alert satisfies ``matchers`` and of each of ``excluded`` not all."""
-    if disjoint(matchers, matchers):
+    if are_disjoint(matchers, matchers):
         return False
-    return not any(all(implied(matchers, matcher) for matcher in others) for others in excluded)
+    return not any(all(is_implied(matchers, matcher) for matcher in others) for others in excluded)
 
 
 def _excludes(known: Sequence[LabelMatcher], matcher: LabelMatcher) -> bool:

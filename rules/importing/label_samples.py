@@ -37,13 +37,13 @@ def holds(matchers: Iterable[LabelMatcher], labels: dict[str, str]) -> bool:
     return all(matcher.holds(labels.get(matcher.name, "")) for matcher in matchers)
 
 
-def reached(node: RouteNode, labels: dict[str, str]) -> list[RouteNode]:
+def find_reached(node: RouteNode, labels: dict[str, str]) -> list[RouteNode]:
     """The nodes at which Alertmanager ends with an alert: the innermost that match."""
     if not holds(node.matchers, labels):
         return []
     found: list[RouteNode] = []
     for child in node.children:
-        below = reached(child, labels)
+        below = find_reached(child, labels)
         found += below
         if below and not child.goes_on:
             break
@@ -61,7 +61,7 @@ def labels_that_reach(root: RouteNode, path: DocumentPath, matchers: Matchers) -
         labels = labels_for(matchers, excluded)
         if labels is None:
             return None
-        ends = [node.path for node in reached(root, labels)]
+        ends = [node.path for node in find_reached(root, labels)]
         if path in ends:
             return labels
         excluded.append(chains[ends[0]])

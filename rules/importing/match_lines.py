@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rules.conditions.jsonpath import spelled
-from rules.importing.label_matchers import LabelMatcher, possible
+from rules.conditions.jsonpath import spell_path
+from rules.importing.label_matchers import LabelMatcher, is_possible
 
 
 def label_place(name: str) -> str:
     """Where a rule finds a label of an alert."""
-    return spelled(["labels", name])
+    return spell_path(["labels", name])
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ def match_of(matchers: Iterable[LabelMatcher], excluded: Sequence[Sequence[Label
     for matcher in matchers:
         _add(parts, matcher)
     for others in excluded:
-        if possible((*matchers, *others)):
+        if is_possible((*matchers, *others)):
             own = [other for other in others if other not in matchers]
             parts.nots.append(match_of(own))
     return parts.whole()

@@ -29,7 +29,7 @@ _HOOKS: Final = frozenset({"discord_configs"})
 
 def as_configuration(document: Document) -> Document:
     """The configuration that a resource stands for, with the places of the resource."""
-    value, spot = _Rewriter().rewritten(document.value["spec"], document.places.nearest(("spec",)))
+    value, spot = _Rewriter().rewrite(document.value["spec"], document.places.find_nearest(("spec",)))
     namespace = (document.value.get("metadata") or {}).get("namespace")
     if isinstance(value, dict) and isinstance(value.get("route"), dict):
         _wrap(value, spot, namespace if isinstance(namespace, str) else "")
@@ -70,7 +70,7 @@ def _child(spot: Spot, step: str | int) -> Spot:
 class _Rewriter:
     """Spells a resource as Alertmanager does, values and spots side by side."""
 
-    def rewritten(self, value: Any, spot: Spot, key: str = "") -> tuple[Any, Spot]:
+    def rewrite(self, value: Any, spot: Spot, key: str = "") -> tuple[Any, Spot]:
         """A value in Alertmanager's spelling, at its place."""
         new = Spot(spot.line, spot.column, block=spot.block, quoted=spot.quoted)
         new.key_line, new.key_column = spot.key_line, spot.key_column
@@ -79,7 +79,7 @@ class _Rewriter:
                 return plain, new
             return self._mapping(value, spot, new, key), new
         if isinstance(value, list):
-            members = [self.rewritten(one, _child(spot, n), key) for n, one in enumerate(value)]
+            members = [self.rewrite(one, _child(spot, n), key) for n, one in enumerate(value)]
             new.children = [at for _, at in members]
             return [one for one, _ in members], new
         return value, new
@@ -90,7 +90,7 @@ class _Rewriter:
         for name, member in value.items():
             word = name if key in _AS_WRITTEN else _HUMP.sub("_", name).lower()
             word = "webhook_url" if word == "api_url" and key in _HOOKS else _WORDS.get(word, word)
-            found[word], children[word] = self.rewritten(member, _child(spot, name), word)
+            found[word], children[word] = self.rewrite(member, _child(spot, name), word)
         new.children = children
         return found
 

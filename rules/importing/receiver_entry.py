@@ -8,7 +8,7 @@ from typing import Final
 
 from rules.importing.alertmanager_config import Config
 from rules.importing.foreign_references import as_references, has_other_places, secret_reference
-from rules.rendering.go_templates import nearest_jinja
+from rules.rendering.go_templates import translate_to_jinja
 from rules.source.problems import DocumentPath
 
 _ELSEWHERE: Final = frozenset({"name", "send_resolved", "http_config"})
@@ -44,9 +44,9 @@ class Entry:
         if "{{" in said:
             self.config.remark(path, f"{inner[-1]} is a Go template; it was left out")
             return ""
-        return self.referring(said, path)
+        return self.convert_references(said, path)
 
-    def referring(self, said: str, path: DocumentPath) -> str:
+    def convert_references(self, said: str, path: DocumentPath) -> str:
         """A text whose variables of a shell, filled in before Alertmanager sees it, are references of ours."""
         found = as_references(said, self.config.system)
         if has_other_places(found):
@@ -56,21 +56,21 @@ class Entry:
             self.config.remark(path, f'"{said}" is taken from the environment of the daemon: {found}')
         return found
 
-    def inherited(self, key: str, everywhere: str) -> str:
+    def inherit(self, key: str, everywhere: str) -> str:
         """A plain text, from ``global`` under ``everywhere`` when it is not said here."""
         path = ("global", everywhere)
-        return self.text(key) or self.referring(self.config.text(path), path)
+        return self.text(key) or self.convert_references(self.config.text(path), path)
 
     def flag(self, key: str, *, default: bool) -> bool:
         """True or false."""
         self.used.add(key)
         return self.config.flag((*self.path, key), default=default)
 
-    def same(self, keys: Iterable[str]) -> dict[str, str]:
+    def copy_same(self, keys: Iterable[str]) -> dict[str, str]:
         """The keys that have the same name and meaning here and there."""
         return {key: text for key in keys if (text := self.text(key))}
 
-    def missing(self, key: str) -> str:
+    def note_missing(self, key: str) -> str:
         """Note that something without which nothing can be sent is neither here nor under ``global``."""
         self.config.problem(self.path, f"there is no {key}, neither here nor under global")
         return ""
@@ -99,7 +99,7 @@ class Entry:
         templated = [key for key in self.config.others(self.path, self.used) if key in _TEMPLATED]
         for key in templated:
             said = self.config.at((*self.path, key))
-            near = f"; nearest in Jinja: {nearest_jinja(said)}" if isinstance(said, str) and "{{" in said else ""
+            near = f"; nearest in Jinja: {translate_to_jinja(said)}" if isinstance(said, str) and "{{" in said else ""
             self.config.remark(
                 (*self.path, key),
                 f"{key}: posts are made by template: {self.config.system.template}; to change them write one{near}",

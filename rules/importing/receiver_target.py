@@ -28,7 +28,7 @@ class Target:
             self.body = "group"
 
 
-def unique(name: str, taken: set[str]) -> str:
+def make_unique(name: str, taken: set[str]) -> str:
     """A name made of letters, digits, ``_``, ``.`` and ``-`` that is not taken yet; it is then."""
     plain = _UNSAFE.sub("-", name).strip("-._")[:80] or "alerts"
     found, n = plain, 1

@@ -16,7 +16,7 @@ from rules.importing.chat_hooks import chat_hook, slack_target
 from rules.importing.grafana_receivers import read_integration
 from rules.importing.http_headers import read_headers
 from rules.importing.receiver_entry import Entry
-from rules.importing.receiver_target import NOT_FOUND, Target, mail_names, unique
+from rules.importing.receiver_target import NOT_FOUND, Target, mail_names, make_unique
 from rules.source.problems import DocumentPath
 
 MANAGED: Final = "grafana_managed_receiver_configs"
@@ -56,7 +56,7 @@ def _targets(config: Config, path: DocumentPath, receiver: str, taken: set[str])
         converted += len(found)
         yield from found
     if (entries and not converted) or path in config.unknown:
-        name = unique(receiver, taken)
+        name = make_unique(receiver, taken)
         if path not in config.unknown:
             told = f'nothing of "{receiver}" could be converted; its alerts go to the inbox "{name}" for now'
             config.remark(path, told)
@@ -76,7 +76,7 @@ def _read(
     """The destinations of one configuration; none, with a remark, when there is no such kind."""
     managed = kind == MANAGED
     word = config.text((*path, "type")) if managed else kind.removesuffix("_configs")
-    name = unique(receiver if alone else f"{receiver}-{word}", set(taken))
+    name = make_unique(receiver if alone else f"{receiver}-{word}", set(taken))
     entry = Entry(config, (*path, "settings") if managed else path, name)
     read, tells_end = _KINDS.get(kind, (None, True))
     found = read_integration(word, entry) if managed else None if read is None else [read(entry)]
@@ -87,15 +87,15 @@ def _read(
     silent = (*path, "disableResolveMessage")
     told = not config.flag(silent, default=False) if managed else entry.flag("send_resolved", default=tells_end)
     for target in found:
-        target.name, target.tells_end = unique(target.name, taken), told
+        target.name, target.tells_end = make_unique(target.name, taken), told
     entry.close()
     return found
 
 
 def _mattermost(entry: Entry) -> Target:
     url = entry.secret("webhook_url", "url", everywhere="mattermost_webhook_url")
-    settings = {"type": "mattermost", "url": url or entry.missing("webhook_url")}
-    settings |= entry.same(("channel", "username", "icon_emoji", "icon_url"))
+    settings = {"type": "mattermost", "url": url or entry.note_missing("webhook_url")}
+    settings |= entry.copy_same(("channel", "username", "icon_emoji", "icon_url"))
     entry.used.add("priority")
     priority = entry.config.text((*entry.path, "priority", "priority"))
     return Target(entry.name, settings, {"priority": priority} if priority and "{{" not in priority else {})
@@ -110,7 +110,7 @@ def _slack(entry: Entry) -> Target:
     url = "" if token and channel else entry.secret("api_url", "url", everywhere="slack_api_url")
     entry.used |= {"api_url", "api_url_file"}
     if not url and not (token and channel):
-        entry.missing("api_url")
+        entry.note_missing("api_url")
     return slack_target(entry, channel=channel, token=token, url=url, address=address)
 
 
@@ -125,7 +125,7 @@ def _credentials(entry: Entry) -> str:
 
 def _webhook(entry: Entry) -> Target:
     settings: dict[str, Any] = {
-        "type": "webhook", "url": entry.secret("url", "url") or entry.missing("url"), **entry.same(("timeout",))
+        "type": "webhook", "url": entry.secret("url", "url") or entry.note_missing("url"), **entry.copy_same(("timeout",))
     }  # fmt: skip
     headers = read_headers(entry)
     if headers:
@@ -136,33 +136,33 @@ def _webhook(entry: Entry) -> Target:
 def _email(entry: Entry) -> Target:
     recipients = mail_names(entry.text("to"))
     host, port = _host_and_port(entry)
-    sender = _with_host(entry, entry.inherited("from", "smtp_from"))
+    sender = _with_host(entry, entry.inherit("from", "smtp_from"))
     recipients = [_with_host(entry, one) for one in recipients]
     if not recipients:
         entry.config.remark(entry.path, "no address stands here; its alerts go to an inbox for now")
         return Target(entry.name, {"type": NOT_FOUND})
     settings: dict[str, Any] = {
         "type": "email",
-        "host": host or entry.missing("smarthost"),
+        "host": host or entry.note_missing("smarthost"),
         "port": int(port) if port.isdecimal() else port,
         "security": _security(entry, port),
-        "from": sender or entry.missing("from"),
+        "from": sender or entry.note_missing("from"),
         "to": recipients,
     }
-    username = entry.inherited("auth_username", "smtp_auth_username")
+    username = entry.inherit("auth_username", "smtp_auth_username")
     password = entry.secret("auth_password", "password", everywhere="smtp_auth_password")
     if username and password:
         settings |= {"username": username, "password": password}
         if settings["security"] == "none":
             settings["security"] = "starttls"
             entry.config.remark(entry.path, "a password is sent over TLS only, so security is starttls")
-    hello = entry.inherited("hello", "smtp_hello")
+    hello = entry.inherit("hello", "smtp_hello")
     return Target(entry.name, settings | ({"hello": hello} if hello else {}))
 
 
 def _host_and_port(entry: Entry) -> tuple[str, str]:
     """The two parts of the smarthost; ports have names too, and one that is missing is 25."""
-    said = entry.inherited("smarthost", "smtp_smarthost")
+    said = entry.inherit("smarthost", "smtp_smarthost")
     found = _SMARTHOST.fullmatch(said)
     if found is None:
         if said:
@@ -189,7 +189,9 @@ def _security(entry: Entry, port: str) -> str:
 
 
 def _discord(entry: Entry) -> Target:
-    return Target(entry.name, {**chat_hook(entry, "discord", "webhook_url"), **entry.same(("username", "avatar_url"))})
+    return Target(
+        entry.name, {**chat_hook(entry, "discord", "webhook_url"), **entry.copy_same(("username", "avatar_url"))}
+    )
 
 
 def _chat(kind: str) -> Callable[[Entry], Target]:

@@ -10,12 +10,12 @@ from rules.events.intervals import Interval
 from rules.events.moments import from_us
 from rules.importing.alertmanager_config import Config
 from rules.importing.imported_inhibition import Inhibition
-from rules.importing.label_samples import holds, labels_that_reach, reached
+from rules.importing.label_samples import find_reached, holds, labels_that_reach
 from rules.importing.receivers import Receiver
 from rules.importing.route_tree import EVERY_LABEL, RouteNode, RouteRule
 from rules.language.cases import START_US
 from rules.language.read_intervals import read_interval
-from rules.source.places import without_places
+from rules.source.places import wrap_unplaced
 from rules.source.problems import path_text
 from rules.source.words import duration_s
 
@@ -39,7 +39,7 @@ class RouteTests:
     def tests(self, rules: Iterable[RouteRule]) -> list[dict[str, Any]]:
         """One for each route; where no alert or hour for one was found, a remark says so."""
         intervals = {
-            name: read_interval(name, one, without_places(one, ""), (), []) for name, one in self.intervals.items()
+            name: read_interval(name, one, wrap_unplaced(one, ""), (), []) for name, one in self.intervals.items()
         }
         found = (self._test(rule, intervals) for rule in rules)
         return [one for one in found if one is not None]
@@ -50,7 +50,7 @@ class RouteTests:
         if labels is None:
             self.config.remark(path, "no labels were found that bring an alert here; write a test for it by hand")
             return None
-        nodes = reached(self.root, labels)
+        nodes = find_reached(self.root, labels)
         if any(duration_s(node.options.wait) / duration_s(node.options.repeat) > _MOST_REMINDERS for node in nodes):
             self.config.remark(path, "it tells so often that a test would take too long; write one by hand")
             return None

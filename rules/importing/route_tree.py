@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from rules.importing.alertmanager_config import Config
-from rules.importing.label_matchers import LabelMatcher, implied, possible, read_matchers
+from rules.importing.label_matchers import LabelMatcher, is_implied, is_possible, read_matchers
 from rules.source.problems import DocumentPath
 from rules.source.words import duration_s
 
@@ -87,7 +87,7 @@ def rules_of(config: Config, root: RouteNode) -> list[RouteRule]:
     """All rules of the tree, those that can never act left out with a remark."""
     found: list[RouteRule] = []
     for rule in _walk(root, (), (), may_stop=True):
-        if possible(rule.matchers, rule.excluded):
+        if is_possible(rule.matchers, rule.excluded):
             found.append(rule)
         elif rule.node is not root:
             config.remark(rule.node.path, "no alert ever gets here: its matchers, or the routes before it, see to that")
@@ -102,7 +102,7 @@ def _walk(node: RouteNode, above: Matchers, excluded: Sequence[Matchers], *, may
     taken: list[Matchers] = []
     for child in node.children:
         yield from _walk(child, matchers, (*excluded, *passed), may_stop=stops)
-        takes_all = all(implied(matchers, matcher) for matcher in child.matchers)
+        takes_all = all(is_implied(matchers, matcher) for matcher in child.matchers)
         if takes_all or not (stops and child.ends):
             taken.append(child.matchers)
             passed += [] if child.goes_on else [child.matchers]

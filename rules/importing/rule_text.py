@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from rules.importing.alertmanager_config import Config
 from rules.importing.foreign_system import GRAFANA
-from rules.importing.imported_inhibition import Inhibition, quieted, same_places, variable_names
+from rules.importing.imported_inhibition import Inhibition, inhibit_by, same_places, variable_names
 from rules.importing.match_lines import label_place, match_of
-from rules.importing.receiver_target import Target, unique
+from rules.importing.receiver_target import Target, make_unique
 from rules.importing.receivers import Receiver
 from rules.importing.route_tree import EVERY_LABEL, RouteOptions, RouteRule
 from rules.source.problems import path_text
@@ -115,7 +115,7 @@ class RuleWriter:
 
     def _rule(self, route: RouteRule, receiver: Receiver, targets: Sequence[Target], *, stop: bool) -> dict[str, Any]:
         options, tells_end = route.node.options, targets[0].tells_end
-        quiet = quieted(route.matchers, self.inhibitions, self.names)
+        quiet = inhibit_by(route.matchers, self.inhibitions, self.names)
         feeds = targets[0].body == "alerts"
         alone = len(targets) == len(receiver.targets)
         name = receiver.name + ("" if alone else ("-alertmanager" if feeds else "") + ("" if tells_end else "-firing"))
@@ -145,7 +145,7 @@ class RuleWriter:
     def _head(self, route: RouteRule, name: str) -> dict[str, Any]:
         said = ", ".join(map(str, route.matchers)) or "everything else"
         match = match_of(route.matchers, route.excluded)
-        name = unique(name, self.taken)
+        name = make_unique(name, self.taken)
         self.routes[name] = path_text(route.node.path), route.node.options.receiver
         return {
             "name": name,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rules.importing.alertmanager_config import Config
 from rules.language.read_intervals import read_interval
-from rules.source.places import without_places
+from rules.source.places import wrap_unplaced
 from rules.source.problems import DocumentPath, Problem
 
 _RANGE: Final = re.compile(r"\s*(-?\w+)\s*(?::\s*(-?\w+)\s*)?", re.ASCII)
@@ -35,7 +35,7 @@ def read_time_intervals(config: Config) -> dict[str, Any]:
 def _check(config: Config, path: DocumentPath, span: dict[str, Any]) -> dict[str, Any]:
     """The span; what our own reader would not take is a problem there."""
     found: list[Problem] = []
-    read_interval("", span, without_places(span, ""), (), found)
+    read_interval("", span, wrap_unplaced(span, ""), (), found)
     for problem in found:
         config.problem(path, problem.text)
     return span

@@ -70,7 +70,7 @@ def _is_one_of(value: Any, kinds: frozenset[str]) -> bool:
 
 
 def _part(document: Document, path: DocumentPath, value: Any) -> Document:
-    return Document(document.file, value, Places(document.file, document.places.nearest(path)), document.problems)
+    return Document(document.file, value, Places(document.file, document.places.find_nearest(path)), document.problems)
 
 
 def _in_text(document: Document, path: DocumentPath, value: str, text: str) -> Iterator[Document]:
@@ -87,7 +87,7 @@ def texts_inside(
     document: Document, path: DocumentPath, plain: str, text: str, *, as_written: bool = True
 ) -> tuple[Document, ...]:
     """The documents in a text that stands at a path; places are those of the file where it is a block in it."""
-    spot = document.places.nearest(path)
+    spot = document.places.find_nearest(path)
     if as_written and spot.block:
         return read_foreign_yaml(_in_its_place(plain, spot, text), document.file)
     return read_foreign_yaml(plain, f"{path[-1]} in {document.file}" if path else document.file)

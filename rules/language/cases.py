@@ -17,7 +17,7 @@ from rules.deciding.quiet.silences import compile_silences
 from rules.events.decode import Decoded
 from rules.events.moments import us_of
 from rules.events.topic_filter import TopicFilter
-from rules.language.form import Form, called
+from rules.language.form import Form, describe_value
 from rules.language.other_languages import TEST_ADVICE
 from rules.model import DestinationFacts, Incoming, Silence
 from rules.ruleset import Case, CaseMessage, Expected, ExpectedQuiet, Matcher
@@ -45,8 +45,8 @@ class CaseReader:
 
     def read(self, form: Form, file_topics: TopicFilter) -> Case:
         """One case, with every problem of it."""
-        form.only(CASE_KEYS, elsewhere=lambda key: TEST_ADVICE.get(key, ""))
-        form.required("name")
+        form.allow_only(CASE_KEYS, elsewhere=lambda key: TEST_ADVICE.get(key, ""))
+        form.require("name")
         topic = form.text("topic") or sample_topic(file_topics)
         start_us = form.read("start", _time_us, START_US)
         messages = tuple(self._messages(form, topic, start_us))
@@ -77,8 +77,8 @@ class CaseReader:
     def _silences(self, form: Form, start_us: int) -> tuple[Silence, ...]:
         silences: list[Silence] = []
         for n, one in enumerate(form.forms("silences", "silence")):
-            one.only(("matchers", "from", "until"))
-            if not one.required("matchers"):
+            one.allow_only(("matchers", "from", "until"))
+            if not one.require("matchers"):
                 continue
             silences.append(
                 Silence(
@@ -103,7 +103,7 @@ class CaseReader:
         others = [key for key in form.value if key not in EXPECT_KEYS]
         rule, to = self._known(form, "rule", self.rules), self._known(form, "to", self.destinations)
         may = [self.destinations[to]] if to in self.destinations else self.destinations.values()
-        form.only((*EXPECT_KEYS, *sorted({key for facts in may for key in facts.overrides})))
+        form.allow_only((*EXPECT_KEYS, *sorted({key for facts in may for key in facts.overrides})))
         return Expected(
             place=form.document.place_of(form.path),
             rule=rule,
@@ -121,7 +121,7 @@ class CaseReader:
         )
 
     def _read_expected_quiet(self, form: Form) -> ExpectedQuiet:
-        form.only(QUIET_KEYS)
+        form.allow_only(QUIET_KEYS)
         return ExpectedQuiet(
             place=form.document.place_of(form.path),
             rule=self._known(form, "rule", self.rules),
@@ -145,7 +145,7 @@ class CaseReader:
         if not isinstance(said, dict) or not said or (inner == ("body",) and not set(said) <= set(MATCHER_KEYS)):
             return Matcher(equals=said, wants_equal=True)
         matcher = form.form(inner, "the expectation")
-        matcher.only(MATCHER_KEYS)
+        matcher.allow_only(MATCHER_KEYS)
         regexes = tuple(text for _, text in matcher.texts("regex"))
         for regex in regexes:
             try:
@@ -194,7 +194,7 @@ def _as_data(form: Form) -> Callable[[str], str]:
 
 
 def _message(form: Form, number: int, topic: str, start_us: int) -> CaseMessage:
-    form.only(MESSAGE_KEYS, elsewhere=_as_data(form))
+    form.allow_only(MESSAGE_KEYS, elsewhere=_as_data(form))
     said = [key for key in ("data", "text", "payload") if key in form]
     if len(said) != 1 and form.is_mapping and (said or set(form.value) <= set(MESSAGE_KEYS)):
         form.problem((), "the message needs one of data: (what the rules see), text: or payload: (as it was published)")
@@ -207,11 +207,11 @@ def _message(form: Form, number: int, topic: str, start_us: int) -> CaseMessage:
     at_us = form.read("at", _offset_us, 0)
     attributes = form.value.get("attributes") or {}
     if not isinstance(attributes, dict):
-        form.problem(("attributes",), f"attributes must be a mapping, not {called(attributes)}")
+        form.problem(("attributes",), f"attributes must be a mapping, not {describe_value(attributes)}")
         attributes = {}
     for name, value in attributes.items():
         if not isinstance(value, str):
-            form.problem(("attributes", name), f"attributes are texts; put {called(value)} in quotes")
+            form.problem(("attributes", name), f"attributes are texts; put {describe_value(value)} in quotes")
     incoming = Incoming(
         topic=form.text("topic", topic),
         offset=form.count("offset", number, least=0),
@@ -238,7 +238,7 @@ def _time_us(said: object) -> int:
     except ValueError:
         moment = None
     if moment is None:
-        raise ValueError(f"{called(said)} is no time; write it as 2026-01-05T12:00:00Z")
+        raise ValueError(f"{describe_value(said)} is no time; write it as 2026-01-05T12:00:00Z")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return moment_us(us_of(moment), called(said))
+    return moment_us(us_of(moment), describe_value(said))

@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from rules.conditions.jsonpath import compile_path, dotted_key
 from rules.deciding.vars import key_of_nothing
-from rules.language.reach import unreachable
+from rules.language.reach import find_unreachable
 from rules.ruleset import Case, Rule
 from rules.source.problems import Problem
 from rules.source.words import suggest
@@ -17,7 +17,7 @@ def check(rules: Sequence[Rule], cases: Iterable[Case]) -> Iterator[Problem]:
     """Problems and warnings that no single rule shows."""
     yield from _clashes(rules)
     yield from _inhibitors(rules)
-    yield from unreachable(rules)
+    yield from find_unreachable(rules)
     yield from _dotted_keys(rules, cases)
 
 

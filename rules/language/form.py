@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from rules.source.places import Document
 from rules.source.problems import DocumentPath, Problem
-from rules.source.words import hint, suggest, unseen_character
+from rules.source.words import find_unseen_character, hint, suggest
 
 Read = TypeVar("Read")
 _FLAGS: Final = {
@@ -36,7 +36,7 @@ class Form:
         self.value = value_at(document, path)
         if not isinstance(self.value, dict):
             written = expected or f"{what} must be a mapping of keys to values"
-            self.problem((), f"{written}, not {called(self.value)}")
+            self.problem((), f"{written}, not {describe_value(self.value)}")
             self.value = {}
             self.is_mapping = False
 
@@ -54,7 +54,7 @@ class Form:
         """Report what is wrong with the value (or the key) at ``inner`` below this mapping."""
         self.problems.append(self.document.problem((*self.path, *inner), text, at_key=at_key, kind=kind))
 
-    def only(
+    def allow_only(
         self,
         known: Collection[str],
         meanings: Mapping[str, str] = MappingProxyType({}),
@@ -65,7 +65,7 @@ class Form:
         ``elsewhere`` says of a key where it belongs, or "".
         """
         for key in self.value:
-            if key not in known and (unseen := unseen_character(key)):
+            if key not in known and (unseen := find_unseen_character(key)):
                 self.problem((key,), f'the key "{key}" holds {unseen}; type an ordinary blank, or nothing', at_key=True)
             elif key not in known and _plainly(key) in known and _plainly(key) != key:
                 self.problem((key,), f'unknown key "{key}"; did you mean "{_plainly(key)}"?', at_key=True)
@@ -77,7 +77,7 @@ class Form:
                 listed = "" if near and len(known) > 12 else hint(near, f"{self.what} has: {', '.join(known)}")
                 self.problem((key,), f'unknown key "{key}"{listed or near}', at_key=True)
 
-    def required(self, key: str) -> bool:
+    def require(self, key: str) -> bool:
         """Whether the key is there; reports it if not (of what is no mapping, that has been said)."""
         if key not in self.value and self.is_mapping:
             self.problem((), f"{self.what} needs {key}:")
@@ -132,9 +132,9 @@ class Form:
                 if isinstance(one, str):
                     found.append(((key, n), one))
                 else:
-                    self.problem((key, n), f"expected a text, not {called(one)}")
+                    self.problem((key, n), f"expected a text, not {describe_value(one)}")
             return found
-        self.problem((key,), f"{key} must be a text or a list of texts, not {called(said)}")
+        self.problem((key,), f"{key} must be a text or a list of texts, not {describe_value(said)}")
         return []
 
     def forms(self, key: str, what: str) -> list[Form]:
@@ -143,7 +143,7 @@ class Form:
             return []
         said = self.value[key]
         if not isinstance(said, list):
-            self.problem((key,), f"{key} must be a list, not {called(said)}{_list_meant(key, said)}")
+            self.problem((key,), f"{key} must be a list, not {describe_value(said)}{_list_meant(key, said)}")
             return []
         return [self.form((key, n), what) for n in range(len(said))]
 
@@ -157,7 +157,7 @@ class Form:
         said = self.value[key]
         if isinstance(said, wanted) and (wanted is bool or not isinstance(said, bool)):
             return said
-        self.problem((key,), f"{key} must be {called_so}, not {called(said)}{_flag_meant(wanted, said)}")
+        self.problem((key,), f"{key} must be {called_so}, not {describe_value(said)}{_flag_meant(wanted, said)}")
         return default
 
 
@@ -187,7 +187,7 @@ def value_at(document: Document, path: DocumentPath) -> Any:
     return value
 
 
-def called(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """What a plain value is called in an error text."""
     match value:
         case None:

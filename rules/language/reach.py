@@ -18,7 +18,7 @@ MAX_COMPARED: Final = 100
 """With how many earlier rules a rule is compared at most, so that loading stays quick."""
 
 
-def unreachable(rules: Sequence[Rule]) -> Iterator[Problem]:
+def find_unreachable(rules: Sequence[Rule]) -> Iterator[Problem]:
     """A warning for each rule that an earlier one hides altogether."""
     stoppers = _Stoppers()
     for rule in rules:

@@ -23,10 +23,10 @@ from rules.language.sources import Sources, World, from_bytes, gather, template_
 from rules.language.template_reader import TemplateReader
 from rules.model import DestinationFacts
 from rules.rendering.environment import Templates
-from rules.rendering.template_files import shelve, unasked
-from rules.ruleset import GONE, Case, Rule, RuleSet, by_name, same_places
-from rules.source.places import MAX_FILE_BYTES, Document, read_yaml, without_places
-from rules.source.problems import Place, Problem, ProblemsFound, has_errors, in_order
+from rules.rendering.template_files import find_unasked, shelve
+from rules.ruleset import GONE, Case, Rule, RuleSet, index_by_name, same_places
+from rules.source.places import MAX_FILE_BYTES, Document, read_yaml, wrap_unplaced
+from rules.source.problems import Place, Problem, ProblemsFound, has_errors, sort_problems
 
 FILE_KEYS: Final = ("topic", "rules", "tests")
 TEST_SUFFIX: Final = "_test.yaml"
@@ -83,7 +83,7 @@ def _build(
     """Read everything, then check everything; raise what is wrong."""
     environment = make_environment(sources.tables)
     files = template_sources(sources)
-    problems.extend(shelve(environment, files, later=() if lenient else unasked(files)))
+    problems.extend(shelve(environment, files, later=() if lenient else find_unasked(files)))
     reader = RuleReader(
         templates=TemplateReader(environment),
         destinations=_Destinations(world.destinations) if lenient else world.destinations,
@@ -98,12 +98,12 @@ def _build(
     for document in documents:
         problems.extend(document.problems)
         rules.extend(_rules_of(document, reader, len(rules), problems))
-    names = by_name(rules)
+    names = index_by_name(rules)
     for document in documents if not lenient else ():
         cases.extend(_cases_of(document, reader, CaseReader(names, world.destinations), problems))
     problems.extend(check(rules, cases))
     problems.extend(() if has_errors(problems) else keys_that_may_fail(rules))
-    found = in_order(_without_echoes(problems, documents))
+    found = sort_problems(_without_echoes(problems, documents))
     if has_errors(found):
         raise ProblemsFound(found)
     version = sources.version
@@ -118,7 +118,7 @@ def _build(
         gone=world.gone,
         warnings=found,
         same_places=same_places(rules),
-        by_name=by_name(rules),
+        by_name=index_by_name(rules),
         cases=tuple(cases),
     )
 
@@ -135,7 +135,7 @@ def _rules_of(document: Document, reader: RuleReader, start: int, problems: list
         return
     form = Form(document, (), problems, what="a rule file")
     known = ("tests", "topic") if document.file.endswith(TEST_SUFFIX) else FILE_KEYS
-    form.only(known, elsewhere=lambda key: FILE_ADVICE.get(key, ""))
+    form.allow_only(known, elsewhere=lambda key: FILE_ADVICE.get(key, ""))
     topics = reader.read_topics(form)
     for n, rule in enumerate(form.forms("rules", "a rule")):
         yield reader.read(rule, start + n, topics)
@@ -162,7 +162,7 @@ def _decode(sources: Sources, world: World, problems: list[Problem]) -> Iterable
 
 
 def _intervals(sources: Sources, world: World, problems: list[Problem]) -> Mapping[str, Interval]:
-    document = world.settings or without_places({"intervals": sources.intervals}, world.settings_file)
+    document = world.settings or wrap_unplaced({"intervals": sources.intervals}, world.settings_file)
     return read_intervals(sources.intervals, document, ("intervals",), problems)
 
 

@@ -11,7 +11,7 @@ from rules.conditions.conditions import Condition, compile_match
 from rules.conditions.event_places import EventPlace, read_place
 from rules.conditions.jsonpath import PathProblem
 from rules.events.intervals import Interval
-from rules.language.form import Form, called
+from rules.language.form import Form, describe_value
 from rules.language.template_reader import TemplateReader
 from rules.rendering.environment import CompiledTemplate
 from rules.ruleset import (
@@ -89,7 +89,7 @@ class QuietReader:
         texts = [by] if isinstance(by, str) else by if isinstance(by, list) else []
         meant = f"group: {{by: [{', '.join(map(str, texts))}]}}" if texts else ""
         group = form.form(("group",), "group", f"group must be a mapping, such as {meant}" if meant else "")
-        group.only(("by", "wait", "every", "max"))
+        group.allow_only(("by", "wait", "every", "max"))
         return Group(
             by=tuple(self.places(group, "by")),
             wait_s=group.read("wait", duration_s, 30.0),
@@ -123,8 +123,8 @@ class QuietReader:
             one = form.form(
                 inner, "inhibited_by", "inhibited_by must be a mapping, such as {rule: NAME, same: [$.site]}"
             )
-            one.only(("rule", "same", "match"))
-            if one.required("rule"):
+            one.allow_only(("rule", "same", "match"))
+            if one.require("rule"):
                 condition = self._condition(form, (*inner, "match")) if "match" in one else None
                 found.append(Inhibitor(one.text("rule"), tuple(self.places(one, "same")), condition))
         return found
@@ -186,21 +186,23 @@ def _flapping(form: Form) -> Flapping | None:
     if "flapping" not in form:
         return None
     flapping = form.form(("flapping",), "flapping")
-    flapping.only(("changes", "within"))
+    flapping.allow_only(("changes", "within"))
     changes = flapping.count("changes", 5, least=2, most=MAX_CHANGES)
-    within_s = flapping.read("within", _positive_s, None) if flapping.required("within") else None
+    within_s = flapping.read("within", _positive_s, None) if flapping.require("within") else None
     return None if within_s is None else Flapping(changes, within_s)
 
 
 def _repeat_s(said: object) -> float:
     seconds = _positive_s(said)
     if seconds < SHORTEST_REPEAT_S:
-        raise ValueError(f"{called(said)} is too often; the shortest repeat is {duration_text(SHORTEST_REPEAT_S)}")
+        raise ValueError(
+            f"{describe_value(said)} is too often; the shortest repeat is {duration_text(SHORTEST_REPEAT_S)}"
+        )
     return seconds
 
 
 def _positive_s(said: object) -> float:
     seconds = duration_s(said)
     if seconds <= 0:
-        raise ValueError(f"{called(said)} is no time at all; leave the key out instead")
+        raise ValueError(f"{describe_value(said)} is no time at all; leave the key out instead")
     return seconds

@@ -75,8 +75,8 @@ class RuleReader:
 
     def read(self, form: Form, position: int, default_topics: TopicFilter) -> Rule:
         """The rule; where it has problems, parts of it are left at their defaults."""
-        form.only(RULE_KEYS, MEANT, self._elsewhere)
-        form.required("name")
+        form.allow_only(RULE_KEYS, MEANT, self._elsewhere)
+        form.require("name")
         variables = tuple(form.value.get("set") or ()) if isinstance(form.value.get("set"), dict) else ()
         templates = self.templates.with_variables(variables)
         posts = templates.for_posts(grouped="group" in form)
@@ -179,7 +179,7 @@ class RuleReader:
             each = ", ".join(f"{{to: {one}}}" for one in said)
             entry.problem(("to",), f"to is one destination; write send: [{each}]")
             return False
-        return entry.required("to")
+        return entry.require("to")
 
     def _send(
         self, form: Form, inner: DocumentPath, index: int, seen: dict[str, int], templates: TemplateReader
@@ -205,7 +205,7 @@ class RuleReader:
             return None
         if overrides and facts.kind != GONE:
             entry = form.form(inner, f"send to {name}")
-            entry.only(("to", *sorted(facts.overrides)))
+            entry.allow_only(("to", *sorted(facts.overrides)))
             _check_headers(entry, facts)
         repeat = seen[name] = seen.get(name, -1) + 1
         return SendEntry(index, f"{repeat}:{name}", facts, overrides)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from rules.language.form import Form, called, value_at
+from rules.language.form import Form, describe_value, value_at
 from rules.language.text_doubts import text_doubt
 from rules.rendering.compiling import compile_expression, compile_file, compile_text
 from rules.rendering.environment import CompiledExpression, CompiledTemplate, Mode, Templates
@@ -59,7 +59,7 @@ class TemplateReader:
             form.problem(inner, f"{inner[-1]} is empty; a text that begins with # must be in quotes")
             return None
         if not isinstance(said, str):
-            form.problem(inner, f"{inner[-1]} must be a text, a template maybe, not {called(said)}")
+            form.problem(inner, f"{inner[-1]} must be a text, a template maybe, not {describe_value(said)}")
             return None
         if doubt := text_doubt(said):
             form.problem(inner, doubt, kind="warning")
@@ -133,11 +133,13 @@ class TemplateReader:
                     yield FieldMaking(name, value)
             return
         if said is not None and not isinstance(said, list):
-            form.problem(("fields",), f"fields must be a mapping of titles to texts, or a list, not {called(said)}")
+            form.problem(
+                ("fields",), f"fields must be a mapping of titles to texts, or a list, not {describe_value(said)}"
+            )
             return
         for one in form.forms("fields", "a field"):
-            one.only(("title", "value", "short"))
-            if one.required("title") and one.required("value"):
+            one.allow_only(("title", "value", "short"))
+            if one.require("title") and one.require("value"):
                 name = self.template(one, ("title",), "markdown")
                 value = self.template(one, ("value",), "markdown")
                 if name is not None and value is not None:

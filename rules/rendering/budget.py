@@ -118,7 +118,7 @@ def message_account() -> Iterator[None]:
         _ACCOUNT.reset(token)
 
 
-def accounted(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
+def charge_per_message(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
     """``function`` with a ``message_account`` of its own; quicker than a ``with``, for every message passes here."""
 
     @wraps(function)
@@ -173,7 +173,7 @@ def charge_deep(value: Any) -> None:
             eighths &= 7
 
 
-def counted(values: Iterable[Any]) -> Iterator[Any]:
+def charge_each(values: Iterable[Any]) -> Iterator[Any]:
     """The same values, each at the price of a step."""
     meter = METER.get()
     for value in values:

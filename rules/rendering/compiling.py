@@ -16,7 +16,7 @@ from jinja2.exceptions import TemplateSyntaxError
 
 from rules.rendering.budget import DEFAULT_LIMITS, Limits
 from rules.rendering.environment import CompiledExpression, CompiledTemplate, Mode, Templates
-from rules.rendering.markdown_escape import storable
+from rules.rendering.markdown_escape import make_storable
 from rules.rendering.template_check import (
     KNOWN_NAMES,
     Flaw,
@@ -57,7 +57,7 @@ def compile_text(
     place_at = _place_at(place)
     label, lines = _label(source, place_at)
     if not any(tag in source for tag in _TAGS):
-        return CompiledTemplate(label, mode, frozenset(), None, storable(_without_last_newline(source)))
+        return CompiledTemplate(label, mode, frozenset(), None, make_storable(_without_last_newline(source)))
     tree = parse(source, environment)
     if isinstance(tree, Flaw):
         return _place([tree], place_at, path)

@@ -47,7 +47,7 @@ class ComparedEvent:
     note: str = ""
 
 
-def said_together(items: Iterable[Any], otherwise: str = "") -> list[ComparedEvent]:
+def read_items(items: Iterable[Any], otherwise: str = "") -> list[ComparedEvent]:
     """Items of a list as a sender wrote them, each over if its status says so; without one it has that of them all."""
     return [ComparedEvent(item, _is_over(item, otherwise)) for item in items]
 
@@ -59,8 +59,8 @@ def subjects(events: Iterable[Any], otherwise: str) -> str:
     """
     about = Counter(" ".join(_subject(data).split()) or otherwise for data in events).most_common()
     if len(about) > _MOST_SUBJECTS and about[0][1] == 1:  # each has a name of its own
-        return f"{len(about)} x {escape_md(short(otherwise))}"
-    told = [f"{count} x {escape_md(short(name))}" for name, count in about[:_MOST_SUBJECTS]]
+        return f"{len(about)} x {escape_md(shorten(otherwise))}"
+    told = [f"{count} x {escape_md(shorten(name))}" for name, count in about[:_MOST_SUBJECTS]]
     more = sum(count for _, count in about[_MOST_SUBJECTS:])
     return ", ".join([*told, *([f"{more} more"] if more else [])])
 
@@ -107,7 +107,7 @@ def differences(events: Sequence[ComparedEvent]) -> str:
     return "\n".join([*said, *told, *([""] if notes else []), *(f"_{note}_" for note in list(notes)[:_MOST_SHARED])])
 
 
-def short(value: str) -> str:
+def shorten(value: str) -> str:
     """The beginning of a value, as long as a cell may be."""
     return value if len(value) <= _CELL_RUNES else f"{value[: _CELL_RUNES - 1]}…"
 
@@ -219,7 +219,7 @@ def _cell(value: str) -> str:
     moment = moment_of(value) if value[:4].isdigit() and "T" in value else None
     if moment is not None:
         return moment.strftime("%Y-%m-%d %H:%M")
-    return escape_md(short(" ".join(value.split())))
+    return escape_md(shorten(" ".join(value.split())))
 
 
 def _last(name: str) -> str:

@@ -25,11 +25,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Cycler, Joiner, Namespace, missing
 
 from rules.events.moments import us_of
-from rules.rendering.budget import DEFAULT_LIMITS, METER, Limits, Meter, TooMuch, counted, weight
+from rules.rendering.budget import DEFAULT_LIMITS, METER, Limits, Meter, TooMuch, charge_each, weight
 from rules.rendering.jinja_filters import ALL_FILTERS, ALL_TESTS
-from rules.rendering.markdown import Authored, joined, printed, written
+from rules.rendering.markdown import Authored, join_output, join_printed, print_part
 from rules.rendering.markdown_escape import markdown, plain
-from rules.rendering.sandbox import MISSING, attribute, contains, cut, flat, hashed, operate, weighed
+from rules.rendering.sandbox import MISSING, attribute, charge_hash, charge_value, contains, cut, flat, operate
 from rules.rendering.template_code import TemplateCode
 from rules.source.words import suggest
 
@@ -94,18 +94,18 @@ class Templates(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset(("+", "-", "*", "/", "//", "%", "**"))
     authored = Authored
-    joined = staticmethod(joined)
-    concat = staticmethod(written)
-    counted = staticmethod(counted)
+    joined = staticmethod(join_printed)
+    concat = staticmethod(join_output)
+    counted = staticmethod(charge_each)
     cut = staticmethod(cut)
-    weighed = staticmethod(weighed)
+    weighed = staticmethod(charge_value)
     contains = staticmethod(contains)
     flat = staticmethod(flat)
-    hashed = staticmethod(hashed)
+    hashed = staticmethod(charge_hash)
 
     def __init__(self, tables: Mapping[str, Any] | None = None) -> None:
         super().__init__(
-            trim_blocks=True, lstrip_blocks=True, undefined=Missing, finalize=printed, optimized=False, cache_size=0
+            trim_blocks=True, lstrip_blocks=True, undefined=Missing, finalize=print_part, optimized=False, cache_size=0
         )
         self.tables = tables or {}
         self.filters = ALL_FILTERS  # type: ignore[assignment]
@@ -177,7 +177,7 @@ class Templates(ImmutableSandboxedEnvironment):
         if isinstance(argument, str) and not isinstance(obj, (Mapping, str)):
             return self.getattr(obj, argument)
         try:
-            return obj[hashed(argument)]
+            return obj[charge_hash(argument)]
         except (TypeError, LookupError):
             return self.undefined(obj=obj, name=_key_text(argument))
 
@@ -191,7 +191,7 @@ class Templates(ImmutableSandboxedEnvironment):
         meter.charge(1 + len(args) + sum(map(weight, args)) + weight(getattr(__obj, "__self__", None)))
         if not isinstance(__obj, _PASSING):
             for arg in args:
-                weighed(arg)
+                charge_value(arg)
         meter.enter()
         try:
             return super().call(__context, __obj, *args, **kwargs)

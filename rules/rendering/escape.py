@@ -142,7 +142,7 @@ def escape_value(value: str, *, line_start: bool = True, pipes: bool = True) -> 
     """
     value = clean(value)
     if value[:4].lower() == "http" and _URL.fullmatch(value):
-        return whole_url(value)
+        return escape_url(value)
     value = _CHAT.sub(_no_sign, value)
     if _SPECIAL.search(value):
         value = _TOKEN.sub(_harmless if pipes else _harmless_without_pipes, value)
@@ -162,7 +162,7 @@ def escape_in_code(value: str, *, table: bool, pipes: bool = True) -> str:
     No mention either, though code does not ping: readers differ on where a span ends when the author's text is odd.
     """
     value = clean(value).replace("`", CODE_QUOTE).replace("\n", " ")
-    value = _PING_IN_CODE.sub(f"@{ZERO_WIDTH}", without_slack_forms(value, pipes=pipes))
+    value = _PING_IN_CODE.sub(f"@{ZERO_WIDTH}", strip_slack_forms(value, pipes=pipes))
     return value.replace("|", "\\|") if table else value
 
 
@@ -178,13 +178,13 @@ def escape_in_url(value: str) -> str:
 
 def escape_in_fence(value: str, *, pipes: bool = True) -> str:
     """``value`` for the inside of an author's code block: never a run of backticks or tildes that could end it."""
-    value = _RUN.sub(lambda run: run[0] + ZERO_WIDTH, without_slack_forms(clean(value), pipes=pipes))
+    value = _RUN.sub(lambda run: run[0] + ZERO_WIDTH, strip_slack_forms(clean(value), pipes=pipes))
     if value[-1:] in _FENCE_SIGNS:
         value = f"{value}{ZERO_WIDTH}"
     return f"{ZERO_WIDTH}{value}" if value[:1] in _FENCE_SIGNS else value
 
 
-def without_slack_forms(code: str, *, pipes: bool = True) -> str:
+def strip_slack_forms(code: str, *, pipes: bool = True) -> str:
     """Code without Slack's ``<a|b>`` and ``<!here>``, which Mattermost translates before it knows what is code."""
     if "<" not in code:
         return code
@@ -192,7 +192,7 @@ def without_slack_forms(code: str, *, pipes: bool = True) -> str:
     return _SLACK_LINK.sub(CODE_ANGLE, code) if pipes else code
 
 
-def without_mentions(value: str) -> str:
+def strip_mentions(value: str) -> str:
     """``value`` with its Markdown alive but unable to ping."""
     return _PING.sub(lambda found: _NO_PING[found[0]], clean(value))
 
@@ -203,7 +203,7 @@ def fence_for(value: str) -> str:
     return "`" * (longest + 1)
 
 
-def whole_url(url: str) -> str:
+def escape_url(url: str) -> str:
     """An http(s) URL with the characters that break Markdown percent-encoded; most URLs have none."""
     host = _HOST_IN_BRACKETS.match(url)
     start = host.end() if host else 0
@@ -224,7 +224,7 @@ def link_target(url: str) -> str:
         url = beginning[0] + _BLANKS.sub(_percent_bytes, url[beginning.end() :])
     if not _LINKABLE.fullmatch(url):
         return ""
-    return whole_url(url).replace("(", "%28").replace(")", "%29")
+    return escape_url(url).replace("(", "%28").replace(")", "%29")
 
 
 def mention_follows(said: str, rest: str) -> bool:

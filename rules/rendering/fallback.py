@@ -14,7 +14,7 @@ from typing import Any, Final
 from rules.events.status import EMOJI, meaning_of
 from rules.model import Event
 from rules.rendering.escape import clean, escape_md, fence_for
-from rules.rendering.markdown_escape import storable
+from rules.rendering.markdown_escape import make_storable
 
 MAX_PAYLOAD_RUNES: Final = 2000
 MAX_VALUE_RUNES: Final = 200
@@ -48,7 +48,7 @@ def render_fallback(event: Event, *, now: datetime | None = None, note: str = ""
         lines.append(payload)
     if note:
         lines.append(f"_{_one_line(note)}_")
-    return storable("\n".join(lines))
+    return make_storable("\n".join(lines))
 
 
 def _headline(event: Event, found: Mapping[str, str]) -> str:

@@ -22,14 +22,14 @@ from jinja2.utils import pass_environment
 
 from rules.conditions.jsonpath import compile_path
 from rules.conditions.regex import compile_regex
-from rules.events.moments import ago as ago_in_words
-from rules.events.moments import from_us, in_words, moment_of
+from rules.events.moments import describe_age as ago_in_words
+from rules.events.moments import from_us, moment_of, spell_duration
 from rules.events.status import COLOR, EMOJI, meaning_of
 from rules.rendering.budget import METER, TooMuch, charge_deep, weight
-from rules.rendering.escape import clean, escape_md, fence_for, link_target, without_mentions
-from rules.rendering.formatting import in_time_format
+from rules.rendering.escape import clean, escape_md, fence_for, link_target, strip_mentions
+from rules.rendering.formatting import format_time
 from rules.rendering.list_filters import differences_filter, subjects_filter, tally_filter
-from rules.rendering.markdown import Authored, MarkdownBlock, Mixed, first_runes, json_text, of_parts, printed
+from rules.rendering.markdown import Authored, MarkdownBlock, Mixed, join_parts, json_text, print_part, take_runes
 from rules.rendering.split import continues
 from rules.source.words import duration_s, suggest
 
@@ -41,7 +41,7 @@ def text_of(value: Any) -> str:
     """``value`` as the text that printing it would show, unescaped; text of known hands stays as it is."""
     if isinstance(value, (Authored, Mixed)):
         return value
-    return str.__str__(printed(value))
+    return str.__str__(print_part(value))
 
 
 @lru_cache(maxsize=256)
@@ -87,11 +87,11 @@ def duration(value: Any, until: Any = None) -> str:
     """
     if until is not None:
         start, end = moment_of(_known(value)), moment_of(_known(until))
-        return "" if start is None or end is None else in_words((end - start).total_seconds())
+        return "" if start is None or end is None else spell_duration((end - start).total_seconds())
     if isinstance(value, timedelta):
-        return in_words(value.total_seconds())
+        return spell_duration(value.total_seconds())
     seconds = _seconds(_known(value))
-    return text_of(value) if seconds is None else in_words(seconds)
+    return text_of(value) if seconds is None else spell_duration(seconds)
 
 
 def localtime(value: Any, tz: str = "UTC", format: str = "%Y-%m-%d %H:%M %Z") -> str:  # noqa: A002
@@ -104,7 +104,7 @@ def localtime(value: Any, tz: str = "UTC", format: str = "%Y-%m-%d %H:%M %Z") ->
     if moment is None:
         return _not_a_time(value)
     try:
-        return in_time_format(moment.astimezone(zone_of(str(tz))), format)
+        return format_time(moment.astimezone(zone_of(str(tz))), format)
     except OverflowError:
         return _not_a_time(value)
 
@@ -121,12 +121,12 @@ def truncate_text(value: Any, length: int = 200, end: str = "…") -> str:
     room = max(0, length - len(end))
     while room > 0 and continues(text, room):
         room -= 1
-    kept = first_runes(text, room)
+    kept = take_runes(text, room)
     last = kept.rfind(" ")
     if text[room : room + 1] not in (" ", "\n", "") and last >= room * 4 // 5:
-        kept = first_runes(kept, last)
-    kept = first_runes(kept, len(kept.rstrip()))
-    return of_parts((kept if isinstance(kept, (Authored, Mixed)) else printed(kept), Authored(end[:length])))
+        kept = take_runes(kept, last)
+    kept = take_runes(kept, len(kept.rstrip()))
+    return join_parts((kept if isinstance(kept, (Authored, Mixed)) else print_part(kept), Authored(end[:length])))
 
 
 def escape_md_filter(value: Any) -> Authored:
@@ -142,7 +142,7 @@ def no_mentions(value: Any) -> Authored:
 
     For senders whose formatting you trust: `{{ data.message | no_mentions }}`.
     """
-    return Authored(without_mentions(_to_look_through(value)))
+    return Authored(strip_mentions(_to_look_through(value)))
 
 
 def safe_md(value: Any) -> Authored:

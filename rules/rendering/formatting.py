@@ -14,7 +14,7 @@ from typing import Any, Final
 from jinja2.runtime import Undefined
 
 from rules.rendering.budget import METER, TooMuch, weight
-from rules.rendering.markdown import Authored, joined, printed
+from rules.rendering.markdown import Authored, join_printed, print_part
 
 MAX_WIDTH: Final = 1000
 MAX_TIME_FORMAT_RUNES: Final = 200
@@ -23,7 +23,7 @@ Reader = Callable[[Any, str], Any]
 """How a step of ``{0.name}`` is taken: (value, name) -> value. Raises LookupError."""
 
 
-def in_width(width: int) -> int:
+def check_width(width: int) -> int:
     """``width`` if a text may be that wide (or a number that precise); raises TooMuch."""
     if not -MAX_WIDTH <= width <= MAX_WIDTH:
         raise TooMuch(f"asks for a width of more than {MAX_WIDTH}")
@@ -51,7 +51,7 @@ def percent(template: str, values: Any) -> str:
     parts.append(_like(template, template[position:]))
     if not isinstance(arguments, Mapping) and used < len(arguments):
         raise TypeError("the text before % has fewer places than there are values")
-    return joined(parts)
+    return join_printed(parts)
 
 
 def format_text(read: Reader, template: str, /, *args: Any, **kwargs: Any) -> str:
@@ -68,7 +68,7 @@ def format_text(read: Reader, template: str, /, *args: Any, **kwargs: Any) -> st
             name, automatic = f"{automatic}{name}", automatic + 1
         value = _look_up(read, name, args, kwargs)
         parts.append(_in_form(value, spec) if spec else value)
-    return joined(parts)
+    return join_printed(parts)
 
 
 def replace_text(text: str, old: str, new: str, count: int = -1) -> str:
@@ -87,22 +87,22 @@ def join_texts(separator: str, values: Iterable[Any]) -> str:
         if pieces and separator:
             pieces.append(separator)
         pieces.append(value)
-    return joined(pieces)
+    return join_printed(pieces)
 
 
-def padded(method: str) -> Callable[..., str]:
+def bound_padding(method: str) -> Callable[..., str]:
     """``str.center``, ``ljust``, ``rjust`` or ``zfill`` with a bounded width."""
     pad = getattr(str, method)
 
     def bounded(text: str, width: int, *fill: str) -> str:
         METER.get().charge(weight(text))
-        result: str = pad(text, in_width(width), *fill)
+        result: str = pad(text, check_width(width), *fill)
         return result
 
     return bounded
 
 
-def in_time_format(value: date | time, form: str) -> str:
+def format_time(value: date | time, form: str) -> str:
     """``strftime`` with a form of at most 200 characters; raises ValueError."""
     if len(form) > MAX_TIME_FORMAT_RUNES:
         raise ValueError(f"a time format has at most {MAX_TIME_FORMAT_RUNES} characters")
@@ -126,9 +126,9 @@ def _like(template: str, piece: str) -> str:
 
 def _printf(value: Any, form: str, kind: str) -> Any:
     for number in re.findall(r"\d+", form):
-        in_width(int(number))
+        check_width(int(number))
     if kind == "s":
-        return f"%{form}s" % printed(value) if form else value
+        return f"%{form}s" % print_part(value) if form else value
     if kind not in "dioxXeEfFgG" or not isinstance(value, (int, float)):
         raise ValueError(f"cannot write a {type(value).__name__} as %{form}{kind}")
     return f"%{form}{kind}" % value
@@ -136,14 +136,14 @@ def _printf(value: Any, form: str, kind: str) -> Any:
 
 def _in_form(value: Any, spec: str) -> str:
     if isinstance(value, (datetime, date, time)):
-        return in_time_format(value, spec)
+        return format_time(value, spec)
     if isinstance(value, Undefined):
         str(value)  # raises, and says what is missing
     found = _SPEC.fullmatch(spec)
     if found is None or not isinstance(value, (str, int, float)):
         raise ValueError(f'cannot write a {type(value).__name__} as "{spec}"')
-    in_width(int(found["width"] or 0))
-    in_width(int(found["precision"] or 0))
+    check_width(int(found["width"] or 0))
+    check_width(int(found["precision"] or 0))
     return str.__str__(format(value, spec))
 
 

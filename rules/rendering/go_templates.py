@@ -18,7 +18,7 @@ _WHOLE: Final = {".Status": "data.status", ".StartsAt": "data.startsAt", ".EndsA
 _FILTERS: Final = {"toUpper": "upper", "toLower": "lower", "title": "title"}
 
 
-def nearest_jinja(text: str) -> str:
+def translate_to_jinja(text: str) -> str:
     """The text with its plain fields in Jinja; what is more than a field is kept as a comment."""
     return _ACTION.sub(lambda found: _action(found[1]), text)
 

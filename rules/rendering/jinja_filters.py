@@ -18,11 +18,11 @@ from jinja2.tests import TESTS as JINJA_TESTS
 from jinja2.utils import pass_environment
 
 from rules.plugins import NotAPlugin, Registry
-from rules.rendering.budget import METER, charge_deep, counted, weight
+from rules.rendering.budget import METER, charge_deep, charge_each, weight
 from rules.rendering.filters import FILTERS, text_of
-from rules.rendering.formatting import in_width, join_texts, padded, percent, replace_text
-from rules.rendering.markdown import Authored, changed, of_parts, parts_of
-from rules.rendering.wrapping import wrapped
+from rules.rendering.formatting import bound_padding, check_width, join_texts, percent, replace_text
+from rules.rendering.markdown import Authored, join_parts, map_parts, parts_of
+from rules.rendering.wrapping import wrap_lines
 
 LEFT_OUT: Final[dict[str, str]] = {
     "safe": "write safe_md for Markdown you trust",
@@ -40,12 +40,12 @@ LEFT_OUT: Final[dict[str, str]] = {
 
 def upper(value: Any) -> str:
     """The text in capital letters."""
-    return changed(text_of(value), str.upper)
+    return map_parts(text_of(value), str.upper)
 
 
 def lower(value: Any) -> str:
     """The text in small letters."""
-    return changed(text_of(value), str.lower)
+    return map_parts(text_of(value), str.lower)
 
 
 def capitalize(value: Any) -> str:
@@ -71,17 +71,17 @@ def trim(value: Any, chars: str | None = None) -> str:
     if parts:
         parts[0] = type(parts[0])(parts[0].lstrip(chars))
         parts[-1] = type(parts[-1])(parts[-1].rstrip(chars))
-    return of_parts(parts)
+    return join_parts(parts)
 
 
 def indent(value: Any, width: int | str = 4, first: bool = False, blank: bool = False) -> str:
     """The text with its lines (but for the ``first``, and ``blank`` ones) moved to the right."""
     text = text_of(value)
-    pad = width if isinstance(width, str) else " " * in_width(width)
+    pad = width if isinstance(width, str) else " " * check_width(width)
     METER.get().charge_runes(len(text) + text.count("\n") * len(pad))
     newline = re.compile(r"\n" if blank else r"\n(?!\n)")
-    moved = changed(text, lambda part: newline.sub(lambda _: f"\n{pad}", part))
-    return of_parts((Authored(pad), *parts_of(moved))) if first else moved
+    moved = map_parts(text, lambda part: newline.sub(lambda _: f"\n{pad}", part))
+    return join_parts((Authored(pad), *parts_of(moved))) if first else moved
 
 
 def string(value: Any) -> str:
@@ -104,7 +104,7 @@ def join(environment: Environment, values: Iterable[Any], d: Any = "", attribute
 
 def center(value: Any, width: int = 80) -> str:
     """The text in the middle of ``width`` characters."""
-    return padded("center")(text_of(value), width)
+    return bound_padding("center")(text_of(value), width)
 
 
 def format(value: Any, *args: Any, **kwargs: Any) -> str:  # noqa: A001
@@ -160,17 +160,17 @@ def total(environment: Environment, values: Iterable[Any], attribute: str | int 
 
 def batch(values: Iterable[Any], linecount: int, fill_with: Any = None) -> Iterable[list[Any]]:
     """The values in rows of ``linecount``."""
-    return jinja.do_batch(values, in_width(linecount), fill_with)
+    return jinja.do_batch(values, check_width(linecount), fill_with)
 
 
 def slice_columns(values: Iterable[Any], slices: int, fill_with: Any = None) -> Iterable[list[Any]]:
     """The values in so many columns."""
-    return jinja.sync_do_slice(list(values), in_width(slices), fill_with)
+    return jinja.sync_do_slice(list(values), check_width(slices), fill_with)
 
 
 def wordwrap(value: Any, width: int = 79) -> str:
     """The text in lines of at most ``width`` characters."""
-    return wrapped(str.__str__(text_of(value)), max(1, in_width(width)))
+    return wrap_lines(str.__str__(text_of(value)), max(1, check_width(width)))
 
 
 def striptags(value: Any) -> str:
@@ -188,7 +188,7 @@ def truncate(
     return jinja.do_truncate(environment, str.__str__(text_of(value)), length, killwords, end, leeway)
 
 
-def metered_test(function: Callable[..., Any]) -> Callable[..., Any]:
+def charge_test(function: Callable[..., Any]) -> Callable[..., Any]:
     """A test at a price; what it compares with is charged for as a whole."""
 
     @wraps(function)
@@ -202,7 +202,7 @@ def metered_test(function: Callable[..., Any]) -> Callable[..., Any]:
     return bounded
 
 
-def comparing(function: Callable[..., Any]) -> Callable[..., Any]:
+def charge_comparison(function: Callable[..., Any]) -> Callable[..., Any]:
     """A filter that compares the members of its value: all they hold is charged for."""
 
     @wraps(function)
@@ -221,7 +221,7 @@ def dictsort(environment: Environment, value: Mapping[Any, Any], *args: Any, **k
     return jinja.do_dictsort(value, *args, **kwargs)
 
 
-def metered(function: Callable[..., Any]) -> Callable[..., Any]:
+def charge_call(function: Callable[..., Any]) -> Callable[..., Any]:
     """``function`` at a price: a step, and more for large arguments; members of iterators are charged when taken."""
 
     @wraps(function)
@@ -232,7 +232,7 @@ def metered(function: Callable[..., Any]) -> Callable[..., Any]:
             has_iterators = has_iterators or hasattr(type(arg), "__next__")
         METER.get().charge(steps)
         if has_iterators:
-            args = tuple(counted(arg) if hasattr(type(arg), "__next__") else arg for arg in args)
+            args = tuple(charge_each(arg) if hasattr(type(arg), "__next__") else arg for arg in args)
         return function(*args, **kwargs)
 
     return bounded
@@ -253,7 +253,7 @@ _REWRITTEN: Final[dict[str, Callable[..., Any]]] = {
     "batch": batch,
     "capitalize": capitalize,
     "center": center,
-    "dictsort": comparing(dictsort),
+    "dictsort": charge_comparison(dictsort),
     "float": real,
     "format": format,
     "indent": indent,
@@ -275,7 +275,7 @@ _REWRITTEN: Final[dict[str, Callable[..., Any]]] = {
     "wordwrap": wordwrap,
 }
 _COMPARING: Final[dict[str, Callable[..., Any]]] = {
-    name: comparing(jinja.FILTERS[name]) for name in ("groupby", "max", "min", "sort", "unique")
+    name: charge_comparison(jinja.FILTERS[name]) for name in ("groupby", "max", "min", "sort", "unique")
 }
 _BUILT_IN: Final = {name: jinja.FILTERS[name] for name in _KEPT} | _COMPARING | _REWRITTEN | FILTERS
 
@@ -298,13 +298,13 @@ def _adopt(name: str, plugin: object) -> Callable[..., Any]:
         raise NotAPlugin("what it names is no FilterPlugin")
     if not name.isidentifier():
         raise NotAPlugin(f'"{name}" cannot be written behind a "|"')
-    return metered(plugin.function)
+    return charge_call(plugin.function)
 
 
-ALL_FILTERS: Final = Registry("filters", {name: metered(one) for name, one in _BUILT_IN.items()}, _adopt)
+ALL_FILTERS: Final = Registry("filters", {name: charge_call(one) for name, one in _BUILT_IN.items()}, _adopt)
 """Every filter a template may use, by name."""
 ALL_TESTS: Final[dict[str, Callable[..., Any]]] = {
-    name: metered_test(function)
+    name: charge_test(function)
     for name, function in cast("dict[str, Callable[..., Any]]", JINJA_TESTS).items()
     if name not in ("callable", "escaped")
 }

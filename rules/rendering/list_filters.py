@@ -7,7 +7,7 @@ from typing import Any
 from jinja2.runtime import Undefined
 
 from rules.rendering.budget import METER
-from rules.rendering.differences import differences, said_together, subjects, tally
+from rules.rendering.differences import differences, read_items, subjects, tally
 from rules.rendering.markdown import Authored
 
 
@@ -37,7 +37,7 @@ def differences_filter(value: Any, otherwise: Any = "") -> Authored:
     are all over (by their status, else by `otherwise`) a line that names them. Gives nothing where nothing differs, or
     an item is no mapping.
     """
-    return Authored(differences(said_together(_items(value, 6), _word(otherwise))))
+    return Authored(differences(read_items(_items(value, 6), _word(otherwise))))
 
 
 def _items(value: Any, steps_each: int) -> list[Any]:

@@ -64,7 +64,7 @@ def parts_of(text: str) -> tuple[str, ...]:
     return (text if isinstance(text, (Authored, Value)) else Value(text),)
 
 
-def of_parts(parts: Iterable[str]) -> str:
+def join_parts(parts: Iterable[str]) -> str:
     """A text of parts in its simplest form: plain when only the event's, ``Authored`` when only the author's."""
     flat: list[str] = []
     for part in parts:
@@ -80,16 +80,16 @@ def of_parts(parts: Iterable[str]) -> str:
     return Mixed(flat)
 
 
-def changed(text: str, change: Callable[[str], str]) -> str:
+def map_parts(text: str, change: Callable[[str], str]) -> str:
     """``text`` with ``change`` made to each part; every part keeps its hand."""
     if type(text) is str:
         return change(text)
-    return of_parts(
+    return join_parts(
         type(part)(change(part)) if isinstance(part, (Value, Authored)) else change(part) for part in parts_of(text)
     )
 
 
-def printed(value: Any) -> str:
+def print_part(value: Any) -> str:
     """``value`` as one part of an output: what ``{{ value }}`` shows.
 
     Text is itself, None is nothing, booleans and nested values are JSON, times are ISO 8601. Raises TypeError for what
@@ -134,18 +134,18 @@ def json_text(value: Any, indent: int | None = None) -> str:
     return text
 
 
-def joined(values: Iterable[Any]) -> str:
+def join_printed(values: Iterable[Any]) -> str:
     """The printed values one after the other, each part keeping its hand (``~``, ``join``, macros)."""
     meter = METER.get()
     parts: list[str] = []
     runes = 0
     for value in values:
-        parts.append(printed(value))
+        parts.append(print_part(value))
         runes += len(parts[-1])
         if runes > meter.limits.output_runes:
             break  # before the next copy is made: a list may hold one long text a thousand times
     meter.charge_runes(runes)
-    return of_parts(parts)
+    return join_parts(parts)
 
 
 _TEXTS: Final = frozenset((Authored, MarkdownBlock, Mixed))
@@ -155,7 +155,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, (datetime, date)):
-        return printed(value)
+        return print_part(value)
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, Undefined):
@@ -163,7 +163,7 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__} has no JSON form")
 
 
-def written(parts: Iterable[str]) -> str:
+def join_output(parts: Iterable[str]) -> str:
     """What a macro or a block wrote, from the parts of its output; never a plain ``str``.
 
     In a list of parts a plain ``str`` is template text, so a text of event values alone must not look like one.
@@ -182,7 +182,7 @@ def written(parts: Iterable[str]) -> str:
     return Authored("".join(flat))
 
 
-def first_runes(text: str, count: int) -> str:
+def take_runes(text: str, count: int) -> str:
     """The first ``count`` characters; the parts within keep their hands, but a block that is cut is one no more."""
     if not isinstance(text, (Mixed, Authored)):
         return text[:count]
@@ -195,4 +195,4 @@ def first_runes(text: str, count: int) -> str:
         count -= len(part)
         if count <= 0:
             break
-    return of_parts(kept)
+    return join_parts(kept)

@@ -22,7 +22,7 @@ from rules.rendering.escape import (
     is_clean,
     is_plain,
     mention_follows,
-    without_slack_forms,
+    strip_slack_forms,
 )
 from rules.rendering.markdown import MarkdownBlock, Mixed, Value
 
@@ -45,7 +45,7 @@ _INK: Final = re.compile("[^\n \t\u00a0]")
 
 def plain(parts: Sequence[str]) -> str:
     """The raw text of parts, with nothing escaped; only what no store can keep is dropped."""
-    return storable("".join(parts))
+    return make_storable("".join(parts))
 
 
 def markdown(parts: Sequence[str]) -> str:
@@ -58,8 +58,8 @@ def markdown(parts: Sequence[str]) -> str:
             flat.append(part)
     authors = "".join([part for part in flat if type(part) is not Value])
     if "@" in authors or "`" in authors or "~~~" in authors or "://" in authors:
-        return storable("".join(_CarefulAssembly(_clean(flat), authors).out))
-    return storable("".join(_Assembly(flat).out))
+        return make_storable("".join(_CarefulAssembly(_clean(flat), authors).out))
+    return make_storable("".join(_Assembly(flat).out))
 
 
 def _clean(parts: list[str]) -> list[str]:
@@ -67,7 +67,7 @@ def _clean(parts: list[str]) -> list[str]:
     return [part for part in cleaned if part]
 
 
-def storable(text: str) -> str:
+def make_storable(text: str) -> str:
     """The text without NUL, and with halves of surrogate pairs (which no encoding can carry) as U+FFFD."""
     if not text.isascii():
         try:
@@ -88,7 +88,7 @@ class _Assembly:
         self._pipes: bool | None = None
         for index, part in enumerate(parts):
             if type(part) is Value:
-                self.write(part if self.may_stay(part) else self.escaped(index, clean(part)))
+                self.write(part if self.may_stay(part) else self.escape(index, clean(part)))
             elif type(part) is MarkdownBlock:
                 self.write_block(index, part)
             else:
@@ -108,13 +108,13 @@ class _Assembly:
 
     def write_block(self, index: int, block: str) -> None:
         """A block has lines of its own, whatever stands around it."""
-        block = without_slack_forms(block, pipes=self.pipes)
+        block = strip_slack_forms(block, pipes=self.pipes)
         self.write(f"\n{block}" if self.line else block)
         after = self.parts[index + 1] if index + 1 < len(self.parts) else "\n"
         if type(after) is Value or not after.startswith("\n"):
             self.write("\n")
 
-    def escaped(self, index: int, value: str) -> str:
+    def escape(self, index: int, value: str) -> str:
         """A value that stands in text, kept inside the table row, heading or quote that the author began."""
         line = self.line
         prefix = _PREFIX.match(line) if "\n" in value else None
@@ -162,7 +162,7 @@ class _CarefulAssembly(_Assembly):
         self.tail = f"{self.tail}{text[-_TAIL:]}"[-_TAIL:]
         self.row = "|" in text.rpartition("\n")[2] or (self.row and "\n" not in text)
 
-    def escaped(self, index: int, value: str) -> str:
+    def escape(self, index: int, value: str) -> str:
         """A value in code, in an address, behind an ``@``, or in text after all."""
         surroundings = self.surroundings[index] if self.surroundings is not None else "text"
         if surroundings == "fence":
@@ -173,7 +173,7 @@ class _CarefulAssembly(_Assembly):
             return escape_in_code(value, table=self.row, pipes=self.pipes)
         if self.urls and self._in_address():
             return escape_in_url(value)
-        escaped = super().escaped(index, value)
+        escaped = super().escape(index, value)
         return f"{ZERO_WIDTH}{escaped}" if self.ats and self._completes_a_mention(index) else escaped
 
     def _in_address(self) -> bool:

@@ -19,8 +19,8 @@ from jinja2.utils import Cycler, Namespace
 
 from rules.events.moments import from_us
 from rules.rendering.budget import METER, TooMuch, charge_deep, weight
-from rules.rendering.formatting import format_text, in_time_format, join_texts, padded, percent, replace_text
-from rules.rendering.markdown import Authored, joined
+from rules.rendering.formatting import bound_padding, format_text, format_time, join_texts, percent, replace_text
+from rules.rendering.markdown import Authored, join_printed
 
 MISSING: Final = object()
 MAX_BITS: Final = 4096
@@ -40,7 +40,7 @@ def attribute(value: Any, name: str) -> Any:
     elif isinstance(value, (Namespace, TemplateModule, TemplateReference)):
         return _of_jinja(value, name)
     elif isinstance(value, (date, time)) and name == "strftime":
-        return partial(in_time_format, value)
+        return partial(format_time, value)
     elif is_dataclass(value):
         return _of_record(value, name)
     elif isinstance(value, tuple):
@@ -61,7 +61,7 @@ def operate(sign: str, left: Any, right: Any) -> Any:
         if sign == "%":
             return percent(left, right)
         if sign == "+" and isinstance(right, str):
-            return joined((left, right))
+            return join_printed((left, right))
     if sign == "*":
         _may_multiply(left, right)
         _may_multiply(right, left)
@@ -83,7 +83,7 @@ def cut(value: Any, start: Any, stop: Any, step: Any) -> Any:
     return value[start:stop:step]
 
 
-def weighed(value: Any) -> Any:
+def charge_value(value: Any) -> Any:
     """``value``, after paying for looking at all of it."""
     if isinstance(value, (list, tuple, dict)):
         charge_deep(value)
@@ -102,7 +102,7 @@ def contains(whole: Any, part: Any) -> bool:
     return part in whole
 
 
-def hashed(key: Any) -> Any:
+def charge_hash(key: Any) -> Any:
     """``key`` as a key of a mapping, after paying for its hash: that of a tuple looks at all it holds."""
     if isinstance(key, tuple):
         charge_deep(key)
@@ -127,7 +127,7 @@ _TEXT_METHODS: Final = frozenset(
 _MAKING_METHODS: Final[dict[str, Callable[..., str]]] = {
     "replace": replace_text,
     "join": join_texts,
-    **{name: padded(name) for name in ("center", "ljust", "rjust", "zfill")},
+    **{name: bound_padding(name) for name in ("center", "ljust", "rjust", "zfill")},
 }
 _DATE: Final = "year month day isoformat isoweekday weekday"
 _TIME: Final = "hour minute second microsecond isoformat"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from rules.rendering.go_templates import nearest_jinja
+from rules.rendering.go_templates import translate_to_jinja
 
 _GO: Final = re.compile(
     r"\{\{-?\s*(?:\.[A-Z$]|\.\s|\$(?:labels|value|values|externalLabels)\b|(?:range|if|else|end|with|template|define|block"
@@ -126,7 +126,7 @@ def _is_statement(line: str) -> bool:
 
 
 def _of_go(line: str) -> str:
-    near = nearest_jinja(line.strip())
+    near = translate_to_jinja(line.strip())
     if "{#" not in near and near != line.strip():
         return f"this is a Go template, and templates here are Jinja; write {near}"
     return (

@@ -79,7 +79,7 @@ def shelve(
     return tuple(problems)
 
 
-def unasked(sources: Iterable[TemplateSource]) -> frozenset[str]:
+def find_unasked(sources: Iterable[TemplateSource]) -> frozenset[str]:
     """The shipped templates among these, which are known to be right, that can wait until somebody names them.
 
     One that refers to a template of the user's is compiled at once with all others: what that refers to is unknown.

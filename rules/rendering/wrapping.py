@@ -15,7 +15,7 @@ from rules.rendering.budget import METER, weight
 _LINE_STEPS: Final = 4
 
 
-def wrapped(text: str, width: int) -> str:
+def wrap_lines(text: str, width: int) -> str:
     """Each line of ``text`` in lines of at most ``width`` characters; long words are cut, blanks at cuts go."""
     meter = METER.get()
     meter.charge(weight(text) * 8)

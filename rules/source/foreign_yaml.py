@@ -15,7 +15,7 @@ import yaml
 from rules.source.places import Document, Places
 from rules.source.problems import Place, Problem
 from rules.source.yaml_builder import Builder, Spot, UnreadableDocument
-from rules.source.yaml_errors import forbidden_character, syntax_problem
+from rules.source.yaml_errors import find_forbidden_character, syntax_problem
 
 _NOTHING: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _MERGE: Final = "<<"
@@ -27,7 +27,7 @@ def read_foreign_yaml(text: str, file: str) -> tuple[Document, ...]:
     What cannot be read is a document without a value, with its problem.
     """
     text = text.removeprefix("\ufeff")
-    forbidden = forbidden_character(text, file)
+    forbidden = find_forbidden_character(text, file)
     if forbidden is not None:
         return (_unread(file, forbidden),)
     builder = ForeignBuilder(text, file)

@@ -16,7 +16,7 @@ import yaml
 
 from rules.source.problems import DocumentPath, Place, Problem, path_text
 from rules.source.yaml_builder import Builder, Spot, UnreadableDocument
-from rules.source.yaml_errors import forbidden_character, place_at, syntax_problem
+from rules.source.yaml_errors import find_forbidden_character, place_at, syntax_problem
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 
@@ -46,7 +46,7 @@ class Places(Mapping[DocumentPath, Place]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def nearest(self, path: Sequence[str | int]) -> Spot:
+    def find_nearest(self, path: Sequence[str | int]) -> Spot:
         """The spot of a path, or of its nearest ancestor that stands in the file."""
         spot = self.root
         for step in path:
@@ -68,12 +68,12 @@ class Document:
 
     def place_of(self, path: Sequence[str | int]) -> Place:
         """Where the value at ``path`` stands; if there is none, where its nearest ancestor stands."""
-        spot = self.places.nearest(path)
+        spot = self.places.find_nearest(path)
         return Place(self.file, spot.line, spot.column)
 
     def key_place_of(self, path: Sequence[str | int]) -> Place:
         """Where the key of the value at ``path`` stands (for a list item, the item itself)."""
-        spot = self.places.nearest(path)
+        spot = self.places.find_nearest(path)
         return Place(self.file, spot.key_line, spot.key_column)
 
     def place_inside(self, path: Sequence[str | int], line: int, column: int = 1) -> Place:
@@ -82,14 +82,14 @@ class Document:
         A block text (``|`` or ``>``) begins in the line below its mark; its columns are those of the text, without
         the indentation of the file. A text in quotes is taken as one line.
         """
-        spot = self.places.nearest(path)
+        spot = self.places.find_nearest(path)
         if spot.block:
             return Place(self.file, spot.line + line, column)
         return Place(self.file, spot.line, spot.column + spot.quoted + (column - 1 if line == 1 else 0))
 
     def place_in_key(self, path: Sequence[str | int], column: int) -> Place:
         """Where character ``column`` (from 1) of the key of the value at ``path`` stands."""
-        spot = self.places.nearest(path)
+        spot = self.places.find_nearest(path)
         return Place(self.file, spot.key_line, spot.key_column + spot.key_quoted + column - 1)
 
     def problem(
@@ -124,7 +124,7 @@ def read_file(path: FilePath, name: str | None = None) -> Document:
 def read_yaml(text: str, file: str) -> Document:
     """Read YAML text; never raises for what stands in it. ``file`` is how problems call it."""
     text = text.removeprefix("\ufeff")
-    forbidden = forbidden_character(text, file)
+    forbidden = find_forbidden_character(text, file)
     if forbidden is not None:
         return _unread(file, forbidden)
     builder = Builder(text, file)
@@ -143,6 +143,6 @@ def _unread(file: str, *problems: Problem) -> Document:
     return Document(file, None, Places(file, Spot(1, 1)), problems)
 
 
-def without_places(value: Any, file: str) -> Document:
+def wrap_unplaced(value: Any, file: str) -> Document:
     """A value that comes from no file (from the API, a command line) as a document; every place is ``file:1:1``."""
     return Document(file, value, Places(file, Spot(1, 1)), ())

@@ -47,11 +47,11 @@ class ProblemsFound(ValueError):
     """A file or several cannot be used; ``problems`` says why, sorted by place."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = in_order(problems)
+        self.problems = sort_problems(problems)
         super().__init__(as_table(self.problems))
 
 
-def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+def sort_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """The problems sorted by place, each told once."""
     return tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.place, problem.path, problem.text)))
 
@@ -61,7 +61,7 @@ def as_table(problems: Iterable[Problem]) -> str:
 
     A warning's text begins with ``warning: ``. Line breaks within a text become spaces: one problem, one line.
     """
-    rows = [(str(problem.place), problem.path, _text(problem)) for problem in in_order(problems)]
+    rows = [(str(problem.place), problem.path, _text(problem)) for problem in sort_problems(problems)]
     place_width = max((len(place) for place, _, _ in rows), default=0)
     path_width = max((len(path) for _, path, _ in rows), default=0)
     gap = "  " if path_width else ""

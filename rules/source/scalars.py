@@ -61,7 +61,7 @@ def typed_word(word: str) -> Scalar | list[Scalar]:
     return word if isinstance(value, str) else [word, value]
 
 
-def as_typed(value: object) -> object:
+def recall_word(value: object) -> object:
     """The word that ``typed_word`` made this of; any other value as it is."""
     match value:
         case [str(word), other] if not isinstance(other, str) and typed_word(word) == [word, other]:

@@ -58,7 +58,7 @@ def suggest(word: str, known: Iterable[str]) -> str:
     names = list(known)
     plain = _UNSEEN.sub("", word.partition(" //")[0]).strip(" ;,")
     if plain != word and plain in names:
-        unseen = unseen_character(word)
+        unseen = find_unseen_character(word)
         why = f"it holds {unseen}; " if unseen else ""
         return f'; {why}write "{plain}"'
     by_lower = {name.lower(): name for name in names}
@@ -69,7 +69,7 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f'; did you mean "{near[0]}"?' if near and near[0] != word else ""
 
 
-def unseen_character(text: str) -> str:
+def find_unseen_character(text: str) -> str:
     """The first character of a text that people cannot tell from a blank or from nothing, named; "" when none is."""
     found = _UNSEEN.search(text)
     return f"the character U+{ord(found[0]):04X}, which is not seen" if found is not None else ""

@@ -17,7 +17,7 @@ _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud
 QUOTE_TEMPLATE: Final = 'a value that begins with "{{" must be in quotes: "{{ ... }}"'
 
 
-def forbidden_character(text: str, file: str) -> Problem | None:
+def find_forbidden_character(text: str, file: str) -> Problem | None:
     """The first character that no YAML file may hold (NUL and other controls, half a surrogate pair), or None."""
     match = _FORBIDDEN.search(text)
     if match is None:

@@ -14,7 +14,7 @@ from itertools import zip_longest
 from typing import Final, Literal, TypeAlias
 
 from rules.deciding.batch_state import InMemoryState
-from rules.deciding.lazy_post import Unwritten, written
+from rules.deciding.lazy_post import Unwritten, render_send
 from rules.language.wording import wordings
 from rules.model import Incoming, Send
 from rules.ruleset import RuleSet
@@ -86,7 +86,7 @@ class BacktestResult:
         """The rules that would tell something else, by name."""
         return sorted((rule for rule in self.rules.values() if rule.differences), key=lambda one: one.rule)
 
-    def noisiest(self, count: int = 5) -> list[RuleDifference]:
+    def list_noisiest(self, count: int = 5) -> list[RuleDifference]:
         """The rules with the most posts in the new rule set."""
         return sorted((rule for rule in self.rules.values() if rule.new), key=lambda one: (-one.new, one.rule))[:count]
 
@@ -215,7 +215,7 @@ def _text(sends: Sequence[Send]) -> str:
     """All that people would see of a post, as text to compare."""
     if not sends:
         return ""
-    posts = [written(send) for send in sends]
+    posts = [render_send(send) for send in sends]
     post = posts[-1]
     parts = [post.title, "".join(one.text for one in posts), post.url, post.severity, post.color, post.icon]
     parts += [post.footer, post.mention]

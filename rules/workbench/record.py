@@ -21,7 +21,7 @@ from rules.language.sources import from_bytes
 from rules.model import Incoming, Send
 from rules.ruleset import RuleSet
 from rules.workbench.dry_run import DryRunStep, Rehearsal
-from rules.workbench.recorded import RecordedTest, as_yaml, seconds, trial
+from rules.workbench.recorded import RecordedTest, as_yaml, seconds, try_test
 from rules.workbench.scrub import Scrubber
 from rules.workbench.simulate import Progress
 
@@ -168,7 +168,7 @@ class _Recorder:
             ],
         )
         text = as_yaml(test)
-        if trial(self.rule_set, text):
+        if try_test(self.rule_set, text):
             self.left_out += 1
             return
         self.otherwise += taken != path

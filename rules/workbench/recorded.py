@@ -55,7 +55,7 @@ def as_yaml(test: RecordedTest) -> str:
     return "\n".join(lines) + "\n"
 
 
-def trial(rule_set: RuleSet, text: str) -> str:
+def try_test(rule_set: RuleSet, text: str) -> str:
     """Why a test, as it stands in a file, does not pass with these rules; "" when it does."""
     document = read_yaml(f"tests:\n{text}", "recorded")
     problems: list[Problem] = list(document.problems)

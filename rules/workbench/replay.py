@@ -16,7 +16,7 @@ from rules.deciding.decide import decide
 from rules.deciding.decision_builder import DecideContext
 from rules.deciding.match import match
 from rules.model import Decision, Incoming, Send
-from rules.ruleset import Rule, RuleSet, by_name
+from rules.ruleset import Rule, RuleSet, index_by_name
 
 _VIEW: Final = "alone"
 
@@ -47,7 +47,7 @@ def _alone(rule_set: RuleSet) -> RuleSet:
     found = rule_set.views.get(_VIEW)
     if not isinstance(found, RuleSet):
         rules = tuple(_unheld(rule) for rule in rule_set.rules if not rule.retired)
-        found = rule_set.views[_VIEW] = replace(rule_set, rules=rules, by_name=by_name(rules), views={})
+        found = rule_set.views[_VIEW] = replace(rule_set, rules=rules, by_name=index_by_name(rules), views={})
     return found
 
 

@@ -84,7 +84,7 @@ def run_case(rule_set: RuleSet, case: Case, read_snapshot: ReadSnapshot = lambda
     )
     compared = _Comparison(rule_set, case, read_snapshot, quiet)
     compared.sends(told)
-    compared.kept_quiet()
+    compared.compare_quiet()
     compared.failures(failure for moment in moments for failure in moment.decision.failures.items())
     return CaseResult(case, tuple(compared.differences), told, quiet, compared.snapshots)
 
@@ -143,9 +143,9 @@ class _Comparison:
             self._remember_snapshots(expected, near)
             lines = "\n".join(self._differences(expected, near))
             self.differences.append(f"{expected.place}: {_named(expected)} differs:\n{lines}")
-        self.differences += [f"{self.case.place}: not expected: {shown(one)}" for one in left]
+        self.differences += [f"{self.case.place}: not expected: {show_send(one)}" for one in left]
 
-    def kept_quiet(self) -> None:
+    def compare_quiet(self) -> None:
         """Each expectation takes one that fits it; others may have been kept quiet too."""
         fits = [[n for n, one in enumerate(self.quiet) if _is_quiet_so(expected, one)] for expected in self.case.quiet]
         taken = pairs(fits)
@@ -275,7 +275,7 @@ def pairs(fits: Sequence[Sequence[int]]) -> dict[int, int]:
     return {number: other for other, number in owner.items()}
 
 
-def shown(told: ToldSend) -> str:
+def show_send(told: ToldSend) -> str:
     """A send in one line."""
     first = told.post.text.splitlines()[0] if told.post.text else told.post.title
     at = f" at {_at(told.at_us)}" if told.at_us else ""

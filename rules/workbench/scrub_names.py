@@ -62,7 +62,7 @@ class MadeUp:
             self._everywhere.setdefault(bare, name)
             self._pattern = None
 
-    def replaced(self, text: str) -> str:
+    def replace_all(self, text: str) -> str:
         """The text with every word in it made up that was made up before, in whatever it stood."""
         if not self._everywhere:
             return text
@@ -72,7 +72,7 @@ class MadeUp:
             self._pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{told})(?![A-Za-z0-9])", re.IGNORECASE)
         return self._pattern.sub(lambda found: self._everywhere.get(found[0].lower(), found[0]), text)
 
-    def known_short(self, word: str) -> str:
+    def replace_short(self, word: str) -> str:
         """What a word became that is the short name of a machine, elsewhere named in full; else the word."""
         return self._short.get(word.lower(), word)
 

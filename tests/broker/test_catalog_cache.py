@@ -46,7 +46,7 @@ async def test_an_own_write_is_seen_at_once():
     cache, _, _ = await a_cache()
     await cache.create(a_project(), "P")
     assert cache.project("P").uid == "u1"
-    assert cache.by_uid(Project, "u1").name == "P"
+    assert cache.find_by_uid(Project, "u1").name == "P"
 
 
 async def test_an_own_removal_is_seen_at_once():
@@ -54,7 +54,7 @@ async def test_an_own_removal_is_seen_at_once():
     project = await cache.create(a_project(), "P")
     await cache.remove(project)
     assert cache.project("P") is None
-    assert cache.by_uid(Project, "u1") is None
+    assert cache.find_by_uid(Project, "u1") is None
 
 
 async def test_what_others_write_is_seen_soon():
@@ -77,7 +77,7 @@ async def test_old_news_never_replaces_what_is_known():
     async with following(cache):
         await turns(clock)
         assert cache.project("P").uid == "u2"
-        assert cache.by_uid(Project, "u1") is None
+        assert cache.find_by_uid(Project, "u1") is None
 
 
 async def test_a_rename_moves_the_name_and_keeps_the_place():
@@ -86,7 +86,7 @@ async def test_a_rename_moves_the_name_and_keeps_the_place():
     await cache.create(a_project("B", "u2"), "B")
     await cache.change(first, lambda p: p.name, lambda p: msgspec.structs.replace(p, name="C"))
     assert cache.project("A") is None
-    assert [p.name for p in cache.all(Project)] == ["C", "B"]
+    assert [p.name for p in cache.list_all(Project)] == ["C", "B"]
 
 
 async def test_a_name_freed_by_a_rename_can_be_taken_again():
@@ -96,7 +96,7 @@ async def test_a_name_freed_by_a_rename_can_be_taken_again():
     await cache.create(a_project("A", "u3"), "A")
     async with following(cache):
         await turns(clock)
-        assert {p.name: p.uid for p in cache.all(Project)} == {"C": "u1", "A": "u3"}
+        assert {p.name: p.uid for p in cache.list_all(Project)} == {"C": "u1", "A": "u3"}
 
 
 async def test_a_taken_name_is_told():
@@ -107,7 +107,7 @@ async def test_a_taken_name_is_told():
     other = await cache.create(a_project("B", "u2"), "B")
     with pytest.raises(AlreadyExists):
         await cache.change(other, lambda p: p.name, lambda p: msgspec.structs.replace(p, name="A"))
-    assert cache.by_uid(Project, "u2").name == "B"
+    assert cache.find_by_uid(Project, "u2").name == "B"
 
 
 async def test_a_change_is_made_on_top_of_what_somebody_else_did_first():
@@ -178,9 +178,9 @@ async def test_waiting_for_a_change_ends_with_it():
 async def test_a_token_is_found_by_its_digest_until_it_is_replaced():
     broker = await a_broker()
     user = await broker.users.create("u", token="one")
-    assert broker.users.by_token("one").name == "u"
+    assert broker.users.find_by_token("one").name == "u"
     await broker.users.set_token(user, "two")
-    assert broker.users.by_token("one") is None
-    assert broker.users.by_token("two").name == "u"
+    assert broker.users.find_by_token("one") is None
+    assert broker.users.find_by_token("two").name == "u"
     await broker.users.delete(user)
-    assert broker.users.by_token("two") is None
+    assert broker.users.find_by_token("two") is None

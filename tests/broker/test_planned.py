@@ -24,7 +24,7 @@ async def test_what_is_made_on_it_stands_nowhere_until_it_is_written():
     assert (await stage.broker.store.catalog.seq(), stage.broker.cache.project("Q")) == (before, None)
     await planned.write()
     assert stage.broker.cache.topic(project.uid, "NEWS").acl == (user.uid,)
-    assert stage.broker.users.token_of(stage.broker.users.by_token("a-token")) == "a-token"
+    assert stage.broker.users.token_of(stage.broker.users.find_by_token("a-token")) == "a-token"
     assert (await plan_catalog(stage.broker)).changes == []
 
 
@@ -56,7 +56,9 @@ async def test_what_others_changed_meanwhile_is_not_overwritten_and_the_rest_is_
     await stage.broker.topics.set_acl(stage.topic, ["somebody"])
     with pytest.raises(VersionMoved):
         await planned.write()
-    assert [(one.name, one.decode, one.acl) for one in stage.broker.cache.all(Topic)] == [("T", "auto", ("somebody",))]
+    assert [(one.name, one.decode, one.acl) for one in stage.broker.cache.list_all(Topic)] == [
+        ("T", "auto", ("somebody",))
+    ]
 
 
 async def test_changes_of_other_things_meanwhile_do_no_harm():
@@ -65,7 +67,7 @@ async def test_changes_of_other_things_meanwhile_do_no_harm():
     await planned.broker.topics.create(stage.project, "U")
     await stage.broker.topics.set_acl(stage.topic, ["somebody"])
     await planned.write()
-    assert [(one.name, one.acl) for one in stage.broker.cache.all(Topic)] == [("T", ("somebody",)), ("U", ())]
+    assert [(one.name, one.acl) for one in stage.broker.cache.list_all(Topic)] == [("T", ("somebody",)), ("U", ())]
 
 
 @pytest.mark.parametrize(("outcome", "raises"), [("unavailable", StoreUnavailable), ("not stored", StoreUnavailable)])
@@ -76,7 +78,7 @@ async def test_a_store_that_fails_keeps_nothing_of_it(outcome, raises):
     stage.broker.store.gate.add(Trouble("commit", outcome))
     with pytest.raises(raises):
         await planned.write()
-    assert [one.name for one in stage.broker.cache.all(Subscription)] == ["S"]
+    assert [one.name for one in stage.broker.cache.list_all(Subscription)] == ["S"]
 
 
 async def test_a_store_that_kept_it_without_a_word_is_read_back():

@@ -79,7 +79,7 @@ async def test_a_registration_is_accepted_once_and_becomes_a_user():
     registration = await broker.registrations.create("new", Profile(email="e", organization="o"))
     user = await broker.registrations.accept(registration, "admin")
     assert (user.name, user.email, user.organization, user.memberships) == ("new", "e", "o", ())
-    stored = broker.cache.by_uid(Registration, registration.uid)
+    stored = broker.cache.find_by_uid(Registration, registration.uid)
     assert (stored.status, stored.activation_token, stored.modified_by) == ("accepted", "", "admin")
     with pytest.raises(NotFound):
         await broker.registrations.accept(registration, "admin")
@@ -100,7 +100,7 @@ async def test_a_declined_registration_keeps_the_comment():
     broker = await a_broker()
     registration = await broker.registrations.create("new", Profile())
     await broker.registrations.decline(registration, "no", "admin")
-    stored = broker.cache.by_uid(Registration, registration.uid)
+    stored = broker.cache.find_by_uid(Registration, registration.uid)
     assert (stored.status, stored.decline_comment) == ("declined", "no")
     with pytest.raises(NotFound):
         await broker.registrations.decline(registration, "no", "admin")

@@ -95,7 +95,7 @@ async def test_an_idle_poller_writes_nothing_after_its_first_empty_pull():
     await stage.clock.advance(1)
     await stage.pull(1)
     assert await stage.broker.store.cursors.get(subscription_cursor(stage.subscription.uid)) == before
-    consumed = await stage.broker.pulls.consumed(stage.subscription)
+    consumed = await stage.broker.pulls.measure_consumption(stage.subscription)
     assert (consumed.last_us, consumed.rate) == (stage.clock.wall_us(), 0.0)
 
 
@@ -246,7 +246,7 @@ async def test_counts_grow_with_every_delivery_repeats_included():
     await stage.pull(2)
     await stage.clock.advance(4)
     await stage.pull(2)
-    consumed = await stage.broker.pulls.consumed(stage.subscription)
+    consumed = await stage.broker.pulls.measure_consumption(stage.subscription)
     assert (consumed.messages, consumed.bytes, consumed.rate) == (4, 12, 0.5)
 
 
@@ -254,9 +254,9 @@ async def test_a_rate_divides_by_at_least_a_millisecond():
     stage = await a_stage()
     await stage.publish("a")
     await stage.pull()
-    assert (await stage.broker.pulls.consumed(stage.subscription)).rate == 1.0
+    assert (await stage.broker.pulls.measure_consumption(stage.subscription)).rate == 1.0
     await stage.pull()
-    assert (await stage.broker.pulls.consumed(stage.subscription)).rate == 1000.0
+    assert (await stage.broker.pulls.measure_consumption(stage.subscription)).rate == 1000.0
 
 
 async def test_a_pull_stops_at_its_size_bound_but_gives_at_least_one():

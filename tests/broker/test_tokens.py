@@ -5,7 +5,7 @@ import re
 import pytest
 
 from broker.records import to_bytes
-from broker.tokens import Sealer, digest_of, random_hex, random_uid, same_digest
+from broker.tokens import Sealer, digest_of, match_digests, random_hex, random_uid
 from tests.fakes.brokers import SEALING_KEY, a_broker, entropy
 
 
@@ -31,8 +31,8 @@ def test_a_sealing_key_of_another_length_is_refused():
 
 
 def test_digests_are_compared_whole():
-    assert same_digest(digest_of(b"a"), digest_of(b"a"))
-    assert not same_digest(digest_of(b"a"), digest_of(b"b"))
+    assert match_digests(digest_of(b"a"), digest_of(b"a"))
+    assert not match_digests(digest_of(b"a"), digest_of(b"b"))
 
 
 async def test_a_stored_user_holds_no_usable_token():
@@ -40,4 +40,4 @@ async def test_a_stored_user_holds_no_usable_token():
     user = await broker.users.create("u")
     token = broker.users.token_of(user)
     assert token.encode() not in to_bytes(user)
-    assert broker.users.by_token(token) == user
+    assert broker.users.find_by_token(token) == user

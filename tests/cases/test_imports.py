@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from bridge.cli.import_compare import told
+from bridge.cli.import_compare import find_receivers
 from rules.importing.alertmanager import convert
 from rules.source.places import read_yaml
 from tests.fakes.command_line import command
@@ -36,7 +36,7 @@ def test_the_rules_tell_whom_they_should(case: Path) -> None:
     converted = convert((case / "alertmanager.yml").read_text())
     rule_set = a_rule_set(converted)
     for one in expected["told"]:
-        assert told(converted, rule_set, one["labels"]) == one["receivers"], one["labels"]
+        assert find_receivers(converted, rule_set, one["labels"]) == one["receivers"], one["labels"]
     destinations = json.dumps(read_yaml(converted.settings, "s").value["destinations"])
     for text in expected.get("settings", ()):
         assert json.dumps(text)[1:-1] in destinations

@@ -33,7 +33,7 @@ async def _put_lines(store: Store, **lines: int) -> None:
 
 async def test_nothing_waits_for_a_destination_that_nobody_wrote_to(engine: Engine) -> None:
     async with engine.open() as store:
-        assert await store.outbox.waiting("ops", 10) == WaitingCounts(0, None)
+        assert await store.outbox.measure_waiting("ops", 10) == WaitingCounts(0, None)
         assert await store.outbox.backlog("ops", None, 10) == Backlog()
 
 
@@ -41,8 +41,8 @@ async def test_what_is_due_is_counted_up_to_a_limit(engine: Engine) -> None:
     async with engine.open() as store:
         await put_in(store, *(a_delivery(f"d{n}", created_us=NOW_US + n) for n in range(5)))
         await put_in(store, a_delivery("other", destination="mail"))
-        assert await store.outbox.waiting("ops", 10) == WaitingCounts(5, NOW_US)
-        assert await store.outbox.waiting("ops", 3) == WaitingCounts(3, NOW_US)
+        assert await store.outbox.measure_waiting("ops", 10) == WaitingCounts(5, NOW_US)
+        assert await store.outbox.measure_waiting("ops", 3) == WaitingCounts(3, NOW_US)
 
 
 async def test_what_is_leased_or_due_later_is_not_counted_as_due(engine: Engine) -> None:
@@ -53,9 +53,9 @@ async def test_what_is_leased_or_due_later_is_not_counted_as_due(engine: Engine)
         await store.outbox.settle(leased["later"].token, again, an_attempt(outcome="later"))
         await store.outbox.settle(leased["delivered"].token, SettleDelivered(), an_attempt())
         await store.outbox.give_back([leased["due"].token])
-        assert (await store.outbox.waiting("ops", 10)).due == 1
+        assert (await store.outbox.measure_waiting("ops", 10)).due == 1
         await engine.clock.advance(60)
-        assert (await store.outbox.waiting("ops", 10)).due == 3
+        assert (await store.outbox.measure_waiting("ops", 10)).due == 3
 
 
 async def test_the_oldest_is_the_first_in_place_of_all_that_wait(engine: Engine) -> None:
@@ -63,9 +63,9 @@ async def test_the_oldest_is_the_first_in_place_of_all_that_wait(engine: Engine)
         await put_in(store, *(a_delivery(f"d{n}", order_key=f"{9 - n}", created_us=NOW_US + n) for n in range(3)))
         leased = await lease_all(store)
         await store.outbox.settle(leased["d0"].token, SettleDead("404"), an_attempt())
-        assert (await store.outbox.waiting("ops", 1)).oldest_us == NOW_US + 1
+        assert (await store.outbox.measure_waiting("ops", 1)).oldest_us == NOW_US + 1
         await store.outbox.replay(["d0"])
-        assert (await store.outbox.waiting("ops", 1)).oldest_us == NOW_US + 1
+        assert (await store.outbox.measure_waiting("ops", 1)).oldest_us == NOW_US + 1
 
 
 @pytest.mark.parametrize("limit", [3, 4, 5, 6])

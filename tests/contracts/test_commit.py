@@ -66,7 +66,7 @@ async def everything(store: Store) -> Any:
         await store.state.counts(),
         [before and before[0].state] + [(await store.outbox.read(f"d{number}")) is not None for number in range(1, 4)],
         await store.outbox.balances(),
-        await store.decisions.since(0, 100),
+        await store.decisions.list_after(0, 100),
         await store.counters(),
         [(one.key, one.version) for one in await store.catalog.list("project")],
         await store.catalog.seq(),
@@ -87,7 +87,7 @@ async def test_all_of_a_commit_is_there_when_it_returns(engine: Engine) -> None:
         assert [row.key for row in await store.state.list("", 10)] == ["k1", "k3"]
         assert await lease_names(store) == ["d1"]
         assert await lease_names(store, destination="mail") == ["d2"]
-        assert [one.offset for one in await store.decisions.of(TOPIC, 1)] == [1]
+        assert [one.offset for one in await store.decisions.list_for_message(TOPIC, 1)] == [1]
         assert await store.counters(TOPIC) == {(TOPIC, "decided"): 2, (TOPIC, "unmatched"): 8}
         assert await store.catalog.read("project", "new") is not None
         states = {balance.state: balance.by for balance in await store.outbox.balances()}
@@ -240,10 +240,10 @@ async def test_decisions_keep_their_order_and_number(engine: Engine) -> None:
     async with engine.open() as store:
         await store.commit(Commit(decisions=[a_decision(rule="a"), a_decision(rule="b", offset=1)]))
         await store.commit(Commit(decisions=[a_decision(rule="c")]))
-        assert [one.rule for one in await store.decisions.of(TOPIC, 0)] == ["a", "c"]
-        found = await store.decisions.since(0, 10)
+        assert [one.rule for one in await store.decisions.list_for_message(TOPIC, 0)] == ["a", "c"]
+        found = await store.decisions.list_after(0, 10)
         assert [(one.rule, one.seq) for one in found] == [("a", 1), ("b", 2), ("c", 3)]
-        assert [one.rule for one in await store.decisions.since(1, 1)] == ["b"]
+        assert [one.rule for one in await store.decisions.list_after(1, 1)] == ["b"]
         assert found[0] == a_decision(rule="a", seq=1)
 
 
@@ -263,7 +263,7 @@ async def test_sweeping_removes_what_is_past_its_time_up_to_its_limit(engine: En
         assert (swept.decisions, swept.more) == (5, True)
         swept = await store.sweep(SweepPolicy(NOW_US, NOW_US + 8, 0, limit=5))
         assert (swept.decisions, swept.more) == (3, False)
-        assert [one.offset for one in await store.decisions.since(0, 100)] == [8, 9]
+        assert [one.offset for one in await store.decisions.list_after(0, 100)] == [8, 9]
 
 
 async def test_a_commit_leases_what_is_due_behind_it(engine: Engine) -> None:

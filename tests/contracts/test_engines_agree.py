@@ -185,7 +185,7 @@ class TwoStores(RuleBasedStateMachine):
         self.both(lambda store: store.outbox.balances(0))
         self.both(lambda store: store.outbox.find(DeliveryQuery(into="digest1")))
         self.both(lambda store: store.outbox.next_due_us("ops"))
-        self.both(lambda store: store.outbox.waiting("ops", 5))
+        self.both(lambda store: store.outbox.measure_waiting("ops", 5))
         self.both(lambda store: store.outbox.backlog("ops", None, 3))
         self.both(lambda store: store.outbox.receipt("ops", "1"))
         self.both(lambda store: store.outbox.read("d1"))
@@ -196,7 +196,7 @@ class TwoStores(RuleBasedStateMachine):
         self.both(lambda store: store.catalog.list("project"))
         self.both(lambda store: store.catalog.list("project", "b"))
         self.both(lambda store: store.catalog.seq())
-        self.both(lambda store: store.decisions.since(0, 100))
+        self.both(lambda store: store.decisions.list_after(0, 100))
         self.both(lambda store: store.counters())
         for topic in (TOPIC, OTHER_TOPIC):
             self.both(lambda store, topic=topic: store.state.due(topic, now_us, 10))  # type: ignore[misc]

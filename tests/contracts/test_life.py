@@ -107,7 +107,7 @@ async def test_a_store_opened_again_holds_everything(engine: Engine) -> None:
         assert (await store.log.append(TOPIC, messages(1))).first == 2
         assert (await store.log.append(TOPIC, messages(1), "key")).repeated
         await store.commit(Commit(state=[a_row("k2")], deliveries=[a_delivery("d3")], decisions=[a_decision()]))
-        assert [one.seq for one in await store.decisions.since(0, 10)] == [1, 2]
+        assert [one.seq for one in await store.decisions.list_after(0, 10)] == [1, 2]
 
 
 async def test_leases_of_a_process_that_is_no_more_end_when_the_store_is_opened(engine: Engine) -> None:
@@ -135,7 +135,7 @@ async def test_numbers_are_not_given_again_after_a_sweep_and_an_opening(engine: 
         await store.commit(Commit(deliveries=[a_delivery("d2")], decisions=[a_decision()], state=[a_row("k")]))
         (found,) = (await lease_all(store)).values()
         assert found.delivery.seq == 2
-        assert [one.seq for one in await store.decisions.since(0, 10)] == [2]
+        assert [one.seq for one in await store.decisions.list_after(0, 10)] == [2]
         assert (await store.state.read(["k"]))["k"].version > version
 
 
@@ -147,7 +147,7 @@ async def _all_of(store: Store) -> Any:
         await store.cursors.list(""),
         await store.catalog.list("project"),
         await store.state.read(["k"]),
-        await store.decisions.since(0, 10),
+        await store.decisions.list_after(0, 10),
         await store.counters(),
         found,
         await store.outbox.receipt("ops", "host-1"),

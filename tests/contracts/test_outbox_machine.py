@@ -281,7 +281,7 @@ class OutboxMachine(EngineMachine):
                         break
                 assert found == [one.name for line in lines for one in line]
             due = sum(one.due_us <= self.now_us for line in lines for one in line)
-            assert self.run(self.store.outbox.waiting(destination, 1_000)).due == due
+            assert self.run(self.store.outbox.measure_waiting(destination, 1_000)).due == due
 
     @invariant()
     def the_next_due_time_is_that_of_the_heads(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import pytest
 
-from bridge.api.push_config import changed_push_config, new_push_config
+from bridge.api.push_config import change_push_config, new_push_config
 from bridge.api.wire import PushConfigRequest
 from bridge.core.push_trouble import PushTrouble
 from bridge.delivery.circuit_breaker import BREAKER_STEPS, BreakerStage, CircuitBreaker
@@ -20,7 +20,7 @@ from bridge.push.push_stages import PUSH_STEPS, push_stage
 from bridge.routing.ledger import MessageBook
 from bridge.routing.message_fates import FATES, MessageState
 from broker.delivery_states import DELIVERY_STEPS, DeliveryStage, DeliveryStep, NoSuchStep, can, state_after
-from broker.engines.settling import ended, revived
+from broker.engines.settling import end_delivery, revive_delivery
 from broker.model import Delivery, DeliveryState
 from broker.records import PushConfig
 from rules.deciding.quiet.incident_stages import INCIDENT_STEPS, incident_stage
@@ -70,15 +70,15 @@ def test_the_engines_end_and_revive_only_what_the_table_lets_them(state: Deliver
     delivery = Delivery(a_new_delivery("d"), 1, state, 0)
     for step in ("folded", "cancelled", "silenced", "dropped"):
         if can(state, step):
-            assert ended(delivery, step, "who", 1).state == DELIVERY_STEPS[state, step]
+            assert end_delivery(delivery, step, "who", 1).state == DELIVERY_STEPS[state, step]
         else:
             with pytest.raises(NoSuchStep):
-                ended(delivery, step, "who", 1)
+                end_delivery(delivery, step, "who", 1)
     if state == "dead":
-        assert revived(delivery, 1).state == "waiting"
+        assert revive_delivery(delivery, 1).state == "waiting"
     else:
         with pytest.raises(NoSuchStep):
-            revived(delivery, 1)
+            revive_delivery(delivery, 1)
 
 
 # --- The breaker --------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ MATTERMOST = PushConfigRequest(type="mattermost", mattermost_url="https://chat.e
 def changes(push: PushConfig) -> Iterator[tuple[str, PushConfig]]:
     """What a configuration may become, by the step."""
     for request in (HTTP, OTHER, MATTERMOST):
-        made = changed_push_config(request, push, _entropy) if push.type else new_push_config(request, _entropy)
+        made = change_push_config(request, push, _entropy) if push.type else new_push_config(request, _entropy)
         if made.endpoint == push.endpoint and made.type == push.type == "http_endpoint":
             continue
         yield f"is given {'an endpoint' if made.endpoint else 'a Mattermost hook'}", made

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from bridge.app.removed_destinations import left_behind, settle_removed
+from bridge.app.removed_destinations import describe_left_behind, settle_removed
 from bridge.operate.operator_context import OperatorContext
 from bridge.operate.silencing import add_silence, expire_silence
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.commit_batch import RoutedTopic
 from bridge.routing.ledger import all_balanced, books
 from bridge.routing.open_obligations import read_owed
-from bridge.routing.retired_rules import kept_rule_sets, with_retired
+from bridge.routing.retired_rules import add_retired, list_kept_rule_sets
 from bridge.routing.router import Nudges, Router
 from bridge.routing.rule_files import keep
 from bridge.settings.model import MoveTo, RemovedDestination
@@ -108,7 +108,7 @@ class Life:
         since_us = await keep(self.broker, rule_set_of(config))
         owed = await read_owed(self.store)
         self.in_force = ActiveConfig(
-            with_retired(rule_set_of(config), owed, kept_rule_sets(self.broker), world_of(config)), since_us
+            add_retired(rule_set_of(config), owed, list_kept_rule_sets(self.broker), world_of(config)), since_us
         )
         self.in_force.take_silences(self.broker.cache)
         await settle_removed(self.store, config.removed)
@@ -146,13 +146,13 @@ class Life:
     async def reload(self, config: Config) -> bool:
         """Take up another configuration, in the order in which the daemon does; False when it is refused."""
         owed = await read_owed(self.store)
-        left = await left_behind(self.store, owed, {*config.destinations, *dict(config.gone)})
+        left = await describe_left_behind(self.store, owed, {*config.destinations, *dict(config.gone)})
         before = self.config_in_force
         if set(left) & {*before.destinations, *dict(before.gone)}:
             return False
         since_us = await keep(self.broker, rule_set_of(config))
-        whole = with_retired(
-            rule_set_of(config), owed, kept_rule_sets(self.broker), world_of(config), self.in_force.rule_set
+        whole = add_retired(
+            rule_set_of(config), owed, list_kept_rule_sets(self.broker), world_of(config), self.in_force.rule_set
         )
         self.in_force.swap(whole, since_us)
         self.config = self.config_in_force = config
@@ -184,14 +184,14 @@ class Life:
 
     async def lift(self, number: int) -> None:
         """End one of the silences that hold."""
-        records = self.broker.cache.all(SilenceRecord)
+        records = self.broker.cache.list_all(SilenceRecord)
         holding = [one for one in records if one.until_us > self.clock.wall_us()]
         if holding:
             await expire_silence(self.source, holding[number % len(holding)])
 
     async def lift_all(self) -> None:
         """End all silences."""
-        for record in self.broker.cache.all(SilenceRecord):
+        for record in self.broker.cache.list_all(SilenceRecord):
             await expire_silence(self.source, record)
 
     @property

@@ -194,7 +194,7 @@ async def test_the_daemon_pulls_what_its_settings_name_and_goes_on_after_a_resta
         for turn in range(2):
             await remote.publish(*({"n": n} for n in range(turn * 10, turn * 10 + 10)))
             async with a_stage(local_folder, NO_RULES, INBOX, sources=f"  egi: {json.dumps(source)}") as local:
-                topic = next(one for one in local.daemon.broker.cache.all(Topic) if one.name == "T")
+                topic = next(one for one in local.daemon.broker.cache.list_all(Topic) if one.name == "T")
                 for _ in range(20_000):
                     if (await local.daemon.store.log.bounds(topic.uid)).end == turn * 10 + 10:
                         break
@@ -309,7 +309,7 @@ async def test_a_message_put_aside_is_a_dead_letter_that_can_be_replayed(tmp_pat
             config.write_text(said.replace("{type: webhook, topic: projects/P/topics/T}", json.dumps(source)))
             assert (await local.http.post("/api/reload")).status_code == 200
             (dead,) = await local.until(lambda found: len(found) == 1 and found[0].state == "dead")
-            topic = next(one for one in local.daemon.broker.cache.all(Topic) if one.name == "PICKY")
+            topic = next(one for one in local.daemon.broker.cache.list_all(Topic) if one.name == "PICKY")
             for _ in range(20_000):
                 if (await local.daemon.store.log.bounds(topic.uid)).end == 2:
                     break

@@ -206,7 +206,7 @@ async def test_bad_input_is_refused_clearly_and_changes_nothing(tmp_path: Path, 
         for answer, status in refused:
             assert answer.status_code == status, answer.text
             assert set(answer.json()["error"]) >= {"code", "message", "status"}
-        topic = next(one for one in stage.daemon.broker.cache.all(Topic) if one.name == "T")
+        topic = next(one for one in stage.daemon.broker.cache.list_all(Topic) if one.name == "T")
         assert (await stage.daemon.store.log.bounds(topic.uid)).end == 0
 
 

@@ -78,7 +78,7 @@ async def test_what_a_group_still_holds_for_a_destination_keeps_it_too(
     none = "rules: [{name: g, topic: projects/P/topics/T, text: x, send: chat}]"
     async with a_stage(tmp_path, grouped, chat(mattermost) + "\n" + OLD) as stage:
         await stage.publish({"n": 1}, {"n": 2})
-        while len(await stage.daemon.store.decisions.since(0, 10)) < 2:
+        while len(await stage.daemon.store.decisions.list_after(0, 10)) < 2:
             await stage.let_pass(0.1)
         refused = await reload(stage, none, old="")
         assert refused.status_code == 409

@@ -127,7 +127,7 @@ class CollapseWorker:
         if collapsing is not None and self._config.rate is not None:
             per_s = self._config.rate.count / self._config.rate.per_s
             enough = math.floor(collapsing.after * per_s) + (room or 0) + 1
-        waiting = await self._outbox.waiting(self._name, enough)
+        waiting = await self._outbox.measure_waiting(self._name, enough)
         bursts = collapsing is not None and waiting.due >= enough
         older_than_us = None if older_than_s is None else self._clock.wall_us() - us(older_than_s)
         is_old = older_than_us is not None and waiting.oldest_us is not None and waiting.oldest_us < older_than_us

@@ -21,7 +21,7 @@ from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview,
 from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, HttpDestinationConfig, SecretUrl
 from bridge.destinations.discord.embed import DECIDED_TEXT_RUNES, draw, remarks_of, sizes_of
 from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, outcome_of, pace_of
-from bridge.destinations.kit.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
+from bridge.destinations.kit.receipt import Receipt, course_of, find_open_post, pack_receipt, receipt_of, update_receipt
 from bridge.destinations.kit.redact import Redactor, shown_url
 from broker.clock import Clock
 from rules.model import DestinationFacts
@@ -101,7 +101,7 @@ class Discord:
 
     def _to_edit(self, parcel: Parcel) -> Receipt | None:
         """The message to change; of a text in parts, only the last one changes it."""
-        return goes_on(parcel) if self._config.edit and _is_last(parcel) else None
+        return find_open_post(parcel) if self._config.edit and _is_last(parcel) else None
 
     async def _post(self, parcel: Parcel, follows: Receipt | None) -> Outcome:
         thread = _thread(parcel)
@@ -114,7 +114,7 @@ class Discord:
             made = answer.status == httpx.codes.CREATED
             return Delivered(pace=pace_of(answer.headers)) if made else self._failure(answer, parcel)
         receipt = receipt_of(parcel, message, channel=thread, follows=follows)
-        return Delivered(kept(receipt, parcel) if _is_last(parcel) else None, pace_of(answer.headers))
+        return Delivered(pack_receipt(receipt, parcel) if _is_last(parcel) else None, pace_of(answer.headers))
 
     async def _edit(self, parcel: Parcel, earlier: Receipt) -> Outcome:
         path = f"/messages/{earlier.post}"
@@ -122,7 +122,7 @@ class Discord:
         if isinstance(answer, Later):
             return answer
         if _id_in(answer) is not None:
-            return Delivered(kept(updated(earlier, parcel), parcel), pace_of(answer.headers))
+            return Delivered(pack_receipt(update_receipt(earlier, parcel), parcel), pace_of(answer.headers))
         failure = self._failure(answer, parcel)
         if isinstance(failure, Later) or failure.destination_gone or _is_about_body(answer):
             return failure

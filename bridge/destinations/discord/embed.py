@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bridge.core.emoji import with_emoji
+from bridge.core.emoji import replace_emoji_names
 from bridge.destinations.base import Parcel, PartSize
 from bridge.destinations.kit.colors import color_of
 from bridge.destinations.kit.plain_text import Dialect, plain, read, read_line, write
@@ -63,7 +63,7 @@ def draw(parcel: Parcel, *, course: str = "") -> dict[str, Any]:
 
 def discord_text(markdown: str) -> str:
     """A text in Discord's Markdown."""
-    return write(read(with_emoji(markdown)), _DISCORD)
+    return write(read(replace_emoji_names(markdown)), _DISCORD)
 
 
 def remarks_of(parcel: Parcel) -> list[str]:
@@ -95,7 +95,9 @@ def sizes_of(drawn: Mapping[str, Any]) -> tuple[PartSize, ...]:
 def _embed(parcel: Parcel, text: str, course: str) -> dict[str, Any]:
     post = parcel.post
     fields = _fields(post)
-    footer = _cut(" · ".join(part for part in (course, plain(with_emoji(post.footer))) if part), _MAX_FOOTER_RUNES)
+    footer = _cut(
+        " · ".join(part for part in (course, plain(replace_emoji_names(post.footer))) if part), _MAX_FOOTER_RUNES
+    )
     title = _cut(_title(post), _MAX_TITLE_RUNES)
     taken = len(title) + len(footer) + sum(len(each["name"]) + len(each["value"]) for each in fields)
     embed: dict[str, Any] = {}
@@ -120,7 +122,7 @@ def _fields(post: Post) -> list[dict[str, Any]]:
     runes = min(_MAX_VALUE_RUNES, _ALL_FIELDS_RUNES // max(1, min(len(post.fields), _MAX_FIELDS)))
     fields = []
     for field in post.fields[:_MAX_FIELDS]:
-        name = _cut(write(read_line(with_emoji(field.title)), _DISCORD), min(_MAX_NAME_RUNES, runes // 2))
+        name = _cut(write(read_line(replace_emoji_names(field.title)), _DISCORD), min(_MAX_NAME_RUNES, runes // 2))
         value = cut_text(discord_text(field.value), runes - len(name))
         fields.append({"name": name or _NOTHING, "value": value or _NOTHING, "inline": field.short})
     return fields
@@ -139,7 +141,7 @@ def _allow(mention: str, *, plain: bool) -> dict[str, Any]:
 
 
 def _title(post: Post) -> str:
-    return write(read_line(with_emoji(post.title)), _DISCORD).strip()
+    return write(read_line(replace_emoji_names(post.title)), _DISCORD).strip()
 
 
 def _cut(text: str, runes: int) -> str:

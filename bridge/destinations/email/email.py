@@ -19,12 +19,19 @@ from pydantic import Field, field_validator, model_validator
 
 from bridge.core.quantities import FilePath, Pacing
 from bridge.core.secret import Secret
-from bridge.core.trust import trust_file, trust_system, why_unusable
+from bridge.core.trust import explain_unusable, trust_file, trust_system
 from bridge.destinations.base import Delivered, Outcome, Parcel, PartSize, Preview, Refused
 from bridge.destinations.config import CHAT_RATE, DestinationConfig
-from bridge.destinations.email.mime_message import MAX_SUBJECT_RUNES, Envelope, NoAddress, addresses, draw, message_id
+from bridge.destinations.email.mime_message import (
+    MAX_SUBJECT_RUNES,
+    Envelope,
+    NoAddress,
+    draw,
+    message_id,
+    parse_addresses,
+)
 from bridge.destinations.email.smtp import Security, Server, Talk
-from bridge.destinations.kit.receipt import goes_on, kept, receipt_of
+from bridge.destinations.kit.receipt import find_open_post, pack_receipt, receipt_of
 from bridge.destinations.kit.redact import Redactor, in_base64
 from broker.clock import Clock
 from rules.model import DestinationFacts
@@ -60,7 +67,7 @@ class EmailConfig(DestinationConfig):
     @field_validator("sender")
     @classmethod
     def _is_one_address(cls, said: str) -> str:
-        if len(addresses(said)) != 1:
+        if len(parse_addresses(said)) != 1:
             raise ValueError("one address is wanted")
         return said
 
@@ -68,7 +75,7 @@ class EmailConfig(DestinationConfig):
     @classmethod
     def _are_addresses(cls, said: tuple[str, ...]) -> tuple[str, ...]:
         for one in said:
-            addresses(one)
+            parse_addresses(one)
         return said
 
     @model_validator(mode="after")
@@ -95,7 +102,7 @@ class Email:
 
     async def deliver(self, parcel: Parcel) -> Outcome:
         """See Destination."""
-        earlier = goes_on(parcel, notifies=True)
+        earlier = find_open_post(parcel, notifies=True)
         try:
             envelope = envelope_of(parcel, self._config)
             letter = draw(parcel, envelope, self._config.subject_prefix, earlier).as_bytes()
@@ -103,13 +110,13 @@ class Email:
         except NoAddress as error:
             return Refused(str(error))
         to_some = parcel.form == "to-some" or parcel.attempt > _PATIENCE_TRIES
-        sender = addresses(envelope.sender)[0].addr_spec
+        sender = parse_addresses(envelope.sender)[0].addr_spec
         outcome = await self._in_thread(partial(self._talk().hand_over, sender, recipients, letter, to_some=to_some))
         match outcome:
             case Delivered():
                 mail = message_id(parcel, envelope.sender)
                 root = mail if earlier is None else earlier.root or earlier.post
-                return Delivered(kept(receipt_of(parcel, mail, root=root, follows=earlier), parcel))
+                return Delivered(pack_receipt(receipt_of(parcel, mail, root=root, follows=earlier), parcel))
             case Refused() if parcel.form:
                 return Refused(outcome.reason, destination_gone=outcome.destination_gone)
             case _:
@@ -117,7 +124,7 @@ class Email:
 
     async def probe(self) -> Outcome:
         """Log in and name sender and recipients, and leave without a mail."""
-        sender = addresses(self._config.sender)[0].addr_spec
+        sender = parse_addresses(self._config.sender)[0].addr_spec
         recipients = Envelope(self._config.sender, self._config.to, self._config.cc).recipients
         return await self._in_thread(partial(self._talk().ask, sender, recipients))
 
@@ -126,7 +133,7 @@ class Email:
         target = f"smtp://{self._server.host}:{self._server.port}"
         try:
             envelope = envelope_of(parcel, self._config)
-            mail = draw(parcel, envelope, self._config.subject_prefix, goes_on(parcel, notifies=True))
+            mail = draw(parcel, envelope, self._config.subject_prefix, find_open_post(parcel, notifies=True))
         except NoAddress as error:
             return Preview(target, remarks=(f"would be refused: {error}",))
         headers = {name: str(value) for name, value in mail.items() if not name.lower().startswith(("content", "mime"))}
@@ -182,7 +189,7 @@ def _trusted(ca_file: Path | None) -> ssl.SSLContext:
     try:
         return trust_system() if ca_file is None else trust_file(ca_file)
     except OSError as error:
-        raise OSError(f"the ca_file {ca_file} cannot be used: {why_unusable(error)}") from error
+        raise OSError(f"the ca_file {ca_file} cannot be used: {explain_unusable(error)}") from error
 
 
 def _server_of(config: EmailConfig) -> Server:

@@ -14,7 +14,7 @@ from html import escape
 from typing import Final
 
 from bridge.core.domains import ascii_domain
-from bridge.core.emoji import with_emoji
+from bridge.core.emoji import replace_emoji_names
 from bridge.destinations.base import Parcel
 from bridge.destinations.kit.colors import color_of
 from bridge.destinations.kit.plain_text import html, html_line, plain
@@ -51,11 +51,11 @@ class Envelope:
     @property
     def recipients(self) -> tuple[str, ...]:
         """The bare addresses that get it, each once."""
-        found = [address.addr_spec for said in (*self.to, *self.cc) for address in addresses(said)]
+        found = [address.addr_spec for said in (*self.to, *self.cc) for address in parse_addresses(said)]
         return tuple(dict.fromkeys(found))
 
 
-def addresses(said: str) -> tuple[Address, ...]:
+def parse_addresses(said: str) -> tuple[Address, ...]:
     """The addresses in a text, separated by commas. Raises NoAddress.
 
     Stricter than RFC 5322 on purpose: an address may come from an event.
@@ -82,7 +82,7 @@ def _ascii(domain: str) -> str:
 
 def message_id(parcel: Parcel, sender: str) -> str:
     """The mail's id: the same on every try, so that mailboxes that look for repeats find them."""
-    return f"<{_UNSAFE.sub('-', parcel.id)}@{addresses(sender)[0].domain}>"
+    return f"<{_UNSAFE.sub('-', parcel.id)}@{parse_addresses(sender)[0].domain}>"
 
 
 def draw(parcel: Parcel, envelope: Envelope, subject_prefix: str, earlier: Receipt | None) -> EmailMessage:
@@ -92,11 +92,11 @@ def draw(parcel: Parcel, envelope: Envelope, subject_prefix: str, earlier: Recei
     """
     post = parcel.post
     mail = EmailMessage(policy=_POLICY)
-    mail["From"] = addresses(envelope.sender)
-    mail["To"] = [address for said in envelope.to for address in addresses(said)]
+    mail["From"] = parse_addresses(envelope.sender)
+    mail["To"] = [address for said in envelope.to for address in parse_addresses(said)]
     for name, said in (("Cc", envelope.cc), ("Reply-To", envelope.reply_to)):
         if said:
-            mail[name] = [address for one in said for address in addresses(one)]
+            mail[name] = [address for one in said for address in parse_addresses(one)]
     mail["Subject"] = _subject(post, subject_prefix)
     mail["Date"] = datetime.fromtimestamp(parcel.created_us // US_PER_S, UTC)
     mail["Message-ID"] = message_id(parcel, envelope.sender)
@@ -117,44 +117,44 @@ def draw(parcel: Parcel, envelope: Envelope, subject_prefix: str, earlier: Recei
 
 def text_of(post: Post) -> str:
     """The mail's plain text: title, link, text, fields, footer."""
-    fields = "\n".join(f"{_line(field.title)}: {plain(with_emoji(field.value))}" for field in post.fields)
+    fields = "\n".join(f"{_line(field.title)}: {plain(replace_emoji_names(field.value))}" for field in post.fields)
     head = "\n".join(part for part in (_line(post.title), post.url) if part)
-    parts = (_line(post.mention), head, plain(with_emoji(post.text)), fields, _line(post.footer))
+    parts = (_line(post.mention), head, plain(replace_emoji_names(post.text)), fields, _line(post.footer))
     return "\n\n".join(part for part in parts if part.strip()) + "\n"
 
 
 def html_of(post: Post, phase: str) -> str:
     """The same as HTML, with the post's colour at its side. Event texts stay text: raw HTML is switched off."""
     color = color_of(post, phase) or "#c0c4cc"
-    title = html_line(with_emoji(post.title)) if post.title else ""
+    title = html_line(replace_emoji_names(post.title)) if post.title else ""
     if post.url.startswith(("http://", "https://")):
         title = f'<a href="{escape(post.url)}">{title or escape(post.url)}</a>'
     parts = [f"<p>{escape(post.mention)}</p>"] if post.mention else []
     parts += [f'<h2 style="margin:0 0 8px;font-size:18px">{title}</h2>'] if title else []
-    parts.append(html(with_emoji(post.text)))
+    parts.append(html(replace_emoji_names(post.text)))
     if post.fields:
         parts.append(f'<table cellpadding="4" style="border-collapse:collapse">{"".join(_rows(post))}</table>')
     if post.footer:
-        parts.append(f'<p style="color:#6b7280;font-size:12px">{html_line(with_emoji(post.footer))}</p>')
+        parts.append(f'<p style="color:#6b7280;font-size:12px">{html_line(replace_emoji_names(post.footer))}</p>')
     style = f"border-left:4px solid {color};padding:4px 0 4px 12px;font-family:sans-serif;font-size:14px"
     return f'<!DOCTYPE html>\n<html><body><div style="{style}">\n{"".join(parts)}</div></body></html>\n'
 
 
 def _rows(post: Post) -> Iterable[str]:
     for field in post.fields:
-        name, value = html_line(with_emoji(field.title)), html(with_emoji(field.value))
+        name, value = html_line(replace_emoji_names(field.title)), html(replace_emoji_names(field.value))
         yield f'<tr><th align="left" valign="top">{name}</th><td>{value}</td></tr>'
 
 
 def _subject(post: Post, prefix: str) -> str:
-    said = str(post.overrides.get("subject") or "") or plain(with_emoji(post.title or post.text)).strip()
+    said = str(post.overrides.get("subject") or "") or plain(replace_emoji_names(post.title or post.text)).strip()
     line = _line_of(said.split("\n", 1)[0] or "(no subject)")
     line = f"{prefix.strip()} {line}" if prefix.strip() else line
     return line if len(line) <= MAX_SUBJECT_RUNES else line[: MAX_SUBJECT_RUNES - 1] + "…"
 
 
 def _line(markdown: str) -> str:
-    return _line_of(plain(with_emoji(markdown)))
+    return _line_of(plain(replace_emoji_names(markdown)))
 
 
 def _line_of(text: str) -> str:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from bridge.core.content_coding import IDENTITY
-from bridge.core.credentials import without_credentials
+from bridge.core.credentials import split_credentials
 from bridge.core.domains import ascii_url
 from bridge.core.late_import import import_beside
 from bridge.core.proxies import read_proxies
-from bridge.core.trust import trust_file, why_unusable
+from bridge.core.trust import explain_unusable, trust_file
 
 if TYPE_CHECKING:
     import aiohttp
@@ -57,7 +57,7 @@ def _trusting(ca_file: Path) -> ssl.SSLContext:
     try:
         return trust_file(ca_file)
     except OSError as error:
-        text = f"the ca_file {ca_file} cannot be used: {why_unusable(error)}"
+        text = f"the ca_file {ca_file} cannot be used: {explain_unusable(error)}"
         raise httpx.UnsupportedProtocol(text) from None
 
 
@@ -124,7 +124,7 @@ class _Client(httpx.AsyncClient):
         if read is None:
             if len(self._read_urls) >= _URLS_KEPT:
                 self._read_urls.clear()
-            plain, basic = without_credentials(url)
+            plain, basic = split_credentials(url)
             try:
                 read = self._read_urls[url] = httpx.URL(ascii_url(plain)), basic
             except ValueError:

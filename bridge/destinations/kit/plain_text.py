@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from bridge.core.emoji import with_emoji
+from bridge.core.emoji import replace_emoji_names
 
 BlockKind: TypeAlias = Literal["text", "heading", "code", "line"]
 
@@ -215,7 +215,7 @@ def _table(rest: Iterator[Token]) -> str:
             rows.append([])
         elif token.type == "inline":
             cell = "".join(span.text for span in _spans(token.children or ()))
-            rows[-1].append(with_emoji(cell.replace("\n", " ")))
+            rows[-1].append(replace_emoji_names(cell.replace("\n", " ")))
     widths = [max(len(row[n]) for row in rows if n < len(row)) for n in range(max(map(len, rows), default=0))]
     drawn = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() for row in rows]
     return "\n".join([drawn[0], "  ".join("-" * width for width in widths), *drawn[1:]]) if drawn else ""

@@ -41,7 +41,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     card: str = ""
 
 
-def kept(receipt: Receipt, parcel: Parcel) -> str:
+def pack_receipt(receipt: Receipt, parcel: Parcel) -> str:
     """The receipt as it is stored, with those of other rules' posts that may still change."""
     mine = (receipt.rule, receipt.incident)
     open_ones = [one for one in _read(parcel.earlier) if one.incident and one.phase not in _OVER]
@@ -54,7 +54,9 @@ def receipt_of(
 ) -> Receipt:
     """The receipt of a post just made; ``follows`` is the incident's post in whose place it stands from now on."""
     if follows is not None:
-        return msgspec.structs.replace(updated(follows, parcel, card=card), post=post, channel=channel, root=root)
+        return msgspec.structs.replace(
+            update_receipt(follows, parcel, card=card), post=post, channel=channel, root=root
+        )
     return Receipt(
         post=post,
         channel=channel,
@@ -68,7 +70,7 @@ def receipt_of(
     )
 
 
-def updated(receipt: Receipt, parcel: Parcel, *, card: str = "") -> Receipt:
+def update_receipt(receipt: Receipt, parcel: Parcel, *, card: str = "") -> Receipt:
     """The receipt after this news, too, was told in its post."""
     severity = parcel.post.severity or receipt.severity
     return msgspec.structs.replace(
@@ -76,7 +78,7 @@ def updated(receipt: Receipt, parcel: Parcel, *, card: str = "") -> Receipt:
     )
 
 
-def goes_on(parcel: Parcel, *, notifies: bool = False) -> Receipt | None:
+def find_open_post(parcel: Parcel, *, notifies: bool = False) -> Receipt | None:
     """The post that this news belongs into; None when it wants a post of its own.
 
     Into the post of an open incident belong reminders, flapping, its end, and that it fires again; but not that it
@@ -100,7 +102,7 @@ def goes_on(parcel: Parcel, *, notifies: bool = False) -> Receipt | None:
     return earlier if belongs else None
 
 
-def card_goes_on(parcel: Parcel) -> str:
+def find_card_to_continue(parcel: Parcel) -> str:
     """The card of the incident's last post, for the next one; "" when there is none, or it told that all is over."""
     earlier = _earlier(parcel) if parcel.incident else None
     return earlier.card if earlier is not None and earlier.phase not in _OVER else ""

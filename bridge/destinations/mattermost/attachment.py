@@ -56,7 +56,9 @@ SMALLER: Final = (
 """What is tried where the full shape is too much, before a post is cut to its text: the first that fits."""
 
 
-def drawn(post: Post, phase: str, *, course: str = "", shape: Shape = FULL) -> tuple[str, dict[str, Any] | None]:
+def draw_attachment(
+    post: Post, phase: str, *, course: str = "", shape: Shape = FULL
+) -> tuple[str, dict[str, Any] | None]:
     """The text, and the attachment when there are details; ``course`` is what an update says of its incident."""
     shown = post if shape.fields else replace(post, fields=())
     details = _attachment(shown, phase, course)
@@ -90,13 +92,13 @@ def fits(form: str, body: Mapping[str, Any], props: Mapping[str, Any]) -> bool:
     return not is_too_large(body) and (not form or is_small(props))
 
 
-def without_nul(said: Any) -> Any:
+def strip_nul(said: Any) -> Any:
     """A body without U+0000 in any of its texts: databases refuse it, and the whole post with it."""
     if isinstance(said, str):
         return said.replace("\0", "")
     if isinstance(said, Mapping):
-        return {name: without_nul(value) for name, value in said.items()}
-    return [without_nul(each) for each in said] if isinstance(said, list | tuple) else said
+        return {name: strip_nul(value) for name, value in said.items()}
+    return [strip_nul(each) for each in said] if isinstance(said, list | tuple) else said
 
 
 def text_of(post: Post, *, with_text: bool = True) -> str:
@@ -149,7 +151,7 @@ def is_too_large(body: Mapping[str, Any]) -> bool:
     return len(msgspec.json.encode(body)) > MAX_REQUEST_BYTES
 
 
-def with_remarks(text: str, remarks: Sequence[str], most_runes: int = MAX_TEXT_RUNES) -> str:
+def append_remarks(text: str, remarks: Sequence[str], most_runes: int = MAX_TEXT_RUNES) -> str:
     """The text with what people did about it below, each on a line of its own and never cut off.
 
     Together they have at most ``most_runes``. A code block that is cut is closed, and what would draw a remark into

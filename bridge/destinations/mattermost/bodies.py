@@ -13,14 +13,14 @@ from bridge.destinations.mattermost.attachment import (
     MAX_TEXT_RUNES,
     MAX_TITLE_RUNES,
     Shape,
+    append_remarks,
     cut,
-    drawn,
+    draw_attachment,
     fits,
     priority_of,
     shapes_of,
+    strip_nul,
     text_of,
-    with_remarks,
-    without_nul,
 )
 from bridge.destinations.mattermost.cards import CARD, PLAIN, Face
 
@@ -67,14 +67,14 @@ def _draw_edit(parcel: Parcel, said: Said, face: Face, shape: Shape | None) -> d
     if shape is None:
         text, details = text_of(parcel.post), None
     else:
-        text, details = drawn(parcel.post, parcel.phase, course=said.course, shape=shape)
+        text, details = draw_attachment(parcel.post, parcel.phase, course=said.course, shape=shape)
     if parcel.form == "other-channel":
         text = f"_(meant for {said.meant_for})_\n{text}"
-    text = with_remarks(text, face.remarks, CUT_TEXT_RUNES if shape is None else MAX_TEXT_RUNES)
+    text = append_remarks(text, face.remarks, CUT_TEXT_RUNES if shape is None else MAX_TEXT_RUNES)
     if face.actions and shape is not None and shape.buttons:
         title = parcel.post.title or parcel.post.text
         details = (details or {"fallback": cut(title, MAX_TITLE_RUNES)}) | {"actions": list(face.actions)}
-    body: dict[str, Any] = without_nul({"message": text, "props": _props(parcel, details, parcel.id, face.card, shape)})
+    body: dict[str, Any] = strip_nul({"message": text, "props": _props(parcel, details, parcel.id, face.card, shape)})
     return body
 
 

@@ -24,15 +24,15 @@ from bridge.destinations.buttons import Buttons, PostState
 from bridge.destinations.canary_settings import CanarySettings
 from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, HeaderSecret, HttpDestinationConfig, WebUrl
 from bridge.destinations.kit.http_call import HttpAnswer, pace_of
-from bridge.destinations.kit.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
+from bridge.destinations.kit.receipt import Receipt, course_of, find_open_post, pack_receipt, receipt_of, update_receipt
 from bridge.destinations.kit.redact import Redactor
 from bridge.destinations.mattermost.attachment import DECIDED_TEXT_RUNES, MAX_FIELDS, channel_name, is_wanted, sizes_of
 from bridge.destinations.mattermost.bodies import Said, draw_edit, draw_history, draw_post, thread_of
 from bridge.destinations.mattermost.cards import Deck
 from bridge.destinations.mattermost.find_post import Marked, find_marked
 from bridge.destinations.mattermost.probing import ask_ready
-from bridge.destinations.mattermost.refusals import is_final_for_post, is_too_old, plainer_of, why_closed
-from bridge.destinations.mattermost.rest import Directory, Made, Rest, decoded
+from bridge.destinations.mattermost.refusals import explain_closed_channel, is_final_for_post, is_too_old, plainer_of
+from bridge.destinations.mattermost.rest import Directory, Made, Rest, decode_answer
 from bridge.destinations.post_records import ShownPost
 from broker.clock import Clock, us
 from broker.errors import StoreError
@@ -131,27 +131,27 @@ class MattermostBot:
             if self.config.history == "thread":
                 remarks.append("the same is said in the post's thread")
             said = Said(course_of(parcel, earlier), meant_for(self.config, parcel))
-            body = draw_edit(parcel, said, self.deck.sample(parcel))
+            body = draw_edit(parcel, said, self.deck.draw_sample(parcel))
             return Preview(
                 f"{api}/posts/{earlier.post}/patch", headers, body, tuple(remarks), sizes_of(body["message"], body)
             )
         where = where_of(self.config, parcel)
-        channel_id = self.directory.known(*where)
+        channel_id = self.directory.recall_channel_id(*where)
         if channel_id is None:
             remarks.append(f'the id of the channel "{where[1]}" is looked up when it is sent')
         said = Said(course_of(parcel, earlier) if earlier else "", meant_for(self.config, parcel))
-        body = draw_post(parcel, channel_id or where[1], said, thread_of(earlier), self.deck.sample(parcel))
+        body = draw_post(parcel, channel_id or where[1], said, thread_of(earlier), self.deck.draw_sample(parcel))
         return Preview(f"{api}/posts{_query(parcel)}", headers, body, tuple(remarks), sizes_of(body["message"], body))
 
     async def show(self, parcel: Parcel, post_id: str, course: str, standing: PostState) -> bool:
         """See Changeable."""
         said = Said(course, meant_for(self.config, parcel))
         for form in dict.fromkeys((parcel.form, "small")):
-            body = draw_edit(replace(parcel, form=form), said, self.deck.face(parcel, standing))
+            body = draw_edit(replace(parcel, form=form), said, self.deck.draw_face(parcel, standing))
             answer = await self.rest.call("PUT", f"/posts/{post_id}/patch", body)
             if isinstance(answer, Later):
                 return False
-            if decoded(answer, Made) is not None:
+            if decode_answer(answer, Made) is not None:
                 return True
             if plainer_of(answer, {}) is None:
                 return False
@@ -190,10 +190,10 @@ class _Telling:
         answer = await self._show(earlier.post, said, standing)
         if isinstance(answer, Later):
             return answer
-        if decoded(answer, Made) is None:
+        if decode_answer(answer, Made) is None:
             return await self._after_refused_edit(answer, earlier)
-        receipt = updated(earlier, self._parcel, card=standing.post if standing is not None else earlier.card)
-        delivered = Delivered(kept(receipt, self._parcel), pace_of(answer.headers))
+        receipt = update_receipt(earlier, self._parcel, card=standing.post if standing is not None else earlier.card)
+        delivered = Delivered(pack_receipt(receipt, self._parcel), pace_of(answer.headers))
         if self._config.history != "thread" or self._parcel.form == "without-history":
             return delivered
         return await self._add_history(earlier, delivered)
@@ -201,11 +201,11 @@ class _Telling:
     async def _show(self, post_id: str, said: Said, standing: PostState | None) -> HttpAnswer | Later:
         """Change the post, and once more for each time that somebody did something about it meanwhile."""
         for _ in range(_REDRAWINGS):
-            body = draw_edit(self._parcel, said, self._deck.face(self._parcel, standing))
+            body = draw_edit(self._parcel, said, self._deck.draw_face(self._parcel, standing))
             answer = await self._write("PUT", f"/posts/{post_id}/patch", body)
             moved = None
-            if standing is not None and not isinstance(answer, Later) and decoded(answer, Made) is not None:
-                moved = await self._deck.moved(self._parcel, standing)
+            if standing is not None and not isinstance(answer, Later) and decode_answer(answer, Made) is not None:
+                moved = await self._deck.check_moved(self._parcel, standing)
             if moved is None:
                 break
             standing = moved
@@ -225,9 +225,9 @@ class _Telling:
         answer = await self._write("POST", f"/posts{_query(self._parcel)}", reply)
         if isinstance(answer, Later):
             return answer
-        if decoded(answer, Made) is not None or answer.status == httpx.codes.CREATED:
+        if decode_answer(answer, Made) is not None or answer.status == httpx.codes.CREATED:
             return delivered
-        failure = self._rest.failure(answer)
+        failure = self._rest.classify_failure(answer)
         if isinstance(failure, Refused) and not failure.destination_gone:
             # The post itself says it. In a plainer form there is no other one to come, which could do without this.
             return delivered if self._parcel.form else replace(failure, plainer="without-history")
@@ -236,7 +236,7 @@ class _Telling:
     async def _post_anew(self, root: str = "", earlier: Receipt | None = None) -> Outcome:
         """Make a post, in the thread of ``root`` if one is named; ``earlier`` is the post it follows."""
         team, channel = where_of(self._config, self._parcel)
-        found = await self._directory.channel_id(team, channel)
+        found = await self._directory.find_channel_id(team, channel)
         if not isinstance(found, str):
             return self._elsewhere(found)
         there = await self._find(found, self._parcel.id)
@@ -247,7 +247,7 @@ class _Telling:
             return outcome
         # The name may belong to another channel by now.
         if self._directory.forget(team, channel):
-            again = await self._directory.channel_id(team, channel)
+            again = await self._directory.find_channel_id(team, channel)
             if not isinstance(again, str):
                 return self._elsewhere(again)
             if again != found:
@@ -257,11 +257,13 @@ class _Telling:
     async def _create(self, channel_id: str, root: str, earlier: Receipt | None) -> Outcome | _Closed:
         await self._deck.note(channel_id)
         standing = await self._deck.begin(self._parcel)
-        body = draw_post(self._parcel, channel_id, self._said(earlier), root, self._deck.face(self._parcel, standing))
+        body = draw_post(
+            self._parcel, channel_id, self._said(earlier), root, self._deck.draw_face(self._parcel, standing)
+        )
         answer = await self._write("POST", f"/posts{_query(self._parcel)}", body)
         if isinstance(answer, Later):
             return answer
-        made = decoded(answer, Marked)
+        made = decode_answer(answer, Marked)
         if made is not None:
             return await self._deliver(made, channel_id, body.get("root_id", ""), earlier, answer)
         if answer.status == httpx.codes.CREATED:  # it stands there, and nobody told us where
@@ -269,7 +271,7 @@ class _Telling:
         refusal = self._refusal(answer, body)
         if not isinstance(refusal, Refused) or refusal.plainer is not None:
             return refusal
-        why = why_closed(answer)
+        why = explain_closed_channel(answer)
         return _Closed(replace(refusal, reason=f"{why}: {refusal.reason}")) if why else refusal
 
     async def _deliver(
@@ -279,10 +281,10 @@ class _Telling:
         card = self._deck.name_in(made.card)
         if card:
             shown = ShownPost(made.id, channel_id, self._parcel.id, self._said(earlier).course)
-            await self._deck.made(self._parcel, card, shown)
+            await self._deck.record_post(self._parcel, card, shown)
         receipt = receipt_of(self._parcel, made.id, channel=channel_id, root=root, follows=earlier, card=card)
         pace = pace_of(answer.headers) if answer is not None else None
-        return Delivered(kept(receipt, self._parcel) if _is_last(self._parcel) else None, pace)
+        return Delivered(pack_receipt(receipt, self._parcel) if _is_last(self._parcel) else None, pace)
 
     def _said(self, earlier: Receipt | None) -> Said:
         course = course_of(self._parcel, earlier) if earlier is not None else ""
@@ -296,7 +298,7 @@ class _Telling:
 
     def _refusal(self, answer: HttpAnswer, body: Mapping[str, Any]) -> Later | Refused:
         """What a refused post or edit means, with the one plainer form worth a try."""
-        failure, plainer = self._rest.failure(answer), plainer_of(answer, body)
+        failure, plainer = self._rest.classify_failure(answer), plainer_of(answer, body)
         if plainer is None or self._parcel.form or (isinstance(failure, Refused) and failure.destination_gone):
             return failure
         return Refused(failure.reason, plainer=plainer)
@@ -336,7 +338,7 @@ def meant_for(config: MattermostBotConfig, parcel: Parcel) -> str:
 
 
 def _post_to_edit(config: MattermostBotConfig, parcel: Parcel) -> Receipt | None:
-    return goes_on(parcel) if config.edit else None
+    return find_open_post(parcel) if config.edit else None
 
 
 def _is_last(parcel: Parcel) -> bool:

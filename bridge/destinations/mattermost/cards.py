@@ -13,8 +13,8 @@ from typing import Any, Final
 import structlog
 
 from bridge.destinations.base import Parcel
-from bridge.destinations.buttons import Buttons, PostState, buttons_for, card_of, may_have_card, without_tokens
-from bridge.destinations.kit.receipt import Receipt, begins_anew, card_goes_on
+from bridge.destinations.buttons import Buttons, PostState, buttons_for, card_of, may_have_card, strip_tokens
+from bridge.destinations.kit.receipt import Receipt, begins_anew, find_card_to_continue
 from bridge.destinations.post_records import PostRecord, ShownPost
 from bridge.destinations.signed_context import PostContext
 from broker.errors import StoreError
@@ -59,12 +59,12 @@ class Deck:
         """
         if self._buttons is None or not may_have_card(parcel):
             return None
-        fresh, name = self._buttons.begin(), card_goes_on(parcel)
+        fresh, name = self._buttons.begin(), find_card_to_continue(parcel)
         if not name:
             return fresh
         return self._standing(name, await self._buttons.cards.read(parcel.rule, name))
 
-    async def made(self, parcel: Parcel, name: str, shown: ShownPost) -> None:
+    async def record_post(self, parcel: Parcel, name: str, shown: ShownPost) -> None:
         """A new post stands there with the card of that name, which works in it alone from now on."""
         if self._buttons is None:
             return
@@ -84,7 +84,7 @@ class Deck:
         )
         return self._standing(name, row)
 
-    async def moved(self, parcel: Parcel, standing: PostState) -> PostState | None:
+    async def check_moved(self, parcel: Parcel, standing: PostState) -> PostState | None:
         """How the post stands now, if somebody did something while it was being drawn."""
         if self._buttons is None:
             return None
@@ -96,25 +96,25 @@ class Deck:
         now = replace(standing, remarks=row.remarks, taken=row.taken)
         return None if now == standing else now
 
-    def face(self, parcel: Parcel, standing: PostState | None) -> Face:
+    def draw_face(self, parcel: Parcel, standing: PostState | None) -> Face:
         """What the post shows."""
         if self._buttons is None or standing is None:
             return PLAIN
         actions = buttons_for(parcel, self._buttons, standing) if self._draws_buttons else []
         return Face(actions, standing.remarks, self._buttons.seal.mark(card_of(parcel, standing)))
 
-    def sample(self, parcel: Parcel) -> Face:
+    def draw_sample(self, parcel: Parcel) -> Face:
         """What a new post would show, without a proof in it."""
         if self._buttons is None or not may_have_card(parcel):
             return PLAIN
-        face = self.face(parcel, self._buttons.begin())
-        return Face(without_tokens(face.actions), (), "***")
+        face = self.draw_face(parcel, self._buttons.begin())
+        return Face(strip_tokens(face.actions), (), "***")
 
     def name_in(self, card: object) -> str:
         """The name of the card that stands in a post's marker; "" when it is none of ours."""
         if self._buttons is None or not isinstance(card, str):
             return ""
-        read = self._buttons.seal.card(card, self._buttons.clock.wall_us())
+        read = self._buttons.seal.verify(card, self._buttons.clock.wall_us())
         return read.post if isinstance(read, PostContext) else ""
 
     def _standing(self, name: str, row: PostRecord) -> PostState:

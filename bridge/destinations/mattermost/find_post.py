@@ -14,7 +14,7 @@ import msgspec
 from bridge.destinations.base import Later
 from bridge.destinations.mattermost.bodies import MARKER
 from bridge.destinations.mattermost.cards import CARD
-from bridge.destinations.mattermost.rest import MOST_PAGES, PAGE, Rest, decoded, page_of
+from bridge.destinations.mattermost.rest import MOST_PAGES, PAGE, Rest, decode_answer, page_of
 
 
 class Marked(msgspec.Struct, frozen=True):
@@ -53,9 +53,9 @@ async def find_marked(rest: Rest, channel_id: str, marker: str, since_ms: int) -
         answer = await rest.call("GET", page_of(channel_id, number))
         if isinstance(answer, Later):
             return replace(answer, unclear=False)
-        page = decoded(answer, ChannelPage)
+        page = decode_answer(answer, ChannelPage)
         if page is None:
-            failure = rest.unanswered(answer)
+            failure = rest.classify_unanswered(answer)
             return failure if isinstance(failure, Later) else None
         posts = list(page.posts.values())
         found = next((post for post in posts if post.delivery == marker and not post.delete_at), None)

@@ -13,7 +13,7 @@ import msgspec
 
 from bridge.destinations.base import Delivered, Later, Outcome, Refused
 from bridge.destinations.mattermost.attachment import channel_name
-from bridge.destinations.mattermost.rest import Directory, Rest, decoded
+from bridge.destinations.mattermost.rest import Directory, Rest, decode_answer
 
 _POSTS_EVERYWHERE: Final = "system_post_all"
 _POSTS_IN_OPEN_CHANNELS: Final = "system_post_all_public"
@@ -26,7 +26,7 @@ class _Account(msgspec.Struct, frozen=True):
     username: str = ""
     roles: str = ""
 
-    def posts_uninvited(self, is_open: bool) -> bool:
+    def may_post_uninvited(self, is_open: bool) -> bool:
         """Whether it needs no place in a channel to post there."""
         roles = self.roles.split()
         return _POSTS_EVERYWHERE in roles or (is_open and _POSTS_IN_OPEN_CHANNELS in roles)
@@ -54,9 +54,9 @@ async def ask_ready(rest: Rest, directory: Directory, team: str, channel: str, f
     answer = await rest.call("GET", "/users/me")
     if isinstance(answer, Later):
         return replace(answer, unclear=False)
-    me = decoded(answer, _Account)
+    me = decode_answer(answer, _Account)
     if me is None:
-        return rest.failure(answer)
+        return rest.classify_failure(answer)
     wrong = await _wrong_with(rest, directory, me, team, channel_name(channel))
     if wrong is None and fallback:
         wrong = await _wrong_with(rest, directory, me, team, channel_name(fallback))
@@ -67,30 +67,30 @@ async def ask_ready(rest: Rest, directory: Directory, team: str, channel: str, f
 
 async def _wrong_with(rest: Rest, directory: Directory, me: _Account, team: str, channel: str) -> _Wrong | None:
     if channel.startswith("@"):
-        found = await directory.person(channel[1:])
+        found = await directory.find_user_id(channel[1:])
         return None if isinstance(found, str) else found
-    found = await directory.channel_id(team, channel)
+    found = await directory.find_channel_id(team, channel)
     if not isinstance(found, str):
         return found
     answer = await rest.call("GET", f"/channels/{found}")
     if isinstance(answer, Later):
         return replace(answer, unclear=False)
-    seen = decoded(answer, _Channel)
+    seen = decode_answer(answer, _Channel)
     if seen is None:
-        failure = rest.failure(answer)
+        failure = rest.classify_failure(answer)
         if isinstance(failure, Later) or failure.destination_gone:
             return failure
         return Refused(f'there is no channel "{channel}", or it is closed to the bot: {failure.reason}')
     if seen.delete_at:
         return Refused(f'the channel "{channel}" is archived')
-    if me.posts_uninvited(seen.type == "O"):
+    if me.may_post_uninvited(seen.type == "O"):
         return None
     answer = await rest.call("GET", f"/channels/{found}/members/me")
     if isinstance(answer, Later):
         return replace(answer, unclear=False)
-    if decoded(answer, _Place) is not None:
+    if decode_answer(answer, _Place) is not None:
         return None
-    failure = rest.failure(answer)
+    failure = rest.classify_failure(answer)
     if isinstance(failure, Later) or failure.destination_gone:
         return failure
     return Refused(f'the bot is no member of the channel "{channel}": invite it there, /invite @{me.username}')

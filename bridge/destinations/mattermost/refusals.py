@@ -36,7 +36,7 @@ def plainer_of(answer: HttpAnswer, body: Mapping[str, Any]) -> BotForm | None:
     return None
 
 
-def why_closed(answer: HttpAnswer) -> str:
+def explain_closed_channel(answer: HttpAnswer) -> str:
     """Why the channel takes no posts (gone, or not the bot's to write to), and what to do; "" when nothing says so."""
     if error_id(answer).endswith("can_not_post_to_deleted.error"):
         return "the channel is archived"

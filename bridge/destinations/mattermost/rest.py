@@ -52,7 +52,7 @@ class Rest:
         url, most = self._base + path, _LONGEST_ANSWER_BYTES
         return await ask(self._http, self._redact, method, url, content=content, headers=headers, longest_bytes=most)
 
-    def failure(self, answer: HttpAnswer) -> Later | Refused:
+    def classify_failure(self, answer: HttpAnswer) -> Later | Refused:
         """What an answer means that did not bring what was asked for."""
         reason = reason_of(answer, self._redact)
         if answer.status == httpx.codes.UNAUTHORIZED:
@@ -60,9 +60,9 @@ class Rest:
         outcome = outcome_of(answer, self._clock.wall_us(), self._redact)
         return outcome if isinstance(outcome, Later | Refused) else not_expected(answer, "Mattermost's", self._redact)
 
-    def unanswered(self, answer: HttpAnswer) -> Later | Refused:
+    def classify_unanswered(self, answer: HttpAnswer) -> Later | Refused:
         """The outcome of a question that was not answered, as ``failure`` reads it: nothing was changed."""
-        failure = self.failure(answer)
+        failure = self.classify_failure(answer)
         return replace(failure, unclear=False) if isinstance(failure, Later) else failure
 
 
@@ -74,7 +74,7 @@ class Directory:
         self._known: dict[tuple[str, str], str] = {}
         self._asked: dict[str, str] = {}
 
-    def known(self, team: str, channel: str) -> str | None:
+    def recall_channel_id(self, team: str, channel: str) -> str | None:
         """The channel's id if no question is needed."""
         return channel if _ID.fullmatch(channel) else self._known.get((team, channel))
 
@@ -83,9 +83,9 @@ class Directory:
         self._asked.clear()
         return self._known.pop((team, channel), None) is not None
 
-    async def channel_id(self, team: str, channel: str) -> Lookup:
+    async def find_channel_id(self, team: str, channel: str) -> Lookup:
         """The id of a channel by name; of the direct channel with a person by ``@name``; an id is itself."""
-        known = self.known(team, channel)
+        known = self.recall_channel_id(team, channel)
         if known is not None:
             return known
         was_asked = bool(self._asked)
@@ -100,7 +100,7 @@ class Directory:
     async def _look_up(self, team: str, channel: str) -> Lookup:
         return await (self._direct(channel[1:]) if channel.startswith("@") else self._in_team(team, channel))
 
-    async def person(self, name: str) -> Lookup:
+    async def find_user_id(self, name: str) -> Lookup:
         """The id of an account by name, in whatever case: servers take small letters only."""
         missing = f"there is nobody called @{name}"
         return await self._id_at(f"/users/username/{quote(name.lower(), safe='')}", missing)
@@ -110,7 +110,7 @@ class Directory:
         if not isinstance(me, str):
             return me
         self._asked["me"] = me
-        other = await self.person(name)
+        other = await self.find_user_id(name)
         if not isinstance(other, str):
             return other
         answer = await self._rest.call("POST", "/channels/direct", [me, other])
@@ -133,9 +133,9 @@ class Directory:
         answer = await self._rest.call("GET", "/users/me/teams")
         if isinstance(answer, Later):
             return replace(answer, unclear=False)
-        teams = decoded(answer, list[Made])
+        teams = decode_answer(answer, list[Made])
         if teams is None:
-            return self._rest.unanswered(answer)
+            return self._rest.classify_unanswered(answer)
         if len(teams) != 1:
             return Refused(f"the bot is in {len(teams)} teams: say which one (team:)")
         return teams[0].id
@@ -146,10 +146,10 @@ class Directory:
     def _id_in(self, answer: HttpAnswer | Later, missing: str) -> Lookup:
         if isinstance(answer, Later):
             return replace(answer, unclear=False)  # a question without an answer changed nothing
-        made = decoded(answer, Made)
+        made = decode_answer(answer, Made)
         if made is not None:
             return made.id
-        failure = self._rest.unanswered(answer)
+        failure = self._rest.classify_unanswered(answer)
         if isinstance(failure, Refused) and not failure.destination_gone:
             return Refused(f"{missing}: {failure.reason}")
         return failure
@@ -160,7 +160,7 @@ def page_of(channel_id: str, number: int) -> str:
     return f"/channels/{channel_id}/posts?page={number}&per_page={PAGE}"
 
 
-def decoded(answer: HttpAnswer, kind: type[T]) -> T | None:
+def decode_answer(answer: HttpAnswer, kind: type[T]) -> T | None:
     """What a 2xx answer brought; None when it is none, or no JSON of that kind."""
     if not 200 <= answer.status < 300:
         return None

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from bridge.core.quantities import Pacing
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
-from bridge.destinations.buttons import Buttons, PostState, Redrawn, buttons_for, without_tokens
+from bridge.destinations.buttons import Buttons, PostState, Redrawn, buttons_for, strip_tokens
 from bridge.destinations.canary_settings import CanarySettings
 from bridge.destinations.config import CHAT_RATE, HttpDestinationConfig, SecretUrl
 from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, outcome_of
@@ -29,17 +29,17 @@ from bridge.destinations.mattermost.attachment import (
     MAX_TEXT_RUNES,
     MAX_TITLE_RUNES,
     Shape,
+    append_remarks,
     channel_name,
     cut,
-    drawn,
+    draw_attachment,
     fits,
     is_wanted,
     priority_of,
     shapes_of,
     sizes_of,
+    strip_nul,
     text_of,
-    with_remarks,
-    without_nul,
 )
 from broker.clock import Clock
 from rules.model import DestinationFacts
@@ -145,9 +145,13 @@ class Mattermost:
 
     def preview(self, parcel: Parcel) -> Preview:
         """See Destination."""
-        body = draw(parcel, self._config, without_tokens(buttons_for(parcel, self._buttons)))
+        body = draw(parcel, self._config, strip_tokens(buttons_for(parcel, self._buttons)))
         remarks = []
-        if parcel.form != "cut" and "attachments" not in body and drawn(parcel.post, parcel.phase)[1] is not None:
+        if (
+            parcel.form != "cut"
+            and "attachments" not in body
+            and draw_attachment(parcel.post, parcel.phase)[1] is not None
+        ):
             remarks.append(f"over {MAX_REQUEST_BYTES} bytes, which no server takes: cut to its text alone")
         if len(parcel.post.fields) > MAX_FIELDS:
             remarks.append(f"{len(parcel.post.fields)} fields: the first {MAX_FIELDS} are sent")
@@ -161,7 +165,7 @@ class Mattermost:
             sizes=sizes_of(body["text"], body),
         )
 
-    def redrawn(self, parcel: Parcel, standing: PostState) -> Redrawn:
+    def redraw(self, parcel: Parcel, standing: PostState) -> Redrawn:
         """See Redrawable."""
         body = draw(parcel, self._config, buttons_for(parcel, self._buttons, standing), standing.remarks)
         return Redrawn(body["text"], body.get("props", {}) | {"attachments": body.get("attachments", [])})
@@ -236,13 +240,13 @@ def _draw(
 ) -> dict[str, Any]:
     """The body in one shape; without one it is cut."""
     post, is_cut = parcel.post, shape is None
-    text, details = drawn(post, parcel.phase, shape=shape) if shape is not None else (text_of(post), None)
+    text, details = draw_attachment(post, parcel.phase, shape=shape) if shape is not None else (text_of(post), None)
     asked = channel_name(post.overrides.get("channel") or config.channel)
     channel = asked
     if parcel.form == "other-channel":
         text = f"_(meant for {asked})_\n{text}"
         channel = "" if config.fallback_channel == "hook" else channel_name(config.fallback_channel)
-    body: dict[str, Any] = {"text": with_remarks(text, remarks, CUT_TEXT_RUNES if is_cut else MAX_TEXT_RUNES)}
+    body: dict[str, Any] = {"text": append_remarks(text, remarks, CUT_TEXT_RUNES if is_cut else MAX_TEXT_RUNES)}
     if actions:
         details = (details or {"fallback": cut(post.title or post.text, MAX_TITLE_RUNES)}) | {"actions": list(actions)}
     named: dict[str, Any] = {
@@ -262,7 +266,7 @@ def _draw(
     priority = priority_of(post)
     if priority and parcel.form != "without-priority" and not parcel.part and "root_id" not in body:
         body["priority"] = priority
-    bare: dict[str, Any] = without_nul(body)
+    bare: dict[str, Any] = strip_nul(body)
     return bare
 
 

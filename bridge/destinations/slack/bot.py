@@ -19,7 +19,7 @@ from bridge.core.quantities import Pacing
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import CHAT_RATE, WHOLE_TRY_MARGIN_S, HeaderSecret, HttpDestinationConfig, WebUrl
 from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, outcome_of, pace_of
-from bridge.destinations.kit.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
+from bridge.destinations.kit.receipt import Receipt, course_of, find_open_post, pack_receipt, receipt_of, update_receipt
 from bridge.destinations.kit.redact import Redactor
 from bridge.destinations.slack.blocks import DECIDED_TEXT_RUNES, draw, remarks_of, sizes_of
 from broker.clock import Clock
@@ -128,7 +128,7 @@ class SlackBot:
         return await self._update(parcel, earlier)
 
     def _to_update(self, parcel: Parcel) -> Receipt | None:
-        return goes_on(parcel) if self._config.edit else None
+        return find_open_post(parcel) if self._config.edit else None
 
     async def _post(self, parcel: Parcel, follows: Receipt | None, *, thread: str = "") -> Outcome:
         body = post_body(parcel, self._config, thread)
@@ -144,7 +144,7 @@ class SlackBot:
             return Delivered(pace=pace_of(answer.headers))
         root = str(body.get("thread_ts", ""))
         receipt = receipt_of(parcel, said.ts, channel=said.channel, root=root, follows=follows)
-        return Delivered(kept(receipt, parcel), pace_of(answer.headers))
+        return Delivered(pack_receipt(receipt, parcel), pace_of(answer.headers))
 
     async def _update(self, parcel: Parcel, earlier: Receipt) -> Outcome:
         answer = await self._call("chat.update", update_body(parcel, earlier))
@@ -158,7 +158,7 @@ class SlackBot:
             # Deleted, its channel archived or left, too old: whatever keeps this message as it is, another may pass.
             is_too_old = said is not None and said.error == "edit_window_closed"
             return await self._post(parcel, earlier, thread=(earlier.root or earlier.post) if is_too_old else "")
-        delivered = Delivered(kept(updated(earlier, parcel), parcel), pace_of(answer.headers))
+        delivered = Delivered(pack_receipt(update_receipt(earlier, parcel), parcel), pace_of(answer.headers))
         if self._config.history != "thread" or parcel.form == "without-history":
             return delivered
         return await self._add_history(parcel, earlier, delivered)

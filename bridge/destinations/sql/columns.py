@@ -118,7 +118,7 @@ def anything(value: object) -> Any:
     return value if isinstance(value, float) else text(value)
 
 
-def converted(row: Mapping[str, Any], conversions: Mapping[str, Callable[[object], Any]]) -> dict[str, Any]:
+def convert_row(row: Mapping[str, Any], conversions: Mapping[str, Callable[[object], Any]]) -> dict[str, Any]:
     """The row with each value as its column takes it. Raises ValueError, naming the column.
 
     Nothing, and an empty text for a column that holds no texts, is NULL.

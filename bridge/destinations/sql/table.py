@@ -30,7 +30,7 @@ from bridge.destinations.sql.columns import (
     ColumnKind,
     anything,
     boolean,
-    converted,
+    convert_row,
     day,
     fraction,
     integer,
@@ -240,7 +240,7 @@ class SqlTable:
             raise ValueError(
                 f"table {plan.name} has no column {', '.join(unknown)}; it has: {', '.join(known.conversions)}"
             )
-        values = converted({name: value for name, value in row.items() if name not in unknown}, known.conversions)
+        values = convert_row({name: value for name, value in row.items() if name not in unknown}, known.conversions)
         if plan.delivery_column in known.conversions:
             values[plan.delivery_column] = delivery_id
         missing = [name for name in plan.key if values.get(name) is None]

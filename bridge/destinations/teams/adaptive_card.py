@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from bridge.core.emoji import with_emoji
+from bridge.core.emoji import replace_emoji_names
 from bridge.destinations.base import Parcel
 from bridge.destinations.kit.plain_text import Dialect, PlainBlock, plain, read, write_block
 from rules.model import Post
@@ -134,7 +134,7 @@ def _people(post: Post) -> list[str]:
 def _text_elements(markdown: str) -> list[Element]:
     """A text block for each paragraph, list, and block of code."""
     elements: list[Element] = []
-    for kind, blocks in groupby(read(with_emoji(markdown)), key=_grouping):
+    for kind, blocks in groupby(read(replace_emoji_names(markdown)), key=_grouping):
         if kind == "list":
             elements.append(_text_block("\r".join(write_block(block, _CARD) for block in blocks)))
             continue
@@ -151,7 +151,7 @@ def _grouping(block: PlainBlock) -> str:
 def _facts(post: Post) -> list[Mapping[str, str]]:
     facts: list[Mapping[str, str]] = []
     for field in post.fields[:_MAX_FACTS]:
-        text = with_emoji(cut_text(field.value, _MAX_FACT_RUNES))
+        text = replace_emoji_names(cut_text(field.value, _MAX_FACT_RUNES))
         value = "\n\n".join(write_block(block, _CARD) for block in read(text))
         facts.append({"title": _line(field.title, _MAX_TITLE_RUNES), "value": value or "\u00a0"})
     return facts
@@ -166,7 +166,7 @@ def _text_block(text: str, **look: Any) -> Element:
 
 
 def _line(markdown: str, runes: int) -> str:
-    text = " ".join(plain(with_emoji(markdown)).split())
+    text = " ".join(plain(replace_emoji_names(markdown)).split())
     return text if len(text) <= runes else text[: runes - 1] + "…"
 
 

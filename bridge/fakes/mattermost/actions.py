@@ -8,12 +8,12 @@ from typing import Any
 from bridge.fakes.mattermost.town import Ids
 
 
-def with_action_ids(attachments: Iterable[Mapping[str, Any]], ids: Ids) -> tuple[Mapping[str, Any], ...]:
+def assign_action_ids(attachments: Iterable[Mapping[str, Any]], ids: Ids) -> tuple[Mapping[str, Any], ...]:
     """The attachments with an id on every action that came without one."""
     return tuple(_changed(each, lambda action: {**action, "id": action.get("id") or ids.new()}) for each in attachments)
 
 
-def as_shown(attachments: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def hide_integrations(attachments: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The attachments as clients get them: where an action calls, and its context, stay on the server."""
     hidden = {"integration"}
     return [

@@ -95,8 +95,8 @@ class Board:
         with self._moved:
             replies = [each for each in self._posts.values() if each.root_id == post.id and not each.delete_at_ms]
             for reply in replies:
-                self._posts[reply.id] = deleted(reply, now_ms)
-        self.change(deleted(post, now_ms))
+                self._posts[reply.id] = mark_deleted(reply, now_ms)
+        self.change(mark_deleted(post, now_ms))
 
     def react(self, reaction: Reaction) -> None:
         """Put a reaction on its post, which counts as changed by it; harmless when it is there."""
@@ -155,7 +155,7 @@ class Board:
         self.reactions.clear()
 
 
-def deleted(post: Post, now_ms: int) -> Post:
+def mark_deleted(post: Post, now_ms: int) -> Post:
     """The post as a soft delete leaves it: still there for who asks by time, gone for people."""
     return replace(post, delete_at_ms=now_ms, update_at_ms=now_ms)
 

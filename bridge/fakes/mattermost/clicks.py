@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from bridge.fakes.mattermost.actions import find_action, with_action_ids
+from bridge.fakes.mattermost.actions import assign_action_ids, find_action
 from bridge.fakes.mattermost.attachments import props_runes
 from bridge.fakes.mattermost.model import Post, User
 from bridge.fakes.mattermost.world import World
@@ -45,7 +45,7 @@ class Click:
 def click(world: World, post_id: str, action: str, username: str, selected_option: str | None = None) -> Click:
     """Click an action of a post, by its id or name, as ``username``. Blocks until the integration answered."""
     post = world.board.find(post_id)
-    user = world.town.user_named(username)
+    user = world.town.find_user(username)
     found = find_action(post.attachments, action) if post and not post.delete_at_ms else None
     if post is None or user is None or found is None or not (found.get("integration") or {}).get("url"):
         return Click(404, post, error="there is no such post, person or action")
@@ -123,7 +123,7 @@ def _update(world: World, post: Post, update: Mapping[str, Any]) -> Post:
         return changed
     props = {name: value for name, value in update["props"].items() if name not in (*_RETAINED_PROPS, "attachments")}
     props |= {name: post.props[name] for name in _RETAINED_PROPS if name in post.props}
-    attachments = with_action_ids(update["props"].get("attachments") or (), world.ids)
+    attachments = assign_action_ids(update["props"].get("attachments") or (), world.ids)
     return replace(changed, props=props, attachments=attachments)
 
 

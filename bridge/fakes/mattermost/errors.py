@@ -131,7 +131,7 @@ class AppError(Exception):
         return Reply(self.status, json.dumps(body).encode(), _PLAIN if is_unknown_call else JSON)
 
 
-def wrapped(cause: AppError, *, hook_id: str, media_type: str, decoding: bool) -> AppError:
+def wrap_error(cause: AppError, *, hook_id: str, media_type: str, decoding: bool) -> AppError:
     """What newer servers make of a webhook error: one general id, the cause only as detail."""
     kind = "decode" if decoding else "general"
     return AppError(

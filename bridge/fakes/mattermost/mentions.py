@@ -53,7 +53,7 @@ def mentions_in(texts: Iterable[str], usernames: Collection[str]) -> Mentions:
     )
 
 
-def searched_texts(text: str, attachments: Iterable[Mapping[str, Any]]) -> list[str]:
+def list_searched_texts(text: str, attachments: Iterable[Mapping[str, Any]]) -> list[str]:
     """The texts of a post that the server searches: the message, and of attachments pretext, text and field values."""
     texts = [text]
     for attachment in attachments:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from bridge.fakes.exchange import Request
-from bridge.fakes.mattermost.mentions import Mentions, mentions_in, searched_texts
+from bridge.fakes.mattermost.mentions import Mentions, list_searched_texts, mentions_in
 
 ChannelKind: TypeAlias = Literal["O", "P", "D"]  # open, private, direct: the server's own letters
 
@@ -115,7 +115,7 @@ class Post:
     @property
     def mentions(self) -> Mentions:
         """Whom its texts mention, as the server reads them."""
-        return mentions_in(searched_texts(self.text, self.attachments), self.usernames)
+        return mentions_in(list_searched_texts(self.text, self.attachments), self.usernames)
 
     @property
     def pings(self) -> frozenset[str]:

@@ -30,7 +30,7 @@ def reply(world: World, post_id: str, text: str, username: str) -> Post:
 
 def say(world: World, channel: str, text: str, username: str) -> Post:
     """Write in a channel, by its name. Raises KeyError."""
-    found = world.town.channel_named(channel)
+    found = world.town.find_channel(channel)
     if found is None:
         raise KeyError(channel)
     return _written(world, found, text, username)
@@ -63,7 +63,7 @@ def _check(world: World, user: User, channel_id: str) -> None:
 
 
 def _user(world: World, username: str) -> User:
-    user = world.town.user_named(username)
+    user = world.town.find_user(username)
     if user is None:
         raise KeyError(username)
     return user

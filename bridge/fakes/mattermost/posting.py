@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from bridge.fakes.exchange import Request
-from bridge.fakes.mattermost.actions import with_action_ids
+from bridge.fakes.mattermost.actions import assign_action_ids
 from bridge.fakes.mattermost.errors import AppError
 from bridge.fakes.mattermost.markup import attachment_as_kept, text_as_kept
 from bridge.fakes.mattermost.model import Channel, Hook, Post
 from bridge.fakes.mattermost.payload import Payload
-from bridge.fakes.mattermost.priorities import check_recipients, granted_priority
+from bridge.fakes.mattermost.priorities import check_recipients, grant_priority
 from bridge.fakes.mattermost.splitting import Part, split_post
 from bridge.fakes.mattermost.town import may_see
 from bridge.fakes.mattermost.world import World
@@ -75,13 +75,13 @@ def _channel(world: World, hook: Hook, name: str) -> Channel:
             raise AppError("app.channel.get.existing.app_error", 404)
         return own
     if name.startswith("@"):
-        user = town.user_named(name[1:])
+        user = town.find_user(name[1:])
         if user is None and world.settings.open_house:
             user = town.add_user(name[1:])
         if user is None:
             raise AppError("web.incoming_webhook.user.app_error", 400, user=name[1:])
-        return town.direct_channel(hook.user_id, user.id)
-    named = town.channel_named(name.removeprefix("#"))
+        return town.open_direct_channel(hook.user_id, user.id)
+    named = town.find_channel(name.removeprefix("#"))
     if named is None and world.settings.open_house:
         named = town.add_channel(name.removeprefix("#"))
     if named is None:
@@ -107,7 +107,7 @@ def _draft(world: World, hook: Hook, channel: Channel, payload: Payload, request
     text = text_as_kept(payload.text or "", _names(world))
     attachments = _attachments(world, payload)
     try:
-        priority = granted_priority(payload.priority, root_id, settings)
+        priority = grant_priority(payload.priority, root_id, settings)
     except AppError as refusal:
         refusal.status = 400
         raise
@@ -141,7 +141,7 @@ def _attachments(world: World, payload: Payload) -> tuple[Mapping[str, Any], ...
     if not payload.attachments:
         return ()
     kept = (attachment_as_kept(each, _names(world)) for each in payload.attachments if each is not None)
-    return with_action_ids((msgspec.to_builtins(each) for each in kept), world.ids)
+    return assign_action_ids((msgspec.to_builtins(each) for each in kept), world.ids)
 
 
 def _names(world: World) -> Callable[[str], str | None]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bridge.fakes.mattermost.errors import AppError
-from bridge.fakes.mattermost.mentions import mentions_in, searched_texts
+from bridge.fakes.mattermost.mentions import list_searched_texts, mentions_in
 from bridge.fakes.mattermost.model import Priority
 from bridge.fakes.mattermost.payload import PriorityAsked
 from bridge.fakes.mattermost.settings import Settings
@@ -14,7 +14,7 @@ from bridge.fakes.mattermost.settings import Settings
 _KNOWN = {"": "", "standard": "", "important": "important", "urgent": "urgent"}
 
 
-def granted_priority(asked: PriorityAsked | None, root_id: str, settings: Settings) -> Priority | None:
+def grant_priority(asked: PriorityAsked | None, root_id: str, settings: Settings) -> Priority | None:
     """The priority a post gets. Raises AppError with the status of the REST API (a webhook makes it 400)."""
     if asked is None or not settings.knows_priority:
         return None
@@ -44,7 +44,7 @@ def check_recipients(
     """A persistent notification needs somebody to notify, and not too many. Raises AppError."""
     if priority is None or not priority.persistent_notifications:
         return
-    told = mentions_in(searched_texts(text, attachments), usernames)
+    told = mentions_in(list_searched_texts(text, attachments), usernames)
     if not told.users:
         raise _refused("min_recipients_persistent_notification_post", 400)
     if len(told.users) > settings.persistent_recipients:

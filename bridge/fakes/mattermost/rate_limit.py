@@ -55,7 +55,7 @@ class RateLimiter:
         return Verdict(limit.burst + 1, remaining, ahead_s, None if passes else early_s)
 
 
-def limit_exceeded(verdict: Verdict) -> Reply:
+def refuse_excess(verdict: Verdict) -> Reply:
     """The answer to a request that does not pass: plain text, not the JSON of other errors."""
     plain = ((b"content-type", b"text/plain; charset=utf-8"), (b"x-content-type-options", b"nosniff"))
     return Reply(429, b"limit exceeded\n", (*plain, *verdict.headers))

@@ -63,7 +63,7 @@ _NOBODY = User("", "")
 Route: TypeAlias = Callable[[Call], Reply]
 
 
-def caller(world: World, request: Request) -> User:
+def authenticate(world: World, request: Request) -> User:
     """Whose token this is. Raises AppError."""
     scheme, _, token = (request.header("authorization") or "").partition(" ")
     user_id = world.town.tokens.get(token.strip()) if scheme.lower() in ("bearer", "token") else None
@@ -75,7 +75,7 @@ def caller(world: World, request: Request) -> User:
 
 def _user_of(world: World, request: Request, path: str) -> User:
     """Whose call this is; a few answer to anybody. Raises AppError."""
-    return _NOBODY if path in _OPEN_TO_ALL and not request.header("authorization") else caller(world, request)
+    return _NOBODY if path in _OPEN_TO_ALL and not request.header("authorization") else authenticate(world, request)
 
 
 def _check_ids(params: dict[str, str]) -> None:
@@ -118,7 +118,7 @@ def _user_by_name(call: Call) -> Reply:
     name = call.params["username"]
     if name != name.lower():
         raise AppError("api.context.invalid_body_param.app_error", 400, name="username")
-    user = call.world.town.user_named(name)
+    user = call.world.town.find_user(name)
     if user is None:
         raise AppError("app.user.get_by_username.app_error", 404)
     return json_reply(user_json(user))
@@ -146,7 +146,7 @@ def _channel_by_name(call: Call) -> Reply:
     town = call.world.town
     if call.params["team"] not in (town.team.name, town.team.id):
         raise AppError("app.team.get_by_name.missing.app_error", 404)
-    channel = town.channel_named(call.params["channel"].lower())
+    channel = town.find_channel(call.params["channel"].lower())
     if channel is None or not may_see(town, call.user.id, channel):
         raise AppError("app.channel.get_by_name.missing.app_error", 404)
     return json_reply(channel_json(channel))
@@ -172,7 +172,7 @@ def _direct_channel(call: Call) -> Reply:
         raise AppError("api.context.permissions.app_error", 403)
     if not {one, other} <= set(call.world.town.users):
         raise AppError("api.channel.create_direct_channel.invalid_user.app_error", 400)
-    return json_reply(channel_json(call.world.town.direct_channel(one, other)), 201)
+    return json_reply(channel_json(call.world.town.open_direct_channel(one, other)), 201)
 
 
 def _client_config(call: Call) -> Reply:

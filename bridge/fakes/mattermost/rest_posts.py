@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from bridge.fakes.exchange import Reply
-from bridge.fakes.mattermost.actions import with_action_ids
+from bridge.fakes.mattermost.actions import assign_action_ids
 from bridge.fakes.mattermost.attachments import props_runes
 from bridge.fakes.mattermost.errors import AppError
 from bridge.fakes.mattermost.model import Channel, Post, Reaction
 from bridge.fakes.mattermost.payload import PriorityAsked
-from bridge.fakes.mattermost.priorities import check_recipients, granted_priority
+from bridge.fakes.mattermost.priorities import check_recipients, grant_priority
 from bridge.fakes.mattermost.rest import Call, Route
-from bridge.fakes.mattermost.rest_reading import readable
+from bridge.fakes.mattermost.rest_reading import require_readable
 from bridge.fakes.mattermost.wire import json_reply, post_json, reaction_json, status_ok
 
 _EMOJI = re.compile(r"[a-zA-Z0-9_+-]{1,64}")
@@ -120,11 +120,11 @@ def _writable_channel(call: Call, channel_id: str) -> Channel:
 def _new_post(call: Call, asked: _PostAsked, channel: Channel) -> Post:
     world = call.world
     text, props, root_id = asked.message or "", dict(asked.props or {}), asked.root_id or ""
-    priority = granted_priority(asked.metadata.priority if asked.metadata else None, root_id, world.settings)
+    priority = grant_priority(asked.metadata.priority if asked.metadata else None, root_id, world.settings)
     _check_root(call, root_id, channel)
     _check_size(call, text, props)
     _check_database(text, "app.post.save.app_error")
-    attachments = with_action_ids(props.pop("attachments", None) or (), world.ids)
+    attachments = assign_action_ids(props.pop("attachments", None) or (), world.ids)
     check_recipients(priority, text, attachments, world.town.usernames, world.settings)
     silent = call.option("silent") == "true" and world.settings.version >= (11, 10)
     if silent and priority and priority.persistent_notifications:
@@ -207,7 +207,7 @@ def _edit(call: Call, edit: _Edit, *, whole: bool) -> Reply:
     changed = replace(post, text=text, update_at_ms=now_ms, edit_at_ms=now_ms if text != post.text else post.edit_at_ms)
     if props is not None:
         rest = {name: value for name, value in props.items() if name != "attachments"}
-        attachments = with_action_ids(props.get("attachments") or (), world.ids)
+        attachments = assign_action_ids(props.get("attachments") or (), world.ids)
         changed = replace(changed, props=rest, attachments=attachments)
     if edit.is_pinned is not None:
         changed = replace(changed, is_pinned=edit.is_pinned)
@@ -235,12 +235,12 @@ def _check_database(text: str, refusal: str) -> None:
 
 
 def _pin(call: Call) -> Reply:
-    call.world.board.change(replace(readable(call), is_pinned=True, update_at_ms=call.world.now_ms))
+    call.world.board.change(replace(require_readable(call), is_pinned=True, update_at_ms=call.world.now_ms))
     return status_ok()
 
 
 def _unpin(call: Call) -> Reply:
-    call.world.board.change(replace(readable(call), is_pinned=False, update_at_ms=call.world.now_ms))
+    call.world.board.change(replace(require_readable(call), is_pinned=False, update_at_ms=call.world.now_ms))
     return status_ok()
 
 
@@ -250,7 +250,7 @@ def _react(call: Call) -> Reply:
         raise AppError("api.reaction.save_reaction.user_id.app_error", 403)
     if not _EMOJI.fullmatch(asked.emoji_name):
         raise AppError("model.reaction.is_valid.emoji_name.app_error", 400)
-    post = readable(replace(call, params={"post_id": asked.post_id}))
+    post = require_readable(replace(call, params={"post_id": asked.post_id}))
     if call.world.town.channels[post.channel_id].archived:
         raise AppError("api.reaction.save.archived_channel.app_error", 403)
     reaction = Reaction(call.user.id, post.id, asked.emoji_name, call.world.now_ms)
@@ -261,12 +261,12 @@ def _react(call: Call) -> Reply:
 def _unreact(call: Call) -> Reply:
     if call.params["user_id"] not in ("me", call.user.id):
         raise AppError("api.context.permissions.app_error", 403)
-    call.world.board.unreact(readable(call).id, call.user.id, call.params["emoji"], call.world.now_ms)
+    call.world.board.unreact(require_readable(call).id, call.user.id, call.params["emoji"], call.world.now_ms)
     return status_ok()
 
 
 def _reactions(call: Call) -> Reply:
-    return json_reply([reaction_json(each) for each in call.world.board.reactions.on(readable(call).id)])
+    return json_reply([reaction_json(each) for each in call.world.board.reactions.on(require_readable(call).id)])
 
 
 def _own(call: Call) -> Post:

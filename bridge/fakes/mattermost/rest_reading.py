@@ -12,7 +12,7 @@ from bridge.fakes.mattermost.wire import json_reply, post_json
 _MOST_CHANGED = 1_000
 
 
-def readable(call: Call) -> Post:
+def require_readable(call: Call) -> Post:
     """The post of the path, if the caller may read it. Raises AppError."""
     post = call.world.board.find(call.params["post_id"])
     if post is None or post.delete_at_ms:
@@ -24,12 +24,12 @@ def readable(call: Call) -> Post:
 
 
 def _get(call: Call) -> Reply:
-    return json_reply(post_json(call.world, readable(call)))
+    return json_reply(post_json(call.world, require_readable(call)))
 
 
 def _thread(call: Call) -> Reply:
     """The root of the thread a post stands in, and all replies to it."""
-    post = readable(call)
+    post = require_readable(call)
     root_id = post.root_id or post.id
     posts = [one for one in call.world.board.all() if root_id in (one.id, one.root_id) and not one.delete_at_ms]
     return _page_of(call, posts[::-1])

@@ -101,7 +101,7 @@ class FakeMattermost:
         """Return the posts once ``count`` have been made. Raises TimeoutError."""
         return self.world.board.wait_for(count, timeout_s)
 
-    async def posts_made(self, count: int, timeout_s: float = 10.0) -> list[Post]:
+    async def await_posts(self, count: int, timeout_s: float = 10.0) -> list[Post]:
         """As ``wait_for_posts``, for a test that is a coroutine."""
         return await asyncio.to_thread(self.wait_for_posts, count, timeout_s)
 
@@ -137,7 +137,7 @@ class FakeMattermost:
         """Cut every websocket off without a word, and say how many there were. ``hub`` knows more trouble."""
         return self.world.hub.cut()
 
-    async def websockets_opened(self, count: int, timeout_s: float = 10.0) -> None:
+    async def await_websockets(self, count: int, timeout_s: float = 10.0) -> None:
         """Return once so many websockets have been opened since the start. Raises TimeoutError."""
         await asyncio.to_thread(self.world.hub.wait_opened, count, timeout_s)
 

@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 
 from bridge.fakes.exchange import Headers, Reply, Request
-from bridge.fakes.mattermost.errors import AppError, wrapped
+from bridge.fakes.mattermost.errors import AppError, wrap_error
 from bridge.fakes.mattermost.payload import read_payload
 from bridge.fakes.mattermost.posting import post_by_hook
-from bridge.fakes.mattermost.rate_limit import RateLimiter, limit_exceeded
+from bridge.fakes.mattermost.rate_limit import RateLimiter, refuse_excess
 from bridge.fakes.mattermost.rest import LOOKUPS, Routes
 from bridge.fakes.mattermost.rest_posts import POSTS
 from bridge.fakes.mattermost.rest_reading import READS
@@ -37,7 +37,7 @@ class Service:
         limit = self._world.settings.rate_limit
         verdict = self._limiter.ask(request.client, limit, self._world.clock.monotonic()) if limit else None
         if verdict is not None and verdict.retry_after_s is not None:
-            return limit_exceeded(verdict)
+            return refuse_excess(verdict)
         request_id = self._world.ids.new()
         try:
             reply = self._route(request)
@@ -74,5 +74,5 @@ class Service:
         except AppError as error:
             if not self._world.settings.wraps_errors:
                 raise
-            raise wrapped(error, hook_id=hook_id, media_type=media_type, decoding=decoding) from error
+            raise wrap_error(error, hook_id=hook_id, media_type=media_type, decoding=decoding) from error
         return Reply(200, b"ok", _PLAIN)

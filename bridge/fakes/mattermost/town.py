@@ -51,7 +51,7 @@ class Town:
     def remove_user(self, username: str) -> None:
         """The account is gone: hooks it made answer 403, its tokens 401. Raises KeyError."""
         with self._lock:
-            user = self.user_named(username)
+            user = self.find_user(username)
             if user is None:
                 raise KeyError(username)
             del self.users[user.id]
@@ -61,7 +61,7 @@ class Town:
     def add_token(self, username: str) -> str:
         """A new access token of an account. Raises KeyError."""
         with self._lock:
-            user = self.user_named(username)
+            user = self.find_user(username)
             if user is None:
                 raise KeyError(username)
             token = self._ids.new()
@@ -70,14 +70,14 @@ class Town:
 
     def add_channel(self, name: str, *, private: bool = False, members: Iterable[str] = ()) -> Channel:
         """A new channel; ``members`` are usernames. An open one without them has everybody in it."""
-        ids = frozenset(user.id for each in members if (user := self.user_named(each)))
+        ids = frozenset(user.id for each in members if (user := self.find_user(each)))
         outside = frozenset(self.users) - ids if ids and not private else frozenset()
         return self._keep_channel(name, self.team.id, "P" if private else "O", ids, outside)
 
     def leave(self, channel_id: str, username: str) -> None:
         """Somebody is no member of a channel any more. Raises KeyError."""
         with self._lock:
-            channel, user = self.channels[channel_id], self.user_named(username)
+            channel, user = self.channels[channel_id], self.find_user(username)
             if user is None:
                 raise KeyError(username)
             left = replace(channel, members=channel.members - {user.id}, outside=channel.outside | {user.id})
@@ -89,11 +89,11 @@ class Town:
             channel = self.channels[channel_id]
             self.channels[channel_id] = replace(channel, outside=channel.outside - {user_id})
 
-    def direct_channel(self, one: str, other: str) -> Channel:
+    def open_direct_channel(self, one: str, other: str) -> Channel:
         """The direct channel of two user ids, made when there is none."""
         name = "__".join(sorted((one, other)))
         with self._lock:
-            return self.channel_named(name) or self._keep_channel(name, "", "D", frozenset({one, other}))
+            return self.find_channel(name) or self._keep_channel(name, "", "D", frozenset({one, other}))
 
     def change_channel(
         self, name: str, *, new_name: str | None = None, archived: bool | None = None, private: bool | None = None
@@ -127,7 +127,7 @@ class Town:
     ) -> Hook:
         """A new incoming webhook into a channel, by name. Raises KeyError."""
         with self._lock:
-            target, user = self.channel_named(channel), self.user_named(owner)
+            target, user = self.find_channel(channel), self.find_user(owner)
             if target is None or user is None:
                 raise KeyError(channel if target is None else owner)
             hook = Hook(
@@ -141,13 +141,13 @@ class Town:
         with self._lock:
             del self.hooks[hook_id]
 
-    def user_named(self, username: str) -> User | None:
+    def find_user(self, username: str) -> User | None:
         """The account of that name, whatever its case."""
         wanted = username.lower()
         with self._lock:
             return next((user for user in self.users.values() if user.username.lower() == wanted), None)
 
-    def channel_named(self, name: str) -> Channel | None:
+    def find_channel(self, name: str) -> Channel | None:
         """The channel of that name (not its display name) that is not archived."""
         with self._lock:
             return next((each for each in self.channels.values() if each.name == name and not each.archived), None)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from bridge.fakes.exchange import Reply
-from bridge.fakes.mattermost.actions import as_shown
+from bridge.fakes.mattermost.actions import hide_integrations
 from bridge.fakes.mattermost.attachments import filled_in
 from bridge.fakes.mattermost.errors import JSON
 from bridge.fakes.mattermost.model import Channel, Hook, Post, Reaction, Team, User
@@ -64,7 +64,7 @@ def post_json(world: World, post: Post) -> dict[str, Any]:
 def _attachments_of(world: World, post: Post) -> dict[str, Any]:
     if not post.attachments:
         return {}
-    shown = as_shown(post.attachments)
+    shown = hide_integrations(post.attachments)
     return {"attachments": [filled_in(each) for each in shown] if world.settings.is_of_5 else shown}
 
 

@@ -96,7 +96,7 @@ class MemoryCatalog:
     async def changes(self, since_seq: int) -> AsyncIterator[Changed]:
         """See Catalog."""
         while True:
-            with self._bells.listening("catalog") as rung:
+            with self._bells.listen("catalog") as rung:
                 news = await self._news(since_seq)
                 if news is None:
                     return

@@ -20,12 +20,12 @@ class MemoryDecisions:
         self._made_us: dict[int, int] = {}  # by number, in steady time
         self._seq = 0
 
-    async def of(self, topic_uid: str, offset: int) -> Sequence[DecisionRecord]:
+    async def list_for_message(self, topic_uid: str, offset: int) -> Sequence[DecisionRecord]:
         """See Decisions."""
         async with self._gate("decisions.of"):
             return [record for record in self._records if record.topic_uid == topic_uid and record.offset == offset]
 
-    async def since(self, seq: int, limit: int) -> Sequence[DecisionRecord]:
+    async def list_after(self, seq: int, limit: int) -> Sequence[DecisionRecord]:
         """See Decisions."""
         async with self._gate("decisions.since"):
             return [record for record in self._records if record.seq > seq][:limit]

@@ -6,7 +6,7 @@ import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from broker.engines.balancing import booked_as
+from broker.engines.balancing import book_entry_of
 from broker.model import Attempt, Balance, Delivery, DeliveryState, LinePlace, NewDelivery
 from broker.steady import SteadyTime
 
@@ -39,7 +39,7 @@ class DeliveryRow:
         """Whether it waits and nobody holds it."""
         return self.delivery.state == "waiting" and not self.is_leased(now_us)
 
-    def seen(self, now_us: int) -> Delivery:
+    def view_at(self, now_us: int) -> Delivery:
         """The delivery as a reader sees it at ``now_us``."""
         leased = self.is_leased(now_us)
         lost = self.leased_until_us != 0 and not leased
@@ -63,7 +63,7 @@ class Lines:
         self._books: dict[tuple[str, str, DeliveryState, str], tuple[int, int]] = {}
         self._last = 0
 
-    def heads(self, destination: str) -> Iterator[DeliveryRow]:
+    def list_heads(self, destination: str) -> Iterator[DeliveryRow]:
         """The first of every line of a destination."""
         return (line[0] for line in self._lines.get(destination, {}).values())
 
@@ -75,12 +75,12 @@ class Lines:
         """What waits in one line, from the front."""
         return self._lines.get(destination, {}).get(order_key, ())
 
-    def in_lines(self, destination: str) -> Sequence[DeliveryRow]:
+    def list_lines(self, destination: str) -> Sequence[DeliveryRow]:
         """All that wait for a destination, line by line in the order of the order keys."""
         lines = self._lines.get(destination, {})
         return [row for order_key in sorted(lines) for row in lines[order_key]]
 
-    def waiting(self, destination: str) -> Sequence[DeliveryRow]:
+    def list_waiting(self, destination: str) -> Sequence[DeliveryRow]:
         """All that wait for a destination, in their order."""
         lines = self._lines.get(destination, {})
         return sorted((row for line in lines.values() for row in line), key=lambda row: row.place)
@@ -132,6 +132,6 @@ class Lines:
                 del self._lines[row.delivery.new.destination][row.delivery.new.order_key]
 
     def _book(self, row: DeliveryRow, sign: int) -> None:
-        key = booked_as(row.delivery)
+        key = book_entry_of(row.delivery)
         deliveries, stands_for = self._books.get(key, (0, 0))
         self._books[key] = deliveries + sign, stands_for + sign * row.delivery.new.stands_for

@@ -137,7 +137,7 @@ class MemoryLog:
 
     async def wait_for(self, topic_uid: str, offset: int) -> None:
         """See Log."""
-        with self._bells.listening(topic_uid) as rung:
+        with self._bells.listen(topic_uid) as rung:
             async with self._gate("log.wait_for"):
                 if self._logs.get(topic_uid, _TopicLog()).bounds.end > offset:
                     return

@@ -12,7 +12,7 @@ from broker.engines.balancing import GAVE_UP, balances_of
 from broker.engines.folding import no_longer_waits, page_of, place_of_digest
 from broker.engines.memory.lines import DeliveryRow, Lines
 from broker.engines.memory.trouble import Gate
-from broker.engines.settling import ended, revived, settled
+from broker.engines.settling import apply_settlement, end_delivery, revive_delivery
 from broker.engines.wakeups import LevelSignals
 from broker.errors import DuplicateDelivery, LeaseLost, Moved
 from broker.model import (
@@ -51,7 +51,7 @@ class MemoryOutbox:
 
     def grant(self, request: LeaseRequest, now: Reading) -> list[Leased]:
         """Lease what a request asks for, line by line."""
-        due = [row for row in self._lines.heads(request.destination) if row.delivery.due_us <= now.wall_us]
+        due = [row for row in self._lines.list_heads(request.destination) if row.delivery.due_us <= now.wall_us]
         due.sort(key=lambda row: (-row.delivery.new.priority, row.delivery.due_us, row.delivery.seq))
         return [one for head in due[: request.limit] for one in self._grant_line(head, request, now)]
 
@@ -71,7 +71,7 @@ class MemoryOutbox:
         new = row.delivery.new
         earlier = self._receipts.get((new.destination, new.order_key))
         receipt = earlier[0] if earlier else None
-        return Leased(row.seen(now.wall_us), row.token, receipt, now.moment, is_followed)
+        return Leased(row.view_at(now.wall_us), row.token, receipt, now.moment, is_followed)
 
     async def settle(
         self, token: str, settlement: Settlement, attempt: Attempt | None, within_s: float = 0.0
@@ -87,7 +87,7 @@ class MemoryOutbox:
             if attempt is not None:
                 row.attempts.append(attempt)
             row.leased_until_us = 0
-            self._lines.change(row, settled(row.delivery, settlement, attempt, now_us))
+            self._lines.change(row, apply_settlement(row.delivery, settlement, attempt, now_us))
             new = row.delivery.new
             if isinstance(settlement, SettleDelivered) and settlement.receipt is not None:
                 self._receipts[new.destination, new.order_key] = settlement.receipt, now.steady_us
@@ -109,7 +109,7 @@ class MemoryOutbox:
     async def next_due_us(self, destination: str) -> int | None:
         """See Outbox."""
         async with self._gate("outbox.next_due_us"):
-            return min((row.delivery.due_us for row in self._lines.heads(destination)), default=None)
+            return min((row.delivery.due_us for row in self._lines.list_heads(destination)), default=None)
 
     async def wait_for_news(self, destination: str) -> None:
         """See Outbox."""
@@ -121,20 +121,20 @@ class MemoryOutbox:
         """See Outbox."""
         async with self._gate("outbox.find"):
             rows = [row for seq, row in sorted(self._lines.rows.items(), reverse=True) if _fits(row.delivery, query)]
-            return [row.seen(self._steady.read().wall_us) for row in rows[: query.limit]]
+            return [row.view_at(self._steady.read().wall_us) for row in rows[: query.limit]]
 
     async def read(self, delivery_id: str) -> tuple[Delivery, Sequence[Attempt]] | None:
         """See Outbox."""
         async with self._gate("outbox.read"):
             row = self._lines.ids.get(delivery_id)
-            return (row.seen(self._steady.read().wall_us), list(row.attempts)) if row else None
+            return (row.view_at(self._steady.read().wall_us), list(row.attempts)) if row else None
 
     async def replay(self, delivery_ids: Sequence[str]) -> int:
         """See Outbox."""
         async with self._gate("outbox.replay"):
             rows = [row for row in self._named(delivery_ids) if can(row.delivery.state, "replayed")]
             for row in rows:
-                self._lines.change(row, revived(row.delivery, self._steady.read().wall_us))
+                self._lines.change(row, revive_delivery(row.delivery, self._steady.read().wall_us))
                 self.news.lift(row.delivery.new.destination)
             return len(rows)
 
@@ -144,7 +144,7 @@ class MemoryOutbox:
             now_us = self._steady.read().wall_us
             rows = [row for row in self._named(delivery_ids) if row.delivery.state == "dead" or row.is_free(now_us)]
             for row in rows:
-                self._lines.change(row, ended(row.delivery, "dropped", by, now_us))
+                self._lines.change(row, end_delivery(row.delivery, "dropped", by, now_us))
                 self.news.lift(row.delivery.new.destination)
             return len(rows)
 
@@ -169,17 +169,17 @@ class MemoryOutbox:
             self.check([digest])
             for row in rows.values():
                 step: DeliveryStep = "cancelled" if row.delivery.id in cancelled else "folded"
-                self._lines.change(row, ended(row.delivery, step, digest.id, now_us))
+                self._lines.change(row, end_delivery(row.delivery, step, digest.id, now_us))
                 self.news.lift(row.delivery.new.destination)
             self._lines.add(digest, "waiting", "", 0, place)
             self.news.lift(digest.destination)
             return len(rows)
 
-    async def waiting(self, destination: str, enough: int) -> WaitingCounts:
+    async def measure_waiting(self, destination: str, enough: int) -> WaitingCounts:
         """See Outbox."""
         async with self._gate("outbox.waiting"):
             now_us = self._steady.read().wall_us
-            rows = self._lines.waiting(destination)
+            rows = self._lines.list_waiting(destination)
             due = sum(row.delivery.due_us <= now_us and row.is_free(now_us) for row in rows)
             return WaitingCounts(min(due, enough), rows[0].delivery.new.created_us if rows else None)
 
@@ -187,17 +187,17 @@ class MemoryOutbox:
         """See Outbox."""
         async with self._gate("outbox.backlog"):
             now_us = self._steady.read().wall_us
-            rows = self._lines.in_lines(destination)
+            rows = self._lines.list_lines(destination)
             if after is not None:
                 rows = [row for row in rows if row.line_place > after]
-            seen = [(row.seen(now_us), row.line_place) for row in rows[: limit + 1]]
+            seen = [(row.view_at(now_us), row.line_place) for row in rows[: limit + 1]]
             receipts = {key: one for (name, key), (one, _) in self._receipts.items() if name == destination}
             return page_of(seen, after, limit, receipts)
 
     async def move(self, destination: str, to: str) -> int:
         """See Outbox."""
         async with self._gate("outbox.move"):
-            rows = self._lines.waiting(destination)
+            rows = self._lines.list_waiting(destination)
             for row in rows:
                 self._lines.change(row, replace(row.delivery, new=replace(row.delivery.new, destination=to)))
             self.news.lift(destination)
@@ -252,7 +252,7 @@ class MemoryOutbox:
         for delivery_id, by in silenced.items():
             row = self._lines.ids.get(delivery_id)
             if row is not None and row.is_free(now_us):
-                self._lines.change(row, ended(row.delivery, "silenced", by, now_us))
+                self._lines.change(row, end_delivery(row.delivery, "silenced", by, now_us))
                 self.news.lift(row.delivery.new.destination)
 
     def shift(self, by_us: int) -> None:

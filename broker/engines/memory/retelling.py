@@ -7,7 +7,7 @@ from dataclasses import replace
 from broker.model import Commit, StatePut
 
 
-def retold(commit: Commit, by_us: int) -> Commit:
+def restamp_commit(commit: Commit, by_us: int) -> Commit:
     """The commit with its due times and ends as the clock tells them now, ``by_us`` later than it did."""
     if not by_us:
         return commit

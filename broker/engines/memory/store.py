@@ -17,7 +17,7 @@ from broker.engines.memory.cursors import MemoryCursors
 from broker.engines.memory.decisions import MemoryDecisions
 from broker.engines.memory.log import MemoryLog
 from broker.engines.memory.outbox import MemoryOutbox
-from broker.engines.memory.retelling import retold
+from broker.engines.memory.retelling import restamp_commit
 from broker.engines.memory.state import MemoryState
 from broker.engines.memory.trouble import Gate, Trouble
 from broker.engines.ownership import SoleOwnership, check_owner
@@ -52,7 +52,7 @@ class MemoryStore:
         told_us = self.steady.read().offset_us
         async with self.gate("commit"):
             now_us = self.steady.read().wall_us
-            commit = retold(commit, self._offset_us - told_us)
+            commit = restamp_commit(commit, self._offset_us - told_us)
             check_owner(commit.owner)
             self.cursors.check(commit.cursors)
             self.state.check(commit.reads)

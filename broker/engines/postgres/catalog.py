@@ -52,7 +52,7 @@ class PostgresCatalog:
     async def changes(self, since_seq: int) -> AsyncIterator[Changed]:
         """See Catalog."""
         while True:
-            with self._waking.listening(CATALOG) as rung:
+            with self._waking.listen(CATALOG) as rung:
                 news = await self._news(since_seq)
                 if news is None:
                     return

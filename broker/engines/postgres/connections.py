@@ -14,7 +14,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.string import StrBinaryDumper, StrDumper, TextLoader
 
 from broker.engines.postgres.address import Address
-from broker.engines.postgres.failures import border, is_broken, store_error
+from broker.engines.postgres.failures import is_broken, store_error, translate_errors
 from broker.engines.postgres.queries import Parameters, Rows, ask
 from broker.errors import StoreUnavailable
 
@@ -95,7 +95,7 @@ class ReadConnections:
             except (psycopg.Error, msgspec.DecodeError, UnicodeDecodeError) as error:
                 if not is_broken(error):
                     raise store_error(error) from error
-            with border():
+            with translate_errors():
                 return await self._try(read, fresh=True)
 
     async def _try(self, read: Callable[[Db], Awaitable[T]], *, fresh: bool) -> T:

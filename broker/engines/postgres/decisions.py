@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from broker.engines.postgres.connections import ReadConnections
 from broker.engines.postgres.queries import load
-from broker.engines.postgres.slices import in_slices
+from broker.engines.postgres.slices import delete_in_slices
 from broker.engines.postgres.unit import Unit
 from broker.engines.postgres.writer import GroupWrites
 from broker.model import DecisionRecord
@@ -23,18 +23,18 @@ class PostgresDecisions:
         self._writer = writer
         self._readers = readers
 
-    async def of(self, topic_uid: str, offset: int) -> Sequence[DecisionRecord]:
+    async def list_for_message(self, topic_uid: str, offset: int) -> Sequence[DecisionRecord]:
         """See Decisions."""
         return [DecisionRecord(*row) for row in await self._readers.rows(_SQL["of"], (topic_uid, offset))]
 
-    async def since(self, seq: int, limit: int) -> Sequence[DecisionRecord]:
+    async def list_after(self, seq: int, limit: int) -> Sequence[DecisionRecord]:
         """See Decisions."""
         return [DecisionRecord(*row) for row in await self._readers.rows(_SQL["since"], (seq, limit))]
 
     async def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` decisions made before ``before_us`` and say how many."""
         before_us = self._steady.read().steady_of(before_us)
-        return await in_slices(self._writer, lambda wanted: (_SQL["sweep"], (before_us, wanted)), limit)
+        return await delete_in_slices(self._writer, lambda wanted: (_SQL["sweep"], (before_us, wanted)), limit)
 
 
 def apply_decisions(unit: Unit, decisions: Sequence[DecisionRecord], now: Reading) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from broker.delivery_states import state_after
-from broker.engines.balancing import GAVE_UP, booked_as
+from broker.engines.balancing import GAVE_UP, book_entry_of
 from broker.engines.postgres.stored_delivery import DeliveryStanding
 from broker.engines.postgres.unit import Placed, Unit
-from broker.engines.settling import ended
+from broker.engines.settling import end_delivery
 from broker.errors import DuplicateDelivery, Moved
 from broker.model import Delivery, DeliveryState, NewDelivery
 from broker.steady import Reading
@@ -81,13 +81,13 @@ def change(unit: Unit, row: DeliveryStanding, delivery: Delivery) -> None:
         place = unit.places.next()
         unit.touched.add(new.destination)
     unit.put_row(replace(row, delivery=delivery, place=place, head=False), stays=False)
-    unit.book(booked_as(old), -1, -old.new.stands_for)
-    unit.book(booked_as(delivery), 1, new.stands_for)
+    unit.book(book_entry_of(old), -1, -old.new.stands_for)
+    unit.book(book_entry_of(delivery), 1, new.stands_for)
 
 
 def check_waiting(unit: Unit, delivery_ids: Sequence[str], now: Reading) -> None:
     """Raise Moved unless all of them wait and none is leased."""
-    for row in (unit.named(delivery_id, now) for delivery_id in delivery_ids):
+    for row in (unit.find_named(delivery_id, now) for delivery_id in delivery_ids):
         if row is None or not row.is_free(now.wall_us):
             raise Moved("a delivery was leased or settled meanwhile")
 
@@ -95,7 +95,7 @@ def check_waiting(unit: Unit, delivery_ids: Sequence[str], now: Reading) -> None
 def withdraw(unit: Unit, silenced: Mapping[str, str], now: Reading) -> None:
     """Settle as suppressed those that still wait and are not leased."""
     for delivery_id, by in silenced.items():
-        row = unit.named(delivery_id, now)
+        row = unit.find_named(delivery_id, now)
         if row is not None and row.is_free(now.wall_us):
-            change(unit, row, ended(row.delivery, "silenced", by, now.wall_us))
+            change(unit, row, end_delivery(row.delivery, "silenced", by, now.wall_us))
             unit.touched.add(row.delivery.new.destination)

@@ -74,7 +74,7 @@ def is_of_the_moment(error: Exception) -> bool:
 
 
 @contextmanager
-def border() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Let errors of PostgreSQL's leave the block as StoreUnavailable or StoreCorrupt."""
     try:
         yield

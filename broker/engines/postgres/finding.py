@@ -8,7 +8,7 @@ from typing import Final
 
 from broker.engines.postgres.connections import Db
 from broker.engines.postgres.queries import ask, load
-from broker.engines.postgres.stored_delivery import seen
+from broker.engines.postgres.stored_delivery import view_row
 from broker.model import Delivery, DeliveryQuery
 from broker.steady import Reading
 
@@ -24,7 +24,7 @@ async def find(db: Db, query: DeliveryQuery, now: Reading) -> Sequence[Delivery]
         wanted["before_seq"] = _AFTER_ALL
     if query.id_prefix is not None:
         wanted["behind_ids"] = query.id_prefix + _LAST_SIGN
-    return [seen(columns, now) for columns in await ask(db, _SQL[query_name(query)], wanted)]
+    return [view_row(columns, now) for columns in await ask(db, _SQL[query_name(query)], wanted)]
 
 
 def query_name(query: DeliveryQuery) -> str:

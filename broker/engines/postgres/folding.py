@@ -13,7 +13,7 @@ from broker.engines.postgres.loading import load_unit
 from broker.engines.postgres.queries import ask, columns, load
 from broker.engines.postgres.stored_delivery import DeliveryStanding, row_of
 from broker.engines.postgres.unit import Unit, UnitNeeds, seq_of
-from broker.engines.settling import ended
+from broker.engines.settling import end_delivery
 from broker.model import Backlog, LinePlace, NewDelivery
 from broker.steady import Reading
 
@@ -46,7 +46,7 @@ async def fold(
     unit.touched.add(digest.destination)
     for row in rows:
         step: DeliveryStep = "cancelled" if row.delivery.id in cancelled else "folded"
-        change(unit, row, ended(row.delivery, step, digest.id, now.wall_us))
+        change(unit, row, end_delivery(row.delivery, step, digest.id, now.wall_us))
         unit.touched.add(row.delivery.new.destination)
     return unit, len(rows)
 
@@ -54,7 +54,7 @@ async def fold(
 def _named(unit: Unit, tokens: Sequence[str], delivery_ids: Sequence[str], now: Reading) -> list[DeliveryStanding]:
     rows = {row.delivery.seq: row for row in (unit.held_by(token, now) for token in tokens)}
     for delivery_id in delivery_ids:
-        row = unit.named(delivery_id, now)
+        row = unit.find_named(delivery_id, now)
         if row is None or not (row.is_free(now.wall_us) or row.delivery.seq in rows):
             raise no_longer_waits(row.delivery.new.order_key if row else "")
         rows[row.delivery.seq] = row
@@ -84,7 +84,7 @@ async def backlog(db: Db, destination: str, after: LinePlace | None, limit: int,
         row_of(one, now)
         for one in await ask(db, _SQL["backlog"], (destination, start.order_key, start.place, limit + 1))
     ]
-    found = [(row.seen(now.wall_us), LinePlace(row.delivery.new.order_key, row.place)) for row in rows]
+    found = [(row.view_at(now.wall_us), LinePlace(row.delivery.new.order_key, row.place)) for row in rows]
     keys = list({place.order_key for _, place in found})
     receipts: dict[str, str] = dict(await ask(db, _SQL["receipts"], (destination, keys))) if keys else {}
     return page_of(found, after, limit, receipts)

@@ -11,7 +11,7 @@ from broker.engines.postgres.calls import Alone, Shared
 from broker.engines.postgres.connections import Db, ReadConnections
 from broker.engines.postgres.log_rows import Appending, LogStanding, MessageBatch, MessageRow
 from broker.engines.postgres.queries import ask, ask_all, columns, count, load
-from broker.engines.postgres.slices import SLICE, in_slices
+from broker.engines.postgres.slices import SLICE, delete_in_slices
 from broker.engines.postgres.waking import Waking, topic_bell
 from broker.engines.postgres.writer import CallOutcome, GroupWrites
 from broker.engines.texts import pairs_from_bytes, pairs_to_bytes, text_bytes
@@ -170,7 +170,7 @@ class PostgresLog:
 
     async def wait_for(self, topic_uid: str, offset: int) -> None:
         """See Log."""
-        with self._waking.listening(topic_bell(topic_uid)) as rung:
+        with self._waking.listen(topic_bell(topic_uid)) as rung:
             if (await self.bounds(topic_uid)).end <= offset:
                 await rung
 
@@ -198,7 +198,7 @@ class PostgresLog:
     async def sweep_keys(self, before_us: int, limit: int) -> int:
         """Forget up to ``limit`` producer keys older than ``before_us`` and say how many."""
         before_us = self._steady.read().steady_of(before_us)
-        return await in_slices(self._writer, lambda wanted: (_SQL["sweep_keys"], (before_us, wanted)), limit)
+        return await delete_in_slices(self._writer, lambda wanted: (_SQL["sweep_keys"], (before_us, wanted)), limit)
 
     async def sweep_gone(self) -> None:
         """Remove what a drop that was interrupted left behind."""

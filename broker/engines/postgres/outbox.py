@@ -15,12 +15,12 @@ from broker.engines.postgres.flushing import flush
 from broker.engines.postgres.leasing import lease_due
 from broker.engines.postgres.locks import destination_lock, in_order
 from broker.engines.postgres.queries import ask, ask_all, count, load
-from broker.engines.postgres.slices import in_slices
-from broker.engines.postgres.stored_delivery import DeliveryStanding, seen
+from broker.engines.postgres.slices import delete_in_slices
+from broker.engines.postgres.stored_delivery import DeliveryStanding, view_row
 from broker.engines.postgres.unit import Unit, UnitNeeds, seq_of
 from broker.engines.postgres.waking import Waking, news_of
 from broker.engines.postgres.writer import GroupWrites
-from broker.engines.settling import ended, revived, settled
+from broker.engines.settling import apply_settlement, end_delivery, revive_delivery
 from broker.model import (
     Attempt,
     Backlog,
@@ -81,7 +81,7 @@ class PostgresOutbox:
 
         def make(unit: Unit) -> Delivery:
             row = unit.held_by(token, now)
-            delivery = settled(row.delivery, settlement, attempt, now.wall_us)
+            delivery = apply_settlement(row.delivery, settlement, attempt, now.wall_us)
             change(unit, row, delivery)
             if attempt is not None:
                 unit.put_attempt(delivery.seq, delivery.tries, attempt)
@@ -128,7 +128,7 @@ class PostgresOutbox:
             rows = await ask(db, _SQL["by_id"], (delivery_id,))
             if not rows:
                 return None
-            delivery = seen(rows[0], self._steady.read())
+            delivery = view_row(rows[0], self._steady.read())
             return delivery, [Attempt(*row) for row in await ask(db, _SQL["attempts"], (delivery.seq,))]
 
         return await self._readers.run(read)
@@ -137,7 +137,7 @@ class PostgresOutbox:
         """See Outbox."""
 
         def revive(row: DeliveryStanding, now_us: int) -> Delivery | None:
-            return revived(row.delivery, now_us) if can(row.delivery.state, "replayed") else None
+            return revive_delivery(row.delivery, now_us) if can(row.delivery.state, "replayed") else None
 
         return await self._change_each(delivery_ids, revive)
 
@@ -146,7 +146,7 @@ class PostgresOutbox:
 
         def end(row: DeliveryStanding, now_us: int) -> Delivery | None:
             may = row.delivery.state == "dead" or row.is_free(now_us)
-            return ended(row.delivery, "dropped", by, now_us) if may else None
+            return end_delivery(row.delivery, "dropped", by, now_us) if may else None
 
         return await self._change_each(delivery_ids, end)
 
@@ -161,7 +161,7 @@ class PostgresOutbox:
         def make(unit: Unit) -> int:
             now, changed = self._steady.read(), 0
             for delivery_id in dict.fromkeys(delivery_ids):
-                row = unit.named(delivery_id, now)
+                row = unit.find_named(delivery_id, now)
                 delivery = become(row, now.wall_us) if row is not None else None
                 if row is not None and delivery is not None:
                     change(unit, row, delivery)
@@ -189,7 +189,7 @@ class PostgresOutbox:
 
         return await self._writer.run(Alone(make))
 
-    async def waiting(self, destination: str, enough: int) -> WaitingCounts:
+    async def measure_waiting(self, destination: str, enough: int) -> WaitingCounts:
         """See Outbox."""
 
         async def read(db: Db) -> WaitingCounts:
@@ -236,6 +236,6 @@ class PostgresOutbox:
     async def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` deliveries settled before ``before_us`` and say how many; receipts as old go too."""
         before_us = self._steady.read().steady_of(before_us)
-        removed = await in_slices(self._writer, lambda wanted: (_SQL["sweep"], (before_us, wanted)), limit)
-        await in_slices(self._writer, lambda wanted: (_SQL["sweep_receipts"], (before_us, wanted)), limit)
+        removed = await delete_in_slices(self._writer, lambda wanted: (_SQL["sweep"], (before_us, wanted)), limit)
+        await delete_in_slices(self._writer, lambda wanted: (_SQL["sweep_receipts"], (before_us, wanted)), limit)
         return removed

@@ -15,7 +15,7 @@ SLICE: Final = 2_000
 """Rows removed in one transaction."""
 
 
-async def in_slices(writer: GroupWrites, removing: Callable[[int], Question], limit: int) -> int:
+async def delete_in_slices(writer: GroupWrites, removing: Callable[[int], Question], limit: int) -> int:
     """Let a statement take away up to so many rows at a time, until none is left or ``limit`` went; how many did."""
     removed = 0
     while removed < limit:

@@ -37,7 +37,7 @@ class DeliveryStanding:
         """Whether it waits and nobody holds it."""
         return self.delivery.state == "waiting" and not self.is_leased(now_us)
 
-    def seen(self, now_us: int) -> Delivery:
+    def view_at(self, now_us: int) -> Delivery:
         """The delivery as a reader sees it at ``now_us``."""
         leased = self.is_leased(now_us)
         lost = self.delivery.leased and not leased
@@ -68,6 +68,6 @@ def row_of(columns: Sequence[Any], now: Reading) -> DeliveryStanding:
     return DeliveryStanding(Delivery(new, *standing), columns[33], columns[34], columns[35], now.offset_us)
 
 
-def seen(columns: Sequence[Any], now: Reading) -> Delivery:
+def view_row(columns: Sequence[Any], now: Reading) -> Delivery:
     """A row of ``whole_deliveries`` as a reader sees it now."""
-    return row_of(columns, now).seen(now.wall_us)
+    return row_of(columns, now).view_at(now.wall_us)

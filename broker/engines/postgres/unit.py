@@ -125,7 +125,7 @@ class Unit:
         row = self.rows.get(seq)
         return row.told_at(now) if row is not None else None
 
-    def named(self, delivery_id: str, now: Reading) -> DeliveryStanding | None:
+    def find_named(self, delivery_id: str, now: Reading) -> DeliveryStanding | None:
         """A loaded delivery by its id."""
         return self.row(self.ids.get(delivery_id, 0), now)
 

@@ -62,9 +62,9 @@ class Waking:
         works: list[Coroutine[Any, Any, None]] = [self._hear(), self._tell(), self._look_now_and_then()]
         self._running = [asyncio.ensure_future(work) for work in works]
 
-    def listening(self, name: str) -> AbstractContextManager[Awaitable[None]]:
+    def listen(self, name: str) -> AbstractContextManager[Awaitable[None]]:
         """See EdgeSignals."""
-        return self._signals.bells.listening(name)
+        return self._signals.bells.listen(name)
 
     def lower(self, destination: str) -> None:
         """Take the flag of a destination down: its news are being looked at now."""
@@ -88,7 +88,7 @@ class Waking:
         if self._running:
             await asyncio.wait(self._running)
         self._running = []
-        self._signals.all()
+        self._signals.wake_all()
 
     def _ring(self, names: Iterable[str]) -> None:
         for name in names:
@@ -138,7 +138,7 @@ class Waking:
                 db = await connect(self._address)
                 await ask(db, f"LISTEN {_CHANNEL}")
                 if heard_before:
-                    self._signals.all()  # whatever was told meanwhile went by unheard
+                    self._signals.wake_all()  # whatever was told meanwhile went by unheard
                 heard_before = True
                 async for notify in db.notifies():
                     sender, *names = notify.payload.split("\n")

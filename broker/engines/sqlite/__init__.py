@@ -7,9 +7,9 @@ from pathlib import Path
 
 from broker.clock import Clock
 from broker.engines.sqlite.clock_marks import keep_mark, steady_time_of
-from broker.engines.sqlite.companions import check_companions, disagreement, is_at_rest, settle_companions
-from broker.engines.sqlite.failures import border
-from broker.engines.sqlite.files import real
+from broker.engines.sqlite.companions import check_companions, find_disagreement, is_at_rest, settle_companions
+from broker.engines.sqlite.failures import translate_errors
+from broker.engines.sqlite.files import resolve_links
 from broker.engines.sqlite.lock import LockFile, read_note
 from broker.engines.sqlite.opening import check_place, check_readable, note_opening, prepare
 from broker.engines.sqlite.queries import load
@@ -30,7 +30,7 @@ async def open_sqlite(path: Path, clock: Clock) -> SqliteStore:
     Leases that a process which is no more has left behind end at once, and what a crash left for another file is set
     aside (companions.py). Raises StoreUnavailable or StoreCorrupt.
     """
-    path = real(path)
+    path = resolve_links(path)
     check_place(path)
     lock = LockFile(path)
     lock.take()
@@ -38,13 +38,13 @@ async def open_sqlite(path: Path, clock: Clock) -> SqliteStore:
         undoing.callback(lock.release)
         note = read_note(path)
         notes = settle_companions(path, note, clock.wall_us())
-        if disagreement(path, note):
+        if find_disagreement(path, note):
             lock.forget()
         prepare(path)
         files = OpenFiles(path, lock, note_opening(path, lock, clock.wall_us()))
         signals = Signals()
-        with border(path):
-            writer = Writer(path, files, signals.all)
+        with translate_errors(path):
+            writer = Writer(path, files, signals.wake_all)
             undoing.push_async_callback(writer.close)
             steady = steady_time_of(path, clock)
             store = SqliteStore(path, clock, steady, writer, signals, lock, files, notes)
@@ -64,7 +64,7 @@ async def open_sqlite_reader(path: Path, clock: Clock, *, glance: bool = False) 
 
     With ``glance`` nothing is made beside a store that nobody uses; so it must be closed again at once.
     """
-    path = real(path)
+    path = resolve_links(path)
     if path.is_file():
         check_companions(path, read_note(path))
     at_rest = glance and is_at_rest(path)

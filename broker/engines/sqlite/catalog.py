@@ -34,7 +34,7 @@ class SqliteCatalog:
             row = db.execute(_SQL["read"], (kind, key)).fetchone()
             return _read_stored(*row) if row else None
 
-        return await self._readers.soon(read)
+        return await self._readers.read_at_once(read)
 
     async def list(self, kind: str, prefix: str = "") -> Sequence[Stored]:
         """See Catalog."""
@@ -43,7 +43,7 @@ class SqliteCatalog:
             rows = db.execute(_SQL["list"], (kind, prefix, after_prefix(prefix)))
             return [_read_stored(*row) for row in rows]
 
-        return await self._readers.later(read)
+        return await self._readers.read_on_thread(read)
 
     async def write(self, changes: Sequence[CatalogChange]) -> Sequence[Stored]:
         """See Catalog."""
@@ -56,7 +56,7 @@ class SqliteCatalog:
     async def changes(self, since_seq: int) -> AsyncIterator[Changed]:
         """See Catalog."""
         while True:
-            with self._bells.listening("catalog") as rung:
+            with self._bells.listen("catalog") as rung:
                 news = await self._news(since_seq)
                 if news is None:
                     return
@@ -73,7 +73,7 @@ class SqliteCatalog:
             return [_changed(*row) for row in db.execute(_SQL["feed"], (since_seq, _FEED_ROWS))]
 
         try:
-            return await self._readers.later(read)
+            return await self._readers.read_on_thread(read)
         except StoreUnavailable:
             if self._readers.is_closed:
                 return None
@@ -86,7 +86,7 @@ class SqliteCatalog:
             seq: int = db.execute(_SQL["seq"]).fetchone()[0]
             return seq
 
-        return await self._readers.soon(read)
+        return await self._readers.read_at_once(read)
 
 
 def apply_changes(transaction: Transaction, changes: Sequence[CatalogChange]) -> list[Stored]:
@@ -114,7 +114,7 @@ def _put(transaction: Transaction, change: Put) -> Stored:
         raise VersionMoved(kind, old_key)
     if key != old_key:
         _take(transaction, kind, old_key, version)
-    seq = transaction.numbers.next(db, "catalog")
+    seq = transaction.numbers.take_next(db, "catalog")
     db.execute(_SQL["put"], (kind, key, place or seq, version + 1, seq, to_bytes(change.record)))
     return Stored(kind, key, change.record, version + 1, seq)
 
@@ -123,7 +123,7 @@ def _take(transaction: Transaction, kind: str, key: str, version: int) -> None:
     standing = _standing(transaction.db, kind, key)
     if standing is None or standing[1] != version:
         raise VersionMoved(kind, key)
-    seq = transaction.numbers.next(transaction.db, "catalog")
+    seq = transaction.numbers.take_next(transaction.db, "catalog")
     transaction.db.execute(_SQL["put"], (kind, key, 0, 0, seq, None))
 
 

@@ -53,7 +53,7 @@ class Checkpointer:
             self.wants_the_rest = pages >= self._long_pages
 
     @contextmanager
-    def at_rest(self) -> Iterator[bool]:
+    def hold_at_rest(self) -> Iterator[bool]:
         """Whether nothing moves, and nothing begins to before the block ends. Never waits."""
         is_ours = self._moving.acquire(blocking=False)
         try:

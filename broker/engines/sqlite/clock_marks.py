@@ -7,7 +7,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 from broker.clock import Clock
-from broker.engines.sqlite.failures import border
+from broker.engines.sqlite.failures import translate_errors
 from broker.engines.sqlite.opening import connect
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.transaction import Transaction
@@ -19,7 +19,7 @@ _TOPICS = load("log")["topics"]
 
 def steady_time_of(path: Path, clock: Clock, *, at_rest: bool = False) -> SteadyTime:
     """Steady time as it goes on in the store at ``path``. Raises StoreUnavailable or StoreCorrupt."""
-    with border(path):
+    with translate_errors(path):
         db = connect(path, read_only=True, at_rest=at_rest)
         try:
             found = db.execute(_SQL["mark"]).fetchone()

@@ -66,7 +66,7 @@ class Doubtful:
 WalOrigin: TypeAlias = Belongs | Stray | Doubtful
 
 
-def beside(path: Path) -> list[Path]:
+def list_companions(path: Path) -> list[Path]:
     """The companions of a file that exist."""
     named = [path.with_name(path.name + suffix) for suffix in SUFFIXES]
     return [one for one in named if one.exists()]
@@ -74,12 +74,12 @@ def beside(path: Path) -> list[Path]:
 
 def is_at_rest(path: Path) -> bool:
     """Whether nobody uses a store: it has no write-ahead log, which a daemon has and a daemon's end takes away."""
-    return path.is_file() and not any(one.name.endswith(("-wal", "-journal")) for one in beside(path))
+    return path.is_file() and not any(one.name.endswith(("-wal", "-journal")) for one in list_companions(path))
 
 
 def discard(partial: Path) -> None:
     """Remove an unfinished file of ours with its companions. Raises OSError."""
-    for one in (*beside(partial), partial):
+    for one in (*list_companions(partial), partial):
         one.unlink(missing_ok=True)
 
 
@@ -137,7 +137,7 @@ def set_aside(path: Path, mark: str) -> list[Path]:
     """Rename the companions of ``path`` out of SQLite's sight; their new names. Raises StoreUnavailable."""
     moved: list[Path] = []
     try:
-        moved += (one.rename(one.with_name(f"{one.name}.{mark}")) for one in beside(path))
+        moved += (one.rename(one.with_name(f"{one.name}.{mark}")) for one in list_companions(path))
         if moved:
             sync(path.parent)
     except OSError as error:
@@ -174,7 +174,7 @@ _REMEDY: Final = "put the file it was written for back in its place, or move it 
 
 
 def _names(path: Path) -> str:
-    return " and ".join(one.name for one in beside(path) if not one.name.endswith("-shm"))
+    return " and ".join(one.name for one in list_companions(path) if not one.name.endswith("-shm"))
 
 
 def _holds_frames(path: Path) -> bool:
@@ -213,11 +213,11 @@ def _judge_log(path: Path, header: Header, note: LockNote | None) -> WalOrigin:
     page_bytes = _wal_head(path.with_name(path.name + "-wal"))[1]
     if page_bytes != header.page_bytes:
         return Stray(f"its pages have {page_bytes} bytes, and those of the file {header.page_bytes}")
-    found = disagreement(path, note)
+    found = find_disagreement(path, note)
     return Doubtful(found) if found else Belongs()
 
 
-def disagreement(path: Path, note: LockNote | None) -> str:
+def find_disagreement(path: Path, note: LockNote | None) -> str:
     """Why the file is not the one that the note was written for, as a clause; "" where nothing says so."""
     if note is None or not path.exists():
         return ""

@@ -33,7 +33,7 @@ class SqliteCursors:
             row = db.execute(_SQL["get"], (cursor_id,)).fetchone()
             return _cursor(row, self._steady.read()) if row else None
 
-        return await self._readers.soon(read)
+        return await self._readers.read_at_once(read)
 
     async def put(self, cursor: Cursor) -> Cursor:
         """See Cursors."""
@@ -57,7 +57,7 @@ class SqliteCursors:
             now = self._steady.read()
             return [_cursor(row, now) for row in db.execute(_SQL["list"], (prefix, after_prefix(prefix)))]
 
-        return await self._readers.later(read)
+        return await self._readers.read_on_thread(read)
 
 
 def check_moves(db: sqlite3.Connection, moves: Sequence[CursorMove]) -> None:

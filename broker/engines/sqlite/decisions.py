@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
-from broker.engines.sqlite.slices import in_slices
+from broker.engines.sqlite.slices import delete_in_slices
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.model import DecisionRecord
 from broker.steady import Reading, SteadyTime
@@ -23,13 +23,13 @@ class SqliteDecisions:
         self._writer = writer
         self._readers = readers
 
-    async def of(self, topic_uid: str, offset: int) -> Sequence[DecisionRecord]:
+    async def list_for_message(self, topic_uid: str, offset: int) -> Sequence[DecisionRecord]:
         """See Decisions."""
-        return await self._readers.later(lambda db: _records(db, "of", topic_uid, offset))
+        return await self._readers.read_on_thread(lambda db: _records(db, "of", topic_uid, offset))
 
-    async def since(self, seq: int, limit: int) -> Sequence[DecisionRecord]:
+    async def list_after(self, seq: int, limit: int) -> Sequence[DecisionRecord]:
         """See Decisions."""
-        return await self._readers.later(lambda db: _records(db, "since", seq, limit))
+        return await self._readers.read_on_thread(lambda db: _records(db, "since", seq, limit))
 
     async def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` decisions made before ``before_us`` and say how many."""
@@ -38,7 +38,7 @@ class SqliteDecisions:
         def remove(wanted: int, transaction: Transaction) -> int:
             return transaction.db.execute(_SQL["sweep"], (before_us, wanted)).rowcount
 
-        return await in_slices(self._writer, remove, limit)
+        return await delete_in_slices(self._writer, remove, limit)
 
 
 def apply_decisions(transaction: Transaction, decisions: Sequence[DecisionRecord], now: Reading) -> None:
@@ -46,7 +46,7 @@ def apply_decisions(transaction: Transaction, decisions: Sequence[DecisionRecord
     db, numbers = transaction.db, transaction.numbers
     rows = [
         (
-            numbers.next(db, "decision"),
+            numbers.take_next(db, "decision"),
             decision.topic_uid,
             decision.offset,
             decision.item,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from broker.delivery_states import state_after
-from broker.engines.balancing import GAVE_UP, booked_as
-from broker.engines.settling import ended
+from broker.engines.balancing import GAVE_UP, book_entry_of
+from broker.engines.settling import end_delivery
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.transaction import Transaction
 from broker.engines.texts import pairs_from_bytes, pairs_to_bytes
@@ -46,7 +46,7 @@ class StoredDelivery:
         """Whether it waits and nobody holds it."""
         return self.delivery.state == "waiting" and not self.is_leased(now_us)
 
-    def seen(self, now_us: int) -> Delivery:
+    def view_at(self, now_us: int) -> Delivery:
         """The delivery as a reader sees it at ``now_us``."""
         leased = self.is_leased(now_us)
         lost = self.delivery.leased and not leased
@@ -63,12 +63,12 @@ def row_of(columns: Sequence[Any], now: Reading) -> StoredDelivery:
     return StoredDelivery(Delivery(new, *standing), columns[33], columns[34], columns[35], now.offset_us)
 
 
-def seen(columns: Sequence[Any], now: Reading) -> Delivery:
+def view_row(columns: Sequence[Any], now: Reading) -> Delivery:
     """A row of ``whole_deliveries`` as a reader sees it now."""
-    return row_of(columns, now).seen(now.wall_us)
+    return row_of(columns, now).view_at(now.wall_us)
 
 
-def held(db: sqlite3.Connection, token: str, now: Reading) -> StoredDelivery:
+def find_held(db: sqlite3.Connection, token: str, now: Reading) -> StoredDelivery:
     """The delivery that a token holds. Raises LeaseLost."""
     seq = token.partition(".")[0]
     columns = db.execute(_SQL["by_seq"], (int(seq),)).fetchone() if seq.isdecimal() else None
@@ -80,7 +80,7 @@ def held(db: sqlite3.Connection, token: str, now: Reading) -> StoredDelivery:
     return row
 
 
-def named(db: sqlite3.Connection, delivery_ids: Iterable[str], now: Reading) -> list[StoredDelivery]:
+def find_named(db: sqlite3.Connection, delivery_ids: Iterable[str], now: Reading) -> list[StoredDelivery]:
     """The deliveries of these ids that exist."""
     found = (db.execute(_SQL["by_id"], (delivery_id,)).fetchone() for delivery_id in dict.fromkeys(delivery_ids))
     return [row_of(columns, now) for columns in found if columns is not None]
@@ -122,7 +122,7 @@ def add_in_place(transaction: Transaction, new: NewDelivery, place: int, now: Re
 
 
 def _add_what_was_decided(transaction: Transaction, new: NewDelivery) -> int:
-    seq = transaction.numbers.next(transaction.db, "delivery")
+    seq = transaction.numbers.take_next(transaction.db, "delivery")
     columns = (
         seq,
         new.id,
@@ -160,14 +160,14 @@ def change(transaction: Transaction, row: StoredDelivery, delivery: Delivery) ->
         return True
     place, head = row.place, 0
     if delivery.state == "waiting":
-        place = transaction.numbers.next(db, "delivery")
+        place = transaction.numbers.take_next(db, "delivery")
         head = db.execute(_SQL["line_is_empty"], (delivery.new.destination, delivery.new.order_key)).fetchone()[0]
     settled_us, offset_us = (delivery.settled_us - row.offset_us, row.offset_us) if delivery.settled_us else (0, 0)
     standing = (delivery.state, delivery.by, settled_us, offset_us, delivery.new.late, place, head)
     db.execute(_SQL["change"], (*_attempt_columns(row, delivery), *standing, delivery.seq))
     is_promoted = row.head and db.execute(_SQL["promote"], (old.new.destination, old.new.order_key)).rowcount > 0
-    transaction.sums.book(booked_as(old), -1, -old.new.stands_for)
-    transaction.sums.book(booked_as(delivery), 1, delivery.new.stands_for)
+    transaction.sums.book(book_entry_of(old), -1, -old.new.stands_for)
+    transaction.sums.book(book_entry_of(delivery), 1, delivery.new.stands_for)
     return is_promoted or delivery.state == "waiting"
 
 
@@ -179,16 +179,16 @@ def put_attempt(db: sqlite3.Connection, delivery: Delivery, attempt: Attempt) ->
 
 def check_waiting(db: sqlite3.Connection, delivery_ids: Sequence[str], now: Reading) -> None:
     """Raise Moved unless all of them wait and none is leased."""
-    free = [row for row in named(db, delivery_ids, now) if row.is_free(now.wall_us)]
+    free = [row for row in find_named(db, delivery_ids, now) if row.is_free(now.wall_us)]
     if len(free) < len(set(delivery_ids)):
         raise Moved("a delivery was leased or settled meanwhile")
 
 
 def withdraw(transaction: Transaction, silenced: Mapping[str, str], now: Reading) -> list[str]:
     """Settle as suppressed those that still wait and are not leased; the destinations that has news for."""
-    rows = [row for row in named(transaction.db, silenced, now) if row.is_free(now.wall_us)]
+    rows = [row for row in find_named(transaction.db, silenced, now) if row.is_free(now.wall_us)]
     for row in rows:
-        change(transaction, row, ended(row.delivery, "silenced", silenced[row.delivery.id], now.wall_us))
+        change(transaction, row, end_delivery(row.delivery, "silenced", silenced[row.delivery.id], now.wall_us))
     return [row.delivery.new.destination for row in rows]
 
 

@@ -7,9 +7,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from broker.engines.sqlite.companions import Belongs, beside, is_at_rest, judge
-from broker.engines.sqlite.failures import border
-from broker.engines.sqlite.files import real
+from broker.engines.sqlite.companions import Belongs, is_at_rest, judge, list_companions
+from broker.engines.sqlite.failures import translate_errors
+from broker.engines.sqlite.files import resolve_links
 from broker.engines.sqlite.lock import read_note
 from broker.engines.sqlite.opening import connect
 from broker.engines.sqlite.queries import load
@@ -28,21 +28,21 @@ class Sizes:
 
 def measure(path: Path) -> Sizes:
     """The sizes of a store; 0 for what is not there. Raises OSError."""
-    path = real(path)
+    path = resolve_links(path)
     disk = os.statvfs(path.parent)
     return Sizes(_size(path), _size(path.with_name(path.name + "-wal")), disk.f_bavail * disk.f_frsize)
 
 
-def stray(path: Path) -> str:
+def find_stray(path: Path) -> str:
     """What lies beside a store and must not be used with it, as a sentence; "" when nothing does.
 
     Raises StoreUnavailable.
     """
-    path = real(path)
+    path = resolve_links(path)
     judged = judge(path, read_note(path))
     if isinstance(judged, Belongs):
         return ""
-    return f"{', '.join(one.name for one in beside(path))} beside {path.name}: {judged.why}"
+    return f"{', '.join(one.name for one in list_companions(path))} beside {path.name}: {judged.why}"
 
 
 def check_pages(path: Path) -> str:
@@ -50,16 +50,16 @@ def check_pages(path: Path) -> str:
 
     Raises StoreUnavailable or StoreCorrupt.
     """
-    path = real(path)
-    with border(path), closing(connect(path, read_only=True, at_rest=is_at_rest(path))) as db:
+    path = resolve_links(path)
+    with translate_errors(path), closing(connect(path, read_only=True, at_rest=is_at_rest(path))) as db:
         problem: str = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     return "" if problem == "ok" else problem
 
 
 def newest_us(path: Path) -> int:
     """The newest moment that the store knows of, 0 for none. Raises StoreUnavailable or StoreCorrupt."""
-    path = real(path)
-    with border(path), closing(connect(path, read_only=True, at_rest=is_at_rest(path))) as db:
+    path = resolve_links(path)
+    with translate_errors(path), closing(connect(path, read_only=True, at_rest=is_at_rest(path))) as db:
         found: int | None = db.execute(_SQL["newest"]).fetchone()[0]
     return found or 0
 

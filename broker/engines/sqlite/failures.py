@@ -63,7 +63,7 @@ def damage_of(error: Exception, path: Path) -> StoreCorrupt | None:
 
 
 @contextmanager
-def border(path: Path) -> Iterator[None]:
+def translate_errors(path: Path) -> Iterator[None]:
     """Let errors of SQLite's leave the block as StoreUnavailable or StoreCorrupt."""
     try:
         yield

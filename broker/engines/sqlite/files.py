@@ -16,12 +16,12 @@ _REMEDIES: Final = {
 }
 
 
-def real(path: Path) -> Path:
+def resolve_links(path: Path) -> Path:
     """The file behind links: SQLite keeps its companions beside that one."""
     return Path(os.path.realpath(path))
 
 
-def why(error: OSError) -> str:
+def explain_file_error(error: OSError) -> str:
     """What went wrong with a file, and what to do about it."""
     return _REMEDIES.get(error.errno or 0, f"{error.strerror}; see who owns it")
 
@@ -32,7 +32,7 @@ def make_anew(partial: Path, mode: int) -> None:
         partial.unlink(missing_ok=True)
         os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
     except OSError as error:
-        raise StoreUnavailable(f"{partial} cannot be written: {why(error)}") from error
+        raise StoreUnavailable(f"{partial} cannot be written: {explain_file_error(error)}") from error
 
 
 def publish(partial: Path, target: Path) -> None:
@@ -42,7 +42,7 @@ def publish(partial: Path, target: Path) -> None:
         partial.rename(target)
         sync(target.parent)
     except OSError as error:
-        raise StoreUnavailable(f"{target} cannot be written: {why(error)}") from error
+        raise StoreUnavailable(f"{target} cannot be written: {explain_file_error(error)}") from error
 
 
 def sync(place: Path) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from broker.engines.sqlite.deliveries import seen
+from broker.engines.sqlite.deliveries import view_row
 from broker.engines.sqlite.queries import load
 from broker.model import Delivery, DeliveryQuery
 from broker.steady import Reading
@@ -23,7 +23,7 @@ def find(db: sqlite3.Connection, query: DeliveryQuery, now: Reading) -> Sequence
         wanted["before_seq"] = _AFTER_ALL
     if query.id_prefix is not None:
         wanted["behind_ids"] = query.id_prefix + _LAST_SIGN
-    return [seen(columns, now) for columns in db.execute(_SQL[query_name(query)], wanted)]
+    return [view_row(columns, now) for columns in db.execute(_SQL[query_name(query)], wanted)]
 
 
 def query_name(query: DeliveryQuery) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 
 from broker.delivery_states import DeliveryStep
 from broker.engines.folding import no_longer_waits, page_of, place_of_digest
-from broker.engines.settling import ended
-from broker.engines.sqlite.deliveries import StoredDelivery, add, add_in_place, change, held, row_of
+from broker.engines.settling import end_delivery
+from broker.engines.sqlite.deliveries import StoredDelivery, add, add_in_place, change, find_held, row_of
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.transaction import Transaction
 from broker.model import Backlog, LinePlace, NewDelivery, WaitingCounts
@@ -27,7 +27,7 @@ def fold(
 ) -> Sequence[StoredDelivery]:
     """Settle deliveries as folded into ``digest`` or cancelled with it, and add that; what they were before."""
     db = transaction.db
-    rows = {row.delivery.seq: row for row in (held(db, token, now) for token in tokens)}
+    rows = {row.delivery.seq: row for row in (find_held(db, token, now) for token in tokens)}
     for delivery_id in delivery_ids:
         columns = db.execute(_SQL["by_id"], (delivery_id,)).fetchone()
         row = row_of(columns, now) if columns is not None else None
@@ -42,11 +42,11 @@ def fold(
         add_in_place(transaction, digest, place, now)
     for row in rows.values():
         step: DeliveryStep = "cancelled" if row.delivery.id in cancelled else "folded"
-        change(transaction, row, ended(row.delivery, step, digest.id, now.wall_us))
+        change(transaction, row, end_delivery(row.delivery, step, digest.id, now.wall_us))
     return list(rows.values())
 
 
-def waiting(db: sqlite3.Connection, destination: str, enough: int, now: Reading) -> WaitingCounts:
+def measure_waiting(db: sqlite3.Connection, destination: str, enough: int, now: Reading) -> WaitingCounts:
     """See Outbox."""
     (due,) = db.execute(_SQL["count_due"], (destination, now.steady_us, enough)).fetchone()
     oldest = db.execute(_SQL["oldest"], (destination,)).fetchone()
@@ -58,7 +58,7 @@ def backlog(db: sqlite3.Connection, destination: str, after: LinePlace | None, l
     start = after or LinePlace("", -1)
     columns = db.execute(_SQL["backlog"], (destination, start.order_key, start.place, limit + 1))
     rows = [row_of(column, now) for column in columns]
-    found = [(row.seen(now.wall_us), LinePlace(row.delivery.new.order_key, row.place)) for row in rows]
+    found = [(row.view_at(now.wall_us), LinePlace(row.delivery.new.order_key, row.place)) for row in rows]
     receipts = {}
     for order_key in {place.order_key for _, place in found}:
         receipt = db.execute(_SQL["receipt"], (destination, order_key)).fetchone()

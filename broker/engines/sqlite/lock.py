@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from broker.engines.sqlite.files import why
+from broker.engines.sqlite.files import explain_file_error
 from broker.errors import StoreUnavailable, StoreUnusable
 
 _NOTE_BYTES: Final = 512
@@ -60,7 +60,7 @@ class LockFile:
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         except OSError as error:
-            raise StoreUnusable(f"{self._path} cannot be written: {why(error)}") from error
+            raise StoreUnusable(f"{self._path} cannot be written: {explain_file_error(error)}") from error
         held = os.pread(descriptor, _NOTE_BYTES, 0).decode(errors="replace").split("\n")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -83,7 +83,7 @@ class LockFile:
             self._write()
             os.fsync(self._held())
         except OSError as error:
-            raise StoreUnavailable(f"{self._path} cannot be written: {why(error)}") from error
+            raise StoreUnavailable(f"{self._path} cannot be written: {explain_file_error(error)}") from error
 
     def forget(self) -> None:
         """The store is another than the note says: what is written from here on is not to be doubted for that.
@@ -95,7 +95,7 @@ class LockFile:
             self._write()
             os.fsync(self._held())
         except OSError as error:
-            raise StoreUnavailable(f"{self._path} cannot be written: {why(error)}") from error
+            raise StoreUnavailable(f"{self._path} cannot be written: {explain_file_error(error)}") from error
 
     def keep(self) -> str:
         """See that the file we hold still bears the name, take it anew when somebody removed it; what keeps us from it.
@@ -110,7 +110,7 @@ class LockFile:
         except FileNotFoundError:
             pass
         except OSError as error:
-            return f"{self._path} cannot be looked at: {why(error)}"
+            return f"{self._path} cannot be looked at: {explain_file_error(error)}"
         try:
             self.take()
         except StoreUnavailable as error:

@@ -11,7 +11,7 @@ from broker.beside import LARGE_ITEMS, Beside
 from broker.engines.sqlite.log_rows import LogRow, MessageRow
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
-from broker.engines.sqlite.slices import SLICE, in_slices
+from broker.engines.sqlite.slices import SLICE, delete_in_slices
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.engines.texts import pairs_from_bytes, pairs_to_bytes, text_bytes
 from broker.engines.wakeups import EdgeSignals
@@ -77,11 +77,11 @@ class SqliteLog:
                 found.append(Message(at_offset, at_us, data, pairs_from_bytes(attributes)))
             return found
 
-        return await self._readers.later(read)
+        return await self._readers.read_on_thread(read)
 
     async def bounds(self, topic_uid: str) -> Bounds:
         """See Log."""
-        return await self._readers.soon(lambda db: _bounds(db, topic_uid))
+        return await self._readers.read_at_once(lambda db: _bounds(db, topic_uid))
 
     async def offset_at(self, topic_uid: str, time_us: int) -> int | None:
         """See Log."""
@@ -91,7 +91,7 @@ class SqliteLog:
             found = _first_with(db, log, 1, time_us - self._steady.read().offset_us) if log else None
             return found[0] if found else None
 
-        return await self._readers.soon(read)
+        return await self._readers.read_at_once(read)
 
     async def offset_for_size(self, topic_uid: str, keep_bytes: int) -> int:
         """See Log."""
@@ -103,7 +103,7 @@ class SqliteLog:
             last_removed = _first_with(db, log, 2, log.upto - keep_bytes)
             return last_removed[0] + 1 if last_removed else log.end
 
-        return await self._readers.soon(read)
+        return await self._readers.read_at_once(read)
 
     async def trim(self, topic_uid: str, before: int) -> int:
         """See Log."""
@@ -156,11 +156,11 @@ class SqliteLog:
 
     async def topics(self) -> Sequence[str]:
         """See Log."""
-        return await self._readers.later(lambda db: [uid for (uid,) in db.execute(_SQL["topics"])])
+        return await self._readers.read_on_thread(lambda db: [uid for (uid,) in db.execute(_SQL["topics"])])
 
     async def wait_for(self, topic_uid: str, offset: int) -> None:
         """See Log."""
-        with self._bells.listening(topic_uid) as rung:
+        with self._bells.listen(topic_uid) as rung:
             if (await self.bounds(topic_uid)).end <= offset:
                 await rung
 
@@ -185,11 +185,11 @@ class SqliteLog:
         def remove(wanted: int, transaction: Transaction) -> int:
             return transaction.db.execute(_SQL["sweep_keys"], (before_us, wanted)).rowcount
 
-        return await in_slices(self._writer, remove, limit)
+        return await delete_in_slices(self._writer, remove, limit)
 
     async def sweep_gone(self) -> None:
         """Remove what a drop that was interrupted left behind."""
-        gone = await self._readers.later(lambda db: [row[0] for row in db.execute(_SQL["gone_with_messages"])])
+        gone = await self._readers.read_on_thread(lambda db: [row[0] for row in db.execute(_SQL["gone_with_messages"])])
         for log_id in gone:
             await self._remove(log_id, 2**62)
 

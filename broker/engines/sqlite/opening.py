@@ -12,8 +12,8 @@ from typing import Final
 from urllib.parse import quote
 
 from broker.engines.sqlite.companions import discard, opened_at_us
-from broker.engines.sqlite.failures import border
-from broker.engines.sqlite.files import make_anew, publish, why
+from broker.engines.sqlite.failures import translate_errors
+from broker.engines.sqlite.files import explain_file_error, make_anew, publish
 from broker.engines.sqlite.lock import LockFile
 from broker.engines.sqlite.queries import load
 from broker.errors import StoreCorrupt, StoreUnavailable, StoreUnusable
@@ -121,7 +121,7 @@ def check_readable(path: Path, *, at_rest: bool = False) -> None:
         raise StoreUnusable(f"{path} does not exist; see where the settings say that the store lies")
     if not os.access(path, os.R_OK):
         raise StoreUnavailable(f"{path} cannot be read by this user; see who owns it")
-    with border(path):
+    with translate_errors(path):
         db = connect(path, read_only=True, at_rest=at_rest)
         try:
             check_schema(path, db)
@@ -131,7 +131,7 @@ def check_readable(path: Path, *, at_rest: bool = False) -> None:
 
 def prepare(path: Path, migrations: Sequence[tuple[int, str]] = MIGRATIONS) -> None:
     """Create the store, or bring its schema up to date. Raises StoreUnavailable or StoreCorrupt."""
-    with border(path):
+    with translate_errors(path):
         if not path.exists():
             _create(path, migrations)
             return
@@ -171,7 +171,7 @@ def discard_leftovers(partial: Path) -> None:
     try:
         discard(partial)
     except OSError as error:
-        raise StoreUnavailable(f"{partial} cannot be removed: {why(error)}") from error
+        raise StoreUnavailable(f"{partial} cannot be removed: {explain_file_error(error)}") from error
 
 
 def note_opening(path: Path, lock: LockFile, now_us: int) -> tuple[int, ...]:
@@ -180,7 +180,7 @@ def note_opening(path: Path, lock: LockFile, now_us: int) -> tuple[int, ...]:
     Until the moment stands in the file itself, and not only in the log, the one before counts too. Raises
     StoreUnavailable or StoreCorrupt.
     """
-    with border(path), closing(connect_writer(path)) as db:
+    with translate_errors(path), closing(connect_writer(path)) as db:
         row = db.execute(_SQL["opened"]).fetchone()
         before_us = row[0] if row else 0
         opened_us = max(now_us, before_us + 1)

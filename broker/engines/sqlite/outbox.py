@@ -8,14 +8,14 @@ from functools import partial
 from typing import TypeVar
 
 from broker.delivery_states import can
-from broker.engines.settling import ended, revived, settled
+from broker.engines.settling import apply_settlement, end_delivery, revive_delivery
 from broker.engines.sqlite import folding
-from broker.engines.sqlite.deliveries import change, held, named, put_attempt, seen
+from broker.engines.sqlite.deliveries import change, find_held, find_named, put_attempt, view_row
 from broker.engines.sqlite.finding import find
 from broker.engines.sqlite.leasing import lease
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
-from broker.engines.sqlite.slices import in_slices
+from broker.engines.sqlite.slices import delete_in_slices
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.engines.wakeups import LevelSignals
 from broker.model import (
@@ -61,8 +61,8 @@ class SqliteOutbox:
         now = self._steady.read()
 
         def work(transaction: Transaction, touched: set[str]) -> Delivery:
-            row = held(transaction.db, token, now)
-            delivery = settled(row.delivery, settlement, attempt, now.wall_us)
+            row = find_held(transaction.db, token, now)
+            delivery = apply_settlement(row.delivery, settlement, attempt, now.wall_us)
             new = delivery.new
             if change(transaction, row, delivery):
                 touched.add(new.destination)
@@ -93,7 +93,7 @@ class SqliteOutbox:
             due_us: int | None = db.execute(_SQL["next_due"], (destination,)).fetchone()[0]
             return None if due_us is None else due_us + self._steady.read().offset_us
 
-        return await self._readers.soon(read)
+        return await self._readers.read_at_once(read)
 
     async def wait_for_news(self, destination: str) -> None:
         """See Outbox."""
@@ -101,7 +101,7 @@ class SqliteOutbox:
 
     async def find(self, query: DeliveryQuery) -> Sequence[Delivery]:
         """See Outbox."""
-        return await self._readers.later(lambda db: find(db, query, self._steady.read()))
+        return await self._readers.read_on_thread(lambda db: find(db, query, self._steady.read()))
 
     async def read(self, delivery_id: str) -> tuple[Delivery, Sequence[Attempt]] | None:
         """See Outbox."""
@@ -110,20 +110,20 @@ class SqliteOutbox:
             columns = db.execute(_SQL["by_id"], (delivery_id,)).fetchone()
             if columns is None:
                 return None
-            delivery = seen(columns, self._steady.read())
+            delivery = view_row(columns, self._steady.read())
             tries = db.execute(_SQL["attempts"], (delivery.seq,))
             return delivery, [Attempt(*(*row[:4], bool(row[4]), bool(row[5]), row[6])) for row in tries]
 
-        return await self._readers.later(read)
+        return await self._readers.read_on_thread(read)
 
     async def replay(self, delivery_ids: Sequence[str]) -> int:
         """See Outbox."""
 
         def work(transaction: Transaction, touched: set[str]) -> int:
             now = self._steady.read()
-            rows = [row for row in named(transaction.db, delivery_ids, now) if can(row.delivery.state, "replayed")]
+            rows = [row for row in find_named(transaction.db, delivery_ids, now) if can(row.delivery.state, "replayed")]
             for row in rows:
-                change(transaction, row, revived(row.delivery, now.wall_us))
+                change(transaction, row, revive_delivery(row.delivery, now.wall_us))
                 touched.add(row.delivery.new.destination)
             return len(rows)
 
@@ -134,10 +134,10 @@ class SqliteOutbox:
 
         def work(transaction: Transaction, touched: set[str]) -> int:
             now = self._steady.read()
-            rows = named(transaction.db, delivery_ids, now)
+            rows = find_named(transaction.db, delivery_ids, now)
             rows = [row for row in rows if row.delivery.state == "dead" or row.is_free(now.wall_us)]
             for row in rows:
-                change(transaction, row, ended(row.delivery, "dropped", by, now.wall_us))
+                change(transaction, row, end_delivery(row.delivery, "dropped", by, now.wall_us))
                 touched.add(row.delivery.new.destination)
             return len(rows)
 
@@ -160,13 +160,17 @@ class SqliteOutbox:
 
         return await self._change(work)
 
-    async def waiting(self, destination: str, enough: int) -> WaitingCounts:
+    async def measure_waiting(self, destination: str, enough: int) -> WaitingCounts:
         """See Outbox."""
-        return await self._readers.later(lambda db: folding.waiting(db, destination, enough, self._steady.read()))
+        return await self._readers.read_on_thread(
+            lambda db: folding.measure_waiting(db, destination, enough, self._steady.read())
+        )
 
     async def backlog(self, destination: str, after: LinePlace | None, limit: int) -> Backlog:
         """See Outbox."""
-        return await self._readers.later(lambda db: folding.backlog(db, destination, after, limit, self._steady.read()))
+        return await self._readers.read_on_thread(
+            lambda db: folding.backlog(db, destination, after, limit, self._steady.read())
+        )
 
     async def move(self, destination: str, to: str) -> int:
         """See Outbox."""
@@ -184,15 +188,15 @@ class SqliteOutbox:
             rows = db.execute(_SQL["balances"]) if since_us is None else db.execute(_SQL["balances_since"], (since_us,))
             return [Balance(*row) for row in rows]
 
-        return await self._readers.later(read)
+        return await self._readers.read_on_thread(read)
 
     async def receipt(self, destination: str, order_key: str) -> str | None:
         """See Outbox."""
-        return await self._readers.soon(lambda db: _receipt(db, destination, order_key))
+        return await self._readers.read_at_once(lambda db: _receipt(db, destination, order_key))
 
     async def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` deliveries settled before ``before_us`` and say how many; receipts as old go too."""
-        return await in_slices(self._writer, partial(_sweep, self._steady.read().steady_of(before_us)), limit)
+        return await delete_in_slices(self._writer, partial(_sweep, self._steady.read().steady_of(before_us)), limit)
 
     async def _change(self, work: Callable[[Transaction, set[str]], T], within_s: float = 0.0) -> T:
         """Make a change that puts the destinations it touches into the set, and tell those who wait there."""

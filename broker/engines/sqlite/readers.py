@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from broker.clock import Clock
-from broker.engines.sqlite.failures import border
+from broker.engines.sqlite.failures import translate_errors
 from broker.engines.sqlite.opening import connect
 from broker.errors import StoreUnavailable
 
@@ -57,14 +57,14 @@ class Readers:
         """Whether ``close`` was called."""
         return self._closed
 
-    async def soon(self, read: Callable[[sqlite3.Connection], T]) -> T:
+    async def read_at_once(self, read: Callable[[sqlite3.Connection], T]) -> T:
         """A small read, at once; other coroutines get their turn first."""
         await self._clock.sleep(0)
         self._check()
-        with border(self._path):
+        with translate_errors(self._path):
             return read(self._near)
 
-    async def later(self, read: Callable[[sqlite3.Connection], T]) -> T:
+    async def read_on_thread(self, read: Callable[[sqlite3.Connection], T]) -> T:
         """A read that may take long, on a thread."""
         self._check()
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._in_thread, read)
@@ -99,7 +99,7 @@ class Readers:
         return db
 
     def _in_thread(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        with border(self._path):
+        with translate_errors(self._path):
             if not hasattr(self._local, "db"):
                 self._local.db = self._connect()
                 self._far.append(self._local.db)

@@ -55,7 +55,7 @@ class Glances(EdgeSignals):
         self._clock = clock
 
     @contextmanager
-    def listening(self, name: str) -> Iterator[Awaitable[None]]:
+    def listen(self, name: str) -> Iterator[Awaitable[None]]:
         """See Bells."""
         yield _Glance(self._clock)
 

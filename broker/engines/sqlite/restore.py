@@ -18,8 +18,8 @@ from typing import Final
 
 from broker.engines.sqlite.backup import copy_pages
 from broker.engines.sqlite.companions import SUFFIXES, Belongs, check_companions, judge
-from broker.engines.sqlite.failures import border
-from broker.engines.sqlite.files import publish, real
+from broker.engines.sqlite.failures import translate_errors
+from broker.engines.sqlite.files import publish, resolve_links
 from broker.engines.sqlite.lock import LockFile, LockNote, read_note
 from broker.engines.sqlite.opening import check_schema, connect, connect_writer, discard_leftovers, prepare
 from broker.engines.sqlite.queries import load
@@ -49,7 +49,7 @@ def restore(source: Path, target: Path, now_us: int) -> Restored:
 
     Raises StoreUnavailable when a daemon uses ``target`` or a file cannot be written, StoreCorrupt for a bad source.
     """
-    source, target = real(source), real(target)
+    source, target = resolve_links(source), resolve_links(target)
     _check_source(source)
     lock = LockFile(target)
     lock.take()
@@ -72,7 +72,7 @@ def _check_source(source: Path) -> None:
     if not source.is_file():
         raise StoreUnavailable(f"{source} is not a file; name a backup")
     check_companions(source, read_note(source))
-    with border(source):
+    with translate_errors(source):
         db = connect(source, read_only=True)
         try:
             check_schema(source, db)
@@ -101,7 +101,7 @@ def _standing_ends(target: Path, note: LockNote | None) -> Mapping[str, int]:
 
 
 def _reserve(partial: Path, ends: Mapping[str, int], now_us: int) -> tuple[int, Mapping[str, tuple[int, int]]]:
-    with border(partial):
+    with translate_errors(partial):
         db = connect_writer(partial)
         try:
             db.execute("BEGIN IMMEDIATE")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from broker.engines.sqlite.failures import border
+from broker.engines.sqlite.failures import translate_errors
 
 CACHE_KIB: Final = 8 * 1024
 _WHERE: Final = Path("a temporary file")
@@ -49,7 +49,7 @@ class Scratch:
     """
 
     def __init__(self) -> None:
-        with border(_WHERE):
+        with translate_errors(_WHERE):
             self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
             weakref.finalize(self, self._db.close)
             for statement in _SCHEMA:
@@ -62,12 +62,12 @@ class Scratch:
     def put(self, row: ScratchRow) -> None:
         """Write a row in place of the one before."""
         found = (row.key, row.value, row.owner, row.version, row.expires_us, row.due_us)
-        with border(_WHERE):
+        with translate_errors(_WHERE):
             self._db.execute("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?)", found)
 
     def delete(self, key: str) -> None:
         """Remove the row of a key, if there is one."""
-        with border(_WHERE):
+        with translate_errors(_WHERE):
             self._db.execute("DELETE FROM rows WHERE key = ?", (key,))
 
     def first_due(self) -> ScratchRow | None:
@@ -76,14 +76,14 @@ class Scratch:
 
     def expire(self, now_us: int) -> list[str]:
         """Remove what has expired; gives the owner of each row."""
-        with border(_WHERE):
+        with translate_errors(_WHERE):
             owners = [owner for (owner,) in self._db.execute("SELECT owner FROM rows WHERE expires_us <= ?", (now_us,))]
             self._db.execute("DELETE FROM rows WHERE expires_us <= ?", (now_us,))
         return owners
 
     def next_end_us(self) -> int | None:
         """When the next row expires."""
-        with border(_WHERE):
+        with translate_errors(_WHERE):
             found: int | None = self._db.execute("SELECT min(expires_us) FROM rows").fetchone()[0]
         return found
 
@@ -92,6 +92,6 @@ class Scratch:
         self._db.close()
 
     def _one(self, query: str, *parameters: str) -> ScratchRow | None:
-        with border(_WHERE):
+        with translate_errors(_WHERE):
             row = self._db.execute(query, parameters).fetchone()
         return None if row is None else ScratchRow(*row)

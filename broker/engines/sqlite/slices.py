@@ -12,7 +12,7 @@ SLICE: Final = 500
 """Rows removed in one transaction: some 10 ms of the writer's time."""
 
 
-async def in_slices(writer: Writes, remove: Callable[[int, Transaction], int], limit: int) -> int:
+async def delete_in_slices(writer: Writes, remove: Callable[[int, Transaction], int], limit: int) -> int:
     """Let ``remove`` take away up to so many rows at a time and say how many, until none is left or ``limit`` went."""
     removed = 0
     while removed < limit:

@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
-from broker.engines.sqlite.slices import in_slices
+from broker.engines.sqlite.slices import delete_in_slices
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.engines.texts import after_prefix
 from broker.errors import StateMoved
@@ -36,7 +36,7 @@ class SqliteState:
             rows.update((row[0], _row(row, now)) for row in db.execute(_SQL["read"], (_json(keys), now.steady_us)))
             return rows
 
-        return await self._readers.soon(read)
+        return await self._readers.read_at_once(read)
 
     async def due(self, topic_uid: str, now_us: int, limit: int) -> Sequence[StateRow]:
         """See State."""
@@ -45,7 +45,7 @@ class SqliteState:
             now = self._steady.read()
             return [_row(row, now) for row in db.execute(_SQL["due"], (topic_uid, now.steady_of(now_us), limit))]
 
-        return await self._readers.soon(read)
+        return await self._readers.read_at_once(read)
 
     async def next_due_us(self, topic_uid: str) -> int | None:
         """See State."""
@@ -55,17 +55,17 @@ class SqliteState:
             row = db.execute(_SQL["next_due"], (topic_uid, now.steady_us)).fetchone()
             return row[0] + now.offset_us if row else None
 
-        return await self._readers.soon(read)
+        return await self._readers.read_at_once(read)
 
     async def list(self, prefix: str, limit: int, after: str = "", *, timed: bool = False) -> Sequence[StateRow]:
         """See State."""
         query, now = _SQL["list_timed" if timed else "list"], self._steady.read()
         bounds = (prefix, after_prefix(prefix), now.steady_us, limit, after)
-        return await self._readers.later(lambda db: [_row(row, now) for row in db.execute(query, bounds)])
+        return await self._readers.read_on_thread(lambda db: [_row(row, now) for row in db.execute(query, bounds)])
 
     async def counts(self) -> Mapping[str, int]:
         """See State."""
-        return await self._readers.soon(lambda db: dict(db.execute(_SQL["counts"])))
+        return await self._readers.read_at_once(lambda db: dict(db.execute(_SQL["counts"])))
 
     async def sweep(self, now_us: int, limit: int) -> int:
         """Remove up to ``limit`` expired rows and say how many."""
@@ -78,7 +78,7 @@ class SqliteState:
             transaction.db.executemany(_SQL["delete"], [(key,) for key, _ in expired])
             return len(expired)
 
-        return await in_slices(self._writer, remove, limit)
+        return await delete_in_slices(self._writer, remove, limit)
 
 
 def check_reads(db: sqlite3.Connection, reads: Mapping[str, int], now_us: int) -> None:
@@ -107,7 +107,7 @@ def apply_state(transaction: Transaction, changes: Sequence[StatePut | StateDele
             sums.count_rows(before, -1)
         match change:
             case StatePut():
-                version = transaction.numbers.next(db, "state")
+                version = transaction.numbers.take_next(db, "state")
                 due_us = None if change.due_us is None else change.due_us - now.offset_us
                 place = (change.key, version, change.rule, change.topic_uid, due_us, change.expires_us - now.offset_us)
                 db.execute(_SQL["put"], (*place, change.value, "\n".join(change.waits_for), now.offset_us))
@@ -125,7 +125,7 @@ def wake(transaction: Transaction, names: Sequence[str], now_us: int) -> None:
         return
     wanted = None if WAKE_ALL in names else _json(names)
     for (key,) in transaction.db.execute(_SQL["sleeping"], (now_us, wanted)).fetchall():
-        version = transaction.numbers.next(transaction.db, "state")
+        version = transaction.numbers.take_next(transaction.db, "state")
         transaction.db.execute(_SQL["wake"], (now_us, version, key))
 
 

@@ -63,7 +63,7 @@ class SqliteStore:
         self._lock = lock
         self._writer = writer
         looks_only = lock is None
-        trouble = files.trouble if files is not None else str
+        trouble = files.find_trouble if files is not None else str
         self._readers = Readers(
             path, clock, lambda: self._writer.is_sure, trouble, _LOOKING_KIB if looks_only else None, at_rest=at_rest
         )
@@ -122,7 +122,7 @@ class SqliteStore:
         def read(db: sqlite3.Connection) -> Mapping[tuple[str, str], int]:
             return {(topic, name): value for topic, name, value in db.execute(_SQL["counters"], (topic_uid,))}
 
-        return await self._readers.later(read)
+        return await self._readers.read_on_thread(read)
 
     async def sweep(self, policy: SweepPolicy) -> Swept:
         """See Store."""
@@ -165,8 +165,8 @@ class SqliteStore:
         await self._writer.close()
         if self._lock is not None:
             self._lock.release()
-        self._signals.all()
+        self._signals.wake_all()
 
 
 def _write_something(transaction: Transaction) -> None:
-    transaction.numbers.next(transaction.db, "probe")
+    transaction.numbers.take_next(transaction.db, "probe")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from broker.engines.sqlite.companions import opened_at_us
-from broker.engines.sqlite.files import why
+from broker.engines.sqlite.files import explain_file_error
 from broker.engines.sqlite.lock import LockFile
 
 _Identity: TypeAlias = tuple[int, int]
@@ -53,16 +53,16 @@ class OpenFiles:
         """Whether somebody else wrote into the file: nothing of ours may be moved into it."""
         return self._strange_looks >= _SURE_AFTER
 
-    def log_begins(self) -> None:
+    def note_new_log(self) -> None:
         """The write-ahead log may be a new one now: all connections were closed in between."""
         self._log = None
 
-    def trouble(self) -> str:
+    def find_trouble(self) -> str:
         """What is wrong, as a sentence for people; "" when nothing is. Costs microseconds."""
         try:
             file, log = _identity(self._path), _identity(self._wal)
         except OSError as error:
-            return f"{self._path} cannot be looked at: {why(error)}"
+            return f"{self._path} cannot be looked at: {explain_file_error(error)}"
         if file is None:
             return f"{self._path} {_GONE}"
         if file != self._file:
@@ -79,7 +79,7 @@ class OpenFiles:
         if opened_us is not None:
             self._strange_looks = self._strange_looks + 1 if opened_us not in self._opened_us else 0
         self._account = f"{self._path} {_OVERWRITTEN}" if self.is_overwritten else ""
-        found = self.trouble()
+        found = self.find_trouble()
         if not found:
             self._account = self._lock.keep()
         return found or self._account

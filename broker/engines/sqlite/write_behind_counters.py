@@ -35,7 +35,7 @@ class Sequences:
         self._last: dict[str, int] = {}
         self._changed: set[str] = set()
 
-    def next(self, db: sqlite3.Connection, name: str) -> int:
+    def take_next(self, db: sqlite3.Connection, name: str) -> int:
         """The next number of a sequence."""
         if name not in self._last:
             row = db.execute(_SQL["last_number"], (name,)).fetchone()

@@ -192,7 +192,7 @@ class Writer:
 
     def _check_files(self) -> None:
         """Raise StoreUnavailable when what would be written is not what the next start finds."""
-        reason = self._files.trouble()
+        reason = self._files.find_trouble()
         if reason:
             raise StoreUnavailable(reason, "replaced")
 
@@ -243,13 +243,13 @@ class Writer:
 
     def _reopen(self) -> Transaction:
         """Open the file anew. When in doubt, write: a commit after the failed one replaces what was left of it."""
-        self._files.log_begins()
+        self._files.note_new_log()
         self._check_files()
         transaction = Transaction(connect_writer(self._path))
         if not self.is_sure:
             try:
                 transaction.db.execute("BEGIN IMMEDIATE")
-                transaction.numbers.next(transaction.db, "probe")
+                transaction.numbers.take_next(transaction.db, "probe")
                 transaction.flush()
                 transaction.db.execute("COMMIT")
             except sqlite3.Error:
@@ -278,8 +278,8 @@ class Writer:
 
     def _look(self) -> str:
         """What is wrong with the files; what the file says of itself is asked only while nothing is moved into it."""
-        with self._checkpointer.at_rest() as is_whole:
-            return self._files.look() if is_whole else self._files.trouble()
+        with self._checkpointer.hold_at_rest() as is_whole:
+            return self._files.look() if is_whole else self._files.find_trouble()
 
     def _idle(self) -> None:
         """Nothing to write for a while: see whether another process wrote, and move the log into the file."""

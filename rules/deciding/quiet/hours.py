@@ -6,7 +6,7 @@ from rules.deciding.quiet.verdicts import Hidden
 from rules.ruleset import Hours
 
 
-def closed(hours: tuple[Hours, ...], now_us: int) -> Hidden | None:
+def check_hours(hours: tuple[Hours, ...], now_us: int) -> Hidden | None:
     """Why a rule may not speak now, or None.
 
     Of several ``hours`` one is enough; any one of several ``not_hours`` keeps it quiet. ``until_us`` is the next change

@@ -14,7 +14,7 @@ from typing import Final, Literal
 from rules.deciding.decision_builder import Draft
 from rules.deciding.emit import SendTarget, entry_for
 from rules.deciding.matches import Match
-from rules.deciding.pipeline import Notification, addresses_of, state_said, tell
+from rules.deciding.pipeline import Notification, addresses_of, evaluate_state, tell
 from rules.deciding.quiet import flapping, inhibition, keyrow, notes, straggler
 from rules.deciding.quiet.flapping import Course
 from rules.deciding.quiet.incident_stages import incident_stage
@@ -30,7 +30,7 @@ KEY_FAILED: Final = "key-failed"
 """An end whose key could not be made: nobody knows which incident is over, so no post says it."""
 
 
-def fires(draft: Draft, match: Match) -> None:
+def handle_firing(draft: Draft, match: Match) -> None:
     """An event that matches a rule with ``resolved:``: an incident opens or goes on."""
     rule, key, names = match.rule, match.key, match.names
     row = draft.rows.find(names.key, KeyRow) if key is not None else None
@@ -43,8 +43,8 @@ def fires(draft: Draft, match: Match) -> None:
     row = row or KeyRow(key)
     stored = store(match.event)
     incident = _open(draft, rule, row, match.event, stored)
-    inhibition.fires(draft, names, incident, key, keyrow.forget_us(rule.quiet, incident))
-    state, failed = state_said(draft, rule, match.event, "firing")
+    inhibition.note_firing(draft, names, incident, key, keyrow.forget_us(rule.quiet, incident))
+    state, failed = evaluate_state(draft, rule, match.event, "firing")
     flaps = flapping.note(row, rule.quiet.flapping, state, stored, draft.now_us, before="resolved")
     occasion = Notification(
         rule=rule,
@@ -81,7 +81,7 @@ def resolves(draft: Draft, match: Match) -> bool:
     stored = store(match.event)
     row.incident.event = stored
     straggler.note_end(row, match.event, draft.now_us)
-    state, failed = state_said(draft, match.rule, match.event, "resolved")
+    state, failed = evaluate_state(draft, match.rule, match.event, "resolved")
     broken = match.broken or failed
     flaps = flapping.note(row, match.rule.quiet.flapping, state, stored, draft.now_us)
     end(draft, match.rule, row, match.names, match.event, "resolved", flaps=flaps, state=state, broken=broken)
@@ -105,7 +105,7 @@ def end(
     incident = row.incident
     if incident is None:
         return
-    inhibition.ends(draft, names, incident, row.key)
+    inhibition.wake_inhibited(draft, names, incident, row.key)
     incident.ended, incident.over_us, incident.hidden = ended, draft.now_us, {}
     if not rule.quiet.shadow:
         incident.told = {slot: told for slot, told in incident.told.items() if not told.shadow}
@@ -156,11 +156,11 @@ def _open(draft: Draft, rule: Rule, row: KeyRow, event: Event, stored: bytes) ->
 
 def _firing_notes(rule: Rule, incident: Incident, flaps: Course) -> Mapping[str, str]:
     if flaps == "starts" and rule.quiet.flapping is not None:
-        return {"": notes.starts_flapping(rule.quiet.flapping)}
-    return {slot: notes.firing_since(incident, by) for slot, by in incident.hidden.items()}
+        return {"": notes.describe_flapping(rule.quiet.flapping)}
+    return {slot: notes.describe_late_firing(incident, by) for slot, by in incident.hidden.items()}
 
 
 def _end_note(rule: Rule, incident: Incident, flaps: Course) -> str:
     if flaps == "starts" and rule.quiet.flapping is not None:
-        return notes.starts_flapping(rule.quiet.flapping)
-    return notes.no_news(incident) if incident.ended == "stale" else ""
+        return notes.describe_flapping(rule.quiet.flapping)
+    return notes.describe_staleness(incident) if incident.ended == "stale" else ""

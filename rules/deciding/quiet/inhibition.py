@@ -31,7 +31,7 @@ def inhibits(row: FiringRow, values: str, now_us: int, longest_us: int | None = 
     return any(now_us < end_us and (longest_us is None or not is_ahead(end_us, now_us + longest_us)) for end_us in ends)
 
 
-def inhibited(draft: Draft, names: RowNames, *, note: bool) -> Hidden | None:
+def check_inhibition(draft: Draft, names: RowNames, *, note: bool) -> Hidden | None:
     """What keeps a post quiet now, or None; nobody knows for how long. With ``note`` its row is woken at the end."""
     for asked in names.asked:
         row = draft.rows.find(asked.names, FiringRow)
@@ -57,7 +57,7 @@ def keep(draft: Draft, names: Names, row: FiringRow) -> None:
     draft.rows.keep(names, row, expires_us=expires_us, due_us=draft.now_us if freed else None)
 
 
-def fires(draft: Draft, names: RowNames, incident: Incident, key: str, until_us: int) -> None:
+def note_firing(draft: Draft, names: RowNames, incident: Incident, key: str, until_us: int) -> None:
     """An incident of an inhibiting rule fires: enter it where others ask, or prolong it."""
     for inhibitor, firing_names in names.answers:
         values = incident.same.get(inhibitor.same_text)
@@ -72,7 +72,7 @@ def fires(draft: Draft, names: RowNames, incident: Incident, key: str, until_us:
             keep(draft, firing_names, row)
 
 
-def ends(draft: Draft, names: RowNames, incident: Incident, key: str) -> None:
+def wake_inhibited(draft: Draft, names: RowNames, incident: Incident, key: str) -> None:
     """An incident of an inhibiting rule ended: what it kept quiet is looked at again."""
     for inhibitor, firing_names in names.answers:
         values = incident.same.get(inhibitor.same_text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rules.deciding.decision_builder import Draft
 from rules.deciding.matches import Match
-from rules.deciding.pipeline import Notification, addresses_of, state_said, tell
+from rules.deciding.pipeline import Notification, addresses_of, evaluate_state, tell
 from rules.deciding.quiet import flapping, keyrow, notes
 from rules.deciding.quiet.rows import KeyRow, Notified
 from rules.deciding.quiet.state_rows import store
@@ -12,7 +12,7 @@ from rules.deciding.quiet.verdicts import Held, Passed
 from rules.deciding.render_post import Scene, overrides_of
 
 
-def speaks(draft: Draft, match: Match) -> None:
+def handle_message(draft: Draft, match: Match) -> None:
     """Tell the event, or keep quiet about it."""
     rule, key, names = match.rule, match.key, match.names
     item = match.event.item
@@ -25,13 +25,13 @@ def speaks(draft: Draft, match: Match) -> None:
         tell(draft, occasion, addresses_of(rule))
         return
     occasion.row = row = row or KeyRow(key)
-    occasion.state, failed = state_said(draft, rule, match.event, "")
+    occasion.state, failed = evaluate_state(draft, rule, match.event, "")
     occasion.broken = occasion.broken or failed
     if rule.quiet.flapping is not None or row.flaps is not None:
         stored = store(match.event)
         occasion.flaps = flapping.note(row, rule.quiet.flapping, occasion.state, stored, draft.now_us)
         if occasion.flaps == "starts" and rule.quiet.flapping is not None:
-            occasion.notes = {"": notes.starts_flapping(rule.quiet.flapping)}
+            occasion.notes = {"": notes.describe_flapping(rule.quiet.flapping)}
     verdicts = tell(draft, occasion, addresses_of(rule))
     if occasion.flaps == "starts" and row.flaps is not None:
         scene = Scene(rule, match.event, "flapping")

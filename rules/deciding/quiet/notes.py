@@ -8,12 +8,12 @@ from rules.ruleset import Flapping
 from rules.source.words import duration_text
 
 
-def at(us: int) -> str:
+def format_moment(us: int) -> str:
     """A time as people read it."""
     return from_us(us).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def because(by: str) -> str:
+def describe_cause(by: str) -> str:
     """What kept something quiet, in words."""
     kind, _, name = by.partition(":")
     match kind:
@@ -35,27 +35,27 @@ def because(by: str) -> str:
             return f"of its {kind}"
 
 
-def firing_since(incident: Incident, by: str) -> str:
+def describe_late_firing(incident: Incident, by: str) -> str:
     """A firing that was hidden until now."""
-    return f"Firing since {at(incident.since_us)}; not told before because {because(by)}."
+    return f"Firing since {format_moment(incident.since_us)}; not told before because {describe_cause(by)}."
 
 
-def over_since(incident: Incident, by: str) -> str:
+def describe_late_end(incident: Incident, by: str) -> str:
     """An end that was hidden until now."""
-    return f"Over since {at(incident.over_us)}; told late because {because(by)}."
+    return f"Over since {format_moment(incident.over_us)}; told late because {describe_cause(by)}."
 
 
-def reminder(incident: Incident) -> str:
+def describe_reminder(incident: Incident) -> str:
     """The note of a reminder: the incident still fires."""
-    return f"Reminder: firing since {at(incident.since_us)}."
+    return f"Reminder: firing since {format_moment(incident.since_us)}."
 
 
-def no_news(incident: Incident) -> str:
+def describe_staleness(incident: Incident) -> str:
     """The note of a stale incident: nobody said that it is over, and nobody that it still fires."""
-    return f"No news since {at(incident.seen_us)}; this alert is taken as over."
+    return f"No news since {format_moment(incident.seen_us)}; this alert is taken as over."
 
 
-def starts_flapping(flapping: Flapping) -> str:
+def describe_flapping(flapping: Flapping) -> str:
     """The note of a flapping alert: its state changed too often."""
     within = duration_text(flapping.within_s)
     return f"Flapping: {flapping.changes} changes within {within}. Nothing more until it is calm."

@@ -7,7 +7,7 @@ from typing import Final
 
 from rules.deciding.decision_builder import Draft
 from rules.deciding.emit import SendTarget, entry_for
-from rules.deciding.pipeline import Notification, state_said, tell
+from rules.deciding.pipeline import Notification, evaluate_state, tell
 from rules.deciding.quiet import notes
 from rules.deciding.quiet.rows import Incident, KeyRow, Notified
 from rules.deciding.quiet.verdicts import Held, Hidden, Passed, Quieted, QuietVerdict
@@ -85,16 +85,18 @@ def look_again(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
         incident.hidden = {entry.slot: incident.hidden[entry.slot] for entry in entries}
         if not entries:
             return
-        occasion.state, failed = state_said(draft, rule, event, "firing")
+        occasion.state, failed = evaluate_state(draft, rule, event, "firing")
         occasion.broken = broken or failed
-        occasion.notes = {slot: notes.firing_since(incident, by) for slot, by in incident.hidden.items()}
+        occasion.notes = {slot: notes.describe_late_firing(incident, by) for slot, by in incident.hidden.items()}
         addresses = [SendTarget(entry, rule.quiet.shadow) for entry in entries]
         learn_firing(draft, occasion, incident, tell(draft, occasion, addresses))
         return
     occasion.phase = "stale" if incident.ended == "stale" else "resolved"
-    occasion.state, failed = state_said(draft, rule, event, "resolved")
+    occasion.state, failed = evaluate_state(draft, rule, event, "resolved")
     occasion.broken = broken or failed
-    occasion.notes = {slot: notes.over_since(incident, incident.hidden.get(slot, "delay")) for slot in incident.told}
+    occasion.notes = {
+        slot: notes.describe_late_end(incident, incident.hidden.get(slot, "delay")) for slot in incident.told
+    }
     addresses = [
         SendTarget(entry_for(draft.rule_set, rule, slot, told.to, told.send, told.overrides), told.shadow)
         for slot, told in incident.told.items()

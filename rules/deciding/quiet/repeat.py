@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rules.deciding.decision_builder import Draft
 from rules.deciding.emit import SendTarget
-from rules.deciding.pipeline import Notification, state_said, tell
+from rules.deciding.pipeline import Notification, evaluate_state, tell
 from rules.deciding.quiet import notes
 from rules.deciding.quiet.rows import KeyRow, from_bytes, to_bytes
 from rules.deciding.state_keys import RowNames
@@ -19,7 +19,7 @@ def remind(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
         return
     incident.remind_us = draft.now_us + round(rule.quiet.repeat_s * 1_000_000)
     event, broken = revive(draft.rule_set, rule, incident.event, draft.now_us)
-    state, failed = state_said(draft, rule, event, "firing")
+    state, failed = evaluate_state(draft, rule, event, "firing")
     occasion = Notification(
         rule=rule,
         event=event,
@@ -29,7 +29,7 @@ def remind(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
         item=event.item,
         state=state,
         row=row,
-        notes={"": notes.reminder(incident)},
+        notes={"": notes.describe_reminder(incident)},
         incident=row.key,
         broken=broken or failed,
     )

@@ -217,7 +217,7 @@ def from_bytes(key: str, value: bytes) -> QuietRow:
     return row
 
 
-def shortened(text: str, longest: int = LONGEST_KEY) -> str:
+def shorten_key(text: str, longest: int = LONGEST_KEY) -> str:
     """The text in at most so many runes; what is longer ends in its hash, so that different ones stay different."""
     if len(text) <= longest:
         return text
@@ -225,4 +225,4 @@ def shortened(text: str, longest: int = LONGEST_KEY) -> str:
 
 
 def _short(name: str) -> str:
-    return shortened(name, LONGEST_NAME)
+    return shorten_key(name, LONGEST_NAME)

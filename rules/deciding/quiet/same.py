@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rules.deciding.quiet.rows import shortened
+from rules.deciding.quiet.rows import shorten_key
 from rules.model import Event
 from rules.ruleset import Inhibitor
 
@@ -18,4 +18,4 @@ def values_at(inhibitor: Inhibitor, event: Event) -> str | None:
         if not values:
             return None
         found.append(list(values))
-    return shortened(json.dumps(found, sort_keys=True, default=str))
+    return shorten_key(json.dumps(found, sort_keys=True, default=str))

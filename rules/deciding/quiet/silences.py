@@ -17,8 +17,8 @@ from typing import Any, Final
 from rules.conditions.conditions import Condition, compile_match
 from rules.deciding.quiet.verdicts import Hidden
 from rules.model import Event, MessageFacts, Silence
-from rules.rendering.markdown_escape import storable
-from rules.source.places import without_places
+from rules.rendering.markdown_escape import make_storable
+from rules.source.places import wrap_unplaced
 from rules.source.problems import Place, Problem, ProblemsFound, has_errors
 
 FACT_NAMES: Final = ("rule", "topic", "destination", "key", "severity")
@@ -77,7 +77,7 @@ class SilenceBook:
 
     silences: tuple[CompiledSilence, ...] = ()
 
-    def covering(self, facts: Facts, event: Event, now_us: int) -> Hidden | None:
+    def find_covering(self, facts: Facts, event: Event, now_us: int) -> Hidden | None:
         """The silence that covers a send and lasts longest, or None."""
         longest: Silence | None = None
         for compiled in self.silences:
@@ -108,8 +108,8 @@ def compile_silence(silence: Silence) -> CompiledSilence:
     file = f"silence {silence.id}"
     compiled = CompiledSilence(
         silence=silence,
-        facts=compile_match(facts, without_places(facts, file), (), problems) if facts else None,
-        event=compile_match(event, without_places(event, file), (), problems) if event else None,
+        facts=compile_match(facts, wrap_unplaced(facts, file), (), problems) if facts else None,
+        event=compile_match(event, wrap_unplaced(event, file), (), problems) if event else None,
         sees_severity="severity" in silence.matchers,
         has_globs=any(isinstance(value, dict) and "like" in value for value in event.values()),
     )
@@ -137,7 +137,7 @@ def places_of(event: Event) -> dict[str, str]:
         else:
             continue
         if len(said) <= MAX_PLACE_RUNES:
-            places[storable(place)] = storable(said)
+            places[make_storable(place)] = make_storable(said)
             if len(places) >= MAX_PLACES:
                 break
     return places

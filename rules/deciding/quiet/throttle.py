@@ -18,7 +18,7 @@ from rules.deciding.quiet.rows import ThrottledPost, ThrottleRow, WaitingPost
 from rules.deciding.quiet.silences import places_of
 from rules.deciding.quiet.state_rows import recall, store
 from rules.deciding.quiet.verdicts import PASSED, Held, Hidden, Passed, Quieted
-from rules.deciding.render_post import Composed, Scene, composed_alone, overrides_of
+from rules.deciding.render_post import Composed, Scene, compose_alone, overrides_of
 from rules.deciding.state_keys import Names
 from rules.deciding.vars import revive
 from rules.model import Post
@@ -116,7 +116,7 @@ def _lines(draft: Draft, posting: Posting, post: Post, slot: str) -> list[str]:
     lines: list[str] = []
     for event in scene.events:
         alone = Scene(scene.rule, event.event, event.phase, scene.key, broken=scene.broken)
-        shown = composed_alone(draft.rule_set, alone, now_us)
+        shown = compose_alone(draft.rule_set, alone, now_us)
         lines.append(_line(shown.title or shown.text, event.note))
     return lines
 

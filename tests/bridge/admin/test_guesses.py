@@ -130,7 +130,7 @@ async def test_wrong_tokens_of_a_receiver_are_slowed_and_on_the_trail(tmp_path: 
         assert guesses == [401] * FREE + [429] * 2
         refused = await call(stage, **{given: f"{prefix}wrong"})
         assert (refused.headers["retry-after"], refused.json()["error"]["status"]) == ("1", "RESOURCE_EXHAUSTED")
-        entries, _ = await stage.daemon.audit.newest(100, wanted={"target": "/hooks/hook"})
+        entries, _ = await stage.daemon.audit.list_newest(100, wanted={"target": "/hooks/hook"})
         assert len(entries) == FREE
         assert {(one.entry.what, one.entry.address, one.entry.outcome) for one in entries} == {
             ("token", "192.0.2.1", "refused")
@@ -160,7 +160,7 @@ async def test_a_call_without_a_token_is_refused_and_is_no_guess(tmp_path: Path)
     async with a_daemon(tmp_path) as stage:
         stage.http.headers.pop("x-api-key")
         assert {(await call(stage)).status_code for _ in range(FREE + 5)} == {401}
-        entries, _ = await stage.daemon.audit.newest(100, wanted={"target": "/hooks/"})
+        entries, _ = await stage.daemon.audit.list_newest(100, wanted={"target": "/hooks/"})
         assert entries == []
 
 

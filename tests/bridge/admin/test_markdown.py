@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from bridge.admin.safe_markdown import to_html, to_line, to_words
-from bridge.core.emoji import with_emoji
+from bridge.core.emoji import replace_emoji_names
 
 
 def test_known_emoji_names_become_characters_and_others_stay() -> None:
-    assert with_emoji(":red_circle: at 10:30:00 :nope:") == "🔴 at 10:30:00 :nope:"
+    assert replace_emoji_names(":red_circle: at 10:30:00 :nope:") == "🔴 at 10:30:00 :nope:"
 
 
 def test_markdown_is_drawn() -> None:

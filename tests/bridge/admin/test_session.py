@@ -76,7 +76,7 @@ async def test_a_session_ends_after_twelve_hours_and_leaves_nothing(tmp_path: Pa
         await stage.clock.advance(LASTS_S + 1)
         assert not await is_in(stage, cookie)
         await a_session(stage, TOKEN)
-        assert len(stage.daemon.broker.cache.all(SessionRecord)) == 1
+        assert len(stage.daemon.broker.cache.list_all(SessionRecord)) == 1
 
 
 async def test_a_form_of_an_ended_session_changes_nothing(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ async def test_a_form_of_an_ended_session_changes_nothing(tmp_path: Path) -> Non
 async def test_the_store_holds_no_cookie_that_opens_a_session(tmp_path: Path) -> None:
     async with a_daemon(tmp_path) as stage:
         cookie = (await a_session(stage, TOKEN)).removeprefix(f"{COOKIE}=")
-        (record,) = stage.daemon.broker.cache.all(SessionRecord)
+        (record,) = stage.daemon.broker.cache.list_all(SessionRecord)
         assert cookie not in str(record)
         assert not await is_in(stage, f"{COOKIE}={record.cookie_digest}")
 
@@ -122,7 +122,7 @@ async def test_sessions_of_one_token_are_bounded_and_the_oldest_ends(tmp_path: P
         for _ in range(25):
             cookies.append(await a_session(stage, TOKEN))
             await stage.clock.advance(1)
-        assert len(stage.daemon.broker.cache.all(SessionRecord)) == 20
+        assert len(stage.daemon.broker.cache.list_all(SessionRecord)) == 20
         assert [await is_in(stage, cookie) for cookie in (cookies[0], cookies[4], cookies[5], cookies[-1])] == [
             False,
             False,

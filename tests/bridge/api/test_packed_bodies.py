@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 
-from bridge.core.packed_bodies import BodyTooLarge, DamagedBody, UnknownCoding, unpacked
+from bridge.core.packed_bodies import BodyTooLarge, DamagedBody, UnknownCoding, decompress
 from tests.fakes.ams_api import a_staged_api
 
 PUBLISH = "/projects/P/topics/T:publish"
@@ -85,10 +85,10 @@ async def test_who_may_not_publish_is_told_so_before_anything_is_unpacked():
 
 
 def test_the_function_says_in_its_errors_what_is_wrong():
-    assert unpacked(gzip.compress(b"x" * 10), "gzip", 10) == b"x" * 10
+    assert decompress(gzip.compress(b"x" * 10), "gzip", 10) == b"x" * 10
     with pytest.raises(BodyTooLarge):
-        unpacked(gzip.compress(b"x" * 11), "gzip", 10)
+        decompress(gzip.compress(b"x" * 11), "gzip", 10)
     with pytest.raises(UnknownCoding, match="'br' cannot be read"):
-        unpacked(b"x", "br", 10)
+        decompress(b"x", "br", 10)
     with pytest.raises(DamagedBody, match="packed as deflate"):
-        unpacked(b"x", "deflate", 10)
+        decompress(b"x", "deflate", 10)

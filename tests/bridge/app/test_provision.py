@@ -41,7 +41,7 @@ def schema(tmp_path: Path) -> Path:
 
 
 def topic_of(broker: Broker, name: str) -> Topic:
-    return next(one for one in broker.cache.all(Topic) if one.name == name)
+    return next(one for one in broker.cache.list_all(Topic) if one.name == name)
 
 
 async def test_everything_is_made_once(schema: Path) -> None:
@@ -59,11 +59,11 @@ async def test_everything_is_made_once(schema: Path) -> None:
         "subscription ARGO/archive: access list",
         f"certificate {SUBJECT}: user ann",
     ]
-    ann = broker.users.by_token("a-token-of-ann")
+    ann = broker.users.find_by_token("a-token-of-ann")
     assert ann is not None
     assert topic_of(broker, "alarms").acl == (ann.uid,)
     assert topic_of(broker, "metrics").schema_uid
-    assert broker.cache.all(Subscription)[0].ack_deadline_s == 60
+    assert broker.cache.list_all(Subscription)[0].ack_deadline_s == 60
     assert broker.certificates.user_of(SUBJECT) == ann
     assert await provision(broker, wanted(schema), {SUBJECT: "ann"}) == []
 
@@ -72,8 +72,8 @@ async def test_on_a_planned_catalog_it_tells_the_same_and_nothing_lasts(schema: 
     broker = await a_broker()
     planned = await plan_catalog(broker)
     assert "topic ARGO/metrics: create" in await provision(planned.broker, wanted(schema), {SUBJECT: "ann"})
-    assert broker.cache.all(Topic) == []
-    assert broker.cache.all(User) == []
+    assert broker.cache.list_all(Topic) == []
+    assert broker.cache.list_all(User) == []
     assert await broker.store.catalog.seq() == 0
 
 
@@ -96,16 +96,16 @@ async def test_what_changed_is_brought_up_to_date_and_nothing_else(schema: Path)
         "user ann: publisher, consumer in ARGO",
         "user ann: token",
     ]
-    assert broker.users.by_token("another-token") is not None
-    assert broker.users.by_token("a-token-of-ann") is None
+    assert broker.users.find_by_token("another-token") is not None
+    assert broker.users.find_by_token("a-token-of-ann") is None
 
 
 async def test_nothing_is_ever_deleted(schema: Path) -> None:
     broker = await a_broker()
     await provision(broker, wanted(schema), {})
     assert await provision(broker, wanted(schema, topics={}, subscriptions={}, users={}, schemas={}), {}) == []
-    assert len(broker.cache.all(Topic)) == 2
-    assert len(broker.cache.all(User)) == 2
+    assert len(broker.cache.list_all(Topic)) == 2
+    assert len(broker.cache.list_all(User)) == 2
 
 
 async def test_others_on_an_access_list_stay(schema: Path) -> None:
@@ -122,7 +122,7 @@ async def test_a_user_of_another_project_becomes_a_member(schema: Path) -> None:
     await provision(broker, wanted(schema), {})
     second = {"OPS": ProjectSettings.model_validate({"users": {"ann": {"roles": ["consumer"]}}})}
     assert await provision(broker, second, {}) == ["project OPS: create", "user ann: consumer in OPS"]
-    ann = broker.users.by_token("a-token-of-ann")
+    ann = broker.users.find_by_token("a-token-of-ann")
     assert ann is not None
     assert len(ann.memberships) == 2
 
@@ -164,7 +164,7 @@ PUSHED = {
 
 
 def pushed_of(broker: Broker) -> PushConfig:
-    return next(one.push for one in broker.cache.all(Subscription) if one.name == "pushed")
+    return next(one.push for one in broker.cache.list_all(Subscription) if one.name == "pushed")
 
 
 async def test_a_push_subscription_is_made_verified_and_follows_the_settings(schema: Path) -> None:

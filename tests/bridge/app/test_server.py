@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from bridge.app.certificate import CERTIFICATE_FILE, KEY_FILE, self_signed
+from bridge.app.certificate import CERTIFICATE_FILE, KEY_FILE, make_self_signed
 from bridge.app.server import CannotListen, HttpServer, Tls
 from broker.clock import SystemClock
 from tests.fakes.certificates import TestAuthority
@@ -100,11 +100,11 @@ def test_a_certificate_that_is_none_is_told(tmp_path: Path) -> None:
 
 
 async def test_the_trial_certificate_is_made_once_and_trusted_by_its_own_file(tmp_path: Path) -> None:
-    certificate, key = self_signed(tmp_path / "state", ["bridge.example.org"], SystemClock().wall_us())
+    certificate, key = make_self_signed(tmp_path / "state", ["bridge.example.org"], SystemClock().wall_us())
     assert (certificate.name, key.name) == (CERTIFICATE_FILE, KEY_FILE)
     assert key.stat().st_mode & 0o777 == 0o600
     before = certificate.read_bytes()
-    assert self_signed(tmp_path / "state", [], SystemClock().wall_us()) == (certificate, key)
+    assert make_self_signed(tmp_path / "state", [], SystemClock().wall_us()) == (certificate, key)
     assert certificate.read_bytes() == before
     server = HttpServer(says_who, "127.0.0.1:0", Tls(certificate, key))
     await server.start()

@@ -161,7 +161,7 @@ async def test_a_bot_that_was_put_out_of_the_channel_is_told_what_to_do(
     mattermost.settings = Settings(version=(5, 37))
     async with a_stage(tmp_path, RULES, settings(mattermost), store="memory") as stage:
         await until(stage, lambda one: one.arrived == 1)
-        channel = mattermost.town.channel_named("monitoring")
+        channel = mattermost.town.find_channel("monitoring")
         assert channel is not None
         mattermost.town.leave(channel.id, "ams-bridge")
         standing = await next_run(stage, lambda one: one.verdict == "failed")

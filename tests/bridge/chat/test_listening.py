@@ -225,7 +225,7 @@ async def test_a_post_older_than_its_card_does_nothing_and_says_so_once(
     async with a_listening(tmp_path, mattermost) as chat:
         post = await chat.told({"note": "hi"})
         seal, now_us = chat.stage.daemon.buttons.seal, chat.stage.clock.wall_us()
-        card = seal.card(post.props["ams_bridge"]["card"], now_us)
+        card = seal.verify(post.props["ams_bridge"]["card"], now_us)
         assert isinstance(card, PostContext)
         assert card.expires_us == now_us + us(7 * 86_400)
         mark = seal.mark(msgspec.structs.replace(card, expires_us=now_us + us(5)))

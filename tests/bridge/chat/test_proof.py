@@ -35,7 +35,7 @@ def changed(token: str, change: Callable[[list[Any]], None]) -> str:
 def another_key(token: str) -> str:
     """The same button, signed by somebody else."""
     body = base64.urlsafe_b64decode(token.partition(".")[0] + "==")
-    return SignedContext(b"\1" * 32).token(msgspec.json.decode(body, type=Pressed))
+    return SignedContext(b"\1" * 32).sign(msgspec.json.decode(body, type=Pressed))
 
 
 async def nothing_was_done(chat: Chat) -> None:
@@ -88,7 +88,7 @@ async def test_a_button_past_its_end_is_refused_politely(tmp_path: Path, matterm
         pressed = seal.open(chat.context(post, "Silence 1h")["token"], now_us)
         assert isinstance(pressed, Pressed)
         assert pressed.expires_us == now_us + us(7 * 86_400)
-        token = seal.token(msgspec.structs.replace(pressed, expires_us=now_us + us(5)))
+        token = seal.sign(msgspec.structs.replace(pressed, expires_us=now_us + us(5)))
         where = {"post_id": post.id, "channel_id": post.channel_id}
         await chat.stage.clock.advance(5)
         late = await chat.call({"token": token}, **where)

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from bridge.chat.events import ChatPost, Reaction
-from bridge.chat.websocket import Connection, Lost, connected
+from bridge.chat.websocket import Connection, Lost, connect_websocket
 from bridge.core.secret import Secret
 from bridge.destinations.kit.redact import Redactor
 from bridge.fakes.mattermost import FakeMattermost
@@ -51,8 +51,8 @@ def speaking(speak: Speak) -> Callable[[web.BaseRequest], Awaitable[web.StreamRe
 async def lost_over(url: str, then: Callable[[Connection], Awaitable[object]] | None = None) -> str:
     """Why the connection was lost."""
     with pytest.raises(Lost) as lost:
-        async with connected(url, TOKEN, 1.0, Redactor([TOKEN])) as line:
-            await (then or Connection.heard)(line)
+        async with connect_websocket(url, TOKEN, 1.0, Redactor([TOKEN])) as line:
+            await (then or Connection.receive)(line)
     return str(lost.value)
 
 
@@ -75,8 +75,8 @@ async def test_reactions_and_replies_are_heard_and_all_else_is_passed_over() -> 
         ):
             await socket.send_json(said)
 
-    async with a_server(speaking(speak)) as url, connected(url, TOKEN, 1.0, Redactor([TOKEN])) as line:
-        heard = [(await line.heard()).event for _ in range(2)]
+    async with a_server(speaking(speak)) as url, connect_websocket(url, TOKEN, 1.0, Redactor([TOKEN])) as line:
+        heard = [(await line.receive()).event for _ in range(2)]
     assert isinstance(heard[0], Reaction)
     assert (heard[0].emoji_name, heard[0].at_ms) == ("eyes", 9)
     assert isinstance(heard[1], ChatPost)
@@ -152,6 +152,6 @@ async def test_nobody_there_is_told() -> None:
 
 async def test_a_ping_brings_the_servers_time(mattermost: FakeMattermost) -> None:
     token = Secret(mattermost.bot_token)
-    async with connected(mattermost.base_url, token, 2.0, Redactor([token])) as line:
+    async with connect_websocket(mattermost.base_url, token, 2.0, Redactor([token])) as line:
         await line.ping()
-        assert (await line.heard()).server_ms > 0
+        assert (await line.receive()).server_ms > 0

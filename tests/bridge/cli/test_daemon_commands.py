@@ -109,7 +109,7 @@ async def test_the_ledger_balances_and_says_so(tmp_path: Path) -> None:
 
 async def test_books_that_do_not_balance_fail_the_command(tmp_path: Path) -> None:
     async with a_daemon(tmp_path) as stage:
-        (uid,) = (one.uid for one in stage.daemon.broker.cache.all(Topic) if one.name == "T")
+        (uid,) = (one.uid for one in stage.daemon.broker.cache.list_all(Topic) if one.name == "T")
         await stage.daemon.store.commit(Commit(counters={(uid, "decided"): 3}))
         said = await ask(stage, "ledger")
         assert said.code == 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bridge.app.certificate import self_signed
+from bridge.app.certificate import make_self_signed
 from broker.clock import ManualClock, SystemClock
 from broker.engines.sqlite import open_sqlite
 from broker.model import Commit, NewMessage
@@ -132,7 +132,7 @@ def test_a_proxy_is_named_without_its_password(folder: Path, monkeypatch: pytest
 
 
 def test_a_certificate_that_expired_is_found(folder: Path) -> None:
-    certificate, key = self_signed(folder / "tls", [], ManualClock(1_000_000_000_000_000).wall_us())
+    certificate, key = make_self_signed(folder / "tls", [], ManualClock(1_000_000_000_000_000).wall_us())
     tls = f"tls: {{certificate: {certificate}, key: {key}}}"
     (folder / "bridge.yaml").write_text(SETTINGS.replace("tls: off", tls))
     said = command("doctor", "--json")

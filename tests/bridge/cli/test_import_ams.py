@@ -188,11 +188,11 @@ async def test_the_token_of_a_project_admin_takes_a_project_that_is_named(tmp_pa
         refused = await take_over(stage, source, token=token)
         assert refused.code == 1
         assert "name them with --project" in refused.err
-        before = len(stage.daemon.broker.cache.all(User))
+        before = len(stage.daemon.broker.cache.list_all(User))
         said = await take_over(stage, source, "--project", "P", "--json", token=token)
         assert said.code == 0, said.err
         assert any("a new one is made" in one for one in said.value["not_taken"])
-        assert len(stage.daemon.broker.cache.all(User)) == before + 3
+        assert len(stage.daemon.broker.cache.list_all(User)) == before + 3
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ async def take_over(stage: Stage, tmp_path: Path, said: bytes, *more: str) -> Sa
 
 def bindings(stage: Stage) -> dict[str, str]:
     cache = stage.daemon.broker.cache
-    users = {user.uid: user.name for user in cache.all(User)}
-    return {one.subject: users[one.user_uid] for one in cache.all(CertificateBinding)}
+    users = {user.uid: user.name for user in cache.list_all(User)}
+    return {one.subject: users[one.user_uid] for one in cache.list_all(CertificateBinding)}
 
 
 async def test_a_feed_is_taken_over_once_and_then_there_is_nothing_to_do(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bridge.cli.command_context import Context
-from bridge.cli.history import Wanted, opened
+from bridge.cli.history import Wanted, open_history
 from bridge.cli.setup import settings_of
 from broker.clock import ManualClock
 from broker.engines import open_store
@@ -115,8 +115,8 @@ def test_memory_does_not_grow_with_the_history(tmp_path: Path, command: str) -> 
 def test_a_walk_in_the_middle_holds_no_lock(tmp_path: Path) -> None:
     config = asyncio.run(_filled(tmp_path, 6_000))
     context = Context(config=config)
-    with opened(settings_of(context)) as history:
-        stretches = history.stretches(Wanted(3e9), lambda name: name.endswith("/T"))
+    with open_history(settings_of(context)) as history:
+        stretches = history.find_stretches(Wanted(3e9), lambda name: name.endswith("/T"))
         with history.walk(context.output, stretches) as walk:
             assert next(walk.stream).offset <= 1
             writer = sqlite3.connect(tmp_path / "state" / "bridge.db", isolation_level=None)

@@ -13,7 +13,7 @@ from rich.markdown import Markdown
 from rich.text import Text
 
 from bridge.cli.output import Failed, Output, console
-from bridge.cli.visible import VisibleText, visible, visible_line
+from bridge.cli.visible import VisibleText, make_visible, make_visible_line
 from bridge.fakes.mattermost import FakeMattermost
 from bridge.fakes.trouble import Answer
 from tests.fakes.command_line import Said, ask, command, write
@@ -29,10 +29,10 @@ def is_clean(said: Said) -> bool:
 
 
 def test_what_a_terminal_would_obey_is_shown_as_an_escape() -> None:
-    assert visible("a\x1b[31mb\x85c\u202ed\x00") == r"a\x1b[31mb\x85c\u202ed\x00"
-    assert visible("one\r\ntwo\tthree\rfour") == "one\ntwo\tthree\\rfour"
-    assert visible_line("one\r\ntwo\tthree") == r"one\r\ntwo\tthree"
-    assert visible("héllo ☃ 👩\u200d🚒 שלום") == "héllo ☃ 👩\u200d🚒 שלום"
+    assert make_visible("a\x1b[31mb\x85c\u202ed\x00") == r"a\x1b[31mb\x85c\u202ed\x00"
+    assert make_visible("one\r\ntwo\tthree\rfour") == "one\ntwo\tthree\\rfour"
+    assert make_visible_line("one\r\ntwo\tthree") == r"one\r\ntwo\tthree"
+    assert make_visible("héllo ☃ 👩\u200d🚒 שלום") == "héllo ☃ 👩\u200d🚒 שלום"
 
 
 def test_what_is_shown_is_as_wide_as_it_was_measured() -> None:
@@ -47,7 +47,7 @@ def test_no_way_of_printing_passes_it_on(how: str, capsys: pytest.CaptureFixture
         case "say" | "warn" | "done":
             getattr(output, how)(f"a{ODD}b [bold]")
         case "empty":
-            output.rows([], [], empty=f"a{ODD}b")
+            output.print_rows([], [], empty=f"a{ODD}b")
         case "markup":
             output.console.print(f"[bold]a{ODD}b")
         case "text":

@@ -202,10 +202,10 @@ async def test_entries_go_when_they_are_past_their_time() -> None:
     await trail.note(AuditEntry(what="young"))
     await clock.advance(DAY_S / 2 + 1)
     await trail.trim()
-    assert [one.entry.what for one in (await trail.newest(10))[0]] == ["young"]
+    assert [one.entry.what for one in (await trail.list_newest(10))[0]] == ["young"]
     await clock.advance(DAY_S)
     await trail.trim()
-    assert await trail.newest(10) == ([], None)
+    assert await trail.list_newest(10) == ([], None)
 
 
 async def test_the_trail_outlives_the_sweep_of_logs_without_a_topic(tmp_path: Path) -> None:
@@ -222,8 +222,8 @@ async def test_a_long_trail_is_read_page_by_page() -> None:
     trail = AuditTrail(MemoryStore(clock).log, clock, keep_s=DAY_S)
     for n in range(1_200):
         await trail.note(AuditEntry(what="rare" if n == 3 else "often", who=str(n)))
-    found, following = await trail.newest(5, wanted={"what": "rare"})
+    found, following = await trail.list_newest(5, wanted={"what": "rare"})
     assert [one.number for one in found] == [3]
     assert following is None
     assert MOST_ENTRIES >= 1_200
-    assert pytest.approx(len((await trail.newest(1_000))[0])) == 1_000
+    assert pytest.approx(len((await trail.list_newest(1_000))[0])) == 1_000

@@ -33,14 +33,14 @@ async def test_a_silence_beyond_the_bounds_is_refused_and_not_kept(tmp_path: Pat
         answer = await stage.http.post("/api/silences", json={"matchers": {"rule": "notes"}, "why": "w"} | said)
         assert (answer.status_code, answer.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
         assert "float" not in answer.text
-        assert stage.daemon.broker.cache.all(SilenceRecord) == []
+        assert stage.daemon.broker.cache.list_all(SilenceRecord) == []
         assert (await stage.http.get("/api/silences")).json() == {"silences": []}
 
 
 async def test_a_silence_that_an_older_version_kept_beyond_the_calendar_is_shown_and_ended(tmp_path: Path) -> None:
     async with a_daemon(tmp_path) as stage:
         made = (await silenced(stage, {"rule": "notes"}))["silence"]
-        record = stage.daemon.broker.cache.by_uid(SilenceRecord, made["id"])
+        record = stage.daemon.broker.cache.find_by_uid(SilenceRecord, made["id"])
         assert record is not None
         await stage.daemon.broker.cache.change(
             record, lambda one: one.uid, lambda one: msgspec.structs.replace(one, until_us=10**21)
@@ -127,4 +127,4 @@ async def test_a_number_of_a_body_that_cannot_be_is_refused_with_its_place(
         assert (answer.status_code, answer.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
         assert place in answer.json()["error"]["message"]
         assert [one.id for one in await stage.deliveries()] == [one.id for one in before]
-        assert stage.daemon.broker.cache.all(SilenceRecord) == []
+        assert stage.daemon.broker.cache.list_all(SilenceRecord) == []

@@ -250,7 +250,7 @@ async def test_a_silence_lifted_while_the_daemon_was_away_is_noticed_when_it_sta
         await stage.publish({"host": "web1", "status": "DOWN"})
         assert await decisions_of(stage, 0)
         cache = stage.daemon.broker.cache
-        record = cache.by_uid(SilenceRecord, made["id"])
+        record = cache.find_by_uid(SilenceRecord, made["id"])
         assert record is not None
     store = await open_store(f"sqlite://{tmp_path}/state/bridge.db", ManualClock())
     ended = msgspec.structs.replace(record, until_us=record.starts_us)

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from bridge.core.credentials import without_credentials
+from bridge.core.credentials import split_credentials
 
 
 @pytest.mark.parametrize(
@@ -24,11 +24,11 @@ from bridge.core.credentials import without_credentials
 )
 def test_who_asks_is_told_apart_from_the_url(url: str, plain: str, who: str) -> None:
     header = "Basic " + base64.b64encode(who.encode()).decode()
-    assert without_credentials(url) == (plain, header)
+    assert split_credentials(url) == (plain, header)
 
 
 @pytest.mark.parametrize(
     "url", ["https://host/in@there", "https://host/?a=b@c", "https://host#a@b", "nonsense", "a@b", ""]
 )
 def test_a_url_that_names_nobody_stays_as_it_is(url: str) -> None:
-    assert without_credentials(url) == (url, None)
+    assert split_credentials(url) == (url, None)

@@ -15,7 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.core.poison import REASON, PoisonGuard, delivery_name, message_name, timer_name
-from bridge.core.poison_notes import NotesUnusable, PoisonNotes, found_notes, note_name
+from bridge.core.poison_notes import NotesUnusable, PoisonNotes, note_name, read_notes
 from bridge.delivery.courier import Courier
 from bridge.destinations.base import Delivered, Outcome, Parcel
 from bridge.observe.poison_metrics import PoisonMetrics
@@ -52,7 +52,7 @@ class Deaths:
     async def die_at(self, *names: str) -> None:
         """Die while these are under decision, each by a worker of its own."""
         guard = PoisonGuard(ManualClock(), self.folder)
-        desks = [guard.desk(name) for name in names]
+        desks = [guard.open_desk(name) for name in names]
         running = threading.Barrier(len(names) + 1)
         gone = threading.Event()
 
@@ -84,11 +84,11 @@ def a_guard(deaths: Deaths, clock: ManualClock | None = None) -> PoisonGuard:
 
 async def test_one_death_condemns_nothing_and_two_do(deaths: Deaths) -> None:
     await deaths.die_at(message_name(UID, 7))
-    assert a_guard(deaths).why_not(message_name(UID, 7)) == ""
+    assert a_guard(deaths).explain_set_aside(message_name(UID, 7)) == ""
     await deaths.die_at(message_name(UID, 7))
     guard = a_guard(deaths)
-    assert guard.why_not(message_name(UID, 7)) == REASON
-    assert guard.why_not(message_name(UID, 6)) == guard.why_not(message_name("other", 7)) == ""
+    assert guard.explain_set_aside(message_name(UID, 7)) == REASON
+    assert guard.explain_set_aside(message_name(UID, 6)) == guard.explain_set_aside(message_name("other", 7)) == ""
 
 
 async def test_a_death_counts_once_however_often_the_daemon_then_dies_at_its_start(deaths: Deaths) -> None:
@@ -98,7 +98,7 @@ async def test_a_death_counts_once_however_often_the_daemon_then_dies_at_its_sta
     for _ in range(5):
         a_guard(deaths).close()
         notes.write_bytes(left_behind)  # the new run did not come as far as clearing the notes
-    assert a_guard(deaths).why_not(message_name(UID, 7)) == ""
+    assert a_guard(deaths).explain_set_aside(message_name(UID, 7)) == ""
 
 
 async def test_what_was_decided_after_a_death_is_no_suspect_any_more(deaths: Deaths) -> None:
@@ -109,31 +109,31 @@ async def test_what_was_decided_after_a_death_is_no_suspect_any_more(deaths: Dea
     assert not guard.is_watching
     guard.close()
     await deaths.die_at(message_name(UID, 7))
-    assert a_guard(deaths).why_not(message_name(UID, 7)) == ""
+    assert a_guard(deaths).explain_set_aside(message_name(UID, 7)) == ""
 
 
 async def test_deaths_at_different_messages_condemn_none(deaths: Deaths) -> None:
     for offset in range(20):
         await deaths.die_at(message_name(UID, offset))
     guard = a_guard(deaths)
-    assert not any(guard.why_not(message_name(UID, offset)) for offset in range(20))
+    assert not any(guard.explain_set_aside(message_name(UID, offset)) for offset in range(20))
 
 
 async def test_an_end_in_good_order_is_no_death(deaths: Deaths) -> None:
     for _ in range(3):
         guard = a_guard(deaths)
-        desk = guard.desk("decide")
+        desk = guard.open_desk("decide")
         await desk.run(message_name(UID, 7), lambda: None)
         desk.close()
         guard.close()
-    assert found_notes(deaths.folder / "deciding.notes")[1] == []
+    assert read_notes(deaths.folder / "deciding.notes")[1] == []
 
 
 async def test_what_raised_is_under_decision_no_more(deaths: Deaths) -> None:
-    desk = a_guard(deaths).desk("decide")
+    desk = a_guard(deaths).open_desk("decide")
     with pytest.raises(ZeroDivisionError):
         await desk.run(message_name(UID, 7), lambda: 1 // 0)
-    assert found_notes(deaths.folder / "deciding.notes")[1] == []
+    assert read_notes(deaths.folder / "deciding.notes")[1] == []
 
 
 async def test_while_there_is_a_suspect_one_thing_is_decided_at_a_time(deaths: Deaths) -> None:
@@ -142,9 +142,9 @@ async def test_while_there_is_a_suspect_one_thing_is_decided_at_a_time(deaths: D
     at_once: list[int] = []
 
     def look() -> None:
-        at_once.append(len(found_notes(deaths.folder / "deciding.notes")[1]))
+        at_once.append(len(read_notes(deaths.folder / "deciding.notes")[1]))
 
-    desks = [guard.desk(f"decide:{n}") for n in range(4)]
+    desks = [guard.open_desk(f"decide:{n}") for n in range(4)]
     names = [message_name(UID, 7), message_name("other", 3), message_name("third", 0), message_name("fourth", 0)]
     await asyncio.gather(*(desk.run(name, look, large=True) for desk, name in zip(desks, names, strict=True)))
     assert at_once == [1, 1, 1, 1]
@@ -156,9 +156,9 @@ async def test_a_suspect_that_does_not_end_and_does_not_stop_the_daemon_keeps_no
     await deaths.die_at(message_name(UID, 7))
     clock = ManualClock()
     guard, gone = a_guard(deaths, clock), threading.Event()
-    slow = asyncio.create_task(guard.desk("slow").run(message_name(UID, 7), gone.wait, large=True))
+    slow = asyncio.create_task(guard.open_desk("slow").run(message_name(UID, 7), gone.wait, large=True))
     await clock.advance(0)
-    other = asyncio.create_task(guard.desk("other").run(message_name("other", 0), lambda: "decided"))
+    other = asyncio.create_task(guard.open_desk("other").run(message_name("other", 0), lambda: "decided"))
     await clock.advance(5)
     assert not other.done()
     await clock.advance(6)
@@ -177,20 +177,20 @@ async def test_a_suspect_that_never_comes_again_is_forgotten_after_a_day(deaths:
 
 async def test_without_a_folder_nothing_is_noted(deaths: Deaths) -> None:
     guard = PoisonGuard(ManualClock())
-    assert await guard.desk("decide").run("m/x/1", lambda: 3) == 3
-    assert guard.why_not("m/x/1") == ""
+    assert await guard.open_desk("decide").run("m/x/1", lambda: 3) == 3
+    assert guard.explain_set_aside("m/x/1") == ""
 
 
 async def test_a_folder_that_cannot_be_used_is_told_and_stops_nothing(tmp_path: Path, logs: list[Any]) -> None:
     guard = PoisonGuard(ManualClock(), tmp_path / "not there")
-    assert await guard.desk("decide").run("m/x/1", lambda: 3) == 3
+    assert await guard.open_desk("decide").run("m/x/1", lambda: 3) == 3
     assert [entry["event"] for entry in logs] == ["what is decided cannot be noted"]
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 5_000, b"AMSBNOTE", b"AMSBNOTE" + b"\xff" * 5_000])
 def test_notes_that_are_none_name_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "deciding.notes").write_bytes(content)
-    assert found_notes(tmp_path / "deciding.notes")[1] == []
+    assert read_notes(tmp_path / "deciding.notes")[1] == []
     assert not PoisonGuard(ManualClock(), tmp_path).is_watching
 
 
@@ -203,14 +203,14 @@ def test_a_note_that_was_cut_off_names_nothing(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[slot + 14] ^= 1
     path.write_bytes(content)
-    assert found_notes(path) == (b"run".ljust(16, b"\0"), [])
+    assert read_notes(path) == (b"run".ljust(16, b"\0"), [])
 
 
 def test_there_are_as_many_slots_as_workers(tmp_path: Path) -> None:
     notes = PoisonNotes(tmp_path / "notes", b"run")
     for n in range(1_000):
         notes.note(notes.take_slot(), f"m/uid/{n}")
-    assert found_notes(tmp_path / "notes")[1] == [f"m/uid/{n}" for n in range(1_000)]
+    assert read_notes(tmp_path / "notes")[1] == [f"m/uid/{n}" for n in range(1_000)]
 
 
 def test_names_too_long_for_a_note_stay_apart(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_a_folder_in_place_of_the_notes_is_unusable(tmp_path: Path) -> None:
     with pytest.raises(NotesUnusable):
         PoisonNotes(tmp_path / "notes", b"run")
     with pytest.raises(NotesUnusable):
-        found_notes(tmp_path / "notes")
+        read_notes(tmp_path / "notes")
 
 
 # --- At work in a router -----------------------------------------------------------------------------
@@ -270,12 +270,12 @@ async def test_of_a_batch_only_the_message_that_was_under_decision_is_set_aside(
         assert await routing.texts() == ["a", "b", "c"]
         assert await routing.dead() == [2]
         assert routing.told[-1].counts == {"undecidable": 1}
-        assert routing.guard.degraded() == f"set aside undecided, for {REASON}: {T}:2"
+        assert routing.guard.describe_degraded() == f"set aside undecided, for {REASON}: {T}:2"
         (metric,) = PoisonMetrics(routing.guard).collect()
         assert metric.samples[0].value == 1
         assert [entry["about"] for entry in logs if entry["event"].startswith("set aside")] == [f"{T}:2"]
         await routing.passes(DAY_S * 2)
-        assert routing.guard.degraded() == ""
+        assert routing.guard.describe_degraded() == ""
 
 
 async def test_a_timer_that_is_deadly_rests_until_other_rules_are_in_force(deaths: Deaths) -> None:
@@ -294,7 +294,7 @@ async def test_a_timer_that_is_deadly_rests_until_other_rules_are_in_force(death
         await routing.passes(3_600)
         assert deaths.folder == before  # not fired again
         assert [one.state for one in await routing.deliveries()] == ["dead"]
-        assert "a timer of" in routing.guard.degraded()
+        assert "a timer of" in routing.guard.describe_degraded()
         routing.reload(rules.replace("text: x", "text: mended"))
         await routing.passes(600)
         assert await routing.texts() == ["mended"]
@@ -308,7 +308,7 @@ async def test_work_is_noted_while_it_computes_and_not_while_it_waits(deaths: De
     waiting = asyncio.Event()
 
     def look() -> None:
-        seen.append(found_notes(deaths.folder / "deciding.notes")[1])
+        seen.append(read_notes(deaths.folder / "deciding.notes")[1])
 
     async def send() -> str:
         look()
@@ -316,7 +316,7 @@ async def test_work_is_noted_while_it_computes_and_not_while_it_waits(deaths: De
         look()
         return "sent"
 
-    sending = asyncio.create_task(guard.noted(delivery_name("1"), send()))
+    sending = asyncio.create_task(guard.run_noted(delivery_name("1"), send()))
     await asyncio.wait([sending], timeout=0.01)
     look()
     waiting.set()
@@ -339,14 +339,14 @@ async def test_noted_work_raises_and_is_cancelled_like_any_other(deaths: Deaths)
             raise
 
     with pytest.raises(ZeroDivisionError):
-        await guard.noted("d/1", fail())
-    waiting = asyncio.create_task(guard.noted("d/2", wait()))
+        await guard.run_noted("d/1", fail())
+    waiting = asyncio.create_task(guard.run_noted("d/2", wait()))
     await asyncio.wait([waiting], timeout=0.01)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert heard == ["cancelled"]
-    assert found_notes(deaths.folder / "deciding.notes")[1] == []
+    assert read_notes(deaths.folder / "deciding.notes")[1] == []
 
 
 async def test_while_there_is_a_suspect_noted_work_takes_turns(deaths: Deaths) -> None:
@@ -356,13 +356,13 @@ async def test_while_there_is_a_suspect_noted_work_takes_turns(deaths: Deaths) -
 
     async def send() -> None:
         for _ in range(3):
-            at_once.append(len(found_notes(deaths.folder / "deciding.notes")[1]))
+            at_once.append(len(read_notes(deaths.folder / "deciding.notes")[1]))
             await asyncio.wait([asyncio.create_task(asyncio.Event().wait())], timeout=0.001)
 
-    desk = guard.desk("decide")
+    desk = guard.open_desk("decide")
     step = partial(threading.Event().wait, 0.05)
     deciding = asyncio.create_task(desk.run("m/uid/1", step, large=True))
-    await asyncio.gather(*(guard.noted(delivery_name(str(n)), send()) for n in range(4)), deciding)
+    await asyncio.gather(*(guard.run_noted(delivery_name(str(n)), send()) for n in range(4)), deciding)
     assert set(at_once) == {1}
 
 
@@ -384,4 +384,4 @@ async def test_a_delivery_at_which_the_daemon_stops_twice_is_a_dead_letter_and_o
         await asyncio.gather(running, return_exceptions=True)
         assert destination.tried == expected
     assert states == {"deadly": "dead", "fine": "delivered"}
-    assert "delivery deadly to ops" in guard.degraded()
+    assert "delivery deadly to ops" in guard.describe_degraded()

@@ -14,7 +14,7 @@ from rules.source.places import read_yaml
 def a_resolver(text: str, folder: Path, credentials: Path | None = None, **environ: str) -> tuple[Resolver, Any]:
     document = read_yaml(text, "bridge.yaml")
     resolver = Resolver(document, ReferenceSources(environ, credentials, folder))
-    return resolver, resolver.resolved(document.value)
+    return resolver, resolver.resolve(document.value)
 
 
 def the_problem(text: str, folder: Path, credentials: Path | None = None, **environ: str) -> str:

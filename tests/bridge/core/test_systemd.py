@@ -33,26 +33,26 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def test_ready_is_told_with_the_line_that_systemctl_shows(address: str) -> None:
     with a_service_manager(address) as listener:
-        assert NotifySocket.from_environment({"NOTIFY_SOCKET": address}).ready("3 topics, 2 destinations")
+        assert NotifySocket.from_environment({"NOTIFY_SOCKET": address}).notify_ready("3 topics, 2 destinations")
         assert heard_by(listener) == ["READY=1", "STATUS=3 topics, 2 destinations"]
 
 
 def test_ready_without_a_status_is_one_line(address: str) -> None:
     with a_service_manager(address) as listener:
-        NotifySocket(address).ready()
+        NotifySocket(address).notify_ready()
         assert heard_by(listener) == ["READY=1"]
 
 
 def test_a_reload_carries_the_monotonic_time_in_whole_microseconds(address: str) -> None:
     with a_service_manager(address) as listener:
-        NotifySocket(address).reloading(12.3456789)
+        NotifySocket(address).notify_reloading(12.3456789)
         assert heard_by(listener) == ["RELOADING=1", "MONOTONIC_USEC=12345678"]
 
 
 def test_stopping_and_the_watchdog_are_told(address: str) -> None:
     with a_service_manager(address) as listener:
         line = NotifySocket(address)
-        line.stopping("draining")
+        line.notify_stopping("draining")
         line.feed_watchdog()
         assert heard_by(listener) == ["STOPPING=1", "STATUS=draining"]
         assert heard_by(listener) == ["WATCHDOG=1"]
@@ -60,14 +60,14 @@ def test_stopping_and_the_watchdog_are_told(address: str) -> None:
 
 def test_a_status_cannot_add_a_field_of_its_own(address: str) -> None:
     with a_service_manager(address) as listener:
-        NotifySocket(address).status("rules kept:\nMAINPID=1")
+        NotifySocket(address).notify_status("rules kept:\nMAINPID=1")
         assert heard_by(listener) == ["STATUS=rules kept: MAINPID=1"]
 
 
 @pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": ""}])
 def test_without_a_service_manager_nothing_is_told_and_nothing_fails(environ: dict[str, str]) -> None:
     with capture_logs() as logs:
-        assert not NotifySocket.from_environment(environ).ready("up")
+        assert not NotifySocket.from_environment(environ).notify_ready("up")
     assert logs == []
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bridge.api.ports import LivePorts
-from bridge.chat.websocket import Lost, connected
+from bridge.chat.websocket import Lost, connect_websocket
 from bridge.core.secret import Secret
 from bridge.destinations.base import Later
 from bridge.destinations.config import HttpDestinationConfig
@@ -125,7 +125,7 @@ async def test_a_bot_listens_over_its_authority(tmp_path: Path) -> None:
     with served(authority.server()) as port:
         for ca_file, trusted in ((None, False), (authority.certificate, True)):
             with pytest.raises(Lost) as lost:
-                async with connected(f"https://localhost:{port}", Secret("x"), 5.0, Redactor([]), ca_file):
+                async with connect_websocket(f"https://localhost:{port}", Secret("x"), 5.0, Redactor([]), ca_file):
                     pass
             assert (UNTRUSTED in str(lost.value)) is not trusted
 

@@ -101,7 +101,7 @@ def test_waiting_for_posts_ends_when_they_came_or_says_how_many_did(
 
 async def test_a_coroutine_may_wait_for_posts_too(mattermost: FakeMattermost) -> None:
     async with httpx.AsyncClient(trust_env=False) as http, asyncio.TaskGroup() as tasks:
-        waiting = tasks.create_task(mattermost.posts_made(1))
+        waiting = tasks.create_task(mattermost.await_posts(1))
         tasks.create_task(http.post(mattermost.hook_url, json={"text": "x"}))
     assert [post.text for post in waiting.result()] == ["x"]
 

@@ -36,7 +36,7 @@ class StandIn:
         return self._http.request(method, self._server.base_url + path, content=content, headers=headers)
 
     def user(self, name: str) -> str:
-        user = self._server.town.user_named(name)
+        user = self._server.town.find_user(name)
         assert user is not None
         return user.id
 

@@ -31,7 +31,7 @@ def test_a_click_calls_the_integration_as_the_server_does(
     clicked = mattermost.click(post.id, action, username="bob")
     (request,) = webhook_receiver.requests
     called = request.json()
-    bob = mattermost.town.user_named("bob")
+    bob = mattermost.town.find_user("bob")
     assert bob is not None
     assert (request.method, request.path, request.header("content-type")) == ("POST", "/chat", "application/json")
     assert {name: called[name] for name in ("user_id", "user_name", "channel_name", "team_domain", "post_id")} == {

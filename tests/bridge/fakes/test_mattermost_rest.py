@@ -136,7 +136,7 @@ def test_a_reply_stands_below_a_root_post_of_its_channel(bot: Bot) -> None:
     reply = bot.create(root_id=root["id"])
     assert bot.http.get(f"/posts/{root['id']}").json()["reply_count"] == 1
     assert bot.create(400, root_id=reply["id"])["id"] == "api.post.create_post.root_id.app_error"
-    elsewhere = bot.server.town.channel_named("town-square")
+    elsewhere = bot.server.town.find_channel("town-square")
     assert elsewhere is not None
     refusal = bot.create(400, root_id=root["id"], channel_id=elsewhere.id)
     assert refusal["id"] == "api.post.create_post.channel_root_id.app_error"

@@ -99,7 +99,7 @@ def test_the_webhooks_of_a_channel_that_is_archived_are_gone_for_good(
 
 
 def test_a_direct_message_goes_to_a_channel_named_by_both_ids(mattermost: FakeMattermost, http: httpx.Client) -> None:
-    owner, alice = (mattermost.town.user_named(name) for name in ("hook-owner", "alice"))
+    owner, alice = (mattermost.town.find_user(name) for name in ("hook-owner", "alice"))
     assert owner is not None
     assert alice is not None
     channel = posted(mattermost, http, channel="@alice").channel
@@ -159,7 +159,7 @@ def test_only_custom_types_are_taken(
 
 
 def test_slack_links_and_announcements_are_rewritten(mattermost: FakeMattermost, http: httpx.Client) -> None:
-    alice = mattermost.town.user_named("alice")
+    alice = mattermost.town.find_user("alice")
     assert alice is not None
     text = f"<http://a.example|site> <!channel> <@{alice.id}> <@nobody> *bold*"
     post = posted(mattermost, http, text=text, attachments=[{"pretext": "<http://b.example|b>", "title": "<!here>"}])

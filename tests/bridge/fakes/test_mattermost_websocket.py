@@ -57,7 +57,7 @@ async def listening(server: FakeMattermost) -> AsyncIterator[Client]:
     opened = server.world.hub.opened
     async with connected(server) as client:
         await client.challenge(server.bot_token)
-        await server.websockets_opened(opened + 1)
+        await server.await_websockets(opened + 1)
         yield client
 
 
@@ -116,7 +116,7 @@ async def test_what_people_and_bots_do_is_told_in_order_under_numbers(mattermost
 
 async def test_edits_and_deletions_are_told(mattermost: FakeMattermost) -> None:
     headers = {"Authorization": f"Bearer {mattermost.bot_token}"}
-    channel = mattermost.town.channel_named("monitoring")
+    channel = mattermost.town.find_channel("monitoring")
     assert channel is not None
     async with listening(mattermost) as client, aiohttp.ClientSession(headers=headers) as rest:
         api = f"{mattermost.base_url}/api/v4/posts"

@@ -44,10 +44,10 @@ def test_the_verification_hash_is_answered_exactly_and_is_no_delivery(http: http
 async def test_a_coroutine_may_wait_and_clearing_starts_anew(webhook_receiver: FakeWebhook) -> None:
     async with httpx.AsyncClient(trust_env=False) as http:
         await http.post(webhook_receiver.base_url, content=b"old")
-        assert len(await webhook_receiver.attempts_ended(1)) == 1
+        assert len(await webhook_receiver.await_attempts(1)) == 1
         webhook_receiver.clear()
         await http.post(webhook_receiver.base_url, content=b"new")
-        assert [kept.request.body for kept in await webhook_receiver.attempts_ended(1)] == [b"new"]
+        assert [kept.request.body for kept in await webhook_receiver.await_attempts(1)] == [b"new"]
 
 
 def test_users_load_the_fixtures_as_a_pytest_plugin(tmp_path: Path) -> None:

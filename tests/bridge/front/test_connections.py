@@ -13,7 +13,7 @@ from prometheus_client import generate_latest
 from structlog.testing import capture_logs
 
 from bridge.front.connection_metrics import ConnectionMetrics
-from bridge.front.limits import connections_allowed
+from bridge.front.limits import limit_connections
 from bridge.observe.metrics import Metrics
 from tests.bridge.front.talking import Running, a_post, pause, running, said, status_of
 
@@ -307,4 +307,4 @@ def test_a_share_of_the_descriptors_stays_free(
     monkeypatch: pytest.MonkeyPatch, descriptors: int, wanted: int | None, allowed: int
 ) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda which: (descriptors, descriptors))
-    assert connections_allowed(wanted) == allowed
+    assert limit_connections(wanted) == allowed

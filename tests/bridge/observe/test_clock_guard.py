@@ -75,7 +75,7 @@ async def test_a_clock_that_only_runs_is_not_spoken_of() -> None:
             await watch.clock.advance(HOUR_S)
             watch.clock.step(0.4)
             await watch.look()
-        assert (watch.told, watch.guard.words()) == ([], "")
+        assert (watch.told, watch.guard.explain()) == ([], "")
 
 
 async def test_while_the_clock_stands_before_its_newest_time_it_says_so_until_it_has_caught_up() -> None:
@@ -83,13 +83,13 @@ async def test_while_the_clock_stands_before_its_newest_time_it_says_so_until_it
         with capture_logs() as logs:
             watch.clock.step(-HOUR_S)
             await watch.look()
-            assert watch.guard.words().startswith(
+            assert watch.guard.explain().startswith(
                 "the clock stands 1h before the newest time it told, 2026-01-01T00:00:00Z:"
             )
             assert watch.metrics()["ams_bridge_clock_behind_seconds"] == HOUR_S
             await watch.clock.advance(HOUR_S)
             await watch.look()
-        assert (watch.guard.words(), watch.metrics()["ams_bridge_clock_behind_seconds"]) == ("", 0)
+        assert (watch.guard.explain(), watch.metrics()["ams_bridge_clock_behind_seconds"]) == ("", 0)
         assert logs[-1]["event"] == "the clock has caught up with the newest time in the store"
 
 
@@ -107,7 +107,7 @@ async def test_a_step_while_nothing_ran_is_told_at_the_start(tmp_path: Path, *, 
         assert [line["event"] for line in logs if "was set" in line["event"]] == [
             "the wall clock was set back by 1h while we were stopped; what waits goes on"
         ]
-        assert "stands 1h before" in watch.guard.words()
+        assert "stands 1h before" in watch.guard.explain()
 
 
 async def test_a_stop_of_days_is_no_step(tmp_path: Path) -> None:
@@ -149,11 +149,11 @@ async def test_a_silence_made_by_a_clock_ahead_moves_back_with_it_and_no_other(m
     else:
         await clock.advance(2 * HOUR_S)
         await _silence(broker, clock)
-    before = broker.cache.all(SilenceRecord)[0]
+    before = broker.cache.list_all(SilenceRecord)[0]
     clock.step(step_s)
     with capture_logs():
         await ClockGuard(store, clock).look(lambda step: in_force.follow_clock(broker.cache, store, step))
-    (after,) = broker.cache.all(SilenceRecord)
+    (after,) = broker.cache.list_all(SilenceRecord)
     assert after.until_us - before.until_us == (us(step_s) if made_ahead else 0)
     assert in_force.silences.silences[0].silence.until_us == after.until_us
     await store.close()

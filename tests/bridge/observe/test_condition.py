@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from bridge.app.certificate import self_signed
+from bridge.app.certificate import make_self_signed
 from bridge.core.offload import Offload
 from bridge.observe.condition import (
     DaemonCondition,
@@ -51,7 +51,7 @@ def test_descriptors_must_be_left_for_what_comes(opened: int, state: str) -> Non
 )
 def test_a_certificate_is_told_before_it_ends(tmp_path: Path, days: int, state: str, text: str) -> None:
     now_us = ManualClock().wall_us()
-    certificate, _ = self_signed(tmp_path, [], now_us)
+    certificate, _ = make_self_signed(tmp_path, [], now_us)
     found = judge_certificate(certificate, now_us + days * _DAY_US)
     assert found.state == state
     assert text in found.text
@@ -67,9 +67,9 @@ async def test_what_is_not_well_is_degraded_and_the_rest_is_in_metrics(tmp_path:
     clock = ManualClock()
     (tmp_path / "bridge.db").write_bytes(b"x" * 4_096)
     condition = DaemonCondition(clock, tmp_path / "bridge.db", [tmp_path / "missing.pem"])
-    assert condition.degraded() == ""
+    assert condition.describe_degraded() == ""
     await condition.look(Offload(clock, "test"))
-    assert "missing.pem cannot be read" in condition.degraded()
+    assert "missing.pem cannot be read" in condition.describe_degraded()
     registry = CollectorRegistry()
     registry.register(condition)
     page = generate_latest(registry).decode()

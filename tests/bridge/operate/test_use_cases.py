@@ -52,7 +52,7 @@ async def test_a_silence_is_begun_and_ended_and_both_are_on_the_trail(tmp_path: 
         assert (await end_silence(context, ANN, added.silence.id)).state == "expired"
         assert list_silences(context, with_expired=False).silences == []
         assert context.audit is not None
-        entries, _ = await context.audit.newest(10)
+        entries, _ = await context.audit.list_newest(10)
         assert [(one.entry.what, one.entry.who, one.entry.address) for one in entries][:2] == [
             ("silence.expire", "ann", "192.0.2.1"),
             ("silence.add", "ann", "192.0.2.1"),

@@ -378,7 +378,7 @@ async def test_what_was_pushed_counts_in_the_subscriptions_metrics():
     async with a_line() as line:
         await line.stage.publish("aaaa", "bb")
         await line.advance(2)
-        consumed = await line.stage.broker.pulls.consumed(line.subscription)
+        consumed = await line.stage.broker.pulls.measure_consumption(line.subscription)
         assert (consumed.messages, consumed.bytes) == (2, 6)
 
 

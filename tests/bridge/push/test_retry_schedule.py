@@ -12,7 +12,7 @@ def pauses(push, *cycles):
     rhythm = begin(push)
     found = [rhythm.pause_s]
     for cycle in cycles:
-        rhythm = rhythm.after(cycle)
+        rhythm = rhythm.follow_cycle(cycle)
         found.append(rhythm.pause_s)
     return found
 

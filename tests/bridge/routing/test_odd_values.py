@@ -76,7 +76,7 @@ def test_numbers_without_end_are_the_default_of_int_and_float(value: object) -> 
 
 def test_an_answer_nested_without_end_is_read_as_none() -> None:
     assert mattermost_rest.error_id(DEEP) == ""
-    assert mattermost_rest.decoded(DEEP, dict) is None
+    assert mattermost_rest.decode_answer(DEEP, dict) is None
     assert receipt._read(DEEP.text) == []
     assert teams._error_code(DEEP) == ""
     assert discord._id_in(DEEP) is None

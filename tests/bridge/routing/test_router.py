@@ -47,7 +47,7 @@ async def test_a_message_becomes_a_delivery_in_one_commit() -> None:
         assert (new.destination, new.order_key, new.key, new.topic_uid) == ("ops", "web1", "web1", UID)
         assert (new.version, new.offset) == (routing.in_force.rule_set.version, 0)
         assert await routing.texts() == ["web1 is CRITICAL"]
-        (record,) = await routing.store.decisions.of(UID, 0)
+        (record,) = await routing.store.decisions.list_for_message(UID, 0)
         assert (record.rule, record.destination, record.outcome, record.version) == ("all", "ops", "sent", new.version)
         assert (await routing.cursor()).offset == 1
 

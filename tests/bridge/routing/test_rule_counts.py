@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.routing.rule_counts import by_rule, counts_of, rule_counts
+from bridge.routing.rule_counts import count_by_rule, counts_of, rule_counts
 from rules.model import Decision, Judgement
 from tests.fakes.rule_sets import a_rule_set
 
@@ -20,11 +20,11 @@ def the_rule(name: str, more: str = ""):
 
 def test_outcomes_are_counted_and_what_suppressed_them_without_its_id() -> None:
     quieted = [("suppressed", "silence:4711"), ("suppressed", "duplicate")]
-    counts = rule_counts(the_rule("r"), by_rule(decided("r", ("sent", ""), ("held", "group"), *quieted)))
+    counts = rule_counts(the_rule("r"), count_by_rule(decided("r", ("sent", ""), ("held", "group"), *quieted)))
     assert (counts.decided, counts.sent, counts.held, counts.suppressed) == (4, 1, 1, 2)
     assert counts.suppressed_by == {"duplicate": 1, "silence": 1}
 
 
 def test_a_renamed_rule_keeps_what_it_did_under_its_old_name() -> None:
     counters = decided("old", ("sent", "")) | {("u", name): n for (_, name), n in decided("new", ("sent", "")).items()}
-    assert rule_counts(the_rule("new", ", was: [old]"), by_rule(counters)).sent == 2
+    assert rule_counts(the_rule("new", ", was: [old]"), count_by_rule(counters)).sent == 2

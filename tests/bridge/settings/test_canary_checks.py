@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bridge.core.references import ReferenceSources
-from bridge.settings.canary_checks import told_by_the_same_host
+from bridge.settings.canary_checks import check_notify_hosts
 from bridge.settings.settings_file import settings_of
 from rules.source.places import read_yaml
 from rules.source.problems import ProblemsFound
@@ -66,6 +66,6 @@ def test_a_failure_that_would_be_told_through_the_failing_server_is_warned_of(te
     text = FILE.format(canary=f"{{read_by: bot, tell: {tell}}}", channel="")
     document = read_yaml(text, "bridge.yaml")
     settings = settings_of(document, ReferenceSources({}, None, Path("/etc")))
-    found = told_by_the_same_host(settings.destinations, document)
+    found = check_notify_hosts(settings.destinations, document)
     assert [str(one).startswith("bridge.yaml:3:") for one in found] == ([True] if warned else [])
     assert all("is on the same server: when that is down, nobody is told" in str(one) for one in found)

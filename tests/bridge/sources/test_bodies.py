@@ -10,7 +10,7 @@ from urllib.parse import quote_plus, urlencode
 
 import pytest
 
-from bridge.sources.call_bodies import BadPayload, BodyTooLarge, Unsupported, readable
+from bridge.sources.call_bodies import BadPayload, BodyTooLarge, Unsupported, decode_body
 
 JSON = {"content-type": "application/json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -23,7 +23,7 @@ def packed(content: bytes) -> bytes:
 
 
 def read(headers: dict[str, str], body: bytes, *, longest: int = 1_000, form: bool = False, json_only: bool = False):
-    return readable(headers, body, longest, as_form=form, as_json=json_only)
+    return decode_body(headers, body, longest, as_form=form, as_json=json_only)
 
 
 @pytest.mark.parametrize(

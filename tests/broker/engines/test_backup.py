@@ -201,5 +201,5 @@ async def test_a_dropped_topic_stays_dropped_and_its_remains_are_swept(opened: O
             )
         )
         await store.sweep(SweepPolicy(NOW_US, 0, 0))
-        left = await store._readers.later(lambda db: db.execute("SELECT count(*) FROM messages").fetchone()[0])
+        left = await store._readers.read_on_thread(lambda db: db.execute("SELECT count(*) FROM messages").fetchone()[0])
         assert left == 0

@@ -77,7 +77,7 @@ def test_a_file_at_rest_fits_together_without_its_log(path: Path, checkpointer: 
     growing.start()
     looks = 0
     while not over.is_set():
-        with checkpointer.at_rest() as is_whole:
+        with checkpointer.hold_at_rest() as is_whole:
             if is_whole:
                 looks += 1
                 assert opened_at_us(path) == 7
@@ -87,11 +87,11 @@ def test_a_file_at_rest_fits_together_without_its_log(path: Path, checkpointer: 
 
 
 def test_one_at_a_time_has_the_file_at_rest(checkpointer: Checkpointer) -> None:
-    with checkpointer.at_rest() as is_whole:
+    with checkpointer.hold_at_rest() as is_whole:
         assert is_whole
-        with checkpointer.at_rest() as is_whole_too:
+        with checkpointer.hold_at_rest() as is_whole_too:
             assert not is_whole_too
-    with checkpointer.at_rest() as is_whole:
+    with checkpointer.hold_at_rest() as is_whole:
         assert is_whole
 
 

@@ -14,7 +14,7 @@ from tests.contracts.builders import in_time
 
 async def test_a_ring_wakes_all_who_listen_for_that_name() -> None:
     bells = EdgeSignals()
-    with bells.listening("a") as one, bells.listening("a") as two, bells.listening("b") as other:
+    with bells.listen("a") as one, bells.listen("a") as two, bells.listen("b") as other:
         bells.ring("a")
         await in_time(one)
         await in_time(two)
@@ -24,20 +24,20 @@ async def test_a_ring_wakes_all_who_listen_for_that_name() -> None:
 async def test_a_ring_that_nobody_hears_is_forgotten() -> None:
     bells = EdgeSignals()
     bells.ring("a")
-    with bells.listening("a") as rung:
+    with bells.listen("a") as rung:
         assert not rung.done()  # type: ignore[attr-defined]
 
 
 async def test_a_ring_between_listening_and_waiting_is_heard() -> None:
     bells = EdgeSignals()
-    with bells.listening("a") as rung:
+    with bells.listen("a") as rung:
         bells.ring("a")
         await in_time(rung)
 
 
 async def test_who_stops_listening_leaves_nothing_behind() -> None:
     bells = EdgeSignals()
-    with bells.listening("a"):
+    with bells.listen("a"):
         pass
     bells.ring_all()
     assert not bells._waiting
@@ -58,8 +58,8 @@ async def test_a_flag_stays_up_until_it_is_lowered() -> None:
 async def test_signals_wake_everybody_at_once() -> None:
     signals = Signals()
     signals.news.lower("ops")
-    with signals.bells.listening("a") as rung:
-        signals.all()
+    with signals.bells.listen("a") as rung:
+        signals.wake_all()
         await in_time(rung)
         await in_time(signals.news.wait("ops"))
 

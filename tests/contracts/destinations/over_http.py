@@ -56,7 +56,7 @@ async def mattermost(folder: Path) -> AsyncIterator[Rig]:
 @asynccontextmanager
 async def mattermost_bot(folder: Path) -> AsyncIterator[Rig]:
     with running(FakeMattermost()) as service:
-        channel = service.town.channel_named("monitoring")
+        channel = service.town.find_channel("monitoring")
         assert channel is not None
         config = {"url": service.base_url, "token": service.bot_token, "channel": channel.id}
         yield Rig(

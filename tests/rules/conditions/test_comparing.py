@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.conditions.comparing import NO_KEY, key_of, number_of, same
+from rules.conditions.comparing import NO_KEY, are_equal, key_of, number_of
 from rules.events.times import dashed_time_us, time_us
 
 AT_US = 1_767_438_000_000_000
@@ -29,8 +29,8 @@ AT_US = 1_767_438_000_000_000
     ],
 )
 def test_equality_is_typed_to_any_depth(left: Any, right: Any, equal: bool):
-    assert same(left, right) is equal
-    assert same(right, left) is equal
+    assert are_equal(left, right) is equal
+    assert are_equal(right, left) is equal
 
 
 scalars = st.none() | st.booleans() | st.integers(-1, 1) | st.sampled_from([0.0, 1.0, 0.5, "", "1", "true"])
@@ -38,7 +38,7 @@ scalars = st.none() | st.booleans() | st.integers(-1, 1) | st.sampled_from([0.0,
 
 @given(scalars, scalars)
 def test_scalars_are_equal_exactly_when_their_keys_are(left: Any, right: Any):
-    assert same(left, right) == (key_of(left) == key_of(right))
+    assert are_equal(left, right) == (key_of(left) == key_of(right))
 
 
 def test_lists_and_mappings_have_no_key():

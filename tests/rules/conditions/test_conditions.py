@@ -7,7 +7,7 @@ import pytest
 from rules.conditions.conditions import Condition, compile_match
 from rules.conditions.operators import OPERATORS, Operator
 from rules.model import Event
-from rules.source.places import read_yaml, without_places
+from rules.source.places import read_yaml, wrap_unplaced
 from rules.source.problems import Problem, as_table
 from tests.fakes.events import NOW_US, an_event
 
@@ -291,9 +291,9 @@ def test_places_and_necessary_equalities_are_known():
 
 def test_a_condition_from_no_file_is_compiled_too():
     problems: list[Problem] = []
-    condition = compile_match({"$.status": "CRITICAL"}, without_places({}, "silence s1"), (), problems)
+    condition = compile_match({"$.status": "CRITICAL"}, wrap_unplaced({}, "silence s1"), (), problems)
     assert condition.holds(an_event(), NOW_US)
-    compile_match({"status": "x"}, without_places({}, "silence s1"), (), problems)
+    compile_match({"status": "x"}, wrap_unplaced({}, "silence s1"), (), problems)
     assert str(problems[0]).startswith("silence s1:1:1")
 
 
@@ -302,7 +302,7 @@ def test_a_condition_nested_without_end_is_a_problem_and_no_crash():
     for _ in range(3000):
         said = [said]
     problems: list[Problem] = []
-    compile_match(said, without_places(said, "silence s1"), (), problems)
+    compile_match(said, wrap_unplaced(said, "silence s1"), (), problems)
     assert "nested deeper than 60 levels" in problems[0].text
 
 

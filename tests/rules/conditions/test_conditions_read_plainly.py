@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rules.conditions.comparing import key_of
 from rules.conditions.conditions import compile_match
 from rules.model import Event
-from rules.source.places import without_places
+from rules.source.places import wrap_unplaced
 from rules.source.problems import Problem, as_table
 from tests.fakes.events import NOW_US, an_event, conditions_said, payloads, scalars
 
@@ -86,7 +86,7 @@ def test_a_compiled_condition_holds_as_a_plain_reading_of_it_does(
     said: Any, payload: Any, attributes: Any, variables: Any
 ):
     problems: list[Problem] = []
-    condition = compile_match(said, without_places(said, "x"), (), problems)
+    condition = compile_match(said, wrap_unplaced(said, "x"), (), problems)
     assert not [problem for problem in problems if problem.kind == "error"], as_table(problems)
     event = an_event(payload, attributes=attributes, vars=variables)
     held = condition.holds(event, NOW_US)
@@ -135,6 +135,6 @@ def test_a_compiled_condition_holds_as_a_plain_reading_of_it_does(
 )
 def test_nothing_that_can_be_said_makes_compiling_or_holding_raise(said: Any, payload: Any):
     problems: list[Problem] = []
-    condition = compile_match(said, without_places(said, "x"), (), problems)
+    condition = compile_match(said, wrap_unplaced(said, "x"), (), problems)
     assert condition.holds(an_event(payload), NOW_US) in {True, False}
     assert isinstance(condition.explain(an_event(payload), NOW_US), list)

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from rules.conditions.conditions import Condition, compile_match
 from rules.conditions.index import RuleIndex
 from rules.model import Event
-from rules.source.places import without_places
+from rules.source.places import wrap_unplaced
 from rules.source.problems import Problem
 from tests.fakes.events import NOW_US, an_event, conditions_said, payloads, scalars
 
 
 def a_condition(said: Any) -> Condition:
     problems: list[Problem] = []
-    return compile_match(said, without_places(said, "x"), (), problems)
+    return compile_match(said, wrap_unplaced(said, "x"), (), problems)
 
 
 def an_index(*said: Any) -> RuleIndex:

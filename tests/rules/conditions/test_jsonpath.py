@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from jsonpath_ng import ext
 
-from rules.conditions.jsonpath import CompiledPath, PathProblem, compile_path, dotted_key, plain_names, spelled
+from rules.conditions.jsonpath import CompiledPath, PathProblem, compile_path, dotted_key, plain_names, spell_path
 from rules.conditions.jsonpath_tree import read_path
 
 ALERT = {
@@ -216,8 +216,8 @@ def test_the_same_text_is_compiled_once_and_equal_by_its_text():
 
 def test_keys_are_spelled_as_a_path_that_finds_them():
     names = ["labels", "alert.name", "it's", "a\\b"]
-    assert spelled(names[:2]) == "$.labels['alert.name']"
-    assert compile_path(spelled(names)).find({"labels": {"alert.name": {"it's": {"a\\b": 1}}}}) == [1]
+    assert spell_path(names[:2]) == "$.labels['alert.name']"
+    assert compile_path(spell_path(names)).find({"labels": {"alert.name": {"it's": {"a\\b": 1}}}}) == [1]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rules.deciding.lazy_post import Unwritten, written
+from rules.deciding.lazy_post import Unwritten, render_send
 from rules.language.wording import wordings
 from rules.model import Post, Send
 from rules.ruleset import RuleSet
@@ -47,7 +47,7 @@ def the_posts(rule_set: RuleSet, *, unwritten: bool) -> list[tuple[Any, ...]]:
 
 
 def _seen(send: Send) -> tuple[Any, ...]:
-    post = written(send)
+    post = render_send(send)
     assert type(post) is Post
     return send.origin, send.destination, send.phase, send.key, send.stands_for, post
 

@@ -1,4 +1,4 @@
-from rules.deciding.retired import MAX_FORMS, superseded
+from rules.deciding.retired import MAX_FORMS, find_superseded
 from tests.fakes.rule_sets import Line, a_destination, a_rule, a_rule_set, a_silence, a_world
 
 RULE = 'match: {$.s: X}\nresolved: {$.s: OK}\nkey: "{{ data.k }}"\n'
@@ -8,7 +8,7 @@ def test_a_rule_whose_key_was_edited_goes_on_judging_in_its_old_form():
     before, after = a_rule(RULE), a_rule(RULE.replace("data.k", "data.k }}-{{ data.k"))
     line = Line(before)
     line.take({"s": "X", "k": "a"})
-    line.reload(after.with_retired(superseded(after, [before])))
+    line.reload(after.with_retired(find_superseded(after, [before])))
     line.take({"s": "X", "k": "b"})
     assert [(one.phase, one.key) for one in line.take({"s": "OK", "k": "a"})] == [("resolved", "a")]
     assert [(one.phase, one.key) for one in line.take({"s": "OK", "k": "b"})] == [("resolved", "b-b")]
@@ -17,19 +17,19 @@ def test_a_rule_whose_key_was_edited_goes_on_judging_in_its_old_form():
 
 def test_a_rule_that_judges_as_before_needs_no_old_form():
     before, after = a_rule(RULE), a_rule(RULE + "text: new\nsend: mail")
-    assert superseded(after, [before]) == ()
+    assert find_superseded(after, [before]) == ()
 
 
 def test_forms_of_which_nothing_is_open_and_rules_that_never_end_anything_are_not_needed():
     before, other = a_rule(RULE), a_rule("match: {$.s: Y}")
-    assert superseded(other, [before], set()) == ()
-    assert [rule.name for rule in superseded(other, [before], {before.rules[0].judging})] == ["r"]
-    assert superseded(before, [other]) == ()
+    assert find_superseded(other, [before], set()) == ()
+    assert [rule.name for rule in find_superseded(other, [before], {before.rules[0].judging})] == ["r"]
+    assert find_superseded(before, [other]) == ()
 
 
 def test_only_so_many_old_forms_are_kept_the_newest_first():
     older = [a_rule(RULE + f"set: {{n: '{n}'}}") for n in range(MAX_FORMS + 5)]
-    kept = superseded(a_rule("match: {$.s: Y}"), older)
+    kept = find_superseded(a_rule("match: {$.s: Y}"), older)
     assert [rule.judging for rule in kept] == [one.rules[0].judging for one in older[:MAX_FORMS]]
 
 
@@ -37,7 +37,7 @@ def test_an_old_form_does_not_end_what_opened_under_the_new_one():
     before, after = a_rule(RULE), a_rule(RULE.replace("s: OK", "s: UP"))
     line = Line(before)
     line.take({"s": "X", "k": "old"})
-    line.reload(after.with_retired(superseded(after, [before])))
+    line.reload(after.with_retired(find_superseded(after, [before])))
     line.take({"s": "X", "k": "new"})
     assert line.take({"s": "OK", "k": "new"}) == []
     assert [one.phase for one in line.take({"s": "OK", "k": "old"})] == ["resolved"]
@@ -50,7 +50,7 @@ def test_a_rule_that_was_renamed_and_edited_at_once_still_ends_what_it_told():
     line = Line(before)
     line.take({"s": "X", "k": "a"})
     line.take({"s": "X", "k": "x"})
-    line.reload(after.with_retired(superseded(after, [before])))
+    line.reload(after.with_retired(find_superseded(after, [before])))
     line.take({"s": "X", "k": "b"})  # its row, of key x, moves to the new name
     assert [(one.rule, one.key) for one in line.take({"s": "OK", "k": "a"})] == [("n", "a")]
     assert line.take({"s": "OK", "k": "x"}) == []
@@ -62,7 +62,7 @@ def test_a_removed_rule_reminds_no_more_and_says_once_that_it_is_over():
     line = Line(a_rule(RULE + "repeat: 1h\n"))
     line.take({"s": "X", "k": "a"})
     after = a_rule_set("rules:\n  - {name: other, match: {$.s: Y}, send: ops}\n")
-    line.reload(after.with_retired(superseded(after, [a_rule(RULE + "repeat: 1h\n")])))
+    line.reload(after.with_retired(find_superseded(after, [a_rule(RULE + "repeat: 1h\n")])))
     line.wait(3 * 3600)
     line.take({"s": "OK", "k": "a"})
     line.take({"s": "OK", "k": "a"})
@@ -74,7 +74,7 @@ def test_a_removed_rule_tells_no_firing_that_was_hidden_while_it_was_there():
     line.silence(a_silence({"rule": "r"}, until_s=600))
     line.take({"s": "X", "k": "a"})
     after = a_rule_set("rules:\n  - {name: other, match: {$.s: Y}, send: ops}\n")
-    line.reload(after.with_retired(superseded(after, [a_rule(RULE)])))
+    line.reload(after.with_retired(find_superseded(after, [a_rule(RULE)])))
     line.wait(3600)
     assert line.sends == []
 

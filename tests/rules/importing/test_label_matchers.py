@@ -11,14 +11,14 @@ from rules.importing.alertmanager_config import Config
 from rules.importing.label_matchers import (
     LabelMatcher,
     alternatives,
-    disjoint,
-    implied,
+    are_disjoint,
+    is_implied,
     parse_matchers,
     read_matchers,
 )
 from rules.importing.match_lines import match_of
 from rules.model import Event, MessageFacts
-from rules.source.places import read_yaml, without_places
+from rules.source.places import read_yaml, wrap_unplaced
 
 NOWHERE = MessageFacts(id="0", offset=0, topic="T", project="P", publish_time_us=0)
 VALUES = ["", "a", "b", "ab", "x.y", "a\nb"]
@@ -109,7 +109,7 @@ def test_a_condition_holds_when_the_matchers_do(
         return  # such a rule can never act, and is left out before
     match = match_of(matchers, excluded)
     problems: list[object] = []
-    condition = compile_match(match, without_places(match, "rule"), (), problems)  # type: ignore[arg-type]
+    condition = compile_match(match, wrap_unplaced(match, "rule"), (), problems)  # type: ignore[arg-type]
     event = Event(data={"labels": labels}, text="", attributes={}, message=NOWHERE)
     wanted = holds(matchers, labels) and not any(holds(others, labels) for others in excluded)
     assert condition.holds(event, 0) is wanted
@@ -120,8 +120,8 @@ def test_a_condition_holds_when_the_matchers_do(
 def test_what_is_said_to_be_disjoint_or_implied_is(
     some: list[LabelMatcher], others: list[LabelMatcher], labels: dict[str, str]
 ) -> None:
-    if disjoint(some, others):
+    if are_disjoint(some, others):
         assert not (holds(some, labels) and holds(others, labels))
     for matcher in others:
-        if implied(some, matcher) and holds(some, labels):
+        if is_implied(some, matcher) and holds(some, labels):
             assert matcher.holds(labels.get(matcher.name, ""))

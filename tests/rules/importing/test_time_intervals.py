@@ -9,7 +9,7 @@ import pytest
 from rules.importing.alertmanager_config import Config
 from rules.importing.time_intervals import read_time_intervals
 from rules.language.read_intervals import read_intervals
-from rules.source.places import read_yaml, without_places
+from rules.source.places import read_yaml, wrap_unplaced
 from rules.source.problems import Problem
 
 HOUR_US = 3_600_000_000
@@ -24,7 +24,7 @@ def converted(spans: str) -> tuple[Any, Config]:
 def contains(spans: str, hours_later: float) -> bool:
     said, config = converted(spans)
     problems: list[Problem] = []
-    found = read_intervals(said, without_places({"intervals": said}, "b"), ("intervals",), problems)
+    found = read_intervals(said, wrap_unplaced({"intervals": said}, "b"), ("intervals",), problems)
     assert problems == []
     assert config.problems == []
     return found["x"].contains(MONDAY_NOON_US + round(hours_later * HOUR_US))

@@ -11,10 +11,10 @@ from rules.rendering.environment import CompiledTemplate, Templates
 from rules.rendering.template_files import (
     SHIPPED,
     TemplateSource,
+    find_unasked,
     read_template_sources,
     read_templates,
     shelve,
-    unasked,
 )
 from rules.rendering.template_names import names_of
 from rules.source.places import read_yaml
@@ -206,7 +206,7 @@ def test_a_template_that_includes_itself_is_a_problem():
 def test_shipped_templates_are_compiled_when_they_are_named_and_what_they_include_with_them():
     found, _ = read_template_sources(None)
     environment = Templates()
-    assert shelve(environment, found, later=unasked(found)) == ()
+    assert shelve(environment, found, later=find_unasked(found)) == ()
     assert not environment.shelf
     assert isinstance(compile_file("argo/status", place=RULES, environment=environment), CompiledTemplate)
     assert set(environment.shelf) == {"argo/status", "plain"}
@@ -215,7 +215,7 @@ def test_shipped_templates_are_compiled_when_they_are_named_and_what_they_includ
 def test_shipped_templates_that_include_one_of_the_users_are_compiled_with_it(tmp_path: Path):
     (tmp_path / "plain.md.j2").write_text("{% include 'argo/status' %}")
     found, _ = read_template_sources(tmp_path)
-    waiting = unasked(found)
+    waiting = find_unasked(found)
     problems = shelve(Templates(), found, later=waiting)
     assert {problem.text for problem in problems} == {
         "includes itself: argo/status > plain > argo/status",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rules.rendering.differences import differences, said_together, subjects, tally
+from rules.rendering.differences import differences, read_items, subjects, tally
 from rules.rendering.escape import ZERO_WIDTH
 from tests.fakes.mattermost_reader import mentions_in
 
@@ -14,7 +14,7 @@ def alert(n: int, status: str = "firing", **labels: Any) -> dict[str, Any]:
 
 
 def text_of(*items: Any) -> str:
-    return differences(said_together(items))
+    return differences(read_items(items))
 
 
 def test_shared_places_stand_once_and_the_others_are_columns() -> None:

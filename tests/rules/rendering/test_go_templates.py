@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rules.importing.alertmanager import convert
-from rules.rendering.go_templates import nearest_jinja
+from rules.rendering.go_templates import translate_to_jinja
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from rules.rendering.go_templates import nearest_jinja
     ],
 )
 def test_fields_become_jinja_and_the_rest_a_comment(go: str, jinja: str) -> None:
-    assert nearest_jinja(go) == jinja
+    assert translate_to_jinja(go) == jinja
 
 
 def test_each_text_is_named_at_its_place() -> None:

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.source.places import Document, read_file, read_yaml, without_places
+from rules.source.places import Document, read_file, read_yaml, wrap_unplaced
 from rules.source.problems import Place
 
 RULES = """\
@@ -130,7 +130,7 @@ def test_a_place_inside_a_text_or_key_in_quotes_does_not_count_the_quote():
 
 
 def test_a_value_from_no_file_has_the_place_of_its_name():
-    assert without_places({"a": 1}, "silence s1").place_of(("a",)) == Place("silence s1", 1, 1)
+    assert wrap_unplaced({"a": 1}, "silence s1").place_of(("a",)) == Place("silence s1", 1, 1)
 
 
 def test_all_places_can_be_walked():

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.source.scalars import as_typed, typed_word
+from rules.source.scalars import recall_word, typed_word
 
 
 @pytest.mark.parametrize(
@@ -25,9 +25,9 @@ def test_a_typed_word_means_the_text_and_what_yaml_would_read(word, meant):
 
 @given(st.text())
 def test_a_typed_word_is_shown_as_it_was_typed(word):
-    assert as_typed(typed_word(word)) == word
+    assert recall_word(typed_word(word)) == word
 
 
 @pytest.mark.parametrize("value", [["a", "b"], [1, 2], ["1", 2], ["1", "1"], {"like": "1"}, 5, ["1", 1, 1]])
 def test_what_nobody_typed_is_shown_as_it_is(value):
-    assert as_typed(value) == value
+    assert recall_word(value) == value

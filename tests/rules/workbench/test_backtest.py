@@ -71,7 +71,7 @@ def test_a_renamed_rule_is_no_difference():
 def test_the_noisiest_rules_come_first():
     rules = "rules: [{name: loud, send: ops}, {name: low, match: {$.n: 1}, send: ops}]"
     result = backtest(a_rule_set(rules), a_rule_set(rules), a_stream({"n": 1}, {"n": 2}))
-    assert [(one.rule, one.new) for one in result.noisiest()] == [("loud", 2), ("low", 1)]
+    assert [(one.rule, one.new) for one in result.list_noisiest()] == [("loud", 2), ("low", 1)]
 
 
 def test_only_a_few_samples_are_kept_and_all_are_counted():

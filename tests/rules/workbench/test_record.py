@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rules.language.read import read_rules
 from rules.workbench.record import record
-from rules.workbench.recorded import trial
+from rules.workbench.recorded import try_test
 from rules.workbench.run_cases import run_cases
 from tests.fakes.rule_sets import START_US, TOPIC, a_message, a_world, us
 
@@ -165,7 +165,7 @@ def test_a_rule_that_looks_at_a_made_up_name_is_told_of():
     ],
 )
 def test_a_test_is_tried_before_it_is_kept(test, why):
-    said = trial(read_rules([("a.yaml", RULES)], a_world()), f"  - {test}\n")
+    said = try_test(read_rules([("a.yaml", RULES)], a_world()), f"  - {test}\n")
     assert (why in said) if why else (said == "")
 
 

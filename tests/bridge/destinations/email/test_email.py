@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bridge.app.certificate import self_signed
+from bridge.app.certificate import make_self_signed
 from bridge.core.secret import Secret
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Refused
 from bridge.destinations.email.email import Email, EmailConfig
@@ -53,7 +53,7 @@ async def outcome_from(server: FakeSmtp, parcel: Parcel | None = None, **config:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    made = self_signed(tmp_path_factory.mktemp("tls"), ["127.0.0.1"], SystemClock().wall_us())
+    made = make_self_signed(tmp_path_factory.mktemp("tls"), ["127.0.0.1"], SystemClock().wall_us())
     return str(made[0]), str(made[1])
 
 

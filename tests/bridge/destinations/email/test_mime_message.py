@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.destinations.base import Parcel
-from bridge.destinations.email.mime_message import Envelope, NoAddress, addresses, draw, html_of, text_of
+from bridge.destinations.email.mime_message import Envelope, NoAddress, draw, html_of, parse_addresses, text_of
 from bridge.destinations.kit.receipt import Receipt
 from rules.model import Field, Post
 from rules.rendering.escape import escape_value
@@ -115,7 +115,7 @@ def test_the_cut_form_is_short_text_alone() -> None:
 )
 def test_what_is_no_address_is_refused(said: str) -> None:
     with pytest.raises(NoAddress):
-        addresses(said)
+        parse_addresses(said)
 
 
 def test_one_text_may_hold_several_addresses() -> None:
@@ -124,7 +124,7 @@ def test_one_text_may_hold_several_addresses() -> None:
 
 
 def test_names_and_domains_in_any_letters_are_written_as_mail_can() -> None:
-    (address,) = addresses('"Doe, Zoë" <zoe@exämple.org>')
+    (address,) = parse_addresses('"Doe, Zoë" <zoe@exämple.org>')
     assert (address.display_name, address.addr_spec) == ("Doe, Zoë", "zoe@xn--exmple-cua.org")
 
 
@@ -132,7 +132,7 @@ def test_names_and_domains_in_any_letters_are_written_as_mail_can() -> None:
 @given(st.text(st.sampled_from('ab@.,<>" \r\n()[]:;ä'), max_size=20))
 def test_any_text_is_addresses_or_none_and_never_an_accident(said: str) -> None:
     try:
-        found = addresses(said)
+        found = parse_addresses(said)
     except NoAddress:
         return
     assert all(each.addr_spec.isascii() and " " not in each.addr_spec and "\n" not in str(each) for each in found)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 
 from bridge.destinations.base import Parcel
-from bridge.destinations.kit.receipt import Receipt, course_of, goes_on, kept, receipt_of, updated
+from bridge.destinations.kit.receipt import Receipt, course_of, find_open_post, pack_receipt, receipt_of, update_receipt
 from tests.bridge.destinations.parcels import a_parcel, of_incident
 
 
 def after(first: Parcel, then: Parcel) -> Receipt | None:
     """The post of ``first``, if ``then`` belongs into it."""
-    earlier = kept(receipt_of(first, "p1", channel="c1"), first)
-    return goes_on(Parcel(**{name: getattr(then, name) for name in Parcel.__dataclass_fields__} | {"earlier": earlier}))
+    earlier = pack_receipt(receipt_of(first, "p1", channel="c1"), first)
+    return find_open_post(
+        Parcel(**{name: getattr(then, name) for name in Parcel.__dataclass_fields__} | {"earlier": earlier})
+    )
 
 
 @pytest.mark.parametrize("phase", ["resolved", "reminder", "flapping", "calm", "stale", "firing"])
@@ -56,22 +58,25 @@ def test_rules_that_share_a_key_each_keep_their_post() -> None:
     stored = None
     for n, rule in enumerate(["disks", "load", "mail"]):
         news = of_incident("firing", n, rule=rule, earlier=stored)
-        stored = kept(receipt_of(news, f"post of {rule}"), news)
+        stored = pack_receipt(receipt_of(news, f"post of {rule}"), news)
     end = of_incident("resolved", 9, rule="disks", earlier=stored)
-    found = goes_on(end)
+    found = find_open_post(end)
     assert found is not None
     assert found.post == "post of disks"
-    stored = kept(updated(found, end), end)
-    assert goes_on(of_incident("resolved", 10, rule="load", earlier=stored)) is not None
+    stored = pack_receipt(update_receipt(found, end), end)
+    assert find_open_post(of_incident("resolved", 10, rule="load", earlier=stored)) is not None
     again = of_incident("firing", 11, rule="mail", earlier=stored)
-    assert goes_on(of_incident("firing", 11, rule="disks", earlier=kept(receipt_of(again, "p"), again))) is None
+    assert (
+        find_open_post(of_incident("firing", 11, rule="disks", earlier=pack_receipt(receipt_of(again, "p"), again)))
+        is None
+    )
 
 
 def test_a_receipt_does_not_grow_for_ever() -> None:
     stored = None
     for n in range(50):
         news = of_incident("firing", n, rule=f"rule {n}", earlier=stored)
-        stored = kept(receipt_of(news, f"post {n}"), news)
+        stored = pack_receipt(receipt_of(news, f"post {n}"), news)
     assert stored is not None
     assert len(stored) < 2_000
 
@@ -82,14 +87,14 @@ def test_a_message_without_an_incident_never_changes_another() -> None:
 
 @pytest.mark.parametrize("stored", ["", "d1", "{}", "[]", '{"post": 5}', "\x00"])
 def test_a_receipt_of_another_kind_of_destination_is_none_of_ours(stored: str) -> None:
-    assert goes_on(of_incident("resolved", earlier=stored)) is None
+    assert find_open_post(of_incident("resolved", earlier=stored)) is None
 
 
 def test_the_course_tells_how_long_and_how_often() -> None:
     first = receipt_of(of_incident("firing"), "p1")
     reminder, end = of_incident("reminder", 65), of_incident("resolved", 125)
     assert course_of(reminder, first) == "for 1h5m · update 1"
-    assert course_of(end, updated(first, reminder)) == "lasted 2h5m · update 2"
+    assert course_of(end, update_receipt(first, reminder)) == "lasted 2h5m · update 2"
 
 
 def test_a_post_that_takes_the_place_of_another_keeps_count() -> None:

@@ -101,7 +101,7 @@ async def test_a_channel_may_be_written_as_people_write_it(mattermost: FakeMatte
 
 
 async def test_a_channel_may_be_an_id(mattermost: FakeMattermost) -> None:
-    channel = mattermost.town.channel_named("town-square")
+    channel = mattermost.town.find_channel("town-square")
     assert channel is not None
     assert isinstance(await outcome_from(mattermost, channel=channel.id), Delivered)
     assert paths(mattermost) == ["POST /posts"]

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from bridge.core.secret import Secret
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Refused
-from bridge.destinations.sql.columns import anything, converted
+from bridge.destinations.sql.columns import anything, convert_row
 from bridge.destinations.sql.database import Database, DatabaseConfig
 from bridge.destinations.sql.table import SqlTable, TablePlan, url_of
 from broker.clock import SystemClock
@@ -432,7 +432,7 @@ async def test_a_value_beyond_its_column_is_refused_at_once_and_the_column_named
 @pytest.mark.parametrize("value", [2**63, -(2**64), 10**300, 10**5_000], ids=["least", "below", "large", "endless"])
 def test_a_number_beyond_a_column_of_no_kind_is_refused(value: int) -> None:
     with pytest.raises(ValueError, match=r'column "n": .* is not a whole number of at most 64 bits'):
-        converted({"n": value}, {"n": anything})
+        convert_row({"n": value}, {"n": anything})
 
 
 async def test_the_last_numbers_that_fit_are_written(place: Place) -> None:
