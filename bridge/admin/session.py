@@ -99,7 +99,7 @@ class Sessions:
         return sealed
 
     def unseal(self, cookie: str) -> str:
-        """The sentence that ``sealed`` put into a cookie, or "" when it is not one of ours."""
+        """The sentence that ``seal`` put into a cookie, or "" when it is not one of ours."""
         try:
             return str(self._sentences.loads(cookie))
         except BadData:

@@ -45,6 +45,7 @@ from bridge.push.pushers import Pushers
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.open_obligations import read_owed
 from bridge.routing.retired_rules import add_retired, list_kept_rule_sets
+from bridge.routing.router import Routed
 from bridge.routing.routers import Routers
 from bridge.routing.rule_files import keep, load_last_good, rules_of, world_of
 from bridge.settings.model import ServerSettings, Settings, host_and_port
@@ -105,14 +106,9 @@ async def _build(
     guard, table = PoisonGuard(clock, guard_folder(settings.store, environ)), _connections(settings.server)
     condition, clock_guard, push_http = _condition(settings, clock), ClockGuard(store, clock), _pushing(settings, clock)
     trouble = [guard.describe_degraded, table.full, condition.describe_degraded, clock_guard.explain]
-    tools, routed = (
-        Tools(clock, make_client, buttons, Republisher(broker), guard),
-        _each(metrics.count_batch, lately.note_batch),
-    )
-    couriers = Couriers(
-        store, tools, supervisor, rng, settings.drain, _tell_tried(metrics, lately), metrics.count_collapse
-    )
-    destinations = couriers.build(settings.destinations)
+    tools, tell_tried = Tools(clock, make_client, buttons, Republisher(broker), guard), _tell_tried(metrics, lately)
+    couriers = Couriers(store, tools, supervisor, rng, settings.drain, tell_tried, metrics.count_collapse)
+    destinations, tell_routed = couriers.build(settings.destinations), _tell_routed(metrics, lately)
     in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
     canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
     listeners = Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)
@@ -127,7 +123,7 @@ async def _build(
         couriers=couriers,
         canaries=canaries,
         listeners=listeners,
-        routers=Routers(store, broker, in_force, clock, supervisor, routed, guard, couriers.keep_room),
+        routers=Routers(store, broker, in_force, clock, supervisor, tell_routed, guard, couriers.keep_room),
         pulls=(pulls := PullWorkers(broker, clock, supervisor, rng, metrics.count_refused_message)),
         push_http=push_http,
         pushers=Pushers(broker, clock, supervisor, push_http.post, _give_up_after_s(settings)),
@@ -156,6 +152,10 @@ def _watch(daemon: Daemon) -> None:
 
 def _tell_tried(metrics: Metrics, lately: RecentActivity) -> Callable[[AttemptResult], None]:
     return _each(metrics.count_attempt, lately.note_attempt)
+
+
+def _tell_routed(metrics: Metrics, lately: RecentActivity) -> Callable[[Routed], None]:
+    return _each(metrics.count_batch, lately.note_batch)
 
 
 def _pushing(settings: Settings, clock: Clock) -> PushHttp:

@@ -46,7 +46,7 @@ class Heard(msgspec.Struct, frozen=True):
 
 
 class Connection:
-    """An open connection of somebody the server knows. ``heard`` gives what came, or raises Lost."""
+    """An open connection of somebody the server knows. ``receive`` gives what came, or raises Lost."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
@@ -75,7 +75,7 @@ class Connection:
         return found
 
     async def read(self) -> None:
-        """Read until the line is lost; beside ``heard``, so that pings are answered while somebody is busy."""
+        """Read until the line is lost; beside ``receive``, so that pings are answered while somebody is busy."""
         try:
             while True:
                 found = self._read(await self._frame())

@@ -96,9 +96,8 @@ def _tell(output: Output, result: BacktestResult, stretches: list[Stretch]) -> N
         else ""
     )
     partial = " so far (partial: it was interrupted)" if result.partial else ""
-    output.say(
-        f"{format_count(result.messages, 'message')}{span}{partial}, rules {result.old_version} and {result.new_version}"
-    )
+    messages = format_count(result.messages, "message")
+    output.say(f"{messages}{span}{partial}, rules {result.old_version} and {result.new_version}")
     if result.old_version == result.new_version:
         output.say("Both are the same rules: edit the files first, or name older ones with --against DIR.")
     before, after = result.unmatched

@@ -66,9 +66,8 @@ def _tell(output: Output, result: CoverageResult) -> None:
     silent = sum(not rule.acted for rule in result.rules)
     unheld = sum(not line.held for rule in result.rules for line in rule.lines)
     untaken = sum(not branch.taken for rule in result.rules for branch in rule.branches)
-    output.say(
-        f"never: {format_count(silent, 'rule')} acted, {format_count(unheld, 'condition')} held, {untaken} branches taken\n"
-    )
+    never = f"{format_count(silent, 'rule')} acted, {format_count(unheld, 'condition')} held"
+    output.say(f"never: {never}, {untaken} branches taken\n")
     columns = [
         Column("Rule", lambda row: row.rule),
         Column("Acted", lambda row: row.acted, number=True, style=lambda row: "" if row.acted else "bold red"),

@@ -103,7 +103,7 @@ class SignedContext:
         return _sign(self._buttons, pressed)
 
     def open(self, token: str, now_us: int) -> Pressed | ContextFault:
-        """What ``token`` made, or why it is not to be taken. Takes the same time whatever a wrong signature is."""
+        """What ``sign`` made, or why it is not to be taken. Takes the same time whatever a wrong signature is."""
         return _open(self._buttons, token, _PRESSED, now_us)
 
     def mark(self, card: PostContext) -> str:

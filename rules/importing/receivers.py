@@ -125,8 +125,10 @@ def _credentials(entry: Entry) -> str:
 
 def _webhook(entry: Entry) -> Target:
     settings: dict[str, Any] = {
-        "type": "webhook", "url": entry.secret("url", "url") or entry.note_missing("url"), **entry.copy_same(("timeout",))
-    }  # fmt: skip
+        "type": "webhook",
+        "url": entry.secret("url", "url") or entry.note_missing("url"),
+        **entry.copy_same(("timeout",)),
+    }
     headers = read_headers(entry)
     if headers:
         settings["headers"] = headers

@@ -40,11 +40,11 @@ def test_what_is_shown_is_as_wide_as_it_was_measured() -> None:
     assert VisibleText("a").append("\x9b").plain == r"a\x9b"
 
 
-@pytest.mark.parametrize("how", ["say", "warn", "done", "empty", "markup", "text", "markdown", "failed"])
+@pytest.mark.parametrize("how", ["say", "warn", "confirm", "empty", "markup", "text", "markdown", "failed"])
 def test_no_way_of_printing_passes_it_on(how: str, capsys: pytest.CaptureFixture[str]) -> None:
     output = Output(console=console(), errors=console(stderr=True))
     match how:
-        case "say" | "warn" | "done":
+        case "say" | "warn" | "confirm":
             getattr(output, how)(f"a{ODD}b [bold]")
         case "empty":
             output.print_rows([], [], empty=f"a{ODD}b")
