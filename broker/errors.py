@@ -29,7 +29,8 @@
     └── StoreError
         ├── StoreUnavailable(reason)    nothing was stored; trying again later may work
         │   ├── ConflictsPersist(what, attempts)    others changed it each time that it was tried
-        │   └── StoreUnusable(reason)   nor will it ever work, until somebody changes something
+        │   ├── StoreNotMade(reason)    there is none yet to look at; the first start makes it
+    │   └── StoreUnusable(reason)   nor will it ever work, until somebody changes something
         ├── OutcomeUnknown(reason)      it may be stored or not: read, or repeat with the same producer key
         ├── StoreCorrupt(reason)        the store cannot be used as it is
         └── TopicGone(topic_uid)        the topic's log was dropped
@@ -281,6 +282,10 @@ class ConflictsPersist(StoreUnavailable):
 
 class StoreUnusable(StoreUnavailable):
     """The store cannot be opened as things are, and waiting does not help; ``reason`` says what to do."""
+
+
+class StoreNotMade(StoreUnavailable):
+    """There is no store yet where one is to be looked at; the daemon's first start makes it."""
 
 
 class OutcomeUnknown(StoreError):

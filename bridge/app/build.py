@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from bridge.app.maintenance import Sweeper
 from bridge.app.parts import Daemon
@@ -52,7 +52,7 @@ from bridge.settings.model import ServerSettings, Settings, host_and_port
 from bridge.sources.pulls import PullWorkers
 from broker.broker import Broker, BrokerSettings
 from broker.clock import Clock, SystemClock
-from broker.engines import open_store
+from broker.engines import is_postgres, open_store
 from broker.planned import PlannedCatalog, plan_catalog
 from broker.retention import Retention, RetentionPolicy
 from broker.store import Store
@@ -60,6 +60,8 @@ from rules.ruleset import RuleSet
 from rules.source.problems import ProblemsFound
 
 T = TypeVar("T")
+
+_MOST_STALE_S: Final = 5.0
 
 
 async def assemble(
@@ -70,11 +72,11 @@ async def assemble(
     Raises StoreUnavailable or StoreCorrupt, CannotProvision, CannotListen, BadSealingKey, and ProblemsFound when the
     rule files are bad and no earlier rule set is kept. ``open_pages`` lets everybody see the pages (the demo).
     """
-    folder = state_folder(settings.store)
-    store = await open_store(settings.store, clock)
+    folder = state_folder(settings.store, environ)
+    store = await open_store(settings.store, clock, settings.node)
     try:
-        key = sealing_key(folder, environ)
-        broker = Broker(store, clock, BrokerSettings(sealing_key=key))
+        key = sealing_key(folder, environ, lasts=is_postgres(settings.store))
+        broker = Broker(store, clock, _broker_settings(settings, key))
         await broker.load()
         catalog = await plan_catalog(broker)
         await provision(catalog.broker, settings.projects, settings.auth.certificates)
@@ -95,6 +97,11 @@ async def assemble(
         await store.close()
         raise
     return daemon
+
+
+def _broker_settings(settings: Settings, key: bytes) -> BrokerSettings:
+    """Others change the catalog of a database: what was not heard of for too long is not answered from."""
+    return BrokerSettings(sealing_key=key, max_staleness_s=_MOST_STALE_S if is_postgres(settings.store) else None)
 
 
 async def _build(

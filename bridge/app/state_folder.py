@@ -11,6 +11,7 @@ from pathlib import Path
 from bridge.app.server import Tls
 from bridge.core.systemd import credentials_folder
 from bridge.settings.model import ServerSettings, TlsFiles, host_and_port
+from broker.engines import is_postgres
 from broker.errors import StoreUnavailable, StoreUnusable
 from broker.tokens import SEALING_KEY_BYTES
 
@@ -20,15 +21,25 @@ _NOBODY_WAITS = (errno.EACCES, errno.EPERM, errno.EROFS)
 """What stays as it is until somebody changes it; a folder that is mounted late is waited for."""
 
 
+_NO_KEY = (
+    "a store in a database needs a sealing key that lasts, the same on every node: give it as the systemd credential "
+    f"{SEALING_KEY_CREDENTIAL}, or as {SEALING_KEY_FILE} in a folder that STATE_DIRECTORY names"
+)
+
+
 class BadSealingKey(Exception):
     """The sealing key cannot be used; the text says which and why."""
 
 
-def state_folder(store_url: str) -> Path | None:
-    """The folder of a store that is a file, made if it is missing; None for other stores. Raises StoreUnavailable."""
+def state_folder(store_url: str, environ: Mapping[str, str]) -> Path | None:
+    """The folder of a store that is a file, made if it is missing; of a database the one that systemd made, if any.
+
+    None for a store in memory. Raises StoreUnavailable.
+    """
     path = store_path(store_url)
     if path is None:
-        return None
+        given = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+        return Path(given) if given and is_postgres(store_url) else None
     folder = path.parent
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -40,7 +51,7 @@ def state_folder(store_url: str) -> Path | None:
 
 def guard_folder(store_url: str, environ: Mapping[str, str]) -> Path | None:
     """Where to note what is under decision: the state folder, else the one that systemd made for the unit, if any."""
-    folder = state_folder(store_url)
+    folder = state_folder(store_url, environ)
     given = environ.get("STATE_DIRECTORY", "").partition(":")[0]
     return folder or (Path(given) if given else None)
 
@@ -63,15 +74,18 @@ def certificates_of(server: ServerSettings, store_url: str) -> list[Path]:
             return []
 
 
-def sealing_key(folder: Path | None, environ: Mapping[str, str]) -> bytes:
+def sealing_key(folder: Path | None, environ: Mapping[str, str], *, lasts: bool = False) -> bytes:
     """The key that opens stored tokens: a systemd credential, else a file in the state folder, made at first start.
 
-    Without a state folder (a store in memory) it is made anew each time. Raises BadSealingKey, OSError.
+    Without a state folder (a store in memory) it is made anew each time, unless the store ``lasts``. Raises
+    BadSealingKey, OSError.
     """
     credentials = credentials_folder(environ)
     if credentials is not None and (credentials / SEALING_KEY_CREDENTIAL).exists():
         given = (credentials / SEALING_KEY_CREDENTIAL).read_text()
         return _key_of(given, f"credential {SEALING_KEY_CREDENTIAL}")
+    if folder is None and lasts:
+        raise BadSealingKey(_NO_KEY)
     if folder is None:
         return os.urandom(SEALING_KEY_BYTES)
     path = folder / SEALING_KEY_FILE

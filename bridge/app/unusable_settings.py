@@ -7,18 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bridge.settings.model import Settings, TlsFiles
-from broker.engines import sqlite_path
+from broker.engines import check_url
 from broker.errors import StoreUnusable
 
 
 def faults_of(settings: Settings) -> list[str]:
     """Every such fault, in a line each; none when a start gets past them."""
     faults = []
-    if settings.store != "memory":
-        try:
-            sqlite_path(settings.store)
-        except StoreUnusable as error:
-            faults.append(f"store: {error.reason}")
+    try:
+        check_url(settings.store)
+    except StoreUnusable as error:
+        faults.append(f"store: {error.reason}")
     tls = settings.server.tls
     if isinstance(tls, TlsFiles):
         faults += [f"server.tls: {why}" for why in _unusable_pair(tls.certificate, tls.key)]

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -27,9 +27,9 @@ from bridge.settings.canary_checks import check_notify_hosts
 from bridge.settings.model import Settings
 from broker.broker import Broker, BrokerSettings
 from broker.clock import SystemClock
-from broker.engines import open_reader, sqlite_path
+from broker.engines import may_stand, open_reader, sqlite_path
 from broker.engines.memory import MemoryStore
-from broker.errors import StoreCorrupt, StoreError, StoreUnusable
+from broker.errors import StoreCorrupt, StoreError, StoreNotMade, StoreUnusable
 from broker.planned import plan_catalog
 from broker.store import Store
 from broker.tokens import SEALING_KEY_BYTES
@@ -37,6 +37,8 @@ from rules.plugins import PluginReport
 from rules.ruleset import RuleSet
 from rules.source.places import read_file
 from rules.source.problems import Problem, ProblemsFound
+
+_NO_STORE: Final = "There is no store yet; the first start makes it, and provisions:"
 
 
 @dataclass(slots=True)
@@ -143,13 +145,14 @@ async def _broker(settings: Settings, findings: _Findings) -> Broker:
     key = BrokerSettings(sealing_key=_sealing_key(settings, findings))
     store: Store | None = None
     try:
-        path = sqlite_path(settings.store) if settings.store != "memory" else None
-        if path is not None and path.exists():
+        if may_stand(settings.store):
             store = await open_reader(settings.store, clock, glance=True)
             broker = Broker(store, clock, key)
             await broker.load()
             return broker
-        findings.provisioning_note = "There is no store yet; the first start makes it, and provisions:"
+        findings.provisioning_note = _NO_STORE
+    except StoreNotMade:
+        findings.provisioning_note = _NO_STORE
     except (StoreUnusable, StoreCorrupt) as error:
         fault = f"store: {error.reason}"
         findings.reasons += [fault] if fault not in findings.reasons else []

@@ -23,9 +23,9 @@ from bridge.settings.model import Settings
 from broker.clock import US_PER_S, SystemClock, us
 from broker.days import moment
 from broker.delivery import Delivery, DeliveryQuery
-from broker.engines import open_reader, sqlite_path
+from broker.engines import check_url, is_postgres, open_reader, sqlite_path
 from broker.engines.sqlite.examine import check_pages, find_stray, newest_us
-from broker.errors import StoreCorrupt, StoreError, StoreUnavailable
+from broker.errors import StoreCorrupt, StoreError, StoreNotMade, StoreUnavailable
 from broker.store import Store
 
 _CLOCK_SLACK_S: Final = 5.0
@@ -67,6 +67,7 @@ def examine_all(context: Context) -> list[Finding]:
     found += asyncio.run(_proxies(settings))
     if store is not None and path_exists(store):
         found += _files(store)
+    if is_postgres(settings.store) or (store is not None and path_exists(store)):
         found += asyncio.run(_contents(settings))
     return found
 
@@ -76,6 +77,9 @@ def _store_path(settings: Settings, found: list[Finding]) -> Path | None:
         found.append(Finding("store", "warning", "the store is in memory: a restart forgets everything"))
         return None
     try:
+        check_url(settings.store)
+        if is_postgres(settings.store):
+            return None
         path = sqlite_path(settings.store)
         exists = path.exists()
     except StoreUnavailable as error:
@@ -146,6 +150,8 @@ async def _proxies(settings: Settings) -> list[Finding]:
 async def _contents(settings: Settings) -> list[Finding]:
     try:
         store = await open_reader(settings.store, SystemClock(), glance=True)
+    except StoreNotMade as error:
+        return [Finding("store", "warning", error.reason)]
     except StoreError as error:
         return [Finding("store", "wrong", str(error))]
     try:

@@ -232,6 +232,9 @@ class Settings(SettingsRecord):
         "sqlite:///var/lib/ams-bridge/bridge.db",
         description="sqlite:///PATH (or sqlite:PATH, relative to this file), postgresql://..., or memory",
     )
+    node: str = Field(
+        "", description="This daemon's name among those that share a PostgreSQL store; empty: the machine's name"
+    )
     retention: RetentionSettings = RetentionSettings()
     auth: AuthSettings = AuthSettings()
     projects: dict[str, ProjectSettings] = Field(default_factory=dict, description="What must exist")

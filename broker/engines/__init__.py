@@ -62,6 +62,23 @@ def is_postgres(url: str) -> bool:
     return url.startswith(_POSTGRES)
 
 
+def check_url(url: str) -> None:
+    """Raise StoreUnusable for a URL that no store can have here, as far as that shows without asking for it."""
+    if is_postgres(url):
+        _require_psycopg()
+        from broker.engines.postgres.address import address_of
+
+        address_of(url)
+    elif url != "memory":
+        sqlite_path(url)
+
+
+def may_stand(url: str) -> bool:
+    """Whether there may be a store to look at: a file that is there, or a database. Raises StoreUnusable, OSError."""
+    check_url(url)
+    return url != "memory" and (is_postgres(url) or sqlite_path(url).exists())
+
+
 def _require_psycopg() -> None:
     """Raise StoreUnusable where the library is missing: only who uses the engine needs it."""
     if find_spec("psycopg") is None:
@@ -74,5 +91,7 @@ def sqlite_path(url: str) -> Path:
     if path in (url, ""):
         scheme, colon, _ = url.partition("://")
         named = f"{scheme}://..." if colon else repr(url)  # the rest may hold a password
-        raise StoreUnusable(f"this version has no engine for {named}; say memory, or sqlite:///path/to/file")
+        raise StoreUnusable(
+            f"this version has no engine for {named}; say memory, sqlite:///path/to/file or postgresql://..."
+        )
     return Path(path)

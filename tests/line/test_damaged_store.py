@@ -188,12 +188,13 @@ def test_the_first_stop_signal_works_also_where_the_shell_ignores_it(rig: Rig) -
     assert rig.daemon.wait() == 0
 
 
-def test_a_store_without_an_engine_is_not_waited_for(rig: Rig) -> None:
+def test_a_database_url_that_cannot_be_read_is_not_waited_for(rig: Rig) -> None:
     settings = rig.daemon.config.read_text()
-    rig.daemon.config.write_text(settings.replace("sqlite:state/bridge.db", "postgresql://ann:secret@db/bridge"))
+    url = '"postgresql://ann:secret@db/bridge?no_such_word=1"'
+    rig.daemon.config.write_text(settings.replace("sqlite:state/bridge.db", url))
     ended = started(rig)
     assert ended.returncode == 78
-    assert "this version has no engine for postgresql://..." in ended.stderr
+    assert "this is no URL of PostgreSQL" in ended.stderr
     assert "secret" not in ended.stderr
 
 

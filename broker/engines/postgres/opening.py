@@ -6,7 +6,7 @@ from importlib.resources import files
 
 from broker.engines.postgres.connections import Db
 from broker.engines.postgres.queries import ask
-from broker.errors import StoreUnusable
+from broker.errors import StoreNotMade, StoreUnusable
 
 _VERSIONS = """
 CREATE TABLE IF NOT EXISTS schema_versions (version integer PRIMARY KEY);
@@ -58,6 +58,6 @@ async def check_version(db: Db) -> None:
     """Raise StoreUnusable where there is nothing that this program could read."""
     standing, known = await version_of(db), migrations()[-1][0]
     if not standing:
-        raise StoreUnusable("the database has no tables of ams-bridge; start the daemon once, which makes them")
+        raise StoreNotMade("the database has no tables of ams-bridge; the daemon's first start makes them")
     if standing != known:
         raise StoreUnusable(f"the database's tables are of version {standing}, and this program reads {known}; update")
