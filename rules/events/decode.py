@@ -3,7 +3,10 @@
 A spec is read from left to right, as the payload is unpacked: ``gzip+json`` is JSON within gzip. Its words are
 
 - ``base64``, ``gzip``: wrappings, in any number;
-- ``json``, ``text``, ``form``, ``avro:NAME``: what is inside, as the last word; without it JSON if it is, else text;
+- ``smime``, ``smime:FOLDER``: a clear-signed mail (smime.py), behind them; the value is then ``signer``, ``valid``,
+  ``why`` and what the next word says of the text;
+- ``json``, ``text``, ``form``, ``records``, ``avro:NAME``: what is inside, as the last word; without it JSON if it is,
+  else text;
 - ``auto``, alone: base64 if it is, then JSON if it is, else text.
 
 A payload is a text: on an AMS wire, ``data`` is nearly always base64 of what the publisher meant. So where a word needs
@@ -26,19 +29,19 @@ from __future__ import annotations
 import binascii
 import re
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Final
 
 import msgspec
 
+from rules.events.decode_spec import AUTO as AUTO
+from rules.events.decode_spec import DecodeSpec as DecodeSpec
+from rules.events.decode_spec import read_spec as read_spec
 from rules.events.forms import read_form
-from rules.source.words import suggest_of
 
 MAX_DECODED_BYTES: Final = 16 * 1024 * 1024
 MAX_DEPTH: Final = 100
 _MAX_MEMBERS: Final = 100  # of a gzip file; each costs a copy of those behind it
-_WORDS: Final = ("auto", "json", "text", "form", "base64", "gzip", "avro:NAME")
 _PLAIN_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+", re.ASCII)
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
 _ESCAPE: Final = re.compile(
@@ -47,19 +50,6 @@ _ESCAPE: Final = re.compile(
 )
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 _FAILED: Final = object()
-
-Wrapping: TypeAlias = Literal["base64", "gzip"]
-PayloadFormat: TypeAlias = Literal["auto", "guess", "json", "text", "form", "avro"]
-
-
-@dataclass(frozen=True, slots=True)
-class DecodeSpec:
-    """A spec ready to use; ``guess`` is the form of a spec that names wrappings only."""
-
-    text: str
-    wrappings: tuple[Wrapping, ...] = ()
-    form: PayloadFormat = "auto"
-    schema: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,42 +64,8 @@ class Decoded:
     undecodable: str | None = None
 
 
-AUTO: Final = DecodeSpec("auto")
-
-
 class _Undecodable(Exception):
     """Carries the reason out of the steps."""
-
-
-def read_spec(text: str, schemas: Mapping[str, Any]) -> DecodeSpec:
-    """Read a spec such as ``base64+json`` or ``avro:metric_data``.
-
-    ``schemas`` are Avro schemas (parsed JSON) by the names that specs may use. Raises ValueError with what would help.
-    """
-    chain, avro, name = text.strip().partition("avro:")
-    if avro and chain and not chain.endswith("+"):
-        raise ValueError(f'"{text}" cannot be read; join the words with "+", such as gzip+avro:{name}')
-    words = [word.strip() for word in (chain.removesuffix("+") if avro else chain).split("+")]
-    words = [] if words == [""] and avro else words
-    for word in words:
-        if word not in {"auto", "json", "text", "form", "base64", "gzip"}:
-            raise ValueError(f'unknown decoding "{word}"{suggest_of(word, _WORDS, "known")}, joined by "+"')
-    if words == ["auto"] and not avro:
-        return AUTO
-    last: PayloadFormat = "avro" if avro else words.pop() if words[-1] in {"json", "text", "form"} else "guess"  # type: ignore[assignment]
-    for word in words:
-        if word not in {"base64", "gzip"}:
-            raise ValueError(f'"{word}" in "{text}" must stand {"alone" if word == "auto" else "last"}')
-    wrappings: tuple[Wrapping, ...] = tuple(words)  # type: ignore[arg-type]
-    return DecodeSpec(text.strip(), wrappings, last, _schema(name.strip(), schemas) if avro else None)
-
-
-def _schema(name: str, schemas: Mapping[str, Any]) -> Any:
-    if name not in schemas:
-        raise ValueError(f'no Avro schema "{name}"{suggest_of(name, sorted(schemas), "known")}')
-    from rules.events.avro import parse_avro_schema  # with its library, only where a topic asks for it
-
-    return parse_avro_schema(name, schemas[name])
 
 
 def decode(payload: str, spec: DecodeSpec = AUTO) -> Decoded:
@@ -140,11 +96,15 @@ def _unpack(payload: str, spec: DecodeSpec) -> Decoded:
     content: str | bytes = payload
     for wrapping in spec.wrappings:
         content = _off_base64(content) if wrapping == "base64" else _off_gzip(_as_bytes(content, "gzip"))
+    if spec.is_signed:
+        return _signed(content if isinstance(content, bytes) else _mail_of(content), spec)
     if spec.form == "avro":
         return _avro(_as_bytes(content, "Avro"), spec.schema)
     if spec.form == "json" and isinstance(content, str):
         return _json_or_base64_of_it(content)
-    if spec.form == "form" and isinstance(content, str) and "=" not in content.strip().rstrip("="):
+    if (spec.form == "form" and isinstance(content, str) and "=" not in content.strip().rstrip("=")) or (
+        spec.form == "records" and isinstance(content, str) and _canonical_base64(content) is not None
+    ):
         content = _off_base64(content)
     text = content if isinstance(content, str) else _utf8(content)
     if text is None:
@@ -155,6 +115,8 @@ def _unpack(payload: str, spec: DecodeSpec) -> Decoded:
         return Decoded(_json(text), text)
     if spec.form == "form":
         return Decoded(_form(text), text)
+    if spec.form == "records":
+        return Decoded(_records(text, spec), text)
     value = _json_or_failed(text)
     return Decoded(text if value is _FAILED else value, text)
 
@@ -170,6 +132,41 @@ def _json_or_base64_of_it(payload: str) -> Decoded:
     if not text:
         return Decoded(_json(payload), payload)  # raises, with what is wrong with the text itself
     return Decoded(_json(text), text)
+
+
+def _mail_of(content: str) -> bytes:
+    """The bytes of a mail, which comes as it is or as base64."""
+    return content.encode() if ":" in content else _off_base64(content)
+
+
+def _signed(mail: bytes, spec: DecodeSpec) -> Decoded:
+    """A clear-signed mail: who signed it, whether that holds, and what is inside."""
+    from rules.events.smime import read_signed
+
+    try:
+        found = read_signed(mail, spec.authorities)
+    except ValueError as error:
+        raise _Undecodable(str(error)) from None
+    value = {"signer": found.signer, "valid": not found.why_not, "why": found.why_not}
+    match spec.form:
+        case "records":
+            value |= _records(found.text, spec)
+        case "json":
+            value["data"] = _json(found.text)
+        case "form":
+            value["data"] = _form(found.text)
+        case _:
+            value["text"] = found.text
+    return Decoded(value, found.text)
+
+
+def _records(text: str, spec: DecodeSpec) -> Any:
+    from rules.events.record_texts import SEPARATOR, read_records
+
+    try:
+        return read_records(text, spec.separator or SEPARATOR)
+    except ValueError as error:
+        raise _Undecodable(str(error)) from None
 
 
 def _form(text: str) -> Any:

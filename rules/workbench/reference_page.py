@@ -66,8 +66,12 @@ DECODINGS: Final = {
     "json": "JSON; on an AMS wire, base64 of JSON",
     "text": "the payload exactly as it came",
     "form": "an HTML form (`a=1&b=2`) as an object; JSON in its field `payload` is taken for the whole",
+    "records": "lines of `Key: value` with `%%` between: `{head, records: [{Key: value}]}`, a broken one with `error`",
+    "records:TEXT": "the same with TEXT on a line between them",
     "base64": "a wrapping: what is inside comes behind it, as in `base64+text`",
     "gzip": "a wrapping, as in `gzip+json`; base64 around it is taken off first",
+    "smime": "a clear-signed mail: `{signer, valid, why, text}`, or beside these what the next word makes of the text",
+    "smime:FOLDER": "the same, and only who was certified by an authority in FOLDER is `valid`",
     "avro:NAME": "an Avro datum without header, by a schema of bridge.yaml",
 }
 INTERVALS: Final = {

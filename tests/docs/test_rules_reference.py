@@ -7,7 +7,7 @@ import pytest
 from rules.conditions.conditions import CLAUSES, compile_match
 from rules.conditions.event_places import MESSAGE_NAMES, ROOTS, read_place
 from rules.conditions.operators import OPERATORS
-from rules.events import decode
+from rules.events import decode_spec
 from rules.language.read_intervals import KEYS, read_interval
 from rules.language.read_rule import RULE_KEYS as READ_KEYS
 from rules.language.reference import RULE_KEYS
@@ -31,7 +31,7 @@ def test_every_key_place_name_clause_and_decoding_is_told() -> None:
     assert all(f"`{name}`" in PLACES["message.id"] for name in MESSAGE_NAMES)
     assert set(NAMES) == GROUP_NAMES
     assert set(TOLD_CLAUSES) == set(CLAUSES)
-    assert set(TOLD_DECODINGS) == set(decode._WORDS)
+    assert set(TOLD_DECODINGS) == set(decode_spec._WORDS)
     assert set(INTERVALS) == set(KEYS)
 
 
