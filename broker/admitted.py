@@ -31,8 +31,8 @@ async def read_admitted(
     ``end`` lies right behind the last admitted one when that many were found, and behind what is not admitted else.
     """
     if not filter_text:
-        found = await log.read(topic_uid, offset, max_messages, max_bytes)
-        return AdmittedRead(found, found[-1].offset + 1 if found else offset)
+        messages = await log.read(topic_uid, offset, max_messages, max_bytes)
+        return AdmittedRead(messages, messages[-1].offset + 1 if messages else offset)
     wanted = read_filter(filter_text)
     admitted: list[Message] = []
     end, looked_at, size = offset, 0, 0

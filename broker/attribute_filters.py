@@ -106,15 +106,15 @@ class _Token:
 
 
 def _tokens(text: str) -> list[_Token]:
-    found, place, end = [], 0, len(text.rstrip())
+    tokens, place, end = [], 0, len(text.rstrip())
     while place < end:
         match = _TOKEN.match(text, place)
         if match is None:
             wrong = len(text) - len(text[place:].lstrip())
             raise InvalidFilter("nothing begins so; texts stand in double quotes", wrong)
-        found.append(_Token(match[1], match.start(1)))
+        tokens.append(_Token(match[1], match.start(1)))
         place = match.end()
-    return found
+    return tokens
 
 
 class _Reading:

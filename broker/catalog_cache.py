@@ -225,8 +225,8 @@ class CatalogCache:
         """Remove records in one transaction, whatever their versions are by now; missing ones are passed over."""
 
         async def step() -> None:
-            found = [self._shelves[kind_of(record)].by_uid.get(record.uid) for record in records]
-            doomed = [Remove(s.kind, s.key, s.version) for s in found if s is not None]
+            stored = [self._shelves[kind_of(record)].by_uid.get(record.uid) for record in records]
+            doomed = [Remove(s.kind, s.key, s.version) for s in stored if s is not None]
             if doomed:
                 await self.write(doomed)
 

@@ -61,9 +61,9 @@ class Certificates:
     def named(self, name: str) -> CertificateBinding | None:
         """The binding of this name; one that was made without has the name of its user."""
         every = self._cache.list_all(CertificateBinding)
-        found = next((one for one in every if one.name == name), None)
-        if found is not None or not name:
-            return found
+        binding = next((one for one in every if one.name == name), None)
+        if binding is not None or not name:
+            return binding
         users = {user.uid for user in (self._cache.find(User, name),) if user is not None}
         return next((one for one in every if not one.name and one.user_uid in users), None)
 

@@ -51,25 +51,25 @@ class PullService:
         looked = await read_admitted(
             self._store.log, topic.uid, subscription.filter, cursor.offset, max(max_messages, 1), self._max_bytes
         )
-        found = looked.messages
-        if not found:
+        messages = looked.messages
+        if not messages:
             await self._settle_empty_pull(subscription, topic, cursor, looked.end)
-            return found
+            return messages
         now_us = self._clock.wall_us()
-        size = sum(len(message.data) for message in found)
+        size = sum(len(message.data) for message in messages)
         await self._store.cursors.put(
             replace(
                 cursor,
-                offset=found[0].offset,
-                pending_to=found[-1].offset + 1,
+                offset=messages[0].offset,
+                pending_to=messages[-1].offset + 1,
                 pending_at_us=now_us,
-                messages_total=cursor.messages_total + len(found),
+                messages_total=cursor.messages_total + len(messages),
                 bytes_total=cursor.bytes_total + size,
                 last_consumed_us=now_us,
-                consume_rate=rate(len(found), now_us, self._last_us(subscription, cursor)),
+                consume_rate=rate(len(messages), now_us, self._last_us(subscription, cursor)),
             )
         )
-        return found
+        return messages
 
     async def measure_consumption(self, subscription: Subscription) -> Consumed:
         """What the subscription's metrics show."""

@@ -62,13 +62,17 @@ class Snapshots:
 
     def find(self, project: Project, name: str) -> Snapshot | None:
         """A snapshot by name, or None; one that is past its time is none."""
-        found = self._cache.find(Snapshot, child_key(project.uid, name))
-        return found if found is not None and found.expires_us > self._clock.wall_us() else None
+        snapshot = self._cache.find(Snapshot, child_key(project.uid, name))
+        return snapshot if snapshot is not None and snapshot.expires_us > self._clock.wall_us() else None
 
     def all(self, project: Project) -> list[Snapshot]:
         """A project's snapshots, in the order of creation."""
         now_us = self._clock.wall_us()
-        return [one for one in self._cache.list_all(Snapshot, child_key(project.uid, "")) if one.expires_us > now_us]
+        return [
+            snapshot
+            for snapshot in self._cache.list_all(Snapshot, child_key(project.uid, ""))
+            if snapshot.expires_us > now_us
+        ]
 
     def place_for(self, snapshot: Snapshot, subscription: Subscription, topic: Topic) -> int:
         """The offset that a subscription is moved to. Raises NotFound when the snapshot is not of its topic."""
@@ -83,7 +87,7 @@ class Snapshots:
     async def sweep(self) -> int:
         """Forget those past their time, and say how many went."""
         now_us = self._clock.wall_us()
-        expired = [one for one in self._cache.list_all(Snapshot) if one.expires_us <= now_us]
+        expired = [snapshot for snapshot in self._cache.list_all(Snapshot) if snapshot.expires_us <= now_us]
         if expired:
             await self._cache.remove(*expired)
         return len(expired)

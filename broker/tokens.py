@@ -28,9 +28,9 @@ def digest_of(token: bytes) -> str:
     return hashlib.sha256(token).hexdigest()
 
 
-def match_digests(one: str, other: str) -> bool:
+def match_digests(text: str, other: str) -> bool:
     """Whether two digests are equal, taking the same time whatever they hold."""
-    return hmac.compare_digest(one.encode(), other.encode())
+    return hmac.compare_digest(text.encode(), other.encode())
 
 
 def random_hex(entropy: Entropy) -> str:

@@ -79,7 +79,7 @@ class UsageMetrics:
         Those without a message in it are left out.
         """
         days_in_span = (last - first).days + 1
-        found = []
+        usages = []
         for project in projects:
             counted = [n for day, n in (await self.project_days(project)).items() if first <= day <= last]
             if not counted:
@@ -87,7 +87,7 @@ class UsageMetrics:
             messages = sum(counted)
             members = [user for user in self._cache.list_all(User) if is_member(user, project.uid)]
             prefix = child_key(project.uid, "")
-            found.append(
+            usages.append(
                 ProjectUsage(
                     project,
                     messages,
@@ -97,7 +97,7 @@ class UsageMetrics:
                     _count_created(members, first, last),
                 )
             )
-        return found
+        return usages
 
 
 def _count_created(records: Sequence[AnyRecord], first: date, last: date) -> int:

@@ -39,8 +39,8 @@ SINCES: Final = (("3600", "1 hour"), ("86400", "24 hours"), ("604800", "7 days")
 
 async def view_inbox(asked: OperatorRequest) -> dict[str, Any]:
     """GET /inbox: posts delivered to destinations of kind inbox, newest first."""
-    found = await list_inbox(asked.context)
-    return {"posts": [post_view(delivery) for delivery in found.deliveries], "inboxes": found.inboxes}
+    inbox_posts = await list_inbox(asked.context)
+    return {"posts": [post_view(delivery) for delivery in inbox_posts.deliveries], "inboxes": inbox_posts.inboxes}
 
 
 async def view_deliveries(asked: OperatorRequest) -> dict[str, Any]:
@@ -48,7 +48,7 @@ async def view_deliveries(asked: OperatorRequest) -> dict[str, Any]:
     context, query = asked.context, asked.query(DeliveriesQuery)
     page = await control_handlers.deliveries(asked, query)
     chosen = {name: _text(value) for name, value in msgspec.structs.asdict(query).items() if name not in _PAGING}
-    older = {name: said for name, said in chosen.items() if said} | {"before": page.next}
+    older = {name: text for name, text in chosen.items() if text} | {"before": page.next}
     known = [*context.destinations()]
     return {
         "deliveries": page.deliveries,
@@ -92,7 +92,7 @@ async def change_one(asked: OperatorRequest, form: FormData) -> FormResult:
 async def change_many(asked: OperatorRequest, form: FormData) -> FormResult:
     """POST /deliveries: the same with the ticked ones, or with all that the filter fits."""
     filters = {name: field(form, name) for name in _FILTERS}
-    back = f"/deliveries?{urlencode({name: said for name, said in filters.items() if said})}"
+    back = f"/deliveries?{urlencode({name: text for name, text in filters.items() if text})}"
     ids = [str(value) for value in form.getlist("id")]
     action, _, scope = field(form, "action").partition("-")
     if scope == "all":
@@ -112,11 +112,11 @@ def _filter(said: Mapping[str, str]) -> DeliveryFilter:
     )
 
 
-def _since_s(said: str) -> float | None:
+def _since_s(text: str) -> float | None:
     """What a form says of how far back. Raises InvalidInput for what is no number: less would be meant than is done."""
-    number = count_of(said)
-    if said and number is None:
-        raise InvalidInput("since_s", f"since_s must be a whole number, not {said[:40]!r}")
+    number = count_of(text)
+    if text and number is None:
+        raise InvalidInput("since_s", f"since_s must be a whole number, not {text[:40]!r}")
     return None if number is None else float(number)
 
 

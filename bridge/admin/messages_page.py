@@ -36,12 +36,12 @@ async def view_messages(asked: OperatorRequest) -> dict[str, Any]:
 async def view_message(asked: OperatorRequest) -> dict[str, Any]:
     """GET /messages/why?message=TOPIC:OFFSET: what was decided then, and what would be now."""
     message = asked.query(ExplainQuery).message
-    found = await explain(asked.context, message)
-    recomputed = found.recomputed or _NOTHING
+    explained = await explain(asked.context, message)
+    recomputed = explained.recomputed or _NOTHING
     return {
         "id": message,
-        "message": found.message,
-        "decided": found.decided,
+        "message": explained.message,
+        "decided": explained.decided,
         "recomputed": recomputed,
         "acted": [rule for rule in recomputed.rules if rule.judgements],
         "passed": [rule for rule in recomputed.rules if not rule.judgements],

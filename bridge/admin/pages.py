@@ -194,14 +194,14 @@ class Pages:
     async def _draw(self, asked: OperatorRequest, viewer: Viewer, name: str, look: GetHandler) -> Response:
         template = self._templates.get_template(f"{name}.html.j2")
         request = asked.request
-        said = self._source.sessions.unseal(request.cookies.get(SAID, ""))
-        shown = self._frame(request, viewer) | await look(asked) | {"said": said}
+        text = self._source.sessions.unseal(request.cookies.get(SAID, ""))
+        shown = self._frame(request, viewer) | await look(asked) | {"said": text}
         is_part = bool(request.query_params.get("part")) and "part" in template.blocks
         drawing = partial(_part if is_part else jinja2.Template.render, template, shown)
         answer = HTMLResponse(await self._beside.run(drawing, large=True), headers=_HEADERS)
         if is_part:
             return answer
-        if said:
+        if text:
             answer.delete_cookie(SAID)
         return answer
 

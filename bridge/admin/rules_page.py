@@ -22,21 +22,21 @@ async def view_rules(asked: OperatorRequest) -> dict[str, Any]:
 
 async def view_rule(asked: OperatorRequest) -> dict[str, Any]:
     """GET /rules/{name}: one rule, its newest deliveries, and its would-be posts beside those of other rules."""
-    found = await show_rule(asked.context, asked.request.path_params["name"])
+    detail = await show_rule(asked.context, asked.request.path_params["name"])
     names = topic_names(asked.context.broker)
 
     def shown(delivery: Delivery) -> dict[str, Any]:
         return {"d": delivery_view(delivery, names), "post": post_view(delivery)}
 
     return {
-        "rule": found.rule,
-        "version": found.version,
-        "deliveries": [delivery_view(one, names) for one in found.sent.deliveries],
-        "complete": found.sent.complete,
+        "rule": detail.rule,
+        "version": detail.version,
+        "deliveries": [delivery_view(one, names) for one in detail.sent.deliveries],
+        "complete": detail.sent.complete,
         "looked_at": MOST_READ,
         "would_be": [
             shown(beside.would_be)
             | {"live": [shown(one) for one in beside.sent.deliveries], "complete": beside.sent.complete}
-            for beside in found.shadows
+            for beside in detail.shadows
         ],
     }

@@ -25,11 +25,12 @@ _OPERATORS: Final = (("is", "is"), ("like", "is like (* and ?)"))
 async def view_silences(asked: OperatorRequest) -> dict[str, Any]:
     """GET /silences: those that hold or will; the form may be filled in by the address (``?rule=R&key=K``)."""
     with_expired = asked.query(SilencesQuery).all
-    found = list_silences(asked.context, with_expired=with_expired).silences
+    silences = list_silences(asked.context, with_expired=with_expired).silences
     given = [(name, text) for name in FACT_NAMES if (text := asked.request.query_params.get(name))]
     return {
         "silences": [
-            structs.replace(one, matchers={name: recall_word(v) for name, v in one.matchers.items()}) for one in found
+            structs.replace(silence, matchers={name: recall_word(v) for name, v in silence.matchers.items()})
+            for silence in silences
         ],
         "with_expired": with_expired,
         "lines": [*given, *[("", "")] * max(1, _LINES - len(given))][:_LINES],

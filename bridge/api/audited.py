@@ -79,12 +79,12 @@ def _topic(cache: CatalogCache, topic: Topic) -> dict[str, Any]:
     return {"acl": _names(cache, topic.acl), "schema": "" if schema is None else schema.name}
 
 
-def _subscription(cache: CatalogCache, one: Subscription) -> dict[str, Any]:
+def _subscription(cache: CatalogCache, subscription: Subscription) -> dict[str, Any]:
     return {
-        "acl": _names(cache, one.acl),
-        "topic": one.topic_name,
-        "ack_deadline_s": one.ack_deadline_s,
-        "push": one.push.type,
+        "acl": _names(cache, subscription.acl),
+        "topic": subscription.topic_name,
+        "ack_deadline_s": subscription.ack_deadline_s,
+        "push": subscription.push.type,
     }
 
 

@@ -24,7 +24,7 @@ _REQUIRED: Final = ("service_uuid", "host", "auth_identifier", "unique_key", "au
 
 async def list_all(call: Call) -> AuthnBindings:
     """Every binding, oldest first."""
-    return AuthnBindings([_answer(call, one) for one in call.broker.cache.list_all(CertificateBinding)])
+    return AuthnBindings([_answer(call, binding) for binding in call.broker.cache.list_all(CertificateBinding)])
 
 
 async def list_of_host(call: Call) -> AuthnBindings:
@@ -37,7 +37,9 @@ async def list_of_host(call: Call) -> AuthnBindings:
         raise _not_found("Host")
     subject = call.query("authID")
     if not subject:
-        return AuthnBindings([_answer(call, one, host) for one in call.broker.cache.list_all(CertificateBinding)])
+        return AuthnBindings(
+            [_answer(call, binding, host) for binding in call.broker.cache.list_all(CertificateBinding)]
+        )
     bound = call.broker.cache.find(CertificateBinding, subject)
     if bound is None:
         raise _not_found("Binding")

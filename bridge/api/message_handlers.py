@@ -58,15 +58,15 @@ async def pull(call: Call) -> bytes:
         call.api.worker_pulls.note(subscription.uid, call.broker.clock.monotonic())
     if call.broker.subscriptions.topic_of(subscription) is None:
         raise TopicMissing(subscription.topic_name)
-    found = await call.broker.pull(subscription, _max_messages(call.body))
-    large = len(found) > LARGE_ITEMS or sum(len(message.data) for message in found) > LARGE_BYTES
-    return await call.api.beside.run(partial(_pulled, f"{_name(call)}:", found), large=large)
+    messages = await call.broker.pull(subscription, _max_messages(call.body))
+    large = len(messages) > LARGE_ITEMS or sum(len(message.data) for message in messages) > LARGE_BYTES
+    return await call.api.beside.run(partial(_pulled, f"{_name(call)}:", messages), large=large)
 
 
-def _pulled(prefix: str, found: Sequence[Message]) -> bytes:
+def _pulled(prefix: str, messages: Sequence[Message]) -> bytes:
     """The answer of a pull, written message by message: one call for all of them would let no other thread in."""
     written = [
-        _ENCODER.encode(ReceivedMessage(f"{prefix}{message.offset}", message_answer(message))) for message in found
+        _ENCODER.encode(ReceivedMessage(f"{prefix}{message.offset}", message_answer(message))) for message in messages
     ]
     return b'{"receivedMessages":[' + b",".join(written) + b"]}"
 

@@ -80,13 +80,13 @@ async def report_service(call: Call) -> MetricList:
 def report_load(call: Call) -> MetricList:
     """The load of every known node, one pair each."""
     now = zulu(call.broker.clock.wall_us())
-    found = []
+    metrics = []
     for usage in call.api.outside.nodes():
         for metric, value in (("ams_node.cpu_usage", usage.cpu), ("ams_node.memory_usage", usage.memory)):
             text = _DESCRIPTIONS[metric].format(usage.node)
             point = Point(now, number(float(value)))
-            found.append(Metric(metric, "percentage", "float64", "ams_node", usage.node, [point], text))
-    return MetricList(found)
+            metrics.append(Metric(metric, "percentage", "float64", "ams_node", usage.node, [point], text))
+    return MetricList(metrics)
 
 
 def _check_acl(call: Call, trigger: str, acl: Sequence[str]) -> None:

@@ -81,19 +81,21 @@ def _data(push: PushConfig, message: Message) -> str:
 def read_mattermost_reason(body: bytes) -> str:
     """Why Mattermost refused: its message and details, or whatever it said."""
     try:
-        said: Any = json.loads(body)
+        value: Any = json.loads(body)
     except ValueError:
         return read_reason(body)
-    if not isinstance(said, dict) or not said.get("message"):
+    if not isinstance(value, dict) or not value.get("message"):
         return read_reason(body)
-    details = said.get("detailed_error")
-    return read_reason((f"{said['message']}.{details}" if details else str(said["message"])).encode("utf-8", "replace"))
+    details = value.get("detailed_error")
+    return read_reason(
+        (f"{value['message']}.{details}" if details else str(value["message"])).encode("utf-8", "replace")
+    )
 
 
 def read_reason(body: bytes) -> str:
     """An endpoint's answer as a reason; what a terminal or a page would obey is left out."""
-    said = body.decode("utf-8", "replace")
-    return (said if is_harmless(said) else plain_reason(said))[:_LONGEST_REASON]
+    text = body.decode("utf-8", "replace")
+    return (text if is_harmless(text) else plain_reason(text))[:_LONGEST_REASON]
 
 
 def describe_active(subscription: str) -> str:

@@ -64,12 +64,12 @@ async def show(call: Call) -> RegistrationAnswer:
 async def list_all(call: Call) -> RegistrationList:
     """The registrations that fit every filter given, the oldest first (D21)."""
     wanted = {name: text for name in _FILTERS if (text := call.query(name))}
-    found = [
+    registrations = [
         registration
         for registration in call.broker.cache.list_all(Registration)
         if all(getattr(registration, name) == text for name, text in wanted.items())
     ]
-    return RegistrationList([registration_answer(call, one) for one in found])
+    return RegistrationList([registration_answer(call, one) for one in registrations])
 
 
 async def accept(call: Call) -> UserAnswer:

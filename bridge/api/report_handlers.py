@@ -62,8 +62,8 @@ def _report(rows: Sequence[ProjectUsage]) -> VaReport:
 
 def _names(call: Call) -> list[str]:
     """Project names in the query, each once; beside a comma an empty one counts as a name that nobody has."""
-    said = call.query("projects")
-    return list(dict.fromkeys(said.split(","))) if said else []
+    text = call.query("projects")
+    return list(dict.fromkeys(text.split(","))) if text else []
 
 
 def _project(call: Call, name: str) -> Project:

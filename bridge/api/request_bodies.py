@@ -15,21 +15,21 @@ from broker.beside import Beside
 S = TypeVar("S")
 
 
-async def read(call: Call, shape: type[S], said: str = "", *, first_value_only: bool = False) -> S:
+async def read(call: Call, shape: type[S], text: str = "", *, first_value_only: bool = False) -> S:
     """The body as a ``shape``. Raises ApiError: invalid argument with ``said``, or a bad request when that is empty."""
     try:
         return await call.read(partial(decode, call.body, shape, first_value_only=first_value_only))
     except BadBody as wrong:
-        raise (invalid_argument(said) if said else bad_request()) from wrong
+        raise (invalid_argument(text) if text else bad_request()) from wrong
 
 
 def coding_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """What a request says its body is packed as; nearly all say nothing."""
-    said = ""
+    text = ""
     for name, value in headers:
         if name == b"content-encoding":
-            said = f"{said},{value.decode('latin-1')}" if said else value.decode("latin-1")
-    return said
+            text = f"{text},{value.decode('latin-1')}" if text else value.decode("latin-1")
+    return text
 
 
 async def unpack_body(body: bytes, coding: str, longest_bytes: int, beside: Beside) -> bytes:

@@ -78,8 +78,8 @@ async def list_page(call: Call) -> SnapshotPage:
 async def list_of_topic(call: Call) -> SnapshotNames:
     """The names of a topic's snapshots."""
     topic = call.topic()
-    found = [one for one in call.broker.snapshots.all(call.project) if one.topic_uid == topic.uid]
-    return SnapshotNames([_full_name(call, one.name) for one in found])
+    snapshots = [snapshot for snapshot in call.broker.snapshots.all(call.project) if snapshot.topic_uid == topic.uid]
+    return SnapshotNames([_full_name(call, snapshot.name) for snapshot in snapshots])
 
 
 def _snapshot(call: Call) -> Snapshot:

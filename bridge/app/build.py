@@ -185,7 +185,9 @@ async def _rules_in_force(
     metrics: Metrics,
 ) -> ActiveConfig:
     """The rules of the files; when they are bad, the last good ones, degraded (semantics.md item 18)."""
-    world = world_of(settings, config, {name: one.facts for name, one in destinations.items()}, catalog.broker)
+    world = world_of(
+        settings, config, {name: destination.facts for name, destination in destinations.items()}, catalog.broker
+    )
     broker, degraded = catalog.real, ""
     try:
         rule_set: RuleSet = rules_of(settings, world)

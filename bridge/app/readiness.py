@@ -63,11 +63,11 @@ class Readiness:
         reason = "" if self._health.writable else f"the store takes no writes: {self._health.reason}"
         if self.stopping:
             reason = "the daemon is stopping"
-        said = [self._in_force.degraded, *(said() for said in self._also_degraded), *self._health.notes]
+        texts = [self._in_force.degraded, *(said() for said in self._also_degraded), *self._health.notes]
         return HealthReport(
             ready=not reason,
             reason=reason,
-            degraded="\n".join(filter(None, said)),
+            degraded="\n".join(filter(None, texts)),
             workers=self._supervisor.health(),
             canaries={
                 canary.destination: CanaryHealth(canary.verdict, canary.describe(self._clock.wall_us()))

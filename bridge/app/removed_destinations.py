@@ -52,13 +52,13 @@ async def settle_removed(store: Store, removed: Mapping[str, RemovedDestination]
 
 async def _drop_waiting(store: Store, name: str) -> int:
     dropped = 0
-    while found := await store.outbox.find(DeliveryQuery(state="waiting", destination=name, limit=500)):
-        count = await store.outbox.drop([one.id for one in found], f"removed:{name}")
+    while deliveries := await store.outbox.find(DeliveryQuery(state="waiting", destination=name, limit=500)):
+        count = await store.outbox.drop([delivery.id for delivery in deliveries], f"removed:{name}")
         if not count:
             break
         dropped += count
     return dropped
 
 
-def _count_text(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}" if count else ""
+def _count_text(count: int, text: str, many: str) -> str:
+    return f"{count} {text if count == 1 else many}" if count else ""

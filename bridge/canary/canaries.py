@@ -88,11 +88,11 @@ class CanaryMetrics(Collector):
         runs = CounterMetricFamily(
             "ams_bridge_canary_runs", "Canaries watched to their end", labels=["destination", "outcome"]
         )
-        for one in self._standings():
-            if one.verdict:
-                ok.add_metric([one.destination], one.verdict == "ok")
-            if one.last_ok_us:
-                age.add_metric([one.destination], max(0.0, (self._clock.wall_us() - one.last_ok_us) / US_PER_S))
-            runs.add_metric([one.destination, "arrived"], one.arrived)
-            runs.add_metric([one.destination, "failed"], one.failed)
+        for state in self._standings():
+            if state.verdict:
+                ok.add_metric([state.destination], state.verdict == "ok")
+            if state.last_ok_us:
+                age.add_metric([state.destination], max(0.0, (self._clock.wall_us() - state.last_ok_us) / US_PER_S))
+            runs.add_metric([state.destination, "arrived"], state.arrived)
+            runs.add_metric([state.destination, "failed"], state.failed)
         return [ok, age, runs]

@@ -169,8 +169,8 @@ class Canary:
         """What is told of a failure: the first of several only."""
         if before.verdict == "failed":
             return ()
-        told = tell_failure(self._destination, self._settings, known, random_uid(self._entropy), now_us)
-        return (told,)
+        delivery = tell_failure(self._destination, self._settings, known, random_uid(self._entropy), now_us)
+        return (delivery,)
 
     def _recovery(self, before: CanaryRow, now_us: int) -> tuple[NewDelivery, ...]:
         if before.verdict != "failed":

@@ -90,9 +90,9 @@ class Presser:
 
     async def _grant(self, card: PostContext, wish: Wish, hand: Actor, bound: PostRecord) -> CommandResult:
         if isinstance(wish, Why):
-            found = bound.find(hand.post_id, hand.channel_id)
-            told = found.delivery if found is not None else card.delivery
-            return CommandResult(await explain_post(self.context, card, await self._delivery(told or card.delivery)))
+            post = bound.find(hand.post_id, hand.channel_id)
+            text = post.delivery if post is not None else card.delivery
+            return CommandResult(await explain_post(self.context, card, await self._delivery(text or card.delivery)))
         log.info("asked for in chat", wish=word_of(wish), rule=card.rule, key=card.key, who=hand.who)
         done = await self._done(card, wish, hand)
         remark = _remark(done, card, self.context.clock.wall_us(), who=hand.who, was_taken=bound.taken)
@@ -147,11 +147,11 @@ class Presser:
         """
         for _ in range(_REDRAWINGS):
             ends = [row.find(shown.post_id, shown.channel_id) or shown, *row.shown[-1:]]
-            is_shown = [await self._draw(destination, card, row, one) for one in dict.fromkeys(ends)]
-            stands = await self.buttons.cards.read(card.rule, card.post)
-            if stands.looks_like(row):
+            is_shown = [await self._draw(destination, card, row, post) for post in dict.fromkeys(ends)]
+            record = await self.buttons.cards.read(card.rule, card.post)
+            if record.looks_like(row):
                 return is_shown[0]
-            row = stands
+            row = record
         return False
 
     async def _draw(self, destination: Changeable, card: PostContext, row: PostRecord, shown: ShownPost) -> bool:

@@ -49,16 +49,16 @@ class Click(msgspec.Struct, frozen=True):
     @property
     def who(self) -> str:
         """The person's name in chat."""
-        said = "".join(sign for sign in self.user_name or self.user_id if sign.isprintable())
-        return said.strip()[:_LONGEST_NAME] or "somebody in chat"
+        text = "".join(sign for sign in self.user_name or self.user_id if sign.isprintable())
+        return text.strip()[:_LONGEST_NAME] or "somebody in chat"
 
 
 class Actions:
     """Answers clicks on chat buttons. ``told`` is given each one's action ("" if nobody can tell) and its outcome."""
 
-    def __init__(self, presser: Presser, told: Callable[[str, str], None]) -> None:
+    def __init__(self, presser: Presser, notify: Callable[[str, str], None]) -> None:
         self._presser = presser
-        self._told = told
+        self._told = notify
 
     def routes(self) -> list[Route]:
         """What to mount at the root."""

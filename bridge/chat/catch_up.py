@@ -94,9 +94,9 @@ class Reader:
         answer = await self._rest.call("GET", path)
         if isinstance(answer, Later):
             raise Lost(answer.reason)
-        found = decode_answer(answer, kind)
-        if found is None:
+        value = decode_answer(answer, kind)
+        if value is None:
             failure = self._rest.classify_failure(answer)
             if isinstance(failure, Later) or failure.destination_gone:  # a token that is not accepted any more
                 raise Lost(failure.reason)
-        return found
+        return value

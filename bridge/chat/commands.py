@@ -62,25 +62,25 @@ def wish_of_reply(text: str, bot: str) -> Wish | Unknown | None:
 
     Without our name a reply has to be nothing but the command. With it in front, whatever else it says is ``Unknown``.
     """
-    said = " ".join(text.casefold().split())
-    named = re.match(rf"@{re.escape(bot.casefold())}(?![\w-]|\.\w)[ :,]*", said)
-    said = _plain(said[named.end() :] if named else said)
-    found = _wish(said)
+    given = " ".join(text.casefold().split())
+    named = re.match(rf"@{re.escape(bot.casefold())}(?![\w-]|\.\w)[ :,]*", given)
+    given = _plain(given[named.end() :] if named else given)
+    found = _wish(given)
     return Unknown() if found is None and named else found
 
 
-def _plain(said: str) -> str:
+def _plain(text: str) -> str:
     """Without what people put around a command: quotes, stops, and please."""
-    said = said.strip(" `*_'\".!?…")
-    return said.removeprefix("please ").removesuffix(" please").strip(" `*_'\".!?…,")
+    text = text.strip(" `*_'\".!?…")
+    return text.removeprefix("please ").removesuffix(" please").strip(" `*_'\".!?…,")
 
 
-def _wish(said: str) -> Wish | Unknown | None:
-    if _TAKE.fullmatch(said):
+def _wish(text: str) -> Wish | Unknown | None:
+    if _TAKE.fullmatch(text):
         return Take()
-    if _WHY.fullmatch(said):
+    if _WHY.fullmatch(text):
         return Why()
-    asked = _SILENCE.fullmatch(said)
+    asked = _SILENCE.fullmatch(text)
     if asked is None:
         return None
     if asked["number"] is None:

@@ -45,43 +45,45 @@ async def explain_post(context: OperatorContext, card: PostContext, delivery: De
 
 async def _told(context: OperatorContext, card: PostContext, delivery: Delivery) -> AsyncIterator[str]:
     new = delivery.new
-    said = f"Told as *{new.phase}* at {format_moment(new.created_us)}, by rule set {_code(new.version)}"
+    text = f"Told as *{new.phase}* at {format_moment(new.created_us)}, by rule set {_code(new.version)}"
     topic = full_names(context.broker).get(new.topic_uid, ("", None))[0]
     if new.offset < 0 or not topic:
-        yield f"{said}, {'when a timer was due' if new.offset < 0 else 'about a topic that is gone'}."
+        yield f"{text}, {'when a timer was due' if new.offset < 0 else 'about a topic that is gone'}."
         return
-    yield f"{said}, because of message {_code(f'{topic}:{new.offset}')}."
+    yield f"{text}, because of message {_code(f'{topic}:{new.offset}')}."
     try:
-        found = await explain(context, f"{topic}:{new.offset}")
+        explained = await explain(context, f"{topic}:{new.offset}")
     except NoSuchThing as error:
         yield f"{error}."
         return
-    for record in found.decided.decisions:
+    for record in explained.decided.decisions:
         if record.rule == card.rule:
             by = f" ({_code(record.by)})" if record.by else ""
             yield f"- decided for {_code(record.destination)}: {record.outcome}{by}"
-    if found.recomputed is None:
+    if explained.recomputed is None:
         yield "The message itself is past its retention."
         return
-    for line in _recomputed(found.recomputed, card.rule):
+    for line in _recomputed(explained.recomputed, card.rule):
         yield line
 
 
 def _recomputed(recomputed: ExplanationView, rule: str) -> Iterator[str]:
     """What the rule in force sees in the message now."""
-    found = [one for one in recomputed.rules if one.rule == rule]
+    traces = [trace for trace in recomputed.rules if trace.rule == rule]
     in_force = f"the rules in force now (computed anew, {_code(recomputed.version)})"
-    if not found:
+    if not traces:
         yield f"Among {in_force} is no such rule for this topic."
         return
     yield f"Seen by {in_force}:"
-    for one in found:
-        yield f"- {_code(one.place.rpartition('/')[2])}: {one.fate}" + (f", {_code(one.reason)}" if one.reason else "")
-        for seen in one.match:
+    for trace in traces:
+        yield f"- {_code(trace.place.rpartition('/')[2])}: {trace.fate}" + (
+            f", {_code(trace.reason)}" if trace.reason else ""
+        )
+        for seen in trace.match:
             yield _condition(seen, 1)
-        if one.resolved:
+        if trace.resolved:
             yield "  - over when:"
-        for seen in one.resolved:
+        for seen in trace.resolved:
             yield _condition(seen, 2)
 
 
@@ -91,6 +93,6 @@ def _condition(seen: ConditionView, depth: int) -> str:
     return f"{indent}- {_MARKS[seen.held]} {_code(seen.look + ' ' + seen.expects)}{saw}"
 
 
-def _code(said: str) -> str:
-    short = said if len(said) <= _LONGEST_RUNES else said[: _LONGEST_RUNES - 1] + "…"
+def _code(text: str) -> str:
+    short = text if len(text) <= _LONGEST_RUNES else text[: _LONGEST_RUNES - 1] + "…"
     return f"`{escape_in_code(short, table=False) or ' '}`"

@@ -60,7 +60,7 @@ class Listener:
         places: ListenedChannels,
         clock: Clock,
         rng: random.Random,
-        told: Callable[[str], None],
+        notify: Callable[[str], None],
     ) -> None:
         self.hearing = Hearing(name)
         self._name = name
@@ -68,7 +68,7 @@ class Listener:
         self._places = places
         self._clock = clock
         self._rng = rng
-        self._told = told
+        self._told = notify
         self._redact = Redactor([bot.config.token])
         self._answerer = Answerer(name, bot, presser, self._count)
         self._heard_ms = 0

@@ -48,11 +48,13 @@ NOW: Final = EventTime()
 class Answerer:
     """Answers events for one bot. ``told`` is given how somebody asked, for what, and what became of it."""
 
-    def __init__(self, name: str, bot: MattermostBot, presser: Presser, told: Callable[[str, str, str], None]) -> None:
+    def __init__(
+        self, name: str, bot: MattermostBot, presser: Presser, notify: Callable[[str, str, str], None]
+    ) -> None:
         self._name = name
         self._bot = bot
         self._presser = presser
-        self._told = told
+        self._told = notify
 
     async def answer(self, event: ChatEvent, me: Account, reader: Reader, moment: EventTime = NOW) -> None:
         """Do what it asks for, if it is for us. Raises Lost when the server does not answer, and StoreError."""

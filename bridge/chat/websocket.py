@@ -112,14 +112,14 @@ class Connection:
             raise Lost(f"the connection broke: {error or type(error).__name__}") from error
 
     async def _frame(self) -> Frame:
-        said = await self._socket.receive()
-        if said.type is aiohttp.WSMsgType.TEXT:
+        frame = await self._socket.receive()
+        if frame.type is aiohttp.WSMsgType.TEXT:
             try:
-                return frame_in(said.data)
+                return frame_in(frame.data)
             except (msgspec.DecodeError, RecursionError) as error:
                 raise Lost("what came is not Mattermost's") from error
         reason = f"the server closed the connection ({self._socket.close_code or 'without a word'})"
-        raise Lost(f"the connection broke: {said.data}" if said.type is aiohttp.WSMsgType.ERROR else reason)
+        raise Lost(f"the connection broke: {frame.data}" if frame.type is aiohttp.WSMsgType.ERROR else reason)
 
 
 @asynccontextmanager

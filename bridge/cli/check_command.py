@@ -187,7 +187,9 @@ async def _rules(
     findings: _Findings,
 ) -> None:
     try:
-        rule_set: RuleSet = rule_set_of(context, settings, {n: one.facts for n, one in destinations.items()}, broker)
+        rule_set: RuleSet = rule_set_of(
+            context, settings, {n: destination.facts for n, destination in destinations.items()}, broker
+        )
     except ProblemsFound as error:
         findings.problems = list(error.problems)
         return

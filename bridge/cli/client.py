@@ -163,10 +163,10 @@ def _about(path: str) -> str:
 
 def _said(response: httpx.Response) -> str:
     try:
-        said = str(msgspec.json.decode(response.content)["error"]["message"])
+        text = str(msgspec.json.decode(response.content)["error"]["message"])
     except (msgspec.DecodeError, KeyError, TypeError):
-        said = response.text.strip()[:300] or response.reason_phrase
-    return said.removesuffix(".")
+        text = response.text.strip()[:300] or response.reason_phrase
+    return text.removesuffix(".")
 
 
 def _given(query: Mapping[str, Any]) -> dict[str, Any]:

@@ -145,11 +145,11 @@ class _Show:
 
     async def print_ledger(self) -> int:
         """Print the ledger; 0 when it balances and nothing is left over."""
-        found = await self.daemon.books()
-        rows = msgspec.to_builtins(found)
-        rows = [row | {"balanced": book.balanced} for row, book in zip(rows, found, strict=True)]
-        left = any(book.messages.undecided or book.sends.waiting or book.sends.dead for book in found)
-        balanced = all_balanced(found) and not left
+        books = await self.daemon.books()
+        rows = msgspec.to_builtins(books)
+        rows = [row | {"balanced": book.balanced} for row, book in zip(rows, books, strict=True)]
+        left = any(book.messages.undecided or book.sends.waiting or book.sends.dead for book in books)
+        balanced = all_balanced(books) and not left
         if self.output.as_json:
             self.output.print_value({"posts": self.posts, "ledger": rows, "balanced": balanced})
         else:
@@ -172,9 +172,9 @@ class _Show:
         clock = self.daemon.clock
         ends = clock.monotonic() + _LONGEST_WAIT_S
         while not stop.is_set():
-            found = await self.daemon.books()
-            left = any(book.messages.undecided or book.sends.waiting for book in found)
-            if all_balanced(found) and not left:
+            books = await self.daemon.books()
+            left = any(book.messages.undecided or book.sends.waiting for book in books)
+            if all_balanced(books) and not left:
                 return
             if clock.monotonic() > ends:
                 raise Failed(f"not everything was delivered within {_LONGEST_WAIT_S:g} s")
@@ -182,11 +182,11 @@ class _Show:
 
     async def _print_new(self) -> int:
         query = DeliveryQuery(state="delivered", limit=1_000)
-        found = [one for one in await self.daemon.store.outbox.find(query) if one.id not in self.shown]
-        for delivery in reversed(found):
+        deliveries = [one for one in await self.daemon.store.outbox.find(query) if one.id not in self.shown]
+        for delivery in reversed(deliveries):
             self.shown.add(delivery.id)
             self._print(delivery)
-        return len(found)
+        return len(deliveries)
 
     def _print(self, delivery: Delivery) -> None:
         post = msgspec.to_builtins(post_from_bytes(delivery.new.post))

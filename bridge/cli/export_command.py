@@ -58,9 +58,9 @@ def _write(folder: Path, exported: Exported, *, with_secrets: bool) -> list[Path
     wanted |= {folder / "schemas" / name: definition for name, definition in exported.schemas.items()}
     if with_secrets:
         wanted[folder / "secrets.env"] = "".join(f"{k}={v}\n" for k, v in exported.secrets.items()).encode()
-    standing = [str(path) for path in wanted if path.exists()]
-    if standing:
-        raise Failed(f"these exist already: {', '.join(standing)}. Nothing was written; choose another folder.")
+    texts = [str(path) for path in wanted if path.exists()]
+    if texts:
+        raise Failed(f"these exist already: {', '.join(texts)}. Nothing was written; choose another folder.")
     try:
         for path, content in wanted.items():
             path.parent.mkdir(parents=True, exist_ok=True)

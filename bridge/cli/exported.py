@@ -65,22 +65,24 @@ class _Writing:
         members = {who: user for who, user in users.items() if user is not None}
         return made | ({"users": members} if members else {})
 
-    def _subscription(self, what: str, one: SubscriptionEntry) -> dict[str, Any]:
-        made: dict[str, Any] = {"topic": one.topic}
-        if one.ack_deadline_s != 10:
-            made["ack_deadline_s"] = min(one.ack_deadline_s, _LONGEST_DEADLINE_S)
-        if one.ack_deadline_s > _LONGEST_DEADLINE_S:
-            self.left_out.append(f"deadline of {what}: {one.ack_deadline_s} s are {_LONGEST_DEADLINE_S} s in settings")
-        if one.filter:
-            made["filter"] = one.filter
-        if one.push.type and not one.push.verified:
+    def _subscription(self, what: str, entry: SubscriptionEntry) -> dict[str, Any]:
+        made: dict[str, Any] = {"topic": entry.topic}
+        if entry.ack_deadline_s != 10:
+            made["ack_deadline_s"] = min(entry.ack_deadline_s, _LONGEST_DEADLINE_S)
+        if entry.ack_deadline_s > _LONGEST_DEADLINE_S:
+            self.left_out.append(
+                f"deadline of {what}: {entry.ack_deadline_s} s are {_LONGEST_DEADLINE_S} s in settings"
+            )
+        if entry.filter:
+            made["filter"] = entry.filter
+        if entry.push.type and not entry.push.verified:
             self.left_out.append(f"push of {what}: its endpoint is not verified, and one in settings needs no proof")
-        elif one.push.type:
-            made["push"] = self._push(what, one)
+        elif entry.push.type:
+            made["push"] = self._push(what, entry)
         return made
 
-    def _push(self, what: str, one: SubscriptionEntry) -> dict[str, Any]:
-        push = one.push
+    def _push(self, what: str, entry: SubscriptionEntry) -> dict[str, Any]:
+        push = entry.push
         made: dict[str, Any] = {}
         if push.type == "mattermost":
             url = self._secret(f"{what}_hook", push.mattermost_url)

@@ -62,10 +62,10 @@ def short_ids(ids: Iterable[str]) -> dict[str, str]:
     """Each id by its beginning: eight characters, more where another of them begins alike."""
     known = sorted(set(ids))
     found = {}
-    for number, one in enumerate(known):
+    for number, text in enumerate(known):
         beside = known[max(0, number - 1) : number] + known[number + 1 : number + 2]
-        shared = max((_share(one, other) for other in beside), default=0)
-        found[one] = one[: max(SHORT_ID, shared + 1)]
+        shared = max((_share(text, other) for other in beside), default=0)
+        found[text] = text[: max(SHORT_ID, shared + 1)]
     return found
 
 
@@ -157,8 +157,8 @@ def _widest(cell: VisibleText) -> int:
     return max((line.cell_len for line in cell.split("\n")), default=0)
 
 
-def _share(one: str, other: str) -> int:
-    return next((at for at, (left, right) in enumerate(zip(one, other, strict=False)) if left != right), len(other))
+def _share(text: str, other: str) -> int:
+    return next((at for at, (left, right) in enumerate(zip(text, other, strict=False)) if left != right), len(other))
 
 
 def _cell(column: Column, row: Any) -> VisibleText:

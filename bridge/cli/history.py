@@ -130,7 +130,7 @@ class History:
         position = stretch.first
         while position < stretch.end:
             batch = self._runner.run(self.store.log.read(stretch.topic.uid, position, most, most_bytes))
-            yield from (incoming_of(stretch.topic, one) for one in batch if one.offset < stretch.end)
+            yield from (incoming_of(stretch.topic, message) for message in batch if message.offset < stretch.end)
             position = batch[-1].offset + 1 if batch else stretch.end
 
 
@@ -149,9 +149,9 @@ def add_history_options(since: str | None) -> Callable[[Decorated], Decorated]:
     return decorate
 
 
-def topic_name(said: str) -> str:
+def topic_name(text: str) -> str:
     """The full name of ``P/T`` or ``projects/P/topics/T``: the ``type`` of an option. Raises BadParameter."""
-    project, name = resource_name(said, "topics")
+    project, name = resource_name(text, "topics")
     return f"projects/{project}/topics/{name}"
 
 

@@ -31,11 +31,11 @@ class Checked:
     tests: int = 0
 
 
-def _fill(found: re.Match[str]) -> str:
-    before = found[0].partition("$")[0]
-    if found[1] in _PLAIN:
-        return before + _PLAIN[found[1]]
-    return before + (_ADDRESS if found[2] == "env" and not found[1] else _SECRET)
+def _fill(match: re.Match[str]) -> str:
+    before = match[0].partition("$")[0]
+    if match[1] in _PLAIN:
+        return before + _PLAIN[match[1]]
+    return before + (_ADDRESS if match[2] == "env" and not match[1] else _SECRET)
 
 
 def check_converted(converted: Converted) -> Checked:
@@ -50,11 +50,11 @@ def check_converted(converted: Converted) -> Checked:
             settings = read_settings(path, {}, Path(folder))
             rule_set = rules_of(settings, world_of(settings, path, facts_now(settings), None))
         except ProblemsFound as error:
-            told = (
+            texts = (
                 f"{Path(problem.place.file).name}:{problem.place.line}  {problem.path}  {problem.text}"
                 for problem in error.problems
             )
-            return Checked(None, tuple(told))
+            return Checked(None, tuple(texts))
         results = list(run_cases(rule_set, rule_set.cases))
     failed = [
         f'the test "{result.case.name}" fails: {"; ".join(result.differences)}'

@@ -30,9 +30,9 @@ class Difference:
     rules: tuple[str, ...]
 
     def __str__(self) -> str:
-        said = ", ".join(f"{name}={value}" for name, value in self.labels.items()) or "no labels"
+        text = ", ".join(f"{name}={value}" for name, value in self.labels.items()) or "no labels"
         there, here = (", ".join(names) or "nobody" for names in (self.alertmanager, self.rules))
-        return f"{said}: Alertmanager tells {there}; the rules tell {here}"
+        return f"{text}: Alertmanager tells {there}; the rules tell {here}"
 
 
 def compare(config: Path, converted: Converted, rule_set: RuleSet) -> Iterator[Difference]:
@@ -65,8 +65,8 @@ def _topic(rule_set: RuleSet) -> str:
 
 
 def _asked(program: str, config: Path, labels: Mapping[str, str]) -> list[str]:
-    said = [str(LabelMatcher(name, "=", value)) for name, value in labels.items()]
-    arguments = [program, "config", "routes", "test", f"--config.file={config}", *said]
+    texts = [str(LabelMatcher(name, "=", value)) for name, value in labels.items()]
+    arguments = [program, "config", "routes", "test", f"--config.file={config}", *texts]
     try:
         done = subprocess.run(arguments, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired) as error:

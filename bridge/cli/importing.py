@@ -109,13 +109,13 @@ def _fail_unless(checked: Checked) -> None:
 
 def _files_of(given: tuple[Path, ...]) -> list[Path]:
     """The files, and for a folder those of YAML and JSON below it, by name."""
-    found: list[Path] = []
+    paths: list[Path] = []
     for one in given:
         inner = sorted(path for path in one.rglob("*") if path.suffix in _YAML) if one.is_dir() else [one]
         if not inner:
             raise Failed(f"there is no YAML or JSON file in {one}")
-        found += inner
-    return found
+        paths += inner
+    return paths
 
 
 def _name_of(file: Path) -> str:
@@ -166,9 +166,9 @@ def _write(folder: Path, word: str, converted: Converted) -> list[Path]:
         folder / "rules.d" / f"{word}.yaml": converted.rule_file,
         folder / f"bridge-{word}.yaml": converted.settings,
     }
-    standing = [str(path) for path in wanted if path.exists()]
-    if standing:
-        raise Failed(f"these exist already: {', '.join(standing)}. Nothing was written; choose another folder.")
+    texts = [str(path) for path in wanted if path.exists()]
+    if texts:
+        raise Failed(f"these exist already: {', '.join(texts)}. Nothing was written; choose another folder.")
     try:
         for path, text in wanted.items():
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -40,16 +40,16 @@ class LazyGroup(CliGroup):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, or None for an unknown name."""
-        found = self.listed.get(cmd_name)
-        return found.load() if found is not None else None
+        entry = self.listed.get(cmd_name)
+        return entry.load() if entry is not None else None
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """See Group. No command is imported for it."""
-        fitting = {name: one for name, one in self.listed.items() if name.startswith(incomplete)}
-        found = [CompletionItem(name, help=one.about) for name, one in fitting.items()]
-        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+        fitting = {name: entry for name, entry in self.listed.items() if name.startswith(incomplete)}
+        completions = [CompletionItem(name, help=entry.about) for name, entry in fitting.items()]
+        return [*completions, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands; none of them is imported for it."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, one.about) for name, one in self.listed.items()])
+            formatter.write_dl([(name, entry.about) for name, entry in self.listed.items()])

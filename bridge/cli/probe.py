@@ -42,7 +42,7 @@ class TopicsToBe(Republisher):
 
 async def probe_all(destinations: Mapping[str, Destination]) -> list[ProbeRow]:
     """Ask all of them at once."""
-    return list(await asyncio.gather(*(_probe(name, one) for name, one in destinations.items())))
+    return list(await asyncio.gather(*(_probe(name, destination) for name, destination in destinations.items())))
 
 
 def tell_probes(output: Output, rows: list[ProbeRow]) -> None:

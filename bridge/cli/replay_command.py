@@ -58,5 +58,5 @@ def _show(context: Context, one: Any) -> None:
         output.console.print(line, soft_wrap=True)
 
 
-def _count_text(count: int, one: str, many: str = "") -> str:
-    return f"{count} {one if count == 1 else many or one + 's'}"
+def _count_text(count: int, text: str, many: str = "") -> str:
+    return f"{count} {text if count == 1 else many or text + 's'}"

@@ -151,15 +151,15 @@ def _value(result: BacktestResult) -> dict[str, Any]:
         "unmatched": {"old": result.unmatched[0], "new": result.unmatched[1]},
         "rules": [
             {
-                "rule": one.rule,
-                "old": one.old,
-                "new": one.new,
-                "differences": dict(one.differences),
-                "samples": [_sample_value(sample) for sample in one.samples],
+                "rule": difference.rule,
+                "old": difference.old,
+                "new": difference.new,
+                "differences": dict(difference.differences),
+                "samples": [_sample_value(sample) for sample in difference.samples],
             }
-            for one in sorted(result.rules.values(), key=lambda one: one.rule)
+            for difference in sorted(result.rules.values(), key=lambda one: one.rule)
         ],
-        "noisiest": [one.rule for one in result.list_noisiest()],
+        "noisiest": [difference.rule for difference in result.list_noisiest()],
     }
 
 

@@ -86,9 +86,11 @@ def _tell(output: Output, result: CoverageResult) -> None:
         _tell_rule(output, rule)
     if result.unwanted:
         output.console.print(VisibleText("\nWanted by no rule, one of each shape", style="bold"))
-        for one in result.unwanted:
-            text = " ".join(one.text.split())[:200]
-            output.console.print(VisibleText(f"  {short_topic(one.topic)}:{one.offset}  {text}"), soft_wrap=True)
+        for unwanted in result.unwanted:
+            text = " ".join(unwanted.text.split())[:200]
+            output.console.print(
+                VisibleText(f"  {short_topic(unwanted.topic)}:{unwanted.offset}  {text}"), soft_wrap=True
+            )
 
 
 def _tell_rule(output: Output, rule: RuleCoverage) -> None:
@@ -131,5 +133,7 @@ def _value(result: CoverageResult) -> dict[str, Any]:
             }
             for rule in result.rules
         ],
-        "unwanted": [{"topic": one.topic, "offset": one.offset, "text": one.text} for one in result.unwanted],
+        "unwanted": [
+            {"topic": unwanted.topic, "offset": unwanted.offset, "text": unwanted.text} for unwanted in result.unwanted
+        ],
     }

@@ -107,17 +107,19 @@ def _from_store(context: Context, topic: str, offset: int) -> Any:
         with _destinations(settings) as destinations:
             in_force = _in_force(context, settings, history, destinations)
             grounds = Grounds(history.store, in_force, destinations, names, history.now_us)
-            found = history.run(explain_stored(grounds, uid, offset))
-        if found is None:
+            explained = history.run(explain_stored(grounds, uid, offset))
+        if explained is None:
             raise Failed(no_such_message(topic, offset))
-        return msgspec.to_builtins(found, enc_hook=str)
+        return msgspec.to_builtins(explained, enc_hook=str)
 
 
 def _in_force(
     context: Context, settings: Settings, history: History, destinations: Mapping[str, Destination]
 ) -> ActiveConfig:
     """The rules and silences that the daemon would run with: the last good rules of the store, else the files'."""
-    world = world_for(context, settings, {name: one.facts for name, one in destinations.items()}, history.broker)
+    world = world_for(
+        context, settings, {name: destination.facts for name, destination in destinations.items()}, history.broker
+    )
     kept = load_last_good(history.broker, world)
     try:
         in_force = ActiveConfig(kept[0] if kept is not None else rules_of(settings, world), 0)
@@ -138,9 +140,9 @@ def _of_payload(context: Context, message: str, topic: str | None, attributes: d
     now_us = SystemClock().wall_us()
     incoming = Incoming(require_one_topic(rule_set, topic), 0, now_us, payload, attributes, "explain/0")
     state = dict.fromkeys(match(rule_set, incoming, now_us).needs, ABSENT)
-    found = explain_message(rule_set, incoming, state, DecideContext(now_us))
+    explanation = explain_message(rule_set, incoming, state, DecideContext(now_us))
     with _destinations(loaded.settings) as destinations:
-        return msgspec.to_builtins(explanation_view(found, destinations), enc_hook=str)
+        return msgspec.to_builtins(explanation_view(explanation, destinations), enc_hook=str)
 
 
 @contextmanager

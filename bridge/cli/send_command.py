@@ -148,9 +148,9 @@ def _post_id(receipt: str) -> str:
     return str(read["post"]) if isinstance(read, dict) and "post" in read else receipt
 
 
-def _payload(said: str) -> Any:
+def _payload(text: str) -> Any:
     try:
-        return msgspec.json.decode(said)
+        return msgspec.json.decode(text)
     except msgspec.DecodeError as error:
         raise click.BadParameter(f"this is no JSON: {error}", param_hint="--body") from error
 

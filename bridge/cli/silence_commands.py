@@ -84,15 +84,15 @@ def matchers_of(typed: Sequence[str]) -> dict[str, Any]:
     from rules.deciding.quiet.silences import FACT_NAMES  # with all that conditions take, and only ``add`` has matchers
 
     found: dict[str, Any] = {}
-    for one in typed:
-        places = [at for at in (one.find("="), one.find("~")) if at > 0]
+    for text in typed:
+        places = [at for at in (text.find("="), text.find("~")) if at > 0]
         if not places:
-            raise click.BadParameter(f"{one!r} is not NAME=VALUE or NAME~GLOB", param_hint="MATCHER")
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE or NAME~GLOB", param_hint="MATCHER")
         at = min(places)
-        name, value = one[:at], one[at + 1 :]
+        name, value = text[:at], text[at + 1 :]
         if name in found:
             raise click.BadParameter(f"{name} stands twice", param_hint="MATCHER")
-        found[name] = {"like": value} if one[at] == "~" else value if name in FACT_NAMES else typed_word(value)
+        found[name] = {"like": value} if text[at] == "~" else value if name in FACT_NAMES else typed_word(value)
     return found
 
 

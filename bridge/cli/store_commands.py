@@ -86,8 +86,8 @@ async def _copy(settings: Settings, file: Path) -> None:
 async def _topic_names(settings: Settings) -> dict[str, str]:
     store = await open_reader(settings.store, SystemClock())
     try:
-        projects = {one.record.uid: one.record for one in await store.catalog.list("project")}
-        topics = [one.record for one in await store.catalog.list("topic")]
+        projects = {stored.record.uid: stored.record for stored in await store.catalog.list("project")}
+        topics = [stored.record for stored in await store.catalog.list("topic")]
     finally:
         await store.close()
     return {

@@ -38,24 +38,24 @@ def messages_of_lines(
             time_us = _time_us(seen, number)
             kept.append(_incoming(seen["topic"], number, time_us, seen["data"], seen.get("attributes") or {}))
     if moved and kept:
-        shift_us = start_us - min(one.publish_time_us for one in kept)
-        kept = [replace(one, publish_time_us=one.publish_time_us + shift_us) for one in kept]
+        shift_us = start_us - min(message.publish_time_us for message in kept)
+        kept = [replace(message, publish_time_us=message.publish_time_us + shift_us) for message in kept]
     return sorted([*messages, *kept], key=lambda one: one.publish_time_us)
 
 
-def require_one_topic(rule_set: RuleSet, said: str | None) -> str:
+def require_one_topic(rule_set: RuleSet, text: str | None) -> str:
     """The full name of the topic that was said, else of the only one that rules hear. Raises UsageError."""
-    if said is None:
+    if text is None:
         heard = list(dict.fromkeys(sample_topic(rule.topics) for rule in rule_set.rules))
         if len(heard) != 1:
             known = ", ".join(heard) or "nothing"
             raise click.UsageError(f"say with --topic where it comes from; rules hear {known}")
         return heard[0]
-    parts = said.strip("/").split("/")
+    parts = text.strip("/").split("/")
     if len(parts) == 2:
         return f"projects/{parts[0]}/topics/{parts[1]}"
     if len(parts) != 4:
-        raise click.BadParameter(f"{said!r} is not projects/P/topics/T or P/T", param_hint="--topic")
+        raise click.BadParameter(f"{text!r} is not projects/P/topics/T or P/T", param_hint="--topic")
     return "/".join(parts)
 
 
@@ -75,10 +75,10 @@ def _lines(file: Path) -> list[str]:
 def parse_recorded(line: str) -> Any:
     """The line as ``tail --json`` prints a message, or None for a payload."""
     try:
-        said = msgspec.json.decode(line)
+        value = msgspec.json.decode(line)
     except msgspec.DecodeError:
         return None
-    return said if isinstance(said, dict) and said.keys() >= _RECORDED else None
+    return value if isinstance(value, dict) and value.keys() >= _RECORDED else None
 
 
 def _time_us(seen: Any, number: int) -> int:

@@ -9,10 +9,10 @@ import click
 from rules.source.words import duration_s
 
 
-def duration(said: str) -> float:
+def duration(text: str) -> float:
     """Seconds of a duration such as ``10m`` or ``7d``: the ``type`` of an option. Raises BadParameter."""
     try:
-        return duration_s(said)
+        return duration_s(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
@@ -20,10 +20,10 @@ def duration(said: str) -> float:
 def parse_named_values(given: Sequence[str], option: str) -> dict[str, str]:
     """What ``NAME=VALUE`` options say. Raises BadParameter."""
     named: dict[str, str] = {}
-    for one in given:
-        name, equals, value = one.partition("=")
+    for text in given:
+        name, equals, value = text.partition("=")
         if not equals or not name:
-            raise click.BadParameter(f"{one!r} is not NAME=VALUE", param_hint=option)
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint=option)
         named[name] = value
     return named
 

@@ -63,13 +63,13 @@ def _make_visible(text: Text) -> Text:
     if _ODD.search(plain) is None:
         return text
     made, at = text.blank_copy(), 0
-    for found in _ODD.finditer(plain):
-        made.append_text(text[at : found.start()])
-        made.append(_escape(found))
-        at = found.end()
+    for match in _ODD.finditer(plain):
+        made.append_text(text[at : match.start()])
+        made.append(_escape(match))
+        at = match.end()
     return made.append_text(text[at:])
 
 
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return _SHORT.get(found[0]) or (f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}")
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return _SHORT.get(match[0]) or (f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}")

@@ -45,6 +45,7 @@ async def _observe(rig: Rig, trial: Trial, n: int) -> ObservedTrial:
 def outcome_table(observed: Sequence[ObservedTrial]) -> str:
     """The table of answers and outcomes for a page of documentation."""
     rows = [
-        f"| {one.trial.when} | {outcome_text(one.outcome)} | {'yes' if one.arrived else 'no'} |" for one in observed
+        f"| {trial.trial.when} | {outcome_text(trial.outcome)} | {'yes' if trial.arrived else 'no'} |"
+        for trial in observed
     ]
     return "\n".join(["| Answer, or what happened | Outcome | Is it there? |", "|---|---|---|", *rows])

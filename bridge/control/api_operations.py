@@ -46,8 +46,8 @@ class ApiOperation:
             given["query"] = asked.query(self.query)
         if self.body is not None:
             given["body"] = await asked.body(self.body)
-        said = await self.handler(asked, **given)
-        return said if isinstance(said, Response) else answer_json(said)
+        value = await self.handler(asked, **given)
+        return value if isinstance(value, Response) else answer_json(value)
 
 
 def operation_of(method: str, path: str, handler: ApiHandler) -> ApiOperation:

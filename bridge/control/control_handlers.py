@@ -266,12 +266,12 @@ async def tail(asked: OperatorRequest, query: TailQuery) -> EventStream:
     return EventStream(await follow_messages(asked.context, query.topic, matched=query.matched))
 
 
-def _span(said: NewSilence, now_us: int) -> SilenceSpan:
+def _span(silence: NewSilence, now_us: int) -> SilenceSpan:
     """When a silence holds. Raises InvalidInput."""
     times = {}
-    for place, text in (("starts", said.starts), ("until", said.until)):
+    for place, text in (("starts", silence.starts), ("until", silence.until)):
         try:
             times[place] = read_time_us(text) if text else None
         except ValueError as error:
             raise InvalidInput(place, str(error)) from error
-    return silence_span(now_us, starts_us=times["starts"], until_us=times["until"], for_s=said.for_s)
+    return silence_span(now_us, starts_us=times["starts"], until_us=times["until"], for_s=silence.for_s)

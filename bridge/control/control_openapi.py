@@ -74,19 +74,19 @@ def _is_described(shape: Any) -> bool:
     return isinstance(shape, type) and issubclass(shape, msgspec.Struct)
 
 
-def _operation(one: ApiOperation, schema_of: Mapping[Any, Any], components: Mapping[str, Any]) -> dict[str, Any]:
+def _operation(operation: ApiOperation, schema_of: Mapping[Any, Any], components: Mapping[str, Any]) -> dict[str, Any]:
     error = {_JSON: {"schema": schema_of[ErrorBody]}}
     described: dict[str, Any] = {
-        "operationId": f"{one.method} {one.path}",
-        "summary": one.summary,
-        "parameters": [*_in_path(one), *_in_query(one, components)],
+        "operationId": f"{operation.method} {operation.path}",
+        "summary": operation.summary,
+        "parameters": [*_in_path(operation), *_in_query(operation, components)],
         "responses": {
-            "200": {"description": "Done", "content": _content(one.gives, schema_of)},
-            **{str(code): {"description": _MEANINGS[code], "content": error} for code in codes_of(one)},
+            "200": {"description": "Done", "content": _content(operation.gives, schema_of)},
+            **{str(code): {"description": _MEANINGS[code], "content": error} for code in codes_of(operation)},
         },
     }
-    if one.body is not None:
-        described["requestBody"] = {"required": True, "content": {_JSON: {"schema": schema_of[one.body]}}}
+    if operation.body is not None:
+        described["requestBody"] = {"required": True, "content": {_JSON: {"schema": schema_of[operation.body]}}}
     return described
 
 
@@ -96,15 +96,15 @@ def _content(gives: Any, schema_of: Mapping[Any, Any]) -> dict[str, Any]:
     return {_JSON: {"schema": schema_of.get(gives, {"type": "object"})}}
 
 
-def _in_path(one: ApiOperation) -> list[dict[str, Any]]:
+def _in_path(operation: ApiOperation) -> list[dict[str, Any]]:
     schema = {"type": "string", "minLength": 1}
-    return [{"name": name, "in": "path", "required": True, "schema": schema} for name in one.variables]
+    return [{"name": name, "in": "path", "required": True, "schema": schema} for name in operation.variables]
 
 
-def _in_query(one: ApiOperation, components: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if one.query is None:
+def _in_query(operation: ApiOperation, components: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if operation.query is None:
         return []
-    shape = components[one.query.__name__]
+    shape = components[operation.query.__name__]
     return [
         {"name": name, "in": "query", "required": name in shape.get("required", ()), "schema": _plain(schema)}
         for name, schema in shape["properties"].items()

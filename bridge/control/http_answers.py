@@ -129,9 +129,9 @@ async def answer_or_refuse(request: Request, answer: Callable[[], Awaitable[Resp
         return answer_refusal(500, f"a bug in ams-bridge: {type(error).__name__}; the log has more")
 
 
-def answer_json(said: Any) -> Response:
+def answer_json(value: Any) -> Response:
     """A 200 with JSON: the one place where answers are encoded."""
-    return Response(msgspec.json.encode(said, enc_hook=str), media_type="application/json", headers=_HEADERS)
+    return Response(msgspec.json.encode(value, enc_hook=str), media_type="application/json", headers=_HEADERS)
 
 
 def answer_refusal(code: int, message: str, wait_s: int = RETRY_AFTER_S) -> Response:

@@ -167,11 +167,11 @@ class AnswerFilter:
         if end < 0:
             self.is_broken = len(self._buffer) > _LONGEST_SIZE_BYTES
             return b""
-        found = _SIZE.fullmatch(self._take(end + 1).rstrip(b"\r\n"))
-        if found is None:
+        match = _SIZE.fullmatch(self._take(end + 1).rstrip(b"\r\n"))
+        if match is None:
             self.is_broken = True
             return b""
-        self._left = int(found[1], 16)
+        self._left = int(match[1], 16)
         if self._left:
             self._at = _At.CHUNK
             return b""

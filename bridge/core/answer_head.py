@@ -75,13 +75,13 @@ def is_status_line(line: bytes) -> bool:
 
 def read_head(lines: list[bytes], *, with_body: bool) -> AnswerHead:
     """The head in these lines, the first of which is a status line; ``with_body`` False for an answer to HEAD."""
-    found = _STATUS_LINE.fullmatch(lines[0].strip())
-    if found is None:
+    match = _STATUS_LINE.fullmatch(lines[0].strip())
+    if match is None:
         raise ValueError("this is no status line")
-    status, said = int(found[3]), list(_headers(lines[1:]))
-    phrase = _CONTROL.sub(b" ", found[4] or b"").strip()[:_LONGEST_PHRASE_BYTES]
+    status, said = int(match[3]), list(_headers(lines[1:]))
+    phrase = _CONTROL.sub(b" ", match[4] or b"").strip()[:_LONGEST_PHRASE_BYTES]
     named = [word for name, value in said if name.lower() == b"connection" for word in _words(value)]
-    lasts = b"close" not in named and ((int(found[1]), int(found[2] or 0)) != (1, 0) or b"keep-alive" in named)
+    lasts = b"close" not in named and ((int(match[1]), int(match[2] or 0)) != (1, 0) or b"keep-alive" in named)
     codings = [word for name, value in said if name.lower() == b"transfer-encoding" for word in _words(value)]
     lengths = {word for name, value in said if name.lower() == b"content-length" for word in _words(value)}
     packings = [(b"Content-Encoding", coding) for coding in codings if coding in _PACKED]

@@ -76,18 +76,18 @@ class AuditTrail:
         """
         bounds = await self._messages.bounds(AUDIT_LOG)
         end = bounds.end if before is None else min(before, bounds.end)
-        found: list[StoredEntry] = []
+        entries: list[StoredEntry] = []
         while end > bounds.first:
             start = max(bounds.first, end - _READ)
-            for one in reversed(await self._read(start, end)):
-                if one.at_us < since_us:
-                    return found, None
-                if fits(one.entry, wanted or {}):
-                    found.append(one)
-                if len(found) == limit:
-                    return found, one.number if one.number > bounds.first else None
+            for entry in reversed(await self._read(start, end)):
+                if entry.at_us < since_us:
+                    return entries, None
+                if fits(entry.entry, wanted or {}):
+                    entries.append(entry)
+                if len(entries) == limit:
+                    return entries, entry.number if entry.number > bounds.first else None
             end = start
-        return found, None
+        return entries, None
 
     async def trim(self) -> None:
         """Forget what is past its time, and the oldest of too many. Raises StoreUnavailable."""
@@ -101,13 +101,13 @@ class AuditTrail:
 
     async def _read(self, start: int, end: int) -> list[StoredEntry]:
         """The entries from one number up to before another, oldest first."""
-        found: list[StoredEntry] = []
+        entries: list[StoredEntry] = []
         while start < end and (page := await self._messages.read(AUDIT_LOG, start, end - start, _PAGE_BYTES)):
             for message in page:
                 entry = msgspec.json.decode(message.data, type=AuditEntry)
-                found.append(StoredEntry(number=message.offset, at_us=message.publish_time_us, entry=entry))
+                entries.append(StoredEntry(number=message.offset, at_us=message.publish_time_us, entry=entry))
             start = page[-1].offset + 1
-        return found
+        return entries
 
 
 def fits(entry: AuditEntry, wanted: Mapping[str, str]) -> bool:

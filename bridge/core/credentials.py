@@ -22,5 +22,5 @@ def split_credentials(url: str) -> tuple[str, str | None]:
     plain = urlunsplit(parts._replace(netloc=host))
     if not who:
         return plain, None
-    said = f"{unquote(name)}:{unquote(password)}".encode()
-    return plain, "Basic " + base64.b64encode(said).decode("ascii")
+    body = f"{unquote(name)}:{unquote(password)}".encode()
+    return plain, "Basic " + base64.b64encode(body).decode("ascii")

@@ -16,12 +16,12 @@ class SettingsRecord(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _empty_sections_are_defaults(cls, said: Any) -> Any:
-        if said is None:
+    def _empty_sections_are_defaults(cls, given: Any) -> Any:
+        if given is None:
             return {}
-        if not isinstance(said, dict) or None not in said.values():
-            return said
+        if not isinstance(given, dict) or None not in given.values():
+            return given
         sections = {
             field.alias or name for name, field in cls.model_fields.items() if get_origin(field.annotation) is dict
         }
-        return {key: {} if value is None and key in sections else value for key, value in said.items()}
+        return {key: {} if value is None and key in sections else value for key, value in given.items()}

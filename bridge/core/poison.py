@@ -168,7 +168,9 @@ class PoisonGuard:
         now_us = self.clock.wall_us()
         run, names = read_notes(folder / _NOTES_FILE)
         self._run = known.counted
-        self._suspects = {name: one for name, one in known.suspects.items() if not is_forgotten(one, now_us)}
+        self._suspects = {
+            name: suspect for name, suspect in known.suspects.items() if not is_forgotten(suspect, now_us)
+        }
         if not names or run.hex() == known.counted:
             return
         self._run = run.hex()

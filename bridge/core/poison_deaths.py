@@ -41,10 +41,10 @@ class Deaths(msgspec.Struct, frozen=True):
     suspects: dict[str, Suspect] = {}
 
 
-def is_forgotten(one: Suspect, now_us: int) -> bool:
+def is_forgotten(suspect: Suspect, now_us: int) -> bool:
     """Whether a suspect, or what was set aside, is so old that it is remembered no more."""
-    kept_s = _SUSPECT_FOR_S if one.deaths < DEATHS_ALLOWED else _KEPT_FOR_S
-    return now_us - one.last_us > us(kept_s)
+    kept_s = _SUSPECT_FOR_S if suspect.deaths < DEATHS_ALLOWED else _KEPT_FOR_S
+    return now_us - suspect.last_us > us(kept_s)
 
 
 def read_deaths(path: Path) -> Deaths:

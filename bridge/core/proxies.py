@@ -92,8 +92,8 @@ def _rule(text: str) -> _Rule:
     network = None if text == "*" else read_network(text)
     if network is not None:
         return _Rule("", network, None)
-    found = _RULE.fullmatch(text)
-    name, port = (found[1], int(found[2]) if found[2] else None) if found else (text, None)
+    match = _RULE.fullmatch(text)
+    name, port = (match[1], int(match[2]) if match[2] else None) if match else (text, None)
     network = None if name == "*" else read_network(name)
     if network is not None:
         return _Rule("", network, port)

@@ -14,12 +14,12 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo, WithJsonSc
 from rules.source.words import Rate, duration_s, rate, size_bytes
 
 
-def _seconds(said: object, info: ValidationInfo) -> object:
-    if isinstance(said, float) and _folder(info) is None:
-        if not math.isfinite(said) or said < 0:
-            raise ValueError(f"{said} is not a duration in seconds")
-        return said
-    return duration_s(said)
+def _seconds(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, float) and _folder(info) is None:
+        if not math.isfinite(value) or value < 0:
+            raise ValueError(f"{value} is not a duration in seconds")
+        return value
+    return duration_s(value)
 
 
 def _lasting(seconds: float) -> float:
@@ -28,10 +28,10 @@ def _lasting(seconds: float) -> float:
     return seconds
 
 
-def _bytes(said: object, info: ValidationInfo) -> object:
-    if isinstance(said, int) and not isinstance(said, bool) and _folder(info) is None:
-        return said
-    return size_bytes(said)
+def _bytes(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, int) and not isinstance(value, bool) and _folder(info) is None:
+        return value
+    return size_bytes(value)
 
 
 def _in_folder(path: Path, info: ValidationInfo) -> Path:
@@ -39,8 +39,8 @@ def _in_folder(path: Path, info: ValidationInfo) -> Path:
     return folder / path if folder is not None else path
 
 
-def _rate(said: object) -> object:
-    return said if isinstance(said, Rate) else rate(said)
+def _rate(value: object) -> object:
+    return value if isinstance(value, Rate) else rate(value)
 
 
 def _folder(info: ValidationInfo) -> Path | None:

@@ -62,24 +62,24 @@ class Resolver:
             return _REFERENCE.sub(lambda found: self._one(found, path), value)
         return value
 
-    def _one(self, found: re.Match[str], path: DocumentPath) -> str:
+    def _one(self, match: re.Match[str], path: DocumentPath) -> str:
         self.found.add(path)
         try:
-            value = self._look_up(found[1], found[2] or "")
+            value = self._look_up(match[1], match[2] or "")
         except LookupError as error:
             self.missing.add(path)
-            problem = self._document.problem(path, f"{found[0]}: {error.args[0]}")
+            problem = self._document.problem(path, f"{match[0]}: {error.args[0]}")
             if self._lenient and isinstance(error, _NotThere):
                 self.absent[path] = problem
             else:
                 self.problems.append(problem)
-            return found[0]
+            return match[0]
         if not value.strip() and self._lenient:
             self.missing.add(path)
-            self.absent[path] = self._document.problem(path, f"{found[0]} stands for an empty text")
-            return found[0]
+            self.absent[path] = self._document.problem(path, f"{match[0]} stands for an empty text")
+            return match[0]
         if not value.strip():
-            self.empty[path] = found[0]
+            self.empty[path] = match[0]
         return value
 
     def _look_up(self, kind: str, name: str) -> str:

@@ -73,8 +73,8 @@ def _told(der: bytes) -> str:
     parts = [f"subject {_show(certificate.subject.rfc4514_string())}"]
     with contextlib.suppress(x509.ExtensionNotFound, ValueError):
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        told = [str(name.value) for name in names][:_MOST_NAMES]
-        parts.append(f"for {_show(', '.join(told))}")
+        texts = [str(name.value) for name in names][:_MOST_NAMES]
+        parts.append(f"for {_show(', '.join(texts))}")
     parts.append(f"issuer {_show(certificate.issuer.rfc4514_string())}")
     parts.append(f"valid from {begins:%Y-%m-%d} until {ends:%Y-%m-%d}")
     return ", ".join(parts)

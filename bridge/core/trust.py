@@ -40,10 +40,10 @@ def names_in(file: Path) -> tuple[str, ...]:
 
     certificate = x509.load_pem_x509_certificate(file.read_bytes())
     try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return ()
-    return tuple(str(name.value) for name in found if isinstance(name, x509.DNSName | x509.IPAddress))
+    return tuple(str(name.value) for name in names if isinstance(name, x509.DNSName | x509.IPAddress))
 
 
 def covers(name: str, host: str) -> bool:

@@ -42,7 +42,7 @@ async def wait_for_first(clock: Clock, timeout_s: float | None, *things: Corouti
 
 
 async def _cancel(pending: list[asyncio.Task[object]]) -> None:
-    for one in pending:
-        one.cancel()
+    for task in pending:
+        task.cancel()
     waiting: list[Awaitable[object]] = list(pending)
     await asyncio.gather(*waiting, return_exceptions=True)

@@ -80,7 +80,7 @@ class Attempts:
         outbox: Outbox,
         clock: Clock,
         rng: random.Random,
-        told: Callable[[AttemptResult], None],
+        notify: Callable[[AttemptResult], None],
         guard: PoisonGuard,
     ) -> None:
         self._guard = guard
@@ -92,7 +92,7 @@ class Attempts:
         self._config = config
         self._clock = clock
         self._rng = rng
-        self._told = told
+        self._told = notify
         self._outbox = outbox
         self._settler = SettleRetry(outbox, clock)
         self._held: dict[asyncio.Task[None], _Try] = {}
@@ -157,15 +157,15 @@ class Attempts:
         """
         lines = [list(line) for _, line in groupby(leased, key=lambda one: one.delivery.new.order_key)]
         self._probes.sort(lines)
-        return [one for line in lines for one in self._begin_line(line)]
+        return [lease for line in lines for lease in self._begin_line(line)]
 
     def _begin_line(self, line: Sequence[Leased]) -> Sequence[Leased]:
         """Try the first of a line, and after it the rest; one whose try we know the end of is only settled."""
         first, *rest = line
         known = self._settler.recall(first)
         if known is not None:
-            one = _Try(first, -1, has_begun=True, is_over=True)
-            self._hold(one, self._settler.settle(first, known))
+            attempt = _Try(first, -1, has_begun=True, is_over=True)
+            self._hold(attempt, self._settler.settle(first, known))
             return rest
         if not self.room():
             return line
@@ -173,17 +173,17 @@ class Attempts:
         return ()
 
     def _begin(self, leased: Leased, rest: Sequence[Leased]) -> None:
-        one = _Try(leased, self.breaker.begin(), rest)
+        attempt = _Try(leased, self.breaker.begin(), rest)
         self.pace.begin(self._clock.monotonic())
         self._under_way += 1
-        self._hold(one, self._try(one))
+        self._hold(attempt, self._try(attempt))
 
     async def give_back(self, leased: Sequence[Leased]) -> None:
         """End leases of deliveries that were not tried. Where the store is in trouble they end by themselves."""
         if not leased:
             return
         try:
-            await self._outbox.give_back([one.token for one in leased])
+            await self._outbox.give_back([lease.token for lease in leased])
         except StoreError as error:
             log.warning("leases end by themselves", destination=self._name, leases=len(leased), error=str(error))
 
@@ -201,8 +201,8 @@ class Attempts:
         """End the tries under way, note that they may have arrived, and say which leases are still to be given back."""
         self._cutting_off = True
         held = list(self._held.items())
-        for trying, one in held:
-            if not one.is_over:
+        for trying, attempt in held:
+            if not attempt.is_over:
                 trying.cancel()
         for _ in range(2):
             try:
@@ -212,25 +212,29 @@ class Attempts:
                 log.warning("left to their leases", destination=self._name, deliveries=len(self._held))
                 for trying in list(self._held):
                     trying.cancel()
-        return [leased for _, one in held for leased in (*(() if one.has_begun else (one.leased,)), *one.rest)]
+        return [
+            leased
+            for _, attempt in held
+            for leased in (*(() if attempt.has_begun else (attempt.leased,)), *attempt.rest)
+        ]
 
-    def _hold(self, one: _Try, work: Coroutine[Any, Any, None]) -> None:
+    def _hold(self, attempt: _Try, work: Coroutine[Any, Any, None]) -> None:
         trying = asyncio.create_task(work)
-        self._held[trying] = one
+        self._held[trying] = attempt
         trying.add_done_callback(self._let_go)
 
     def _let_go(self, trying: asyncio.Task[None]) -> None:
-        one = self._held.pop(trying)
-        if not one.is_over:
-            self._make_room(one)
+        attempt = self._held.pop(trying)
+        if not attempt.is_over:
+            self._make_room(attempt)
         self.ended.set()
         if not trying.cancelled() and (error := trying.exception()) is not None:
-            log.error("a try broke off", destination=self._name, delivery=one.leased.delivery.id, error=repr(error))
+            log.error("a try broke off", destination=self._name, delivery=attempt.leased.delivery.id, error=repr(error))
 
-    def _make_room(self, one: _Try) -> None:
+    def _make_room(self, attempt: _Try) -> None:
         """The try is over: nobody is written to on its behalf any more."""
-        one.is_over = True
-        self.breaker.abandon(one.ticket)
+        attempt.is_over = True
+        self.breaker.abandon(attempt.ticket)
         self._under_way -= 1
         self.ended.set()
 
@@ -268,13 +272,13 @@ class Attempts:
         age_s = max(0.0, (now_us - delivery.new.created_us) / US_PER_S)  # the clock may have been set back since
         self._told(AttemptResult(self._name, delivery, outcome, settlement, took_s, age_s))
 
-    def _go_on(self, one: _Try, settlement: Settlement) -> Sequence[Leased]:
+    def _go_on(self, attempt: _Try, settlement: Settlement) -> Sequence[Leased]:
         """Begin the next of the run, if this one arrived and there is room; gives what is not to be tried."""
-        rest, one.rest = one.rest, ()
+        rest, attempt.rest = attempt.rest, ()
         if not (rest and isinstance(settlement, SettleDelivered) and self._may_go_on(rest[0])):
-            one.is_last = True
+            attempt.is_last = True
             return rest
-        earlier = one.leased.earlier if settlement.receipt is None else settlement.receipt
+        earlier = attempt.leased.earlier if settlement.receipt is None else settlement.receipt
         self._begin(replace(rest[0], earlier=earlier), [replace(other, earlier=earlier) for other in rest[1:]])
         return ()
 
@@ -284,14 +288,14 @@ class Attempts:
         is_fresh = told_at is not None and now - told_at.monotonic_us / US_PER_S < _RUN_S
         return is_fresh and not self._closed and self.breaker.room(now) != 0 and self.pace.room(now) != 0
 
-    async def _outcome_of(self, one: _Try) -> Outcome:
+    async def _outcome_of(self, attempt: _Try) -> Outcome:
         """What became of the one try. A bug of a destination counts against the message, never the destination."""
-        delivery_id = one.leased.delivery.id
+        delivery_id = attempt.leased.delivery.id
         name = delivery_name(delivery_id)
         if why_not := self._guard.explain_set_aside(name):
             return Refused(why_not)
         try:
-            parcel = parcel_of(one.leased)
+            parcel = parcel_of(attempt.leased)
         except Exception as error:
             log.exception("a stored post cannot be read", destination=self._name, delivery=delivery_id)
             return Refused(f"the stored post cannot be read: {type(error).__name__}")
@@ -307,17 +311,17 @@ class Attempts:
                 raise
             log.exception("a destination raised", destination=self._name, delivery=delivery_id)
             return Later(f"a bug in this destination: {type(error).__name__}", unclear=True)
-        self._learn(one, outcome)
+        self._learn(attempt, outcome)
         return outcome
 
-    def _learn(self, one: _Try, outcome: Outcome) -> None:
+    def _learn(self, attempt: _Try, outcome: Outcome) -> None:
         now = self._clock.monotonic()
         self.pace.learn(outcome, now)
-        opened_or_closed = self.breaker.learn(one.ticket, outcome, now)
+        opened_or_closed = self.breaker.learn(attempt.ticket, outcome, now)
         if self.breaker.state == "closed":
             self._probes.forget()
         else:
-            self._probes.note(one.leased.delivery.id)
+            self._probes.note(attempt.leased.delivery.id)
         if opened_or_closed:
             reason = "" if isinstance(outcome, Delivered) else outcome.reason
             log.warning(f"the breaker is {self.breaker.state}", destination=self._name, reason=reason)

@@ -40,7 +40,7 @@ class Courier:
         outbox: Outbox,
         clock: Clock,
         rng: random.Random,
-        told: Callable[[AttemptResult], None] = lambda tried: None,
+        notify: Callable[[AttemptResult], None] = lambda tried: None,
         told_folded: Callable[[Collapsed], None] = lambda folded: None,
         guard: PoisonGuard | None = None,
     ) -> None:
@@ -48,7 +48,7 @@ class Courier:
         self._outbox = outbox
         self._clock = clock
         self._folder = CollapseWorker(name, config, destination.facts.max_text_runes, outbox, clock, told_folded)
-        self._tries = Attempts(name, destination, config, outbox, clock, rng, told, guard or PoisonGuard(clock))
+        self._tries = Attempts(name, destination, config, outbox, clock, rng, notify, guard or PoisonGuard(clock))
         self._stopping = asyncio.Event()
         self._leases_no_more = asyncio.Event()
         self._leases_no_more.set()

@@ -44,7 +44,7 @@ class Couriers:
         supervisor: Supervisor,
         rng: random.Random,
         drain_s: float,
-        told: Callable[[AttemptResult], None],
+        notify: Callable[[AttemptResult], None],
         told_folded: Callable[[Collapsed], None] = lambda folded: None,
     ) -> None:
         self._store = store
@@ -52,7 +52,7 @@ class Couriers:
         self._supervisor = supervisor
         self._rng = rng
         self._drain_s = drain_s
-        self._told = told
+        self._told = notify
         self._told_folded = told_folded
         self._routes: dict[str, DestinationRoute] = {}
         self._own: dict[str, DestinationRoute] = {}

@@ -35,8 +35,8 @@ class Handover:
         """Give each courier what was leased for it; a commit calls it once it is in."""
         self.end()
         given: dict[str, list[Leased]] = {}
-        for one in leased:
-            given.setdefault(one.delivery.new.destination, []).append(one)
+        for lease in leased:
+            given.setdefault(lease.delivery.new.destination, []).append(lease)
         for destination, deliveries in given.items():
             self._receivers[destination].take(deliveries)
 

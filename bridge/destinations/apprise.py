@@ -117,11 +117,11 @@ class Apprise:
             done = self._service.notify(**drawn)
         if done:
             return Delivered()
-        said = self._redact("; ".join(hearing.said))[:_SHOWN_RUNES] or "apprise does not say why"
-        status = _STATUS.search(said)
+        text = self._redact("; ".join(hearing.said))[:_SHOWN_RUNES] or "apprise does not say why"
+        status = _STATUS.search(text)
         if status is not None and int(status[1]) >= HTTPStatus.MULTIPLE_CHOICES:
-            return outcome_of(HttpAnswer(int(status[1]), {}, said), self._clock.wall_us(), self._redact)
-        return Later(said, unclear=True)
+            return outcome_of(HttpAnswer(int(status[1]), {}, text), self._clock.wall_us(), self._redact)
+        return Later(text, unclear=True)
 
 
 class _Hearing(logging.Handler):
@@ -177,8 +177,8 @@ def _hush() -> None:
 def _format_of(service: Any) -> str:
     """How the service writes: ``markdown`` where it can. Older releases of Apprise know one format for each."""
     resolve = getattr(service, "resolve_format", None)
-    said = service.notify_format if resolve is None else resolve("markdown")
-    return str(getattr(said, "value", said))
+    value = service.notify_format if resolve is None else resolve("markdown")
+    return str(getattr(value, "value", value))
 
 
 def _in_format(markdown: str, wanted: str, room: int) -> str:

@@ -95,7 +95,7 @@ class Redrawable(Protocol):
         """The post of a delivery with its remarks and buttons. Pure but for the buttons' signatures."""
 
 
-def buttons_for(parcel: Parcel, buttons: Buttons | None, standing: PostState | None = None) -> list[dict[str, Any]]:
+def buttons_for(parcel: Parcel, buttons: Buttons | None, state: PostState | None = None) -> list[dict[str, Any]]:
     """The attachment actions of a delivery's post; none where they cannot work, and only on its last part.
 
     Take is for an incident, and Take over for one that somebody has; an end has only Why?, for there is nothing left to
@@ -103,13 +103,13 @@ def buttons_for(parcel: Parcel, buttons: Buttons | None, standing: PostState | N
     """
     if buttons is None or not buttons.url or not may_have_card(parcel):
         return []
-    standing = standing or buttons.begin()
+    state = state or buttons.begin()
     names: list[ActionName] = ["why"]
     if parcel.phase not in _OVER and parcel.rule:
         names = [*_SPANS, "why"]
         if parcel.incident:
             names = ["take", *names]
-    return [_action(parcel, buttons, standing, name) for name in names]
+    return [_action(parcel, buttons, state, name) for name in names]
 
 
 def may_have_card(parcel: Parcel) -> bool:
@@ -122,16 +122,16 @@ def may_have_card(parcel: Parcel) -> bool:
     return parcel.part == parcel.parts - 1 and len(parcel.key) <= MAX_KEY_RUNES
 
 
-def card_of(parcel: Parcel, standing: PostState) -> PostContext:
+def card_of(parcel: Parcel, state: PostState) -> PostContext:
     """The card of a delivery's post."""
     is_long = _is_long(parcel)
     return PostContext(
         delivery=parcel.id,
-        post=standing.post,
+        post=state.post,
         rule=parcel.rule,
         key="" if is_long else parcel.key,
         incident="" if is_long else parcel.incident,
-        expires_us=standing.expires_us,
+        expires_us=state.expires_us,
         is_short=is_long,
     )
 
@@ -146,21 +146,21 @@ def strip_tokens(actions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{**action, "integration": {**action["integration"], "context": {"token": "***"}}} for action in actions]
 
 
-def _action(parcel: Parcel, buttons: Buttons, standing: PostState, name: ActionName) -> dict[str, Any]:
-    pressed = Pressed.on(card_of(parcel, standing), name)
+def _action(parcel: Parcel, buttons: Buttons, state: PostState, name: ActionName) -> dict[str, Any]:
+    pressed = Pressed.on(card_of(parcel, state), name)
     return {
         "id": name,
         "type": "button",
-        "name": _label(parcel, name, standing),
-        "style": "primary" if name == "take" and not standing.taken else "default",
+        "name": _label(parcel, name, state),
+        "style": "primary" if name == "take" and not state.taken else "default",
         "integration": {"url": buttons.url, "context": {"token": buttons.seal.sign(pressed)}},
     }
 
 
-def _label(parcel: Parcel, name: ActionName, standing: PostState) -> str:
+def _label(parcel: Parcel, name: ActionName, state: PostState) -> str:
     """What stands on the button. Without a key a silence covers all that the rule says, and so says the button."""
     if name in _SPANS:
         return f"Silence {_SPANS[name]}" if parcel.key else f"Silence rule {_SPANS[name]}"
     if name == "why":
         return "Why?"
-    return "Take over" if standing.taken else "Take"
+    return "Take over" if state.taken else "Take"

@@ -120,10 +120,10 @@ class Command:
         own = {name: value.reveal() for name, value in self._config.environment.items()}
         return {"PATH": _PATH, "LANG": "C.UTF-8", **own, "AMS_BRIDGE_DELIVERY": parcel.id}
 
-    def _read(self, code: int, said: bytes) -> Outcome:
+    def _read(self, code: int, body: bytes) -> Outcome:
         if code == 0:
             return Delivered()
-        words = " ".join(self._redact(said.decode("utf-8", "replace")).split())
+        words = " ".join(self._redact(body.decode("utf-8", "replace")).split())
         if code < 0:
             return Later(_reason(f"ended by signal {-code} ({signal.strsignal(-code)})", words), unclear=True)
         if code == os.EX_TEMPFAIL:

@@ -143,16 +143,16 @@ def _open_web_address(url: str) -> str:
     return url
 
 
-def _header_secret(said: Secret) -> Secret:
-    value = said.reveal()
+def _header_secret(secret: Secret) -> Secret:
+    value = secret.reveal()
     if not value.isascii() or not value.isprintable() or " " in value:
         raise ValueError("this has blanks, line ends or letters that a header cannot have")
-    return said
+    return secret
 
 
-def _secret_web_address(said: Secret) -> Secret:
-    _web_address(said.reveal())
-    return said
+def _secret_web_address(secret: Secret) -> Secret:
+    _web_address(secret.reveal())
+    return secret
 
 
 HeaderSecret: TypeAlias = Annotated[Secret, AfterValidator(_header_secret)]

@@ -79,9 +79,9 @@ class ListenedChannels:
 
         async def step() -> None:
             row = (await self._store.state.read((key,)))[key]
-            stands = _DECODER.decode(row.value) if row.value is not None else NOWHERE
-            now = change(stands)
-            if now == stands and row.value is not None:
+            channel = _DECODER.decode(row.value) if row.value is not None else NOWHERE
+            now = change(channel)
+            if now == channel and row.value is not None:
                 return
             put = StatePut(key, _ENCODER.encode(now), "", "", self._clock.wall_us() + us(_KEPT_S))
             await self._store.commit(Commit(reads={key: row.version}, state=(put,)))

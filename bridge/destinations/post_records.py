@@ -47,7 +47,7 @@ class PostRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def find(self, post_id: str, channel_id: str) -> ShownPost | None:
         """The post of these ids, if it is one of the card's."""
-        return next((one for one in self.shown if (one.post_id, one.channel_id) == (post_id, channel_id)), None)
+        return next((post for post in self.shown if (post.post_id, post.channel_id) == (post_id, channel_id)), None)
 
     def looks_like(self, other: PostRecord) -> bool:
         """Whether posts drawn from both look the same."""
@@ -79,10 +79,10 @@ class PostRecords:
 
         async def step() -> PostRecord:
             row = (await self._store.state.read((key,)))[key]
-            stands = _DECODER.decode(row.value) if row.value is not None else NOBODY_YET
-            now = change(stands)
-            if now == stands:
-                return stands
+            record = _DECODER.decode(row.value) if row.value is not None else NOBODY_YET
+            now = change(record)
+            if now == record:
+                return record
             put = StatePut(key, _ENCODER.encode(now), "", "", now.expires_us)
             await self._store.commit(Commit(reads={key: row.version}, state=(put,)))
             return now
@@ -126,7 +126,7 @@ class PostRecords:
         """
 
         def told(row: PostRecord) -> PostRecord:
-            others = tuple(one for one in row.shown if one.post_id != shown.post_id)
+            others = tuple(post for post in row.shown if post.post_id != shown.post_id)
             return PostRecord(
                 (*others, shown)[-_MOST_SHOWN:],
                 row.remarks,

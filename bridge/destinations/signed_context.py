@@ -125,9 +125,9 @@ def _sign(signer: Signer, signed: PostContext | Pressed) -> str:
 
 
 def _open(signer: Signer, token: str, decoder: msgspec.json.Decoder[_Signed], now_us: int) -> _Signed | ContextFault:
-    said, _, signature = token.partition(".")
+    text, _, signature = token.partition(".")
     try:
-        body = base64_decode(said)
+        body = base64_decode(text)
     except BadData:
         return "forged"
     if not signer.verify_signature(body, signature):

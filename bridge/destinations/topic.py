@@ -117,5 +117,5 @@ class TopicDestination:
 
 def hops_of(parcel: Parcel) -> int:
     """How often the message that led to this was published by a rule before."""
-    found = _NUMBER.fullmatch(parcel.places.get(f"attributes.{HOPS}", ""))
-    return int(found[1]) if found is not None else 0
+    match = _NUMBER.fullmatch(parcel.places.get(f"attributes.{HOPS}", ""))
+    return int(match[1]) if match is not None else 0

@@ -101,10 +101,10 @@ class FakeDiscord(Served):
         wrong = _wrong(asked)
         if wrong:
             return _error(400, 50035, f"Invalid Form Body: {wrong}")
-        found = _MESSAGE.search(request.path)
+        match = _MESSAGE.search(request.path)
         if thread and self.thread_is_archived:
             return _error(400, 50083, "Thread is archived")
-        return self._edit(found[1], asked) if found else self._post(asked, thread, request.query)
+        return self._edit(match[1], asked) if match else self._post(asked, thread, request.query)
 
     def _post(self, asked: Mapping[str, Any], thread: str, query: str) -> Reply:
         if not asked.get("content") and not asked.get("embeds"):
@@ -123,16 +123,16 @@ class FakeDiscord(Served):
         return json_reply({"id": message.id, "content": message.content}) if waits else Reply(204)
 
     def _edit(self, message_id: str, asked: Mapping[str, Any]) -> Reply:
-        found = next((each for each in self.messages if each.id == message_id), None)
-        if found is None:
+        message = next((each for each in self.messages if each.id == message_id), None)
+        if message is None:
             return _error(404, 10008, "Unknown Message")
         changed = replace(
-            found,
-            content=asked.get("content", found.content) or "",
-            embeds=tuple(asked.get("embeds", found.embeds) or ()),
-            edits=found.edits + 1,
+            message,
+            content=asked.get("content", message.content) or "",
+            embeds=tuple(asked.get("embeds", message.embeds) or ()),
+            edits=message.edits + 1,
         )
-        self.messages[self.messages.index(found)] = changed
+        self.messages[self.messages.index(message)] = changed
         return json_reply({"id": changed.id, "content": changed.content})
 
     def _take_room(self) -> Headers | None:

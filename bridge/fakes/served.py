@@ -55,7 +55,7 @@ class Served:
 
 def json_reply(value: object, status: int = 200, **headers: str) -> Reply:
     """A JSON answer; an underscore in a header's name stands for a dash."""
-    named = ((name.replace("_", "-").encode(), said.encode("latin-1")) for name, said in headers.items())
+    named = ((name.replace("_", "-").encode(), text.encode("latin-1")) for name, text in headers.items())
     return Reply(status, json.dumps(value).encode(), ((b"content-type", b"application/json"), *named))
 
 

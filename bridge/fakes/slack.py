@@ -172,33 +172,33 @@ class FakeSlack(Served):
 
     def _update(self, request: Request) -> dict[str, Any]:
         asked = _payload(request)
-        found = next((each for each in self.messages if each.ts == asked.get("ts")), None)
-        if found is None or found.channel != asked.get("channel"):
-            raise Refusal("message_not_found" if found is None else "channel_not_found")
-        if found.by != "bot":
+        message = next((each for each in self.messages if each.ts == asked.get("ts")), None)
+        if message is None or message.channel != asked.get("channel"):
+            raise Refusal("message_not_found" if message is None else "channel_not_found")
+        if message.by != "bot":
             raise Refusal("cant_update_message")
-        if self.channels.get(found.channel) in self.archived:
+        if self.channels.get(message.channel) in self.archived:
             raise Refusal("is_inactive")
         if self.edits_closed:
             raise Refusal("edit_window_closed")
         _check(asked)
         changed = replace(
-            found,
-            text=asked.get("text", found.text),
-            blocks=tuple(asked.get("blocks", found.blocks)),
-            attachments=tuple(asked.get("attachments", found.attachments)),
-            edits=found.edits + 1,
+            message,
+            text=asked.get("text", message.text),
+            blocks=tuple(asked.get("blocks", message.blocks)),
+            attachments=tuple(asked.get("attachments", message.attachments)),
+            edits=message.edits + 1,
         )
-        self.messages[self.messages.index(found)] = changed
-        return {"channel": found.channel, "ts": found.ts, "text": changed.text}
+        self.messages[self.messages.index(message)] = changed
+        return {"channel": message.channel, "ts": message.ts, "text": changed.text}
 
     def _channel(self, said: str) -> str:
-        found = next((id_ for id_, name in self.channels.items() if said.removeprefix("#") in (id_, name)), None)
-        if found is None:
+        text = next((id_ for id_, name in self.channels.items() if said.removeprefix("#") in (id_, name)), None)
+        if text is None:
             raise Refusal("channel_not_found")
-        if self.channels[found] in self.archived:
+        if self.channels[text] in self.archived:
             raise Refusal("is_archived")
-        return found
+        return text
 
     def _keep(self, asked: Mapping[str, Any], channel: str, by: str) -> Message:
         self._last_us = max(self._last_us + 1, self._clock.wall_us())

@@ -36,19 +36,19 @@ class ClockGuard(Collector):
         self._last_s = 0.0
         self._was_behind = False
 
-    async def follow(self, told: Callable[[ClockStep], Awaitable[None]]) -> None:
+    async def follow(self, notify: Callable[[ClockStep], Awaitable[None]]) -> None:
         """Look each second, for ever; ``told`` hears of each step, again if it raises StoreError. Raises that."""
         while True:
-            await self.look(told)
+            await self.look(notify)
             await self._clock.sleep(_EVERY_S)
 
-    async def look(self, told: Callable[[ClockStep], Awaitable[None]]) -> None:
+    async def look(self, notify: Callable[[ClockStep], Awaitable[None]]) -> None:
         """Tell of steps since the last look, and keep what both clocks say. Raises StoreError; nothing is forgotten."""
         for step in self._store.steady.take_steps():
             self._steps.append(step)
             self._note(step)
         while self._steps:
-            await told(self._steps[0])
+            await notify(self._steps[0])
             self._steps.pop(0)
         await self._store.keep_time()
         is_behind = bool(self._store.steady.behind_us())

@@ -67,10 +67,10 @@ def judge_disk(sizes: Sizes) -> Finding:
     return Finding("disk", "wrong", f"{text}: make room, {needed // _MIB:,} MiB are needed")
 
 
-def judge_descriptors(found: Descriptors) -> Finding:
+def judge_descriptors(descriptors: Descriptors) -> Finding:
     """Whether there are descriptors left for what comes."""
-    text = f"{found.opened} of {found.limit} descriptors are open"
-    if found.limit - found.opened >= _LEAST_DESCRIPTORS:
+    text = f"{descriptors.opened} of {descriptors.limit} descriptors are open"
+    if descriptors.limit - descriptors.opened >= _LEAST_DESCRIPTORS:
         return Finding("descriptors", "ok", text)
     return Finding("descriptors", "wrong", f"{text}: raise the limit (LimitNOFILE= of the unit)")
 
@@ -97,16 +97,16 @@ def judge_certificate(path: Path, now_us: int) -> Finding:
 
 def look_around(store: Path | None, certificates: Sequence[Path], now_us: int) -> list[Finding]:
     """All that is cheap to look at."""
-    found = [judge_certificate(path, now_us) for path in certificates]
+    findings = [judge_certificate(path, now_us) for path in certificates]
     descriptors = count_descriptors()
     if descriptors is not None:
-        found.append(judge_descriptors(descriptors))
+        findings.append(judge_descriptors(descriptors))
     if store is not None:
         try:
-            found.append(judge_disk(measure(store)))
+            findings.append(judge_disk(measure(store)))
         except OSError as error:
-            found.append(Finding("disk", "wrong", f"{store.parent} cannot be looked at: {error.strerror}"))
-    return found
+            findings.append(Finding("disk", "wrong", f"{store.parent} cannot be looked at: {error.strerror}"))
+    return findings
 
 
 class DaemonCondition(Collector):
@@ -135,7 +135,7 @@ class DaemonCondition(Collector):
 
     def describe_degraded(self) -> str:
         """What is not well, one sentence a line; "" when all is."""
-        return "\n".join(one.text for one in self._found if one.state != "ok")
+        return "\n".join(finding.text for finding in self._found if finding.state != "ok")
 
     def collect(self) -> Sequence[Metric]:
         """See Collector."""

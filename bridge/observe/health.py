@@ -33,6 +33,6 @@ class HealthReport:
             name: {"state": worker.state, "restarts": worker.restarts, "reason": worker.reason}
             for name, worker in self.workers.items()
         }
-        canaries = {name: {"verdict": one.verdict, "text": one.text} for name, one in self.canaries.items()}
+        canaries = {name: {"verdict": health.verdict, "text": health.text} for name, health in self.canaries.items()}
         said = {"ready": self.ready, "reason": self.reason, "degraded": self.degraded, "workers": workers}
         return said | ({"canaries": canaries} if canaries else {})

@@ -50,24 +50,24 @@ async def list_audit(
     """
     if context.audit is None:
         return AuditPage([], None)
-    found, following = await context.audit.list_newest(
+    entries, following = await context.audit.list_newest(
         min(limit or _PAGE, _LONGEST_PAGE),
         before=before,
         since_us=0 if since_s is None else ago_us(context.clock, since_s),
         wanted=beginnings,
     )
-    return AuditPage([_view(one) for one in found], following)
+    return AuditPage([_view(entry) for entry in entries], following)
 
 
-def _view(one: StoredEntry) -> AuditView:
+def _view(entry: StoredEntry) -> AuditView:
     return AuditView(
-        number=one.number,
-        at=rfc3339(one.at_us),
-        who=one.entry.who,
-        address=one.entry.address,
-        what=one.entry.what,
-        target=one.entry.target,
-        outcome=one.entry.outcome,
-        before=one.entry.before,
-        after=one.entry.after,
+        number=entry.number,
+        at=rfc3339(entry.at_us),
+        who=entry.entry.who,
+        address=entry.entry.address,
+        what=entry.entry.what,
+        target=entry.entry.target,
+        outcome=entry.entry.outcome,
+        before=entry.entry.before,
+        after=entry.entry.after,
     )

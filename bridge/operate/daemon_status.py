@@ -98,7 +98,7 @@ async def _destinations(context: OperatorContext) -> list[DestinationView]:
     counts: dict[str, Counter[str]] = {}
     for balance in await context.store.outbox.balances():
         counts.setdefault(balance.destination, Counter())[balance.state] += balance.deliveries
-    kinds = {name: one.facts.kind for name, one in context.destinations().items()}
+    kinds = {name: destination.facts.kind for name, destination in context.destinations().items()}
     return [
         _destination(context, name, kinds.get(name), counts.get(name, Counter()))
         for name in dict.fromkeys([*kinds, *counts])

@@ -87,10 +87,10 @@ async def explain(context: OperatorContext, message: str) -> MessageExplained:
     uid, offset = _message_id(context, message)
     names = topic_names(context.broker)
     grounds = Grounds(context.store, context.in_force, context.destinations(), names, context.clock.wall_us())
-    found = await explain_stored(grounds, uid, offset)
-    if found is None:
+    explained = await explain_stored(grounds, uid, offset)
+    if explained is None:
         raise NoSuchThing("message", message, no_such_message(names[uid], offset))
-    return found
+    return explained
 
 
 def no_such_message(topic: str, offset: int) -> str:
@@ -137,14 +137,14 @@ async def _recomputed(grounds: Grounds, topic: RoutedTopic, message: Message) ->
     incoming = incoming_of(topic, message)
     needs = match(rule_set, incoming, now_us).needs
     rows = await grounds.store.state.read(tuple(needs)) if needs else {}
-    found = explain_rules(rule_set, incoming, values_of(rows), grounds.in_force.context(now_us))
-    return explanation_view(found, grounds.destinations)
+    explanation = explain_rules(rule_set, incoming, values_of(rows), grounds.in_force.context(now_us))
+    return explanation_view(explanation, grounds.destinations)
 
 
 async def _message(store: Store, uid: str, offset: int) -> Message | None:
     """The message, or None when it is no longer in the log."""
-    found = await store.log.read(uid, offset, 1, 1)
-    return found[0] if found and found[0].offset == offset else None
+    messages = await store.log.read(uid, offset, 1, 1)
+    return messages[0] if messages and messages[0].offset == offset else None
 
 
 def _message_id(context: OperatorContext, message: str) -> tuple[str, int]:

@@ -102,18 +102,18 @@ def explanation_view(
     )
 
 
-def _trace(one: RuleExplained) -> RuleTrace:
+def _trace(explained: RuleExplained) -> RuleTrace:
     return RuleTrace(
-        rule=one.rule,
-        place=str(one.place),
-        item=one.item,
-        fate=one.fate,
-        reason=one.reason,
-        match=[_condition(seen) for seen in one.seen],
-        resolved=[_condition(seen) for seen in one.ends],
-        vars=dict(one.vars or {}),
-        key=one.key or "",
-        judgements=[msgspec.convert(each, JudgementView, from_attributes=True) for each in one.judgements],
+        rule=explained.rule,
+        place=str(explained.place),
+        item=explained.item,
+        fate=explained.fate,
+        reason=explained.reason,
+        match=[_condition(seen) for seen in explained.seen],
+        resolved=[_condition(seen) for seen in explained.ends],
+        vars=dict(explained.vars or {}),
+        key=explained.key or "",
+        judgements=[msgspec.convert(each, JudgementView, from_attributes=True) for each in explained.judgements],
     )
 
 

@@ -168,7 +168,7 @@ def _incident_rows(context: OperatorContext, name: str, incident: str) -> tuple[
     """The rows in which an incident may stand: under its rule's name now, and the ones it had (``was:``)."""
     rule = context.in_force.rule_set.by_name.get(name)
     names = (rule.name, *rule.was, name) if rule is not None else (name,)
-    return tuple(dict.fromkeys(key_row(one, incident) for one in names))
+    return tuple(dict.fromkeys(key_row(text, incident) for text in names))
 
 
 def _matchers(context: OperatorContext, name: str, key: str) -> dict[str, str]:

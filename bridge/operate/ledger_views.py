@@ -83,11 +83,11 @@ async def _recent(context: OperatorContext, names: Mapping[str, str], since_us: 
     for balance in await context.store.outbox.balances(since_us):
         if balance.topic_uid in states:
             states[balance.topic_uid][balance.state] += balance.stands_for
-    found = []
+    views = []
     for uid, name in names.items():
         first = await log.offset_at(uid, since_us)
         end = (await log.bounds(uid)).end
         gaps = await read_gaps(context.store, uid)
         received = 0 if first is None else end - first - gaps.count_within(first, end)
-        found.append(RecentView(topic=name, received=received, sends=dict(states[uid])))
-    return found
+        views.append(RecentView(topic=name, received=received, sends=dict(states[uid])))
+    return views

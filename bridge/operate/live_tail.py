@@ -128,14 +128,14 @@ class MessageStream:
                 await self._context.clock.sleep(_AGAIN_S)
 
     async def _show(self, uid: str, name: str, message: Message, decided_to: int | None) -> None:
-        found = (
+        decisions = (
             await self._context.store.decisions.list_for_message(uid, message.offset) if decided_to is not None else ()
         )
-        if self._matched and not found:
+        if self._matched and not decisions:
             return
         spec = self._context.in_force.rule_set.decode.get(name, AUTO)
-        fate = fate_of(message.offset, found, decided_to)
-        seen = message_view(name, message, spec, fate, [decision_view(record) for record in found])
+        fate = fate_of(message.offset, decisions, decided_to)
+        seen = message_view(name, message, spec, fate, [decision_view(record) for record in decisions])
         await self._queue.put(seen)
 
     async def _wait_decided(self, uid: str, name: str, wanted: int) -> int | None:

@@ -81,35 +81,39 @@ def read_manifest(context: OperatorContext, *, with_secrets: bool = False) -> Ma
     """What this daemon holds; tokens and headers of pushes only with ``with_secrets``."""
     cache = context.broker.cache
     names = {user.uid: user.name for user in cache.list_all(User)}
-    projects = {one.name: _project(cache, one, names, with_secrets) for one in cache.list_all(Project)}
+    projects = {project.name: _project(cache, project, names, with_secrets) for project in cache.list_all(Project)}
     users = {one.name: _user(context, one, with_secrets) for one in cache.list_all(User)}
     bound = [
-        CertificateEntry(one.subject, names[one.user_uid], one.name)
-        for one in cache.list_all(CertificateBinding)
-        if one.user_uid in names
+        CertificateEntry(binding.subject, names[binding.user_uid], binding.name)
+        for binding in cache.list_all(CertificateBinding)
+        if binding.user_uid in names
     ]
     return Manifest(projects, users, bound)
 
 
 def _project(cache: CatalogCache, project: Project, names: dict[str, str], with_secrets: bool) -> ProjectEntry:
     prefix = child_key(project.uid, "")
-    schemas = {one.uid: one for one in cache.list_all(Schema, prefix)}
+    schemas = {schema.uid: schema for schema in cache.list_all(Schema, prefix)}
     return ProjectEntry(
         project.description,
-        {one.name: SchemaEntry(one.type, one.definition) for one in schemas.values()},
+        {schema.name: SchemaEntry(schema.type, schema.definition) for schema in schemas.values()},
         {
-            one.name: TopicEntry(
-                schemas[one.schema_uid].name if one.schema_uid in schemas else "",
-                "" if one.decode == "auto" else one.decode,
-                _named(one.acl, names),
+            topic.name: TopicEntry(
+                schemas[topic.schema_uid].name if topic.schema_uid in schemas else "",
+                "" if topic.decode == "auto" else topic.decode,
+                _named(topic.acl, names),
             )
-            for one in cache.list_all(Topic, prefix)
+            for topic in cache.list_all(Topic, prefix)
         },
         {
-            one.name: SubscriptionEntry(
-                one.topic_name, one.ack_deadline_s, one.filter, _push(one.push, with_secrets), _named(one.acl, names)
+            subscription.name: SubscriptionEntry(
+                subscription.topic_name,
+                subscription.ack_deadline_s,
+                subscription.filter,
+                _push(subscription.push, with_secrets),
+                _named(subscription.acl, names),
             )
-            for one in cache.list_all(Subscription, prefix)
+            for subscription in cache.list_all(Subscription, prefix)
         },
     )
 

@@ -67,11 +67,11 @@ async def _of_its_message(context: OperatorContext, would_be: Delivery) -> SentD
 
 async def _sent(context: OperatorContext, query: DeliveryQuery) -> SentDeliveries:
     """The newest that fit and were no shadows."""
-    found: list[Delivery] = []
+    deliveries: list[Delivery] = []
     for _ in range(MOST_READ // query.limit):
         page = await context.store.outbox.find(query)
-        found += [one for one in page if one.state != "shadow"]
-        if len(found) >= _SHOWN or len(page) < query.limit:
-            return SentDeliveries(found[:_SHOWN], complete=True)
+        deliveries += [delivery for delivery in page if delivery.state != "shadow"]
+        if len(deliveries) >= _SHOWN or len(page) < query.limit:
+            return SentDeliveries(deliveries[:_SHOWN], complete=True)
         query = replace(query, before_seq=page[-1].seq)
-    return SentDeliveries(found, complete=False)
+    return SentDeliveries(deliveries, complete=False)

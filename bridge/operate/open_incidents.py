@@ -98,12 +98,14 @@ class _OpenIncident:
 async def list_incidents(context: OperatorContext, *, rule: str = "", limit: int | None = None) -> IncidentsPage:
     """What is open, of one rule or of all. Raises StoreUnavailable."""
     most = min(limit or _PAGE, _LONGEST_PAGE)
-    found, complete = await _open(context, rule)
-    found.sort(key=lambda one: one.incident.since_us)
+    incidents, complete = await _open(context, rule)
+    incidents.sort(key=lambda one: one.incident.since_us)
     return IncidentsPage(
-        incidents=[_view(context.in_force.rule_set.by_name.get(one.rule), one) for one in found[:most]],
-        more=len(found) > most or not complete,
-        firing=sum(one.incident.fires for one in found),
+        incidents=[
+            _view(context.in_force.rule_set.by_name.get(incident.rule), incident) for incident in incidents[:most]
+        ],
+        more=len(incidents) > most or not complete,
+        firing=sum(incident.incident.fires for incident in incidents),
         complete=complete,
     )
 
@@ -137,8 +139,8 @@ def incident_id(rule: str, key: str) -> str:
 
 async def count_firing(context: OperatorContext) -> FiringCount:
     """How many incidents fire now. Raises StoreUnavailable."""
-    found, complete = await _open(context, "")
-    return FiringCount(sum(one.incident.fires for one in found), complete)
+    incidents, complete = await _open(context, "")
+    return FiringCount(sum(incident.incident.fires for incident in incidents), complete)
 
 
 async def _open(context: OperatorContext, rule: str) -> tuple[list[_OpenIncident], bool]:
@@ -146,20 +148,20 @@ async def _open(context: OperatorContext, rule: str) -> tuple[list[_OpenIncident
 
     Each has a due time, so what else rules remember, however much it is, is not looked at.
     """
-    found: list[_OpenIncident] = []
+    incidents: list[_OpenIncident] = []
     turn = Turn(context.clock, _TURN_S)
     for prefix in [f"k/{name}/" for name in _names(context, rule)] if rule else ["k/"]:
         after = ""
         while rows := await context.store.state.list(prefix, _READ, after, timed=True):
-            if len(found) >= _MOST_OPEN:
-                return found, False
+            if len(incidents) >= _MOST_OPEN:
+                return incidents, False
             after = rows[-1].key
             for row in map(present, rows):
                 known = incident_of(row.key, row.value)
                 if known is not None:
-                    found.append(_OpenIncident(row.rule, known.key, known.incident))
+                    incidents.append(_OpenIncident(row.rule, known.key, known.incident))
             await turn.give()
-    return found, True
+    return incidents, True
 
 
 def _names(context: OperatorContext, wanted: str) -> list[str]:

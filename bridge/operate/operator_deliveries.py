@@ -86,13 +86,13 @@ async def list_deliveries(
 
 async def list_inbox(context: OperatorContext) -> InboxPosts:
     """What was delivered to destinations of kind inbox. Raises StoreUnavailable."""
-    names = [name for name, one in context.destinations().items() if one.facts.kind == "inbox"]
-    found: list[Delivery] = []
+    names = [name for name, destination in context.destinations().items() if destination.facts.kind == "inbox"]
+    deliveries: list[Delivery] = []
     for name in names:
         query = DeliveryQuery(state="delivered", destination=name, limit=_INBOX_POSTS)
-        found.extend(await context.store.outbox.find(query))
-    found.sort(key=lambda delivery: (delivery.settled_us, delivery.seq), reverse=True)
-    return InboxPosts(found[:_INBOX_POSTS], names)
+        deliveries.extend(await context.store.outbox.find(query))
+    deliveries.sort(key=lambda delivery: (delivery.settled_us, delivery.seq), reverse=True)
+    return InboxPosts(deliveries[:_INBOX_POSTS], names)
 
 
 async def read_delivery(context: OperatorContext, delivery_id: str) -> KeptDelivery:
@@ -107,12 +107,12 @@ async def full_id(context: OperatorContext, begun: str) -> str:
     """The id that begins so, ``begun`` itself when there is none. Raises InvalidInput when several do."""
     if len(begun) >= WHOLE_ID:
         return begun
-    found = [one.id for one in await context.store.outbox.find(DeliveryQuery(id_prefix=begun, limit=_NAMED))]
-    if begun in found or not found:
+    texts = [delivery.id for delivery in await context.store.outbox.find(DeliveryQuery(id_prefix=begun, limit=_NAMED))]
+    if begun in texts or not texts:
         return begun
-    if len(found) > 1:
-        raise InvalidInput("ids", f'several deliveries have ids that begin with "{begun}": {", ".join(sorted(found))}')
-    return found[0]
+    if len(texts) > 1:
+        raise InvalidInput("ids", f'several deliveries have ids that begin with "{begun}": {", ".join(sorted(texts))}')
+    return texts[0]
 
 
 async def show_delivery(context: OperatorContext, delivery_id: str) -> DeliveryDetail:
@@ -155,10 +155,12 @@ async def drop_deliveries(
 
 
 async def _page(context: OperatorContext, query: DeliveryQuery) -> DeliveriesPage:
-    found = await context.store.outbox.find(query)
+    deliveries = await context.store.outbox.find(query)
     names = topic_names(context.broker)
-    more = len(found) == query.limit
-    return DeliveriesPage([delivery_view(one, names) for one in found], found[-1].seq if more else None)
+    more = len(deliveries) == query.limit
+    return DeliveriesPage(
+        [delivery_view(delivery, names) for delivery in deliveries], deliveries[-1].seq if more else None
+    )
 
 
 async def _change(
@@ -192,13 +194,13 @@ def _told(wanted: DeliveryFilter | None) -> dict[str, Any]:
 async def _ids(context: OperatorContext, wanted: DeliveryFilter) -> list[str]:
     """The ids that fit, oldest first, as they are now: what comes later is not meant. Without a state, the dead."""
     wanted = msgspec.structs.replace(wanted, state=wanted.state or "dead")
-    found: list[str] = []
+    texts: list[str] = []
     before: int | None = None
     while True:
         deliveries = await context.store.outbox.find(_query(context, wanted, before, LONGEST_PAGE))
-        found += [delivery.id for delivery in deliveries]
+        texts += [delivery.id for delivery in deliveries]
         if len(deliveries) < LONGEST_PAGE:
-            return found[::-1]
+            return texts[::-1]
         before = deliveries[-1].seq
 
 
@@ -215,8 +217,8 @@ def _query(context: OperatorContext, wanted: DeliveryFilter, before: int | None,
     )
 
 
-def _state(said: str) -> DeliveryState | None:
-    state = next((state for state in _STATES if state == said), None)
-    if said and state is None:
-        raise InvalidInput("state", f'there is no state "{said[:40]}"{suggest_of(said, _STATES, "states")}')
+def _state(text: str) -> DeliveryState | None:
+    state = next((state for state in _STATES if state == text), None)
+    if text and state is None:
+        raise InvalidInput("state", f'there is no state "{text[:40]}"{suggest_of(text, _STATES, "states")}')
     return state

@@ -116,15 +116,15 @@ def _silence(context: OperatorContext, begun: str) -> SilenceRecord:
     record = context.broker.cache.find_by_uid(SilenceRecord, begun)
     if record is not None:
         return record
-    found = [
+    silences = [
         silence for silence in context.broker.cache.list_all(SilenceRecord) if begun and silence.uid.startswith(begun)
     ]
-    if len(found) > 1:
-        ids = ", ".join(sorted(one.uid for one in found)[:10])
+    if len(silences) > 1:
+        ids = ", ".join(sorted(one.uid for one in silences)[:10])
         raise InvalidInput("id", f'several silences have ids that begin with "{begun}": {ids}')
-    if not found:
+    if not silences:
         raise NoSuchThing("silence", begun)
-    return found[0]
+    return silences[0]
 
 
 async def end_silence(context: OperatorContext, by: Requester, silence_id: str) -> SilenceView:

@@ -21,12 +21,12 @@ def rfc3339_or_none(time_us: int) -> str | None:
     return rfc3339(time_us) if time_us else None
 
 
-def read_time_us(said: str) -> int:
+def read_time_us(text: str) -> int:
     """Microseconds of a time with dashes, in UTC if it names no zone. Raises ValueError."""
-    time_us = dashed_time_us(said)
+    time_us = dashed_time_us(text)
     if time_us is None:
-        raise ValueError(f'"{said[:40]}" is no time; write it as 2026-01-05T12:00:00Z')
-    return moment_us(time_us, f'"{said[:40]}"')
+        raise ValueError(f'"{text[:40]}" is no time; write it as 2026-01-05T12:00:00Z')
+    return moment_us(time_us, f'"{text[:40]}"')
 
 
 def ago_us(clock: Clock, since_s: float, place: str = "since_s") -> int:

@@ -76,15 +76,15 @@ async def replay_messages(context: OperatorContext, by: Requester, names: Sequen
     turn = Turn(context.clock, _TURN_S)
     for uid, first, last in spans:
         topic = RoutedTopic(topics[uid], uid)
-        found = await _messages(context, uid, first, last)
-        there = {message.offset for message in found}
+        messages = await _messages(context, uid, first, last)
+        there = {message.offset for message in messages}
         missing += [f"{topic.name}:{offset}" for offset in range(first, last + 1) if offset not in there]
-        for message in found:
+        for message in messages:
             done.append(await _replay(context, topic, message, live=live))
             await turn.give()
     if not done:
         raise NoSuchThing("message", missing[0], f"none of these messages is there any more; the first is {missing[0]}")
-    counts = {"messages": len(done), "live": live, "deliveries": sum(len(one.deliveries) for one in done)}
+    counts = {"messages": len(done), "live": live, "deliveries": sum(len(replayed.deliveries) for replayed in done)}
     await context.note(by, "message.replay", ", ".join(names[:_NAMED]), after=counts)
     return ReplayAnswer(done, missing)
 
@@ -144,14 +144,14 @@ def _mark(decision: Decision) -> Decision:
 
 
 async def _messages(context: OperatorContext, uid: str, first: int, last: int) -> Sequence[Message]:
-    found: list[Message] = []
-    while (at := found[-1].offset + 1 if found else first) <= last:
+    messages: list[Message] = []
+    while (at := messages[-1].offset + 1 if messages else first) <= last:
         page = await context.store.log.read(uid, at, last - at + 1, _PAGE_BYTES)
         page = [message for message in page if message.offset <= last]
         if not page:
             break
-        found += page
-    return found
+        messages += page
+    return messages
 
 
 def _span(context: OperatorContext, name: str) -> tuple[str, int, int]:

@@ -33,7 +33,7 @@ async def coverage_of(context: OperatorContext, matchers: Mapping[str, Any], now
     Ends of told incidents that wait are not counted, for no silence keeps them. Raises ProblemsFound; StoreUnavailable.
     """
     compiled = compile_silence(Silence("new", matchers, 0, 0, "", ""))
-    waiting = sum(one.new.part == 0 for one in await find_covered_waiting(context, compiled, now_us))
+    waiting = sum(delivery.new.part == 0 for delivery in await find_covered_waiting(context, compiled, now_us))
     rule_set, looked_at, fit = context.in_force.rule_set, 0, 0
     async for rule, row in _key_rows(context):
         if looked_at == _MOST_ROWS:
@@ -45,14 +45,14 @@ async def coverage_of(context: OperatorContext, matchers: Mapping[str, Any], now
 
 def coverage_text(incidents: int, waiting: int, *, complete: bool) -> str:
     """What a silence covers, in words: ``covers 3 open incidents, 2 waiting posts``, or ``covers nothing now``."""
-    found = [
+    texts = [
         f"{count} {what}{'' if count == 1 else 's'}"
         for count, what in ((incidents, "open incident"), (waiting, "waiting post"))
         if count
     ]
     if complete:
-        return f"covers {', '.join(found) or 'nothing now'}"
-    return f"covers {', '.join(found) or 'nothing'} among the {_MOST_ROWS:,} keys looked at; there are more"
+        return f"covers {', '.join(texts) or 'nothing now'}"
+    return f"covers {', '.join(texts) or 'nothing'} among the {_MOST_ROWS:,} keys looked at; there are more"
 
 
 async def _key_rows(context: OperatorContext) -> AsyncIterator[tuple[Rule, StateRow]]:

@@ -86,11 +86,11 @@ async def expire_silence(context: OperatorContext, record: SilenceRecord) -> Sil
         stored = cache.get_stored(record)
         if stored is None:
             raise NotFound("silence", record.uid)
-        stands, now_us = cast(SilenceRecord, stored.record), context.clock.wall_us()
-        if stands.until_us <= now_us:
-            return stands
-        starts_us = min(stands.starts_us, now_us)
-        ended = msgspec.structs.replace(stands, starts_us=starts_us, until_us=now_us, modified_us=now_us)
+        silence, now_us = cast(SilenceRecord, stored.record), context.clock.wall_us()
+        if silence.until_us <= now_us:
+            return silence
+        starts_us = min(silence.starts_us, now_us)
+        ended = msgspec.structs.replace(silence, starts_us=starts_us, until_us=now_us, modified_us=now_us)
         change = Put(stored.key, ended, stored.version)
         try:
             await context.store.commit(Commit(catalog=(change,), wake=(f"silence:{record.uid}",)))
@@ -123,8 +123,8 @@ async def find_covered_waiting(context: OperatorContext, compiled: CompiledSilen
     covered: list[Delivery] = []
     before: int | None = None
     while True:
-        found = await context.store.outbox.find(DeliveryQuery(state="waiting", before_seq=before, limit=_PAGE))
-        for delivery in found:
+        deliveries = await context.store.outbox.find(DeliveryQuery(state="waiting", before_seq=before, limit=_PAGE))
+        for delivery in deliveries:
             new = delivery.new
             facts = Facts(
                 new.rule, topics.get(new.topic_uid, ""), new.destination, new.key, partial(_severity, delivery)
@@ -132,10 +132,10 @@ async def find_covered_waiting(context: OperatorContext, compiled: CompiledSilen
             may_be = not delivery.leased and not _may_hold_an_end(context, compiled, delivery)
             if may_be and covers_waiting(compiled, facts, new.places, now_us):
                 covered.append(delivery)
-        if len(found) < _PAGE:
+        if len(deliveries) < _PAGE:
             whole = {one.new.unique_key for one in covered if one.new.part == 0}
             return [one for one in covered if (one.new.origin, one.new.rule, one.new.send, 0) in whole]
-        before = found[-1].seq
+        before = deliveries[-1].seq
 
 
 def _may_hold_an_end(context: OperatorContext, compiled: CompiledSilence, delivery: Delivery) -> bool:

@@ -165,7 +165,7 @@ class _TakingOver:
         stands = (user.email, user.first_name, user.last_name, user.organization, user.description)
         if any(new and new != old for new, old in zip(said, stands, strict=True)):
             user = await self._do(f"user {name}: profile", users.update(user, profile=Profile(*said)))
-        roles = [*user.service_roles, *(one for one in wanted.service_roles if one not in user.service_roles)]
+        roles = [*user.service_roles, *(text for text in wanted.service_roles if text not in user.service_roles)]
         if len(roles) > len(user.service_roles):
             update = users.update(user, grants=Grants(service_roles=roles))
             user = await self._do(f"user {name}: service roles {', '.join(roles)}", update)
@@ -179,7 +179,7 @@ class _TakingOver:
         what = f"user {user.name}: {', '.join(roles) or 'no role'} in {project_name}"
         if project is None:
             raise InvalidInput(f"user {user.name}", f"user {user.name}: there is no project {project_name!r}")
-        member = next((one for one in user.memberships if one.project_uid == project.uid), None)
+        member = next((membership for membership in user.memberships if membership.project_uid == project.uid), None)
         if member is None:
             return await self._do(what, self._broker.users.add_member(user, project, roles))
         missing = [role for role in roles if role not in member.roles]
@@ -218,7 +218,7 @@ class _TakingOver:
         if user is None:
             raise InvalidInput("certificates", f"certificate {wanted.subject}: there is no user {wanted.user!r}")
         if wanted.name:
-            for old in [one for one in cache.list_all(CertificateBinding) if one.name == wanted.name]:
+            for old in [binding for binding in cache.list_all(CertificateBinding) if binding.name == wanted.name]:
                 if old.subject != wanted.subject:
                     await self._do(f"certificate {old.subject}: forget", certificates.unbind(old.subject))
         bound = certificates.user_of(wanted.subject)

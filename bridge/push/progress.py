@@ -23,11 +23,11 @@ _AGAIN_S: Final = 1.0
 class PushProgress:
     """The cursor of one push subscription. ``told`` hears why a move has to wait."""
 
-    def __init__(self, store: Store, clock: Clock, subscription_uid: str, told: Callable[[str], None]) -> None:
+    def __init__(self, store: Store, clock: Clock, subscription_uid: str, notify: Callable[[str], None]) -> None:
         self._store = store
         self._clock = clock
         self._id = subscription_cursor(subscription_uid)
-        self._told = told
+        self._told = notify
 
     async def load_cursor(self, topic_uid: str) -> Cursor:
         """Where it stands; at the topic's end when it stood nowhere yet. Raises StoreError."""

@@ -40,5 +40,5 @@ async def send(post: PostCall, push: PushConfig, body: bytes) -> str | None:
         return str(why).replace(url, "the endpoint")
     if posted.status in (MATTERMOST_SUCCESS if mattermost else HTTP_SUCCESS):
         return None
-    said = read_mattermost_reason(posted.body) if mattermost else read_reason(posted.body)
-    return said or f"status {posted.status}"
+    text = read_mattermost_reason(posted.body) if mattermost else read_reason(posted.body)
+    return text or f"status {posted.status}"

@@ -56,8 +56,8 @@ async def _rows(store: Store, kind: str) -> AsyncIterator[tuple[str, RowObligati
     after = ""
     while page := await store.state.list(kind, _PAGE, after):
         after = page[-1].key
-        for one in page:
+        for row in page:
             try:
-                yield one.rule, obligations_of(one.key, one.value)
+                yield row.rule, obligations_of(row.key, row.value)
             except ValueError as error:
-                log.warning("a row of state cannot be read", row=one.key, reason=str(error)[:200])
+                log.warning("a row of state cannot be read", row=row.key, reason=str(error)[:200])

@@ -90,7 +90,7 @@ class Router:
         current: ActiveConfig,
         clock: Clock,
         nudges: Nudges,
-        told: Callable[[Routed], None] = lambda routed: None,
+        notify: Callable[[Routed], None] = lambda routed: None,
         guard: PoisonGuard | None = None,
         keep_room: KeepRoom = lambda deliveries: Handover(),
     ) -> None:
@@ -100,7 +100,7 @@ class Router:
         self._current = current
         self._clock = clock
         self._nudges = nudges
-        self._told = told
+        self._told = notify
         self._keep_room = keep_room
         self._stopping = asyncio.Event()
         self._guard = guard or PoisonGuard(clock)

@@ -34,7 +34,7 @@ class Routers:
         in_force: ActiveConfig,
         clock: Clock,
         supervisor: Supervisor,
-        told: Callable[[Routed], None],
+        notify: Callable[[Routed], None],
         guard: PoisonGuard,
         keep_room: KeepRoom,
     ) -> None:
@@ -43,7 +43,7 @@ class Routers:
         self._in_force = in_force
         self._clock = clock
         self._supervisor = supervisor
-        self._told = told
+        self._told = notify
         self._guard = guard
         self._keep_room = keep_room
         self._nudges = Nudges()

@@ -41,8 +41,8 @@ class RuleCounts:
 def counts_of(decision: Decision) -> Counter[str]:
     """The additions to a topic's counters that a decision makes."""
     found = Counter(
-        f"{_PREFIX}{one.outcome}/{book_name(one.by) if one.outcome == 'suppressed' else ''}/{one.rule}"
-        for one in decision.judgements
+        f"{_PREFIX}{judgement.outcome}/{book_name(judgement.by) if judgement.outcome == 'suppressed' else ''}/{judgement.rule}"
+        for judgement in decision.judgements
     )
     found.update(f"{_PREFIX}{_POSTS}//{send.rule}" for send in decision.sends if send.part == 0)
     return found

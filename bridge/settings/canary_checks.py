@@ -59,13 +59,13 @@ def check_notify_hosts(destinations: Mapping[str, DestinationConfig], document: 
 
     ``document`` is the file the settings were read from.
     """
-    found = []
+    problems = []
     for path, canary in _canaries(destinations):
         host = _host_of(destinations[str(path[1])])
         if host and canary.tell in destinations and _host_of(destinations[canary.tell]) == host:
             text = f'"{canary.tell}" is on the same server: when that is down, nobody is told; name another one'
-            found.append(document.problem((*path, "tell"), text, kind="warning"))
-    return found
+            problems.append(document.problem((*path, "tell"), text, kind="warning"))
+    return problems
 
 
 def _host_of(config: DestinationConfig) -> str:

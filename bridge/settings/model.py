@@ -68,17 +68,17 @@ class ServerSettings(SettingsRecord):
 
     @field_validator("public_url")
     @classmethod
-    def _is_an_url(cls, said: str) -> str:
-        if said and not said.startswith(("https://", "http://")):
-            raise ValueError(f'"{said}" is no address for a browser, such as https://bridge.example.org')
-        return said
+    def _is_an_url(cls, text: str) -> str:
+        if text and not text.startswith(("https://", "http://")):
+            raise ValueError(f'"{text}" is no address for a browser, such as https://bridge.example.org')
+        return text
 
     @field_validator("listen", "x509_listen")
     @classmethod
-    def _is_an_address(cls, said: str | None) -> str | None:
-        if said is not None:
-            host_and_port(said)
-        return said
+    def _is_an_address(cls, text: str | None) -> str | None:
+        if text is not None:
+            host_and_port(text)
+        return text
 
 
 class RetentionSettings(SettingsRecord):
@@ -162,13 +162,13 @@ class SubscriptionSettings(SettingsRecord):
 
     @field_validator("filter")
     @classmethod
-    def _can_be_read(cls, said: str) -> str:
-        if said:
+    def _can_be_read(cls, text: str) -> str:
+        if text:
             try:
-                read_filter(said)
+                read_filter(text)
             except InvalidFilter as error:
                 raise ValueError(str(error)) from error
-        return said
+        return text
 
 
 class UserSettings(SettingsRecord):
@@ -257,15 +257,15 @@ class Settings(SettingsRecord):
 
     @field_validator("store")
     @classmethod
-    def _is_a_store(cls, said: str) -> str:
-        if said != "memory" and not said.startswith(_STORES):
+    def _is_a_store(cls, text: str) -> str:
+        if text != "memory" and not text.startswith(_STORES):
             raise ValueError("no such store: write sqlite:///PATH, sqlite:PATH, postgresql://... or memory")
-        return said
+        return text
 
 
-def host_and_port(said: str) -> tuple[str, int]:
+def host_and_port(text: str) -> tuple[str, int]:
     """Host and port of ``HOST:PORT`` (``[::]:8443`` for IPv6; an empty host is every address). Raises ValueError."""
-    host, colon, port = said.rpartition(":")
+    host, colon, port = text.rpartition(":")
     if not colon or not (port.isascii() and port.isdecimal()) or int(port) > 65_535:
-        raise ValueError(f'"{said}" is not HOST:PORT, such as 0.0.0.0:8443 or [::]:8443')
+        raise ValueError(f'"{text}" is not HOST:PORT, such as 0.0.0.0:8443 or [::]:8443')
     return host.removeprefix("[").removesuffix("]") or "0.0.0.0", int(port)  # noqa: S104

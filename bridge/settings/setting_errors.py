@@ -28,9 +28,9 @@ class Fault:
     at_key: bool = False
 
 
-def faults_of(error: ValidationError, model: type[BaseModel], said: Any) -> list[Fault]:
+def faults_of(error: ValidationError, model: type[BaseModel], value: Any) -> list[Fault]:
     """Everything that ``model`` found wrong with ``said``; of a union's branches the one that looked deepest."""
-    found = [(_location(one, said), one) for one in error.errors(include_url=False, include_input=False)]
+    found = [(_location(one, value), one) for one in error.errors(include_url=False, include_input=False)]
     told: dict[tuple[Location, bool], list[str]] = {}
     for location, one in found:
         if not any(len(other) > len(location) and other[: len(location)] == location for other, _ in found):
@@ -64,8 +64,8 @@ def _text(kind: str, message: str, context: Mapping[str, Any]) -> str:
     if kind in _BOUNDS:
         word, key = _BOUNDS[kind]
         return f"must be {word} {_plain(context[key])}"
-    said = _WORDS.get(kind) or message.removeprefix("Value error, ").replace("Input should be", "must be")
-    return said if said.startswith('"') else said[:1].lower() + said[1:]
+    text = _WORDS.get(kind) or message.removeprefix("Value error, ").replace("Input should be", "must be")
+    return text if text.startswith('"') else text[:1].lower() + text[1:]
 
 
 _BOUNDS: Final = {
@@ -93,11 +93,11 @@ def _plain(number: float) -> str:
     return f"{number:.0f}" if number == int(number) else f"{number:g}"
 
 
-def _location(error: Any, said: Any) -> Location:
+def _location(error: Any, value: Any) -> Location:
     """The keys and indexes of pydantic's location: its steps into a union's branches stand in no file."""
     steps = error["loc"]
     location: list[str | int] = []
-    here = said
+    here = value
     for number, step in enumerate(steps):
         if _holds(here, step):
             here = here[step]

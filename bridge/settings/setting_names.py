@@ -63,10 +63,10 @@ def find_unlinked(project_name: str, project: ProjectSettings) -> Iterator[Unlin
     for name, subscription in project.subscriptions.items():
         asked.append((("subscriptions", name, "topic"), "topic", subscription.topic, topics))
     for name, user in project.users.items():
-        for n, one in enumerate(user.topics):
-            asked.append((("users", name, "topics", n), "topic", one, topics))
-        for n, one in enumerate(user.subscriptions):
-            asked.append((("users", name, "subscriptions", n), "subscription", one, subscriptions))
+        for n, text in enumerate(user.topics):
+            asked.append((("users", name, "topics", n), "topic", text, topics))
+        for n, text in enumerate(user.subscriptions):
+            asked.append((("users", name, "subscriptions", n), "subscription", text, subscriptions))
     for path, kind, name, known in asked:
         if name not in known:
             yield Unlinked((*above, *path), kind, name, known, where)
@@ -80,7 +80,7 @@ def find_homeless(removed: Mapping[str, RemovedDestination], destinations: Colle
             yield Unlinked(path, "destination", going.removed.move_to, tuple(destinations), "bridge.yaml")
 
 
-def _check(path: DocumentPath, said: Any, is_right: Callable[[str], bool], words: str) -> NamedPaths:
-    for name in said if isinstance(said, dict) else ():
+def _check(path: DocumentPath, value: Any, is_right: Callable[[str], bool], words: str) -> NamedPaths:
+    for name in value if isinstance(value, dict) else ():
         if not is_right(name):
             yield (*path, name), f'"{name}" is no name: {words}'

@@ -89,7 +89,7 @@ class _Reading:
     @property
     def absent(self) -> tuple[Problem, ...]:
         """The secrets that placeholders stand for."""
-        return tuple(replace(one, kind="warning") for one in self._resolver.absent.values())
+        return tuple(replace(problem, kind="warning") for problem in self._resolver.absent.values())
 
     def settings(self, written: dict[str, Any]) -> Settings:
         """The settings; their defaults where there are problems."""
@@ -111,9 +111,9 @@ class _Reading:
         whole: Settings = self._validate(Settings, said, written, ()) or Settings()
         return whole.model_copy(update={"destinations": destinations, "sources": sources, "removed": removed})
 
-    def _destinations(self, said: Any, written: Any) -> tuple[dict[str, Any], dict[str, RemovedDestination]]:
+    def _destinations(self, value: Any, written: Any) -> tuple[dict[str, Any], dict[str, RemovedDestination]]:
         going: dict[str, RemovedDestination] = {}
-        staying = dict(said) if isinstance(said, dict) else said
+        staying = dict(value) if isinstance(value, dict) else value
         if isinstance(staying, dict):
             for name in [name for name, one in staying.items() if isinstance(one, dict) and "removed" in one]:
                 path = ("destinations", name)
@@ -128,22 +128,22 @@ class _Reading:
         for path, text in find_unfit_canaries(destinations):
             self._problem(path, text)
 
-    def _link(self, said: Any) -> None:
+    def _link(self, value: Any) -> None:
         """Check what the parts of each project name; a project with problems of its own is told of those first."""
-        for name, one in said.items() if isinstance(said, dict) else ():
+        for name, one in value.items() if isinstance(value, dict) else ():
             faults, project = self._try(ProjectSettings, one)
             if not faults:
                 self._add_unlinked(find_unlinked(name, project))
 
-    def _of_kinds(self, section: str, said: Any, written: Any, kinds: Registry[Any]) -> dict[str, Any]:
+    def _of_kinds(self, section: str, value: Any, written: Any, kinds: Registry[Any]) -> dict[str, Any]:
         """Named entries, each validated by the record of its ``type``."""
-        if said is None:
+        if value is None:
             return {}
-        if not isinstance(said, dict):
+        if not isinstance(value, dict):
             self._problem((section,), f"{section} is a mapping of names, each with a type:")
             return {}
         read: dict[str, Any] = {}
-        for name, one in said.items():
+        for name, one in value.items():
             path = (section, name)
             if not isinstance(one, dict):
                 self._problem(path, f"a mapping with a type: is wanted; types: {', '.join(kinds)}", at_key=True)
@@ -160,12 +160,16 @@ class _Reading:
                 self._problem((*path, "type"), _unknown_type(str(shown), str(kind), kinds))
         return {name: one for name, one in read.items() if one is not None}
 
-    def _validate(self, model: type[Any], said: Any, written: Any, path: DocumentPath) -> Any:
+    def _validate(self, model: type[Any], value: Any, written: Any, path: DocumentPath) -> Any:
         """The record, or None with what is wrong added to the problems."""
-        absent = {at[len(path) :]: one for at, one in self._resolver.absent.items() if at[: len(path)] == path}
-        said = fill_placeholders(said, [at for at in absent if _is_in(said, at)], lambda one: self._try(model, one)[0])
-        faults, read = self._try(model, said)
-        self._problems += [one for at, one in absent.items() if any(meet(at, fault.location) for fault in faults)]
+        absent = {at[len(path) :]: problem for at, problem in self._resolver.absent.items() if at[: len(path)] == path}
+        value = fill_placeholders(
+            value, [at for at in absent if _is_in(value, at)], lambda one: self._try(model, one)[0]
+        )
+        faults, read = self._try(model, value)
+        self._problems += [
+            problem for at, problem in absent.items() if any(meet(at, fault.location) for fault in faults)
+        ]
         as_written = {fault.location: fault for fault in self._try(model, written)[0]} if faults else {}
         for location, reference in self._empty_secrets(model, path):
             self._told.add((*path, *location))
@@ -175,11 +179,11 @@ class _Reading:
             self._add(path, fault, as_written.get(fault.location))
         return read
 
-    def _try(self, model: type[Any], said: Any) -> tuple[list[Fault], Any]:
+    def _try(self, model: type[Any], value: Any) -> tuple[list[Fault], Any]:
         try:
-            return [], model.model_validate(said, context=self._context)
+            return [], model.model_validate(value, context=self._context)
         except ValidationError as error:
-            return faults_of(error, model, said), None
+            return faults_of(error, model, value), None
 
     def _empty_secrets(self, model: type[BaseModel], path: DocumentPath) -> list[tuple[Location, str]]:
         """Secrets below ``path`` in which a reference stands for an empty text."""
@@ -196,8 +200,8 @@ class _Reading:
             text = as_written.text if as_written is not None else "what the reference stands for cannot stand here"
             self._problem(where, text)
 
-    def _add_unlinked(self, found: Iterable[Unlinked]) -> None:
-        for one in found:
+    def _add_unlinked(self, unlinked: Iterable[Unlinked]) -> None:
+        for one in unlinked:
             if one.path not in self._resolver.missing:
                 shown = value_at(self._document, one.path) if one.path in self._resolver.found else one.name
                 self._problem(one.path, one.describe(shown))
@@ -214,11 +218,11 @@ def _unknown_type(shown: str, kind: str, kinds: Registry[Any]) -> str:
     return f'unknown type "{shown}"{suggest(shown, kinds) or ";"} types: {", ".join(kinds)}'
 
 
-def _is_in(said: Any, location: Location) -> bool:
+def _is_in(value: Any, location: Location) -> bool:
     """Whether there is something at ``location`` below ``said``."""
     for step in location:
         try:
-            said = said[step]
+            value = value[step]
         except (KeyError, IndexError, TypeError):
             return False
     return True

@@ -36,20 +36,20 @@ STAND_INS: Final[tuple[Any, ...]] = (
 _REFERENCE: Final = re.compile(r"\$\{[^}]*\}")
 
 
-def fill_placeholders(said: Any, missing: Iterable[Location], faults_in: Callable[[Any], list[Fault]]) -> Any:
+def fill_placeholders(value: Any, missing: Iterable[Location], faults_in: Callable[[Any], list[Fault]]) -> Any:
     """``said`` with a placeholder at each of the places ``missing`` where what stands there is not taken.
 
     ``faults_in`` says what a record finds wrong. What no placeholder can mend is left to be told.
     """
-    as_written = said
-    waiting = {location: _choices(_at(said, location)) for location in missing}
+    as_written = value
+    waiting = {location: _choices(_at(value, location)) for location in missing}
     for _ in range(len(STAND_INS) + 2 if waiting else 0):
-        wrong = [one.location for one in faults_in(said)]
+        wrong = [one.location for one in faults_in(value)]
         touched = [place for place in waiting if any(meet(place, fault) for fault in wrong)]
         if not touched:
-            return said
+            return value
         for place in touched:
-            said = _put(said, place, waiting[place].pop(0)) if waiting[place] else _left_out(said, place)
+            value = _put(value, place, waiting[place].pop(0)) if waiting[place] else _left_out(value, place)
     return as_written
 
 
@@ -65,23 +65,23 @@ def meet(place: Location, fault: Location) -> bool:
     return place[:shorter] == fault[:shorter]
 
 
-def _at(said: Any, place: Location) -> Any:
+def _at(value: Any, place: Location) -> Any:
     for step in place:
-        said = said[step]
-    return said
+        value = value[step]
+    return value
 
 
-def _put(said: Any, place: Location, value: Any) -> Any:
+def _put(given: Any, place: Location, value: Any) -> Any:
     if not place:
         return value
-    changed = said.copy()
-    changed[place[0]] = _put(said[place[0]], place[1:], value)
+    changed = given.copy()
+    changed[place[0]] = _put(given[place[0]], place[1:], value)
     return changed
 
 
-def _left_out(said: Any, place: Location) -> Any:
+def _left_out(given: Any, place: Location) -> Any:
     """Without the key, so that its default holds; an item of a list stays."""
-    inner = _at(said, place[:-1])
+    inner = _at(given, place[:-1])
     if not isinstance(inner, dict) or place[-1] not in inner:
-        return said
-    return _put(said, place[:-1], {key: value for key, value in inner.items() if key != place[-1]})
+        return given
+    return _put(given, place[:-1], {key: value for key, value in inner.items() if key != place[-1]})

@@ -63,11 +63,11 @@ def _token(headers: Mapping[str, str], query: Mapping[str, str]) -> bytes:
 
 
 def _basic(headers: Mapping[str, str]) -> bytes:
-    scheme, _, said = headers.get("authorization", "").partition(" ")
+    scheme, _, text = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return b""
     try:
-        return base64.b64decode(said.strip(), validate=True)
+        return base64.b64decode(text.strip(), validate=True)
     except (binascii.Error, ValueError):
         return b""
 
@@ -77,13 +77,13 @@ def _is_signed(secret: Secret, headers: Mapping[str, str], body: bytes, now_s: f
         return False
     if standard_webhooks.is_key(secret):
         return standard_webhooks.is_signed(secret, headers, body, now_s)
-    said = next((headers[name] for name in _SIGNATURES if name in headers), "").removeprefix("sha256=")
+    text = next((headers[name] for name in _SIGNATURES if name in headers), "").removeprefix("sha256=")
     expected = hmac.new(secret.reveal().encode(), body, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(expected.encode(), _raw(said.lower()))
+    return hmac.compare_digest(expected.encode(), _raw(text.lower()))
 
 
-def _is_same(expected: Secret, said: bytes) -> bool:
-    return bool(expected) and hmac.compare_digest(expected.reveal().encode(), said)
+def _is_same(expected: Secret, body: bytes) -> bool:
+    return bool(expected) and hmac.compare_digest(expected.reveal().encode(), body)
 
 
 def _raw(header: str) -> bytes:

@@ -225,8 +225,8 @@ class AmsSource:
         except NoAnswer as error:
             raise RemoteTrouble(f"{verb}: {error}") from error
         if answer.status != 200:
-            said = plain_reason(answer.body.decode("utf-8", "replace"))[:_SHOWN_RUNES]
-            raise RemoteTrouble(f"{verb}: HTTP {answer.status}: {said}", answer.status)
+            text = plain_reason(answer.body.decode("utf-8", "replace"))[:_SHOWN_RUNES]
+            raise RemoteTrouble(f"{verb}: HTTP {answer.status}: {text}", answer.status)
         if answer.unread and verb == _PULL:
             raise RemoteTrouble(f"{verb}: the answer could not be read: {answer.unread}")
         return answer.body
@@ -246,8 +246,8 @@ def _answer(body: bytes) -> RemotePull:
     try:
         return msgspec.json.decode(body, type=RemotePull)
     except (msgspec.DecodeError, RecursionError):
-        said = make_storable(json.dumps(json.loads(body.decode("utf-8", "replace")), ensure_ascii=False))
-        return msgspec.json.decode(said.encode(), type=RemotePull)
+        text = make_storable(json.dumps(json.loads(body.decode("utf-8", "replace")), ensure_ascii=False))
+        return msgspec.json.decode(text.encode(), type=RemotePull)
 
 
 def _kept(message: Received) -> NewMessage:

@@ -51,5 +51,5 @@ def event_attributes(headers: Mapping[str, str], named: Collection[str], *, well
 
 def delivery_id(headers: Mapping[str, str]) -> str:
     """What the sender calls this very delivery, the same when it sends it again; "" when it does not say."""
-    said = next((f"{name}:{headers[name]}" for name in _DELIVERY if headers.get(name)), "")
-    return said if len(said) <= _LONGEST_ID else ""
+    text = next((f"{name}:{headers[name]}" for name in _DELIVERY if headers.get(name)), "")
+    return text if len(text) <= _LONGEST_ID else ""

@@ -55,13 +55,13 @@ class Hooks:
         broker: Broker,
         sources: Callable[[], Mapping[str, SourceConfig]],
         max_body_bytes: int,
-        told: Callable[[str, int], None] = lambda name, status: None,
+        notify: Callable[[str, int], None] = lambda name, status: None,
         gate: TokenGate | None = None,
     ) -> None:
         self._broker = broker
         self._sources = sources
         self._max_body_bytes = max_body_bytes
-        self._told = told
+        self._told = notify
         self._gate = gate
         self._aside = Offload(broker.clock, "hooks")
 
@@ -144,8 +144,8 @@ class Hooks:
             )
         if not messages:
             return JSONResponse({"messageIds": []})
-        said = delivery_id(headers)
-        appended = await self._broker.publish(topic, messages, f"hook:{name}:{said}" if said else None)
+        text = delivery_id(headers)
+        appended = await self._broker.publish(topic, messages, f"hook:{name}:{text}" if text else None)
         ids = [str(appended.first + n) for n in range(appended.count)]
         return JSONResponse({"messageIds": ids})
 

@@ -70,9 +70,9 @@ async def put_aside(store: Store, topic: Topic, topic_name: str, refused: Refuse
 def _dead_letter(topic: Topic, topic_name: str, refused: RefusedMessage, now_us: int) -> NewDelivery:
     origin = f"a/{refused.origin}"
     message = refused.message
-    told = f"{topic_name} refused a message from {refused.origin}: {refused.reason}"
+    text = f"{topic_name} refused a message from {refused.origin}: {refused.reason}"
     post = Post(
-        text=f"{make_storable(told)}\n```\n{make_storable(message.data[:_SHOWN_RUNES])}\n```",
+        text=f"{make_storable(text)}\n```\n{make_storable(message.data[:_SHOWN_RUNES])}\n```",
         severity="error",
         body={"topic": topic_name, "data": message.data, "attributes": dict(message.attributes)},
         broken="" if refused.is_message else refused.reason,

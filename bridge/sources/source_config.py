@@ -84,10 +84,10 @@ class HookConfig(SourceConfig):
 
     @field_validator("headers")
     @classmethod
-    def _are_no_secrets(cls, said: tuple[str, ...]) -> tuple[str, ...]:
-        for name in said:
+    def _are_no_secrets(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        for name in texts:
             if not _HEADER.fullmatch(name):
                 raise ValueError(f'"{name}" is no name of a header')
             if name.lower() in _SECRET_HEADERS:
                 raise ValueError(f"{name} carries a secret, and attributes are shown to everybody who reads the topic")
-        return said
+        return texts

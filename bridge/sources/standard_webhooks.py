@@ -32,11 +32,11 @@ def check_key(secret: Secret) -> None:
     """Raises ValueError, which does not repeat the key, when it says that it is one and cannot be used."""
     if not is_key(secret):
         return
-    said = secret.reveal()
-    if said.startswith(_PRIVATE):
+    text = secret.reveal()
+    if text.startswith(_PRIVATE):
         raise ValueError("whsk_ is the sender's private key; a receiver knows the public one, which begins with whpk_")
-    key = _key(said)
-    if not key or (said.startswith(_PUBLIC) and len(key) != _KEY_BYTES):
+    key = _key(text)
+    if not key or (text.startswith(_PUBLIC) and len(key) != _KEY_BYTES):
         raise ValueError("a key of Standard Webhooks is whsec_ or whpk_ and base64 text")
 
 
@@ -46,13 +46,13 @@ def is_signed(secret: Secret, headers: Mapping[str, str], body: bytes, now_s: fl
     if not message_id or not (at.isascii() and at.isdecimal() and len(at) <= 12) or abs(now_s - int(at)) > TOLERANCE_S:
         return False
     content = f"{message_id}.{at}.".encode("latin-1", "replace") + body
-    said = secret.reveal()
-    version = "v1a" if said.startswith(_PUBLIC) else "v1"
+    text = secret.reveal()
+    version = "v1a" if text.startswith(_PUBLIC) else "v1"
     given = [
         one.partition(",")[2] for one in headers.get("webhook-signature", "").split() if one.startswith(f"{version},")
     ]
     verify = _is_signed_by if version == "v1a" else _is_mac
-    return sum(verify(_key(said), content, one) for one in given) > 0
+    return sum(verify(_key(text), content, one) for one in given) > 0
 
 
 def _is_mac(key: bytes, content: bytes, given: str) -> bool:
@@ -71,8 +71,8 @@ def _is_signed_by(key: bytes, content: bytes, given: str) -> bool:
     return True
 
 
-def _key(said: str) -> bytes:
+def _key(text: str) -> bytes:
     try:
-        return base64.b64decode(said.removeprefix(_SHARED).removeprefix(_PUBLIC), validate=True)
+        return base64.b64decode(text.removeprefix(_SHARED).removeprefix(_PUBLIC), validate=True)
     except (binascii.Error, ValueError):
         return b""

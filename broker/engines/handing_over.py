@@ -23,4 +23,4 @@ def exhausted(commit: Commit, granted: Sequence[Sequence[Leased]], now_us: int) 
 
 def lines_of(leased: Sequence[Leased]) -> int:
     """How many lines of one destination these deliveries are of."""
-    return len({one.delivery.new.order_key for one in leased})
+    return len({lease.delivery.new.order_key for lease in leased})

@@ -109,7 +109,7 @@ class Condition:
 
 
 def compile_match(
-    said: Any,
+    value: Any,
     document: Document,
     path: DocumentPath,
     problems: list[Problem],
@@ -121,7 +121,7 @@ def compile_match(
     never hold for other reasons is a warning. ``variables`` are the names that ``vars.NAME`` may have, None if any.
     """
     before = sum(problem.kind == "error" for problem in problems)
-    root = _Compiler(document, problems, variables).clause(said, path)
+    root = _Compiler(document, problems, variables).clause(value, path)
     broken = sum(problem.kind == "error" for problem in problems) > before
     lines = [node for node in walk(root) if node.kind == "line"]
     knows_undecodable = any(node.kind == "undecodable" for node in walk(root))
@@ -142,20 +142,20 @@ class _Compiler:
         self._problems = problems
         self._variables = variables
 
-    def clause(self, said: Any, path: DocumentPath) -> ConditionNode:
+    def clause(self, value: Any, path: DocumentPath) -> ConditionNode:
         """A mapping of lines or a list of clauses: all must hold."""
         if len(path) > MAX_NESTING:
             self._say(path, f"conditions are nested deeper than {MAX_NESTING} levels")
             return self._grouped("all", [], path)
-        return self._group("all", said, path)
+        return self._group("all", value, path)
 
-    def _group(self, kind: Literal["all", "any"], said: Any, path: DocumentPath) -> ConditionNode:
-        if isinstance(said, dict):
-            parts = [self._line(name, value, (*path, name)) for name, value in said.items()]
-        elif isinstance(said, list):
-            parts = [self.clause(member, (*path, n)) for n, member in enumerate(said)]
+    def _group(self, kind: Literal["all", "any"], given: Any, path: DocumentPath) -> ConditionNode:
+        if isinstance(given, dict):
+            parts = [self._line(name, value, (*path, name)) for name, value in given.items()]
+        elif isinstance(given, list):
+            parts = [self.clause(member, (*path, n)) for n, member in enumerate(given)]
         else:
-            self._say(path, f"{show_operand(said)} is not a condition; {_as_condition(said)}")
+            self._say(path, f"{show_operand(given)} is not a condition; {_as_condition(given)}")
             parts = []
         return self._grouped(kind, parts, path)
 
@@ -169,48 +169,48 @@ class _Compiler:
         holds = (all_of if kind == "all" else any_of)(tuple(part.holds for part in parts))
         return ConditionNode(kind, self._document.key_place_of(path), path_text(path), holds, tuple(parts), never=never)
 
-    def _line(self, name: str, said: Any, path: DocumentPath) -> ConditionNode:
+    def _line(self, name: str, value: Any, path: DocumentPath) -> ConditionNode:
         if name in {"all", "any"}:
-            return self._group(name, said, path)  # type: ignore[arg-type]
+            return self._group(name, value, path)  # type: ignore[arg-type]
         at, where = self._document.key_place_of(path), path_text(path)
         if name == "not":
-            inner = self.clause(said, path)
+            inner = self.clause(value, path)
             holds = inner.holds
-            never = self._warn(path, "nothing stands under not:") if said in ({}, []) else ""
+            never = self._warn(path, "nothing stands under not:") if value in ({}, []) else ""
             return ConditionNode(
                 "not", at, where, lambda event, now_us: not holds(event, now_us), (inner,), never=never
             )
         if name == "undecodable":
-            if not isinstance(said, bool):
-                self._say(path, f"undecodable is true or false, not {show_operand(said)}")
-            wanted = said is True
+            if not isinstance(value, bool):
+                self._say(path, f"undecodable is true or false, not {show_operand(value)}")
+            wanted = value is True
             return ConditionNode(
                 "undecodable", at, where, lambda event, now_us: (event.undecodable is not None) is wanted
             )
         look = self._place(name, path)
         if look is None and (_is_clause(name) or name in {"or", "and"}):
             return ConditionNode("line", at, where, never_holds)
-        test = compile_value(said, self._document, path, self._problems)
+        test = compile_value(value, self._document, path, self._problems)
         if look is None or test is NEVER:
             return ConditionNode("line", at, where, never_holds, look=look)
-        self._doubt(said, path)
+        self._doubt(value, path)
         never = test.never or _never_so(look, test.constants)
         if never:
             self._warn(path, never)
         return ConditionNode("line", at, where, line_holds(look, test), look=look, test=test, never=never)
 
-    def _doubt(self, said: Any, path: DocumentPath) -> None:
+    def _doubt(self, value: Any, path: DocumentPath) -> None:
         """Warn of a value that is meant otherwise: an operator of another language, quotes that are none."""
-        pattern = said.get("regex") if isinstance(said, dict) else None
-        glob = said.get("like") if isinstance(said, dict) else None
-        meant = suggest_value(said) or (suggest_regex(pattern) if isinstance(pattern, str) else "")
+        pattern = value.get("regex") if isinstance(value, dict) else None
+        glob = value.get("like") if isinstance(value, dict) else None
+        meant = suggest_value(value) or (suggest_regex(pattern) if isinstance(pattern, str) else "")
         if isinstance(glob, str) and "%" in glob and not set("*?[") & set(glob):
             meant = f'{{like: "{glob.replace("%", "*")}"}}'
-        if isinstance(said, str) and said[:1] in _QUOTES and said[-1:] in _QUOTES:
-            meant = f'"{said[1:-1]}"'
+        if isinstance(value, str) and value[:1] in _QUOTES and value[-1:] in _QUOTES:
+            meant = f'"{value[1:-1]}"'
         if meant:
-            told = f"{show_operand(said)} is taken as it is written; did you mean {meant}?"
-            self._problems.append(self._document.problem(path, told, kind="warning"))
+            text = f"{show_operand(value)} is taken as it is written; did you mean {meant}?"
+            self._problems.append(self._document.problem(path, text, kind="warning"))
 
     def _place(self, name: str, path: DocumentPath) -> EventPlace | None:
         try:
@@ -248,17 +248,17 @@ def _is_clause(name: str) -> bool:
     return name not in OPERATORS and bool(suggest(name, CLAUSES))
 
 
-def _as_condition(said: Any) -> str:
+def _as_condition(value: Any) -> str:
     """How to write what somebody wrote as a text."""
-    meant = suggest_condition(said) if isinstance(said, str) else ""
+    meant = suggest_condition(value) if isinstance(value, str) else ""
     if meant:
-        alerts = meant.startswith("$.") and not said.strip().startswith("$") and "." not in meant[2:].partition(":")[0]
-        told = f', or "$.labels.{meant[2:]}" for alerts of Prometheus' if alerts else ""
-        return f'write "{meant}"{told}'
-    found = _WRITTEN_OUT.fullmatch(said) if isinstance(said, str) else None
-    if found is not None:
-        return f'write "{found[1]}: {found[2]}", with a blank behind the colon'
-    word = said if isinstance(said, str) and re.fullmatch(r"[A-Za-z]\w*", said) else "CRITICAL"
+        alerts = meant.startswith("$.") and not value.strip().startswith("$") and "." not in meant[2:].partition(":")[0]
+        text = f', or "$.labels.{meant[2:]}" for alerts of Prometheus' if alerts else ""
+        return f'write "{meant}"{text}'
+    match = _WRITTEN_OUT.fullmatch(value) if isinstance(value, str) else None
+    if match is not None:
+        return f'write "{match[1]}: {match[2]}", with a blank behind the colon'
+    word = value if isinstance(value, str) and re.fullmatch(r"[A-Za-z]\w*", value) else "CRITICAL"
     return f"write a mapping of places to what must hold there, such as $.status: {word}"
 
 
@@ -271,8 +271,8 @@ def _never_so(look: EventPlace, constants: Collection[Hashable] | None) -> str:
         is_text = all(isinstance(constant, str) for constant in constants)
         return "message.offset is a number; write it without quotes" if is_text else ""
     if root in _TEXT_ROOTS and not any(isinstance(constant, str) for constant in constants):
-        one = min(show_operand(constant[1] if isinstance(constant, tuple) else constant) for constant in constants)
-        return f'{look.text} is a text, and values are compared with their type; write it in quotes: "{one}"'
+        text = min(show_operand(constant[1] if isinstance(constant, tuple) else constant) for constant in constants)
+        return f'{look.text} is a text, and values are compared with their type; write it in quotes: "{text}"'
     if look.text in {"message.topic", "message.project"} and all("/" in str(constant) for constant in constants):
         return f"{look.text} is the short name, without projects/ and topics/"
     return ""

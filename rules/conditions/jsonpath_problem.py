@@ -16,17 +16,17 @@ class PathProblem(ValueError):
         self.column = column
 
 
-def problem_of(text: str, said: str) -> PathProblem:
+def problem_of(text: str, given: str) -> PathProblem:
     """What jsonpath-ng says of a path that it cannot read, in our words."""
-    match = _AT.search(said)
+    match = _AT.search(given)
     column = int(match[1]) + 1 if match else len(text) + 1
-    if "EOF in string" in said:
+    if "EOF in string" in given:
         return PathProblem(f'the path "{text}" has a quote that is never closed', column)
-    if match is None and "end of string" not in said:
-        return PathProblem(f'the path "{text}" cannot be read: {said}')
+    if match is None and "end of string" not in given:
+        return PathProblem(f'the path "{text}" cannot be read: {given}')
     if column > len(text):
         return PathProblem(f'the path "{text}" ends too early; is a bracket not closed?', column)
-    if "named operator" in said:
+    if "named operator" in given:
         column = text.rfind("`", 0, column - 1) + 1
         return PathProblem(f'the path "{text}" has an unknown operator between backquotes', column)
     near = text[column - 1 : column + 9]

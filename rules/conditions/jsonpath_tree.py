@@ -48,13 +48,13 @@ def _tree_of(text: str) -> Any:
     try:
         return _by_jsonpath_ng(text if text.isascii() else _FOREIGN_NAME.sub(_in_quotes, text))
     except _UNREADABLE as error:
-        said = str(error)
+        given = str(error)
     if not text.isascii():  # for the place: the same with names of the same length that need no quotes
         try:
             _by_jsonpath_ng(_FOREIGN_NAME.sub(_stand_in, text))
         except _UNREADABLE as error:
-            said = str(error)
-    raise problem_of(text, said)
+            given = str(error)
+    raise problem_of(text, given)
 
 
 def _by_jsonpath_ng(text: str) -> Any:
@@ -63,15 +63,15 @@ def _by_jsonpath_ng(text: str) -> Any:
         return ExtendedJsonPathParser().parse(text)
 
 
-def _in_quotes(found: re.Match[str]) -> str:
+def _in_quotes(match: re.Match[str]) -> str:
     """``.日本`` as ``.'日本'``, which jsonpath-ng wants; what is in quotes already stays."""
-    name = found["name"]
-    return found[0] if name is None or name.isascii() else f"'{name}'"
+    name = match["name"]
+    return match[0] if name is None or name.isascii() else f"'{name}'"
 
 
-def _stand_in(found: re.Match[str]) -> str:
-    name = found["name"]
-    return found[0] if name is None or name.isascii() else "x" * len(name)
+def _stand_in(match: re.Match[str]) -> str:
+    name = match["name"]
+    return match[0] if name is None or name.isascii() else "x" * len(name)
 
 
 def _flat(tree: Any) -> list[Any]:

@@ -44,16 +44,16 @@ class Operator:
     about: Literal["one", "all"] = "one"
 
 
-def equals(said: Any, ignore_case: bool) -> OperatorTest:
+def equals(given: Any, ignore_case: bool) -> OperatorTest:
     """Equal to this value, a list or a mapping as a whole."""
-    if isinstance(said, str):
+    if isinstance(given, str):
         if ignore_case:
-            folded = said.casefold()
+            folded = given.casefold()
             return lambda value, _: isinstance(value, str) and value.casefold() == folded
-        return lambda value, _: isinstance(value, str) and value == said
-    if isinstance(said, dict | list):
-        return lambda value, _: are_equal(value, said)
-    key = key_of(said)
+        return lambda value, _: isinstance(value, str) and value == given
+    if isinstance(given, dict | list):
+        return lambda value, _: are_equal(value, given)
+    key = key_of(given)
     return lambda value, _: key_of(value) == key
 
 
@@ -68,29 +68,29 @@ def one_of(said: list[Any]) -> OperatorTest:
     return lambda value, _: key_of(value) in keys
 
 
-def _like(said: Any, ignore_case: bool) -> OperatorTest:
+def _like(given: Any, ignore_case: bool) -> OperatorTest:
     flags = re.IGNORECASE if ignore_case else re.NOFLAG
-    globs = [re.compile(fnmatch.translate(glob), flags).match for glob in _texts(said, "a glob", "CDI-*")]
+    globs = [re.compile(fnmatch.translate(glob), flags).match for glob in _texts(given, "a glob", "CDI-*")]
     return lambda value, _: isinstance(value, str) and any(match(value) is not None for match in globs)
 
 
-def beginnings_of(name: str, said: Any) -> frozenset[str] | None:
+def beginnings_of(name: str, value: Any) -> frozenset[str] | None:
     """Texts such that whatever satisfies the operator begins with one of them; None when there are none."""
     if name not in {"like", "starts_with"}:
         return None
-    texts = said if isinstance(said, list) else [said]
+    texts = value if isinstance(value, list) else [value]
     beginnings = frozenset(_WILD.split(text, maxsplit=1)[0] if name == "like" else text for text in texts)
     return beginnings if beginnings and all(beginnings) else None
 
 
-def _regex(said: Any, ignore_case: bool) -> OperatorTest:
-    patterns = _texts(said, "a regular expression", "'^CDI-\\d+$'")
+def _regex(given: Any, ignore_case: bool) -> OperatorTest:
+    patterns = _texts(given, "a regular expression", "'^CDI-\\d+$'")
     searches = [compile_regex(pattern, ignore_case=ignore_case).search for pattern in patterns]
     return lambda value, _: isinstance(value, str) and any(search(value) for search in searches)
 
 
-def _contains(said: Any, ignore_case: bool) -> OperatorTest:
-    tests = [_contains_one(wanted, ignore_case) for wanted in (said if isinstance(said, list) else [said])]
+def _contains(given: Any, ignore_case: bool) -> OperatorTest:
+    tests = [_contains_one(wanted, ignore_case) for wanted in (given if isinstance(given, list) else [given])]
     return tests[0] if len(tests) == 1 else lambda value, now_us: any(test(value, now_us) for test in tests)
 
 
@@ -106,39 +106,39 @@ def _contains_one(wanted: Any, ignore_case: bool) -> OperatorTest:
     return test
 
 
-def _starts_with(said: Any, ignore_case: bool) -> OperatorTest:
-    starts = tuple(_fold(text, ignore_case) for text in _texts(said, "a text", "CDI-"))
+def _starts_with(given: Any, ignore_case: bool) -> OperatorTest:
+    starts = tuple(_fold(text, ignore_case) for text in _texts(given, "a text", "CDI-"))
     return lambda value, _: isinstance(value, str) and _fold(value, ignore_case).startswith(starts)
 
 
-def _ends_with(said: Any, ignore_case: bool) -> OperatorTest:
-    ends = tuple(_fold(text, ignore_case) for text in _texts(said, "a text", ".example.org"))
+def _ends_with(given: Any, ignore_case: bool) -> OperatorTest:
+    ends = tuple(_fold(text, ignore_case) for text in _texts(given, "a text", ".example.org"))
     return lambda value, _: isinstance(value, str) and _fold(value, ignore_case).endswith(ends)
 
 
 def _order(compare: Callable[[Any, Any], bool]) -> Callable[[Any, bool], OperatorTest]:
-    def make(said: Any, _: bool) -> OperatorTest:
-        if isinstance(said, str):
-            bound_us = dashed_time_us(said)
+    def make(given: Any, _: bool) -> OperatorTest:
+        if isinstance(given, str):
+            bound_us = dashed_time_us(given)
             if bound_us is None:
-                raise ValueError(_no_bound(said))
+                raise ValueError(_no_bound(given))
             return lambda value, _: (at_us := time_us(value)) is not None and compare(at_us, bound_us)
-        bound = number_of(said)
+        bound = number_of(given)
         if bound is None or bound != bound:  # NaN is the one number that is not itself
-            raise ValueError(_no_bound(said))
+            raise ValueError(_no_bound(given))
         return lambda value, _: (number := number_of(value)) is not None and compare(number, bound)
 
     return make
 
 
-def _no_bound(said: Any) -> str:
-    if isinstance(said, str) and number_of(said) is not None:
-        return f'"{said}" is a text; write the number without quotes'
-    return f"{show_operand(said)} is neither a number nor a date or time such as 2026-01-31 or 2026-01-31T12:00:00Z"
+def _no_bound(value: Any) -> str:
+    if isinstance(value, str) and number_of(value) is not None:
+        return f'"{value}" is a text; write the number without quotes'
+    return f"{show_operand(value)} is neither a number nor a date or time such as 2026-01-31 or 2026-01-31T12:00:00Z"
 
 
-def _cidr(said: Any, _: bool) -> OperatorTest:
-    networks = [_network(text) for text in _texts(said, "a network", "10.0.0.0/8")]
+def _cidr(given: Any, _: bool) -> OperatorTest:
+    networks = [_network(text) for text in _texts(given, "a network", "10.0.0.0/8")]
 
     def test(value: Any, now_us: int) -> bool:
         address = _address(value)
@@ -180,13 +180,13 @@ def _address(value: Any) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None
     return address if mapped is None else mapped
 
 
-def _older_than(said: Any, _: bool) -> OperatorTest:
-    age_us = round(duration_s(said) * 1_000_000)
+def _older_than(given: Any, _: bool) -> OperatorTest:
+    age_us = round(duration_s(given) * 1_000_000)
     return lambda value, now_us: (at_us := time_us(value)) is not None and now_us - at_us > age_us
 
 
-def _newer_than(said: Any, _: bool) -> OperatorTest:
-    age_us = round(duration_s(said) * 1_000_000)
+def _newer_than(given: Any, _: bool) -> OperatorTest:
+    age_us = round(duration_s(given) * 1_000_000)
     return lambda value, now_us: (at_us := time_us(value)) is not None and now_us - at_us < age_us
 
 
@@ -269,9 +269,9 @@ OPERATORS: Final = Registry("operators", {entry.name: entry for entry in _ALL}, 
 """Every operator a condition may use, by name."""
 
 
-def _texts(said: Any, what: str, example: str) -> list[str]:
+def _texts(value: Any, what: str, example: str) -> list[str]:
     """One text or a list of them, as a list; raises ValueError when it is anything else."""
-    texts = said if isinstance(said, list) else [said]
+    texts = value if isinstance(value, list) else [value]
     for text in texts:
         if not isinstance(text, str):
             raise ValueError(f"{show_operand(text)} is not {what}; write a text, such as {example}")  # noqa: TRY004

@@ -37,27 +37,27 @@ def suggest_place(text: str) -> str:
 
 def suggest_condition(text: str) -> str:
     """A line of ``match:`` for a condition in a text: ``severity="critical"`` is ``$.severity: critical``; or ""."""
-    found = _MATCHER.fullmatch(text.strip().removeprefix("{").removesuffix("}"))
-    if found is None or not found[3] or re.search(r"\s(?:and|or)\s|&&|\|\|", found[3]):
+    match = _MATCHER.fullmatch(text.strip().removeprefix("{").removesuffix("}"))
+    if match is None or not match[3] or re.search(r"\s(?:and|or)\s|&&|\|\|", match[3]):
         return ""
-    name = found[1]
+    name = match[1]
     place = name if name.startswith(("$", "attributes.", "message.", "vars.")) else suggest_place(name) or f"$.{name}"
-    value = found[3].strip("\"'") if found[3][:1] in "\"'" else found[3]
-    return f"{place}: {_value_meant(found[2], value)}"
+    value = match[3].strip("\"'") if match[3][:1] in "\"'" else match[3]
+    return f"{place}: {_value_meant(match[2], value)}"
 
 
-def suggest_value(said: Any) -> str:
+def suggest_value(value: Any) -> str:
     """The value for a text that carries an operator: ``!=critical`` is ``{not: critical}``; "" for others."""
-    found = _SIGNED.fullmatch(said) if isinstance(said, str) else None
-    return _value_meant(found[1], found[2].strip("\"'")) if found is not None else ""
+    match = _SIGNED.fullmatch(value) if isinstance(value, str) else None
+    return _value_meant(match[1], match[2].strip("\"'")) if match is not None else ""
 
 
 def suggest_regex(pattern: str) -> str:
     """The operators for a regular expression between slashes, as JavaScript writes it; "" for others."""
-    found = _SLASHES.fullmatch(pattern)
-    if found is None:
+    match = _SLASHES.fullmatch(pattern)
+    if match is None:
         return ""
-    return f"{{regex: {_quoted(found[1])}{', ignore_case: true' if 'i' in found[2] else ''}}}"
+    return f"{{regex: {_quoted(match[1])}{', ignore_case: true' if 'i' in match[2] else ''}}}"
 
 
 def _value_meant(sign: str, value: str) -> str:

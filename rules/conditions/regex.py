@@ -110,8 +110,8 @@ def compile_regex(pattern: str, *, ignore_case: bool = False) -> Regex:
     return Regex(pattern, compiled, ignore_case=ignore_case)
 
 
-def _why(said: str) -> str:
-    reason, _, part = said.partition(": ")
+def _why(text: str) -> str:
+    reason, _, part = text.partition(": ")
     if reason == "invalid perl operator" and part == "(?P":
         part = "(?P="
     for opening, name in _UNBOUNDED:
@@ -134,7 +134,7 @@ def _why(said: str) -> str:
         )
     if reason.startswith("missing "):
         return f'has no closing "{reason[8:]}"'
-    return f"cannot be read: {said}"
+    return f"cannot be read: {text}"
 
 
 def _said(error: BaseException) -> str:

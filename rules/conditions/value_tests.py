@@ -46,16 +46,16 @@ class ValueTest:
 NEVER: Final = ValueTest(lambda found, now_us: False, "never", never="it has a problem")
 
 
-def compile_value(said: Any, document: Document, path: DocumentPath, problems: list[Problem]) -> ValueTest:
+def compile_value(value: Any, document: Document, path: DocumentPath, problems: list[Problem]) -> ValueTest:
     """Compile the right side at ``path`` of a document; what is wrong is added to ``problems``."""
     if len(path) > MAX_NESTING:
         problems.append(document.problem(path, f"conditions are nested deeper than {MAX_NESTING} levels"))
         return NEVER
-    if isinstance(said, dict):
-        return _Operators(said, document, path, problems).compile()
-    if isinstance(said, list):
-        return _one_of(said, document, path, problems)
-    return _equal_to([said], f"equals {show_operand(said)}")
+    if isinstance(value, dict):
+        return _Operators(value, document, path, problems).compile()
+    if isinstance(value, list):
+        return _one_of(value, document, path, problems)
+    return _equal_to([value], f"equals {show_operand(value)}")
 
 
 def _equal_to(values: list[Any], text: str) -> ValueTest:
@@ -227,5 +227,5 @@ def _unknown(name: str) -> str:
     fault = OPERATORS.fault_of(name)
     if fault:
         return f'the operator "{name}" cannot be used: {fault}'
-    told = f"; {OTHER_NAMES[name]}" if name in OTHER_NAMES else suggest_of(name, OPERATORS, "operators")
-    return f'unknown operator "{name}"{told}'
+    text = f"; {OTHER_NAMES[name]}" if name in OTHER_NAMES else suggest_of(name, OPERATORS, "operators")
+    return f'unknown operator "{name}"{text}'

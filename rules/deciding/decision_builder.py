@@ -126,11 +126,11 @@ class Rows:
 
     def _read(self, name: str) -> StateValue:
         try:
-            found = self._state[name]
+            value = self._state[name]
         except KeyError:
             raise MissingState(name) from None
-        self.reads[name] = found.version
-        return found
+        self.reads[name] = value.version
+        return value
 
 
 class Draft:

@@ -77,7 +77,7 @@ def emit(draft: Draft, posting: Posting, address: SendTarget, composed: Composed
         return
     origin = draft.origin_of(posting.item, posting.rule, entry)
     posts = parts_of(composed.post, entry.to)
-    for part, one in enumerate(posts):
+    for part, post in enumerate(posts):
         send = Send(
             origin=origin,
             rule=posting.rule.name,
@@ -86,11 +86,11 @@ def emit(draft: Draft, posting: Posting, address: SendTarget, composed: Composed
             parts=len(posts),
             destination=entry.to.name,
             order_key=posting.order_key,
-            post=one,
+            post=post,
             phase=posting.scene.phase,
             key=posting.key,
             stands_for=address.stands_for if part == len(posts) - 1 else 0,
-            priority=priority_of(one),
+            priority=priority_of(post),
             places=places,
             incident=posting.incident,
             fallback=composed.fallback,

@@ -47,13 +47,13 @@ def needs_for(rule_set: RuleSet, timer: Timer) -> tuple[str, ...]:
 @charge_per_message
 def fire(rule_set: RuleSet, timer: Timer, state: Mapping[str, StateValue], context: DecideContext) -> Decision:
     """All that follows from a due timer; ``state`` holds every key of ``needs_for``. Nothing when the row has moved."""
-    stands = state[timer.key]
-    if stands.value is None or stands.value != timer.value:
+    value = state[timer.key]
+    if value.value is None or value.value != timer.value:
         return Decision()
     draft = Draft(rule_set, state, context, timer.origin)
     rule = rule_for(rule_set, timer.key)
     own = own_names(timer.key, rule)
-    match from_bytes(timer.key, stands.value):
+    match from_bytes(timer.key, value.value):
         case KeyRow():
             _fire_key(draft, rule, timer, own)
         case GroupRow():

@@ -80,7 +80,7 @@ def match(
     those who ask more than once about the same message.
     """
     troubles = Troubles()
-    found: list[Match] = []
+    matches: list[Match] = []
     stopped: set[tuple[str, int]] = set()
     needs: dict[str, None] = {}
     for rule, event, group, hows in _candidates(rule_set, incoming, decoded, unpack, troubles):
@@ -88,11 +88,11 @@ def match(
         matched = _matched(rule_set, rule, event, group, hows, now_us, troubles, hidden=hidden)
         if matched is None:
             continue
-        found.append(matched)
+        matches.append(matched)
         needs.update(dict.fromkeys(matched.names.all()))
         if matched.how == "match" and (rule.stop or rule.drop):
             stopped.add((group, event.item))
-    return Matches(incoming, tuple(found), tuple(needs), troubles.counts, troubles.failures, troubles.left_out)
+    return Matches(incoming, tuple(matches), tuple(needs), troubles.counts, troubles.failures, troubles.left_out)
 
 
 def views_of(rule_set: RuleSet, topic: str) -> tuple[EventView, ...]:

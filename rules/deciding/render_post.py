@@ -217,8 +217,8 @@ def _severity(scene: Scene, names: dict[str, Any], failures: _Failures) -> str:
         return "ok" if phases == {"resolved"} else ""
     if len(scene.events) <= 1 or "events" in template.names:
         return _part("severity", template, names, failures).strip().lower()
-    said = [_part("severity", template, {**names, **name}, failures).strip().lower() for name in names["events"]]
-    return max(said, key=lambda severity: _WORSE.index(severity) if severity in _WORSE else 0)
+    texts = [_part("severity", template, {**names, **name}, failures).strip().lower() for name in names["events"]]
+    return max(texts, key=lambda severity: _WORSE.index(severity) if severity in _WORSE else 0)
 
 
 def _text(scene: Scene, names: dict[str, Any]) -> tuple[str, str]:
@@ -259,8 +259,11 @@ def _render_text(text: CompiledTemplate, scene: Scene, names: dict[str, Any]) ->
 
 def _group_text(scene: Scene, names: dict[str, Any], texts: Sequence[str], *, shipped: bool) -> str:
     """The texts of a group's events as one, with a headline where they are long or many."""
-    told = [ToldEvent(one.event.data, one.phase, text, one.note) for one, text in zip(scene.events, texts, strict=True)]
-    return group_text(told, rule=scene.rule.name, severity=str(names["severity"]), shipped=shipped)
+    events = [
+        ToldEvent(event.event.data, event.phase, text, event.note)
+        for event, text in zip(scene.events, texts, strict=True)
+    ]
+    return group_text(events, rule=scene.rule.name, severity=str(names["severity"]), shipped=shipped)
 
 
 def _part(part: str, template: CompiledTemplate, names: dict[str, Any], failures: _Failures) -> str:

@@ -27,7 +27,7 @@ def find_superseded(
     for rule in current.rules:
         for name in (rule.name, *rule.was):
             forms.setdefault(name, set()).add(rule.judging)
-    found: list[Rule] = []
+    rules: list[Rule] = []
     for rule_set in older:
         for rule in rule_set.rules:
             known = forms.setdefault(rule.name, set())
@@ -35,5 +35,5 @@ def find_superseded(
                 continue
             if judging is None or rule.judging in judging:
                 known.add(rule.judging)
-                found.append(rule)
-    return tuple(found)
+                rules.append(rule)
+    return tuple(rules)

@@ -81,9 +81,9 @@ def subject_of(certificate: x509.Certificate) -> str:
     """A certificate's subject with slashes, ``/C=GR/O=Test/CN=ce.example.org``."""
     names = {"2.5.4.5": "serialNumber", "1.2.840.113549.1.9.1": "emailAddress"}
     parts = []
-    for one in certificate.subject:
-        name = names.get(one.oid.dotted_string) or one.rfc4514_attribute_name
-        parts.append(f"/{name}={one.value if isinstance(one.value, str) else one.value.hex()}")
+    for attribute in certificate.subject:
+        name = names.get(attribute.oid.dotted_string) or attribute.rfc4514_attribute_name
+        parts.append(f"/{name}={attribute.value if isinstance(attribute.value, str) else attribute.value.hex()}")
     return "".join(parts)
 
 
@@ -93,10 +93,10 @@ def _signer_of(signature: bytes) -> tuple[_Signer, list[x509.Certificate]]:
         raise NotDer("it is no signed data")
     fields = list(read_der(content[1].content).expect(SEQUENCE).members())
     certificates = [
-        x509.load_der_x509_certificate(one.whole)
+        x509.load_der_x509_certificate(der_value.whole)
         for field in fields
         if field.tag == _FIELD_0
-        for one in field.members()[:_MOST_CERTIFICATES]
+        for der_value in field.members()[:_MOST_CERTIFICATES]
     ]
     signers = fields[-1].expect(SET).members()
     if len(signers) != 1:
@@ -122,10 +122,10 @@ def _read_signer(fields: list[DerValue], certificates: Sequence[x509.Certificate
 def _is_of(certificate: x509.Certificate, identifier: DerValue) -> bool:
     if identifier.tag == _KEY_IDENTIFIER:
         try:
-            found = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+            extension = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
         except x509.ExtensionNotFound:
             return False
-        return found.value.digest == identifier.content
+        return extension.value.digest == identifier.content
     issuer, serial = identifier.expect(SEQUENCE).members()[:2]
     number = int.from_bytes(serial.expect(INTEGER).content, "big", signed=True)
     return certificate.serial_number == number and certificate.issuer.public_bytes() == issuer.whole
@@ -170,16 +170,16 @@ def _signed_bytes(signer: _Signer, texts: Sequence[bytes]) -> bytes | None:
                 continue
             return text
         return None
-    told = _attribute(signer.attributes, _MESSAGE_DIGEST)
-    wanted = None if told is None else told.expect(OCTETS).content
+    der_value = _attribute(signer.attributes, _MESSAGE_DIGEST)
+    wanted = None if der_value is None else der_value.expect(OCTETS).content
     if not any(_digest_of(text, signer.digest) == wanted for text in texts):
         return None
     return bytes([SET]) + signer.attributes.whole[1:]
 
 
 def _attribute(attributes: DerValue, name: str) -> DerValue | None:
-    for one in attributes.members():
-        parts = one.expect(SEQUENCE).members()
+    for der_value in attributes.members():
+        parts = der_value.expect(SEQUENCE).members()
         if len(parts) == 2 and oid_text(parts[0]) == name:
             values = parts[1].expect(SET).members()
             return values[0] if len(values) == 1 else None
@@ -187,10 +187,10 @@ def _attribute(attributes: DerValue, name: str) -> DerValue | None:
 
 
 def _signing_time(attributes: DerValue | None) -> datetime | None:
-    told = None if attributes is None else _attribute(attributes, _SIGNING_TIME)
-    if told is None:
+    der_value = None if attributes is None else _attribute(attributes, _SIGNING_TIME)
+    if der_value is None:
         return None
-    text = told.content.decode("ascii", "replace")
+    text = der_value.content.decode("ascii", "replace")
     form = "%y%m%d%H%M%SZ" if len(text) == 13 else "%Y%m%d%H%M%SZ"
     try:
         return datetime.strptime(text, form).replace(tzinfo=UTC)

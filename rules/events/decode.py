@@ -144,20 +144,20 @@ def _signed(mail: bytes, spec: DecodeSpec) -> Decoded:
     from rules.events.smime import read_signed
 
     try:
-        found = read_signed(mail, spec.authorities)
+        signed_text = read_signed(mail, spec.authorities)
     except ValueError as error:
         raise _Undecodable(str(error)) from None
-    value = {"signer": found.signer, "valid": not found.why_not, "why": found.why_not}
+    value = {"signer": signed_text.signer, "valid": not signed_text.why_not, "why": signed_text.why_not}
     match spec.form:
         case "records":
-            value |= _records(found.text, spec)
+            value |= _records(signed_text.text, spec)
         case "json":
-            value["data"] = _json(found.text)
+            value["data"] = _json(signed_text.text)
         case "form":
-            value["data"] = _form(found.text)
+            value["data"] = _form(signed_text.text)
         case _:
-            value["text"] = found.text
-    return Decoded(value, found.text)
+            value["text"] = signed_text.text
+    return Decoded(value, signed_text.text)
 
 
 def _records(text: str, spec: DecodeSpec) -> Any:
@@ -273,9 +273,9 @@ def _json(text: str) -> Any:
     except RecursionError:
         raise _Undecodable(f"nested deeper than {MAX_DEPTH} levels") from None
     except (msgspec.MsgspecError, ValueError) as error:
-        said = str(error).removeprefix("JSON is malformed: ").replace("Input data was truncated", "it ends too early")
+        given = str(error).removeprefix("JSON is malformed: ").replace("Input data was truncated", "it ends too early")
         unlike = " (NaN and Infinity are no JSON)" if "NaN" in text or "Infinity" in text else ""
-        raise _Undecodable(f"not JSON: {said[:1].lower()}{said[1:]}{unlike}") from None
+        raise _Undecodable(f"not JSON: {given[:1].lower()}{given[1:]}{unlike}") from None
     if text.count("[") + text.count("{") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
         raise _Undecodable(f"nested deeper than {MAX_DEPTH} levels")
     return value

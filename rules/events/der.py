@@ -28,14 +28,14 @@ class DerValue:
 
     def members(self) -> Sequence[DerValue]:
         """The values within it. Raises NotDer."""
-        found, place = [], 0
+        der_values, place = [], 0
         while place < len(self.content):
             value = _value_at(self.content, place)
-            found.append(value)
+            der_values.append(value)
             place += len(value.whole)
-            if len(found) > MAX_MEMBERS:
+            if len(der_values) > MAX_MEMBERS:
                 raise NotDer("more members than any signature has")
-        return found
+        return der_values
 
     def expect(self, tag: int) -> DerValue:
         """The value itself, when it has this tag. Raises NotDer."""

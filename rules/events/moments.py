@@ -62,10 +62,10 @@ def spell_duration(seconds: float) -> str:
         minutes, rest = divmod(left, 60)
         return f"{minutes} min {rest} s" if rest and minutes < 5 else f"{minutes} min"
     words = []
-    for size, one, many in _UNITS:
+    for size, text, many in _UNITS:
         count, left = divmod(left, size)
         if count:
-            words.append(f"{count} {one if count == 1 else many}")
+            words.append(f"{count} {text if count == 1 else many}")
     return " ".join(words[:2])
 
 

@@ -56,20 +56,20 @@ def read_authorities(folder: str) -> Sequence[Certificate]:
     """The certificates of a folder, in PEM, whatever the files are called. Raises ValueError."""
     from cryptography import x509
 
-    found: list[Certificate] = []
+    certificates: list[Certificate] = []
     try:
         files = sorted(path for path in Path(folder).iterdir() if path.is_file())
         for file in files:
             content = file.read_bytes()
             if _CERTIFICATE in content:
-                found += x509.load_pem_x509_certificates(content)
+                certificates += x509.load_pem_x509_certificates(content)
     except OSError as error:
         raise ValueError(f"the folder of authorities {folder} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise ValueError(f"{folder}: a certificate cannot be read: {error}") from error
-    if not found:
+    if not certificates:
         raise ValueError(f"there is no certificate in {folder}")
-    return found
+    return certificates
 
 
 def _parts(mail: bytes, boundary: bytes) -> tuple[bytes, bytes]:

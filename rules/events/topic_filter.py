@@ -28,10 +28,10 @@ class TopicFilter:
 def select_covered(filters: Iterable[TopicFilter], topics: Iterable[str]) -> list[str]:
     """The topics among ``topics`` that some filter covers, each pattern looked at once and names not as globs."""
     patterns: set[str] = set()
-    for one in filters:
-        if not one.patterns:
+    for topic_filter in filters:
+        if not topic_filter.patterns:
             return list(topics)
-        patterns.update(one.patterns)
+        patterns.update(topic_filter.patterns)
     globs = {pattern for pattern in patterns if _GLOB.search(pattern)}
     names = patterns - globs
     return [topic for topic in topics if topic in names or any(fnmatchcase(topic, glob) for glob in globs)]

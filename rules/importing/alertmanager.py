@@ -72,8 +72,10 @@ def convert(config_text: str, *, file: str = "alertmanager.yml", topic: str = TO
     first, *others = find_configurations(config_text, file)
     config = Config(first)
     config.remarks.extend(
-        one.problem((), "a second configuration in the file; it was left out, convert it by itself", kind="warning")
-        for one in others
+        document.problem(
+            (), "a second configuration in the file; it was left out, convert it by itself", kind="warning"
+        )
+        for document in others
     )
     return convert_config(config, file=file, topic=topic)
 
@@ -95,10 +97,10 @@ def convert_config(config: Config, *, file: str, topic: str = TOPIC) -> Converte
         first = next(iter(destinations), "") or make_unique("inbox", set())
         destinations.setdefault(first, {"type": NOT_FOUND})
     writer = RuleWriter(config, receivers, inhibitions, set())
-    found = rules_of(config, root)
-    rules = [*writer.sources(first), *(rule for route in found for rule in writer.rules(route))]
+    routes = rules_of(config, root)
+    rules = [*writer.sources(first), *(rule for route in routes for rule in writer.rules(route))]
     rules = rules or [{"name": "nobody", "about": "no receiver of this configuration tells anybody", "drop": True}]
-    tests = RouteTests(config, root, receivers, inhibitions, intervals).tests(found)
+    tests = RouteTests(config, root, receivers, inhibitions, intervals).tests(routes)
     return Converted(
         rules="\n".join(_rule_file(config.system.word, file, topic, rules)) + "\n",
         settings="\n".join(_fragment(config.system, file, topic, destinations, intervals)) + "\n",

@@ -69,13 +69,13 @@ class Config:
 
     def flag(self, path: DocumentPath, *, default: bool) -> bool:
         """The truth at a path; YAML 1.1's words for it are understood."""
-        said = self.text(path).lower()
-        if said in ("true", "yes", "on", "y"):
+        text = self.text(path).lower()
+        if text in ("true", "yes", "on", "y"):
             return True
-        if said in ("false", "no", "off", "n"):
+        if text in ("false", "no", "off", "n"):
             return False
-        if said:
-            self.problem(path, f'true or false is wanted, not "{said}"')
+        if text:
+            self.problem(path, f'true or false is wanted, not "{text}"')
         return default
 
     def texts(self, path: DocumentPath) -> list[str]:

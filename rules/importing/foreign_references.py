@@ -38,9 +38,9 @@ def has_other_places(text: str) -> bool:
     return "${" in _OURS.sub("", text)
 
 
-def _of_grafana(found: re.Match[str]) -> str:
-    if found["dollar"]:
+def _of_grafana(match: re.Match[str]) -> str:
+    if match["dollar"]:
         return "$"
-    if found["file"]:
-        return f"${{file:{found['file']}}}"
-    return f"${{env:{found['env'] or found['braced'] or found['bare']}}}"
+    if match["file"]:
+        return f"${{file:{match['file']}}}"
+    return f"${{env:{match['env'] or match['braced'] or match['bare']}}}"

@@ -108,9 +108,9 @@ class _Joiner:
         receivers = self._receivers(self._own(self._parts.points))
         intervals = self._intervals(self._own(self._parts.intervals))
         self._templates(self._own(self._parts.templates))
-        for one in self._parts.direct:
-            told = f'an alert rule tells "{one.value["receiver"]}" by itself, past all policies; write a policy for it'
-            self._remark(one, told)
+        for part in self._parts.direct:
+            text = f'an alert rule tells "{part.value["receiver"]}" by itself, past all policies; write a policy for it'
+            self._remark(part, text)
         value, spot = self._route(route)
         unknown = self._unknown(value, spot, receivers)
         self._forget_intervals(value, spot, {one["name"] for one, _ in intervals})
@@ -204,9 +204,9 @@ class _Joiner:
             self._origins[path] = self._origins["route",]
             if name != NOBODY:
                 paths.add(path)
-                told = f'the contact point "{name}" is in no file given; its alerts go to an inbox for now'
+                text = f'the contact point "{name}" is in no file given; its alerts go to an inbox for now'
                 hint = suggest(name, {one["name"] for one, _ in receivers} - {name})
-                self._remark_route(at, told + hint)
+                self._remark_route(at, text + hint)
         return frozenset(paths)
 
     def _forget_intervals(self, route: Any, spot: Spot, known: set[str]) -> None:
@@ -218,8 +218,8 @@ class _Joiner:
             if isinstance(names, list):
                 for name in names:
                     if isinstance(name, str) and name not in known:
-                        told = f'the mute timing "{name}" is in no file given; without it alerts are told at any hour'
-                        self._remark_route(spot.child(key) or spot, told)
+                        text = f'the mute timing "{name}" is in no file given; without it alerts are told at any hour'
+                        self._remark_route(spot.child(key) or spot, text)
                 route[key] = [name for name in names if not isinstance(name, str) or name in known]
         for child, at in _children(route, spot):
             self._forget_intervals(child, at, known)
@@ -269,6 +269,6 @@ def _members(spot: Spot) -> list[Spot]:
 
 
 def _list(spots: Iterable[Spot]) -> Spot:
-    found = Spot(1, 1)
-    found.children = list(spots)
-    return found
+    spot = Spot(1, 1)
+    spot.children = list(spots)
+    return spot

@@ -88,7 +88,7 @@ class _Reader:
             self.parts.policies.append(self._part((), value))
             return None
         taken = set[str]()
-        for key, mark, found in (
+        for key, mark, parts in (
             ("contactPoints", "name", self.parts.points), ("policies", "receiver", self.parts.policies),
             ("muteTimes", "name", self.parts.intervals), ("templates", "template", self.parts.templates),
         ):  # fmt: skip
@@ -98,7 +98,7 @@ class _Reader:
                 and members
                 and all(isinstance(member, dict) and mark in member for member in members)
             ):
-                found += [self._part((key, n), one) for n, one in enumerate(members)]
+                parts += [self._part((key, n), one) for n, one in enumerate(members)]
                 taken.add(key)
         direct = value.get("notification_settings")
         if isinstance(direct, dict) and "receiver" in direct:
@@ -109,9 +109,9 @@ class _Reader:
         """A list of the API: its members are told apart by their keys."""
         taken = set[int]()
         for n, one in enumerate(value):
-            found = _kind_of(one)
-            if found:
-                getattr(self.parts, found).append(self._part((n,), one))
+            text = _kind_of(one)
+            if text:
+                getattr(self.parts, text).append(self._part((n,), one))
                 taken.add(n)
         return taken
 

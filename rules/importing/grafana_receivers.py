@@ -43,9 +43,9 @@ def _email(entry: Entry) -> Sequence[Target]:
 
 def _slack(entry: Entry) -> Sequence[Target]:
     for key in ("mentionChannel", "mentionUsers", "mentionGroups"):
-        said = entry.text(key)
-        if said:
-            entry.config.remark((*entry.path, key), f"{key}: write mention: into the rule, such as mention: <!{said}>")
+        text = entry.text(key)
+        if text:
+            entry.config.remark((*entry.path, key), f"{key}: write mention: into the rule, such as mention: <!{text}>")
     channel = entry.text("recipient")
     token = entry.secret("token", "token") if entry.config.text((*entry.path, "token")) else ""
     address = entry.config.text((*entry.path, "url")).strip() or entry.text("endpointUrl")
@@ -94,15 +94,15 @@ def _alertmanager(entry: Entry) -> Sequence[Target]:
     if entry.config.text((*entry.path, "basicAuthUser")):
         headers = {"headers": {"Authorization": basic_header(entry, (*entry.path, "basicAuthUser"))}}
     addresses = [one for one in re.split(r"[,\s]+", entry.text("url")) if one] or [entry.note_missing("url")]
-    found: list[Target] = []
+    targets: list[Target] = []
     for number, address in enumerate(addresses, start=1):
         name = entry.name if number == 1 else f"{entry.name}-{number}"
         url = f"{address.rstrip('/').removesuffix('/api/v2/alerts')}/api/v2/alerts"
         if "@" in address:
             url = f"${{credential:{name}-url}}"
             entry.config.remark((*entry.path, "url"), f"put this url, with /api/v2/alerts, into {name}-url")
-        found.append(Target(name, {"type": "webhook", "url": url, **headers}, body="alerts"))
-    return found
+        targets.append(Target(name, {"type": "webhook", "url": url, **headers}, body="alerts"))
+    return targets
 
 
 _KINDS: Final[dict[str, Callable[[Entry], Sequence[Target]]]] = {

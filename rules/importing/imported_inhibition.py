@@ -92,14 +92,14 @@ class InhibitionRules:
 
 def read_inhibitions(config: Config) -> list[Inhibition]:
     """All inhibition rules."""
-    found: list[Inhibition] = []
+    inhibitions: list[Inhibition] = []
     for number, path in enumerate(config.items(("inhibit_rules",)), start=1):
         for key in config.others(path, _KEYS):
             config.remark((*path, key), f"{key} is not known and was left out")
         source = read_matchers(config, path, prefix="source_")
         target = read_matchers(config, path, prefix="target_")
-        found.append(Inhibition(number, path, source, target, tuple(config.texts((*path, "equal")))))
-    return found
+        inhibitions.append(Inhibition(number, path, source, target, tuple(config.texts((*path, "equal")))))
+    return inhibitions
 
 
 def variable_names(inhibitions: Iterable[Inhibition]) -> dict[str, str]:

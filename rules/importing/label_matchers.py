@@ -77,22 +77,22 @@ def read_matchers(config: Config, path: DocumentPath, *, prefix: str = "") -> tu
 
     Raises nothing: what cannot be read is a problem of ``config``.
     """
-    found: list[LabelMatcher] = []
+    matchers: list[LabelMatcher] = []
     for key, op in ((f"{prefix}match", "="), (f"{prefix}match_re", "=~")):
         for name in config.keys((*path, key)):
             inner = (*path, key, name)
-            found += _check(config, inner, [LabelMatcher(name, op, config.text(inner))])
+            matchers += _check(config, inner, [LabelMatcher(name, op, config.text(inner))])
     if isinstance(config.at((*path, f"{prefix}matchers")), dict):
         config.problem((*path, f"{prefix}matchers"), "matchers are a list of texts; a mapping of labels is match:")
         return ()
     for inner in config.items((*path, f"{prefix}matchers")):
         try:
-            found += _check(config, inner, list(_list_matchers(config, inner)))
+            matchers += _check(config, inner, list(_list_matchers(config, inner)))
         except ValueError as error:
             config.problem(inner, str(error))
     for inner in config.items((*path, "object_matchers")) if not prefix else ():
-        found += _check(config, inner, _object_matcher(config, inner))
-    return tuple(dict.fromkeys(found))
+        matchers += _check(config, inner, _object_matcher(config, inner))
+    return tuple(dict.fromkeys(matchers))
 
 
 def _list_matchers(config: Config, path: DocumentPath) -> Iterator[LabelMatcher]:

@@ -23,7 +23,7 @@ _TIMES: Final = re.compile(r"([*+?]|\{(\d+)(?:,\d*)?\})\??")
 def labels_for(matchers: Sequence[LabelMatcher], excluded: Iterable[Matchers] = ()) -> dict[str, str] | None:
     """Labels for which all of ``matchers`` hold, and of each of ``excluded`` not all; None when none was found."""
     excluded = list(excluded)
-    names = list(dict.fromkeys(one.name for group in (matchers, *excluded) for one in group))
+    names = list(dict.fromkeys(matcher.name for group in (matchers, *excluded) for matcher in group))
     values = [_values(name, matchers, excluded) for name in names]
     for tried in itertools.islice(itertools.product(*values), _MOST_TRIES):
         labels = dict(zip(names, tried, strict=True))
@@ -41,13 +41,13 @@ def find_reached(node: RouteNode, labels: dict[str, str]) -> list[RouteNode]:
     """The nodes at which Alertmanager ends with an alert: the innermost that match."""
     if not holds(node.matchers, labels):
         return []
-    found: list[RouteNode] = []
+    nodes: list[RouteNode] = []
     for child in node.children:
         below = find_reached(child, labels)
-        found += below
+        nodes += below
         if below and not child.goes_on:
             break
-    return found or [node]
+    return nodes or [node]
 
 
 def labels_that_reach(root: RouteNode, path: DocumentPath, matchers: Matchers) -> dict[str, str] | None:
@@ -153,7 +153,7 @@ def _atom(pattern: str, at: int, times: int) -> tuple[str, int]:
         end = _end_of_class(pattern, at)
         inside = pattern[at + 1 : end - 1]
         if inside.startswith("^"):
-            return next((one for one in "x7-X " if _is_one_of(one, pattern[at:end])), "x"), end
+            return next((text for text in "x7-X " if _is_one_of(text, pattern[at:end])), "x"), end
         return (_CLASSES.get(inside[1:2], inside[1:2]) if inside.startswith("\\") else inside[:1]), end
     if sign == "(":
         end = at + 1

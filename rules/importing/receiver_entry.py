@@ -40,21 +40,21 @@ class Entry:
     def text_at(self, inner: DocumentPath) -> str:
         """The text that stands deeper in the entry, as ``text`` reads it."""
         path = (*self.path, *inner)
-        said = self.config.text(path)
-        if "{{" in said:
+        text = self.config.text(path)
+        if "{{" in text:
             self.config.remark(path, f"{inner[-1]} is a Go template; it was left out")
             return ""
-        return self.convert_references(said, path)
+        return self.convert_references(text, path)
 
     def convert_references(self, said: str, path: DocumentPath) -> str:
         """A text whose variables of a shell, filled in before Alertmanager sees it, are references of ours."""
-        found = as_references(said, self.config.system)
-        if has_other_places(found):
+        text = as_references(said, self.config.system)
+        if has_other_places(text):
             self.config.remark(path, f'"{said}" has a place that is filled in elsewhere; it was left out')
             return ""
-        if found != said:
-            self.config.remark(path, f'"{said}" is taken from the environment of the daemon: {found}')
-        return found
+        if text != said:
+            self.config.remark(path, f'"{said}" is taken from the environment of the daemon: {text}')
+        return text
 
     def inherit(self, key: str, everywhere: str) -> str:
         """A plain text, from ``global`` under ``everywhere`` when it is not said here."""
@@ -85,10 +85,10 @@ class Entry:
             file = self.config.text((*path[:-1], f"{path[-1]}_file"))
             if file:
                 return f"${{file:{file}}}"
-            said = self.config.text(path)
-            if found := secret_reference(said, self.config.system):
+            text = self.config.text(path)
+            if found := secret_reference(text, self.config.system):
                 return found
-            if said:
+            if text:
                 reference = f"${{credential:{self.name}-{what}}}"
                 self.config.remark(path, f"put this {what} into the credential {self.name}-{what}; it was not copied")
                 return reference
@@ -98,8 +98,10 @@ class Entry:
         """Say what was not understood."""
         templated = [key for key in self.config.others(self.path, self.used) if key in _TEMPLATED]
         for key in templated:
-            said = self.config.at((*self.path, key))
-            near = f"; nearest in Jinja: {translate_to_jinja(said)}" if isinstance(said, str) and "{{" in said else ""
+            value = self.config.at((*self.path, key))
+            near = (
+                f"; nearest in Jinja: {translate_to_jinja(value)}" if isinstance(value, str) and "{{" in value else ""
+            )
             self.config.remark(
                 (*self.path, key),
                 f"{key}: posts are made by template: {self.config.system.template}; to change them write one{near}",

@@ -31,14 +31,14 @@ class Target:
 def make_unique(name: str, taken: set[str]) -> str:
     """A name made of letters, digits, ``_``, ``.`` and ``-`` that is not taken yet; it is then."""
     plain = _UNSAFE.sub("-", name).strip("-._")[:80] or "alerts"
-    found, n = plain, 1
-    while found in taken:
+    text, n = plain, 1
+    while text in taken:
         n += 1
-        found = f"{plain}-{n}"
-    taken.add(found)
-    return found
+        text = f"{plain}-{n}"
+    taken.add(text)
+    return text
 
 
 def mail_names(text: str) -> list[str]:
     """The addresses of a list, each as it is written: a comma inside quotes, brackets or a comment parts nothing."""
-    return [one[0].strip() for one in _MAIL_NAME.finditer(text) if one[0].strip()]
+    return [match[0].strip() for match in _MAIL_NAME.finditer(text) if match[0].strip()]

@@ -52,14 +52,14 @@ def _targets(config: Config, path: DocumentPath, receiver: str, taken: set[str])
     entries = list(_entries(config, path))
     converted = 0
     for kind, inner in entries:
-        found = _read(config, kind, inner, receiver, taken, alone=len(entries) == 1)
-        converted += len(found)
-        yield from found
+        targets = _read(config, kind, inner, receiver, taken, alone=len(entries) == 1)
+        converted += len(targets)
+        yield from targets
     if (entries and not converted) or path in config.unknown:
         name = make_unique(receiver, taken)
         if path not in config.unknown:
-            told = f'nothing of "{receiver}" could be converted; its alerts go to the inbox "{name}" for now'
-            config.remark(path, told)
+            text = f'nothing of "{receiver}" could be converted; its alerts go to the inbox "{name}" for now'
+            config.remark(path, text)
         yield Target(name, {"type": NOT_FOUND})
 
 
@@ -79,17 +79,17 @@ def _read(
     name = make_unique(receiver if alone else f"{receiver}-{word}", set(taken))
     entry = Entry(config, (*path, "settings") if managed else path, name)
     read, tells_end = _KINDS.get(kind, (None, True))
-    found = read_integration(word, entry) if managed else None if read is None else [read(entry)]
-    if found is None:
-        said = f'type "{word}"' if managed else kind
-        config.remark(path, f"{said}: there is no destination of this kind; consider a webhook, or apprise")
+    targets = read_integration(word, entry) if managed else None if read is None else [read(entry)]
+    if targets is None:
+        text = f'type "{word}"' if managed else kind
+        config.remark(path, f"{text}: there is no destination of this kind; consider a webhook, or apprise")
         return []
     silent = (*path, "disableResolveMessage")
     told = not config.flag(silent, default=False) if managed else entry.flag("send_resolved", default=tells_end)
-    for target in found:
+    for target in targets:
         target.name, target.tells_end = make_unique(target.name, taken), told
     entry.close()
-    return found
+    return targets
 
 
 def _mattermost(entry: Entry) -> Target:
@@ -139,7 +139,7 @@ def _email(entry: Entry) -> Target:
     recipients = mail_names(entry.text("to"))
     host, port = _host_and_port(entry)
     sender = _with_host(entry, entry.inherit("from", "smtp_from"))
-    recipients = [_with_host(entry, one) for one in recipients]
+    recipients = [_with_host(entry, text) for text in recipients]
     if not recipients:
         entry.config.remark(entry.path, "no address stands here; its alerts go to an inbox for now")
         return Target(entry.name, {"type": NOT_FOUND})
@@ -164,16 +164,16 @@ def _email(entry: Entry) -> Target:
 
 def _host_and_port(entry: Entry) -> tuple[str, str]:
     """The two parts of the smarthost; ports have names too, and one that is missing is 25."""
-    said = entry.inherit("smarthost", "smtp_smarthost")
-    found = _SMARTHOST.fullmatch(said)
-    if found is None:
-        if said:
-            entry.config.remark(entry.path, f'"{said}" has no port; 25 is written')
-        return said, "25"
-    port = _PORTS.get(found[2].lower(), found[2])
+    text = entry.inherit("smarthost", "smtp_smarthost")
+    match = _SMARTHOST.fullmatch(text)
+    if match is None:
+        if text:
+            entry.config.remark(entry.path, f'"{text}" has no port; 25 is written')
+        return text, "25"
+    port = _PORTS.get(match[2].lower(), match[2])
     if not port.isdecimal() and not port.startswith("${"):
         entry.config.problem(entry.path, f'"{port}" is no port; write its number')
-    return found[1].strip("[]"), port
+    return match[1].strip("[]"), port
 
 
 def _with_host(entry: Entry, address: str) -> str:

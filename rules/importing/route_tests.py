@@ -60,11 +60,11 @@ class RouteTests:
         if start_us is None:
             self.config.remark(path, "no hour was found at which it tells; write a test for it by hand")
             return None
-        said = ", ".join(f"{name}={value}" for name, value in labels.items()) or "no label of any route"
+        text = ", ".join(f"{name}={value}" for name, value in labels.items()) or "no label of any route"
         alert = {"status": "firing", "fingerprint": "f1", "labels": labels, "annotations": {"summary": "made up"}}
         waits = [_wait(node, self.receivers) for node in nodes]
         return {
-            "name": f"an alert with {said} comes to {rule.node.options.receiver} ({path_text(path)})",
+            "name": f"an alert with {text} comes to {rule.node.options.receiver} ({path_text(path)})",
             **({} if start_us == START_US else {"start": from_us(start_us).isoformat()}),
             "message": {"data": {"status": "firing", "alerts": [alert]}},
             "until": max(waits, key=duration_s),
@@ -87,7 +87,7 @@ class RouteTests:
 def _all_open(nodes: Iterable[RouteNode], intervals: Mapping[str, Interval], now_us: int) -> bool:
     for node in nodes:
         active = [intervals[name] for name in node.active]
-        if active and not any(one.contains(now_us) for one in active):
+        if active and not any(interval.contains(now_us) for interval in active):
             return False
         if any(intervals[name].contains(now_us) for name in node.muted):
             return False

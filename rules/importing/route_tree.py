@@ -72,8 +72,8 @@ def read_routes(config: Config) -> RouteNode:
     path: DocumentPath = ("route",)
     if not isinstance(config.at(path), dict):
         there = isinstance(config.document.value, dict) and "route" in config.document.value
-        said = "route: holds nothing; is what belongs to it indented below it?" if there else _NO_ROUTE
-        config.problem(path if there else (), said)
+        text = "route: holds nothing; is what belongs to it indented below it?" if there else _NO_ROUTE
+        config.problem(path if there else (), text)
         return RouteNode(path, (), goes_on=False, options=RouteOptions())
     root = _read(config, path, RouteOptions())
     if not root.options.receiver:
@@ -85,13 +85,13 @@ def read_routes(config: Config) -> RouteNode:
 
 def rules_of(config: Config, root: RouteNode) -> list[RouteRule]:
     """All rules of the tree, those that can never act left out with a remark."""
-    found: list[RouteRule] = []
+    routes: list[RouteRule] = []
     for rule in _walk(root, (), (), may_stop=True):
         if is_possible(rule.matchers, rule.excluded):
-            found.append(rule)
+            routes.append(rule)
         elif rule.node is not root:
             config.remark(rule.node.path, "no alert ever gets here: its matchers, or the routes before it, see to that")
-    return found
+    return routes
 
 
 def _walk(node: RouteNode, above: Matchers, excluded: Sequence[Matchers], *, may_stop: bool) -> Iterator[RouteRule]:
@@ -132,10 +132,10 @@ def _read(config: Config, path: DocumentPath, inherited: RouteOptions) -> RouteN
 
 def _duration(config: Config, path: DocumentPath, inherited: str, *, lasts: bool = False) -> str:
     """A duration of Prometheus, which knows years (of 365 days) and needs no unit for 0."""
-    said = config.text(path)
-    if not said:
+    given = config.text(path)
+    if not given:
         return inherited
-    text = _YEARS.sub(lambda years: f"{int(years[1]) * 365}d", said)
+    text = _YEARS.sub(lambda years: f"{int(years[1]) * 365}d", given)
     try:
         seconds = duration_s(text)
         if seconds == 0 and lasts:

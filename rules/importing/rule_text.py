@@ -84,13 +84,13 @@ class RuleWriter:
 
     def sources(self, destination: str) -> Iterator[dict[str, Any]]:
         """The shadow rules whose incidents keep others quiet; they must stand first and send nothing."""
-        for one in self.inhibitions:
-            for name, match in one.sources():
+        for inhibition in self.inhibitions:
+            for name, match in inhibition.sources():
                 self.taken.add(name)
-                _, variables = same_places(one, self.names)
+                _, variables = same_places(inhibition, self.names)
                 yield {
                     "name": name,
-                    "about": f"sends nothing; while it fires, rules that name it are quiet ({self._where(one.path)})",
+                    "about": f"sends nothing; while it fires, rules that name it are quiet ({self._where(inhibition.path)})",
                     "for_each": EACH_ALERT,
                     **({"match": match} if match else {}),
                     **({"set": variables} if variables else {}),
@@ -143,13 +143,13 @@ class RuleWriter:
         return rule
 
     def _head(self, route: RouteRule, name: str) -> dict[str, Any]:
-        said = ", ".join(map(str, route.matchers)) or "everything else"
+        text = ", ".join(map(str, route.matchers)) or "everything else"
         match = match_of(route.matchers, route.excluded)
         name = make_unique(name, self.taken)
         self.routes[name] = path_text(route.node.path), route.node.options.receiver
         return {
             "name": name,
-            "about": f"{said} ({self._where(route.node.path)})",
+            "about": f"{text} ({self._where(route.node.path)})",
             "for_each": EACH_ALERT,
             **({"match": match} if match else {}),
         }

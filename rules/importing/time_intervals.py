@@ -34,9 +34,9 @@ def read_time_intervals(config: Config) -> dict[str, Any]:
 
 def _check(config: Config, path: DocumentPath, span: dict[str, Any]) -> dict[str, Any]:
     """The span; what our own reader would not take is a problem there."""
-    found: list[Problem] = []
-    read_interval("", span, wrap_unplaced(span, ""), (), found)
-    for problem in found:
+    problems: list[Problem] = []
+    read_interval("", span, wrap_unplaced(span, ""), (), problems)
+    for problem in problems:
         config.problem(path, problem.text)
     return span
 
@@ -44,7 +44,7 @@ def _check(config: Config, path: DocumentPath, span: dict[str, Any]) -> dict[str
 def _span(config: Config, path: DocumentPath) -> dict[str, Any]:
     days = _ranges(config, (*path, "weekdays"), lambda one: one[:3])
     times = [_time(config, inner) for inner in config.items((*path, "times"))]
-    days_of_month = [one for inner in config.items((*path, "days_of_month")) for one in _days_of_month(config, inner)]
+    days_of_month = [text for inner in config.items((*path, "days_of_month")) for text in _days_of_month(config, inner)]
     months = _ranges(config, (*path, "months"), lambda one: one if one.isdecimal() else one[:3])
     years = _ranges(config, (*path, "years"), lambda one: one)
     said = {"days": days, "times": times, "days_of_month": days_of_month, "months": months, "years": years}
@@ -60,14 +60,14 @@ def _span(config: Config, path: DocumentPath) -> dict[str, Any]:
 
 
 def _ranges(config: Config, path: DocumentPath, word: Callable[[str], str]) -> list[str]:
-    found: list[str] = []
+    texts: list[str] = []
     for inner in config.items(path):
         match = _RANGE.fullmatch(config.text(inner).lower())
         if match is None:
             config.problem(inner, f'"{config.text(inner)}" is no range, such as monday:friday')
         else:
-            found.append("-".join(word(group) for group in match.groups() if group))
-    return found
+            texts.append("-".join(word(group) for group in match.groups() if group))
+    return texts
 
 
 def _time(config: Config, path: DocumentPath) -> str:

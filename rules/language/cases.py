@@ -132,18 +132,18 @@ class CaseReader:
         )
 
     def _known(self, form: Form, key: str, known: Iterable[str]) -> str:
-        said = form.text(key)
+        text = form.text(key)
         known = sorted(known)
-        if said and said not in known:
-            form.problem((key,), f'no {"rule" if key == "rule" else "destination"} "{said}"{suggest(said, known)}')
-        return said
+        if text and text not in known:
+            form.problem((key,), f'no {"rule" if key == "rule" else "destination"} "{text}"{suggest(text, known)}')
+        return text
 
     def _matcher(self, form: Form, inner: DocumentPath) -> Matcher:
-        said = form.value
+        value = form.value
         for step in inner:
-            said = said[step]
-        if not isinstance(said, dict) or not said or (inner == ("body",) and not set(said) <= set(MATCHER_KEYS)):
-            return Matcher(equals=said, wants_equal=True)
+            value = value[step]
+        if not isinstance(value, dict) or not value or (inner == ("body",) and not set(value) <= set(MATCHER_KEYS)):
+            return Matcher(equals=value, wants_equal=True)
         matcher = form.form(inner, "the expectation")
         matcher.allow_only(MATCHER_KEYS)
         regexes = tuple(text for _, text in matcher.texts("regex"))
@@ -153,8 +153,8 @@ class CaseReader:
             except ValueError as error:
                 matcher.problem(("regex",), str(error))
         return Matcher(
-            equals=said.get("equals"),
-            wants_equal="equals" in said,
+            equals=value.get("equals"),
+            wants_equal="equals" in value,
             contains=tuple(text for _, text in matcher.texts("contains")),
             lacks=tuple(text for _, text in matcher.texts("lacks")),
             regex=regexes,
@@ -195,12 +195,12 @@ def _as_data(form: Form) -> Callable[[str], str]:
 
 def _message(form: Form, number: int, topic: str, start_us: int) -> CaseMessage:
     form.allow_only(MESSAGE_KEYS, elsewhere=_as_data(form))
-    said = [key for key in ("data", "text", "payload") if key in form]
-    if len(said) != 1 and form.is_mapping and (said or set(form.value) <= set(MESSAGE_KEYS)):
+    texts = [key for key in ("data", "text", "payload") if key in form]
+    if len(texts) != 1 and form.is_mapping and (texts or set(form.value) <= set(MESSAGE_KEYS)):
         form.problem((), "the message needs one of data: (what the rules see), text: or payload: (as it was published)")
     decoded: Decoded | None = None
     payload = form.text("payload") or form.text("text")
-    if said == ["data"]:
+    if texts == ["data"]:
         data = form.value["data"]
         payload = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
         decoded = Decoded(data, payload)
@@ -228,17 +228,17 @@ def _message(form: Form, number: int, topic: str, start_us: int) -> CaseMessage:
     return CaseMessage(at_us, incoming, decoded)
 
 
-def _offset_us(said: object) -> int:
-    return round(duration_s(said) * 1_000_000)
+def _offset_us(value: object) -> int:
+    return round(duration_s(value) * 1_000_000)
 
 
-def _time_us(said: object) -> int:
+def _time_us(value: object) -> int:
     try:
-        moment = datetime.fromisoformat(said) if isinstance(said, str) else None
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         moment = None
     if moment is None:
-        raise ValueError(f"{describe_value(said)} is no time; write it as 2026-01-05T12:00:00Z")
+        raise ValueError(f"{describe_value(value)} is no time; write it as 2026-01-05T12:00:00Z")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return moment_us(us_of(moment), describe_value(said))
+    return moment_us(us_of(moment), describe_value(value))

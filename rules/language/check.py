@@ -103,7 +103,7 @@ def _near(other: Rule, rule: Rule) -> str:
     """Where another rule stands, seen from a rule: no more of the path than tells them apart."""
     file, own = PurePath(other.place.file), PurePath(rule.place.file)
     shown = file.name if file.parent == own.parent else file
-    common = [one for one, two in zip(file.parts, own.parts, strict=False) if one == two]
+    common = [text for text, two in zip(file.parts, own.parts, strict=False) if text == two]
     if file.parent != own.parent and common:
         shown = PurePath(*file.parts[len(common) :])
     return f"{shown}:{other.place.line}:{other.place.column}"

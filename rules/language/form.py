@@ -112,40 +112,40 @@ class Form:
 
     def choice(self, key: str, known: Sequence[str], default: str) -> str:
         """One of a few words."""
-        said = self.text(key, default)
-        if said in known:
-            return said
-        listed = hint(suggest(said, known), f"there are: {', '.join(known)}")
-        self.problem((key,), f'unknown {key} "{said}"{listed}')
+        text = self.text(key, default)
+        if text in known:
+            return text
+        listed = hint(suggest(text, known), f"there are: {', '.join(known)}")
+        self.problem((key,), f'unknown {key} "{text}"{listed}')
         return default
 
     def texts(self, key: str) -> list[tuple[DocumentPath, str]]:
         """A text or a list of texts, each with its path below this mapping."""
         if key not in self.value:
             return []
-        said = self.value[key]
-        if isinstance(said, str):
-            return [((key,), said)]
-        if isinstance(said, list) and said:
+        value = self.value[key]
+        if isinstance(value, str):
+            return [((key,), value)]
+        if isinstance(value, list) and value:
             found: list[tuple[DocumentPath, str]] = []
-            for n, one in enumerate(said):
+            for n, one in enumerate(value):
                 if isinstance(one, str):
                     found.append(((key, n), one))
                 else:
                     self.problem((key, n), f"expected a text, not {describe_value(one)}")
             return found
-        self.problem((key,), f"{key} must be a text or a list of texts, not {describe_value(said)}")
+        self.problem((key,), f"{key} must be a text or a list of texts, not {describe_value(value)}")
         return []
 
     def forms(self, key: str, what: str) -> list[Form]:
         """A list of mappings."""
         if key not in self.value:
             return []
-        said = self.value[key]
-        if not isinstance(said, list):
-            self.problem((key,), f"{key} must be a list, not {describe_value(said)}{_list_meant(key, said)}")
+        value = self.value[key]
+        if not isinstance(value, list):
+            self.problem((key,), f"{key} must be a list, not {describe_value(value)}{_list_meant(key, value)}")
             return []
-        return [self.form((key, n), what) for n in range(len(said))]
+        return [self.form((key, n), what) for n in range(len(value))]
 
     def form(self, inner: Sequence[str | int], what: str, expected: str = "") -> Form:
         """The mapping at ``inner`` below this one; ``expected`` says what must stand there in words of its own."""
@@ -154,23 +154,23 @@ class Form:
     def _type(self, key: str, wanted: type[Read], called_so: str, default: Read) -> Read:
         if key not in self.value:
             return default
-        said = self.value[key]
-        if isinstance(said, wanted) and (wanted is bool or not isinstance(said, bool)):
-            return said
-        self.problem((key,), f"{key} must be {called_so}, not {describe_value(said)}{_flag_meant(wanted, said)}")
+        value = self.value[key]
+        if isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool)):
+            return value
+        self.problem((key,), f"{key} must be {called_so}, not {describe_value(value)}{_flag_meant(wanted, value)}")
         return default
 
 
-def _list_meant(key: str, said: Any) -> str:
+def _list_meant(key: str, value: Any) -> str:
     """How a list begins that somebody wrote otherwise."""
     if key == "expect":
         return "; write [{to: NAME}], or [] if nothing may be sent"
-    return '; begin each with "- "' if isinstance(said, dict) else ""
+    return '; begin each with "- "' if isinstance(value, dict) else ""
 
 
-def _flag_meant(wanted: type, said: Any) -> str:
+def _flag_meant(wanted: type, value: Any) -> str:
     """What somebody who wrote ``yes`` meant."""
-    word = _FLAGS.get(str(said).lower()) if wanted is bool and not isinstance(said, dict | list) else None
+    word = _FLAGS.get(str(value).lower()) if wanted is bool and not isinstance(value, dict | list) else None
     return f"; write {word}" if word else ""
 
 

@@ -98,12 +98,12 @@ def _covers(wide: TopicFilter, narrow: TopicFilter) -> bool:
     )
 
 
-def _same(one: ConditionNode, other: ConditionNode) -> bool:
+def _same(node: ConditionNode, other: ConditionNode) -> bool:
     """Whether two parts say the same in the same words."""
-    if one.kind != other.kind or one.look != other.look or len(one.parts) != len(other.parts):
+    if node.kind != other.kind or node.look != other.look or len(node.parts) != len(other.parts):
         return False
-    if one.kind == "line" and (one.test.text != other.test.text or "…" in one.test.text):
+    if node.kind == "line" and (node.test.text != other.test.text or "…" in node.test.text):
         return False
-    if one.kind == "undecodable":
+    if node.kind == "undecodable":
         return False
-    return all(_same(*pair) for pair in zip(one.parts, other.parts, strict=True))
+    return all(_same(*pair) for pair in zip(node.parts, other.parts, strict=True))

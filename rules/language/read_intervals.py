@@ -38,23 +38,23 @@ _NUMBERS: Final = re.compile(r"(-?\d{1,4})(?: ?[-:] ?(-?\d{1,4}))?", re.ASCII)
 _DATE: Final = re.compile(r"(?:(\d{4})-)?(\d\d)-(\d\d)", re.ASCII)
 
 
-def read_intervals(said: Any, document: Document, path: DocumentPath, problems: list[Problem]) -> dict[str, Interval]:
+def read_intervals(value: Any, document: Document, path: DocumentPath, problems: list[Problem]) -> dict[str, Interval]:
     """The intervals of a mapping of names; what is wrong, all of it, is added to ``problems``."""
-    if said is None:
+    if value is None:
         return {}
-    if not isinstance(said, dict):
+    if not isinstance(value, dict):
         problems.append(document.problem(path, "intervals are a mapping of names, such as office: {days: [mon-fri]}"))
         return {}
-    return {name: read_interval(name, one, document, (*path, name), problems) for name, one in said.items()}
+    return {name: read_interval(name, one, document, (*path, name), problems) for name, one in value.items()}
 
 
-def read_interval(name: str, said: Any, document: Document, path: DocumentPath, problems: list[Problem]) -> Interval:
+def read_interval(name: str, value: Any, document: Document, path: DocumentPath, problems: list[Problem]) -> Interval:
     """One interval by its name. With a problem in it, it contains nothing."""
-    several = said if isinstance(said, list) else [said]
+    several = value if isinstance(value, list) else [value]
     before = len(problems)
     spans: list[IntervalEntry] = []
     for number, one in enumerate(several):
-        at = (*path, number) if isinstance(said, list) else path
+        at = (*path, number) if isinstance(value, list) else path
         if isinstance(one, dict) and one:
             spans.append(_Reader(document, at, problems).span(one))
         else:
@@ -98,13 +98,13 @@ class _Reader:
         entries = said[key] if isinstance(said[key], list) else [said[key]]
         if not entries:
             self._say(key, f"{key} is empty, so it would never be; leave it out for no limit")
-        found: list[T] = []
+        values: list[T] = []
         for number, entry in enumerate(entries):
             try:
-                found.append(read(entry))
+                values.append(read(entry))
             except ValueError as error:
                 self._say(key, str(error), number if isinstance(said[key], list) else None)
-        return tuple(found)
+        return tuple(values)
 
     def _zone(self, said: dict[str, Any]) -> ZoneInfo:
         name = said.get("timezone", "UTC")
@@ -129,9 +129,9 @@ def _unite(several: tuple[Iterable[int], ...] | None) -> frozenset[int] | None:
     return None if several is None else frozenset(number for some in several for number in some)
 
 
-def _named(said: Any, names: tuple[str, ...], what: str, example: str, start: int) -> list[int]:
+def _named(value: Any, names: tuple[str, ...], what: str, example: str, start: int) -> list[int]:
     """The numbers of a name or a range of names (at least three letters of each), or of numbers where those count."""
-    parts = [part.strip().lower() for part in str(said).split("-")]
+    parts = [part.strip().lower() for part in str(value).split("-")]
     numbers: list[int] = []
     for part in parts:
         matching = [number for number, name in enumerate(names, start) if len(part) >= 3 and name.startswith(part)]
@@ -140,7 +140,7 @@ def _named(said: Any, names: tuple[str, ...], what: str, example: str, start: in
         numbers += matching[:1]
     if len(numbers) != len(parts) or len(parts) > 2:
         raise ValueError(
-            f'"{said}" is not {what}{suggest(parts[0], names)}; write {names[0][:3]} or a range such as {example}'
+            f'"{value}" is not {what}{suggest(parts[0], names)}; write {names[0][:3]} or a range such as {example}'
         )
     first, last = numbers[0], numbers[-1]
     return [
@@ -149,62 +149,62 @@ def _named(said: Any, names: tuple[str, ...], what: str, example: str, start: in
     ]
 
 
-def _days_of_month(said: Any) -> list[int]:
-    match = _NUMBERS.fullmatch(str(said).strip())
+def _days_of_month(value: Any) -> list[int]:
+    match = _NUMBERS.fullmatch(str(value).strip())
     first = int(match[1]) if match else 0
     last = int(match[2]) if match and match[2] else first
     if not (1 <= abs(first) <= 31 and 1 <= abs(last) <= 31 and (first > 0) == (last > 0) and first <= last):
         raise ValueError(
-            f'"{said}" is not a day of the month; write 1 to 31, -1 for the last, or a range such as 1-7 or -7:-1'
+            f'"{value}" is not a day of the month; write 1 to 31, -1 for the last, or a range such as 1-7 or -7:-1'
         )
     return list(range(first, last + 1))
 
 
-def _years(said: Any) -> list[int]:
-    match = _NUMBERS.fullmatch(str(said).strip())
+def _years(value: Any) -> list[int]:
+    match = _NUMBERS.fullmatch(str(value).strip())
     first = int(match[1]) if match else 0
     last = int(match[2]) if match and match[2] else first
     if not 1970 <= first <= last <= 9998:
-        raise ValueError(f'"{said}" is not a year; write one such as 2026, or a range such as 2026-2028')
+        raise ValueError(f'"{value}" is not a year; write one such as 2026, or a range such as 2026-2028')
     return list(range(first, last + 1))
 
 
-def _dates(said: Any) -> tuple[dt.date, dt.date] | tuple[tuple[int, int], tuple[int, int]]:
-    first_text, dots, last_text = (part.strip() for part in str(said).partition(".."))
-    first = _date(first_text, said)
-    last = _date(last_text, said) if dots else first
+def _dates(value: Any) -> tuple[dt.date, dt.date] | tuple[tuple[int, int], tuple[int, int]]:
+    first_text, dots, last_text = (part.strip() for part in str(value).partition(".."))
+    first = _date(first_text, value)
+    last = _date(last_text, value) if dots else first
     if isinstance(first, dt.date) and isinstance(last, dt.date):
         if last < first:
-            raise ValueError(f'"{said}" ends before it begins')
+            raise ValueError(f'"{value}" ends before it begins')
         return first, last
     if isinstance(first, tuple) and isinstance(last, tuple):
         return first, last
-    raise ValueError(f'"{said}" has a year on one side only; write it on both, or on none for every year')
+    raise ValueError(f'"{value}" has a year on one side only; write it on both, or on none for every year')
 
 
-def _date(text: str, said: Any) -> dt.date | tuple[int, int]:
+def _date(text: str, value: Any) -> dt.date | tuple[int, int]:
     match = _DATE.fullmatch(text)
     year, month, day = match.groups() if match else ("0", "0", "0")
     try:
         date = dt.date(int(year or 2024), int(month), int(day))  # 2024 has a 29th of February
     except ValueError:
         example = "2026-05-01, 2026-12-24..2027-01-01, or 12-25 for every year"
-        raise ValueError(f'"{said}" is not a date; write one such as {example}') from None
+        raise ValueError(f'"{value}" is not a date; write one such as {example}') from None
     return date if year else (date.month, date.day)
 
 
-def _times(said: Any) -> tuple[int, int]:
-    match = _TIMES.fullmatch(str(said).strip())
+def _times(value: Any) -> tuple[int, int]:
+    match = _TIMES.fullmatch(str(value).strip())
     if match is None:
-        raise ValueError(f'"{said}" is not a span of time; write two times in quotes, such as "09:00-17:00"')
-    first, last = (_minutes(match[1], match[2], said), _minutes(match[3], match[4], said))
+        raise ValueError(f'"{value}" is not a span of time; write two times in quotes, such as "09:00-17:00"')
+    first, last = (_minutes(match[1], match[2], value), _minutes(match[3], match[4], value))
     if first in {last, MINUTES_A_DAY}:
-        raise ValueError(f'"{said}" holds no time; for the whole day leave times out')
+        raise ValueError(f'"{value}" holds no time; for the whole day leave times out')
     return first, last
 
 
-def _minutes(hours: str, minutes: str, said: Any) -> int:
+def _minutes(hours: str, minutes: str, value: Any) -> int:
     count = int(hours) * 60 + int(minutes)
     if int(minutes) > 59 or count > MINUTES_A_DAY:
-        raise ValueError(f'"{said}" has a time that no clock shows; times run from 00:00 to 24:00')
+        raise ValueError(f'"{value}" has a time that no clock shows; times run from 00:00 to 24:00')
     return count

@@ -77,10 +77,10 @@ class QuietReader:
         return self._condition(form, ("resolved",)) if "resolved" in form else None
 
     def _condition(self, form: Form, inner: DocumentPath) -> Condition:
-        said, path = form.value, (*form.path, *inner)
+        value, path = form.value, (*form.path, *inner)
         for step in inner:
-            said = said[step]
-        return compile_match(said, form.document, path, form.problems, self.variables)
+            value = value[step]
+        return compile_match(value, form.document, path, form.problems, self.variables)
 
     def _group(self, form: Form) -> Group | None:
         if "group" not in form:
@@ -98,7 +98,7 @@ class QuietReader:
         )
 
     def _hours(self, form: Form, key: str) -> list[Hours]:
-        found: list[Hours] = []
+        hourses: list[Hours] = []
         for inner, name in form.texts(key):
             interval = self.intervals.get(name)
             if interval is None:
@@ -108,17 +108,17 @@ class QuietReader:
                     listed = f'; say hours there: intervals: {{NAME: {{times: ["09:00-17:00"]}}}}{listed}'
                 form.problem(inner, f'no interval "{name}" in bridge.yaml{listed}')
             else:
-                found.append(Hours(interval, outside=key == "not_hours"))
-        return found
+                hourses.append(Hours(interval, outside=key == "not_hours"))
+        return hourses
 
     def _inhibitors(self, form: Form) -> list[Inhibitor]:
         if "inhibited_by" not in form:
             return []
-        said = form.value["inhibited_by"]
+        value = form.value["inhibited_by"]
         inners: list[DocumentPath] = (
-            [("inhibited_by", n) for n in range(len(said))] if isinstance(said, list) else [("inhibited_by",)]
+            [("inhibited_by", n) for n in range(len(value))] if isinstance(value, list) else [("inhibited_by",)]
         )
-        found: list[Inhibitor] = []
+        inhibitors: list[Inhibitor] = []
         for inner in inners:
             one = form.form(
                 inner, "inhibited_by", "inhibited_by must be a mapping, such as {rule: NAME, same: [$.site]}"
@@ -126,19 +126,19 @@ class QuietReader:
             one.allow_only(("rule", "same", "match"))
             if one.require("rule"):
                 condition = self._condition(form, (*inner, "match")) if "match" in one else None
-                found.append(Inhibitor(one.text("rule"), tuple(self.places(one, "same")), condition))
-        return found
+                inhibitors.append(Inhibitor(one.text("rule"), tuple(self.places(one, "same")), condition))
+        return inhibitors
 
     def places(self, form: Form, key: str) -> list[EventPlace]:
         """Places of events, such as ``[$.site, attributes.vo]``."""
-        found: list[EventPlace] = []
+        event_places: list[EventPlace] = []
         for inner, text in form.texts(key):
             try:
-                found.append(read_place(text, self.variables))
+                event_places.append(read_place(text, self.variables))
             except PathProblem as error:
                 place = form.document.place_inside((*form.path, *inner), 1, error.column)
                 form.problems.append(Problem(place, path_text((*form.path, *inner)), str(error)))
-        return found
+        return event_places
 
 
 def key_template(templates: TemplateReader, form: Form) -> CompiledTemplate | None:
@@ -192,17 +192,17 @@ def _flapping(form: Form) -> Flapping | None:
     return None if within_s is None else Flapping(changes, within_s)
 
 
-def _repeat_s(said: object) -> float:
-    seconds = _positive_s(said)
+def _repeat_s(value: object) -> float:
+    seconds = _positive_s(value)
     if seconds < SHORTEST_REPEAT_S:
         raise ValueError(
-            f"{describe_value(said)} is too often; the shortest repeat is {duration_text(SHORTEST_REPEAT_S)}"
+            f"{describe_value(value)} is too often; the shortest repeat is {duration_text(SHORTEST_REPEAT_S)}"
         )
     return seconds
 
 
-def _positive_s(said: object) -> float:
-    seconds = duration_s(said)
+def _positive_s(value: object) -> float:
+    seconds = duration_s(value)
     if seconds <= 0:
-        raise ValueError(f"{describe_value(said)} is no time at all; leave the key out instead")
+        raise ValueError(f"{describe_value(value)} is no time at all; leave the key out instead")
     return seconds

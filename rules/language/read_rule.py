@@ -156,9 +156,11 @@ class RuleReader:
     def _sends(self, form: Form, templates: TemplateReader) -> Iterable[SendEntry]:
         if "send" not in form:
             return
-        said = form.value["send"]
-        inners: list[DocumentPath] = [("send", n) for n in range(len(said))] if isinstance(said, list) else [("send",)]
-        if isinstance(said, list) and not said:
+        value = form.value["send"]
+        inners: list[DocumentPath] = (
+            [("send", n) for n in range(len(value))] if isinstance(value, list) else [("send",)]
+        )
+        if isinstance(value, list) and not value:
             form.problem(
                 ("send",), "send needs at least one destination; to swallow messages on purpose, say drop: true"
             )
@@ -171,12 +173,12 @@ class RuleReader:
     def _says_to(self, entry: Form) -> bool:
         """Whether an entry of send says to whom, as one text; what is meant otherwise is told."""
         names = [name for name in entry.value if name in self.destinations]
-        said = entry.value.get("to")
+        value = entry.value.get("to")
         if "to" not in entry and len(names) == 1:
             entry.problem((names[0],), f"send says who by to: write {{to: {names[0]}, ...}}", at_key=True)
             return False
-        if isinstance(said, list) and all(isinstance(one, str) for one in said):
-            each = ", ".join(f"{{to: {one}}}" for one in said)
+        if isinstance(value, list) and all(isinstance(one, str) for one in value):
+            each = ", ".join(f"{{to: {one}}}" for one in value)
             entry.problem(("to",), f"to is one destination; write send: [{each}]")
             return False
         return entry.require("to")
@@ -184,10 +186,10 @@ class RuleReader:
     def _send(
         self, form: Form, inner: DocumentPath, index: int, seen: dict[str, int], templates: TemplateReader
     ) -> SendEntry | None:
-        said = form.value[inner[0]] if len(inner) == 1 else form.value[inner[0]][inner[1]]
+        value = form.value[inner[0]] if len(inner) == 1 else form.value[inner[0]][inner[1]]
         overrides: dict[str, Any] = {}
-        if isinstance(said, str):
-            name, at = said, inner
+        if isinstance(value, str):
+            name, at = value, inner
         else:
             one = form.form(inner, "send", "send must be the name of a destination, or a mapping with to:")
             if not one.value or not self._says_to(one):
@@ -213,8 +215,8 @@ class RuleReader:
 
 def _check_headers(entry: Form, facts: DestinationFacts) -> None:
     """Report every header of a send entry that no request can have, or that the destination alone sets."""
-    said = entry.value.get("headers")
-    for name in said if isinstance(said, dict) and "headers" in facts.overrides else ():
+    value = entry.value.get("headers")
+    for name in value if isinstance(value, dict) and "headers" in facts.overrides else ():
         if not _HEADER_NAME.fullmatch(str(name)):
             entry.problem(("headers", name), f'"{name}" is no name for a header', at_key=True)
         elif str(name).lower() in facts.reserved_headers:
@@ -246,8 +248,8 @@ def judging_of(form: Form) -> str:
 
 
 def _condition(form: Form, variables: Collection[str]) -> Condition:
-    said = form.value.get("match", {})
-    return compile_match(said, form.document, (*form.path, "match"), form.problems, variables)
+    value = form.value.get("match", {})
+    return compile_match(value, form.document, (*form.path, "match"), form.problems, variables)
 
 
 def _for_each(form: Form) -> CompiledPath | None:
@@ -255,15 +257,15 @@ def _for_each(form: Form) -> CompiledPath | None:
     if not text:
         return None
     try:
-        found = compile_path(text)
+        compiled_path = compile_path(text)
     except PathProblem as error:
         path = (*form.path, "for_each")
         form.problems.append(Problem(form.document.place_inside(path, 1, error.column), path_text(path), str(error)))
         return None
-    if found.is_simple and found.path_keys and found.path_keys[-1].endswith("s"):
+    if compiled_path.is_simple and compiled_path.path_keys and compiled_path.path_keys[-1].endswith("s"):
         told = f"{text} is one event, whatever it holds; for each member of a list write {text}[*]"
         form.problem(("for_each",), told, kind="warning")
-    return found
+    return compiled_path
 
 
 def _asks_vars(form: Form) -> bool:
@@ -328,12 +330,12 @@ def _check_body(form: Form, rule: Rule) -> None:
 
 def _doubt_severity(form: Form) -> None:
     """A severity that no destination has a colour or a priority for."""
-    said = form.value.get("severity")
-    if isinstance(said, str) and "{{" not in said and "{%" not in said and said.strip().lower() not in SEVERITIES:
-        meant = _SEVERITY_MEANT.get(said.strip().lower())
-        near = f'; did you mean "{meant}"?' if meant else suggest(said, SEVERITIES)
+    value = form.value.get("severity")
+    if isinstance(value, str) and "{{" not in value and "{%" not in value and value.strip().lower() not in SEVERITIES:
+        meant = _SEVERITY_MEANT.get(value.strip().lower())
+        near = f'; did you mean "{meant}"?' if meant else suggest(value, SEVERITIES)
         listed = hint(near, f"there are: {', '.join(SEVERITIES)}")
-        form.problem(("severity",), f'no destination knows the severity "{said}"{listed}', kind="warning")
+        form.problem(("severity",), f'no destination knows the severity "{value}"{listed}', kind="warning")
 
 
 def _doubt_parent(form: Form, rule: Rule) -> None:

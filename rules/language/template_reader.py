@@ -52,18 +52,18 @@ class TemplateReader:
 
     def template(self, form: Form, inner: DocumentPath, mode: Mode) -> CompiledTemplate | None:
         """The template at ``inner``; None when the key is not there or has problems."""
-        said = _said(form, inner)
-        if said is _ABSENT:
+        value = _said(form, inner)
+        if value is _ABSENT:
             return None
-        if said is None:
+        if value is None:
             form.problem(inner, f"{inner[-1]} is empty; a text that begins with # must be in quotes")
             return None
-        if not isinstance(said, str):
-            form.problem(inner, f"{inner[-1]} must be a text, a template maybe, not {describe_value(said)}")
+        if not isinstance(value, str):
+            form.problem(inner, f"{inner[-1]} must be a text, a template maybe, not {describe_value(value)}")
             return None
-        if doubt := text_doubt(said):
+        if doubt := text_doubt(value):
             form.problem(inner, doubt, kind="warning")
-        return self._compiled(form, inner, said, mode)
+        return self._compiled(form, inner, value, mode)
 
     def plain(self, form: Form, inner: DocumentPath) -> CompiledTemplate | None:
         """A template whose output is taken as it is: ``set``, ``key``, ``state``, overrides."""
@@ -108,14 +108,14 @@ class TemplateReader:
 
     def making(self, form: Form, inner: DocumentPath) -> Making:
         """A value with templates in it: every text is one."""
-        said = value_at(form.document, (*form.path, *inner))
-        if isinstance(said, str):
-            return self._compiled(form, inner, said, "plain")
-        if isinstance(said, dict):
-            return {key: self.making(form, (*inner, key)) for key in said}
-        if isinstance(said, list):
-            return [self.making(form, (*inner, n)) for n in range(len(said))]
-        return said  # type: ignore[no-any-return]
+        value = value_at(form.document, (*form.path, *inner))
+        if isinstance(value, str):
+            return self._compiled(form, inner, value, "plain")
+        if isinstance(value, dict):
+            return {key: self.making(form, (*inner, key)) for key in value}
+        if isinstance(value, list):
+            return [self.making(form, (*inner, n)) for n in range(len(value))]
+        return value  # type: ignore[no-any-return]
 
     def parts(self, form: Form) -> dict[str, CompiledTemplate]:
         """Title, url, severity and the other one-line parts of a post."""
@@ -124,17 +124,17 @@ class TemplateReader:
 
     def fields(self, form: Form) -> Iterable[FieldMaking]:
         """``fields:``, a mapping of titles to values, or a list of ``{title, value, short}``."""
-        said = form.value.get("fields")
-        if isinstance(said, dict):
-            for title in said:
+        given = form.value.get("fields")
+        if isinstance(given, dict):
+            for title in given:
                 name = self._compiled(form, ("fields", title), title, "markdown")
                 value = self.template(form, ("fields", title), "markdown")
                 if name is not None and value is not None:
                     yield FieldMaking(name, value)
             return
-        if said is not None and not isinstance(said, list):
+        if given is not None and not isinstance(given, list):
             form.problem(
-                ("fields",), f"fields must be a mapping of titles to texts, or a list, not {describe_value(said)}"
+                ("fields",), f"fields must be a mapping of titles to texts, or a list, not {describe_value(given)}"
             )
             return
         for one in form.forms("fields", "a field"):

@@ -24,8 +24,8 @@ def wordings(rule_set: RuleSet) -> dict[str, str]:
     tables = json.dumps(sources.tables, sort_keys=True, default=str) if sources.tables else ""
     found: dict[str, str] = {}
     for rule in _rules_of(sources):
-        said = json.dumps({key: rule[key] for key in WORDING_KEYS if key in rule}, sort_keys=True, default=str)
-        found[str(rule.get("name"))] = "\x00".join([said, tables, *_files_named(said, sources)])
+        text = json.dumps({key: rule[key] for key in WORDING_KEYS if key in rule}, sort_keys=True, default=str)
+        found[str(rule.get("name"))] = "\x00".join([text, tables, *_files_named(text, sources)])
     return found
 
 
@@ -36,9 +36,9 @@ def _rules_of(sources: Sources) -> Iterator[dict[str, Any]]:
         yield from (rule for rule in said or () if isinstance(rule, dict))
 
 
-def _files_named(said: str, sources: Sources) -> Iterable[str]:
+def _files_named(given: str, sources: Sources) -> Iterable[str]:
     """The template files that a text names, and those that they name: more than needed rather than too few."""
-    waiting, left = [said], {template.name: template.text for template in sources.templates}
+    waiting, left = [given], {template.name: template.text for template in sources.templates}
     named: dict[str, str] = {}
     while waiting:
         text = waiting.pop()

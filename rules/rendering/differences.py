@@ -60,15 +60,15 @@ def subjects(events: Iterable[Any], otherwise: str) -> str:
     about = Counter(" ".join(_subject(data).split()) or otherwise for data in events).most_common()
     if len(about) > _MOST_SUBJECTS and about[0][1] == 1:  # each has a name of its own
         return f"{len(about)} x {escape_md(shorten(otherwise))}"
-    told = [f"{count} x {escape_md(shorten(name))}" for name, count in about[:_MOST_SUBJECTS]]
+    texts = [f"{count} x {escape_md(shorten(name))}" for name, count in about[:_MOST_SUBJECTS]]
     more = sum(count for _, count in about[_MOST_SUBJECTS:])
-    return ", ".join([*told, *([f"{more} more"] if more else [])])
+    return ", ".join([*texts, *([f"{more} more"] if more else [])])
 
 
 def shared_severity(events: Iterable[Any]) -> str:
     """The severity that all events name alike, or ""."""
-    said = {_severity(data) for data in events}
-    return said.pop() if len(said) == 1 else ""
+    texts = {_severity(data) for data in events}
+    return texts.pop() if len(texts) == 1 else ""
 
 
 def tally(items: Sequence[Any], otherwise: str = "") -> dict[str, Any]:
@@ -84,7 +84,7 @@ def tally(items: Sequence[Any], otherwise: str = "") -> dict[str, Any]:
 def differences(events: Sequence[ComparedEvent]) -> str:
     """What all share in a line, and a table of what differs, what fires first; "" where nothing differs."""
     ordered = sorted(events, key=lambda one: one.is_over)
-    rows = [_places(one.data) for one in ordered if isinstance(one.data, Mapping)]
+    rows = [_places(event.data) for event in ordered if isinstance(event.data, Mapping)]
     if not rows or len(rows) != len(events):
         return ""
     known = list(dict.fromkeys(name for row in rows for name in row if not _is_noise(name)))
@@ -95,16 +95,16 @@ def differences(events: Sequence[ComparedEvent]) -> str:
     if not columns:
         return ""
     shared = [name for name in shared if _last(name) not in _IN_HEADLINE and name not in _SUBJECTS]
-    all_over = all(one.is_over for one in ordered)
+    all_over = all(event.is_over for event in ordered)
     if all_over:  # why it was bad, and what to do, is no news any more
         shared = [
             name for name in shared if name.startswith("labels.") or ("." not in name and not _is_url(name, rows))
         ]
         shared = [name for name in shared if name != "startsAt"]
-    said = [_shared_line(shared, rows[0])] if shared else []
+    texts = [_shared_line(shared, rows[0])] if shared else []
     told = [_list(columns, rows)] if all_over else ["", *_table(ordered, rows, columns)]
-    notes = dict.fromkeys(one.note for one in ordered if one.note)
-    return "\n".join([*said, *told, *([""] if notes else []), *(f"_{note}_" for note in list(notes)[:_MOST_SHARED])])
+    notes = dict.fromkeys(event.note for event in ordered if event.note)
+    return "\n".join([*texts, *told, *([""] if notes else []), *(f"_{note}_" for note in list(notes)[:_MOST_SHARED])])
 
 
 def shorten(value: str) -> str:
@@ -131,17 +131,17 @@ def _list(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
 
 
 def _shared_line(shared: Sequence[str], row: Mapping[str, str]) -> str:
-    told: list[str] = []
+    texts: list[str] = []
     for name in shared:
         target = link_target(row[name]) if row.get(name, "").startswith("http") else ""
         word = escape_md(_last(name).removesuffix("_url").removesuffix("URL"))
         if target:
-            told.append(f"[{word}]({target})")
+            texts.append(f"[{word}]({target})")
         elif name.startswith("annotations."):
-            told.append(_cell(row.get(name, "")))
+            texts.append(_cell(row.get(name, "")))
         else:
-            told.append(f"{word} {_cell(row.get(name, ''))}")
-    return " · ".join(told[:_MOST_SHARED])
+            texts.append(f"{word} {_cell(row.get(name, ''))}")
+    return " · ".join(texts[:_MOST_SHARED])
 
 
 def _weight(severity: str) -> int:
@@ -150,8 +150,8 @@ def _weight(severity: str) -> int:
 
 
 def _severity(data: Any) -> str:
-    said = _at(data, "labels.severity") or _at(data, "severity")
-    return "" if said.lower() == "none" else said
+    text = _at(data, "labels.severity") or _at(data, "severity")
+    return "" if text.lower() == "none" else text
 
 
 def _is_over(item: Any, otherwise: str) -> bool:
@@ -164,7 +164,7 @@ def _status(item: Any) -> str:
 
 
 def _subject(data: Any) -> str:
-    return next((found for name in _SUBJECTS if (found := _at(data, name))), "")
+    return next((text for name in _SUBJECTS if (text := _at(data, name))), "")
 
 
 def _at(data: Any, name: str) -> str:

@@ -150,10 +150,10 @@ class Templates(ImmutableSandboxedEnvironment):
         return Template.from_code(self, code, self.globals), frozenset(writer.outer_names - self.globals.keys())
 
     def _load_template(self, name: Any, globals: Any) -> Template:  # noqa: A002
-        found = self.shelf.get(name)
-        if found is None:
+        template = self.shelf.get(name)
+        if template is None:
             raise TemplateNotFound(name, f'there is no template "{name}"{suggest(str(name), self.shelf)}')
-        return found
+        return template
 
     def getattr(self, obj: Any, attribute_name: str) -> Any:
         """``obj.name``: a key before an attribute, and only attributes meant for templates."""

@@ -126,7 +126,7 @@ def is_plain(value: str) -> bool:
         return True
     if "://" in value and value.count("(") != value.count(")"):
         return False
-    return all(len(found[0]) > 1 for found in _CHAT.finditer(value))
+    return all(len(match[0]) > 1 for match in _CHAT.finditer(value))
 
 
 def is_clean(value: str) -> bool:
@@ -227,26 +227,26 @@ def link_target(url: str) -> str:
     return escape_url(url).replace("(", "%28").replace(")", "%29")
 
 
-def mention_follows(said: str, rest: str) -> bool:
+def mention_follows(text: str, rest: str) -> bool:
     """Whether an author's ``@`` and ``said`` before a value, and the value with all after it, name a whole channel."""
-    return _EVERYBODY.match(said + clean(rest)) is not None
+    return _EVERYBODY.match(text + clean(rest)) is not None
 
 
 _EVERYBODY: Final = re.compile(r"(?:channel|all|here|everyone)(?![^\W_])", re.IGNORECASE)
 _NO_PING: Final = {"@": f"@{ZERO_WIDTH}", "<": "&lt;", "&": "&amp;"}
 
 
-def _percent(found: re.Match[str]) -> str:
-    return f"%{ord(found[0]):02X}"
+def _percent(match: re.Match[str]) -> str:
+    return f"%{ord(match[0]):02X}"
 
 
-def _percent_bytes(found: re.Match[str]) -> str:
-    return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "replace"))
+def _percent_bytes(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "replace"))
 
 
-def _harmless(found: re.Match[str]) -> str:
-    word = found[0]
-    match found.lastgroup:
+def _harmless(match: re.Match[str]) -> str:
+    word = match[0]
+    match match.lastgroup:
         case "asis":
             return word
         case "mark":
@@ -263,33 +263,33 @@ def _harmless(found: re.Match[str]) -> str:
             return _ENTITY.sub(r"\1%3B", _URL_UNSAFE.sub(_percent, word))
 
 
-def _harmless_without_pipes(found: re.Match[str]) -> str:
-    if found.lastgroup == "angle" and found.string[found.end() : found.end() + 1] in _AFTER_LESS_THAN:
+def _harmless_without_pipes(match: re.Match[str]) -> str:
+    if match.lastgroup == "angle" and match.string[match.end() : match.end() + 1] in _AFTER_LESS_THAN:
         return "<"
-    return _harmless(found)
+    return _harmless(match)
 
 
 _AFTER_LESS_THAN: Final = frozenset(" =0123456789")
 
 
-def _no_sign(found: re.Match[str]) -> str:
-    return f"{found[0]}{ZERO_WIDTH}" if len(found[0]) == 1 else found[0]
+def _no_sign(match: re.Match[str]) -> str:
+    return f"{match[0]}{ZERO_WIDTH}" if len(match[0]) == 1 else match[0]
 
 
-def _no_indent(found: re.Match[str]) -> str:
+def _no_indent(match: re.Match[str]) -> str:
     """The indent of a line as no code block: one needs four columns, at the start or after an empty line."""
-    blank, text = found["blank"], found.string
+    blank, text = match["blank"], match.string
     if "\t" not in blank and len(blank) < _CODE_COLUMNS:
         return blank
-    before = found.start() - 1
+    before = match.start() - 1
     above = text[text.rfind("\n", 0, before) + 1 : before] if before >= 0 else ""
     return blank if above.strip() else f"{ZERO_WIDTH}{blank}"
 
 
-def _no_block(found: re.Match[str]) -> str:
-    blank = found["blank"]
-    if found["number"] is not None:
-        return f"{found[0]}\\"
-    if found["line"] is not None:
-        return f"{blank}{ZERO_WIDTH}{found['line']}"
-    return f"{blank}\\{found['sign']}"
+def _no_block(match: re.Match[str]) -> str:
+    blank = match["blank"]
+    if match["number"] is not None:
+        return f"{match[0]}\\"
+    if match["line"] is not None:
+        return f"{blank}{ZERO_WIDTH}{match['line']}"
+    return f"{blank}\\{match['sign']}"

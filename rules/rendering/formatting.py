@@ -35,10 +35,10 @@ def percent(template: str, values: Any) -> str:
     arguments: Any = values if isinstance(values, (tuple, Mapping)) else (values,)
     parts: list[Any] = []
     position = used = 0
-    for found in _PERCENT.finditer(template):
-        parts.append(_like(template, template[position : found.start()]))
-        position = found.end()
-        name, form, kind = found["name"], found["form"], found["kind"]
+    for match in _PERCENT.finditer(template):
+        parts.append(_like(template, template[position : match.start()]))
+        position = match.end()
+        name, form, kind = match["name"], match["form"], match["kind"]
         if kind == "%":
             parts.append(_like(template, "%"))
         elif name is not None:
@@ -139,19 +139,19 @@ def _in_form(value: Any, spec: str) -> str:
         return format_time(value, spec)
     if isinstance(value, Undefined):
         str(value)  # raises, and says what is missing
-    found = _SPEC.fullmatch(spec)
-    if found is None or not isinstance(value, (str, int, float)):
+    match = _SPEC.fullmatch(spec)
+    if match is None or not isinstance(value, (str, int, float)):
         raise ValueError(f'cannot write a {type(value).__name__} as "{spec}"')
-    check_width(int(found["width"] or 0))
-    check_width(int(found["precision"] or 0))
+    check_width(int(match["width"] or 0))
+    check_width(int(match["precision"] or 0))
     return str.__str__(format(value, spec))
 
 
 def _look_up(read: Reader, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    found = _FIELD.fullmatch(name)
-    if found is None:
+    match = _FIELD.fullmatch(name)
+    if match is None:
         raise ValueError(f'"{name}" is no name to format')
-    value = args[int(found[1])] if found[1].isdigit() else kwargs[found[1]]
-    for step in _STEP.finditer(found[2]):
+    value = args[int(match[1])] if match[1].isdigit() else kwargs[match[1]]
+    for step in _STEP.finditer(match[2]):
         value = read(value, step[1] or step[2])
     return value

@@ -23,22 +23,22 @@ def translate_to_jinja(text: str) -> str:
     return _ACTION.sub(lambda found: _action(found[1]), text)
 
 
-def _action(said: str) -> str:
-    field, _, filters = said.partition("|")
+def _action(text: str) -> str:
+    field, _, filters = text.partition("|")
     if (place := _WHOLE.get(field.strip())) is not None and all(
         one.strip() in _FILTERS for one in filters.split("|") if one
     ):
         return _print_expression(place, filters)
-    if (plain := _PROMETHEUS.fullmatch(said.strip())) is not None:
+    if (plain := _PROMETHEUS.fullmatch(text.strip())) is not None:
         return _print_expression(f"data.labels.{plain[2]} | default('')" if plain[1] == "labels" else "data.value", "")
-    if (indexed := _INDEX.fullmatch(said)) is not None:
+    if (indexed := _INDEX.fullmatch(text)) is not None:
         return _print_expression(f"data.{indexed[1].lower()}['{indexed[2]}'] | default('')", "")
-    found = _FIELD.fullmatch(said)
-    if found is None:
-        return f"{{# {said.replace('#}', '# }')} #}}"
-    return _print_expression(f"data.{found[1].lower()}.{found[2]} | default('')", found[3])
+    match = _FIELD.fullmatch(text)
+    if match is None:
+        return f"{{# {text.replace('#}', '# }')} #}}"
+    return _print_expression(f"data.{match[1].lower()}.{match[2]} | default('')", match[3])
 
 
 def _print_expression(place: str, filters: str) -> str:
-    names = [_FILTERS[one.strip()] for one in filters.split("|") if one.strip()]
+    names = [_FILTERS[text.strip()] for text in filters.split("|") if text.strip()]
     return "{{ " + " | ".join([place, *names]) + " }}"

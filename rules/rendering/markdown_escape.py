@@ -183,9 +183,9 @@ class _CarefulAssembly(_Assembly):
 
     def _completes_a_mention(self, index: int) -> bool:
         """Whether an author's ``@`` before this value would make it ping everybody."""
-        found = _AUTHORS_AT.search(self.tail[-_LONGEST_AT:])
-        return found is not None and mention_follows(
-            found[1], "".join(part[:32] for part in self.parts[index : index + 12])
+        match = _AUTHORS_AT.search(self.tail[-_LONGEST_AT:])
+        return match is not None and mention_follows(
+            match[1], "".join(part[:32] for part in self.parts[index : index + 12])
         )
 
 
@@ -197,26 +197,26 @@ def _surroundings(parts: list[str]) -> list[EscapeContext]:
     value of several lines will be one line, so there its newlines do not count.
     """
     skeleton = [_skeleton(part) for part in parts]
-    found = _contexts(skeleton)
+    texts = _contexts(skeleton)
     lines = [part.replace("\n", " ") if type(parts[n]) is Value else part for n, part in enumerate(skeleton)]
     if lines == skeleton:
-        return found
+        return texts
     joined = _contexts(lines)
-    return [one if one != "text" or other != "code" else other for one, other in zip(found, joined, strict=True)]
+    return [text if text != "text" or other != "code" else other for text, other in zip(texts, joined, strict=True)]
 
 
 def _contexts(parts: Sequence[str]) -> list[EscapeContext]:
     """Where each part of a text begins."""
     regions = list(_code_regions("".join(parts)))
-    found: list[EscapeContext] = []
+    texts: list[EscapeContext] = []
     offset = place = 0
     for part in parts:
         while place < len(regions) and regions[place][1] <= offset:
             place += 1
         inside = place < len(regions) and regions[place][0] <= offset
-        found.append(regions[place][2] if inside else "text")
+        texts.append(regions[place][2] if inside else "text")
         offset += len(part)
-    return found
+    return texts
 
 
 def _skeleton(part: str) -> str:

@@ -102,17 +102,17 @@ def _open_block(text: str) -> str:
     """The opening line of a fenced code block that is not closed in ``text``, with its newline, or ""."""
     fence = info = ""
     for line in text.split("\n"):
-        found = _FENCE.fullmatch(line)
-        if found is None:
+        match = _FENCE.fullmatch(line)
+        if match is None:
             continue
         if not fence:
-            fence, info = found[1], found[2]
-        elif found[1].startswith(fence) and not found[2].strip():
+            fence, info = match[1], match[2]
+        elif match[1].startswith(fence) and not match[2].strip():
             fence = info = ""
     return f"{fence}{info}\n" if fence else ""
 
 
 def _closing(opened: str) -> str:
     """The line that closes the block of an opening line, with a newline before it."""
-    found = _FENCE.match(opened)
-    return f"\n{found[1]}" if found else ""
+    match = _FENCE.match(opened)
+    return f"\n{match[1]}" if match else ""

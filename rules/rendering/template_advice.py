@@ -117,10 +117,10 @@ def advise(line: str, message: str) -> str:
 
 def _is_statement(line: str) -> bool:
     """``{{ if`` alone may be Jinja put wrongly: it is Go's only where fields or ends of Go's stand too."""
-    found = _GO_WORD.search(line)
+    match = _GO_WORD.search(line)
     return (
-        found is not None
-        and found[1] in ("if", "else")
+        match is not None
+        and match[1] in ("if", "else")
         and not re.search(r"\{\{-?\s*(?:end|else|range)\s*|\.[A-Z]|\b(?:eq|ne)\s", line)
     )
 

@@ -63,8 +63,8 @@ def flaw_of(error: TemplateSyntaxError, source: str, word: str = "") -> Flaw:
     """A syntax error as a flaw, at ``word`` in its line."""
     lines = source.splitlines()
     line = lines[error.lineno - 1] if 0 < error.lineno <= len(lines) else ""
-    said = _plainly(error.message or "cannot be read")
-    return Flaw(*_finder(source)(error.lineno, word), advise(line, said) or said)
+    text = _plainly(error.message or "cannot be read")
+    return Flaw(*_finder(source)(error.lineno, word), advise(line, text) or text)
 
 
 def walk(tree: nodes.Node) -> Nodes:
@@ -185,8 +185,8 @@ def _finder(source: str) -> Finder:
     def find(line: int, word: str) -> tuple[int, int]:
         text = lines[line - 1] if 0 < line <= len(lines) else ""
         bounds = (r"\b", r"\b") if re.fullmatch(r"\w+", word) else ("", "")
-        found = re.search(f"{bounds[0]}{re.escape(word)}{bounds[1]}", text) if word else None
-        column = found.start() if found else len(text) - len(text.lstrip())
+        match = re.search(f"{bounds[0]}{re.escape(word)}{bounds[1]}", text) if word else None
+        column = match.start() if match else len(text) - len(text.lstrip())
         return max(line, 1), column + 1
 
     return find

@@ -85,7 +85,11 @@ def find_unasked(sources: Iterable[TemplateSource]) -> frozenset[str]:
     One that refers to a template of the user's is compiled at once with all others: what that refers to is unknown.
     Compiling all of them takes 0.1 s, and a daemon needs one or two.
     """
-    waiting = {one.name: one.text for one in sources if FilePath(one.file).is_relative_to(SHIPPED)}
+    waiting = {
+        template_source.name: template_source.text
+        for template_source in sources
+        if FilePath(template_source.file).is_relative_to(SHIPPED)
+    }
     while theirs := [name for name, text in waiting.items() if not _referred_in(text) <= waiting.keys()]:
         for name in theirs:
             del waiting[name]

@@ -71,8 +71,8 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
 def find_unseen_character(text: str) -> str:
     """The first character of a text that people cannot tell from a blank or from nothing, named; "" when none is."""
-    found = _UNSEEN.search(text)
-    return f"the character U+{ord(found[0]):04X}, which is not seen" if found is not None else ""
+    match = _UNSEEN.search(text)
+    return f"the character U+{ord(match[0]):04X}, which is not seen" if match is not None else ""
 
 
 def hint(near: str, listed: str) -> str:
@@ -88,12 +88,12 @@ def suggest_of(word: str, known: Iterable[str], label: str) -> str:
     return hint(near, f"{label}: {', '.join(names) or 'none'}")
 
 
-def duration_s(said: object) -> float:
+def duration_s(value: object) -> float:
     """Seconds of a duration such as ``300ms``, ``10s``, ``5m``, ``1h30m``, ``7d`` or ``2w``; ``0`` needs no unit.
 
     Raises ValueError for anything else, and for more than a hundred years.
     """
-    text = _said(said)
+    text = _said(value)
     if text == "0":
         return 0.0
     if not _DURATION.fullmatch(text):
@@ -104,12 +104,12 @@ def duration_s(said: object) -> float:
     return total
 
 
-def size_bytes(said: object) -> int:
+def size_bytes(value: object) -> int:
     """Bytes of a size such as ``64KiB``, ``10MiB``, ``20GiB``, ``5MB`` or ``512B``; a fraction of a byte is cut off.
 
     Raises ValueError for anything else, a number without a unit included.
     """
-    text = _said(said)
+    text = _said(value)
     match = _SIZE.fullmatch(text)
     unit = _SIZE_BY_LOWER.get(match[2].lower()) if match else None
     if match is None or unit is None:
@@ -123,15 +123,15 @@ def size_bytes(said: object) -> int:
     return size
 
 
-def rate(said: object) -> Rate:
+def rate(value: object) -> Rate:
     """A rate such as ``20/1m``, ``5/10s`` or ``1/s`` (which means ``1/1s``).
 
     Raises ValueError for anything else, and for a rate of zero: to send nothing, say so otherwise.
     """
-    text = _said(said)
+    text = _said(value)
     match = _RATE.fullmatch(text)
     if match is None:
-        meant = _rate_meant(said)
+        meant = _rate_meant(value)
         told = f"write {meant}" if meant else "write a count, a slash and a duration, such as 20/1m or 1/s"
         raise ValueError(f'"{_short(text)}" is not a rate; {told}')
     per = match[2]
@@ -166,10 +166,10 @@ def duration_text(seconds: float) -> str:
     return ("-" if seconds < 0 else "") + ("".join(parts) or "0s")
 
 
-def _said(said: object) -> str:
-    if isinstance(said, bool) or said is None:
-        return {True: "true", False: "false", None: "nothing"}[said]
-    return said.strip() if isinstance(said, str) else str(said)
+def _said(value: object) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "nothing"}[value]
+    return value.strip() if isinstance(value, str) else str(value)
 
 
 def _short(text: str) -> str:
@@ -202,12 +202,16 @@ def _duration_meant(text: str) -> str:
     return "".join(_times(count.replace(",", "."), unit) for (count, _), unit in zip(parts, units, strict=True) if unit)
 
 
-def _rate_meant(said: object) -> str:
+def _rate_meant(value: object) -> str:
     """``20 per minute``, ``20x5m`` or a mapping of two as a rate; "" when it is none of them."""
-    text = " per ".join(str(one) for one in said.values()) if isinstance(said, dict) and len(said) == 2 else _said(said)
-    found = re.fullmatch(r"(\d+)\s*(?:per|/|in|every|x)\s*(?:(\d+)\s*)?([A-Za-z]+)", text)
-    unit = _UNIT_MEANT.get(found[3].lower(), "") if found is not None else ""
-    return f"{found[1]}/{found[2] or 1}{unit}" if found is not None and unit in DURATION_UNITS_S else ""
+    text = (
+        " per ".join(str(one) for one in value.values())
+        if isinstance(value, dict) and len(value) == 2
+        else _said(value)
+    )
+    match = re.fullmatch(r"(\d+)\s*(?:per|/|in|every|x)\s*(?:(\d+)\s*)?([A-Za-z]+)", text)
+    unit = _UNIT_MEANT.get(match[3].lower(), "") if match is not None else ""
+    return f"{match[1]}/{match[2] or 1}{unit}" if match is not None and unit in DURATION_UNITS_S else ""
 
 
 def _times(count: str, unit: str) -> str:

@@ -47,7 +47,7 @@ class LineAdvice:
     text: str
 
 
-def advise_lines(lines: Sequence[str], first: int, last: int, said: str) -> LineAdvice | None:
+def advise_lines(lines: Sequence[str], first: int, last: int, text: str) -> LineAdvice | None:
     """What is wrong in the lines from ``first`` to ``last`` (from 0), where the reader of YAML said ``said``."""
     if lines and re.fullmatch(r"\[[^\]]*\]\s*", lines[0]):
         return LineAdvice(1, 1, "this is no YAML; a rule file begins with topic: or rules:")
@@ -65,14 +65,14 @@ def advise_lines(lines: Sequence[str], first: int, last: int, said: str) -> Line
             found = judge(bare, line)
             if found is not None:
                 return LineAdvice(number + 1, found[0] + 1, found[1])
-    return _of_the_end(lines, last, said)
+    return _of_the_end(lines, last, text)
 
 
-def _of_the_end(lines: Sequence[str], last: int, said: str) -> LineAdvice | None:
+def _of_the_end(lines: Sequence[str], last: int, text: str) -> LineAdvice | None:
     line = lines[last] if last < len(lines) else ""
-    if "mapping values are not allowed" in said:
+    if "mapping values are not allowed" in text:
         return _colon(lines, last, line)
-    if "document start" in said:
+    if "document start" in text:
         ended = next((n for n in range(last, -1, -1) if n < len(lines) and lines[n].rstrip() == "..."), None)
         if ended is not None:
             return LineAdvice(ended + 1, 1, '"..." ends the file; remove it')
@@ -82,26 +82,26 @@ def _of_the_end(lines: Sequence[str], last: int, said: str) -> LineAdvice | None
 def _colon(lines: Sequence[str], last: int, line: str) -> LineAdvice | None:
     """A colon in a value, or a line that stands too far to the right to be a key."""
     above = next((one for one in reversed(lines[:last]) if one.strip() and not one.strip().startswith("#")), "")
-    found = _INNER_COLON.fullmatch(line.rstrip())
+    match = _INNER_COLON.fullmatch(line.rstrip())
     own = re.match(r" *(?:- )?", line)
     other = re.match(r" *(?:- )?", above)
     if own and other and own.end() > other.end() and not above.rstrip().endswith(":") and ": " in above:
         text = f"this line stands further to the right than the one above; begin it in column {other.end() + 1}"
         return LineAdvice(last + 1, own.end() + 1, text)
-    if found is not None:
-        value = found[2].partition(" #")[0].rstrip()
-        shown = f": {found[1]}: {json.dumps(value, ensure_ascii=False)}" if _may_show(found[1]) else ""
+    if match is not None:
+        value = match[2].partition(" #")[0].rstrip()
+        shown = f": {match[1]}: {json.dumps(value, ensure_ascii=False)}" if _may_show(match[1]) else ""
         told = f'no ": " can stand here; put the value in quotes{shown}'
-        return LineAdvice(last + 1, found.start(2) + max(value.find(": "), 0) + 1, told)
+        return LineAdvice(last + 1, match.start(2) + max(value.find(": "), 0) + 1, told)
     return None
 
 
 def _unseen(bare: str, line: str) -> tuple[int, str] | None:
-    found = _UNSEEN.search(bare)
-    if found is None:
+    match = _UNSEEN.search(bare)
+    if match is None:
         return None
-    kind = "a blank that is none to YAML" if found[0] in "\u00a0\u2007\u202f" else "not seen"
-    return found.start(), f"the character U+{ord(found[0]):04X} stands here, {kind}; type an ordinary blank"
+    kind = "a blank that is none to YAML" if match[0] in "\u00a0\u2007\u202f" else "not seen"
+    return match.start(), f"the character U+{ord(match[0]):04X} stands here, {kind}; type an ordinary blank"
 
 
 def _slashes(bare: str, line: str) -> tuple[int, str] | None:
@@ -109,51 +109,51 @@ def _slashes(bare: str, line: str) -> tuple[int, str] | None:
 
 
 def _dash(bare: str, line: str) -> tuple[int, str] | None:
-    found = _DASHES.fullmatch(bare)
-    if found is None:
+    match = _DASHES.fullmatch(bare)
+    if match is None:
         return None
-    shown = f": write - {found[2]}" if _may_show(found[2].partition(":")[0]) else ""
-    return found.end(1), f'a member of a list begins with "-"{shown}'
+    shown = f": write - {match[2]}" if _may_show(match[2].partition(":")[0]) else ""
+    return match.end(1), f'a member of a list begins with "-"{shown}'
 
 
 def _no_blank(bare: str, line: str) -> tuple[int, str] | None:
-    found = _NO_BLANK.fullmatch(line.rstrip()) if ": " not in bare else None
-    if found is None or "://" in bare:
+    match = _NO_BLANK.fullmatch(line.rstrip()) if ": " not in bare else None
+    if match is None or "://" in bare:
         return None
-    shown = f": write {found[2]}: {found[3]}" if _may_show(found[2]) else ""
-    return found.start(3), f"a blank is missing behind the colon{shown}"
+    shown = f": write {match[2]}: {match[3]}" if _may_show(match[2]) else ""
+    return match.start(3), f"a blank is missing behind the colon{shown}"
 
 
 def _equals(bare: str, line: str) -> tuple[int, str] | None:
-    found = _EQUALS.fullmatch(line.rstrip()) if ":" not in bare else None
-    if found is None:
+    match = _EQUALS.fullmatch(line.rstrip()) if ":" not in bare else None
+    if match is None:
         return None
-    return found.start(2), f"write {found[2]}: {found[3] if _may_show(found[2]) else '...'}"
+    return match.start(2), f"write {match[2]}: {match[3] if _may_show(match[2]) else '...'}"
 
 
 def _joined(bare: str, line: str) -> tuple[int, str] | None:
-    found = _WORDS.search(bare)
-    if found is None:
+    match = _WORDS.search(bare)
+    if match is None:
         return None
-    told = "part conditions by a comma; all of them must hold" if found[1] == "and" else "write any: [{...}, {...}]"
-    return found.start(1), f'"{found[1]}" is no word here; {told}'
+    text = "part conditions by a comma; all of them must hold" if match[1] == "and" else "write any: [{...}, {...}]"
+    return match.start(1), f'"{match[1]}" is no word here; {text}'
 
 
 def _comment(bare: str, line: str) -> tuple[int, str] | None:
-    found = _COMMENT.search(bare)
-    if found is None or not re.search(r"[{\[]", bare[: found.start() + 1]):
+    match = _COMMENT.search(bare)
+    if match is None or not re.search(r"[{\[]", bare[: match.start() + 1]):
         return None
-    before = re.search(r"([\w-]+):\s*$", bare[: found.end(1)])
-    shown = f': "#{found[2].strip()}"' if before is not None and _may_show(before[1]) else ""
-    return found.end(1), f'"#" begins a comment here; put the text in quotes{shown}'
+    before = re.search(r"([\w-]+):\s*$", bare[: match.end(1)])
+    shown = f': "#{match[2].strip()}"' if before is not None and _may_show(before[1]) else ""
+    return match.end(1), f'"#" begins a comment here; put the text in quotes{shown}'
 
 
 def _bigger(bare: str, line: str) -> tuple[int, str] | None:
-    found = _BIGGER.fullmatch(bare)
-    if found is None or "$" not in found[1]:
+    match = _BIGGER.fullmatch(bare)
+    if match is None or "$" not in match[1]:
         return None
-    word = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}[found[2]]
-    return found.start(2), f"write {{{word}: {found[3]}}}"
+    word = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}[match[2]]
+    return match.start(2), f"write {{{word}: {match[3]}}}"
 
 
 def _may_show(key: str) -> bool:

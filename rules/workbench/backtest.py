@@ -61,8 +61,8 @@ class RuleDifference:
         seen = self.differences.get(kind, 0)
         self.differences[kind] = seen + 1
         if seen < MAX_SAMPLES:
-            one = (old or new)[0]
-            self.samples.append(Sample(kind, one.origin, one.destination, _text(old), _text(new), why))
+            send = (old or new)[0]
+            self.samples.append(Sample(kind, send.origin, send.destination, _text(old), _text(new), why))
 
 
 @dataclass(slots=True)
@@ -137,7 +137,8 @@ class _Pair:
     ) -> None:
         unpack = Unpacker()
         self.before, self.after = (
-            Rehearsal(one, state=make_state(), unwritten=one.by_name, unpack=unpack) for one in (old, new)
+            Rehearsal(rule_set, state=make_state(), unwritten=rule_set.by_name, unpack=unpack)
+            for rule_set in (old, new)
         )
         self.result = result
         self.renamed = {past: rule.name for rule in new.rules for past in rule.was}
@@ -152,10 +153,10 @@ class _Pair:
     def take(self, incoming: Incoming, now_us: int) -> None:
         """Let both decide a message."""
         first, second = self.before.take(incoming, now_us), self.after.take(incoming, now_us)
-        one, other = first.decision, second.decision
+        decision, other = first.decision, second.decision
         before, after = self.result.unmatched
-        self.result.unmatched = (before + (one.fate == "unmatched"), after + (other.fate == "unmatched"))
-        if one.sends or other.sends:
+        self.result.unmatched = (before + (decision.fate == "unmatched"), after + (other.fate == "unmatched"))
+        if decision.sends or other.sends:
             self._meet([first], [second])
 
     def _next_due_us(self, now_us: int) -> int | None:
@@ -189,12 +190,12 @@ class _Pair:
 
     def _alike(self, old: Sequence[Send], new: Sequence[Send]) -> bool:
         """Whether two posts read the same for sure: worded alike, about the same."""
-        one, other = old[0].post, new[0].post
+        post, other = old[0].post, new[0].post
         return (
-            isinstance(one, Unwritten)
+            isinstance(post, Unwritten)
             and isinstance(other, Unwritten)
-            and one.scene.rule.name in self.worded_alike
-            and one.tells_the_same(other)
+            and post.scene.rule.name in self.worded_alike
+            and post.tells_the_same(other)
         )
 
 
@@ -227,7 +228,7 @@ def _text(sends: Sequence[Send]) -> str:
 
 
 def _rule(result: BacktestResult, name: str) -> RuleDifference:
-    found = result.rules.get(name)
-    if found is None:
-        found = result.rules[name] = RuleDifference(name)
-    return found
+    difference = result.rules.get(name)
+    if difference is None:
+        difference = result.rules[name] = RuleDifference(name)
+    return difference

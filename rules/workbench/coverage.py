@@ -151,7 +151,7 @@ class _Watched:
         for seen in self.seen.values():
             for root in _roots(seen.rule):
                 seen.unheld.update({id(node): node for node in walk(root)})
-            seen.untaken = frozenset().union(*(templates.numbers(one) for one in templates_of(seen.rule)))
+            seen.untaken = frozenset().union(*(templates.numbers(template) for template in templates_of(seen.rule)))
         self._open: dict[int, list[_Seen]] = {}
         self._taken = -1
         self._unwritten: set[str] = set()
@@ -253,8 +253,8 @@ class _Watched:
     def _unwanted(self, incoming: Incoming, event: Event) -> None:
         if len(self.unwanted) < MAX_UNWANTED:
             shape = tuple(sorted(event.data)) if isinstance(event.data, dict) else type(event.data).__name__
-            one = Unwanted(incoming.topic, incoming.offset, event.text[:MAX_SHOWN_RUNES])
-            self.unwanted.setdefault((incoming.topic, shape), one)
+            unwanted = Unwanted(incoming.topic, incoming.offset, event.text[:MAX_SHOWN_RUNES])
+            self.unwanted.setdefault((incoming.topic, shape), unwanted)
 
 
 def _roots(rule: Rule) -> list[ConditionNode]:

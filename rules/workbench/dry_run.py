@@ -118,7 +118,7 @@ class Unpacker:
             self._payload = payload
             self._decoded.clear()
         key = (spec.text, id(spec.schema))
-        found = self._decoded.get(key)
-        if found is None:
-            found = self._decoded[key] = decode(payload, spec)
-        return found
+        decoded = self._decoded.get(key)
+        if decoded is None:
+            decoded = self._decoded[key] = decode(payload, spec)
+        return decoded

@@ -94,7 +94,7 @@ class _Recorder:
         self._kept: list[tuple[list[Incoming], DecisionPath]] = []
         self._openers: OrderedDict[tuple[str, str], Incoming] = OrderedDict()
         sources = from_bytes(rule_set.sources)
-        self._scrubber = Scrubber("\n".join(one.text for one in (*sources.files, *sources.templates)))
+        self._scrubber = Scrubber("\n".join(source_file.text for source_file in (*sources.files, *sources.templates)))
 
     def hear(self, incoming: Incoming) -> None:
         """Write a test if the message takes a path that no one before it took."""
@@ -123,19 +123,19 @@ class _Recorder:
 
     def _openers_of(self, incoming: Incoming) -> list[Incoming]:
         """The messages that opened what this one ends."""
-        found = match(self.rule_set, incoming, incoming.publish_time_us).found
-        keys = [(one.rule.name, one.key or "") for one in found if one.how == "resolved"]
+        matches = match(self.rule_set, incoming, incoming.publish_time_us).found
+        keys = [(one.rule.name, one.key or "") for one in matches if one.how == "resolved"]
         openers = [self._openers[key] for key in keys if key in self._openers]
         return list({(opener.topic, opener.offset): opener for opener in openers}.values())
 
-    def _play(self, messages: Sequence[Incoming], said: Sequence[Decoded | None] = ()) -> list[DryRunStep]:
+    def _play(self, messages: Sequence[Incoming], decodeds: Sequence[Decoded | None] = ()) -> list[DryRunStep]:
         """What the messages lead to, all at the time of the first, and the timers of the hour after."""
         rehearsal = Rehearsal(self.rule_set)
         start_us = messages[0].publish_time_us
-        decoded = said or [None] * len(messages)
+        decoded = decodeds or [None] * len(messages)
         moments = [
-            rehearsal.take(replace(one, publish_time_us=start_us), start_us, value)
-            for one, value in zip(messages, decoded, strict=True)
+            rehearsal.take(replace(message, publish_time_us=start_us), start_us, value)
+            for message, value in zip(messages, decoded, strict=True)
         ]
         return [*moments, *rehearsal.run_to(start_us + SETTLE_US)]
 

@@ -76,6 +76,6 @@ def json_in_yaml(value: Any) -> str:
     return _NOT_YAML.sub(_escape, json.dumps(value, ensure_ascii=False, default=str))
 
 
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
     return "?" if 0xD800 <= code <= 0xDFFF else f"\\u{code:04x}"

@@ -111,14 +111,18 @@ def _rule() -> Iterator[str]:
     yield "`name` and `send` (or `drop: true`) are needed; all else is optional."
     for chapter in dict.fromkeys(entry.chapter for entry in RULE_KEYS):
         yield f"### {chapter[0].upper()}{chapter[1:]}"
-        rows = [(f"`{one.name}`", one.meaning, f"`{one.example}`") for one in RULE_KEYS if one.chapter == chapter]
+        rows = [
+            (f"`{key_entry.name}`", key_entry.meaning, f"`{key_entry.example}`")
+            for key_entry in RULE_KEYS
+            if key_entry.chapter == chapter
+        ]
         yield _table(("Key", "Meaning", "Example"), rows)
         if chapter == "keeping quiet":
             yield from _quiet_notes()
 
 
 def _quiet_notes() -> Iterator[str]:
-    rows = [(f"`{key}`", ", ".join(f"`{one}`" for one in inner)) for key, inner in _inner_keys().items()]
+    rows = [(f"`{key}`", ", ".join(f"`{text}`" for text in inner)) for key, inner in _inner_keys().items()]
     yield "The keys inside of them:"
     yield _table(("Key", "Has"), rows)
     yield (
@@ -154,7 +158,9 @@ def _conditions() -> Iterator[str]:
     yield "### Clauses"
     yield _table(("Clause", "Holds"), [(f"`{name}`", meaning) for name, meaning in CLAUSES.items()])
     yield "### Operators"
-    rows = [(f"`{one.name}`", one.meaning, f"`{one.example}`") for one in OPERATORS.built_in.values()]
+    rows = [
+        (f"`{operator.name}`", operator.meaning, f"`{operator.example}`") for operator in OPERATORS.built_in.values()
+    ]
     yield _table(("Operator", "Holds for", "Example"), rows)
     yield "### Decoding"
     yield (

@@ -75,7 +75,7 @@ def run_case(rule_set: RuleSet, case: Case, read_snapshot: ReadSnapshot = lambda
         moments = list(_play(rule_set, case))
     except TooManySteps as many:
         return CaseResult(case, (str(many),), (), ())
-    told = tuple(one for moment in moments for one in _told(case, moment))
+    sent = tuple(one for moment in moments for one in _told(case, moment))
     quiet = tuple(
         KeptQuiet(moment.at_us - case.start_us, judgement)
         for moment in moments
@@ -83,10 +83,10 @@ def run_case(rule_set: RuleSet, case: Case, read_snapshot: ReadSnapshot = lambda
         if judgement.outcome not in ("sent", "shadow")
     )
     compared = _Comparison(rule_set, case, read_snapshot, quiet)
-    compared.sends(told)
+    compared.sends(sent)
     compared.compare_quiet()
     compared.failures(failure for moment in moments for failure in moment.decision.failures.items())
-    return CaseResult(case, tuple(compared.differences), told, quiet, compared.snapshots)
+    return CaseResult(case, tuple(compared.differences), sent, quiet, compared.snapshots)
 
 
 def _play(rule_set: RuleSet, case: Case) -> Iterator[DryRunStep]:
@@ -121,18 +121,18 @@ class _Comparison:
         self.differences: list[str] = []
         self.snapshots: dict[str, str] = {}
 
-    def sends(self, told: tuple[ToldSend, ...]) -> None:
+    def sends(self, sent: tuple[ToldSend, ...]) -> None:
         """Each expectation takes one send that fits it; none may be left over on either side."""
         if self.case.expect is None:
             return
         fits = [
-            [n for n, one in enumerate(told) if not self._differences(expected, one)] for expected in self.case.expect
+            [n for n, one in enumerate(sent) if not self._differences(expected, one)] for expected in self.case.expect
         ]
         taken = pairs(fits)
-        left = [one for n, one in enumerate(told) if n not in taken.values()]
+        left = [one for n, one in enumerate(sent) if n not in taken.values()]
         for number, expected in enumerate(self.case.expect):
             if number in taken:
-                self._remember_snapshots(expected, told[taken[number]])
+                self._remember_snapshots(expected, sent[taken[number]])
                 continue
             near = next((one for one in left if _could_be_meant(expected, one)), None)
             if near is None:
@@ -147,11 +147,13 @@ class _Comparison:
 
     def compare_quiet(self) -> None:
         """Each expectation takes one that fits it; others may have been kept quiet too."""
-        fits = [[n for n, one in enumerate(self.quiet) if _is_quiet_so(expected, one)] for expected in self.case.quiet]
+        fits = [
+            [n for n, quiet in enumerate(self.quiet) if _is_quiet_so(expected, quiet)] for expected in self.case.quiet
+        ]
         taken = pairs(fits)
         for number, expected in enumerate(self.case.quiet):
             if number not in taken:
-                said = ", ".join(_quiet_shown(one) for one in self.quiet) or "nothing"
+                text = ", ".join(_quiet_shown(quiet) for quiet in self.quiet) or "nothing"
                 key = expected.key and f'with the key "{expected.key}"'
                 at = f"at {_at(expected.at_us)}" if expected.at_us is not None else ""
                 words = (
@@ -162,14 +164,14 @@ class _Comparison:
                     at,
                 )
                 wanted = " ".join(filter(None, words)) or "anything"
-                self.differences.append(f"{expected.place}: expected to be kept quiet: {wanted}; it was: {said}")
+                self.differences.append(f"{expected.place}: expected to be kept quiet: {wanted}; it was: {text}")
 
     def failures(self, failures: Iterable[tuple[str, str]]) -> None:
         """Templates that failed without a send that shows it: a key, a ``when``, or a post that nobody compared."""
         expected = {one.rule for one in self.case.expect or () if one.fallback is not None}
-        said = "\n".join(self.differences)
+        text = "\n".join(self.differences)
         for rule, reason in dict.fromkeys(failures):
-            if not expected & {rule, ""} and reason not in said:
+            if not expected & {rule, ""} and reason not in text:
                 self.differences.append(f"{self.case.place}: a template of {rule} failed: {reason}")
 
     def _why_not(self, expected: Expected) -> Iterator[str]:
@@ -187,23 +189,27 @@ class _Comparison:
         for message in self.case.messages[:MAX_REASONS]:
             now_us = self.case.start_us + message.at_us
             state = dict.fromkeys(match(self.rule_set, message.incoming, now_us, message.decoded).needs, ABSENT)
-            found = explain(self.rule_set, message.incoming, state, DecideContext(now_us), message.decoded)
-            if rule.name in found.unheard:
+            explanation = explain(self.rule_set, message.incoming, state, DecideContext(now_us), message.decoded)
+            if rule.name in explanation.unheard:
                 yield f"{rule.name} does not hear {message.incoming.topic}"
-            reasons = (f"{one.fate}: {one.reason}" for one in found.rules if one.rule == rule.name and one.reason)
+            reasons = (
+                f"{explained.fate}: {explained.reason}"
+                for explained in explanation.rules
+                if explained.rule == rule.name and explained.reason
+            )
             yield from (f"{rule.name}, message at {_at(message.at_us)}: {reason}" for reason in reasons)
 
-    def _differences(self, expected: Expected, told: ToldSend) -> list[str]:
-        send, post = told.send, told.post
+    def _differences(self, expected: Expected, sent: ToldSend) -> list[str]:
+        send, post = sent.send, sent.post
         differences: list[str] = []
         if expected.rule and expected.rule != send.rule:
             differences.append(f"  rule: {send.rule}")
         if expected.to and expected.to != send.destination:
             differences.append(f"  to: {send.destination}")
-        if not _is_at(expected.at_us, told.at_us):
-            differences.append(f"  at: {_at(told.at_us)}, not {_at(expected.at_us or 0)}")
-        if expected.shadow is not None and expected.shadow != told.shadow:
-            differences.append(f"  shadow: {'true' if told.shadow else 'false'}")
+        if not _is_at(expected.at_us, sent.at_us):
+            differences.append(f"  at: {_at(sent.at_us)}, not {_at(expected.at_us or 0)}")
+        if expected.shadow is not None and expected.shadow != sent.shadow:
+            differences.append(f"  shadow: {'true' if sent.shadow else 'false'}")
         for part, matcher in expected.parts.items():
             value = getattr(send if part in ("key", "phase") else post, part)
             differences += self._compare(part, matcher, value)
@@ -225,12 +231,12 @@ class _Comparison:
         differences: list[str] = []
         if matcher.wants_equal and not _equal(matcher.equals, value):
             differences += _diff(name, matcher.equals, value)
-        differences += [f'  {name} lacks "{said}": {text}' for said in matcher.contains if said not in text]
-        differences += [f'  {name} contains "{said}": {text}' for said in matcher.lacks if said in text]
+        differences += [f'  {name} lacks "{given}": {text}' for given in matcher.contains if given not in text]
+        differences += [f'  {name} contains "{given}": {text}' for given in matcher.lacks if given in text]
         differences += [
-            f'  {name} does not match "{said}": {text}'
-            for said in matcher.regex
-            if not compile_regex(said).search(text)
+            f'  {name} does not match "{given}": {text}'
+            for given in matcher.regex
+            if not compile_regex(given).search(text)
         ]
         if matcher.snapshot:
             stored = self.read_snapshot(self.case, matcher.snapshot)
@@ -240,8 +246,8 @@ class _Comparison:
                 differences += _diff(name, stored, text)
         return differences
 
-    def _remember_snapshots(self, expected: Expected, told: ToldSend) -> None:
-        send, post = told.send, told.post
+    def _remember_snapshots(self, expected: Expected, sent: ToldSend) -> None:
+        send, post = sent.send, sent.post
         fields = {one.title: one.value for one in post.fields}
         seen = [
             *(
@@ -275,16 +281,16 @@ def pairs(fits: Sequence[Sequence[int]]) -> dict[int, int]:
     return {number: other for other, number in owner.items()}
 
 
-def show_send(told: ToldSend) -> str:
+def show_send(sent: ToldSend) -> str:
     """A send in one line."""
-    first = told.post.text.splitlines()[0] if told.post.text else told.post.title
-    at = f" at {_at(told.at_us)}" if told.at_us else ""
-    shadow = " in shadow" if told.shadow else ""
-    return f'{told.send.rule} to {told.send.destination}{at}{shadow}: "{first}"'
+    first = sent.post.text.splitlines()[0] if sent.post.text else sent.post.title
+    at = f" at {_at(sent.at_us)}" if sent.at_us else ""
+    shadow = " in shadow" if sent.shadow else ""
+    return f'{sent.send.rule} to {sent.send.destination}{at}{shadow}: "{first}"'
 
 
-def _could_be_meant(expected: Expected, told: ToldSend) -> bool:
-    return expected.rule in ("", told.send.rule) and expected.to in ("", told.send.destination)
+def _could_be_meant(expected: Expected, sent: ToldSend) -> bool:
+    return expected.rule in ("", sent.send.rule) and expected.to in ("", sent.send.destination)
 
 
 def _named(expected: Expected) -> str:
@@ -294,10 +300,10 @@ def _named(expected: Expected) -> str:
 
 
 def _quiet_shown(quiet: KeptQuiet) -> str:
-    one = quiet.judgement
-    to = f" to {one.destination}" if one.destination else ""
+    judgement = quiet.judgement
+    to = f" to {judgement.destination}" if judgement.destination else ""
     at = f" at {_at(quiet.at_us)}" if quiet.at_us else ""
-    return f"{one.rule}{to} {one.outcome}{f' by {one.by}' if one.by else ''}{at}"
+    return f"{judgement.rule}{to} {judgement.outcome}{f' by {judgement.by}' if judgement.by else ''}{at}"
 
 
 def _is_quiet_so(expected: ExpectedQuiet, quiet: KeptQuiet) -> bool:

@@ -72,9 +72,9 @@ class Scrubber:
     def _named(self, text: str, key: str, depth: int) -> str:
         """A text under a key that may say what it is: the name of a machine or a person."""
         if HOST_KEYS.search(key):
-            found = _PORT.fullmatch(text)
-            if found is not None:
-                return self._host(found["host"]) + (found["port"] or "")
+            match = _PORT.fullmatch(text)
+            if match is not None:
+                return self._host(match["host"]) + (match["port"] or "")
         elif PERSON_KEYS.fullmatch(key) and "@" not in text and "://" not in text:
             return self._made_up.name("person", text)
         return self._text(text, depth)
@@ -118,13 +118,13 @@ class Scrubber:
     def _words(self, text: str) -> str:
         return WORDS.sub(self._replace, text)
 
-    def _replace(self, found: re.Match[str]) -> str:
-        kind, word = found.lastgroup or "", found[0]
+    def _replace(self, match: re.Match[str]) -> str:
+        kind, word = match.lastgroup or "", match[0]
         match kind:
             case "url":
                 return self._url(word)
             case "pem" | "bearer" | "assigned":
-                secret = found["pem_body"] or found["bearer_value"] or found["assigned_value"]
+                secret = match["pem_body"] or match["bearer_value"] or match["assigned_value"]
                 if self._is_no_secret(secret):
                     return word
                 self._made_up.replace_everywhere(secret, SCRUBBED)
@@ -152,8 +152,8 @@ class Scrubber:
     def _learn(self, value: Any, key: str) -> None:
         """Note the short names of machines that a message names in full or under a telling key: they recur in texts."""
         for name, text in _texts(value, key):
-            if HOST_KEYS.search(name) and (found := _PORT.fullmatch(text)) is not None:
-                self._host(found["host"])
+            if HOST_KEYS.search(name) and (match := _PORT.fullmatch(text)) is not None:
+                self._host(match["host"])
             elif PERSON_KEYS.fullmatch(name) and text and "@" not in text and "://" not in text:
                 self._made_up.name("person", text)
             elif SECRET_KEYS.search(name) and text and not self._is_no_secret(text):

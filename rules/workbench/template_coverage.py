@@ -125,12 +125,12 @@ class MarkedTemplates(Templates):
 def templates_of(rule: Rule) -> Iterator[CompiledTemplate]:
     """All templates of a rule, each once."""
     making = rule.making
-    found: list[CompiledTemplate | None] = [making.text, *making.parts.values()]
-    found += [template for field in making.fields for template in (field.title, field.value)]
-    found += [*_within(making.body), *(template for _, template in rule.sets), rule.key, rule.quiet.state]
-    found += [template for entry in rule.sends for said in entry.overrides.values() for template in _within(said)]
+    templates: list[CompiledTemplate | None] = [making.text, *making.parts.values()]
+    templates += [template for field in making.fields for template in (field.title, field.value)]
+    templates += [*_within(making.body), *(template for _, template in rule.sets), rule.key, rule.quiet.state]
+    templates += [template for entry in rule.sends for said in entry.overrides.values() for template in _within(said)]
     seen: set[int] = set()
-    for template in found:
+    for template in templates:
         if template is not None and id(template) not in seen:
             seen.add(id(template))
             yield template

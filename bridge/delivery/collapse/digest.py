@@ -73,13 +73,13 @@ class Folding:
     @property
     def all(self) -> list[HeldPost]:
         """Everything the digest is to stand for."""
-        return [*self.folded, *(one for life in self.lives for one in life)]
+        return [*self.folded, *(post for life in self.lives for post in life)]
 
     def without(self, order_key: str) -> Folding:
         """The same but for what waits under an order key."""
         return Folding(
             self.order_key,
-            [one for one in self.folded if one.delivery.new.order_key != order_key],
+            [post for post in self.folded if post.delivery.new.order_key != order_key],
             [life for life in self.lives if life[0].delivery.new.order_key != order_key],
         )
 
@@ -138,7 +138,7 @@ class _Gathering:
         """An incident that is over."""
         first = life[0].delivery.new
         last = life[-1].delivery.new
-        unit = [one for one in life if one.delivery.new.origin == first.origin]
+        unit = [post for post in life if post.delivery.new.origin == first.origin]
         self.named.append(msgspec.structs.replace(_named(unit), over_us=last.created_us))
         self.over[first.rule, unit[-1].post.severity] += 1
         self.about[_subject(first)] += 1
@@ -158,7 +158,7 @@ class _Gathering:
         self.times_us += [summary.since_us, summary.until_us]
 
     def _add_rest(self, unit: Sequence[HeldPost]) -> None:
-        self.mentions |= {one.post.mention: None for one in unit if one.post.mention}
+        self.mentions |= {post.post.mention: None for post in unit if post.post.mention}
         self.times_us.append(unit[0].delivery.new.created_us)
 
     def summary(self, most_named: int) -> Summary:
@@ -198,11 +198,11 @@ def digest_of(
     The same deliveries make the same id and origin. It goes out before later deliveries of their order keys as far as
     an early due time and a high priority can do that.
     """
-    held = folding.all
+    posts = folding.all
     summary = summary_of(folding, most_named)
-    digest_id = id_of(one.delivery for one in held)
-    post = _post(summary, digest_id, held, max_text_runes or _ORDINARY_RUNES)
-    first = held[0].delivery.new
+    digest_id = id_of(one.delivery for one in posts)
+    post = _post(summary, digest_id, posts, max_text_runes or _ORDINARY_RUNES)
+    first = posts[0].delivery.new
     priorities = [one.delivery.new.priority for one in folding.folded]
     return NewDelivery(
         id=digest_id,
@@ -219,12 +219,12 @@ def digest_of(
         key="",
         incident="",
         stands_for=0,
-        topic_uid=_common(one.delivery.new.topic_uid for one in held),
+        topic_uid=_common(one.delivery.new.topic_uid for one in posts),
         offset=-1,
-        version=_common(one.delivery.new.version for one in held),
+        version=_common(one.delivery.new.version for one in posts),
         places={},
         severity=post.severity,
-        due_us=min(now_us, *(one.delivery.due_us for one in held)) if due_us is None else due_us,
+        due_us=min(now_us, *(one.delivery.due_us for one in posts)) if due_us is None else due_us,
         created_us=now_us,
     )
 
@@ -252,20 +252,20 @@ def held_of(delivery: Delivery) -> HeldPost:
 
 def address_of(post: Post) -> str:
     """Where a post is to go inside its destination, as far as its send says so: only equal ones share a digest."""
-    where = {name: said for name, said in post.overrides.items() if name not in _LOOKS | _LEFT_OUT}
+    where = {name: value for name, value in post.overrides.items() if name not in _LOOKS | _LEFT_OUT}
     return msgspec.json.encode(where, order="deterministic").decode() if where else ""
 
 
-def units_of(held: Iterable[HeldPost]) -> list[list[HeldPost]]:
+def units_of(posts: Iterable[HeldPost]) -> list[list[HeldPost]]:
     """Deliveries by the send they are parts of, in their order."""
     units: dict[tuple[str, str, int], list[HeldPost]] = {}
-    for one in held:
-        new = one.delivery.new
-        units.setdefault((new.origin, new.rule, new.send), []).append(one)
+    for post in posts:
+        new = post.delivery.new
+        units.setdefault((new.origin, new.rule, new.send), []).append(post)
     return list(units.values())
 
 
-def _post(summary: Summary, digest_id: str, held: Sequence[HeldPost], max_runes: int) -> Post:
+def _post(summary: Summary, digest_id: str, posts: Sequence[HeldPost], max_runes: int) -> Post:
     since_us, until_us = summary.since_us, summary.until_us
     return Post(
         title=title_of(summary.standing, summary.over, summary.phases),
@@ -273,7 +273,7 @@ def _post(summary: Summary, digest_id: str, held: Sequence[HeldPost], max_runes:
         severity=summary.severity,
         mention=" ".join(summary.mentions),
         footer=f"each of them: ams-bridge deliveries list --into {digest_id}",
-        overrides=_overrides(held),
+        overrides=_overrides(posts),
     )
 
 
@@ -304,19 +304,19 @@ def _tallies(counts: Counter[tuple[str, str]]) -> tuple[SeverityCount, ...]:
     return (*tallies, SeverityCount("", "", rest)) if rest else tuple(tallies)
 
 
-def _overrides(held: Sequence[HeldPost]) -> Mapping[str, Any]:
+def _overrides(posts: Sequence[HeldPost]) -> Mapping[str, Any]:
     """What all posts say alike: where to go, and how to look."""
-    first = held[0].post.overrides
+    first = posts[0].post.overrides
     return {
-        name: said
-        for name, said in first.items()
-        if name not in _LEFT_OUT and all(one.post.overrides.get(name) == said for one in held)
+        name: value
+        for name, value in first.items()
+        if name not in _LEFT_OUT and all(post.post.overrides.get(name) == value for post in posts)
     }
 
 
 def _common(values: Iterable[str]) -> str:
-    found = set(values)
-    return found.pop() if len(found) == 1 else ""
+    texts = set(values)
+    return texts.pop() if len(texts) == 1 else ""
 
 
 def _post_with(post: Post, summary: Summary) -> bytes:

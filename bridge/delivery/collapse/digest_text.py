@@ -81,22 +81,22 @@ def title_of(standing: Sequence[SeverityCount], over: Sequence[SeverityCount], p
     names = [escape_value(name, line_start=False) for name, _ in phases.about[:_MOST_ABOUT]]
     more = len(phases.about) - len(names)
     about = ", ".join([*names, *([f"{more} more"] if more > 0 else [])])
-    told = ", ".join(f"{count} {word}" for count, word in counts if count)
-    return f"{title}: {told}{f' ({about})' if about else ''}"
+    text = ", ".join(f"{count} {word}" for count, word in counts if count)
+    return f"{title}: {text}{f' ({about})' if about else ''}"
 
 
 def text_of(
     since_us: int,
     until_us: int,
     named: Sequence[Named],
-    standing: Sequence[SeverityCount],
+    counts: Sequence[SeverityCount],
     over: Sequence[SeverityCount],
     max_runes: int,
 ) -> str:
     """The text in at most ``max_runes``: what does not fit is counted instead of named."""
     shown = list(named)
     while True:
-        text = _text(since_us, until_us, shown, standing, over)
+        text = _text(since_us, until_us, shown, counts, over)
         if len(text) <= max_runes or not shown:
             return cut_text(text, max_runes)
         spare = max(1, (len(text) - max_runes) // (_MOST_RUNES * 2))
@@ -129,20 +129,20 @@ def _text(
     since_us: int,
     until_us: int,
     named: Sequence[Named],
-    standing: Sequence[SeverityCount],
+    counts: Sequence[SeverityCount],
     over: Sequence[SeverityCount],
 ) -> str:
     days = until_us // _DAY_US != since_us // _DAY_US
     lines: list[str] = []
-    if standing:
+    if counts:
         lines.append(
             f"Decided {_span(since_us, until_us, days=days)} UTC; more waited than could be posted one by one."
         )
-        lines += _list([one for one in named if not one.over_us], standing, days=days)
+        lines += _list([one for one in named if not one.over_us], counts, days=days)
     if over:
         lives = total(over)
         lines += [""] if lines else []
-        began = f"**{lives} more** began and ended" if standing else "Began and ended"
+        began = f"**{lives} more** began and ended" if counts else "Began and ended"
         lines.append(f"{began} before anything could be posted:")
         lines += _list([one for one in named if one.over_us], over, days=days)
     return "\n".join(lines)
@@ -164,25 +164,25 @@ def _list(named: Sequence[Named], tallies: Sequence[SeverityCount], *, days: boo
 def _kinds(kinds: Sequence[tuple[str, str, int]], more: int) -> str:
     """``15 warning of disks, 6 of web``, the worst first."""
     ranked = sorted((kind for kind in kinds if kind[0]), key=lambda one: (-rank_of(one[1]), -one[2], one[0]))
-    told: list[str] = []
+    texts: list[str] = []
     left = more
     for rule, severity, count in ranked[:_MOST_KINDS]:
         word = f" {escape_value(severity, line_start=False)}" if severity else ""
-        told.append(f"{min(count, left)}{word} of {escape_value(rule, line_start=False)}")
+        texts.append(f"{min(count, left)}{word} of {escape_value(rule, line_start=False)}")
         left -= min(count, left)
     if left > 0:
-        told.append(f"{left} of {'other ' if told else ''}rules")
-    return ", ".join(told)
+        texts.append(f"{left} of {'other ' if texts else ''}rules")
+    return ", ".join(texts)
 
 
-def _line(one: Named, *, days: bool) -> str:
-    severity = f"**{escape_value(one.severity, line_start=False)}** " if one.severity else ""
-    if one.phase == "over":
-        severity = "" if one.line.startswith(_OVER_SIGN) else f"{_OVER_SIGN} "
-    target = link_target(one.url) if one.url else ""
+def _line(named: Named, *, days: bool) -> str:
+    severity = f"**{escape_value(named.severity, line_start=False)}** " if named.severity else ""
+    if named.phase == "over":
+        severity = "" if named.line.startswith(_OVER_SIGN) else f"{_OVER_SIGN} "
+    target = link_target(named.url) if named.url else ""
     link = f" · [link]({target})" if target else ""
-    when = _span(one.at_us, one.over_us, days=days) if one.over_us else _time(one.at_us, days=days)
-    return f"{severity}{one.line}{link} _{when}_"
+    when = _span(named.at_us, named.over_us, days=days) if named.over_us else _time(named.at_us, days=days)
+    return f"{severity}{named.line}{link} _{when}_"
 
 
 def _span(since_us: int, until_us: int, *, days: bool) -> str:

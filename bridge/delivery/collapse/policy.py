@@ -72,28 +72,28 @@ class _Line:
 
     def fates(self, policy: Policy) -> list[Fate]:
         """What becomes of each delivery."""
-        over = {one.delivery.id for life in self.lives for one in life}
+        over = {post.delivery.id for life in self.lives for post in life}
         fates: dict[str, Fate] = {}
         for unit in units_of(self.held):
-            folds = _is_complete(unit) and all(_may_fold(one, policy, self.receipt) for one in unit)
-            fates |= {one.delivery.id: "folded" if folds else "stays" for one in unit}
-        return ["cancelled" if one.delivery.id in over else fates[one.delivery.id] for one in self.held]
+            folds = _is_complete(unit) and all(_may_fold(post, policy, self.receipt) for post in unit)
+            fates |= {post.delivery.id: "folded" if folds else "stays" for post in unit}
+        return ["cancelled" if post.delivery.id in over else fates[post.delivery.id] for post in self.held]
 
     def addresses(self) -> set[str]:
         """Where its posts are to go."""
-        return {address_of(one.post) for one in self.held}
+        return {address_of(post.post) for post in self.held}
 
-    def folding(self, order_key: str, held: Sequence[HeldPost]) -> Folding:
+    def folding(self, order_key: str, posts: Sequence[HeldPost]) -> Folding:
         """Some of the line, in which no life is in part, as a digest is made of it."""
-        ids = {one.delivery.id for one in held}
+        ids = {post.delivery.id for post in posts}
         lives = [life for life in self.lives if life[0].delivery.id in ids]
-        over = {one.delivery.id for life in lives for one in life}
-        return Folding(order_key, [one for one in held if one.delivery.id not in over], lives)
+        over = {post.delivery.id for life in lives for post in life}
+        return Folding(order_key, [post for post in posts if post.delivery.id not in over], lives)
 
 
-def lines_of(held: Iterable[HeldPost]) -> list[list[HeldPost]]:
+def lines_of(posts: Iterable[HeldPost]) -> list[list[HeldPost]]:
     """Deliveries in the order of a page, by their order keys."""
-    return [list(line) for _, line in groupby(held, key=lambda one: one.delivery.new.order_key)]
+    return [list(line) for _, line in groupby(posts, key=lambda one: one.delivery.new.order_key)]
 
 
 def openings(line: Sequence[HeldPost], policy: Policy) -> list[Delivery]:
@@ -105,8 +105,8 @@ def openings(line: Sequence[HeldPost], policy: Policy) -> list[Delivery]:
     for life in _lives(line, policy):
         first.setdefault(_incident(life[0]), life)
     before: dict[IncidentId, str] = {}
-    for one in line:
-        before.setdefault(_incident(one), one.delivery.id)
+    for post in line:
+        before.setdefault(_incident(post), post.delivery.id)
     return [life[0].delivery for incident, life in first.items() if before[incident] == life[0].delivery.id]
 
 
@@ -144,16 +144,16 @@ def foldings(
     """
     whole: dict[str, list[Folding]] = {}
     made: list[Folding] = []
-    for held in lines:
-        lives = [life for life in _lives(held, policy) if life[0].delivery.id not in heard_of]
-        line = _Line(held, receipts.get(held[0].delivery.new.order_key, ""), lives)
+    for posts in lines:
+        lives = [life for life in _lives(posts, policy) if life[0].delivery.id not in heard_of]
+        line = _Line(posts, receipts.get(posts[0].delivery.new.order_key, ""), lives)
         addresses = line.addresses()
         if "stays" not in line.fates(policy) and len(addresses) == 1 and not is_piece:
-            whole.setdefault(addresses.pop(), []).append(line.folding("", held))
+            whole.setdefault(addresses.pop(), []).append(line.folding("", posts))
         else:
             made += _runs(line, policy)
     for address, some in whole.items():
-        folded = [one for folding in some for one in folding.folded]
+        folded = [post for folding in some for post in folding.folded]
         made.append(Folding(f"{ORDER_KEY}{address}", folded, [life for folding in some for life in folding.lives]))
     return [folding for folding in made if len(folding.all) >= policy.least]
 
@@ -166,7 +166,7 @@ def _runs(line: _Line, policy: Policy) -> list[Folding]:
     while True:
         marked = list(zip(line.held, line.fates(policy), strict=True))
         stretches = [
-            [held for held, _ in stretch]
+            [post for post, _ in stretch]
             for (stays, _), stretch in groupby(marked, key=lambda one: (one[1] == "stays", address_of(one[0].post)))
             if not stays
         ]
@@ -177,8 +177,8 @@ def _runs(line: _Line, policy: Policy) -> list[Folding]:
         line.lives = lives
 
 
-def _may_fold(one: HeldPost, policy: Policy, receipt: str) -> bool:
-    delivery, new = one.delivery, one.delivery.new
+def _may_fold(post: HeldPost, policy: Policy, receipt: str) -> bool:
+    delivery, new = post.delivery, post.delivery.new
     if delivery.leased or delivery.unclear or new.late:
         return False
     if policy.only is not None:
@@ -191,12 +191,12 @@ def _may_fold(one: HeldPost, policy: Policy, receipt: str) -> bool:
         policy.below, SEVERITY_PRIORITY["error"]
     )
     changes_a_post = policy.edits and bool(receipt) and new.phase in OWED
-    return low and one.post.body is None and not changes_a_post
+    return low and post.post.body is None and not changes_a_post
 
 
 def _is_complete(unit: Sequence[HeldPost]) -> bool:
     """Whether all parts of a post wait: of one that was begun the rest must follow."""
-    return [one.delivery.new.part for one in unit] == list(range(unit[0].delivery.new.parts))
+    return [post.delivery.new.part for post in unit] == list(range(unit[0].delivery.new.parts))
 
 
 def _lives(line: Sequence[HeldPost], policy: Policy) -> Iterator[Sequence[HeldPost]]:
@@ -204,7 +204,7 @@ def _lives(line: Sequence[HeldPost], policy: Policy) -> Iterator[Sequence[HeldPo
     if policy.older_than_us is None or policy.only is not None:
         return
     incidents: dict[IncidentId, list[list[HeldPost]]] = {}
-    for unit in units_of(one for one in line if one.delivery.new.incident):
+    for unit in units_of(post for post in line if post.delivery.new.incident):
         lives = incidents.setdefault(_incident(unit[0]), [[]])
         lives[-1] += unit
         if unit[0].delivery.new.phase in _ENDS:
@@ -216,10 +216,10 @@ def _lives(line: Sequence[HeldPost], policy: Policy) -> Iterator[Sequence[HeldPo
 def _is_over_unseen(life: Sequence[HeldPost], policy: Policy) -> bool:
     first, last = life[0].delivery, life[-1].delivery
     whole = first.new.phase == "firing" and last.new.phase == "resolved" and policy.is_old(first)
-    unseen = all(not (one.delivery.leased or one.delivery.unclear or one.delivery.new.late) for one in life)
+    unseen = all(not (post.delivery.leased or post.delivery.unclear or post.delivery.new.late) for post in life)
     return whole and unseen and all(_is_complete(unit) for unit in units_of(life))
 
 
-def _incident(one: HeldPost) -> IncidentId:
-    new = one.delivery.new
+def _incident(post: HeldPost) -> IncidentId:
+    new = post.delivery.new
     return new.rule, new.send, new.incident

@@ -76,14 +76,14 @@ class CollapseWorker:
         max_text_runes: int | None,
         outbox: Outbox,
         clock: Clock,
-        told: Callable[[Collapsed], None] = lambda folded: None,
+        notify: Callable[[Collapsed], None] = lambda folded: None,
     ) -> None:
         self._name = name
         self._config = config
         self._max_text_runes = max_text_runes
         self._outbox = outbox
         self._clock = clock
-        self._told = told
+        self._told = notify
         self._was_away = True  # who knows for how long we were
         self._look_at = -math.inf
         self._pass: _Pass | None = None
@@ -159,7 +159,7 @@ class CollapseWorker:
 
     async def _hear_of(self, lines: Sequence[Sequence[HeldPost]], policy: Policy) -> set[str]:
         """The ids of those openings of incidents that somebody heard of before."""
-        found: set[str] = set()
+        texts: set[str] = set()
         for opening in (opening for line in lines for opening in openings(line, policy)):
             query = DeliveryQuery(
                 destination=self._name,
@@ -168,8 +168,8 @@ class CollapseWorker:
                 limit=HEARD_OF,
             )
             if was_heard_of(opening, await self._outbox.find(query)):
-                found.add(opening.id)
-        return found
+                texts.add(opening.id)
+        return texts
 
     async def _fold(self, one: _Pass, folding: Folding, *, held_back: bool) -> None:
         """Fold, leaving out lines in which something changed meanwhile: they are looked at again another time."""
@@ -177,9 +177,9 @@ class CollapseWorker:
             if len(folding.all) < one.policy.least:
                 return
             digest = self._digest(folding, held_back=held_back)
-            cancelled = {held.delivery.id for life in folding.lives for held in life}
+            cancelled = {post.delivery.id for life in folding.lives for post in life}
             try:
-                await self._outbox.fold((), [held.delivery.id for held in folding.all], digest, cancelled)
+                await self._outbox.fold((), [post.delivery.id for post in folding.all], digest, cancelled)
             except LineMoved as error:
                 folding = folding.without(error.order_key)
             except OutcomeUnknown as error:  # if it is in, the store says so at the next look
@@ -210,12 +210,12 @@ class CollapseWorker:
 
 def _readable(deliveries: Sequence[Delivery]) -> list[HeldPost]:
     """Deliveries with their posts; where one cannot be read nothing of its line folds."""
-    held: list[HeldPost] = []
+    posts: list[HeldPost] = []
     odd: set[str] = set()
     for delivery in deliveries:
         try:
-            held.append(held_of(delivery))
+            posts.append(held_of(delivery))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             log.warning("a stored post cannot be read", delivery=delivery.id, error=str(error))
             odd.add(delivery.new.order_key)
-    return [one for one in held if one.delivery.new.order_key not in odd]
+    return [post for post in posts if post.delivery.new.order_key not in odd]

@@ -153,8 +153,8 @@ def _said(text: str) -> str:
     return _LINE_START.sub(lambda found: f"{found[1]}\\{found[2]}" if not found[2].isdigit() else _number(found), text)
 
 
-def _number(found: re.Match[str]) -> str:
-    return f"{found[1]}\u200b{found[2]}"
+def _number(match: re.Match[str]) -> str:
+    return f"{match[1]}\u200b{match[2]}"
 
 
 def _code(text: str) -> str:

@@ -66,17 +66,17 @@ class EmailConfig(DestinationConfig):
 
     @field_validator("sender")
     @classmethod
-    def _is_one_address(cls, said: str) -> str:
-        if len(parse_addresses(said)) != 1:
+    def _is_one_address(cls, text: str) -> str:
+        if len(parse_addresses(text)) != 1:
             raise ValueError("one address is wanted")
-        return said
+        return text
 
     @field_validator("to", "cc", "reply_to")
     @classmethod
-    def _are_addresses(cls, said: tuple[str, ...]) -> tuple[str, ...]:
-        for one in said:
-            parse_addresses(one)
-        return said
+    def _are_addresses(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        for text in texts:
+            parse_addresses(text)
+        return texts
 
     @model_validator(mode="after")
     def _password_is_safe(self) -> Self:
@@ -163,8 +163,8 @@ def _secrets_of(config: EmailConfig) -> list[Secret]:
     """The password, also in the forms in which a server is given it and may repeat it."""
     if config.password is None:
         return []
-    said = config.password.reveal()
-    sent = (in_base64(said), in_base64(f"\0{config.username}\0{said}"))
+    text = config.password.reveal()
+    sent = (in_base64(text), in_base64(f"\0{config.username}\0{text}"))
     return [config.password, *map(Secret, sent)]
 
 

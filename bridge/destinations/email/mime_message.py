@@ -51,26 +51,26 @@ class Envelope:
     @property
     def recipients(self) -> tuple[str, ...]:
         """The bare addresses that get it, each once."""
-        found = [address.addr_spec for said in (*self.to, *self.cc) for address in parse_addresses(said)]
-        return tuple(dict.fromkeys(found))
+        texts = [address.addr_spec for text in (*self.to, *self.cc) for address in parse_addresses(text)]
+        return tuple(dict.fromkeys(texts))
 
 
-def parse_addresses(said: str) -> tuple[Address, ...]:
+def parse_addresses(text: str) -> tuple[Address, ...]:
     """The addresses in a text, separated by commas. Raises NoAddress.
 
     Stricter than RFC 5322 on purpose: an address may come from an event.
     """
-    found: list[Address] = []
+    addresses: list[Address] = []
     position = 0
-    while position < len(said) or not found:
-        one = _ADDRESS.match(said, position)
-        if one is None:
-            raise NoAddress(f'"{_line_of(said)[:100]}" is no mail address')
-        name = (one["name"] or "").strip().strip('"').strip()
-        local, _, domain = (one["angle"] or one["bare"]).rpartition("@")
-        found.append(Address(_line_of(name), local, _ascii(domain)))
-        position = one.end()
-    return tuple(found)
+    while position < len(text) or not addresses:
+        match = _ADDRESS.match(text, position)
+        if match is None:
+            raise NoAddress(f'"{_line_of(text)[:100]}" is no mail address')
+        name = (match["name"] or "").strip().strip('"').strip()
+        local, _, domain = (match["angle"] or match["bare"]).rpartition("@")
+        addresses.append(Address(_line_of(name), local, _ascii(domain)))
+        position = match.end()
+    return tuple(addresses)
 
 
 def _ascii(domain: str) -> str:
@@ -93,10 +93,10 @@ def draw(parcel: Parcel, envelope: Envelope, subject_prefix: str, earlier: Recei
     post = parcel.post
     mail = EmailMessage(policy=_POLICY)
     mail["From"] = parse_addresses(envelope.sender)
-    mail["To"] = [address for said in envelope.to for address in parse_addresses(said)]
-    for name, said in (("Cc", envelope.cc), ("Reply-To", envelope.reply_to)):
-        if said:
-            mail[name] = [address for one in said for address in parse_addresses(one)]
+    mail["To"] = [address for text in envelope.to for address in parse_addresses(text)]
+    for name, texts in (("Cc", envelope.cc), ("Reply-To", envelope.reply_to)):
+        if texts:
+            mail[name] = [address for one in texts for address in parse_addresses(one)]
     mail["Subject"] = _subject(post, subject_prefix)
     mail["Date"] = datetime.fromtimestamp(parcel.created_us // US_PER_S, UTC)
     mail["Message-ID"] = message_id(parcel, envelope.sender)
@@ -147,8 +147,8 @@ def _rows(post: Post) -> Iterable[str]:
 
 
 def _subject(post: Post, prefix: str) -> str:
-    said = str(post.overrides.get("subject") or "") or plain(replace_emoji_names(post.title or post.text)).strip()
-    line = _line_of(said.split("\n", 1)[0] or "(no subject)")
+    text = str(post.overrides.get("subject") or "") or plain(replace_emoji_names(post.title or post.text)).strip()
+    line = _line_of(text.split("\n", 1)[0] or "(no subject)")
     line = f"{prefix.strip()} {line}" if prefix.strip() else line
     return line if len(line) <= MAX_SUBJECT_RUNES else line[: MAX_SUBJECT_RUNES - 1] + "…"
 

@@ -100,8 +100,8 @@ class Talk:
                 self._step(smtp).login(server.username, server.password.reveal())
             except smtplib.SMTPAuthenticationError as error:
                 if _is_permanent(error.smtp_code):
-                    said = self._said(error.smtp_code, error.smtp_error)
-                    return Later(f"the login is not accepted: {said}", misconfigured=True)
+                    text = self._said(error.smtp_code, error.smtp_error)
+                    return Later(f"the login is not accepted: {text}", misconfigured=True)
                 raise
             except ValueError:  # a UnicodeError: the library sends ASCII
                 return Later("the login has letters that this mail server cannot be told", misconfigured=True)
@@ -156,12 +156,12 @@ class Talk:
         return smtp
 
     def _answer(self, code: int, text: bytes) -> Later | Refused:
-        said = self._said(code, text)
+        given = self._said(code, text)
         if not _is_permanent(code):
-            return Later(said)
+            return Later(given)
         if code in _LOGIN_WANTED:
-            return Later(f"a login is wanted: {said}", misconfigured=True)
-        return Refused(said, plainer="cut" if code in _TOO_LARGE else None)
+            return Later(f"a login is wanted: {given}", misconfigured=True)
+        return Refused(given, plainer="cut" if code in _TOO_LARGE else None)
 
     def _failure(self, error: OSError | smtplib.SMTPException) -> Later | Refused:
         if isinstance(error, smtplib.SMTPResponseException) and not self._letter_left:

@@ -23,8 +23,8 @@ _HEX: Final = re.compile(r"#[0-9a-fA-F]{6}")
 
 def own_color(post: Post) -> str:
     """The colour that the rule asks for, as ``#rrggbb``; "" when it asks for none, or for one nobody can draw."""
-    said = post.color.strip().lower()
-    return _NAMED.get(said) or (said if _HEX.fullmatch(said) else "")
+    text = post.color.strip().lower()
+    return _NAMED.get(text) or (text if _HEX.fullmatch(text) else "")
 
 
 def color_of(post: Post, phase: str) -> str:

@@ -136,8 +136,8 @@ def not_expected(answer: HttpAnswer, whose: str, redact: Redactor) -> Later:
     Clear only when it can be read, and is the text or the page of something in between. Else the service may have done
     what was asked.
     """
-    said = answer.text.lstrip()
-    readable = said and not answer.unread and not said.startswith(("{", "[")) and not _NO_TEXT.search(said)
+    text = answer.text.lstrip()
+    readable = text and not answer.unread and not text.startswith(("{", "[")) and not _NO_TEXT.search(text)
     if readable:
         return Later(f"the answer was not {whose}: {reason_of(answer, redact)}")
     return Later(f"the answer could not be read as {whose}: {reason_of(answer, redact)}", unclear=True)

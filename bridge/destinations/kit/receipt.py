@@ -122,7 +122,7 @@ def course_of(parcel: Parcel, earlier: Receipt) -> str:
 
 def _earlier(parcel: Parcel) -> Receipt | None:
     mine = (parcel.rule, parcel.incident)
-    return next((one for one in _read(parcel.earlier) if (one.rule, one.incident) == mine), None)
+    return next((receipt for receipt in _read(parcel.earlier) if (receipt.rule, receipt.incident) == mine), None)
 
 
 def _read(stored: str | None) -> list[Receipt]:

@@ -27,10 +27,10 @@ _KEY_BYTES: Final = (_SEED_BYTES, 64)  # the seed alone, or followed by the publ
 
 def signer_of(secret: Secret) -> Signer:
     """How a secret signs. Raises ValueError, which does not repeat it, when it cannot."""
-    said = secret.reveal()
-    if said.startswith(_PUBLIC):
+    text = secret.reveal()
+    if text.startswith(_PUBLIC):
         raise ValueError("whpk_ is the public key, which cannot sign: its private one begins with whsk_")
-    return _asymmetric(said.removeprefix(_PRIVATE)) if said.startswith(_PRIVATE) else _symmetric(said)
+    return _asymmetric(text.removeprefix(_PRIVATE)) if text.startswith(_PRIVATE) else _symmetric(text)
 
 
 def signatures(signers: list[Signer], message_id: str, at_s: int, body: bytes) -> str:
@@ -38,22 +38,22 @@ def signatures(signers: list[Signer], message_id: str, at_s: int, body: bytes) -
     return " ".join(signer(message_id, at_s, body) for signer in signers)
 
 
-def _symmetric(said: str) -> Signer:
+def _symmetric(text: str) -> Signer:
     from standardwebhooks.webhooks import Webhook
 
-    key = _decoded(said.removeprefix(_SHARED), "a signing secret is whsec_ and base64 text, or whsk_ and base64 text")
+    key = _decoded(text.removeprefix(_SHARED), "a signing secret is whsec_ and base64 text, or whsk_ and base64 text")
     if not _SHORTEST_BYTES <= len(key) <= _LONGEST_BYTES:
         raise ValueError(f"a signing secret has {_SHORTEST_BYTES} to {_LONGEST_BYTES} bytes; this one has {len(key)}")
-    signing = Webhook(said)
+    signing = Webhook(text)
     return lambda message_id, at_s, body: str(
         signing.sign(msg_id=message_id, timestamp=datetime.fromtimestamp(at_s, UTC), data=body.decode())
     )
 
 
-def _asymmetric(said: str) -> Signer:
+def _asymmetric(text: str) -> Signer:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    key = _decoded(said, "a private key is whsk_ and base64 text")
+    key = _decoded(text, "a private key is whsk_ and base64 text")
     if len(key) not in _KEY_BYTES:
         raise ValueError(f"a private ed25519 key has 32 or 64 bytes; this one has {len(key)}")
     private = Ed25519PrivateKey.from_private_bytes(key[:_SEED_BYTES])
@@ -65,8 +65,8 @@ def _asymmetric(said: str) -> Signer:
     return sign
 
 
-def _decoded(said: str, otherwise: str) -> bytes:
+def _decoded(text: str, otherwise: str) -> bytes:
     try:
-        return base64.b64decode(said, validate=True)
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise ValueError(otherwise) from None

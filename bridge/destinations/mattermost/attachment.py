@@ -92,13 +92,13 @@ def fits(form: str, body: Mapping[str, Any], props: Mapping[str, Any]) -> bool:
     return not is_too_large(body) and (not form or is_small(props))
 
 
-def strip_nul(said: Any) -> Any:
+def strip_nul(given: Any) -> Any:
     """A body without U+0000 in any of its texts: databases refuse it, and the whole post with it."""
-    if isinstance(said, str):
-        return said.replace("\0", "")
-    if isinstance(said, Mapping):
-        return {name: strip_nul(value) for name, value in said.items()}
-    return [strip_nul(each) for each in said] if isinstance(said, list | tuple) else said
+    if isinstance(given, str):
+        return given.replace("\0", "")
+    if isinstance(given, Mapping):
+        return {name: strip_nul(value) for name, value in given.items()}
+    return [strip_nul(each) for each in given] if isinstance(given, list | tuple) else given
 
 
 def text_of(post: Post, *, with_text: bool = True) -> str:
@@ -125,14 +125,14 @@ def priority_of(post: Post) -> Mapping[str, Any] | None:
     return {"priority": word} if word else None
 
 
-def channel_name(said: object) -> str:
+def channel_name(value: object) -> str:
     """A channel as people write it (``#ops``, ``~ops``, ``ops``) as the server knows it."""
-    return str(said).strip().removeprefix("#").removeprefix("~")
+    return str(value).strip().removeprefix("#").removeprefix("~")
 
 
-def is_wanted(said: object) -> bool:
+def is_wanted(value: object) -> bool:
     """Whether a send's override says yes; a template in it gives text."""
-    return said is True or str(said).strip().lower() in ("true", "yes", "1")
+    return value is True or str(value).strip().lower() in ("true", "yes", "1")
 
 
 def cut(text: str, runes: int) -> str:

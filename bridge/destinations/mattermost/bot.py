@@ -143,11 +143,11 @@ class MattermostBot:
         body = draw_post(parcel, channel_id or where[1], said, thread_of(earlier), self.deck.draw_sample(parcel))
         return Preview(f"{api}/posts{_query(parcel)}", headers, body, tuple(remarks), sizes_of(body["message"], body))
 
-    async def show(self, parcel: Parcel, post_id: str, course: str, standing: PostState) -> bool:
+    async def show(self, parcel: Parcel, post_id: str, course: str, state: PostState) -> bool:
         """See Changeable."""
         said = Said(course, meant_for(self.config, parcel))
         for form in dict.fromkeys((parcel.form, "small")):
-            body = draw_edit(replace(parcel, form=form), said, self.deck.draw_face(parcel, standing))
+            body = draw_edit(replace(parcel, form=form), said, self.deck.draw_face(parcel, state))
             answer = await self.rest.call("PUT", f"/posts/{post_id}/patch", body)
             if isinstance(answer, Later):
                 return False
@@ -186,29 +186,29 @@ class _Telling:
     async def _edit(self, earlier: Receipt) -> Outcome:
         said = self._said(earlier)
         await self._deck.note(earlier.channel)
-        standing = await self._deck.tell(self._parcel, earlier, said.course)
-        answer = await self._show(earlier.post, said, standing)
+        state = await self._deck.tell(self._parcel, earlier, said.course)
+        answer = await self._show(earlier.post, said, state)
         if isinstance(answer, Later):
             return answer
         if decode_answer(answer, Made) is None:
             return await self._after_refused_edit(answer, earlier)
-        receipt = update_receipt(earlier, self._parcel, card=standing.post if standing is not None else earlier.card)
+        receipt = update_receipt(earlier, self._parcel, card=state.post if state is not None else earlier.card)
         delivered = Delivered(pack_receipt(receipt, self._parcel), pace_of(answer.headers))
         if self._config.history != "thread" or self._parcel.form == "without-history":
             return delivered
         return await self._add_history(earlier, delivered)
 
-    async def _show(self, post_id: str, said: Said, standing: PostState | None) -> HttpAnswer | Later:
+    async def _show(self, post_id: str, said: Said, state: PostState | None) -> HttpAnswer | Later:
         """Change the post, and once more for each time that somebody did something about it meanwhile."""
         for _ in range(_REDRAWINGS):
-            body = draw_edit(self._parcel, said, self._deck.draw_face(self._parcel, standing))
+            body = draw_edit(self._parcel, said, self._deck.draw_face(self._parcel, state))
             answer = await self._write("PUT", f"/posts/{post_id}/patch", body)
             moved = None
-            if standing is not None and not isinstance(answer, Later) and decode_answer(answer, Made) is not None:
-                moved = await self._deck.check_moved(self._parcel, standing)
+            if state is not None and not isinstance(answer, Later) and decode_answer(answer, Made) is not None:
+                moved = await self._deck.check_moved(self._parcel, state)
             if moved is None:
                 break
-            standing = moved
+            state = moved
         return answer
 
     async def _after_refused_edit(self, answer: HttpAnswer, earlier: Receipt) -> Outcome:
@@ -256,10 +256,8 @@ class _Telling:
 
     async def _create(self, channel_id: str, root: str, earlier: Receipt | None) -> Outcome | _Closed:
         await self._deck.note(channel_id)
-        standing = await self._deck.begin(self._parcel)
-        body = draw_post(
-            self._parcel, channel_id, self._said(earlier), root, self._deck.draw_face(self._parcel, standing)
-        )
+        state = await self._deck.begin(self._parcel)
+        body = draw_post(self._parcel, channel_id, self._said(earlier), root, self._deck.draw_face(self._parcel, state))
         answer = await self._write("POST", f"/posts{_query(self._parcel)}", body)
         if isinstance(answer, Later):
             return answer

@@ -84,24 +84,24 @@ class Deck:
         )
         return self._standing(name, row)
 
-    async def check_moved(self, parcel: Parcel, standing: PostState) -> PostState | None:
+    async def check_moved(self, parcel: Parcel, state: PostState) -> PostState | None:
         """How the post stands now, if somebody did something while it was being drawn."""
         if self._buttons is None:
             return None
         try:
-            row = await self._buttons.cards.read(parcel.rule, standing.post)
+            row = await self._buttons.cards.read(parcel.rule, state.post)
         except StoreError as error:  # the post is changed; whoever did something draws it too
             log.warning("nobody knows whether a post was clicked meanwhile", error=str(error))
             return None
-        now = replace(standing, remarks=row.remarks, taken=row.taken)
-        return None if now == standing else now
+        now = replace(state, remarks=row.remarks, taken=row.taken)
+        return None if now == state else now
 
-    def draw_face(self, parcel: Parcel, standing: PostState | None) -> Face:
+    def draw_face(self, parcel: Parcel, state: PostState | None) -> Face:
         """What the post shows."""
-        if self._buttons is None or standing is None:
+        if self._buttons is None or state is None:
             return PLAIN
-        actions = buttons_for(parcel, self._buttons, standing) if self._draws_buttons else []
-        return Face(actions, standing.remarks, self._buttons.seal.mark(card_of(parcel, standing)))
+        actions = buttons_for(parcel, self._buttons, state) if self._draws_buttons else []
+        return Face(actions, state.remarks, self._buttons.seal.mark(card_of(parcel, state)))
 
     def draw_sample(self, parcel: Parcel) -> Face:
         """What a new post would show, without a proof in it."""

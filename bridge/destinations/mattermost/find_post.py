@@ -58,7 +58,7 @@ async def find_marked(rest: Rest, channel_id: str, marker: str, since_ms: int) -
             failure = rest.classify_unanswered(answer)
             return failure if isinstance(failure, Later) else None
         posts = list(page.posts.values())
-        found = next((post for post in posts if post.delivery == marker and not post.delete_at), None)
-        if found is not None or len(posts) < PAGE or min(post.create_at for post in posts) < since_ms:
-            return found
+        marked = next((post for post in posts if post.delivery == marker and not post.delete_at), None)
+        if marked is not None or len(posts) < PAGE or min(post.create_at for post in posts) < since_ms:
+            return marked
     return None

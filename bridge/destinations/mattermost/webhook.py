@@ -165,9 +165,9 @@ class Mattermost:
             sizes=sizes_of(body["text"], body),
         )
 
-    def redraw(self, parcel: Parcel, standing: PostState) -> Redrawn:
+    def redraw(self, parcel: Parcel, state: PostState) -> Redrawn:
         """See Redrawable."""
-        body = draw(parcel, self._config, buttons_for(parcel, self._buttons, standing), standing.remarks)
+        body = draw(parcel, self._config, buttons_for(parcel, self._buttons, state), state.remarks)
         return Redrawn(body["text"], body.get("props", {}) | {"attachments": body.get("attachments", [])})
 
     async def close(self) -> None:

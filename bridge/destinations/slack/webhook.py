@@ -92,15 +92,15 @@ class Slack:
         return await ask(self._http, self._redact, "POST", self._config.url.reveal(), content=content, headers=_HEADERS)
 
     def _read(self, answer: HttpAnswer, parcel: Parcel | None) -> Outcome:
-        said = answer.text.strip()
-        if answer.status == httpx.codes.OK and said != "ok":
+        text = answer.text.strip()
+        if answer.status == httpx.codes.OK and text != "ok":
             return not_expected(answer, "Slack's", self._redact)
         outcome = outcome_of(answer, self._clock.wall_us(), self._redact)
         if not isinstance(outcome, Refused):
             return outcome
-        if said in _HOOK_GONE:
+        if text in _HOOK_GONE:
             return Refused("the hook or its channel is gone: " + outcome.reason, destination_gone=True)
-        too_much = said in _TOO_MUCH or answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE
+        too_much = text in _TOO_MUCH or answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE
         plainer: SlackWebhookForm | None = "plain" if too_much and parcel is not None and not parcel.form else None
         return Refused(outcome.reason, plainer=plainer, destination_gone=outcome.destination_gone)
 

@@ -113,7 +113,7 @@ def _head(post: Post, phase: str) -> Iterator[Element]:
     items = []
     mention = post.mention[:_MAX_MENTION_RUNES].split()
     if mention:
-        words = [f"<at>{found[1]}</at>" if (found := _PERSON.fullmatch(word)) else _said(word) for word in mention]
+        words = [f"<at>{match[1]}</at>" if (match := _PERSON.fullmatch(word)) else _said(word) for word in mention]
         items.append(_text_block(" ".join(words)))
     if post.title:
         items.append(_text_block(_said(_line(post.title, _MAX_TITLE_RUNES)), size="Large", weight="Bolder"))
@@ -128,7 +128,7 @@ def _head(post: Post, phase: str) -> Iterator[Element]:
 
 def _people(post: Post) -> list[str]:
     words = post.mention[:_MAX_MENTION_RUNES].split()
-    return [found[1] for word in words if (found := _PERSON.fullmatch(word))]
+    return [match[1] for word in words if (match := _PERSON.fullmatch(word))]
 
 
 def _text_elements(markdown: str) -> list[Element]:

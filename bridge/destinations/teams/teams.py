@@ -78,9 +78,9 @@ class Teams:
 
     def _read(self, answer: HttpAnswer, parcel: Parcel) -> Outcome:
         if answer.status == httpx.codes.OK:
-            told = _IN_THE_BODY.search(answer.text)
-            if told is not None:
-                answer = HttpAnswer(int(told[1]), answer.headers, answer.text)
+            match = _IN_THE_BODY.search(answer.text)
+            if match is not None:
+                answer = HttpAnswer(int(match[1]), answer.headers, answer.text)
             elif answer.unread or answer.text.lstrip()[:9].lower().startswith(("<!doctype", "<html")):
                 return not_expected(answer, "Teams'", self._redact)
         outcome = outcome_of(answer, self._clock.wall_us(), self._redact)

@@ -114,12 +114,12 @@ class _Reader:
             opened = True
 
     def _marker(self, bare: str, *, interrupts: bool) -> int:
-        found = _MARKER.match(bare)
-        if found is None:
+        match = _MARKER.match(bare)
+        if match is None:
             return 0
-        if interrupts and self.leaf == "text" and (not bare[found.end() :].strip() or found[1] not in (None, "1")):
+        if interrupts and self.leaf == "text" and (not bare[match.end() :].strip() or match[1] not in (None, "1")):
             return 0
-        return found.end()
+        return match.end()
 
     def _read_leaf(self, matched: int, rest: str, *, opened: bool) -> None:
         indent, bare = _indent(rest)

@@ -62,14 +62,14 @@ def list_searched_texts(text: str, attachments: Iterable[Mapping[str, Any]]) -> 
     return texts
 
 
-def _look_at(word: str, known: frozenset[str], found: set[str], unknown: set[str]) -> None:
+def _look_at(word: str, known: frozenset[str], texts: set[str], unknown: set[str]) -> None:
     if word[0] == word[-1] == ":":
         return
     word = word.lstrip(":.-_").lower()
     name = word
     while name:
         if name in known:
-            found.add(name)
+            texts.add(name)
             return
         if name[-1] not in ".-:_":
             break
@@ -79,6 +79,6 @@ def _look_at(word: str, known: frozenset[str], found: set[str], unknown: set[str
         return
     for piece in re.split(r"[.:-]", word):
         if piece in known:
-            found.add(piece)
+            texts.add(piece)
         elif piece.startswith("@"):
             unknown.add(piece[1:])

@@ -147,8 +147,8 @@ def payload_from_json(body: bytes, unknown: frozenset[str] = frozenset()) -> Pay
     raise AppError("model.incoming_hook.parse_data.app_error", 400, detail="invalid JSON or a value of a wrong type")
 
 
-def _escape_controls(found: re.Match[str]) -> str:
-    return found.group().replace("\n", "\\n").replace("\t", "\\t")
+def _escape_controls(match: re.Match[str]) -> str:
+    return match.group().replace("\n", "\\n").replace("\t", "\\t")
 
 
 def _refuse(constant: str) -> NoReturn:

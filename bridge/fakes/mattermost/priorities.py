@@ -44,10 +44,10 @@ def check_recipients(
     """A persistent notification needs somebody to notify, and not too many. Raises AppError."""
     if priority is None or not priority.persistent_notifications:
         return
-    told = mentions_in(list_searched_texts(text, attachments), usernames)
-    if not told.users:
+    mentions = mentions_in(list_searched_texts(text, attachments), usernames)
+    if not mentions.users:
         raise _refused("min_recipients_persistent_notification_post", 400)
-    if len(told.users) > settings.persistent_recipients:
+    if len(mentions.users) > settings.persistent_recipients:
         raise _refused("max_recipients_persistent_notification_post", 400, most=settings.persistent_recipients)
 
 

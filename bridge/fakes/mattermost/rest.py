@@ -80,8 +80,8 @@ def _user_of(world: World, request: Request, path: str) -> User:
 
 def _check_ids(params: dict[str, str]) -> None:
     """Servers look at the form of an id before they look for what it names. Raises AppError."""
-    for name, said in params.items():
-        if name.endswith("_id") and said != "me" and not _ID.fullmatch(said):
+    for name, text in params.items():
+        if name.endswith("_id") and text != "me" and not _ID.fullmatch(text):
             raise AppError("api.context.invalid_url_param.app_error", 400, name=name)
 
 
@@ -98,8 +98,8 @@ class Routes:
     def answer(self, world: World, request: Request) -> Reply:
         """Answer one call. Raises AppError, also for a path that is not there."""
         for method, path, pattern, route in self._routes:
-            if request.method == method and (found := pattern.match(request.path)):
-                call = Call(world, request, _user_of(world, request, path), found.groupdict())
+            if request.method == method and (match := pattern.match(request.path)):
+                call = Call(world, request, _user_of(world, request, path), match.groupdict())
                 if world.settings.is_of_5:
                     _check_ids(call.params)
                 return route(call)
@@ -163,16 +163,16 @@ def _my_place(call: Call) -> Reply:
 
 def _direct_channel(call: Call) -> Reply:
     try:
-        one, other = msgspec.json.decode(call.request.body, type=tuple[str, str])
+        text, other = msgspec.json.decode(call.request.body, type=tuple[str, str])
     except msgspec.DecodeError:
         raise AppError("api.context.invalid_body_param.app_error", 400, name="user_ids") from None
-    if not (_ID.fullmatch(one) and _ID.fullmatch(other)):
+    if not (_ID.fullmatch(text) and _ID.fullmatch(other)):
         raise AppError("api.context.invalid_body_param.app_error", 400, name="user_id")
-    if call.user.id not in (one, other):
+    if call.user.id not in (text, other):
         raise AppError("api.context.permissions.app_error", 403)
-    if not {one, other} <= set(call.world.town.users):
+    if not {text, other} <= set(call.world.town.users):
         raise AppError("api.channel.create_direct_channel.invalid_user.app_error", 400)
-    return json_reply(channel_json(call.world.town.open_direct_channel(one, other)), 201)
+    return json_reply(channel_json(call.world.town.open_direct_channel(text, other)), 201)
 
 
 def _client_config(call: Call) -> Reply:

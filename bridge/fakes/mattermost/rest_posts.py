@@ -84,21 +84,21 @@ def _asked(call: Call) -> _PostAsked:
     if not call.world.settings.is_of_5:
         return _body(call, _PostAsked, "post")
     try:
-        said = json.loads(call.request.body)
+        value = json.loads(call.request.body)
     except ValueError:
         raise AppError("api.context.invalid_body_param.app_error", 400, name="post") from None
-    return _as_far_as_read(said)
+    return _as_far_as_read(value)
 
 
-def _as_far_as_read(said: object) -> _PostAsked:
-    if not isinstance(said, dict):
+def _as_far_as_read(value: object) -> _PostAsked:
+    if not isinstance(value, dict):
         return _PostAsked()
     asked = _PostAsked()
     for name in ("channel_id", "message", "root_id", "pending_post_id", "type"):
-        if isinstance(said.get(name), str):
-            setattr(asked, name, said[name])
-    if isinstance(said.get("props"), dict):
-        asked.props = said["props"]
+        if isinstance(value.get(name), str):
+            setattr(asked, name, value[name])
+    if isinstance(value.get("props"), dict):
+        asked.props = value["props"]
     return asked
 
 

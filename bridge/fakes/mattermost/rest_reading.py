@@ -71,8 +71,8 @@ def _page_of(call: Call, posts: list[Post]) -> Reply:
 
 
 def _number(call: Call, name: str, default: int) -> int:
-    said = call.option(name)
-    return int(said) if said.isdigit() else default
+    text = call.option(name)
+    return int(text) if text.isdigit() else default
 
 
 READS: dict[str, Route] = {

@@ -53,8 +53,8 @@ class Service:
         if limit is not None and len(request.body) > limit:
             detail = "Use the setting `MaximumPayloadSizeBytes` to configure the allowed payload limit."
             raise AppError("api.context.request_body_too_large.app_error", 413, detail=detail)
-        if request.method == "POST" and (found := _HOOK_PATH.fullmatch(request.path)):
-            return self._hook_reply(request, found[1])
+        if request.method == "POST" and (match := _HOOK_PATH.fullmatch(request.path)):
+            return self._hook_reply(request, match[1])
         if request.path == "/api/v4/system/ping" and request.method == "GET":
             return json_reply(ping(self._world))
         if request.path.startswith("/api/"):

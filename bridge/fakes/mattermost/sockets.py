@@ -32,8 +32,8 @@ async def converse(world: World, request: web.BaseRequest) -> web.StreamResponse
     conversation = _Conversation(world, socket, line)
     try:
         await conversation.greet_known(request.headers.get("Authorization", ""))
-        async for said in socket:
-            if said.type is not WSMsgType.TEXT or not await conversation.answer(said.data):
+        async for frame in socket:
+            if frame.type is not WSMsgType.TEXT or not await conversation.answer(frame.data):
                 break
     finally:
         world.hub.leave(line)

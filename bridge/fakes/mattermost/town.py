@@ -89,11 +89,11 @@ class Town:
             channel = self.channels[channel_id]
             self.channels[channel_id] = replace(channel, outside=channel.outside - {user_id})
 
-    def open_direct_channel(self, one: str, other: str) -> Channel:
+    def open_direct_channel(self, text: str, other: str) -> Channel:
         """The direct channel of two user ids, made when there is none."""
-        name = "__".join(sorted((one, other)))
+        name = "__".join(sorted((text, other)))
         with self._lock:
-            return self.find_channel(name) or self._keep_channel(name, "", "D", frozenset({one, other}))
+            return self.find_channel(name) or self._keep_channel(name, "", "D", frozenset({text, other}))
 
     def change_channel(
         self, name: str, *, new_name: str | None = None, archived: bool | None = None, private: bool | None = None

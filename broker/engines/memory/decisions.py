@@ -40,7 +40,10 @@ class MemoryDecisions:
     def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` decisions made before ``before_us`` and say how many."""
         before_us = self._steady.read().steady_of(before_us)
-        old = {one.seq for one in [record for record in self._records if self._made_us[record.seq] < before_us][:limit]}
+        old = {
+            decision.seq
+            for decision in [record for record in self._records if self._made_us[record.seq] < before_us][:limit]
+        }
         self._made_us = {seq: at_us for seq, at_us in self._made_us.items() if seq not in old}
         self._records = [record for record in self._records if record.seq not in old]
         return len(old)

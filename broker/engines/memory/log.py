@@ -78,14 +78,14 @@ class MemoryLog:
         """See Log."""
         async with self._gate("log.read"):
             log = self._logs.get(topic_uid, _TopicLog())
-            found: list[Message] = []
+            messages: list[Message] = []
             size_bytes = 0
             for message in log.messages[log.index_of(offset) :]:
                 size_bytes += text_bytes(message.data)
-                if len(found) >= max_messages or (found and size_bytes > max_bytes):
+                if len(messages) >= max_messages or (messages and size_bytes > max_bytes):
                     break
-                found.append(message)
-            return found
+                messages.append(message)
+            return messages
 
     async def bounds(self, topic_uid: str) -> Bounds:
         """See Log."""

@@ -53,7 +53,7 @@ class MemoryOutbox:
         """Lease what a request asks for, line by line."""
         due = [row for row in self._lines.list_heads(request.destination) if row.delivery.due_us <= now.wall_us]
         due.sort(key=lambda row: (-row.delivery.new.priority, row.delivery.due_us, row.delivery.seq))
-        return [one for head in due[: request.limit] for one in self._grant_line(head, request, now)]
+        return [lease for head in due[: request.limit] for lease in self._grant_line(head, request, now)]
 
     def _grant_line(self, head: DeliveryRow, request: LeaseRequest, now: Reading) -> list[Leased]:
         line = self._lines.line(request.destination, head.delivery.new.order_key)
@@ -191,7 +191,7 @@ class MemoryOutbox:
             if after is not None:
                 rows = [row for row in rows if row.line_place > after]
             seen = [(row.view_at(now_us), row.line_place) for row in rows[: limit + 1]]
-            receipts = {key: one for (name, key), (one, _) in self._receipts.items() if name == destination}
+            receipts = {key: text for (name, key), (text, _) in self._receipts.items() if name == destination}
             return page_of(seen, after, limit, receipts)
 
     async def move(self, destination: str, to: str) -> int:
@@ -244,7 +244,7 @@ class MemoryOutbox:
 
     def check_waiting(self, delivery_ids: Sequence[str], now_us: int) -> None:
         """Raise Moved unless all of them wait and none is leased."""
-        if not all((row := self._lines.ids.get(one)) is not None and row.is_free(now_us) for one in delivery_ids):
+        if not all((row := self._lines.ids.get(text)) is not None and row.is_free(now_us) for text in delivery_ids):
             raise Moved("a delivery was leased or settled meanwhile")
 
     def withdraw(self, silenced: Mapping[str, str], now_us: int) -> None:
@@ -274,8 +274,8 @@ class MemoryOutbox:
         return len(old)
 
     def _named(self, delivery_ids: Iterable[str]) -> list[DeliveryRow]:
-        found = (self._lines.ids.get(delivery_id) for delivery_id in dict.fromkeys(delivery_ids))
-        return [row for row in found if row is not None]
+        rows = (self._lines.ids.get(delivery_id) for delivery_id in dict.fromkeys(delivery_ids))
+        return [row for row in rows if row is not None]
 
     def _of_token(self, token: str) -> DeliveryRow | None:
         seq = token.partition(".")[0]

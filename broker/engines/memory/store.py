@@ -73,7 +73,7 @@ class MemoryStore:
     def _grant(self, commit: Commit, take: Callable[[Sequence[Leased]], None] | None) -> None:
         now = self.steady.read()
         granted = [self.outbox.grant(request, now) for request in commit.leases]
-        leased = [one for some in granted for one in some]
+        leased = [lease for some in granted for lease in some]
         if take is not None and leased:
             take(leased)
         for destination in {new.destination for new in commit.deliveries} - exhausted(commit, granted, now.wall_us):

@@ -74,7 +74,11 @@ class Gate:
         """Why writes fail now, or "" when they do not."""
         if self.closed:
             return "it is closed"
-        lasting = [one for one in self._standing if one.trouble.times is None and one.trouble.outcome == "unavailable"]
+        lasting = [
+            standing
+            for standing in self._standing
+            if standing.trouble.times is None and standing.trouble.outcome == "unavailable"
+        ]
         return "it was told to fail" if lasting else ""
 
     def __call__(self, call: str) -> _Passage:
@@ -87,13 +91,13 @@ class Gate:
             raise StoreUnavailable("it is closed", "closed")
         await self._clock.sleep(0)
         self.entered()
-        for one in self._standing:
-            if one.strikes(call):
+        for standing in self._standing:
+            if standing.strikes(call):
                 self._standing = [other for other in self._standing if not other.is_over]
-                if one.trouble.outcome == "unavailable":
-                    raise StoreUnavailable(f"{call} was told to fail", one.trouble.kind)
-                if one.trouble.outcome == "not stored":
-                    raise OutcomeUnknown(f"{call} was told to fail", one.trouble.kind)
+                if standing.trouble.outcome == "unavailable":
+                    raise StoreUnavailable(f"{call} was told to fail", standing.trouble.kind)
+                if standing.trouble.outcome == "not stored":
+                    raise OutcomeUnknown(f"{call} was told to fail", standing.trouble.kind)
                 return True
         return False
 

@@ -56,8 +56,8 @@ def _add_settled(unit: Unit, new: NewDelivery, state: DeliveryState, by: str, no
 def _place(unit: Unit, placed: Placed) -> None:
     new, number = placed.new, placed.number
     unit.placed[number] = placed
-    standing = Delivery(new, number, placed.state, new.due_us, by=placed.by, settled_us=placed.settled_us)
-    unit.rows[number] = DeliveryStanding(standing, 0, head=False, place=number, offset_us=placed.offset_us)
+    delivery = Delivery(new, number, placed.state, new.due_us, by=placed.by, settled_us=placed.settled_us)
+    unit.rows[number] = DeliveryStanding(delivery, 0, head=False, place=number, offset_us=placed.offset_us)
     unit.ids[new.id] = number
     unit.taken_ids.add(new.id)
     unit.taken_keys.add(new.unique_key)

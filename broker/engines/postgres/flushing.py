@@ -83,8 +83,18 @@ def _deliveries(unit: Unit, given: Given) -> Iterator[Question]:
         yield (
             _OUTBOX["add_attempts"],
             columns(
-                (seq, number, one.at_us, one.took_us, one.outcome, one.reason, one.counted, one.unclear, one.form)
-                for seq, number, one in unit.attempts
+                (
+                    seq,
+                    number,
+                    attempt.at_us,
+                    attempt.took_us,
+                    attempt.outcome,
+                    attempt.reason,
+                    attempt.counted,
+                    attempt.unclear,
+                    attempt.form,
+                )
+                for seq, number, attempt in unit.attempts
             ),
         )
     if unit.receipts:
@@ -92,12 +102,22 @@ def _deliveries(unit: Unit, given: Given) -> Iterator[Question]:
 
 
 def _changed(row: DeliveryStanding, given: Given, *, stays: bool) -> tuple[Any, ...]:
-    one, offset_us = row.delivery, row.offset_us
-    first_us = one.first_tried_us - offset_us if one.first_tried_us else 0
-    settled = (one.settled_us - offset_us, offset_us) if one.settled_us else (0, 0)
-    tried = (one.leased, one.attempts, one.tries, one.form, first_us, one.unclear)
+    delivery, offset_us = row.delivery, row.offset_us
+    first_us = delivery.first_tried_us - offset_us if delivery.first_tried_us else 0
+    settled = (delivery.settled_us - offset_us, offset_us) if delivery.settled_us else (0, 0)
+    tried = (delivery.leased, delivery.attempts, delivery.tries, delivery.form, first_us, delivery.unclear)
     place = Numbers.given(row.place, given.places)
-    return one.seq, one.due_us - offset_us, *tried, one.state, one.by, *settled, one.new.late, place, stays
+    return (
+        delivery.seq,
+        delivery.due_us - offset_us,
+        *tried,
+        delivery.state,
+        delivery.by,
+        *settled,
+        delivery.new.late,
+        place,
+        stays,
+    )
 
 
 def _decided(placed: Placed, given: Given) -> tuple[Any, ...]:

@@ -88,8 +88,8 @@ def check_reads(unit: Unit, reads: Mapping[str, int], now_us: int) -> None:
     """Raise StateMoved unless every row that was read still has its version; one that only expired since has."""
     moved = []
     for key, version in reads.items():
-        standing = unit.state.get(key)
-        version_now, is_expired = (standing.version, standing.is_expired(now_us)) if standing else (0, False)
+        row = unit.state.get(key)
+        version_now, is_expired = (row.version, row.is_expired(now_us)) if row else (0, False)
         if version != version_now and not (version == 0 and is_expired):
             moved.append(key)
     if moved:
@@ -119,19 +119,19 @@ def wake(unit: Unit, names: Sequence[str], now_us: int) -> None:
         return
     wanted = set(names)
     for key in sorted(unit.state):
-        standing = unit.state[key]
-        if standing.is_asleep(now_us) and (WAKE_ALL in wanted or wanted & set(standing.waits_for.split("\n"))):
+        row = unit.state[key]
+        if row.is_asleep(now_us) and (WAKE_ALL in wanted or wanted & set(row.waits_for.split("\n"))):
             unit.wake(key, now_us)
 
 
 def _put(unit: Unit, put: StatePut, now: Reading) -> None:
     due_us = None if put.due_us is None else put.due_us - now.offset_us
-    standing = StateStanding(
+    row = StateStanding(
         unit.versions.next(), put.rule, due_us, put.expires_us - now.offset_us, "\n".join(put.waits_for)
     )
-    place = [put.key, standing.version, put.rule, put.topic_uid, due_us, standing.expires_us]
-    unit.state[put.key] = standing
-    unit.puts[put.key] = [*place, put.value, standing.waits_for, now.offset_us]
+    place = [put.key, row.version, put.rule, put.topic_uid, due_us, row.expires_us]
+    unit.state[put.key] = row
+    unit.puts[put.key] = [*place, put.value, row.waits_for, now.offset_us]
     unit.removed.discard(put.key)
     unit.held[put.rule] += 1
 

@@ -76,7 +76,7 @@ class PostgresStore:
         async def then(db: Db, leased: list[Leased], news: set[str]) -> list[Leased]:
             granted = [await lease_due(db, request, self._node.holder, now) for request in commit.leases]
             news |= {new.destination for new in commit.deliveries} - exhausted(commit, granted, now.wall_us)
-            return [one for some in granted for one in some]
+            return [lease for some in granted for lease in some]
 
         def done(leased: list[Leased]) -> None:
             if take is not None and leased:

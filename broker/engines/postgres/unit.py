@@ -154,12 +154,12 @@ class Unit:
 
     def wake(self, key: str, now_us: int) -> None:
         """Make a row of state due, with a new version."""
-        standing = replace(self.state[key], due_us=now_us, version=self.versions.next())
-        self.state[key] = standing
+        row = replace(self.state[key], due_us=now_us, version=self.versions.next())
+        self.state[key] = row
         if key in self.puts:
-            self.puts[key][1], self.puts[key][4] = standing.version, now_us
+            self.puts[key][1], self.puts[key][4] = row.version, now_us
         else:
-            self.woken[key] = standing
+            self.woken[key] = row
 
 
 def seq_of(token: str) -> int:

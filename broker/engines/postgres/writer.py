@@ -154,10 +154,10 @@ class GroupWriter:
 
     async def _write(self, group: Sequence[_Waiting]) -> None:
         try:
-            self._answer(group, await self._group([one.call for one in group]))
+            self._answer(group, await self._group([waiting.call for waiting in group]))
         except _Spoiled:
-            for one in group:
-                self._answer([one], await self._group([one.call]))
+            for waiting in group:
+                self._answer([waiting], await self._group([waiting.call]))
 
     async def _group(self, calls: Sequence[WriterCall[Any]]) -> list[CallOutcome]:
         """Make calls in one transaction, again where that may help. Raises _Spoiled where they must be made apart."""

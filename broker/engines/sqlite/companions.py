@@ -79,8 +79,8 @@ def is_at_rest(path: Path) -> bool:
 
 def discard(partial: Path) -> None:
     """Remove an unfinished file of ours with its companions. Raises OSError."""
-    for one in (*list_companions(partial), partial):
-        one.unlink(missing_ok=True)
+    for path in (*list_companions(partial), partial):
+        path.unlink(missing_ok=True)
 
 
 def read_header(path: Path) -> Header | None:
@@ -213,8 +213,8 @@ def _judge_log(path: Path, header: Header, note: LockNote | None) -> WalOrigin:
     page_bytes = _wal_head(path.with_name(path.name + "-wal"))[1]
     if page_bytes != header.page_bytes:
         return Stray(f"its pages have {page_bytes} bytes, and those of the file {header.page_bytes}")
-    found = find_disagreement(path, note)
-    return Doubtful(found) if found else Belongs()
+    text = find_disagreement(path, note)
+    return Doubtful(text) if text else Belongs()
 
 
 def find_disagreement(path: Path, note: LockNote | None) -> str:

@@ -61,18 +61,18 @@ class LockFile:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         except OSError as error:
             raise StoreUnusable(f"{self._path} cannot be written: {explain_file_error(error)}") from error
-        held = os.pread(descriptor, _NOTE_BYTES, 0).decode(errors="replace").split("\n")
+        texts = os.pread(descriptor, _NOTE_BYTES, 0).decode(errors="replace").split("\n")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(descriptor)
             raise StoreUnavailable(
-                f"{self._path} is locked: process {held[0].strip() or 'unknown'} has this store open; "
+                f"{self._path} is locked: process {texts[0].strip() or 'unknown'} has this store open; "
                 "stop that daemon first"
             ) from error
         self.release()
         self._descriptor = descriptor
-        self._lines = self._lines or "\n".join(held[1:])
+        self._lines = self._lines or "\n".join(texts[1:])
         self._write()
 
     def note(self, opened_us: Sequence[int]) -> None:

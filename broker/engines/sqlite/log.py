@@ -68,14 +68,14 @@ class SqliteLog:
         """See Log."""
 
         def read(db: sqlite3.Connection) -> Sequence[Message]:
-            found: list[Message] = []
+            messages: list[Message] = []
             size_bytes = 0
             for at_offset, at_us, data, attributes in db.execute(_SQL["read"], (topic_uid, offset, max_messages)):
                 size_bytes += text_bytes(data)
-                if found and size_bytes > max_bytes:
+                if messages and size_bytes > max_bytes:
                     break
-                found.append(Message(at_offset, at_us, data, pairs_from_bytes(attributes)))
-            return found
+                messages.append(Message(at_offset, at_us, data, pairs_from_bytes(attributes)))
+            return messages
 
         return await self._readers.read_on_thread(read)
 

@@ -79,10 +79,10 @@ class OpenFiles:
         if opened_us is not None:
             self._strange_looks = self._strange_looks + 1 if opened_us not in self._opened_us else 0
         self._account = f"{self._path} {_OVERWRITTEN}" if self.is_overwritten else ""
-        found = self.find_trouble()
-        if not found:
+        text = self.find_trouble()
+        if not text:
             self._account = self._lock.keep()
-        return found or self._account
+        return text or self._account
 
     def shield(self) -> None:
         """Keep SQLite from moving the log into the file when the last connection is closed: it is another's now.
@@ -97,7 +97,7 @@ class OpenFiles:
 
 def _identity(path: Path) -> _Identity | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

@@ -323,9 +323,9 @@ class Writer:
                 self._fail(error)
             self._let_go()
 
-    def _tell(self, told: Callable[..., None], *arguments: Any) -> None:
+    def _tell(self, notify: Callable[..., None], *arguments: Any) -> None:
         try:
-            self._loop.call_soon_threadsafe(told, *arguments)
+            self._loop.call_soon_threadsafe(notify, *arguments)
         except RuntimeError:
             self._failure = "the event loop it belongs to has ended"
 

@@ -57,7 +57,7 @@ def join(draft: Draft, posting: Posting, names: RowNames) -> Held:
             store(scene.event), scene.phase, posting.key, dict(posting.notes), slots, scene.broken, scene.since_us
         )
     )
-    held_bytes = sum(len(one.event) for one in row.held)
+    held_bytes = sum(len(event.event) for event in row.held)
     if group is None or len(row.held) >= group.max or held_bytes >= MAX_HELD_BYTES:
         flush(draft, rule, names, row, item=posting.item)
         return Held("group")
@@ -94,15 +94,15 @@ def flush(draft: Draft, rule: Rule, names: RowNames, row: GroupRow, *, item: int
     keep(draft, rule, names, row)
 
 
-def _note_firing(rule: Rule, row: GroupRow, held: Sequence[HeldEvent]) -> None:
+def _note_firing(rule: Rule, row: GroupRow, events: Sequence[HeldEvent]) -> None:
     """Remember which events of the group fire, for a body that lists them; only where their end is told too."""
     if not rule.making.has_body or rule.quiet.resolved is None:
         row.firing = {}
         return
-    for one in held:
-        row.firing.pop(one.key, None)
-        if one.phase in _FIRES:
-            row.firing[one.key] = one.event
+    for event in events:
+        row.firing.pop(event.key, None)
+        if event.phase in _FIRES:
+            row.firing[event.key] = event.event
     while len(row.firing) > MOST_FIRING or sum(map(len, row.firing.values())) > MAX_HELD_BYTES:
         del row.firing[next(iter(row.firing))]
 
@@ -171,10 +171,10 @@ def _posting(
     )
 
 
-def _note(held: HeldEvent, slot: str) -> str:
-    return held.notes.get(slot) or held.notes.get("", "")
+def _note(event: HeldEvent, slot: str) -> str:
+    return event.notes.get(slot) or event.notes.get("", "")
 
 
-def _only(held: HeldEvent, slots: Sequence[str]) -> HeldEvent:
-    kept = {slot: to for slot, to in held.slots.items() if slot in slots}
-    return HeldEvent(held.event, held.phase, held.key, held.notes, kept, held.broken, held.since_us)
+def _only(event: HeldEvent, slots: Sequence[str]) -> HeldEvent:
+    kept = {slot: to for slot, to in event.slots.items() if slot in slots}
+    return HeldEvent(event.event, event.phase, event.key, event.notes, kept, event.broken, event.since_us)

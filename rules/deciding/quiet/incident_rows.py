@@ -52,8 +52,8 @@ def incident_of(name: str, value: bytes | None) -> KeyIncident | None:
 
 def firing_incident(name: str, value: bytes | None) -> Incident | None:
     """The incident that a row holds, if it fires."""
-    found = incident_of(name, value)
-    return found.incident if found is not None and found.incident.fires else None
+    incident = incident_of(name, value)
+    return incident.incident if incident is not None and incident.incident.fires else None
 
 
 def take_row(name: str, value: bytes | None, who: str) -> TakenRow | None:
@@ -76,16 +76,16 @@ def fits_incident(
     silence: CompiledSilence, rule_set: RuleSet, rule: Rule, name: str, value: bytes | None, now_us: int
 ) -> bool:
     """Whether a silence would keep something quiet of the incident that fires in a row of ``rule``."""
-    found = incident_of(name, value)
-    if found is None or not found.incident.fires:
+    incident = incident_of(name, value)
+    if incident is None or not incident.incident.fires:
         return False
-    event, _ = revive(rule_set, rule, found.incident.event, now_us)
+    event, _ = revive(rule_set, rule, incident.incident.event, now_us)
     severity = _severity(rule_set, rule, event, now_us)
     topic = f"projects/{event.message.project}/topics/{event.message.topic}"
-    told = [one.to for one in found.incident.told.values()]
+    texts = [notified.to for notified in incident.incident.told.values()]
     return any(
-        silence.fits(Facts(rule.name, topic, destination, found.key, severity), event, now_us)
-        for destination in dict.fromkeys([*(entry.to.name for entry in rule.sends), *told])
+        silence.fits(Facts(rule.name, topic, destination, incident.key, severity), event, now_us)
+        for destination in dict.fromkeys([*(entry.to.name for entry in rule.sends), *texts])
     )
 
 

@@ -108,7 +108,7 @@ def end(
     inhibition.wake_inhibited(draft, names, incident, row.key)
     incident.ended, incident.over_us, incident.hidden = ended, draft.now_us, {}
     if not rule.quiet.shadow:
-        incident.told = {slot: told for slot, told in incident.told.items() if not told.shadow}
+        incident.told = {slot: notified for slot, notified in incident.told.items() if not notified.shadow}
     owed = {**incident.told, **(row.flaps.told if row.flaps is not None else {})}
     occasion = Notification(
         rule=rule,
@@ -125,8 +125,10 @@ def end(
         broken=broken,
     )
     addresses = [
-        SendTarget(entry_for(draft.rule_set, rule, slot, told.to, told.send, told.overrides), told.shadow)
-        for slot, told in owed.items()
+        SendTarget(
+            entry_for(draft.rule_set, rule, slot, notified.to, notified.send, notified.overrides), notified.shadow
+        )
+        for slot, notified in owed.items()
     ]
     learn_end(draft, occasion, incident, tell(draft, occasion, addresses))
     if ended == "resolved":

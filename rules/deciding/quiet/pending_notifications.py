@@ -34,12 +34,14 @@ def learn_firing(
         match verdicts.get(slot):
             case Passed() | Held():
                 incident.hidden.pop(slot, None)
-                told = _told(draft, occasion, entry, shadow=rule.quiet.shadow and (earlier is None or earlier.shadow))
+                notified = _told(
+                    draft, occasion, entry, shadow=rule.quiet.shadow and (earlier is None or earlier.shadow)
+                )
                 if occasion.flaps == "starts" and flaps is not None:
                     incident.told.pop(slot, None)
-                    flaps.told[slot] = told
+                    flaps.told[slot] = notified
                 else:
-                    incident.told[slot] = told
+                    incident.told[slot] = notified
                     incident.remind_us = draft.now_us + round((rule.quiet.repeat_s or 0) * 1_000_000)
             case Hidden(by) if not believes:
                 incident.hidden[slot] = by
@@ -58,10 +60,10 @@ def learn_end(draft: Draft, occasion: Notification, incident: Incident, verdicts
     for slot, verdict in verdicts.items():
         match verdict:
             case Passed() | Held():
-                told = incident.told.pop(slot, None)
+                notified = incident.told.pop(slot, None)
                 incident.hidden.pop(slot, None)
-                if occasion.flaps == "starts" and flaps is not None and told is not None:
-                    flaps.told[slot] = told
+                if occasion.flaps == "starts" and flaps is not None and notified is not None:
+                    flaps.told[slot] = notified
             case Hidden(by) | Quieted(by):
                 if slot in incident.told:
                     incident.hidden[slot] = by
@@ -98,8 +100,10 @@ def look_again(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
         slot: notes.describe_late_end(incident, incident.hidden.get(slot, "delay")) for slot in incident.told
     }
     addresses = [
-        SendTarget(entry_for(draft.rule_set, rule, slot, told.to, told.send, told.overrides), told.shadow)
-        for slot, told in incident.told.items()
+        SendTarget(
+            entry_for(draft.rule_set, rule, slot, notified.to, notified.send, notified.overrides), notified.shadow
+        )
+        for slot, notified in incident.told.items()
     ]
     learn_end(draft, occasion, incident, tell(draft, occasion, addresses))
     if not incident.told:

@@ -41,16 +41,18 @@ def calm_down(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
             again=True,
         )
         addresses = [
-            SendTarget(entry_for(draft.rule_set, rule, slot, told.to, told.send, told.overrides), told.shadow)
-            for slot, told in flaps.told.items()
+            SendTarget(
+                entry_for(draft.rule_set, rule, slot, notified.to, notified.send, notified.overrides), notified.shadow
+            )
+            for slot, notified in flaps.told.items()
         ]
         verdicts = tell(draft, occasion, addresses)
         flaps.hidden = {slot: verdict.by for slot, verdict in verdicts.items() if isinstance(verdict, Hidden)}
         for slot, verdict in verdicts.items():
             if isinstance(verdict, Passed | Held):
-                told = flaps.told.pop(slot)
+                notified = flaps.told.pop(slot)
                 if fires and row.incident is not None:
-                    row.incident.told[slot] = told
+                    row.incident.told[slot] = notified
         flaps.calm_us = look_us(draft, flaps.since_us, verdicts)
     if not flaps.told:
         flapping.settle(flaps)

@@ -36,8 +36,8 @@ def restamp(key: str, value: bytes, behind_us: int) -> bytes:
             _restamp_key(row, behind_us)
         case GroupRow():
             row.since_us, row.posted_us = _moved(row.since_us, behind_us), _moved(row.posted_us, behind_us)
-            for held in row.held:
-                held.since_us = _moved(held.since_us, min(behind_us, 0))
+            for event in row.held:
+                event.since_us = _moved(event.since_us, min(behind_us, 0))
         case ThrottleRow():
             row.posts = [(at_us + behind_us, count) for at_us, count in row.posts]
         case FiringRow():
@@ -78,8 +78,8 @@ def _restamp_flaps(flaps: Flaps, by_us: int) -> None:
 
 
 def _restamp_told(told: dict[str, Notified], by_us: int) -> None:
-    for one in told.values():
-        one.at_us = _moved(one.at_us, min(by_us, 0))
+    for notified in told.values():
+        notified.at_us = _moved(notified.at_us, min(by_us, 0))
 
 
 def _moved(at_us: int, by_us: int) -> int:

@@ -81,6 +81,6 @@ def _slots(row: KeyRow, post: TakenBack, rule_set: RuleSet) -> Iterator[str]:
             yield entry.slot
     told = dict(row.incident.told) if row.incident is not None else {}
     told |= row.flaps.told if row.flaps is not None else {}
-    for slot, one in told.items():
-        if one.send == post.send and post.destination in (one.to, rule_set.gone.get(one.to)):
+    for slot, notified in told.items():
+        if notified.send == post.send and post.destination in (notified.to, rule_set.gone.get(notified.to)):
             yield slot

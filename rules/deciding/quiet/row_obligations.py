@@ -29,7 +29,7 @@ def obligations_of(name: str, value: bytes | None) -> RowObligations:
         case KeyRow() as row:
             return _of_key(row)
         case GroupRow() as row:
-            held = Counter(to for one in row.held for to, _ in one.slots.values())
+            held = Counter(to for event in row.held for to, _ in event.slots.values())
             return RowObligations(held=Counter() if row.shadow else held, speaks=bool(row.held))
         case ThrottleRow() as row:
             speaks = bool(row.queue or row.stands_for)

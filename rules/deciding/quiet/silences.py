@@ -131,13 +131,13 @@ def places_of(event: Event) -> dict[str, str]:
     places: dict[str, str] = {}
     for place, value in _small_values(event):
         if isinstance(value, str):
-            said = value if _READS_AS_JSON.fullmatch(value) is None else json.dumps(value, ensure_ascii=False)
+            text = value if _READS_AS_JSON.fullmatch(value) is None else json.dumps(value, ensure_ascii=False)
         elif value is None or isinstance(value, (bool, int, float)):
-            said = json.dumps(value)
+            text = json.dumps(value)
         else:
             continue
-        if len(said) <= MAX_PLACE_RUNES:
-            places[make_storable(place)] = make_storable(said)
+        if len(text) <= MAX_PLACE_RUNES:
+            places[make_storable(place)] = make_storable(text)
             if len(places) >= MAX_PLACES:
                 break
     return places
@@ -176,15 +176,15 @@ def event_of_places(places: Mapping[str, str]) -> Event:
     """An event that holds at these places what ``places_of`` found there, and nothing else."""
     data: dict[str, Any] = {}
     attributes: dict[str, str] = {}
-    for place, said in places.items():
+    for place, text in places.items():
         if place.startswith("attributes."):
-            attributes[place.removeprefix("attributes.")] = str(_value(said))
+            attributes[place.removeprefix("attributes.")] = str(_value(text))
             continue
         *outer, last = _steps(place)
         inside = data
         for step in outer:
             inside = inside.setdefault(step, {})
-        inside[last] = _value(said)
+        inside[last] = _value(text)
     return Event(data=data, text="", attributes=attributes, message=_NOWHERE)
 
 
@@ -210,8 +210,8 @@ def _steps(place: str) -> list[str]:
     return steps
 
 
-def _value(said: str) -> Any:
+def _value(text: str) -> Any:
     try:
-        return json.loads(said)
+        return json.loads(text)
     except ValueError:
-        return said
+        return text

@@ -61,7 +61,7 @@ def waits(row: ThrottleRow) -> bool:
 
 def queue_is_full(row: ThrottleRow) -> bool:
     """Whether ``overflow: delay`` can hold no more single posts."""
-    held_bytes = sum(len(held.post) for waiting in row.queue for held in waiting.posts.values())
+    held_bytes = sum(len(post.post) for waiting in row.queue for post in waiting.posts.values())
     return len(row.queue) >= MAX_QUEUE or held_bytes >= MAX_QUEUE_BYTES
 
 
