@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rules.deciding.quiet.verdicts import book_name
-from rules.model import Decision
+from rules.model import Decision, Judgement
 from rules.ruleset import Rule
 
 _PREFIX: Final = "rules/"
@@ -38,12 +38,14 @@ class RuleCounts:
     suppressed_by: Mapping[str, int] = field(default_factory=dict)
 
 
+def _counter_of(judgement: Judgement) -> str:
+    by = book_name(judgement.by) if judgement.outcome == "suppressed" else ""
+    return f"{_PREFIX}{judgement.outcome}/{by}/{judgement.rule}"
+
+
 def counts_of(decision: Decision) -> Counter[str]:
     """The additions to a topic's counters that a decision makes."""
-    found = Counter(
-        f"{_PREFIX}{judgement.outcome}/{book_name(judgement.by) if judgement.outcome == 'suppressed' else ''}/{judgement.rule}"
-        for judgement in decision.judgements
-    )
+    found = Counter(_counter_of(judgement) for judgement in decision.judgements)
     found.update(f"{_PREFIX}{_POSTS}//{send.rule}" for send in decision.sends if send.part == 0)
     return found
 

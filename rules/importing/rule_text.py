@@ -88,9 +88,10 @@ class RuleWriter:
             for name, match in inhibition.sources():
                 self.taken.add(name)
                 _, variables = same_places(inhibition, self.names)
+                where = self._where(inhibition.path)
                 yield {
                     "name": name,
-                    "about": f"sends nothing; while it fires, rules that name it are quiet ({self._where(inhibition.path)})",
+                    "about": f"sends nothing; while it fires, rules that name it are quiet ({where})",
                     "for_each": EACH_ALERT,
                     **({"match": match} if match else {}),
                     **({"set": variables} if variables else {}),
