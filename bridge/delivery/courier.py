@@ -25,6 +25,7 @@ from broker.model import Leased, LeaseRequest
 from broker.store import Outbox
 
 _LEASE_MARGIN_S: Final = 30.0  # a lease outlives the longest try by this much: for a run, and a store that is slow
+_LEFT_FOR_COMMITS: Final = 2
 _LONGEST_REST_S: Final = 60.0
 _SHORTEST_REST_S: Final = 0.001
 
@@ -52,7 +53,9 @@ class Courier:
         self._stopping = asyncio.Event()
         self._leases_no_more = asyncio.Event()
         self._leases_no_more.set()
-        self._is_resting = False  # it knows of all that is due
+        self._folds_first = True  # too much may wait: nothing is handed over before that was looked at
+        self._has_more = True  # more may be due than it had room for
+        self._asked_lines = 0  # room for what it is leasing itself
         self._kept_lines = 0  # room that is kept for what is being committed
         self._returning: set[asyncio.Task[None]] = set()
 
@@ -77,12 +80,15 @@ class Courier:
         try:
             while not self._stopping.is_set():
                 self._tries.ended.clear()
+                self._folds_first = True
                 folds = await self._fold()
-                room = max(0, self._tries.room() - self._kept_lines)
-                began = await self._begin_due(room) if room else 0
+                self._folds_first = False
+                room = self._room()
+                if room:
+                    await self._begin_due(room)
                 if not folds and not room:
                     await self._rest_for_room()
-                elif not folds and began < room:
+                elif not folds and not self._has_more:
                     await self._rest_for_news()
         finally:
             self._leases_no_more.set()
@@ -104,14 +110,14 @@ class Courier:
             await self._tries.give_back(await self._tries.cut_off())
 
     def keep_room(self, deliveries: int) -> LeaseRequest | None:
-        """Keep room for so many deliveries that are being committed, and ask to lease them; None when it is busy.
+        """Keep room for so many deliveries that are being committed, and ask to lease them; None when there is none.
 
         It asks for one line more where there is room: when that is not granted, nothing else is due.
         """
-        if not self._is_resting or self.breaker.state != "closed":
+        if self._leases_no_more.is_set() or self._folds_first or self.breaker.state != "closed":
             return None
-        lines = min(self._tries.room() - self._kept_lines, deliveries + 1)
-        if lines <= 0:
+        lines = min(self._room(), deliveries + 1)
+        if not lines:
             return None
         self._kept_lines += lines
         return LeaseRequest(self.name, lines, self._lease_s, self._tries.run)
@@ -134,15 +140,24 @@ class Courier:
         room = self._tries.pace.room(self._clock.monotonic())
         return await self._folder.step(room=room, held_up=self._tries.is_held_up)
 
-    async def _begin_due(self, room: int) -> int:
-        """Lease up to ``room`` deliveries and begin to try them; says how many were due.
+    def _room(self) -> int:
+        """How many lines may be leased now, beside those that are being leased."""
+        return max(0, self._tries.room() - self._kept_lines - self._asked_lines)
 
-        What there is no room for any more is given back: the breaker opened meanwhile, or we are to stop.
+    async def _begin_due(self, room: int) -> None:
+        """Lease up to ``room`` lines and begin to try them.
+
+        Unless more waits than it had room for, some is left for what is committed meanwhile. What there is no room for
+        any more is given back: the breaker opened meanwhile, or we are to stop.
         """
-        wanted = room + self._tries.passed_over
-        leased = await self._outbox.lease(self.name, wanted, self._lease_s, self._tries.run)
+        self._asked_lines = room if self._has_more else max(1, room - _LEFT_FOR_COMMITS)
+        wanted = self._asked_lines + self._tries.passed_over
+        try:
+            leased = await self._outbox.lease(self.name, wanted, self._lease_s, self._tries.run)
+        finally:
+            self._asked_lines = 0
+        self._has_more = len({one.delivery.new.order_key for one in leased}) >= wanted
         await self._tries.give_back(self._tries.begin_all(leased))
-        return len(leased)
 
     @property
     def _lease_s(self) -> float:
@@ -165,8 +180,4 @@ class Courier:
         if due_us is not None:
             rest_s = min(rest_s, (due_us - self._clock.wall_us()) / US_PER_S)
         news = self._outbox.wait_for_news(self.name)
-        self._is_resting = True
-        try:
-            await wait_for_first(self._clock, max(_SHORTEST_REST_S, rest_s), self._stopping.wait(), news)
-        finally:
-            self._is_resting = False
+        await wait_for_first(self._clock, max(_SHORTEST_REST_S, rest_s), self._stopping.wait(), news)

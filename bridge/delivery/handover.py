@@ -1,8 +1,8 @@
 """Handing deliveries over from the commit that decided them to the couriers, without a look at the store in between.
 
-A courier that rests knows of all that is due at its destination, and has room. So the commit leases for it what it
-brings, and hands it over in memory: one transaction for both, and nothing to read. Whatever goes wrong in between, the
-lease in the store says that the delivery may be on its way, as every other lease does.
+A courier knows how much room it has. So the commit leases for it what it brings, and hands it over in memory: one
+transaction for both, and nothing to read. Whatever goes wrong in between, the lease in the store says that the delivery
+may be on its way, as every other lease does.
 """
 
 from __future__ import annotations

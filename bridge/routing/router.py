@@ -303,7 +303,7 @@ class Router:
         return True
 
     async def _commit(self, commit: Commit) -> None:
-        """Commit, and hand over to couriers that rest what it brings for them."""
+        """Commit, and hand over to couriers that have room what it brings for them."""
         handover = self._keep_room(Counter([new.destination for new in commit.deliveries]))
         try:
             await self._store.commit(replace(commit, leases=handover.requests), handover.take)

@@ -453,10 +453,10 @@ async def test_a_dead_destination_for_an_hour_and_back_loses_nothing_and_disturb
         await desk.passes(1.0)
         assert len(mail.destination.delivered) == 200
         await desk.passes(HOUR_S)
-        # Two leases of four, then probes after 30, 60, 120, 240, 480 and from then on 600 seconds.
-        assert len(desk.destination.tried) == 8 + 9
+        # A lease of two and one of four, then probes after 30, 60, 120, 240, 480 and from then on 600 seconds.
+        assert len(desk.destination.tried) == 6 + 9
         await desk.passes(HOUR_S)
-        assert len(desk.destination.tried) == 8 + 9 + 200
+        assert len(desk.destination.tried) == 6 + 9 + 200
         assert set((await desk.states()).values()) == {"delivered"}
         for host in range(20):
             mine = [name for name in desk.destination.delivered if name.startswith(f"ops-{host}-")]
