@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -78,8 +78,12 @@ class Signals:
     def __init__(self) -> None:
         self.bells = EdgeSignals()
         self.news = LevelSignals()
+        self.forgetting: list[Callable[[], None]] = []
+        """Called before everybody is woken: what is kept in memory of the store may be out of date."""
 
     def wake_all(self) -> None:
         """Wake everybody: the store closes, or somebody outside changed it."""
+        for forget in self.forgetting:
+            forget()
         self.bells.ring_all()
         self.news.lift_all()

@@ -12,10 +12,11 @@ from broker.engines.sqlite.log_rows import LogRow, MessageRow
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.slices import SLICE, delete_in_slices
+from broker.engines.sqlite.tail import Tail
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.engines.texts import pairs_from_bytes, pairs_to_bytes, text_bytes
 from broker.engines.wakeups import EdgeSignals
-from broker.errors import TopicGone
+from broker.errors import OutcomeUnknown, TopicGone
 from broker.model import Appended, Bounds, Message, NewMessage
 from broker.steady import SteadyTime
 
@@ -31,6 +32,7 @@ class SqliteLog:
         self._readers = readers
         self._bells = bells
         self._beside = Beside()
+        self._tail = Tail()
 
     async def append(self, topic_uid: str, messages: Sequence[NewMessage], producer_key: str | None = None) -> Appended:
         """See Log."""
@@ -38,10 +40,32 @@ class SqliteLog:
             partial(_rows_of, messages), large=len(messages) > LARGE_ITEMS
         )
 
-        def work(transaction: Transaction) -> Appended:
-            return self._append(transaction, topic_uid, rows, total_bytes, producer_key)
+        appended = Appended(0, 0, 0)
 
-        return await self._writer.run(work, lambda: self._bells.ring(topic_uid), stored_bytes)
+        def work(transaction: Transaction) -> Appended:
+            nonlocal appended
+            appended = self._append(transaction, topic_uid, rows, total_bytes, producer_key)
+            return appended
+
+        def tell() -> None:
+            if not appended.repeated:
+                self._keep(topic_uid, appended, messages)
+            self._bells.ring(topic_uid)
+
+        try:
+            return await self._writer.run(work, tell, stored_bytes)
+        except OutcomeUnknown:
+            self._ring_anew(topic_uid)
+            raise
+
+    def _keep(self, topic_uid: str, appended: Appended, messages: Sequence[NewMessage]) -> None:
+        first, at_us = appended.first, appended.publish_time_us
+        kept = [Message(first + n, at_us, message.data, message.attributes) for n, message in enumerate(messages)]
+        self._tail.put(topic_uid, first, kept)
+
+    def forget_kept(self) -> None:
+        """Somebody else may have written to the file: read all of it anew."""
+        self._tail.forget_all()
 
     def _append(
         self, transaction: Transaction, uid: str, rows: Sequence[MessageRow], text_bytes: int, producer_key: str | None
@@ -66,6 +90,10 @@ class SqliteLog:
 
     async def read(self, topic_uid: str, offset: int, max_messages: int, max_bytes: int) -> Sequence[Message]:
         """See Log."""
+        self._readers.check()
+        kept = self._tail.read(topic_uid, offset, max_messages, max_bytes)
+        if kept:
+            return kept
 
         def read(db: sqlite3.Connection) -> Sequence[Message]:
             messages: list[Message] = []
@@ -107,7 +135,9 @@ class SqliteLog:
 
     async def trim(self, topic_uid: str, before: int) -> int:
         """See Log."""
-        log = await self._writer.run(lambda transaction: self._raise_first(transaction, topic_uid, before))
+        log = await self._writer.run(
+            lambda transaction: self._raise_first(transaction, topic_uid, before), lambda: self._tail.forget(topic_uid)
+        )
         return await self._remove(log.id, log.first) if log is not None else 0
 
     @staticmethod
@@ -151,7 +181,7 @@ class SqliteLog:
             transaction.db.execute(_SQL["forget_keys"], (log.id,))
             return log.id, log.end
 
-        log_id, end = await self._writer.run(work, lambda: self._bells.ring(topic_uid))
+        log_id, end = await self._writer.run(work, lambda: self._ring_anew(topic_uid))
         await self._remove(log_id, end)
 
     async def topics(self) -> Sequence[str]:
@@ -161,7 +191,11 @@ class SqliteLog:
     async def wait_for(self, topic_uid: str, offset: int) -> None:
         """See Log."""
         with self._bells.listen(topic_uid) as rung:
-            if (await self.bounds(topic_uid)).end <= offset:
+            self._readers.check()
+            end = self._tail.end_of(topic_uid)
+            if end is None:
+                end = (await self.bounds(topic_uid)).end
+            if end <= offset:
                 await rung
 
     async def reserve(self, topic_uid: str, offset: int) -> None:
@@ -176,7 +210,12 @@ class SqliteLog:
             if db.execute(_SQL["probe"], (log.id, log.first)).fetchone() is None:
                 log.first = log.end
 
-        await self._writer.run(work, lambda: self._bells.ring(topic_uid))
+        await self._writer.run(work, lambda: self._ring_anew(topic_uid))
+
+    def _ring_anew(self, topic_uid: str) -> None:
+        """Something else than an append changed the log."""
+        self._tail.forget(topic_uid)
+        self._bells.ring(topic_uid)
 
     async def sweep_keys(self, before_us: int, limit: int) -> int:
         """Forget up to ``limit`` producer keys older than ``before_us`` and say how many."""

@@ -60,13 +60,13 @@ class Readers:
     async def read_at_once(self, read: Callable[[sqlite3.Connection], T]) -> T:
         """A small read, at once; other coroutines get their turn first."""
         await self._clock.sleep(0)
-        self._check()
+        self.check()
         with translate_errors(self._path):
             return read(self._near)
 
     async def read_on_thread(self, read: Callable[[sqlite3.Connection], T]) -> T:
         """A read that may take long, on a thread."""
-        self._check()
+        self.check()
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._in_thread, read)
 
     async def close(self) -> None:
@@ -77,7 +77,8 @@ class Readers:
             for db in (self._near, *self._far):
                 db.close()
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise StoreUnavailable when nothing may be told of what is stored, also of what is known without a read."""
         if self._closed:
             raise StoreUnavailable("it is closed", "closed")
         if not self._is_sure():

@@ -23,6 +23,11 @@ class NoWriter:
     trouble = _REASON
     is_sure = True
 
+    @property
+    def is_alone(self) -> bool:
+        """See Writes: the daemon may write at any time."""
+        return False
+
     async def run(
         self,
         work: Callable[[Transaction], T],

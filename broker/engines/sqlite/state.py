@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
@@ -17,6 +17,8 @@ from broker.model import WAKE_ALL, StateDelete, StatePut, StateRow
 from broker.steady import Reading, SteadyTime
 
 _SQL = load("state")
+_NEVER: Final = 2**63
+_DUE: Final = (-_NEVER, -_NEVER)  # a timer that may be due, for all we know
 
 
 class SqliteState:
@@ -26,6 +28,12 @@ class SqliteState:
         self._steady = steady
         self._writer = writer
         self._readers = readers
+        self._first_timers: dict[str, tuple[int, int]] = {}
+        """The first timer of a topic, where it is known since the last change: when it is due, and when it expires."""
+
+    def forget_kept(self) -> None:
+        """Rows changed, or may have: what was known of due times is read again."""
+        self._first_timers.clear()
 
     async def read(self, keys: Sequence[str]) -> Mapping[str, StateRow]:
         """See State."""
@@ -40,6 +48,9 @@ class SqliteState:
 
     async def due(self, topic_uid: str, now_us: int, limit: int) -> Sequence[StateRow]:
         """See State."""
+        self._readers.check()
+        if self._first_timers.get(topic_uid, _DUE)[0] > self._steady.read().steady_of(now_us):
+            return []
 
         def read(db: sqlite3.Connection) -> Sequence[StateRow]:
             now = self._steady.read()
@@ -49,9 +60,17 @@ class SqliteState:
 
     async def next_due_us(self, topic_uid: str) -> int | None:
         """See State."""
+        self._readers.check()
+        now = self._steady.read()
+        due_us, expires_us = self._first_timers.get(topic_uid, _DUE)
+        if min(due_us, expires_us) > now.steady_us:
+            return None if due_us == _NEVER else due_us + now.offset_us
 
         def read(db: sqlite3.Connection) -> int | None:
             now = self._steady.read()
+            if self._writer.is_alone:
+                first = db.execute(_SQL["first_timer"], (topic_uid,)).fetchone()
+                self._first_timers[topic_uid] = first or (_NEVER, _NEVER)
             row = db.execute(_SQL["next_due"], (topic_uid, now.steady_us)).fetchone()
             return row[0] + now.offset_us if row else None
 

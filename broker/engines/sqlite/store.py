@@ -27,7 +27,7 @@ from broker.engines.sqlite.state import SqliteState, apply_state, check_reads, w
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.engines.sqlite.watching import OpenFiles
 from broker.engines.wakeups import Signals
-from broker.errors import StoreError
+from broker.errors import OutcomeUnknown, StoreError
 from broker.model import Commit, Health, Leased, SweepPolicy, Swept
 from broker.steady import Reading, SteadyTime
 
@@ -74,6 +74,7 @@ class SqliteStore:
         self.state = SqliteState(steady, self._writer, self._readers)
         self.decisions = SqliteDecisions(steady, self._writer, self._readers)
         self.ownership = SoleOwnership()
+        signals.forgetting += [self.log.forget_kept, self.state.forget_kept]
 
     async def commit(self, commit: Commit, take: Callable[[Sequence[Leased]], None] | None = None) -> None:
         """See Store."""
@@ -93,10 +94,19 @@ class SqliteStore:
                 take(leased)
             for destination in news:
                 self._signals.news.lift(destination)
+            self._forget_due(commit)
             if commit.catalog:
                 self._signals.bells.ring("catalog")
 
-        await self._writer.run(work, tell, size_bytes)
+        try:
+            await self._writer.run(work, tell, size_bytes)
+        except OutcomeUnknown:
+            self._forget_due(commit)
+            raise
+
+    def _forget_due(self, commit: Commit) -> None:
+        if commit.state or commit.wake:
+            self.state.forget_kept()
 
     @staticmethod
     def _commit(transaction: Transaction, commit: Commit, now: Reading) -> set[str]:

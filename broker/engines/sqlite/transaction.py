@@ -49,6 +49,10 @@ class Writes(Protocol):
     def is_sure(self) -> bool:
         """Whether what the file shows may be told: not after a COMMIT that failed, until that is cleared up."""
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether nobody else writes to the file, so that what is known of it stays true until a write of ours."""
+
     async def run(
         self,
         work: Callable[[Transaction], T],

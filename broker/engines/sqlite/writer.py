@@ -71,6 +71,7 @@ class Writer:
         self._groups = 0
         self._checkpoint_due = False
         self._failure = ""
+        self.is_alone = True
         self.is_sure = True  # False while nobody knows whether the last group is in
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()

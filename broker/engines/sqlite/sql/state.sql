@@ -8,6 +8,11 @@ FROM state WHERE key IN (SELECT value FROM json_each(?1)) AND (expires_us > ?2 O
 SELECT key, value, version, rule, topic_uid, due_us, expires_us, waits_for, offset_us
 FROM state INDEXED BY state_due WHERE topic_uid = ? AND due_us <= ? ORDER BY due_us, key LIMIT ?;
 
+-- name: first_timer
+-- When the first timer of a topic is due, and when it expires.
+SELECT due_us, expires_us FROM state INDEXED BY state_due
+WHERE topic_uid = ? AND due_us IS NOT NULL ORDER BY due_us LIMIT 1;
+
 -- name: next_due
 -- When the next timer of a topic is due; one that expires before is none.
 SELECT due_us FROM state INDEXED BY state_due
