@@ -285,7 +285,7 @@ class StoreUnusable(StoreUnavailable):
 
 
 class StoreNotMade(StoreUnavailable):
-    """There is no store yet where one is to be looked at; the daemon's first start makes it."""
+    """A store that is to be looked at is not made yet; the first start of the daemon makes it."""
 
 
 class OutcomeUnknown(StoreError):

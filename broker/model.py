@@ -260,6 +260,26 @@ class OwnerToken:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerStanding:
+    """A worker that a node runs since ``since_us``; ``taken_from`` is the node it was taken over from, "" of none."""
+
+    name: str
+    token: int
+    since_us: int
+    taken_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStanding:
+    """A node, whether it was heard of lately, since when it runs, and what it runs."""
+
+    name: str
+    is_alive: bool
+    since_us: int
+    workers: tuple[WorkerStanding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """One atomic batch: all of it happens, or none.
 

@@ -41,13 +41,13 @@ from broker.model import (
     Message,
     NewDelivery,
     NewMessage,
-    OwnerToken,
     Settlement,
     StateRow,
     SweepPolicy,
     Swept,
     WaitingCounts,
 )
+from broker.ownership import Ownership as Ownership
 from broker.steady import SteadyTime
 
 
@@ -248,19 +248,6 @@ class Decisions(Protocol):
 
     async def list_after(self, seq: int, limit: int) -> Sequence[DecisionRecord]:
         """Decisions after ``seq`` (a record's own number), oldest first."""
-
-
-class Ownership(Protocol):
-    """Which node runs which worker. One node: everything is ours, for ever, with token 1."""
-
-    async def hold(self, node: str, wanted: Sequence[str]) -> Mapping[str, OwnerToken]:
-        """Renew what this node holds of ``wanted``, claim its fair share of the free ones, and say what it holds.
-
-        Call it each second; a worker not renewed within its TTL may be claimed by another node with a higher token.
-        """
-
-    async def release(self, node: str) -> None:
-        """Give everything back at once (a clean stop)."""
 
 
 class Store(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from starlette.datastructures import FormData
 
@@ -18,6 +18,8 @@ from bridge.operate.operator_silences import list_silences
 from bridge.operate.subscription_views import list_subscriptions
 from bridge.operate.take_up_files import reload_files
 
+_WELL: Final = ("running", "at another node")
+
 
 async def view_overview(asked: OperatorRequest) -> dict[str, Any]:
     """The page ``/``: how all goes, at a glance."""
@@ -27,7 +29,7 @@ async def view_overview(asked: OperatorRequest) -> dict[str, Any]:
     silences = list_silences(asked.context, with_expired=False).silences
     return {
         "status": status,
-        "broken": [worker for worker in status.workers if worker.state != "running"],
+        "broken": [worker for worker in status.workers if worker.state not in _WELL],
         "totals": _totals(status.destinations),
         "books": ledger.books,
         "balanced": ledger.balanced,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import random
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from random import SystemRandom
 from typing import Final, TypeVar
 
 from bridge.app.maintenance import Sweeper
@@ -20,6 +21,7 @@ from bridge.app.web_assembly import web_root
 from bridge.canary.canaries import Canaries, CanaryMetrics
 from bridge.chat.listeners import Listeners
 from bridge.core.audit import AuditTrail
+from bridge.core.holdings import Holdings
 from bridge.core.poison import PoisonGuard
 from bridge.core.supervisor import Supervisor
 from bridge.delivery.attempts import AttemptResult
@@ -109,7 +111,7 @@ async def _build(
 ) -> Daemon:
     """Every part over a loaded broker and what its catalog will be, but for the servers."""
     broker, store, clock = catalog.real, catalog.real.store, catalog.real.clock
-    supervisor, metrics, lately, rng = Supervisor(clock), Metrics(), RecentActivity(clock), random.SystemRandom()
+    supervisor, metrics, lately, rng = _keeper(settings, store, clock), Metrics(), RecentActivity(clock), SystemRandom()
     guard, table = PoisonGuard(clock, guard_folder(settings.store, environ)), _connections(settings.server)
     condition, clock_guard, push_http = _condition(settings, clock), ClockGuard(store, clock), _pushing(settings, clock)
     trouble = [guard.describe_degraded, table.full, condition.describe_degraded, clock_guard.explain]
@@ -150,11 +152,17 @@ async def _build(
     )
 
 
+def _keeper(settings: Settings, store: Store, clock: Clock) -> Supervisor:
+    """Who keeps workers at work, those that one node of all runs at a time only while it is this one."""
+    return Supervisor(clock, Holdings(store.ownership, settings.node or socket.gethostname(), clock))
+
+
 def _watch(daemon: Daemon) -> None:
     """Let Prometheus see what the parts know of themselves."""
     canary_metrics = CanaryMetrics(lambda: daemon.canaries.standings, daemon.clock)
     others = PoisonMetrics(daemon.guard), ConnectionMetrics(daemon.connections), daemon.condition, daemon.clock_guard
-    daemon.metrics.watch(daemon.listeners, canary_metrics, *others)
+    holdings = [daemon.supervisor.holdings] if daemon.supervisor.holdings is not None else []
+    daemon.metrics.watch(daemon.listeners, canary_metrics, *holdings, *others)
 
 
 def _tell_tried(metrics: Metrics, lately: RecentActivity) -> Callable[[AttemptResult], None]:

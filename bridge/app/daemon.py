@@ -139,6 +139,8 @@ async def start(daemon: Daemon) -> None:
     """Start all workers, then take requests."""
     supervisor = daemon.supervisor
     supervisor.start("catalog", daemon.broker.cache.follow)
+    if supervisor.holdings is not None and supervisor.holdings.is_shared:
+        supervisor.start("holdings", supervisor.holdings.follow)
     told = partial(daemon.in_force.follow_clock, daemon.broker.cache, daemon.store)
     supervisor.start("clock", lambda: daemon.clock_guard.follow(told))
     supervisor.start("silences", lambda: daemon.in_force.follow_silences(daemon.broker.cache, daemon.store))
@@ -155,7 +157,7 @@ async def start(daemon: Daemon) -> None:
         supervisor.start("pushers", daemon.pushers.follow)
     supervisor.start("readiness", daemon.readiness.follow)
     supervisor.start("condition", daemon.condition.follow)
-    supervisor.start("sweeper", daemon.sweeper.run)
+    supervisor.start("sweeper", daemon.sweeper.run, on_one_node=True)
     for server in daemon.servers:
         await server.start()
     await daemon.pulls.swap(daemon.settings.sources)

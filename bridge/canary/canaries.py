@@ -53,7 +53,7 @@ class Canaries:
             reader = partial(self._reader, name, settings, channel_of(config))
             canary = Canary(name, settings, self._store, reader, self._clock, self._entropy)
             self._at_work[name] = canary
-            self._supervisor.start(f"canary:{name}", canary.run)
+            self._supervisor.start(f"canary:{name}", canary.run, on_one_node=True)
 
     async def stop(self) -> None:
         """End all of them, wherever they are: what they know is in the store."""

@@ -61,7 +61,7 @@ class Listeners(Collector):
             told = partial(self._supervisor.note, worker)
             listener = Listener(name, bot, self._presser, self._places, self._clock, self._rng, told)
             self._at_work[name] = listener
-            self._supervisor.start(worker, listener.run)
+            self._supervisor.start(worker, listener.run, on_one_node=True)
 
     async def stop(self) -> None:
         """End all of them, wherever they are."""

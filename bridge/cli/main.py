@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "incidents": Listed("nouns:incidents", "Incidents that fire: list, take, give-back."),
     "silence": Listed("nouns:silence", "Silences: add, list, expire."),
     "ledger": Listed("ledger_command:ledger", "The books of every topic: where messages and sends ended."),
+    "nodes": Listed("nodes_command:nodes", "Daemons that share a store in PostgreSQL, and what each runs."),
     "audit": Listed("audit_command:audit", "Who logged in or failed to, and who changed what."),
     "project": Listed("nouns:project", "Projects: create, list, show, delete."),
     "topic": Listed("nouns:topic", "Topics: create, list, show, delete, acl."),

@@ -10,16 +10,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal, TypeAlias
 
 import structlog
 
+from bridge.core.holdings import Holdings
 from bridge.core.pauses import STORE, WORKER, pause_s
 from broker.clock import Clock
-from broker.errors import StoreError
+from broker.errors import NotOwner, StoreError
+from broker.model import OwnerToken
 
 Work: TypeAlias = Callable[[], Awaitable[None]]
-WorkerState: TypeAlias = Literal["running", "waiting for the store", "restarting", "stopped"]
+WorkerState: TypeAlias = Literal["running", "waiting for the store", "restarting", "stopped", "at another node"]
 
 _WELL_AFTER_S: Final = 60.0  # a worker that ran this long begins again at the shortest pause
 _TELL_EACH: Final = 30  # of many waits for the store, one in so many is logged
@@ -39,19 +42,31 @@ class Worker:
 
 
 class Supervisor:
-    """Starts workers by name, keeps them running, and stops them."""
+    """Starts workers by name, keeps them running, and stops them. ``holdings`` None: there is one node."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, holdings: Holdings | None = None) -> None:
         self._clock = clock
+        self.holdings = holdings
+        self._holdings = holdings if holdings is not None and holdings.is_shared else None
         self._workers: dict[str, Worker] = {}
 
-    def start(self, name: str, work: Work) -> None:
-        """Begin a worker. Its ``work`` is called anew each time it is restarted; returning ends it for good."""
+    def start(self, name: str, work: Work, *, on_one_node: bool = False) -> None:
+        """Begin a worker. Its ``work`` is called anew each time it is restarted; returning ends it for good.
+
+        One that runs ``on_one_node`` waits until this node holds it, and is cut off when another one does.
+        """
         if name in self._workers:
             raise ValueError(f"a worker named {name!r} runs already")
         worker = Worker(name)
         self._workers[name] = worker
+        if on_one_node and self._holdings is not None:
+            self._holdings.want(name)
+            work = partial(_while_held, self._holdings, worker, work)
         worker.keeper = asyncio.create_task(self._keep(worker, work), name=name)
+
+    def token(self, name: str) -> OwnerToken | None:
+        """What a worker that runs on one node writes under; None where there is one node."""
+        return None if self._holdings is None else self._holdings.token(name)
 
     def note(self, name: str, reason: str) -> None:
         """Show with a worker what keeps it from its work, "" nothing."""
@@ -64,6 +79,7 @@ class Supervisor:
         if worker is not None and worker.keeper is not None:
             worker.keeper.cancel()
             await asyncio.gather(worker.keeper, return_exceptions=True)
+            self._let_go(name)
 
     async def wait_for(self, name: str) -> None:
         """Return once a worker has ended of itself, and forget it."""
@@ -72,6 +88,7 @@ class Supervisor:
             await asyncio.gather(worker.keeper, return_exceptions=True)
             if self._workers.get(name) is worker:
                 del self._workers[name]
+                self._let_go(name)
 
     async def finish(self, names: Sequence[str], within_s: float) -> None:
         """Return once workers that were told to end have done so; who has not ``within_s`` seconds later is cancelled.
@@ -102,6 +119,10 @@ class Supervisor:
         """Every worker by name, as it stands."""
         return dict(self._workers)
 
+    def _let_go(self, name: str) -> None:
+        if self._holdings is not None:
+            self._holdings.unwant(name)
+
     async def _keep(self, worker: Worker, work: Work) -> None:
         broken_off = waited = 0
         while True:
@@ -126,6 +147,29 @@ class Supervisor:
                 broken_off += 1
                 rest_s = pause_s(WORKER, broken_off)
             await self._clock.sleep(rest_s)
+
+
+async def _while_held(holdings: Holdings, worker: Worker, work: Work) -> None:
+    """Do the work of a worker whenever this node holds it, until it returns."""
+    while True:
+        if not holdings.holds(worker.name):
+            worker.state = "at another node"
+            await holdings.wait_held(worker.name)
+        worker.state, token = "running", holdings.token(worker.name)
+        working = asyncio.ensure_future(work())
+        lost = asyncio.ensure_future(holdings.wait_lost(token))
+        try:
+            await asyncio.wait({working, lost}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                await working
+                return
+        except NotOwner as error:
+            log.info("a write came too late", worker=worker.name, error=str(error))
+            await holdings.refresh()
+        finally:
+            for running in (working, lost):
+                running.cancel()
+            await asyncio.gather(working, lost, return_exceptions=True)
 
 
 async def _ended(work: Work) -> BaseException | None:

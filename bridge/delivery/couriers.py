@@ -109,7 +109,7 @@ class Couriers:
             self._told_folded,
             self._tools.guard,
         )
-        self._supervisor.start(f"courier:{name}", courier.run)
+        self._supervisor.start(f"courier:{name}", courier.run, on_one_node=True)
         return DestinationRoute(config, destination, courier)
 
     async def _end(self, name: str) -> None:

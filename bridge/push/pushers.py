@@ -87,5 +87,5 @@ class Pushers:
         pusher = Pusher(subscription.uid, self._broker, self._clock, self._post, self._give_up_after_s)
         worker = f"pusher:{full_name(self._broker, subscription)}#{subscription.uid[:8]}"
         self._running[subscription.uid] = _Running(pusher, worker, subscription.push)
-        self._supervisor.start(worker, pusher.run)
+        self._supervisor.start(worker, pusher.run, on_one_node=True)
         log.info("a subscription is pushed", worker=worker)

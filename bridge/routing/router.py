@@ -26,7 +26,7 @@ from bridge.routing.message_fates import FATES
 from broker.clock import US_PER_S, Clock
 from broker.errors import BrokerError, CursorMoved, OutcomeUnknown, StateMoved
 from broker.gaps import count_missing
-from broker.model import Commit, Cursor, CursorMove, Message, StatePut
+from broker.model import Commit, Cursor, CursorMove, Message, OwnerToken, StatePut
 from broker.names import router_cursor
 from broker.store import Store
 from rules.deciding.batch_state import Overlay
@@ -93,6 +93,7 @@ class Router:
         notify: Callable[[Routed], None] = lambda routed: None,
         guard: PoisonGuard | None = None,
         keep_room: KeepRoom = lambda deliveries: Handover(),
+        token: Callable[[], OwnerToken | None] = lambda: None,
     ) -> None:
         self.topic = topic
         self._created_us = created_us
@@ -102,6 +103,7 @@ class Router:
         self._nudges = nudges
         self._told = notify
         self._keep_room = keep_room
+        self._token = token
         self._stopping = asyncio.Event()
         self._guard = guard or PoisonGuard(clock)
         self._desk = self._guard.open_desk(f"decide:{topic.name}")
@@ -306,7 +308,7 @@ class Router:
         """Commit, and hand over to couriers that have room what it brings for them."""
         handover = self._keep_room(Counter([new.destination for new in commit.deliveries]))
         try:
-            await self._store.commit(replace(commit, leases=handover.requests), handover.take)
+            await self._store.commit(replace(commit, leases=handover.requests, owner=self._token()), handover.take)
         finally:
             handover.end()
 

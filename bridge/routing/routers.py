@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import structlog
@@ -103,10 +104,11 @@ class Routers:
             self._told,
             self._guard,
             self._keep_room,
+            partial(self._supervisor.token, f"router:{name}"),
         )
         await router.take_place()
         self._routers[uid] = router
-        self._supervisor.start(f"router:{name}", router.run)
+        self._supervisor.start(f"router:{name}", router.run, on_one_node=True)
         log.info("a topic is routed", topic=name)
 
     def _is_younger(self, uid: str) -> bool:

@@ -54,7 +54,7 @@ class PullWorkers:
                 append, aside = self._appender(config), self._put_aside(name, config)
                 source = AmsSource(config, subscription, append, aside, self._clock, self._rng)
                 self._at_work[worker] = config
-                self._supervisor.start(worker, source.run)
+                self._supervisor.start(worker, source.run, on_one_node=True)
 
     async def stop(self) -> None:
         """End all workers."""

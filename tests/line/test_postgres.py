@@ -23,7 +23,7 @@ KILLS = 4
 CONFIG = """
 server: {{listen: "127.0.0.1:{port}", tls: off}}
 store: {store}
-node: one
+node: {node}
 auth: {{service_token: {token}}}
 log: {{level: warning, format: json}}
 projects: {{P: {{topics: {{T: {{}}}}, subscriptions: {{S: {{topic: T}}}}}}}}
@@ -35,14 +35,14 @@ destinations:
 class Node:
     """A daemon process on the database, with what it posts to."""
 
-    def __init__(self, folder: Path, mattermost: FakeMattermost, store: str) -> None:
+    def __init__(self, folder: Path, mattermost: FakeMattermost, store: str, name: str = "one") -> None:
         self.store = store
         self.mattermost = mattermost
         self._folder = folder
         port = a_free_port()
         self.base_url = f"http://127.0.0.1:{port}"
         config = folder / "bridge.yaml"
-        config.write_text(CONFIG.format(port=port, token=TOKEN, url=mattermost.hook_url, store=store))
+        config.write_text(CONFIG.format(port=port, token=TOKEN, url=mattermost.hook_url, store=store, node=name))
         (folder / "rules.d").mkdir()
         (folder / "rules.d" / "all.yaml").write_text(RULES)
         self.daemon = DaemonProcess(config, cwd=folder)
@@ -104,7 +104,7 @@ def test_killed_while_all_goes_on_it_loses_nothing_and_keeps_the_order_of_a_key(
             publishers.go_on(up=False)
         node.start()
         publishers.finish()
-        asyncio.run(_wait_until_settled(node.store))
+        asyncio.run(wait_until_settled(node.store))
         assert node.daemon.stop() == 0
     finally:
         publishers.go_on(up=True)
@@ -112,7 +112,7 @@ def test_killed_while_all_goes_on_it_loses_nothing_and_keeps_the_order_of_a_key(
     asyncio.run(_check_store(node, publishers.acknowledged))
 
 
-async def _wait_until_settled(url: str) -> None:
+async def wait_until_settled(url: str) -> None:
     """Return when all that was stored was decided and nothing waits."""
     clock = SystemClock()
     async with clock.timeout(60):

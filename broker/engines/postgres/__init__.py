@@ -63,11 +63,11 @@ async def open_postgres_reader(url: str, clock: Clock) -> PostgresStore:
     readers, looks = ReadConnections(address), RefusingWriter()
     waking = Waking(address, clock, readers, 0)
     waking.begin()
-    return PostgresStore(steady, Node(0, PostgresOwnership(address, 0)), looks, looks, readers, waking)
+    return PostgresStore(steady, Node(0, PostgresOwnership(address, 0, steady)), looks, looks, readers, waking)
 
 
 def _begin(address: Address, clock: Clock, steady: SteadyTime, holder: int) -> PostgresStore:
-    node, readers = Node(holder, PostgresOwnership(address, holder)), ReadConnections(address)
+    node, readers = Node(holder, PostgresOwnership(address, holder, steady)), ReadConnections(address)
     waking = Waking(address, clock, readers, holder)
     writer = GroupWriter(address, clock, partial(make_together, steady, node.shard), waking.announce)
     log_writer = GroupWriter(address, clock, partial(make_appends, steady), waking.announce)

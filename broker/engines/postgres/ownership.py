@@ -20,14 +20,16 @@ from broker.engines.postgres.failures import is_broken, is_of_the_moment, store_
 from broker.engines.postgres.queries import ask, ask_all, load
 from broker.engines.postgres.unit import Unit
 from broker.errors import NotOwner
-from broker.model import OwnerToken
+from broker.model import NodeStanding, OwnerToken, WorkerStanding
+from broker.steady import SteadyTime
 
 T = TypeVar("T")
 
-NODE_TTL_S: Final = 4.0
+NODE_TTL_S: Final = 3.5
 """How long a node is taken to be alive after it was last heard of."""
 
 _SQL: Final = load("ownership")
+_END_LEASES: Final = load("outbox")["end_leases_of_the_dead"]
 _TTL_US: Final = int(NODE_TTL_S * US_PER_S)
 
 
@@ -40,9 +42,12 @@ async def register(db: Db, node: str) -> int:
 class PostgresOwnership:
     """See broker.store.Ownership. It has a connection of its own, so that no write keeps it from saying it lives."""
 
-    def __init__(self, address: Address, holder: int) -> None:
+    ttl_s = NODE_TTL_S
+
+    def __init__(self, address: Address, holder: int, steady: SteadyTime) -> None:
         self._address = address
         self._holder = holder
+        self._steady = steady
         self._db: Db | None = None
         self._turn = asyncio.Lock()
 
@@ -61,6 +66,15 @@ class PostgresOwnership:
         async with self._turn:
             await self._try(lambda db: ask(db, _SQL["release_all"], (self._holder,)))
 
+    async def nodes(self) -> Sequence[NodeStanding]:
+        """See Ownership."""
+        async with self._turn:
+            nodes, workers = await self._try(lambda db: ask_all(db, [(_SQL["nodes"], None), (_SQL["listed"], None)]))
+        of_node: dict[str, list[WorkerStanding]] = {}
+        for node, *worker in workers:
+            of_node.setdefault(node, []).append(WorkerStanding(*worker))
+        return [NodeStanding(name, lives, since, tuple(of_node.get(name, ()))) for name, lives, since in nodes]
+
     async def end(self) -> None:
         """Say that this node ends: what it held is free at once."""
         async with self._turn:
@@ -72,28 +86,28 @@ class PostgresOwnership:
             await self._let_go()
 
     async def _hold(self, db: Db, node: str, wanted: Sequence[str]) -> Mapping[str, OwnerToken]:
-        if not await ask(db, _SQL["renew"], (_TTL_US, self._holder)):
-            return {}  # a later run of this node has begun
         names = list(wanted)
-        await ask(db, _SQL["add_workers"], (names,))
-        live, rows = await ask_all(db, [(_SQL["live"], None), (_SQL["held"], (self._holder, names))])
+        if not await ask(db, _SQL["renew_wanting"], (_TTL_US, names, self._holder)):
+            return {}  # a later run of this node has begun
+        await ask_all(db, [(_SQL["release_others"], (self._holder, names)), (_SQL["add_workers"], (names,))])
+        share, rows = await ask_all(db, [(_SQL["share"], (names,)), (_SQL["held"], (self._holder, names))])
         held: dict[str, int] = dict(rows)
-        for kind in sorted({_kind_of(name) for name in names}):
-            of_kind = [name for name in names if _kind_of(name) == kind]
-            await self._take_share(db, node, of_kind, held, -(-len(of_kind) // max(live[0][0], 1)))
+        room = share[0][0] - len(held)
+        if room < 0:
+            given = evenly(sorted(held), -room)
+            await ask(db, _SQL["release"], (self._holder, given))
+            held = {name: token for name, token in held.items() if name not in given}
+        elif room > 0:
+            held |= await self._claim(db, node, names, room)
         return {name: OwnerToken(name, token) for name, token in held.items()}
 
-    async def _take_share(self, db: Db, node: str, names: Sequence[str], held: dict[str, int], share: int) -> None:
-        """Claim free workers of one kind up to a share, or give back what is above it."""
-        ours = [name for name in names if name in held]
-        if len(ours) > share:
-            given = ours[share:]
-            await ask(db, _SQL["release"], (self._holder, given))
-            for name in given:
-                del held[name]
-        elif len(ours) < share:
-            free = {"holder": self._holder, "node": node, "names": list(names), "limit": share - len(ours)}
-            held.update(await ask(db, _SQL["claim"], free))
+    async def _claim(self, db: Db, node: str, names: Sequence[str], room: int) -> dict[str, int]:
+        """Take free workers, as many as there is room for; leases of a node that died end with that."""
+        free = {"holder": self._holder, "node": node, "names": list(names), "limit": room}
+        claimed = await ask(db, _SQL["claim"], free)
+        if any(taken_from for _, _, taken_from in claimed):
+            await ask(db, _END_LEASES, (self._steady.read().steady_us,))
+        return {name: token for name, token, _ in claimed}
 
     async def _end(self, db: Db) -> None:
         await ask_all(db, [(_SQL["release_all"], (self._holder,)), (_SQL["end"], (self._holder,))])
@@ -124,5 +138,6 @@ def check_owner(unit: Unit, owner: OwnerToken | None) -> None:
         raise NotOwner(owner.worker)
 
 
-def _kind_of(worker: str) -> str:
-    return worker.partition(":")[0]
+def evenly(names: Sequence[str], count: int) -> list[str]:
+    """Pick ``count`` of some names, spread over all of them: of every kind about the same part."""
+    return [names[place * len(names) // count] for place in range(count)]

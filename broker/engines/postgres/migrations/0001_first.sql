@@ -16,13 +16,14 @@ CREATE TABLE writers (
 ) WITH (fillfactor = 50);
 
 -- Every node that ever opened the store: its `incarnation` counts its starts, `until_us` (the database's own clock) is
--- how long it is taken to be alive.
+-- how long it is taken to be alive, `wants` the workers that it could run.
 CREATE TABLE nodes (
   name text COLLATE "C" PRIMARY KEY,
   incarnation bigint NOT NULL,
   holder bigint NOT NULL,
   until_us bigint NOT NULL,
-  since_us bigint NOT NULL
+  since_us bigint NOT NULL,
+  wants text[] NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 50);
 CREATE SEQUENCE holder_number;
 

@@ -66,7 +66,8 @@ WHERE p.seq = front.seq AND NOT p.head RETURNING p.destination;
 -- name: lease
 -- Hide due deliveries of a destination until the lease ends: the first of each line, the highest priority first, then
 -- the oldest due, and behind each a run of those due next in its line. One whose lease was lost may have arrived. Each
--- comes behind the last receipt of its line, and whether another waits behind it there.
+-- comes behind the last receipt of its line, and whether another waits behind it there. Where another node has the
+-- destination's courier, nothing is leased.
 WITH RECURSIVE levels (priority) AS (
   (SELECT priority FROM progress WHERE head AND destination = %(destination)s ORDER BY priority DESC LIMIT 1)
   UNION ALL
@@ -80,6 +81,9 @@ WITH RECURSIVE levels (priority) AS (
     WHERE p.head AND p.destination = %(destination)s AND p.priority = levels.priority AND p.due_us <= %(now)s
     ORDER BY p.due_us, p.seq LIMIT %(limit)s
   ) AS found
+  WHERE NOT EXISTS (
+    SELECT 1 FROM workers AS w WHERE w.name = 'courier:' || %(destination)s AND w.holder <> %(holder)s
+  )
   ORDER BY levels.priority DESC, found.first_due_us, found.first LIMIT %(limit)s
 ), runs AS MATERIALIZED (
   SELECT heads.level, heads.first, heads.first_due_us, line.seq, line.n,
@@ -214,11 +218,6 @@ UPDATE progress SET leased = false, due_us = least(due_us, %s), unclear = true
 WHERE state = 'waiting' AND leased AND holder NOT IN (
   SELECT holder FROM nodes WHERE until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8
 );
-
--- name: end_leases_at
--- End all leases at a destination, which has another courier now; what was tried may have arrived.
-UPDATE progress SET leased = false, due_us = least(due_us, %s), unclear = true
-WHERE state = 'waiting' AND leased AND destination = %s AND holder <> %s;
 
 -- name: sweep
 -- Remove some deliveries that were settled before a time, with their tries.

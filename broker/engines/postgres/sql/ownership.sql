@@ -4,7 +4,7 @@ INSERT INTO nodes (name, incarnation, holder, until_us, since_us)
 VALUES (%(name)s, 1, nextval('holder_number'), (extract(epoch FROM clock_timestamp()) * 1000000)::int8 + %(ttl)s,
   (extract(epoch FROM clock_timestamp()) * 1000000)::int8)
 ON CONFLICT (name) DO UPDATE SET incarnation = nodes.incarnation + 1, holder = excluded.holder,
-  until_us = excluded.until_us, since_us = excluded.since_us
+  until_us = excluded.until_us, since_us = excluded.since_us, wants = '{}'
 RETURNING holder;
 
 -- name: renew
@@ -12,13 +12,21 @@ RETURNING holder;
 UPDATE nodes SET until_us = (extract(epoch FROM clock_timestamp()) * 1000000)::int8 + %s WHERE holder = %s
 RETURNING name;
 
+-- name: renew_wanting
+-- A node lives, and could run these workers; none when a later run of it has begun.
+UPDATE nodes SET until_us = (extract(epoch FROM clock_timestamp()) * 1000000)::int8 + %s, wants = %s WHERE holder = %s
+RETURNING name;
+
 -- name: end
 -- A node ends.
-UPDATE nodes SET until_us = 0 WHERE holder = %s;
+UPDATE nodes SET until_us = 0, wants = '{}' WHERE holder = %s;
 
--- name: live
--- How many nodes live.
-SELECT count(*) FROM nodes WHERE until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8;
+-- name: share
+-- How many of some workers are a node's fair share: each is shared by those that live and could run it.
+SELECT coalesce(ceil(sum(1.0 / sharers)), 0)::int8 FROM (
+  SELECT wanted.name, count(*) AS sharers FROM nodes CROSS JOIN LATERAL unnest(wants) AS wanted (name)
+  WHERE until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8 GROUP BY wanted.name
+) AS shared WHERE name = ANY(%s);
 
 -- name: owners
 -- The tokens of some workers whose nodes live. Nobody takes one over before the transaction ends.
@@ -47,21 +55,24 @@ FROM (
     SELECT holder FROM nodes WHERE until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8
   ) ORDER BY w.name LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ) AS free
-WHERE workers.name = free.name RETURNING workers.name, workers.token;
+WHERE workers.name = free.name RETURNING workers.name, workers.token, workers.taken_from;
 
 -- name: release
 -- Give back some workers of a holder.
 UPDATE workers SET holder = 0 WHERE holder = %s AND name = ANY(%s);
+
+-- name: release_others
+-- Give back what a holder has beside workers of some names.
+UPDATE workers SET holder = 0 WHERE holder = %s AND NOT name = ANY(%s);
 
 -- name: release_all
 -- Give back all workers of a holder.
 UPDATE workers SET holder = 0 WHERE holder = %s;
 
 -- name: listed
--- Every worker that somebody owns, with its node and whether that lives.
-SELECT w.name, w.node, w.token, w.since_us, w.taken_from,
-  n.until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8
-FROM workers AS w JOIN nodes AS n ON n.holder = w.holder ORDER BY w.name;
+-- Every worker that some node has.
+SELECT n.name, w.name, w.token, w.since_us, w.taken_from
+FROM workers AS w JOIN nodes AS n ON n.holder = w.holder ORDER BY n.name, w.name;
 
 -- name: nodes
 -- Every node, whether it lives, and since when.

@@ -1,0 +1,119 @@
+"""Who owns which worker in PostgreSQL: shares, takeovers, and writes under a token that holds no longer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import psycopg
+import pytest
+
+from broker.clock import ManualClock
+from broker.engines import open_store
+from broker.errors import LeaseLost, NotOwner
+from broker.model import Commit, SettleDelivered
+from broker.store import Store
+from tests.contracts.builders import a_delivery, a_move, lease_all, put_in
+from tests.contracts.postgres_databases import an_empty_database
+
+WORKERS = [f"courier:{n}" for n in range(4)] + [f"router:{n}" for n in range(4)]
+
+
+@asynccontextmanager
+async def several(*names: str) -> AsyncIterator[list[Store]]:
+    """Stores on one empty database, each of a node of its own."""
+    url, clock = an_empty_database(), ManualClock()
+    async with AsyncExitStack() as undoing:
+        stores = []
+        for name in names:
+            stores.append(await open_store(url, clock, name))
+            undoing.push_async_callback(stores[-1].close)
+        yield stores
+
+
+def expire(name: str) -> None:
+    """Let the database take a node to be dead, as if nothing had been heard of it for long."""
+    with psycopg.connect(an_address(), autocommit=True) as db:
+        assert db.execute("UPDATE nodes SET until_us = 1 WHERE name = %s", (name,)).rowcount == 1
+
+
+def an_address() -> str:
+    from tests.contracts.postgres_databases import a_database
+
+    return a_database("contracts")
+
+
+async def test_nodes_share_workers_evenly_and_each_has_one_owner() -> None:
+    async with several("a", "b") as (a, b):
+        assert set(await a.ownership.hold("a", WORKERS)) == set(WORKERS)
+        assert await b.ownership.hold("b", WORKERS) == {}
+        held_by_a = await a.ownership.hold("a", WORKERS)
+        held_by_b = await b.ownership.hold("b", WORKERS)
+        assert len(held_by_a) == len(held_by_b) == 4
+        assert not held_by_a.keys() & held_by_b.keys()
+        assert {worker.partition(":")[0] for worker in held_by_a} == {"courier", "router"}
+
+
+async def test_what_others_could_not_run_is_run_beyond_the_share() -> None:
+    async with several("a", "b") as (a, b):
+        await b.ownership.hold("b", ["sweeper"])
+        assert len(await a.ownership.hold("a", [*WORKERS, "sweeper"])) == 8
+        assert set(await b.ownership.hold("b", ["sweeper"])) == {"sweeper"}
+
+
+async def test_a_node_that_is_not_heard_of_loses_its_workers_and_its_tokens() -> None:
+    async with several("a", "b") as (a, b):
+        token = (await a.ownership.hold("a", ["router:x"]))["router:x"]
+        await a.commit(Commit(cursors=[a_move(1)], owner=token))
+        expire("a")
+        with pytest.raises(NotOwner):
+            await a.commit(Commit(cursors=[a_move(2, rev=1)], owner=token))
+        taken = (await b.ownership.hold("b", ["router:x"]))["router:x"]
+        assert taken.token == token.token + 1
+        with pytest.raises(NotOwner):
+            await a.commit(Commit(cursors=[a_move(2, rev=1)], owner=token))
+        await b.commit(Commit(cursors=[a_move(2, rev=1)], owner=taken))
+        standings = {node.name: node for node in await b.ownership.nodes()}
+        assert (standings["a"].is_alive, standings["a"].workers) == (False, ())
+        assert [(one.name, one.taken_from) for one in standings["b"].workers] == [("router:x", "a")]
+
+
+async def test_deliveries_of_a_dead_courier_are_due_at_once_for_the_next_one() -> None:
+    async with several("a", "b") as (a, b):
+        await a.ownership.hold("a", ["courier:ops"])
+        await put_in(a, a_delivery("d1"))
+        leased = await lease_all(a)
+        expire("a")
+        await b.ownership.hold("b", ["courier:ops"])
+        (again,) = (await lease_all(b)).values()
+        assert (again.delivery.id, again.delivery.unclear) == ("d1", True)
+        with pytest.raises(LeaseLost):
+            await a.outbox.settle(leased["d1"].token, SettleDelivered(), None)
+
+
+async def test_nothing_is_leased_at_a_destination_whose_courier_is_elsewhere() -> None:
+    async with several("a", "b") as (a, b):
+        await b.ownership.hold("b", ["courier:ops"])
+        await put_in(a, a_delivery("d1"))
+        assert await lease_all(a) == {}
+        assert set(await lease_all(b)) == {"d1"}
+
+
+async def test_a_later_run_of_the_same_node_ends_the_earlier_one() -> None:
+    async with several("a") as (a,):
+        token = (await a.ownership.hold("a", ["router:x"]))["router:x"]
+        again = await open_store(an_address(), ManualClock(), "a")
+        try:
+            assert await a.ownership.hold("a", ["router:x"]) == {}
+            assert (await again.ownership.hold("a", ["router:x"]))["router:x"].token == token.token + 1
+            with pytest.raises(NotOwner):
+                await a.commit(Commit(owner=token))
+        finally:
+            await again.close()
+
+
+async def test_a_node_that_ends_frees_what_it_held_at_once() -> None:
+    async with several("a", "b") as (a, b):
+        await a.ownership.hold("a", ["router:x"])
+        await a.close()
+        assert set(await b.ownership.hold("b", ["router:x"])) == {"router:x"}
