@@ -87,7 +87,8 @@ class PostgresLog:
 
     async def read(self, topic_uid: str, offset: int, max_messages: int, max_bytes: int) -> Sequence[Message]:
         """See Log."""
-        rows = await self._readers.rows(_SQL["read"], (topic_uid, offset, max_messages, max_bytes))
+        wanted = {"uid": topic_uid, "offset": offset, "messages": max_messages, "bytes": max_bytes}
+        rows = await self._readers.rows(_SQL["read"], wanted)
         return [Message(at, at_us, data, pairs_from_bytes(attributes)) for at, at_us, data, attributes in rows]
 
     async def bounds(self, topic_uid: str) -> Bounds:

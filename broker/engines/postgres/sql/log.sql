@@ -57,13 +57,13 @@ SELECT * FROM unnest(%b::int8[], %b::text[], %b::int8[], %b::int8[], %b::int8[],
 SELECT msg_offset, at_us, data, attributes FROM (
   SELECT found.*, sum(octet_length(data)) OVER (ORDER BY msg_offset) AS so_far, row_number() OVER (ORDER BY msg_offset) AS n
   FROM (
-    SELECT m.msg_offset, m.at_us, m.data, m.attributes
-    FROM logs AS l JOIN messages AS m ON m.log = l.id
-    WHERE l.uid = %b AND NOT l.gone AND m.msg_offset >= greatest(%b::int8, l.first_offset)
-    ORDER BY m.msg_offset LIMIT %b::int8
+    SELECT m.msg_offset, m.at_us, m.data, m.attributes FROM messages AS m
+    WHERE m.log = (SELECT id FROM logs WHERE uid = %(uid)b AND NOT gone)
+      AND m.msg_offset >= greatest(%(offset)b::int8, (SELECT first_offset FROM logs WHERE uid = %(uid)b))
+    ORDER BY m.msg_offset LIMIT %(messages)b::int8
   ) AS found
 ) AS measured
-WHERE so_far <= %b::int8 OR n = 1 ORDER BY msg_offset;
+WHERE so_far <= %(bytes)b::int8 OR n = 1 ORDER BY msg_offset;
 
 -- name: bounds
 -- What a log holds.

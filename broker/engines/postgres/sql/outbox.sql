@@ -119,7 +119,7 @@ SELECT line.destination, line.order_key, (
 -- name: count_due
 -- How many deliveries of a destination are due and not leased, counted up to a limit.
 SELECT count(*) FROM (
-  SELECT 1 FROM progress WHERE state = 'waiting' AND destination = %s AND due_us <= %s LIMIT %s
+  SELECT 1 FROM progress WHERE state = 'waiting' AND destination = %s AND due_us <= %s ORDER BY order_key, place LIMIT %s
 ) AS due;
 
 -- name: oldest

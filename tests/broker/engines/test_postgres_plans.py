@@ -1,0 +1,132 @@
+"""Every query that daemons ask all the time finds what it wants by an index, however much else is stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from broker.clock import ManualClock
+from broker.engines import open_store
+from broker.engines.postgres.queries import load
+from broker.model import Commit
+from tests.contracts.builders import LATER_US, NOW_US, TOPIC, a_decision, a_delivery, a_row, messages
+from tests.contracts.postgres_databases import an_empty_database
+
+MANY = 20_000
+LARGE = {"messages", "deliveries", "progress", "attempts", "state", "decisions", "receipts", "producer_keys"}
+"""Tables that grow with use; reading one of these from end to end is never right."""
+
+NAMES = ("ops", "mail", "sms")
+LEASE = {"destination": "ops", "limit": 8, "run": 4, "now": NOW_US, "until": NOW_US + 1, "holder": 1}
+FIND = dict.fromkeys(("state", "destination", "rule", "topic_uid", "offset", "order_key", "incident", "since_us"))
+HOT: dict[tuple[str, str], Any] = {
+    ("log", "lock_logs"): ([TOPIC],),
+    ("log", "read"): {"uid": TOPIC, "offset": 3_000, "messages": 100, "bytes": 1_000_000},
+    ("log", "bounds"): (TOPIC,),
+    ("log", "probe"): (1, 2_000),
+    ("log", "upto_before"): (1, 2_000),
+    ("log", "lowest"): (1,),
+    ("log", "remove"): (1, 10),
+    ("log", "producer_keys"): ([1], ["key"]),
+    ("cursors", "get"): ("s/x",),
+    ("cursors", "revisions"): (["s/x"],),
+    ("state", "read"): {"keys": ["k/1", "k/2"], "now": NOW_US},
+    ("state", "due"): (TOPIC, NOW_US, 100),
+    ("state", "next_due"): {"topic": TOPIC, "now": NOW_US},
+    ("state", "standing"): (["k/1", "k/2"],),
+    ("state", "sleeping"): {"now": NOW_US, "names": ["silence:1"]},
+    ("state", "list_timed"): {"first": "k", "behind": "l", "after": "", "now": NOW_US, "limit": 10},
+    ("outbox", "places"): {"seqs": [1, 2], "ids": ["d1"]},
+    ("outbox", "whole"): ([1, 2, 3],),
+    ("outbox", "by_id"): ("d7",),
+    ("outbox", "taken_ids"): (["d7", "x"],),
+    ("outbox", "taken_keys"): (["m"], ["r"], [0], [0]),
+    ("outbox", "lease"): LEASE,
+    ("outbox", "next_due"): {"destination": "ops"},
+    ("outbox", "promote"): (["ops"], ["k1"]),
+    ("outbox", "count_due"): ("ops", NOW_US, 10),
+    ("outbox", "oldest"): ("ops",),
+    ("outbox", "backlog"): ("ops", "k1", 5, 50),
+    ("outbox", "attempts"): (7,),
+    ("outbox", "receipt"): ("ops", "k1"),
+    ("outbox", "find"): {**FIND, "before_seq": 2**62, "limit": 50},
+    ("outbox", "find_in_line"): {**FIND, "destination": "ops", "order_key": "k1", "before_seq": 2**62, "limit": 50},
+    ("outbox", "find_of_message"): {**FIND, "topic_uid": TOPIC, "offset": 5, "before_seq": 2**62, "limit": 50},
+    ("outbox", "find_dead"): {**FIND, "before_seq": 2**62, "limit": 50},
+    ("decisions", "of"): (TOPIC, 5),
+    ("decisions", "since"): (3_900, 50),
+    ("ownership", "owners"): (["router:x"],),
+}
+
+
+MORE = (
+    "INSERT INTO producer_keys SELECT 1, 'p' || n, n, 1, 0, 0 FROM generate_series(1, %s) AS n",
+    "INSERT INTO receipts SELECT 'ops', 'k' || n, 'r', 0 FROM generate_series(1, %s) AS n",
+    "INSERT INTO attempts SELECT n, 1, 0, 0, 'later', '', true, false, '' FROM generate_series(1, %s) AS n",
+)
+"""What takes settlements and keys to come by."""
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """A database with thousands of everything, of which the planner knows."""
+    import asyncio
+
+    url = an_empty_database("plans")
+
+    async def fill() -> None:
+        store = await open_store(url, ManualClock())
+        await store.log.append(TOPIC, messages(MANY))
+        places = range(MANY)
+        await store.commit(
+            Commit(
+                deliveries=[
+                    a_delivery(
+                        f"d{n}",
+                        order_key=f"k{n % 900}",
+                        offset=n,
+                        destination=("ops", "mail", "sms")[n % 3],
+                        post=b"x" * 400,
+                    )
+                    for n in places
+                ],
+                state=[a_row(f"k/{n}", due_us=LATER_US + n if n % 3 else None) for n in places],
+                decisions=[a_decision(offset=n) for n in places],
+            )
+        )
+        await store.close()
+
+    asyncio.run(fill())
+    with psycopg.connect(url, autocommit=True) as db:
+        for text in MORE:
+            db.execute(text, (MANY,))
+        db.execute("ANALYZE")
+        yield db
+
+
+def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", []):
+        yield from nodes_of(inner)
+
+
+@pytest.mark.parametrize("name", HOT, ids=".".join)
+def test_no_large_table_is_read_from_end_to_end(
+    database: psycopg.Connection[tuple[Any, ...]], name: tuple[str, str]
+) -> None:
+    text = load(name[0])[name[1]]
+    row = database.execute(f"EXPLAIN (FORMAT JSON) {text}", HOT[name]).fetchone()
+    assert row is not None
+    plan = row[0] if isinstance(row[0], list) else json.loads(row[0])
+    read = [node["Relation Name"] for node in nodes_of(plan[0]["Plan"]) if node["Node Type"] == "Seq Scan"]
+    assert not LARGE & set(read), json.dumps(plan, indent=1)
+
+
+def test_every_query_is_in_a_file_with_its_sentence() -> None:
+    for name in ("catalog", "cursors", "decisions", "keeping", "log", "outbox", "ownership", "state"):
+        for query, text in load(name).items():
+            assert text.startswith("-- "), f"{name}.{query} has no sentence"
