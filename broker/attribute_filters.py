@@ -24,14 +24,14 @@ _JOINS: Final = frozenset({"AND", "OR"})
 
 @dataclass(frozen=True, slots=True)
 class HasAttribute:
-    """The attribute is there, whatever its value."""
+    """A filter: the attribute is there, whatever its value."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class AttributeIs:
-    """The attribute has exactly this value."""
+    """A filter: the attribute has exactly this value."""
 
     key: str
     value: str
@@ -39,7 +39,7 @@ class AttributeIs:
 
 @dataclass(frozen=True, slots=True)
 class AttributeBegins:
-    """The attribute's value begins so."""
+    """A filter: the attribute's value begins with this text."""
 
     key: str
     prefix: str
@@ -47,21 +47,21 @@ class AttributeBegins:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """What ``inner`` does not admit."""
+    """A filter that admits what ``inner`` does not."""
 
     inner: AttributeFilter
 
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """What every part admits."""
+    """A filter that admits what every part admits."""
 
     parts: tuple[AttributeFilter, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """What at least one part admits."""
+    """A filter that admits what at least one part admits."""
 
     parts: tuple[AttributeFilter, ...]
 

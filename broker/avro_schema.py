@@ -53,7 +53,7 @@ def _build(definition: Any, *, is_stored: bool) -> AvroSchema:
 
 
 class AvroSchema:
-    """A parsed schema."""
+    """A parsed Avro schema, which reads bare datums."""
 
     def __init__(self, root: AvroType) -> None:
         self._root = root

@@ -40,7 +40,7 @@ class DatumCursor:
             raise Unfit("the datum is too complex")
 
     def take(self, n: int) -> bytes:
-        """The next bytes. Raises Unfit."""
+        """Take the next bytes of the datum. Raises Unfit."""
         if n > len(self._datum) - self._at:
             raise Unfit("short buffer")
         self._at += n
@@ -71,7 +71,7 @@ class AvroType(ABC):
 
     @abstractmethod
     def read(self, at: DatumCursor) -> Any:
-        """The next value. Raises Unfit, RecursionError."""
+        """Read the next value of this type from a datum. Raises Unfit, RecursionError."""
 
     @abstractmethod
     def check_default(self, value: Any, budget: DatumCursor) -> None:

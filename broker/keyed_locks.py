@@ -13,7 +13,7 @@ class KeyedLocks:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def lock_for(self, key: str) -> asyncio.Lock:
-        """The lock of a key; use it as ``async with turns.of(key):``."""
+        """The lock of a key; use it as ``async with locks.lock_for(key):``."""
         lock = self._locks.get(key)
         if lock is None:
             lock = asyncio.Lock()

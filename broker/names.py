@@ -20,7 +20,7 @@ def is_name(text: str) -> bool:
 
 
 def check_name(kind: str, name: str) -> str:
-    """The name itself. Raises InvalidName naming the kind of thing it was meant for."""
+    """The name, when it may be one. Raises InvalidName naming the kind of thing it was meant for."""
     if not is_name(name):
         raise InvalidName(kind, name)
     return name

@@ -34,7 +34,7 @@ class PlannedCatalog:
 
     @property
     def changes(self) -> Sequence[CatalogChange]:
-        """What was changed on the copy, against the versions it was copied at."""
+        """The changes made on the copy, against the versions it was copied at."""
         planned = _all_records(self.broker.cache)
         gone = [Remove(*place, stored.version) for place, stored in self.base.items() if place not in planned]
         return [*gone, *(change for place, stored in planned.items() if (change := self._put(place, stored)))]

@@ -13,7 +13,7 @@ from broker.tokens import Entropy, random_uid
 
 
 class Projects:
-    """The tenants of the service."""
+    """Makes, changes and removes projects, the tenants of the service."""
 
     def __init__(self, store: Store, cache: CatalogCache, clock: Clock, entropy: Entropy) -> None:
         self._store = store

@@ -32,7 +32,10 @@ class Consumed:
 
 
 class PullService:
-    """Hands out messages. The caller makes pulls and acknowledgements of one subscription take turns."""
+    """Hands out the messages of subscriptions.
+
+    The caller makes pulls and acknowledgements of one subscription take turns.
+    """
 
     def __init__(self, store: Store, clock: Clock, max_bytes: int) -> None:
         self._store = store

@@ -12,7 +12,7 @@ import msgspec
 
 
 class CatalogRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What every record has. ``uid`` is a UUIDv4 text."""
+    """The fields that every record of the catalog has. ``uid`` is a UUIDv4 text."""
 
     uid: str
     created_us: int
@@ -35,7 +35,7 @@ class Membership(msgspec.Struct, frozen=True):
 
 
 class User(CatalogRecord, frozen=True, kw_only=True):
-    """Someone with a token. Catalog key: the name. The token itself is kept sealed, and found by digest."""
+    """A user: somebody with a token. Catalog key: the name. The token itself is kept sealed, and found by digest."""
 
     name: str
     token_digest: str  # SHA-256 of the token, hex
@@ -50,7 +50,7 @@ class User(CatalogRecord, frozen=True, kw_only=True):
 
 
 class Topic(CatalogRecord, frozen=True, kw_only=True):
-    """A topic. Catalog key: ``<project uid>/<name>``. ``uid`` names its log."""
+    """A topic of a project. Catalog key: ``<project uid>/<name>``. ``uid`` names its log."""
 
     project_uid: str
     name: str
@@ -78,7 +78,7 @@ class PushConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Subscription(CatalogRecord, frozen=True, kw_only=True):
-    """A subscription. Catalog key: ``<project uid>/<name>``. Its cursor's id is ``s/<uid>``.
+    """A subscription to a topic. Catalog key: ``<project uid>/<name>``. Its cursor's id is ``s/<uid>``.
 
     The topic is held by name: recreating a deleted topic re-attaches its subscriptions (ams-api.md 7.6).
     """

@@ -50,7 +50,7 @@ class Registrations:
         return await self._cache.create(registration, uid)
 
     async def accept(self, registration: Registration, by_uid: str) -> User:
-        """Make the user, without roles.
+        """Accept a registration: make its user, without roles.
 
         Raises NotFound when it is not pending, AlreadyExists when the name is taken.
         """
@@ -63,15 +63,15 @@ class Registrations:
         return user
 
     async def decline(self, registration: Registration, comment: str, by_uid: str) -> None:
-        """Refuse it with a comment. Raises NotFound when it is not pending."""
+        """Decline a registration with a comment. Raises NotFound when it is not pending."""
         await self._settle(self.get_pending(registration.uid), "declined", comment, by_uid)
 
     async def delete(self, registration: Registration) -> None:
-        """Forget the request, whatever became of it."""
+        """Delete a registration, whatever became of it."""
         await self._cache.remove(registration)
 
     def get_pending(self, uid: str) -> Registration:
-        """The request, as long as it is pending. Raises NotFound."""
+        """The registration, as long as it is pending. Raises NotFound."""
         registration = self._cache.find_by_uid(Registration, uid)
         if registration is None or registration.status != "pending":
             raise NotFound("registration", uid)

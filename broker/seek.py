@@ -24,7 +24,9 @@ class Offsets:
 
 
 async def offsets(store: Store, subscription: Subscription, topic: Topic | None) -> Offsets:
-    """Where it stands. A cursor outside the log is moved to its nearer end first, which closes an open pull.
+    """The offsets of a subscription: where it stands, and what its topic retains.
+
+    A cursor outside the log is moved to its nearer end first, which closes an open pull.
 
     Raises CursorMoved.
     """

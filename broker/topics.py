@@ -25,7 +25,7 @@ def topic_key(topic: Topic) -> str:
 
 
 class TopicLogs:
-    """The logs of a project, by name."""
+    """Makes and removes the topics of a project, by name, with their logs."""
 
     def __init__(self, store: Store, cache: CatalogCache, clock: Clock, entropy: Entropy, tally: Tally) -> None:
         self._store = store

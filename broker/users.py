@@ -45,7 +45,7 @@ class _Resolved:
 
 
 class Users:
-    """The users of the service."""
+    """Makes, changes, finds and removes the users of the service."""
 
     def __init__(self, cache: CatalogCache, clock: Clock, entropy: Entropy, sealer: Sealer) -> None:
         self._cache = cache

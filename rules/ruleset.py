@@ -64,7 +64,10 @@ class PostMaking:
 
 @dataclass(frozen=True, slots=True)
 class SendEntry:
-    """One entry of ``send``. ``slot`` names it over edits of the rule: ``<n>:<destination>``, n counting repeats."""
+    """One entry of ``send``: a destination, and how posts to it are made.
+
+    ``slot`` names it over edits of the rule: ``<n>:<destination>``, n counting repeats.
+    """
 
     index: int
     slot: str
@@ -125,7 +128,7 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """Section 5 of the rule language, for one rule."""
+    """How one rule keeps quiet: section 5 of the rule language."""
 
     dedupe_s: float | None = None
     state: CompiledTemplate | None = None
@@ -191,7 +194,7 @@ class CaseMessage:
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """What a text must be: all that is said must hold. ``snapshot`` names a file with the expected text."""
+    """What a text must be in a test: all that is said must hold. ``snapshot`` names a file with the expected text."""
 
     equals: Any = None
     wants_equal: bool = False

@@ -11,7 +11,7 @@ from bridge.control.http_answers import OperatorRequest
 
 
 async def view_audit(asked: OperatorRequest) -> dict[str, Any]:
-    """GET /audit: as ``GET /api/audit``."""
+    """GET /audit: the audit trail, as ``GET /api/audit`` has it."""
     query = asked.query(AuditQuery)
     page = await control_handlers.audit(asked, query)
     chosen = {"who": query.who, "what": query.what, "address": query.address, "target": query.target}

@@ -44,7 +44,7 @@ async def view_inbox(asked: OperatorRequest) -> dict[str, Any]:
 
 
 async def view_deliveries(asked: OperatorRequest) -> dict[str, Any]:
-    """GET /deliveries: as ``GET /api/deliveries``, with what a person can choose."""
+    """GET /deliveries: a page of deliveries, with what a person can choose."""
     context, query = asked.context, asked.query(DeliveriesQuery)
     page = await control_handlers.deliveries(asked, query)
     chosen = {name: _text(value) for name, value in msgspec.structs.asdict(query).items() if name not in _PAGING}

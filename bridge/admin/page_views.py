@@ -41,7 +41,7 @@ class PostView:
 
 
 def post_view(delivery: Delivery) -> PostView:
-    """A delivery's post."""
+    """What a page shows of a delivery's post."""
     new = delivery.new
     post = post_from_bytes(new.post)
     url = post.url if post.url.startswith(("https://", "http://")) else ""

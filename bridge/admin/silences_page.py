@@ -23,7 +23,7 @@ _OPERATORS: Final = (("is", "is"), ("like", "is like (* and ?)"))
 
 
 async def view_silences(asked: OperatorRequest) -> dict[str, Any]:
-    """GET /silences: those that hold or will; the form may be filled in by the address (``?rule=R&key=K``)."""
+    """GET /silences: the silences that hold or will; the form may be filled in by the address (``?rule=R&key=K``)."""
     with_expired = asked.query(SilencesQuery).all
     silences = list_silences(asked.context, with_expired=with_expired).silences
     given = [(name, text) for name in FACT_NAMES if (text := asked.request.query_params.get(name))]

@@ -35,7 +35,7 @@ async def status(call: Call) -> HealthAnswer:
 
 
 async def version(call: Call) -> VersionAnswer:
-    """What runs here; the release is told to viewers only."""
+    """Show which release runs, to viewers, and what it is built of."""
     caller = caller_of(call.api, call.token) if call.token else None
     may_see = caller is not None and not _VIEWERS.isdisjoint(caller.roles)
     settings = call.api.settings

@@ -115,7 +115,7 @@ def _max_messages(body: bytes) -> int:
 
 
 async def acknowledge(call: Call) -> Empty:
-    """Everything up to the largest id is done."""
+    """Acknowledge everything up to the largest id."""
     ack_ids = (await call.read(partial(_ack_request, call.body))).ack_ids
     subscription = call.subscription()
     largest = await call.read(partial(_largest_offset, ack_ids, _name(call)))

@@ -55,7 +55,7 @@ _QUERY: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 def openapi_document(release: str) -> dict[str, Any]:
-    """The whole document as plain values."""
+    """The OpenAPI document of the AMS API as plain values."""
     shapes = {shape for route in ALL_ROUTES for shape in (route.body, route.answer) if shape is not None}
     ordered = sorted(shapes, key=str)
     schemas, components = msgspec.json.schema_components([*ordered, ErrorBody], ref_template=_REF)

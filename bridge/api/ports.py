@@ -35,7 +35,7 @@ class LivePorts:
         self._push_status = push_status
 
     def make_ports(self) -> ApiPorts:
-        """The record the API takes."""
+        """The ports as the record that the API takes."""
         return ApiPorts(fetch=self.fetch, push_status=self._push_status, nodes=lambda: [node_usage()])
 
     async def fetch(self, url: str) -> VerificationAnswer:

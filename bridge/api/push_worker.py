@@ -29,7 +29,7 @@ class WorkerPulls:
         self._last_s: dict[str, float] = {}
 
     def note(self, subscription_uid: str, now_s: float) -> None:
-        """A worker pulled."""
+        """Note that a worker pulled from a subscription."""
         if len(self._last_s) >= _MOST_KEPT:
             self._last_s.clear()
         self._last_s[subscription_uid] = now_s

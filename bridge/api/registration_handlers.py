@@ -73,13 +73,13 @@ async def list_all(call: Call) -> RegistrationList:
 
 
 async def accept(call: Call) -> UserAnswer:
-    """Make the user, without any role."""
+    """Accept a registration: make the user, without any role."""
     user = await call.broker.registrations.accept(_pending(call), call.caller.uid)
     return user_answer(call.broker, user)
 
 
 async def decline(call: Call) -> None:
-    """Refuse it, with a comment."""
+    """Decline a registration, with a comment."""
     registration = _pending(call)
     request = await read(call, DeclineRequest, first_value_only=True)
     await call.broker.registrations.decline(registration, request.comment, call.caller.uid)

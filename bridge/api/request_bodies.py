@@ -16,7 +16,7 @@ S = TypeVar("S")
 
 
 async def read(call: Call, shape: type[S], text: str = "", *, first_value_only: bool = False) -> S:
-    """The body as a ``shape``. Raises ApiError: invalid argument with ``said``, or a bad request when that is empty."""
+    """The body as a ``shape``. Raises ApiError: invalid argument with ``text``, or a bad request when that is empty."""
     try:
         return await call.read(partial(decode, call.body, shape, first_value_only=first_value_only))
     except BadBody as wrong:

@@ -27,7 +27,7 @@ SERVICE: Final = Caller((SERVICE_ADMIN,))
 
 
 def check_names(names: Mapping[str, str]) -> None:
-    """Every path variable but hosts is a name, judged in alphabetical order. Raises ApiError."""
+    """Check that every path variable but hosts is a name, judged in alphabetical order. Raises ApiError."""
     for variable in sorted(names.keys() - HOSTS):
         if not is_name(names[variable]):
             raise invalid_argument(f"Invalid {variable} name")

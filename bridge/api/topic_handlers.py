@@ -53,7 +53,7 @@ async def delete(call: Call) -> None:
 
 
 async def show_acl(call: Call) -> AclAnswer:
-    """Who may publish."""
+    """Show who may publish to a topic."""
     return acl_answer(call, call.topic().acl)
 
 
@@ -71,7 +71,7 @@ async def attach_schema(call: Call) -> None:
 
 
 async def detach_schema(call: Call) -> None:
-    """Check messages no more."""
+    """Check messages against no schema any more."""
     await call.broker.topics.set_schema(call.topic(), "")
 
 

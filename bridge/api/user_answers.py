@@ -13,7 +13,7 @@ from broker.records import Membership, Project, Subscription, Topic, User
 
 @dataclass(frozen=True, slots=True)
 class UserDetail:
-    """How much to show.
+    """How much of a user to show.
 
     ``secrets``: token, service roles and creator. ``projects``: all memberships, those in ``only``, or none.
     """

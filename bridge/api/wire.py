@@ -92,7 +92,7 @@ class AckRequest(WireRequest, frozen=True):
 
 
 class TopicAnswer(SnakeAnswer, kw_only=True):
-    """A topic."""
+    """A topic as AMS shows it."""
 
     name: str
     schema: str = ""
@@ -163,7 +163,7 @@ class OffsetRequest(WireRequest, frozen=True):
 
 
 class RetryPolicyAnswer(WireAnswer):
-    """``period`` is left out where no number belongs there."""
+    """The retry policy of a push configuration; ``period`` is left out where no number belongs there."""
 
     type: str = ""
     period: int | None = None
@@ -186,7 +186,7 @@ class PushConfigAnswer(msgspec.Struct, rename="camel"):
 
 
 class SubscriptionAnswer(WireAnswer, kw_only=True):
-    """A subscription. ``pushStatus`` is shown by itself only."""
+    """A subscription as AMS shows it. ``pushStatus`` is shown by itself only."""
 
     name: str
     topic: str

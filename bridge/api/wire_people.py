@@ -74,7 +74,7 @@ class ProjectRequest(SnakeRequest, frozen=True):
 
 
 class ProjectAnswer(SnakeAnswer):
-    """A project."""
+    """A project as AMS shows it."""
 
     name: str
     created_on: str
@@ -107,7 +107,7 @@ class DeclineRequest(SnakeRequest, frozen=True):
 
 
 class RegistrationAnswer(SnakeAnswer):
-    """A registration."""
+    """A registration as AMS shows it."""
 
     uuid: str
     name: str

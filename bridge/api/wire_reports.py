@@ -16,7 +16,7 @@ class SchemaRequest(SnakeRequest, frozen=True):
 
 
 class SchemaAnswer(SnakeAnswer):
-    """A schema."""
+    """A schema as AMS shows it."""
 
     uuid: str
     name: str
@@ -72,7 +72,7 @@ class ProjectUsageAnswer(SnakeAnswer):
 
 
 class ProjectsMetrics(SnakeAnswer):
-    """The rows and their sums."""
+    """The rows of projects and their sums."""
 
     projects: list[ProjectUsageAnswer]
     total_message_count: int

@@ -20,7 +20,7 @@ log = structlog.get_logger("sweeper")
 
 
 class Sweeper:
-    """Removes what is past its time."""
+    """Removes messages, deliveries and state that are past their time."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Sweeper:
             await self._clock.sleep(0.05 if more else _EVERY_S)
 
     async def step(self) -> bool:
-        """One step; True when there is more to do."""
+        """Take one step of housekeeping; True when there is more to do."""
         await self._broker.tally.count_all()
         await self._audit.trim()
         await self._broker.snapshots.sweep()

@@ -41,7 +41,7 @@ class Readiness:
         self.stopping = False
 
     async def follow(self) -> None:
-        """Ask for ever."""
+        """Ask the store each second, for ever."""
         while True:
             self._take(await self._store.health())
             await self._clock.sleep(_EVERY_S)
@@ -59,7 +59,7 @@ class Readiness:
         self._health = health
 
     def report(self) -> HealthReport:
-        """The daemon as it stands."""
+        """The daemon's health as it stands."""
         reason = "" if self._health.writable else f"the store takes no writes: {self._health.reason}"
         if self.stopping:
             reason = "the daemon is stopping"

@@ -63,7 +63,7 @@ class _Prepared:
 
 
 class Reloader:
-    """Takes up changed files while everything goes on."""
+    """Takes up changed settings and rule files while everything goes on."""
 
     def __init__(
         self,
@@ -202,7 +202,7 @@ class Reloader:
         await self._in_force.wake(self._store)
 
     async def settle_at_start(self) -> None:
-        """What a reload does with destinations that are gone, for a daemon that starts without them.
+        """Do with destinations that are gone what a reload does, for a daemon that starts without them.
 
         It cannot refuse to start: deliveries of which nobody said what to do with them wait, and that is told. What the
         store cannot take now it is given later. Raises StoreUnavailable when it cannot be read either.

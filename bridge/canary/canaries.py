@@ -41,11 +41,11 @@ class Canaries:
 
     @property
     def standings(self) -> Sequence[CanaryState]:
-        """How each stands, in the order of the settings."""
+        """The state of each canary, in the order of the settings."""
         return [canary.standing for canary in self._at_work.values()]
 
     def start(self, configs: Mapping[str, DestinationConfig]) -> None:
-        """Begin, or go on where the store says that they were."""
+        """Begin the canaries, or go on where the store says that they were."""
         for name, config in configs.items():
             settings = canary_of(config)
             if settings is None:
@@ -56,7 +56,7 @@ class Canaries:
             self._supervisor.start(f"canary:{name}", canary.run, on_one_node=True)
 
     async def stop(self) -> None:
-        """End all of them, wherever they are: what they know is in the store."""
+        """End all canaries, wherever they are: what they know is in the store."""
         for name in list(self._at_work):
             await self._supervisor.stop(f"canary:{name}")
             del self._at_work[name]

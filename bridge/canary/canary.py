@@ -80,14 +80,14 @@ class Canary:
 
     @property
     def standing(self) -> CanaryState:
-        """How it stands."""
+        """The state of the canary."""
         known = self._known
         return CanaryState(
             self._destination, known.verdict, known.reason, known.since_us, known.last_ok_us, **self._counts
         )
 
     async def run(self) -> None:
-        """Go on for ever; raises what the store does, having changed nothing."""
+        """Send and watch canaries for ever; raises what the store does, having changed nothing."""
         while True:
             await self._load()
             try:

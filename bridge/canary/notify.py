@@ -40,7 +40,7 @@ def canary_delivery(destination: str, delivery_id: str, now_us: int) -> NewDeliv
 def tell_failure(
     destination: str, canary: CanarySettings, known: CanaryRow, delivery_id: str, now_us: int
 ) -> NewDelivery:
-    """What the other destination is told when canaries begin to fail."""
+    """The delivery that tells the other destination that canaries begin to fail."""
     post = Post(
         title=f"{destination}: posts do not arrive",
         text=(
@@ -56,7 +56,7 @@ def tell_failure(
 def tell_recovery(
     destination: str, canary: CanarySettings, before: CanaryRow, delivery_id: str, now_us: int
 ) -> NewDelivery:
-    """What it is told when they arrive again; ``before`` is what was known until now."""
+    """The delivery that tells the other destination that canaries arrive again; ``before`` was known until now."""
     lasted = duration_text(max(0, now_us - before.since_us) // US_PER_S)
     post = Post(
         title=f"{destination}: posts arrive again",

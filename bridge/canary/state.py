@@ -36,7 +36,7 @@ class CanaryRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lost: tuple[str, ...] = ()
 
     def begin(self, delivery_id: str, now_us: int) -> CanaryRow:
-        """A canary was sent."""
+        """The row once a canary was sent."""
         return msgspec.structs.replace(self, under_way=delivery_id, sent_us=now_us)
 
     def give_up(self) -> CanaryRow:
@@ -45,7 +45,7 @@ class CanaryRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return msgspec.structs.replace(self, under_way="", lost=lost)
 
     def arrive(self, now_us: int, *, is_settled: bool) -> CanaryRow:
-        """The canary stood in its channel; unless its delivery is settled it may come once more."""
+        """The row once the canary stood in its channel; unless its delivery is settled it may come once more."""
         since_us = self.since_us if self.verdict == "ok" else now_us
         return msgspec.structs.replace(
             self,
@@ -58,7 +58,7 @@ class CanaryRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
     def fail(self, reason: str, now_us: int) -> CanaryRow:
-        """The canary was not found in time."""
+        """The row once the canary was not found in time."""
         since_us = self.since_us if self.verdict == "failed" else now_us
         return msgspec.structs.replace(self.give_up(), verdict="failed", since_us=since_us, reason=reason)
 
@@ -76,7 +76,7 @@ class CanaryState:
     failed: int
 
     def describe(self, now_us: int) -> str:
-        """One line for people."""
+        """The state of the canary in one line for people."""
         ok = f"the last one arrived {_ago(self.last_ok_us, now_us)}" if self.last_ok_us else "none has arrived yet"
         match self.verdict:
             case "ok":
@@ -97,7 +97,7 @@ def row_name(destination: str) -> str:
 
 
 def read(row: StateRow) -> CanaryRow:
-    """What a row holds, its times as the wall clock tells them now; nothing is known when there is none.
+    """The canary's row, its times as the wall clock tells them now; nothing is known when there is none.
 
     Times that people read stay as they were told, unless the clock was set back: then they would lie ahead.
     """
@@ -117,6 +117,6 @@ def _moved(at_us: int, by_us: int) -> int:
 
 
 def write_row(destination: str, known: CanaryRow, now_us: int, every_s: float) -> StatePut:
-    """The row to write. It outlives the next canary by a month."""
+    """The write of a canary's row. It outlives the next canary by a month."""
     expires_us = now_us + us(every_s + _KEPT_S)
     return StatePut(row_name(destination), msgspec.json.encode(known), CANARY_RULE, "", expires_us)

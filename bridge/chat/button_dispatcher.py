@@ -1,4 +1,4 @@
-"""What a wish of a person in chat does, by whatever means it came: the act, its remark in the post, and the answer.
+"""What a request of a person in chat does, by whatever means it came: the act, its remark in the post, and the answer.
 
 The means are the edges' own: ``button_endpoint.py`` hears clicks, ``replies.py`` reactions and replies.
 """
@@ -67,14 +67,14 @@ NotGranted: TypeAlias = Literal["elsewhere", "heard", "expired"]
 
 
 class Presser:
-    """Grants what people ask for."""
+    """Carries out what people ask for below posts."""
 
     def __init__(self, context: OperatorContext, buttons: Buttons) -> None:
         self.context = context
         self.buttons = buttons
 
     async def press(self, card: PostContext, wish: Wish, hand: Actor) -> CommandResult | NotGranted:
-        """Grant a wish below a post that has this card. Raises StoreUnavailable, OutcomeUnknown.
+        """Carry out a request below a post that has this card. Raises StoreUnavailable, OutcomeUnknown.
 
         That it was granted is kept with what it changes; where it changes nothing, ``note`` it once it is answered.
         """
@@ -105,7 +105,7 @@ class Presser:
         return CommandResult(_said(done, card, shown=shown), update, changes=True, shown=shown)
 
     async def was_heard(self, card: PostContext, hand: Actor) -> bool:
-        """Whether nothing more is to be said to this very wish. Raises StoreUnavailable."""
+        """Whether nothing more is to be said to this very request. Raises StoreUnavailable."""
         row = await self.buttons.cards.read(card.rule, card.post)
         return hand.event in row.heard
 

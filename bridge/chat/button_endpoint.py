@@ -38,7 +38,7 @@ log = structlog.get_logger("actions")
 
 
 class Click(msgspec.Struct, frozen=True):
-    """What we read of the server's call."""
+    """What is read of the server's call for a click."""
 
     user_name: str = ""
     user_id: str = ""
@@ -54,7 +54,7 @@ class Click(msgspec.Struct, frozen=True):
 
 
 class Actions:
-    """Answers clicks on chat buttons. ``told`` is given each one's action ("" if nobody can tell) and its outcome."""
+    """Answers clicks on chat buttons. ``notify`` is given each one's action ("" if nobody can tell) and its outcome."""
 
     def __init__(self, presser: Presser, notify: Callable[[str, str], None]) -> None:
         self._presser = presser
@@ -65,7 +65,7 @@ class Actions:
         return [Route(PATH, self.handle_click, methods=["POST"])]
 
     async def handle_click(self, request: Request) -> Response:
-        """Take one call."""
+        """Answer one click."""
         try:
             body = await read_body(request.receive, MAX_BODY_BYTES)
         except BodyCutOff as error:
@@ -114,5 +114,5 @@ class Actions:
 
 
 def make_private_line(text: str) -> dict[str, Any]:
-    """A line that only the person who clicked sees."""
+    """An answer with a line that only the person who clicked sees."""
     return {"ephemeral_text": text, "skip_slack_parsing": True}

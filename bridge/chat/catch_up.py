@@ -36,14 +36,17 @@ class Posts(msgspec.Struct, frozen=True):
 
 
 class Reader:
-    """Asks as the bot. What it learned of people is kept as long as the connection for which it was made."""
+    """Reads posts and accounts of the chat server as the bot.
+
+    What it learned of people is kept as long as the connection for which it was made.
+    """
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
         self._accounts: dict[str, Account] = {}
 
     async def fetch_account(self) -> Account:
-        """The bot itself. Raises Lost, also when the token is not accepted."""
+        """The account of the bot itself. Raises Lost, also when the token is not accepted."""
         answer = await self._rest.call("GET", "/users/me")
         if isinstance(answer, Later):
             raise Lost(answer.reason)

@@ -22,12 +22,12 @@ class Reaction(msgspec.Struct, frozen=True):
 
     @property
     def at_ms(self) -> int:
-        """When it was put there, the last time."""
+        """When the emoji was put there, the last time."""
         return max(self.create_at, self.update_at)
 
     @property
     def name(self) -> str:
-        """By what this very reaction is known again."""
+        """The name by which this very reaction is known again."""
         return f"r/{self.user_id}/{self.emoji_name}/{self.at_ms}"
 
 
@@ -54,12 +54,12 @@ class ChatPost(msgspec.Struct, frozen=True):
 
     @property
     def at_ms(self) -> int:
-        """When it was written."""
+        """When the post was written."""
         return self.create_at
 
     @property
     def name(self) -> str:
-        """By what it is known again."""
+        """The name by which the post is known again."""
         return f"p/{self.id}"
 
     @property
@@ -69,7 +69,7 @@ class ChatPost(msgspec.Struct, frozen=True):
 
     @property
     def reactions(self) -> list[Reaction]:
-        """The emoji on it."""
+        """The emoji on the post."""
         return (self.metadata.reactions or []) if self.metadata is not None else []
 
 

@@ -26,7 +26,10 @@ _MARKS: Final = {True: "✓", False: "✗"}
 
 
 async def explain_post(context: OperatorContext, card: PostContext, delivery: Delivery | None) -> str:
-    """The lines, as Markdown; ``delivery`` None when it is not kept any more. Raises StoreUnavailable."""
+    """What is known of a post's message, as lines of Markdown; ``delivery`` None when it is not kept any more.
+
+    Raises StoreUnavailable.
+    """
     lines = [f"**Why this post?** Rule {_code(card.rule)}" + (f", key {_code(card.key)}" if card.key else "")]
     incident = await read_incident(context, card.rule, card.incident)
     if incident is not None:

@@ -76,7 +76,7 @@ class Listener:
         self._tries: Counter[str] = Counter()
 
     async def run(self) -> None:
-        """Listen for ever. Raises StoreError when the store does, having given nothing up."""
+        """Listen to the chat server for ever. Raises StoreError when the store does, having given nothing up."""
         await self._places.begin(self._name, self._clock.wall_us() // 1_000 - _CLOCKS_DIFFER_MS)
         broken = 0
         while True:

@@ -41,12 +41,12 @@ class Listeners(Collector):
         self._at_work: dict[str, Listener] = {}
 
     def hear_for(self, presser: Presser) -> None:
-        """Who grants what is heard; before this is said nobody listens."""
+        """Say who carries out what is heard; before this nobody listens."""
         self._presser = presser
 
     @property
     def hearings(self) -> Sequence[Hearing]:
-        """How each stands."""
+        """How well each destination hears."""
         return [listener.hearing for listener in self._at_work.values()]
 
     def start(self) -> None:
@@ -64,7 +64,7 @@ class Listeners(Collector):
             self._supervisor.start(worker, listener.run, on_one_node=True)
 
     async def stop(self) -> None:
-        """End all of them, wherever they are."""
+        """End all listeners, wherever they are."""
         for name in list(self._at_work):
             await self._supervisor.stop(f"listen:{name}")
             del self._at_work[name]

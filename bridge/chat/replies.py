@@ -46,7 +46,7 @@ NOW: Final = EventTime()
 
 
 class Answerer:
-    """Answers events for one bot. ``told`` is given how somebody asked, for what, and what became of it."""
+    """Answers events for one bot. ``notify`` is given how somebody asked, for what, and what became of it."""
 
     def __init__(
         self, name: str, bot: MattermostBot, presser: Presser, notify: Callable[[str, str, str], None]
@@ -57,7 +57,10 @@ class Answerer:
         self._told = notify
 
     async def answer(self, event: ChatEvent, me: Account, reader: Reader, moment: EventTime = NOW) -> None:
-        """Do what it asks for, if it is for us. Raises Lost when the server does not answer, and StoreError."""
+        """Carry out what a reaction or reply asks for, if it is for us.
+
+        Raises Lost when the server does not answer, and StoreError.
+        """
         wish = self._wish(event, me)
         if wish is None:
             return

@@ -13,7 +13,7 @@ SILENCES_S: Final[Mapping[ActionName, float]] = {"silence1h": 3_600.0, "silence4
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """The incident is mine: no more reminders."""
+    """Take the incident: no more reminders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class SilenceRequest:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """Which rule, message and conditions led to the post."""
+    """Explain which rule, message and conditions led to the post."""
 
 
 Wish: TypeAlias = Take | SilenceRequest | Why
@@ -43,7 +43,7 @@ def wish_of(action: ActionName) -> Wish:
 
 
 def word_of(wish: Wish) -> str:
-    """The wish in one word, as metrics count it: that of its button, or ``silence`` when no button is that long."""
+    """The request in one word, as metrics count it: that of its button, or ``silence`` when no button is that long."""
     match wish:
         case Take():
             return "take"

@@ -32,7 +32,7 @@ _CHALLENGE: Final = 1
 
 
 class Lost(Exception):
-    """The connection is no good any more. The text says why, without secrets and safe to show."""
+    """The websocket is of no use any more. The text says why, without secrets and safe to show."""
 
     def __init__(self, text: str) -> None:
         super().__init__(plain_reason(text))
@@ -68,7 +68,7 @@ class Connection:
         await self._ask("ping", {})
 
     async def receive(self) -> Heard:
-        """What came next. Raises Lost."""
+        """Return what came next: an event, or the answer to a ping. Raises Lost."""
         found = await self._waiting.get()
         if isinstance(found, Lost):
             raise found

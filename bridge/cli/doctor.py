@@ -54,7 +54,7 @@ def doctor(context: Context) -> None:
 
 
 def examine_all(context: Context) -> list[Finding]:
-    """Every look there is; what stands in the way of one is a finding too."""
+    """The findings of every examination; what stands in the way of one is a finding too."""
     try:
         settings = settings_of(context)
     except BadConfiguration as error:

@@ -30,7 +30,7 @@ class ExplainScope:
 
 
 def tell_stored(output: Output, answer: Any, shown: ExplainScope) -> None:
-    """What was decided of a stored message, and below it what would be decided now."""
+    """Print what was decided of a stored message, and below it what would be decided now."""
     if output.quiet:
         return
     if answer["message"] is not None:
@@ -64,7 +64,7 @@ def tell_stored(output: Output, answer: Any, shown: ExplainScope) -> None:
 
 
 def tell(output: Output, found: Any, shown: ExplainScope, then: Sequence[tuple[str, Any]] = ()) -> None:
-    """What the rules make of a message. ``then`` are posts (destination, post) that need not be drawn again."""
+    """Print what the rules make of a message. ``then`` are posts (destination, post) that need not be drawn again."""
     if output.quiet:
         return
     if found["undecodable"]:

@@ -70,7 +70,7 @@ def short_ids(ids: Iterable[str]) -> dict[str, str]:
 
 
 def draw(rows: Sequence[Any], columns: Sequence[Column], width: int, title: str = "") -> Iterator[RenderableType]:
-    """The rows as what is printed one after the other, none of it wider than ``width``."""
+    """The rows as tables and lines to print one after the other, none wider than ``width``."""
     cells = [[_cell(column, row) for column in columns] for row in rows]
     natural = [max([len(column.head), *(_widest(row[at]) for row in cells)]) for at, column in enumerate(columns)]
     if _needed(columns, natural, _READABLE) <= width:

@@ -1,4 +1,4 @@
-"""Another AMS, asked over its own API: what it holds as a manifest, and what of it could not be taken."""
+"""Reads another AMS over its own API: what it holds as a manifest, and what of it could not be taken."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ForeignAms:
         self._http.close()
 
     def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """The JSON object it answers. Raises Failed; ForeignRefusal where it answers with an error."""
+        """The JSON object that the other AMS answers. Raises Failed; ForeignRefusal where it answers with an error."""
         content = b"" if body is None else msgspec.json.encode(body)
         try:
             answer = self._http.request(method, path, content=content, params=query or None)

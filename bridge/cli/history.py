@@ -113,7 +113,7 @@ class History:
             yield Walk(islice(stream, left_out, None), self.now_us, progress, stopped)
 
     def run(self, reading: Coroutine[Any, Any, Read]) -> Read:
-        """Run something that reads the store."""
+        """Run a coroutine that reads the store."""
         return self._runner.run(reading)
 
     def _stretch(self, topic: RoutedTopic, since_us: int, limit: int | None) -> Stretch:
@@ -226,7 +226,7 @@ def say_where_it_begins(output: Output, stretches: Sequence[Stretch], wanted: Wa
 
 
 def beginning_value(stretches: Sequence[Stretch], wanted: Wanted, *, partial: bool) -> dict[str, Any]:
-    """What programs must know of the messages that were looked at."""
+    """What programs must know of the messages that were looked at, as a JSON value."""
     return {
         "partial": partial,
         "from_empty_state": True,

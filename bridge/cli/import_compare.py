@@ -23,7 +23,7 @@ _PATIENCE_S: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Labels of which the two do not say the same."""
+    """Labels of an alert for which Alertmanager's own tool and the imported rules name different receivers."""
 
     labels: Mapping[str, str]
     alertmanager: tuple[str, ...]
@@ -36,7 +36,7 @@ class Difference:
 
 
 def compare(config: Path, converted: Converted, rule_set: RuleSet) -> Iterator[Difference]:
-    """Every difference, over the label sets that the conversion made up.
+    """Every difference between the two, over the label sets that the conversion made up.
 
     Receivers that tell nobody are nobody on both sides. Raises Failed when amtool is missing or does not take the file.
     """

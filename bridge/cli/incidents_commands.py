@@ -66,7 +66,7 @@ def take(context: Context, /, ids: Sequence[str], who: str | None) -> None:
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @pass_context
 def give_back(context: Context, ids: Sequence[str]) -> None:
-    """Let the incidents ID be nobody's again: their reminders go on, overdue ones at once."""
+    """Let the incidents ID be nobody's again: their reminders go on, overdue ones within a minute."""
     done = []
     with connect_client(context) as client:
         for one in _named(client, ids):

@@ -14,7 +14,7 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 
 def junit_xml(results: Sequence[CaseResult]) -> str:
-    """The whole document."""
+    """The JUnit document of these results, as XML."""
     return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', *_suites(results), ""])
 
 

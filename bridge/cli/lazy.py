@@ -28,7 +28,7 @@ class Listed:
 
 
 class LazyGroup(CliGroup):
-    """Give it ``listed``: name to Listed, in the order in which people meet the commands."""
+    """A group of commands, imported when they are called; ``listed`` has them in the order people meet them."""
 
     def __init__(self, *args: Any, listed: Mapping[str, Listed], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

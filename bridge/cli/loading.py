@@ -26,7 +26,7 @@ from rules.source.problems import ProblemsFound
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What the files say."""
+    """Settings and compiled rules as the files have them."""
 
     settings: Settings
     rule_set: RuleSet

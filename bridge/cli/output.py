@@ -29,7 +29,7 @@ EXIT_BAD_CONFIGURATION = 78  # EX_CONFIG of sysexits.h; the unit file does not r
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Where to print: a terminal as wide as it is, anything else wide enough that tables seldom fold."""
+    """The console to print on: a terminal as wide as it is, anything else wide enough that tables seldom fold."""
     made = VisibleConsole(stderr=stderr, highlight=False, emoji=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = _WIDE
@@ -68,7 +68,7 @@ class Output:
     def print_rows(
         self, rows: Sequence[Any], columns: Sequence[Column], *, title: str = "", empty: str = "Nothing."
     ) -> None:
-        """A listing: a table for people, or the rows as a JSON list."""
+        """Print a listing: a table for people, or the rows as a JSON list."""
         if self.as_json:
             self.print_value(list(rows))
             return
@@ -81,30 +81,30 @@ class Output:
             self.console.print(part)
 
     def print_value(self, value: Any) -> None:
-        """A value as JSON, exactly as it is, for ``--json``."""
+        """Print a value as JSON, exactly as it is, for ``--json``."""
         encoded = msgspec.json.format(msgspec.json.encode(value), indent=2)
         sys.stdout.write(encoded.decode() + "\n")
         sys.stdout.flush()
 
     def print_line(self, value: Any) -> None:
-        """A value as one line of JSON, for streams under ``--json``."""
+        """Print a value as one line of JSON, for streams under ``--json``."""
         sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
         sys.stdout.flush()
 
     def confirm(self, text: str, value: Any = None) -> None:
-        """What was done: a line for people, or ``value`` as JSON."""
+        """Print what was done: a line for people, or ``value`` as JSON."""
         if self.as_json:
             self.print_value(value if value is not None else {"done": text})
         elif not self.quiet:
             self.console.print(f"[green]✓[/] {escape(text)}", soft_wrap=True)
 
     def say(self, text: str) -> None:
-        """A plain line for people; nothing under ``--json`` or ``--quiet``."""
+        """Print a plain line for people; nothing under ``--json`` or ``--quiet``."""
         if not (self.as_json or self.quiet):
             self.console.print(escape(text), soft_wrap=True)
 
     def print_document(self, text: str) -> None:
-        """The text of a file: exact where it goes into a file or to a program, made visible on a terminal.
+        """Print the text of a file: exact where it goes into a file or to a program, made visible on a terminal.
 
         Nothing under ``--quiet``.
         """
@@ -118,7 +118,7 @@ class Output:
         sys.exit(EXIT_INTERRUPTED)
 
     def warn(self, text: str) -> None:
-        """A warning, to standard error; nothing under ``--quiet``."""
+        """Print a warning to standard error; nothing under ``--quiet``."""
         if not self.quiet:
             self.errors.print(f"[yellow]warning[/]  {escape(text)}", soft_wrap=True)
 
@@ -129,7 +129,7 @@ def format_count(number: int, thing: str) -> str:
 
 
 def print_details(output: Output, found: Mapping[str, Any]) -> None:
-    """The details of one thing: named values under one another, or the thing as JSON; nothing under ``--quiet``."""
+    """Print the details of one thing: named values under one another, or JSON; nothing under ``--quiet``."""
     if output.as_json:
         output.print_value(found)
         return

@@ -19,7 +19,7 @@ delete_user = delete_command(noun_of_the_service("user", "users"), "Delete the u
 @click.option("--project", "project_name", help="Only members of this project.")
 @pass_context
 def list_users(context: Context, project_name: str | None) -> None:
-    """All users. Tokens are not shown; `user show --show-token` shows one."""
+    """All users, or those of a project. Tokens are not shown; `user show --show-token` shows one."""
     with connect_client(context) as client:
         found = client.get("/v1/users", details="true", project=project_name)["users"]
     rows = [{key: value for key, value in one.items() if key != "token"} for one in found]

@@ -41,12 +41,12 @@ class TopicsToBe(Republisher):
 
 
 async def probe_all(destinations: Mapping[str, Destination]) -> list[ProbeRow]:
-    """Ask all of them at once."""
+    """Ask all destinations at once whether they could deliver."""
     return list(await asyncio.gather(*(_probe(name, destination) for name, destination in destinations.items())))
 
 
 def tell_probes(output: Output, rows: list[ProbeRow]) -> None:
-    """The answers as a table."""
+    """Print what probed destinations answered, as a table."""
     columns = [
         Column("Destination", lambda row: row["destination"]),
         Column("Kind", lambda row: row["kind"]),

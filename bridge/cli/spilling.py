@@ -21,7 +21,10 @@ _NEVER: Final = 2**63
 
 
 class SpillingState:
-    """A whole state of bounded memory. See rules.rehearsal.State."""
+    """The rules' state during a rehearsal: in memory while it is small, else in a temporary file.
+
+    See rules.rehearsal.State.
+    """
 
     def __init__(self, *, max_rows: int = MAX_ROWS, max_bytes: int = MAX_BYTES) -> None:
         self._memory = InMemoryState()

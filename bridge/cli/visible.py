@@ -30,7 +30,7 @@ def make_visible(text: str) -> str:
 
 
 def make_visible_line(text: str) -> str:
-    """The text on one line: as ``visible``, with line ends and tabs as escapes too."""
+    """The text on one line: as ``make_visible`` gives it, with line ends and tabs as escapes too."""
     return _BREAKS.sub(_escape, _ODD.sub(_escape, text))
 
 

@@ -32,13 +32,13 @@ UNANSWERED: Final = frozenset({"noise", "a mail server", "a status line alone", 
 
 
 def answers(status: int, body: str = "no", **headers: str) -> Callable[[Any], object]:
-    """Arrange that the next request is answered this."""
+    """Arrange that a service gives this answer to its next request."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda service: service.script.next(Answer(status, body, named))
 
 
 def troubles(trouble: Trouble) -> Callable[[Any], object]:
-    """Arrange that the next request meets this trouble."""
+    """Arrange that a service meets this trouble at its next request."""
     return lambda service: service.script.next(trouble)
 
 

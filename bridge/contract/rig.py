@@ -85,7 +85,7 @@ class Rig:
 
     @asynccontextmanager
     async def at_work(self, **changed: Any) -> AsyncIterator[Destination]:
-        """A destination, closed afterwards."""
+        """Build a destination for the length of the block, and close it."""
         destination = self.build(**changed)
         try:
             yield destination

@@ -54,7 +54,7 @@ class Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def filter(self) -> DeliveryFilter:
-        """The filter, which may be open."""
+        """The filter for deliveries, which may be open."""
         return DeliveryFilter(
             state=self.state, destination=self.destination, rule=self.rule, topic=self.topic, since_s=self.since_s
         )
@@ -101,7 +101,7 @@ class BindingAnswer(msgspec.Struct, frozen=True):
 
 
 class CountAnswer(msgspec.Struct, frozen=True):
-    """How many were changed."""
+    """How many deliveries were changed."""
 
     count: int
 

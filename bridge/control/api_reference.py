@@ -20,7 +20,7 @@ _OF_EVERY_ROUTE: Final = frozenset(("200", "401", "429", "500", "503"))
 
 
 def api_reference(document: Mapping[str, Any]) -> str:
-    """The page, as Markdown."""
+    """The reference page of the API, as Markdown."""
     schemas = document["components"]["schemas"]
     parts = [_HEAD, "## Routes\n"]
     for path, methods in document["paths"].items():

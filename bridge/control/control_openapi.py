@@ -30,7 +30,7 @@ _OF_EVERY_ROUTE: Final = frozenset((401, 429, 500, 503))
 
 
 def openapi_of(operations: Sequence[ApiOperation], release: str) -> dict[str, Any]:
-    """The whole document as plain values."""
+    """The OpenAPI document of these routes as plain values."""
     shapes = [
         shape
         for operation in operations

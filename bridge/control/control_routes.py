@@ -59,7 +59,7 @@ def operations() -> list[ApiOperation]:
 
 
 def control_routes(source: ControlSource) -> list[Route]:
-    """The routes to mount at the root."""
+    """The routes of ``/api``, to mount at the root."""
     routes = [
         Route(operation.path, make_endpoint(source, operation), methods=[operation.method])
         for operation in operations()

@@ -10,12 +10,12 @@ from bridge.operate.operator_context import OperatorContext
 
 
 def know_no_session(cookies: Mapping[str, str]) -> None:
-    """No cookie is a session."""
+    """Find no session for any cookies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlSource:
-    """``admit`` says who a token belongs to, or None when it may not administer.
+    """The parts of the daemon that the API acts upon; ``admit`` says who a token belongs to, None for nobody.
 
     ``admit_session`` does the same for the pages' cookies, which may look and not change. ``gate`` is asked before
     each token.

@@ -130,12 +130,12 @@ async def answer_or_refuse(request: Request, answer: Callable[[], Awaitable[Resp
 
 
 def answer_json(value: Any) -> Response:
-    """A 200 with JSON: the one place where answers are encoded."""
+    """Answer 200 with JSON: the one place where answers are encoded."""
     return Response(msgspec.json.encode(value, enc_hook=str), media_type="application/json", headers=_HEADERS)
 
 
 def answer_refusal(code: int, message: str, wait_s: int = RETRY_AFTER_S) -> Response:
-    """An error in the body every route of the daemon uses."""
+    """Answer an error in the body every route of the daemon uses."""
     headers = _HEADERS | ({"Retry-After": str(wait_s)} if code in (429, 503) else {})
     return error_answer(code, message, STATUSES[code], headers)
 

@@ -31,7 +31,9 @@ _SWITCHING: Final = 101
 
 @dataclass(frozen=True, slots=True)
 class AnswerHead:
-    """What a head says. ``length`` None with ``is_chunked`` False is a body that ends with the connection.
+    """The status line and headers of an answer.
+
+    ``length`` None with ``is_chunked`` False is a body that ends with the connection.
 
     ``must_close``: what follows the body, if anything, belongs to no answer, so the connection is not used again.
     """

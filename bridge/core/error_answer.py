@@ -10,5 +10,5 @@ from bridge.core.error_body import error_body
 
 
 def error_answer(code: int, message: str, status: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer; ``status`` is the word of the code."""
+    """An error as an HTTP answer; ``status`` is the word of the code."""
     return Response(error_body(code, message, status), code, headers, media_type="application/json")

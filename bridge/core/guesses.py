@@ -67,7 +67,7 @@ class GuessLimit:
         return max(0, ceil(wrong.opens_at - self._clock.monotonic()))
 
     def accept(self, whence: Whence, digest: str) -> None:
-        """The token was right."""
+        """Note that the token was right."""
         place = whence.peer, digest
         self._right[place] = None
         self._right.move_to_end(place)
@@ -75,7 +75,7 @@ class GuessLimit:
             self._right.popitem(last=False)
 
     def refuse(self, whence: Whence, digest: str) -> int:
-        """The token was wrong; gives the seconds until the address may try another."""
+        """Note that the token was wrong; gives the seconds until the address may try another."""
         self._right.pop((whence.peer, digest), None)
         place, now = _place(whence.address), self._clock.monotonic()
         wrong = self._wrong.pop(place, None)

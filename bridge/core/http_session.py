@@ -82,7 +82,7 @@ async def fetch(
     may_reach: Callable[[str], bool] = lambda address: True,
     **more: Any,
 ) -> Fetched:
-    """Ask once; redirects are not followed. Raises NoAnswer. Once the status is read, it counts.
+    """Make one call over HTTP; redirects are not followed. Raises NoAnswer. Once the status is read, it counts.
 
     A name and a password in the URL go out as Basic, unless a header says who asks. A certificate that is not trusted
     is looked at only where ``may_reach`` allows its address.

@@ -33,7 +33,10 @@ class Offload:
         self.under_way = False
 
     async def run(self, step: Callable[[], Result], *, large: bool = False) -> Result:
-        """What ``step`` gives. ``large`` says that it is likely to take long; what it raises is raised here."""
+        """Run a step where it disturbs least, and give its result.
+
+        ``large`` says that it is likely to take long; what it raises is raised here.
+        """
         aside = large or self._wary > 0
         began = self._clock.monotonic()
         result = await self._on_thread(step) if aside else step()

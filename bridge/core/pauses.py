@@ -20,7 +20,7 @@ def step_pauses(*pauses_s: float) -> wait_base:
 
 
 def grow_pauses(first_s: float, longest_s: float) -> wait_base:
-    """Twice as long after each failure in a row, from ``first_s`` up to ``longest_s``."""
+    """A pause twice as long after each failure in a row, from ``first_s`` up to ``longest_s``."""
     return wait_exponential(multiplier=first_s, max=longest_s)
 
 

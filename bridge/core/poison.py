@@ -81,7 +81,7 @@ class PoisonGuard:
         self._turn.release()
 
     def settle_messages(self, topic: str, topic_uid: str, before: int) -> None:
-        """All messages of a topic before this offset are in the store, decided or set aside."""
+        """Note that all messages of a topic before this offset are in the store, decided or set aside."""
         if not self._suspects:
             return
         passed = [name for name in self._suspects if message_name(topic_uid, _offset(name)) == name]
@@ -96,12 +96,12 @@ class PoisonGuard:
             self._settle(note_name(name), f"a timer of {topic} ({key[:100]})")
 
     def settle_delivery(self, name: str, about: str) -> None:
-        """A try of a delivery has ended, or was not begun: no suspect any more, or set aside."""
+        """Note that a try of a delivery has ended, or was not begun: no suspect any more, or set aside."""
         if self._suspects:
             self._settle(name, about)
 
     async def run_noted(self, name: str, work: Coroutine[Any, Any, Result]) -> Result:
-        """What ``work`` gives; noted under ``name`` whenever it computes, and never while it waits."""
+        """Run ``work``, noted under ``name`` whenever it computes, and never while it waits."""
         slot = self._free_slot()
         if slot is None:
             return await work
@@ -138,7 +138,7 @@ class PoisonGuard:
         return f"set aside undecided, for {REASON}: {', '.join(about[:10])}{', ...' if len(about) > 10 else ''}"
 
     def close(self) -> None:
-        """The daemon ends in good order."""
+        """Note that the daemon ends in good order."""
         if self.notes is not None:
             self.notes.close()
             self.notes = None
@@ -205,7 +205,7 @@ class Desk:
         return self._aside.under_way
 
     async def run(self, name: str, step: Callable[[], Result], *, large: bool = False) -> Result:
-        """What ``step`` gives; ``name`` says what it is about, the same after a restart. See ``Offload.run``."""
+        """Run a step for something named, the same name after a restart, and give its result. See ``Offload.run``."""
         if not self._guard.is_watching:
             return await self._noted(name, step, large=large)
         has_turn = await self._guard.take_turn()
@@ -216,7 +216,7 @@ class Desk:
                 self._guard.end_turn()
 
     def close(self) -> None:
-        """The worker rests, or is gone."""
+        """Give the desk back: its worker rests, or is gone."""
         self._aside.close()
         if self._slot is not None and self._guard.notes is not None:
             self._guard.notes.give_back(self._slot)

@@ -48,7 +48,7 @@ def is_forgotten(suspect: Suspect, now_us: int) -> bool:
 
 
 def read_deaths(path: Path) -> Deaths:
-    """What the file holds; nothing where there is none, or none that can be read, which is logged."""
+    """Read the file of deaths; nothing where there is none, or none that can be read, which is logged."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Deaths)
     except FileNotFoundError:
@@ -59,7 +59,7 @@ def read_deaths(path: Path) -> Deaths:
 
 
 def write_deaths(path: Path, deaths: Deaths) -> None:
-    """Whole or not at all, and lasting."""
+    """Write the file of deaths, whole or not at all, and lasting."""
     new = path.with_suffix(".new")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as stream:

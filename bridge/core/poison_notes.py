@@ -93,22 +93,22 @@ class PoisonNotes:
         return self._free.pop()
 
     def give_back(self, slot: int) -> None:
-        """The worker of this slot is gone."""
+        """Take back the slot of a worker that is gone."""
         self.clear(slot)
         self._free.append(slot)
 
     def note(self, slot: int, name: str) -> None:
-        """The worker of this slot begins with ``name`` (see ``note_name``)."""
+        """Note that the worker of this slot begins with ``name`` (see ``note_name``)."""
         text = name.encode("utf-8", "replace")[:_NAME_BYTES]
         whole = _HEAD.pack(1, len(text), zlib.crc32(text)) + text
         self._bytes[slot : slot + len(whole)] = whole
 
     def clear(self, slot: int) -> None:
-        """The worker of this slot is done with what it had noted."""
+        """Note that the worker of this slot is done with what it had noted."""
         self._bytes[slot] = 0
 
     def close(self) -> None:
-        """No more notes. What is noted stays, as after a death."""
+        """Take no more notes. What is noted stays, as after a death."""
         self._bytes.close()
         os.close(self._descriptor)
 

@@ -10,7 +10,7 @@ _UNKNOWN: Final = _RANKS["error"]
 
 
 def rank_of(severity: str) -> int:
-    """The higher the worse; a word that is none of ours counts as an error, so that nothing bad is taken lightly."""
+    """The rank of a severity, the higher the worse; a word that is none of ours counts as an error."""
     return _RANKS.get(severity, _UNKNOWN)
 
 

@@ -1,4 +1,4 @@
-"""Every long-running worker has a name and a keeper.
+"""Runs the daemon's named background workers, restarts one that fails, and reports their state.
 
 A worker that ends with an error is logged by name and started again after a growing pause. One that waits for the store
 is begun again every few seconds, so that work goes on soon after the store is back; that is no fault of the worker and

@@ -35,15 +35,15 @@ class NotifySocket:
         return cls(environ.get("NOTIFY_SOCKET") or None)
 
     def notify_ready(self, status: str = "") -> bool:
-        """Startup, or a reload, is complete; ``status`` is the line that ``systemctl status`` shows."""
+        """Tell that startup, or a reload, is complete; ``status`` is the line that ``systemctl status`` shows."""
         return self._send("READY=1", *_status_line(status))
 
     def notify_reloading(self, monotonic_s: float) -> bool:
-        """A reload begins at ``monotonic_s`` (CLOCK_MONOTONIC); ``ready`` must follow when it ends."""
+        """Tell that a reload begins at ``monotonic_s`` (CLOCK_MONOTONIC); ``notify_ready`` must follow when it ends."""
         return self._send("RELOADING=1", f"MONOTONIC_USEC={int(monotonic_s * 1_000_000)}")
 
     def notify_stopping(self, status: str = "") -> bool:
-        """The daemon has begun to stop."""
+        """Tell that the daemon has begun to stop."""
         return self._send("STOPPING=1", *_status_line(status))
 
     def notify_status(self, status: str) -> bool:
@@ -51,7 +51,7 @@ class NotifySocket:
         return self._send(*_status_line(status))
 
     def feed_watchdog(self) -> bool:
-        """The daemon is alive; due at least every ``watchdog_interval_s`` seconds."""
+        """Tell that the daemon is alive; due at least every ``watchdog_interval_s`` seconds."""
         return self._send("WATCHDOG=1")
 
     def _send(self, *lines: str) -> bool:

@@ -14,7 +14,10 @@ TOO_MANY: Final = "too many wrong tokens came from this address: wait {} s"
 
 
 class TokenGate:
-    """Asked before a token is used. ``is_known`` says of a token's digest whether anybody has it."""
+    """Slows down wrong tokens at one place, asked before a token is used.
+
+    ``is_known`` says of a token's digest whether anybody has it.
+    """
 
     def __init__(self, limit: GuessLimit, is_known: Callable[[str], bool], note: Note) -> None:
         self._limit = limit

@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def trust_system(*more: Path) -> ssl.SSLContext:
-    """What the system trusts (``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name it elsewhere), and what stands in ``more``.
+    """The trust in what the system trusts (``SSL_CERT_FILE``, ``SSL_CERT_DIR``), and in what stands in ``more``.
 
     Raises OSError for a file that cannot be read or holds no certificate.
     """
@@ -23,7 +23,10 @@ def trust_system(*more: Path) -> ssl.SSLContext:
 
 
 def trust_file(file: Path) -> ssl.SSLContext:
-    """What stands in ``file``, and nothing else. Raises OSError when it cannot be read or holds no certificate."""
+    """The trust in what stands in ``file``, and nothing else.
+
+    Raises OSError when it cannot be read or holds no certificate.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _add(context, file)
     return context

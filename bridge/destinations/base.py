@@ -130,13 +130,16 @@ class Destination(Protocol):
 
     @property
     def facts(self) -> DestinationFacts:
-        """What rules may know of it: its text limit, and which keys a send may override."""
+        """What rules may know of the destination: its text limit, and which keys a send may override."""
 
     async def deliver(self, parcel: Parcel) -> Outcome:
-        """Try once, within the configured timeout. Never raises for anything the network or the service does."""
+        """Try to deliver once, within the configured timeout.
+
+        Never raises for anything the network or the service does.
+        """
 
     async def probe(self) -> Outcome:
-        """Ask whether it could deliver, without posting anything. Delivered means yes."""
+        """Ask whether the destination could deliver, without posting anything. Delivered means yes."""
 
     def preview(self, parcel: Parcel) -> Preview:
         """What ``deliver`` would send. Pure."""

@@ -49,7 +49,7 @@ class Buttons:
         return self.public_url.rstrip("/") + PATH if self.public_url else ""
 
     def begin(self) -> PostState:
-        """How a post stands that is drawn for the first time."""
+        """The state of a post that is drawn for the first time."""
         return PostState(self.entropy(_POST_NAME_BYTES).hex(), self.expires_us)
 
     @property

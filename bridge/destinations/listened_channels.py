@@ -36,7 +36,7 @@ NOWHERE: Final = ListenedChannel()
 
 
 class ListenedChannels:
-    """The rows of one store."""
+    """The rows of one store that say where its destinations listen."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -50,7 +50,7 @@ class ListenedChannels:
         return _DECODER.decode(value) if value is not None else NOWHERE
 
     async def note(self, destination: str, channel_id: str) -> None:
-        """A post is about to go to this channel. Raises StoreUnavailable, OutcomeUnknown."""
+        """Note that a post is about to go to this channel. Raises StoreUnavailable, OutcomeUnknown."""
         if (destination, channel_id) in self._noted:
             return
 
@@ -63,13 +63,13 @@ class ListenedChannels:
         self._noted.add((destination, channel_id))
 
     async def begin(self, destination: str, now_ms: int) -> None:
-        """We listen from now on, if we did not before. Raises StoreUnavailable, OutcomeUnknown."""
+        """Note that we listen from now on, if we did not before. Raises StoreUnavailable, OutcomeUnknown."""
         await self._change(
             destination, lambda place: place if place.began_ms else msgspec.structs.replace(place, began_ms=now_ms)
         )
 
     async def note_heard(self, destination: str, heard_ms: int) -> None:
-        """All that happened before then was heard. Raises StoreUnavailable, OutcomeUnknown."""
+        """Note that all that happened before then was heard. Raises StoreUnavailable, OutcomeUnknown."""
         await self._change(
             destination, lambda place: msgspec.structs.replace(place, heard_ms=max(place.heard_ms, heard_ms))
         )

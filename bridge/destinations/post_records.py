@@ -120,7 +120,7 @@ class PostRecords:
         return None if elsewhere else row
 
     async def tell(self, rule: str, name: str, shown: ShownPost, expires_us: int, *, anew: bool = False) -> PostRecord:
-        """A post of the card is about to show ``shown``, or does already; it is the newest one now.
+        """Note that a post of the card is about to show ``shown``, or does already; it is the newest one now.
 
         ``anew``: a new incident begins in it, which nobody took. Raises as ``change`` does.
         """

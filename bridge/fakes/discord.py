@@ -70,7 +70,7 @@ class FakeDiscord(Served):
         return self.base_url + self.PATH
 
     def delete(self, message: Message) -> None:
-        """Somebody deletes a message."""
+        """Delete a message, as a person does in the client."""
         with self._lock:
             self.messages = [each for each in self.messages if each.id != message.id]
 

@@ -94,7 +94,7 @@ class AttemptLog:
         self._moved = threading.Condition()
 
     def begin(self) -> int:
-        """The number of the next request."""
+        """Take the number of the next request."""
         with self._moved:
             self._begun += 1
             return self._begun

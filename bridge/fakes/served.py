@@ -36,7 +36,7 @@ class Served:
 
     @property
     def script(self) -> Script:
-        """The trouble to come."""
+        """The script of troubles to come."""
         return self._front.script
 
     @property
@@ -49,7 +49,7 @@ class Served:
         return self._front.attempts.wait_for(count, timeout_s)
 
     async def await_attempts(self, count: int, timeout_s: float = 10.0) -> list[Attempt]:
-        """As ``wait_for_attempts``, for a test that is a coroutine."""
+        """Return once ``count`` requests have ended, as ``wait_for_attempts`` does, for a test that is a coroutine."""
         return await asyncio.to_thread(self.wait_for_attempts, count, timeout_s)
 
 

@@ -106,7 +106,7 @@ class FakeSlack(Served):
         return self.base_url + "/api"
 
     def delete(self, message: Message) -> None:
-        """Somebody deletes a message."""
+        """Delete a message, as a person does in the client."""
         with self._lock:
             self.messages = [each for each in self.messages if each.ts != message.ts]
 

@@ -43,14 +43,14 @@ class Mail:
 
     @property
     def parts(self) -> dict[str, str]:
-        """Its texts by kind: ``plain`` and ``html``, with plain newlines."""
+        """The mail's texts by kind: ``plain`` and ``html``, with plain newlines."""
         parts = [part for part in self.message.walk() if not part.is_multipart()]
         return {part.get_content_subtype(): part.get_content().replace("\r\n", "\n") for part in parts}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Answer this at a stage, such as ``451 4.7.1 Try again later``."""
+    """A trouble: this answer at a stage, such as ``451 4.7.1 Try again later``."""
 
     at: Stage
     reply: str
@@ -58,14 +58,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close the connection at a stage, without an answer."""
+    """A trouble: the connection is closed at a stage, without an answer."""
 
     at: Stage
 
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """Say nothing at a stage until ``let_go``."""
+    """A trouble: nothing is answered at a stage until ``let_go``."""
 
     at: Stage
 
@@ -104,7 +104,7 @@ class FakeSmtp:
 
     @property
     def host(self) -> str:
-        """Where it listens."""
+        """The address on which the mail server listens."""
         return "127.0.0.1"
 
     def next(self, *troubles: Trouble) -> None:

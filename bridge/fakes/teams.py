@@ -15,7 +15,9 @@ _CARD: Final = "application/vnd.microsoft.card.adaptive"
 
 
 class FakeTeams(Served):
-    """One workflow. ``is_on`` and ``exists`` may be set at any time; ``script`` makes trouble.
+    """A Teams workflow that takes cards for one channel.
+
+    ``is_on`` and ``exists`` may be set at any time; ``script`` makes trouble.
 
     ``legacy`` makes it an Office 365 connector: 200 with ``1``, or with ``HTTP error 429`` in the body when it is
     ``throttled``.

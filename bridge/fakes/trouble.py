@@ -28,7 +28,7 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Answer this in place of the service."""
+    """A trouble: this answer in place of the service's."""
 
     status: int
     body: str | bytes = b""
@@ -44,7 +44,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close the connection without an answer; with ``reset`` by a TCP reset in place of an orderly end."""
+    """A trouble: the connection is closed without an answer; with ``reset`` by a TCP reset, not in order."""
 
     at: Moment = "after_body"
     reset: bool = False
@@ -56,7 +56,7 @@ class Normal:
 
 
 class Hang:
-    """Hold requests until ``release``; then the service goes on as if nothing had been.
+    """A trouble: requests are held until ``release``; then the service goes on as if nothing had been.
 
     A request whose sender goes away while it is held ends there: held ``after_body`` it never arrives, held
     ``after_accepting`` it has arrived. One Hang may hold many requests.
@@ -122,7 +122,7 @@ Rule: TypeAlias = Callable[[Request], Trouble | None]
 
 
 class Script:
-    """What is to go wrong, in order. Safe to write from any thread."""
+    """The troubles that a stand-in is to meet, in order. Safe to write from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -203,7 +203,7 @@ def proxy_page(status: int = 200) -> Answer:
 
 
 def redirect(location: str, status: int = 302) -> Answer:
-    """A redirect. A client that follows it turns its POST into a GET."""
+    """An answer that redirects the sender to another address. A client that follows it turns its POST into a GET."""
     return Answer(status, b"", {"location": location, "content-type": "text/html; charset=utf-8"})
 
 

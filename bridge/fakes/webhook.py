@@ -13,7 +13,7 @@ _PLAIN = ((b"content-type", b"text/plain; charset=utf-8"),)
 
 
 class FakeWebhook(Served):
-    """Any path, any method: 200 with an empty body, or whatever ``reply`` is set to.
+    """A receiver that answers any path and method: 200 with an empty body, or whatever ``reply`` is set to.
 
     ``verification_hash`` is what the verification path answers; None makes it a 404. ``script`` makes trouble.
     Answers of ``packs_from_bytes`` and more go out packed to who accepts it, as web servers are commonly set up to do.

@@ -27,10 +27,10 @@ class Waiter(Protocol):
     client_name: str
 
     def end_overdue(self, line: Line) -> None:
-        """The connection's time in the line is over: end, or ask for more time."""
+        """End the connection, or ask for more time, once its time in the line is over."""
 
     def give_way(self) -> None:
-        """End at once: another connection needs the room."""
+        """End the connection at once: another needs the room."""
 
 
 class Line:
@@ -107,11 +107,11 @@ class ConnectionTable:
         return self._clock.monotonic() - waiter.line.since[waiter] if waiter.line is not None else 0
 
     def close_one(self) -> None:
-        """A connection that was admitted is gone."""
+        """Note that a connection that was admitted is gone."""
         self.open -= 1
 
     def enter_line(self, waiter: Waiter, line: Line) -> None:
-        """The connection waits from now on in this line, at its end."""
+        """Let the connection wait from now on in this line, at its end."""
         if waiter.line is not None:
             del waiter.line.since[waiter]
         waiter.line = line
@@ -119,7 +119,7 @@ class ConnectionTable:
 
     @staticmethod
     def leave_line(waiter: Waiter) -> None:
-        """The connection waits no longer."""
+        """Let the connection wait no longer."""
         if waiter.line is not None:
             del waiter.line.since[waiter]
             waiter.line = None

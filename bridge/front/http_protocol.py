@@ -134,12 +134,12 @@ class HttpProtocol(HttpToolsProtocol):
             self._table.leave_line(self)
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """Take note that a request begins."""
         super().on_message_begin()
         self._part = _HEAD
 
     def on_headers_complete(self) -> None:
-        """A head is whole: refuse it, or begin to answer."""
+        """Refuse a head that is whole, or begin to answer it."""
         parser = self.parser
         self._refusal = check_head(parser.get_http_version(), self.url, self.headers)
         if self._refusal is None and parser.should_upgrade():
@@ -163,7 +163,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._framing_bytes -= FREE_FRAMING_BYTES
 
     def on_body(self, body: bytes) -> None:
-        """A piece of a body."""
+        """Take in a piece of a body."""
         self._body_bytes += len(body)
         cycle = self.cycle
         if cycle.response_complete:
@@ -174,7 +174,7 @@ class HttpProtocol(HttpToolsProtocol):
         cycle.message_event.set()
 
     def on_message_complete(self) -> None:
-        """A request is whole."""
+        """Take note that a request is whole."""
         if self._offers_upgrade:
             return
         self._part = _NOTHING
@@ -255,7 +255,7 @@ class HttpProtocol(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def on_response_complete(self) -> None:
-        """The app has given its whole answer: go on with the next request, wait for one, or end."""
+        """Go on once the app has given its whole answer: with the next request, waiting for one, or to the end."""
         self.server_state.total_requests += 1
         if self.transport.is_closing() or (self._is_deaf and self._refusal is None):
             return
@@ -274,7 +274,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._table.enter_line(self, self._table.head)
 
     def shutdown(self) -> None:
-        """The server stops: finish the answer under way, then end."""
+        """End the connection once the answer under way is finished: the server stops."""
         self._leaving = True
         if self._is_answering():
             self.cycle.keep_alive = False

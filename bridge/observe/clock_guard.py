@@ -37,7 +37,7 @@ class ClockGuard(Collector):
         self._was_behind = False
 
     async def follow(self, notify: Callable[[ClockStep], Awaitable[None]]) -> None:
-        """Look each second, for ever; ``told`` hears of each step, again if it raises StoreError. Raises that."""
+        """Look each second, for ever; ``notify`` hears of each step, again if it raises StoreError. Raises that."""
         while True:
             await self.look(notify)
             await self._clock.sleep(_EVERY_S)
@@ -68,7 +68,7 @@ class ClockGuard(Collector):
         )
 
     def collect(self) -> Iterable[Metric]:
-        """What Prometheus asks for."""
+        """The metrics of the clock guard, for Prometheus."""
         yield CounterMetricFamily("ams_bridge_clock_steps", "How often the wall clock was set", value=self._count)
         yield GaugeMetricFamily(
             "ams_bridge_clock_step_seconds", "The last step of the wall clock, back below 0", value=self._last_s

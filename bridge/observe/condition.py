@@ -96,7 +96,7 @@ def judge_certificate(path: Path, now_us: int) -> Finding:
 
 
 def look_around(store: Path | None, certificates: Sequence[Path], now_us: int) -> list[Finding]:
-    """All that is cheap to look at."""
+    """The findings of all that is cheap to look at."""
     findings = [judge_certificate(path, now_us) for path in certificates]
     descriptors = count_descriptors()
     if descriptors is not None:
@@ -119,7 +119,7 @@ class DaemonCondition(Collector):
         self._found: Sequence[Finding] = ()
 
     async def follow(self) -> None:
-        """Look for ever."""
+        """Look around once a minute, for ever."""
         aside = Offload(self._clock, "condition")
         while True:
             await self.look(aside)

@@ -19,7 +19,10 @@ class CanaryHealth:
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """The daemon as it stands. ``reason`` says why it is not ready; ``degraded`` what is not as the files say."""
+    """The daemon's health: ready or not, why, what is degraded, and every worker.
+
+    ``reason`` says why it is not ready; ``degraded`` what is not as the files say.
+    """
 
     ready: bool
     reason: str

@@ -175,23 +175,23 @@ class Metrics:
             self.registry.register(other)
 
     def count_hook_call(self, source: str, status: int) -> None:
-        """A webhook call was answered."""
+        """Count a webhook call that was answered."""
         self._hooks.labels(source, str(status)).inc()
 
     def count_refused_message(self, source: str) -> None:
-        """A message that a source brought was refused by its topic, and put aside."""
+        """Count a message that a source brought and its topic refused, and that was put aside."""
         self._refused.labels(source).inc()
 
     def count_api_answer(self, route: str, status: int, seconds: float) -> None:
-        """The AMS API answered; ``route`` is the route's name, "" when there is none."""
+        """Count an answer of the AMS API; ``route`` is the route's name, "" when there is none."""
         self._api.count_answer(route, status, seconds)
 
     def count_click(self, action: str, outcome: str) -> None:
-        """A click on a chat button was answered; ``action`` is "" when nobody can tell which."""
+        """Count a click on a chat button; ``action`` is "" when nobody can tell which."""
         self._buttons.labels(action, outcome).inc()
 
     def count_batch(self, batch: Routed) -> None:
-        """A router committed a batch."""
+        """Count a batch that a router committed."""
         self._decided.labels(batch.topic).inc(batch.messages)
         self._deliveries.labels(batch.topic).inc(batch.deliveries)
         self._decide_s.observe(batch.took_s)
@@ -199,11 +199,11 @@ class Metrics:
             self._troubles.labels(batch.topic, kind).inc(n)
 
     def count_attempt(self, tried: AttemptResult) -> None:
-        """A courier settled a try."""
+        """Count a try that a courier settled."""
         self._try.count_attempt(tried)
 
     def count_collapse(self, folded: Collapsed) -> None:
-        """A courier made one post of many."""
+        """Count a digest that a courier made of many posts."""
         self._fold.count_collapse(folded)
 
     async def render_page(
@@ -213,7 +213,7 @@ class Metrics:
         breakers: Callable[[], dict[str, bool]],
         subscriptions: Callable[[], Awaitable[Sequence[SubscriptionState]]],
     ) -> bytes:
-        """The text that Prometheus reads."""
+        """The page of metrics that Prometheus reads."""
         self._state.clear()
         for balance in await balances():
             self._state.labels(balance.destination, balance.state).inc(balance.deliveries)

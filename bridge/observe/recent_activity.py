@@ -64,7 +64,7 @@ class RecentActivity:
         return self._tries.get(destination, LastTries())
 
     def note_attempt(self, tried: AttemptResult) -> None:
-        """A courier settled a try."""
+        """Note a try that a courier settled."""
         now_us = self._clock.wall_us()
         match tried.outcome:
             case Delivered():
@@ -74,7 +74,7 @@ class RecentActivity:
                 self._tries[tried.destination] = LastTries(before.delivered_us, now_us, reason)
 
     def note_batch(self, batch: Routed) -> None:
-        """A router committed a batch."""
+        """Note a batch that a router committed."""
         if batch.rules:
             self._rules |= dict.fromkeys(batch.rules, self._clock.wall_us())
         for rule, reason in batch.failures.items():

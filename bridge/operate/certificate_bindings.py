@@ -54,7 +54,7 @@ async def bind_certificate(context: OperatorContext, by: Requester, subject: str
 
 
 async def unbind_certificate(context: OperatorContext, by: Requester, subject: str) -> None:
-    """The subject logs in no more. Raises NoSuchThing, StoreUnavailable."""
+    """Forget a binding: the subject logs in no more. Raises NoSuchThing, StoreUnavailable."""
     try:
         await context.broker.certificates.unbind(subject)
     except NotFound as error:

@@ -98,7 +98,7 @@ async def take_incident(
 
 
 async def give_back_incident(context: OperatorContext, by: Requester, rule: str, incident: str) -> GivenBack | Over:
-    """Let the incident be nobody's again: its reminders go on, one that is overdue at once.
+    """Let the incident be nobody's again: its reminders go on, one that is overdue within a minute.
 
     Raises StoreUnavailable, OutcomeUnknown.
     """

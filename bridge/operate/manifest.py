@@ -70,7 +70,7 @@ class CertificateEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The whole document: projects, users and certificates."""
+    """A manifest: projects, users and certificates, as one document."""
 
     projects: dict[str, ProjectEntry] = {}
     users: dict[str, UserEntry] = {}

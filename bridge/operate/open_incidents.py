@@ -96,7 +96,7 @@ class _OpenIncident:
 
 
 async def list_incidents(context: OperatorContext, *, rule: str = "", limit: int | None = None) -> IncidentsPage:
-    """What is open, of one rule or of all. Raises StoreUnavailable."""
+    """The open incidents of one rule or of all. Raises StoreUnavailable."""
     most = min(limit or _PAGE, _LONGEST_PAGE)
     incidents, complete = await _open(context, rule)
     incidents.sort(key=lambda one: one.incident.since_us)

@@ -78,7 +78,7 @@ class InboxPosts(msgspec.Struct, frozen=True):
 async def list_deliveries(
     context: OperatorContext, wanted: DeliveryFilter, *, before: int | None = None, limit: int | None = None
 ) -> DeliveriesPage:
-    """A page of those that fit, newest first. Raises InvalidInput, NoSuchThing, StoreUnavailable."""
+    """A page of the deliveries that fit, newest first. Raises InvalidInput, NoSuchThing, StoreUnavailable."""
     if wanted.into:
         wanted = msgspec.structs.replace(wanted, into=await full_id(context, wanted.into))
     return await _page(context, _query(context, wanted, before, min(limit or PAGE, LONGEST_PAGE)))

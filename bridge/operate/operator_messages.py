@@ -28,7 +28,10 @@ class MessagesPage(msgspec.Struct, frozen=True):
 async def list_messages(
     context: OperatorContext, topic: str = "", *, before: int | None = None, limit: int | None = None
 ) -> MessagesPage:
-    """Of one topic page by page, of all topics the newest. Raises InvalidInput, NoSuchThing, StoreUnavailable."""
+    """The newest messages: of one topic page by page, of all topics together.
+
+    Raises InvalidInput, NoSuchThing, StoreUnavailable.
+    """
     most = min(limit or _PAGE, _LONGEST_PAGE)
     only = topic_uid_or_none(context.broker, topic)
     if before is not None and only is None:

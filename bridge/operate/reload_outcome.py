@@ -1,4 +1,4 @@
-"""What came of a reload."""
+"""What came of a reload: the rule set in force, or why everything stays as it was."""
 
 from __future__ import annotations
 

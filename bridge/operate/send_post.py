@@ -102,7 +102,7 @@ class PostSent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def preview_post(context: OperatorContext, outgoing: Outgoing) -> PostPreview:
-    """What would be sent; nothing goes out. Raises InvalidInput, NoSuchThing."""
+    """Exactly what would be sent of a post; nothing goes out. Raises InvalidInput, NoSuchThing."""
     destination = _destination(context, outgoing.destination)
     parcels = _parcels(context, outgoing, destination)
     shown = [destination.preview(parcel) for parcel in parcels]

@@ -21,7 +21,7 @@ _AGAIN_S: Final = 1.0
 
 
 class PushProgress:
-    """The cursor of one push subscription. ``told`` hears why a move has to wait."""
+    """The cursor of one push subscription. ``notify`` hears why a move has to wait."""
 
     def __init__(self, store: Store, clock: Clock, subscription_uid: str, notify: Callable[[str], None]) -> None:
         self._store = store
@@ -30,7 +30,7 @@ class PushProgress:
         self._told = notify
 
     async def load_cursor(self, topic_uid: str) -> Cursor:
-        """Where it stands; at the topic's end when it stood nowhere yet. Raises StoreError."""
+        """The cursor of the subscription; at the topic's end when it stood nowhere yet. Raises StoreError."""
         cursor = await self._store.cursors.get(self._id)
         if cursor is None:
             return Cursor(self._id, offset=(await self._store.log.bounds(topic_uid)).end)

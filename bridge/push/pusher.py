@@ -62,7 +62,7 @@ class Pusher:
         self.trouble: PushTrouble | None = None
 
     async def run(self) -> None:
-        """Push for ever; returns when stopped, or when there is nothing to push any more."""
+        """Push the subscription for ever; returns when stopped, or when there is nothing to push any more."""
         push, rhythm = None, None
         while True:
             self._changed.clear()
@@ -237,7 +237,7 @@ class Pusher:
 
 
 def is_active(subscription: Subscription) -> bool:
-    """Whether somebody must push it."""
+    """Whether somebody must push the subscription."""
     return push_stage(subscription.push, None) == "active"
 
 

@@ -44,7 +44,7 @@ class Pushers:
         self._running: dict[str, _Running] = {}
 
     async def follow(self) -> None:
-        """Keep up with the catalog, for ever."""
+        """Keep up with the subscriptions of the catalog, for ever."""
         seen = 0
         while True:
             await self.sync()

@@ -28,7 +28,7 @@ def body_of(push: PushConfig, subscription: str, messages: Sequence[Message]) ->
 
 
 async def send(post: PostCall, push: PushConfig, body: bytes) -> str | None:
-    """Post a body; None when it was taken, else why not. The hook's address is never part of it."""
+    """Push a body to an endpoint; None when it was taken, else why not. The hook's address is never part of it."""
     mattermost = push.type == "mattermost"
     headers = dict(_JSON)
     if push.authorization_value:

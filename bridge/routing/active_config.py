@@ -56,7 +56,7 @@ class ActiveConfig:
 
     @property
     def since_us(self) -> int:
-        """When they came into force."""
+        """When the rules came into force."""
         return self._since_us
 
     @property
@@ -123,7 +123,7 @@ class ActiveConfig:
             self.ring()
 
     async def follow_clock(self, cache: CatalogCache, store: Store, step: ClockStep) -> None:
-        """The wall clock was set: silences that it told ahead of time come with it, and all that is quiet is looked at.
+        """Take a step of the wall clock into account: silences come with it, and all that is quiet is looked at.
 
         A silence is held to the clock that stands. One that was made while the clock was ahead would begin in a future
         that its maker never saw. Raises StoreError.

@@ -29,7 +29,7 @@ class Fault:
 
 
 def faults_of(error: ValidationError, model: type[BaseModel], value: Any) -> list[Fault]:
-    """Everything that ``model`` found wrong with ``said``; of a union's branches the one that looked deepest."""
+    """Everything that ``model`` found wrong with ``value``; of a union's branches the one that looked deepest."""
     found = [(_location(one, value), one) for one in error.errors(include_url=False, include_input=False)]
     told: dict[tuple[Location, bool], list[str]] = {}
     for location, one in found:

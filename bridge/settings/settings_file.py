@@ -72,7 +72,7 @@ def _read(document: Document, around: ReferenceSources, *, lenient: bool) -> tup
 class _Reading:
     """One reading of one document: what it collects on the way.
 
-    ``said`` is always a pair here: with references replaced, and as it stands in the file (for what may be shown).
+    A value is always a pair here: with references replaced, and as it stands in the file (for what may be shown).
     """
 
     def __init__(self, document: Document, around: ReferenceSources, *, lenient: bool) -> None:
@@ -219,7 +219,7 @@ def _unknown_type(shown: str, kind: str, kinds: Registry[Any]) -> str:
 
 
 def _is_in(value: Any, location: Location) -> bool:
-    """Whether there is something at ``location`` below ``said``."""
+    """Whether there is something at ``location`` below ``value``."""
     for step in location:
         try:
             value = value[step]

@@ -37,7 +37,7 @@ _REFERENCE: Final = re.compile(r"\$\{[^}]*\}")
 
 
 def fill_placeholders(value: Any, missing: Iterable[Location], faults_in: Callable[[Any], list[Fault]]) -> Any:
-    """``said`` with a placeholder at each of the places ``missing`` where what stands there is not taken.
+    """``value`` with a placeholder at each of the places ``missing`` where what stands there is not taken.
 
     ``faults_in`` says what a record finds wrong. What no placeholder can mend is left to be told.
     """

@@ -38,12 +38,12 @@ class ConditionNode:
 
 
 def never_holds(event: Event, now_us: int) -> bool:
-    """What a part with a problem does."""
+    """Hold never: what a part of a condition with a problem does."""
     return False
 
 
 def line_holds(look: EventPlace, test: ValueTest) -> Holds:
-    """A place and what must hold there."""
+    """The test of a line: a place and what must hold there."""
     find, holds = look.find_in, test.holds
     words = test.constants
     if test.exact and words is not None and look.key is not None and all(isinstance(word, str) for word in words):
@@ -65,7 +65,7 @@ def _key_is_one_of(key: str, words: frozenset[Hashable]) -> Holds:
 
 
 def all_of(parts: tuple[Holds, ...]) -> Holds:
-    """All parts, in order, until one does not hold."""
+    """The test that all parts hold, asked in order until one does not."""
     if len(parts) == 1:
         return parts[0]
     if len(parts) == 2:
@@ -82,7 +82,7 @@ def all_of(parts: tuple[Holds, ...]) -> Holds:
 
 
 def any_of(parts: tuple[Holds, ...]) -> Holds:
-    """One of the parts, in order, until one holds."""
+    """The test that one of the parts holds, asked in order until one does."""
     if len(parts) == 1:
         return parts[0]
 

@@ -89,14 +89,17 @@ class Condition:
     knows_undecodable: bool
 
     def holds(self, event: Event, now_us: int) -> bool:
-        """Whether it holds for the event."""
+        """Whether the condition holds for the event."""
         try:
             return self.judge(event, now_us)
         except RegexTooLarge:
             return False
 
     def explain(self, event: Event, now_us: int) -> list[ConditionTrace]:
-        """Every part in file order, with what it saw. If the whole does not hold, exactly one part is ``decisive``."""
+        """Every part of the condition in file order, with what it saw.
+
+        If the whole does not hold, exactly one part is ``decisive``.
+        """
         held = self.holds(event, now_us)
         if event.undecodable is not None and not self.knows_undecodable:
             node = self.root
@@ -115,7 +118,7 @@ def compile_match(
     problems: list[Problem],
     variables: Collection[str] | None = None,
 ) -> Condition:
-    """Compile the condition ``said``, which stands at ``path`` of a document.
+    """Compile the condition ``value``, which stands at ``path`` of a document.
 
     What is wrong with it, all of it, is added to ``problems``; the condition then never holds. A condition that can
     never hold for other reasons is a warning. ``variables`` are the names that ``vars.NAME`` may have, None if any.

@@ -27,7 +27,7 @@ _NOTHING: Final[tuple[Any, ...]] = ()
 
 @dataclass(frozen=True, slots=True)
 class EventPlace:
-    """A place of events. Two are equal when their texts are.
+    """A place of events, ready to be looked at. Two are equal when their texts are.
 
     ``find_in(event)`` gives the values that stand there, in order, and never raises. ``is_single`` places hold at most
     one. ``key`` is the name for a place ``$.name``, else None.

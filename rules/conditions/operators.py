@@ -32,7 +32,7 @@ _ADDRESS_RUNES: Final = 64
 class Operator:
     """One operator: its name, what it says (for the reference), and how its test is made.
 
-    ``make(said, ignore_case)`` raises ValueError with what is wrong with ``said`` and what would help. Operators that
+    ``make(given, ignore_case)`` raises ValueError with what is wrong with ``given`` and what would help. Operators that
     ``folds`` is set for heed ``ignore_case``. ``about`` tells whether the test is of one value or of all values found.
     """
 
@@ -45,7 +45,7 @@ class Operator:
 
 
 def equals(given: Any, ignore_case: bool) -> OperatorTest:
-    """Equal to this value, a list or a mapping as a whole."""
+    """The test that a value equals this one, a list or a mapping as a whole."""
     if isinstance(given, str):
         if ignore_case:
             folded = given.casefold()
@@ -58,7 +58,7 @@ def equals(given: Any, ignore_case: bool) -> OperatorTest:
 
 
 def one_of(said: list[Any]) -> OperatorTest:
-    """Equal to one of several values; scalars are looked up, not compared one by one."""
+    """The test that a value equals one of several; scalars are looked up, not compared one by one."""
     if len(said) == 1:
         return equals(said[0], False)
     if any(isinstance(value, dict | list) for value in said):

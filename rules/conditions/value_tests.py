@@ -27,7 +27,7 @@ _CONTRADICTIONS: Final = (("gt", "lt"), ("gt", "lte"), ("gte", "lt"), ("gte", "l
 
 @dataclass(frozen=True, slots=True)
 class ValueTest:
-    """A compiled right side.
+    """A compiled right side of a condition's line.
 
     ``holds(found, now_us)`` never raises. ``text`` is how people read it: ``equals "CRITICAL"``. ``constants`` (as
     ``key_of`` makes them) are such that one found value must be among them for the test to hold, or None when nothing

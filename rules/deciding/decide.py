@@ -32,7 +32,7 @@ from rules.ruleset import RuleSet
 
 @charge_per_message
 def decide(rule_set: RuleSet, matches: Matches, state: Mapping[str, StateValue], context: DecideContext) -> Decision:
-    """All that follows from one message.
+    """Decide one message: all that follows from it.
 
     ``state`` holds every key of ``matches.needs`` (an ``Overlay`` within a batch); raises MissingState otherwise.
     """

@@ -134,7 +134,7 @@ class Rows:
 
 
 class Draft:
-    """What will become a Decision."""
+    """A decision in the making, to which sends and judgements are added."""
 
     def __init__(self, rule_set: RuleSet, state: Mapping[str, StateValue], context: DecideContext, origin: str) -> None:
         self.rule_set = rule_set
@@ -162,7 +162,7 @@ class Draft:
         self._enter(outcome, by)
 
     def judge_dropped(self, item: int, rule: Rule) -> None:
-        """A ``drop: true`` rule took the event: one triple, to no destination."""
+        """Enter that a ``drop: true`` rule took the event: one triple, to no destination."""
         self._judgements.append(Judgement(item, rule.name, 0, "", "", "dropped", f"drop:{rule.name}"))
         self._tally["decided"] += 1
         self._tally[f"dropped/{rule.name}"] += 1
@@ -209,7 +209,7 @@ class Draft:
             self.failures.setdefault(send.rule, send.fallback)
 
     def decision(self, fate: MessageFate | None) -> Decision:
-        """What it all comes to."""
+        """The decision that the draft comes to."""
         return Decision(
             sends=tuple(self.sends),
             shadows=tuple(self.shadows),

@@ -33,7 +33,7 @@ class SendTarget:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """A scene ready to be told. ``owed`` ones are told later rather than never."""
+    """A scene ready to be told, with its rule and addresses. ``owed`` ones are told later rather than never."""
 
     scene: Scene
     addresses: Sequence[SendTarget]
@@ -46,7 +46,7 @@ class Posting:
 
     @property
     def rule(self) -> Rule:
-        """Whose post it is."""
+        """The rule whose post it is."""
         return self.scene.rule
 
 

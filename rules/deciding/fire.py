@@ -46,7 +46,10 @@ def needs_for(rule_set: RuleSet, timer: Timer) -> tuple[str, ...]:
 
 @charge_per_message
 def fire(rule_set: RuleSet, timer: Timer, state: Mapping[str, StateValue], context: DecideContext) -> Decision:
-    """All that follows from a due timer; ``state`` holds every key of ``needs_for``. Nothing when the row has moved."""
+    """Fire a due timer: all that follows from it; ``state`` holds every key of ``needs_for``.
+
+    Nothing when the row has moved.
+    """
     value = state[timer.key]
     if value.value is None or value.value != timer.value:
         return Decision()
@@ -73,7 +76,7 @@ def fire(rule_set: RuleSet, timer: Timer, state: Mapping[str, StateValue], conte
 
 
 def rule_for(rule_set: RuleSet, key: str) -> Rule:
-    """Whose row it is; when its rule is gone without a trace, one that has only its name and tells in plain form."""
+    """The rule of a row; when it is gone without a trace, one that has only its name and tells in plain form."""
     name = rule_of(key)
     return rule_set.by_name.get(name) or orphan(name)
 

@@ -52,7 +52,7 @@ class Notification:
 
 
 def tell(draft: Draft, occasion: Notification, addresses: Sequence[SendTarget]) -> dict[str, QuietVerdict]:
-    """What becomes of the occasion at each address, by slot; posts what passes."""
+    """What becomes of a notification at each address, by slot; posts what passes."""
     verdicts: dict[str, QuietVerdict] = {}
     hidden = _hidden(draft, occasion, addresses)
     passing: list[SendTarget] = []

@@ -48,7 +48,7 @@ class GroupEvent:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a post is about.
+    """What a post is about: rule, events, phase and incident.
 
     ``since_us`` is when the incident told of began, 0 without one. ``events`` are those of a group, and
     ``still_firing`` what was told of it before and is not over; ``broken`` says which template of the rule failed.

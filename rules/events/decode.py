@@ -54,7 +54,9 @@ _FAILED: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What came out. ``text`` is the payload as text, unpacked (for Avro, its JSON).
+    """A decoded payload: its value, or why there is none.
+
+    ``text`` is the payload as text, unpacked (for Avro, its JSON).
 
     When it could not be decoded as declared, ``undecodable`` says why; ``value`` and ``text`` are the payload itself.
     """

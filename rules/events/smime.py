@@ -34,7 +34,7 @@ class SignedText:
 
 
 def read_signed(mail: bytes, authorities: Sequence[Certificate] | None) -> SignedText:
-    """Take a clear-signed mail apart. Raises ValueError for anything else."""
+    """Take a clear-signed mail apart: its text and its signature. Raises ValueError for anything else."""
     from rules.events.cms import NoSignature, read_signature  # with its library, only where a topic asks for it
 
     head = BytesParser(policy=policy.default).parsebytes(mail, headersonly=True)

@@ -62,7 +62,7 @@ class Entry:
         return self.text(key) or self.convert_references(self.config.text(path), path)
 
     def flag(self, key: str, *, default: bool) -> bool:
-        """True or false."""
+        """The truth under a key."""
         self.used.add(key)
         return self.config.flag((*self.path, key), default=default)
 

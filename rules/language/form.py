@@ -84,15 +84,15 @@ class Form:
         return key in self.value
 
     def text(self, key: str, default: str = "") -> str:
-        """A text; numbers and booleans are not turned into one, so that nothing is read as it was not meant."""
+        """The text under a key; numbers and booleans are not turned into one, so that nothing is read otherwise."""
         return self._type(key, str, "a text", default)
 
     def flag(self, key: str, *, default: bool = False) -> bool:
-        """True or false."""
+        """The truth under a key: true or false."""
         return self._type(key, bool, "true or false", default)
 
     def count(self, key: str, default: int, *, least: int = 1, most: int | None = None) -> int:
-        """A whole number within bounds."""
+        """The whole number under a key, within bounds."""
         value = self._type(key, int, "a whole number", default)
         if value < least or (most is not None and value > most):
             bounds = f"at least {least}" if most is None else f"from {least} to {most}"
@@ -111,7 +111,7 @@ class Form:
             return default
 
     def choice(self, key: str, known: Sequence[str], default: str) -> str:
-        """One of a few words."""
+        """The word under a key, one of a few."""
         text = self.text(key, default)
         if text in known:
             return text
@@ -120,7 +120,7 @@ class Form:
         return default
 
     def texts(self, key: str) -> list[tuple[DocumentPath, str]]:
-        """A text or a list of texts, each with its path below this mapping."""
+        """The text or list of texts under a key, each with its path below this mapping."""
         if key not in self.value:
             return []
         value = self.value[key]
@@ -138,7 +138,7 @@ class Form:
         return []
 
     def forms(self, key: str, what: str) -> list[Form]:
-        """A list of mappings."""
+        """The list of mappings under a key."""
         if key not in self.value:
             return []
         value = self.value[key]

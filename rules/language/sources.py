@@ -58,7 +58,7 @@ class SourceFile(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Sources(msgspec.Struct, frozen=True):
-    """The texts, in the order in which they are read."""
+    """The texts of a rule set, in the order in which they are read."""
 
     files: list[SourceFile]
     templates: list[SourceFile]

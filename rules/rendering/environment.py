@@ -57,7 +57,7 @@ class RenderFailed(Exception):
 
 
 class Missing(StrictUndefined):
-    """A name that is not there. It may be walked through and tested, but not used."""
+    """A name that is not there for a template. It may be walked through and tested, but not used."""
 
     __slots__ = ()
 
@@ -182,11 +182,11 @@ class Templates(ImmutableSandboxedEnvironment):
             return self.undefined(obj=obj, name=_key_text(argument))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """An operator, bounded."""
+        """Apply an operator in a template, bounded."""
         return operate(operator, left, right)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063
-        """A call from a template, bounded in number and depth."""
+        """Call something from a template, bounded in number and depth."""
         meter = METER.get()
         meter.charge(1 + len(args) + sum(map(weight, args)) + weight(getattr(__obj, "__self__", None)))
         if not isinstance(__obj, _PASSING):

@@ -228,7 +228,7 @@ def link_target(url: str) -> str:
 
 
 def mention_follows(text: str, rest: str) -> bool:
-    """Whether an author's ``@`` and ``said`` before a value, and the value with all after it, name a whole channel."""
+    """Whether an author's ``@`` and ``text`` before a value, and the value with all after it, name a whole channel."""
     return _EVERYBODY.match(text + clean(rest)) is not None
 
 

@@ -10,7 +10,7 @@ from rules.model import Event
 
 
 def names_of(event: Event, *, now_us: int, tables: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The names and their values (rules-language.md section 2); the caller may add names.
+    """The names that templates see and their values (rules-language.md section 2); the caller may add names.
 
     The rule's ``set:`` names stand beside the fixed ones, which win.
     """

@@ -48,7 +48,7 @@ class LineAdvice:
 
 
 def advise_lines(lines: Sequence[str], first: int, last: int, text: str) -> LineAdvice | None:
-    """What is wrong in the lines from ``first`` to ``last`` (from 0), where the reader of YAML said ``said``."""
+    """What is wrong in the lines from ``first`` to ``last`` (from 0), where the reader of YAML says ``text``."""
     if lines and re.fullmatch(r"\[[^\]]*\]\s*", lines[0]):
         return LineAdvice(1, 1, "this is no YAML; a rule file begins with topic: or rules:")
     for number in range(max(0, last - 2), min(last, len(lines))):

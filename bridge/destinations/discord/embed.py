@@ -41,7 +41,10 @@ _NO_TEXT: Final = "(no text)"  # Discord refuses an empty message
 
 
 def draw(parcel: Parcel, *, course: str = "") -> dict[str, Any]:
-    """``content``, ``embeds`` and ``allowed_mentions``. Pure. The form ``plain`` is short text alone."""
+    """The message as Discord takes it: ``content``, ``embeds`` and ``allowed_mentions``.
+
+    Pure. The form ``plain`` is short text alone.
+    """
     post = parcel.post
     mention = post.mention.strip()
     text = discord_text(post.text)

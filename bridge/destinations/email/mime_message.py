@@ -86,7 +86,7 @@ def message_id(parcel: Parcel, sender: str) -> str:
 
 
 def draw(parcel: Parcel, envelope: Envelope, subject_prefix: str, earlier: Receipt | None) -> EmailMessage:
-    """The whole mail. Pure: the same parcel gives the same bytes. Raises NoAddress.
+    """The mail of a delivery, with all its headers. Pure: the same parcel gives the same bytes. Raises NoAddress.
 
     ``earlier`` is the last mail of the same incident, whose thread this one goes on. The form ``cut`` is short text.
     """

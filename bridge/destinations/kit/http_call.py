@@ -61,7 +61,7 @@ async def ask(
     headers: Mapping[str, str] | None = None,
     longest_bytes: int = _LONGEST_ANSWER_BYTES,
 ) -> HttpAnswer | Later:
-    """``send`` what these make; what cannot be made into a request is a fault of the settings."""
+    """Make a request and ``send`` it; what cannot be made into one is a fault of the settings."""
     try:
         request = http.build_request(method, url, content=content, headers=headers)
     except (httpx.InvalidURL, ValueError, TypeError) as error:  # a UnicodeError is a ValueError

@@ -48,12 +48,15 @@ class Deck:
         self._draws_buttons = draws
 
     async def note(self, channel_id: str) -> None:
-        """News are about to go to a channel; if we listen, it is kept. Raises StoreUnavailable, OutcomeUnknown."""
+        """Note that news are about to go to a channel; if we listen, it is kept.
+
+        Raises StoreUnavailable, OutcomeUnknown.
+        """
         if self._buttons is not None and self._listens and channel_id:
             await self._buttons.places.note(self._destination, channel_id)
 
     async def begin(self, parcel: Parcel) -> PostState | None:
-        """How a new post stands: as the one of its incident before it, else as nobody touched it.
+        """The state of a new post: that of its incident's post before it, else as nobody touched it.
 
         None when it has no card. Raises StoreUnavailable.
         """
@@ -65,7 +68,7 @@ class Deck:
         return self._standing(name, await self._buttons.cards.read(parcel.rule, name))
 
     async def record_post(self, parcel: Parcel, name: str, shown: ShownPost) -> None:
-        """A new post stands there with the card of that name, which works in it alone from now on."""
+        """Record a new post with the card of that name, which works in it alone from now on."""
         if self._buttons is None:
             return
         try:
@@ -74,7 +77,7 @@ class Deck:
             log.warning("a post cannot be asked about yet", post=shown.post_id, error=str(error))
 
     async def tell(self, parcel: Parcel, earlier: Receipt, course: str) -> PostState | None:
-        """How a post stands that is about to show this delivery. Raises StoreUnavailable, OutcomeUnknown."""
+        """The state of a post that is about to show this delivery. Raises StoreUnavailable, OutcomeUnknown."""
         if self._buttons is None or not may_have_card(parcel):
             return None
         name = earlier.card or self._buttons.begin().post
@@ -85,7 +88,7 @@ class Deck:
         return self._standing(name, row)
 
     async def check_moved(self, parcel: Parcel, state: PostState) -> PostState | None:
-        """How the post stands now, if somebody did something while it was being drawn."""
+        """The state of the post now, if somebody did something while it was being drawn."""
         if self._buttons is None:
             return None
         try:
@@ -97,14 +100,14 @@ class Deck:
         return None if now == state else now
 
     def draw_face(self, parcel: Parcel, state: PostState | None) -> Face:
-        """What the post shows."""
+        """The face of a post: what it shows beside the news."""
         if self._buttons is None or state is None:
             return PLAIN
         actions = buttons_for(parcel, self._buttons, state) if self._draws_buttons else []
         return Face(actions, state.remarks, self._buttons.seal.mark(card_of(parcel, state)))
 
     def draw_sample(self, parcel: Parcel) -> Face:
-        """What a new post would show, without a proof in it."""
+        """The face of a new post, without a proof in it."""
         if self._buttons is None or not may_have_card(parcel):
             return PLAIN
         face = self.draw_face(parcel, self._buttons.begin())

@@ -61,13 +61,13 @@ class Rest:
         return outcome if isinstance(outcome, Later | Refused) else not_expected(answer, "Mattermost's", self._redact)
 
     def classify_unanswered(self, answer: HttpAnswer) -> Later | Refused:
-        """The outcome of a question that was not answered, as ``failure`` reads it: nothing was changed."""
+        """The outcome of a question that was not answered, as ``classify_failure`` reads it: nothing was changed."""
         failure = self.classify_failure(answer)
         return replace(failure, unclear=False) if isinstance(failure, Later) else failure
 
 
 class Directory:
-    """Names to ids. Asked once each, until they are forgotten."""
+    """Looks up the ids of channels and people by name, each once. Asked once each, until they are forgotten."""
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
@@ -79,7 +79,7 @@ class Directory:
         return channel if _ID.fullmatch(channel) else self._known.get((team, channel))
 
     def forget(self, team: str, channel: str) -> bool:
-        """Ask again next time, also for team and bot; False when there was nothing to forget."""
+        """Forget what was looked up, also for team and bot; False when there was nothing to forget."""
         self._asked.clear()
         return self._known.pop((team, channel), None) is not None
 

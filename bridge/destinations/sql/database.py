@@ -141,7 +141,10 @@ class Database:
 
 
 def row_of(parcel: Parcel) -> dict[str, Any] | None:
-    """The row: the rule's ``body:``, else everything the post says. None when the body is no mapping."""
+    """The row that a delivery becomes: the rule's ``body:``, else everything the post says.
+
+    None when the body is no mapping.
+    """
     post = parcel.post
     if post.body is not None:
         return {str(name): value for name, value in post.body.items()} if isinstance(post.body, Mapping) else None

@@ -39,12 +39,12 @@ class Reactions:
             return list(self._kept.get(post_id, ()))
 
     def forget(self, post_id: str) -> None:
-        """The post is no longer kept."""
+        """Forget the reactions on a post that is no longer kept."""
         with self._lock:
             self._kept.pop(post_id, None)
 
     def clear(self) -> None:
-        """Forget them all."""
+        """Forget all reactions."""
         with self._lock:
             self._kept.clear()
 

@@ -13,7 +13,7 @@ Tell = Callable[["Event"], None]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event; who may not read ``channel_id`` is not told. ``team_id`` stands in what is broadcast."""
+    """An event for websockets; who may not read ``channel_id`` is not told. ``team_id`` stands in what is broadcast."""
 
     name: str
     data: Mapping[str, Any]
@@ -65,14 +65,14 @@ class Hub:
         self._moved = threading.Condition()
 
     def join(self, line: Line) -> None:
-        """A client has proved who it is."""
+        """Add a websocket whose client has proved who it is."""
         with self._moved:
             self._lines.append(line)
             self.opened += 1
             self._moved.notify_all()
 
     def leave(self, line: Line) -> None:
-        """A connection is closed."""
+        """Remove a websocket that is closed."""
         with self._moved:
             if line in self._lines:
                 self._lines.remove(line)

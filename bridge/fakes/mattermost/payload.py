@@ -52,7 +52,7 @@ class Field(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class Attachment(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """One attachment."""
+    """An attachment of a payload, with its fields and actions."""
 
     id: int | None = None
     fallback: str | None = None

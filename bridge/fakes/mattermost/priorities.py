@@ -41,7 +41,7 @@ def check_recipients(
     usernames: frozenset[str],
     settings: Settings,
 ) -> None:
-    """A persistent notification needs somebody to notify, and not too many. Raises AppError."""
+    """Check that a persistent notification has somebody to notify, and not too many. Raises AppError."""
     if priority is None or not priority.persistent_notifications:
         return
     mentions = mentions_in(list_searched_texts(text, attachments), usernames)

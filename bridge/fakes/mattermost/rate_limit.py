@@ -41,7 +41,7 @@ class RateLimiter:
         self._due_s: dict[str, float] = {}
 
     def ask(self, key: str, limit: RateLimit, now_s: float) -> Verdict:
-        """May one more request of ``key`` pass at ``now_s``? If so it is counted."""
+        """Whether one more request of ``key`` may pass at ``now_s``. If so it is counted."""
         interval_s = 1.0 / limit.per_s
         tolerance_s = interval_s * (limit.burst + 1)
         due_s = max(self._due_s.get(key, now_s), now_s)

@@ -102,7 +102,7 @@ class FakeMattermost:
         return self.world.board.wait_for(count, timeout_s)
 
     async def await_posts(self, count: int, timeout_s: float = 10.0) -> list[Post]:
-        """As ``wait_for_posts``, for a test that is a coroutine."""
+        """Return the posts once ``count`` have been made: ``wait_for_posts`` for a test that is a coroutine."""
         return await asyncio.to_thread(self.wait_for_posts, count, timeout_s)
 
     def wait_for_attempts(self, count: int, timeout_s: float = 10.0) -> list[Attempt]:
@@ -110,7 +110,7 @@ class FakeMattermost:
         return self._front.attempts.wait_for(count, timeout_s)
 
     def break_posting(self, after_parts: int = 0) -> None:
-        """The next webhook post fails with 500 once ``after_parts`` of its posts are made."""
+        """Let the next webhook post fail with 500 once ``after_parts`` of its posts are made."""
         self.world.broken_after.append(after_parts)
 
     def click(self, post_id: str, action: str, username: str = "alice", selected_option: str | None = None) -> Click:

@@ -13,7 +13,7 @@ ErrorStyle: TypeAlias = Literal["wrapped", "specific"]
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """``RateLimitSettings``, off in a new server. All clients of one address share one limit."""
+    """The rate limit of ``RateLimitSettings``, off in a new server. All clients of one address share one limit."""
 
     per_s: float = 10.0
     burst: int = 100
@@ -79,14 +79,14 @@ class Settings:
 
     @property
     def props_limit_runes(self) -> int:
-        """What the props of a post may have."""
+        """How many characters the props of a post may have."""
         if self.max_props_runes is not None:
             return self.max_props_runes
         return 8_000 if self.is_of_5 else 800_000
 
     @property
     def webhook_props_limit_runes(self) -> int:
-        """What a webhook may use of it."""
+        """How many characters of a post's props a webhook may use."""
         return self.props_limit_runes - (400 if self.is_of_5 else 40_000)
 
     @property

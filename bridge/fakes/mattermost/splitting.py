@@ -16,7 +16,7 @@ Attachments: TypeAlias = tuple[Mapping[str, Any], ...]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One of the posts."""
+    """One of the posts that a webhook's post is split into."""
 
     text: str
     attachments: Attachments = ()

@@ -13,7 +13,10 @@ from bridge.fakes.mattermost.world import World
 
 
 def tell_of_post(world: World, kind: str, post: Post) -> None:
-    """``posted``, ``post_edited`` or ``post_deleted``. The post is a text inside of the event."""
+    """Tell websockets of a post: ``posted``, ``post_edited`` or ``post_deleted``.
+
+    The post is a text inside of the event.
+    """
     data: dict[str, Any] = {"post": json.dumps(post_json(world, post), ensure_ascii=False)}
     channel = world.town.channels.get(post.channel_id)
     if kind == "posted":
@@ -27,7 +30,7 @@ def tell_of_post(world: World, kind: str, post: Post) -> None:
 
 
 def tell_of_reaction(world: World, kind: str, reaction: Reaction) -> None:
-    """``reaction_added`` or ``reaction_removed``."""
+    """Tell websockets of a reaction: ``reaction_added`` or ``reaction_removed``."""
     post = world.board.find(reaction.post_id)
     if post is not None:
         _publish(world, kind, {"reaction": json.dumps(reaction_json(reaction))}, post.channel_id)

@@ -41,7 +41,7 @@ class Town:
         self.tokens: dict[str, str] = {}
 
     def add_user(self, username: str, *, is_bot: bool = False) -> User:
-        """A new account. It is a member of every open channel made before and after."""
+        """Add an account. It is a member of every open channel made before and after."""
         with self._lock:
             user = User(self._ids.new(), username, is_bot)
             self.users[user.id] = user
@@ -49,7 +49,7 @@ class Town:
             return user
 
     def remove_user(self, username: str) -> None:
-        """The account is gone: hooks it made answer 403, its tokens 401. Raises KeyError."""
+        """Remove an account: hooks it made answer 403, its tokens 401. Raises KeyError."""
         with self._lock:
             user = self.find_user(username)
             if user is None:
@@ -59,7 +59,7 @@ class Town:
             self.tokens = {token: user_id for token, user_id in self.tokens.items() if user_id != user.id}
 
     def add_token(self, username: str) -> str:
-        """A new access token of an account. Raises KeyError."""
+        """Add an access token to an account. Raises KeyError."""
         with self._lock:
             user = self.find_user(username)
             if user is None:
@@ -69,13 +69,13 @@ class Town:
             return token
 
     def add_channel(self, name: str, *, private: bool = False, members: Iterable[str] = ()) -> Channel:
-        """A new channel; ``members`` are usernames. An open one without them has everybody in it."""
+        """Add a channel; ``members`` are usernames. An open one without them has everybody in it."""
         ids = frozenset(user.id for each in members if (user := self.find_user(each)))
         outside = frozenset(self.users) - ids if ids and not private else frozenset()
         return self._keep_channel(name, self.team.id, "P" if private else "O", ids, outside)
 
     def leave(self, channel_id: str, username: str) -> None:
-        """Somebody is no member of a channel any more. Raises KeyError."""
+        """Take an account out of a channel. Raises KeyError."""
         with self._lock:
             channel, user = self.channels[channel_id], self.find_user(username)
             if user is None:
@@ -84,7 +84,7 @@ class Town:
             self.channels[channel_id] = left
 
     def join(self, channel_id: str, user_id: str) -> None:
-        """An account is a member of an open channel from now on. Raises KeyError."""
+        """Let an account into an open channel. Raises KeyError."""
         with self._lock:
             channel = self.channels[channel_id]
             self.channels[channel_id] = replace(channel, outside=channel.outside - {user_id})
@@ -125,7 +125,7 @@ class Town:
         icon_url: str = "",
         id: str | None = None,  # noqa: A002 - the server's word
     ) -> Hook:
-        """A new incoming webhook into a channel, by name. Raises KeyError."""
+        """Add an incoming webhook into a channel, by name. Raises KeyError."""
         with self._lock:
             target, user = self.find_channel(channel), self.find_user(owner)
             if target is None or user is None:
@@ -137,7 +137,7 @@ class Town:
             return hook
 
     def delete_hook(self, hook_id: str) -> None:
-        """The hook is deleted; it answers "Invalid webhook." from now on. Raises KeyError."""
+        """Delete a hook; it answers "Invalid webhook." from now on. Raises KeyError."""
         with self._lock:
             del self.hooks[hook_id]
 

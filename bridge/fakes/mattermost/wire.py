@@ -69,7 +69,7 @@ def _attachments_of(world: World, post: Post) -> dict[str, Any]:
 
 
 def reaction_json(reaction: Reaction) -> dict[str, Any]:
-    """A reaction."""
+    """A reaction as clients see it."""
     return {
         "user_id": reaction.user_id,
         "post_id": reaction.post_id,
@@ -109,7 +109,7 @@ def user_json(user: User, *, is_self: bool = False) -> dict[str, Any]:
 
 
 def team_json(team: Team) -> dict[str, Any]:
-    """A team."""
+    """A team as clients see it."""
     return {
         "id": team.id,
         "create_at": _MADE_AT_MS,
@@ -131,7 +131,7 @@ def team_json(team: Team) -> dict[str, Any]:
 
 
 def channel_json(channel: Channel) -> dict[str, Any]:
-    """A channel."""
+    """A channel as clients see it."""
     return {
         "id": channel.id,
         "create_at": _MADE_AT_MS,

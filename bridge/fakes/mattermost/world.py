@@ -33,23 +33,26 @@ class PendingPosts:
             return post_id
 
     def begin(self, pending_id: str) -> None:
-        """A post with this id is being made; another request with it is refused meanwhile."""
+        """Note that a post with this id is being made; another request with it is refused meanwhile."""
         self.end(pending_id, "")
 
     def end(self, pending_id: str, post_id: str) -> None:
-        """The post is made."""
+        """Note that the post is made."""
         with self._lock:
             self._known[pending_id] = (post_id, self._clock.monotonic() + _REMEMBERED_S)
 
     def forget(self, pending_id: str) -> None:
-        """The post could not be made; a retry may."""
+        """Note that the post could not be made; a retry may."""
         with self._lock:
             self._known.pop(pending_id, None)
 
 
 @dataclass(slots=True)
 class World:
-    """One server. ``broken_after`` says for each of the next webhook posts after how many parts creating fails."""
+    """The state of one stand-in server: its town, board, settings and clock.
+
+    ``broken_after`` says for each of the next webhook posts after how many parts creating fails.
+    """
 
     settings: Settings
     clock: Clock

@@ -22,11 +22,11 @@ class Shelf:
     seq: int = 0
 
     def copy(self) -> Shelf:
-        """The same again, to be changed without consequence."""
+        """A copy of the catalog, to be changed without consequence."""
         return Shelf(dict(self.records), dict(self.feed), self.seq)
 
     def apply(self, change: CatalogChange) -> Stored | None:
-        """Make one change. Raises VersionMoved."""
+        """Make one change of the catalog. Raises VersionMoved."""
         match change:
             case Put():
                 return self._put(kind_of(change.record), change)

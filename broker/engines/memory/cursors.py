@@ -40,7 +40,7 @@ class MemoryCursors:
             return [self._cursors[cursor] for cursor in sorted(self._cursors) if cursor.startswith(prefix)]
 
     def shift(self, by_us: int) -> None:
-        """The wall clock was set: every time moves along; 0 is never, and stays."""
+        """Move every stored time along after the wall clock was set; 0 is never, and stays."""
         for key, cursor in self._cursors.items():
             pending_us, consumed_us = cursor.pending_at_us, cursor.last_consumed_us
             self._cursors[key] = replace(

@@ -256,7 +256,7 @@ class MemoryOutbox:
                 self.news.lift(row.delivery.new.destination)
 
     def shift(self, by_us: int) -> None:
-        """The wall clock was set: what waits waits as long as it was to, and has been tried as long as it was."""
+        """Move due times along after the wall clock was set: what waits waits as long as it was to."""
         for row in self._lines.rows.values():
             delivery = row.delivery
             first_us = delivery.first_tried_us + by_us if delivery.first_tried_us else 0

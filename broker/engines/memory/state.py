@@ -86,7 +86,7 @@ class MemoryState:
                 self._rows[key] = replace(row, version=self._version, due_us=now_us)
 
     def shift(self, by_us: int) -> None:
-        """The wall clock was set: every time moves along, and values are as much behind as they were."""
+        """Move every stored time along after the wall clock was set, and keep values as much behind as they were."""
         for key, row in self._rows.items():
             due_us = None if row.due_us is None else row.due_us + by_us
             behind_us = row.behind_us + by_us

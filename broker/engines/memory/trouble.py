@@ -13,7 +13,7 @@ from broker.errors import OutcomeUnknown, StoreTrouble, StoreUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What goes wrong, and when.
+    """A trouble for tests: which calls of the store fail, and when.
 
     ``call`` is a part and a method (``log.append``, ``outbox.settle``) or ``commit``; ``*`` is any. The first ``skip``
     such calls go well, then ``times`` of them fail (None: until healed). ``unavailable`` raises StoreUnavailable;
@@ -62,7 +62,7 @@ class Gate:
         """Called before the body of every call."""
 
     def add(self, trouble: Trouble) -> None:
-        """From now on, this goes wrong."""
+        """Let calls fail with this trouble from now on."""
         self._standing.append(_Standing(trouble))
 
     def heal(self) -> None:

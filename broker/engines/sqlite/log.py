@@ -64,7 +64,7 @@ class SqliteLog:
         self._tail.put(topic_uid, first, kept)
 
     def forget_kept(self) -> None:
-        """Somebody else may have written to the file: read all of it anew."""
+        """Forget what is kept in memory: somebody else may have written to the file, so all of it is read anew."""
         self._tail.forget_all()
 
     def _append(

@@ -22,7 +22,7 @@ def is_duplicate(row: KeyRow, slot: str, state: str, now_us: int, dedupe_s: floa
 
 
 def remember_sent(row: KeyRow, slot: str, state: str, now_us: int, *, shadow: bool = False) -> None:
-    """A post of this key passed to ``slot``."""
+    """Remember that a post of this key passed to ``slot``."""
     row.sent[slot] = LastSent(state, now_us, shadow)
 
 

@@ -36,7 +36,7 @@ def note(row: KeyRow, flapping: Flapping | None, state: str, event: bytes, now_u
 
 
 def track(flaps: Flaps, flapping: Flapping, state: str, now_us: int) -> Course:
-    """``note`` on the bare record."""
+    """Note the state a key was just seen in, on the bare record."""
     flaps.seen_us = now_us
     if flaps.state != state:
         if flaps.state:
@@ -53,14 +53,14 @@ def track(flaps: Flaps, flapping: Flapping, state: str, now_us: int) -> Course:
 
 
 def is_calm(flaps: Flaps, flapping: Flapping | None, now_us: int) -> bool:
-    """Whether it flapped and does no more."""
+    """Whether a key flapped and does no more."""
     if flapping is None:
         return flaps.since_us > 0 and (flaps.calm_us <= now_us or bool(flaps.hidden))
     return flaps.since_us > 0 and len(_recent(flaps, flapping, now_us)) < flapping.changes
 
 
 def settle(flaps: Flaps) -> None:
-    """The calm has been told, or there was nobody to tell."""
+    """Note that the calm has been told, or that there was nobody to tell."""
     flaps.since_us = flaps.count = flaps.calm_us = 0
     flaps.told = {}
     flaps.hidden = {}

@@ -7,7 +7,7 @@ from rules.ruleset import Hours
 
 
 def check_hours(hours: tuple[Hours, ...], now_us: int) -> Hidden | None:
-    """Why a rule may not speak now, or None.
+    """The verdict of a rule's hours: why it may not speak now, or None.
 
     Of several ``hours`` one is enough; any one of several ``not_hours`` keeps it quiet. ``until_us`` is the next change
     of the intervals that decide, at which it has to be looked at again.

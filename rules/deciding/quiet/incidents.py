@@ -31,7 +31,7 @@ KEY_FAILED: Final = "key-failed"
 
 
 def handle_firing(draft: Draft, match: Match) -> None:
-    """An event that matches a rule with ``resolved:``: an incident opens or goes on."""
+    """Handle an event that matches a rule with ``resolved:``: an incident opens or goes on."""
     rule, key, names = match.rule, match.key, match.names
     row = draft.rows.find(names.key, KeyRow) if key is not None else None
     if key is None or (row is None and keyrow.is_full(draft, rule)):
@@ -65,7 +65,7 @@ def handle_firing(draft: Draft, match: Match) -> None:
 
 
 def resolves(draft: Draft, match: Match) -> bool:
-    """An event that says an incident is over. False when none with its key is open: then the rule does not act.
+    """Handle an event that says an incident is over. False when none with its key is open: then the rule does not act.
 
     An old form of a rule judges the incidents that opened under it, and no others.
     """
@@ -101,7 +101,7 @@ def end(
     state: str = "resolved",
     broken: str = "",
 ) -> None:
-    """The incident is over: tell those who were told that it fires."""
+    """End an incident: tell those who were told that it fires."""
     incident = row.incident
     if incident is None:
         return

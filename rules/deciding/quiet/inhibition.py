@@ -32,7 +32,10 @@ def inhibits(row: FiringRow, values: str, now_us: int, longest_us: int | None = 
 
 
 def check_inhibition(draft: Draft, names: RowNames, *, note: bool) -> Hidden | None:
-    """What keeps a post quiet now, or None; nobody knows for how long. With ``note`` its row is woken at the end."""
+    """The verdict of inhibition on a post: what keeps it quiet now, or None; nobody knows for how long.
+
+    With ``note`` its row is woken at the end.
+    """
     for asked in names.asked:
         row = draft.rows.find(asked.names, FiringRow)
         if row is None or asked.values is None:
@@ -58,7 +61,7 @@ def keep(draft: Draft, names: Names, row: FiringRow) -> None:
 
 
 def note_firing(draft: Draft, names: RowNames, incident: Incident, key: str, until_us: int) -> None:
-    """An incident of an inhibiting rule fires: enter it where others ask, or prolong it."""
+    """Note that an incident of an inhibiting rule fires: enter it where others ask, or prolong it."""
     for inhibitor, firing_names in names.answers:
         values = incident.same.get(inhibitor.same_text)
         if values is None:
@@ -73,7 +76,7 @@ def note_firing(draft: Draft, names: RowNames, incident: Incident, key: str, unt
 
 
 def wake_inhibited(draft: Draft, names: RowNames, incident: Incident, key: str) -> None:
-    """An incident of an inhibiting rule ended: what it kept quiet is looked at again."""
+    """Look again at what an incident of an inhibiting rule kept quiet, now that it ended."""
     for inhibitor, firing_names in names.answers:
         values = incident.same.get(inhibitor.same_text)
         row = draft.rows.find(firing_names, FiringRow)
@@ -83,7 +86,7 @@ def wake_inhibited(draft: Draft, names: RowNames, incident: Incident, key: str) 
 
 
 def enter(row: FiringRow, values: str, key: str, forgotten_us: int) -> bool:
-    """An incident with these values fires, at the latest until it is forgotten. False if the row is full."""
+    """Enter that an incident with these values fires, at the latest until it is forgotten. False if the row is full."""
     incidents = row.firing.setdefault(values, {})
     if key not in incidents and sum(map(len, row.firing.values())) >= MAX_FIRING:
         if not incidents:
@@ -94,7 +97,7 @@ def enter(row: FiringRow, values: str, key: str, forgotten_us: int) -> bool:
 
 
 def leave(row: FiringRow, values: str, key: str) -> None:
-    """An incident with these values ended."""
+    """Enter that an incident with these values ended."""
     incidents = row.firing.get(values, {})
     incidents.pop(key, None)
     if not incidents:

@@ -13,7 +13,7 @@ from rules.deciding.render_post import Scene, overrides_of
 
 
 def handle_message(draft: Draft, match: Match) -> None:
-    """Tell the event, or keep quiet about it."""
+    """Tell an event of a rule without ``resolved:``, or keep quiet about it."""
     rule, key, names = match.rule, match.key, match.names
     item = match.event.item
     occasion = Notification(rule, match.event, "message", names, key=key or "", item=item, broken=match.broken)

@@ -14,7 +14,7 @@ def format_moment(us: int) -> str:
 
 
 def describe_cause(by: str) -> str:
-    """What kept something quiet, in words."""
+    """The words for what kept something quiet."""
     kind, _, name = by.partition(":")
     match kind:
         case "silence":
@@ -36,12 +36,12 @@ def describe_cause(by: str) -> str:
 
 
 def describe_late_firing(incident: Incident, by: str) -> str:
-    """A firing that was hidden until now."""
+    """The note of a firing that was hidden until now."""
     return f"Firing since {format_moment(incident.since_us)}; not told before because {describe_cause(by)}."
 
 
 def describe_late_end(incident: Incident, by: str) -> str:
-    """An end that was hidden until now."""
+    """The note of an end that was hidden until now."""
     return f"Over since {format_moment(incident.over_us)}; told late because {describe_cause(by)}."
 
 
@@ -62,5 +62,5 @@ def describe_flapping(flapping: Flapping) -> str:
 
 
 def calm_again(flaps: Flaps) -> str:
-    """How often it changed, and where it came to rest."""
+    """The note of the calm: how often the state changed, and where it came to rest."""
     return f"Calm again after {flaps.count} changes: {flaps.state}."

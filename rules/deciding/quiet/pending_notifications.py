@@ -24,7 +24,7 @@ LOOK_AGAIN_MOST_S: Final = 900.0
 def learn_firing(
     draft: Draft, occasion: Notification, incident: Incident, verdicts: Mapping[str, QuietVerdict]
 ) -> None:
-    """Who has been told of a firing by these verdicts, and from whom it was hidden."""
+    """Learn who has been told of a firing by these verdicts, and from whom it was hidden."""
     rule = occasion.rule
     flaps = occasion.row.flaps if occasion.row is not None else None
     for entry in rule.sends:
@@ -55,7 +55,7 @@ def learn_firing(
 
 
 def learn_end(draft: Draft, occasion: Notification, incident: Incident, verdicts: Mapping[str, QuietVerdict]) -> None:
-    """Who has been told of the end by these verdicts, and to whom it is still owed."""
+    """Learn who has been told of the end by these verdicts, and to whom it is still owed."""
     flaps = occasion.row.flaps if occasion.row is not None else None
     for slot, verdict in verdicts.items():
         match verdict:

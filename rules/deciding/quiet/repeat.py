@@ -13,7 +13,7 @@ from rules.ruleset import Rule
 
 
 def remind(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
-    """Say once more that it fires, to those who know; the next time is ``repeat`` from now, told or not."""
+    """Remind those who know that an incident fires; the next time is ``repeat`` from now, told or not."""
     incident = row.incident
     if incident is None or rule.quiet.repeat_s is None:
         return

@@ -30,7 +30,7 @@ _POST: Final = msgspec.msgpack.Decoder(Post)
 
 
 def post(draft: Draft, posting: Posting, names: Names) -> Passed | Held | Quieted | Hidden:
-    """Post it now if the rule's throttle (in the row ``names``; empty: it has none) has room."""
+    """Post now if the rule's throttle (in the row ``names``; empty: it has none) has room."""
     limit = posting.rule.quiet.throttle
     if limit is None or not names:
         emit_all(draft, posting)

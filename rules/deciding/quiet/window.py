@@ -36,7 +36,7 @@ def forget_posts(row: ThrottleRow, rate: Rate, now_us: int) -> None:
 
 
 def remember_post(row: ThrottleRow, rate: Rate, now_us: int) -> None:
-    """A post of this rule was made."""
+    """Remember that a post of this rule was made."""
     slice_us = _slice_us(rate)
     end_us = -(-now_us // slice_us) * slice_us
     if row.posts and row.posts[-1][0] == end_us:
