@@ -14,7 +14,7 @@ from broker.engines.postgres.address import Address, address_of
 from broker.engines.postgres.connections import Db, ReadConnections, connect
 from broker.engines.postgres.deciding import make_together
 from broker.engines.postgres.failures import opening_error
-from broker.engines.postgres.log import make_appends
+from broker.engines.postgres.log import Appends
 from broker.engines.postgres.node import Node
 from broker.engines.postgres.opening import check_version, prepare
 from broker.engines.postgres.ownership import PostgresOwnership, register
@@ -70,7 +70,7 @@ def _begin(address: Address, clock: Clock, steady: SteadyTime, holder: int) -> P
     node, readers = Node(holder, PostgresOwnership(address, holder, steady)), ReadConnections(address)
     waking = Waking(address, clock, readers, holder)
     writer = GroupWriter(address, clock, partial(make_together, steady, node.shard), waking.announce)
-    log_writer = GroupWriter(address, clock, partial(make_appends, steady), waking.announce)
+    log_writer = GroupWriter(address, clock, Appends(steady).make, waking.announce)
     waking.begin()
     return PostgresStore(steady, node, writer, log_writer, readers, waking)
 

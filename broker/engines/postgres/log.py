@@ -10,7 +10,7 @@ from broker.beside import LARGE_ITEMS, Beside
 from broker.engines.postgres.calls import Alone, Shared
 from broker.engines.postgres.connections import Db, ReadConnections
 from broker.engines.postgres.log_rows import Appending, LogStanding, MessageBatch, MessageRow
-from broker.engines.postgres.queries import ask, ask_all, columns, count, load
+from broker.engines.postgres.queries import Question, ask, ask_all, columns, count, load
 from broker.engines.postgres.slices import SLICE, delete_in_slices
 from broker.engines.postgres.waking import Waking, topic_bell
 from broker.engines.postgres.writer import CallOutcome, GroupWrites
@@ -22,31 +22,40 @@ from broker.steady import SteadyTime
 _SQL: Final = load("log")
 
 
-async def make_appends(
-    steady: SteadyTime, db: Db, calls: Sequence[Shared[Any]], touched: set[str]
-) -> list[CallOutcome]:
-    """Append batches in one transaction. See MakeShared."""
-    batches = [call for call in calls if isinstance(call, MessageBatch)]
-    begun = sorted({batch.uid for batch in batches if batch.rows})
-    _, _, found = await ask_all(
-        db,
-        [
-            ("BEGIN", None),
-            (_SQL["create_logs"], (steady.read().wall_us, begun)),
-            (_SQL["lock_logs"], (sorted({batch.uid for batch in batches}),)),
-        ],
-    )
-    logs = {row[1]: LogStanding(*row) for row in found}
-    appending = Appending(logs, await _known(db, logs, batches))
-    outcomes: list[CallOutcome] = []
-    for batch in batches:
-        try:
-            outcomes.append((appending.append(batch, steady.read()), None))
-            touched.add(topic_bell(batch.uid))
-        except TopicGone as error:
-            outcomes.append((None, error))
-    await ask_all(db, list(appending.questions()))
-    return outcomes
+class Appends:
+    """Makes appends together. It remembers which logs there are, so that each is asked to begin only once."""
+
+    def __init__(self, steady: SteadyTime) -> None:
+        self._steady = steady
+        self._begun: set[str] = set()
+
+    async def make(self, db: Db, calls: Sequence[Shared[Any]], touched: set[str]) -> list[CallOutcome]:
+        """Append batches in one transaction. See MakeShared."""
+        batches = [call for call in calls if isinstance(call, MessageBatch)]
+        logs = await self._lock(db, {batch.uid for batch in batches}, {batch.uid for batch in batches if batch.rows})
+        appending = Appending(logs, await _known(db, logs, batches))
+        outcomes: list[CallOutcome] = []
+        for batch in batches:
+            try:
+                outcomes.append((appending.append(batch, self._steady.read()), None))
+                touched.add(topic_bell(batch.uid))
+            except TopicGone as error:
+                outcomes.append((None, error))
+        await ask_all(db, list(appending.questions()))
+        return outcomes
+
+    async def _lock(self, db: Db, uids: set[str], written: set[str]) -> dict[str, LogStanding]:
+        """Begin a transaction and lock the logs of some topics; those to be written are made where there are none."""
+        questions: list[Question] = [("BEGIN", None)]
+        if not written <= self._begun:
+            questions.append((_SQL["create_logs"], (self._steady.read().wall_us, sorted(written))))
+        *_, found = await ask_all(db, [*questions, (_SQL["lock_logs"], (sorted(uids),))])
+        if written - {row[1] for row in found}:  # what made them was rolled back
+            self._begun -= written
+            await db.rollback()
+            return await self._lock(db, uids, written)
+        self._begun |= written
+        return {row[1]: LogStanding(*row) for row in found}
 
 
 async def _known(
