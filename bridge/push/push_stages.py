@@ -16,6 +16,7 @@ PushStage: TypeAlias = Literal["pull", "unverified", "active", "failing"]
 PushStep: TypeAlias = Literal[
     "is given an endpoint",
     "is given a Mattermost hook",
+    "the settings vouch for its endpoint",
     "its owner proves the endpoint",
     "a push succeeds",
     "a push fails",
@@ -24,22 +25,35 @@ PushStep: TypeAlias = Literal[
 PUSH_STEPS: Final[Mapping[tuple[PushStage, PushStep], PushStage]] = {
     ("pull", "is given an endpoint"): "unverified",
     ("pull", "is given a Mattermost hook"): "active",
+    ("pull", "the settings vouch for its endpoint"): "active",
     ("unverified", "is given an endpoint"): "unverified",
     ("unverified", "is given a Mattermost hook"): "active",
+    ("unverified", "the settings vouch for its endpoint"): "active",
     ("unverified", "its owner proves the endpoint"): "active",
     ("unverified", "is taken off"): "pull",
     ("active", "is given an endpoint"): "unverified",
     ("active", "is given a Mattermost hook"): "active",
+    ("active", "the settings vouch for its endpoint"): "active",
     ("active", "a push succeeds"): "active",
     ("active", "a push fails"): "failing",
     ("active", "is taken off"): "pull",
     ("failing", "is given an endpoint"): "unverified",
     ("failing", "is given a Mattermost hook"): "failing",
+    ("failing", "the settings vouch for its endpoint"): "failing",
     ("failing", "a push succeeds"): "active",
     ("failing", "a push fails"): "failing",
     ("failing", "is taken off"): "pull",
 }
-"""What each step makes of a subscription. Giving it the endpoint that it has changes nothing."""
+"""What each step makes of a subscription; a pair that is not here cannot happen. Its own endpoint again is no step."""
+
+
+class NoSuchPushStep(ValueError):
+    """A subscription was to take a step that its stage does not know: a fault of the program."""
+
+    def __init__(self, stage: PushStage, step: PushStep) -> None:
+        self.stage = stage
+        self.step = step
+        super().__init__(f'a push subscription at the stage "{stage}" knows no "{step}"')
 
 
 def push_stage(push: PushConfig, trouble: PushTrouble | None) -> PushStage:
@@ -49,3 +63,16 @@ def push_stage(push: PushConfig, trouble: PushTrouble | None) -> PushStage:
     if not push.verified:
         return "unverified"
     return "active" if trouble is None else "failing"
+
+
+def push_stage_after(stage: PushStage, step: PushStep) -> PushStage:
+    """The stage after a step; raises NoSuchPushStep."""
+    after = PUSH_STEPS.get((stage, step))
+    if after is None:
+        raise NoSuchPushStep(stage, step)
+    return after
+
+
+def may_push(push: PushConfig) -> bool:
+    """Whether a subscription with this configuration is pushed: its pushes succeed or fail."""
+    return (push_stage(push, None), "a push succeeds") in PUSH_STEPS

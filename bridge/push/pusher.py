@@ -19,7 +19,7 @@ from bridge.core.push_trouble import PushTrouble
 from bridge.core.waiting import wait_for_first
 from bridge.push.http import PostCall
 from bridge.push.progress import PushProgress
-from bridge.push.push_stages import push_stage
+from bridge.push.push_stages import may_push, push_stage, push_stage_after
 from bridge.push.retry_schedule import Cycle, begin
 from bridge.push.send import body_of, send
 from broker.admitted import read_admitted
@@ -28,7 +28,7 @@ from broker.clock import US_PER_S, Clock
 from broker.errors import CursorMoved, LeaseLost, StoreError
 from broker.model import Attempt, Cursor, Message, NewDelivery, SettleDead, SettleDelivered
 from broker.names import subscription_cursor
-from broker.records import Project, Subscription, Topic
+from broker.records import Project, PushConfig, Subscription, Topic
 from rules.model import Post as RenderedPost
 
 _READ_BYTES: Final = 8 * 1024 * 1024
@@ -60,6 +60,7 @@ class Pusher:
         self._stopping = False
         self.status = describe_active(self._name() or "")
         self.trouble: PushTrouble | None = None
+        self._push = PushConfig()
 
     async def run(self) -> None:
         """Push the subscription for ever; returns when stopped, or when there is nothing to push any more."""
@@ -73,6 +74,7 @@ class Pusher:
                 push, rhythm = subscription.push, begin(subscription.push)
                 await self._rest(rhythm.pause_s)
                 continue
+            self._push = push
             cycle = await self._cycle(subscription)
             rhythm = rhythm.follow_cycle(cycle)
             await self._rest(rhythm.pause_s)
@@ -221,6 +223,7 @@ class Pusher:
             self._fail("consume", str(why))
 
     def _fail(self, step: str, why: str) -> None:
+        push_stage_after(push_stage(self._push, self.trouble), "a push fails")
         now_us = self._clock.wall_us()
         self.status = describe_failed_cycle(now_us, step, why)
         since_us = now_us if self.trouble is None else self.trouble.since_us
@@ -229,6 +232,7 @@ class Pusher:
         self.trouble = PushTrouble(since_us, why)
 
     def _succeed(self, name: str) -> None:
+        push_stage_after(push_stage(self._push, self.trouble), "a push succeeds")
         self.status = describe_active(name)
         if self.trouble is not None:
             failed_s = (self._clock.wall_us() - self.trouble.since_us) / US_PER_S
@@ -238,7 +242,7 @@ class Pusher:
 
 def is_active(subscription: Subscription) -> bool:
     """Whether somebody must push the subscription."""
-    return push_stage(subscription.push, None) == "active"
+    return may_push(subscription.push)
 
 
 def full_name(broker: Broker, subscription: Subscription) -> str:

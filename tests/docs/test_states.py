@@ -12,21 +12,43 @@ import pytest
 
 from bridge.api.push_config import change_push_config, new_push_config
 from bridge.api.wire import PushConfigRequest
+from bridge.app.provision import push_config
 from bridge.core.push_trouble import PushTrouble
+from bridge.core.secret import Secret
 from bridge.delivery.circuit_breaker import BREAKER_STEPS, BreakerStage, CircuitBreaker
 from bridge.destinations.base import Delivered, Later, Outcome, Refused
 from bridge.destinations.config import BreakerSettings
-from bridge.push.push_stages import PUSH_STEPS, push_stage
+from bridge.push.push_stages import (
+    PUSH_STEPS,
+    NoSuchPushStep,
+    PushStage,
+    PushStep,
+    may_push,
+    push_stage,
+    push_stage_after,
+)
 from bridge.routing.ledger import MessageBook
 from bridge.routing.message_fates import FATES, MessageState
+from bridge.settings.model import PushToSettings
 from broker.delivery_states import DELIVERY_STEPS, DeliveryStage, DeliveryStep, NoSuchStep, can, state_after
 from broker.engines.settling import end_delivery, revive_delivery
 from broker.model import Delivery, DeliveryState
 from broker.records import PushConfig
-from rules.deciding.quiet.incident_stages import INCIDENT_STEPS, incident_stage
-from rules.deciding.quiet.rows import KeyRow, from_bytes
+from rules.deciding.decision_builder import DecideContext, Draft
+from rules.deciding.quiet import incidents
+from rules.deciding.quiet.incident_stages import (
+    INCIDENT_STEPS,
+    IncidentStage,
+    IncidentStep,
+    NoSuchIncidentStep,
+    check_incident_step,
+    incident_stage,
+)
+from rules.deciding.quiet.rows import Incident, KeyRow, from_bytes
+from rules.deciding.state_keys import RowNames
 from tests.docs.pictures import MACHINES, PAGE, Machine, marks, with_pictures
 from tests.fakes.deliveries import a_new_delivery
+from tests.fakes.events import an_event
 from tests.fakes.rule_sets import Line, a_rule_set, a_silence
 
 STATES: tuple[DeliveryState, ...] = get_args(DeliveryState)
@@ -151,6 +173,40 @@ def test_incidents_take_every_step_of_their_table_and_no_other() -> None:
     assert taken - rests == {(stage, to) for (stage, _), to in INCIDENT_STEPS.items()} - rests
 
 
+def a_row(stage: IncidentStage) -> KeyRow:
+    """A row whose incident is at this stage."""
+    row = KeyRow("a")
+    if stage != "none":
+        row.incident = Incident(1, 1, b"", "v", "j")
+        row.incident.ended = "" if stage == "fires" else "resolved"
+    return row
+
+
+@pytest.mark.parametrize(
+    ("before", "step", "after"),
+    list(itertools.product(get_args(IncidentStage), get_args(IncidentStep), get_args(IncidentStage))),
+)
+def test_a_step_of_an_incident_that_is_not_in_the_table_is_refused(
+    before: IncidentStage, step: IncidentStep, after: IncidentStage
+) -> None:
+    assert incident_stage(a_row(after)) == after
+    if INCIDENT_STEPS.get((before, step)) == after:
+        check_incident_step(before, step, a_row(after))
+    else:
+        with pytest.raises(NoSuchIncidentStep):
+            check_incident_step(before, step, a_row(after))
+
+
+def test_an_incident_that_does_not_fire_cannot_end() -> None:
+    rule_set = a_rule_set(RULES)
+    rule = rule_set.rules[0]
+    stages: tuple[IncidentStage, ...] = ("none", "over")
+    for stage in stages:
+        draft = Draft(rule_set, {}, DecideContext(1), "a")
+        with pytest.raises(NoSuchIncidentStep):
+            incidents.end(draft, rule, a_row(stage), RowNames(), an_event({"k": "a"}), "stale")
+
+
 # --- Push subscriptions -------------------------------------------------------------------------------------
 
 HTTP = PushConfigRequest(push_endpoint="https://a.example/in")
@@ -165,6 +221,8 @@ def changes(push: PushConfig) -> Iterator[tuple[str, PushConfig]]:
         if made.endpoint == push.endpoint and made.type == push.type == "http_endpoint":
             continue
         yield f"is given {'an endpoint' if made.endpoint else 'a Mattermost hook'}", made
+    vouched = push_config(PushToSettings(url=Secret("https://c.example/in")))
+    yield "the settings vouch for its endpoint", vouched
     if push.type:
         yield "is taken off", PushConfig()
 
@@ -190,6 +248,20 @@ def test_a_push_subscription_takes_the_steps_of_its_table() -> None:
             taken[before, "a push fails"] = push_stage(push, PushTrouble(0, "down"))
             taken[before, "a push succeeds"] = push_stage(push, None)
     assert taken == PUSH_STEPS
+
+
+@pytest.mark.parametrize(("stage", "step"), list(itertools.product(get_args(PushStage), get_args(PushStep))))
+def test_a_step_of_a_push_subscription_that_is_not_in_the_table_is_refused(stage: PushStage, step: PushStep) -> None:
+    if (stage, step) in PUSH_STEPS:
+        assert push_stage_after(stage, step) == PUSH_STEPS[stage, step]
+    else:
+        with pytest.raises(NoSuchPushStep):
+            push_stage_after(stage, step)
+
+
+def test_only_what_the_table_lets_succeed_is_pushed() -> None:
+    for push in (PushConfig(), new_push_config(HTTP, _entropy), new_push_config(MATTERMOST, _entropy)):
+        assert may_push(push) == ((push_stage(push, None), "a push succeeds") in PUSH_STEPS)
 
 
 # --- Messages -----------------------------------------------------------------------------------------------

@@ -17,7 +17,14 @@ from rules.deciding.matches import Match
 from rules.deciding.pipeline import Notification, addresses_of, evaluate_state, tell
 from rules.deciding.quiet import flapping, inhibition, keyrow, notes, straggler
 from rules.deciding.quiet.flapping import Course
-from rules.deciding.quiet.incident_stages import incident_stage
+from rules.deciding.quiet.incident_stages import (
+    ENDED,
+    ENDED_HIDDEN,
+    MATCHED,
+    NoSuchIncidentStep,
+    check_incident_step,
+    incident_stage,
+)
 from rules.deciding.quiet.pending_notifications import learn_end, learn_firing
 from rules.deciding.quiet.rows import Incident, KeyRow
 from rules.deciding.quiet.same import values_at
@@ -101,10 +108,10 @@ def end(
     state: str = "resolved",
     broken: str = "",
 ) -> None:
-    """End an incident: tell those who were told that it fires."""
-    incident = row.incident
+    """End an incident that fires: tell those who were told that it does. Raises NoSuchIncidentStep for any other."""
+    incident, stage = row.incident, incident_stage(row)
     if incident is None:
-        return
+        raise NoSuchIncidentStep(stage, ENDED)
     inhibition.wake_inhibited(draft, names, incident, row.key)
     incident.ended, incident.over_us, incident.hidden = ended, draft.now_us, {}
     if not rule.quiet.shadow:
@@ -137,11 +144,12 @@ def end(
                 draft.judge(event.item, rule, entry, row.key, "updated", "told-nobody")
     if not incident.told:
         row.incident = None
+    check_incident_step(stage, ENDED if row.incident is None else ENDED_HIDDEN, row)
 
 
 def _open(draft: Draft, rule: Rule, row: KeyRow, event: Event, stored: bytes) -> Incident:
     """The row's incident, firing now: a new one, or the one that goes on (or fires again before its end was told)."""
-    incident = row.incident
+    incident, stage = row.incident, incident_stage(row)
     if incident is None or not incident.fires:
         same = {
             inhibitor.same_text: values
@@ -151,6 +159,7 @@ def _open(draft: Draft, rule: Rule, row: KeyRow, event: Event, stored: bytes) ->
         told = incident.told if incident is not None else {}
         incident = Incident(draft.now_us, draft.now_us, stored, rule.version, rule.judging, told=told, same=same)
         row.incident = incident
+    check_incident_step(stage, MATCHED, row)
     incident.seen_us, incident.event = draft.now_us, stored
     incident.version, incident.judging = rule.version, rule.judging
     return incident

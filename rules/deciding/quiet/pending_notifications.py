@@ -9,6 +9,7 @@ from rules.deciding.decision_builder import Draft
 from rules.deciding.emit import SendTarget, entry_for
 from rules.deciding.pipeline import Notification, evaluate_state, tell
 from rules.deciding.quiet import notes
+from rules.deciding.quiet.incident_stages import HEARD_LATE, check_incident_step
 from rules.deciding.quiet.rows import Incident, KeyRow, Notified
 from rules.deciding.quiet.verdicts import Held, Hidden, Passed, Quieted, QuietVerdict
 from rules.deciding.render_post import Scene, overrides_of
@@ -108,6 +109,7 @@ def look_again(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
     learn_end(draft, occasion, incident, tell(draft, occasion, addresses))
     if not incident.told:
         row.incident = None
+        check_incident_step("over", HEARD_LATE, row)
 
 
 def look_us(draft: Draft, since_us: int, verdicts: Mapping[str, QuietVerdict]) -> int:
