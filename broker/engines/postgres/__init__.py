@@ -10,7 +10,7 @@ import msgspec
 import psycopg
 
 from broker.clock import Clock
-from broker.engines.postgres.address import Address, address_of
+from broker.engines.postgres.address import Address, address_as, address_of
 from broker.engines.postgres.connections import Db, ReadConnections, connect
 from broker.engines.postgres.deciding import make_together
 from broker.engines.postgres.failures import opening_error
@@ -46,7 +46,7 @@ async def open_postgres(url: str, clock: Clock, node: str = "") -> PostgresStore
             await ask(db, _END_LEASES, (steady.read().steady_us,))
         except (psycopg.Error, msgspec.DecodeError) as error:
             raise opening_error(error, address.place) from error
-        return _begin(address, clock, steady, holder)
+        return _begin(address_as(address, holder), clock, steady, holder)
 
 
 async def open_postgres_reader(url: str, clock: Clock) -> PostgresStore:

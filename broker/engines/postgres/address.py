@@ -31,6 +31,12 @@ class Address:
     place: str
 
 
+def address_as(address: Address, holder: int) -> Address:
+    """The same address for one run of a node: its sessions are known by its number, and ended when it is dead."""
+    named = make_conninfo(address.conninfo, application_name=f"ams-bridge {holder}")
+    return Address(named, address.place)
+
+
 def address_of(url: str) -> Address:
     """The address that a ``postgresql://`` URL names. Raises StoreUnusable."""
     try:

@@ -65,6 +65,8 @@ def is_broken(error: Exception) -> bool:
     if isinstance(error, psycopg.InterfaceError):
         return True
     code = getattr(error, "sqlstate", None) or ""
+    if code == "25P03":  # the session was paused within a transaction, and the server ended it
+        return True
     return isinstance(error, psycopg.OperationalError) and (not code or code[:2] in ("08", "57"))
 
 

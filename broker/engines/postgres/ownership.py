@@ -89,7 +89,14 @@ class PostgresOwnership:
         names = list(wanted)
         if not await ask(db, _SQL["renew_wanting"], (_TTL_US, names, self._holder)):
             return {}  # a later run of this node has begun
-        await ask_all(db, [(_SQL["release_others"], (self._holder, names)), (_SQL["add_workers"], (names,))])
+        await ask_all(
+            db,
+            [
+                (_SQL["end_sessions_of_the_dead"], None),
+                (_SQL["release_others"], (self._holder, names)),
+                (_SQL["add_workers"], (names,)),
+            ],
+        )
         share, rows = await ask_all(db, [(_SQL["share"], (names,)), (_SQL["held"], (self._holder, names))])
         held: dict[str, int] = dict(rows)
         room = share[0][0] - len(held)

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from broker.clock import SystemClock
@@ -18,16 +19,22 @@ _REMEDY = "apt-get install postgresql (and pip install 'ams-bridge[postgres]')"
 _PLACES = (*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), Path("/usr/local/bin"), Path("/usr/bin"))
 
 
-@contextmanager
-def a_postgres() -> Iterator[str]:
-    """The URL of a server that runs for the length of the block. Skips the test, or in CI fails it, without one."""
+def find_programs() -> Path:
+    """The folder of the server's programs. Skips the test, or in CI fails it, where they or the library are missing."""
     programs = next((place for place in _PLACES if (place / "initdb").exists()), None)
-    try:
-        import psycopg
-    except ImportError:
+    if find_spec("psycopg") is None:
         missing("psycopg", _REMEDY)
     if programs is None:
         missing("PostgreSQL", _REMEDY)
+    return programs
+
+
+@contextmanager
+def a_postgres() -> Iterator[str]:
+    """The URL of a server that runs for the length of the block. Skips the test, or in CI fails it, without one."""
+    programs = find_programs()
+    import psycopg
+
     folder = Path(tempfile.mkdtemp(prefix="ams-bridge-pg-"))
     # PostgreSQL refuses to run as root; its package brings an account of its own.
     account = "postgres" if os.geteuid() == 0 else None

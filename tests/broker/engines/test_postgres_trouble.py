@@ -76,7 +76,7 @@ async def test_connections_that_were_ended_are_made_again() -> None:
         with psycopg.connect(the_server(), autocommit=True) as db:
             db.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE application_name = 'ams-bridge' AND datname = 'contracts'"
+                "WHERE application_name LIKE 'ams-bridge%' AND datname = 'contracts'"
             )
         assert (await store.log.append(TOPIC, messages(1))).first == 1
         await store.commit(Commit(cursors=[a_move(2, rev=1)]))
