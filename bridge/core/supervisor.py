@@ -93,8 +93,12 @@ class Supervisor:
     async def finish(self, names: Sequence[str], within_s: float) -> None:
         """Return once workers that were told to end have done so; who has not ``within_s`` seconds later is cancelled.
 
-        A worker that waits for its store would else hold up a stop for as long as the store is away.
+        A worker that waits for its store would else hold up a stop for as long as the store is away. One that runs at
+        another node has nothing to finish here.
         """
+        for name in names:
+            if name in self._workers and self._workers[name].state == "at another node":
+                await self.stop(name)
         try:
             async with self._clock.timeout(within_s):
                 for name in names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias, TypeVar
 
@@ -67,13 +68,20 @@ class _Heard(TextLoader):
         return heard(text) if isinstance(text, str) and _MARK_BYTES in bytes(data) else text
 
 
+logging.getLogger("psycopg").setLevel(logging.ERROR)  # a connection that is lost is told by who asked over it
+
+
 async def connect(address: Address) -> Db:
     """A connection that commits each statement unless told otherwise. Raises psycopg.Error."""
     db = await AsyncConnection.connect(address.conninfo, autocommit=True)
     for dumper in (_Told, _ToldInBinary):
         db.adapters.register_dumper(str, dumper)
     db.adapters.register_loader("text", _Heard)
-    await db.execute(_SESSION)
+    try:
+        await db.execute(_SESSION)
+    except BaseException:
+        await db.close()
+        raise
     return db
 
 
