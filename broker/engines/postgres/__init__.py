@@ -41,12 +41,12 @@ async def open_postgres(url: str, clock: Clock, node: str = "") -> PostgresStore
         undoing.push_async_callback(db.close)
         try:
             await prepare(db)
-            holder = await register(db, node or socket.gethostname())
+            holder, sessions = await register(db, node or socket.gethostname())
             steady = await _steady_time(db, clock)
             await ask(db, _END_LEASES, (steady.read().steady_us,))
         except (psycopg.Error, msgspec.DecodeError) as error:
             raise opening_error(error, address.place) from error
-        return _begin(address_as(address, holder), clock, steady, holder)
+        return _begin(address_as(address, sessions), clock, steady, holder)
 
 
 async def open_postgres_reader(url: str, clock: Clock) -> PostgresStore:

@@ -31,10 +31,9 @@ class Address:
     place: str
 
 
-def address_as(address: Address, holder: int) -> Address:
-    """The same address for one run of a node: its sessions are known by its number, and ended when it is dead."""
-    named = make_conninfo(address.conninfo, application_name=f"ams-bridge {holder}")
-    return Address(named, address.place)
+def address_as(address: Address, sessions: str) -> Address:
+    """The same address for one run of a node, whose sessions bear this name and are ended when it is dead."""
+    return Address(make_conninfo(address.conninfo, application_name=sessions), address.place)
 
 
 def address_of(url: str) -> Address:

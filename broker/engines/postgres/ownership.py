@@ -30,13 +30,17 @@ NODE_TTL_S: Final = 3.5
 
 _SQL: Final = load("ownership")
 _END_LEASES: Final = load("outbox")["end_leases_of_the_dead"]
+_FIRST_TOKEN: Final = 1
 _TTL_US: Final = int(NODE_TTL_S * US_PER_S)
 
 
-async def register(db: Db, node: str) -> int:
-    """Begin as a node; the number under which it holds things. An earlier run of it holds nothing any more."""
-    holder: int = (await ask(db, _SQL["register"], {"name": node, "ttl": _TTL_US}))[0][0]
-    return holder
+async def register(db: Db, node: str) -> tuple[int, str]:
+    """Begin as a node: the number under which it holds things, and the name that its sessions are known by.
+
+    An earlier run of it holds nothing any more.
+    """
+    holder, sessions = (await ask(db, _SQL["register"], {"name": node, "ttl": _TTL_US}))[0]
+    return holder, sessions
 
 
 class PostgresOwnership:
@@ -140,8 +144,8 @@ class PostgresOwnership:
 
 
 def check_owner(unit: Unit, owner: OwnerToken | None) -> None:
-    """Raise NotOwner for a token that does not hold its worker now."""
-    if owner is not None and unit.owners.get(owner.worker) != owner.token:
+    """Raise NotOwner for a token that does not hold its worker now; the first one holds one that nobody ever took."""
+    if owner is not None and unit.owners.get(owner.worker, _FIRST_TOKEN) != owner.token:
         raise NotOwner(owner.worker)
 
 

@@ -116,8 +116,8 @@ async def test_a_dead_node_that_was_paused_within_a_transaction_keeps_its_locks_
     async with several("a", "b") as (a, b):
         await a.ownership.hold("a", ["router:x"])
         with psycopg.connect(an_address()) as paused:
-            (holder,) = paused.execute("SELECT holder FROM nodes WHERE name = 'a'").fetchone() or (0,)
-            paused.execute("SELECT set_config('application_name', %s, false)", (f"ams-bridge {holder}",))
+            named = "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'ams-bridge % 1' LIMIT 1"
+            paused.execute(f"SELECT set_config('application_name', ({named}), false)")
             paused.execute("SELECT * FROM lock_slots, workers FOR UPDATE")
             expire("a")
             assert set(await b.ownership.hold("b", ["router:x"])) <= {"router:x"}

@@ -5,7 +5,7 @@ VALUES (%(name)s, 1, nextval('holder_number'), (extract(epoch FROM clock_timesta
   (extract(epoch FROM clock_timestamp()) * 1000000)::int8)
 ON CONFLICT (name) DO UPDATE SET incarnation = nodes.incarnation + 1, holder = excluded.holder,
   until_us = excluded.until_us, since_us = excluded.since_us, wants = '{}'
-RETURNING holder;
+RETURNING holder, 'ams-bridge ' || left(md5(current_schema()), 8) || ' ' || holder;
 
 -- name: renew
 -- A node lives; none when a later run of it has begun.
@@ -23,11 +23,12 @@ UPDATE nodes SET until_us = 0, wants = '{}' WHERE holder = %s;
 
 -- name: end_sessions_of_the_dead
 -- End the sessions of nodes that live no more, and of earlier runs: one that was paused within a transaction would keep
--- its locks from all others, and none of them has anything left to write.
+-- its locks from all others, and none of them has anything left to write. Other schemas' nodes are none of ours.
 SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity AS a
-WHERE a.datname = current_database() AND a.usename = current_user AND a.application_name LIKE 'ams-bridge _%'
-  AND a.pid <> pg_backend_pid() AND a.application_name NOT IN (
-    SELECT 'ams-bridge ' || n.holder FROM nodes AS n
+WHERE a.datname = current_database() AND a.usename = current_user AND a.pid <> pg_backend_pid()
+  AND starts_with(a.application_name, 'ams-bridge ' || left(md5(current_schema()), 8) || ' ')
+  AND a.application_name NOT IN (
+    SELECT 'ams-bridge ' || left(md5(current_schema()), 8) || ' ' || n.holder FROM nodes AS n
     WHERE n.until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8
   );
 
@@ -39,10 +40,10 @@ SELECT coalesce(ceil(sum(1.0 / sharers)), 0)::int8 FROM (
 ) AS shared WHERE name = ANY(%s);
 
 -- name: owners
--- The tokens of some workers whose nodes live. Nobody takes one over before the transaction ends.
-SELECT w.name, w.token FROM workers AS w JOIN nodes AS n ON n.holder = w.holder
-WHERE w.name = ANY(%s) AND n.until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8
-ORDER BY w.name FOR SHARE OF w;
+-- The tokens of some workers, -1 where the node lives no more. Nobody takes one over before the transaction ends.
+SELECT w.name, CASE WHEN n.until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8 THEN w.token ELSE -1 END
+FROM workers AS w LEFT JOIN nodes AS n ON n.holder = w.holder
+WHERE w.name = ANY(%s) ORDER BY w.name FOR SHARE OF w;
 
 -- name: add_workers
 -- Workers that nobody ran yet.
