@@ -39,8 +39,9 @@ from bridge.destinations.kit.plain_text import read_line as read_markdown_line
 from bridge.destinations.kit.plain_text import write as write_markdown
 from bridge.destinations.kit.redact import Redactor, shown_url
 from bridge.sources.call_bodies import BadPayload
+from bridge.sources.fetching_source import FetchConfig, FetchedMessage, Fetcher, FetchTrouble
 from bridge.sources.source_config import HookConfig
-from bridge.sources.source_kinds import SourcePlugin
+from bridge.sources.source_kinds import FetchPlugin, SourcePlugin
 from bridge.sources.webhook import json_of, message_of
 from broker.clock import Clock
 from broker.model import NewMessage
@@ -64,6 +65,11 @@ __all__ = [
     "DestinationFacts",
     "DestinationPlugin",
     "Dialect",
+    "FetchConfig",
+    "FetchPlugin",
+    "FetchTrouble",
+    "FetchedMessage",
+    "Fetcher",
     "Field",
     "FilterPlugin",
     "HeaderSecret",

@@ -1,4 +1,5 @@
-"""The suite that holds every destination kind to its promises, built-in kinds and plugins' alike; pytest runs it.
+"""The suites that hold destination and source kinds to their promises, built-in and plugins' alike; pytest runs them.
 
-A test file of a plugin subclasses ``DestinationContract`` and says how a rig of its kind is opened (docs/plugins.md).
+A test file of a plugin subclasses ``DestinationContract`` and says how a rig of its kind is opened, or
+``SourceContract`` and gives its recorded calls or its service (docs/plugins.md).
 """

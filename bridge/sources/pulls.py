@@ -1,14 +1,16 @@
-"""All pulls from remote AMS services: one worker per remote subscription, begun and ended as the settings change."""
+"""All sources that fetch: a worker per remote AMS subscription and per fetching plugin, as the settings change."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bridge.core.supervisor import Supervisor
 from bridge.sources.set_aside import PutAside, RefusedMessage, put_aside
 from bridge.sources.source_config import SourceConfig
+from bridge.sources.source_kinds import KINDS, FetcherMaker
 from broker.broker import Broker
 from broker.clock import Clock
 from broker.errors import StoreUnavailable
@@ -18,9 +20,13 @@ from broker.records import Topic
 if TYPE_CHECKING:
     from bridge.sources.ams import AmsSourceConfig, Append
 
+Run: TypeAlias = Callable[[], Awaitable[None]]
+"""What a worker runs, for ever."""
+_Wanted: TypeAlias = tuple[SourceConfig, Callable[[], Run]]
+
 
 class PullWorkers:
-    """Keeps a worker at work for each remote subscription that the settings name."""
+    """Keeps a worker at work for each remote subscription and each fetching plugin that the settings name."""
 
     def __init__(
         self,
@@ -35,38 +41,58 @@ class PullWorkers:
         self._clock = clock
         self._supervisor = supervisor
         self._rng = rng
-        self._at_work: dict[str, AmsSourceConfig] = {}
+        self._at_work: dict[str, SourceConfig] = {}
 
     async def swap(self, sources: Mapping[str, SourceConfig]) -> None:
         """Put these sources to work: end workers that are gone or changed, begin those that are missing."""
-        wanted = {
-            f"pull:{name}:{subscription}": (config, name, subscription)
-            for name, config in _pulled(sources)
-            for subscription in config.subscriptions
-        }
+        wanted = {**self._wanted_pulls(sources), **self._wanted_fetches(sources)}
         for worker in [worker for worker, config in self._at_work.items() if wanted.get(worker, (None,))[0] != config]:
             del self._at_work[worker]
             await self._supervisor.stop(worker)
-        for worker, (config, name, subscription) in wanted.items():
+        for worker, (config, begin) in wanted.items():
             if worker not in self._at_work:
-                from bridge.sources.ams import AmsSource  # with aiohttp, which who pulls nothing may never need
-
-                append, aside = self._appender(config), self._put_aside(name, config)
-                source = AmsSource(config, subscription, append, aside, self._clock, self._rng)
                 self._at_work[worker] = config
-                self._supervisor.start(worker, source.run, on_one_node=True)
+                self._supervisor.start(worker, begin(), on_one_node=True)
 
     async def stop(self) -> None:
         """End all workers."""
         await self.swap({})
 
-    def _appender(self, config: AmsSourceConfig) -> Append:
+    def _wanted_pulls(self, sources: Mapping[str, SourceConfig]) -> Mapping[str, _Wanted]:
+        return {
+            f"pull:{name}:{subscription}": (config, partial(self._begin_pull, name, config, subscription))
+            for name, config in _pulled(sources)
+            for subscription in config.subscriptions
+        }
+
+    def _begin_pull(self, name: str, config: AmsSourceConfig, subscription: str) -> Run:
+        from bridge.sources.ams import AmsSource  # with aiohttp, which who pulls nothing may never need
+
+        append, aside = self._appender(config), self._put_aside(name, config)
+        return AmsSource(config, subscription, append, aside, self._clock, self._rng).run
+
+    def _wanted_fetches(self, sources: Mapping[str, SourceConfig]) -> Mapping[str, _Wanted]:
+        made = ((name, config, getattr(KINDS.get(config.type), "make", None)) for name, config in sources.items())
+        return {
+            f"fetch:{name}": (config, partial(self._begin_fetch, name, config, make))
+            for name, config, make in made
+            if make is not None
+        }
+
+    def _begin_fetch(self, name: str, config: Any, make: FetcherMaker) -> Run:
+        from bridge.sources.fetching_source import FetchWorker
+
+        append, aside = self._appender(config), self._put_aside(name, config)
+        fetcher = partial(make, name, config, self._clock)
+        return FetchWorker(name, config, fetcher, append, aside, self._clock, self._rng).run
+
+    def _appender(self, config: SourceConfig) -> Append:
         async def append(messages: Sequence[NewMessage], producer_key: str) -> Appended:
             return await self._broker.publish(self._topic(config), messages, producer_key)
 
         return append
 
-    def _put_aside(self, name: str, config: AmsSourceConfig) -> PutAside:
+    def _put_aside(self, name: str, config: SourceConfig) -> PutAside:
         async def aside(refused: RefusedMessage) -> None:
             await put_aside(
                 self._broker.store, self._topic(config), config.topic, refused, now_us=self._clock.wall_us()
@@ -75,7 +101,7 @@ class PullWorkers:
 
         return aside
 
-    def _topic(self, config: AmsSourceConfig) -> Topic:
+    def _topic(self, config: SourceConfig) -> Topic:
         _, project_name, _, topic_name = config.topic.split("/")
         project = self._broker.cache.project(project_name)
         topic = self._broker.cache.topic(project.uid, topic_name) if project is not None else None

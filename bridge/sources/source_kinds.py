@@ -12,10 +12,14 @@ from bridge.sources.source_config import HookConfig, SourceConfig
 from rules.plugins import NotAPlugin, Registry
 
 if TYPE_CHECKING:
+    from bridge.sources.fetching_source import FetchConfig, Fetcher
+    from broker.clock import Clock
     from broker.model import NewMessage
 
 CallReader: TypeAlias = "Callable[[str, Mapping[str, str], bytes], list[NewMessage]]"
 """``messages(name, headers, body)``: the messages of a webhook call."""
+FetcherMaker: TypeAlias = "Callable[[str, Any, Clock], Fetcher]"
+"""``make(name, config, clock)``: what fetches for the source of this name and settings."""
 
 
 @dataclass(frozen=True)
@@ -60,21 +64,44 @@ class SourcePlugin:
 
 
 @dataclass(frozen=True, slots=True)
-class PluginSourceKind:
-    """A source kind that a plugin adds."""
+class FetchPlugin:
+    """A source kind of a plugin that fetches: the promise of ams-bridge it was made for, and its parts.
 
-    config: type[HookConfig]
-    messages: CallReader
+    The ``type`` of ``config`` has the name of the entry point as its default. ``make(name, config, clock)`` gives the
+    ``Fetcher`` of the source ``name``; it is called anew whenever the source is put to work.
+    """
+
+    promise: int
+    config: type[FetchConfig]
+    make: FetcherMaker
+
+
+@dataclass(frozen=True, slots=True)
+class PluginSourceKind:
+    """A source kind that a plugin adds: one that takes webhook calls has ``messages``, one that fetches ``make``."""
+
+    config: type[SourceConfig]
+    messages: CallReader | None = None
+    make: FetcherMaker | None = None
 
 
 def _adopt(name: str, plugin: object) -> PluginSourceKind:
-    if not isinstance(plugin, SourcePlugin):
-        raise NotAPlugin("what it names is no SourcePlugin")
-    if not (isinstance(plugin.config, type) and issubclass(plugin.config, HookConfig)):
-        raise NotAPlugin("its config is no HookConfig")
-    if plugin.config.model_fields["type"].default != name:
+    kind: PluginSourceKind
+    base: type[SourceConfig]
+    match plugin:
+        case SourcePlugin(config=config, messages=messages):
+            kind, base = PluginSourceKind(config, messages), HookConfig
+        case FetchPlugin(config=config, make=make):
+            from bridge.sources.fetching_source import FetchConfig  # read by those who have such a plugin
+
+            kind, base = PluginSourceKind(config, make=make), FetchConfig
+        case _:
+            raise NotAPlugin("what it names is no SourcePlugin and no FetchPlugin")
+    if not (isinstance(config, type) and issubclass(config, base)):
+        raise NotAPlugin(f"its config is no {base.__name__}")
+    if config.model_fields["type"].default != name:
         raise NotAPlugin(f'its config does not say type: "{name}"')
-    return PluginSourceKind(plugin.config, plugin.messages)
+    return kind
 
 
 _BUILT_IN: Final[dict[str, SourceKind | PluginSourceKind]] = {

@@ -145,7 +145,8 @@ def a_daemon(folder: Path, installed: Path, *more: Path, **environ: str) -> Iter
     """A daemon on the sample's rules, in a process that has the package; gives it with its address."""
     port = a_free_port()
     text = (EXAMPLE / "sample" / "bridge.yaml").read_text().replace("127.0.0.1:8080", f"127.0.0.1:{port}")
-    text = text.replace("destinations:\n", "destinations:\n" + environ.pop("destinations", ""))
+    for section in ("destinations", "sources"):
+        text = text.replace(f"{section}:\n", f"{section}:\n{environ.pop(section, '')}")
     settings = folder / "bridge.yaml"
     settings.write_text(f"{text.replace('rules: rules', '')}rules: {EXAMPLE / 'sample' / 'rules'}\nstore: memory\n")
     process = DaemonProcess(settings, cwd=folder)
@@ -207,4 +208,25 @@ def test_a_destination_that_its_plugin_cannot_make_waits_and_the_others_go_on(
         chat.wait_for_attempts(1, 30)
         sent = httpx.post(f"{url}/api/send", headers=TOKEN, json={"destination": "lame", "text": "hello"})
         assert "no leg to stand on" in sent.text
+        assert "Traceback" not in process.log
+
+
+def test_a_source_of_a_plugin_that_fetches_brings_its_messages(installed: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    text = (
+        "from typing import Literal\nfrom bridge.plugin import FetchConfig, FetchedMessage, FetchPlugin, message_of\n"
+        "class C(FetchConfig):\n    type: Literal['feed'] = 'feed'\n"
+        "class F:\n    async def fetch(self):\n"
+        "        return [FetchedMessage(str(n), message_of(b'{\"n\": %d}' % n, {})) for n in range(3)]\n"
+        "    async def acknowledge(self, ids): pass\n    async def close(self): pass\n"
+        "PLUGIN = FetchPlugin(1, C, lambda name, config, clock: F())\n"
+    )
+    install_package(site, "feed", {"sources:feed": "feed_one:PLUGIN"}, {"feed_one": text})
+    feed = {"sources": "  feed: {type: feed, topic: projects/OPS/topics/uptime, poll: 100ms}\n"}
+    with a_daemon(tmp_path, installed, site, ROCKETCHAT_HOOK=HOOK, **feed) as (process, url):
+        for _ in range(100):
+            newest = httpx.get(f"{url}/api/messages", headers=TOKEN).json()["messages"]
+            if len(newest) >= 3 and httpx.get(f"{url}/readyz").status_code == 200:
+                break
+        assert sorted(json.loads(one["data"])["n"] for one in newest) == [0, 1, 2]
         assert "Traceback" not in process.log

@@ -1,4 +1,4 @@
-"""Both kinds keep what every destination kind promises; the suite is ams-bridge's own."""
+"""Its kinds keep what every destination and source kind promises; the suites are ams-bridge's own."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from ams_bridge_rocketchat.uptime_kuma import PLUGIN
 from fake_rocketchat import FakeRocketChat
 
 from bridge.contract.destination_contract import DestinationContract
 from bridge.contract.http_trials import NOBODY, answers, http_trials, writes
 from bridge.contract.rig import Rig, Trial, parcel
+from bridge.contract.source_contract import RecordedCall, SourceContract
 from bridge.fakes.listening import running
 
 HOOK_PATH = f"/hooks/{FakeRocketChat.HOOK}/{FakeRocketChat.TOKEN}"
@@ -82,3 +84,18 @@ class TestRocketChat(DestinationContract):
 
     openers = {"rocketchat": rocketchat, "rocketchat_bot": rocketchat_bot}  # noqa: RUF012 - it is the suite that types it
     http_kinds = tuple(openers)
+
+
+class TestUptimeKuma(SourceContract):
+    """The suite for sources, with a call as Uptime Kuma 1.23 makes it."""
+
+    plugins = {"uptime_kuma": PLUGIN}  # noqa: RUF012
+    calls = {  # noqa: RUF012
+        "uptime_kuma": [
+            RecordedCall(
+                b'{"heartbeat": {"status": 0, "msg": "timeout", "time": "2026-01-01 00:00:00.000"}, '
+                b'"monitor": {"name": "web1", "url": "https://web1.example.org"}, "msg": "[web1] [Down] timeout"}',
+                {"content-type": "application/json"},
+            )
+        ]
+    }
