@@ -6,12 +6,13 @@ it on a planned catalog (broker/planned.py), so that nothing lasts before everyt
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
+from bridge.operate.catalog_upkeep import CatalogUpkeep
 from bridge.settings.model import (
     ProjectSettings,
     PushToSettings,
@@ -21,7 +22,6 @@ from bridge.settings.model import (
     UserSettings,
 )
 from broker.broker import Broker
-from broker.errors import BrokerError, StoreError
 from broker.records import Project, PushConfig, Schema, Subscription, Topic, User
 from broker.users import Grants, Profile
 
@@ -51,16 +51,15 @@ class _Provisioning:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self.done: list[str] = []
+        self._upkeep = CatalogUpkeep(broker, BY, lambda line, error: CannotProvision(f"{line}: {error}"))
+        self._do = self._upkeep.do
+
+    @property
+    def done(self) -> list[str]:
+        return self._upkeep.done
 
     async def project(self, name: str, settings: ProjectSettings) -> None:
-        project = self._broker.cache.project(name)
-        if project is None:
-            create = self._broker.projects.create(name, settings.description, BY)
-            project = await self._do(f"project {name}: create", create)
-        elif settings.description and project.description != settings.description:
-            update = self._broker.projects.update(project, description=settings.description)
-            project = await self._do(f"project {name}: description", update)
+        project = await self._upkeep.project(name, settings.description)
         for schema_name, schema in settings.schemas.items():
             await self._schema(project, schema_name, schema)
         for topic_name, topic in settings.topics.items():
@@ -81,30 +80,17 @@ class _Provisioning:
             await self._do(f"certificate {subject}: user {user_name}", bind)
 
     async def _schema(self, project: Project, name: str, settings: SchemaSettings) -> None:
-        what, schemas = f"schema {project.name}/{name}", self._broker.schemas
         definition = _definition(settings.file)
-        schema = self._broker.cache.schema(project.uid, name)
         try:
-            if schema is None:
-                await self._do(f"{what}: create", schemas.create(project, name, settings.type, definition, BY))
-            elif (schema.type, schema.definition) != (settings.type, definition):
-                update = schemas.update(schema, schema_type=settings.type, definition=definition)
-                await self._do(f"{what}: update", update)
+            await self._upkeep.schema(project, name, settings.type, definition)
         except CannotProvision as error:
             raise CannotProvision(f"{settings.file}: {error}") from error
 
     async def _topic(self, project: Project, name: str, settings: TopicSettings) -> None:
-        what, topics = f"topic {project.name}/{name}", self._broker.topics
         schema_uid = self._schema_uid(project, settings.schema_name)
-        topic = self._broker.cache.topic(project.uid, name)
-        if topic is None:
-            create = topics.create(project, name, schema_uid=schema_uid, decode=settings.decode, created_by=BY)
-            await self._do(f"{what}: create", create)
-            return
-        if settings.schema_name and topic.schema_uid != schema_uid:
-            await self._do(f"{what}: schema {settings.schema_name}", topics.set_schema(topic, schema_uid))
-        if topic.decode != settings.decode:
-            await self._do(f"{what}: decode {settings.decode}", topics.set_decode(topic, settings.decode))
+        await self._upkeep.topic(
+            project, name, schema_name=settings.schema_name, schema_uid=schema_uid, decode=settings.decode
+        )
 
     async def _subscription(self, project: Project, name: str, settings: SubscriptionSettings) -> None:
         what, subscriptions = f"subscription {project.name}/{name}", self._broker.subscriptions
@@ -123,11 +109,9 @@ class _Provisioning:
                 f"{what} reads {subscription.topic_name}, not {settings.topic}: a subscription "
                 "keeps its topic; delete it, or name the new one otherwise"
             )
-        if subscription.ack_deadline_s != settings.ack_deadline_s:
-            change = subscriptions.set_ack_deadline(subscription, settings.ack_deadline_s)
-            await self._do(f"{what}: ack deadline {settings.ack_deadline_s} s", change)
-        if settings.filter and subscription.filter != settings.filter:
-            await self._do(f"{what}: filter", subscriptions.set_filter(subscription, settings.filter))
+        await self._upkeep.subscription(
+            what, subscription, ack_deadline_s=settings.ack_deadline_s, text=settings.filter
+        )
         await self._push(what, subscription, settings.push)
 
     async def _push(self, what: str, subscription: Subscription, settings: PushToSettings | None) -> None:
@@ -137,10 +121,7 @@ class _Provisioning:
         wanted = push_config(settings)
         kept = msgspec.structs.replace(subscription.push, verification_hash="")
         if kept != wanted:
-            change = self._broker.subscriptions.change(
-                subscription, lambda now: msgspec.structs.replace(now, push=wanted)
-            )
-            await self._do(f"{what}: push", change)
+            await self._upkeep.push(what, subscription, wanted)
 
     async def _user(self, project: Project, name: str, settings: UserSettings) -> None:
         users, user = self._broker.users, self._broker.cache.find(User, name)
@@ -202,17 +183,6 @@ class _Provisioning:
         if topic is None:
             raise CannotProvision(f"there is no topic {project.name}/{name}")
         return topic
-
-    async def _do(self, line: str, step: Awaitable[T]) -> T:
-        """Make one change, and note it; what the broker refuses is told with the change that it refuses."""
-        try:
-            made = await step
-        except StoreError:
-            raise
-        except BrokerError as error:
-            raise CannotProvision(f"{line}: {error}") from error
-        self.done.append(line)
-        return made
 
 
 def push_config(settings: PushToSettings) -> PushConfig:

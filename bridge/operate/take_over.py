@@ -6,16 +6,16 @@ stops before that. Doing it twice does nothing the second time.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
 
+from bridge.operate.catalog_upkeep import CatalogUpkeep
 from bridge.operate.manifest import (
     CertificateEntry,
     Manifest,
     ProjectEntry,
-    SchemaEntry,
     SubscriptionEntry,
     TopicEntry,
     UserEntry,
@@ -24,7 +24,6 @@ from bridge.operate.operator_context import OperatorContext, Requester
 from bridge.operate.operator_errors import InvalidInput
 from broker.broker import Broker
 from broker.conflicts import retry_on_conflict
-from broker.errors import BrokerError, StoreError
 from broker.planned import PlannedCatalog, plan_catalog
 from broker.records import CertificateBinding, Project, PushConfig, Schema, Subscription, Topic, User
 from broker.users import Grants, Profile
@@ -65,7 +64,14 @@ class _TakingOver:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self.done: list[str] = []
+        self._upkeep = CatalogUpkeep(
+            broker, BY, lambda line, error: InvalidInput(line.partition(":")[0], f"{line}: {error}")
+        )
+        self._do = self._upkeep.do
+
+    @property
+    def done(self) -> list[str]:
+        return self._upkeep.done
 
     async def all_of(self, manifest: Manifest) -> None:
         for name, project in manifest.projects.items():
@@ -78,44 +84,21 @@ class _TakingOver:
             await self._certificate(certificate)
 
     async def _project(self, name: str, wanted: ProjectEntry) -> None:
-        projects, project = self._broker.projects, self._broker.cache.project(name)
-        if project is None:
-            project = await self._do(f"project {name}: create", projects.create(name, wanted.description, BY))
-        elif wanted.description and project.description != wanted.description:
-            update = projects.update(project, description=wanted.description)
-            project = await self._do(f"project {name}: description", update)
+        project = await self._upkeep.project(name, wanted.description)
         for schema_name, schema in wanted.schemas.items():
-            await self._schema(project, schema_name, schema)
+            await self._upkeep.schema(project, schema_name, schema.type, schema.definition)
         for topic_name, topic in wanted.topics.items():
             await self._topic(project, topic_name, topic)
         for subscription_name, subscription in wanted.subscriptions.items():
             await self._subscription(project, subscription_name, subscription)
 
-    async def _schema(self, project: Project, name: str, wanted: SchemaEntry) -> None:
-        what, schemas = f"schema {project.name}/{name}", self._broker.schemas
-        schema = self._broker.cache.schema(project.uid, name)
-        if schema is None:
-            await self._do(f"{what}: create", schemas.create(project, name, wanted.type, wanted.definition, BY))
-        elif (schema.type, schema.definition) != (wanted.type, wanted.definition):
-            update = schemas.update(schema, schema_type=wanted.type, definition=wanted.definition)
-            await self._do(f"{what}: update", update)
-
     async def _topic(self, project: Project, name: str, wanted: TopicEntry) -> None:
-        what, topics = f"topic {project.name}/{name}", self._broker.topics
+        what = f"topic {project.name}/{name}"
         schema: Schema | None = self._broker.cache.schema(project.uid, wanted.schema) if wanted.schema else None
         if wanted.schema and schema is None:
             raise InvalidInput(what, f"{what}: there is no schema {wanted.schema!r}")
         schema_uid = "" if schema is None else schema.uid
-        topic = self._broker.cache.topic(project.uid, name)
-        if topic is None:
-            decode = wanted.decode or "auto"
-            create = topics.create(project, name, schema_uid=schema_uid, decode=decode, created_by=BY)
-            await self._do(f"{what}: create", create)
-            return
-        if schema_uid and topic.schema_uid != schema_uid:
-            await self._do(f"{what}: schema {wanted.schema}", topics.set_schema(topic, schema_uid))
-        if wanted.decode and topic.decode != wanted.decode:
-            await self._do(f"{what}: decode {wanted.decode}", topics.set_decode(topic, wanted.decode))
+        await self._upkeep.topic(project, name, schema_name=wanted.schema, schema_uid=schema_uid, decode=wanted.decode)
 
     async def _subscription(self, project: Project, name: str, wanted: SubscriptionEntry) -> None:
         what, subscriptions = f"subscription {project.name}/{name}", self._broker.subscriptions
@@ -137,11 +120,7 @@ class _TakingOver:
             return
         if subscription.topic_name != wanted.topic:
             raise InvalidInput(what, f"{what} reads {subscription.topic_name} here, not {wanted.topic}")
-        if subscription.ack_deadline_s != wanted.ack_deadline_s:
-            change = subscriptions.set_ack_deadline(subscription, wanted.ack_deadline_s)
-            await self._do(f"{what}: ack deadline {wanted.ack_deadline_s} s", change)
-        if wanted.filter and subscription.filter != wanted.filter:
-            await self._do(f"{what}: filter", subscriptions.set_filter(subscription, wanted.filter))
+        await self._upkeep.subscription(what, subscription, ack_deadline_s=wanted.ack_deadline_s, text=wanted.filter)
         await self._push(what, subscription, wanted.push)
 
     async def _push(self, what: str, subscription: Subscription, wanted: PushConfig) -> None:
@@ -149,10 +128,7 @@ class _TakingOver:
         begun = subscription.push.verified and subscription.push.verification_hash == wanted.verification_hash
         push = msgspec.structs.replace(wanted, verified=wanted.verified or begun)
         if wanted.type and subscription.push != push:
-            change = self._broker.subscriptions.change(
-                subscription, lambda now: msgspec.structs.replace(now, push=push)
-            )
-            await self._do(f"{what}: push", change)
+            await self._upkeep.push(what, subscription, push)
 
     async def _user(self, name: str, wanted: UserEntry) -> None:
         users, user = self._broker.users, self._broker.cache.find(User, name)
@@ -225,14 +201,3 @@ class _TakingOver:
         if bound is None or bound.uid != user.uid:
             bind = certificates.bind(wanted.subject, user, BY, name=wanted.name)
             await self._do(f"certificate {wanted.subject}: user {wanted.user}", bind)
-
-    async def _do(self, line: str, step: Awaitable[T]) -> T:
-        """Make one change, and note it; what the broker refuses is told with the change that it refuses."""
-        try:
-            made = await step
-        except StoreError:
-            raise
-        except BrokerError as error:
-            raise InvalidInput(line.partition(":")[0], f"{line}: {error}") from error
-        self.done.append(line)
-        return made
