@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "export": Listed("export_command:export", "Write projects, users and certificates as settings."),
     "backup": Listed("store_commands:backup", "Copy the store to a new file while the daemon runs."),
     "restore": Listed("store_commands:restore", "Put a backup in the store's place."),
+    "migrate": Listed("migrate_command:migrate", "Copy a store from SQLite into a database of PostgreSQL."),
     "completion": Listed("completion:completion", "What makes bash, zsh or fish complete commands."),
     "man": Listed("man_command:man", "Write the manual pages into a folder."),
     "fake": Listed("fake:fake", "Stand-in servers for your own tests: mattermost."),

@@ -30,12 +30,12 @@ A plan lasts as long as its connection, and is made while tables may be small: t
 the first commits in a new database were measured to take twice as long. A node that is paused or cut off within a
 transaction would keep its locks from all others; after three seconds the server ends it.
 """
-_MARK: Final = "\ufffe"
+_MARK: Final = "\x01"
 _MARK_BYTES: Final = _MARK.encode()
 
 
 def told(text: str) -> str:
-    """A text as PostgreSQL can keep it: NUL, which it cannot, is written as a sign that stands for no letter."""
+    """A text as PostgreSQL can keep it: NUL, which it cannot, is written as the next sign and a digit: in its order."""
     if "\x00" in text or _MARK in text:
         return text.replace(_MARK, f"{_MARK}1").replace("\x00", f"{_MARK}0")
     return text
