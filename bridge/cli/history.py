@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -39,6 +39,18 @@ _LEAST_BYTES: Final = 64 * 1024
 
 Read = TypeVar("Read")
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+class HistoryResult(Protocol):
+    """What a run over stored messages gave, as far as all such runs are alike."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether it was stopped before the messages ended."""
+
+    @property
+    def messages(self) -> int:
+        """How many messages were looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +223,25 @@ def _progress(output: Output, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda done: bar.update(row, completed=done)
 
 
-def say_where_it_begins(output: Output, stretches: Sequence[Stretch], wanted: Wanted) -> None:
+def print_result(
+    output: Output,
+    stretches: Sequence[Stretch],
+    wanted: Wanted,
+    result: HistoryResult,
+    value: Mapping[str, Any],
+    tell: Callable[[], None],
+) -> None:
+    """Print what a run over stored messages gave: ``value`` for programs, ``tell`` for people; exit 130 if cut."""
+    if output.as_json:
+        output.print_value({**value, **_beginning_value(stretches, wanted, partial=result.partial)})
+    else:
+        _say_where_it_begins(output, stretches, wanted)
+        tell()
+    if result.partial:
+        output.end_partial(result.messages)
+
+
+def _say_where_it_begins(output: Output, stretches: Sequence[Stretch], wanted: Wanted) -> None:
     """Say that rules begin without memory and silences, and which topics no longer hold all that was asked for."""
     output.say(
         "Rules begin from empty state: nothing is remembered from before the first message, and no silence holds."
@@ -225,7 +255,7 @@ def say_where_it_begins(output: Output, stretches: Sequence[Stretch], wanted: Wa
         output.say(f"Only the newest {format_count(wanted.limit, 'message')} of that time.")
 
 
-def beginning_value(stretches: Sequence[Stretch], wanted: Wanted, *, partial: bool) -> dict[str, Any]:
+def _beginning_value(stretches: Sequence[Stretch], wanted: Wanted, *, partial: bool) -> dict[str, Any]:
     """What programs must know of the messages that were looked at, as a JSON value."""
     return {
         "partial": partial,

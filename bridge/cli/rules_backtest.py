@@ -13,10 +13,9 @@ from bridge.cli.history import (
     Stretch,
     Wanted,
     add_history_options,
-    beginning_value,
     format_origin,
     open_history,
-    say_where_it_begins,
+    print_result,
 )
 from bridge.cli.loading import facts_now, world_for
 from bridge.cli.output import BadConfiguration, Failed, Output, format_count
@@ -72,13 +71,9 @@ def backtest(context: Context, since: float, topics: tuple[str, ...], limit: int
                 stopped=walk.stopped,
                 make_state=SpillingState,
             )
-    if context.output.as_json:
-        context.output.print_value({**_value(result), **beginning_value(stretches, wanted, partial=result.partial)})
-    else:
-        say_where_it_begins(context.output, stretches, wanted)
-        _tell(context.output, result, stretches)
-    if result.partial:
-        context.output.end_partial(result.messages)
+    print_result(
+        context.output, stretches, wanted, result, _value(result), lambda: _tell(context.output, result, stretches)
+    )
 
 
 def _in_force(broker: Broker, world: World) -> RuleSet:

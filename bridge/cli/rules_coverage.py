@@ -9,7 +9,7 @@ import click
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.drawing import short_topic
 from bridge.cli.fitting_tables import Column
-from bridge.cli.history import Wanted, add_history_options, beginning_value, open_history, say_where_it_begins
+from bridge.cli.history import Wanted, add_history_options, open_history, print_result
 from bridge.cli.loading import facts_now, world_for
 from bridge.cli.output import BadConfiguration, Output, format_count
 from bridge.cli.problem_listing import as_lines, from_here
@@ -51,13 +51,7 @@ def coverage(context: Context, since: float, topics: tuple[str, ...], limit: int
                 stopped=walk.stopped,
                 make_state=SpillingState,
             )
-    if context.output.as_json:
-        context.output.print_value({**_value(result), **beginning_value(stretches, wanted, partial=result.partial)})
-    else:
-        say_where_it_begins(context.output, stretches, wanted)
-        _tell(context.output, result)
-    if result.partial:
-        context.output.end_partial(result.messages)
+    print_result(context.output, stretches, wanted, result, _value(result), lambda: _tell(context.output, result))
 
 
 def _tell(output: Output, result: CoverageResult) -> None:
