@@ -20,9 +20,9 @@ _HEADER = struct.Struct(">IIIIIIII")
 _FRAME = struct.Struct(">IIIIII")
 MOST_TRANSACTIONS = 3
 """Append; decide, commit and lease; settle."""
-MOST_PAGES = 26
-"""2 to append, 15 to decide (6 of deliveries and their indexes), 2 to lease, 6 to settle; now and then one is split."""
-MOST_PAGES_OF_THIRTY = 260
+MOST_PAGES = 24
+"""2 to append, 15 to decide and lease (6 of deliveries and their indexes), 6 to settle; now and then one is split."""
+MOST_PAGES_OF_THIRTY = 160
 RULES = """
 topic: projects/P/topics/T
 rules:

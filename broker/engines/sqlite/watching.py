@@ -42,7 +42,8 @@ class OpenFiles:
         self._wal = path.with_name(path.name + "-wal")
         self._lock = lock
         self._opened_us = opened_us
-        self._file = _identity(path)
+        self._names = str(path), str(self._wal)
+        self._file = _identity(self._names[0])
         self._log: _Identity | None = None
         self._strange_looks = 0
         self._account = ""
@@ -60,7 +61,7 @@ class OpenFiles:
     def find_trouble(self) -> str:
         """What is wrong, as a sentence for people; "" when nothing is. Costs microseconds."""
         try:
-            file, log = _identity(self._path), _identity(self._wal)
+            file, log = _identity(self._names[0]), _identity(self._names[1])
         except OSError as error:
             return f"{self._path} cannot be looked at: {explain_file_error(error)}"
         if file is None:
@@ -95,9 +96,9 @@ class OpenFiles:
             fcntl.fcntl(self._shield, fcntl.F_OFD_SETLK, region)
 
 
-def _identity(path: Path) -> _Identity | None:
+def _identity(path: str) -> _Identity | None:
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116 - twice before each transaction, and a Path makes its text anew each time
     except (FileNotFoundError, NotADirectoryError):
         return None
     return status.st_dev, status.st_ino
