@@ -22,6 +22,7 @@ from bridge.canary.canaries import Canaries, CanaryMetrics
 from bridge.chat.listeners import Listeners
 from bridge.core.audit import AuditTrail
 from bridge.core.holdings import Holdings
+from bridge.core.host_and_port import host_and_port
 from bridge.core.poison import PoisonGuard
 from bridge.core.supervisor import Supervisor
 from bridge.delivery.attempts import AttemptResult
@@ -50,7 +51,7 @@ from bridge.routing.retired_rules import add_retired, list_kept_rule_sets
 from bridge.routing.router import Routed
 from bridge.routing.routers import Routers
 from bridge.routing.rule_files import keep, load_last_good, rules_of, world_of
-from bridge.settings.model import ServerSettings, Settings, host_and_port
+from bridge.settings.model import ServerSettings, Settings
 from bridge.sources.pulls import PullWorkers
 from broker.broker import Broker, BrokerSettings
 from broker.clock import Clock, SystemClock

@@ -11,8 +11,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from broker.clock import US_PER_S
-
 if TYPE_CHECKING:
     from cryptography import x509
 
@@ -40,6 +38,8 @@ def _made(hosts: list[str], now_us: int) -> tuple[bytes, bytes]:
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.x509.oid import NameOID
+
+    from broker.clock import US_PER_S
 
     private = ec.generate_private_key(ec.SECP256R1())
     names = list(dict.fromkeys(["localhost", "127.0.0.1", "::1", *hosts]))

@@ -17,11 +17,11 @@ from typing import Any
 
 import uvicorn
 
+from bridge.core.host_and_port import host_and_port
 from bridge.front.acceptor import Acceptor
 from bridge.front.connection_table import ConnectionTable
 from bridge.front.http_protocol import HttpProtocol
 from bridge.front.limits import ConnectionLimits
-from bridge.settings.model import host_and_port
 from broker.clock import Clock, SystemClock
 
 _BACKLOG = 2048

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bridge.app.server import Tls
+from bridge.core.host_and_port import host_and_port
 from bridge.core.systemd import credentials_folder
-from bridge.settings.model import ServerSettings, TlsFiles, host_and_port
+from bridge.settings.model import ServerSettings, TlsFiles
 from broker.engines import is_postgres
 from broker.errors import StoreUnavailable, StoreUnusable
 from broker.tokens import SEALING_KEY_BYTES

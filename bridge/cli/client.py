@@ -16,7 +16,7 @@ from bridge.core.tls_failure import look_at_certificate, tls_fault, tls_text
 from bridge.core.trust import explain_unusable, trust_file, trust_system
 
 if TYPE_CHECKING:
-    from bridge.cli.setup import DaemonAddress
+    from bridge.cli.daemon_address import DaemonAddress
 
 _TIMEOUT_S = 30.0
 _HTTPS_PORT = 443

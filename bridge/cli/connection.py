@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bridge.cli.command_context import Context
 from bridge.cli.output import Failed
+from bridge.core.late_import import as_if_missing
 
 if TYPE_CHECKING:
     from bridge.cli.client import Client
@@ -20,8 +21,9 @@ class Unreached(Failed):
 @contextmanager
 def connect_client(context: Context) -> Iterator[Client]:
     """A client for the daemon that the options or the settings name."""
-    from bridge.cli.client import Client
-    from bridge.cli.setup import daemon_address
+    with as_if_missing("pygments"):  # httpx offers a command line where it finds it
+        from bridge.cli.client import Client
+    from bridge.cli.daemon_address import daemon_address
 
     client = Client(daemon_address(context))
     try:

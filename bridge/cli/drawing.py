@@ -7,7 +7,6 @@ from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
-from rich.markdown import Markdown
 from rich.panel import Panel
 from rich.table import Table
 
@@ -27,6 +26,8 @@ def post_panel(post: Mapping[str, Any], heading: str, *, footer: str = "") -> Pa
     if post.get("title"):
         parts.append(VisibleText(replace_emoji_names(post["title"]), style="bold"))
     if post.get("text"):
+        from rich.markdown import Markdown  # with a parser of Markdown: most tables have no post
+
         parts.append(Markdown(replace_emoji_names(make_visible(post["text"])).replace("\n", "  \n")))
     if post.get("body") is not None:
         parts.append(VisibleText(str(post["body"])))

@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Protocol, TypeVar
 
-import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 
 from bridge.cli.drawing import short_topic
-from bridge.cli.naming import resource_name
 from bridge.cli.output import Failed, Output, format_count
 from bridge.cli.setup import store_file
 from bridge.cli.stopping import catch_interrupt
-from bridge.cli.typed import duration
 from bridge.cli.visible import VisibleText
 from bridge.routing.commit_batch import RoutedTopic, incoming_of
 from bridge.routing.routers import full_names
@@ -144,27 +141,6 @@ class History:
             batch = self._runner.run(self.store.log.read(stretch.topic.uid, position, most, most_bytes))
             yield from (incoming_of(stretch.topic, message) for message in batch if message.offset < stretch.end)
             position = batch[-1].offset + 1 if batch else stretch.end
-
-
-def add_history_options(since: str | None) -> Callable[[Decorated], Decorated]:
-    """The options ``--since``, ``--topic`` and ``--limit`` of commands over stored messages."""
-
-    def decorate(function: Decorated) -> Decorated:
-        for option in (
-            click.option("--limit", type=click.IntRange(1), help="Only the newest of these messages, so many at most."),
-            click.option("--topic", "topics", multiple=True, type=topic_name, help="Only messages of this topic."),
-            click.option("--since", type=duration, default=since, show_default=True, help="How far back to begin."),
-        ):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-def topic_name(text: str) -> str:
-    """The full name of ``P/T`` or ``projects/P/topics/T``: the ``type`` of an option. Raises BadParameter."""
-    project, name = resource_name(text, "topics")
-    return f"projects/{project}/topics/{name}"
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from typing import Final
 
 from bridge.cli.output import Failed
 from rules.deciding.match import match
-from rules.importing.alertmanager import TOPIC, Converted
+from rules.importing.alertmanager import Converted
+from rules.importing.default_topic import TOPIC
 from rules.importing.label_matchers import LabelMatcher
 from rules.language.cases import START_US
 from rules.model import Incoming

@@ -1,23 +1,12 @@
-"""``import gocdb``: the service endpoints of GOCDB as users that log in with their certificates."""
+"""The options of ``import gocdb``; what is done with them is read when somebody does it (import_gocdb_run.py)."""
 
 from __future__ import annotations
 
-import ssl
 from pathlib import Path
-from typing import Final
 
 import click
-import httpx
-import msgspec
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.connection import connect_client
-from bridge.cli.import_ams import tell_taken
-from bridge.cli.output import BadConfiguration, Failed
-from bridge.core.trust import explain_unusable, trust_file, trust_system
-from bridge.operate.gocdb_feed import BadFeed, read_feed
-
-_TIMEOUT_S: Final = 60.0
 
 
 @click.command("gocdb", cls=CliCommand)
@@ -47,39 +36,6 @@ def take_over_gocdb(
     that changed replaces the old one. Nothing is removed, so it may be run again and again. Endpoints that are left out
     are named, each with its reason; a feed that is cut short changes nothing.
     """
-    if "://" in place:
-        feed = _fetched(place, cert, cert_key, from_ca)
-    else:
-        try:
-            feed = Path(place).read_bytes()
-        except OSError as error:
-            raise Failed(f"cannot read {place}: {error.strerror}") from error
-    with connect_client(context) as client:
-        known = {one["subject"]: one["user"] for one in client.get("/api/certificates")["certificates"]}
-        try:
-            found = read_feed(feed, project=project, service_types=service_types, email=email, known=known)
-        except BadFeed as error:
-            raise BadConfiguration(f"{place}: {error}. Nothing was changed.") from error
-        body = {"manifest": msgspec.to_builtins(found.manifest), "dry_run": dry_run}
-        done = client.post("/api/manifest", body)["done"]
-    tell_taken(context.output, done, list(found.left_out), dry_run=dry_run)
+    from bridge.cli.import_gocdb_run import carry_over_gocdb
 
-
-def _fetched(url: str, cert: Path | None, key: Path | None, ca: Path | None) -> bytes:
-    """What is at the URL. Raises Failed."""
-    try:
-        trusted = trust_file(ca) if ca is not None else trust_system()
-    except OSError as error:
-        raise Failed(f"--from-ca {ca} cannot be used: {explain_unusable(error)}") from error
-    if cert is not None:
-        try:
-            trusted.load_cert_chain(cert, key)
-        except (OSError, ssl.SSLError) as error:
-            raise Failed(f"--cert {cert} cannot be used: {error}") from error
-    try:
-        answer = httpx.get(url, timeout=_TIMEOUT_S, verify=trusted)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Failed(f"{url} does not answer: {error}") from error
-    if answer.status_code != httpx.codes.OK:
-        raise Failed(f"{url} answers HTTP {answer.status_code}")
-    return answer.content
+    carry_over_gocdb(context, place, project, service_types, email, cert, cert_key, from_ca, dry_run)

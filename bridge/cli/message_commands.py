@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
 from bridge.cli.connection import connect_client
@@ -19,7 +18,6 @@ from bridge.cli.naming import resource_path
 from bridge.cli.output import Failed
 from bridge.cli.typed import parse_named_values
 from bridge.cli.visible import make_visible_line
-from broker.clock import SystemClock
 
 if TYPE_CHECKING:
     from bridge.cli.client import Client
@@ -107,6 +105,8 @@ def _publish(client: Client, path: str, payloads: Iterable[bytes], attributes: d
 
 
 def _publish_lines(client: Client, context: Context, path: str, file: Path, attributes: dict[str, str]) -> int:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
     size = file.stat().st_size if str(file) != "-" and file.exists() else None
     progress = Progress(
         TextColumn("{task.description}"),
@@ -169,6 +169,8 @@ def _pull(client: Client, path: str, most: int, *, ack: bool) -> list[Any]:
 
 
 def _follow(client: Client, context: Context, path: str, most: int) -> None:
+    from broker.clock import SystemClock
+
     pause = SystemClock().pause
     try:
         while True:

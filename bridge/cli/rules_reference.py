@@ -1,11 +1,10 @@
-"""``rules reference``: the rule reference of this installation, operators and filters of plugins included."""
+"""The options of ``rules reference``; what is done with them is read when somebody does it (rules_reference_run.py)."""
 
 from __future__ import annotations
 
 import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from rules.workbench.reference_page import reference_page
 
 
 @click.command("reference", cls=CliCommand)
@@ -15,7 +14,6 @@ def reference(context: Context) -> None:
 
     It is the page of the documentation, and says also what the plugins that are installed here add.
     """
-    if context.output.as_json:
-        context.output.print_value({"markdown": reference_page(plugins=True)})
-    else:
-        context.output.print_document(reference_page(plugins=True) + "\n")
+    from bridge.cli.rules_reference_run import run_reference
+
+    run_reference(context)

@@ -1,23 +1,12 @@
-"""``rules schema``: the JSON Schema of rule files, for editors."""
+"""The options of ``rules schema``; what is done with them is read when somebody does it (rules_schema_run.py)."""
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
-from typing import Any
 
 import click
-import msgspec
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.loading import facts_of
-from bridge.cli.output import Failed
-from bridge.cli.setup import settings_without_secrets
-from bridge.routing.rule_files import world_of
-from bridge.settings.model import Settings
-from rules.language.schema import rules_schema
-
-SCHEMA_FILE = "rules.schema.json"
 
 
 @click.command("schema", cls=CliCommand)
@@ -32,39 +21,6 @@ def schema(context: Context, file: Path | None, *, generic: bool) -> None:
     Without FILE it goes beside the rules, as rules.schema.json, with the names of your destinations, intervals and
     templates. A rule file begins with: # yaml-language-server: $schema=./rules.schema.json
     """
-    settings = None if generic else settings_without_secrets(context).settings
-    found = rules_schema() if settings is None else _with_names(context, settings)
-    if context.output.as_json and (file is None or str(file) == "-"):
-        context.output.print_value(found)
-        return
-    if str(file) == "-":
-        context.output.print_document(json_text(found))
-        return
-    target = file or _beside_the_rules(settings)
-    write_schema(target, found)
-    context.output.confirm(f"{target} written", {"file": str(target)})
+    from bridge.cli.rules_schema_run import run_schema
 
-
-def json_text(found: dict[str, Any]) -> str:
-    """JSON that people can read."""
-    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
-
-
-def write_schema(target: Path, found: dict[str, Any]) -> None:
-    """Write a schema as JSON that people can read. Raises Failed."""
-    try:
-        target.write_text(json_text(found), "utf-8")
-    except OSError as error:
-        raise Failed(f"cannot write {target}: {error.strerror}") from error
-
-
-def _with_names(context: Context, settings: Settings) -> dict[str, Any]:
-    facts = asyncio.run(facts_of(settings))
-    return rules_schema(world_of(settings, context.config_path(), facts, None))
-
-
-def _beside_the_rules(settings: Settings | None) -> Path:
-    if settings is None:
-        return Path(SCHEMA_FILE)
-    first = settings.rules[0] if isinstance(settings.rules, tuple) else settings.rules
-    return (first if first.is_dir() else first.parent) / SCHEMA_FILE
+    run_schema(context, file, generic=generic)

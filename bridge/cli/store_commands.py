@@ -1,21 +1,12 @@
-"""``backup`` and ``restore``: the store's file, without asking the daemon."""
+"""The options of ``backup`` and ``restore``; what is done with them is read when somebody does it (store_run.py)."""
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.output import Failed
-from bridge.cli.setup import settings_of, store_file
-from bridge.settings.model import Settings
-from broker.clock import SystemClock
-from broker.days import moment
-from broker.engines import open_reader
-from broker.errors import StoreError, StoreUnavailable
-from broker.records import Project, Topic
 
 
 @click.command(cls=CliCommand)
@@ -23,15 +14,9 @@ from broker.records import Project, Topic
 @pass_context
 def backup(context: Context, file: Path) -> None:
     """Copy the store to the new FILE, consistently, while the daemon runs. Reads the store itself."""
-    settings = settings_of(context)
-    store_file(settings)
-    try:
-        asyncio.run(_copy(settings, file))
-    except StoreError as error:
-        raise Failed(_why(error)) from error
-    size_bytes = file.stat().st_size
-    context.output.confirm(f"{file} written, {size_bytes:,} bytes", {"file": str(file), "bytes": size_bytes})
-    context.output.say("Keep with it: the settings, the secrets they name, and sealing.key beside the store.")
+    from bridge.cli.store_run import run_backup
+
+    run_backup(context, file)
 
 
 @click.command(cls=CliCommand)
@@ -43,55 +28,6 @@ def restore(context: Context, file: Path) -> None:
     The store that stood there is kept under another name. Every topic's next offset is raised past what may have been
     given out since the backup, so that no message id comes twice.
     """
-    from broker.engines.sqlite.restore import restore as restore_store
+    from bridge.cli.store_run import run_restore
 
-    settings = settings_of(context)
-    target = store_file(settings)
-    try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        restored = restore_store(file, target, SystemClock().wall_us())
-        names = asyncio.run(_topic_names(settings))
-    except (StoreError, OSError) as error:
-        raise Failed(_why(error)) from error
-    raised = [
-        {"topic": names.get(uid, uid), "was": before, "continues_at": after}
-        for uid, (before, after) in restored.next_offsets.items()
-    ]
-    value = {
-        "store": str(target),
-        "backed_up": moment(restored.backed_up_us).isoformat() if restored.backed_up_us else None,
-        "replaced": str(restored.replaced) if restored.replaced else None,
-        "topics": raised,
-    }
-    context.output.confirm(f"{target} restored from {file}", value)
-    if restored.replaced is not None:
-        context.output.say(f"  the store that stood there is kept as {restored.replaced}")
-    for one in raised:
-        context.output.say(f"  {one['topic']}: had {one['was']} messages, continues at offset {one['continues_at']}")
-
-
-def _why(error: StoreError | OSError) -> str:
-    """The reason alone where it says all: "the store is unavailable" is not what is wrong with a file's name."""
-    return error.reason if isinstance(error, StoreUnavailable) else str(error)
-
-
-async def _copy(settings: Settings, file: Path) -> None:
-    store = await open_reader(settings.store, SystemClock())
-    try:
-        await store.backup(file)
-    finally:
-        await store.close()
-
-
-async def _topic_names(settings: Settings) -> dict[str, str]:
-    store = await open_reader(settings.store, SystemClock())
-    try:
-        projects = {stored.record.uid: stored.record for stored in await store.catalog.list("project")}
-        topics = [stored.record for stored in await store.catalog.list("topic")]
-    finally:
-        await store.close()
-    return {
-        topic.uid: f"projects/{home.name}/topics/{topic.name}"
-        for topic in topics
-        if isinstance(topic, Topic) and isinstance(home := projects.get(topic.project_uid), Project)
-    }
+    run_restore(context, file)

@@ -5,7 +5,6 @@ A start reads hundreds of files. What no settings ask for stays unread: that is 
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ from importlib import import_module
 async def import_beside(name: str) -> None:
     """Import a module that takes a while beside the event loop; at once when it is there."""
     if name not in sys.modules:
+        import asyncio  # commands use the other of the two, and no event loop
+
         await asyncio.to_thread(import_module, name)
 
 

@@ -12,10 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
-_log = structlog.get_logger(__name__)
-
 _SEND_TIMEOUT_S = 1.0
 
 
@@ -63,7 +59,10 @@ class NotifySocket:
                 line.settimeout(_SEND_TIMEOUT_S)
                 line.sendto("\n".join(lines).encode(), name)
         except OSError as error:
-            _log.warning("service_manager_unreachable", address=self.address, told=lines[0], reason=str(error))
+            from structlog import get_logger  # commands ask for the credentials folder only
+
+            log = get_logger(__name__)
+            log.warning("service_manager_unreachable", address=self.address, told=lines[0], reason=str(error))
             return False
         return True
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SerializeAsAny, field_validator
 
+from bridge.core.host_and_port import host_and_port
 from bridge.core.model_base import SettingsRecord
 from bridge.core.quantities import ByteSize, Duration, FilePath, LastingDuration
 from bridge.core.secret import Secret
@@ -261,11 +262,3 @@ class Settings(SettingsRecord):
         if text != "memory" and not text.startswith(_STORES):
             raise ValueError("no such store: write sqlite:///PATH, sqlite:PATH, postgresql://... or memory")
         return text
-
-
-def host_and_port(text: str) -> tuple[str, int]:
-    """Host and port of ``HOST:PORT`` (``[::]:8443`` for IPv6; an empty host is every address). Raises ValueError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not (port.isascii() and port.isdecimal()) or int(port) > 65_535:
-        raise ValueError(f'"{text}" is not HOST:PORT, such as 0.0.0.0:8443 or [::]:8443')
-    return host.removeprefix("[").removesuffix("]") or "0.0.0.0", int(port)  # noqa: S104

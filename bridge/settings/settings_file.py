@@ -17,6 +17,7 @@ from bridge.core.references import ReferenceSources, Resolver
 from bridge.destinations.destination_kinds import KINDS as DESTINATION_KINDS
 from bridge.settings.canary_checks import find_unfit_canaries, find_unknown_to_canaries
 from bridge.settings.model import ProjectSettings, RemovedDestination, Settings
+from bridge.settings.reach_settings import store_url
 from bridge.settings.setting_errors import Fault, Location, faults_of, is_secret, keys_at
 from bridge.settings.setting_names import Unlinked, find_bad_names, find_homeless, find_unlinked
 from bridge.settings.stand_ins import fill_placeholders, meet
@@ -106,7 +107,7 @@ class _Reading:
         said = {name: one for name, one in said.items() if name not in apart}
         written = {name: one for name, one in written.items() if name not in apart}
         if isinstance(said.get("store"), str):
-            said["store"] = _store_url(said["store"], self._context["folder"])
+            said["store"] = store_url(said["store"], self._context["folder"])
         self._link(said.get("projects"))
         whole: Settings = self._validate(Settings, said, written, ()) or Settings()
         return whole.model_copy(update={"destinations": destinations, "sources": sources, "removed": removed})
@@ -226,11 +227,3 @@ def _is_in(value: Any, location: Location) -> bool:
         except (KeyError, IndexError, TypeError):
             return False
     return True
-
-
-def _store_url(url: str, folder: Path) -> str:
-    """``sqlite:PATH`` is relative to the file; everything else stands as it is."""
-    scheme, _, rest = url.partition(":")
-    if scheme != "sqlite" or rest.startswith("//") or not rest:
-        return url
-    return f"sqlite://{(folder / rest).absolute()}"

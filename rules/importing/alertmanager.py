@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from rules.importing.alertmanager_config import Config
+from rules.importing.default_topic import TOPIC
 from rules.importing.foreign_system import ForeignSystem
 from rules.importing.imported_inhibition import read_inhibitions
 from rules.importing.label_samples import sample_labels
@@ -25,7 +26,6 @@ from rules.importing.yaml_text import comment, yaml_lines
 from rules.source.problems import Problem, ProblemsFound, has_errors, sort_problems
 from rules.source.words import suggest
 
-TOPIC: Final = "projects/OPS/topics/alerts"
 _SECTIONS: Final = frozenset(
     {"global", "route", "receivers", "inhibit_rules", "time_intervals", "mute_time_intervals", "templates"}
 )

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from rules.importing.alertmanager import TOPIC, Converted, convert_config
+from rules.importing.alertmanager import Converted, convert_config
 from rules.importing.alertmanager_config import Config
+from rules.importing.default_topic import TOPIC
 from rules.importing.foreign_system import GRAFANA
 from rules.importing.grafana_parts import GrafanaPart, GrafanaParts, find_parts, integrations_of
 from rules.importing.operator_resource import NOBODY

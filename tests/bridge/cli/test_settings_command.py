@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from bridge.cli.settings_command import rows
+from bridge.cli.settings_run import rows
 from bridge.destinations.destination_kinds import KINDS as DESTINATION_KINDS
 from bridge.sources.source_kinds import KINDS as SOURCE_KINDS
 from tests.fakes.command_line import command

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from bridge.cli.command_context import Context
+from bridge.cli.daemon_address import DaemonAddress, daemon_address
 from bridge.cli.output import BadConfiguration
-from bridge.cli.setup import DaemonAddress, daemon_address
+from bridge.cli.setup import whole_reach
+from bridge.core.references import ReferenceSources
+from bridge.settings.reach_settings import read_reach
 from tests.fakes.command_line import write
 
 SELF_SIGNED = "server: {listen: '0.0.0.0:8443'}\nstore: sqlite:state/bridge.db\nauth: {service_token: secret}\n"
@@ -60,3 +64,48 @@ def test_settings_that_are_needed_and_bad_are_named(tmp_path: Path) -> None:
         daemon_address(a_context(tmp_path, None))
     with pytest.raises(BadConfiguration, match="there is no credentials folder"):
         daemon_address(a_context(tmp_path, "auth: {service_token: '${credential:service-token}'}\n"))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "",
+        SELF_SIGNED,
+        "server: {listen: '127.0.0.1:1', tls: off, public_url: 'https://bridge.example.org'}\nstore: memory\n",
+        "server: {tls: {certificate: cert.pem, key: key.pem}}\nstore: postgresql://bridge@db/bridge\n",
+        "auth: {service_token: '${env:TOKEN}'}\nstore: sqlite:///var/lib/bridge.db\n",
+    ],
+)
+def test_what_is_read_by_itself_is_what_all_settings_say(
+    tmp_path: Path, settings: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "secret")
+    context = a_context(tmp_path, settings)
+    around = ReferenceSources(os.environ, None, tmp_path)
+    for with_token in (True, False):
+        found = read_reach(tmp_path / "bridge.yaml", around, with_token=with_token)
+        assert found == (whole_reach(context, with_token=with_token) if settings else None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ("server: {listen: nowhere}\n", "is not HOST:PORT"),
+        ("server: {public_url: bridge.example.org}\n", "is no address for a browser"),
+        ("server: {tls: maybe}\n", "server.tls"),
+        ("server: {tls: {certificate: cert.pem}}\n", "server.tls"),
+        ("store: mysql://db\n", "no such store"),
+        ("auth: {service_token: '${env:NOBODY_HAS_IT}'}\n", "the environment has no variable"),
+        ("- a list\n", "a mapping of sections"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_in_the_words_of_the_whole_reader(
+    tmp_path: Path, settings: str, problem: str
+) -> None:
+    with pytest.raises(BadConfiguration, match=problem):
+        daemon_address(a_context(tmp_path, settings))
+
+
+def test_what_is_wrong_elsewhere_in_the_settings_keeps_nobody_from_asking_the_daemon(tmp_path: Path) -> None:
+    settings = "server: {listen: '127.0.0.1:80', tls: off}\ndestinations: {team: {type: nothing}}\n"
+    assert daemon_address(a_context(tmp_path, settings)) == DaemonAddress("http://127.0.0.1:80", "")

@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from bridge.core.host_and_port import host_and_port
 from bridge.core.references import ReferenceSources
 from bridge.core.secret import Secret
 from bridge.destinations.config import DestinationConfig, RetrySettings
 from bridge.destinations.destination_kinds import KINDS as DESTINATION_KINDS
 from bridge.destinations.inbox import InboxConfig
-from bridge.settings.model import MoveTo, RemovedDestination, Settings, TlsFiles, host_and_port
+from bridge.settings.model import MoveTo, RemovedDestination, Settings, TlsFiles
 from bridge.settings.settings_file import read_settings, settings_of
 from bridge.sources.github import GithubSourceConfig
 from bridge.sources.source_kinds import KINDS as SOURCE_KINDS

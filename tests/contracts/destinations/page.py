@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from bridge.cli.settings_command import rows
+from bridge.cli.settings_run import rows
 from bridge.contract.observed_trials import observe_trials, outcome_table
 from tests.contracts.destinations.openers import OPENERS
 

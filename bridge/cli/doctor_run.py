@@ -1,0 +1,207 @@
+"""``doctor``: what may be wrong with the store, the machine and what waits, without asking the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from bridge.app.state_folder import certificates_of
+from bridge.cli.command_context import Context, path_exists
+from bridge.cli.fitting_tables import Column, text_column
+from bridge.cli.output import EXIT_FAILED, BadConfiguration, Output
+from bridge.cli.setup import settings_of
+from bridge.core.proxies import read_proxies
+from bridge.core.secret import Secret
+from bridge.observe.condition import Finding, look_around
+from bridge.settings.model import Settings
+from broker.clock import US_PER_S, SystemClock, us
+from broker.days import moment
+from broker.delivery import Delivery, DeliveryQuery
+from broker.engines import check_url, is_postgres, open_reader, sqlite_path
+from broker.engines.sqlite.examine import check_pages, find_stray, newest_us
+from broker.errors import StoreCorrupt, StoreError, StoreNotMade, StoreUnavailable
+from broker.store import Store
+
+_CLOCK_SLACK_S: Final = 5.0
+_DUE_SLACK_S: Final = 60.0
+_MOST: Final = 1_000
+"""Deliveries of each destination that are looked at."""
+_STYLES: Final = {"ok": "green", "warning": "yellow", "wrong": "red"}
+
+
+def run_doctor(context: Context) -> None:
+    """Look at everything, tell what was found, and exit with 1 when something is wrong."""
+    findings = examine_all(context)
+    rows = [{"check": finding.check, "state": finding.state, "text": finding.text} for finding in findings]
+    wrong = any(finding.state == "wrong" for finding in findings)
+    if context.output.as_json:
+        context.output.print_value({"ok": not wrong, "findings": rows})
+    else:
+        _show(context.output, rows)
+    if wrong:
+        raise SystemExit(EXIT_FAILED)
+
+
+def examine_all(context: Context) -> list[Finding]:
+    """The findings of every examination; what stands in the way of one is a finding too."""
+    try:
+        settings = settings_of(context)
+    except BadConfiguration as error:
+        return [Finding("settings", "wrong", error.format_message())]
+    found = [Finding("settings", "ok", f"{context.config_path()} and all secrets that it names can be read")]
+    store = _store_path(settings, found)
+    found += look_around(
+        _measured(store), _made(certificates_of(settings.server, settings.store), store), SystemClock().wall_us()
+    )
+    found += asyncio.run(_proxies(settings))
+    if store is not None and path_exists(store):
+        found += _files(store)
+    if is_postgres(settings.store) or (store is not None and path_exists(store)):
+        found += asyncio.run(_contents(settings))
+    return found
+
+
+def _store_path(settings: Settings, found: list[Finding]) -> Path | None:
+    if settings.store == "memory":
+        found.append(Finding("store", "warning", "the store is in memory: a restart forgets everything"))
+        return None
+    try:
+        check_url(settings.store)
+        if is_postgres(settings.store):
+            return None
+        path = sqlite_path(settings.store)
+        exists = path.exists()
+    except StoreUnavailable as error:
+        found.append(Finding("store", "wrong", error.reason))
+        return None
+    except OSError as error:
+        found.append(Finding("store", "wrong", f"{error.filename} cannot be looked at: {error.strerror}"))
+        return None
+    if not exists:
+        found.append(Finding("store", "warning", f"{path} does not exist: the first start makes it"))
+    return path
+
+
+def _made(certificates: Sequence[Path], store: Path | None) -> list[Path]:
+    """Those that should be there: the daemon makes the one beside its store at its first start."""
+    return [
+        certificate
+        for certificate in certificates
+        if store is None or certificate.parent != store.parent or path_exists(certificate)
+    ]
+
+
+def _measured(store: Path | None) -> Path | None:
+    return store if store is not None and store.parent.is_dir() else None
+
+
+def _files(store: Path) -> list[Finding]:
+    """Whether the store's files belong together, and whether its pages do."""
+    found = []
+    try:
+        left = find_stray(store)
+        found.append(Finding("files", "wrong" if left else "ok", left or f"what lies beside {store} belongs to it"))
+        if left:
+            return found  # reading on would be reading a mixture
+        problem = check_pages(store)
+        text = f"{store}: {problem}; restore a backup" if problem else f"{store}: all pages fit together"
+        found.append(Finding("pages", "wrong" if problem else "ok", text))
+        found.append(_clock(newest_us(store)))
+    except (StoreUnavailable, StoreCorrupt) as error:
+        found.append(Finding("pages", "wrong", error.reason))
+    return found
+
+
+def _clock(stamp_us: int) -> Finding:
+    """Whether the clock is behind what the store has seen of it."""
+    ahead_s = (stamp_us - SystemClock().wall_us()) / US_PER_S
+    if not stamp_us or ahead_s <= _CLOCK_SLACK_S:
+        return Finding("clock", "ok", "the clock is not behind the newest message")
+    text = f"the clock is {ahead_s:,.0f} s behind the newest message ({moment(stamp_us).isoformat()}): it was set back"
+    return Finding("clock", "wrong", text)
+
+
+async def _proxies(settings: Settings) -> list[Finding]:
+    """Through which proxy each destination is asked."""
+    found, proxies = [], read_proxies()
+    for name, config in settings.destinations.items():
+        said = getattr(config, "url", None)
+        url = said.reveal() if isinstance(said, Secret) else said
+        if isinstance(url, str) and url.startswith(("http://", "https://")):
+            proxy = await proxies.proxy_for(url)
+            if proxy is not None:
+                parts = urlsplit(proxy)
+                where = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+                found.append(Finding("proxy", "ok", f"{name} is asked through {where}"))
+    return found
+
+
+async def _contents(settings: Settings) -> list[Finding]:
+    try:
+        store = await open_reader(settings.store, SystemClock(), glance=True)
+    except StoreNotMade as error:
+        return [Finding("store", "warning", error.reason)]
+    except StoreError as error:
+        return [Finding("store", "wrong", str(error))]
+    try:
+        return await _waiting(store, settings)
+    except StoreError as error:
+        return [Finding("store", "wrong", str(error))]
+    finally:
+        await store.close()
+
+
+async def _waiting(store: Store, settings: Settings) -> list[Finding]:
+    """What waits and why, destination by destination."""
+    waiting: Counter[str] = Counter()
+    for balance in await store.outbox.balances():
+        if balance.state == "waiting" and balance.deliveries > 0:
+            waiting[balance.destination] += balance.deliveries
+    found = []
+    for name, count in waiting.items():
+        query = DeliveryQuery(state="waiting", destination=name, limit=_MOST)
+        deliveries = await store.outbox.find(query)
+        found.append(await _line(store, settings, name, count))
+        found += _impossible(settings, name, deliveries)
+    return found or [Finding("waiting", "ok", "nothing waits")]
+
+
+async def _line(store: Store, settings: Settings, name: str, count: int) -> Finding:
+    waits = f"{name}: {count:,} {'delivery waits' if count == 1 else 'deliveries wait'}"
+    if name not in settings.destinations:
+        return Finding("waiting", "wrong", f"{waits}, and bridge.yaml has no such destination")
+    oldest = await store.outbox.find(DeliveryQuery(state="waiting", destination=name, limit=_MOST))
+    for delivery in reversed(oldest):
+        read = await store.outbox.read(delivery.id)
+        tries = read[1] if read is not None else ()
+        if tries:
+            return Finding("waiting", "warning", f"{waits}; the oldest one that was tried: {tries[-1].reason}")
+    return Finding("waiting", "ok", f"{waits}; none was tried yet")
+
+
+def _impossible(settings: Settings, name: str, deliveries: Sequence[Delivery]) -> list[Finding]:
+    """Deliveries that are due later than any pause could make them."""
+    config = settings.destinations.get(name)
+    if config is None:
+        return []
+    latest_us = SystemClock().wall_us() + us(config.retry.max + _DUE_SLACK_S)
+    late = [delivery for delivery in deliveries if delivery.due_us > latest_us]
+    if not late:
+        return []
+    last = moment(max(one.due_us for one in late)).isoformat()
+    return [
+        Finding("due", "wrong", f"{name}: {len(late):,} wait until {last}, longer than any pause: the clock jumped")
+    ]
+
+
+def _show(output: Output, rows: list[dict[str, Any]]) -> None:
+    columns = [
+        text_column("Check", "check"),
+        Column("State", lambda row: row["state"], style=lambda row: _STYLES[row["state"]]),
+        text_column("What", "text", below=True),
+    ]
+    output.print_rows(rows, columns)
