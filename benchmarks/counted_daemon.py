@@ -7,6 +7,7 @@ loop. Both depend on the code and not on the machine. The daemon is the real one
 from __future__ import annotations
 
 import mmap
+import sqlite3
 import struct
 import sys
 from collections.abc import Callable
@@ -44,11 +45,14 @@ class Counters:
 
 
 def _count_statements(add: Callable[[], None]) -> None:
-    def hear(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "sqlite3.connect/handle":
-            arguments[0].set_trace_callback(lambda _: add())
+    connect = sqlite3.connect
 
-    sys.addaudithook(hear)
+    def counting(*where: Any, **how: Any) -> sqlite3.Connection:
+        made = connect(*where, **how)
+        made.set_trace_callback(lambda _: add())
+        return made
+
+    sqlite3.connect = counting  # type: ignore[assignment]
 
 
 def _count_hops(add: Callable[[], None]) -> None:

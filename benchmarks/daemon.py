@@ -82,20 +82,23 @@ def write_config(folder: Path, url: str, subscriptions: int = 0) -> Path:
 
 
 @contextlib.contextmanager
-def running(config: Path, *, pinned: bool = False) -> Iterator[Started]:
+def running(config: Path, *, pinned: bool = False, counts: Path | None = None) -> Iterator[Started]:
     """Start the daemon, wait until it tells its service manager READY, and stop it in the end.
 
-    Raises RuntimeError with what it said when it does not start.
+    With ``counts`` it counts into that file what it does (counted_daemon.py). Raises RuntimeError with what it said
+    when it does not start.
     """
     told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     name = f"ams-bridge-benchmark-{os.getpid()}-{time.perf_counter_ns()}"
+    counted = [] if counts is None else ["-m", "benchmarks.counted_daemon", str(counts)]
+    program = counted or ["-c", "from bridge.cli.main import main; main()"]
     port = int(config.read_text().partition("127.0.0.1:")[2].partition('"')[0])
     with told, (config.parent / "daemon.log").open("wb") as log:
         told.bind(f"\0{name}")
         told.settimeout(0.2)
         began = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, "-c", "from bridge.cli.main import main; main()", "--config", str(config), "run"],
+            [sys.executable, *program, "--config", str(config), "run"],
             cwd=config.parent,
             env={**os.environ, "PYTHONPATH": str(_ROOT), "NOTIFY_SOCKET": f"@{name}"},
             stdout=log,
