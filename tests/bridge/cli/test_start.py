@@ -31,7 +31,7 @@ NOT_AT_REST = (
     "aiohttp", "attr", "cryptography", "fastavro", "jsonpath_ng", "jsonschema", "markdown_it", "pygments", "re2",
     "rich", "sqlite_utils", "standardwebhooks",
 )  # fmt: skip
-MOST_MODULES_AT_REST = 985
+MOST_MODULES_AT_REST = 1035
 """Two fifths are the daemon's own. Lower it when a start imports less; raise it only for what every daemon needs."""
 HELP = """
 import os, sys
@@ -54,11 +54,11 @@ RUN = """
 import sys
 from bridge.cli.main import main
 from bridge.core import systemd
-ready = systemd.NotifySocket.ready
+ready = systemd.NotifySocket.notify_ready
 def tell(self, status=""):
     open("modules", "w").write(" ".join(sys.modules))
     return ready(self, status)
-systemd.NotifySocket.ready = tell
+systemd.NotifySocket.notify_ready = tell
 main(["--config", sys.argv[1], "run"])
 """
 """Runs the daemon, and writes down what is imported when it is ready."""
