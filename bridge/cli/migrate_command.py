@@ -1,18 +1,10 @@
-"""``migrate``: a store in a file becomes one in a database."""
+"""The options of ``migrate``; what is done with them is read when somebody does it (migrate_run.py)."""
 
 from __future__ import annotations
-
-import asyncio
-from pathlib import Path
 
 import click
 
 from bridge.cli.command_context import CliCommand, Context, pass_context
-from bridge.cli.fitting_tables import Column, text_column
-from bridge.cli.output import Failed
-from broker.engines import check_url, is_postgres, sqlite_path
-from broker.engines.stored_tables import StoredTable, TableCount
-from broker.errors import StoreCorrupt, StoreError, StoreUnavailable
 
 
 @click.command(cls=CliCommand)
@@ -24,33 +16,6 @@ def migrate(context: Context, source: str, target: str) -> None:
 
     All of it arrives, counted and compared by checksums, or nothing does. The file stays as it is.
     """
-    try:
-        check_url(target)
-        path = sqlite_path(source)
-        if not is_postgres(target):
-            raise Failed("--to names no database of PostgreSQL: write postgresql://user@host/name")
-        moved = asyncio.run(_move(context, path, target))
-    except StoreError as error:
-        reason = error.reason if isinstance(error, StoreUnavailable | StoreCorrupt) else str(error)
-        raise Failed(reason) from error
-    rows = [{"table": name, "rows": tally.rows, "checksum": f"{tally.checksum:016x}"} for name, tally in moved.items()]
-    total = sum(tally.rows for tally in moved.values())
-    context.output.confirm(f"{total:,} rows are in the database, as they were in {path}", {"tables": rows})
-    if not context.output.as_json:
-        columns = [text_column("Table", "table"), Column("Rows", lambda row: row["rows"], number=True)]
-        context.output.print_rows(rows, [*columns, text_column("Checksum", "checksum")])
-        context.output.say("Now write the new store into bridge.yaml, take sealing.key along, and start the daemon.")
+    from bridge.cli.migrate_run import migrate_store
 
-
-async def _move(context: Context, path: Path, target: str) -> dict[str, TableCount]:
-    from broker.engines.postgres.receiving import receive
-    from broker.engines.sqlite.table_rows import open_stored_rows
-
-    with open_stored_rows(path) as stored:
-
-        def told(table: StoredTable, rows: int) -> None:
-            all_rows = stored.count(table) if rows and rows % 100_000 == 0 else 0
-            if all_rows:
-                context.output.say(f"{table.name}: {rows:,} of {all_rows:,}")
-
-        return await receive(target, stored.rows, stored.numbers(), told)
+    migrate_store(context, source, target)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import ALL
+from benchmarks.counts import count, grown, kept
 from benchmarks.rows import BEGIN, END, PAGE, Row, as_markdown, put_between_marks, quantile_ms, ratio_of
 from benchmarks.scale import TINY, Run
 
@@ -19,6 +20,11 @@ async def test_a_benchmark_runs_and_stands_beside_its_limit(name: str, tmp_path:
 
     assert rows
     assert all(row.group == name and row.ours and row.beside and row.limit and row.ratio for row in rows)
+
+
+async def test_a_message_costs_no_more_than_is_kept_in_the_repository(tmp_path: Path) -> None:
+    counted = await count(tmp_path, 5)
+    assert list(grown(counted, kept())) == [], "make it cheaper again, or say why: python -m benchmarks.counts --keep"
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -1,0 +1,76 @@
+"""What ``nodes`` does: the daemons that share a store, and what each runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from bridge.cli.command_context import Context
+from bridge.cli.fitting_tables import text_column, time_column
+from bridge.cli.output import Failed
+from bridge.cli.setup import settings_of
+from bridge.cli.typed import show_time
+from bridge.operate.operator_times import rfc3339
+from broker.clock import SystemClock
+from broker.engines import is_postgres, open_reader
+from broker.errors import StoreError
+from broker.model import NodeStanding
+
+
+def list_nodes(context: Context) -> None:
+    """Tell of the daemons that share the store. Raises Failed when none lives, or the store is shared with nobody."""
+    settings = settings_of(context)
+    if not is_postgres(settings.store):
+        raise Failed("nodes share a store in PostgreSQL; the daemon of any other store is alone")
+    try:
+        found = asyncio.run(_read(settings.store))
+    except StoreError as error:
+        raise Failed(str(error)) from error
+    if context.output.as_json:
+        context.output.print_value({"nodes": [_value(node) for node in found]})
+    else:
+        _show(context, found)
+    if not any(node.is_alive for node in found):
+        raise Failed("no node lives")
+
+
+async def _read(url: str) -> Sequence[NodeStanding]:
+    store = await open_reader(url, SystemClock())
+    try:
+        return await store.ownership.nodes()
+    finally:
+        await store.close()
+
+
+def _value(node: NodeStanding) -> dict[str, Any]:
+    workers = [
+        {"name": one.name, "since": rfc3339(one.since_us), "token": one.token, "taken_from": one.taken_from}
+        for one in node.workers
+    ]
+    return {"name": node.name, "alive": node.is_alive, "since": rfc3339(node.since_us), "workers": workers}
+
+
+def _show(context: Context, found: Sequence[NodeStanding]) -> None:
+    output = context.output
+    rows = [
+        {
+            "node": node.name,
+            "state": "alive" if node.is_alive else "gone",
+            "since": show_time(rfc3339(node.since_us)),
+            "workers": str(len(node.workers)),
+        }
+        for node in found
+    ]
+    since = time_column("Since", lambda row: row["since"])
+    columns = [text_column("Node", "node"), text_column("State", "state"), since, text_column("Runs", "workers")]
+    output.print_rows(rows, columns, empty="No daemon ever used this database.")
+    workers = [
+        {"worker": one.name, "node": node.name, "since": show_time(rfc3339(one.since_us)), "from": one.taken_from}
+        for node in found
+        for one in node.workers
+    ]
+    if workers:
+        output.say("")
+        columns = [text_column("Worker", "worker"), text_column("Node", "node"), since]
+        output.print_rows(workers, [*columns, text_column("Taken over from", "from")])
