@@ -13,7 +13,7 @@ from typing import Final
 import uvloop
 from rich.console import Console
 
-from benchmarks import backlog, deliveries, latency, publish, pull, rules, start
+from benchmarks import backlog, counts, deliveries, latency, publish, pull, rules, start
 from benchmarks.machine import in_words
 from benchmarks.rows import PAGE, Row, as_markdown, on_a_terminal, put_between_marks
 from benchmarks.scale import FULL, QUICK, Run, Scale
@@ -22,7 +22,7 @@ from broker.clock import SystemClock
 LONGEST_S: Final = 720.0
 WIDTH: Final = 150
 ALL: Final[Mapping[str, Callable[[Run], Awaitable[list[Row]]]]] = {
-    one.NAME: one.measure for one in (publish, pull, rules, deliveries, latency, start, backlog)
+    one.NAME: one.measure for one in (publish, pull, rules, deliveries, latency, start, backlog, counts)
 }
 
 
@@ -67,6 +67,7 @@ def main() -> None:
     if not asked.only and not asked.quick:
         PAGE.write_text(put_between_marks(PAGE.read_text(), as_markdown(rows, caption)))
         console.print(f"written into {PAGE.name}")
+    sys.exit("\n".join(counts.too_many(rows)) or 0)
 
 
 if __name__ == "__main__":
