@@ -70,7 +70,7 @@ class Costs:
     async def of(self, count: int, rounds: int) -> Counts:
         """The middle one of what publishing so many in one call costs, several times over, once all is warm."""
         found: list[Counts] = []
-        for n in range(rounds * 3):
+        for n in range(rounds * 3 + 8):
             counted = await self._once(count, f"{count}-{n}")
             if n >= 2 and counted is not None:
                 found.append(counted)
