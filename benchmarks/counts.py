@@ -32,8 +32,14 @@ NAME: Final = "counts"
 KEPT: Final = Path(__file__).parent / "kept_counts.json"
 LONE: Final = "a lone message"
 BURST: Final = "a hundred in one call"
-_MORE: Final = {LONE: 1.05, BURST: 1.25}
-"""So much more than what is kept is no growth: pages are split now and then, and bursts fall into groups by chance."""
+_MORE: Final[Mapping[str, Mapping[str, float]]] = {
+    LONE: {"transactions": 1.0, "pages": 1.05, "statements": 1.05, "hops": 1.05},
+    BURST: {"pages": 1.4, "statements": 1.1},
+}
+"""So much more than what is kept is no growth: pages are split now and then, and bursts fall into groups by chance.
+
+What is not named here is shown and not judged: checkpoints write when they like.
+"""
 _WORDS: Final = {
     "transactions": "transactions, each with an fsync",
     "pages": "pages written to the log",
@@ -120,10 +126,9 @@ def kept() -> dict[str, Counts]:
 def grown(counted: Mapping[str, Counts], than: Mapping[str, Counts]) -> Iterator[str]:
     """A sentence for each number that is larger than what is kept."""
     for what, numbers in counted.items():
-        for name, number in numbers.items():
-            most = than[what][name] * _MORE[what]
-            if number > most:
-                yield f"{what}: {number:g} {_WORDS[name]}, and {than[what][name]:g} are kept"
+        for name, more in _MORE[what].items():
+            if numbers[name] > than[what][name] * more:
+                yield f"{what}: {numbers[name]:g} {_WORDS[name]}, and {than[what][name]:g} are kept"
 
 
 async def measure(run: Run) -> list[Row]:
@@ -138,7 +143,7 @@ async def measure(run: Run) -> list[Row]:
             "kept in the repository",
             f"{before[what][name]:g}",
             f"{number / before[what][name]:.2f}",
-            f"≤ {_MORE[what]:g}",
+            f"≤ {_MORE[what][name]:g}" if name in _MORE[what] else "",
         )
         for what, numbers in counted.items()
         for name, number in numbers.items()
@@ -147,7 +152,7 @@ async def measure(run: Run) -> list[Row]:
 
 def too_many(rows: Sequence[Row]) -> list[str]:
     """Those of these rows that have grown, as sentences."""
-    mine = [row for row in rows if row.group == NAME]
+    mine = [row for row in rows if row.group == NAME and row.wanted]
     over = [row for row in mine if float(row.ratio) > float(row.wanted.removeprefix("≤ "))]
     return [f"{row.what}: {row.ours}, and {row.limit} are kept" for row in over]
 
