@@ -17,8 +17,11 @@ MADE := $(BIN)/python$(VERSION)
 # What is installed stands until pyproject.toml changes; our own packages are used from the checkout.
 DEMO := $(VENV)/installed-demo
 TEST := $(VENV)/installed-test
+# Programs of others, each as it is published, for the examples: an environment of their own.
+EXAMPLE_CLIENTS ?= .venv-examples
+CLIENTS := $(EXAMPLE_CLIENTS)/installed-clients
 
-.PHONY: help demo test test-on-trixie proof chaos bench map clean
+.PHONY: help demo test test-on-trixie proof chaos bench map example-clients examples clean
 
 help:
 	@echo 'make demo    the whole line on this machine, with sample alerts (ARGS=--once: one pass)'
@@ -27,6 +30,7 @@ help:
 	@echo 'make proof   the long tests: kills, chaos, soaks, a fresh installation; 40 minutes at most'
 	@echo 'make chaos   of those: faults of every kind at once, 200 rounds, with what happened'
 	@echo 'make bench   measure everything into docs/performance.md (ARGS=--quick: a look)'
+	@echo 'make examples  every example as its page says, two of them with the real programs of others (make example-clients)'
 	@echo 'make map     the rooms of the code, their layers, and who imports whom'
 	@echo 'make clean   remove everything made here'
 
@@ -52,12 +56,23 @@ chaos: $(TEST)
 bench: $(TEST)
 	$(BIN)/python -m benchmarks $(ARGS)
 
+examples: $(TEST) example-clients
+	$(BIN)/pytest -v tests/examples $(ARGS)
+
+example-clients: $(CLIENTS)
+
 map: $(TEST)
 	@$(BIN)/python -m tests.house.map
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(EXAMPLE_CLIENTS) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(CLIENTS): tests/examples/clients.txt $(MADE)
+	@echo 'installing programs of others into $(EXAMPLE_CLIENTS) ...'
+	@$(PYTHON) -m venv --clear $(EXAMPLE_CLIENTS)
+	@$(EXAMPLE_CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/examples/clients.txt
+	@touch $@
 
 $(DEMO): pyproject.toml $(MADE)
 	@echo 'installing ams-bridge into $(VENV) ...'

@@ -16,6 +16,7 @@ from bridge.app.daemon import start, stop_daemon
 from bridge.settings.model import Settings
 from bridge.settings.settings_file import read_settings
 from broker.clock import ManualClock
+from tests.fakes.certificates import TestAuthority
 from tests.house.reading import ROOT
 from tests.line.stage import Stage
 
@@ -35,9 +36,20 @@ def environment_of(folder: Path, state: Path) -> dict[str, str]:
     values = {name: f"the-{name.lower().replace('_', '-')}" for name in asked_of_the_environment(folder)}
     for name in ADDRESSES & values.keys():
         values[name] = "http://127.0.0.1:9/hooks/aaaaaaaaaaaaaaaaaaaaaaaaaa"
-    if "ALARMS_DATABASE" in values:
-        values["ALARMS_DATABASE"] = f"sqlite:///{state / 'alarms.db'}"
+    for name in ("ALARMS_DATABASE", "USAGE_DATABASE"):
+        if name in values:
+            values[name] = f"sqlite:///{state / name.lower().removesuffix('_database')}.db"
+    if "TRUSTED_CERTIFICATES" in values:
+        values["TRUSTED_CERTIFICATES"] = str(_trusted(state))
     return values
+
+
+def _trusted(state: Path) -> Path:
+    """A folder with an authority that nobody was certified by."""
+    folder = state / "trusted"
+    folder.mkdir(exist_ok=True)
+    TestAuthority(folder)
+    return folder
 
 
 @asynccontextmanager
