@@ -246,7 +246,7 @@ async def test_a_step_between_the_lease_and_the_try_does_not_end_the_retries() -
     for step_s in (0, 2 * DAY_S, -2 * DAY_S):
         (leased,) = await desk.store.outbox.lease("ops", 1, 30.0)
         desk.clock.step(step_s)
-        tries.begin(leased)
+        assert tries.begin_all([leased]) == []
         await tries.wait_settled()
         await desk.passes(10.0)
     assert [type(one.settlement).__name__ for one in told] == ["SettleAgain"] * 3

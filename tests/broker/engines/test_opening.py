@@ -25,7 +25,7 @@ from tests.contracts.builders import TOPIC, a_delivery, a_row, messages
 
 @pytest.mark.parametrize("url", ["", "sqlite://", "redis://x", "/var/lib/x.db", "Memory"])
 async def test_a_url_that_names_no_engine_is_refused_with_what_to_say(url: str, clock: ManualClock) -> None:
-    with pytest.raises(StoreUnavailable, match="say memory, or sqlite:///"):
+    with pytest.raises(StoreUnavailable, match="say memory, sqlite:///"):
         await open_store(url, clock)
 
 
