@@ -3,8 +3,8 @@
 How many may go at once is asked of three: the settings (``concurrency``), the breaker and the pace. A try that was
 answered makes room for the next one at once; that it is still to be settled holds up only its own order key.
 
-Where a run of a line was leased, one try follows the other: the next begins once the one before has arrived, and does
-not wait for that to be settled. What did not arrive ends the run, and the rest is given back.
+Where a run of a line was leased, one try follows the other: the next begins once the one before has arrived and that is
+settled, so of a line no more than one can come twice. What did not arrive ends the run, and the rest is given back.
 """
 
 from __future__ import annotations
@@ -66,7 +66,6 @@ class _Try:
     rest: Sequence[Leased] = ()
     has_begun: bool = False
     is_over: bool = False
-    is_last: bool = False
 
 
 class Attempts:
@@ -145,7 +144,7 @@ class Attempts:
     def run(self) -> int:
         """How many of one line may be leased at once: several where nothing but the line itself holds them up.
 
-        They may repeat together when the daemon dies, so not where a try that may have arrived is the last.
+        All of them are marked unclear when the daemon dies, so not where a try that may have arrived is the last.
         """
         is_free = self._config.rate is None and self.breaker.state == "closed"
         return _LONGEST_RUN if is_free and self._config.when_unclear == "again" else 1
@@ -264,11 +263,10 @@ class Attempts:
             now_us=now_us,
             rng=self._rng,
         )
-        untried = self._go_on(one, settlement)
-        is_awaited = self._closed or (one.leased.is_followed and one.is_last)
         unsettled = UnsettledAttempt(delivery, settlement, attempt, now)
+        is_awaited = self._closed or one.leased.is_followed
         await self._settler.settle(one.leased, unsettled, 0.0 if is_awaited else _COMPANY_S)
-        await self.give_back(untried)
+        await self.give_back(self._go_on(one, settlement))
         age_s = max(0.0, (now_us - delivery.new.created_us) / US_PER_S)  # the clock may have been set back since
         self._told(AttemptResult(self._name, delivery, outcome, settlement, took_s, age_s))
 
@@ -276,7 +274,6 @@ class Attempts:
         """Begin the next of the run, if this one arrived and there is room; gives what is not to be tried."""
         rest, attempt.rest = attempt.rest, ()
         if not (rest and isinstance(settlement, SettleDelivered) and self._may_go_on(rest[0])):
-            attempt.is_last = True
             return rest
         earlier = attempt.leased.earlier if settlement.receipt is None else settlement.receipt
         self._begin(replace(rest[0], earlier=earlier), [replace(other, earlier=earlier) for other in rest[1:]])
@@ -286,7 +283,7 @@ class Attempts:
         now = self._clock.monotonic()
         told_at = following.told_at
         is_fresh = told_at is not None and now - told_at.monotonic_us / US_PER_S < _RUN_S
-        return is_fresh and not self._closed and self.breaker.room(now) != 0 and self.pace.room(now) != 0
+        return is_fresh and self.room() > 0
 
     async def _outcome_of(self, attempt: _Try) -> Outcome:
         """What became of the one try. A bug of a destination counts against the message, never the destination."""
