@@ -58,7 +58,7 @@ class Actions:
 
     def __init__(self, presser: Presser, notify: Callable[[str, str], None]) -> None:
         self._presser = presser
-        self._told = notify
+        self._notify = notify
 
     def routes(self) -> list[Route]:
         """What to mount at the root."""
@@ -71,12 +71,12 @@ class Actions:
         except BodyCutOff as error:
             return error_answer(400, str(error), _MALFORMED)
         except BodyOverLimit as error:
-            self._told("", "malformed")
+            self._notify("", "malformed")
             return error_answer(413, str(error), _MALFORMED)
         try:
             click = msgspec.json.decode(body, type=Click)
         except (msgspec.DecodeError, RecursionError) as error:
-            self._told("", "malformed")
+            self._notify("", "malformed")
             return error_answer(400, f"this is no click as Mattermost tells of it: {error}", _MALFORMED)
         return JSONResponse(await self._answer(click))
 
@@ -94,22 +94,22 @@ class Actions:
             answer = await self._presser.press(pressed.card, wish_of(pressed.action), hand)
         except (StoreUnavailable, OutcomeUnknown) as error:
             log.warning("a click could not be kept", action=pressed.action, error=str(error))
-            self._told(pressed.action, "failed")
+            self._notify(pressed.action, "failed")
             return make_private_line(
                 "The bridge cannot reach its store. Try again in a moment; it may or may not be done."
             )
         except Exception as error:  # a bug of ours: told by name, never as a traceback to a person in chat
             log.exception("a click broke", action=pressed.action)
-            self._told(pressed.action, "failed")
+            self._notify(pressed.action, "failed")
             return make_private_line(f"A bug in ams-bridge: {type(error).__name__}; its log has more.")
         if not isinstance(answer, CommandResult):
             return self._refuse(pressed.action, "expired" if answer == "expired" else "elsewhere", click)
-        self._told(pressed.action, "done")
+        self._notify(pressed.action, "done")
         return ({"update": answer.update} if answer.update else {}) | make_private_line(answer.text)
 
     def _refuse(self, action: str, why_not: str, click: Click) -> dict[str, Any]:
         log.warning("a click was refused", reason=why_not, action=action, post=click.post_id[:_LONGEST_ID])
-        self._told(action, why_not)
+        self._notify(action, why_not)
         return make_private_line(_REFUSALS[why_not])
 
 

@@ -68,7 +68,7 @@ class Listener:
         self._places = places
         self._clock = clock
         self._rng = rng
-        self._told = notify
+        self._notify = notify
         self._redact = Redactor([bot.config.token])
         self._answerer = Answerer(name, bot, presser, self._count)
         self._heard_ms = 0
@@ -102,7 +102,7 @@ class Listener:
             await self._catch_up(me, reader, now_ms)
             self.hearing.connections += 1
             self.hearing.connected, self.hearing.reason = True, ""
-            self._told("")
+            self._notify("")
             log.info("listening in chat", destination=self._name, bot=me.username)
             while True:
                 await self._hear(line, me, reader)
@@ -173,7 +173,7 @@ class Listener:
     def _lost(self, reason: str) -> None:
         log.warning("chat is not heard", destination=self._name, reason=reason)
         self.hearing.reason = reason
-        self._told(f"chat is not heard: {reason}")
+        self._notify(f"chat is not heard: {reason}")
 
     def _count(self, by: str, word: str, outcome: str) -> None:
         self.hearing.wishes[by, word, outcome] += 1

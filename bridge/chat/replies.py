@@ -54,7 +54,7 @@ class Answerer:
         self._name = name
         self._bot = bot
         self._presser = presser
-        self._told = notify
+        self._notify = notify
 
     async def answer(self, event: ChatEvent, me: Account, reader: Reader, moment: EventTime = NOW) -> None:
         """Carry out what a reaction or reply asks for, if it is for us.
@@ -74,14 +74,14 @@ class Answerer:
         if person is None or person.is_bot or person.delete_at:
             return
         if not isinstance(card, PostContext):
-            self._told(by, word, card)
+            self._notify(by, word, card)
             if card == "expired" and isinstance(event, ChatPost):
                 await self._say(post, TOO_OLD, event, me, reader, moment)
             return
         hand = Actor(person.username, post.id, post.channel_id, self._asked_us(event, moment), event.name)
         granted = await self._grant(card, wish, hand)
         if not isinstance(granted, CommandResult):
-            self._told(by, word, granted)
+            self._notify(by, word, granted)
             if granted == "expired" and isinstance(event, ChatPost):
                 await self._say(post, TOO_OLD, event, me, reader, moment)
             return
@@ -89,7 +89,7 @@ class Answerer:
             await self._say(post, granted.text, event, me, reader, moment)
         if not granted.changes:
             await self._presser.note(card, hand)
-        self._told(by, word, "done")
+        self._notify(by, word, "done")
 
     async def _grant(self, card: PostContext, wish: Wish | Unknown, hand: Actor) -> CommandResult | NotGranted:
         if not isinstance(wish, Unknown):

@@ -1,10 +1,10 @@
 """The tries of one destination: deliver -> settle. Each delivery held is tried once, and what became of it is kept.
 
 How many may go at once is asked of three: the settings (``concurrency``), the breaker and the pace. A try that was
-answered makes room for the next one at once; that it is still to be settled holds up only its own order key.
+answered makes room for the next line at once; that it is still to be settled holds up only its own order key.
 
-Where a run of a line was leased, one try follows the other: the next begins once the one before has arrived and that is
-settled, so of a line no more than one can come twice. What did not arrive ends the run, and the rest is given back.
+Where a run of a line was leased, one try follows the other in the same slot: the next begins once the one before arrived
+and is settled, so of a line no more than one can come twice. What did not arrive ends the run: the rest is given back.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SETTLING_FACTOR: Final = 4  # tries that wait to be settled, for each that may 
 _LAST_WORD_S: Final = 2.0  # how long a stop waits for the store to note what was cut off
 _LONGEST_RUN: Final = 16
 _RUN_S: Final = 10.0  # no try of a run begins later than this after it was leased: its lease ends some time
-_COMPANY_S: Final = 0.005  # how long a settlement that nobody waits for may wait to be written with something else
+_COMPANY_S: Final = 0.005  # how long the settlement of a lone delivery may wait to be written with something else
 
 log = structlog.get_logger("courier")
 
@@ -58,7 +58,7 @@ class AttemptResult:
 class _Try:
     """A delivery that is held, until it is settled. Between ``has_begun`` and ``is_over`` it may be on its way.
 
-    ``rest`` of its line is leased too, and follows it.
+    ``rest`` of its line is leased too, and follows it in the same slot.
     """
 
     leased: Leased
@@ -66,6 +66,7 @@ class _Try:
     rest: Sequence[Leased] = ()
     has_begun: bool = False
     is_over: bool = False
+    has_slot: bool = True
 
 
 class Attempts:
@@ -91,7 +92,7 @@ class Attempts:
         self._config = config
         self._clock = clock
         self._rng = rng
-        self._told = notify
+        self._notify = notify
         self._outbox = outbox
         self._settler = SettleRetry(outbox, clock)
         self._held: dict[asyncio.Task[None], _Try] = {}
@@ -163,8 +164,8 @@ class Attempts:
         first, *rest = line
         known = self._settler.recall(first)
         if known is not None:
-            attempt = _Try(first, -1, has_begun=True, is_over=True)
-            self._hold(attempt, self._settler.settle(first, known))
+            held = _Try(first, -1, has_begun=True, is_over=True, has_slot=False)
+            self._hold(held, self._settler.settle(first, known))
             return rest
         if not self.room():
             return line
@@ -172,10 +173,10 @@ class Attempts:
         return ()
 
     def _begin(self, leased: Leased, rest: Sequence[Leased]) -> None:
-        attempt = _Try(leased, self.breaker.begin(), rest)
+        held = _Try(leased, self.breaker.begin(), rest)
         self.pace.begin(self._clock.monotonic())
         self._under_way += 1
-        self._hold(attempt, self._try(attempt))
+        self._hold(held, self._try(held))
 
     async def give_back(self, leased: Sequence[Leased]) -> None:
         """End leases of deliveries that were not tried. Where the store is in trouble they end by themselves."""
@@ -199,9 +200,9 @@ class Attempts:
     async def cut_off(self) -> list[Leased]:
         """End the tries under way, note that they may have arrived, and say which leases are still to be given back."""
         self._cutting_off = True
-        held = list(self._held.items())
-        for trying, attempt in held:
-            if not attempt.is_over:
+        all_held = list(self._held.items())
+        for trying, held in all_held:
+            if not held.is_over:
                 trying.cancel()
         for _ in range(2):
             try:
@@ -211,52 +212,56 @@ class Attempts:
                 log.warning("left to their leases", destination=self._name, deliveries=len(self._held))
                 for trying in list(self._held):
                     trying.cancel()
-        return [
-            leased
-            for _, attempt in held
-            for leased in (*(() if attempt.has_begun else (attempt.leased,)), *attempt.rest)
-        ]
+        return [leased for _, held in all_held for leased in (*(() if held.has_begun else (held.leased,)), *held.rest)]
 
-    def _hold(self, attempt: _Try, work: Coroutine[Any, Any, None]) -> None:
+    def _hold(self, held: _Try, work: Coroutine[Any, Any, None]) -> None:
         trying = asyncio.create_task(work)
-        self._held[trying] = attempt
+        self._held[trying] = held
         trying.add_done_callback(self._let_go)
 
     def _let_go(self, trying: asyncio.Task[None]) -> None:
-        attempt = self._held.pop(trying)
-        if not attempt.is_over:
-            self._make_room(attempt)
+        held = self._held.pop(trying)
+        if not held.is_over:
+            self._end_try(held)
+        self._free_slot(held)
         self.ended.set()
         if not trying.cancelled() and (error := trying.exception()) is not None:
-            log.error("a try broke off", destination=self._name, delivery=attempt.leased.delivery.id, error=repr(error))
+            log.error("a try broke off", destination=self._name, delivery=held.leased.delivery.id, error=repr(error))
 
-    def _make_room(self, attempt: _Try) -> None:
+    def _end_try(self, held: _Try, *, keeps_slot: bool = False) -> None:
         """The try is over: nobody is written to on its behalf any more."""
-        attempt.is_over = True
-        self.breaker.abandon(attempt.ticket)
-        self._under_way -= 1
-        self.ended.set()
+        held.is_over = True
+        self.breaker.abandon(held.ticket)
+        if not keeps_slot:
+            self._free_slot(held)
 
-    async def _try(self, one: _Try) -> None:
-        one.has_begun = True
-        delivery = one.leased.delivery
+    def _free_slot(self, held: _Try) -> None:
+        """Make room for another line."""
+        if held.has_slot:
+            held.has_slot = False
+            self._under_way -= 1
+            self.ended.set()
+
+    async def _try(self, held: _Try) -> None:
+        held.has_begun = True
+        delivery = held.leased.delivery
         began = moment_of(self._clock)
         try:
-            outcome = await self._outcome_of(one)
+            outcome = await self._outcome_of(held)
         except asyncio.CancelledError:
             if not self._cutting_off:
                 raise
-            self._make_room(one)
+            self._end_try(held)
             now = moment_of(self._clock)
             noted = cut_off(delivery, self._config, started_us=_started_us(began, now), now_us=now.wall_us)
-            await self._settler.settle(one.leased, UnsettledAttempt(delivery, *noted, now))
+            await self._settler.settle(held.leased, UnsettledAttempt(delivery, *noted, now))
             return
         self._guard.settle_delivery(delivery_name(delivery.id), f"delivery {delivery.id} to {self._name}")
         now = moment_of(self._clock)
         now_us, took_s = now.wall_us, (now.monotonic_us - began.monotonic_us) / US_PER_S
-        self._make_room(one)
+        self._end_try(held, keeps_slot=bool(held.rest))
         settlement, attempt = verdict(
-            _retell(delivery, step_between(one.leased.told_at or began, now)),
+            _retell(delivery, step_between(held.leased.told_at or began, now)),
             outcome,
             self._config,
             started_us=_started_us(began, now),
@@ -264,35 +269,34 @@ class Attempts:
             rng=self._rng,
         )
         unsettled = UnsettledAttempt(delivery, settlement, attempt, now)
-        is_awaited = self._closed or one.leased.is_followed
-        await self._settler.settle(one.leased, unsettled, 0.0 if is_awaited else _COMPANY_S)
-        await self.give_back(self._go_on(one, settlement))
+        is_awaited = self._closed or held.leased.is_followed or len(self._held) > 1
+        await self._settler.settle(held.leased, unsettled, 0.0 if is_awaited else _COMPANY_S)
+        await self.give_back(self._go_on(held, settlement))
         age_s = max(0.0, (now_us - delivery.new.created_us) / US_PER_S)  # the clock may have been set back since
-        self._told(AttemptResult(self._name, delivery, outcome, settlement, took_s, age_s))
+        self._notify(AttemptResult(self._name, delivery, outcome, settlement, took_s, age_s))
 
-    def _go_on(self, attempt: _Try, settlement: Settlement) -> Sequence[Leased]:
-        """Begin the next of the run, if this one arrived and there is room; gives what is not to be tried."""
-        rest, attempt.rest = attempt.rest, ()
+    def _go_on(self, held: _Try, settlement: Settlement) -> Sequence[Leased]:
+        """Begin the next of the run in this one's slot, if this one arrived; gives what is not to be tried."""
+        rest, held.rest = held.rest, ()
+        self._free_slot(held)
         if not (rest and isinstance(settlement, SettleDelivered) and self._may_go_on(rest[0])):
             return rest
-        earlier = attempt.leased.earlier if settlement.receipt is None else settlement.receipt
+        earlier = held.leased.earlier if settlement.receipt is None else settlement.receipt
         self._begin(replace(rest[0], earlier=earlier), [replace(other, earlier=earlier) for other in rest[1:]])
         return ()
 
     def _may_go_on(self, following: Leased) -> bool:
-        now = self._clock.monotonic()
-        told_at = following.told_at
-        is_fresh = told_at is not None and now - told_at.monotonic_us / US_PER_S < _RUN_S
-        return is_fresh and self.room() > 0
+        leased_at, now = following.told_at, self._clock.monotonic()
+        return leased_at is not None and now - leased_at.monotonic_us / US_PER_S < _RUN_S and self.room() > 0
 
-    async def _outcome_of(self, attempt: _Try) -> Outcome:
+    async def _outcome_of(self, held: _Try) -> Outcome:
         """What became of the one try. A bug of a destination counts against the message, never the destination."""
-        delivery_id = attempt.leased.delivery.id
+        delivery_id = held.leased.delivery.id
         name = delivery_name(delivery_id)
         if why_not := self._guard.explain_set_aside(name):
             return Refused(why_not)
         try:
-            parcel = parcel_of(attempt.leased)
+            parcel = parcel_of(held.leased)
         except Exception as error:
             log.exception("a stored post cannot be read", destination=self._name, delivery=delivery_id)
             return Refused(f"the stored post cannot be read: {type(error).__name__}")
@@ -308,17 +312,17 @@ class Attempts:
                 raise
             log.exception("a destination raised", destination=self._name, delivery=delivery_id)
             return Later(f"a bug in this destination: {type(error).__name__}", unclear=True)
-        self._learn(attempt, outcome)
+        self._learn(held, outcome)
         return outcome
 
-    def _learn(self, attempt: _Try, outcome: Outcome) -> None:
+    def _learn(self, held: _Try, outcome: Outcome) -> None:
         now = self._clock.monotonic()
         self.pace.learn(outcome, now)
-        opened_or_closed = self.breaker.learn(attempt.ticket, outcome, now)
+        opened_or_closed = self.breaker.learn(held.ticket, outcome, now)
         if self.breaker.state == "closed":
             self._probes.forget()
         else:
-            self._probes.note(attempt.leased.delivery.id)
+            self._probes.note(held.leased.delivery.id)
         if opened_or_closed:
             reason = "" if isinstance(outcome, Delivered) else outcome.reason
             log.warning(f"the breaker is {self.breaker.state}", destination=self._name, reason=reason)

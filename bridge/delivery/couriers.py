@@ -52,7 +52,7 @@ class Couriers:
         self._supervisor = supervisor
         self._rng = rng
         self._drain_s = drain_s
-        self._told = notify
+        self._notify = notify
         self._told_folded = told_folded
         self._routes: dict[str, DestinationRoute] = {}
         self._own: dict[str, DestinationRoute] = {}
@@ -105,7 +105,7 @@ class Couriers:
             self._store.outbox,
             self._tools.clock,
             self._rng,
-            self._told,
+            self._notify,
             self._told_folded,
             self._tools.guard,
         )

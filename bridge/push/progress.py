@@ -27,7 +27,7 @@ class PushProgress:
         self._store = store
         self._clock = clock
         self._id = subscription_cursor(subscription_uid)
-        self._told = notify
+        self._notify = notify
 
     async def load_cursor(self, topic_uid: str) -> Cursor:
         """The cursor of the subscription; at the topic's end when it stood nowhere yet. Raises StoreError."""
@@ -59,7 +59,7 @@ class PushProgress:
             except CursorMoved:
                 current = None
             except StoreError as why:
-                self._told(str(why))
+                self._notify(str(why))
                 current = None
                 await self._clock.sleep(_AGAIN_S)
             else:

@@ -101,7 +101,7 @@ class Router:
         self._current = current
         self._clock = clock
         self._nudges = nudges
-        self._told = notify
+        self._notify = notify
         self._keep_room = keep_room
         self._token = token
         self._stopping = asyncio.Event()
@@ -343,7 +343,7 @@ class Router:
         self._guard.settle_messages(self.topic.name, self.topic.uid, before)
         self._nudges.tell(commit, self.topic.uid)
         took_s, rules = self._clock.monotonic() - began, frozenset([record.rule for record in commit.decisions])
-        self._told(Routed(self.topic.name, taken, len(commit.deliveries), counts, took_s, rules, batch.failures))
+        self._notify(Routed(self.topic.name, taken, len(commit.deliveries), counts, took_s, rules, batch.failures))
 
 
 def _is_large(payload: str) -> bool:  # likely to take long to decide

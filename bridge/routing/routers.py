@@ -44,7 +44,7 @@ class Routers:
         self._in_force = in_force
         self._clock = clock
         self._supervisor = supervisor
-        self._told = notify
+        self._notify = notify
         self._guard = guard
         self._keep_room = keep_room
         self._nudges = Nudges()
@@ -101,7 +101,7 @@ class Routers:
             self._in_force,
             self._clock,
             self._nudges,
-            self._told,
+            self._notify,
             self._guard,
             self._keep_room,
             partial(self._supervisor.token, f"router:{name}"),

@@ -61,7 +61,7 @@ class Hooks:
         self._broker = broker
         self._sources = sources
         self._max_body_bytes = max_body_bytes
-        self._told = notify
+        self._notify = notify
         self._gate = gate
         self._aside = Offload(broker.clock, "hooks")
 
@@ -72,7 +72,7 @@ class Hooks:
         if not isinstance(config, HookConfig):
             return refuse_call(404, "NOT_FOUND", f"there is no webhook source {name!r}")
         answer = await self._receive(request, name, config)
-        self._told(name, answer.status_code)
+        self._notify(name, answer.status_code)
         return answer
 
     async def _receive(self, request: Request, name: str, config: HookConfig) -> Response:

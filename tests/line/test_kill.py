@@ -11,7 +11,7 @@ import base64
 import json
 import random
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import httpx
@@ -198,7 +198,7 @@ async def _check_store(tmp_path: Path, arrived: list[int], acknowledged: set[int
 
 
 def _check_repeats(texts: list[str]) -> None:
-    """A post comes again only after a kill, and each kill leaves at most one of each line in flight or unsettled."""
+    """A post comes again only after a kill; each leaves at most CONCURRENCY tries in flight, no two of one line."""
     marks = kills = 0
     seen_after: dict[str, int] = {}
     repeats_of: dict[tuple[int, int], int] = defaultdict(int)
@@ -213,3 +213,5 @@ def _check_repeats(texts: list[str]) -> None:
         seen_after[text] = kills
     assert marks == 2 * KILLS
     assert set(repeats_of.values()) <= {1}, repeats_of
+    repeats_after = Counter(kill for kill, _ in repeats_of)
+    assert all(count <= CONCURRENCY for count in repeats_after.values()), repeats_after

@@ -6,18 +6,15 @@ docs/performance.md are measured. Lower a bound when a change makes it cheaper.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.wal import read_log
 from bridge.fakes.listening import running
 from bridge.fakes.webhook import FakeWebhook
 from broker.model import Delivery
 from tests.line.stage import Stage, a_stage
 
-_HEADER = struct.Struct(">IIIIIIII")
-_FRAME = struct.Struct(">IIIIII")
 MOST_TRANSACTIONS = 3
 """Append; decide, commit and lease; settle."""
 MOST_PAGES = 24
@@ -28,29 +25,6 @@ topic: projects/P/topics/T
 rules:
   - {name: hosts, key: "{{ data.host }}", text: "{{ data.host }} is {{ data.status }}", send: hook}
 """
-
-
-@dataclass(frozen=True)
-class LogSoFar:
-    """The write-ahead log since it began anew: which one it is, its transactions, and its pages."""
-
-    salts: tuple[int, int]
-    transactions: int
-    pages: int
-
-
-def read_log(store: Path) -> LogSoFar:
-    """Count the frames of the log that stands in the file; what was there before it began anew has other salts."""
-    content = store.with_name(f"{store.name}-wal").read_bytes()
-    _, _, page_bytes, _, *salts, _, _ = _HEADER.unpack_from(content)
-    transactions = pages = 0
-    for at in range(_HEADER.size, len(content) - _FRAME.size, _FRAME.size + page_bytes):
-        _, pages_of_store, *frame_salts, _, _ = _FRAME.unpack_from(content, at)
-        if frame_salts != salts:
-            break
-        pages += 1
-        transactions += pages_of_store > 0
-    return LogSoFar((salts[0], salts[1]), transactions, pages)
 
 
 async def cost(stage: Stage, count: int, seen: int) -> tuple[int, int] | None:

@@ -83,7 +83,7 @@ class CollapseWorker:
         self._max_text_runes = max_text_runes
         self._outbox = outbox
         self._clock = clock
-        self._told = notify
+        self._notify = notify
         self._was_away = True  # who knows for how long we were
         self._look_at = -math.inf
         self._pass: _Pass | None = None
@@ -205,7 +205,7 @@ class CollapseWorker:
 
     def _tell(self, digest: NewDelivery, folded: int, cancelled: int) -> None:
         log.info("folded", destination=self._name, digest=digest.id, folded=folded, cancelled=cancelled)
-        self._told(Collapsed(self._name, digest.id, folded, cancelled))
+        self._notify(Collapsed(self._name, digest.id, folded, cancelled))
 
 
 def _readable(deliveries: Sequence[Delivery]) -> list[HeldPost]:

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.delivery.handover import Handover
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Refused
@@ -94,6 +95,24 @@ async def test_a_stop_gives_the_rest_of_a_run_back_untried() -> None:
         ("waiting", False, True),
         *[("waiting", False, False)] * 3,
     ]
+
+
+async def test_a_run_keeps_its_slot_to_the_end_though_other_lines_wait_for_one() -> None:
+    async def takes_a_moment(parcel: Parcel) -> Outcome:
+        await desk.clock.sleep(0.01)
+        return Delivered()
+
+    desk = Desk(Scripted(always=takes_a_moment), concurrency=2)
+    desk.store.gate.add(Trouble("outbox.give_back", "unavailable", times=None))
+    for key in "abcde":
+        await put_in(desk.store, *(f"{key}{n}" for n in range(5)), order_key=key)
+    with capture_logs() as logged:
+        async with at_work(desk):
+            await desk.passes(1.0)
+            assert set((await desk.states()).values()) == {"delivered"}
+            assert desk.destination.most_under_way == 2
+            assert sorted(desk.destination.delivered[:10]) == [f"{key}{n}" for key in "ab" for n in range(5)]
+    assert [entry for entry in logged if entry["event"] == "leases end by themselves"] == []
 
 
 async def test_a_run_that_takes_long_goes_on_under_a_new_lease() -> None:
