@@ -3,8 +3,8 @@
 How many may go at once is asked of three: the settings (``concurrency``), the breaker and the pace. A try that was
 answered makes room for the next line at once; that it is still to be settled holds up only its own order key.
 
-Where a run of a line was leased, one try follows the other in the same slot: the next begins once the one before arrived
-and is settled, so of a line no more than one can come twice. What did not arrive ends the run: the rest is given back.
+Where a run of a line was leased, one try follows the other in the same slot: the next begins once the one before has
+arrived and is settled, so of a line no more than one can come twice. What did not arrive ends the run.
 """
 
 from __future__ import annotations

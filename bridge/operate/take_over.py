@@ -151,10 +151,8 @@ class _TakingOver:
             await self._do(f"user {name}: token", users.set_token(user, wanted.token))
 
     async def _membership(self, user: User, project_name: str, roles: Sequence[str]) -> User:
-        project = self._broker.cache.project(project_name)
+        project = self._find_project(project_name, f"user {user.name}")
         what = f"user {user.name}: {', '.join(roles) or 'no role'} in {project_name}"
-        if project is None:
-            raise InvalidInput(f"user {user.name}", f"user {user.name}: there is no project {project_name!r}")
         member = next((membership for membership in user.memberships if membership.project_uid == project.uid), None)
         if member is None:
             return await self._do(what, self._broker.users.add_member(user, project, roles))
@@ -163,9 +161,15 @@ class _TakingOver:
             return user
         return await self._do(what, self._broker.users.set_member_roles(user, project, [*member.roles, *missing]))
 
+    def _find_project(self, name: str, asking: str) -> Project:
+        """The project of a name. Raises InvalidInput, which says what asked for it."""
+        project = self._broker.cache.project(name)
+        if project is None:
+            raise InvalidInput(asking, f"{asking}: there is no project {name!r}")
+        return project
+
     async def _acls(self, project_name: str, wanted: ProjectEntry) -> None:
-        project = self._broker.cache.project(project_name)
-        assert project is not None, "it was made above"  # noqa: S101 - a bug of ours, no input
+        project = self._find_project(project_name, "access lists")
         for name, topic_entry in wanted.topics.items():
             topic = self._broker.cache.topic(project.uid, name)
             uids = self._missing(f"topic {project_name}/{name}", topic, topic_entry.acl)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
+from broker.engines.cursor_rows import columns_of_cursor, cursor_of
 from broker.engines.postgres.calls import Alone, Together
 from broker.engines.postgres.connections import Db, ReadConnections
 from broker.engines.postgres.locks import cursor_lock
@@ -32,7 +32,7 @@ class PostgresCursors:
     async def get(self, cursor_id: str) -> Cursor | None:
         """See Cursors."""
         rows = await self._readers.rows(_SQL["get"], (cursor_id,))
-        return _cursor(rows[0], self._steady.read()) if rows else None
+        return cursor_of(rows[0], self._steady.read()) if rows else None
 
     async def put(self, cursor: Cursor) -> Cursor:
         """See Cursors."""
@@ -60,7 +60,7 @@ class PostgresCursors:
         """See Cursors."""
         rows = await self._readers.rows(_SQL["list"], (prefix, after_prefix(prefix)))
         now = self._steady.read()
-        return [_cursor(row, now) for row in rows]
+        return [cursor_of(row, now) for row in rows]
 
 
 def check_moves(unit: Unit, moves: Sequence[CursorMove]) -> None:
@@ -78,27 +78,5 @@ def apply_moves(unit: Unit, moves: Sequence[CursorMove], now: Reading) -> list[C
     moved = [replace(move.cursor, rev=move.cursor.rev + 1) for move in moves]
     for cursor in moved:
         unit.revisions[cursor.id] = cursor.rev
-        unit.moved[cursor.id] = _values(cursor, now)
+        unit.moved[cursor.id] = columns_of_cursor(cursor, now)
     return moved
-
-
-def _values(cursor: Cursor, now: Reading) -> tuple[str | int | float, ...]:
-    return (
-        cursor.id,
-        cursor.offset,
-        cursor.rev,
-        cursor.pending_to,
-        now.steady_of(cursor.pending_at_us),
-        cursor.messages_total,
-        cursor.bytes_total,
-        now.steady_of(cursor.last_consumed_us),
-        float(cursor.consume_rate),
-    )
-
-
-def _cursor(columns: Sequence[Any], now: Reading) -> Cursor:
-    cursor = Cursor(*columns)
-    if not now.offset_us:
-        return cursor
-    pending_us, consumed_us = now.wall_of(cursor.pending_at_us), now.wall_of(cursor.last_consumed_us)
-    return replace(cursor, pending_at_us=pending_us, last_consumed_us=consumed_us)

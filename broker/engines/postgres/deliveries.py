@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from broker.delivery_states import state_after
 from broker.engines.balancing import GAVE_UP, book_entry_of
-from broker.engines.postgres.stored_delivery import DeliveryStanding
 from broker.engines.postgres.unit import Placed, Unit
 from broker.engines.settling import end_delivery
+from broker.engines.stored_delivery import StoredDelivery
 from broker.errors import DuplicateDelivery, Moved
 from broker.model import Delivery, DeliveryState, NewDelivery
 from broker.steady import Reading
@@ -57,14 +57,14 @@ def _place(unit: Unit, placed: Placed) -> None:
     new, number = placed.new, placed.number
     unit.placed[number] = placed
     delivery = Delivery(new, number, placed.state, new.due_us, by=placed.by, settled_us=placed.settled_us)
-    unit.rows[number] = DeliveryStanding(delivery, 0, head=False, place=number, offset_us=placed.offset_us)
+    unit.rows[number] = StoredDelivery(delivery, 0, head=False, place=number, offset_us=placed.offset_us)
     unit.ids[new.id] = number
     unit.taken_ids.add(new.id)
     unit.taken_keys.add(new.unique_key)
     unit.book((new.topic_uid, new.destination, placed.state, placed.by), 1, new.stands_for)
 
 
-def change(unit: Unit, row: DeliveryStanding, delivery: Delivery) -> None:
+def change(unit: Unit, row: StoredDelivery, delivery: Delivery) -> None:
     """Let a delivery become ``delivery``; it leaves and joins lines and books as that says.
 
     Whoever delivers there is told when it waits on; when another became the head of its line, the writing tells.

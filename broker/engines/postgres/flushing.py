@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from broker.engines.postgres.connections import Db
 from broker.engines.postgres.queries import Question, ask_all, columns, load
-from broker.engines.postgres.stored_delivery import DeliveryStanding
 from broker.engines.postgres.unit import Numbers, Placed, Unit
+from broker.engines.stored_delivery import StoredDelivery
 from broker.engines.texts import pairs_to_bytes
 
 _KEEPING: Final = load("keeping")
@@ -101,7 +101,7 @@ def _deliveries(unit: Unit, given: Given) -> Iterator[Question]:
         yield _OUTBOX["put_receipts"], columns((*line, *receipt) for line, receipt in sorted(unit.receipts.items()))
 
 
-def _changed(row: DeliveryStanding, given: Given, *, stays: bool) -> tuple[Any, ...]:
+def _changed(row: StoredDelivery, given: Given, *, stays: bool) -> tuple[Any, ...]:
     delivery, offset_us = row.delivery, row.offset_us
     first_us = delivery.first_tried_us - offset_us if delivery.first_tried_us else 0
     settled = (delivery.settled_us - offset_us, offset_us) if delivery.settled_us else (0, 0)

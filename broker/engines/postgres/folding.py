@@ -11,9 +11,9 @@ from broker.engines.postgres.connections import Db
 from broker.engines.postgres.deliveries import add_waiting, change, check_new
 from broker.engines.postgres.loading import load_unit
 from broker.engines.postgres.queries import ask, columns, load
-from broker.engines.postgres.stored_delivery import DeliveryStanding, row_of
 from broker.engines.postgres.unit import Unit, UnitNeeds, seq_of
 from broker.engines.settling import end_delivery
+from broker.engines.stored_delivery import StoredDelivery, row_of
 from broker.model import Backlog, LinePlace, NewDelivery
 from broker.steady import Reading
 
@@ -51,7 +51,7 @@ async def fold(
     return unit, len(rows)
 
 
-def _named(unit: Unit, tokens: Sequence[str], delivery_ids: Sequence[str], now: Reading) -> list[DeliveryStanding]:
+def _named(unit: Unit, tokens: Sequence[str], delivery_ids: Sequence[str], now: Reading) -> list[StoredDelivery]:
     rows = {row.delivery.seq: row for row in (unit.held_by(token, now) for token in tokens)}
     for delivery_id in delivery_ids:
         row = unit.find_named(delivery_id, now)
@@ -61,7 +61,7 @@ def _named(unit: Unit, tokens: Sequence[str], delivery_ids: Sequence[str], now: 
     return list(rows.values())
 
 
-async def _place_of(db: Db, rows: Sequence[DeliveryStanding], digest: NewDelivery) -> int | None:
+async def _place_of(db: Db, rows: Sequence[StoredDelivery], digest: NewDelivery) -> int | None:
     """The place of the digest: asked twice, first for which counts it rests on, then with them."""
     folded = [(row.delivery, row.place) for row in rows]
     lines: list[LineSpan] = []

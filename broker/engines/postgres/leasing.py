@@ -7,7 +7,7 @@ from typing import Final
 from broker.clock import us
 from broker.engines.postgres.connections import Db
 from broker.engines.postgres.queries import ask, load
-from broker.engines.postgres.stored_delivery import row_of
+from broker.engines.stored_delivery import row_of
 from broker.model import Leased, LeaseRequest
 from broker.steady import Reading
 

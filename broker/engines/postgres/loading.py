@@ -8,8 +8,8 @@ from typing import Final
 from broker.engines.postgres.connections import Db
 from broker.engines.postgres.locks import CATALOG_LOCK, cursor_lock, destination_lock, in_order, state_lock
 from broker.engines.postgres.queries import Question, Rows, ask_all, columns, load
-from broker.engines.postgres.stored_delivery import row_of
 from broker.engines.postgres.unit import StateStanding, Unit, UnitNeeds
+from broker.engines.stored_delivery import row_of
 from broker.model import WAKE_ALL
 from broker.steady import Reading
 

@@ -6,21 +6,21 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from broker.delivery_states import can
+from broker.engines.finding import parameters_of, query_name
 from broker.engines.postgres import folding
 from broker.engines.postgres.calls import Alone, Together
 from broker.engines.postgres.connections import Db, ReadConnections
 from broker.engines.postgres.deliveries import change
-from broker.engines.postgres.finding import find
 from broker.engines.postgres.flushing import flush
 from broker.engines.postgres.leasing import lease_due
 from broker.engines.postgres.locks import destination_lock, in_order
 from broker.engines.postgres.queries import ask, ask_all, count, load
 from broker.engines.postgres.slices import delete_in_slices
-from broker.engines.postgres.stored_delivery import DeliveryStanding, view_row
 from broker.engines.postgres.unit import Unit, UnitNeeds, seq_of
 from broker.engines.postgres.waking import Waking, news_of
 from broker.engines.postgres.writer import GroupWrites
 from broker.engines.settling import apply_settlement, end_delivery, revive_delivery
+from broker.engines.stored_delivery import StoredDelivery, view_row
 from broker.model import (
     Attempt,
     Backlog,
@@ -103,7 +103,7 @@ class PostgresOutbox:
             for token in tokens:
                 row = unit.row(seq_of(token), now)
                 if row is not None and row.token == token and row.is_leased(now.wall_us):
-                    change(unit, row, row.given_back(now.wall_us))
+                    change(unit, row, row.end_lease_untried(now.wall_us))
 
         await self._writer.run(Together(want=want, make=make))
 
@@ -119,7 +119,12 @@ class PostgresOutbox:
 
     async def find(self, query: DeliveryQuery) -> Sequence[Delivery]:
         """See Outbox."""
-        return await self._readers.run(lambda db: find(db, query, self._steady.read()))
+
+        async def read(db: Db) -> Sequence[Delivery]:
+            now = self._steady.read()
+            return [view_row(columns, now) for columns in await ask(db, _SQL[query_name(query)], parameters_of(query))]
+
+        return await self._readers.run(read)
 
     async def read(self, delivery_id: str) -> tuple[Delivery, Sequence[Attempt]] | None:
         """See Outbox."""
@@ -136,7 +141,7 @@ class PostgresOutbox:
     async def replay(self, delivery_ids: Sequence[str]) -> int:
         """See Outbox."""
 
-        def revive(row: DeliveryStanding, now_us: int) -> Delivery | None:
+        def revive(row: StoredDelivery, now_us: int) -> Delivery | None:
             return revive_delivery(row.delivery, now_us) if can(row.delivery.state, "replayed") else None
 
         return await self._change_each(delivery_ids, revive)
@@ -144,14 +149,14 @@ class PostgresOutbox:
     async def drop(self, delivery_ids: Sequence[str], by: str) -> int:
         """See Outbox."""
 
-        def end(row: DeliveryStanding, now_us: int) -> Delivery | None:
+        def end(row: StoredDelivery, now_us: int) -> Delivery | None:
             may = row.delivery.state == "dead" or row.is_free(now_us)
             return end_delivery(row.delivery, "dropped", by, now_us) if may else None
 
         return await self._change_each(delivery_ids, end)
 
     async def _change_each(
-        self, delivery_ids: Sequence[str], become: Callable[[DeliveryStanding, int], Delivery | None]
+        self, delivery_ids: Sequence[str], become: Callable[[StoredDelivery, int], Delivery | None]
     ) -> int:
         """Let those of some deliveries that may become something else, and say how many did."""
 

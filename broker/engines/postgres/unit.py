@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from broker.engines.postgres.stored_delivery import DeliveryStanding
+from broker.engines.stored_delivery import StoredDelivery
 from broker.errors import LeaseLost
 from broker.model import Attempt, DeliveryState, NewDelivery
 from broker.steady import Reading
@@ -94,7 +94,7 @@ class Unit:
     puts: dict[str, list[Any]] = field(default_factory=dict)
     woken: dict[str, StateStanding] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
-    rows: dict[int, DeliveryStanding] = field(default_factory=dict)
+    rows: dict[int, StoredDelivery] = field(default_factory=dict)
     ids: dict[str, int] = field(default_factory=dict)
     changed: dict[int, bool] = field(default_factory=dict)  # whether it stays where it is in its line
     lines: set[tuple[str, str]] = field(default_factory=set)  # whose heads may have gone
@@ -120,16 +120,16 @@ class Unit:
         before = self.balances.get(entry, (0, 0))
         self.balances[entry] = before[0] + deliveries, before[1] + stands_for
 
-    def row(self, seq: int, now: Reading) -> DeliveryStanding | None:
+    def row(self, seq: int, now: Reading) -> StoredDelivery | None:
         """A loaded delivery, its times told as the wall clock stands now."""
         row = self.rows.get(seq)
-        return row.told_at(now) if row is not None else None
+        return row.retell_at(now) if row is not None else None
 
-    def find_named(self, delivery_id: str, now: Reading) -> DeliveryStanding | None:
+    def find_named(self, delivery_id: str, now: Reading) -> StoredDelivery | None:
         """A loaded delivery by its id."""
         return self.row(self.ids.get(delivery_id, 0), now)
 
-    def held_by(self, token: str, now: Reading) -> DeliveryStanding:
+    def held_by(self, token: str, now: Reading) -> StoredDelivery:
         """The delivery that a token holds. Raises LeaseLost."""
         row = self.row(seq_of(token), now)
         if row is None:
@@ -142,7 +142,7 @@ class Unit:
         """Put a try on record."""
         self.attempts.append((seq, number, attempt))
 
-    def put_row(self, row: DeliveryStanding, *, stays: bool) -> None:
+    def put_row(self, row: StoredDelivery, *, stays: bool) -> None:
         """Write what became of a delivery; ``stays`` when it keeps its place in its line."""
         seq, delivery = row.delivery.seq, row.delivery
         self.rows[seq] = row

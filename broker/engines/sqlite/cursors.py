@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
+from broker.engines.cursor_rows import columns_of_cursor, cursor_of
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.transaction import Transaction, Writes
@@ -31,7 +31,7 @@ class SqliteCursors:
 
         def read(db: sqlite3.Connection) -> Cursor | None:
             row = db.execute(_SQL["get"], (cursor_id,)).fetchone()
-            return _cursor(row, self._steady.read()) if row else None
+            return cursor_of(row, self._steady.read()) if row else None
 
         return await self._readers.read_at_once(read)
 
@@ -55,7 +55,7 @@ class SqliteCursors:
 
         def read(db: sqlite3.Connection) -> Sequence[Cursor]:
             now = self._steady.read()
-            return [_cursor(row, now) for row in db.execute(_SQL["list"], (prefix, after_prefix(prefix)))]
+            return [cursor_of(row, now) for row in db.execute(_SQL["list"], (prefix, after_prefix(prefix)))]
 
         return await self._readers.read_on_thread(read)
 
@@ -76,30 +76,8 @@ def check_moves(db: sqlite3.Connection, moves: Sequence[CursorMove]) -> None:
 def apply_moves(db: sqlite3.Connection, moves: Sequence[CursorMove], now: Reading) -> list[Cursor]:
     """Make moves that were checked, and return what stands now."""
     moved = [replace(move.cursor, rev=move.cursor.rev + 1) for move in moves]
-    db.executemany(_SQL["put"], [_values(cursor, now) for cursor in moved])
+    db.executemany(_SQL["put"], [columns_of_cursor(cursor, now) for cursor in moved])
     return moved
-
-
-def _values(cursor: Cursor, now: Reading) -> tuple[str | int | float, ...]:
-    return (
-        cursor.id,
-        cursor.offset,
-        cursor.rev,
-        cursor.pending_to,
-        now.steady_of(cursor.pending_at_us),
-        cursor.messages_total,
-        cursor.bytes_total,
-        now.steady_of(cursor.last_consumed_us),
-        cursor.consume_rate,
-    )
-
-
-def _cursor(columns: Sequence[Any], now: Reading) -> Cursor:
-    cursor = Cursor(*columns)
-    if not now.offset_us:
-        return cursor
-    pending_us, consumed_us = now.wall_of(cursor.pending_at_us), now.wall_of(cursor.last_consumed_us)
-    return replace(cursor, pending_at_us=pending_us, last_consumed_us=consumed_us)
 
 
 def _delete(db: sqlite3.Connection, cursor_id: str) -> None:

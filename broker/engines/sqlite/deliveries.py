@@ -4,68 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
 
 from broker.delivery_states import state_after
 from broker.engines.balancing import GAVE_UP, book_entry_of
 from broker.engines.settling import end_delivery
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.transaction import Transaction
-from broker.engines.texts import pairs_from_bytes, pairs_to_bytes
+from broker.engines.stored_delivery import StoredDelivery, row_of
+from broker.engines.texts import pairs_to_bytes
 from broker.errors import DuplicateDelivery, LeaseLost, Moved
 from broker.model import Attempt, Delivery, DeliveryState, NewDelivery
 from broker.steady import Reading
 
 _SQL = load("outbox")
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDelivery:
-    """A delivery as stored: ``delivery.leased`` says that a lease was given, which may have ended since.
-
-    Its times are told by a wall clock that is ``offset_us`` ahead of steady time.
-    """
-
-    delivery: Delivery
-    lease: int
-    head: int
-    place: int
-    offset_us: int
-
-    @property
-    def token(self) -> str:
-        """What the holder of the present lease was given."""
-        return f"{self.delivery.seq}.{self.lease}"
-
-    def is_leased(self, now_us: int) -> bool:
-        """Whether a courier holds it now."""
-        return self.delivery.leased and self.delivery.due_us > now_us
-
-    def is_free(self, now_us: int) -> bool:
-        """Whether it waits and nobody holds it."""
-        return self.delivery.state == "waiting" and not self.is_leased(now_us)
-
-    def view_at(self, now_us: int) -> Delivery:
-        """The delivery as a reader sees it at ``now_us``."""
-        leased = self.is_leased(now_us)
-        lost = self.delivery.leased and not leased
-        return replace(self.delivery, leased=leased, unclear=self.delivery.unclear or lost)
-
-
-def row_of(columns: Sequence[Any], now: Reading) -> StoredDelivery:
-    """A row of ``whole_deliveries`` as a record."""
-    places, late = pairs_from_bytes(columns[17]), bool(columns[21])
-    new = NewDelivery(*(*columns[:17], places, *columns[18:21], late))
-    seq, state, due_us, *tried = columns[22:29]
-    first_tried_us, unclear = now.wall_of(columns[31]), bool(columns[32])
-    standing = (seq, state, due_us + now.offset_us, *tried, bool(columns[29]), columns[30], first_tried_us, unclear)
-    return StoredDelivery(Delivery(new, *standing), columns[33], columns[34], columns[35], now.offset_us)
-
-
-def view_row(columns: Sequence[Any], now: Reading) -> Delivery:
-    """A row of ``whole_deliveries`` as a reader sees it now."""
-    return row_of(columns, now).view_at(now.wall_us)
 
 
 def find_held(db: sqlite3.Connection, token: str, now: Reading) -> StoredDelivery:

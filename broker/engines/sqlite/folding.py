@@ -8,9 +8,10 @@ from collections.abc import Collection, Sequence
 from broker.delivery_states import DeliveryStep
 from broker.engines.folding import no_longer_waits, page_of, place_of_digest
 from broker.engines.settling import end_delivery
-from broker.engines.sqlite.deliveries import StoredDelivery, add, add_in_place, change, find_held, row_of
+from broker.engines.sqlite.deliveries import add, add_in_place, change, find_held
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.transaction import Transaction
+from broker.engines.stored_delivery import StoredDelivery, row_of
 from broker.model import Backlog, LinePlace, NewDelivery, WaitingCounts
 from broker.steady import Reading
 

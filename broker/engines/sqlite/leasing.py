@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from broker.clock import us
-from broker.engines.sqlite.deliveries import row_of
 from broker.engines.sqlite.queries import load
+from broker.engines.stored_delivery import row_of
 from broker.model import Leased, LeaseRequest
 from broker.steady import Reading
 

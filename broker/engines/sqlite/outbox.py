@@ -8,15 +8,16 @@ from functools import partial
 from typing import TypeVar
 
 from broker.delivery_states import can
+from broker.engines.finding import parameters_of, query_name
 from broker.engines.settling import apply_settlement, end_delivery, revive_delivery
 from broker.engines.sqlite import folding
-from broker.engines.sqlite.deliveries import change, find_held, find_named, put_attempt, view_row
-from broker.engines.sqlite.finding import find
+from broker.engines.sqlite.deliveries import change, find_held, find_named, put_attempt
 from broker.engines.sqlite.leasing import lease
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.slices import delete_in_slices
 from broker.engines.sqlite.transaction import Transaction, Writes
+from broker.engines.stored_delivery import view_row
 from broker.engines.wakeups import LevelSignals
 from broker.model import (
     Attempt,
@@ -101,7 +102,12 @@ class SqliteOutbox:
 
     async def find(self, query: DeliveryQuery) -> Sequence[Delivery]:
         """See Outbox."""
-        return await self._readers.read_on_thread(lambda db: find(db, query, self._steady.read()))
+
+        def read(db: sqlite3.Connection) -> Sequence[Delivery]:
+            now = self._steady.read()
+            return [view_row(columns, now) for columns in db.execute(_SQL[query_name(query)], parameters_of(query))]
+
+        return await self._readers.read_on_thread(read)
 
     async def read(self, delivery_id: str) -> tuple[Delivery, Sequence[Attempt]] | None:
         """See Outbox."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import broker.engines.sqlite as engine
-from broker.engines.sqlite.finding import query_name
+from broker.engines.finding import query_name
 from broker.engines.sqlite.opening import connect, prepare
 from broker.engines.sqlite.queries import load
 from broker.model import DeliveryQuery

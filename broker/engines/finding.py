@@ -1,30 +1,24 @@
-"""Which query finds deliveries: the narrowest index for what was asked."""
+"""Which query finds deliveries, the narrowest index for what was asked, and with which parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
-from broker.engines.postgres.connections import Db
-from broker.engines.postgres.queries import ask, load
-from broker.engines.postgres.stored_delivery import view_row
-from broker.model import Delivery, DeliveryQuery
-from broker.steady import Reading
+from broker.model import DeliveryQuery
 
-_SQL: Final = load("outbox")
 _AFTER_ALL: Final = 2**62
 _LAST_SIGN: Final = "\U0010ffff"
 
 
-async def find(db: Db, query: DeliveryQuery, now: Reading) -> Sequence[Delivery]:
-    """The deliveries that fit, newest first."""
+def parameters_of(query: DeliveryQuery) -> dict[str, Any]:
+    """The parameters of the query that answers, by name."""
     wanted = asdict(query)
     if query.before_seq is None:
         wanted["before_seq"] = _AFTER_ALL
     if query.id_prefix is not None:
         wanted["behind_ids"] = query.id_prefix + _LAST_SIGN
-    return [view_row(columns, now) for columns in await ask(db, _SQL[query_name(query)], wanted)]
+    return wanted
 
 
 def query_name(query: DeliveryQuery) -> str:

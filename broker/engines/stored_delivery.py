@@ -1,4 +1,4 @@
-"""A delivery as it is stored, with what the engine knows beside it."""
+"""A delivery as engines store it, with what they know beside it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from broker.steady import Reading
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryStanding:
+class StoredDelivery:
     """A delivery as stored: ``delivery.leased`` says that a lease was given, which may have ended since.
 
     Its times are told by a wall clock that is ``offset_us`` ahead of steady time.
@@ -43,11 +43,11 @@ class DeliveryStanding:
         lost = self.delivery.leased and not leased
         return replace(self.delivery, leased=leased, unclear=self.delivery.unclear or lost)
 
-    def given_back(self, now_us: int) -> Delivery:
+    def end_lease_untried(self, now_us: int) -> Delivery:
         """The delivery after its lease ended without a try: due at once."""
         return replace(self.delivery, due_us=now_us, leased=False)
 
-    def told_at(self, now: Reading) -> DeliveryStanding:
+    def retell_at(self, now: Reading) -> StoredDelivery:
         """The same, its times told as the wall clock stands at another look."""
         by_us = now.offset_us - self.offset_us
         if not by_us:
@@ -59,13 +59,13 @@ class DeliveryStanding:
         return replace(self, delivery=delivery, offset_us=now.offset_us)
 
 
-def row_of(columns: Sequence[Any], now: Reading) -> DeliveryStanding:
+def row_of(columns: Sequence[Any], now: Reading) -> StoredDelivery:
     """A row of ``whole_deliveries`` as a record."""
-    new = NewDelivery(*(*columns[:17], pairs_from_bytes(columns[17]), *columns[18:22]))
+    new = NewDelivery(*(*columns[:17], pairs_from_bytes(columns[17]), *columns[18:21], bool(columns[21])))
     seq, state, due_us, *tried = columns[22:29]
-    first_tried_us = now.wall_of(columns[31])
-    standing = (seq, state, due_us + now.offset_us, *tried, columns[29], columns[30], first_tried_us, columns[32])
-    return DeliveryStanding(Delivery(new, *standing), columns[33], columns[34], columns[35], now.offset_us)
+    first_tried_us, unclear = now.wall_of(columns[31]), bool(columns[32])
+    standing = (seq, state, due_us + now.offset_us, *tried, bool(columns[29]), columns[30], first_tried_us, unclear)
+    return StoredDelivery(Delivery(new, *standing), columns[33], bool(columns[34]), columns[35], now.offset_us)
 
 
 def view_row(columns: Sequence[Any], now: Reading) -> Delivery:
