@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from broker.model import Commit, Leased
 
 
-def exhausted(commit: Commit, granted: Sequence[Sequence[Leased]], now_us: int) -> set[str]:
+def find_exhausted(commit: Commit, granted: Sequence[Sequence[Leased]], now_us: int) -> set[str]:
     """The destinations of ``commit.leases`` at which nothing is left that a courier does not know of.
 
     ``granted`` is what was leased, request by request. A request that was granted all it asked for may have left some,

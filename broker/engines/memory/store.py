@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from broker.clock import Clock
-from broker.engines.handing_over import exhausted
+from broker.engines.handing_over import find_exhausted
 from broker.engines.memory.catalog import MemoryCatalog
 from broker.engines.memory.cursors import MemoryCursors
 from broker.engines.memory.decisions import MemoryDecisions
@@ -76,7 +76,9 @@ class MemoryStore:
         leased = [lease for some in granted for lease in some]
         if take is not None and leased:
             take(leased)
-        for destination in {new.destination for new in commit.deliveries} - exhausted(commit, granted, now.wall_us):
+        for destination in {new.destination for new in commit.deliveries} - find_exhausted(
+            commit, granted, now.wall_us
+        ):
             self.outbox.news.lift(destination)
 
     async def counters(self, topic_uid: str | None = None) -> Mapping[tuple[str, str], int]:

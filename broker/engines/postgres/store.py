@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from broker.clock import US_PER_S
-from broker.engines.handing_over import exhausted
+from broker.engines.handing_over import find_exhausted
 from broker.engines.postgres.calls import Alone, Together
 from broker.engines.postgres.catalog import PostgresCatalog
 from broker.engines.postgres.connections import Db, ReadConnections
@@ -75,7 +75,7 @@ class PostgresStore:
 
         async def then(db: Db, leased: list[Leased], news: set[str]) -> list[Leased]:
             granted = [await lease_due(db, request, self._node.holder, now) for request in commit.leases]
-            news |= {new.destination for new in commit.deliveries} - exhausted(commit, granted, now.wall_us)
+            news |= {new.destination for new in commit.deliveries} - find_exhausted(commit, granted, now.wall_us)
             return [lease for some in granted for lease in some]
 
         def done(leased: list[Leased]) -> None:

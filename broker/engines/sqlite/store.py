@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from broker.clock import US_PER_S, Clock
-from broker.engines.handing_over import exhausted
+from broker.engines.handing_over import find_exhausted
 from broker.engines.ownership import SoleOwnership, check_owner
 from broker.engines.sqlite.backup import copy_to
 from broker.engines.sqlite.catalog import SqliteCatalog, apply_changes
@@ -86,7 +86,7 @@ class SqliteStore:
             nonlocal done
             touched = self._commit(transaction, commit, now)
             leased = [lease(transaction.db, request, now) for request in commit.leases]
-            done = [one for granted in leased for one in granted], touched - exhausted(commit, leased, now.wall_us)
+            done = [one for granted in leased for one in granted], touched - find_exhausted(commit, leased, now.wall_us)
 
         def tell() -> None:
             leased, news = done

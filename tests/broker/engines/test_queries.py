@@ -17,7 +17,7 @@ from broker.model import DeliveryQuery
 
 _FOLDER = Path(engine.__file__).parent
 _FILES = sorted(file.stem for file in (_FOLDER / "sql").glob("*.sql"))
-_CODE = "\n".join(file.read_text() for file in _FOLDER.glob("*.py"))
+_CODE = "\n".join(file.read_text() for folder in (_FOLDER, _FOLDER.parent) for file in folder.glob("*.py"))
 _ALL = [(name, query) for name in _FILES for query in load(name)]
 
 
