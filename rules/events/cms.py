@@ -88,10 +88,10 @@ def subject_of(certificate: x509.Certificate) -> str:
 
 
 def _signer_of(signature: bytes) -> tuple[_Signer, list[x509.Certificate]]:
-    content = read_der(signature).expect(SEQUENCE).members()
-    if len(content) < 2 or oid_text(content[0]) != _SIGNED_DATA:
+    content = read_der(signature).expect(SEQUENCE).members(least=2)
+    if oid_text(content[0]) != _SIGNED_DATA:
         raise NotDer("it is no signed data")
-    fields = list(read_der(content[1].content).expect(SEQUENCE).members())
+    fields = read_der(content[1].content).expect(SEQUENCE).members(least=1)
     certificates = [
         x509.load_der_x509_certificate(der_value.whole)
         for field in fields
@@ -101,10 +101,10 @@ def _signer_of(signature: bytes) -> tuple[_Signer, list[x509.Certificate]]:
     signers = fields[-1].expect(SET).members()
     if len(signers) != 1:
         raise NotDer(f"{len(signers)} signers where one belongs")
-    return _read_signer(list(signers[0].expect(SEQUENCE).members()), certificates), certificates
+    return _read_signer(signers[0].expect(SEQUENCE).members(least=3), certificates), certificates
 
 
-def _read_signer(fields: list[DerValue], certificates: Sequence[x509.Certificate]) -> _Signer:
+def _read_signer(fields: Sequence[DerValue], certificates: Sequence[x509.Certificate]) -> _Signer:
     _, identifier, digest, *rest = fields
     attributes = rest.pop(0) if rest and rest[0].tag == _FIELD_0 else None
     if len(rest) < 2:
@@ -112,10 +112,10 @@ def _read_signer(fields: list[DerValue], certificates: Sequence[x509.Certificate
     certificate = next((one for one in certificates if _is_of(one, identifier)), None)
     if certificate is None:
         raise NotDer("the signer's certificate is not in it")
-    digest_name = oid_text(digest.expect(SEQUENCE).members()[0])
+    digest_name = oid_text(digest.expect(SEQUENCE).members(least=1)[0])
     if digest_name not in _DIGESTS:
         raise NotDer(f"a digest that proves nothing, or is not known: {digest_name}")
-    algorithm = oid_text(rest[0].expect(SEQUENCE).members()[0])
+    algorithm = oid_text(rest[0].expect(SEQUENCE).members(least=1)[0])
     return _Signer(certificate, _DIGESTS[digest_name](), attributes, algorithm, rest[1].expect(OCTETS).content)
 
 
@@ -126,7 +126,7 @@ def _is_of(certificate: x509.Certificate, identifier: DerValue) -> bool:
         except x509.ExtensionNotFound:
             return False
         return extension.value.digest == identifier.content
-    issuer, serial = identifier.expect(SEQUENCE).members()[:2]
+    issuer, serial = identifier.expect(SEQUENCE).members(least=2)[:2]
     number = int.from_bytes(serial.expect(INTEGER).content, "big", signed=True)
     return certificate.serial_number == number and certificate.issuer.public_bytes() == issuer.whole
 

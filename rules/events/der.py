@@ -26,8 +26,8 @@ class DerValue:
     content: bytes
     whole: bytes
 
-    def members(self) -> Sequence[DerValue]:
-        """The values within it. Raises NotDer."""
+    def members(self, least: int = 0) -> Sequence[DerValue]:
+        """The values within it, of which so many must be there. Raises NotDer."""
         der_values, place = [], 0
         while place < len(self.content):
             value = _value_at(self.content, place)
@@ -35,6 +35,8 @@ class DerValue:
             place += len(value.whole)
             if len(der_values) > MAX_MEMBERS:
                 raise NotDer("more members than any signature has")
+        if len(der_values) < least:
+            raise NotDer(f"{len(der_values)} members where {least} belong")
         return der_values
 
     def expect(self, tag: int) -> DerValue:
