@@ -225,6 +225,22 @@ def test_no_byte_of_a_signature_that_is_changed_raises_or_makes_it_another_signe
         assert found.why_not or found.signer == "/C=GR/O=Test/CN=ce.example.org"
 
 
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+def test_a_value_without_the_members_that_belong_in_it_is_told_as_unreadable(signer, trusted):
+    der = email.message_from_bytes(signer.sign()).get_payload()[1].get_payload(decode=True)
+    whys = []
+    for place in range(len(der)):
+        length = der[place + 1] if place + 1 < len(der) and der[place] == 0x30 else 0
+        if not 2 <= length < 0x80 or place + 2 + length > len(der):
+            continue
+        emptied = b"\x30\x00\x04" + bytes([length - 2]) + der[place + 4 : place + 2 + length]
+        try:
+            read_signature(der[:place] + emptied + der[place + 2 + length :], (TEXT_ON_THE_WIRE,), None)
+        except NoSignature as error:
+            whys.append(str(error))
+    assert {why for why in whys if "0 members where 1 belong" in why}
+
+
 @pytest.mark.parametrize(
     ("spec", "why"),
     [
