@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from broker.engines.texts import pairs_from_bytes
+from broker.engines.texts import pairs_from_bytes, pairs_to_bytes
 from broker.model import Delivery, NewDelivery
 from broker.steady import Reading
 
@@ -71,3 +71,24 @@ def row_of(columns: Sequence[Any], now: Reading) -> StoredDelivery:
 def view_row(columns: Sequence[Any], now: Reading) -> Delivery:
     """A row of ``whole_deliveries`` as a reader sees it now."""
     return row_of(columns, now).view_at(now.wall_us)
+
+
+def columns_of_decided(new: NewDelivery) -> tuple[Any, ...]:
+    """What was decided, as it is stored behind the delivery's number."""
+    return (
+        new.id,
+        *new.unique_key,
+        new.parts,
+        new.phase,
+        new.key,
+        new.incident,
+        new.stands_for,
+        new.topic_uid,
+        new.offset,
+        new.version,
+        pairs_to_bytes(new.places),
+        new.severity,
+        new.due_us,
+        new.created_us,
+        new.post,
+    )

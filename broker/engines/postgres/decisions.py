@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from broker.engines.decision_rows import columns_of_decision
 from broker.engines.postgres.connections import ReadConnections
 from broker.engines.postgres.queries import load
 from broker.engines.postgres.slices import delete_in_slices
@@ -39,20 +40,4 @@ class PostgresDecisions:
 
 def apply_decisions(unit: Unit, decisions: Sequence[DecisionRecord], now: Reading) -> None:
     """Write decisions in order, each with its number."""
-    unit.decisions += [
-        (
-            decision.topic_uid,
-            decision.offset,
-            decision.item,
-            decision.rule,
-            decision.send,
-            decision.destination,
-            decision.key,
-            decision.outcome,
-            decision.by,
-            decision.at_us - now.offset_us,
-            decision.version,
-            now.offset_us,
-        )
-        for decision in decisions
-    ]
+    unit.decisions += [columns_of_decision(decision, now) for decision in decisions]

@@ -9,8 +9,7 @@ from typing import Any, Final
 from broker.engines.postgres.connections import Db
 from broker.engines.postgres.queries import Question, ask_all, columns, load
 from broker.engines.postgres.unit import Numbers, Placed, Unit
-from broker.engines.stored_delivery import StoredDelivery
-from broker.engines.texts import pairs_to_bytes
+from broker.engines.stored_delivery import StoredDelivery, columns_of_decided
 
 _KEEPING: Final = load("keeping")
 _OUTBOX: Final = load("outbox")
@@ -121,25 +120,7 @@ def _changed(row: StoredDelivery, given: Given, *, stays: bool) -> tuple[Any, ..
 
 
 def _decided(placed: Placed, given: Given) -> tuple[Any, ...]:
-    new = placed.new
-    return (
-        Numbers.given(placed.number, given.places),
-        new.id,
-        *new.unique_key,
-        new.parts,
-        new.phase,
-        new.key,
-        new.incident,
-        new.stands_for,
-        new.topic_uid,
-        new.offset,
-        new.version,
-        pairs_to_bytes(new.places),
-        new.severity,
-        new.due_us,
-        new.created_us,
-        new.post,
-    )
+    return Numbers.given(placed.number, given.places), *columns_of_decided(placed.new)
 
 
 def _standing(unit: Unit, given: Given) -> Iterator[tuple[Any, ...]]:

@@ -7,14 +7,15 @@ from functools import partial
 from typing import Any, Final
 
 from broker.beside import LARGE_ITEMS, Beside
+from broker.engines.message_rows import rows_of
 from broker.engines.postgres.calls import Alone, Shared
 from broker.engines.postgres.connections import Db, ReadConnections
-from broker.engines.postgres.log_rows import Appending, LogStanding, MessageBatch, MessageRow
+from broker.engines.postgres.log_rows import Appending, LogStanding, MessageBatch
 from broker.engines.postgres.queries import Question, ask, ask_all, columns, count, load
 from broker.engines.postgres.slices import SLICE, delete_in_slices
 from broker.engines.postgres.waking import Waking, topic_bell
 from broker.engines.postgres.writer import CallOutcome, GroupWrites
-from broker.engines.texts import pairs_from_bytes, pairs_to_bytes, text_bytes
+from broker.engines.texts import pairs_from_bytes
 from broker.errors import TopicGone
 from broker.model import Appended, Bounds, Message, NewMessage
 from broker.steady import SteadyTime
@@ -86,7 +87,7 @@ class PostgresLog:
     async def append(self, topic_uid: str, messages: Sequence[NewMessage], producer_key: str | None = None) -> Appended:
         """See Log."""
         rows, total_bytes, stored_bytes = await self._beside.run(
-            partial(_rows_of, messages), large=len(messages) > LARGE_ITEMS
+            partial(rows_of, messages), large=len(messages) > LARGE_ITEMS
         )
         return await self._writer.run(
             MessageBatch(
@@ -214,19 +215,6 @@ class PostgresLog:
         """Remove what a drop that was interrupted left behind."""
         for (log_id,) in await self._readers.rows(_SQL["gone_with_messages"]):
             await self._remove(log_id, 2**62)
-
-
-def _rows_of(messages: Sequence[NewMessage]) -> tuple[list[MessageRow], int, int]:
-    """The rows of a batch, how many bytes their texts have, and how many their attributes as well."""
-    rows: list[MessageRow] = []
-    total_bytes = stored_bytes = 0
-    for message in messages:
-        attributes = pairs_to_bytes(message.attributes)
-        size_bytes = text_bytes(message.data)
-        total_bytes += size_bytes
-        stored_bytes += size_bytes + len(attributes)
-        rows.append((message.data, attributes, size_bytes + len(attributes)))
-    return rows, total_bytes, stored_bytes
 
 
 async def _locked(db: Db, uid: str) -> LogStanding | None:

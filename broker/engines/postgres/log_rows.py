@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from broker.engines.message_rows import MessageRow
 from broker.engines.postgres.calls import Shared
 from broker.engines.postgres.queries import Question, columns, load
 from broker.errors import TopicGone
@@ -13,9 +14,6 @@ from broker.model import Appended
 from broker.steady import Reading
 
 _SQL: Final = load("log")
-
-MessageRow = tuple[str, bytes, int]
-"""A message on its way in: text, attributes, and how much both take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+from broker.engines.decision_rows import columns_of_decision
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.slices import delete_in_slices
@@ -44,24 +45,7 @@ class SqliteDecisions:
 def apply_decisions(transaction: Transaction, decisions: Sequence[DecisionRecord], now: Reading) -> None:
     """Write decisions in order, each with its number."""
     db, numbers = transaction.db, transaction.numbers
-    rows = [
-        (
-            numbers.take_next(db, "decision"),
-            decision.topic_uid,
-            decision.offset,
-            decision.item,
-            decision.rule,
-            decision.send,
-            decision.destination,
-            decision.key,
-            decision.outcome,
-            decision.by,
-            decision.at_us - now.offset_us,
-            decision.version,
-            now.offset_us,
-        )
-        for decision in decisions
-    ]
+    rows = [(numbers.take_next(db, "decision"), *columns_of_decision(decision, now)) for decision in decisions]
     db.executemany(_SQL["add"], rows)
 
 

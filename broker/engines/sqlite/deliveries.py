@@ -10,8 +10,7 @@ from broker.engines.balancing import GAVE_UP, book_entry_of
 from broker.engines.settling import end_delivery
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.transaction import Transaction
-from broker.engines.stored_delivery import StoredDelivery, row_of
-from broker.engines.texts import pairs_to_bytes
+from broker.engines.stored_delivery import StoredDelivery, columns_of_decided, row_of
 from broker.errors import DuplicateDelivery, LeaseLost, Moved
 from broker.model import Attempt, Delivery, DeliveryState, NewDelivery
 from broker.steady import Reading
@@ -74,26 +73,8 @@ def add_in_place(transaction: Transaction, new: NewDelivery, place: int, now: Re
 
 def _add_what_was_decided(transaction: Transaction, new: NewDelivery) -> int:
     seq = transaction.numbers.take_next(transaction.db, "delivery")
-    columns = (
-        seq,
-        new.id,
-        *new.unique_key,
-        new.parts,
-        new.phase,
-        new.key,
-        new.incident,
-        new.stands_for,
-        new.topic_uid,
-        new.offset,
-        new.version,
-        pairs_to_bytes(new.places),
-        new.severity,
-        new.due_us,
-        new.created_us,
-        new.post,
-    )
     try:
-        transaction.db.execute(_SQL["add_delivery"], columns)
+        transaction.db.execute(_SQL["add_delivery"], (seq, *columns_of_decided(new)))
     except sqlite3.IntegrityError as error:
         transaction.numbers.give_back("delivery")
         raise DuplicateDelivery(str(new.unique_key)) from error

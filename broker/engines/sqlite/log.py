@@ -8,13 +8,14 @@ from dataclasses import replace
 from functools import partial
 
 from broker.beside import LARGE_ITEMS, Beside
-from broker.engines.sqlite.log_rows import LogRow, MessageRow
+from broker.engines.message_rows import MessageRow, rows_of
+from broker.engines.sqlite.log_rows import LogRow
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.slices import SLICE, delete_in_slices
 from broker.engines.sqlite.tail import Tail
 from broker.engines.sqlite.transaction import Transaction, Writes
-from broker.engines.texts import pairs_from_bytes, pairs_to_bytes, text_bytes
+from broker.engines.texts import pairs_from_bytes, text_bytes
 from broker.engines.wakeups import EdgeSignals
 from broker.errors import OutcomeUnknown, TopicGone
 from broker.model import Appended, Bounds, Message, NewMessage
@@ -37,7 +38,7 @@ class SqliteLog:
     async def append(self, topic_uid: str, messages: Sequence[NewMessage], producer_key: str | None = None) -> Appended:
         """See Log."""
         rows, total_bytes, stored_bytes = await self._beside.run(
-            partial(_rows_of, messages), large=len(messages) > LARGE_ITEMS
+            partial(rows_of, messages), large=len(messages) > LARGE_ITEMS
         )
 
         appended = Appended(0, 0, 0)
@@ -231,19 +232,6 @@ class SqliteLog:
         gone = await self._readers.read_on_thread(lambda db: [row[0] for row in db.execute(_SQL["gone_with_messages"])])
         for log_id in gone:
             await self._remove(log_id, 2**62)
-
-
-def _rows_of(messages: Sequence[NewMessage]) -> tuple[list[MessageRow], int, int]:
-    """The rows of a batch, how many bytes their texts have, and how many their attributes as well."""
-    rows: list[MessageRow] = []
-    total_bytes = stored_bytes = 0
-    for message in messages:
-        attributes = pairs_to_bytes(message.attributes)
-        size_bytes = text_bytes(message.data)
-        total_bytes += size_bytes
-        stored_bytes += size_bytes + len(attributes)
-        rows.append((message.data, attributes, size_bytes + len(attributes)))
-    return rows, total_bytes, stored_bytes
 
 
 def _living(log: LogRow | None, uid: str) -> LogRow | None:

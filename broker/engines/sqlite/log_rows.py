@@ -6,12 +6,10 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from broker.engines.message_rows import MessageRow
 from broker.engines.sqlite.queries import load
 
 _SQL = load("log")
-
-MessageRow = tuple[str, bytes, int]
-"""A message on its way in: text, attributes, and how much both take."""
 
 
 @dataclass(slots=True)
