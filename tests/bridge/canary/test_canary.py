@@ -39,18 +39,23 @@ def of_the_bot(server: FakeMattermost) -> str:
 
 
 async def until(stage: Stage, holds: Callable[[CanaryState], bool], *, step_s: float = 0.02) -> CanaryState:
-    """How the canary stands once ``holds`` is true of it. A request between the steps gives real HTTP its time."""
+    """How the canary stands once ``holds`` is true of it.
+
+    Between the steps a request gives real HTTP its time, and a call that changes nothing gives the disk its own.
+    """
     for _ in range(5_000):
         for standing in stage.daemon.canaries.standings:
             if holds(standing):
                 return standing
         await stage.http.get("/healthz")
+        await stage.daemon.store.outbox.give_back([])  # behind all that is being written
         await stage.clock.advance(0.0 if stage.is_trying else step_s)
     raise AssertionError(f"this never came to be: {stage.daemon.canaries.standings}")
 
 
 async def next_run(stage: Stage, holds: Callable[[CanaryState], bool], *, in_s: float = EVERY_S) -> CanaryState:
-    await stage.let_pass(in_s)  # in steps that give each try its time: a canary's own is ten seconds
+    for _ in range(round(in_s)):  # commit, lease and try may each take a step; a canary's own time is ten seconds
+        await stage.let_pass(1.0)
     return await until(stage, holds)
 
 
