@@ -6,7 +6,9 @@ it while commits go on. Only what was written meanwhile is left to the writer, b
 when all of it was moved and nobody wrote since.
 
 While it moves, the file alone does not fit together: its first page is written first, and counts pages that come last.
-Who reads the file without its log asks for a moment when nothing moves (``at_rest``).
+Nor does it after a move that a reader held up: SQLite moves the newest state of a page or none, so pages that changed
+after what the reader sees stay as they were, among others that do not. Who reads the file without its log asks for a
+moment when nothing moves and all was moved (``hold_whole``).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from broker.engines.sqlite.failures import code_of
 from broker.engines.sqlite.opening import connect_writer
 
 _PAUSE_S: Final = 0.5
@@ -28,12 +31,13 @@ class Checkpointer:
     """Moves the log after ``ask``, a little later. Belongs to the writer, whose thread calls it."""
 
     def __init__(self, path: Path, pause_s: float = _PAUSE_S, long_pages: int = _LONG_PAGES) -> None:
-        self._db = connect_writer(path)
+        self._db = connect_writer(path, moves_log=False)
         self._pause_s = pause_s
         self._long_pages = long_pages
         self._asked = threading.Event()
         self._closing = threading.Event()
         self._moving = threading.Lock()
+        self._is_whole = True  # the last move left nothing in the log of what stood there; whoever opened it made one
         self.wants_the_rest = False  # the writer is to move what is left, now
         self._thread = threading.Thread(target=self._run, name="store-checkpoints", daemon=True)
         self._thread.start()
@@ -46,15 +50,40 @@ class Checkpointer:
         """Move what stands in the log now; a long one, or one that cannot be moved, the writer is to look at too."""
         try:
             with self._moving:
-                _, pages, _ = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                pages = self._move(self._db)
         except sqlite3.Error:
             self.wants_the_rest = True  # it will meet the same trouble, and tell of it
         else:
             self.wants_the_rest = pages >= self._long_pages
 
+    def finish(self, db: sqlite3.Connection) -> None:
+        """Move what stands in the log, on the writer's connection, unless it is being moved. Raises sqlite3.Error."""
+        with self._held() as is_ours:
+            if is_ours:
+                self._move(db)
+
+    def _move(self, db: sqlite3.Connection) -> int:
+        """Move, and say how many pages stood in the log.
+
+        Of a file that is no store of SQLite any more it finds that before it moves anything: that is to be looked at.
+        """
+        was_whole, self._is_whole = self._is_whole, False
+        try:
+            _, pages, moved = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error as error:
+            self._is_whole = was_whole and code_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+            raise
+        self._is_whole = pages == moved >= 0
+        return int(pages)
+
     @contextmanager
-    def hold_at_rest(self) -> Iterator[bool]:
-        """Whether nothing moves, and nothing begins to before the block ends. Never waits."""
+    def hold_whole(self) -> Iterator[bool]:
+        """Whether the file fits together without its log, and does until the block ends. Never waits."""
+        with self._held() as is_ours:
+            yield is_ours and self._is_whole
+
+    @contextmanager
+    def _held(self) -> Iterator[bool]:
         is_ours = self._moving.acquire(blocking=False)
         try:
             yield is_ours

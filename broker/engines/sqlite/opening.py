@@ -33,8 +33,8 @@ READING_CACHE_KIB = 4 * 1024
 connections: with 32 MiB each, a daemon under load grew by as much for each of them."""
 
 CHECKPOINT_PAGES = 16_000
-"""A commit that leaves more than this in the write-ahead log moves it to the file. Normally that is done before, in an
-idle moment or by another thread (checkpointing.py): it takes long."""
+"""A commit that leaves more than this in the write-ahead log moves it to the file, where nobody else does. For the
+daemon another thread does, or the writer between two groups (checkpointing.py): it takes long."""
 
 
 def _migrations() -> list[tuple[int, str]]:
@@ -70,13 +70,16 @@ def connect(path: Path, *, read_only: bool = False, at_rest: bool = False) -> sq
     return _set_up(db, "temp_store = MEMORY", f"cache_size = {-cache_kib}")
 
 
-def connect_writer(path: Path) -> sqlite3.Connection:
-    """The connection that writes: what it commits is on disk."""
+def connect_writer(path: Path, *, moves_log: bool = True) -> sqlite3.Connection:
+    """The connection that writes: what it commits is on disk.
+
+    With ``moves_log`` a commit that finds the write-ahead log long moves it; else somebody else sees to that.
+    """
     return _set_up(
         connect(path),
         "synchronous = FULL",
         "secure_delete = FAST",
-        f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+        f"wal_autocheckpoint = {CHECKPOINT_PAGES if moves_log else 0}",
         f"journal_size_limit = {_WAL_LIMIT_BYTES}",
     )
 

@@ -26,7 +26,7 @@ _REPLACED: Final = (
 _OVERWRITTEN: Final = "was overwritten while the daemon runs; stop the daemon and restore a backup"
 _LOG_GONE: Final = "was moved or removed while the daemon runs; restart, and what it held is in the store"
 _SURE_AFTER: Final = 2
-"""Looks that must agree: a checkpoint of another process may write just what is read (ours: Checkpointer.at_rest)."""
+"""Looks that must agree: another process may move just what is read (ours: Checkpointer.hold_whole)."""
 _SHARED_FIRST: Final = 0x40000002
 _SHARED_BYTES: Final = 510
 

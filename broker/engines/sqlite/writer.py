@@ -63,7 +63,7 @@ class Writer:
         self._closing = False
         self._checkpointer = Checkpointer(path)
         try:
-            self._transaction: Transaction | None = Transaction(connect_writer(path))
+            self._transaction: Transaction | None = Transaction(connect_writer(path, moves_log=False))
         except BaseException:
             self._checkpointer.close()
             raise
@@ -246,7 +246,7 @@ class Writer:
         """Open the file anew. When in doubt, write: a commit after the failed one replaces what was left of it."""
         self._files.note_new_log()
         self._check_files()
-        transaction = Transaction(connect_writer(self._path))
+        transaction = Transaction(connect_writer(self._path, moves_log=False))
         if not self.is_sure:
             try:
                 transaction.db.execute("BEGIN IMMEDIATE")
@@ -279,7 +279,7 @@ class Writer:
 
     def _look(self) -> str:
         """What is wrong with the files; what the file says of itself is asked only while nothing is moved into it."""
-        with self._checkpointer.hold_at_rest() as is_whole:
+        with self._checkpointer.hold_whole() as is_whole:
             return self._files.look() if is_whole else self._files.find_trouble()
 
     def _idle(self) -> None:
@@ -305,7 +305,7 @@ class Writer:
             return
         try:
             transaction = self._transaction or self._reopen()
-            transaction.db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            self._checkpointer.finish(transaction.db)
         except StoreUnavailable as error:
             self._failure = error.reason
         except sqlite3.Error as error:

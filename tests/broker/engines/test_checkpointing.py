@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from broker.engines.sqlite.checkpointing import Checkpointer
 from broker.engines.sqlite.companions import opened_at_us
-from broker.engines.sqlite.opening import connect_writer, prepare
+from broker.engines.sqlite.opening import connect, connect_writer, prepare
 from broker.engines.sqlite.store import SqliteStore
 from tests.broker.engines.conftest import Opening
 from tests.contracts.builders import TOPIC, messages
@@ -30,6 +31,11 @@ def checkpointer(path: Path) -> Iterator[Checkpointer]:
     made = Checkpointer(path, pause_s=NEVER_S, long_pages=50)
     yield made
     made.close()
+
+
+def page_count(db: sqlite3.Connection) -> int:
+    count: int = db.execute("PRAGMA page_count").fetchone()[0]
+    return count
 
 
 def test_what_was_moved_needs_no_other_move(path: Path, checkpointer: Checkpointer) -> None:
@@ -77,7 +83,7 @@ def test_a_file_at_rest_fits_together_without_its_log(path: Path, checkpointer: 
     growing.start()
     looks = 0
     while not over.is_set():
-        with checkpointer.hold_at_rest() as is_whole:
+        with checkpointer.hold_whole() as is_whole:
             if is_whole:
                 looks += 1
                 assert opened_at_us(path) == 7
@@ -86,12 +92,43 @@ def test_a_file_at_rest_fits_together_without_its_log(path: Path, checkpointer: 
     kept_open.close()
 
 
-def test_one_at_a_time_has_the_file_at_rest(checkpointer: Checkpointer) -> None:
-    with checkpointer.hold_at_rest() as is_whole:
+def test_a_move_that_a_reader_holds_up_leaves_no_whole_file(path: Path, checkpointer: Checkpointer) -> None:
+    kept_open = connect_writer(path)
+    kept_open.execute("CREATE TABLE t (n INTEGER PRIMARY KEY, what BLOB)")
+    kept_open.execute("INSERT INTO numbers VALUES ('opened at', 7)")
+    checkpointer.move()
+    with checkpointer.hold_whole() as is_whole:
         assert is_whole
-        with checkpointer.hold_at_rest() as is_whole_too:
+    pages = page_count(kept_open)
+    while page_count(kept_open) < pages + 3:
+        kept_open.execute("INSERT INTO t (what) VALUES (randomblob(500))")
+    reader = connect(path, read_only=True)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM t").fetchone()
+    kept_open.execute("INSERT INTO t (what) VALUES (randomblob(500))")  # the last page again: it is not moved at all
+    checkpointer.move()
+    with checkpointer.hold_whole() as is_whole:
+        assert not is_whole
+        assert opened_at_us(path) == 0  # the first page counts one that is not there
+    checkpointer.finish(kept_open)
+    with checkpointer.hold_whole() as is_whole:
+        assert not is_whole
+    reader.execute("COMMIT")
+    checkpointer.finish(kept_open)
+    with checkpointer.hold_whole() as is_whole:
+        assert is_whole
+        assert opened_at_us(path) == 7
+    reader.close()
+    kept_open.close()
+
+
+def test_one_at_a_time_has_the_file_at_rest(checkpointer: Checkpointer) -> None:
+    checkpointer.move()
+    with checkpointer.hold_whole() as is_whole:
+        assert is_whole
+        with checkpointer.hold_whole() as is_whole_too:
             assert not is_whole_too
-    with checkpointer.hold_at_rest() as is_whole:
+    with checkpointer.hold_whole() as is_whole:
         assert is_whole
 
 
