@@ -92,7 +92,7 @@ def read_filter(text: str) -> AttributeFilter:
     if len(text.encode(errors="replace")) > LONGEST_BYTES:
         raise InvalidFilter(f"it is longer than {LONGEST_BYTES} bytes", 0)
     reading = _Reading(_tokens(text), len(text))
-    found = reading.joined()
+    found = reading.read_terms()
     reading.end()
     return found
 
@@ -125,7 +125,7 @@ class _Reading:
         self._length = length
         self._next = 0
 
-    def joined(self) -> AttributeFilter:
+    def read_terms(self) -> AttributeFilter:
         """Terms with AND between them, or with OR; both together want parentheses."""
         parts, join = [self._term()], ""
         while self._peek() in _JOINS:
@@ -150,7 +150,7 @@ class _Reading:
                 return Not(self._term())
             case "(":
                 self._take()
-                inner = self.joined()
+                inner = self.read_terms()
                 self._expect(")")
                 return inner
             case "hasPrefix":
@@ -167,7 +167,7 @@ class _Reading:
         self._expect(".")
         key = self._key()
         self._expect(",")
-        prefix = self._quoted()
+        prefix = self._take_text()
         self._expect(")")
         return AttributeBegins(key, prefix)
 
@@ -180,17 +180,17 @@ class _Reading:
         key, at, operator = self._key(), self._at(), self._take()
         if operator not in ("=", "!="):
             raise InvalidFilter('an attribute is compared by = or != with a text, such as "value"', at)
-        equal = AttributeIs(key, self._quoted())
+        equal = AttributeIs(key, self._take_text())
         return equal if operator == "=" else Not(equal)
 
     def _key(self) -> str:
         if self._peek().startswith('"'):
-            return self._quoted()
+            return self._take_text()
         if not _WORD.match(self._peek()):
             raise InvalidFilter("the name of an attribute is missing; one with other characters is quoted", self._at())
         return self._take()
 
-    def _quoted(self) -> str:
+    def _take_text(self) -> str:
         if not self._peek().startswith('"'):
             raise InvalidFilter("a text in double quotes is missing", self._at())
         return _ESCAPE.sub(r"\1", self._take()[1:-1])

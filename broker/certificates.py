@@ -58,7 +58,7 @@ class Certificates:
             raise NotFound("certificate", subject)
         await self._cache.remove(bound)
 
-    def named(self, name: str) -> CertificateBinding | None:
+    def find_by_name(self, name: str) -> CertificateBinding | None:
         """The binding of this name; one that was made without has the name of its user."""
         every = self._cache.list_all(CertificateBinding)
         binding = next((one for one in every if one.name == name), None)

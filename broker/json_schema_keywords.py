@@ -30,7 +30,7 @@ _DEEP: Final = frozenset(("const", "enum", "format", "uniqueItems"))
 
 
 @lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> Any:
+def _compile(pattern: str) -> Any:
     """The pattern, ready to search. Raises re2.error."""
     options = re2.Options()
     options.log_errors = False
@@ -38,7 +38,7 @@ def _compiled(pattern: str) -> Any:
 
 
 def _is_found(pattern: str, text: str) -> bool:
-    compiled = _compiled(pattern)
+    compiled = _compile(pattern)
     BUDGET.get().charge(1 + (compiled.programsize >> 6) + (len(text) * compiled.programsize >> _PROGRAM))
     return compiled.search(text) is not None
 
@@ -81,7 +81,9 @@ def _additional_properties(
             yield ValidationError(name)
 
 
-def _bound(beyond: Callable[[Any, Any, bool], bool], exclusive: str) -> Callable[..., Iterator[ValidationError]]:
+def _bound_keyword(
+    beyond: Callable[[Any, Any, bool], bool], exclusive: str
+) -> Callable[..., Iterator[ValidationError]]:
     """``minimum`` or ``maximum``, which ``exclusiveMinimum: true`` beside it makes exclusive (draft 4, hybrid)."""
 
     def check(validator: Any, limit: Any, instance: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
@@ -143,8 +145,8 @@ _KEYWORDS: Final[Mapping[str, Keyword]] = {
     "uniqueItems": _unique_items,
 }
 _BOTH_WAYS: Final[Mapping[str, Keyword]] = {
-    "minimum": _bound(_below, "exclusiveMinimum"),
-    "maximum": _bound(_above, "exclusiveMaximum"),
+    "minimum": _bound_keyword(_below, "exclusiveMinimum"),
+    "maximum": _bound_keyword(_above, "exclusiveMaximum"),
     "exclusiveMinimum": _exclusive(_below),
     "exclusiveMaximum": _exclusive(_above),
 }

@@ -24,7 +24,7 @@ _WORST_BYTES_PER_CHARACTER: Final = 6  # \\u0001
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-def stored_bytes(message: NewMessage) -> int:
+def message_bytes(message: NewMessage) -> int:
     """How many bytes a message counts against the limit."""
     return _ENVELOPE_BYTES + len(_ENCODER.encode(message.data)) + len(_ENCODER.encode(dict(message.attributes)))
 
@@ -36,7 +36,7 @@ def check_size(message: NewMessage) -> None:
         characters += len(name) + len(value) + 6
     if characters * _WORST_BYTES_PER_CHARACTER + _ENVELOPE_BYTES <= MESSAGE_LIMIT_BYTES:
         return
-    size_bytes = stored_bytes(message)
+    size_bytes = message_bytes(message)
     if size_bytes > MESSAGE_LIMIT_BYTES:
         raise TooLarge(size_bytes, MESSAGE_LIMIT_BYTES)
 

@@ -68,7 +68,7 @@ class Registry(Mapping[str, T]):
         """The entry of a word; KeyError when neither we nor a usable plugin has it."""
         entry = self.built_in.get(name)
         if entry is None:
-            entry = self._load(name).entry if name in self._offered() else None
+            entry = self._load(name).entry if name in self._offers() else None
         if entry is None:
             raise KeyError(name)
         return entry
@@ -76,7 +76,7 @@ class Registry(Mapping[str, T]):
     def __iter__(self) -> Iterator[str]:
         """The built-in words in their order, then those of usable plugins by name."""
         yield from self.built_in
-        offered = sorted(self._offered().keys() - self.built_in.keys())
+        offered = sorted(self._offers().keys() - self.built_in.keys())
         yield from (name for name in offered if self._load(name).entry is not None)
 
     def __len__(self) -> int:
@@ -84,7 +84,7 @@ class Registry(Mapping[str, T]):
 
     def fault_of(self, name: str) -> str:
         """Why the word of a plugin cannot be used, with its package and what to do; "" where no plugin offers it."""
-        if name in self.built_in or name not in self._offered():
+        if name in self.built_in or name not in self._offers():
             return ""
         report = self._load(name).report
         return f"{report.origin} offers it, but {report.fault}" if report.fault else ""
@@ -95,14 +95,14 @@ class Registry(Mapping[str, T]):
 
     def reports(self) -> list[PluginReport]:
         """Every plugin of this kind that is installed, usable or not."""
-        return [self._load(name).report for name in sorted(self._offered())]
+        return [self._load(name).report for name in sorted(self._offers())]
 
-    def _offered(self) -> Mapping[str, tuple[EntryPoint, ...]]:
+    def _offers(self) -> Mapping[str, tuple[EntryPoint, ...]]:
         return _entry_points(GROUP_PREFIX + self._extends)
 
     def _load(self, name: str) -> _Loaded[T]:
         if name not in self._loaded:
-            self._loaded[name] = self._import(name, self._offered()[name])
+            self._loaded[name] = self._import(name, self._offers()[name])
         return self._loaded[name]
 
     def _import(self, name: str, points: tuple[EntryPoint, ...]) -> _Loaded[T]:
@@ -114,10 +114,10 @@ class Registry(Mapping[str, T]):
             others = ", ".join(_package_of(point)[0] for point in points[1:])
             fault = f"so does {others}; uninstall all but one of them"
         else:
-            entry, fault = self._adopted(name, points[0], package)
+            entry, fault = self._load_entry(name, points[0], package)
         return _Loaded(entry, PluginReport(self._extends, name, package, version, fault))
 
-    def _adopted(self, name: str, point: EntryPoint, package: str) -> tuple[T | None, str]:
+    def _load_entry(self, name: str, point: EntryPoint, package: str) -> tuple[T | None, str]:
         """The entry of one entry point, or why there is none. Whatever a plugin's code raises is a fault of it."""
         try:
             plugin = point.load()

@@ -170,7 +170,7 @@ class Pages:
             if viewer is None or form is None or not self._proves_session(request, form):
                 text = "This form is not from your session: go back, reload the page and try again."
                 return self._error_page(request, viewer, 403, text)
-            return await self._answer(request, viewer, lambda asked: self._done(asked, form, act))
+            return await self._answer(request, viewer, lambda asked: self._perform(asked, form, act))
 
         return acted
 
@@ -205,7 +205,7 @@ class Pages:
             answer.delete_cookie(SAID)
         return answer
 
-    async def _done(self, asked: OperatorRequest, form: FormData, act: PostHandler) -> Response:
+    async def _perform(self, asked: OperatorRequest, form: FormData, act: PostHandler) -> Response:
         done = await act(asked, form)
         answer = RedirectResponse(_own_path(done.path), 303)
         self._set_cookie(answer, SAID, self._source.sessions.seal(done.said), 60)

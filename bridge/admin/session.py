@@ -112,11 +112,11 @@ class Sessions:
     def _holds(self, record: SessionRecord) -> bool:
         end = self._ends.get(record.cookie_digest)
         if end is None:
-            end = self._clock.monotonic() + self._left_s(record)
+            end = self._clock.monotonic() + self._remaining_s(record)
             self._ends[record.cookie_digest] = end
         return self._clock.monotonic() < end
 
-    def _left_s(self, record: SessionRecord) -> float:
+    def _remaining_s(self, record: SessionRecord) -> float:
         """How long a session goes on that is seen for the first time since the start: the wall clock is asked once."""
         now_us = self._clock.wall_us()
         if record.created_us - _CLOCK_BACK_US > now_us:

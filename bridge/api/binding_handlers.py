@@ -62,7 +62,7 @@ async def create(call: Call) -> AuthnBinding:
     if call.broker.cache.find(CertificateBinding, request.auth_identifier) is not None:
         raise _conflict("auth_identifier", request.auth_identifier)
     name = call.names["binding"]
-    if call.broker.certificates.named(name) is not None:
+    if call.broker.certificates.find_by_name(name) is not None:
         raise _conflict("name", name)
     bound = await call.broker.certificates.bind(request.auth_identifier, user, call.caller.uid, name=name)
     return _answer(call, bound, request.host, request.service_uuid)
@@ -79,7 +79,7 @@ async def update(call: Call) -> AuthnBinding:
         raise _unprocessable("Field: name contains invalid data. letters, digits, - and _ are a name")
     if subject != bound.subject and call.broker.cache.find(CertificateBinding, subject) is not None:
         raise _conflict("auth_identifier", subject)
-    holder = call.broker.certificates.named(name)
+    holder = call.broker.certificates.find_by_name(name)
     if holder is not None and holder.uid != bound.uid:
         raise _conflict("name", name)
     changed = await call.broker.certificates.change(bound, subject, user, name)
@@ -99,7 +99,7 @@ def _check_type(request: AuthnBindingRequest) -> None:
 
 
 def _binding(call: Call) -> CertificateBinding:
-    bound = call.broker.certificates.named(call.names["binding"])
+    bound = call.broker.certificates.find_by_name(call.names["binding"])
     if bound is None:
         raise _not_found("Binding")
     return bound

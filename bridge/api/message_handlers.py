@@ -60,10 +60,10 @@ async def pull(call: Call) -> bytes:
         raise TopicMissing(subscription.topic_name)
     messages = await call.broker.pull(subscription, _max_messages(call.body))
     large = len(messages) > LARGE_ITEMS or sum(len(message.data) for message in messages) > LARGE_BYTES
-    return await call.api.beside.run(partial(_pulled, f"{_name(call)}:", messages), large=large)
+    return await call.api.beside.run(partial(_encode_pull_answer, f"{_name(call)}:", messages), large=large)
 
 
-def _pulled(prefix: str, messages: Sequence[Message]) -> bytes:
+def _encode_pull_answer(prefix: str, messages: Sequence[Message]) -> bytes:
     """The answer of a pull, written message by message: one call for all of them would let no other thread in."""
     written = [
         _ENCODER.encode(ReceivedMessage(f"{prefix}{message.offset}", message_answer(message))) for message in messages

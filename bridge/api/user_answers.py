@@ -34,7 +34,7 @@ def user_answer(broker: Broker, user: User, view: UserDetail = ALL) -> UserAnswe
 def user_answers(broker: Broker, users: Iterable[User], view: UserDetail) -> list[UserAnswer]:
     """Many users; the access lists are gone through once for all of them."""
     users = list(users)
-    named = _named(broker, {user.uid for user in users}) if view.projects else {}
+    named = _collect_names(broker, {user.uid for user in users}) if view.projects else {}
     return [_answer(broker, user, view, named) for user in users]
 
 
@@ -46,7 +46,7 @@ class _Named:
     subscriptions: list[str]
 
 
-def _named(broker: Broker, uids: set[str]) -> Mapping[tuple[str, str], _Named]:
+def _collect_names(broker: Broker, uids: set[str]) -> Mapping[tuple[str, str], _Named]:
     """User uid and project uid -> what names the user there."""
     found: dict[tuple[str, str], _Named] = {}
     for topic in broker.cache.list_all(Topic):

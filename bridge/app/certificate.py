@@ -27,13 +27,13 @@ def make_self_signed(folder: Path, hosts: list[str], now_us: int) -> tuple[Path,
     certificate, key = folder / CERTIFICATE_FILE, folder / KEY_FILE
     if not (certificate.exists() and key.exists()):
         folder.mkdir(parents=True, exist_ok=True)
-        key_pem, certificate_pem = _made(hosts, now_us)
+        key_pem, certificate_pem = _make_certificate(hosts, now_us)
         _write(key, key_pem, 0o600)
         _write(certificate, certificate_pem, 0o644)
     return certificate, key
 
 
-def _made(hosts: list[str], now_us: int) -> tuple[bytes, bytes]:
+def _make_certificate(hosts: list[str], now_us: int) -> tuple[bytes, bytes]:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec

@@ -61,7 +61,7 @@ class WebRoot:
                 Route("/metrics", self.metrics),
                 *more,
             ],
-            exception_handlers={HTTPException: self._refused, StoreError: self._unavailable, Exception: self._fail},
+            exception_handlers={HTTPException: self._refuse, StoreError: self._unavailable, Exception: self._fail},
         )
         self._rest = ProxyHeadersMiddleware(cast("Any", rest), trusted)
 
@@ -89,19 +89,19 @@ class WebRoot:
             return refusal
         return PlainTextResponse(await self._metrics(), media_type=None, headers={"Content-Type": _METRICS_TYPE})
 
-    async def _refused(self, request: Request, error: Exception) -> Response:
+    async def _refuse(self, request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         text = error.detail if isinstance(error, HTTPException) else ""
-        return self._told(request, status, "NOT_FOUND" if status == 404 else "REFUSED", text)
+        return self._answer_error(request, status, "NOT_FOUND" if status == 404 else "REFUSED", text)
 
     async def _unavailable(self, request: Request, error: Exception) -> Response:
         log.warning("the store does not answer", path=request.url.path, error=str(error))
-        return self._told(request, 503, "UNAVAILABLE", str(error))
+        return self._answer_error(request, 503, "UNAVAILABLE", str(error))
 
     async def _fail(self, request: Request, error: Exception) -> Response:
-        return self._told(request, 500, "INTERNAL_SERVER_ERROR", "Internal error; the daemon's log says more")
+        return self._answer_error(request, 500, "INTERNAL_SERVER_ERROR", "Internal error; the daemon's log says more")
 
-    def _told(self, request: Request, status: int, word: str, text: str) -> Response:
+    def _answer_error(self, request: Request, status: int, word: str, text: str) -> Response:
         asks_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(_NO_PAGES)
         return (
             self._error_page(request, status, text) if asks_page else error_answer(status, text, word, _again(status))

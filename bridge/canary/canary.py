@@ -131,14 +131,14 @@ class Canary:
         if on_record is None or on_record[0].state in _ENDED_OTHERWISE:
             return Unproven()
         delivery, attempts = on_record
-        looked = await self._looked() if delivery.tries else SeenPosts([])
+        looked = await self._read_back() if delivery.tries else SeenPosts([])
         if isinstance(looked, SeenPosts) and looked.posts:
             return Arrived((*looked.posts, *looked.others), delivery.state == "delivered")
         if is_last or delivery.state == "dead":
             return Missed(_why(delivery, attempts, looked))
         return None
 
-    async def _looked(self) -> Looked:
+    async def _read_back(self) -> Looked:
         reader = self._reader()
         if reader is None:
             return Unreadable("the destination that looks for it is not at work")

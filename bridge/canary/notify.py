@@ -50,7 +50,7 @@ def tell_failure(
         ),
         severity="critical",
     )
-    return _told(destination, canary, known, post, "firing", delivery_id, now_us)
+    return _incident_delivery(destination, canary, known, post, "firing", delivery_id, now_us)
 
 
 def tell_recovery(
@@ -63,10 +63,10 @@ def tell_recovery(
         text=f"The last canary for `{destination}` was found in the channel. Canaries had failed for {lasted}.",
         severity="ok",
     )
-    return _told(destination, canary, before, post, "resolved", delivery_id, now_us)
+    return _incident_delivery(destination, canary, before, post, "resolved", delivery_id, now_us)
 
 
-def _told(
+def _incident_delivery(
     destination: str, canary: CanarySettings, known: CanaryRow, post: Post, phase: Phase, delivery_id: str, now_us: int
 ) -> NewDelivery:
     incident = f"canary/{destination}/{known.since_us}"

@@ -106,13 +106,13 @@ def read(row: StateRow) -> CanaryRow:
     known, by_us = msgspec.json.decode(row.value, type=CanaryRow), row.behind_us
     return msgspec.structs.replace(
         known,
-        sent_us=_moved(known.sent_us, by_us),
-        since_us=_moved(known.since_us, min(by_us, 0)),
-        last_ok_us=_moved(known.last_ok_us, min(by_us, 0)),
+        sent_us=_shift_time(known.sent_us, by_us),
+        since_us=_shift_time(known.since_us, min(by_us, 0)),
+        last_ok_us=_shift_time(known.last_ok_us, min(by_us, 0)),
     )
 
 
-def _moved(at_us: int, by_us: int) -> int:
+def _shift_time(at_us: int, by_us: int) -> int:
     return at_us + by_us if at_us else 0
 
 

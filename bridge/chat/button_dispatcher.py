@@ -94,15 +94,15 @@ class Presser:
             text = post.delivery if post is not None else card.delivery
             return CommandResult(await explain_post(self.context, card, await self._delivery(text or card.delivery)))
         log.info("asked for in chat", wish=word_of(wish), rule=card.rule, key=card.key, who=hand.who)
-        done = await self._done(card, wish, hand)
+        done = await self._carry_out(card, wish, hand)
         remark = _remark(done, card, self.context.clock.wall_us(), who=hand.who, was_taken=bound.taken)
         if not remark or remark in bound.remarks:
-            return CommandResult(_said(done, card))
+            return CommandResult(_reply_text(done, card))
         row = await self.buttons.cards.bind(
             card, hand.post_id, hand.channel_id, remark=remark, takes=isinstance(done, Taken), heard=hand.event
         )
         shown, update = await self._show(card, row or bound, hand)
-        return CommandResult(_said(done, card, shown=shown), update, changes=True, shown=shown)
+        return CommandResult(_reply_text(done, card, shown=shown), update, changes=True, shown=shown)
 
     async def was_heard(self, card: PostContext, hand: Actor) -> bool:
         """Whether nothing more is to be said to this very request. Raises StoreUnavailable."""
@@ -119,7 +119,7 @@ class Presser:
         row = await self.buttons.cards.read(card.rule, card.post)
         return (await self._show(card, row, hand))[0]
 
-    async def _done(self, card: PostContext, wish: Take | SilenceRequest, hand: Actor) -> CommandOutcome:
+    async def _carry_out(self, card: PostContext, wish: Take | SilenceRequest, hand: Actor) -> CommandOutcome:
         by = Requester(hand.who, _CHAT)
         if isinstance(wish, Take):
             return await take_incident(self.context, by, card.rule, card.incident)
@@ -133,13 +133,13 @@ class Presser:
             return False, None
         destination: object = self.context.destinations().get(delivery.new.destination)
         if isinstance(destination, Changeable):
-            return await self._changed(destination, card, row, shown), None
+            return await self._redraw(destination, card, row, shown), None
         if not isinstance(destination, Redrawable):
             return False, None
         redrawn = destination.redraw(await self._parcel(delivery), _standing(card, row))
         return True, {"message": redrawn.message, "props": redrawn.props}
 
-    async def _changed(self, destination: Changeable, card: PostContext, row: PostRecord, shown: ShownPost) -> bool:
+    async def _redraw(self, destination: Changeable, card: PostContext, row: PostRecord, shown: ShownPost) -> bool:
         """Draw the card's posts until they look as the row has it; whoever changes the row meanwhile does the same.
 
         The answer to a click would change the post too late: after an edit of the courier's it would bring back the
@@ -199,7 +199,7 @@ def _remark(done: CommandOutcome, card: PostContext, now_us: int, *, who: str, w
             return ""
 
 
-def _said(done: CommandOutcome, card: PostContext, *, shown: bool = True) -> str:
+def _reply_text(done: CommandOutcome, card: PostContext, *, shown: bool = True) -> str:
     """What the person is told."""
     lost = "" if shown else " The post itself could not be changed."
     match done:

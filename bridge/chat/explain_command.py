@@ -40,13 +40,13 @@ async def explain_post(context: OperatorContext, card: PostContext, delivery: De
     if delivery is None:
         lines.append("This delivery is past its retention; no more is known of it.")
     else:
-        lines += [line async for line in _told(context, card, delivery)]
+        lines += [line async for line in _tell_delivery(context, card, delivery)]
     if len(lines) > _MOST_LINES:
         lines = [*lines[:_MOST_LINES], "… `ams-bridge rules explain` shows it all."]
     return "\n".join(lines)
 
 
-async def _told(context: OperatorContext, card: PostContext, delivery: Delivery) -> AsyncIterator[str]:
+async def _tell_delivery(context: OperatorContext, card: PostContext, delivery: Delivery) -> AsyncIterator[str]:
     new = delivery.new
     text = f"Told as *{new.phase}* at {format_moment(new.created_us)}, by rule set {_code(new.version)}"
     topic = full_names(context.broker).get(new.topic_uid, ("", None))[0]
@@ -66,11 +66,11 @@ async def _told(context: OperatorContext, card: PostContext, delivery: Delivery)
     if explained.recomputed is None:
         yield "The message itself is past its retention."
         return
-    for line in _recomputed(explained.recomputed, card.rule):
+    for line in _tell_recomputed(explained.recomputed, card.rule):
         yield line
 
 
-def _recomputed(recomputed: ExplanationView, rule: str) -> Iterator[str]:
+def _tell_recomputed(recomputed: ExplanationView, rule: str) -> Iterator[str]:
     """What the rule in force sees in the message now."""
     traces = [trace for trace in recomputed.rules if trace.rule == rule]
     in_force = f"the rules in force now (computed anew, {_code(recomputed.version)})"

@@ -84,7 +84,7 @@ class Listener:
             try:
                 await self._listen()
             except Lost as lost:
-                self._lost(str(lost))
+                self._report_loss(str(lost))
             finally:
                 self.hearing.connected = False
             if self._clock.monotonic() - began > _WELL_AFTER_S:
@@ -170,7 +170,7 @@ class Listener:
             await self._places.note_heard(self._name, self._heard_ms)
             self._noted_ms = self._heard_ms
 
-    def _lost(self, reason: str) -> None:
+    def _report_loss(self, reason: str) -> None:
         log.warning("chat is not heard", destination=self._name, reason=reason)
         self.hearing.reason = reason
         self._notify(f"chat is not heard: {reason}")

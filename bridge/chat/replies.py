@@ -78,7 +78,7 @@ class Answerer:
             if card == "expired" and isinstance(event, ChatPost):
                 await self._say(post, TOO_OLD, event, me, reader, moment)
             return
-        hand = Actor(person.username, post.id, post.channel_id, self._asked_us(event, moment), event.name)
+        hand = Actor(person.username, post.id, post.channel_id, self._request_us(event, moment), event.name)
         granted = await self._grant(card, wish, hand)
         if not isinstance(granted, CommandResult):
             self._notify(by, word, granted)
@@ -138,7 +138,7 @@ class Answerer:
         found = await self._presser.context.store.outbox.read(card.delivery)
         return found is None or found[0].new.destination == self._name
 
-    def _asked_us(self, event: ChatEvent, moment: EventTime) -> int:
+    def _request_us(self, event: ChatEvent, moment: EventTime) -> int:
         """When it was asked for, by our clock: a silence that was asked for an hour ago is an hour shorter."""
         if not moment.missed:
             return 0

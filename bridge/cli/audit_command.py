@@ -19,7 +19,7 @@ _LISTED = [
     Column("What", lambda row: row["what"], style=lambda row: "bold red" if row["outcome"] == "refused" else ""),
     text_column("Of", "target"),
     Column("Outcome", lambda row: row["outcome"]),
-    Column("Changed", lambda row: _changed(row), below=True),
+    Column("Changed", lambda row: _change_text(row), below=True),
 ]
 
 
@@ -41,7 +41,7 @@ def audit(context: Context, /, since: float | None, **chosen: Any) -> None:
         context.output.say(f"There are more: --before {page['next']}")
 
 
-def _changed(row: Any) -> str:
+def _change_text(row: Any) -> str:
     """What changed: ``acl ["ann"] -> ["ann","bob"]``."""
     before, after = row["before"], row["after"]
     parts = []

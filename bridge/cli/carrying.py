@@ -39,7 +39,7 @@ class Carrying:
                 self._move(f"{project}/{name}", holdings.stands[f"{project}/{name}"])
 
     def _topic(self, project: str, topic: str, stands: Sequence[Mapping[str, int]]) -> None:
-        with self._borrowed(project, topic) as path:
+        with self._borrow(project, topic) as path:
             offsets = self.ams.ask("GET", f"{path}:offsets")
             begin, end = int(offsets["min"]), int(offsets["max"])
             if not self.everything:
@@ -66,7 +66,7 @@ class Carrying:
                 )
 
     @contextmanager
-    def _borrowed(self, project: str, topic: str) -> Iterator[str]:
+    def _borrow(self, project: str, topic: str) -> Iterator[str]:
         """The path of a subscription over there that is ours for a while; one left by an earlier try is used again."""
         path = f"/projects/{project}/subscriptions/{_BORROWED}{topic}"
         body = {"topic": f"projects/{project}/topics/{topic}", "ackDeadlineSeconds": 600}

@@ -115,7 +115,7 @@ async def _check(context: Context, settings: Settings, findings: _Findings, *, p
     broker = await _broker(settings, findings)
     destinations = destinations_of(settings, TopicsToBe(settings, broker) if findings.store_is_known else None)
     try:
-        planned = await _planned(settings, broker, findings)
+        planned = await _plan(settings, broker, findings)
         await _rules(context, settings, destinations, planned, findings)
         document = read_file(context.config_path())
         findings.warnings += check_button_address(settings, document)
@@ -183,7 +183,7 @@ async def _rules(
     findings.warnings += rule_set.warnings
 
 
-async def _planned(settings: Settings, broker: Broker, findings: _Findings) -> Broker:
+async def _plan(settings: Settings, broker: Broker, findings: _Findings) -> Broker:
     """The catalog as the next start or reload would make it; only a copy is provisioned."""
     planned = (await plan_catalog(broker)).broker
     try:

@@ -40,12 +40,12 @@ class Client:
             base_url=address.url,
             headers={"x-api-key": address.token} if address.token else {},
             timeout=_TIMEOUT_S,
-            verify=self._trusted(address) if address.url.startswith("https://") else False,
+            verify=self._trust(address) if address.url.startswith("https://") else False,
             trust_env=False,
         )
         self._how = {"sni_hostname": address.name} if address.name else {}
 
-    def _trusted(self, address: DaemonAddress) -> ssl.SSLContext:
+    def _trust(self, address: DaemonAddress) -> ssl.SSLContext:
         """Whom to trust: the file that --ca names, else the system's authorities and the daemon's own certificate."""
         if address.ca is not None:
             try:
@@ -66,7 +66,7 @@ class Client:
 
     def get(self, path: str, **query: Any) -> Any:
         """The JSON answer to a GET. None values are left out of the query. Raises Failed."""
-        return self._answer("GET", path, params=_given(query))
+        return self._answer("GET", path, params=_drop_missing(query))
 
     def post(self, path: str, body: Any = None) -> Any:
         """The JSON answer to a POST of ``body``. Raises Failed."""
@@ -84,7 +84,7 @@ class Client:
         """The values of a server-sent event stream, as they come, until it ends. Raises Failed."""
         with (
             self._reach(),
-            self._http.stream("GET", path, params=_given(query), timeout=None, extensions=self._how) as response,
+            self._http.stream("GET", path, params=_drop_missing(query), timeout=None, extensions=self._how) as response,
         ):
             if response.status_code != httpx.codes.OK:
                 response.read()
@@ -113,16 +113,16 @@ class Client:
                 f"the daemon at {self._base_url} {known} (HTTP 401). Give one of the service or of a service_admin "
                 "with --token or $AMS_BRIDGE_TOKEN, or name auth.service_token in the settings."
             )
-        return f"{_about(response.url.path)}{_said(response)} (HTTP {code}).{_HINTS.get(code, '')}"
+        return f"{_about(response.url.path)}{_error_text(response)} (HTTP {code}).{_HINTS.get(code, '')}"
 
     @contextmanager
     def _reach(self) -> Iterator[None]:
         try:
             yield
         except httpx.TransportError as error:
-            raise Unreached(self._unreached(error)) from error
+            raise Unreached(self._explain_unreached(error)) from error
 
-    def _unreached(self, error: httpx.TransportError) -> str:
+    def _explain_unreached(self, error: httpx.TransportError) -> str:
         """Why there is no answer; of one that is not trusted the certificate's own words, and whose it is."""
         fault = tls_fault(error)
         if fault is None:
@@ -161,7 +161,7 @@ def _about(path: str) -> str:
     return ""
 
 
-def _said(response: httpx.Response) -> str:
+def _error_text(response: httpx.Response) -> str:
     try:
         text = str(msgspec.json.decode(response.content)["error"]["message"])
     except (msgspec.DecodeError, KeyError, TypeError):
@@ -169,5 +169,5 @@ def _said(response: httpx.Response) -> str:
     return text.removesuffix(".")
 
 
-def _given(query: Mapping[str, Any]) -> dict[str, Any]:
+def _drop_missing(query: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in query.items() if value is not None}

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from bridge.app.certificate import CERTIFICATE_FILE
 from bridge.cli.command_context import Context
 from bridge.cli.output import BadConfiguration
-from bridge.cli.settings_place import named_settings
+from bridge.cli.settings_place import find_settings_file
 from bridge.core.domains import ascii_domain
 from bridge.core.host_and_port import host_and_port
 from bridge.core.references import ReferenceSources
@@ -62,7 +62,7 @@ def daemon_address(context: Context) -> DaemonAddress:
 
 def _reach(context: Context) -> Reach:
     """What the settings say of it. Raises BadConfiguration with every problem, once it cannot be read plainly."""
-    path, with_token = named_settings(context), context.token is None
+    path, with_token = find_settings_file(context), context.token is None
     around = ReferenceSources(os.environ, credentials_folder(os.environ), path.parent.absolute())
     read = read_reach(path, around, with_token=with_token)
     if read is None:

@@ -55,7 +55,9 @@ def examine_all(context: Context) -> list[Finding]:
     found = [Finding("settings", "ok", f"{context.config_path()} and all secrets that it names can be read")]
     store = _store_path(settings, found)
     found += look_around(
-        _measured(store), _made(certificates_of(settings.server, settings.store), store), SystemClock().wall_us()
+        _store_to_measure(store),
+        _expected_certificates(certificates_of(settings.server, settings.store), store),
+        SystemClock().wall_us(),
     )
     found += asyncio.run(_proxies(settings))
     if store is not None and path_exists(store):
@@ -86,7 +88,7 @@ def _store_path(settings: Settings, found: list[Finding]) -> Path | None:
     return path
 
 
-def _made(certificates: Sequence[Path], store: Path | None) -> list[Path]:
+def _expected_certificates(certificates: Sequence[Path], store: Path | None) -> list[Path]:
     """Those that should be there: the daemon makes the one beside its store at its first start."""
     return [
         certificate
@@ -95,7 +97,7 @@ def _made(certificates: Sequence[Path], store: Path | None) -> list[Path]:
     ]
 
 
-def _measured(store: Path | None) -> Path | None:
+def _store_to_measure(store: Path | None) -> Path | None:
     return store if store is not None and store.parent.is_dir() else None
 
 

@@ -73,14 +73,14 @@ def draw(rows: Sequence[Any], columns: Sequence[Column], width: int, title: str 
     """The rows as tables and lines to print one after the other, none wider than ``width``."""
     cells = [[_cell(column, row) for column in columns] for row in rows]
     natural = [max([len(column.head), *(_widest(row[at]) for row in cells)]) for at, column in enumerate(columns)]
-    if _needed(columns, natural, _READABLE) <= width:
+    if _least_width(columns, natural, _READABLE) <= width:
         yield _table(columns, cells, title)
         return
     if title:
         yield VisibleText(title, style="italic")
     beside = [at for at, column in enumerate(columns) if not column.below]
     kept = [columns[at] for at in beside]
-    if len(beside) < len(columns) and _needed(kept, [natural[at] for at in beside], _NARROW) <= width:
+    if len(beside) < len(columns) and _least_width(kept, [natural[at] for at in beside], _NARROW) <= width:
         yield from _in_two_levels(columns, cells, width, beside, natural)
     else:
         yield from _as_lists(columns, cells)
@@ -143,7 +143,7 @@ def _shares(columns: Sequence[Column], natural: Sequence[int], room: int) -> lis
     return widths
 
 
-def _needed(columns: Sequence[Column], natural: Sequence[int], least: int) -> int:
+def _least_width(columns: Sequence[Column], natural: Sequence[int], least: int) -> int:
     """How wide a table is at least when each text has ``least`` columns, or as many as it takes."""
     widths = (wide if _is_whole(column) else min(wide, least) for column, wide in zip(columns, natural, strict=True))
     return sum(widths) + _GAP * (len(columns) - 1)

@@ -59,7 +59,7 @@ class ForeignAms:
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise Failed(f"the AMS at {self.url} does not answer: {error}") from error
         if answer.status_code != httpx.codes.OK:
-            raise ForeignRefusal(f"the AMS at {self.url}: {method} {path}: {_said(answer)}", answer.status_code)
+            raise ForeignRefusal(f"the AMS at {self.url}: {method} {path}: {_error_text(answer)}", answer.status_code)
         try:
             found = msgspec.json.decode(answer.content or b"{}")
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -136,7 +136,7 @@ class _HoldingsReader:
             if not entry.token:
                 self.not_taken.append(f"token of user {one['name']}: is not shown to this token; a new one is made")
             before = users.get(one["name"])
-            users[one["name"]] = entry if before is None else _merged(before, entry)
+            users[one["name"]] = entry if before is None else _merge(before, entry)
         return users
 
     def _user(self, one: Mapping[str, Any], projects: list[str]) -> UserEntry:
@@ -233,7 +233,7 @@ def _push_of(said: Mapping[str, Any]) -> PushConfig:
     return msgspec.convert(fields, PushConfig)
 
 
-def _merged(before: UserEntry, more: UserEntry) -> UserEntry:
+def _merge(before: UserEntry, more: UserEntry) -> UserEntry:
     return msgspec.structs.replace(before, projects=before.projects | more.projects)
 
 
@@ -241,7 +241,7 @@ def _short(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _said(answer: httpx.Response) -> str:
+def _error_text(answer: httpx.Response) -> str:
     try:
         return f"{msgspec.json.decode(answer.content)['error']['message']} (HTTP {answer.status_code})"
     except (msgspec.DecodeError, KeyError, TypeError, UnicodeDecodeError):

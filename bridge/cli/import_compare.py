@@ -45,7 +45,7 @@ def compare(config: Path, converted: Converted, rule_set: RuleSet) -> Iterator[D
     if program is None:
         raise Failed("amtool is not installed; it comes with Debian's prometheus-alertmanager")
     for labels in converted.samples:
-        there = tuple(sorted(set(_asked(program, config, labels)) - converted.silent))
+        there = tuple(sorted(set(_ask_amtool(program, config, labels)) - converted.silent))
         here = tuple(sorted(set(find_receivers(converted, rule_set, labels)) - converted.silent))
         if there != here:
             yield Difference(labels, there, here)
@@ -65,7 +65,7 @@ def _topic(rule_set: RuleSet) -> str:
     return next((pattern for rule in rule_set.rules for pattern in rule.topics.patterns), TOPIC)
 
 
-def _asked(program: str, config: Path, labels: Mapping[str, str]) -> list[str]:
+def _ask_amtool(program: str, config: Path, labels: Mapping[str, str]) -> list[str]:
     texts = [str(LabelMatcher(name, "=", value)) for name, value in labels.items()]
     arguments = [program, "config", "routes", "test", f"--config.file={config}", *texts]
     try:

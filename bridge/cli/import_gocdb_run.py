@@ -32,7 +32,7 @@ def carry_over_gocdb(
 ) -> None:
     """Take over service endpoints of GOCDB, and tell what was done."""
     if "://" in place:
-        feed = _fetched(place, cert, cert_key, from_ca)
+        feed = _fetch(place, cert, cert_key, from_ca)
     else:
         try:
             feed = Path(place).read_bytes()
@@ -49,7 +49,7 @@ def carry_over_gocdb(
     tell_taken(context.output, done, list(found.left_out), dry_run=dry_run)
 
 
-def _fetched(url: str, cert: Path | None, key: Path | None, ca: Path | None) -> bytes:
+def _fetch(url: str, cert: Path | None, key: Path | None, ca: Path | None) -> bytes:
     """What is at the URL. Raises Failed."""
     try:
         trusted = trust_file(ca) if ca is not None else trust_system()

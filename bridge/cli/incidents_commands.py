@@ -55,7 +55,7 @@ def take(context: Context, /, ids: Sequence[str], who: str | None) -> None:
     """Take the incidents ID: their reminders stop, and everybody sees who looks after them."""
     done = []
     with connect_client(context) as client:
-        for one in _named(client, ids):
+        for one in _find_incidents(client, ids):
             body = {"rule": one["rule"], "key": one["key"], "who": who or ""}
             done.append({**_name(one), **client.post("/api/incidents:take", body)})
     text = "\n".join(f"{one['rule']}: {one['key']} is taken by {one['taken_by']}" for one in done)
@@ -69,10 +69,10 @@ def give_back(context: Context, ids: Sequence[str]) -> None:
     """Let the incidents ID be nobody's again: their reminders go on, overdue ones within a minute."""
     done = []
     with connect_client(context) as client:
-        for one in _named(client, ids):
+        for one in _find_incidents(client, ids):
             answer = client.post("/api/incidents:give-back", {"rule": one["rule"], "key": one["key"]})
             done.append({**_name(one), **answer})
-    text = "\n".join(f"{one['rule']}: {one['key']} {_given_back(one['before'])}" for one in done)
+    text = "\n".join(f"{one['rule']}: {one['key']} {_release_text(one['before'])}" for one in done)
     context.output.confirm(text, done)
 
 
@@ -80,7 +80,7 @@ def _hidden(hidden: Sequence[Any]) -> str:
     return ", ".join(f"{one['destination']}: {one['by']}" for one in hidden)
 
 
-def _given_back(before: str) -> str:
+def _release_text(before: str) -> str:
     return f"is nobody's any more; {before} had it" if before else "was nobody's"
 
 
@@ -94,7 +94,7 @@ def _fits(one: Any, *, key: str | None, destination: str | None, taken_by: str |
     )
 
 
-def _named(client: Client, ids: Sequence[str]) -> list[Any]:
+def _find_incidents(client: Client, ids: Sequence[str]) -> list[Any]:
     """The open incidents whose ids begin as was typed. Raises Failed unless each is exactly one."""
     known = client.get("/api/incidents", limit=_MOST)["incidents"]
     found = []

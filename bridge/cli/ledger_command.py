@@ -34,7 +34,7 @@ def ledger(context: Context, since: float | None) -> None:
         if topics:
             output.say("")
             output.print_rows(topics, send_book(topics), title="Sends")
-            _suppressed(context, topics)
+            _print_suppressed(context, topics)
         if since is not None:
             output.say("")
             _recent(context, found)
@@ -48,7 +48,7 @@ def ledger(context: Context, since: float | None) -> None:
         sys.exit(EXIT_FAILED)
 
 
-def _suppressed(context: Context, topics: list[Any]) -> None:
+def _print_suppressed(context: Context, topics: list[Any]) -> None:
     by = [
         {"topic": topic["topic"], "by": name, "sends": count}
         for topic in topics

@@ -192,11 +192,11 @@ def _show(received: Any) -> dict[str, Any]:
         "id": message["messageId"],
         "published": message["publishTime"],
         "attributes": message.get("attributes", {}),
-        "data": _decoded(message["data"]),
+        "data": _decode(message["data"]),
     }
 
 
-def _decoded(data: str) -> str:
+def _decode(data: str) -> str:
     """The text behind base64, or the data as it is when it is not base64 or not text."""
     try:
         return base64.b64decode(data, validate=True).decode()

@@ -58,7 +58,7 @@ def run_simulate(
         with open_history(loaded.settings) as history:
             stretches = history.find_stretches(wanted, lambda name: bool(loaded.rule_set.list_heard_topics([name])))
             with history.walk(context.output, stretches, limit) as walk:
-                _play(context.output, loaded, _moved(walk.stream, at_us), until_s, outages, walk.stopped)
+                _play(context.output, loaded, _shift_times(walk.stream, at_us), until_s, outages, walk.stopped)
         return
     if len(topics) > 1:
         raise click.UsageError("the payloads of a file come from one topic; name it once")
@@ -69,7 +69,7 @@ def run_simulate(
         _play(context.output, loaded, iter(found[-limit:] if limit is not None else found), until_s, outages, stopped)
 
 
-def _moved(stream: Iterator[Incoming], at_us: int | None) -> Iterator[Incoming]:
+def _shift_times(stream: Iterator[Incoming], at_us: int | None) -> Iterator[Incoming]:
     """The messages as if the first had come at ``at_us``; as they came without it."""
     shift_us: int | None = 0 if at_us is None else None
     for incoming in stream:

@@ -8,7 +8,7 @@ from bridge.cli.command_context import DEFAULT_PLACES, Context, path_exists
 from bridge.cli.output import BadConfiguration
 
 
-def named_settings(context: Context) -> Path:
+def find_settings_file(context: Context) -> Path:
     """The settings file that the options or the default places name. Raises BadConfiguration when there is none."""
     path = context.config_path()
     if context.config is None and not path_exists(path):

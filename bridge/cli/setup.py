@@ -9,7 +9,7 @@ from pathlib import Path
 from bridge.cli.command_context import Context
 from bridge.cli.output import BadConfiguration, Failed
 from bridge.cli.problem_listing import as_lines
-from bridge.cli.settings_place import named_settings
+from bridge.cli.settings_place import find_settings_file
 from bridge.core.references import ReferenceSources
 from bridge.core.systemd import credentials_folder
 from bridge.settings.model import Settings, TlsFiles
@@ -24,7 +24,7 @@ from rules.source.problems import ProblemsFound
 
 def settings_of(context: Context) -> Settings:
     """The settings that the options name. Raises BadConfiguration with every problem."""
-    path = named_settings(context)
+    path = find_settings_file(context)
     try:
         return read_settings(path, os.environ, credentials_folder(os.environ))
     except ProblemsFound as error:
@@ -36,7 +36,7 @@ def settings_without_secrets(context: Context) -> SettingsWithoutSecrets:
 
     Raises BadConfiguration with every other problem.
     """
-    path = named_settings(context)
+    path = find_settings_file(context)
     try:
         return read_without_secrets(path, os.environ, credentials_folder(os.environ))
     except ProblemsFound as error:
@@ -71,7 +71,7 @@ def whole_reach(context: Context, *, with_token: bool) -> Reach:
 
 def _server_and_store(context: Context) -> Settings:
     """The settings with nothing but these two sections."""
-    path = named_settings(context)
+    path = find_settings_file(context)
     document = read_file(path)
     if isinstance(document.value, dict):
         said = {name: document.value[name] for name in ("server", "store") if name in document.value}

@@ -97,8 +97,8 @@ def matchers_of(typed: Sequence[str]) -> dict[str, Any]:
 
 
 def _matchers(matchers: dict[str, Any]) -> str:
-    return " ".join(f"{name}{_said(value)}" for name, value in matchers.items())
+    return " ".join(f"{name}{_operand_text(value)}" for name, value in matchers.items())
 
 
-def _said(value: Any) -> str:
+def _operand_text(value: Any) -> str:
     return f"~{value['like']}" if isinstance(value, dict) and list(value) == ["like"] else f"={recall_word(value)}"

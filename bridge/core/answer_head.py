@@ -87,7 +87,7 @@ def read_head(lines: list[bytes], *, with_body: bool) -> AnswerHead:
     codings = [word for name, value in said if name.lower() == b"transfer-encoding" for word in _words(value)]
     lengths = {word for name, value in said if name.lower() == b"content-length" for word in _words(value)}
     packings = [(b"Content-Encoding", coding) for coding in codings if coding in _PACKED]
-    headers = (*packings, *_kept(said))
+    headers = (*packings, *_keep_relevant(said))
     if not with_body or status in _BODILESS:
         has_one = with_body and (bool(codings) or not lengths <= {b"0"})
         return AnswerHead(status, headers, phrase, length=0, must_close=has_one or not lasts)
@@ -117,7 +117,7 @@ def _headers(lines: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
             yield name, _CONTROL.sub(b" ", value).strip()
 
 
-def _kept(said: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+def _keep_relevant(said: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
     """What may matter to somebody, without what says how the body is framed, and none that is too long to matter."""
     count = 0
     for name, value in said:

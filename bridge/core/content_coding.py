@@ -80,13 +80,13 @@ def _by_library(body: bytes, coding: str, names: tuple[str, ...], longest_bytes:
         except ImportError:
             continue
         try:
-            return Unpacked(_bound(library, body, longest_bytes))
+            return Unpacked(_unpack_bounded(library, body, longest_bytes))
         except Exception as error:  # the libraries' errors have no common name
             return Unpacked(b"", f"packed as {coding}, and damaged: {error}")
     return Unpacked(b"", f'packed as "{coding}", which was not asked for')
 
 
-def _bound(library: Any, body: bytes, longest_bytes: int) -> bytes:
+def _unpack_bounded(library: Any, body: bytes, longest_bytes: int) -> bytes:
     if hasattr(library, "ZstdDecompressor"):
         return bytes(library.ZstdDecompressor().decompress(body, max_length=longest_bytes))
     unpacking = library.Decompressor()

@@ -207,10 +207,10 @@ class Desk:
     async def run(self, name: str, step: Callable[[], Result], *, large: bool = False) -> Result:
         """Run a step for something named, the same name after a restart, and give its result. See ``Offload.run``."""
         if not self._guard.is_watching:
-            return await self._noted(name, step, large=large)
+            return await self._run_noted(name, step, large=large)
         has_turn = await self._guard.take_turn()
         try:
-            return await self._noted(name, step, large=large)
+            return await self._run_noted(name, step, large=large)
         finally:
             if has_turn:
                 self._guard.end_turn()
@@ -222,7 +222,7 @@ class Desk:
             self._guard.notes.give_back(self._slot)
         self._slot = None
 
-    async def _noted(self, name: str, step: Callable[[], Result], *, large: bool) -> Result:
+    async def _run_noted(self, name: str, step: Callable[[], Result], *, large: bool) -> Result:
         notes = self._guard.notes
         if notes is None:
             return await self._aside.run(step, large=large)

@@ -62,10 +62,10 @@ class Proxies:
             port = parts.port or _PORTS.get(parts.scheme, 0)
         except ValueError:
             port = 0  # who asks will be told that this is no URL
-        if any(rule.holds(host, _written(host), port) for rule in self.exceptions):
+        if any(rule.holds(host, _literal_address(host), port) for rule in self.exceptions):
             return None
         asked = [rule for rule in self.exceptions if rule.network is not None and rule.port in (None, port)]
-        if not asked or _written(host):
+        if not asked or _literal_address(host):
             return proxy
         found = await _resolve(host, port)
         return None if any(rule.holds(host, found, port) for rule in asked) else proxy
@@ -109,7 +109,7 @@ def _in_ascii(domain: str) -> str:
         return domain
 
 
-def _written(host: str) -> tuple[IpAddress, ...]:
+def _literal_address(host: str) -> tuple[IpAddress, ...]:
     address = read_address(host)
     return () if address is None else (address,)
 

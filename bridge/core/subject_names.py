@@ -30,13 +30,13 @@ def subject_of_slash_form(slashed: str) -> str:
     if not set(values) <= set(_ORDER):
         return text
     return ",".join(
-        "+".join(f"{word}={one if word in _UNESCAPED else _escaped(one)}" for one in values[word])
+        "+".join(f"{word}={one if word in _UNESCAPED else _escape(one)}" for one in values[word])
         for word in _ORDER
         if word in values
     )
 
 
-def _escaped(value: str) -> str:
+def _escape(value: str) -> str:
     """As Go writes names: specials with a backslash, and blanks and ``#`` where they would be lost."""
     escaped = _SPECIAL.sub(r"\\\1", value)
     if escaped[:1] in (" ", "#"):

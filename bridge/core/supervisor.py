@@ -132,7 +132,7 @@ class Supervisor:
         while True:
             began = self._clock.monotonic()
             worker.state = "running"
-            error = await _ended(work)
+            error = await _ending_error(work)
             if error is None:
                 worker.state = "stopped"
                 return
@@ -176,7 +176,7 @@ async def _while_held(holdings: Holdings, worker: Worker, work: Work) -> None:
             await asyncio.gather(working, lost, return_exceptions=True)
 
 
-async def _ended(work: Work) -> BaseException | None:
+async def _ending_error(work: Work) -> BaseException | None:
     """What ended the work: None when it returned. A cancellation that nobody asked for is an error like any other."""
     try:
         await work()

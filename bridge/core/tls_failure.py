@@ -61,11 +61,11 @@ def look_at_certificate(host: str, port: int, may_reach: Callable[[str], bool] =
                 line.connect(address)
                 with context.wrap_socket(line, server_hostname=host) as shown:
                     der = shown.getpeercert(binary_form=True)
-            return _told(der) if der else ""
+            return _describe(der) if der else ""
     return ""
 
 
-def _told(der: bytes) -> str:
+def _describe(der: bytes) -> str:
     from cryptography import x509  # takes a while, and TLS seldom fails
 
     certificate = x509.load_der_x509_certificate(der)

@@ -253,7 +253,7 @@ class Attempts:
                 raise
             self._end_try(held)
             now = moment_of(self._clock)
-            noted = cut_off(delivery, self._config, started_us=_started_us(began, now), now_us=now.wall_us)
+            noted = cut_off(delivery, self._config, started_us=_start_us(began, now), now_us=now.wall_us)
             await self._settler.settle(held.leased, UnsettledAttempt(delivery, *noted, now))
             return
         self._guard.settle_delivery(delivery_name(delivery.id), f"delivery {delivery.id} to {self._name}")
@@ -264,7 +264,7 @@ class Attempts:
             _retell(delivery, step_between(held.leased.told_at or began, now)),
             outcome,
             self._config,
-            started_us=_started_us(began, now),
+            started_us=_start_us(began, now),
             now_us=now_us,
             rng=self._rng,
         )
@@ -328,7 +328,7 @@ class Attempts:
             log.warning(f"the breaker is {self.breaker.state}", destination=self._name, reason=reason)
 
 
-def _started_us(began: Moment, now: Moment) -> int:
+def _start_us(began: Moment, now: Moment) -> int:
     """When a try began, as the wall clock tells it now."""
     return began.wall_us + step_between(began, now)
 

@@ -75,7 +75,7 @@ class Command:
     async def deliver(self, parcel: Parcel) -> Outcome:
         """See Destination."""
         config = self._config
-        with _given(msgspec.json.encode(record_of(parcel))) as given, _Hearing() as hearing:
+        with _input_file(msgspec.json.encode(record_of(parcel))) as given, _Hearing() as hearing:
             try:
                 process = await create_subprocess_exec(
                     *config.command,
@@ -132,7 +132,7 @@ class Command:
 
 
 @contextlib.contextmanager
-def _given(payload: bytes) -> Iterator[int]:
+def _input_file(payload: bytes) -> Iterator[int]:
     """A file in memory that holds the program's input: it need not read it, and we need not wait for that."""
     handle = os.memfd_create("post")
     try:

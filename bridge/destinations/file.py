@@ -72,11 +72,11 @@ class File:
         except OSError as error:
             return Later(f"cannot write to {path}: {error.strerror}", misconfigured=is_fault_of_settings(error))
         try:
-            return self._written(handle, line)
+            return self._write(handle, line)
         finally:
             os.close(handle)
 
-    def _written(self, handle: int, line: bytes) -> Outcome:
+    def _write(self, handle: int, line: bytes) -> Outcome:
         before = os.fstat(handle).st_size
         try:
             rest = memoryview(_own_line(self._config.path, before) + line)

@@ -16,7 +16,7 @@ class Republisher:
 
     def exists(self, topic: str) -> bool:
         """See Topics."""
-        return self._found(topic) is not None
+        return self._find(topic) is not None
 
     def name_of(self, uid: str) -> str:
         """See Topics."""
@@ -27,12 +27,12 @@ class Republisher:
 
     async def publish(self, topic: str, message: NewMessage, producer_key: str) -> None:
         """See Topics."""
-        found = self._found(topic)
+        found = self._find(topic)
         if found is None:
             raise NotFound("topic", topic)
         await self._broker.publish(found, [message], producer_key)
 
-    def _found(self, name: str) -> Topic | None:
+    def _find(self, name: str) -> Topic | None:
         _, project_name, _, topic_name = name.split("/")
         project = self._broker.cache.project(project_name)
         return self._broker.cache.topic(project.uid, topic_name) if project is not None else None

@@ -20,7 +20,7 @@ from bridge.destinations.kit.payload import payload_bytes, payload_of
 from broker.clock import Clock
 from broker.errors import NotFound, OutcomeUnknown, Rejected, StoreError, TopicGone
 from broker.model import NewMessage
-from broker.publish import MESSAGE_LIMIT_BYTES, stored_bytes
+from broker.publish import MESSAGE_LIMIT_BYTES, message_bytes
 from rules.model import DestinationFacts
 
 HOPS: Final = "ams-bridge-hops"
@@ -100,7 +100,7 @@ class TopicDestination:
     def preview(self, parcel: Parcel) -> Preview:
         """See Destination."""
         message = self._message(parcel)
-        sizes = (PartSize("message", stored_bytes(message), MESSAGE_LIMIT_BYTES, "bytes"),)
+        sizes = (PartSize("message", message_bytes(message), MESSAGE_LIMIT_BYTES, "bytes"),)
         return Preview(self._config.topic, message.attributes, payload_of(parcel), sizes=sizes)
 
     async def close(self) -> None:

@@ -102,14 +102,14 @@ class _Service:
         self._server = await loop.create_server(self._connection, sock=sock, backlog=2048)
 
     def _connection(self) -> _Connection:
-        return _Connection(self._config, self._state, self._lost)
+        return _Connection(self._config, self._state, self._note_loss)
 
     def _upgrade(self, **_: object) -> asyncio.Protocol:
         if self._websockets is None:
             raise RuntimeError("this fake speaks over no websockets")
         return self._websockets()
 
-    def _lost(self) -> None:
+    def _note_loss(self) -> None:
         if not self._state.connections:
             self._all_lost.set()
 

@@ -207,7 +207,7 @@ def redirect(location: str, status: int = 302) -> Answer:
     return Answer(status, b"", {"location": location, "content-type": "text/html; charset=utf-8"})
 
 
-def swallowed(status: int = 200, body: str = "ok", **headers: str) -> Answer:
+def swallow(status: int = 200, body: str = "ok", **headers: str) -> Answer:
     """The answer of a service that took the post, from one that drops it: nothing stands there, and nobody is told.
 
     As it is here it is a Mattermost or Slack webhook's.

@@ -116,7 +116,7 @@ async def explain_stored(grounds: Grounds, uid: str, offset: int) -> MessageExpl
     return MessageExplained(
         message=message_view(names[uid], message, spec, fate, []) if message is not None else None,
         decided=DecidedView(fate=fate, decisions=records, deliveries=deliveries),
-        recomputed=await _recomputed(grounds, topic, message) if message is not None else None,
+        recomputed=await _recompute(grounds, topic, message) if message is not None else None,
     )
 
 
@@ -131,7 +131,7 @@ def _explain(grounds: Grounds, delivery: Delivery, attempts: Sequence[Attempt]) 
     )
 
 
-async def _recomputed(grounds: Grounds, topic: RoutedTopic, message: Message) -> ExplanationView:
+async def _recompute(grounds: Grounds, topic: RoutedTopic, message: Message) -> ExplanationView:
     """What the rules in force would decide now, with the state as it is now; nothing of it is kept."""
     rule_set, now_us = grounds.in_force.rule_set, grounds.now_us
     incoming = incoming_of(topic, message)

@@ -101,7 +101,7 @@ def _project(cache: CatalogCache, project: Project, names: dict[str, str], with_
             topic.name: TopicEntry(
                 schemas[topic.schema_uid].name if topic.schema_uid in schemas else "",
                 "" if topic.decode == "auto" else topic.decode,
-                _named(topic.acl, names),
+                _names_of(topic.acl, names),
             )
             for topic in cache.list_all(Topic, prefix)
         },
@@ -111,7 +111,7 @@ def _project(cache: CatalogCache, project: Project, names: dict[str, str], with_
                 subscription.ack_deadline_s,
                 subscription.filter,
                 _push(subscription.push, with_secrets),
-                _named(subscription.acl, names),
+                _names_of(subscription.acl, names),
             )
             for subscription in cache.list_all(Subscription, prefix)
         },
@@ -141,5 +141,5 @@ def _push(push: PushConfig, with_secrets: bool) -> PushConfig:
     return push if with_secrets else msgspec.structs.replace(push, authorization_value="", mattermost_url="")
 
 
-def _named(uids: tuple[str, ...], names: dict[str, str]) -> list[str]:
+def _names_of(uids: tuple[str, ...], names: dict[str, str]) -> list[str]:
     return [names[uid] for uid in uids if uid in names]

@@ -53,7 +53,7 @@ async def show_rule(context: OperatorContext, name: str) -> RuleDetail:
     return RuleDetail(
         rule=rule,
         version=page.version,
-        sent=await _sent(context, DeliveryQuery(rule=name, limit=_READ)),
+        sent=await _find_sent(context, DeliveryQuery(rule=name, limit=_READ)),
         shadows=[ShadowBeside(shadow, await _of_its_message(context, shadow)) for shadow in shadows],
     )
 
@@ -62,10 +62,10 @@ async def _of_its_message(context: OperatorContext, would_be: Delivery) -> SentD
     new = would_be.new
     if new.offset < 0:
         return SentDeliveries((), complete=True)
-    return await _sent(context, DeliveryQuery(topic_uid=new.topic_uid, offset=new.offset, limit=_READ))
+    return await _find_sent(context, DeliveryQuery(topic_uid=new.topic_uid, offset=new.offset, limit=_READ))
 
 
-async def _sent(context: OperatorContext, query: DeliveryQuery) -> SentDeliveries:
+async def _find_sent(context: OperatorContext, query: DeliveryQuery) -> SentDeliveries:
     """The newest that fit and were no shadows."""
     deliveries: list[Delivery] = []
     for _ in range(MOST_READ // query.limit):

@@ -181,11 +181,11 @@ async def _change(
         count += await change(ids[start : start + _AT_ONCE])
     if count:
         more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
-        await context.note(by, what, ", ".join(ids[:_NAMED]) + more, after={"count": count} | _told(wanted))
+        await context.note(by, what, ", ".join(ids[:_NAMED]) + more, after={"count": count} | _filter_terms(wanted))
     return count
 
 
-def _told(wanted: DeliveryFilter | None) -> dict[str, Any]:
+def _filter_terms(wanted: DeliveryFilter | None) -> dict[str, Any]:
     """What a filter asks for, as the audit trail says it."""
     asked = msgspec.to_builtins(wanted) if wanted is not None else {}
     return {name: value for name, value in asked.items() if value not in ("", None)}

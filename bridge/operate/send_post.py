@@ -124,7 +124,7 @@ async def send_post(context: OperatorContext, by: Requester, outgoing: Outgoing)
     outcome: Outcome = Delivered()
     for parcel in parcels:
         if destination.facts.kind == _KEEPS_DELIVERIES:
-            outcome = await _kept(context, outgoing.destination, parcel)
+            outcome = await _send_durably(context, outgoing.destination, parcel)
         else:
             outcome = await _try(context, destination, parcel)
         parts.append(PartSent(preview=destination.preview(parcel), **msgspec.structs.asdict(outcome_view(outcome))))
@@ -221,7 +221,7 @@ async def _try(context: OperatorContext, destination: Destination, parcel: Parce
         return Later(f"no answer within {_LONGEST_TRY_S:g} s", unclear=True)
 
 
-async def _kept(context: OperatorContext, name: str, parcel: Parcel) -> Outcome:
+async def _send_durably(context: OperatorContext, name: str, parcel: Parcel) -> Outcome:
     """Make the post a delivery and wait for its courier."""
     store, clock = context.store, context.clock
     await store.commit(Commit(deliveries=[_delivery(name, parcel)]))

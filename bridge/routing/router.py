@@ -193,7 +193,7 @@ class Router:
             began, offset_us = self._clock.monotonic(), self._store.steady.read().offset_us
             rule_set, batch = self._current.rule_set, self._batch()
             context = self._current.context(batch.now_us)
-            found = await self._matched(rule_set, messages, batch.now_us)
+            found = await self._match(rule_set, messages, batch.now_us)
             keys = dict.fromkeys(key for matches, _ in found for key in matches.needs)
             rows = await self._store.state.read(tuple(keys)) if keys else {}
             overlay = Overlay(values_of(rows))
@@ -229,7 +229,7 @@ class Router:
             self._tell(commit, len(messages), counts, began, behind.offset, batch)
             return behind
 
-    async def _matched(
+    async def _match(
         self, rule_set: RuleSet, messages: Sequence[Message], now_us: int
     ) -> Sequence[tuple[Matches, str]]:
         """Matches of each message with, where matching itself broke, the reason."""

@@ -66,7 +66,7 @@ class Routers:
 
         When it returns, each router has its place: what is published from then on is decided. Raises StoreUnavailable.
         """
-        needed = await self._needed()
+        needed = await self._needed_topics()
         for uid in [uid for uid in self._routers if uid not in needed]:
             await self._end(uid)
         for uid, (name, created_us) in needed.items():
@@ -81,7 +81,7 @@ class Routers:
             router.stop()
         await self._supervisor.finish([f"router:{router.topic.name}" for router in routers], _LAST_BATCH_S)
 
-    async def _needed(self) -> dict[str, tuple[str, int]]:
+    async def _needed_topics(self) -> dict[str, tuple[str, int]]:
         """Topics (uid to name and birth) that a rule hears, or that have a timer to fire."""
         topics = full_names(self._broker)
         heard = set(self._in_force.rule_set.list_heard_topics(name for name, _ in topics.values()))

@@ -50,8 +50,8 @@ def read_reach(path: Path, around: ReferenceSources, *, with_token: bool) -> Rea
         said.get("store", STORE),
         auth.get("service_token", "") if with_token else "",
     ]
-    read = _resolved(document, around, texts)
-    return None if read is None else _checked(Reach(*read), around.folder, by_files=by_files)
+    read = _resolve(document, around, texts)
+    return None if read is None else _check(Reach(*read), around.folder, by_files=by_files)
 
 
 def store_url(url: str, folder: Path) -> str:
@@ -62,7 +62,7 @@ def store_url(url: str, folder: Path) -> str:
     return f"sqlite://{(folder / rest).absolute()}"
 
 
-def _checked(read: Reach, folder: Path, *, by_files: bool) -> Reach | None:
+def _check(read: Reach, folder: Path, *, by_files: bool) -> Reach | None:
     """What was read, if it can be meant."""
     store = store_url(read.store, folder)
     try:
@@ -76,7 +76,7 @@ def _checked(read: Reach, folder: Path, *, by_files: bool) -> Reach | None:
     return replace(read, store=store) if read.tls in ("off", "self-signed") else None
 
 
-def _resolved(document: Document, around: ReferenceSources, texts: list[Any]) -> list[str] | None:
+def _resolve(document: Document, around: ReferenceSources, texts: list[Any]) -> list[str] | None:
     """The texts with their references replaced; None when one is no text, or a reference stands for nothing."""
     if not all(isinstance(text, str) for text in texts):
         return None

@@ -49,7 +49,7 @@ def fill_placeholders(value: Any, missing: Iterable[Location], faults_in: Callab
         if not touched:
             return value
         for place in touched:
-            value = _put(value, place, waiting[place].pop(0)) if waiting[place] else _left_out(value, place)
+            value = _put(value, place, waiting[place].pop(0)) if waiting[place] else _leave_out(value, place)
     return as_written
 
 
@@ -79,7 +79,7 @@ def _put(given: Any, place: Location, value: Any) -> Any:
     return changed
 
 
-def _left_out(given: Any, place: Location) -> Any:
+def _leave_out(given: Any, place: Location) -> Any:
     """Without the key, so that its default holds; an item of a list stays."""
     inner = _at(given, place[:-1])
     if not isinstance(inner, dict) or place[-1] not in inner:

@@ -164,7 +164,7 @@ class AmsSource:
         Raises RemoteTrouble; and StoreError, NotFound or SchemaUnusable for what only we can mend: it is waited for.
         """
         asked = {"maxMessages": str(self._config.max_messages), "returnImmediately": "true"}
-        pulled = _pulled(await self._post(http, _PULL, asked))
+        pulled = _read_pull(await self._post(http, _PULL, asked))
         if not pulled:
             return 0
         await self._keep_readable(pulled)
@@ -181,7 +181,7 @@ class AmsSource:
         readable: list[_Named] = []
         for one in pulled:
             try:
-                readable.append(_Named(one.ack_id, _kept(msgspec.json.decode(one.message, type=Received))))
+                readable.append(_Named(one.ack_id, _new_message(msgspec.json.decode(one.message, type=Received))))
             except (msgspec.DecodeError, RecursionError) as error:
                 await self._keep(readable)
                 readable = []
@@ -232,7 +232,7 @@ class AmsSource:
         return answer.body
 
 
-def _pulled(body: bytes) -> Sequence[Pulled]:
+def _read_pull(body: bytes) -> Sequence[Pulled]:
     """The entries of a pull's answer. Raises RemoteTrouble when it is none."""
     try:
         answer = _answer(body)
@@ -250,6 +250,6 @@ def _answer(body: bytes) -> RemotePull:
         return msgspec.json.decode(text.encode(), type=RemotePull)
 
 
-def _kept(message: Received) -> NewMessage:
+def _new_message(message: Received) -> NewMessage:
     origin = {"origin_message_id": message.message_id, "origin_publish_time": message.publish_time or ""}
     return NewMessage(message.data or "", {**origin, **(message.attributes or {})})

@@ -16,7 +16,7 @@ import msgspec
 
 from broker.errors import TooLarge
 from broker.model import NewMessage
-from broker.publish import MESSAGE_LIMIT_BYTES, check_size, stored_bytes
+from broker.publish import MESSAGE_LIMIT_BYTES, check_size, message_bytes
 
 MOST_ITEMS: Final = 5_000
 """So many items of a list are in one message at most; rules take twice as many (``for_each``)."""
@@ -47,10 +47,10 @@ def cut(message: NewMessage, limit_bytes: int = MESSAGE_LIMIT_BYTES) -> Cut:
     if _fits(message, limit_bytes):
         return Cut([message])
     document = _document(message)
-    budget_bytes = (limit_bytes - stored_bytes(NewMessage("", message.attributes)) - _SPARE_BYTES) * 3 // 4
+    budget_bytes = (limit_bytes - message_bytes(NewMessage("", message.attributes)) - _SPARE_BYTES) * 3 // 4
     path = _longest_list(document)
     if path is None:
-        return Cut([_encoded(_shorten(document, budget_bytes), message.attributes)], shortened=True)
+        return Cut([_encode(_shorten(document, budget_bytes), message.attributes)], shortened=True)
     items: list[Any] = _at(document, path)
     rest = _with(document, path, [])
     shortened = len(msgspec.json.encode(rest)) > budget_bytes // 2
@@ -60,7 +60,7 @@ def cut(message: NewMessage, limit_bytes: int = MESSAGE_LIMIT_BYTES) -> Cut:
     pieces, are_shorter = _pieces(items, room_bytes)
     counts = _counts(items)
     messages = [
-        _encoded(_with(rest, path, piece), {**message.attributes, **counts, "part": str(n), "parts": str(len(pieces))})
+        _encode(_with(rest, path, piece), {**message.attributes, **counts, "part": str(n), "parts": str(len(pieces))})
         for n, piece in enumerate(pieces, start=1)
     ]
     return Cut(messages, len(pieces), shortened or are_shorter)
@@ -68,7 +68,7 @@ def cut(message: NewMessage, limit_bytes: int = MESSAGE_LIMIT_BYTES) -> Cut:
 
 def _fits(message: NewMessage, limit_bytes: int) -> bool:
     if limit_bytes != MESSAGE_LIMIT_BYTES:
-        return stored_bytes(message) <= limit_bytes
+        return message_bytes(message) <= limit_bytes
     try:
         check_size(message)
     except TooLarge:
@@ -80,10 +80,10 @@ def _document(message: NewMessage) -> Any:
     try:
         return msgspec.json.decode(base64.b64decode(message.data, validate=True))
     except (binascii.Error, msgspec.MsgspecError, ValueError, RecursionError):
-        raise TooLarge(stored_bytes(message), MESSAGE_LIMIT_BYTES) from None
+        raise TooLarge(message_bytes(message), MESSAGE_LIMIT_BYTES) from None
 
 
-def _encoded(document: Any, attributes: Mapping[str, str]) -> NewMessage:
+def _encode(document: Any, attributes: Mapping[str, str]) -> NewMessage:
     return NewMessage(base64.b64encode(msgspec.json.encode(document)).decode(), attributes)
 
 

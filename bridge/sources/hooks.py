@@ -90,7 +90,7 @@ class Hooks:
         if not may_post(config, headers, request.query_params, body, now_s):
             return _turn_away(request, name)
         try:
-            return await self._kept(name, config, headers, body)
+            return await self._keep(name, config, headers, body)
         except BodyTooLarge:
             return self._too_large("unpacked, ")
         except TooLarge as error:
@@ -124,7 +124,7 @@ class Hooks:
         whence, place = whence_of(request.scope), request.url.path
         return await self._gate.judge_s(digest_of(credential), whence, place, is_right=enters)
 
-    async def _kept(self, name: str, config: HookConfig, headers: Mapping[str, str], body: bytes) -> Response:
+    async def _keep(self, name: str, config: HookConfig, headers: Mapping[str, str], body: bytes) -> Response:
         """Append what a call says and answer with the ids of its messages, the old ones when it was sent before."""
         read = KINDS[config.type].messages
         if read is None:

@@ -61,7 +61,7 @@ class PullWorkers:
     def _wanted_pulls(self, sources: Mapping[str, SourceConfig]) -> Mapping[str, _Wanted]:
         return {
             f"pull:{name}:{subscription}": (config, partial(self._begin_pull, name, config, subscription))
-            for name, config in _pulled(sources)
+            for name, config in _ams_sources(sources)
             for subscription in config.subscriptions
         }
 
@@ -110,7 +110,7 @@ class PullWorkers:
         return topic
 
 
-def _pulled(sources: Mapping[str, SourceConfig]) -> Sequence[tuple[str, AmsSourceConfig]]:
+def _ams_sources(sources: Mapping[str, SourceConfig]) -> Sequence[tuple[str, AmsSourceConfig]]:
     """The sources that are remote AMS services."""
     if not any(config.type == "ams" for config in sources.values()):
         return ()

@@ -108,7 +108,7 @@ class Condition:
                 ConditionTrace(node.at, node.path, 0, "payload", words, ("undecodable",), 1, held=False, decisive=True)
             ]
         decisive = None if held else _first_false(self.root, event, now_us)
-        return list(_seen(self.root, event, now_us, 0, decisive))
+        return list(_trace(self.root, event, now_us, 0, decisive))
 
 
 def compile_match(
@@ -149,7 +149,7 @@ class _Compiler:
         """A mapping of lines or a list of clauses: all must hold."""
         if len(path) > MAX_NESTING:
             self._say(path, f"conditions are nested deeper than {MAX_NESTING} levels")
-            return self._grouped("all", [], path)
+            return self._combine("all", [], path)
         return self._group("all", value, path)
 
     def _group(self, kind: Literal["all", "any"], given: Any, path: DocumentPath) -> ConditionNode:
@@ -160,9 +160,9 @@ class _Compiler:
         else:
             self._say(path, f"{show_operand(given)} is not a condition; {_as_condition(given)}")
             parts = []
-        return self._grouped(kind, parts, path)
+        return self._combine(kind, parts, path)
 
-    def _grouped(self, kind: Literal["all", "any"], parts: list[ConditionNode], path: DocumentPath) -> ConditionNode:
+    def _combine(self, kind: Literal["all", "any"], parts: list[ConditionNode], path: DocumentPath) -> ConditionNode:
         if kind == "all":
             never = next((part.never for part in parts if part.never), "") or self._contradiction(parts, path)
         elif not parts:
@@ -306,7 +306,7 @@ def _first_false(node: ConditionNode, event: Event, now_us: int) -> ConditionNod
     return node
 
 
-def _seen(
+def _trace(
     node: ConditionNode, event: Event, now_us: int, depth: int, decisive: ConditionNode | None
 ) -> Iterator[ConditionTrace]:
     held = part_holds(node, event, now_us)
@@ -326,4 +326,4 @@ def _seen(
         yield ConditionTrace(node.at, node.path, depth, node.kind, expects, (), 0, held, node is decisive)
         inner_depth += 1
     for part in node.parts:
-        yield from _seen(part, event, now_us, inner_depth, decisive)
+        yield from _trace(part, event, now_us, inner_depth, decisive)

@@ -47,11 +47,11 @@ def read_place(text: str, variables: Collection[str] | None = None) -> EventPlac
     root, name, column = _split(text)
     if root == "vars" and variables is not None and name not in variables:
         raise PathProblem(f'no variable "{name}"{suggest_of(name, sorted(variables), "known")}', column)
-    return _compiled(text)
+    return _compile(text)
 
 
 @lru_cache(maxsize=16384)
-def _compiled(text: str) -> EventPlace:
+def _compile(text: str) -> EventPlace:
     root, name, column = _split(text)
     if root == "$":
         return _of_payload(text)

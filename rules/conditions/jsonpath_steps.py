@@ -41,22 +41,22 @@ _EQUAL_HOLDS: Final = frozenset({"==", "=", "<=", ">="})
 def steps_of(tree: Any) -> list[PathStep]:
     """The closures of a parsed path, to be run one after the other on ``[document]``; raises CannotBound."""
     make_safe(tree)
-    steps = _compiled(tree)
+    steps = _compile(tree)
     return [_ask_whole(tree)] if steps is None else steps
 
 
 # --- one node, or a chain of them -------------------------------------------------------------------
 
 
-def _compiled(tree: Any) -> list[PathStep] | None:
+def _compile(tree: Any) -> list[PathStep] | None:
     """The steps of a tree whose every part needs no more than the value it stands on; None if some part does."""
     if type(tree) in {nodes.Root, nodes.This}:
         return []
     if isinstance(tree, nodes.Child):
-        left, right = _compiled(tree.left), _compile_right(tree.right)
+        left, right = _compile(tree.left), _compile_right(tree.right)
         return None if left is None or right is None else left + right
     if isinstance(tree, nodes.Descendants):
-        left, right = _compiled(tree.left), _compile_right(tree.right)
+        left, right = _compile(tree.left), _compile_right(tree.right)
         key = tree.right.fields[0] if type(tree.right) is nodes.Fields and len(tree.right.fields) == 1 else None
         return None if left is None or right is None else [*left, _descent(right, key)]
     step = _leaf(tree)
@@ -64,10 +64,10 @@ def _compiled(tree: Any) -> list[PathStep] | None:
 
 
 def _compile_right(tree: Any) -> list[PathStep] | None:
-    """As ``_compiled``, for what stands right of another step: there ``$`` and ``..`` would need more than a value."""
+    """As ``_compile``, for what stands right of another step: there ``$`` and ``..`` would need more than a value."""
     if any(isinstance(node, nodes.Root | nodes.Descendants) for node in walk(tree)):
         return None
-    return _compiled(tree)
+    return _compile(tree)
 
 
 def _leaf(node: Any) -> PathStep | None:
@@ -82,7 +82,7 @@ def _leaf(node: Any) -> PathStep | None:
     if type(node) is filters.Filter:
         return _filter(node)
     if isinstance(node, iterable.Len | iterable.Keys | string.Split | string.Sub | string.Str):
-        return _asked(node)
+        return _ask_step(node)
     return None
 
 
@@ -172,7 +172,7 @@ def _filter(node: Any) -> PathStep | None:
     tests = [_test(expression) for expression in node.expressions]
     known = [test for test in tests if test is not None]
     if len(known) < len(tests):
-        return None if any(isinstance(inner, nodes.Root | nodes.Parent) for inner in walk(node)) else _asked(node)
+        return None if any(isinstance(inner, nodes.Root | nodes.Parent) for inner in walk(node)) else _ask_step(node)
     holds = _all_of(known)
 
     def select(values: list[Any]) -> list[Any]:
@@ -241,7 +241,7 @@ def _is_text(value: Any) -> bool:
 # --- what jsonpath-ng itself is asked ---------------------------------------------------------------
 
 
-def _asked(node: Any) -> PathStep:
+def _ask_step(node: Any) -> PathStep:
     check_may_be_asked(node)
 
     def ask(values: list[Any]) -> list[Any]:

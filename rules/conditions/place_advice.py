@@ -57,14 +57,14 @@ def suggest_regex(pattern: str) -> str:
     match = _SLASHES.fullmatch(pattern)
     if match is None:
         return ""
-    return f"{{regex: {_quoted(match[1])}{', ignore_case: true' if 'i' in match[2] else ''}}}"
+    return f"{{regex: {_quote(match[1])}{', ignore_case: true' if 'i' in match[2] else ''}}}"
 
 
 def _value_meant(sign: str, value: str) -> str:
     if sign in _OPERATORS:
         return f"{{{_OPERATORS[sign]}: {value}}}"
     if sign in ("=~", "!~"):
-        regex = f"{{regex: {_quoted(f'^(?:{value})$')}}}"
+        regex = f"{{regex: {_quote(f'^(?:{value})$')}}}"
         return regex if sign == "=~" else f"{{not: {regex}}}"
     return f"{{not: {_plain(value)}}}" if sign == "!=" else _plain(value)
 
@@ -73,5 +73,5 @@ def _plain(value: str) -> str:
     return value if re.fullmatch(r"[A-Za-z][\w./ -]*\w|\d+(\.\d+)?", value) else json.dumps(value, ensure_ascii=False)
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"

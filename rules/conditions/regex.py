@@ -72,7 +72,7 @@ class Regex:
         try:
             return str(self._sub(replace, _whole(text), count))
         except (re2.error, IndexError, KeyError) as error:
-            raise ValueError(f'cannot replace with "{replacement}": {_said(error)}') from error
+            raise ValueError(f'cannot replace with "{replacement}": {_error_text(error)}') from error
 
     def steps(self, runes: int) -> int:
         """What looking for it in a text of so many characters takes at worst: each may meet all of the program."""
@@ -106,7 +106,7 @@ def compile_regex(pattern: str, *, ignore_case: bool = False) -> Regex:
     try:
         compiled = re2.compile(_whole(pattern), options)
     except re2.error as error:
-        raise ValueError(f'the regular expression "{_short(pattern)}" {_why(_said(error))}') from None
+        raise ValueError(f'the regular expression "{_short(pattern)}" {_why(_error_text(error))}') from None
     return Regex(pattern, compiled, ignore_case=ignore_case)
 
 
@@ -137,7 +137,7 @@ def _why(text: str) -> str:
     return f"cannot be read: {text}"
 
 
-def _said(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     said = error.args[0] if error.args else ""
     return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
 

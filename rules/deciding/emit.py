@@ -60,7 +60,7 @@ def emit_all(draft: Draft, posting: Posting) -> None:
     if posting.rule.name in draft.context.unwritten:
         _leave_unwritten(draft, posting)
         return
-    composed = composed_for(draft, posting)
+    composed = compose_by_slot(draft, posting)
     places = places_of(posting.scene.event)
     for address in posting.addresses:
         emit(draft, posting, address, composed[address.entry.slot], places)
@@ -117,7 +117,7 @@ def entry_for(
     return rule_set.home_of(SendEntry(send, slot, DestinationFacts(name=to, kind=GONE), overrides))
 
 
-def composed_for(draft: Draft, posting: Posting) -> dict[str, Composed]:
+def compose_by_slot(draft: Draft, posting: Posting) -> dict[str, Composed]:
     """The posts of a posting by slot, rendered."""
     entries = [address.entry for address in posting.addresses]
     return compose(draft.rule_set, posting.scene, draft.now_us, entries, posting.notes)

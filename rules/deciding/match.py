@@ -85,7 +85,7 @@ def match(
     needs: dict[str, None] = {}
     for rule, event, group, hows in _candidates(rule_set, incoming, decoded, unpack, troubles):
         hidden = (WHOLE, 0) in stopped or (group, event.item) in stopped
-        matched = _matched(rule_set, rule, event, group, hows, now_us, troubles, hidden=hidden)
+        matched = _match_rule(rule_set, rule, event, group, hows, now_us, troubles, hidden=hidden)
         if matched is None:
             continue
         matches.append(matched)
@@ -202,7 +202,7 @@ def _note_beyond(event: Event, view: EventView, troubles: Troubles) -> None:
             troubles.left_out[rule.name] = beyond
 
 
-def _matched(
+def _match_rule(
     rule_set: RuleSet,
     rule: Rule,
     event: Event,

@@ -62,17 +62,17 @@ def row_names(rule_set: RuleSet, rule: Rule, event: Event, key: str | None, now_
     quiet = rule.quiet
     values = group_values(rule, event) if quiet.group is not None else ""
     return RowNames(
-        key=_named(key_row, rule, key) if key is not None and quiet.per_key else (),
-        group=_named(group_row, rule, values) if quiet.group is not None else (),
+        key=_make_names(key_row, rule, key) if key is not None and quiet.per_key else (),
+        group=_make_names(group_row, rule, values) if quiet.group is not None else (),
         group_values=values,
         throttle=throttle_names(rule),
         asked=tuple(
-            _asked(rule_set, inhibitor, event)
+            _query_of(rule_set, inhibitor, event)
             for inhibitor in quiet.inhibited_by
             if inhibitor.condition is None or inhibitor.condition.holds(event, now_us)
         ),
         answers=tuple(
-            (inhibitor, _named(firing_row, rule, inhibitor.same_text))
+            (inhibitor, _make_names(firing_row, rule, inhibitor.same_text))
             for inhibitor in rule_set.same_places.get(rule.name, ())
         )
         if quiet.resolved is not None
@@ -100,11 +100,11 @@ def group_values(rule: Rule, event: Event) -> str:
     return make_storable(shorten_key(json.dumps(found, sort_keys=True, ensure_ascii=False, default=str)))
 
 
-def _named(make: NameMaker, rule: Rule, last: str) -> Names:
+def _make_names(make: NameMaker, rule: Rule, last: str) -> Names:
     return tuple(make(name, last) for name in (rule.name, *rule.was))
 
 
-def _asked(rule_set: RuleSet, inhibitor: Inhibitor, event: Event) -> InhibitionQuery:
+def _query_of(rule_set: RuleSet, inhibitor: Inhibitor, event: Event) -> InhibitionQuery:
     asked = rule_set.by_name.get(inhibitor.rule)
     names = (inhibitor.rule, *(asked.was if asked is not None else ()))
     return InhibitionQuery(

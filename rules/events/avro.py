@@ -107,7 +107,7 @@ def _check_extent(values: int, size: int, free: int) -> None:
         raise _TooMany
 
 
-def _bound(read_decimal: Any) -> Any:
+def _bound_decimals(read_decimal: Any) -> Any:
     """The library's reader of decimals, for those of ordinary length: its time grows with the square of that."""
 
     def read(content: Any, *args: Any) -> Any:
@@ -119,7 +119,7 @@ def _bound(read_decimal: Any) -> Any:
 
 
 for _kind in ("bytes-decimal", "fixed-decimal"):
-    LOGICAL_READERS[_kind] = _bound(LOGICAL_READERS[_kind])
+    LOGICAL_READERS[_kind] = _bound_decimals(LOGICAL_READERS[_kind])
 
 
 def _plain(value: Any) -> Any:

@@ -99,7 +99,7 @@ def _unpack(payload: str, spec: DecodeSpec) -> Decoded:
     for wrapping in spec.wrappings:
         content = _off_base64(content) if wrapping == "base64" else _off_gzip(_as_bytes(content, "gzip"))
     if spec.is_signed:
-        return _signed(content if isinstance(content, bytes) else _mail_of(content), spec)
+        return _decode_signed(content if isinstance(content, bytes) else _mail_of(content), spec)
     if spec.form == "avro":
         return _avro(_as_bytes(content, "Avro"), spec.schema)
     if spec.form == "json" and isinstance(content, str):
@@ -141,7 +141,7 @@ def _mail_of(content: str) -> bytes:
     return content.encode() if ":" in content else _off_base64(content)
 
 
-def _signed(mail: bytes, spec: DecodeSpec) -> Decoded:
+def _decode_signed(mail: bytes, spec: DecodeSpec) -> Decoded:
     """A clear-signed mail: who signed it, whether that holds, and what is inside."""
     from rules.events.smime import read_signed
 

@@ -196,7 +196,7 @@ class _Joiner:
         """Add the contact points that policies name and no file has, and give their paths."""
         known = {one["name"] for one, _ in receivers}
         paths = set[DocumentPath]()
-        for name, at in _named(route, spot):
+        for name, at in _named_receivers(route, spot):
             if name in known:
                 continue
             known.add(name)
@@ -247,14 +247,14 @@ def _settings(value: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _named(route: Any, spot: Spot) -> Iterable[tuple[str, Spot]]:
+def _named_receivers(route: Any, spot: Spot) -> Iterable[tuple[str, Spot]]:
     if not isinstance(route, dict):
         return
     receiver = route.get("receiver")
     if isinstance(receiver, str) and receiver:
         yield receiver, spot.child("receiver") or spot
     for child, at in _children(route, spot):
-        yield from _named(child, at)
+        yield from _named_receivers(child, at)
 
 
 def _children(route: dict[str, Any], spot: Spot) -> Iterable[tuple[Any, Spot]]:

@@ -93,7 +93,7 @@ def samples_of(matcher: LabelMatcher) -> list[str]:
         return [matcher.value]
     if matcher.words is not None:
         return list(matcher.words)
-    return [made for part in _alternatives(matcher.value) for made in (_made(part, 1), _made(part, 2))]
+    return [made for part in _alternatives(matcher.value) for made in (_make_sample(part, 1), _make_sample(part, 2))]
 
 
 def _chains(node: RouteNode, above: Matchers = ()) -> Iterator[tuple[DocumentPath, Matchers]]:
@@ -130,7 +130,7 @@ def _alternatives(pattern: str) -> list[str]:
     return [*parts, pattern[start:]]
 
 
-def _made(pattern: str, times: int) -> str:
+def _make_sample(pattern: str, times: int) -> str:
     """A text that should fit a pattern without bars at its top; who uses it must ask whether it does."""
     made, at = "", 0
     while at < len(pattern):
@@ -162,7 +162,7 @@ def _atom(pattern: str, at: int, times: int) -> tuple[str, int]:
             depth += {"(": 1, ")": -1}.get(pattern[end], 0)
             end += 2 if pattern[end] == "\\" else 1
         inside = re.sub(r"^\?(?:P?<\w+>|[a-zA-Z-]*:|[a-zA-Z-]+$)", "", pattern[at + 1 : end - 1])
-        return _made(_alternatives(inside)[0], times), end
+        return _make_sample(_alternatives(inside)[0], times), end
     return ("x" if sign == "." else "" if sign in "^$" else sign), at + 1
 
 

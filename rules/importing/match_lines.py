@@ -63,7 +63,7 @@ def _add(parts: _Parts, matcher: LabelMatcher) -> None:
     if matcher.is_negative:
         _add_negative(parts, matcher, place)
         return
-    wanted = _wanted(matcher)
+    wanted = _wanted_value(matcher)
     if not matcher.holds(""):
         parts.add_line(place, wanted)
     elif wanted is None:
@@ -74,7 +74,7 @@ def _add(parts: _Parts, matcher: LabelMatcher) -> None:
 
 def _add_negative(parts: _Parts, matcher: LabelMatcher, place: str) -> None:
     opposite = LabelMatcher(matcher.name, matcher.op.replace("!", "=", 1).replace("==", "="), matcher.value)
-    wanted = _wanted(opposite)
+    wanted = _wanted_value(opposite)
     if matcher.holds(""):
         parts.nots.append({place: wanted})
     elif wanted is None:
@@ -83,7 +83,7 @@ def _add_negative(parts: _Parts, matcher: LabelMatcher, place: str) -> None:
         parts.add_line(place, {"exists": True} if matcher.value == "" else {"not": wanted})
 
 
-def _wanted(matcher: LabelMatcher) -> Any:
+def _wanted_value(matcher: LabelMatcher) -> Any:
     """What a label that is there must be; None when it must not be there at all."""
     words = matcher.words
     if words is None:

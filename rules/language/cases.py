@@ -101,7 +101,7 @@ class CaseReader:
     def _read_expected(self, form: Form) -> Expected:
         parts = {part: self._matcher(form, (part,)) for part in TEXT_PARTS if part in form}
         others = [key for key in form.value if key not in EXPECT_KEYS]
-        rule, to = self._known(form, "rule", self.rules), self._known(form, "to", self.destinations)
+        rule, to = self._read_known(form, "rule", self.rules), self._read_known(form, "to", self.destinations)
         may = [self.destinations[to]] if to in self.destinations else self.destinations.values()
         form.allow_only((*EXPECT_KEYS, *sorted({key for facts in may for key in facts.overrides})))
         return Expected(
@@ -124,14 +124,14 @@ class CaseReader:
         form.allow_only(QUIET_KEYS)
         return ExpectedQuiet(
             place=form.document.place_of(form.path),
-            rule=self._known(form, "rule", self.rules),
-            to=self._known(form, "to", self.destinations),
+            rule=self._read_known(form, "rule", self.rules),
+            to=self._read_known(form, "to", self.destinations),
             by=form.text("by"),
             key=form.text("key"),
             at_us=form.read("at", _offset_us, None),
         )
 
-    def _known(self, form: Form, key: str, known: Iterable[str]) -> str:
+    def _read_known(self, form: Form, key: str, known: Iterable[str]) -> str:
         text = form.text(key)
         known = sorted(known)
         if text and text not in known:

@@ -82,9 +82,9 @@ class _Reader:
         dates = self._each(said, "dates", _dates)
         return IntervalEntry(
             zone=self._zone(said),
-            days=_unite(self._each(said, "days", lambda one: _named(one, WEEKDAYS, "a weekday", "mon-fri", 0))),
+            days=_unite(self._each(said, "days", lambda one: _numbers_of(one, WEEKDAYS, "a weekday", "mon-fri", 0))),
             days_of_month=_unite(self._each(said, "days_of_month", _days_of_month)),
-            months=_unite(self._each(said, "months", lambda one: _named(one, MONTHS, "a month", "jan-mar", 1))),
+            months=_unite(self._each(said, "months", lambda one: _numbers_of(one, MONTHS, "a month", "jan-mar", 1))),
             years=_unite(self._each(said, "years", _years)),
             dates=None if dates is None else tuple(date for date in dates if isinstance(date[0], dt.date)),
             yearly=tuple(date for date in dates or () if isinstance(date[0], tuple)),
@@ -129,7 +129,7 @@ def _unite(several: tuple[Iterable[int], ...] | None) -> frozenset[int] | None:
     return None if several is None else frozenset(number for some in several for number in some)
 
 
-def _named(value: Any, names: tuple[str, ...], what: str, example: str, start: int) -> list[int]:
+def _numbers_of(value: Any, names: tuple[str, ...], what: str, example: str, start: int) -> list[int]:
     """The numbers of a name or a range of names (at least three letters of each), or of numbers where those count."""
     parts = [part.strip().lower() for part in str(value).split("-")]
     numbers: list[int] = []

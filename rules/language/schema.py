@@ -123,7 +123,7 @@ def _shapes(world: World) -> dict[str, SchemaDict]:
         "severity": {"anyOf": [{"enum": list(SEVERITIES)}, TEXT]},
         "stop": flag,
         "drop": flag,
-        "template": _named(_templates(world)),
+        "template": _name_schema(_templates(world)),
         "fields": _fields(),
         "body": ANYTHING,
         "send": _send(world),
@@ -133,7 +133,7 @@ def _shapes(world: World) -> dict[str, SchemaDict]:
 
 def _quiet_shapes(world: World, clause: SchemaDict, flag: SchemaDict) -> dict[str, SchemaDict]:
     """What the quiet keys of a rule may hold."""
-    intervals = _one_or_several(_named(world.intervals))
+    intervals = _one_or_several(_name_schema(world.intervals))
     positive: SchemaDict = {"type": "integer", "minimum": 1}
     changes: SchemaDict = {"type": "integer", "minimum": 2, "maximum": MAX_CHANGES}
     return {
@@ -157,7 +157,7 @@ def _quiet_shapes(world: World, clause: SchemaDict, flag: SchemaDict) -> dict[st
 
 
 def _send(world: World) -> SchemaDict:
-    name = _named(world.destinations)
+    name = _name_schema(world.destinations)
     entries: list[SchemaDict] = [name]
     if world.destinations:
         for facts in world.destinations.values():
@@ -218,13 +218,13 @@ def _case(world: World) -> SchemaDict:
         {"matchers": {"type": "object", "minProperties": 1}, "from": offset, "until": offset}, ["matchers"]
     )
     by = {**TEXT, "description": "What keeps it quiet, such as duplicate, silence or inhibited:RULE"}
-    quiet = _mapping({"rule": TEXT, "to": _named(world.destinations), "by": by, "key": TEXT, "at": offset})
+    quiet = _mapping({"rule": TEXT, "to": _name_schema(world.destinations), "by": by, "key": TEXT, "at": offset})
     matcher: SchemaDict = {"$ref": "#/$defs/matcher"}
     expected: SchemaDict = {
         "type": "object",
         "properties": {
             "rule": {**TEXT, "description": "The rule that sends"},
-            "to": {**_named(world.destinations), "description": "The destination it sends to"},
+            "to": {**_name_schema(world.destinations), "description": "The destination it sends to"},
             "at": {**offset, "description": "When, counted from the start"},
             "shadow": {"type": "boolean", "description": "Whether only in shadow"},
             **dict.fromkeys(TEXT_PARTS, matcher),
@@ -282,7 +282,7 @@ def _one_or_several(one: SchemaDict) -> SchemaDict:
     return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
 
 
-def _named(names: Iterable[str]) -> SchemaDict:
+def _name_schema(names: Iterable[str]) -> SchemaDict:
     """A text; one of these names where there are any."""
     known = sorted(names)
     return {"enum": known} if known else TEXT

@@ -52,7 +52,7 @@ class TemplateReader:
 
     def template(self, form: Form, inner: DocumentPath, mode: Mode) -> CompiledTemplate | None:
         """The template at ``inner``; None when the key is not there or has problems."""
-        value = _said(form, inner)
+        value = _value_at(form, inner)
         if value is _ABSENT:
             return None
         if value is None:
@@ -63,7 +63,7 @@ class TemplateReader:
             return None
         if doubt := text_doubt(value):
             form.problem(inner, doubt, kind="warning")
-        return self._compiled(form, inner, value, mode)
+        return self._compile(form, inner, value, mode)
 
     def plain(self, form: Form, inner: DocumentPath) -> CompiledTemplate | None:
         """A template whose output is taken as it is: ``set``, ``key``, ``state``, overrides."""
@@ -110,7 +110,7 @@ class TemplateReader:
         """A value with templates in it: every text is one."""
         value = value_at(form.document, (*form.path, *inner))
         if isinstance(value, str):
-            return self._compiled(form, inner, value, "plain")
+            return self._compile(form, inner, value, "plain")
         if isinstance(value, dict):
             return {key: self.making(form, (*inner, key)) for key in value}
         if isinstance(value, list):
@@ -127,7 +127,7 @@ class TemplateReader:
         given = form.value.get("fields")
         if isinstance(given, dict):
             for title in given:
-                name = self._compiled(form, ("fields", title), title, "markdown")
+                name = self._compile(form, ("fields", title), title, "markdown")
                 value = self.template(form, ("fields", title), "markdown")
                 if name is not None and value is not None:
                     yield FieldMaking(name, value)
@@ -145,7 +145,7 @@ class TemplateReader:
                 if name is not None and value is not None:
                     yield FieldMaking(name, value, one.flag("short", default=True))
 
-    def _compiled(self, form: Form, inner: DocumentPath, source: str, mode: Mode) -> CompiledTemplate | None:
+    def _compile(self, form: Form, inner: DocumentPath, source: str, mode: Mode) -> CompiledTemplate | None:
         path = (*form.path, *inner)
         found = compile_text(
             source,
@@ -162,7 +162,7 @@ class TemplateReader:
         return found
 
 
-def _said(form: Form, inner: DocumentPath) -> Any:
+def _value_at(form: Form, inner: DocumentPath) -> Any:
     value: Any = form.value
     for step in inner:
         if isinstance(value, dict) and step not in value:

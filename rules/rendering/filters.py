@@ -74,7 +74,7 @@ def ago(value: Any) -> str:
     `{{ data.startsAt | ago }}` gives `5 min ago`, `3 days ago` or `in 2 h`. Takes RFC 3339 text, epoch numbers (seconds
     to nanoseconds) and times. What is no time is shown as it is; the year 1, which stands for "no time", as nothing.
     """
-    moment = moment_of(_known(value))
+    moment = moment_of(_require_known(value))
     return _not_a_time(value) if moment is None else ago_in_words(moment, from_us(METER.get().now_us))
 
 
@@ -86,11 +86,11 @@ def duration(value: Any, until: Any = None) -> str:
     `duration(now)` for how long something has lasted.
     """
     if until is not None:
-        start, end = moment_of(_known(value)), moment_of(_known(until))
+        start, end = moment_of(_require_known(value)), moment_of(_require_known(until))
         return "" if start is None or end is None else spell_duration((end - start).total_seconds())
     if isinstance(value, timedelta):
         return spell_duration(value.total_seconds())
-    seconds = _seconds(_known(value))
+    seconds = _seconds(_require_known(value))
     return text_of(value) if seconds is None else spell_duration(seconds)
 
 
@@ -100,7 +100,7 @@ def localtime(value: Any, tz: str = "UTC", format: str = "%Y-%m-%d %H:%M %Z") ->
     `{{ data.startsAt | localtime('Europe/Athens') }}` gives `2026-01-03 12:00 EET`; `format` is a strftime format. What
     is no time is shown as it is. An unknown zone is an error when the rules are loaded.
     """
-    moment = moment_of(_known(value))
+    moment = moment_of(_require_known(value))
     if moment is None:
         return _not_a_time(value)
     try:
@@ -172,7 +172,7 @@ def link(url: Any, text: Any = "") -> str:
     `{{ data.generatorURL | link('graph') }}` gives `[graph](http://...)`; without a text the address is shown. What is
     no http, https or mailto address becomes the text alone.
     """
-    address, label = _to_look_through(_known(url)), _to_look_through(_known(text))
+    address, label = _to_look_through(_require_known(url)), _to_look_through(_require_known(text))
     target = link_target(address)
     if not target:
         return label
@@ -234,7 +234,7 @@ def jsonpath(value: Any, path: str) -> list[Any]:
 
     `{{ data | jsonpath('$.alerts[*].labels.job') | join(', ') }}`
     """
-    compiled, whole = compile_path(str(path)), _known(value)
+    compiled, whole = compile_path(str(path)), _require_known(value)
     if not compiled.is_simple:
         charge_deep(whole)
     found = compiled.find(whole)
@@ -252,7 +252,7 @@ def lookup(environment: Environment, value: Any, table: str, default: Any = None
     if table not in tables:
         raise ValueError(f'there is no table "{table}"{suggest(str(table), tables)}')
     rows = tables[table]
-    key = _known(value)
+    key = _require_known(value)
     if isinstance(rows, Mapping):
         return rows.get(key if isinstance(key, str) else text_of(key), default)
     if isinstance(rows, list) and isinstance(key, int) and 0 <= key < len(rows):
@@ -293,7 +293,7 @@ def _to_look_through(value: Any) -> str:
     return text
 
 
-def _known(value: Any) -> Any:
+def _require_known(value: Any) -> Any:
     """``value``; raises UndefinedError when it is a missing name."""
     if isinstance(value, Undefined):
         str(value)

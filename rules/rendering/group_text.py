@@ -36,7 +36,7 @@ def group_text(events: Sequence[ToldEvent], *, rule: str, severity: str, shipped
 
     ``severity`` is the worst of them, ``shipped`` says that the texts are of a template of ours: a table replaces them.
     """
-    blocks = [_noted(event.text.strip("\n"), event.note) for event in events]
+    blocks = [_add_note(event.text.strip("\n"), event.note) for event in events]
     lines = any("\n" in block for block in blocks)
     if len(events) < MANY:
         joined = ("\n\n" if lines else "\n").join(blocks)
@@ -77,5 +77,5 @@ def _data(events: Sequence[ToldEvent]) -> Iterator[Any]:
     return (event.data for event in events)
 
 
-def _noted(text: str, note: str) -> str:
+def _add_note(text: str, note: str) -> str:
     return "\n".join(part for part in (text, note and f"_{note}_") if part)

@@ -60,7 +60,7 @@ def shelve(
             continue
         tree = parse(source.text, environment, source.name)
         if isinstance(tree, Flaw):
-            problems.extend(_refused(environment, source, [tree]))
+            problems.extend(_refuse(environment, source, [tree]))
         else:
             trees[source.name] = (source, tree)
     names = trees.keys() | environment.file_names
@@ -68,14 +68,14 @@ def shelve(
         walked = walk(tree)
         found = flaws(walked, source.text, environment.tables, names)
         if found:
-            problems.extend(_refused(environment, source, found))
+            problems.extend(_refuse(environment, source, found))
         else:
-            problems.extend(_kept(environment, source, tree, walked))
+            problems.extend(_keep(environment, source, tree, walked))
     for name in sorted(environment.shelved):
         way = _way_back(name, environment.shelved)
         if way is not None:
             source = trees[name][0]
-            problems.extend(_refused(environment, source, [Flaw(1, 1, f"includes itself: {' > '.join(way)}")]))
+            problems.extend(_refuse(environment, source, [Flaw(1, 1, f"includes itself: {' > '.join(way)}")]))
     return tuple(problems)
 
 
@@ -90,29 +90,29 @@ def find_unasked(sources: Iterable[TemplateSource]) -> frozenset[str]:
         for template_source in sources
         if FilePath(template_source.file).is_relative_to(SHIPPED)
     }
-    while theirs := [name for name, text in waiting.items() if not _referred_in(text) <= waiting.keys()]:
+    while theirs := [name for name, text in waiting.items() if not _references_in(text) <= waiting.keys()]:
         for name in theirs:
             del waiting[name]
     return frozenset(waiting)
 
 
-def _referred_in(text: str) -> frozenset[str]:
+def _references_in(text: str) -> frozenset[str]:
     """The templates that a shipped one refers to; "", which none is called, for one that is found out when it runs."""
     return frozenset(_REFERRING.findall(text))
 
 
-def _kept(environment: Templates, source: TemplateSource, tree: nodes.Template, walked: Nodes) -> list[Problem]:
+def _keep(environment: Templates, source: TemplateSource, tree: nodes.Template, walked: Nodes) -> list[Problem]:
     referred, own = references(walked), own_names(walked)
     try:
         template, outer = environment.build(tree, source.name, source.file)
     except TemplateSyntaxError as error:
-        return _refused(environment, source, [flaw_of(error, source.text)])
+        return _refuse(environment, source, [flaw_of(error, source.text)])
     environment.shelf[source.name] = template
     environment.shelved[source.name] = Shelved(source.file, source.text, walked, outer - own, referred)
     return []
 
 
-def _refused(environment: Templates, source: TemplateSource, found: Iterable[Flaw]) -> list[Problem]:
+def _refuse(environment: Templates, source: TemplateSource, found: Iterable[Flaw]) -> list[Problem]:
     environment.unusable.add(source.name)
     environment.shelf.pop(source.name, None)
     return [Problem(Place(source.file, flaw.line, flaw.column), "", flaw.text) for flaw in found]

@@ -93,7 +93,7 @@ def duration_s(value: object) -> float:
 
     Raises ValueError for anything else, and for more than a hundred years.
     """
-    text = _said(value)
+    text = _value_text(value)
     if text == "0":
         return 0.0
     if not _DURATION.fullmatch(text):
@@ -109,7 +109,7 @@ def size_bytes(value: object) -> int:
 
     Raises ValueError for anything else, a number without a unit included.
     """
-    text = _said(value)
+    text = _value_text(value)
     match = _SIZE.fullmatch(text)
     unit = _SIZE_BY_LOWER.get(match[2].lower()) if match else None
     if match is None or unit is None:
@@ -128,7 +128,7 @@ def rate(value: object) -> Rate:
 
     Raises ValueError for anything else, and for a rate of zero: to send nothing, say so otherwise.
     """
-    text = _said(value)
+    text = _value_text(value)
     match = _RATE.fullmatch(text)
     if match is None:
         meant = _rate_meant(value)
@@ -166,7 +166,7 @@ def duration_text(seconds: float) -> str:
     return ("-" if seconds < 0 else "") + ("".join(parts) or "0s")
 
 
-def _said(value: object) -> str:
+def _value_text(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "nothing"}[value]
     return value.strip() if isinstance(value, str) else str(value)
@@ -207,7 +207,7 @@ def _rate_meant(value: object) -> str:
     text = (
         " per ".join(str(one) for one in value.values())
         if isinstance(value, dict) and len(value) == 2
-        else _said(value)
+        else _value_text(value)
     )
     match = re.fullmatch(r"(\d+)\s*(?:per|/|in|every|x)\s*(?:(\d+)\s*)?([A-Za-z]+)", text)
     unit = _UNIT_MEANT.get(match[3].lower(), "") if match is not None else ""

@@ -61,7 +61,7 @@ def advise_lines(lines: Sequence[str], first: int, last: int, text: str) -> Line
         bare = _without_quotes(line)
         if bare.lstrip().startswith("#"):
             continue
-        for judge in (_unseen, _slashes, _dash, _no_blank, _equals, _joined, _comment, _bigger):
+        for judge in (_unseen, _slashes, _dash, _no_blank, _equals, _find_join_word, _comment, _bigger):
             found = judge(bare, line)
             if found is not None:
                 return LineAdvice(number + 1, found[0] + 1, found[1])
@@ -131,7 +131,7 @@ def _equals(bare: str, line: str) -> tuple[int, str] | None:
     return match.start(2), f"write {match[2]}: {match[3] if _may_show(match[2]) else '...'}"
 
 
-def _joined(bare: str, line: str) -> tuple[int, str] | None:
+def _find_join_word(bare: str, line: str) -> tuple[int, str] | None:
     match = _WORDS.search(bare)
     if match is None:
         return None

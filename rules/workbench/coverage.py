@@ -213,7 +213,7 @@ class _Watched:
                 for seen in open_rules:
                     self._look_at(seen, item, decision, now_us)
             if decision.fate == "unmatched":
-                self._unwanted(incoming, event)
+                self._note_unwanted(incoming, event)
 
     def _open_rules(self, view: EventView) -> list[_Seen]:
         """Those of the view's rules of which something is still to be seen; of many, some in turn."""
@@ -250,7 +250,7 @@ class _Watched:
         other = self.seen[name].rule if name in self.seen else None
         return other is not None and other.position < rule.position and (other.stop or other.drop)
 
-    def _unwanted(self, incoming: Incoming, event: Event) -> None:
+    def _note_unwanted(self, incoming: Incoming, event: Event) -> None:
         if len(self.unwanted) < MAX_UNWANTED:
             shape = tuple(sorted(event.data)) if isinstance(event.data, dict) else type(event.data).__name__
             unwanted = Unwanted(incoming.topic, incoming.offset, event.text[:MAX_SHOWN_RUNES])
@@ -265,7 +265,7 @@ def _roots(rule: Rule) -> list[ConditionNode]:
 def _cover(seen: _Seen, templates: MarkedTemplates) -> RuleCoverage:
     rule = seen.rule
     lines = [
-        ConditionCoverage(node.at, _said(node), id(node) not in seen.unheld)
+        ConditionCoverage(node.at, _text_of(node), id(node) not in seen.unheld)
         for root in _roots(rule)
         for node in walk(root)
         if node.kind in ("line", "not", "undecodable")
@@ -285,5 +285,5 @@ def _cover(seen: _Seen, templates: MarkedTemplates) -> RuleCoverage:
     )
 
 
-def _said(node: ConditionNode) -> str:
+def _text_of(node: ConditionNode) -> str:
     return f"{node.path} {node.test.text}" if node.kind == "line" else node.path

@@ -75,7 +75,7 @@ def run_case(rule_set: RuleSet, case: Case, read_snapshot: ReadSnapshot = lambda
         moments = list(_play(rule_set, case))
     except TooManySteps as many:
         return CaseResult(case, (str(many),), (), ())
-    sent = tuple(one for moment in moments for one in _told(case, moment))
+    sent = tuple(one for moment in moments for one in _join_parts(case, moment))
     quiet = tuple(
         KeptQuiet(moment.at_us - case.start_us, judgement)
         for moment in moments
@@ -98,7 +98,7 @@ def _play(rule_set: RuleSet, case: Case) -> Iterator[DryRunStep]:
     yield from rehearsal.run_to(case.start_us + case.until_us + SLACK_US, MOST_STEPS)
 
 
-def _told(case: Case, moment: DryRunStep) -> Iterator[ToldSend]:
+def _join_parts(case: Case, moment: DryRunStep) -> Iterator[ToldSend]:
     text = ""
     for sends, shadow in ((moment.decision.sends, False), (moment.decision.shadows, True)):
         for send in sends:
@@ -137,12 +137,14 @@ class _Comparison:
             near = next((one for one in left if _could_be_meant(expected, one)), None)
             if near is None:
                 why = "".join(f"\n  {line}" for line in self._why_not(expected))
-                self.differences.append(f"{expected.place}: expected {_named(expected)}, but it was not sent{why}")
+                self.differences.append(
+                    f"{expected.place}: expected {_name_expected(expected)}, but it was not sent{why}"
+                )
                 continue
             left.remove(near)
             self._remember_snapshots(expected, near)
             lines = "\n".join(self._differences(expected, near))
-            self.differences.append(f"{expected.place}: {_named(expected)} differs:\n{lines}")
+            self.differences.append(f"{expected.place}: {_name_expected(expected)} differs:\n{lines}")
         self.differences += [f"{self.case.place}: not expected: {show_send(one)}" for one in left]
 
     def compare_quiet(self) -> None:
@@ -293,7 +295,7 @@ def _could_be_meant(expected: Expected, sent: ToldSend) -> bool:
     return expected.rule in ("", sent.send.rule) and expected.to in ("", sent.send.destination)
 
 
-def _named(expected: Expected) -> str:
+def _name_expected(expected: Expected) -> str:
     to = f" to {expected.to}" if expected.to else ""
     at = f" at {_at(expected.at_us)}" if expected.at_us is not None else ""
     return f"a send of {expected.rule or 'any rule'}{to}{at}"

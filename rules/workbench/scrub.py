@@ -49,7 +49,7 @@ class Scrubber:
         if isinstance(value, Mapping):
             inner = key.rpartition(".")[2]
             return {
-                self._known(self._words(str(name))): self._value(
+                self._scrub_known(self._words(str(name))): self._value(
                     member, f"{inner}.{name}" if inner else str(name), secret=secret, depth=depth
                 )
                 for name, member in value.items()
@@ -63,13 +63,13 @@ class Scrubber:
                 return value
             self._made_up.replace_everywhere(str(value), SCRUBBED)
             return SCRUBBED
-        return self._named(value, key, depth) if isinstance(value, str) else value
+        return self._scrub_named(value, key, depth) if isinstance(value, str) else value
 
     def _is_no_secret(self, value: object) -> bool:
         """Whether a value under a secret key is a word of the rules: a state, not a secret."""
         return isinstance(value, str) and len(value) >= _LEAST_WORD and self._made_up.stays(value)
 
-    def _named(self, text: str, key: str, depth: int) -> str:
+    def _scrub_named(self, text: str, key: str, depth: int) -> str:
         """A text under a key that may say what it is: the name of a machine or a person."""
         if HOST_KEYS.search(key):
             match = _PORT.fullmatch(text)
@@ -90,9 +90,9 @@ class Scrubber:
         nested = self._nest(text, depth) if depth < MAX_NESTED else None
         if nested is not None:
             return nested
-        return self._known(self._words(text))
+        return self._scrub_known(self._words(text))
 
-    def _known(self, text: str) -> str:
+    def _scrub_known(self, text: str) -> str:
         """A text with what was made up elsewhere made up here."""
         return self._made_up.replace_all(_LABEL.sub(lambda found: self._made_up.replace_short(found[0]), text))
 

@@ -100,9 +100,9 @@ class MadeUp:
         """The longest end of a domain that the rule files name, else one that nobody has."""
         labels = domain.lower().split(".")
         ends = (".".join(labels[start:]) for start in range(len(labels) - 1))
-        return next((end for end in ends if self._named(end)), "example.org")
+        return next((end for end in ends if self._is_named(end)), "example.org")
 
-    def _named(self, end: str) -> bool:
+    def _is_named(self, end: str) -> bool:
         return end in self._kept and re.search(rf"(?<![\w-]){re.escape(end)}(?![\w-])", self._kept) is not None
 
     def _address(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address, number: int) -> str:

@@ -51,7 +51,7 @@ class MarkedTemplates(Templates):
         self._marks: dict[int, tuple[Template, list[_Mark]]] = {}
         self._named: dict[int, frozenset[str]] = {}
         self.globals[_TELL] = self.taken.add
-        self.globals[_LOOK] = self._looked
+        self.globals[_LOOK] = self._note_branch
 
     def build(self, tree: nodes.Template, name: str | None, filename: str) -> tuple[Template, frozenset[str]]:
         """See Templates; the tree gets its calls first."""
@@ -84,7 +84,7 @@ class MarkedTemplates(Templates):
             name = next(name for name, shelved in self.shelved.items() if shelved is file)
             yield self.shelf[name], partial(Place, file.file)
 
-    def _looked(self, number: int, value: Any) -> Any:
+    def _note_branch(self, number: int, value: Any) -> Any:
         """What an inline ``if`` found; its two branches have this number and the next."""
         self.taken.add(number if value else number + 1)
         return value

@@ -11,7 +11,7 @@ from broker.beside import LARGE_ITEMS
 from broker.engines.memory.trouble import Trouble
 from broker.errors import NotFound, OutcomeUnknown, StoreUnavailable, TooLarge
 from broker.model import NewMessage
-from broker.publish import MESSAGE_LIMIT_BYTES, check_size, stored_bytes
+from broker.publish import MESSAGE_LIMIT_BYTES, check_size, message_bytes
 from tests.fakes.brokers import a_message, a_stage
 from tests.fakes.noting import NotingPairs
 
@@ -47,7 +47,7 @@ async def test_one_mebibyte_of_raw_data_passes():
 
 
 def test_the_limit_is_exact():
-    room = MESSAGE_LIMIT_BYTES - stored_bytes(a_message("", {}))
+    room = MESSAGE_LIMIT_BYTES - message_bytes(a_message("", {}))
     check_size(a_message("x" * room, {}))
     with pytest.raises(TooLarge):
         check_size(a_message("x" * (room + 1), {}))
@@ -57,7 +57,7 @@ def test_the_limit_is_exact():
 @settings(max_examples=50, deadline=None)
 def test_the_quick_check_never_lets_a_large_message_through(text, times):
     message = a_message(text * times if len(text) < 10 else text, {"k": text})
-    if stored_bytes(message) > MESSAGE_LIMIT_BYTES:
+    if message_bytes(message) > MESSAGE_LIMIT_BYTES:
         with pytest.raises(TooLarge):
             check_size(message)
     else:

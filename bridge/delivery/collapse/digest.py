@@ -127,7 +127,7 @@ class _Gathering:
     def add_post(self, unit: Sequence[HeldPost]) -> None:
         """One post, in all its parts, that goes on standing."""
         new, post = unit[-1].delivery.new, unit[-1].post
-        self.named.append(_named(unit))
+        self.named.append(_describe_unit(unit))
         phase = _PHASES.get(new.phase, "")
         self.standing[new.rule, "ok" if phase == "over" else post.severity] += 1
         self.phases[phase] += 1
@@ -139,7 +139,7 @@ class _Gathering:
         first = life[0].delivery.new
         last = life[-1].delivery.new
         unit = [post for post in life if post.delivery.new.origin == first.origin]
-        self.named.append(msgspec.structs.replace(_named(unit), over_us=last.created_us))
+        self.named.append(msgspec.structs.replace(_describe_unit(unit), over_us=last.created_us))
         self.over[first.rule, unit[-1].post.severity] += 1
         self.about[_subject(first)] += 1
         self.times_us += [first.created_us, last.created_us]
@@ -245,7 +245,7 @@ def digest_in(delivery: Delivery) -> Summary | None:
     return msgspec.json.decode(delivery.new.post, type=_Stored).digest if is_digest(delivery) else None
 
 
-def held_of(delivery: Delivery) -> HeldPost:
+def held_post_of(delivery: Delivery) -> HeldPost:
     """A delivery with its post. Raises msgspec.DecodeError when the post cannot be read."""
     return HeldPost(delivery, post_from_bytes(delivery.new.post))
 
@@ -277,7 +277,7 @@ def _post(summary: Summary, digest_id: str, posts: Sequence[HeldPost], max_runes
     )
 
 
-def _named(unit: Sequence[HeldPost]) -> Named:
+def _describe_unit(unit: Sequence[HeldPost]) -> Named:
     new, last = unit[-1].delivery.new, unit[-1].post
     phase = _PHASES.get(new.phase, "")
     return Named(

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from bridge.delivery.collapse.digest import Folding, HeldPost, digest_of, held_of
+from bridge.delivery.collapse.digest import Folding, HeldPost, digest_of, held_post_of
 from bridge.delivery.collapse.policy import HEARD_OF, Policy, foldings, lines_of, openings, was_heard_of
 from bridge.destinations.config import DestinationConfig
 from broker.clock import Clock, us
@@ -214,7 +214,7 @@ def _readable(deliveries: Sequence[Delivery]) -> list[HeldPost]:
     odd: set[str] = set()
     for delivery in deliveries:
         try:
-            posts.append(held_of(delivery))
+            posts.append(held_post_of(delivery))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             log.warning("a stored post cannot be read", delivery=delivery.id, error=str(error))
             odd.add(delivery.new.order_key)

@@ -144,7 +144,7 @@ class Discord:
         if isinstance(outcome, Delivered):
             return not_expected(answer, "Discord's", self._redact)
         if isinstance(outcome, Later):
-            after_s = _asked_s(answer) if outcome.throttled else None
+            after_s = _wait_s(answer) if outcome.throttled else None
             return outcome if after_s is None else replace(outcome, after_s=after_s)
         code = _code_in(answer)
         if not code and answer.status == httpx.codes.FORBIDDEN and _IN_BETWEEN.search(answer.text):
@@ -213,7 +213,7 @@ def _is_about_body(answer: HttpAnswer) -> bool:
     return answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE or _code_in(answer) in (_EMPTY_FORM, _INVALID_FORM)
 
 
-def _asked_s(answer: HttpAnswer) -> float | None:
+def _wait_s(answer: HttpAnswer) -> float | None:
     """How long a 429 asks to wait: in the body to the millisecond, in the header rounded up."""
     try:
         said = msgspec.json.decode(answer.text, type=_Error).retry_after

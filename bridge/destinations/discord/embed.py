@@ -151,7 +151,7 @@ def _cut(text: str, runes: int) -> str:
     return text if len(text) <= runes else text[: runes - 1] + "…"
 
 
-def _said(text: str) -> str:
+def _escape(text: str) -> str:
     text = _MARK.sub(r"\\\g<0>", text)
     return _LINE_START.sub(lambda found: f"{found[1]}\\{found[2]}" if not found[2].isdigit() else _number(found), text)
 
@@ -166,7 +166,7 @@ def _code(text: str) -> str:
 
 def _link(text: str, url: str) -> str:
     target = url.replace(")", "%29").replace(" ", "%20")
-    return target if text in (url, _said(url)) else f"[{text}]({target})"
+    return target if text in (url, _escape(url)) else f"[{text}]({target})"
 
 
 def _block(text: str) -> str:
@@ -174,7 +174,7 @@ def _block(text: str) -> str:
 
 
 _DISCORD: Final = Dialect(
-    plain=_said,
+    plain=_escape,
     bold=lambda text: f"**{text}**",
     italic=lambda text: f"*{text}*",
     struck=lambda text: f"~~{text}~~",

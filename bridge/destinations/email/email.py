@@ -173,19 +173,19 @@ def envelope_of(parcel: Parcel, config: EmailConfig) -> Envelope:
     asked = parcel.post.overrides
     return Envelope(
         sender=config.sender,
-        to=_said(asked.get("recipients")) or config.to,
-        cc=_said(asked.get("cc")) or config.cc,
-        reply_to=_said(asked.get("reply_to")) or config.reply_to,
+        to=_address_list(asked.get("recipients")) or config.to,
+        cc=_address_list(asked.get("cc")) or config.cc,
+        reply_to=_address_list(asked.get("reply_to")) or config.reply_to,
     )
 
 
-def _said(asked: object) -> tuple[str, ...]:
+def _address_list(asked: object) -> tuple[str, ...]:
     """The addresses of an override: a text with commas, or a list."""
     found = asked if isinstance(asked, (list, tuple)) else [asked]
     return tuple(str(one) for one in found if one and str(one).strip())
 
 
-def _trusted(ca_file: Path | None) -> ssl.SSLContext:
+def _trust(ca_file: Path | None) -> ssl.SSLContext:
     try:
         return trust_system() if ca_file is None else trust_file(ca_file)
     except OSError as error:
@@ -197,7 +197,7 @@ def _server_of(config: EmailConfig) -> Server:
         host=config.host,
         port=config.port or _PORTS[config.security],
         security=config.security,
-        tls=cache(partial(_trusted, config.ca_file)),
+        tls=cache(partial(_trust, config.ca_file)),
         username=config.username,
         password=config.password,
         hello=config.hello or socket.gethostname(),

@@ -100,7 +100,7 @@ class Talk:
                 self._step(smtp).login(server.username, server.password.reveal())
             except smtplib.SMTPAuthenticationError as error:
                 if _is_permanent(error.smtp_code):
-                    text = self._said(error.smtp_code, error.smtp_error)
+                    text = self._answer_text(error.smtp_code, error.smtp_error)
                     return Later(f"the login is not accepted: {text}", misconfigured=True)
                 raise
             except ValueError:  # a UnicodeError: the library sends ASCII
@@ -126,7 +126,7 @@ class Talk:
         return self._not_for_all(refused, len(recipients))
 
     def _not_for_all(self, refused: Sequence[tuple[str, int, bytes]], asked: int) -> Later | Refused:
-        reason = "; ".join(f"<{recipient}> {self._said(code, text)}" for recipient, code, text in refused)[
+        reason = "; ".join(f"<{recipient}> {self._answer_text(code, text)}" for recipient, code, text in refused)[
             :_SHOWN_RUNES
         ]
         if all(_is_permanent(code) for _, code, _ in refused):
@@ -156,7 +156,7 @@ class Talk:
         return smtp
 
     def _answer(self, code: int, text: bytes) -> Later | Refused:
-        given = self._said(code, text)
+        given = self._answer_text(code, text)
         if not _is_permanent(code):
             return Later(given)
         if code in _LOGIN_WANTED:
@@ -179,7 +179,7 @@ class Talk:
             shown = look_at_certificate(ascii_domain(server.host), server.port)
         return f"{server.host}:{server.port}: {tls_text(fault)}" + (f" ({shown})" if shown else "")
 
-    def _said(self, code: int, text: bytes | str) -> str:
+    def _answer_text(self, code: int, text: bytes | str) -> str:
         words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
         return f"SMTP {code} {' '.join(self._redact(words).split())}"[:_SHOWN_RUNES]
 

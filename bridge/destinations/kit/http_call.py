@@ -228,7 +228,7 @@ async def _network_failure(error: Exception, request: httpx.Request, redact: Red
     kind = "no connection" if clear else "no answer"
     fault = tls_fault(cause) if clear else None
     if fault is not None:
-        text = redact(await _untrusted(fault, request.url))
+        text = redact(await _explain_untrusted(fault, request.url))
     elif isinstance(cause, aiohttp.ClientConnectorError):
         # asyncio's own text for it is "Connect call failed ('192.0.2.1', 443)"; resolvers have numbers below zero
         number = cause.os_error.errno or 0
@@ -239,7 +239,7 @@ async def _network_failure(error: Exception, request: httpx.Request, redact: Red
     return Later(f"{kind}: {plain_reason(text)}"[: _SHOWN_TLS_RUNES if fault else _SHOWN_BODY_RUNES], unclear=not clear)
 
 
-async def _untrusted(fault: ssl.SSLError, url: httpx.URL) -> str:
+async def _explain_untrusted(fault: ssl.SSLError, url: httpx.URL) -> str:
     """Why TLS failed, with the certificate that is shown there."""
     port = url.port or 443
     text = f"{url.host}:{port}: {tls_text(fault)}"

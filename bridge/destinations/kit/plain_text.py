@@ -90,9 +90,9 @@ def write_block(block: PlainBlock, dialect: Dialect) -> str:
         case "line":
             text = "———"
         case "heading":
-            text = dialect.bold("".join(_written(replace(span, bold=False), dialect) for span in block.spans))
+            text = dialect.bold("".join(_draw_span(replace(span, bold=False), dialect) for span in block.spans))
         case _:
-            text = "".join(_written(span, dialect) for span in block.spans)
+            text = "".join(_draw_span(span, dialect) for span in block.spans)
     if block.marker:
         marker = dialect.bullet if block.marker == "•" else block.marker
         text = f"{marker} {text}"
@@ -116,7 +116,7 @@ def html_line(markdown: str) -> str:
     return str(_HTML.renderInline(" ".join(markdown.split())))
 
 
-def _written(span: TextSpan, dialect: Dialect) -> str:
+def _draw_span(span: TextSpan, dialect: Dialect) -> str:
     text = dialect.code(span.text) if span.code else dialect.plain(span.text)
     inner = text.strip()
     if not inner:

@@ -41,7 +41,9 @@ def signatures(signers: list[Signer], message_id: str, at_s: int, body: bytes) -
 def _symmetric(text: str) -> Signer:
     from standardwebhooks.webhooks import Webhook
 
-    key = _decoded(text.removeprefix(_SHARED), "a signing secret is whsec_ and base64 text, or whsk_ and base64 text")
+    key = _decode_base64(
+        text.removeprefix(_SHARED), "a signing secret is whsec_ and base64 text, or whsk_ and base64 text"
+    )
     if not _SHORTEST_BYTES <= len(key) <= _LONGEST_BYTES:
         raise ValueError(f"a signing secret has {_SHORTEST_BYTES} to {_LONGEST_BYTES} bytes; this one has {len(key)}")
     signing = Webhook(text)
@@ -53,7 +55,7 @@ def _symmetric(text: str) -> Signer:
 def _asymmetric(text: str) -> Signer:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    key = _decoded(text, "a private key is whsk_ and base64 text")
+    key = _decode_base64(text, "a private key is whsk_ and base64 text")
     if len(key) not in _KEY_BYTES:
         raise ValueError(f"a private ed25519 key has 32 or 64 bytes; this one has {len(key)}")
     private = Ed25519PrivateKey.from_private_bytes(key[:_SEED_BYTES])
@@ -65,7 +67,7 @@ def _asymmetric(text: str) -> Signer:
     return sign
 
 
-def _decoded(text: str, otherwise: str) -> bytes:
+def _decode_base64(text: str, otherwise: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

@@ -34,7 +34,7 @@ class Said:
     """What a post says beside its delivery: the incident's course, and the channel it should have gone to, by name."""
 
     course: str = ""
-    meant_for: str = ""
+    target_channel: str = ""
 
 
 def draw_post(parcel: Parcel, channel_id: str, said: Said, root: str = "", face: Face = PLAIN) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _draw_edit(parcel: Parcel, said: Said, face: Face, shape: Shape | None) -> d
     else:
         text, details = draw_attachment(parcel.post, parcel.phase, course=said.course, shape=shape)
     if parcel.form == "other-channel":
-        text = f"_(meant for {said.meant_for})_\n{text}"
+        text = f"_(meant for {said.target_channel})_\n{text}"
     text = append_remarks(text, face.remarks, CUT_TEXT_RUNES if shape is None else MAX_TEXT_RUNES)
     if face.actions and shape is not None and shape.buttons:
         title = parcel.post.title or parcel.post.text

@@ -130,7 +130,7 @@ class MattermostBot:
         if earlier is not None and _is_last(parcel):
             if self.config.history == "thread":
                 remarks.append("the same is said in the post's thread")
-            said = Said(course_of(parcel, earlier), meant_for(self.config, parcel))
+            said = Said(course_of(parcel, earlier), target_channel(self.config, parcel))
             body = draw_edit(parcel, said, self.deck.draw_sample(parcel))
             return Preview(
                 f"{api}/posts/{earlier.post}/patch", headers, body, tuple(remarks), sizes_of(body["message"], body)
@@ -139,13 +139,13 @@ class MattermostBot:
         channel_id = self.directory.recall_channel_id(*where)
         if channel_id is None:
             remarks.append(f'the id of the channel "{where[1]}" is looked up when it is sent')
-        said = Said(course_of(parcel, earlier) if earlier else "", meant_for(self.config, parcel))
+        said = Said(course_of(parcel, earlier) if earlier else "", target_channel(self.config, parcel))
         body = draw_post(parcel, channel_id or where[1], said, thread_of(earlier), self.deck.draw_sample(parcel))
         return Preview(f"{api}/posts{_query(parcel)}", headers, body, tuple(remarks), sizes_of(body["message"], body))
 
     async def show(self, parcel: Parcel, post_id: str, course: str, state: PostState) -> bool:
         """See Changeable."""
-        said = Said(course, meant_for(self.config, parcel))
+        said = Said(course, target_channel(self.config, parcel))
         for form in dict.fromkeys((parcel.form, "small")):
             body = draw_edit(replace(parcel, form=form), said, self.deck.draw_face(parcel, state))
             answer = await self.rest.call("PUT", f"/posts/{post_id}/patch", body)
@@ -184,7 +184,7 @@ class _Telling:
         return await self._edit(earlier)
 
     async def _edit(self, earlier: Receipt) -> Outcome:
-        said = self._said(earlier)
+        said = self._make_said(earlier)
         await self._deck.note(earlier.channel)
         state = await self._deck.tell(self._parcel, earlier, said.course)
         answer = await self._show(earlier.post, said, state)
@@ -257,7 +257,9 @@ class _Telling:
     async def _create(self, channel_id: str, root: str, earlier: Receipt | None) -> Outcome | _Closed:
         await self._deck.note(channel_id)
         state = await self._deck.begin(self._parcel)
-        body = draw_post(self._parcel, channel_id, self._said(earlier), root, self._deck.draw_face(self._parcel, state))
+        body = draw_post(
+            self._parcel, channel_id, self._make_said(earlier), root, self._deck.draw_face(self._parcel, state)
+        )
         answer = await self._write("POST", f"/posts{_query(self._parcel)}", body)
         if isinstance(answer, Later):
             return answer
@@ -278,15 +280,15 @@ class _Telling:
         """It stands there. Its card is the one it carries: an earlier try may have made it."""
         card = self._deck.name_in(made.card)
         if card:
-            shown = ShownPost(made.id, channel_id, self._parcel.id, self._said(earlier).course)
+            shown = ShownPost(made.id, channel_id, self._parcel.id, self._make_said(earlier).course)
             await self._deck.record_post(self._parcel, card, shown)
         receipt = receipt_of(self._parcel, made.id, channel=channel_id, root=root, follows=earlier, card=card)
         pace = pace_of(answer.headers) if answer is not None else None
         return Delivered(pack_receipt(receipt, self._parcel) if _is_last(self._parcel) else None, pace)
 
-    def _said(self, earlier: Receipt | None) -> Said:
+    def _make_said(self, earlier: Receipt | None) -> Said:
         course = course_of(self._parcel, earlier) if earlier is not None else ""
-        return Said(course, meant_for(self._config, self._parcel))
+        return Said(course, target_channel(self._config, self._parcel))
 
     def _elsewhere(self, failure: Later | Refused) -> Later | Refused:
         """A post whose channel cannot be had may go to the other one."""
@@ -327,10 +329,10 @@ def where_of(config: MattermostBotConfig, parcel: Parcel) -> tuple[str, str]:
     asked = parcel.post.overrides
     if parcel.form == "other-channel":
         return config.team, channel_name(config.fallback_channel)
-    return str(asked.get("team") or config.team), meant_for(config, parcel)
+    return str(asked.get("team") or config.team), target_channel(config, parcel)
 
 
-def meant_for(config: MattermostBotConfig, parcel: Parcel) -> str:
+def target_channel(config: MattermostBotConfig, parcel: Parcel) -> str:
     """The name of the channel that the delivery asks for."""
     return channel_name(parcel.post.overrides.get("channel") or config.channel)
 

@@ -168,7 +168,7 @@ def _escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _said(text: str) -> str:
+def _escape_text(text: str) -> str:
     return _mention(_MARK.sub(lambda found: "\u200b".join(("", *found[0], "")), _escape(text)))
 
 
@@ -178,7 +178,7 @@ def _mention(escaped: str) -> str:
 
 def _link(text: str, url: str) -> str:
     target = _escape(url.strip()).replace("|", "%7C").replace(" ", "%20").replace("&lt;", "%3C").replace("&gt;", "%3E")
-    return f"<{target}>" if text in (url, _escape(url), _said(url)) else f"<{target}|{text.replace('|', '¦')}>"
+    return f"<{target}>" if text in (url, _escape(url), _escape_text(url)) else f"<{target}|{text.replace('|', '¦')}>"
 
 
 def _code(text: str) -> str:
@@ -190,7 +190,7 @@ def _block(text: str) -> str:
 
 
 _MRKDWN: Final = Dialect(
-    plain=_said,
+    plain=_escape_text,
     bold=lambda text: f"*{text}*",
     italic=lambda text: f"_{text}_",
     struck=lambda text: f"~{text}~",

@@ -92,7 +92,7 @@ class SlackBot:
         answer = await self._call("auth.test", {})
         if isinstance(answer, Later):
             return replace(answer, unclear=False)
-        said = _said(answer)
+        said = _read_answer(answer)
         if said is None or not said.ok:
             failure = self._failure(answer, said, None)
             return replace(failure, unclear=False) if isinstance(failure, Later) else failure
@@ -135,7 +135,7 @@ class SlackBot:
         answer = await self._call("chat.postMessage", body)
         if isinstance(answer, Later):
             return answer
-        said = _said(answer)
+        said = _read_answer(answer)
         if said is None and answer.status == httpx.codes.CREATED:
             return Delivered(pace=pace_of(answer.headers))
         if said is None or not said.ok:
@@ -150,7 +150,7 @@ class SlackBot:
         answer = await self._call("chat.update", update_body(parcel, earlier))
         if isinstance(answer, Later):
             return answer
-        said = _said(answer)
+        said = _read_answer(answer)
         if said is None or not said.ok:
             failure = self._failure(answer, said, parcel)
             if isinstance(failure, Later) or failure.destination_gone or _is_about_body(answer, said):
@@ -168,7 +168,7 @@ class SlackBot:
         answer = await self._call("chat.postMessage", reply)
         if isinstance(answer, Later):
             return answer
-        said = _said(answer)
+        said = _read_answer(answer)
         if said is not None and said.ok:
             return delivered
         failure = self._failure(answer, said, parcel)
@@ -234,9 +234,9 @@ class _Said(msgspec.Struct, frozen=True):
 def post_body(parcel: Parcel, config: SlackBotConfig, thread: str = "") -> dict[str, Any]:
     """What ``chat.postMessage`` is given; ``thread`` is the message to reply to. Pure."""
     asked = parcel.post.overrides
-    meant_for = str(asked.get("channel") or config.channel)
+    target_channel = str(asked.get("channel") or config.channel)
     to_other = parcel.form == "other-channel"
-    body = {"channel": config.fallback_channel if to_other else meant_for, **_draw(parcel, meant_for)}
+    body = {"channel": config.fallback_channel if to_other else target_channel, **_draw(parcel, target_channel)}
     named: dict[str, Any] = {
         "thread_ts": "" if to_other or parcel.form == "without-thread" else thread or asked.get("thread"),
         "username": asked.get("username") or config.username,
@@ -253,14 +253,14 @@ def update_body(parcel: Parcel, earlier: Receipt) -> dict[str, Any]:
     return {"channel": earlier.channel, "ts": earlier.post, **drawn, **draw(parcel, course=course_of(parcel, earlier))}
 
 
-def _draw(parcel: Parcel, meant_for: str) -> dict[str, Any]:
+def _draw(parcel: Parcel, target_channel: str) -> dict[str, Any]:
     if parcel.form != "other-channel":
         return draw(parcel)
-    note = f"_(meant for {meant_for})_"
+    note = f"_(meant for {target_channel})_"
     return draw(replace(parcel, form="", post=replace(parcel.post, text=f"{note}\n{parcel.post.text}")))
 
 
-def _said(answer: HttpAnswer) -> _Said | None:
+def _read_answer(answer: HttpAnswer) -> _Said | None:
     try:
         return msgspec.json.decode(answer.text, type=_Said)
     except (msgspec.DecodeError, RecursionError):

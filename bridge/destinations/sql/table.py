@@ -131,17 +131,17 @@ class SqlTable:
     def write(self, row: Mapping[str, Any], delivery_id: str, *, strict: bool) -> Outcome:
         """Insert the row, or bring that of its key up to date. Without ``strict`` values of no column are left out."""
         remembered = self._known
-        outcome = self._written(row, delivery_id, strict=strict)
+        outcome = self._write_row(row, delivery_id, strict=strict)
         if isinstance(outcome, Refused) and remembered is not None:
             self._forget(remembered)  # the table may have changed since it was looked at
-            outcome = self._written(row, delivery_id, strict=strict)
+            outcome = self._write_row(row, delivery_id, strict=strict)
         return outcome
 
-    def _written(self, row: Mapping[str, Any], delivery_id: str, *, strict: bool) -> Outcome:
+    def _write_row(self, row: Mapping[str, Any], delivery_id: str, *, strict: bool) -> Outcome:
         committing = False
         try:
             self._check_file()
-            with self._connected() as connection:
+            with self._connect() as connection:
                 statement = self._statement(self._table(connection), row, delivery_id, strict=strict)
                 connection.execute(statement)
                 committing = True
@@ -162,7 +162,7 @@ class SqlTable:
             self._check_file()
             if self._file is not None and not self._file.exists():
                 return Delivered()
-            with self._connected() as connection:
+            with self._connect() as connection:
                 if not (self._plan.create and not self._is_there(connection)):
                     self._read(connection)
         except (exc.SQLAlchemyError, _NotFit) as error:
@@ -175,7 +175,7 @@ class SqlTable:
         self._engine.dispose()
 
     @contextmanager
-    def _connected(self) -> Iterator[Connection]:
+    def _connect(self) -> Iterator[Connection]:
         with self._engine.connect() as connection:
             try:
                 yield connection
@@ -203,12 +203,12 @@ class SqlTable:
             return self._known
 
     def _is_there(self, connection: Connection) -> bool:
-        schema, name = _named(self._plan.name)
+        schema, name = _split_name(self._plan.name)
         return sa.inspect(connection).has_table(name, schema=schema)
 
     def _read(self, connection: Connection) -> _Known:
         """The table as it is. Raises _NotFit, and what the database raises."""
-        schema, name = _named(self._plan.name)
+        schema, name = _split_name(self._plan.name)
         try:
             table = sa.Table(name, sa.MetaData(), schema=schema, autoload_with=connection)
         except exc.NoSuchTableError:
@@ -225,7 +225,7 @@ class SqlTable:
 
     def _new_table(self) -> sa.Table:
         plan = self._plan
-        schema, name = _named(plan.name)
+        schema, name = _split_name(plan.name)
         columns = [sa.Column(column, _MADE_OF[kind]()) for column, kind in plan.columns.items()]
         if plan.delivery_column and plan.delivery_column not in plan.columns:
             columns.append(sa.Column(plan.delivery_column, sa.Text, nullable=False, unique=not plan.key))
@@ -260,13 +260,13 @@ class SqlTable:
                 # A missing table or right is a ProgrammingError to one database and an OperationalError to another.
                 with self._lock:
                     self._known = None
-                return Later(_said(error.orig), unclear=unclear)
+                return Later(_error_text(error.orig), unclear=unclear)
             case _NotFit() | exc.TimeoutError():
-                return Later(_said(error))
+                return Later(_error_text(error))
             case exc.DBAPIError():
-                return Refused(_said(error.orig))
+                return Refused(_error_text(error.orig))
             case _:
-                return Refused(_said(error))
+                return Refused(_error_text(error))
 
 
 def _engine(url: URL, connections: int, timeout_s: float) -> Engine:
@@ -325,10 +325,10 @@ _CONVERSIONS: Final[Mapping[type, Callable[[object], Any]]] = {
 }
 
 
-def _named(name: str) -> tuple[str | None, str]:
+def _split_name(name: str) -> tuple[str | None, str]:
     schema, _, table = name.rpartition(".")
     return schema or None, table
 
 
-def _said(error: BaseException | None) -> str:
+def _error_text(error: BaseException | None) -> str:
     return " ".join(str(error).split())[:_SHOWN_RUNES]

@@ -113,10 +113,10 @@ def _head(post: Post, phase: str) -> Iterator[Element]:
     items = []
     mention = post.mention[:_MAX_MENTION_RUNES].split()
     if mention:
-        words = [f"<at>{match[1]}</at>" if (match := _PERSON.fullmatch(word)) else _said(word) for word in mention]
+        words = [f"<at>{match[1]}</at>" if (match := _PERSON.fullmatch(word)) else _escape(word) for word in mention]
         items.append(_text_block(" ".join(words)))
     if post.title:
-        items.append(_text_block(_said(_line(post.title, _MAX_TITLE_RUNES)), size="Large", weight="Bolder"))
+        items.append(_text_block(_escape(_line(post.title, _MAX_TITLE_RUNES)), size="Large", weight="Bolder"))
     style = _STYLES.get(post.color.strip().lower()) or ("good" if phase == "resolved" else _STYLES.get(post.severity))
     if style and items:
         yield {"type": "Container", "style": style, "bleed": True, "items": items}
@@ -170,18 +170,18 @@ def _line(markdown: str, runes: int) -> str:
     return text if len(text) <= runes else text[: runes - 1] + "…"
 
 
-def _said(text: str) -> str:
+def _escape(text: str) -> str:
     """Text that shows as it is: marks behind a backslash, and nothing that could be read as a link."""
     text = _MARK.sub(r"\\\g<0>", text).replace("](", "]\u200b(").replace("<at>", "<\u200bat>")
     return _LINE_START.sub("\\1\u200b\\2", text)
 
 
 _CARD: Final = Dialect(
-    plain=_said,
+    plain=_escape,
     bold=lambda text: f"**{text}**",
     italic=lambda text: f"_{text}_",
     struck=lambda text: text,
-    code=_said,
+    code=_escape,
     link=lambda text, url: f"[{text.replace(']', '')}]({url.replace(')', '%29')})",
     block=lambda text: text,
     bullet="-",

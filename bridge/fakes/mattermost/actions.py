@@ -10,14 +10,16 @@ from bridge.fakes.mattermost.town import Ids
 
 def assign_action_ids(attachments: Iterable[Mapping[str, Any]], ids: Ids) -> tuple[Mapping[str, Any], ...]:
     """The attachments with an id on every action that came without one."""
-    return tuple(_changed(each, lambda action: {**action, "id": action.get("id") or ids.new()}) for each in attachments)
+    return tuple(
+        _change_actions(each, lambda action: {**action, "id": action.get("id") or ids.new()}) for each in attachments
+    )
 
 
 def hide_integrations(attachments: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The attachments as clients get them: where an action calls, and its context, stay on the server."""
     hidden = {"integration"}
     return [
-        _changed(each, lambda action: {name: value for name, value in action.items() if name not in hidden})
+        _change_actions(each, lambda action: {name: value for name, value in action.items() if name not in hidden})
         for each in attachments
     ]
 
@@ -30,7 +32,7 @@ def find_action(attachments: Iterable[Mapping[str, Any]], wanted: str) -> Mappin
     return next(by_id, None) or next(by_name, None)
 
 
-def _changed(attachment: Mapping[str, Any], change: Any) -> Mapping[str, Any]:
+def _change_actions(attachment: Mapping[str, Any], change: Any) -> Mapping[str, Any]:
     if not attachment.get("actions"):
         return attachment
     return {**attachment, "actions": [change(action) for action in attachment["actions"]]}

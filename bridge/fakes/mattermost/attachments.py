@@ -25,7 +25,7 @@ _EMPTY: Mapping[str, Any] = {"id": 0, **dict.fromkeys(_TEXTS, ""), "fields": Non
 _EMPTY_FIELD: Mapping[str, Any] = {"title": "", "value": None, "short": False}
 
 
-def filled_in(attachment: Mapping[str, Any]) -> dict[str, Any]:
+def fill_in(attachment: Mapping[str, Any]) -> dict[str, Any]:
     """The attachment with all its names; names that the server does not know are gone."""
     known = {name: value for name, value in attachment.items() if name in _EMPTY and value is not None}
     filled = {**_EMPTY, **known}
@@ -40,7 +40,7 @@ def props_runes(
     props: Mapping[str, Any], attachments: Iterable[Mapping[str, Any]] = (), *, fills_in: bool = True
 ) -> int:
     """How long the props of a post are as the server writes them down, where ``<`` takes six characters."""
-    all_of_them = [filled_in(each) if fills_in else each for each in attachments]
+    all_of_them = [fill_in(each) if fills_in else each for each in attachments]
     said = {**props, **({"attachments": all_of_them} if all_of_them else {})}
     written = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
     return len(written) + 5 * sum(written.count(mark) for mark in "<>&\u2028\u2029")

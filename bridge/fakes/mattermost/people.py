@@ -25,7 +25,7 @@ def unreact(world: World, post_id: str, emoji: str, username: str) -> None:
 def reply(world: World, post_id: str, text: str, username: str) -> Post:
     """Write in the thread of a post, or in the one it stands in itself. Raises KeyError."""
     post = _post(world, post_id)
-    return _written(world, world.town.channels[post.channel_id], text, username, root_id=post.root_id or post.id)
+    return _write_post(world, world.town.channels[post.channel_id], text, username, root_id=post.root_id or post.id)
 
 
 def say(world: World, channel: str, text: str, username: str) -> Post:
@@ -33,10 +33,10 @@ def say(world: World, channel: str, text: str, username: str) -> Post:
     found = world.town.find_channel(channel)
     if found is None:
         raise KeyError(channel)
-    return _written(world, found, text, username)
+    return _write_post(world, found, text, username)
 
 
-def _written(world: World, channel: Channel, text: str, username: str, root_id: str = "") -> Post:
+def _write_post(world: World, channel: Channel, text: str, username: str, root_id: str = "") -> Post:
     user = _user(world, username)
     _check(world, user, channel.id)
     post = Post(

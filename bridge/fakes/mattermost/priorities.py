@@ -21,16 +21,16 @@ def grant_priority(asked: PriorityAsked | None, root_id: str, settings: Settings
     if asked.priority is None or asked.priority not in _KNOWN:
         raise AppError("api.context.invalid_param.app_error", 400, name="priority")
     if not settings.post_priority:
-        raise _refused("priority_post_not_allowed_for_user", 403)
+        raise _priority_error("priority_post_not_allowed_for_user", 403)
     if root_id:
-        raise _refused("priority_post_only_allowed_for_root_post", 400)
+        raise _priority_error("priority_post_only_allowed_for_root_post", 400)
     if (asked.requested_ack or asked.persistent_notifications) and not settings.licensed:
         raise AppError("license_error.feature_unavailable", 501)
     if asked.persistent_notifications:
         if not settings.persistent_notifications:
-            raise _refused("priority_post_not_allowed_for_user", 403)
+            raise _priority_error("priority_post_not_allowed_for_user", 403)
         if asked.priority != "urgent":
-            raise _refused("urgent_persistent_notification_post", 400)
+            raise _priority_error("urgent_persistent_notification_post", 400)
     return Priority(_KNOWN[asked.priority], bool(asked.requested_ack), bool(asked.persistent_notifications))
 
 
@@ -46,10 +46,10 @@ def check_recipients(
         return
     mentions = mentions_in(list_searched_texts(text, attachments), usernames)
     if not mentions.users:
-        raise _refused("min_recipients_persistent_notification_post", 400)
+        raise _priority_error("min_recipients_persistent_notification_post", 400)
     if len(mentions.users) > settings.persistent_recipients:
-        raise _refused("max_recipients_persistent_notification_post", 400, most=settings.persistent_recipients)
+        raise _priority_error("max_recipients_persistent_notification_post", 400, most=settings.persistent_recipients)
 
 
-def _refused(name: str, status: int, *, most: int = 0) -> AppError:
+def _priority_error(name: str, status: int, *, most: int = 0) -> AppError:
     return AppError(f"api.post.post_priority.{name}.request_error", status, max=most)

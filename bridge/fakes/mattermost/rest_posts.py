@@ -63,7 +63,7 @@ T = TypeVar("T")
 
 
 def _create(call: Call) -> Reply:
-    asked = _asked(call)
+    asked = _read_asked(call)
     channel = _writable_channel(call, asked.channel_id)
     pending_id = asked.pending_post_id or ""
     known = call.world.pending.find(pending_id) if pending_id else None
@@ -79,7 +79,7 @@ def _create(call: Call) -> Reply:
     return json_reply(post_json(call.world, post), 201)
 
 
-def _asked(call: Call) -> _PostAsked:
+def _read_asked(call: Call) -> _PostAsked:
     """What is to be posted. Servers 5 go on with as much as they could read."""
     if not call.world.settings.is_of_5:
         return _body(call, _PostAsked, "post")

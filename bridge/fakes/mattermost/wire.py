@@ -7,7 +7,7 @@ from typing import Any
 
 from bridge.fakes.exchange import Reply
 from bridge.fakes.mattermost.actions import hide_integrations
-from bridge.fakes.mattermost.attachments import filled_in
+from bridge.fakes.mattermost.attachments import fill_in
 from bridge.fakes.mattermost.errors import JSON
 from bridge.fakes.mattermost.model import Channel, Hook, Post, Reaction, Team, User
 from bridge.fakes.mattermost.world import World
@@ -65,7 +65,7 @@ def _attachments_of(world: World, post: Post) -> dict[str, Any]:
     if not post.attachments:
         return {}
     shown = hide_integrations(post.attachments)
-    return {"attachments": [filled_in(each) for each in shown] if world.settings.is_of_5 else shown}
+    return {"attachments": [fill_in(each) for each in shown] if world.settings.is_of_5 else shown}
 
 
 def reaction_json(reaction: Reaction) -> dict[str, Any]:

@@ -83,7 +83,7 @@ class MemoryOutbox:
             now_us = now.wall_us
             if isinstance(settlement, SettleAgain):
                 settlement = replace(settlement, due_us=settlement.due_us + now.offset_us - told_us)
-            row = self._held(token, now_us)
+            row = self._get_held(token, now_us)
             if attempt is not None:
                 row.attempts.append(attempt)
             row.leased_until_us = 0
@@ -132,7 +132,7 @@ class MemoryOutbox:
     async def replay(self, delivery_ids: Sequence[str]) -> int:
         """See Outbox."""
         async with self._gate("outbox.replay"):
-            rows = [row for row in self._named(delivery_ids) if can(row.delivery.state, "replayed")]
+            rows = [row for row in self._find_rows(delivery_ids) if can(row.delivery.state, "replayed")]
             for row in rows:
                 self._lines.change(row, revive_delivery(row.delivery, self._steady.read().wall_us))
                 self.news.lift(row.delivery.new.destination)
@@ -142,7 +142,7 @@ class MemoryOutbox:
         """See Outbox."""
         async with self._gate("outbox.drop"):
             now_us = self._steady.read().wall_us
-            rows = [row for row in self._named(delivery_ids) if row.delivery.state == "dead" or row.is_free(now_us)]
+            rows = [row for row in self._find_rows(delivery_ids) if row.delivery.state == "dead" or row.is_free(now_us)]
             for row in rows:
                 self._lines.change(row, end_delivery(row.delivery, "dropped", by, now_us))
                 self.news.lift(row.delivery.new.destination)
@@ -158,7 +158,7 @@ class MemoryOutbox:
         """See Outbox."""
         async with self._gate("outbox.fold"):
             now_us = self._steady.read().wall_us
-            rows = {row.delivery.seq: row for row in (self._held(token, now_us) for token in tokens)}
+            rows = {row.delivery.seq: row for row in (self._get_held(token, now_us) for token in tokens)}
             for delivery_id in delivery_ids:
                 row = self._lines.ids.get(delivery_id)
                 if row is None or not (row.is_free(now_us) or row.delivery.seq in rows):
@@ -273,7 +273,7 @@ class MemoryOutbox:
         self._receipts = {key: value for key, value in self._receipts.items() if value[1] >= before_us}
         return len(old)
 
-    def _named(self, delivery_ids: Iterable[str]) -> list[DeliveryRow]:
+    def _find_rows(self, delivery_ids: Iterable[str]) -> list[DeliveryRow]:
         rows = (self._lines.ids.get(delivery_id) for delivery_id in dict.fromkeys(delivery_ids))
         return [row for row in rows if row is not None]
 
@@ -285,7 +285,7 @@ class MemoryOutbox:
         row = self._of_token(token)
         return row if row is not None and row.token == token and row.is_leased(now_us) else None
 
-    def _held(self, token: str, now_us: int) -> DeliveryRow:
+    def _get_held(self, token: str, now_us: int) -> DeliveryRow:
         row = self._find_held(token, now_us)
         if row is None:
             lost = self._of_token(token)

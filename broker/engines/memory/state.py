@@ -31,7 +31,7 @@ class MemoryState:
         """See State."""
         async with self._gate("state.due"):
             timers = [(due_us, row) for due_us, row in self._timers(topic_uid) if due_us <= now_us]
-            return [self._told(row) for _, row in sorted(timers, key=lambda timer: (timer[0], timer[1].key))[:limit]]
+            return [self._retell(row) for _, row in sorted(timers, key=lambda timer: (timer[0], timer[1].key))[:limit]]
 
     async def next_due_us(self, topic_uid: str) -> int | None:
         """See State."""
@@ -101,9 +101,9 @@ class MemoryState:
 
     def _standing(self, key: str) -> StateRow | None:
         row = self._rows.get(key)
-        return None if row is None or _is_expired(row, self._steady.read().wall_us) else self._told(row)
+        return None if row is None or _is_expired(row, self._steady.read().wall_us) else self._retell(row)
 
-    def _told(self, row: StateRow) -> StateRow:
+    def _retell(self, row: StateRow) -> StateRow:
         steady_us = None if row.due_us is None else row.due_us - self._steady.read().offset_us
         return replace(row, steady_due_us=steady_us)
 

@@ -70,7 +70,7 @@ class PostgresCatalog:
             if self._readers.is_closed:
                 return None
             raise
-        return [_changed(*row) for row in rows]
+        return [_change_of(*row) for row in rows]
 
     async def seq(self) -> int:
         """See Catalog."""
@@ -161,5 +161,5 @@ def _read_stored(kind: str, key: str, version: int, seq: int, body: bytes) -> St
     return Stored(kind, key, record, version, seq)
 
 
-def _changed(kind: str, key: str, version: int, seq: int, body: bytes | None) -> Changed:
+def _change_of(kind: str, key: str, version: int, seq: int, body: bytes | None) -> Changed:
     return Changed(seq, kind, key, None if body is None else _read_stored(kind, key, version, seq, body))

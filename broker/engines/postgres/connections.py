@@ -34,30 +34,30 @@ _MARK: Final = "\x01"
 _MARK_BYTES: Final = _MARK.encode()
 
 
-def told(text: str) -> str:
+def escape_nul(text: str) -> str:
     """A text as PostgreSQL can keep it: NUL, which it cannot, is written as the next sign and a digit: in its order."""
     if "\x00" in text or _MARK in text:
         return text.replace(_MARK, f"{_MARK}1").replace("\x00", f"{_MARK}0")
     return text
 
 
-def heard(text: str) -> str:
-    """What ``told`` was given."""
+def unescape_nul(text: str) -> str:
+    """What ``escape_nul`` was given."""
     return text.replace(f"{_MARK}0", "\x00").replace(f"{_MARK}1", _MARK)
 
 
 class _Told(StrDumper):
-    """Sends a text as ``told`` writes it."""
+    """Sends a text as ``escape_nul`` writes it."""
 
     def dump(self, obj: str) -> Buffer | None:
-        return super().dump(told(obj))
+        return super().dump(escape_nul(obj))
 
 
 class _ToldInBinary(StrBinaryDumper):
     """The same in binary."""
 
     def dump(self, obj: str) -> Buffer | None:
-        return super().dump(told(obj))
+        return super().dump(escape_nul(obj))
 
 
 class _Heard(TextLoader):
@@ -65,7 +65,7 @@ class _Heard(TextLoader):
 
     def load(self, data: Buffer) -> bytes | str:
         text = super().load(data)
-        return heard(text) if isinstance(text, str) and _MARK_BYTES in bytes(data) else text
+        return unescape_nul(text) if isinstance(text, str) and _MARK_BYTES in bytes(data) else text
 
 
 logging.getLogger("psycopg").setLevel(logging.ERROR)  # a connection that is lost is told by who asked over it

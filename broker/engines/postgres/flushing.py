@@ -71,10 +71,10 @@ def _catalog(unit: Unit) -> Iterator[Question]:
 
 def _deliveries(unit: Unit, given: Given) -> Iterator[Question]:
     if unit.changed:
-        rows = (_changed(unit.rows[seq], given, stays=stays) for seq, stays in unit.changed.items())
+        rows = (_changed_row(unit.rows[seq], given, stays=stays) for seq, stays in unit.changed.items())
         yield _OUTBOX["change"], columns(rows)
     if unit.placed:
-        yield _OUTBOX["add_deliveries"], columns(_decided(placed, given) for placed in unit.placed.values())
+        yield _OUTBOX["add_deliveries"], columns(_decided_row(placed, given) for placed in unit.placed.values())
         yield _OUTBOX["add_progress"], columns(_standing(unit, given))
     if unit.lines:
         yield _OUTBOX["promote"], columns(sorted(unit.lines))
@@ -100,12 +100,12 @@ def _deliveries(unit: Unit, given: Given) -> Iterator[Question]:
         yield _OUTBOX["put_receipts"], columns((*line, *receipt) for line, receipt in sorted(unit.receipts.items()))
 
 
-def _changed(row: StoredDelivery, given: Given, *, stays: bool) -> tuple[Any, ...]:
+def _changed_row(row: StoredDelivery, given: Given, *, stays: bool) -> tuple[Any, ...]:
     delivery, offset_us = row.delivery, row.offset_us
     first_us = delivery.first_tried_us - offset_us if delivery.first_tried_us else 0
     settled = (delivery.settled_us - offset_us, offset_us) if delivery.settled_us else (0, 0)
     tried = (delivery.leased, delivery.attempts, delivery.tries, delivery.form, first_us, delivery.unclear)
-    place = Numbers.given(row.place, given.places)
+    place = Numbers.resolve(row.place, given.places)
     return (
         delivery.seq,
         delivery.due_us - offset_us,
@@ -119,15 +119,15 @@ def _changed(row: StoredDelivery, given: Given, *, stays: bool) -> tuple[Any, ..
     )
 
 
-def _decided(placed: Placed, given: Given) -> tuple[Any, ...]:
-    return Numbers.given(placed.number, given.places), *columns_of_decided(placed.new)
+def _decided_row(placed: Placed, given: Given) -> tuple[Any, ...]:
+    return Numbers.resolve(placed.number, given.places), *columns_of_decided(placed.new)
 
 
 def _standing(unit: Unit, given: Given) -> Iterator[tuple[Any, ...]]:
     begun: set[tuple[str, str]] = set()
     for placed in unit.placed.values():
         new, line = placed.new, (placed.new.destination, placed.new.order_key)
-        seq = Numbers.given(placed.number, given.places)
+        seq = Numbers.resolve(placed.number, given.places)
         at_end = placed.state == "waiting" and placed.place is None
         place = seq if placed.place is None else placed.place
         due_us = new.due_us - placed.offset_us
@@ -145,10 +145,10 @@ def _state(unit: Unit, given: Given) -> Iterator[Question]:
         woken = sorted(unit.woken.items())
         yield (
             _STATE["wake"],
-            columns((key, row.due_us, Numbers.given(row.version, given.versions)) for key, row in woken),
+            columns((key, row.due_us, Numbers.resolve(row.version, given.versions)) for key, row in woken),
         )
     if unit.puts:
-        rows = ([put[0], Numbers.given(put[1], given.versions), *put[2:]] for _, put in sorted(unit.puts.items()))
+        rows = ([put[0], Numbers.resolve(put[1], given.versions), *put[2:]] for _, put in sorted(unit.puts.items()))
         yield _STATE["put"], columns(rows)
 
 

@@ -39,7 +39,7 @@ async def fold(
         news=[digest],
     )
     unit = await load_unit(db, wanted, now)
-    rows = _named(unit, tokens, delivery_ids, now)
+    rows = _rows_to_fold(unit, tokens, delivery_ids, now)
     place = await _place_of(db, rows, digest)
     check_new(unit, [digest])
     add_waiting(unit, digest, now, place)
@@ -51,8 +51,8 @@ async def fold(
     return unit, len(rows)
 
 
-def _named(unit: Unit, tokens: Sequence[str], delivery_ids: Sequence[str], now: Reading) -> list[StoredDelivery]:
-    rows = {row.delivery.seq: row for row in (unit.held_by(token, now) for token in tokens)}
+def _rows_to_fold(unit: Unit, tokens: Sequence[str], delivery_ids: Sequence[str], now: Reading) -> list[StoredDelivery]:
+    rows = {row.delivery.seq: row for row in (unit.get_held(token, now) for token in tokens)}
     for delivery_id in delivery_ids:
         row = unit.find_named(delivery_id, now)
         if row is None or not (row.is_free(now.wall_us) or row.delivery.seq in rows):

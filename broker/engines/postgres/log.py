@@ -34,7 +34,7 @@ class Appends:
         """Append batches in one transaction. See MakeShared."""
         batches = [call for call in calls if isinstance(call, MessageBatch)]
         logs = await self._lock(db, {batch.uid for batch in batches}, {batch.uid for batch in batches if batch.rows})
-        appending = Appending(logs, await _known(db, logs, batches))
+        appending = Appending(logs, await _known_answers(db, logs, batches))
         outcomes: list[CallOutcome] = []
         for batch in batches:
             try:
@@ -59,7 +59,7 @@ class Appends:
         return {row[1]: LogStanding(*row) for row in found}
 
 
-async def _known(
+async def _known_answers(
     db: Db, logs: dict[str, LogStanding], batches: Sequence[MessageBatch]
 ) -> dict[tuple[int, str], Appended]:
     """The answers that the producer keys of batches were given before."""
@@ -132,7 +132,7 @@ class PostgresLog:
         """See Log."""
 
         async def make(db: Db, touched: set[str]) -> LogStanding | None:
-            log = await _locked(db, topic_uid)
+            log = await _lock_log(db, topic_uid)
             if log is None or log.gone or before <= log.first:
                 return None
             log.first = min(before, log.end)
@@ -165,7 +165,7 @@ class PostgresLog:
         """See Log."""
 
         async def make(db: Db, touched: set[str]) -> LogStanding:
-            log = await self._begun(db, topic_uid)
+            log = await self._lock_or_make(db, topic_uid)
             log.gone = True
             forget = (_SQL["forget_keys"], (log.id,))
             await ask_all(db, [(_SQL["put_logs"], columns([log.values()])), forget])
@@ -189,7 +189,7 @@ class PostgresLog:
         """See Log."""
 
         async def make(db: Db, touched: set[str]) -> None:
-            log = await self._begun(db, topic_uid)
+            log = await self._lock_or_make(db, topic_uid)
             if log.gone:
                 raise TopicGone(topic_uid)
             log.end = max(offset, log.end)
@@ -200,7 +200,7 @@ class PostgresLog:
 
         await self._writer.run(Alone(make))
 
-    async def _begun(self, db: Db, uid: str) -> LogStanding:
+    async def _lock_or_make(self, db: Db, uid: str) -> LogStanding:
         """The log, locked; made when there is none."""
         made = (_SQL["create_logs"], (self._steady.read().wall_us, [uid]))
         *_, found = await ask_all(db, [("BEGIN", None), made, (_SQL["lock_logs"], ([uid],))])
@@ -217,7 +217,7 @@ class PostgresLog:
             await self._remove(log_id, 2**62)
 
 
-async def _locked(db: Db, uid: str) -> LogStanding | None:
+async def _lock_log(db: Db, uid: str) -> LogStanding | None:
     *_, found = await ask_all(db, [("BEGIN", None), (_SQL["lock_logs"], ([uid],))])
     return LogStanding(*found[0]) if found else None
 

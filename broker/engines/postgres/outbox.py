@@ -80,7 +80,7 @@ class PostgresOutbox:
             wanted.seqs.add(seq_of(token))
 
         def make(unit: Unit) -> Delivery:
-            row = unit.held_by(token, now)
+            row = unit.get_held(token, now)
             delivery = apply_settlement(row.delivery, settlement, attempt, now.wall_us)
             change(unit, row, delivery)
             if attempt is not None:

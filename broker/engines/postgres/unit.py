@@ -79,7 +79,7 @@ class Numbers:
         return -self.taken
 
     @staticmethod
-    def given(number: int, numbers: list[int]) -> int:
+    def resolve(number: int, numbers: list[int]) -> int:
         """The number that was given for one, or the number itself where it was there before."""
         return numbers[-number - 1] if number < 0 else number
 
@@ -129,7 +129,7 @@ class Unit:
         """A loaded delivery by its id."""
         return self.row(self.ids.get(delivery_id, 0), now)
 
-    def held_by(self, token: str, now: Reading) -> StoredDelivery:
+    def get_held(self, token: str, now: Reading) -> StoredDelivery:
         """The delivery that a token holds. Raises LeaseLost."""
         row = self.row(seq_of(token), now)
         if row is None:

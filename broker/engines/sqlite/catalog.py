@@ -70,7 +70,7 @@ class SqliteCatalog:
         """What changed after ``since_seq``, in order and not all at once; None when the store was closed."""
 
         def read(db: sqlite3.Connection) -> Sequence[Changed]:
-            return [_changed(*row) for row in db.execute(_SQL["feed"], (since_seq, _FEED_ROWS))]
+            return [_change_of(*row) for row in db.execute(_SQL["feed"], (since_seq, _FEED_ROWS))]
 
         try:
             return await self._readers.read_on_thread(read)
@@ -138,5 +138,5 @@ def _read_stored(kind: str, key: str, version: int, seq: int, body: bytes) -> St
     return Stored(kind, key, record, version, seq)
 
 
-def _changed(kind: str, key: str, version: int, seq: int, body: bytes | None) -> Changed:
+def _change_of(kind: str, key: str, version: int, seq: int, body: bytes | None) -> Changed:
     return Changed(seq, kind, key, None if body is None else _read_stored(kind, key, version, seq, body))

@@ -58,7 +58,7 @@ class Checkpointer:
 
     def finish(self, db: sqlite3.Connection) -> None:
         """Move what stands in the log, on the writer's connection, unless it is being moved. Raises sqlite3.Error."""
-        with self._held() as is_ours:
+        with self._hold() as is_ours:
             if is_ours:
                 self._move(db)
 
@@ -79,11 +79,11 @@ class Checkpointer:
     @contextmanager
     def hold_whole(self) -> Iterator[bool]:
         """Whether the file fits together without its log, and does until the block ends. Never waits."""
-        with self._held() as is_ours:
+        with self._hold() as is_ours:
             yield is_ours and self._is_whole
 
     @contextmanager
-    def _held(self) -> Iterator[bool]:
+    def _hold(self) -> Iterator[bool]:
         is_ours = self._moving.acquire(blocking=False)
         try:
             yield is_ours

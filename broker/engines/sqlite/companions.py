@@ -101,7 +101,7 @@ def read_header(path: Path) -> Header | None:
     )
 
 
-def opened_at_us(path: Path) -> int | None:
+def last_opening_us(path: Path) -> int | None:
     """When the file says that it was opened last, its write-ahead log left out; 0 where it says nothing of that.
 
     None where the disk does not say. It is read through SQLite: to close a file that the
@@ -221,7 +221,7 @@ def find_disagreement(path: Path, note: LockNote | None) -> str:
     """Why the file is not the one that the note was written for, as a clause; "" where nothing says so."""
     if note is None or not path.exists():
         return ""
-    opened_us = opened_at_us(path)
+    opened_us = last_opening_us(path)
     if opened_us and opened_us not in note.opened_us:
         return "the file is not the one that was open then, or an older state of it"
     if note.lock_inode == note.own_inode and path.stat().st_ino != note.inode:

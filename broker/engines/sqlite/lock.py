@@ -78,10 +78,10 @@ class LockFile:
     def note(self, opened_us: Sequence[int]) -> None:
         """Write durably that the store was opened, and when by its own account. Raises StoreUnavailable."""
         try:
-            inode, own = self._store.stat().st_ino, os.fstat(self._held()).st_ino
+            inode, own = self._store.stat().st_ino, os.fstat(self._get_descriptor()).st_ino
             self._lines = f"{' '.join(str(one) for one in opened_us)}\n{inode} {own}\n"
             self._write()
-            os.fsync(self._held())
+            os.fsync(self._get_descriptor())
         except OSError as error:
             raise StoreUnavailable(f"{self._path} cannot be written: {explain_file_error(error)}") from error
 
@@ -93,7 +93,7 @@ class LockFile:
         self._lines = ""
         try:
             self._write()
-            os.fsync(self._held())
+            os.fsync(self._get_descriptor())
         except OSError as error:
             raise StoreUnavailable(f"{self._path} cannot be written: {explain_file_error(error)}") from error
 
@@ -123,15 +123,15 @@ class LockFile:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _held(self) -> int:
+    def _get_descriptor(self) -> int:
         if self._descriptor is None:
             raise StoreUnavailable(f"{self._path} is not held")
         return self._descriptor
 
     def _write(self) -> None:
         text = f"{os.getpid()}\n{self._lines}".encode()
-        os.pwrite(self._held(), text, 0)
-        os.ftruncate(self._held(), len(text))
+        os.pwrite(self._get_descriptor(), text, 0)
+        os.ftruncate(self._get_descriptor(), len(text))
 
 
 def _note_of(text: bytes, own_inode: int) -> LockNote | None:

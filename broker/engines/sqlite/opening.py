@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from broker.engines.sqlite.companions import discard, opened_at_us
+from broker.engines.sqlite.companions import discard, last_opening_us
 from broker.engines.sqlite.failures import translate_errors
 from broker.engines.sqlite.files import explain_file_error, make_anew, publish
 from broker.engines.sqlite.lock import LockFile
@@ -190,7 +190,7 @@ def note_opening(path: Path, lock: LockFile, now_us: int) -> tuple[int, ...]:
         lock.note((before_us, opened_us))
         db.execute(_SQL["open"], (opened_us,))
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        if opened_at_us(path) != opened_us:  # somebody reads an older state of it
+        if last_opening_us(path) != opened_us:  # somebody reads an older state of it
             return before_us, opened_us
         lock.note((opened_us,))
         return (opened_us,)

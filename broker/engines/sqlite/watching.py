@@ -13,7 +13,7 @@ import struct
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from broker.engines.sqlite.companions import opened_at_us
+from broker.engines.sqlite.companions import last_opening_us
 from broker.engines.sqlite.files import explain_file_error
 from broker.engines.sqlite.lock import LockFile
 
@@ -76,7 +76,7 @@ class OpenFiles:
 
     def look(self) -> str:
         """Look as ``trouble`` does, ask the file what it says of itself, and see that the lock is still ours."""
-        opened_us = opened_at_us(self._path)
+        opened_us = last_opening_us(self._path)
         if opened_us is not None:
             self._strange_looks = self._strange_looks + 1 if opened_us not in self._opened_us else 0
         self._account = f"{self._path} {_OVERWRITTEN}" if self.is_overwritten else ""

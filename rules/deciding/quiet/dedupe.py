@@ -26,6 +26,6 @@ def remember_sent(row: KeyRow, slot: str, state: str, now_us: int, *, shadow: bo
     row.sent[slot] = LastSent(state, now_us, shadow)
 
 
-def forgotten_us(row: KeyRow, dedupe_s: float) -> int:
+def expiry_us(row: KeyRow, dedupe_s: float) -> int:
     """When the last window ends and the row says nothing more about duplicates."""
     return max((last.at_us for last in row.sent.values()), default=0) + round(dedupe_s * 1_000_000)

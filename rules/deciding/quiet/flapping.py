@@ -67,7 +67,7 @@ def settle(flaps: Flaps) -> None:
     flaps.event = b""
 
 
-def forgotten_us(flaps: Flaps, flapping: Flapping) -> int:
+def expiry_us(flaps: Flaps, flapping: Flapping) -> int:
     """When the state last seen, and with it every change, is too old to count."""
     return flaps.seen_us + round(flapping.within_s * 1_000_000)
 

@@ -56,7 +56,7 @@ def keep(draft: Draft, names: Names, row: FiringRow) -> None:
         draft.rows.forget(names)
         return
     freed = any(values not in row.firing for values in row.waiting)
-    expires_us = max(forgotten_us(row), draft.now_us) + LONG_US
+    expires_us = max(expiry_us(row), draft.now_us) + LONG_US
     draft.rows.keep(names, row, expires_us=expires_us, due_us=draft.now_us if freed else None)
 
 
@@ -125,6 +125,6 @@ def free(row: FiringRow, limit: int) -> list[str]:
     return freed
 
 
-def forgotten_us(row: FiringRow) -> int:
+def expiry_us(row: FiringRow) -> int:
     """When the last incident of the row is forgotten at the latest."""
     return max((until_us for incidents in row.firing.values() for until_us in incidents.values()), default=0)

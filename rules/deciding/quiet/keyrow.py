@@ -72,7 +72,7 @@ def _ends(quiet: Quiet, row: KeyRow) -> list[int]:
     if row.ended is not None:
         ends.append(row.ended.until_us)
     if quiet.dedupe_s is not None and row.sent:
-        ends.append(dedupe.forgotten_us(row, quiet.dedupe_s))
+        ends.append(dedupe.expiry_us(row, quiet.dedupe_s))
     if quiet.flapping is not None and row.flaps is not None:
-        ends.append(flapping.forgotten_us(row.flaps, quiet.flapping))
+        ends.append(flapping.expiry_us(row.flaps, quiet.flapping))
     return ends

@@ -35,7 +35,7 @@ def learn_firing(
         match verdicts.get(slot):
             case Passed() | Held():
                 incident.hidden.pop(slot, None)
-                notified = _told(
+                notified = _record_notified(
                     draft, occasion, entry, shadow=rule.quiet.shadow and (earlier is None or earlier.shadow)
                 )
                 if occasion.flaps == "starts" and flaps is not None:
@@ -120,7 +120,7 @@ def look_us(draft: Draft, since_us: int, verdicts: Mapping[str, QuietVerdict]) -
     return min([draft.now_us + round(wait_s * 1_000_000), *known])
 
 
-def _told(draft: Draft, occasion: Notification, entry: SendEntry, *, shadow: bool) -> Notified:
+def _record_notified(draft: Draft, occasion: Notification, entry: SendEntry, *, shadow: bool) -> Notified:
     scene = Scene(occasion.rule, occasion.event, occasion.phase)
     overrides = overrides_of(draft.rule_set, scene, draft.now_us, entry)
     return Notified(draft.now_us, entry.to.name, entry.index, overrides, shadow)

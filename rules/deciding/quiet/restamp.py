@@ -35,9 +35,9 @@ def restamp(key: str, value: bytes, behind_us: int) -> bytes:
         case KeyRow():
             _restamp_key(row, behind_us)
         case GroupRow():
-            row.since_us, row.posted_us = _moved(row.since_us, behind_us), _moved(row.posted_us, behind_us)
+            row.since_us, row.posted_us = _shift_time(row.since_us, behind_us), _shift_time(row.posted_us, behind_us)
             for event in row.held:
-                event.since_us = _moved(event.since_us, min(behind_us, 0))
+                event.since_us = _shift_time(event.since_us, min(behind_us, 0))
         case ThrottleRow():
             row.posts = [(at_us + behind_us, count) for at_us, count in row.posts]
         case FiringRow():
@@ -63,25 +63,25 @@ def _restamp_key(row: KeyRow, by_us: int) -> None:
 
 
 def _restamp_incident(incident: Incident, by_us: int) -> None:
-    incident.seen_us = _moved(incident.seen_us, by_us)
-    incident.remind_us, incident.look_us = _moved(incident.remind_us, by_us), _moved(incident.look_us, by_us)
-    incident.since_us = _moved(incident.since_us, min(by_us, 0))
-    incident.over_us = _moved(incident.over_us, min(by_us, 0))
+    incident.seen_us = _shift_time(incident.seen_us, by_us)
+    incident.remind_us, incident.look_us = _shift_time(incident.remind_us, by_us), _shift_time(incident.look_us, by_us)
+    incident.since_us = _shift_time(incident.since_us, min(by_us, 0))
+    incident.over_us = _shift_time(incident.over_us, min(by_us, 0))
     _restamp_told(incident.told, by_us)
 
 
 def _restamp_flaps(flaps: Flaps, by_us: int) -> None:
-    flaps.seen_us, flaps.calm_us = _moved(flaps.seen_us, by_us), _moved(flaps.calm_us, by_us)
-    flaps.since_us = _moved(flaps.since_us, by_us)
+    flaps.seen_us, flaps.calm_us = _shift_time(flaps.seen_us, by_us), _shift_time(flaps.calm_us, by_us)
+    flaps.since_us = _shift_time(flaps.since_us, by_us)
     flaps.changes = [at_us + by_us for at_us in flaps.changes]
     _restamp_told(flaps.told, by_us)
 
 
 def _restamp_told(told: dict[str, Notified], by_us: int) -> None:
     for notified in told.values():
-        notified.at_us = _moved(notified.at_us, min(by_us, 0))
+        notified.at_us = _shift_time(notified.at_us, min(by_us, 0))
 
 
-def _moved(at_us: int, by_us: int) -> int:
+def _shift_time(at_us: int, by_us: int) -> int:
     """A time as the clock tells it now; 0 is never, and stays."""
     return at_us + by_us if at_us else 0

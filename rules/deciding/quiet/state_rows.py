@@ -36,15 +36,15 @@ def store(event: Event) -> bytes:
         event.item,
         (message.id, message.offset, message.topic, message.project, message.publish_time_us),
     )
-    body = _encoded(parts)
+    body = _encode(parts)
     if body is not None and len(body) <= MAX_BYTES:
         return body
     for runes, items, depth in _CUTS:
-        body = _ENCODER.encode(_bound(parts, runes, items, depth + 1))
+        body = _ENCODER.encode(_bound_value(parts, runes, items, depth + 1))
         if len(body) <= MAX_BYTES:
             return body
     smallest: tuple[Any, ...] = (str(event.text)[:1000], None, {}, None, event.undecodable, event.item, parts[6])
-    return _ENCODER.encode(_bound(smallest, 1000, 10, 4))
+    return _ENCODER.encode(_bound_value(smallest, 1000, 10, 4))
 
 
 def recall(body: bytes) -> Event:
@@ -63,14 +63,14 @@ def recall(body: bytes) -> Event:
     )
 
 
-def _encoded(parts: tuple[Any, ...]) -> bytes | None:
+def _encode(parts: tuple[Any, ...]) -> bytes | None:
     try:
         return _ENCODER.encode(parts)
     except (OverflowError, UnicodeEncodeError, TypeError, RecursionError):
         return None  # a number beyond 64 bits, half a surrogate pair, an Avro value: the bounded copy mends it
 
 
-def _bound(value: Any, runes: int, items: int, depth: int) -> Any:
+def _bound_value(value: Any, runes: int, items: int, depth: int) -> Any:
     match value:
         case None | bool():
             return value
@@ -82,11 +82,11 @@ def _bound(value: Any, runes: int, items: int, depth: int) -> Any:
             return _clean(value if len(value) <= runes else value[: runes - 1] + "…")
         case Mapping() if depth:
             return {
-                _clean(str(key)[:runes]): _bound(member, runes, items, depth - 1)
+                _clean(str(key)[:runes]): _bound_value(member, runes, items, depth - 1)
                 for key, member in list(value.items())[:items]
             }
         case list() | tuple() if depth:
-            return [_bound(member, runes, items, depth - 1) for member in value[:items]]
+            return [_bound_value(member, runes, items, depth - 1) for member in value[:items]]
         case _:
             return _clean(str(value)[:runes])
 

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from rules.deciding.decision_builder import Draft
-from rules.deciding.emit import LONG_US, Posting, SendTarget, composed_for, emit, emit_all, entry_for
+from rules.deciding.emit import LONG_US, Posting, SendTarget, compose_by_slot, emit, emit_all, entry_for
 from rules.deciding.quiet import window
 from rules.deciding.quiet.rows import ThrottledPost, ThrottleRow, WaitingPost
 from rules.deciding.quiet.silences import places_of
@@ -62,7 +62,7 @@ def keep(draft: Draft, rule: Rule, names: Names, row: ThrottleRow) -> None:
     if limit is not None:
         window.forget_posts(row, limit.rate, draft.now_us)
     if not window.waits(row):
-        expires_us = window.forgotten_us(row, limit.rate) if limit is not None else draft.now_us
+        expires_us = window.expiry_us(row, limit.rate) if limit is not None else draft.now_us
         draft.rows.keep(names, row, expires_us=max(expires_us, draft.now_us + 1))
         return
     again_us = window.room_again_us(row, limit.rate) if limit is not None and row.posts else draft.now_us
@@ -85,7 +85,7 @@ def fire(draft: Draft, rule: Rule, names: Names, row: ThrottleRow) -> None:
 
 
 def _hold(draft: Draft, posting: Posting, row: ThrottleRow, *, queued: bool) -> None:
-    composed = composed_for(draft, posting)
+    composed = compose_by_slot(draft, posting)
     row.event = store(posting.scene.event)
     if not queued:
         for address in posting.addresses:

@@ -72,6 +72,6 @@ def add_lines(row: ThrottleRow, slot: str, lines: Iterable[str], stands_for: int
     row.stands_for[slot] = row.stands_for.get(slot, 0) + stands_for
 
 
-def forgotten_us(row: ThrottleRow, rate: Rate) -> int:
+def expiry_us(row: ThrottleRow, rate: Rate) -> int:
     """When the last post leaves the window."""
     return (row.posts[-1][0] if row.posts else 0) + round(rate.per_s * 1_000_000)

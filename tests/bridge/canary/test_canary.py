@@ -12,7 +12,7 @@ import pytest
 from bridge.canary.state import CanaryState
 from bridge.core.posts import post_from_bytes
 from bridge.fakes.mattermost import FakeMattermost, Post, Settings
-from bridge.fakes.trouble import Answer, Close, Trouble, swallowed
+from bridge.fakes.trouble import Answer, Close, Trouble, swallow
 from broker.model import Delivery
 from rules.model import Post as Told
 from tests.line.stage import TOKEN, Stage, a_stage
@@ -111,7 +111,7 @@ async def test_a_canary_that_the_bot_may_not_delete_stays_and_is_no_failure(
 async def test_a_hook_that_drops_posts_in_silence_is_told_once_and_its_end_too(
     tmp_path: Path, mattermost: FakeMattermost
 ) -> None:
-    mattermost.script.always(at_hooks(swallowed()))
+    mattermost.script.always(at_hooks(swallow()))
     async with a_stage(tmp_path, RULES, settings(mattermost), store="memory") as stage:
         standing = await until(stage, lambda one: one.verdict == "failed")
         assert standing.reason == "the service said that it took it, and it is not there"
@@ -210,7 +210,7 @@ async def test_a_canary_is_looked_for_in_the_channel_that_has_the_name_now(
 async def test_a_restart_goes_on_with_the_canary_under_way_and_tells_nothing_twice(
     tmp_path: Path, mattermost: FakeMattermost
 ) -> None:
-    mattermost.script.always(at_hooks(swallowed()))
+    mattermost.script.always(at_hooks(swallow()))
     async with a_stage(tmp_path, RULES, settings(mattermost)) as stage:
         await stage.until(lambda found: [one.state for one in found] == ["delivered"])
     async with a_stage(tmp_path, RULES, settings(mattermost)) as stage:
@@ -229,7 +229,7 @@ async def test_a_restart_goes_on_with_the_canary_under_way_and_tells_nothing_twi
 async def test_a_canary_whose_time_passed_while_nobody_watched_proves_nothing(
     tmp_path: Path, mattermost: FakeMattermost
 ) -> None:
-    mattermost.script.always(at_hooks(swallowed()))
+    mattermost.script.always(at_hooks(swallow()))
     async with a_stage(tmp_path, RULES, settings(mattermost), store="memory") as stage:
         await stage.until(lambda found: [one.state for one in found] == ["delivered"])
         await stage.daemon.canaries.stop()
@@ -269,7 +269,7 @@ async def test_a_bot_looks_for_its_own_canaries_and_takes_them_away(tmp_path: Pa
 
 
 async def test_health_status_page_and_metrics_say_how_it_stands(tmp_path: Path, mattermost: FakeMattermost) -> None:
-    mattermost.script.always(at_hooks(swallowed()))
+    mattermost.script.always(at_hooks(swallow()))
     async with a_stage(tmp_path, RULES, settings(mattermost), store="memory") as stage:
         await until(stage, lambda one: one.verdict == "failed")
         ready = await stage.http.get("/readyz")

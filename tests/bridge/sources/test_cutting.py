@@ -11,7 +11,7 @@ import pytest
 from bridge.sources.cutting import MOST_ITEMS, cut
 from broker.errors import TooLarge
 from broker.model import NewMessage
-from broker.publish import MESSAGE_LIMIT_BYTES, stored_bytes
+from broker.publish import MESSAGE_LIMIT_BYTES, message_bytes
 
 
 def a_message(document: Any) -> NewMessage:
@@ -47,7 +47,7 @@ def test_the_longest_list_is_handed_out_in_order_and_the_rest_is_in_every_part(d
     parts = cut(a_message(document)).messages
     assert len(parts) > 1
     assert [one["n"] for part in parts for one in items_of(document_of(part))] == list(range(5_000))
-    assert max(stored_bytes(part) for part in parts) <= MESSAGE_LIMIT_BYTES
+    assert max(message_bytes(part) for part in parts) <= MESSAGE_LIMIT_BYTES
     if isinstance(document, dict):
         rests = [{name: one for name, one in document_of(part).items() if name in ("status", "few")} for part in parts]
         assert all(rest == {name: document[name] for name in rest} for rest in rests)
@@ -84,7 +84,7 @@ def test_no_part_has_more_items_than_rules_take() -> None:
 def test_a_text_that_alone_is_too_large_is_shortened_and_says_so(document: Any) -> None:
     said = cut(a_message(document))
     assert said.shortened
-    assert max(stored_bytes(part) for part in said.messages) <= MESSAGE_LIMIT_BYTES
+    assert max(message_bytes(part) for part in said.messages) <= MESSAGE_LIMIT_BYTES
     assert "more characters were left out" in json.dumps([document_of(part) for part in said.messages])
     if "alerts" in document:
         assert [one["n"] for part in said.messages for one in document_of(part)["alerts"]] == [

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from broker.engines.sqlite.checkpointing import Checkpointer
-from broker.engines.sqlite.companions import opened_at_us
+from broker.engines.sqlite.companions import last_opening_us
 from broker.engines.sqlite.opening import connect, connect_writer, prepare
 from broker.engines.sqlite.store import SqliteStore
 from tests.broker.engines.conftest import Opening
@@ -86,7 +86,7 @@ def test_a_file_at_rest_fits_together_without_its_log(path: Path, checkpointer: 
         with checkpointer.hold_whole() as is_whole:
             if is_whole:
                 looks += 1
-                assert opened_at_us(path) == 7
+                assert last_opening_us(path) == 7
     growing.join()
     assert looks > 0
     kept_open.close()
@@ -109,7 +109,7 @@ def test_a_move_that_a_reader_holds_up_leaves_no_whole_file(path: Path, checkpoi
     checkpointer.move()
     with checkpointer.hold_whole() as is_whole:
         assert not is_whole
-        assert opened_at_us(path) == 0  # the first page counts one that is not there
+        assert last_opening_us(path) == 0  # the first page counts one that is not there
     checkpointer.finish(kept_open)
     with checkpointer.hold_whole() as is_whole:
         assert not is_whole
@@ -117,7 +117,7 @@ def test_a_move_that_a_reader_holds_up_leaves_no_whole_file(path: Path, checkpoi
     checkpointer.finish(kept_open)
     with checkpointer.hold_whole() as is_whole:
         assert is_whole
-        assert opened_at_us(path) == 7
+        assert last_opening_us(path) == 7
     reader.close()
     kept_open.close()
 

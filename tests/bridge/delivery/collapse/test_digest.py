@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bridge.core.built_in_rules import DIGEST_RULE
 from bridge.core.posts import post_from_bytes
-from bridge.delivery.collapse.digest import Folding, HeldPost, digest_in, digest_of, held_of, id_of, is_digest
+from bridge.delivery.collapse.digest import Folding, HeldPost, digest_in, digest_of, held_post_of, id_of, is_digest
 from bridge.delivery.collapse.digest_text import headline_of
 from bridge.delivery.collapse.policy import ORDER_KEY
 from bridge.delivery.parcels import parcel_of
@@ -39,7 +39,7 @@ def some(count: int, **changed: Any) -> list[HeldPost]:
 
 
 def waiting(new: NewDelivery) -> HeldPost:
-    return held_of(Delivery(new, 1, "waiting", new.due_us))
+    return held_post_of(Delivery(new, 1, "waiting", new.due_us))
 
 
 # --- The text ------------------------------------------------------------------------------------------
