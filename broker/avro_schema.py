@@ -173,11 +173,11 @@ class _Builder:
         if not isinstance(fields, list) or not (fields or self._is_stored):
             raise Unfit(f'Record "{record.name}" fields ought to be non-empty array: {show_value(fields)}{_AT_LEAST}')
         for n, field in enumerate(fields, start=1):
-            self._field(record, f'Record "{record.name}" field {n} ought to', field)
+            self._add_field(record, f'Record "{record.name}" field {n} ought to', field)
         record.is_weightless = all(below.is_weightless for below in record.fields.values())
         return record
 
-    def _field(self, record: AvroRecord, ought: str, field: Any) -> None:
+    def _add_field(self, record: AvroRecord, ought: str, field: Any) -> None:
         if not isinstance(field, Mapping):
             raise Unfit(f"{ought} be valid Avro named type; received: {show_value(field)}")
         try:
@@ -194,11 +194,11 @@ class _Builder:
         if name in record.fields:
             raise Unfit(f'{ought} have unique name: "{name}"')
         if "default" in field:
-            self._default(record, name, below, field["default"])
+            self._set_default(record, name, below, field["default"])
             record.defaults[name] = field["default"]
         record.fields[name] = below
 
-    def _default(self, record: AvroRecord, name: str, below: AvroType, value: Any) -> None:
+    def _set_default(self, record: AvroRecord, name: str, below: AvroType, value: Any) -> None:
         budget = DatumCursor(b"")
         try:
             if isinstance(below, Union):

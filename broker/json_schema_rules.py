@@ -72,16 +72,16 @@ class _Judge:
             resolver = resolver.in_subresource(_SPECIFICATIONS[self._draft].create_resource(node))
         if "$ref" in node:
             self._follow(node["$ref"], resolver)
-            self._definitions(node, resolver)
+            self._judge_definitions(node, resolver)
             return
-        self._definitions(node, resolver)
+        self._judge_definitions(node, resolver)
         for key, check in _VALUES.items():
             if key in node:
                 self._budget.charge(self._price(key, node[key]))
                 check(key, node[key])
-        self._limits(node)
+        self._judge_limits(node)
         for key in node:
-            self._below(key, node[key], resolver)
+            self._judge_below(key, node[key], resolver)
 
     def check_texts(self, node: SchemaNode) -> None:
         """What must be a text in a schema, before anything is looked up by it. Raises SchemaInvalid."""
@@ -90,7 +90,7 @@ class _Judge:
             if key in node and not isinstance(node[key], str):
                 raise SchemaInvalid(f"Invalid type. Expected: string, given: {key}")
 
-    def _definitions(self, node: SchemaNode, resolver: Any) -> None:
+    def _judge_definitions(self, node: SchemaNode, resolver: Any) -> None:
         if "definitions" not in node:
             return
         below = node["definitions"]
@@ -121,7 +121,7 @@ class _Judge:
             self._followed.add(id(found.contents))
             self.judge(found.contents, found.resolver)
 
-    def _limits(self, node: SchemaNode) -> None:
+    def _judge_limits(self, node: SchemaNode) -> None:
         """What depends on two keywords, or on the draft."""
         for low, high in (("minLength", "maxLength"), ("minProperties", "maxProperties")):
             if low in node and high in node and node[low] > node[high]:
@@ -137,7 +137,7 @@ class _Judge:
             if isinstance(value, bool) and beside not in node:
                 raise SchemaInvalid(f"{key} cannot be used without {beside}")
 
-    def _below(self, key: str, value: Any, resolver: Any) -> None:
+    def _judge_below(self, key: str, value: Any, resolver: Any) -> None:
         """Judge the schemas under one keyword."""
         if key in ("properties", "patternProperties", "dependencies"):
             for one in value.values():
@@ -163,12 +163,12 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _number(key: str, value: Any) -> None:
+def _check_number(key: str, value: Any) -> None:
     if not _is_number(value):
         raise SchemaInvalid(f"{key} must be of a number")
 
 
-def _multiple(key: str, value: Any) -> None:
+def _check_multiple(key: str, value: Any) -> None:
     if not _is_number(value):
         raise SchemaInvalid(f"Invalid type. Expected: number, given: {key}")
     if value <= 0:
@@ -182,7 +182,7 @@ def _count(key: str, value: Any) -> None:
         raise SchemaInvalid(f"{key} must be greater than or equal to 0")
 
 
-def _type(key: str, value: Any) -> None:
+def _check_type(key: str, value: Any) -> None:
     names = value if isinstance(value, list) else [value]
     for n, name in enumerate(names):
         if not isinstance(name, str):
@@ -196,19 +196,19 @@ def _type(key: str, value: Any) -> None:
             raise SchemaInvalid(f"{name} type is duplicated")
 
 
-def _object(key: str, value: Any) -> None:
+def _check_object(key: str, value: Any) -> None:
     if not isinstance(value, Mapping):
         raise SchemaInvalid(f"{key} must be of type object")
 
 
-def _patterns(key: str, value: Any) -> None:
+def _check_patterns(key: str, value: Any) -> None:
     if not isinstance(value, Mapping):
         raise SchemaInvalid(f"Invalid type. Expected: valid schema, given: {key}")
     for pattern in value:
         _compile(pattern, f"Invalid regex pattern '{pattern}'")
 
 
-def _pattern(key: str, value: Any) -> None:
+def _check_pattern(key: str, value: Any) -> None:
     if not isinstance(value, str):
         raise SchemaInvalid(f"{key} must be of a string")
     _compile(value, f"{key} must be a valid regex")
@@ -223,50 +223,50 @@ def _compile(pattern: str, otherwise: str) -> None:
         raise SchemaInvalid(otherwise) from wrong
 
 
-def _dependencies(key: str, value: Any) -> None:
-    _object(key, value)
+def _check_dependencies(key: str, value: Any) -> None:
+    _check_object(key, value)
     for one in value.values():
         texts = isinstance(one, list) and all(isinstance(name, str) for name in one)
         if not texts and not isinstance(one, Mapping | bool):
             raise SchemaInvalid("dependency must be of type schema or array of strings")
 
 
-def _items(key: str, value: Any) -> None:
+def _check_items(key: str, value: Any) -> None:
     several = value if isinstance(value, list) else [value]
     if any(not isinstance(one, Mapping | bool) for one in several):
         raise SchemaInvalid(f"Invalid type. Expected: valid schema/array of schemas, given: {key}")
 
 
-def _schema_or_bool(key: str, value: Any) -> None:
+def _check_schema_or_bool(key: str, value: Any) -> None:
     if not isinstance(value, Mapping | bool):
         raise SchemaInvalid(f"Invalid type. Expected: boolean/valid schema, given: {key}")
 
 
-def _format(key: str, value: Any) -> None:
+def _check_format(key: str, value: Any) -> None:
     if not isinstance(value, str):
         raise SchemaInvalid(f"{key} must be of type string")
 
 
 def _require(key: str, value: Any) -> None:
-    _list(key, value)
+    _check_list(key, value)
     if any(not isinstance(name, str) for name in value):
         raise SchemaInvalid(f"{key} items must be string")
     if len(set(value)) < len(value):
         raise SchemaInvalid(f"{key} items must be unique")
 
 
-def _bool(key: str, value: Any) -> None:
+def _check_bool(key: str, value: Any) -> None:
     if not isinstance(value, bool):
         raise SchemaInvalid(f"{key} must be of a boolean")
 
 
-def _enum(key: str, value: Any) -> None:
-    _list(key, value)
+def _check_enum(key: str, value: Any) -> None:
+    _check_list(key, value)
     if len({canonical(one) for one in value}) < len(value):
         raise SchemaInvalid(f"{key} items must be unique")
 
 
-def _list(key: str, value: Any) -> None:
+def _check_list(key: str, value: Any) -> None:
     if not isinstance(value, list):
         raise SchemaInvalid(f"{key} must be of an array")
 
@@ -289,29 +289,29 @@ def _whole(value: Any) -> Any:
 
 
 _VALUES: Final[Mapping[str, Callable[[str, Any], None]]] = {
-    "type": _type,
-    "properties": _object,
-    "additionalProperties": _schema_or_bool,
-    "patternProperties": _patterns,
-    "dependencies": _dependencies,
-    "items": _items,
-    "additionalItems": _schema_or_bool,
-    "multipleOf": _multiple,
-    "minimum": _number,
-    "maximum": _number,
+    "type": _check_type,
+    "properties": _check_object,
+    "additionalProperties": _check_schema_or_bool,
+    "patternProperties": _check_patterns,
+    "dependencies": _check_dependencies,
+    "items": _check_items,
+    "additionalItems": _check_schema_or_bool,
+    "multipleOf": _check_multiple,
+    "minimum": _check_number,
+    "maximum": _check_number,
     "minLength": _count,
     "maxLength": _count,
-    "pattern": _pattern,
-    "format": _format,
+    "pattern": _check_pattern,
+    "format": _check_format,
     "minProperties": _count,
     "maxProperties": _count,
     "required": _require,
     "minItems": _count,
     "maxItems": _count,
-    "uniqueItems": _bool,
-    "enum": _enum,
-    "oneOf": _list,
-    "anyOf": _list,
-    "allOf": _list,
+    "uniqueItems": _check_bool,
+    "enum": _check_enum,
+    "oneOf": _check_list,
+    "anyOf": _check_list,
+    "allOf": _check_list,
 }
 """What each keyword may hold, in the order in which AMS's validator looks."""

@@ -19,7 +19,7 @@ async def seek(call: Call) -> Empty:
     if bool(request.time) == bool(request.snapshot):
         raise invalid_argument("Invalid Seek Arguments: either time or snapshot is needed")
     if request.snapshot:
-        await _to_snapshot(call, subscription, request.snapshot)
+        await _seek_to_snapshot(call, subscription, request.snapshot)
         return Empty()
     time_us = read_rfc3339(request.time)
     if time_us is None:
@@ -28,7 +28,7 @@ async def seek(call: Call) -> Empty:
     return Empty()
 
 
-async def _to_snapshot(call: Call, subscription: Subscription, reference: str) -> None:
+async def _seek_to_snapshot(call: Call, subscription: Subscription, reference: str) -> None:
     snapshot = call.broker.snapshots.find(call.project, _last_part(call, reference, "snapshots"))
     if snapshot is None:
         raise not_found("Snapshot doesn't exist")

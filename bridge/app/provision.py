@@ -40,9 +40,9 @@ async def provision(
     """Make the catalog hold at least what the settings say; returns one line per change. Raises CannotProvision."""
     provisioning = _Provisioning(broker)
     for name, settings in projects.items():
-        await provisioning.project(name, settings)
+        await provisioning.ensure_project(name, settings)
     for subject, user_name in certificates.items():
-        await provisioning.certificate(subject, user_name)
+        await provisioning.ensure_certificate(subject, user_name)
     return provisioning.done
 
 
@@ -58,19 +58,19 @@ class _Provisioning:
     def done(self) -> list[str]:
         return self._upkeep.done
 
-    async def project(self, name: str, settings: ProjectSettings) -> None:
-        project = await self._upkeep.project(name, settings.description)
+    async def ensure_project(self, name: str, settings: ProjectSettings) -> None:
+        project = await self._upkeep.ensure_project(name, settings.description)
         for schema_name, schema in settings.schemas.items():
-            await self._schema(project, schema_name, schema)
+            await self._ensure_schema(project, schema_name, schema)
         for topic_name, topic in settings.topics.items():
-            await self._topic(project, topic_name, topic)
+            await self._ensure_topic(project, topic_name, topic)
         for subscription_name, subscription in settings.subscriptions.items():
-            await self._subscription(project, subscription_name, subscription)
+            await self._ensure_subscription(project, subscription_name, subscription)
         for user_name, user in settings.users.items():
-            await self._user(project, user_name, user)
-        await self._acls(project, settings.users)
+            await self._ensure_user(project, user_name, user)
+        await self._ensure_acls(project, settings.users)
 
-    async def certificate(self, subject: str, user_name: str) -> None:
+    async def ensure_certificate(self, subject: str, user_name: str) -> None:
         user = self._broker.cache.find(User, user_name)
         if user is None:
             raise CannotProvision(f"auth.certificates: there is no user {user_name!r} for {subject}")
@@ -79,20 +79,20 @@ class _Provisioning:
             bind = self._broker.certificates.bind(subject, user, BY)
             await self._do(f"certificate {subject}: user {user_name}", bind)
 
-    async def _schema(self, project: Project, name: str, settings: SchemaSettings) -> None:
+    async def _ensure_schema(self, project: Project, name: str, settings: SchemaSettings) -> None:
         definition = _definition(settings.file)
         try:
-            await self._upkeep.schema(project, name, settings.type, definition)
+            await self._upkeep.ensure_schema(project, name, settings.type, definition)
         except CannotProvision as error:
             raise CannotProvision(f"{settings.file}: {error}") from error
 
-    async def _topic(self, project: Project, name: str, settings: TopicSettings) -> None:
+    async def _ensure_topic(self, project: Project, name: str, settings: TopicSettings) -> None:
         schema_uid = self._schema_uid(project, settings.schema_name)
-        await self._upkeep.topic(
+        await self._upkeep.ensure_topic(
             project, name, schema_name=settings.schema_name, schema_uid=schema_uid, decode=settings.decode
         )
 
-    async def _subscription(self, project: Project, name: str, settings: SubscriptionSettings) -> None:
+    async def _ensure_subscription(self, project: Project, name: str, settings: SubscriptionSettings) -> None:
         what, subscriptions = f"subscription {project.name}/{name}", self._broker.subscriptions
         subscription = self._broker.cache.subscription(project.uid, name)
         if subscription is None:
@@ -109,21 +109,21 @@ class _Provisioning:
                 f"{what} reads {subscription.topic_name}, not {settings.topic}: a subscription "
                 "keeps its topic; delete it, or name the new one otherwise"
             )
-        await self._upkeep.subscription(
+        await self._upkeep.ensure_subscription(
             what, subscription, ack_deadline_s=settings.ack_deadline_s, text=settings.filter
         )
-        await self._push(what, subscription, settings.push)
+        await self._ensure_push(what, subscription, settings.push)
 
-    async def _push(self, what: str, subscription: Subscription, settings: PushToSettings | None) -> None:
+    async def _ensure_push(self, what: str, subscription: Subscription, settings: PushToSettings | None) -> None:
         """What the settings do not name stays: it may have been configured over the API."""
         if settings is None:
             return
         wanted = push_config(settings)
         kept = msgspec.structs.replace(subscription.push, verification_hash="")
         if kept != wanted:
-            await self._upkeep.push(what, subscription, wanted)
+            await self._upkeep.ensure_push(what, subscription, wanted)
 
-    async def _user(self, project: Project, name: str, settings: UserSettings) -> None:
+    async def _ensure_user(self, project: Project, name: str, settings: UserSettings) -> None:
         users, user = self._broker.users, self._broker.cache.find(User, name)
         roles = f"{', '.join(settings.roles) or 'no role'} in {project.name}"
         token = settings.token.reveal() if settings.token else None
@@ -140,7 +140,7 @@ class _Provisioning:
         if token is not None and users.token_of(user) != token:
             await self._do(f"user {name}: token", users.set_token(user, token))
 
-    async def _acls(self, project: Project, users: Mapping[str, UserSettings]) -> None:
+    async def _ensure_acls(self, project: Project, users: Mapping[str, UserSettings]) -> None:
         """Add users to the access lists they are named for; others on the lists stay."""
         topics: dict[str, list[str]] = {}
         subscriptions: dict[str, list[str]] = {}
@@ -152,14 +152,14 @@ class _Provisioning:
                 subscriptions.setdefault(subscription_name, []).append(user.uid if user else "")
         for topic_name, uids in topics.items():
             topic = self._topic_of(project, topic_name)
-            await self._on_list(f"topic {project.name}/{topic_name}", topic, uids)
+            await self._ensure_on_list(f"topic {project.name}/{topic_name}", topic, uids)
         for subscription_name, uids in subscriptions.items():
             subscription = self._broker.cache.subscription(project.uid, subscription_name)
             if subscription is None:
                 raise CannotProvision(f"there is no subscription {project.name}/{subscription_name} for a user to read")
-            await self._on_list(f"subscription {project.name}/{subscription_name}", subscription, uids)
+            await self._ensure_on_list(f"subscription {project.name}/{subscription_name}", subscription, uids)
 
-    async def _on_list(self, what: str, record: Topic | Subscription, uids: list[str]) -> None:
+    async def _ensure_on_list(self, what: str, record: Topic | Subscription, uids: list[str]) -> None:
         missing = [uid for uid in uids if uid not in record.acl]
         if not missing:
             return

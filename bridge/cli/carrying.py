@@ -27,18 +27,18 @@ class Carrying:
     done: list[str] = field(default_factory=list)
     not_taken: list[str] = field(default_factory=list)
 
-    def all_of(self, holdings: ForeignHoldings) -> None:
+    def carry_all(self, holdings: ForeignHoldings) -> None:
         """Carry what subscriptions still wait for, then move each to where it stood. Raises Failed."""
         for project, entry in holdings.manifest.projects.items():
             for topic in entry.topics:
                 readers = [name for name, one in entry.subscriptions.items() if one.topic == topic]
                 stands = [holdings.stands[f"{project}/{name}"] for name in readers]
                 if stands or self.everything:
-                    self._topic(project, topic, stands)
+                    self._carry_topic(project, topic, stands)
             for name in entry.subscriptions:
                 self._move(f"{project}/{name}", holdings.stands[f"{project}/{name}"])
 
-    def _topic(self, project: str, topic: str, stands: Sequence[Mapping[str, int]]) -> None:
+    def _carry_topic(self, project: str, topic: str, stands: Sequence[Mapping[str, int]]) -> None:
         with self._borrow(project, topic) as path:
             offsets = self.ams.ask("GET", f"{path}:offsets")
             begin, end = int(offsets["min"]), int(offsets["max"])

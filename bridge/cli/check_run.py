@@ -116,7 +116,7 @@ async def _check(context: Context, settings: Settings, findings: _Findings, *, p
     destinations = destinations_of(settings, TopicsToBe(settings, broker) if findings.store_is_known else None)
     try:
         planned = await _plan(settings, broker, findings)
-        await _rules(context, settings, destinations, planned, findings)
+        await _check_rules(context, settings, destinations, planned, findings)
         document = read_file(context.config_path())
         findings.warnings += check_button_address(settings, document)
         findings.warnings += check_notify_hosts(settings.destinations, document)
@@ -167,7 +167,7 @@ def _sealing_key(settings: Settings, findings: _Findings) -> bytes:
     return os.urandom(SEALING_KEY_BYTES)
 
 
-async def _rules(
+async def _check_rules(
     context: Context,
     settings: Settings,
     destinations: Mapping[str, Destination],

@@ -39,12 +39,12 @@ def tell_stored(output: Output, answer: Any, shown: ExplainScope) -> None:
         output.console.print(VisibleText(f"  {' '.join(message['data'].split())[:500]}", style="dim"), soft_wrap=True)
     else:
         output.say("The message is past its retention; what was decided is still on record.")
-    _head(output, "What was decided")
+    _print_head(output, "What was decided")
     decided = answer["decided"]
     if not decided["decisions"]:
         output.say(f"  {decided['fate']}: no rule acted")
     for one in decided["decisions"]:
-        _line(output, f"  {one['rule']} to {one['destination'] or '-'}: ", one, f"  at {show_time(one['at'])}")
+        _print_line(output, f"  {one['rule']} to {one['destination'] or '-'}: ", one, f"  at {show_time(one['at'])}")
     for one in decided["deliveries"]:
         delivery = one["delivery"]
         heading = f"to {delivery['destination']}, as it was rendered then"
@@ -58,7 +58,7 @@ def tell_stored(output: Output, answer: Any, shown: ExplainScope) -> None:
             took = f" in {attempt['took_s']:.3f} s"
             output.say(f"    {show_time(attempt['at'])} {attempt['outcome']}{took}{reason}")
     if answer["recomputed"] is not None:
-        _head(output, "What the rules in force would decide now (computed anew; nothing is sent)")
+        _print_head(output, "What the rules in force would decide now (computed anew; nothing is sent)")
         then = [(one["delivery"]["destination"], one.get("post")) for one in decided["deliveries"]]
         tell(output, answer["recomputed"], shown, then)
 
@@ -125,7 +125,7 @@ def _tell_rule(output: Output, rule: Any, *, brief: bool) -> None:
     if rule["key"]:
         output.console.print(VisibleText(make_visible_line(f"    key {rule['key']}"), style="dim"), soft_wrap=True)
     for judgement in rule["judgements"]:
-        _line(output, f"    -> {judgement['destination'] or 'nobody'}: ", judgement, "")
+        _print_line(output, f"    -> {judgement['destination'] or 'nobody'}: ", judgement, "")
 
 
 def _tell_seen(output: Output, seen: Any) -> None:
@@ -137,12 +137,12 @@ def _tell_seen(output: Output, seen: Any) -> None:
     output.console.print(line, soft_wrap=True)
 
 
-def _line(output: Output, before: str, judged: Any, after: str) -> None:
+def _print_line(output: Output, before: str, judged: Any, after: str) -> None:
     line = VisibleText(before)
     line.append(judged["outcome"], style="green" if judged["outcome"] == "sent" else "yellow")
     line.append(f" by {judged['by']}" if judged["by"] else "")
     output.console.print(line.append(after, style="dim"), soft_wrap=True)
 
 
-def _head(output: Output, text: str) -> None:
+def _print_head(output: Output, text: str) -> None:
     output.console.print(VisibleText(f"\n{text}", style="bold underline"))

@@ -97,7 +97,7 @@ class _HoldingsReader:
     not_taken: list[str] = field(default_factory=list)
     stands: dict[str, Mapping[str, int]] = field(default_factory=dict)
 
-    def all_of(self, wanted: tuple[str, ...]) -> Manifest:
+    def read_all(self, wanted: tuple[str, ...]) -> Manifest:
         listed = self._projects(wanted)
         users = self._users(list(listed))
         projects = {name: self._project(name, text, users) for name, text in listed.items()}
@@ -203,7 +203,7 @@ def read_holdings(ams: ForeignAms, projects: tuple[str, ...], *, start_pushes: b
     """All that another AMS holds of these projects, or of all. Raises Failed."""
     reader = _HoldingsReader(ams, start_pushes)
     try:
-        manifest = reader.all_of(projects)
+        manifest = reader.read_all(projects)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise Failed(f"the AMS at {ams.url} answers in a way that none does: {error!r}") from error
     return ForeignHoldings(manifest, reader.stands, reader.not_taken)

@@ -32,7 +32,7 @@ def carry_over_ams(
         if dry_run and messages != "none":
             done += _would_carry(holdings)
         elif messages != "none":
-            carrying.all_of(holdings)
+            carrying.carry_all(holdings)
     tell_taken(context.output, done + carrying.done, holdings.not_taken + carrying.not_taken, dry_run=dry_run)
 
 

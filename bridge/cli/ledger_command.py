@@ -37,7 +37,7 @@ def ledger(context: Context, since: float | None) -> None:
             _print_suppressed(context, topics)
         if since is not None:
             output.say("")
-            _recent(context, found)
+            _print_recent(context, found)
         if found["balanced"]:
             output.confirm("the books balance")
         else:
@@ -62,7 +62,7 @@ def _print_suppressed(context: Context, topics: list[Any]) -> None:
         )
 
 
-def _recent(context: Context, found: Any) -> None:
+def _print_recent(context: Context, found: Any) -> None:
     columns = [
         TOPIC,
         Column("Received", lambda row: row["received"], number=True),

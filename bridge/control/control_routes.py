@@ -64,10 +64,10 @@ def control_routes(source: ControlSource) -> list[Route]:
         Route(operation.path, make_endpoint(source, operation), methods=[operation.method])
         for operation in operations()
     ]
-    unknown = operation_of("GET", "/api/{path:path}", _unknown)
+    unknown = operation_of("GET", "/api/{path:path}", _refuse_unknown)
     return [*routes, Route(unknown.path, make_endpoint(source, unknown), methods=list(_METHODS))]
 
 
-async def _unknown(asked: OperatorRequest) -> None:
+async def _refuse_unknown(asked: OperatorRequest) -> None:
     """Whatever else is asked under ``/api``."""
     raise Refusal(404, f"there is no {asked.request.method} {asked.request.url.path[:200]}; see docs/api.md")

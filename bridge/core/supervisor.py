@@ -61,7 +61,7 @@ class Supervisor:
         self._workers[name] = worker
         if on_one_node and self._holdings is not None:
             self._holdings.want(name)
-            work = partial(_while_held, self._holdings, worker, work)
+            work = partial(_work_while_held, self._holdings, worker, work)
         worker.keeper = asyncio.create_task(self._keep(worker, work), name=name)
 
     def token(self, name: str) -> OwnerToken | None:
@@ -153,7 +153,7 @@ class Supervisor:
             await self._clock.sleep(rest_s)
 
 
-async def _while_held(holdings: Holdings, worker: Worker, work: Work) -> None:
+async def _work_while_held(holdings: Holdings, worker: Worker, work: Work) -> None:
     """Do the work of a worker whenever this node holds it, until it returns."""
     while True:
         if not holdings.holds(worker.name):

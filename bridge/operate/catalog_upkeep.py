@@ -40,7 +40,7 @@ class CatalogUpkeep:
         self.done.append(line)
         return made
 
-    async def project(self, name: str, description: str) -> Project:
+    async def ensure_project(self, name: str, description: str) -> Project:
         """The project of this name, with this description unless that is empty."""
         projects, project = self._broker.projects, self._broker.cache.project(name)
         if project is None:
@@ -50,7 +50,7 @@ class CatalogUpkeep:
             return await self.do(f"project {name}: description", update)
         return project
 
-    async def schema(
+    async def ensure_schema(
         self, project: Project, name: str, schema_type: Literal["json", "avro"], definition: dict[str, Any]
     ) -> None:
         """Let the project have a schema of this name, type and definition."""
@@ -62,7 +62,7 @@ class CatalogUpkeep:
             update = schemas.update(schema, schema_type=schema_type, definition=definition)
             await self.do(f"{what}: update", update)
 
-    async def topic(
+    async def ensure_topic(
         self, project: Project, name: str, *, schema_name: str | None, schema_uid: str, decode: str
     ) -> None:
         """Let the project have a topic of this name; its schema and decoding stay where nothing is said of them."""
@@ -77,7 +77,9 @@ class CatalogUpkeep:
         if decode and topic.decode != decode:
             await self.do(f"{what}: decode {decode}", topics.set_decode(topic, decode))
 
-    async def subscription(self, what: str, subscription: Subscription, *, ack_deadline_s: int, text: str) -> None:
+    async def ensure_subscription(
+        self, what: str, subscription: Subscription, *, ack_deadline_s: int, text: str
+    ) -> None:
         """Let a subscription have this deadline, and the filter ``text`` unless that is empty."""
         subscriptions = self._broker.subscriptions
         if subscription.ack_deadline_s != ack_deadline_s:
@@ -86,7 +88,7 @@ class CatalogUpkeep:
         if text and subscription.filter != text:
             await self.do(f"{what}: filter", subscriptions.set_filter(subscription, text))
 
-    async def push(self, what: str, subscription: Subscription, push: PushConfig) -> None:
+    async def ensure_push(self, what: str, subscription: Subscription, push: PushConfig) -> None:
         """Let a subscription be pushed so."""
         change = self._broker.subscriptions.change(subscription, lambda now: msgspec.structs.replace(now, push=push))
         await self.do(f"{what}: push", change)

@@ -79,7 +79,7 @@ class MessageStream:
         """Messages and signs of life, in the order in which they go out."""
         self._begin("beat", self._beat())
         self._begin("stop", self._wait_stop())
-        self._begin("topics", self._topics())
+        self._begin("topics", self._follow_topics())
         yield StreamRemark("following")
         while (part := await self._queue.get()) is not None:
             yield part
@@ -103,16 +103,16 @@ class MessageStream:
         await self._context.stopping.wait()
         await self._queue.put(None)
 
-    async def _topics(self) -> None:
+    async def _follow_topics(self) -> None:
         """Begin a follower for each topic, and for those that come later from their first message on."""
         seen = 0
         while True:
             for uid, (name, _) in full_names(self._context.broker).items():
                 if uid not in self._followers and (self._grows or uid in self._starts):
-                    self._begin(uid, self._topic(uid, name, self._starts.get(uid, 0)))
+                    self._begin(uid, self._follow_topic(uid, name, self._starts.get(uid, 0)))
             seen = await self._context.broker.cache.wait_change(seen)
 
-    async def _topic(self, uid: str, name: str, position: int) -> None:
+    async def _follow_topic(self, uid: str, name: str, position: int) -> None:
         log = self._context.store.log
         while True:
             try:

@@ -48,7 +48,7 @@ async def take_over(context: OperatorContext, by: Requester, manifest: Manifest,
     async def step() -> tuple[PlannedCatalog, list[str]]:
         planned = await plan_catalog(context.broker)
         taking = _TakingOver(planned.broker)
-        await taking.all_of(manifest)
+        await taking.ensure_all(manifest)
         if not dry_run:
             await planned.write()
         return planned, taking.done
@@ -73,34 +73,36 @@ class _TakingOver:
     def done(self) -> list[str]:
         return self._upkeep.done
 
-    async def all_of(self, manifest: Manifest) -> None:
+    async def ensure_all(self, manifest: Manifest) -> None:
         for name, project in manifest.projects.items():
-            await self._project(name, project)
+            await self._ensure_project(name, project)
         for name, user in manifest.users.items():
-            await self._user(name, user)
+            await self._ensure_user(name, user)
         for name, project in manifest.projects.items():
-            await self._acls(name, project)
+            await self._ensure_acls(name, project)
         for certificate in manifest.certificates:
-            await self._certificate(certificate)
+            await self._ensure_certificate(certificate)
 
-    async def _project(self, name: str, wanted: ProjectEntry) -> None:
-        project = await self._upkeep.project(name, wanted.description)
+    async def _ensure_project(self, name: str, wanted: ProjectEntry) -> None:
+        project = await self._upkeep.ensure_project(name, wanted.description)
         for schema_name, schema in wanted.schemas.items():
-            await self._upkeep.schema(project, schema_name, schema.type, schema.definition)
+            await self._upkeep.ensure_schema(project, schema_name, schema.type, schema.definition)
         for topic_name, topic in wanted.topics.items():
-            await self._topic(project, topic_name, topic)
+            await self._ensure_topic(project, topic_name, topic)
         for subscription_name, subscription in wanted.subscriptions.items():
-            await self._subscription(project, subscription_name, subscription)
+            await self._ensure_subscription(project, subscription_name, subscription)
 
-    async def _topic(self, project: Project, name: str, wanted: TopicEntry) -> None:
+    async def _ensure_topic(self, project: Project, name: str, wanted: TopicEntry) -> None:
         what = f"topic {project.name}/{name}"
         schema: Schema | None = self._broker.cache.schema(project.uid, wanted.schema) if wanted.schema else None
         if wanted.schema and schema is None:
             raise InvalidInput(what, f"{what}: there is no schema {wanted.schema!r}")
         schema_uid = "" if schema is None else schema.uid
-        await self._upkeep.topic(project, name, schema_name=wanted.schema, schema_uid=schema_uid, decode=wanted.decode)
+        await self._upkeep.ensure_topic(
+            project, name, schema_name=wanted.schema, schema_uid=schema_uid, decode=wanted.decode
+        )
 
-    async def _subscription(self, project: Project, name: str, wanted: SubscriptionEntry) -> None:
+    async def _ensure_subscription(self, project: Project, name: str, wanted: SubscriptionEntry) -> None:
         what, subscriptions = f"subscription {project.name}/{name}", self._broker.subscriptions
         subscription = self._broker.cache.subscription(project.uid, name)
         if subscription is None:
@@ -120,17 +122,19 @@ class _TakingOver:
             return
         if subscription.topic_name != wanted.topic:
             raise InvalidInput(what, f"{what} reads {subscription.topic_name} here, not {wanted.topic}")
-        await self._upkeep.subscription(what, subscription, ack_deadline_s=wanted.ack_deadline_s, text=wanted.filter)
-        await self._push(what, subscription, wanted.push)
+        await self._upkeep.ensure_subscription(
+            what, subscription, ack_deadline_s=wanted.ack_deadline_s, text=wanted.filter
+        )
+        await self._ensure_push(what, subscription, wanted.push)
 
-    async def _push(self, what: str, subscription: Subscription, wanted: PushConfig) -> None:
+    async def _ensure_push(self, what: str, subscription: Subscription, wanted: PushConfig) -> None:
         """What is pushed and verified here stays verified: it may have been begun here since."""
         begun = subscription.push.verified and subscription.push.verification_hash == wanted.verification_hash
         push = msgspec.structs.replace(wanted, verified=wanted.verified or begun)
         if wanted.type and subscription.push != push:
-            await self._upkeep.push(what, subscription, push)
+            await self._upkeep.ensure_push(what, subscription, push)
 
-    async def _user(self, name: str, wanted: UserEntry) -> None:
+    async def _ensure_user(self, name: str, wanted: UserEntry) -> None:
         users, user = self._broker.users, self._broker.cache.find(User, name)
         said = (wanted.email, wanted.first_name, wanted.last_name, wanted.organization, wanted.description)
         if user is None:
@@ -168,7 +172,7 @@ class _TakingOver:
             raise InvalidInput(asking, f"{asking}: there is no project {name!r}")
         return project
 
-    async def _acls(self, project_name: str, wanted: ProjectEntry) -> None:
+    async def _ensure_acls(self, project_name: str, wanted: ProjectEntry) -> None:
         project = self._find_project(project_name, "access lists")
         for name, topic_entry in wanted.topics.items():
             topic = self._broker.cache.topic(project.uid, name)
@@ -192,7 +196,7 @@ class _TakingOver:
         on_it = () if record is None else record.acl
         return [user.uid for user in users.values() if user is not None and user.uid not in on_it]
 
-    async def _certificate(self, wanted: CertificateEntry) -> None:
+    async def _ensure_certificate(self, wanted: CertificateEntry) -> None:
         certificates, cache = self._broker.certificates, self._broker.cache
         user = cache.find(User, wanted.user)
         if user is None:

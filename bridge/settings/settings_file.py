@@ -96,11 +96,11 @@ class _Reading:
         """The settings; their defaults where there are problems."""
         said = self._resolver.resolve(written)
         for path, text in find_bad_names(written):
-            self._problem(path, text, at_key=True)
+            self._report(path, text, at_key=True)
         apart = ("destinations", "sources", "removed")
         if "removed" in said:  # a field of the record, and no key of the file
             known = ", ".join(keys_at(Settings, ()))
-            self._problem(("removed",), f'unknown key "removed"; keys: {known}', at_key=True)
+            self._report(("removed",), f'unknown key "removed"; keys: {known}', at_key=True)
         destinations, removed = self._destinations(said.get("destinations"), written.get("destinations"))
         self._check_canaries(destinations)
         sources = self._of_kinds("sources", said.get("sources"), written.get("sources"), SOURCE_KINDS)
@@ -127,7 +127,7 @@ class _Reading:
     def _check_canaries(self, destinations: Mapping[str, Any]) -> None:
         self._add_unlinked(find_unknown_to_canaries(destinations))
         for path, text in find_unfit_canaries(destinations):
-            self._problem(path, text)
+            self._report(path, text)
 
     def _link(self, value: Any) -> None:
         """Check what the parts of each project name; a project with problems of its own is told of those first."""
@@ -141,24 +141,24 @@ class _Reading:
         if value is None:
             return {}
         if not isinstance(value, dict):
-            self._problem((section,), f"{section} is a mapping of names, each with a type:")
+            self._report((section,), f"{section} is a mapping of names, each with a type:")
             return {}
         read: dict[str, Any] = {}
         for name, one in value.items():
             path = (section, name)
             if not isinstance(one, dict):
-                self._problem(path, f"a mapping with a type: is wanted; types: {', '.join(kinds)}", at_key=True)
+                self._report(path, f"a mapping with a type: is wanted; types: {', '.join(kinds)}", at_key=True)
                 continue
             kind = one.get("type")
             if kind is None:
-                self._problem(path, f"has no type; types: {', '.join(kinds)}", at_key=True)
+                self._report(path, f"has no type; types: {', '.join(kinds)}", at_key=True)
             elif isinstance(kind, str) and kind in kinds:
                 read[name] = self._validate(kinds[kind].config, one, written[name], path)
             elif (*path, "type") in self._resolver.absent:
                 self._problems.append(self._resolver.absent[*path, "type"])
             elif (*path, "type") not in self._resolver.missing:
                 shown = written[name]["type"]
-                self._problem((*path, "type"), _unknown_type(str(shown), str(kind), kinds))
+                self._report((*path, "type"), _unknown_type(str(shown), str(kind), kinds))
         return {name: one for name, one in read.items() if one is not None}
 
     def _validate(self, model: type[Any], value: Any, written: Any, path: DocumentPath) -> Any:
@@ -175,7 +175,7 @@ class _Reading:
         for location, reference in self._empty_secrets(model, path):
             self._told.add((*path, *location))
             text = f"{reference} stands for an empty text, and this is a secret: everybody would know it"
-            self._problem((*path, *location), text)
+            self._report((*path, *location), text)
         for fault in faults:
             self._add(path, fault, as_written.get(fault.location))
         return read
@@ -196,18 +196,18 @@ class _Reading:
         where = (*path, *fault.location)
         touched = {one for one in self._resolver.found if one[: len(where)] == where}
         if fault.at_key or not touched:
-            self._problem(where, fault.text, at_key=fault.at_key)
+            self._report(where, fault.text, at_key=fault.at_key)
         elif not touched & (self._resolver.missing | self._told):
             text = as_written.text if as_written is not None else "what the reference stands for cannot stand here"
-            self._problem(where, text)
+            self._report(where, text)
 
     def _add_unlinked(self, unlinked: Iterable[Unlinked]) -> None:
         for one in unlinked:
             if one.path not in self._resolver.missing:
                 shown = value_at(self._document, one.path) if one.path in self._resolver.found else one.name
-                self._problem(one.path, one.describe(shown))
+                self._report(one.path, one.describe(shown))
 
-    def _problem(self, path: DocumentPath, text: str, *, at_key: bool = False) -> None:
+    def _report(self, path: DocumentPath, text: str, *, at_key: bool = False) -> None:
         self._problems.append(self._document.problem(path, text, at_key=at_key))
 
 

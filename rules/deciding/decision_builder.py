@@ -167,7 +167,7 @@ class Draft:
         self._tally["decided"] += 1
         self._tally[f"dropped/{rule.name}"] += 1
 
-    def trouble(self, kind: str, rule: Rule, reason: str) -> None:
+    def note_trouble(self, kind: str, rule: Rule, reason: str) -> None:
         """Count something of the rule that failed; the first reason of each rule is logged."""
         self.counts[kind] += 1
         self.failures.setdefault(rule.name, reason)

@@ -74,7 +74,7 @@ def evaluate_state(draft: Draft, rule: Rule, event: Event, otherwise: str) -> tu
     """The rule's ``state:`` for the event, and what failed, or "". One that fails is ``otherwise``, and counts."""
     state, failed = state_of(draft.rule_set, rule, event, draft.now_us, otherwise)
     if failed:
-        draft.trouble("state_errors", rule, failed)
+        draft.note_trouble("state_errors", rule, failed)
     return state, failed
 
 

@@ -120,11 +120,11 @@ def _check_names(config: Config, root: RouteNode, receivers: dict[str, Receiver]
         waiting.extend(node.children)
         name = node.options.receiver
         if name and name not in receivers:
-            config.problem((*node.path, "receiver"), f'no receiver "{name}"{suggest(name, receivers)}')
+            config.report((*node.path, "receiver"), f'no receiver "{name}"{suggest(name, receivers)}')
         for key, names in (("mute_time_intervals", node.muted), ("active_time_intervals", node.active)):
             for n, interval in enumerate(names):
                 if interval not in intervals:
-                    config.problem((*node.path, key, n), f'no time interval "{interval}"{suggest(interval, intervals)}')
+                    config.report((*node.path, key, n), f'no time interval "{interval}"{suggest(interval, intervals)}')
 
 
 def _remark_the_rest(config: Config) -> None:

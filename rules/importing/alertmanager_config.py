@@ -46,7 +46,7 @@ class Config:
         """Where the value at a path stands."""
         return self.document.place_of(path)
 
-    def problem(self, path: DocumentPath, text: str) -> None:
+    def report(self, path: DocumentPath, text: str) -> None:
         """Note what keeps the file from being converted; a value that others fill in is told as that."""
         value = self.at(path)
         if isinstance(value, str) and _FILLED_IN.search(value):
@@ -63,7 +63,7 @@ class Config:
         if value is None:
             return default
         if isinstance(value, dict | list):
-            self.problem(path, f"a text is wanted, not {describe_value(value)}")
+            self.report(path, f"a text is wanted, not {describe_value(value)}")
             return default
         return str(value)
 
@@ -75,7 +75,7 @@ class Config:
         if text in ("false", "no", "off", "n"):
             return False
         if text:
-            self.problem(path, f'true or false is wanted, not "{text}"')
+            self.report(path, f'true or false is wanted, not "{text}"')
         return default
 
     def texts(self, path: DocumentPath) -> list[str]:
@@ -89,7 +89,7 @@ class Config:
             return []
         if not isinstance(value, list):
             hint = f"; write ['{value}']" if isinstance(value, str) else ""
-            self.problem(path, f"a list is wanted, not {describe_value(value)}{hint}")
+            self.report(path, f"a list is wanted, not {describe_value(value)}{hint}")
             return []
         return [(*path, n) for n in range(len(value))]
 
@@ -99,7 +99,7 @@ class Config:
         if value is None:
             return []
         if not isinstance(value, dict):
-            self.problem(path, f"a mapping is wanted, not {describe_value(value)}")
+            self.report(path, f"a mapping is wanted, not {describe_value(value)}")
             return []
         return list(value)
 

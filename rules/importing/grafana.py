@@ -108,7 +108,7 @@ class _Joiner:
             self._remark(other, "a second tree of policies; it was left out, convert it by itself")
         receivers = self._receivers(self._own(self._parts.points))
         intervals = self._intervals(self._own(self._parts.intervals))
-        self._templates(self._own(self._parts.templates))
+        self._report_templates(self._own(self._parts.templates))
         for part in self._parts.direct:
             text = f'an alert rule tells "{part.value["receiver"]}" by itself, past all policies; write a policy for it'
             self._remark(part, text)
@@ -170,7 +170,7 @@ class _Joiner:
                 found[name] = {"name": name, "time_intervals": part.value.get("time_intervals")}, part.spot
         return list(found.values())
 
-    def _templates(self, parts: Iterable[GrafanaPart]) -> None:
+    def _report_templates(self, parts: Iterable[GrafanaPart]) -> None:
         for part in parts:
             text = str(part.value.get("template") or part.value.get("content") or "")
             for name, body in _DEFINED.findall(text) or [(str(part.value.get("name") or ""), text)]:

@@ -77,12 +77,12 @@ class _Reader:
     def mapping(self, value: dict[str, Any]) -> set[str] | None:
         kind = value.get("kind")
         if isinstance(kind, str) and kind in _RESOURCES and isinstance(value.get("spec"), dict):
-            self._resource(_RESOURCES[kind], value)
+            self._read_resource(_RESOURCES[kind], value)
             return None
         config = value.get("alertmanager_config")
         if isinstance(config, dict) and "receivers" in config:
             self._alertmanager(config)
-            self._template_files(value)
+            self._read_template_files(value)
             return {"alertmanager_config", "template_files"}
         if not self.path and "receiver" in value and any(key in value for key in ("routes", "group_by", "provenance")):
             self.parts.policies.append(self._part((), value))
@@ -125,12 +125,12 @@ class _Reader:
             parts = enumerate(members if isinstance(members, list) else ())
             found += [self._part((at, key, n), one) for n, one in parts if isinstance(one, dict)]
 
-    def _template_files(self, value: dict[str, Any]) -> None:
+    def _read_template_files(self, value: dict[str, Any]) -> None:
         files = value.get("template_files")
         for name, one in (files if isinstance(files, dict) else {}).items():
             self.parts.templates.append(self._part(("template_files", name), {"name": name, "template": one}))
 
-    def _resource(self, kind: str, value: dict[str, Any]) -> None:
+    def _read_resource(self, kind: str, value: dict[str, Any]) -> None:
         spec = value["spec"]
         metadata = value.get("metadata")
         name = spec.get("name") or spec.get("title") or (metadata.get("name") if isinstance(metadata, dict) else None)

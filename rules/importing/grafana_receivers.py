@@ -61,7 +61,7 @@ def _webhook(entry: Entry) -> Sequence[Target]:
     settings: dict[str, Any] = {"type": "webhook", "url": entry.secret("url", "url") or entry.note_missing("url")}
     if method != "POST":
         if method not in _METHODS:
-            entry.config.problem((*entry.path, "httpMethod"), f'"{method}" is no method; it is POST, PUT or PATCH')
+            entry.config.report((*entry.path, "httpMethod"), f'"{method}" is no method; it is POST, PUT or PATCH')
         settings["method"] = method
     headers = {name: entry.text_at(("headers", name)) for name in entry.config.keys((*entry.path, "headers"))}
     entry.used |= {"headers", "username", "password", "authorization_scheme", "authorization_credentials"}

@@ -83,13 +83,13 @@ def read_matchers(config: Config, path: DocumentPath, *, prefix: str = "") -> tu
             inner = (*path, key, name)
             matchers += _check(config, inner, [LabelMatcher(name, op, config.text(inner))])
     if isinstance(config.at((*path, f"{prefix}matchers")), dict):
-        config.problem((*path, f"{prefix}matchers"), "matchers are a list of texts; a mapping of labels is match:")
+        config.report((*path, f"{prefix}matchers"), "matchers are a list of texts; a mapping of labels is match:")
         return ()
     for inner in config.items((*path, f"{prefix}matchers")):
         try:
             matchers += _check(config, inner, list(_list_matchers(config, inner)))
         except ValueError as error:
-            config.problem(inner, str(error))
+            config.report(inner, str(error))
     for inner in config.items((*path, "object_matchers")) if not prefix else ():
         matchers += _check(config, inner, _object_matcher(config, inner))
     return tuple(dict.fromkeys(matchers))
@@ -116,7 +116,7 @@ def _object_matcher(config: Config, path: DocumentPath) -> list[LabelMatcher]:
     parts = config.items(path)
     if len(parts) != 3 or config.text(parts[1]) not in _OPERATORS:
         if isinstance(config.at(path), list):
-            config.problem(path, "a matcher is a label, one of = != =~ !~, and a value: [severity, =, critical]")
+            config.report(path, "a matcher is a label, one of = != =~ !~, and a value: [severity, =, critical]")
         return []
     name, op, value = (config.text(part) for part in parts)
     return [LabelMatcher(name, op, value)]
@@ -204,7 +204,7 @@ def _check(config: Config, path: DocumentPath, matchers: list[LabelMatcher]) -> 
             try:
                 compile_regex(f"^(?:{matcher.value})$")
             except ValueError as error:
-                config.problem(path, str(error))
+                config.report(path, str(error))
                 return []
     return matchers
 

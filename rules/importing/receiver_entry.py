@@ -72,7 +72,7 @@ class Entry:
 
     def note_missing(self, key: str) -> str:
         """Note that something without which nothing can be sent is neither here nor under ``global``."""
-        self.config.problem(self.path, f"there is no {key}, neither here nor under global")
+        self.config.report(self.path, f"there is no {key}, neither here nor under global")
         return ""
 
     def secret(self, key: str, what: str, *, everywhere: str = "") -> str:

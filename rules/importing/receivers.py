@@ -42,7 +42,7 @@ def read_receivers(config: Config) -> dict[str, Receiver]:
     for path in config.items(("receivers",)):
         name = config.text((*path, "name"))
         if not name or name in found:
-            config.problem(path, f'the receiver "{name}" stands twice' if name else "the receiver has no name")
+            config.report(path, f'the receiver "{name}" stands twice' if name else "the receiver has no name")
             continue
         found[name] = Receiver(name, path, tuple(_targets(config, path, name, taken)))
     return found
@@ -172,7 +172,7 @@ def _host_and_port(entry: Entry) -> tuple[str, str]:
         return text, "25"
     port = _PORTS.get(match[2].lower(), match[2])
     if not port.isdecimal() and not port.startswith("${"):
-        entry.config.problem(entry.path, f'"{port}" is no port; write its number')
+        entry.config.report(entry.path, f'"{port}" is no port; write its number')
     return match[1].strip("[]"), port
 
 

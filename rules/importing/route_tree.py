@@ -73,13 +73,13 @@ def read_routes(config: Config) -> RouteNode:
     if not isinstance(config.at(path), dict):
         there = isinstance(config.document.value, dict) and "route" in config.document.value
         text = "route: holds nothing; is what belongs to it indented below it?" if there else _NO_ROUTE
-        config.problem(path if there else (), text)
+        config.report(path if there else (), text)
         return RouteNode(path, (), goes_on=False, options=RouteOptions())
     root = _read(config, path, RouteOptions())
     if not root.options.receiver:
-        config.problem(path, "the root route names no receiver")
+        config.report(path, "the root route names no receiver")
     if root.matchers or root.muted or root.active:
-        config.problem(path, "the root route takes every alert at any time; it can have no matchers and no intervals")
+        config.report(path, "the root route takes every alert at any time; it can have no matchers and no intervals")
     return replace(root, goes_on=False)
 
 
@@ -139,11 +139,11 @@ def _duration(config: Config, path: DocumentPath, inherited: str, *, lasts: bool
     try:
         seconds = duration_s(text)
         if seconds == 0 and lasts:
-            config.problem(path, f"{path[-1]} cannot be zero")
+            config.report(path, f"{path[-1]} cannot be zero")
         elif seconds < 1 and lasts:
             config.remark(path, "nothing is told again within a second; 1s is written")
             text = "1s"
     except ValueError as error:
-        config.problem(path, str(error))
+        config.report(path, str(error))
         return inherited
     return text if text != "0" else "0s"

@@ -22,11 +22,11 @@ def read_time_intervals(config: Config) -> dict[str, Any]:
         for path in config.items((section,)):
             name = config.text((*path, "name"))
             if not name:
-                config.problem(path, "the time interval has no name")
+                config.report(path, "the time interval has no name")
                 continue
             spans = [_check(config, inner, _span(config, inner)) for inner in config.items((*path, "time_intervals"))]
             if not spans:
-                config.problem(path, f'the time interval "{name}" is empty')
+                config.report(path, f'the time interval "{name}" is empty')
                 continue
             found[name] = spans[0] if len(spans) == 1 else spans
     return found
@@ -37,7 +37,7 @@ def _check(config: Config, path: DocumentPath, span: dict[str, Any]) -> dict[str
     problems: list[Problem] = []
     read_interval("", span, wrap_unplaced(span, ""), (), problems)
     for problem in problems:
-        config.problem(path, problem.text)
+        config.report(path, problem.text)
     return span
 
 
@@ -64,7 +64,7 @@ def _ranges(config: Config, path: DocumentPath, word: Callable[[str], str]) -> l
     for inner in config.items(path):
         match = _RANGE.fullmatch(config.text(inner).lower())
         if match is None:
-            config.problem(inner, f'"{config.text(inner)}" is no range, such as monday:friday')
+            config.report(inner, f'"{config.text(inner)}" is no range, such as monday:friday')
         else:
             texts.append("-".join(word(group) for group in match.groups() if group))
     return texts
@@ -73,7 +73,7 @@ def _ranges(config: Config, path: DocumentPath, word: Callable[[str], str]) -> l
 def _time(config: Config, path: DocumentPath) -> str:
     start, end = (config.text((*path, key)) for key in ("start_time", "end_time"))
     if not start or not end:
-        config.problem(path, "a span of time needs start_time and end_time")
+        config.report(path, "a span of time needs start_time and end_time")
     return f"{start}-{end}"
 
 
@@ -81,7 +81,7 @@ def _days_of_month(config: Config, path: DocumentPath) -> list[str]:
     """``1:5`` and ``-3:-1`` have our form; from a day to a day counted from the end has none but for ``:-1``."""
     match = _RANGE.fullmatch(config.text(path))
     if match is None:
-        config.problem(path, f'"{config.text(path)}" is no range of days, such as 1:5 or -3:-1')
+        config.report(path, f'"{config.text(path)}" is no range of days, such as 1:5 or -3:-1')
         return []
     first, last = match[1], match[2] or match[1]
     if not first.startswith("-") and last.startswith("-"):

@@ -51,7 +51,7 @@ class CaseReader:
         start_us = form.read("start", _time_us, START_US)
         messages = tuple(self._messages(form, topic, start_us))
         if "expect" not in form and "quiet" not in form:
-            form.problem((), "the test needs expect: with the sends it must lead to; [] if there must be none")
+            form.report((), "the test needs expect: with the sends it must lead to; [] if there must be none")
         expect = tuple(self._read_expected(one) for one in form.forms("expect", "expect")) if "expect" in form else None
         quiet = tuple(self._read_expected_quiet(one) for one in form.forms("quiet", "quiet"))
         return Case(
@@ -67,9 +67,9 @@ class CaseReader:
 
     def _messages(self, form: Form, topic: str, start_us: int) -> Iterable[CaseMessage]:
         if "message" in form and "messages" in form:
-            form.problem(("messages",), "message is for one, messages for several; keep one of them", at_key=True)
+            form.report(("messages",), "message is for one, messages for several; keep one of them", at_key=True)
         elif "message" not in form and "messages" not in form and "silences" not in form:
-            form.problem((), "the test needs message: or messages:")
+            form.report((), "the test needs message: or messages:")
         forms = [form.form(("message",), "message")] if "message" in form else form.forms("messages", "message")
         for n, one in enumerate(forms):
             yield _message(one, n, topic, start_us)
@@ -94,7 +94,7 @@ class CaseReader:
             compile_silences(silences)
         except ProblemsFound as found:
             for problem in found.problems:
-                form.problem(("silences",), f"{problem.path}: {problem.text}")
+                form.report(("silences",), f"{problem.path}: {problem.text}")
             return ()
         return tuple(silences)
 
@@ -135,7 +135,7 @@ class CaseReader:
         text = form.text(key)
         known = sorted(known)
         if text and text not in known:
-            form.problem((key,), f'no {"rule" if key == "rule" else "destination"} "{text}"{suggest(text, known)}')
+            form.report((key,), f'no {"rule" if key == "rule" else "destination"} "{text}"{suggest(text, known)}')
         return text
 
     def _matcher(self, form: Form, inner: DocumentPath) -> Matcher:
@@ -151,7 +151,7 @@ class CaseReader:
             try:
                 compile_regex(regex)
             except ValueError as error:
-                matcher.problem(("regex",), str(error))
+                matcher.report(("regex",), str(error))
         return Matcher(
             equals=value.get("equals"),
             wants_equal="equals" in value,
@@ -168,9 +168,7 @@ def _until_us(form: Form, messages: Iterable[CaseMessage], expected: Iterable[Ex
     wanted_us = max((one.at_us for one in expected if one.at_us is not None), default=0)
     until_us = form.read("until", _offset_us, max(last_us, wanted_us))
     if until_us < wanted_us:
-        form.problem(
-            ("until",), "the test ends before something that it expects; leave until: out, or say a later time"
-        )
+        form.report(("until",), "the test ends before something that it expects; leave until: out, or say a later time")
     return max(until_us, last_us)
 
 
@@ -197,7 +195,7 @@ def _message(form: Form, number: int, topic: str, start_us: int) -> CaseMessage:
     form.allow_only(MESSAGE_KEYS, elsewhere=_as_data(form))
     texts = [key for key in ("data", "text", "payload") if key in form]
     if len(texts) != 1 and form.is_mapping and (texts or set(form.value) <= set(MESSAGE_KEYS)):
-        form.problem((), "the message needs one of data: (what the rules see), text: or payload: (as it was published)")
+        form.report((), "the message needs one of data: (what the rules see), text: or payload: (as it was published)")
     decoded: Decoded | None = None
     payload = form.text("payload") or form.text("text")
     if texts == ["data"]:
@@ -207,11 +205,11 @@ def _message(form: Form, number: int, topic: str, start_us: int) -> CaseMessage:
     at_us = form.read("at", _offset_us, 0)
     attributes = form.value.get("attributes") or {}
     if not isinstance(attributes, dict):
-        form.problem(("attributes",), f"attributes must be a mapping, not {describe_value(attributes)}")
+        form.report(("attributes",), f"attributes must be a mapping, not {describe_value(attributes)}")
         attributes = {}
     for name, value in attributes.items():
         if not isinstance(value, str):
-            form.problem(("attributes", name), f"attributes are texts; put {describe_value(value)} in quotes")
+            form.report(("attributes", name), f"attributes are texts; put {describe_value(value)} in quotes")
     incoming = Incoming(
         topic=form.text("topic", topic),
         offset=form.count("offset", number, least=0),
@@ -221,7 +219,7 @@ def _message(form: Form, number: int, topic: str, start_us: int) -> CaseMessage:
         origin=f"test/{number}",
     )
     if incoming.topic.count("/") != 3:
-        form.problem(("topic",), f'"{incoming.topic}" is no topic; write its full name, projects/P/topics/T')
+        form.report(("topic",), f'"{incoming.topic}" is no topic; write its full name, projects/P/topics/T')
         incoming = Incoming(
             DEFAULT_TOPIC, number, incoming.publish_time_us, payload, incoming.attributes, incoming.origin
         )

@@ -36,14 +36,14 @@ class Form:
         self.value = value_at(document, path)
         if not isinstance(self.value, dict):
             written = expected or f"{what} must be a mapping of keys to values"
-            self.problem((), f"{written}, not {describe_value(self.value)}")
+            self.report((), f"{written}, not {describe_value(self.value)}")
             self.value = {}
             self.is_mapping = False
 
     def __contains__(self, key: str) -> bool:
         return key in self.value
 
-    def problem(
+    def report(
         self,
         inner: Sequence[str | int],
         text: str,
@@ -66,21 +66,21 @@ class Form:
         """
         for key in self.value:
             if key not in known and (unseen := find_unseen_character(key)):
-                self.problem((key,), f'the key "{key}" holds {unseen}; type an ordinary blank, or nothing', at_key=True)
+                self.report((key,), f'the key "{key}" holds {unseen}; type an ordinary blank, or nothing', at_key=True)
             elif key not in known and _plainly(key) in known and _plainly(key) != key:
-                self.problem((key,), f'unknown key "{key}"; did you mean "{_plainly(key)}"?', at_key=True)
+                self.report((key,), f'unknown key "{key}"; did you mean "{_plainly(key)}"?', at_key=True)
             elif key not in known and elsewhere(key):
-                self.problem((key,), f'"{key}" cannot stand here; {elsewhere(key)}', at_key=True)
+                self.report((key,), f'"{key}" cannot stand here; {elsewhere(key)}', at_key=True)
             elif key not in known:
                 meant = meanings.get(key, "")
                 near = f'; did you mean "{meant}"?' if meant else suggest(key, known)
                 listed = "" if near and len(known) > 12 else hint(near, f"{self.what} has: {', '.join(known)}")
-                self.problem((key,), f'unknown key "{key}"{listed or near}', at_key=True)
+                self.report((key,), f'unknown key "{key}"{listed or near}', at_key=True)
 
     def require(self, key: str) -> bool:
         """Whether the key is there; reports it if not (of what is no mapping, that has been said)."""
         if key not in self.value and self.is_mapping:
-            self.problem((), f"{self.what} needs {key}:")
+            self.report((), f"{self.what} needs {key}:")
         return key in self.value
 
     def text(self, key: str, default: str = "") -> str:
@@ -96,7 +96,7 @@ class Form:
         value = self._type(key, int, "a whole number", default)
         if value < least or (most is not None and value > most):
             bounds = f"at least {least}" if most is None else f"from {least} to {most}"
-            self.problem((key,), f"{key} must be {bounds}, not {value}")
+            self.report((key,), f"{key} must be {bounds}, not {value}")
             return default
         return value
 
@@ -107,7 +107,7 @@ class Form:
         try:
             return reader(self.value[key])
         except ValueError as error:
-            self.problem((key,), str(error))
+            self.report((key,), str(error))
             return default
 
     def choice(self, key: str, known: Sequence[str], default: str) -> str:
@@ -116,7 +116,7 @@ class Form:
         if text in known:
             return text
         listed = hint(suggest(text, known), f"there are: {', '.join(known)}")
-        self.problem((key,), f'unknown {key} "{text}"{listed}')
+        self.report((key,), f'unknown {key} "{text}"{listed}')
         return default
 
     def texts(self, key: str) -> list[tuple[DocumentPath, str]]:
@@ -132,9 +132,9 @@ class Form:
                 if isinstance(one, str):
                     found.append(((key, n), one))
                 else:
-                    self.problem((key, n), f"expected a text, not {describe_value(one)}")
+                    self.report((key, n), f"expected a text, not {describe_value(one)}")
             return found
-        self.problem((key,), f"{key} must be a text or a list of texts, not {describe_value(value)}")
+        self.report((key,), f"{key} must be a text or a list of texts, not {describe_value(value)}")
         return []
 
     def forms(self, key: str, what: str) -> list[Form]:
@@ -143,7 +143,7 @@ class Form:
             return []
         value = self.value[key]
         if not isinstance(value, list):
-            self.problem((key,), f"{key} must be a list, not {describe_value(value)}{_list_meant(key, value)}")
+            self.report((key,), f"{key} must be a list, not {describe_value(value)}{_list_meant(key, value)}")
             return []
         return [self.form((key, n), what) for n in range(len(value))]
 
@@ -157,7 +157,7 @@ class Form:
         value = self.value[key]
         if isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool)):
             return value
-        self.problem((key,), f"{key} must be {called_so}, not {describe_value(value)}{_flag_meant(wanted, value)}")
+        self.report((key,), f"{key} must be {called_so}, not {describe_value(value)}{_flag_meant(wanted, value)}")
         return default
 
 

@@ -106,7 +106,7 @@ class QuietReader:
                 listed = hint(suggest(name, self.intervals), f"it has: {known}")
                 if _SPAN.search(name):
                     listed = f'; say hours there: intervals: {{NAME: {{times: ["09:00-17:00"]}}}}{listed}'
-                form.problem(inner, f'no interval "{name}" in bridge.yaml{listed}')
+                form.report(inner, f'no interval "{name}" in bridge.yaml{listed}')
             else:
                 hourses.append(Hours(interval, outside=key == "not_hours"))
         return hourses
@@ -147,7 +147,7 @@ def key_template(templates: TemplateReader, form: Form) -> CompiledTemplate | No
         for needy in ("dedupe", "resolved", "repeat", "flapping"):
             if needy in form:
                 example = '"{{ data.host }}"'
-                form.problem(
+                form.report(
                     (needy,),
                     f"{needy} counts for each key; add a key: to the rule, such as key: {example}",
                     at_key=True,
@@ -158,22 +158,22 @@ def key_template(templates: TemplateReader, form: Form) -> CompiledTemplate | No
 def _check_needs(form: Form, quiet: Quiet) -> None:
     """Keys that make no sense without another one."""
     if "overflow" in form and quiet.throttle is None and "throttle" not in form:
-        form.problem(
+        form.report(
             ("overflow",), "overflow says what becomes of posts beyond throttle:; there is no throttle", at_key=True
         )
     if quiet.repeat_s is not None and "resolved" not in form:
-        form.problem(
+        form.report(
             ("repeat",), "repeat reminds until an alert is over; add resolved: to say when that is", at_key=True
         )
     if "silenced_ends" in form and "resolved" not in form:
-        form.problem(
+        form.report(
             ("silenced_ends",), "silenced_ends is about the end of an alert; add resolved: to say when that is",
             at_key=True,
         )  # fmt: skip
     if quiet.flapping is not None and "resolved" not in form and "state" not in form:
-        form.problem(("flapping",), "flapping counts changes of state; add resolved: or state:", at_key=True)
+        form.report(("flapping",), "flapping counts changes of state; add resolved: or state:", at_key=True)
     if "state" in form and "dedupe" not in form and "flapping" not in form:
-        form.problem(("state",), "state has no effect without dedupe: or flapping:", at_key=True, kind="warning")
+        form.report(("state",), "state has no effect without dedupe: or flapping:", at_key=True, kind="warning")
 
 
 def _throttle(form: Form) -> Throttle | None:

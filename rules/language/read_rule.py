@@ -124,9 +124,9 @@ class RuleReader:
             problem = topic_problem(pattern)
             doubt = topic_doubt(pattern, self.topics)
             if problem is not None:
-                form.problem(inner, problem)
+                form.report(inner, problem)
             elif doubt is not None:
-                form.problem(inner, doubt, kind="warning")
+                form.report(inner, doubt, kind="warning")
             patterns.append(pattern)
         return TopicFilter(tuple(patterns))
 
@@ -142,12 +142,10 @@ class RuleReader:
         known: list[str] = []
         for name in named.value:
             if not _VARIABLE.fullmatch(name):
-                named.problem((name,), f'"{name}" is no name for a variable: letters, digits and _ only', at_key=True)
+                named.report((name,), f'"{name}" is no name for a variable: letters, digits and _ only', at_key=True)
                 continue
             if name in KNOWN_NAMES:
-                named.problem(
-                    (name,), f'"{name}" is a name that templates have already; call it otherwise', at_key=True
-                )
+                named.report((name,), f'"{name}" is a name that templates have already; call it otherwise', at_key=True)
             template = self.templates.with_variables(known).plain(named, (name,))
             known.append(name)
             if template is not None:
@@ -161,7 +159,7 @@ class RuleReader:
             [("send", n) for n in range(len(value))] if isinstance(value, list) else [("send",)]
         )
         if isinstance(value, list) and not value:
-            form.problem(
+            form.report(
                 ("send",), "send needs at least one destination; to swallow messages on purpose, say drop: true"
             )
         seen: dict[str, int] = {}
@@ -175,11 +173,11 @@ class RuleReader:
         names = [name for name in entry.value if name in self.destinations]
         value = entry.value.get("to")
         if "to" not in entry and len(names) == 1:
-            entry.problem((names[0],), f"send says who by to: write {{to: {names[0]}, ...}}", at_key=True)
+            entry.report((names[0],), f"send says who by to: write {{to: {names[0]}, ...}}", at_key=True)
             return False
         if isinstance(value, list) and all(isinstance(one, str) for one in value):
             each = ", ".join(f"{{to: {one}}}" for one in value)
-            entry.problem(("to",), f"to is one destination; write send: [{each}]")
+            entry.report(("to",), f"to is one destination; write send: [{each}]")
             return False
         return entry.require("to")
 
@@ -203,7 +201,7 @@ class RuleReader:
                 if name.startswith(("#", "@")):
                     known += f'; a channel stands beside it: {{to: NAME, channel: "{name.removeprefix("#")}"}}'
                 listed = hint(suggest(name, self.destinations), f"it has: {known}")
-                form.problem(at, f'no destination "{name}" in bridge.yaml{listed}')
+                form.report(at, f'no destination "{name}" in bridge.yaml{listed}')
             return None
         if overrides and facts.kind != GONE:
             entry = form.form(inner, f"send to {name}")
@@ -218,10 +216,10 @@ def _check_headers(entry: Form, facts: DestinationFacts) -> None:
     value = entry.value.get("headers")
     for name in value if isinstance(value, dict) and "headers" in facts.overrides else ():
         if not _HEADER_NAME.fullmatch(str(name)):
-            entry.problem(("headers", name), f'"{name}" is no name for a header', at_key=True)
+            entry.report(("headers", name), f'"{name}" is no name for a header', at_key=True)
         elif str(name).lower() in facts.reserved_headers:
             text = f'"{name}" is set by the destination {facts.name} alone: receivers rely on it; take it out here'
-            entry.problem(("headers", name), text, at_key=True)
+            entry.report(("headers", name), text, at_key=True)
 
 
 def rule_name(form: Form) -> str:
@@ -232,7 +230,7 @@ def rule_name(form: Form) -> str:
         and isinstance(form.value["name"], str)
         and (not _NAME.fullmatch(name) or len(name) > MAX_NAME_RUNES)
     ):
-        form.problem(
+        form.report(
             ("name",),
             f'"{name[:40]}" cannot be a rule\'s name: one line of at most {MAX_NAME_RUNES} characters without "/"',
         )
@@ -264,7 +262,7 @@ def _for_each(form: Form) -> CompiledPath | None:
         return None
     if compiled_path.is_simple and compiled_path.path_keys and compiled_path.path_keys[-1].endswith("s"):
         told = f"{text} is one event, whatever it holds; for each member of a list write {text}[*]"
-        form.problem(("for_each",), told, kind="warning")
+        form.report(("for_each",), told, kind="warning")
     return compiled_path
 
 
@@ -275,7 +273,7 @@ def _asks_vars(form: Form) -> bool:
 def _making(form: Form, templates: TemplateReader) -> PostMaking:
     """What the post is made of."""
     if "text" in form and "template" in form:
-        form.problem(("template",), "text and template are two ways to say the same; keep one", at_key=True)
+        form.report(("template",), "text and template are two ways to say the same; keep one", at_key=True)
     text = templates.template(form, ("text",), "markdown")
     if text is None and "template" in form:
         text = templates.file(form, ("template",))
@@ -293,9 +291,9 @@ def _check_together(form: Form, rule: Rule) -> None:
     if rule.drop:
         for key in ("send", *POST_KEYS, *QUIET_KEYS):
             if key in form:
-                form.problem((key,), f"a rule that says drop: true sends nothing; {key} has no effect", at_key=True)
+                form.report((key,), f"a rule that says drop: true sends nothing; {key} has no effect", at_key=True)
     elif "send" not in form and not any(_means_send(key) for key in form.value):
-        form.problem(
+        form.report(
             (), "the rule needs send: (a destination of bridge.yaml), or drop: true to swallow messages on purpose"
         )
     _check_body(form, rule)
@@ -303,7 +301,7 @@ def _check_together(form: Form, rule: Rule) -> None:
     _doubt_parent(form, rule)
     if "body" in form and rule.sends and not any(entry.to.takes_body for entry in rule.sends):
         kinds = ", ".join(sorted({f"{entry.to.name} ({entry.to.kind})" for entry in rule.sends}))
-        form.problem(
+        form.report(
             ("body",),
             f"body has no effect: it is for webhook and topic destinations, not {kinds}",
             at_key=True,
@@ -325,7 +323,7 @@ def _check_body(form: Form, rule: Rule) -> None:
         json.loads(constant)
     except ValueError:
         text = "the body is no JSON and will be left out; write a mapping, or a template that gives JSON"
-        form.problem(("body",), text, kind="warning")
+        form.report(("body",), text, kind="warning")
 
 
 def _doubt_severity(form: Form) -> None:
@@ -335,7 +333,7 @@ def _doubt_severity(form: Form) -> None:
         meant = _SEVERITY_MEANT.get(value.strip().lower())
         near = f'; did you mean "{meant}"?' if meant else suggest(value, SEVERITIES)
         listed = hint(near, f"there are: {', '.join(SEVERITIES)}")
-        form.problem(("severity",), f'no destination knows the severity "{value}"{listed}', kind="warning")
+        form.report(("severity",), f'no destination knows the severity "{value}"{listed}', kind="warning")
 
 
 def _doubt_parent(form: Form, rule: Rule) -> None:
@@ -346,4 +344,4 @@ def _doubt_parent(form: Form, rule: Rule) -> None:
         if place.text.startswith("parent"):
             instead = f"${place.text.removeprefix('parent')}"
             text = f"{place.text} is there with for_each only; without it the whole payload is $: write {instead}"
-            form.problem(("match",), text, at_key=True, kind="warning")
+            form.report(("match",), text, at_key=True, kind="warning")

@@ -56,13 +56,13 @@ class TemplateReader:
         if value is _ABSENT:
             return None
         if value is None:
-            form.problem(inner, f"{inner[-1]} is empty; a text that begins with # must be in quotes")
+            form.report(inner, f"{inner[-1]} is empty; a text that begins with # must be in quotes")
             return None
         if not isinstance(value, str):
-            form.problem(inner, f"{inner[-1]} must be a text, a template maybe, not {describe_value(value)}")
+            form.report(inner, f"{inner[-1]} must be a text, a template maybe, not {describe_value(value)}")
             return None
         if doubt := text_doubt(value):
-            form.problem(inner, doubt, kind="warning")
+            form.report(inner, doubt, kind="warning")
         return self._compile(form, inner, value, mode)
 
     def plain(self, form: Form, inner: DocumentPath) -> CompiledTemplate | None:
@@ -133,7 +133,7 @@ class TemplateReader:
                     yield FieldMaking(name, value)
             return
         if given is not None and not isinstance(given, list):
-            form.problem(
+            form.report(
                 ("fields",), f"fields must be a mapping of titles to texts, or a list, not {describe_value(given)}"
             )
             return

@@ -63,10 +63,10 @@ def operate(sign: str, left: Any, right: Any) -> Any:
         if sign == "+" and isinstance(right, str):
             return join_printed((left, right))
     if sign == "*":
-        _may_multiply(left, right)
-        _may_multiply(right, left)
+        _check_multiply(left, right)
+        _check_multiply(right, left)
     elif sign == "**":
-        _may_raise(left, right)
+        _check_raise(left, right)
     elif sign == "+" and isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
         METER.get().charge(weight(left) + weight(right))
     result = _OPERATORS[sign](left, right)
@@ -202,13 +202,13 @@ def _field_names(kind: Any) -> frozenset[str]:
     return frozenset(field.name for field in fields(kind) if not field.name.startswith("_"))
 
 
-def _may_multiply(many: Any, times: Any) -> None:
+def _check_multiply(many: Any, times: Any) -> None:
     if isinstance(many, str) and isinstance(times, int):
         METER.get().charge_runes(len(many) * max(times, 0))
     elif isinstance(many, (list, tuple)) and isinstance(times, int):
         METER.get().charge(len(many) * max(times, 0))
 
 
-def _may_raise(left: Any, right: Any) -> None:
+def _check_raise(left: Any, right: Any) -> None:
     if isinstance(left, int) and isinstance(right, int) and left.bit_length() * max(right, 0) > MAX_BITS:
         raise TooMuch(f"computes a number of more than {MAX_BITS} bits")

@@ -69,7 +69,7 @@ class TemplateCode(CodeGenerator):
             if isinstance(operand.expr, nodes.Const):
                 self.visit(operand.expr, frame)
             else:
-                self._through("weighed", operand.expr, frame)
+                self._write_through("weighed", operand.expr, frame)
         self.write(")")
 
     def visit_Dict(self, node: nodes.Dict, frame: Frame) -> None:
@@ -79,7 +79,7 @@ class TemplateCode(CodeGenerator):
             if isinstance(pair.key, nodes.Const):
                 self.visit(pair.key, frame)
             else:
-                self._through("hashed", pair.key, frame)
+                self._write_through("hashed", pair.key, frame)
             self.write(": ")
             self.visit(pair.value, frame)
             self.write(", ")
@@ -160,7 +160,7 @@ class TemplateCode(CodeGenerator):
     def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
         self.write(")")
 
-    def _through(self, function: str, node: nodes.Expr, frame: Frame) -> None:
+    def _write_through(self, function: str, node: nodes.Expr, frame: Frame) -> None:
         self.write(f"environment.{function}(")
         self.visit(node, frame)
         self.write(")")

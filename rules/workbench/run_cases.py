@@ -83,9 +83,9 @@ def run_case(rule_set: RuleSet, case: Case, read_snapshot: ReadSnapshot = lambda
         if judgement.outcome not in ("sent", "shadow")
     )
     compared = _Comparison(rule_set, case, read_snapshot, quiet)
-    compared.sends(sent)
+    compared.compare_sends(sent)
     compared.compare_quiet()
-    compared.failures(failure for moment in moments for failure in moment.decision.failures.items())
+    compared.compare_failures(failure for moment in moments for failure in moment.decision.failures.items())
     return CaseResult(case, tuple(compared.differences), sent, quiet, compared.snapshots)
 
 
@@ -121,7 +121,7 @@ class _Comparison:
         self.differences: list[str] = []
         self.snapshots: dict[str, str] = {}
 
-    def sends(self, sent: tuple[ToldSend, ...]) -> None:
+    def compare_sends(self, sent: tuple[ToldSend, ...]) -> None:
         """Each expectation takes one send that fits it; none may be left over on either side."""
         if self.case.expect is None:
             return
@@ -168,7 +168,7 @@ class _Comparison:
                 wanted = " ".join(filter(None, words)) or "anything"
                 self.differences.append(f"{expected.place}: expected to be kept quiet: {wanted}; it was: {text}")
 
-    def failures(self, failures: Iterable[tuple[str, str]]) -> None:
+    def compare_failures(self, failures: Iterable[tuple[str, str]]) -> None:
         """Templates that failed without a send that shows it: a key, a ``when``, or a post that nobody compared."""
         expected = {one.rule for one in self.case.expect or () if one.fallback is not None}
         text = "\n".join(self.differences)
