@@ -114,7 +114,7 @@ def _above(value: Any, limit: Any, exclusive: bool) -> bool:
 def _meter(name: str, check: Keyword) -> Keyword:
     """``check`` at a price: for what it reads, for what it is read against, and for each violation it words."""
 
-    def paid(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    def charge(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
         budget = BUDGET.get()
         budget.charge(1 + (weight(value) >> (0 if name in _EACH else 3)))
         if name in _LOOKING:
@@ -135,7 +135,7 @@ def _meter(name: str, check: Keyword) -> Keyword:
                 budget.charge_deep(value)
             yield error
 
-    return paid
+    return charge
 
 
 _KEYWORDS: Final[Mapping[str, Keyword]] = {

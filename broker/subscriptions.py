@@ -96,10 +96,10 @@ class Subscriptions:
     async def change(self, subscription: Subscription, edit: Callable[[Subscription], Subscription]) -> Subscription:
         """Replace the record by ``edit`` of how it stands now, such as its push configuration. Raises NotFound."""
 
-        def stamped(current: Subscription) -> Subscription:
+        def stamp(current: Subscription) -> Subscription:
             return msgspec.structs.replace(edit(current), modified_us=self._clock.wall_us())
 
-        return await self._cache.change(subscription, subscription_key, stamped)
+        return await self._cache.change(subscription, subscription_key, stamp)
 
     def topic_of(self, subscription: Subscription) -> Topic | None:
         """The topic it reads from, or None while that is deleted."""

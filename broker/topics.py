@@ -84,10 +84,10 @@ class TopicLogs:
         return [subscription for subscription in in_project if subscription.topic_name == topic.name]
 
     async def _change(self, topic: Topic, edit: Callable[[Topic], Topic]) -> Topic:
-        def stamped(current: Topic) -> Topic:
+        def stamp(current: Topic) -> Topic:
             return msgspec.structs.replace(edit(current), modified_us=self._clock.wall_us())
 
-        return await self._cache.change(topic, topic_key, stamped)
+        return await self._cache.change(topic, topic_key, stamp)
 
     async def _create_attached(self, topic: Topic, subscriptions: Sequence[Subscription]) -> Topic:
         key = topic_key(topic)

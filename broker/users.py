@@ -191,10 +191,10 @@ class Users:
         return self._sealer.open(user.token_sealed, user.uid)
 
     async def _change(self, user: User, edit: Callable[[User], User]) -> User:
-        def stamped(current: User) -> User:
+        def stamp(current: User) -> User:
             return msgspec.structs.replace(edit(current), modified_us=self._clock.wall_us())
 
-        return await self._cache.change(user, lambda changed: changed.name, stamped)
+        return await self._cache.change(user, lambda changed: changed.name, stamp)
 
     def _check_token_free(self, token: str, uid: str) -> None:
         holder = self.find_by_token(token)

@@ -148,18 +148,18 @@ class Pages:
     def _look(self, template: str, look: GetHandler) -> Callable[[Request], Awaitable[Response]]:
         """The endpoint of a page: only for those who are logged in."""
 
-        async def looked(request: Request) -> Response:
+        async def answer_get(request: Request) -> Response:
             viewer = self._viewer(request)
             if viewer is None:
                 return self._to_login(request)
             return await self._answer(request, viewer, lambda asked: self._draw(asked, viewer, template, look))
 
-        return looked
+        return answer_get
 
     def _act(self, act: PostHandler) -> Callable[[Request], Awaitable[Response]]:
         """The endpoint of a form: only from a page of the viewer's own session (form token)."""
 
-        async def acted(request: Request) -> Response:
+        async def answer_post(request: Request) -> Response:
             viewer = self._viewer(request)
             form: FormData | None = None
             if viewer is not None:  # nothing is read for anybody else
@@ -172,7 +172,7 @@ class Pages:
                 return self._error_page(request, viewer, 403, text)
             return await self._answer(request, viewer, lambda asked: self._perform(asked, form, act))
 
-        return acted
+        return answer_post
 
     async def _answer(
         self, request: Request, viewer: Viewer, answer: Callable[[OperatorRequest], Awaitable[Response]]

@@ -25,7 +25,7 @@ async def view_rule(asked: OperatorRequest) -> dict[str, Any]:
     detail = await show_rule(asked.context, asked.request.path_params["name"])
     names = topic_names(asked.context.broker)
 
-    def shown(delivery: Delivery) -> dict[str, Any]:
+    def view(delivery: Delivery) -> dict[str, Any]:
         return {"d": delivery_view(delivery, names), "post": post_view(delivery)}
 
     return {
@@ -35,8 +35,8 @@ async def view_rule(asked: OperatorRequest) -> dict[str, Any]:
         "complete": detail.sent.complete,
         "looked_at": MOST_READ,
         "would_be": [
-            shown(beside.would_be)
-            | {"live": [shown(one) for one in beside.sent.deliveries], "complete": beside.sent.complete}
+            view(beside.would_be)
+            | {"live": [view(one) for one in beside.sent.deliveries], "complete": beside.sent.complete}
             for beside in detail.shadows
         ],
     }

@@ -218,11 +218,11 @@ async def _rules_in_force(
 def _each(*takers: Callable[[T], None]) -> Callable[[T], None]:
     """Tells several what happened."""
 
-    def told(happened: T) -> None:
+    def tell_all(happened: T) -> None:
         for taker in takers:
             taker(happened)
 
-    return told
+    return tell_all
 
 
 def _audit(settings: Settings, store: Store, clock: Clock) -> AuditTrail:

@@ -32,7 +32,7 @@ def run_mattermost(context: Context, host: str, port: int, rate: float | None, *
 
 
 async def _serve(server: FakeMattermost, host: str, port: int, output: Output) -> None:
-    def started(url: str) -> None:
+    def announce(url: str) -> None:
         if output.as_json:
             tokens = {"bot_token": server.bot_token, "person_token": alice}
             output.print_line({"url": url, "hook_url": server.hook_url, **tokens})
@@ -44,7 +44,7 @@ async def _serve(server: FakeMattermost, host: str, port: int, output: Output) -
     alice = server.town.add_token("alice")
     printing = asyncio.create_task(_print_posts(server, output), name="posts")
     try:
-        await serve(server, host, port, started=started)
+        await serve(server, host, port, started=announce)
     finally:
         printing.cancel()
         await asyncio.gather(printing, return_exceptions=True)

@@ -39,9 +39,9 @@ async def _move(context: Context, path: Path, target: str) -> dict[str, TableCou
 
     with open_stored_rows(path) as stored:
 
-        def told(table: StoredTable, rows: int) -> None:
+        def report(table: StoredTable, rows: int) -> None:
             all_rows = stored.count(table) if rows and rows % 100_000 == 0 else 0
             if all_rows:
                 context.output.say(f"{table.name}: {rows:,} of {all_rows:,}")
 
-        return await receive(target, stored.rows, stored.numbers(), told)
+        return await receive(target, stored.rows, stored.numbers(), report)

@@ -72,11 +72,11 @@ def operation_of(method: str, path: str, handler: ApiHandler) -> ApiOperation:
 def make_endpoint(source: ControlSource, operation: ApiOperation) -> Callable[[Request], Awaitable[Response]]:
     """The Starlette endpoint that admits, answers, and turns errors into bodies."""
 
-    async def answered(request: Request) -> Response:
+    async def endpoint(request: Request) -> Response:
         async def answer() -> Response:
             who = await admit(source, request, source.admit)
             return await operation.answer(OperatorRequest(source.context, requester(request, who), request))
 
         return await answer_or_refuse(request, answer)
 
-    return answered
+    return endpoint

@@ -106,13 +106,13 @@ def _value(name: str, text: str, field: FieldInfo) -> str | bool | int:
         return text.lower() in _YES
     if field.required or isinstance(field.default, str):
         return text
-    number, most = count_of(text), _bound_of(field)
+    number, most = count_of(text), _limit_of(field)
     if number is None or number > most:
         raise InvalidInput(name, f"{name} must be a whole number from 0 to {most}, not {text[:40]!r}")
     return number
 
 
-def _bound_of(field: FieldInfo) -> int:
+def _limit_of(field: FieldInfo) -> int:
     """The largest number that a field may hold."""
     kinds = msgspec.inspect.type_info(field.type)
     numbers = kinds.types if isinstance(kinds, msgspec.inspect.UnionType) else (kinds,)

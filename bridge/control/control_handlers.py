@@ -80,11 +80,11 @@ F = TypeVar("F", bound=Callable[..., object])
 def refuses(*errors: type[OperateError]) -> Callable[[F], F]:
     """Note on a handler which errors its use case raises; those of queries and bodies go without saying."""
 
-    def noted(handler: F) -> F:
+    def mark(handler: F) -> F:
         setattr(handler, REFUSES, errors)
         return handler
 
-    return noted
+    return mark
 
 
 async def status(asked: OperatorRequest) -> DaemonStatus:

@@ -54,12 +54,12 @@ class ListenedChannels:
         if (destination, channel_id) in self._noted:
             return
 
-        def noted(place: ListenedChannel) -> ListenedChannel:
+        def add_place(place: ListenedChannel) -> ListenedChannel:
             if channel_id in place.channels:
                 return place
             return msgspec.structs.replace(place, channels=(*place.channels, channel_id)[-_MOST_CHANNELS:])
 
-        await self._change(destination, noted)
+        await self._change(destination, add_place)
         self._noted.add((destination, channel_id))
 
     async def begin(self, destination: str, now_ms: int) -> None:

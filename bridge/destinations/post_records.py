@@ -105,7 +105,7 @@ class PostRecords:
         """
         elsewhere = False
 
-        def bound(row: PostRecord) -> PostRecord:
+        def bind_post(row: PostRecord) -> PostRecord:
             nonlocal elsewhere
             elsewhere = bool(row.shown) and row.find(post_id, channel_id) is None
             if elsewhere:
@@ -116,7 +116,7 @@ class PostRecords:
             expires_us = max(row.expires_us, card.expires_us)
             return PostRecord(shown, remarks, row.taken or takes, done, expires_us)
 
-        row = await self.change(card.rule, card.post, bound)
+        row = await self.change(card.rule, card.post, bind_post)
         return None if elsewhere else row
 
     async def tell(self, rule: str, name: str, shown: ShownPost, expires_us: int, *, anew: bool = False) -> PostRecord:
@@ -125,7 +125,7 @@ class PostRecords:
         ``anew``: a new incident begins in it, which nobody took. Raises as ``change`` does.
         """
 
-        def told(row: PostRecord) -> PostRecord:
+        def tell_post(row: PostRecord) -> PostRecord:
             others = tuple(post for post in row.shown if post.post_id != shown.post_id)
             return PostRecord(
                 (*others, shown)[-_MOST_SHOWN:],
@@ -135,7 +135,7 @@ class PostRecords:
                 max(row.expires_us, expires_us),
             )
 
-        return await self.change(rule, name, told)
+        return await self.change(rule, name, tell_post)
 
 
 def _key(rule: str, name: str) -> str:

@@ -93,13 +93,13 @@ class PullWorkers:
         return append
 
     def _put_aside(self, name: str, config: SourceConfig) -> PutAside:
-        async def aside(refused: RefusedMessage) -> None:
+        async def keep_aside(refused: RefusedMessage) -> None:
             await put_aside(
                 self._broker.store, self._topic(config), config.topic, refused, now_us=self._clock.wall_us()
             )
             self._told_refused(name)
 
-        return aside
+        return keep_aside
 
     def _topic(self, config: SourceConfig) -> Topic:
         _, project_name, _, topic_name = config.topic.split("/")

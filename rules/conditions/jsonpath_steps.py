@@ -87,11 +87,11 @@ def _leaf(node: Any) -> PathStep | None:
 
 
 def _at_most(step: PathStep) -> PathStep:
-    def bounded(values: list[Any]) -> list[Any]:
+    def ask_bounded(values: list[Any]) -> list[Any]:
         found = step(values)
         return found if len(found) <= MAX_VALUES else found[:MAX_VALUES]
 
-    return bounded
+    return ask_bounded
 
 
 def _fields(names: tuple[str, ...]) -> PathStep:

@@ -81,7 +81,7 @@ class _Reader:
             return None
         config = value.get("alertmanager_config")
         if isinstance(config, dict) and "receivers" in config:
-            self._alertmanager(config)
+            self._read_alertmanager(config)
             self._read_template_files(value)
             return {"alertmanager_config", "template_files"}
         if not self.path and "receiver" in value and any(key in value for key in ("routes", "group_by", "provenance")):
@@ -115,7 +115,7 @@ class _Reader:
                 taken.add(n)
         return taken
 
-    def _alertmanager(self, config: dict[str, Any]) -> None:
+    def _read_alertmanager(self, config: dict[str, Any]) -> None:
         at = "alertmanager_config"
         if isinstance(config.get("route"), dict):
             self.parts.policies.append(self._part((at, "route"), config["route"]))

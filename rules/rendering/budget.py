@@ -122,14 +122,14 @@ def charge_per_message(function: Callable[Asked, Given]) -> Callable[Asked, Give
     """``function`` with a ``message_account`` of its own; quicker than a ``with``, for every message passes here."""
 
     @wraps(function)
-    def bounded(*args: Asked.args, **kwargs: Asked.kwargs) -> Given:
+    def call_bounded(*args: Asked.args, **kwargs: Asked.kwargs) -> Given:
         token = _ACCOUNT.set(_Account())
         try:
             return function(*args, **kwargs)
         finally:
             _ACCOUNT.reset(token)
 
-    return bounded
+    return call_bounded
 
 
 METER: Final[ContextVar[Meter]] = ContextVar("meter")

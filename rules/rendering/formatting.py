@@ -94,12 +94,12 @@ def bound_padding(method: str) -> Callable[..., str]:
     """``str.center``, ``ljust``, ``rjust`` or ``zfill`` with a bounded width."""
     pad = getattr(str, method)
 
-    def bounded(text: str, width: int, *fill: str) -> str:
+    def pad_bounded(text: str, width: int, *fill: str) -> str:
         METER.get().charge(weight(text))
         result: str = pad(text, check_width(width), *fill)
         return result
 
-    return bounded
+    return pad_bounded
 
 
 def format_time(value: date | time, form: str) -> str:

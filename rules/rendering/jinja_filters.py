@@ -192,27 +192,27 @@ def charge_test(function: Callable[..., Any]) -> Callable[..., Any]:
     """A test at a price; what it compares with is charged for as a whole."""
 
     @wraps(function)
-    def bounded(*args: Any, **kwargs: Any) -> Any:
+    def call_bounded(*args: Any, **kwargs: Any) -> Any:
         METER.get().charge(1 + weight(args[0]))
         if len(args) > 1:
             for arg in args:
                 charge_deep(arg)
         return function(*args, **kwargs)
 
-    return bounded
+    return call_bounded
 
 
 def charge_comparison(function: Callable[..., Any]) -> Callable[..., Any]:
     """A filter that compares the members of its value: all they hold is charged for."""
 
     @wraps(function)
-    def bounded(environment: Environment, value: Any, *args: Any, **kwargs: Any) -> Any:
+    def call_bounded(environment: Environment, value: Any, *args: Any, **kwargs: Any) -> Any:
         values = value if isinstance(value, (str, Mapping)) else list(value)
         charge_deep(values)
         METER.get().charge(len(values) >> 2)
         return function(environment, values, *args, **kwargs)
 
-    return bounded
+    return call_bounded
 
 
 @pass_environment
@@ -225,7 +225,7 @@ def charge_call(function: Callable[..., Any]) -> Callable[..., Any]:
     """``function`` at a price: a step, and more for large arguments; members of iterators are charged when taken."""
 
     @wraps(function)
-    def bounded(*args: Any, **kwargs: Any) -> Any:
+    def call_bounded(*args: Any, **kwargs: Any) -> Any:
         steps, has_iterators = 1, False
         for arg in (*args, *kwargs.values()):
             steps += weight(arg)
@@ -235,7 +235,7 @@ def charge_call(function: Callable[..., Any]) -> Callable[..., Any]:
             args = tuple(charge_each(arg) if hasattr(type(arg), "__next__") else arg for arg in args)
         return function(*args, **kwargs)
 
-    return bounded
+    return call_bounded
 
 
 _KEPT: Final = (

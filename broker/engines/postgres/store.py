@@ -78,12 +78,12 @@ class PostgresStore:
             news |= {new.destination for new in commit.deliveries} - find_exhausted(commit, granted, now.wall_us)
             return [lease for some in granted for lease in some]
 
-        def done(leased: list[Leased]) -> None:
+        def hand_over(leased: list[Leased]) -> None:
             if take is not None and leased:
                 take(leased)
 
         want = partial(want_commit, commit=commit)
-        await self._writer.run(Together(want=want, make=make, then=then, size_bytes=size_bytes, done=done))
+        await self._writer.run(Together(want=want, make=make, then=then, size_bytes=size_bytes, done=hand_over))
 
     async def counters(self, topic_uid: str | None = None) -> Mapping[tuple[str, str], int]:
         """See Store."""
