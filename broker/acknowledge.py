@@ -38,7 +38,7 @@ async def acknowledge(cursors: Cursors, clock: Clock, subscription: Subscription
     try:
         return await cursors.put(moved)
     except OutcomeUnknown:
-        stands = await cursors.get(cursor.id)
-        if stands is None or (stands.offset, stands.pending_to) != (after, 0):
+        current = await cursors.get(cursor.id)
+        if current is None or (current.offset, current.pending_to) != (after, 0):
             raise
-        return stands
+        return current

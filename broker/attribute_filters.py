@@ -92,9 +92,9 @@ def read_filter(text: str) -> AttributeFilter:
     if len(text.encode(errors="replace")) > LONGEST_BYTES:
         raise InvalidFilter(f"it is longer than {LONGEST_BYTES} bytes", 0)
     reading = _Reading(_tokens(text), len(text))
-    found = reading.read_terms()
+    attribute_filter = reading.read_terms()
     reading.end()
-    return found
+    return attribute_filter
 
 
 @dataclass(frozen=True, slots=True)

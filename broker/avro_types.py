@@ -239,8 +239,8 @@ class Blocks(AvroType):
         fits = isinstance(value, Mapping) if self.name == "map" else isinstance(value, list)
         if not fits:
             raise Unfit(f"cannot encode binary {self.name}: received: {kind_of(value)}")
-        for one in value.values() if isinstance(value, Mapping) else value:
-            self._of.check_default(one, budget)
+        for member in value.values() if isinstance(value, Mapping) else value:
+            self._of.check_default(member, budget)
 
 
 class Union(AvroType):
@@ -274,8 +274,8 @@ class Union(AvroType):
         """Whether a value can be the default of a field: it belongs to the union's first member. Raises Unfit."""
         first = self._members[0]
         short = first.name.rpartition(".")[2]
-        told = None if value == "null" else value
-        self.check_default(None if told is None and short == "null" else {short: told}, budget)
+        default = None if value == "null" else value
+        self.check_default(None if default is None and short == "null" else {short: default}, budget)
 
 
 class AvroRecord(AvroType):
@@ -342,7 +342,7 @@ def _show(value: Any) -> str:
         case Mapping():
             return "map[" + " ".join(f"{key}:{_show(value[key])}" for key in sorted(value)) + "]"
         case list():
-            return "[" + " ".join(_show(one) for one in value) + "]"
+            return "[" + " ".join(_show(member) for member in value) + "]"
         case float() if value.is_integer():
             return str(int(value))
         case _:

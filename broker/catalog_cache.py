@@ -144,9 +144,9 @@ class CatalogCache:
 
     def list_all(self, record_type: type[R], prefix: str = "") -> list[R]:
         """Every record of a kind whose key begins with ``prefix``, in the order of creation."""
-        found = [s for s in self._shelves[_KIND_NAMES[record_type]].by_uid.values() if s.key.startswith(prefix)]
-        found.sort(key=lambda stored: stored.record.created_us)
-        return [cast(R, stored.record) for stored in found]
+        records = [s for s in self._shelves[_KIND_NAMES[record_type]].by_uid.values() if s.key.startswith(prefix)]
+        records.sort(key=lambda stored: stored.record.created_us)
+        return [cast(R, stored.record) for stored in records]
 
     def project(self, name: str) -> Project | None:
         """A project by name, or None."""

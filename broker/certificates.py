@@ -61,11 +61,11 @@ class Certificates:
     def find_by_name(self, name: str) -> CertificateBinding | None:
         """The binding of this name; one that was made without has the name of its user."""
         every = self._cache.list_all(CertificateBinding)
-        binding = next((one for one in every if one.name == name), None)
+        binding = next((candidate for candidate in every if candidate.name == name), None)
         if binding is not None or not name:
             return binding
         users = {user.uid for user in (self._cache.find(User, name),) if user is not None}
-        return next((one for one in every if not one.name and one.user_uid in users), None)
+        return next((candidate for candidate in every if not candidate.name and candidate.user_uid in users), None)
 
     def user_of(self, subject: str) -> User | None:
         """The user bound to the subject, or None; also when the user is gone."""

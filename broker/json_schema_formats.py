@@ -111,8 +111,8 @@ def _url_of(text: str) -> tuple[str, str] | None:
 
 
 def _is_url(text: str) -> bool:
-    found = _url_of(text)
-    return found is not None and found[0] != ""
+    url = _url_of(text)
+    return url is not None and url[0] != ""
 
 
 def _is_reference(text: str) -> bool:
@@ -120,8 +120,8 @@ def _is_reference(text: str) -> bool:
 
 
 def _is_template(text: str) -> bool:
-    found = _url_of(text)
-    return found is not None and _TEMPLATE.fullmatch(found[1]) is not None
+    url = _url_of(text)
+    return url is not None and _TEMPLATE.fullmatch(url[1]) is not None
 
 
 def _is_pattern(text: str) -> bool:

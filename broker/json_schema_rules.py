@@ -94,10 +94,12 @@ class _Judge:
         if "definitions" not in node:
             return
         below = node["definitions"]
-        if not isinstance(below, Mapping) or any(not isinstance(one, Mapping | bool) for one in below.values()):
+        if not isinstance(below, Mapping) or any(
+            not isinstance(definition, Mapping | bool) for definition in below.values()
+        ):
             raise SchemaInvalid("Invalid type. Expected: array of schemas, given: definitions")
-        for one in below.values():
-            self.judge(one, resolver)
+        for definition in below.values():
+            self.judge(definition, resolver)
 
     def _price(self, key: str, value: Any) -> int:
         """What judging the value of a keyword takes: repetitions in a pattern make it large."""
@@ -112,14 +114,14 @@ class _Judge:
         is_pointer = reference == "#" or reference.startswith("#/")
         self._budget.charge(8 + (reference.count("/") if is_pointer else self._nodes))
         try:
-            found = resolver.lookup(reference)
+            resolved = resolver.lookup(reference)
         except Unresolvable as nowhere:
             raise SchemaInvalid(f"Reference {reference} cannot be resolved") from nowhere
-        if not isinstance(found.contents, Mapping | bool):
+        if not isinstance(resolved.contents, Mapping | bool):
             raise SchemaInvalid("valid schema must be of type object")
-        if id(found.contents) not in self._followed:
-            self._followed.add(id(found.contents))
-            self.judge(found.contents, found.resolver)
+        if id(resolved.contents) not in self._followed:
+            self._followed.add(id(resolved.contents))
+            self.judge(resolved.contents, resolved.resolver)
 
     def _judge_limits(self, node: SchemaNode) -> None:
         """What depends on two keywords, or on the draft."""
@@ -140,15 +142,15 @@ class _Judge:
     def _judge_below(self, key: str, value: Any, resolver: Any) -> None:
         """Judge the schemas under one keyword."""
         if key in ("properties", "patternProperties", "dependencies"):
-            for one in value.values():
-                if key != "dependencies" or not isinstance(one, list):
-                    self.judge(one, resolver)
+            for schema in value.values():
+                if key != "dependencies" or not isinstance(schema, list):
+                    self.judge(schema, resolver)
         elif key in ("additionalProperties", "additionalItems"):
             if not isinstance(value, bool):
                 self.judge(value, resolver)
         elif key in ("oneOf", "anyOf", "allOf") or (key == "items" and isinstance(value, list)):
-            for one in value:
-                self.judge(one, resolver)
+            for schema in value:
+                self.judge(schema, resolver)
         elif _SINGLE.get(key, HYBRID + 1) <= self._draft:
             if key != "contains" and not isinstance(value, Mapping | bool):
                 raise SchemaInvalid(f"{key} must be of an object")
@@ -225,15 +227,15 @@ def _compile(pattern: str, otherwise: str) -> None:
 
 def _check_dependencies(key: str, value: Any) -> None:
     _check_object(key, value)
-    for one in value.values():
-        texts = isinstance(one, list) and all(isinstance(name, str) for name in one)
-        if not texts and not isinstance(one, Mapping | bool):
+    for dependency in value.values():
+        texts = isinstance(dependency, list) and all(isinstance(name, str) for name in dependency)
+        if not texts and not isinstance(dependency, Mapping | bool):
             raise SchemaInvalid("dependency must be of type schema or array of strings")
 
 
 def _check_items(key: str, value: Any) -> None:
     several = value if isinstance(value, list) else [value]
-    if any(not isinstance(one, Mapping | bool) for one in several):
+    if any(not isinstance(schema, Mapping | bool) for schema in several):
         raise SchemaInvalid(f"Invalid type. Expected: valid schema/array of schemas, given: {key}")
 
 
@@ -262,7 +264,7 @@ def _check_bool(key: str, value: Any) -> None:
 
 def _check_enum(key: str, value: Any) -> None:
     _check_list(key, value)
-    if len({canonical(one) for one in value}) < len(value):
+    if len({canonical(choice) for choice in value}) < len(value):
         raise SchemaInvalid(f"{key} items must be unique")
 
 
@@ -281,7 +283,7 @@ def _whole(value: Any) -> Any:
         case float() if value.is_integer():
             return int(value)
         case list():
-            return [_whole(one) for one in value]
+            return [_whole(member) for member in value]
         case Mapping():
             return {key: _whole(below) for key, below in value.items()}
         case _:

@@ -106,10 +106,10 @@ async def plan_catalog(real: Broker) -> PlannedCatalog:
 
 
 def _all_records(cache: CatalogCache) -> dict[_Place, Stored]:
-    found = [
+    records = [
         stored for kind in KINDS.values() for record in cache.list_all(kind) if (stored := cache.get_stored(record))
     ]
-    return {(stored.kind, stored.key): stored for stored in found}
+    return {(stored.kind, stored.key): stored for stored in records}
 
 
 def _outcome(change: CatalogChange) -> tuple[str, str, bytes | None]:

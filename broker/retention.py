@@ -128,5 +128,5 @@ class Retention:
         for subscription in self._cache.list_all(Subscription, child_key(topic.project_uid, "")):
             if subscription.topic_name == topic.name and subscription.push.type:
                 wanted[subscription_cursor(subscription.uid)] = PUSH_EXPIRED
-        found = [(await self._store.cursors.get(cursor_id), counter) for cursor_id, counter in wanted.items()]
-        return [(cursor, counter) for cursor, counter in found if cursor is not None]
+        cursors = [(await self._store.cursors.get(cursor_id), counter) for cursor_id, counter in wanted.items()]
+        return [(cursor, counter) for cursor, counter in cursors if cursor is not None]

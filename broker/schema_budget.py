@@ -46,15 +46,15 @@ class Budget:
         waiting = [value]
         eighths = 8
         while waiting:
-            one = waiting.pop()
+            node = waiting.pop()
             eighths += 1
-            if isinstance(one, str):
-                eighths += len(one) >> 3
-            elif isinstance(one, Mapping):
-                eighths += len(one)
-                waiting.extend(one.values())
-            elif isinstance(one, list):
-                waiting.extend(one)
+            if isinstance(node, str):
+                eighths += len(node) >> 3
+            elif isinstance(node, Mapping):
+                eighths += len(node)
+                waiting.extend(node.values())
+            elif isinstance(node, list):
+                waiting.extend(node)
             if eighths >= 64 or not waiting:
                 self.charge(eighths >> 3)
                 eighths &= 7
@@ -71,10 +71,10 @@ def nodes_in(value: Any, most: int) -> int:
     """How many values a JSON value is made of, ``most`` when there are more."""
     count, waiting = 0, [value]
     while waiting and count < most:
-        one = waiting.pop()
+        node = waiting.pop()
         count += 1
-        if isinstance(one, Mapping):
-            waiting.extend(one.values())
-        elif isinstance(one, list):
-            waiting.extend(one)
+        if isinstance(node, Mapping):
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
     return count

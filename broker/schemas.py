@@ -175,14 +175,14 @@ class Schemas:
         return await self._beside(partial(check, compiled, None))
 
     async def _find_compiled(self, schema: Schema) -> Compiled:
-        held = self._compiled.get(schema.uid)
-        if held is None or held[0] is not schema:
+        compiled = self._compiled.get(schema.uid)
+        if compiled is None or compiled[0] is not schema:
             try:
-                held = schema, await self._beside(partial(load_schema, schema))
+                compiled = schema, await self._beside(partial(load_schema, schema))
             except SchemaInvalid as wrong:
                 raise SchemaUnusable(schema.name) from wrong
-            self._compiled[schema.uid] = held
-        return held[1]
+            self._compiled[schema.uid] = compiled
+        return compiled[1]
 
     async def _beside(self, step: Callable[[], Result]) -> Result:
         if self._threads is None:

@@ -56,8 +56,8 @@ async def modify_offset(store: Store, subscription: Subscription, topic: Topic |
 
 async def offset_behind(store: Store, topic: Topic, time_us: int) -> int:
     """Where whoever wants everything published at or after a time begins; the topic's end when there is nothing."""
-    found = await store.log.offset_at(topic.uid, time_us)
-    return found if found is not None else (await store.log.bounds(topic.uid)).end
+    offset = await store.log.offset_at(topic.uid, time_us)
+    return offset if offset is not None else (await store.log.bounds(topic.uid)).end
 
 
 async def move_within(store: Store, subscription: Subscription, topic: Topic, offset: int) -> None:

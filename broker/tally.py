@@ -65,12 +65,12 @@ class Tally:
     async def days(self, project_uid: str) -> Mapping[tuple[str, date], int]:
         """Messages by topic name and day, over the project's whole life, deleted topics included."""
         await self.count_project(project_uid)
-        found = {}
+        by_day = {}
         for (_, name), n in (await self._store.counters(project_uid)).items():
             if name.startswith(_PREFIX):
                 topic_name, _, day = name.removeprefix(_PREFIX).rpartition("/")
-                found[topic_name, date.fromisoformat(day)] = n
-        return found
+                by_day[topic_name, date.fromisoformat(day)] = n
+        return by_day
 
     async def _by_day(self, topic: Topic, offset: int, bounds: Bounds) -> Mapping[date, int]:
         """Messages from ``offset`` to the end by day.

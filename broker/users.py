@@ -206,23 +206,23 @@ class Users:
         memberships = None if grants.projects is None else self._memberships(grants.projects)
         if grants.service_roles is not None:
             _check_roles(grants.service_roles, ALL_ROLES)
-        said = {name: text for name in Profile.__slots__ if (text := getattr(profile, name))}
+        fields = {name: text for name in Profile.__slots__ if (text := getattr(profile, name))}
         service_roles = None if grants.service_roles is None else tuple(grants.service_roles)
-        return _Resolved(memberships, service_roles, said)
+        return _Resolved(memberships, service_roles, fields)
 
     def _memberships(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> tuple[Membership, ...]:
-        found: dict[str, Membership] = {}
+        memberships: dict[str, Membership] = {}
         for name, roles in wanted:
             if not name:
                 continue
-            if name in found:
+            if name in memberships:
                 raise InvalidReference("project", name, "duplicate")
             project = self._cache.project(name)
             if project is None:
                 raise InvalidReference("project", name, "unknown")
             _check_roles(roles, PROJECT_ROLES)
-            found[name] = Membership(project.uid, tuple(roles))
-        return tuple(found.values())
+            memberships[name] = Membership(project.uid, tuple(roles))
+        return tuple(memberships.values())
 
 
 def _check_roles(roles: Sequence[str], allowed: Collection[str]) -> None:

@@ -131,10 +131,10 @@ class Registry(Mapping[str, T]):
 @cache
 def _entry_points(group: str) -> Mapping[str, tuple[EntryPoint, ...]]:
     """The entry points of a group by name; a package that stands on the path twice counts once."""
-    found: dict[str, dict[str, EntryPoint]] = {}
+    by_group: dict[str, dict[str, EntryPoint]] = {}
     for point in entry_points(group=group):
-        found.setdefault(point.name, {}).setdefault(_package_of(point)[0], point)
-    return {name: tuple(points[package] for package in sorted(points)) for name, points in found.items()}
+        by_group.setdefault(point.name, {}).setdefault(_package_of(point)[0], point)
+    return {name: tuple(points[package] for package in sorted(points)) for name, points in by_group.items()}
 
 
 def _package_of(point: EntryPoint) -> tuple[str, str]:

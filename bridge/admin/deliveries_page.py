@@ -102,13 +102,13 @@ async def change_many(asked: OperatorRequest, form: FormData) -> FormResult:
     return FormResult(back, await _change(asked, action, ids))
 
 
-def _filter(said: Mapping[str, str]) -> DeliveryFilter:
+def _filter(form: Mapping[str, str]) -> DeliveryFilter:
     return DeliveryFilter(
-        state=said["state"],
-        destination=said["destination"],
-        rule=said["rule"],
-        topic=said["topic"],
-        since_s=_since_s(said["since_s"]),
+        state=form["state"],
+        destination=form["destination"],
+        rule=form["rule"],
+        topic=form["topic"],
+        since_s=_since_s(form["since_s"]),
     )
 
 

@@ -31,12 +31,12 @@ async def view_rule(asked: OperatorRequest) -> dict[str, Any]:
     return {
         "rule": detail.rule,
         "version": detail.version,
-        "deliveries": [delivery_view(one, names) for one in detail.sent.deliveries],
+        "deliveries": [delivery_view(delivery, names) for delivery in detail.sent.deliveries],
         "complete": detail.sent.complete,
         "looked_at": MOST_READ,
         "would_be": [
             view(beside.would_be)
-            | {"live": [view(one) for one in beside.sent.deliveries], "complete": beside.sent.complete}
+            | {"live": [view(delivery) for delivery in beside.sent.deliveries], "complete": beside.sent.complete}
             for beside in detail.shadows
         ],
     }

@@ -72,13 +72,13 @@ async def expire(asked: OperatorRequest, form: FormData) -> FormResult:
 
 def _matchers(form: FormData) -> dict[str, Any]:
     """What the form's lines say; a fact is a text, a place of the event fits text and number alike."""
-    found: dict[str, Any] = {}
+    matchers: dict[str, Any] = {}
     for n in range(_LINES):
         name, operator, value = (field(form, f"{part}{n}") for part in ("name", "operator", "value"))
         if not name:
             continue
-        if name in found:
+        if name in matchers:
             raise InvalidInput(name, f"{name} stands twice; all lines must hold, so each name can have one.")
         plain = value if name in FACT_NAMES else typed_word(value)
-        found[name] = {"like": value} if operator == "like" else plain
-    return found
+        matchers[name] = {"like": value} if operator == "like" else plain
+    return matchers

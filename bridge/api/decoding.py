@@ -134,19 +134,19 @@ def _fit_struct(value: Any, shape: Any, before: Any = None) -> Any:
     if not isinstance(value, _Members):
         raise BadBody(f"expected an object, found {type(value).__name__}")
     fields = _fields(shape)
-    found: dict[str, Any] = {} if before is None else msgspec.structs.asdict(before)
-    seen: set[str] = set() if before is None else set(found)
+    struct_fields: dict[str, Any] = {} if before is None else msgspec.structs.asdict(before)
+    seen: set[str] = set() if before is None else set(struct_fields)
     for key, below in value:
         field = fields.get(key.casefold())
         if field is None:
             continue
         name, its_shape = field
         if below is not None:
-            found[name] = _fit(below, its_shape, found.get(name) if name in seen else None)
+            struct_fields[name] = _fit(below, its_shape, struct_fields.get(name) if name in seen else None)
             seen.add(name)
         elif get_origin(_arm(its_shape)) in (list, dict):
-            found.pop(name, None)
-    return shape(**found)
+            struct_fields.pop(name, None)
+    return shape(**struct_fields)
 
 
 @lru_cache(maxsize=256)

@@ -69,7 +69,7 @@ async def list_all(call: Call) -> RegistrationList:
         for registration in call.broker.cache.list_all(Registration)
         if all(getattr(registration, name) == text for name, text in wanted.items())
     ]
-    return RegistrationList([registration_answer(call, one) for one in registrations])
+    return RegistrationList([registration_answer(call, registration) for registration in registrations])
 
 
 async def accept(call: Call) -> UserAnswer:

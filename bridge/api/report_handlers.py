@@ -31,8 +31,8 @@ async def usage_report(call: Call) -> UsageReport:
     first, last = _span(call)
     names = _names(call)
     uids = [membership.project_uid for membership in user.memberships if PROJECT_ADMIN in membership.roles]
-    found = [call.broker.cache.find_by_uid(Project, uid) for uid in uids]
-    projects = [project for project in found if project is not None and (not names or project.name in names)]
+    known_projects = [call.broker.cache.find_by_uid(Project, uid) for uid in uids]
+    projects = [project for project in known_projects if project is not None and (not names or project.name in names)]
     usage = await call.broker.metrics.usage(projects, first, last)
     # the load of the host is for those who answer for a project on it, as in AMS
     return UsageReport(_report(usage), report_load(call) if projects else MetricList([]))

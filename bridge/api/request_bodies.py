@@ -49,5 +49,5 @@ async def read_texts(call: Call) -> dict[str, str]:
     if not call.body:
         return {}
     shape: Any = dict[str, str]
-    found: dict[str, str] = await read(call, shape)
-    return found
+    texts: dict[str, str] = await read(call, shape)
+    return texts

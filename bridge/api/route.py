@@ -41,14 +41,14 @@ class _Segment:
     literal: str
     variable: str
 
-    def names(self, segment: str, found: dict[str, str]) -> bool:
+    def names(self, segment: str, values: dict[str, str]) -> bool:
         """Whether the segment fits; its variable is put into ``found``."""
         if not self.variable:
             return segment == self.literal
         value = segment.removesuffix(self.literal)
         if not value or (self.literal and len(value) == len(segment)):
             return False
-        found[self.variable] = value
+        values[self.variable] = value
         return True
 
 
@@ -78,9 +78,9 @@ class RouteTable:
         if not _DOTS.isdisjoint(parts):
             return None
         for route, segments in self._by_shape.get((method, len(parts)), ()):
-            found: dict[str, str] = {}
-            if all(segment.names(part, found) for segment, part in zip(segments, parts, strict=True)):
-                return Matched(route, found)
+            values: dict[str, str] = {}
+            if all(segment.names(part, values) for segment, part in zip(segments, parts, strict=True)):
+                return Matched(route, values)
         return None
 
 

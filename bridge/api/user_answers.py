@@ -48,14 +48,16 @@ class _Named:
 
 def _collect_names(broker: Broker, uids: set[str]) -> Mapping[tuple[str, str], _Named]:
     """User uid and project uid -> what names the user there."""
-    found: dict[tuple[str, str], _Named] = {}
+    names_by_user: dict[tuple[str, str], _Named] = {}
     for topic in broker.cache.list_all(Topic):
         for uid in uids.intersection(topic.acl):
-            found.setdefault((uid, topic.project_uid), _Named([], [])).topics.append(topic.name)
+            names_by_user.setdefault((uid, topic.project_uid), _Named([], [])).topics.append(topic.name)
     for subscription in broker.cache.list_all(Subscription):
         for uid in uids.intersection(subscription.acl):
-            found.setdefault((uid, subscription.project_uid), _Named([], [])).subscriptions.append(subscription.name)
-    return found
+            names_by_user.setdefault((uid, subscription.project_uid), _Named([], [])).subscriptions.append(
+                subscription.name
+            )
+    return names_by_user
 
 
 def _answer(broker: Broker, user: User, view: UserDetail, named: Mapping[tuple[str, str], _Named]) -> UserAnswer:

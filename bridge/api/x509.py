@@ -104,7 +104,7 @@ def subject_forms(subject: x509.Name) -> list[str]:
     fixed = []
     if all(attribute.oid in _FIXED_ALL for attribute in subject):
         fixed = [_older_form(subject)]
-        if not any(_MORE_NAMES.search(_text(one)) for one in subject if one.oid in _UNESCAPED):
+        if not any(_MORE_NAMES.search(_text(attribute)) for attribute in subject if attribute.oid in _UNESCAPED):
             fixed.insert(0, fixed_form(subject))
     rfc4514 = [subject.rfc4514_string({NameOID.EMAIL_ADDRESS: name}) for name in _EMAIL_NAMES]
     slash = [_slash_form(subject, name) for name in _EMAIL_NAMES]

@@ -141,8 +141,8 @@ async def start(daemon: Daemon) -> None:
     supervisor.start("catalog", daemon.broker.cache.follow)
     if supervisor.holdings is not None and supervisor.holdings.is_shared:
         supervisor.start("holdings", supervisor.holdings.follow)
-    told = partial(daemon.in_force.follow_clock, daemon.broker.cache, daemon.store)
-    supervisor.start("clock", lambda: daemon.clock_guard.follow(told))
+    follow = partial(daemon.in_force.follow_clock, daemon.broker.cache, daemon.store)
+    supervisor.start("clock", lambda: daemon.clock_guard.follow(follow))
     supervisor.start("silences", lambda: daemon.in_force.follow_silences(daemon.broker.cache, daemon.store))
     supervisor.start("state counts", lambda: daemon.in_force.follow_counts(daemon.store, daemon.clock))
     await daemon.couriers.swap(daemon.settings.destinations, daemon.destinations)

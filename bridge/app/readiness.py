@@ -63,7 +63,7 @@ class Readiness:
         reason = "" if self._health.writable else f"the store takes no writes: {self._health.reason}"
         if self.stopping:
             reason = "the daemon is stopping"
-        texts = [self._in_force.degraded, *(said() for said in self._also_degraded), *self._health.notes]
+        texts = [self._in_force.degraded, *(describe() for describe in self._also_degraded), *self._health.notes]
         return HealthReport(
             ready=not reason,
             reason=reason,

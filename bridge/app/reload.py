@@ -161,7 +161,7 @@ class Reloader:
         built = self._couriers.build(settings.destinations)
         try:
             facts = {name: route.destination.facts for name, route in self._couriers.routes.items()}
-            facts = {name: one for name, one in facts.items() if name in settings.destinations}
+            facts = {name: kind_facts for name, kind_facts in facts.items() if name in settings.destinations}
             facts |= {name: destination.facts for name, destination in built.items()}
             world = world_of(settings, self._config, facts, catalog.broker)
             rule_set = await self._aside.run(partial(rules_of, settings, world), large=True)

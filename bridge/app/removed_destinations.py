@@ -41,10 +41,10 @@ async def describe_left_behind(store: Store, owed: OpenObligations, staying: Col
 
 async def settle_removed(store: Store, removed: Mapping[str, RemovedDestination]) -> None:
     """Do with what waits for removed destinations what the settings say."""
-    for name, said in removed.items():
-        if isinstance(said.removed, MoveTo):
-            moved = await store.outbox.move(name, said.removed.move_to)
-            log.info("deliveries moved", destination=name, to=said.removed.move_to, count=moved)
+    for name, entry in removed.items():
+        if isinstance(entry.removed, MoveTo):
+            moved = await store.outbox.move(name, entry.removed.move_to)
+            log.info("deliveries moved", destination=name, to=entry.removed.move_to, count=moved)
         else:
             dropped = await _drop_waiting(store, name)
             log.info("deliveries dropped", destination=name, count=dropped)

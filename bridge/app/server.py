@@ -52,7 +52,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to take connections from the sockets."""
         self.servers: list[Any] = [
-            Acceptor(one, self.config.ssl, self._connection, self._table) for one in sockets or ()
+            Acceptor(sock, self.config.ssl, self._connection, self._table) for sock in sockets or ()
         ]
         self.started = True
 

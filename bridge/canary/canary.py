@@ -120,9 +120,9 @@ class Canary:
         pause_s = min(_LONGEST_PAUSE_S, self._settings.within / _LOOKS)
         while True:
             is_last = self._clock.monotonic() >= ends
-            found = await self._look(is_last=is_last)
-            if found is not None:
-                return found
+            result = await self._look(is_last=is_last)
+            if result is not None:
+                return result
             await self._clock.sleep(min(pause_s, max(0.0, ends - self._clock.monotonic())))
 
     async def _look(self, *, is_last: bool) -> CanaryResult | None:
@@ -145,25 +145,25 @@ class Canary:
         every_us = us(self._settings.every) if self._known.lost else 0
         return await reader.look(self._known.under_way, self._known.lost, self._known.sent_us - every_us)
 
-    async def _conclude(self, found: CanaryResult) -> None:
+    async def _conclude(self, result: CanaryResult) -> None:
         before, now_us = self._known, self._clock.wall_us()
-        match found:
+        match result:
             case Arrived():
-                known = before.arrive(now_us, is_settled=found.is_settled)
+                known = before.arrive(now_us, is_settled=result.is_settled)
                 await self._commit(known, *self._recovery(before, now_us))
                 self._counts["arrived"] += 1
                 if before.verdict == "failed":
                     log.info("canaries arrive again", destination=self._destination)
-                await self._take_away(found.posts)
+                await self._take_away(result.posts)
             case Missed():
-                known = before.fail(found.reason, now_us)
+                known = before.fail(result.reason, now_us)
                 await self._commit(known, *self._failure(before, known, now_us))
                 self._counts["failed"] += 1
-                log.warning("the canary failed", destination=self._destination, reason=found.reason)
+                log.warning("the canary failed", destination=self._destination, reason=result.reason)
             case Unproven():
                 await self._commit(before.give_up())
             case _:
-                assert_never(found)
+                assert_never(result)
 
     def _failure(self, before: CanaryRow, known: CanaryRow, now_us: int) -> tuple[NewDelivery, ...]:
         """What is told of a failure: the first of several only."""

@@ -68,10 +68,10 @@ class ChannelReader:
         return why
 
     async def _look(self, canary: str, others: Collection[str], since_us: int) -> Looked:
-        found = await self._bot.directory.find_channel_id(self._bot.config.team, self._channel)
-        if not isinstance(found, str):
-            return Unreadable(found.reason)
-        looked = await self._read(found, canary, others, max(0, since_us - us(_CLOCKS_DIFFER_S)) // _US_PER_MS)
+        channel_id = await self._bot.directory.find_channel_id(self._bot.config.team, self._channel)
+        if not isinstance(channel_id, str):
+            return Unreadable(channel_id.reason)
+        looked = await self._read(channel_id, canary, others, max(0, since_us - us(_CLOCKS_DIFFER_S)) // _US_PER_MS)
         if not isinstance(looked, SeenPosts) or not looked.posts:
             # The name may belong to another channel by now: asked anew at the next look.
             self._bot.directory.forget(self._bot.config.team, self._channel)

@@ -175,8 +175,8 @@ class Presser:
         return msgspec.structs.replace(card, key=delivery.new.key, incident=delivery.new.incident, is_short=False)
 
     async def _delivery(self, delivery_id: str) -> Delivery | None:
-        found = await self.context.store.outbox.read(delivery_id)
-        return found[0] if found is not None else None
+        stored = await self.context.store.outbox.read(delivery_id)
+        return stored[0] if stored is not None else None
 
 
 def _standing(card: PostContext, row: PostRecord) -> PostState:

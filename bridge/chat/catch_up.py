@@ -87,9 +87,9 @@ class Reader:
         log.warning("so much happened that reactions to older posts may be missed", channel=channel_id)
         for number in range(MOST_PAGES):
             page = await self._ask(page_of(channel_id, number), Posts)
-            found = page.posts if page is not None else {}
-            posts |= found
-            if len(found) < PAGE or min(one.create_at for one in found.values()) < since_ms:
+            by_id = page.posts if page is not None else {}
+            posts |= by_id
+            if len(by_id) < PAGE or min(post.create_at for post in by_id.values()) < since_ms:
                 break
         return posts
 

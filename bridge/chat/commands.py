@@ -65,8 +65,8 @@ def wish_of_reply(text: str, bot: str) -> Wish | Unknown | None:
     given = " ".join(text.casefold().split())
     named = re.match(rf"@{re.escape(bot.casefold())}(?![\w-]|\.\w)[ :,]*", given)
     given = _plain(given[named.end() :] if named else given)
-    found = _wish(given)
-    return Unknown() if found is None and named else found
+    wish = _wish(given)
+    return Unknown() if wish is None and named else wish
 
 
 def _plain(text: str) -> str:

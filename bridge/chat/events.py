@@ -124,5 +124,5 @@ def events_of(posts: Mapping[str, ChatPost], since_ms: int) -> Iterator[ChatEven
 
 
 def _text(data: Mapping[str, Any] | None, name: str) -> str:
-    said = (data or {}).get(name)
-    return said if isinstance(said, str) else ""
+    value = (data or {}).get(name)
+    return value if isinstance(value, str) else ""

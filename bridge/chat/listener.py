@@ -128,7 +128,7 @@ class Listener:
         for channel_id in place.channels:
             posts |= await reader.fetch_changed(channel_id, since_ms)
         moment = EventTime(missed=True, server_ms=now_ms, known=posts)
-        for event in sorted(events_of(posts, since_ms), key=lambda one: (one.at_ms, one.name)):
+        for event in sorted(events_of(posts, since_ms), key=lambda entry: (entry.at_ms, entry.name)):
             await self._answer(event, me, reader, moment)
         for post in posts.values():
             if post.user_id == me.id:

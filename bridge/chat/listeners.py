@@ -58,8 +58,8 @@ class Listeners(Collector):
 
         for name, bot in bots.items():
             worker = f"listen:{name}"
-            told = partial(self._supervisor.note, worker)
-            listener = Listener(name, bot, self._presser, self._places, self._clock, self._rng, told)
+            note = partial(self._supervisor.note, worker)
+            listener = Listener(name, bot, self._presser, self._places, self._clock, self._rng, note)
             self._at_work[name] = listener
             self._supervisor.start(worker, listener.run, on_one_node=True)
 

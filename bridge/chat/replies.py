@@ -107,10 +107,10 @@ class Answerer:
         row = await self._presser.buttons.cards.read(card.rule, card.post)
         if not row.remarks or row.find(post.id, post.channel_id) is None:
             return
-        stands: ChatPost | None = post
+        current: ChatPost | None = post
         if row.remarks[-1] not in post.message:  # or it was shown since the post was read
-            stands = await reader.post(post.id)
-        if stands is not None and row.remarks[-1] not in stands.message:
+            current = await reader.post(post.id)
+        if current is not None and row.remarks[-1] not in current.message:
             await self._presser.show_again(card, Actor("", post.id, post.channel_id))
 
     def card_in(self, post: ChatPost | None, me: Account) -> PostContext | ContextFault | None:
@@ -118,10 +118,10 @@ class Answerer:
         if post is None or post.user_id != me.id or post.delete_at:
             return None
         marker = (post.props or {}).get(MARKER)
-        said = marker.get(CARD) if isinstance(marker, dict) else None
-        if not isinstance(said, str):
+        value = marker.get(CARD) if isinstance(marker, dict) else None
+        if not isinstance(value, str):
             return None
-        return self._presser.buttons.seal.verify(said, self._presser.context.clock.wall_us())
+        return self._presser.buttons.seal.verify(value, self._presser.context.clock.wall_us())
 
     def _wish(self, event: ChatEvent, me: Account) -> Wish | Unknown | None:
         listens = self._bot.config.listen
@@ -135,8 +135,8 @@ class Answerer:
 
     async def _is_ours(self, card: PostContext) -> bool:
         """Whether this destination made the post; two of them may speak as the same bot."""
-        found = await self._presser.context.store.outbox.read(card.delivery)
-        return found is None or found[0].new.destination == self._name
+        stored = await self._presser.context.store.outbox.read(card.delivery)
+        return stored is None or stored[0].new.destination == self._name
 
     def _request_us(self, event: ChatEvent, moment: EventTime) -> int:
         """When it was asked for, by our clock: a silence that was asked for an hour ago is an hour shorter."""
@@ -150,9 +150,9 @@ class Answerer:
         """Say something in the post's thread, once: what was missed may have been answered before the line broke."""
         root = post.root_id or post.id
         if moment.missed:
-            for one in await reader.fetch_thread(root):
-                marker = (one.props or {}).get(MARKER)
-                if one.user_id == me.id and isinstance(marker, dict) and marker.get(_ANSWERS) == event.name:
+            for thread_post in await reader.fetch_thread(root):
+                marker = (thread_post.props or {}).get(MARKER)
+                if thread_post.user_id == me.id and isinstance(marker, dict) and marker.get(_ANSWERS) == event.name:
                     return
         body = {
             "channel_id": post.channel_id,

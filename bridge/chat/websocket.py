@@ -69,18 +69,18 @@ class Connection:
 
     async def receive(self) -> Heard:
         """Return what came next: an event, or the answer to a ping. Raises Lost."""
-        found = await self._waiting.get()
-        if isinstance(found, Lost):
-            raise found
-        return found
+        event = await self._waiting.get()
+        if isinstance(event, Lost):
+            raise event
+        return event
 
     async def read(self) -> None:
         """Read until the line is lost; beside ``receive``, so that pings are answered while somebody is busy."""
         try:
             while True:
-                found = self._read(await self._frame())
-                if found is not None:
-                    self._waiting.put_nowait(found)
+                event = self._read(await self._frame())
+                if event is not None:
+                    self._waiting.put_nowait(event)
         except Lost as lost:
             end = lost
         except asyncio.QueueFull:
@@ -99,8 +99,8 @@ class Connection:
         if frame.status == "FAIL":
             raise Lost(f"the server refused what was asked: {(frame.error or {}).get('id', '')}")
         if frame.seq_reply > _CHALLENGE:
-            said = (frame.data or {}).get("server_time")
-            return Heard(server_ms=said if isinstance(said, int) else 0)
+            value = (frame.data or {}).get("server_time")
+            return Heard(server_ms=value if isinstance(value, int) else 0)
         return None
 
     async def _ask(self, action: str, data: dict[str, Any]) -> None:

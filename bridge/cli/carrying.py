@@ -31,19 +31,19 @@ class Carrying:
         """Carry what subscriptions still wait for, then move each to where it stood. Raises Failed."""
         for project, entry in holdings.manifest.projects.items():
             for topic in entry.topics:
-                readers = [name for name, one in entry.subscriptions.items() if one.topic == topic]
-                stands = [holdings.stands[f"{project}/{name}"] for name in readers]
-                if stands or self.everything:
-                    self._carry_topic(project, topic, stands)
+                readers = [name for name, subscription in entry.subscriptions.items() if subscription.topic == topic]
+                positions = [holdings.stands[f"{project}/{name}"] for name in readers]
+                if positions or self.everything:
+                    self._carry_topic(project, topic, positions)
             for name in entry.subscriptions:
                 self._move(f"{project}/{name}", holdings.stands[f"{project}/{name}"])
 
-    def _carry_topic(self, project: str, topic: str, stands: Sequence[Mapping[str, int]]) -> None:
+    def _carry_topic(self, project: str, topic: str, positions: Sequence[Mapping[str, int]]) -> None:
         with self._borrow(project, topic) as path:
             offsets = self.ams.ask("GET", f"{path}:offsets")
             begin, end = int(offsets["min"]), int(offsets["max"])
             if not self.everything:
-                begin = max(begin, min(one["current"] for one in stands))
+                begin = max(begin, min(position["current"] for position in positions))
             place = self._reserve(project, topic, begin)
             if place > max(begin, end):
                 self.not_taken.append(f"messages of {project}/{topic}: it has messages of its own here")
@@ -84,12 +84,12 @@ class Carrying:
         """Publish what was pulled, in stretches without a gap; say how many were taken."""
         carried = 0
         stretch: list[Mapping[str, Any]] = []
-        for one in [received["message"] for received in pulled]:
-            number = int(one["messageId"])
+        for message in [received["message"] for received in pulled]:
+            number = int(message["messageId"])
             if number != place + len(stretch):
                 carried += self._stretch(project, topic, place, stretch)
                 place, stretch = self._reserve(project, topic, number), []
-            stretch.append({"data": one.get("data") or "", "attributes": one.get("attributes") or {}})
+            stretch.append({"data": message.get("data") or "", "attributes": message.get("attributes") or {}})
         return carried + self._stretch(project, topic, place, stretch)
 
     def _stretch(self, project: str, topic: str, place: int, messages: Sequence[Mapping[str, Any]]) -> int:
@@ -104,7 +104,7 @@ class Carrying:
                 self.not_taken.append(f"message {project}/{topic}:{place}: {refused.message}")
                 self._reserve(project, topic, place + 1)
                 return 0
-            return sum(self._stretch(project, topic, place + nth, [one]) for nth, one in enumerate(messages))
+            return sum(self._stretch(project, topic, place + nth, [message]) for nth, message in enumerate(messages))
         if int(ids[0]) != place:
             raise Failed(
                 f"{project}/{topic} got messages from somebody else meanwhile: {place} is {ids[0]} here. "

@@ -90,7 +90,7 @@ def run_check(context: Context, *, settings_only: bool, probe: bool, strict: boo
         _tell(context, settings, findings, settings_only=settings_only)
     if strict and findings.warnings:
         raise Failed(f"{format_count(len(findings.warnings), 'warning')}, and --strict lets none pass")
-    failing = [one["destination"] for one in findings.probes if one["outcome"] != "ready"]
+    failing = [probe["destination"] for probe in findings.probes if probe["outcome"] != "ready"]
     if failing:
         raise Failed(f"not ready: {', '.join(failing)}")
 
@@ -175,7 +175,9 @@ async def _check_rules(
     findings: _Findings,
 ) -> None:
     try:
-        rule_set: RuleSet = rule_set_of(context, settings, {n: one.facts for n, one in destinations.items()}, broker)
+        rule_set: RuleSet = rule_set_of(
+            context, settings, {n: destination.facts for n, destination in destinations.items()}, broker
+        )
     except ProblemsFound as error:
         findings.problems = list(error.problems)
         return

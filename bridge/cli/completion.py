@@ -20,8 +20,8 @@ def completion(context: Context, shell: str) -> None:
     bash: source <(ams-bridge completion bash); zsh: the same, behind compinit.
     fish: ams-bridge completion fish | source.
     """
-    found = get_completion_class(shell)
+    completion_class = get_completion_class(shell)
     root = click.get_current_context().find_root().command
-    if found is None:
+    if completion_class is None:
         raise click.BadParameter(f"{shell} is not known here")
-    context.output.print_document(found(root, {}, PROGRAM, VARIABLE).source().strip() + "\n")
+    context.output.print_document(completion_class(root, {}, PROGRAM, VARIABLE).source().strip() + "\n")

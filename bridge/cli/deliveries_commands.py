@@ -77,22 +77,22 @@ def show_delivery(context: Context, delivery_id: str) -> None:
     from bridge.cli.drawing import print_post  # with all of Markdown, and only ``show`` draws a post
 
     with connect_client(context) as client:
-        found = client.get(f"/api/deliveries/{delivery_id}")
+        answer = client.get(f"/api/deliveries/{delivery_id}")
     output = context.output
     if output.as_json:
-        output.print_value(found)
+        output.print_value(answer)
         return
-    delivery = found["delivery"]
-    said = {name: value for name, value in delivery.items() if name != "summary" and (value or value == 0)}
-    print_details(output, said)
-    print_post(output, found["post"], f"to {delivery['destination']}", footer=f"rule {delivery['rule']}")
+    delivery = answer["delivery"]
+    fields = {name: value for name, value in delivery.items() if name != "summary" and (value or value == 0)}
+    print_details(output, fields)
+    print_post(output, answer["post"], f"to {delivery['destination']}", footer=f"rule {delivery['rule']}")
     output.print_rows(
-        found["attempts"],
+        answer["attempts"],
         _ATTEMPTS,
         title="Attempts",
         empty="It has not been tried yet." if delivery["state"] == "waiting" else "It was not tried.",
     )
-    instead_of = found["instead_of"]
+    instead_of = answer["instead_of"]
     if instead_of["deliveries"]:
         output.print_rows(instead_of["deliveries"], listing(instead_of["deliveries"]), title="It stands in place of")
     if instead_of["next"] is not None:

@@ -182,7 +182,9 @@ class _Show:
 
     async def _print_new(self) -> int:
         query = DeliveryQuery(state="delivered", limit=1_000)
-        deliveries = [one for one in await self.daemon.store.outbox.find(query) if one.id not in self.shown]
+        deliveries = [
+            delivery for delivery in await self.daemon.store.outbox.find(query) if delivery.id not in self.shown
+        ]
         for delivery in reversed(deliveries):
             self.shown.add(delivery.id)
             self._print(delivery)

@@ -52,24 +52,24 @@ def examine_all(context: Context) -> list[Finding]:
         settings = settings_of(context)
     except BadConfiguration as error:
         return [Finding("settings", "wrong", error.format_message())]
-    found = [Finding("settings", "ok", f"{context.config_path()} and all secrets that it names can be read")]
-    store = _store_path(settings, found)
-    found += look_around(
+    findings = [Finding("settings", "ok", f"{context.config_path()} and all secrets that it names can be read")]
+    store = _store_path(settings, findings)
+    findings += look_around(
         _store_to_measure(store),
         _expected_certificates(certificates_of(settings.server, settings.store), store),
         SystemClock().wall_us(),
     )
-    found += asyncio.run(_proxies(settings))
+    findings += asyncio.run(_proxies(settings))
     if store is not None and path_exists(store):
-        found += _files(store)
+        findings += _files(store)
     if is_postgres(settings.store) or (store is not None and path_exists(store)):
-        found += asyncio.run(_contents(settings))
-    return found
+        findings += asyncio.run(_contents(settings))
+    return findings
 
 
-def _store_path(settings: Settings, found: list[Finding]) -> Path | None:
+def _store_path(settings: Settings, findings: list[Finding]) -> Path | None:
     if settings.store == "memory":
-        found.append(Finding("store", "warning", "the store is in memory: a restart forgets everything"))
+        findings.append(Finding("store", "warning", "the store is in memory: a restart forgets everything"))
         return None
     try:
         check_url(settings.store)
@@ -78,13 +78,13 @@ def _store_path(settings: Settings, found: list[Finding]) -> Path | None:
         path = sqlite_path(settings.store)
         exists = path.exists()
     except StoreUnavailable as error:
-        found.append(Finding("store", "wrong", error.reason))
+        findings.append(Finding("store", "wrong", error.reason))
         return None
     except OSError as error:
-        found.append(Finding("store", "wrong", f"{error.filename} cannot be looked at: {error.strerror}"))
+        findings.append(Finding("store", "wrong", f"{error.filename} cannot be looked at: {error.strerror}"))
         return None
     if not exists:
-        found.append(Finding("store", "warning", f"{path} does not exist: the first start makes it"))
+        findings.append(Finding("store", "warning", f"{path} does not exist: the first start makes it"))
     return path
 
 
@@ -103,19 +103,19 @@ def _store_to_measure(store: Path | None) -> Path | None:
 
 def _files(store: Path) -> list[Finding]:
     """Whether the store's files belong together, and whether its pages do."""
-    found = []
+    findings = []
     try:
         left = find_stray(store)
-        found.append(Finding("files", "wrong" if left else "ok", left or f"what lies beside {store} belongs to it"))
+        findings.append(Finding("files", "wrong" if left else "ok", left or f"what lies beside {store} belongs to it"))
         if left:
-            return found  # reading on would be reading a mixture
+            return findings  # reading on would be reading a mixture
         problem = check_pages(store)
         text = f"{store}: {problem}; restore a backup" if problem else f"{store}: all pages fit together"
-        found.append(Finding("pages", "wrong" if problem else "ok", text))
-        found.append(_clock(newest_us(store)))
+        findings.append(Finding("pages", "wrong" if problem else "ok", text))
+        findings.append(_clock(newest_us(store)))
     except (StoreUnavailable, StoreCorrupt) as error:
-        found.append(Finding("pages", "wrong", error.reason))
-    return found
+        findings.append(Finding("pages", "wrong", error.reason))
+    return findings
 
 
 def _clock(stamp_us: int) -> Finding:
@@ -129,17 +129,17 @@ def _clock(stamp_us: int) -> Finding:
 
 async def _proxies(settings: Settings) -> list[Finding]:
     """Through which proxy each destination is asked."""
-    found, proxies = [], read_proxies()
+    findings, proxies = [], read_proxies()
     for name, config in settings.destinations.items():
-        said = getattr(config, "url", None)
-        url = said.reveal() if isinstance(said, Secret) else said
+        config_url = getattr(config, "url", None)
+        url = config_url.reveal() if isinstance(config_url, Secret) else config_url
         if isinstance(url, str) and url.startswith(("http://", "https://")):
             proxy = await proxies.proxy_for(url)
             if proxy is not None:
                 parts = urlsplit(proxy)
                 where = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
-                found.append(Finding("proxy", "ok", f"{name} is asked through {where}"))
-    return found
+                findings.append(Finding("proxy", "ok", f"{name} is asked through {where}"))
+    return findings
 
 
 async def _contents(settings: Settings) -> list[Finding]:
@@ -163,13 +163,13 @@ async def _waiting(store: Store, settings: Settings) -> list[Finding]:
     for balance in await store.outbox.balances():
         if balance.state == "waiting" and balance.deliveries > 0:
             waiting[balance.destination] += balance.deliveries
-    found = []
+    findings = []
     for name, count in waiting.items():
         query = DeliveryQuery(state="waiting", destination=name, limit=_MOST)
         deliveries = await store.outbox.find(query)
-        found.append(await _line(store, settings, name, count))
-        found += _impossible(settings, name, deliveries)
-    return found or [Finding("waiting", "ok", "nothing waits")]
+        findings.append(await _line(store, settings, name, count))
+        findings += _impossible(settings, name, deliveries)
+    return findings or [Finding("waiting", "ok", "nothing waits")]
 
 
 async def _line(store: Store, settings: Settings, name: str, count: int) -> Finding:
@@ -194,7 +194,7 @@ def _impossible(settings: Settings, name: str, deliveries: Sequence[Delivery]) -
     late = [delivery for delivery in deliveries if delivery.due_us > latest_us]
     if not late:
         return []
-    last = moment(max(one.due_us for one in late)).isoformat()
+    last = moment(max(delivery.due_us for delivery in late)).isoformat()
     return [
         Finding("due", "wrong", f"{name}: {len(late):,} wait until {last}, longer than any pause: the clock jumped")
     ]

@@ -43,38 +43,43 @@ def tell_stored(output: Output, answer: Any, shown: ExplainScope) -> None:
     decided = answer["decided"]
     if not decided["decisions"]:
         output.say(f"  {decided['fate']}: no rule acted")
-    for one in decided["decisions"]:
-        _print_line(output, f"  {one['rule']} to {one['destination'] or '-'}: ", one, f"  at {show_time(one['at'])}")
-    for one in decided["deliveries"]:
-        delivery = one["delivery"]
+    for decision in decided["decisions"]:
+        _print_line(
+            output,
+            f"  {decision['rule']} to {decision['destination'] or '-'}: ",
+            decision,
+            f"  at {show_time(decision['at'])}",
+        )
+    for row in decided["deliveries"]:
+        delivery = row["delivery"]
         heading = f"to {delivery['destination']}, as it was rendered then"
-        print_post(output, one.get("post") or {}, heading, footer=f"rule {delivery['rule']}")
-        _tell_payload(output, one.get("payload"))
+        print_post(output, row.get("post") or {}, heading, footer=f"rule {delivery['rule']}")
+        _tell_payload(output, row.get("payload"))
         by = f" {delivery['by']}" if delivery["by"] else ""
         due = f", next try {show_time(delivery['due'])}" if delivery["due"] else ""
         output.say(f"  delivery {delivery['id']}: {delivery['state']}{by}{due}")
-        for attempt in one["attempts"]:
+        for attempt in row["attempts"]:
             reason = f": {attempt['reason']}" if attempt["reason"] else ""
             took = f" in {attempt['took_s']:.3f} s"
             output.say(f"    {show_time(attempt['at'])} {attempt['outcome']}{took}{reason}")
     if answer["recomputed"] is not None:
         _print_head(output, "What the rules in force would decide now (computed anew; nothing is sent)")
-        then = [(one["delivery"]["destination"], one.get("post")) for one in decided["deliveries"]]
+        then = [(row["delivery"]["destination"], row.get("post")) for row in decided["deliveries"]]
         tell(output, answer["recomputed"], shown, then)
 
 
-def tell(output: Output, found: Any, shown: ExplainScope, then: Sequence[tuple[str, Any]] = ()) -> None:
+def tell(output: Output, answer: Any, shown: ExplainScope, then: Sequence[tuple[str, Any]] = ()) -> None:
     """Print what the rules make of a message. ``then`` are posts (destination, post) that need not be drawn again."""
     if output.quiet:
         return
-    if found["undecodable"]:
-        output.warn(f"the payload cannot be decoded: {found['undecodable']}")
-    for rule in found["rules"]:
+    if answer["undecodable"]:
+        output.warn(f"the payload cannot be decoded: {answer['undecodable']}")
+    for rule in answer["rules"]:
         if shown.wants(rule):
             _tell_rule(output, rule, brief=shown.brief and rule["fate"] not in _FATES)
-    if found["unheard"] and not shown.rules:
-        output.say(f"These do not hear {found['topic']}: {', '.join(found['unheard'])}")
-    for send in found["sends"]:
+    if answer["unheard"] and not shown.rules:
+        output.say(f"These do not hear {answer['topic']}: {', '.join(answer['unheard'])}")
+    for send in answer["sends"]:
         if not shown.wants(send):
             continue
         part = f", part {send['part'] + 1} of {send['parts']}" if send["parts"] > 1 else ""
@@ -87,7 +92,7 @@ def tell(output: Output, found: Any, shown: ExplainScope, then: Sequence[tuple[s
             continue
         print_post(output, send["post"], heading, footer=f"rule {send['rule']}")
         _tell_payload(output, send.get("payload"))
-    if not found["sends"]:
+    if not answer["sends"]:
         output.say("Nothing would be sent.")
 
 

@@ -21,8 +21,8 @@ def run_export(context: Context, projects: tuple[str, ...], out: Path | None, se
     if secrets and out is None:
         raise click.UsageError("--secrets needs --out DIR: tokens are not printed")
     with connect_client(context) as client:
-        found = client.get("/api/manifest", secrets="true" if secrets else None)
-    exported = export_settings(msgspec.convert(found, Manifest), projects)
+        manifest = client.get("/api/manifest", secrets="true" if secrets else None)
+    exported = export_settings(msgspec.convert(manifest, Manifest), projects)
     unknown = [name for name in projects if name not in exported.projects]
     if unknown:
         raise Failed(f"there is no project {unknown[0]}")
@@ -48,9 +48,9 @@ def _write(folder: Path, exported: Exported, *, with_secrets: bool) -> list[Path
     wanted |= {folder / "schemas" / name: definition for name, definition in exported.schemas.items()}
     if with_secrets:
         wanted[folder / "secrets.env"] = "".join(f"{k}={v}\n" for k, v in exported.secrets.items()).encode()
-    standing = [str(path) for path in wanted if path.exists()]
-    if standing:
-        raise Failed(f"these exist already: {', '.join(standing)}. Nothing was written; choose another folder.")
+    existing = [str(path) for path in wanted if path.exists()]
+    if existing:
+        raise Failed(f"these exist already: {', '.join(existing)}. Nothing was written; choose another folder.")
     try:
         for path, content in wanted.items():
             path.parent.mkdir(parents=True, exist_ok=True)

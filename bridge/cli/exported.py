@@ -53,13 +53,15 @@ class _Writing:
             self.schemas[file] = msgspec.json.format(msgspec.json.encode(schema.definition), indent=2) + b"\n"
             made.setdefault("schemas", {})[schema_name] = {"type": schema.type, "file": f"schemas/{file}"}
         for topic_name, topic in entry.topics.items():
-            said = {"schema": topic.schema, "decode": topic.decode}
-            made.setdefault("topics", {})[topic_name] = {key: value for key, value in said.items() if value}
-        for subscription_name, one in entry.subscriptions.items():
-            if one.topic not in entry.topics:
-                self.left_out.append(f"subscription {name}/{subscription_name}: its topic {one.topic} is gone")
+            fields = {"schema": topic.schema, "decode": topic.decode}
+            made.setdefault("topics", {})[topic_name] = {key: value for key, value in fields.items() if value}
+        for subscription_name, subscription_entry in entry.subscriptions.items():
+            if subscription_entry.topic not in entry.topics:
+                self.left_out.append(
+                    f"subscription {name}/{subscription_name}: its topic {subscription_entry.topic} is gone"
+                )
                 continue
-            subscription = self._subscription(f"{name}/{subscription_name}", one)
+            subscription = self._subscription(f"{name}/{subscription_name}", subscription_entry)
             made.setdefault("subscriptions", {})[subscription_name] = subscription
         users = {who: self._user(who, user, name, entry) for who, user in self.manifest.users.items()}
         members = {who: user for who, user in users.items() if user is not None}
@@ -107,7 +109,9 @@ class _Writing:
         roles = [role for role in user.projects[project] if role in PROJECT_ROLES]
         topics = [name for name, topic in entry.topics.items() if who in topic.acl]
         subscriptions = [
-            name for name, one in entry.subscriptions.items() if who in one.acl and one.topic in entry.topics
+            name
+            for name, subscription in entry.subscriptions.items()
+            if who in subscription.acl and subscription.topic in entry.topics
         ]
         made: dict[str, Any] = {"roles": roles, "topics": topics, "subscriptions": subscriptions}
         made |= {"token": self.tokens[who], "email": user.email}
@@ -134,7 +138,11 @@ def export_settings(manifest: Manifest, only: Sequence[str] = ()) -> Exported:
             writing.left_out.append(f"service roles of user {who}: {', '.join(user.service_roles)}")
         elif not user.projects and not only:
             writing.left_out.append(f"user {who}: is in no project")
-    subjects = {one.subject: one.user for one in manifest.certificates if one.user in writing.tokens}
+    subjects = {
+        certificate.subject: certificate.user
+        for certificate in manifest.certificates
+        if certificate.user in writing.tokens
+    }
     made: dict[str, Any] = {"projects": projects}
     if subjects:
         made["auth"] = {"certificates": subjects}

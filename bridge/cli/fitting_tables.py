@@ -61,12 +61,12 @@ def id_column(rows: Iterable[Mapping[str, Any]], key: str = "id") -> Column:
 def short_ids(ids: Iterable[str]) -> dict[str, str]:
     """Each id by its beginning: eight characters, more where another of them begins alike."""
     known = sorted(set(ids))
-    found = {}
+    shorts = {}
     for number, text in enumerate(known):
         beside = known[max(0, number - 1) : number] + known[number + 1 : number + 2]
         shared = max((_share(text, other) for other in beside), default=0)
-        found[text] = text[: max(SHORT_ID, shared + 1)]
-    return found
+        shorts[text] = text[: max(SHORT_ID, shared + 1)]
+    return shorts
 
 
 def draw(rows: Sequence[Any], columns: Sequence[Column], width: int, title: str = "") -> Iterator[RenderableType]:

@@ -61,12 +61,12 @@ class ForeignAms:
         if answer.status_code != httpx.codes.OK:
             raise ForeignRefusal(f"the AMS at {self.url}: {method} {path}: {_error_text(answer)}", answer.status_code)
         try:
-            found = msgspec.json.decode(answer.content or b"{}")
+            value = msgspec.json.decode(answer.content or b"{}")
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Failed(f"the AMS at {self.url}: {path} is no JSON: {error}") from error
-        if not isinstance(found, dict):
+        if not isinstance(value, dict):
             raise Failed(f"the AMS at {self.url}: {path} is no JSON object; is this an AMS?")
-        return found
+        return value
 
     def pages(self, path: str, name: str, **query: Any) -> Iterator[Mapping[str, Any]]:
         """Every item of a list, page by page."""
@@ -105,17 +105,17 @@ class _HoldingsReader:
 
     def _projects(self, wanted: tuple[str, ...]) -> dict[str, str]:
         if wanted:
-            found = [self.ams.ask("GET", f"/projects/{name}") for name in wanted]
+            projects = [self.ams.ask("GET", f"/projects/{name}") for name in wanted]
         else:
             try:
-                found = self.ams.ask("GET", "/projects").get("projects") or []
+                projects = self.ams.ask("GET", "/projects").get("projects") or []
             except ForeignRefusal as refused:
                 if refused.code not in _REFUSED:
                     raise
                 raise Failed(
                     "its token may not list projects: give one of a service_admin, or name them with --project"
                 ) from refused
-        return {one["name"]: one.get("description") or "" for one in found}
+        return {project["name"]: project.get("description") or "" for project in projects}
 
     def _users(self, projects: list[str]) -> dict[str, UserEntry]:
         try:
@@ -124,79 +124,85 @@ class _HoldingsReader:
             if refused.code not in _REFUSED:
                 raise
             listed = [
-                one for name in projects for one in self.ams.pages(f"/projects/{name}/members", "users", details="true")
+                user
+                for name in projects
+                for user in self.ams.pages(f"/projects/{name}/members", "users", details="true")
             ]
             self.not_taken.append("service roles of users: the token is none of a service_admin")
         users: dict[str, UserEntry] = {}
-        for one in listed:
-            entry = self._user(one, projects)
+        for user in listed:
+            entry = self._user(user, projects)
             if not entry.projects and not entry.service_roles:
-                self.not_taken.append(f"user {one['name']}: has no role in these projects")
+                self.not_taken.append(f"user {user['name']}: has no role in these projects")
                 continue
             if not entry.token:
-                self.not_taken.append(f"token of user {one['name']}: is not shown to this token; a new one is made")
-            before = users.get(one["name"])
-            users[one["name"]] = entry if before is None else _merge(before, entry)
+                self.not_taken.append(f"token of user {user['name']}: is not shown to this token; a new one is made")
+            before = users.get(user["name"])
+            users[user["name"]] = entry if before is None else _merge(before, entry)
         return users
 
-    def _user(self, one: Mapping[str, Any], projects: list[str]) -> UserEntry:
+    def _user(self, user: Mapping[str, Any], projects: list[str]) -> UserEntry:
         roles: dict[str, list[str]] = {}
-        for membership in one.get("projects") or []:
+        for membership in user.get("projects") or []:
             if membership["project"] in projects:
                 given = membership.get("roles") or []
                 kept = [role for role in given if role in PROJECT_ROLES]
-                self._name_roles(one["name"], [role for role in given if role not in PROJECT_ROLES])
+                self._name_roles(user["name"], [role for role in given if role not in PROJECT_ROLES])
                 roles[membership["project"]] = kept
-        service = [role for role in one.get("service_roles") or [] if role in ALL_ROLES]
-        self._name_roles(one["name"], [role for role in one.get("service_roles") or [] if role not in ALL_ROLES])
-        profile = {name: one.get(name) or "" for name in _PROFILE}
-        return UserEntry(token=one.get("token") or "", service_roles=service, projects=roles, **profile)
+        service = [role for role in user.get("service_roles") or [] if role in ALL_ROLES]
+        self._name_roles(user["name"], [role for role in user.get("service_roles") or [] if role not in ALL_ROLES])
+        profile = {name: user.get(name) or "" for name in _PROFILE}
+        return UserEntry(token=user.get("token") or "", service_roles=service, projects=roles, **profile)
 
     def _name_roles(self, user: str, roles: list[str]) -> None:
         self.not_taken.extend(f"role {role} of user {user}: there is no such role here" for role in roles)
 
     def _project(self, name: str, description: str, users: Mapping[str, UserEntry]) -> ProjectEntry:
         schemas = {
-            _short(one["name"]): SchemaEntry(one["type"], one["schema"])
-            for one in self.ams.ask("GET", f"/projects/{name}/schemas").get("schemas") or []
+            _short(schema["name"]): SchemaEntry(schema["type"], schema["schema"])
+            for schema in self.ams.ask("GET", f"/projects/{name}/schemas").get("schemas") or []
         }
         topics = {}
-        for one in reversed(list(self.ams.pages(f"/projects/{name}/topics", "topics"))):
-            topic = _short(one["name"])
+        for topic_view in reversed(list(self.ams.pages(f"/projects/{name}/topics", "topics"))):
+            topic = _short(topic_view["name"])
             acl = self._acl(f"/projects/{name}/topics/{topic}", users)
-            topics[topic] = TopicEntry(schema=_short(one.get("schema") or ""), acl=acl)
+            topics[topic] = TopicEntry(schema=_short(topic_view.get("schema") or ""), acl=acl)
         subscriptions = {}
-        for one in reversed(list(self.ams.pages(f"/projects/{name}/subscriptions", "subscriptions"))):
-            if _short(one["topic"]) not in topics:
-                self.not_taken.append(f"subscription {name}/{_short(one['name'])}: its topic is gone")
+        for subscription in reversed(list(self.ams.pages(f"/projects/{name}/subscriptions", "subscriptions"))):
+            if _short(subscription["topic"]) not in topics:
+                self.not_taken.append(f"subscription {name}/{_short(subscription['name'])}: its topic is gone")
                 continue
-            subscriptions[_short(one["name"])] = self._subscription(name, one, users)
+            subscriptions[_short(subscription["name"])] = self._subscription(name, subscription, users)
         return ProjectEntry(description, schemas, topics, subscriptions)
 
-    def _subscription(self, project: str, one: Mapping[str, Any], users: Mapping[str, UserEntry]) -> SubscriptionEntry:
-        name = _short(one["name"])
+    def _subscription(
+        self, project: str, subscription: Mapping[str, Any], users: Mapping[str, UserEntry]
+    ) -> SubscriptionEntry:
+        name = _short(subscription["name"])
         path = f"/projects/{project}/subscriptions/{name}"
         offsets = self.ams.ask("GET", f"{path}:offsets")
         self.stands[f"{project}/{name}"] = {key: int(offsets[key]) for key in ("min", "max", "current")}
-        push = _push_of(one.get("pushConfig") or {})
+        push = _push_of(subscription.get("pushConfig") or {})
         if push.type and push.verified and not self.start_pushes:
             push = msgspec.structs.replace(push, verified=False)
             self.not_taken.append(
                 f"pushes of {project}/{name}: `subscription verify` begins them, once the other side has stopped"
             )
-        deadline_s = one.get("ackDeadlineSeconds") or 10
+        deadline_s = subscription.get("ackDeadlineSeconds") or 10
         return SubscriptionEntry(
-            topic=_short(one["topic"]),
+            topic=_short(subscription["topic"]),
             ack_deadline_s=deadline_s,
-            filter=one.get("filter") or "",
+            filter=subscription.get("filter") or "",
             push=push,
             acl=self._acl(path, users),
         )
 
     def _acl(self, path: str, users: Mapping[str, UserEntry]) -> list[str]:
         listed = self.ams.ask("GET", f"{path}:acl").get("authorized_users") or []
-        self.not_taken.extend(f"{one} on the access list of {path}: is not taken" for one in listed if one not in users)
-        return [one for one in listed if one in users]
+        self.not_taken.extend(
+            f"{user} on the access list of {path}: is not taken" for user in listed if user not in users
+        )
+        return [user for user in listed if user in users]
 
 
 def read_holdings(ams: ForeignAms, projects: tuple[str, ...], *, start_pushes: bool) -> ForeignHoldings:
@@ -209,26 +215,26 @@ def read_holdings(ams: ForeignAms, projects: tuple[str, ...], *, start_pushes: b
     return ForeignHoldings(manifest, reader.stands, reader.not_taken)
 
 
-def _push_of(said: Mapping[str, Any]) -> PushConfig:
+def _push_of(config: Mapping[str, Any]) -> PushConfig:
     """A push configuration as AMS shows it. Raises ValidationError, which is a ValueError."""
-    header, retry = said.get("authorizationHeader") or {}, said.get("retryPolicy") or {}
-    kind = said.get("type") or ("http_endpoint" if said.get("pushEndpoint") else "")
+    header, retry = config.get("authorizationHeader") or {}, config.get("retryPolicy") or {}
+    kind = config.get("type") or ("http_endpoint" if config.get("pushEndpoint") else "")
     if not kind:
         return PushConfig()
     fields = {
         "type": kind,
-        "endpoint": said.get("pushEndpoint") or "",
-        "max_messages": said.get("maxMessages") or 1,
+        "endpoint": config.get("pushEndpoint") or "",
+        "max_messages": config.get("maxMessages") or 1,
         "authorization_type": header.get("type") or "",
         "authorization_value": header.get("value") or "",
         "retry_type": retry.get("type") or "linear",
         "retry_period_ms": retry.get("period") or 0,
-        "verification_hash": said.get("verificationHash") or "",
-        "verified": bool(said.get("verified")),
-        "mattermost_url": said.get("mattermostUrl") or "",
-        "mattermost_username": said.get("mattermostUsername") or "",
-        "mattermost_channel": said.get("mattermostChannel") or "",
-        "base64_decode": bool(said.get("base64Decode")),
+        "verification_hash": config.get("verificationHash") or "",
+        "verified": bool(config.get("verified")),
+        "mattermost_url": config.get("mattermostUrl") or "",
+        "mattermost_username": config.get("mattermostUsername") or "",
+        "mattermost_channel": config.get("mattermostChannel") or "",
+        "base64_decode": bool(config.get("base64Decode")),
     }
     return msgspec.convert(fields, PushConfig)
 

@@ -28,7 +28,7 @@ def add_history_options(since: str | None) -> Callable[[Decorated], Decorated]:
     return decorate
 
 
-def topic_name(said: str) -> str:
+def topic_name(text: str) -> str:
     """The full name of ``P/T`` or ``projects/P/topics/T``: the ``type`` of an option. Raises BadParameter."""
-    project, name = resource_name(said, "topics")
+    project, name = resource_name(text, "topics")
     return f"projects/{project}/topics/{name}"

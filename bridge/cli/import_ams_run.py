@@ -54,10 +54,12 @@ def _would_carry(holdings: ForeignHoldings) -> list[str]:
     lines = []
     for project, entry in holdings.manifest.projects.items():
         for topic in entry.topics:
-            stands = [
-                holdings.stands[f"{project}/{name}"] for name, one in entry.subscriptions.items() if one.topic == topic
+            positions = [
+                holdings.stands[f"{project}/{name}"]
+                for name, subscription in entry.subscriptions.items()
+                if subscription.topic == topic
             ]
-            waiting = max((one["max"] - one["current"] for one in stands), default=0)
+            waiting = max((position["max"] - position["current"] for position in positions), default=0)
             if waiting > 0:
                 lines.append(f"topic {project}/{topic}: {format_count(waiting, 'message')} to carry")
     return lines

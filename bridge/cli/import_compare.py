@@ -57,7 +57,7 @@ def find_receivers(converted: Converted, rule_set: RuleSet, labels: Mapping[str,
     payload = json.dumps({"status": "firing", "alerts": [alert]})
     incoming = Incoming(_topic(rule_set), 0, START_US, payload, {}, "import")
     matched = match(rule_set, incoming, START_US).found
-    routes = [converted.routes[one.rule.name] for one in matched if one.rule.name in converted.routes]
+    routes = [converted.routes[matching.rule.name] for matching in matched if matching.rule.name in converted.routes]
     return [receiver for _, receiver in dict.fromkeys(routes)]
 
 

@@ -39,14 +39,17 @@ def carry_over_gocdb(
         except OSError as error:
             raise Failed(f"cannot read {place}: {error.strerror}") from error
     with connect_client(context) as client:
-        known = {one["subject"]: one["user"] for one in client.get("/api/certificates")["certificates"]}
+        known = {
+            certificate["subject"]: certificate["user"]
+            for certificate in client.get("/api/certificates")["certificates"]
+        }
         try:
-            found = read_feed(feed, project=project, service_types=service_types, email=email, known=known)
+            result = read_feed(feed, project=project, service_types=service_types, email=email, known=known)
         except BadFeed as error:
             raise BadConfiguration(f"{place}: {error}. Nothing was changed.") from error
-        body = {"manifest": msgspec.to_builtins(found.manifest), "dry_run": dry_run}
+        body = {"manifest": msgspec.to_builtins(result.manifest), "dry_run": dry_run}
         done = client.post("/api/manifest", body)["done"]
-    tell_taken(context.output, done, list(found.left_out), dry_run=dry_run)
+    tell_taken(context.output, done, list(result.left_out), dry_run=dry_run)
 
 
 def _fetch(url: str, cert: Path | None, key: Path | None, ca: Path | None) -> bytes:

@@ -33,9 +33,9 @@ def run_alertmanager(context: Context, file: Path, out: Path | None, topic: str,
     differences = _compare(file, converted, checked, by=comparing)
     written = _write(out, "alertmanager", converted) if out is not None else []
     if context.output.as_json:
-        found: dict[str, object] = {"rules": converted.rule_file, "settings": converted.settings}
-        found |= {} if comparing is None else {"differences": [str(difference) for difference in differences]}
-        value = {**found, "remarks": as_values(converted.remarks), "written": [str(path) for path in written]}
+        result: dict[str, object] = {"rules": converted.rule_file, "settings": converted.settings}
+        result |= {} if comparing is None else {"differences": [str(difference) for difference in differences]}
+        value = {**result, "remarks": as_values(converted.remarks), "written": [str(path) for path in written]}
         context.output.print_value(value)
     else:
         _tell(context.output, converted, written, out)
@@ -48,15 +48,15 @@ def run_grafana(context: Context, files: tuple[Path, ...], out: Path | None, top
     """Convert Grafana's files, and tell or write what came of it."""
     _check_topic(topic)
     try:
-        converted = convert_grafana([(_name_of(one), _text_of(one)) for one in _files_of(files)], topic=topic)
+        converted = convert_grafana([(_name_of(path), _text_of(path)) for path in _files_of(files)], topic=topic)
     except ProblemsFound as error:
         raise BadConfiguration(as_lines(error.problems)) from error
     checked = check_converted(converted)
     written = _write(out, "grafana", converted) if out is not None else []
     if context.output.as_json:
-        found = {"rules": converted.rule_file, "settings": converted.settings}
+        result = {"rules": converted.rule_file, "settings": converted.settings}
         written_paths = [str(path) for path in written]
-        context.output.print_value({**found, "remarks": as_values(converted.remarks), "written": written_paths})
+        context.output.print_value({**result, "remarks": as_values(converted.remarks), "written": written_paths})
     else:
         _tell(context.output, converted, written, out)
     _fail_unless(checked)
@@ -74,13 +74,13 @@ def _fail_unless(checked: Checked) -> None:
 
 def _files_of(given: tuple[Path, ...]) -> list[Path]:
     """The files, and for a folder those of YAML and JSON below it, by name."""
-    found: list[Path] = []
-    for one in given:
-        inner = sorted(path for path in one.rglob("*") if path.suffix in _YAML) if one.is_dir() else [one]
+    paths: list[Path] = []
+    for place in given:
+        inner = sorted(path for path in place.rglob("*") if path.suffix in _YAML) if place.is_dir() else [place]
         if not inner:
-            raise Failed(f"there is no YAML or JSON file in {one}")
-        found += inner
-    return found
+            raise Failed(f"there is no YAML or JSON file in {place}")
+        paths += inner
+    return paths
 
 
 def _name_of(file: Path) -> str:
@@ -131,9 +131,9 @@ def _write(folder: Path, word: str, converted: Converted) -> list[Path]:
         folder / "rules.d" / f"{word}.yaml": converted.rule_file,
         folder / f"bridge-{word}.yaml": converted.settings,
     }
-    standing = [str(path) for path in wanted if path.exists()]
-    if standing:
-        raise Failed(f"these exist already: {', '.join(standing)}. Nothing was written; choose another folder.")
+    existing = [str(path) for path in wanted if path.exists()]
+    if existing:
+        raise Failed(f"these exist already: {', '.join(existing)}. Nothing was written; choose another folder.")
     try:
         for path, text in wanted.items():
             path.parent.mkdir(parents=True, exist_ok=True)

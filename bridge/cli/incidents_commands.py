@@ -24,7 +24,7 @@ _LISTED = [
     text_column("Taken by", "taken_by"),
     Column("State", lambda row: row["ended"] or "firing", style=lambda row: "dim" if row["ended"] else "bold red"),
     text_column("Key", "key", below=True),
-    Column("Told", lambda row: ", ".join(dict.fromkeys(one["destination"] for one in row["told"])), below=True),
+    Column("Told", lambda row: ", ".join(dict.fromkeys(send["destination"] for send in row["told"])), below=True),
     Column("Not told", lambda row: _hidden(row["hidden"]), below=True),
 ]
 
@@ -41,7 +41,7 @@ def list_incidents(context: Context, /, rule: str | None, limit: int, **chosen: 
     """What fires, the longest open first; and what is over while somebody is still to be told so."""
     with connect_client(context) as client:
         page = client.get("/api/incidents", rule=rule, limit=_MOST)
-    fitting = [one for one in page["incidents"] if _fits(one, **chosen)]
+    fitting = [incident for incident in page["incidents"] if _fits(incident, **chosen)]
     context.output.print_rows(fitting[:limit], [id_column(fitting), *_LISTED], empty="Nothing fires.")
     if len(fitting) > limit or page["more"]:
         context.output.say("There are more: --limit, --rule, --key")
@@ -55,10 +55,10 @@ def take(context: Context, /, ids: Sequence[str], who: str | None) -> None:
     """Take the incidents ID: their reminders stop, and everybody sees who looks after them."""
     done = []
     with connect_client(context) as client:
-        for one in _find_incidents(client, ids):
-            body = {"rule": one["rule"], "key": one["key"], "who": who or ""}
-            done.append({**_name(one), **client.post("/api/incidents:take", body)})
-    text = "\n".join(f"{one['rule']}: {one['key']} is taken by {one['taken_by']}" for one in done)
+        for incident in _find_incidents(client, ids):
+            body = {"rule": incident["rule"], "key": incident["key"], "who": who or ""}
+            done.append({**_name(incident), **client.post("/api/incidents:take", body)})
+    text = "\n".join(f"{incident['rule']}: {incident['key']} is taken by {incident['taken_by']}" for incident in done)
     context.output.confirm(text, done)
 
 
@@ -69,45 +69,47 @@ def give_back(context: Context, ids: Sequence[str]) -> None:
     """Let the incidents ID be nobody's again: their reminders go on, overdue ones within a minute."""
     done = []
     with connect_client(context) as client:
-        for one in _find_incidents(client, ids):
-            answer = client.post("/api/incidents:give-back", {"rule": one["rule"], "key": one["key"]})
-            done.append({**_name(one), **answer})
-    text = "\n".join(f"{one['rule']}: {one['key']} {_release_text(one['before'])}" for one in done)
+        for incident in _find_incidents(client, ids):
+            answer = client.post("/api/incidents:give-back", {"rule": incident["rule"], "key": incident["key"]})
+            done.append({**_name(incident), **answer})
+    text = "\n".join(f"{incident['rule']}: {incident['key']} {_release_text(incident['before'])}" for incident in done)
     context.output.confirm(text, done)
 
 
 def _hidden(hidden: Sequence[Any]) -> str:
-    return ", ".join(f"{one['destination']}: {one['by']}" for one in hidden)
+    return ", ".join(f"{entry['destination']}: {entry['by']}" for entry in hidden)
 
 
 def _release_text(before: str) -> str:
     return f"is nobody's any more; {before} had it" if before else "was nobody's"
 
 
-def _fits(one: Any, *, key: str | None, destination: str | None, taken_by: str | None, free: bool) -> bool:
-    told = {to["destination"] for to in one["told"]}
+def _fits(incident: Any, *, key: str | None, destination: str | None, taken_by: str | None, free: bool) -> bool:
+    destinations = {to["destination"] for to in incident["told"]}
     return (
-        (key is None or key in one["key"])
-        and (destination is None or destination in told)
-        and (taken_by is None or one["taken_by"] == taken_by)
-        and not (free and one["taken_by"])
+        (key is None or key in incident["key"])
+        and (destination is None or destination in destinations)
+        and (taken_by is None or incident["taken_by"] == taken_by)
+        and not (free and incident["taken_by"])
     )
 
 
 def _find_incidents(client: Client, ids: Sequence[str]) -> list[Any]:
     """The open incidents whose ids begin as was typed. Raises Failed unless each is exactly one."""
     known = client.get("/api/incidents", limit=_MOST)["incidents"]
-    found = []
+    incidents = []
     for begun in dict.fromkeys(ids):
-        fitting = [one for one in known if one["id"].startswith(begun)]
+        fitting = [incident for incident in known if incident["id"].startswith(begun)]
         if not fitting:
             raise Failed(f"no open incident has an id that begins with {begun}: `ams-bridge incidents list`")
         if len(fitting) > 1:
-            named = ", ".join(f"{one['id']} ({one['rule']}: {one['key']})" for one in fitting[:_SHOWN_IDS])
+            named = ", ".join(
+                f"{incident['id']} ({incident['rule']}: {incident['key']})" for incident in fitting[:_SHOWN_IDS]
+            )
             raise Failed(f"several incidents have ids that begin with {begun}: {named}")
-        found += fitting
-    return found
+        incidents += fitting
+    return incidents
 
 
-def _name(one: Any) -> dict[str, str]:
-    return {"id": one["id"], "rule": one["rule"], "key": one["key"]}
+def _name(incident: Any) -> dict[str, str]:
+    return {"id": incident["id"], "rule": incident["rule"], "key": incident["key"]}

@@ -20,9 +20,9 @@ def run_init(context: Context, folder: Path) -> None:
     wanted = {folder / path.relative_to(STARTER): path for path in sorted(STARTER.rglob("*")) if path.is_file()}
     tokens = [folder / name for name in _TOKENS]
     schema = folder / "rules.d" / SCHEMA_FILE
-    standing = [str(path) for path in [*wanted, *tokens, schema] if path.exists()]
-    if standing:
-        raise Failed(f"these exist already: {', '.join(standing)}. Nothing was written; choose an empty folder.")
+    existing = [str(path) for path in [*wanted, *tokens, schema] if path.exists()]
+    if existing:
+        raise Failed(f"these exist already: {', '.join(existing)}. Nothing was written; choose an empty folder.")
     try:
         for target, source in wanted.items():
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -24,12 +24,12 @@ def ledger(context: Context, since: float | None) -> None:
     Exits with 1 when they do not balance, so that a cron job can ask.
     """
     with connect_client(context) as client:
-        found = client.get("/api/ledger", since_s=None if since is None else round(since))
+        answer = client.get("/api/ledger", since_s=None if since is None else round(since))
     output = context.output
     if output.as_json:
-        output.print_value(found)
+        output.print_value(answer)
     else:
-        topics = found["topics"]
+        topics = answer["topics"]
         output.print_rows(topics, message_book(topics), title="Messages", empty="There is no topic yet.")
         if topics:
             output.say("")
@@ -37,12 +37,12 @@ def ledger(context: Context, since: float | None) -> None:
             _print_suppressed(context, topics)
         if since is not None:
             output.say("")
-            _print_recent(context, found)
-        if found["balanced"]:
+            _print_recent(context, answer)
+        if answer["balanced"]:
             output.confirm("the books balance")
         else:
             output.warn("the books do not balance")
-    if not found["balanced"]:
+    if not answer["balanced"]:
         if output.quiet:
             raise Failed("the books do not balance")
         sys.exit(EXIT_FAILED)
@@ -62,10 +62,10 @@ def _print_suppressed(context: Context, topics: list[Any]) -> None:
         )
 
 
-def _print_recent(context: Context, found: Any) -> None:
+def _print_recent(context: Context, answer: Any) -> None:
     columns = [
         TOPIC,
         Column("Received", lambda row: row["received"], number=True),
         Column("Became", lambda row: ", ".join(f"{count} {state}" for state, count in row["sends"].items())),
     ]
-    context.output.print_rows(found["recent"], columns, title=f"Since {show_time(found['since'])}")
+    context.output.print_rows(answer["recent"], columns, title=f"Since {show_time(answer['since'])}")

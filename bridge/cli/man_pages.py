@@ -112,7 +112,7 @@ def _usage(command: click.Command) -> str:
 
 
 def _paragraphs(text: str) -> Iterator[str]:
-    for number, paragraph in enumerate(one for one in text.strip().split("\n\n") if one.strip()):
+    for number, paragraph in enumerate(block for block in text.strip().split("\n\n") if block.strip()):
         yield from ([".PP"] if number else [])
         yield _text(" ".join(paragraph.split()))
 

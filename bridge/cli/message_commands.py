@@ -87,7 +87,7 @@ def pull(context: Context, subscription: str, most: int, *, ack: bool, follow: b
             _follow(client, context, path, most)
             return
         received = _pull(client, path, most, ack=ack)
-    context.output.print_rows([_show(one) for one in received], _COLUMNS, empty="No message is waiting.")
+    context.output.print_rows([_show(message) for message in received], _COLUMNS, empty="No message is waiting.")
 
 
 _COLUMNS = [
@@ -175,7 +175,7 @@ def _follow(client: Client, context: Context, path: str, most: int) -> None:
     try:
         while True:
             received = _pull(client, path, most, ack=True)
-            for shown in islice((_show(one) for one in received), len(received)):
+            for shown in islice((_show(message) for message in received), len(received)):
                 if context.output.as_json:
                     context.output.print_line(shown)
                 else:

@@ -24,14 +24,14 @@ def list_nodes(context: Context) -> None:
     if not is_postgres(settings.store):
         raise Failed("nodes share a store in PostgreSQL; the daemon of any other store is alone")
     try:
-        found = asyncio.run(_read(settings.store))
+        nodes = asyncio.run(_read(settings.store))
     except StoreError as error:
         raise Failed(str(error)) from error
     if context.output.as_json:
-        context.output.print_value({"nodes": [_value(node) for node in found]})
+        context.output.print_value({"nodes": [_value(node) for node in nodes]})
     else:
-        _show(context, found)
-    if not any(node.is_alive for node in found):
+        _show(context, nodes)
+    if not any(node.is_alive for node in nodes):
         raise Failed("no node lives")
 
 
@@ -45,13 +45,13 @@ async def _read(url: str) -> Sequence[NodeStanding]:
 
 def _value(node: NodeStanding) -> dict[str, Any]:
     workers = [
-        {"name": one.name, "since": rfc3339(one.since_us), "token": one.token, "taken_from": one.taken_from}
-        for one in node.workers
+        {"name": worker.name, "since": rfc3339(worker.since_us), "token": worker.token, "taken_from": worker.taken_from}
+        for worker in node.workers
     ]
     return {"name": node.name, "alive": node.is_alive, "since": rfc3339(node.since_us), "workers": workers}
 
 
-def _show(context: Context, found: Sequence[NodeStanding]) -> None:
+def _show(context: Context, nodes: Sequence[NodeStanding]) -> None:
     output = context.output
     rows = [
         {
@@ -60,15 +60,20 @@ def _show(context: Context, found: Sequence[NodeStanding]) -> None:
             "since": show_time(rfc3339(node.since_us)),
             "workers": str(len(node.workers)),
         }
-        for node in found
+        for node in nodes
     ]
     since = time_column("Since", lambda row: row["since"])
     columns = [text_column("Node", "node"), text_column("State", "state"), since, text_column("Runs", "workers")]
     output.print_rows(rows, columns, empty="No daemon ever used this database.")
     workers = [
-        {"worker": one.name, "node": node.name, "since": show_time(rfc3339(one.since_us)), "from": one.taken_from}
-        for node in found
-        for one in node.workers
+        {
+            "worker": worker.name,
+            "node": node.name,
+            "since": show_time(rfc3339(worker.since_us)),
+            "from": worker.taken_from,
+        }
+        for node in nodes
+        for worker in node.workers
     ]
     if workers:
         output.say("")

@@ -128,16 +128,16 @@ def format_count(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def print_details(output: Output, found: Mapping[str, Any]) -> None:
+def print_details(output: Output, details: Mapping[str, Any]) -> None:
     """Print the details of one thing: named values under one another, or JSON; nothing under ``--quiet``."""
     if output.as_json:
-        output.print_value(found)
+        output.print_value(details)
         return
     if output.quiet:
         return
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
-    for name, value in found.items():
+    for name, value in details.items():
         grid.add_row(name, VisibleText(value if isinstance(value, str) else msgspec.json.encode(value).decode()))
     output.console.print(grid)

@@ -21,8 +21,8 @@ delete_user = delete_command(noun_of_the_service("user", "users"), "Delete the u
 def list_users(context: Context, project_name: str | None) -> None:
     """All users, or those of a project. Tokens are not shown; `user show --show-token` shows one."""
     with connect_client(context) as client:
-        found = client.get("/v1/users", details="true", project=project_name)["users"]
-    rows = [{key: value for key, value in one.items() if key != "token"} for one in found]
+        users = client.get("/v1/users", details="true", project=project_name)["users"]
+    rows = [{key: value for key, value in user.items() if key != "token"} for user in users]
     columns = [
         text_column("User", "name"),
         Column("Service roles", lambda row: ", ".join(row["service_roles"])),
@@ -69,10 +69,10 @@ def create_user(
 def show_user(context: Context, name: str, *, show_token: bool) -> None:
     """Show the user NAME."""
     with connect_client(context) as client:
-        found = client.get(f"/v1/users/{name}")
+        user = client.get(f"/v1/users/{name}")
     if not show_token:
-        found.pop("token", None)
-    print_details(context.output, found)
+        user.pop("token", None)
+    print_details(context.output, user)
 
 
 @click.command("refresh-token", cls=CliCommand)

@@ -62,13 +62,13 @@ async def _probe(name: str, destination: Destination) -> ProbeRow:
             outcome: Outcome = await destination.probe()
     except TimeoutError:
         outcome = Later(f"no answer within {_PROBE_TIMEOUT_S:g} s")
-    said = {"destination": name, "kind": destination.facts.kind}
+    result = {"destination": name, "kind": destination.facts.kind}
     match outcome:
         case Delivered():
-            return said | {"outcome": "ready", "reason": _LEFT_OPEN.get(destination.facts.kind, "")}
+            return result | {"outcome": "ready", "reason": _LEFT_OPEN.get(destination.facts.kind, "")}
         case Later():
-            return said | {"outcome": "not now", "reason": outcome.reason}
+            return result | {"outcome": "not now", "reason": outcome.reason}
         case Refused():
-            return said | {"outcome": "refused", "reason": outcome.reason}
+            return result | {"outcome": "refused", "reason": outcome.reason}
         case _:
             assert_never(outcome)

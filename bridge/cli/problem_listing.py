@@ -20,14 +20,14 @@ def as_values(problems: Iterable[Problem]) -> list[dict[str, Any]]:
     here = [_from_here(problem) for problem in problems]
     return [
         {
-            "file": one.place.file,
-            "line": one.place.line,
-            "column": one.place.column,
-            "path": one.path,
-            "text": one.text,
-            "kind": one.kind,
+            "file": problem.place.file,
+            "line": problem.place.line,
+            "column": problem.place.column,
+            "path": problem.path,
+            "text": problem.text,
+            "kind": problem.kind,
         }
-        for one in here
+        for problem in here
     ]
 
 

@@ -33,21 +33,21 @@ def replay(context: Context, messages: Sequence[str], *, live: bool) -> None:
     if output.as_json:
         output.print_value(answer)
         return
-    for one in answer["replayed"]:
-        _show(context, one)
+    for message in answer["replayed"]:
+        _show(context, message)
     for missing in answer["missing"]:
         output.say(f"{missing} is not there")
-    sent = sum(len(one["deliveries"]) for one in answer["replayed"])
+    sent = sum(len(message["deliveries"]) for message in answer["replayed"])
     count = len(answer["replayed"])
     output.say(f"{_count_text(count, 'message')} decided anew, {_count_text(sent, 'delivery', 'deliveries')} made")
 
 
-def _show(context: Context, one: Any) -> None:
+def _show(context: Context, message: Any) -> None:
     output = context.output
     if output.quiet:
         return
-    output.console.print(VisibleText(f"{one['message']}  {one['fate']}"), soft_wrap=True)
-    for decision in one["decisions"]:
+    output.console.print(VisibleText(f"{message['message']}  {message['fate']}"), soft_wrap=True)
+    for decision in message["decisions"]:
         line = VisibleText(
             f"  -> {decision['rule']}" + (f" to {decision['destination']}" if decision["destination"] else "")
         )

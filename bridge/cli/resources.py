@@ -38,13 +38,13 @@ delete_schema = delete_command(_SCHEMA, "Delete SCHEMA.", loss="Topics that use 
 def list_projects(context: Context) -> None:
     """All projects, oldest first."""
     with connect_client(context) as client:
-        found = client.get("/v1/projects").get("projects", [])
+        projects = client.get("/v1/projects").get("projects", [])
     columns = [
         text_column("Project", "name"),
         text_column("Description", "description", below=True),
         _CREATED,
     ]
-    context.output.print_rows(found, columns, empty="No project yet: `ams-bridge project create NAME`.")
+    context.output.print_rows(projects, columns, empty="No project yet: `ams-bridge project create NAME`.")
 
 
 @click.command("create", cls=CliCommand)
@@ -64,13 +64,13 @@ def create_project(context: Context, name: str, description: str) -> None:
 def list_topics(context: Context, project_name: str) -> None:
     """The topics of PROJECT, newest first."""
     with connect_client(context) as client:
-        found = client.get(f"/v1/projects/{project_name}/topics")["topics"]
+        topics = client.get(f"/v1/projects/{project_name}/topics")["topics"]
     columns = [
         text_column("Topic", "name"),
         text_column("Schema", "schema"),
         _CREATED,
     ]
-    context.output.print_rows(found, columns, empty="No topic yet: `ams-bridge topic create PROJECT/NAME`.")
+    context.output.print_rows(topics, columns, empty="No topic yet: `ams-bridge topic create PROJECT/NAME`.")
 
 
 @click.command("create", cls=CliCommand)
@@ -92,9 +92,9 @@ def create_topic(context: Context, name: str, schema: str | None) -> None:
 def list_schemas(context: Context, project_name: str) -> None:
     """The schemas of PROJECT."""
     with connect_client(context) as client:
-        found = client.get(f"/v1/projects/{project_name}/schemas").get("schemas", [])
+        schemas = client.get(f"/v1/projects/{project_name}/schemas").get("schemas", [])
     context.output.print_rows(
-        found, [text_column("Schema", "name"), text_column("Type", "type")], empty="No schema yet."
+        schemas, [text_column("Schema", "name"), text_column("Type", "type")], empty="No schema yet."
     )
 
 

@@ -137,15 +137,15 @@ def _value(result: BacktestResult) -> dict[str, Any]:
         "unmatched": {"old": result.unmatched[0], "new": result.unmatched[1]},
         "rules": [
             {
-                "rule": one.rule,
-                "old": one.old,
-                "new": one.new,
-                "differences": dict(one.differences),
-                "samples": [_sample_value(sample) for sample in one.samples],
+                "rule": rule_result.rule,
+                "old": rule_result.old,
+                "new": rule_result.new,
+                "differences": dict(rule_result.differences),
+                "samples": [_sample_value(sample) for sample in rule_result.samples],
             }
-            for one in sorted(result.rules.values(), key=lambda one: one.rule)
+            for rule_result in sorted(result.rules.values(), key=lambda rule_result: rule_result.rule)
         ],
-        "noisiest": [one.rule for one in result.list_noisiest()],
+        "noisiest": [rule_result.rule for rule_result in result.list_noisiest()],
     }
 
 

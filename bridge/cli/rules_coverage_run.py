@@ -71,9 +71,9 @@ def _tell(output: Output, result: CoverageResult) -> None:
         _tell_rule(output, rule)
     if result.unwanted:
         output.console.print(VisibleText("\nWanted by no rule, one of each shape", style="bold"))
-        for one in result.unwanted:
-            text = " ".join(one.text.split())[:200]
-            output.console.print(VisibleText(f"  {short_topic(one.topic)}:{one.offset}  {text}"), soft_wrap=True)
+        for event in result.unwanted:
+            text = " ".join(event.text.split())[:200]
+            output.console.print(VisibleText(f"  {short_topic(event.topic)}:{event.offset}  {text}"), soft_wrap=True)
 
 
 def _tell_rule(output: Output, rule: RuleCoverage) -> None:
@@ -116,5 +116,5 @@ def _value(result: CoverageResult) -> dict[str, Any]:
             }
             for rule in result.rules
         ],
-        "unwanted": [{"topic": one.topic, "offset": one.offset, "text": one.text} for one in result.unwanted],
+        "unwanted": [{"topic": event.topic, "offset": event.offset, "text": event.text} for event in result.unwanted],
     }

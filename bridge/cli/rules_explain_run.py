@@ -56,20 +56,20 @@ def run_explain(
     output = context.output
     if _STORED.fullmatch(message) and not Path(message).exists():
         answer = _fetch_message(context, message)
-        found = answer["recomputed"] or {"rules": []}
+        explanation = answer["recomputed"] or {"rules": []}
     else:
         answer = None
-        found = _of_payload(context, message, topic, parse_named_values(attributes, "--attribute"))
+        explanation = _of_payload(context, message, topic, parse_named_values(attributes, "--attribute"))
     for name in rules:
-        known = [one["rule"] for one in found["rules"]]
+        known = [rule["rule"] for rule in explanation["rules"]]
         if name not in known:
             raise Failed(f"no rule {name} hears this message{suggest_of(name, known, 'rules')}")
     if output.as_json:
-        output.print_value(found if answer is None else answer)
+        output.print_value(explanation if answer is None else answer)
     elif answer is not None:
         tell_stored(output, answer, ExplainScope(rules, brief))
     else:
-        tell(output, found, ExplainScope(rules, brief))
+        tell(output, explanation, ExplainScope(rules, brief))
 
 
 def _fetch_message(context: Context, message: str) -> Any:
@@ -95,17 +95,19 @@ def _from_store(context: Context, topic: str, offset: int) -> Any:
         with _destinations(settings) as destinations:
             in_force = _in_force(context, settings, history, destinations)
             grounds = Grounds(history.store, in_force, destinations, names, history.now_us)
-            found = history.run(explain_stored(grounds, uid, offset))
-        if found is None:
+            explanation = history.run(explain_stored(grounds, uid, offset))
+        if explanation is None:
             raise Failed(no_such_message(topic, offset))
-        return msgspec.to_builtins(found, enc_hook=str)
+        return msgspec.to_builtins(explanation, enc_hook=str)
 
 
 def _in_force(
     context: Context, settings: Settings, history: History, destinations: Mapping[str, Destination]
 ) -> ActiveConfig:
     """The rules and silences that the daemon would run with: the last good rules of the store, else the files'."""
-    world = world_for(context, settings, {name: one.facts for name, one in destinations.items()}, history.broker)
+    world = world_for(
+        context, settings, {name: destination.facts for name, destination in destinations.items()}, history.broker
+    )
     kept = load_last_good(history.broker, world)
     try:
         in_force = ActiveConfig(kept[0] if kept is not None else rules_of(settings, world), 0)
@@ -126,9 +128,9 @@ def _of_payload(context: Context, message: str, topic: str | None, attributes: d
     now_us = SystemClock().wall_us()
     incoming = Incoming(require_one_topic(rule_set, topic), 0, now_us, payload, attributes, "explain/0")
     state = dict.fromkeys(match(rule_set, incoming, now_us).needs, ABSENT)
-    found = explain_message(rule_set, incoming, state, DecideContext(now_us))
+    explanation = explain_message(rule_set, incoming, state, DecideContext(now_us))
     with _destinations(loaded.settings) as destinations:
-        return msgspec.to_builtins(explanation_view(found, destinations), enc_hook=str)
+        return msgspec.to_builtins(explanation_view(explanation, destinations), enc_hook=str)
 
 
 @contextmanager

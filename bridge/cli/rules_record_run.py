@@ -55,7 +55,7 @@ def _write(output: Output, file: Path | None, result: RecordResult) -> None:
         file.write_text(result.text, "utf-8")
     except OSError as error:
         raise Failed(f"cannot write {file}: {error.strerror}") from error
-    told = f"{file} written: {format_count(result.tests, 'test')} of {format_count(result.messages, 'message')}"
+    text = f"{file} written: {format_count(result.tests, 'test')} of {format_count(result.messages, 'message')}"
     output.confirm(
-        told, {"file": str(file), "tests": result.tests, "messages": result.messages, "partial": result.partial}
+        text, {"file": str(file), "tests": result.tests, "messages": result.messages, "partial": result.partial}
     )

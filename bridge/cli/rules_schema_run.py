@@ -22,27 +22,27 @@ SCHEMA_FILE = "rules.schema.json"
 def run_schema(context: Context, file: Path | None, *, generic: bool) -> None:
     """Write the JSON Schema of rule files."""
     settings = None if generic else settings_without_secrets(context).settings
-    found = rules_schema() if settings is None else _with_names(context, settings)
+    schema = rules_schema() if settings is None else _with_names(context, settings)
     if context.output.as_json and (file is None or str(file) == "-"):
-        context.output.print_value(found)
+        context.output.print_value(schema)
         return
     if str(file) == "-":
-        context.output.print_document(json_text(found))
+        context.output.print_document(json_text(schema))
         return
     target = file or _beside_the_rules(settings)
-    write_schema(target, found)
+    write_schema(target, schema)
     context.output.confirm(f"{target} written", {"file": str(target)})
 
 
-def json_text(found: dict[str, Any]) -> str:
+def json_text(schema: dict[str, Any]) -> str:
     """JSON that people can read."""
-    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
 
 
-def write_schema(target: Path, found: dict[str, Any]) -> None:
+def write_schema(target: Path, schema: dict[str, Any]) -> None:
     """Write a schema as JSON that people can read. Raises Failed."""
     try:
-        target.write_text(json_text(found), "utf-8")
+        target.write_text(json_text(schema), "utf-8")
     except OSError as error:
         raise Failed(f"cannot write {target}: {error.strerror}") from error
 

@@ -64,9 +64,16 @@ def run_simulate(
         raise click.UsageError("the payloads of a file come from one topic; name it once")
     start_us = at_us if at_us is not None else SystemClock().wall_us()
     topic = topics[0] if topics else None
-    found = messages_of_lines(file or Path("-"), loaded.rule_set, topic, start_us, every_s, moved=at_us is not None)
+    timeline = messages_of_lines(file or Path("-"), loaded.rule_set, topic, start_us, every_s, moved=at_us is not None)
     with catch_interrupt() as stopped:
-        _play(context.output, loaded, iter(found[-limit:] if limit is not None else found), until_s, outages, stopped)
+        _play(
+            context.output,
+            loaded,
+            iter(timeline[-limit:] if limit is not None else timeline),
+            until_s,
+            outages,
+            stopped,
+        )
 
 
 def _shift_times(stream: Iterator[Incoming], at_us: int | None) -> Iterator[Incoming]:
@@ -89,7 +96,7 @@ def _play(
     first = next(stream, None)
     if first is None:
         raise Failed("there is no message to simulate")
-    out = [_outage(said, loaded, first.publish_time_us) for said in outages]
+    out = [_outage(text, loaded, first.publish_time_us) for text in outages]
     simulation = Simulation(
         loaded.rule_set, outages=out, patience=_patience(loaded), stopped=stopped, make_state=SpillingState
     )
@@ -136,18 +143,18 @@ def _write_json(simulation: Simulation, entries: Iterator[TimelineEntry]) -> Non
         raise too_many
 
 
-def _outage(said: str, loaded: Loaded, start_us: int) -> Outage:
-    name, equals, span = said.partition("=")
+def _outage(text: str, loaded: Loaded, start_us: int) -> Outage:
+    name, equals, span = text.partition("=")
     begin, dots, end = span.partition("..")
     if not (equals and dots):
-        raise click.BadParameter(f"{said!r} is not DESTINATION=FROM..UNTIL", param_hint="--outage")
+        raise click.BadParameter(f"{text!r} is not DESTINATION=FROM..UNTIL", param_hint="--outage")
     known = loaded.settings.destinations
     if name not in known:
         raise click.BadParameter(
             f'no destination "{name}"{suggest_of(name, known, "destinations")}', param_hint="--outage"
         )
     try:
-        from_us, until_us = (start_us + round(duration_s(one) * US_PER_S) for one in (begin, end))
+        from_us, until_us = (start_us + round(duration_s(moment) * US_PER_S) for moment in (begin, end))
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--outage") from error
     return Outage(name, from_us, until_us)
@@ -165,9 +172,9 @@ def _patience(loaded: Loaded) -> Callable[[str], Patience]:
     return patience
 
 
-def _at_us(said: str | None) -> int | None:
+def _at_us(text: str | None) -> int | None:
     try:
-        return None if said is None else read_time_us(said)
+        return None if text is None else read_time_us(text)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--at") from error
 

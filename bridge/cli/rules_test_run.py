@@ -46,8 +46,8 @@ def run_test(context: Context, wanted: tuple[str, ...], junit: Path | None, *, u
 
 
 def _is_wanted(case: Case, wanted: Sequence[str]) -> bool:
-    said = f"{case.name}\n{from_here(case.place.file)}".lower()
-    return not wanted or any(text.lower() in said for text in wanted)
+    label = f"{case.name}\n{from_here(case.place.file)}".lower()
+    return not wanted or any(text.lower() in label for text in wanted)
 
 
 def _tell(output: Output, rule_set: RuleSet, results: Sequence[CaseResult], *, verbose: bool) -> None:
@@ -78,8 +78,8 @@ def _tell_one(output: Output, result: CaseResult, *, verbose: bool) -> None:
             color = _DIFF_COLORS.get(text.strip()[:1], "") if text.startswith("    ") else ""
             output.console.print(VisibleText(f"      {text}", style=color), soft_wrap=True)
     if verbose:
-        for told in result.told:
-            output.console.print(VisibleText(f"      sent: {show_send(told)}", style="dim"), soft_wrap=True)
+        for send in result.told:
+            output.console.print(VisibleText(f"      sent: {show_send(send)}", style="dim"), soft_wrap=True)
         for quiet in result.quiet:
             judgement = quiet.judgement
             by = f" by {judgement.by}" if judgement.by else ""
@@ -102,7 +102,7 @@ def _value(results: Sequence[CaseResult]) -> dict[str, Any]:
             "line": result.case.place.line,
             "passed": result.passed,
             "differences": [from_here_in(difference) for difference in result.differences],
-            "sent": [_sent_value(told) for told in result.told],
+            "sent": [_sent_value(send) for send in result.told],
             "quiet": [_quiet_value(quiet) for quiet in result.quiet],
         }
         for result in results
@@ -111,15 +111,15 @@ def _value(results: Sequence[CaseResult]) -> dict[str, Any]:
     return {"passed": len(results) - failed, "failed": failed, "tests": cases}
 
 
-def _sent_value(told: ToldSend) -> dict[str, Any]:
-    send, post = told.send, told.post
+def _sent_value(entry: ToldSend) -> dict[str, Any]:
+    send, post = entry.send, entry.post
     return {
-        "at_s": told.at_us / 1_000_000,
+        "at_s": entry.at_us / 1_000_000,
         "rule": send.rule,
         "to": send.destination,
         "phase": send.phase,
         "key": send.key,
-        "shadow": told.shadow,
+        "shadow": entry.shadow,
         "title": post.title,
         "text": post.text,
         "severity": post.severity,
@@ -127,14 +127,14 @@ def _sent_value(told: ToldSend) -> dict[str, Any]:
 
 
 def _quiet_value(quiet: KeptQuiet) -> dict[str, Any]:
-    one = quiet.judgement
+    judgement = quiet.judgement
     return {
         "at_s": quiet.at_us / 1_000_000,
-        "rule": one.rule,
-        "to": one.destination,
-        "key": one.key,
-        "outcome": one.outcome,
-        "by": one.by,
+        "rule": judgement.rule,
+        "to": judgement.destination,
+        "key": judgement.key,
+        "outcome": judgement.outcome,
+        "by": judgement.by,
     }
 
 

@@ -55,16 +55,16 @@ def send(
     A text that is too long for one post is split or cut as a rule's would be. Exits with 1 unless all of it was
     delivered. Secrets are never shown.
     """
-    said = {name: value for name, value in parts.items() if value is not None}
-    if sum(name in said for name in ("text", "file", "body")) != 1:
+    values = {name: value for name, value in parts.items() if value is not None}
+    if sum(name in values for name in ("text", "file", "body")) != 1:
         raise click.UsageError("give the text with --text or --file, or a payload with --body")
-    if "link" in said:
-        said["url"] = said.pop("link")
-    if "file" in said:
-        said["text"] = _content(said.pop("file"))
-    if "body" in said:
-        said["body"] = _payload(said["body"])
-    asked = said | {
+    if "link" in values:
+        values["url"] = values.pop("link")
+    if "file" in values:
+        values["text"] = _content(values.pop("file"))
+    if "body" in values:
+        values["body"] = _payload(values["body"])
+    asked = values | {
         "destination": destination,
         "fields": [{"title": name, "value": value} for name, value in parse_named_values(fields, "--field").items()],
         "overrides": parse_named_values(overrides, "--set"),

@@ -28,14 +28,14 @@ def run_settings(context: Context, prefix: str, *, schema: bool) -> None:
     if schema:
         context.output.print_value(settings_schema())
         return
-    found = [row for row in rows() if row["key"].startswith(prefix)]
+    entries = [row for row in rows() if row["key"].startswith(prefix)]
     output = context.output
     if output.as_json:
-        output.print_value(found)
-    elif not found:
+        output.print_value(entries)
+    elif not entries:
         raise Failed(f"no key begins with {prefix!r}{suggest(prefix, [row['key'] for row in rows()])}")
     elif not output.quiet:
-        for row in found:
+        for row in entries:
             output.console.print(_draw(row), soft_wrap=True)
 
 
@@ -82,14 +82,14 @@ def _of_kinds(configs: Mapping[str, type[BaseModel]], prefix: str) -> Iterator[S
         "meaning": "What it is; the other keys depend on it",
     }  # fmt: skip
     known: dict[tuple[str, ...], list[str]] = {}
-    told: dict[tuple[str, ...], SettingRow] = {}
+    by_path: dict[tuple[str, ...], SettingRow] = {}
     for kind, config in configs.items():
         for name, field in config.model_fields.items():
             for row in _of_field(f"{prefix}{field.alias or name}", field) if name != "type" else ():
                 known.setdefault(tuple(row.values()), []).append(kind)
-                told.setdefault(tuple(row.values()), row)
+                by_path.setdefault(tuple(row.values()), row)
     for same, kinds in known.items():
-        yield told[same] | {"kinds": "" if len(kinds) == len(configs) else ", ".join(kinds)}
+        yield by_path[same] | {"kinds": "" if len(kinds) == len(configs) else ", ".join(kinds)}
 
 
 def _of_field(key: str, field: FieldInfo) -> Iterator[SettingRow]:
@@ -116,19 +116,21 @@ def _row(key: str, takes: str, field: FieldInfo) -> SettingRow:
 def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((found for one in get_args(annotation) if (found := _model_in(one)) is not None), None)
+    return next((model for argument in get_args(annotation) if (model := _model_in(argument)) is not None), None)
 
 
 def _takes(annotation: Any, field: FieldInfo) -> str:
-    unit = next((hint for one in field.metadata if (hint := _unit(one))), "")
+    unit = next((hint for note in field.metadata if (hint := _unit(note))), "")
     if unit:
         return unit
     if get_origin(annotation) is Literal:
-        return " or ".join(str(one) for one in get_args(annotation))
+        return " or ".join(str(argument) for argument in get_args(annotation))
     if get_origin(annotation) in (Union, UnionType):
-        return " or ".join(dict.fromkeys(_takes(one, field) for one in get_args(annotation) if one is not NoneType))
+        return " or ".join(
+            dict.fromkeys(_takes(argument, field) for argument in get_args(annotation) if argument is not NoneType)
+        )
     if hasattr(annotation, "__metadata__"):
-        inner = next((hint for one in annotation.__metadata__ if (hint := _unit(one))), "")
+        inner = next((hint for note in annotation.__metadata__ if (hint := _unit(note))), "")
         return inner or _takes(get_args(annotation)[0], field)
     if get_origin(annotation) is dict:
         return "a mapping of names"

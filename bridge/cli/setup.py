@@ -74,8 +74,8 @@ def _server_and_store(context: Context) -> Settings:
     path = find_settings_file(context)
     document = read_file(path)
     if isinstance(document.value, dict):
-        said = {name: document.value[name] for name in ("server", "store") if name in document.value}
-        document = replace(document, value=said)
+        sections = {name: document.value[name] for name in ("server", "store") if name in document.value}
+        document = replace(document, value=sections)
     around = ReferenceSources(os.environ, credentials_folder(os.environ), path.parent.absolute())
     try:
         return settings_of_document(document, around)

@@ -34,7 +34,7 @@ _LISTED = [
     "--keep-waiting", is_flag=True, help="Leave deliveries that wait already; by default they are suppressed."
 )
 @pass_context
-def add(context: Context, /, matchers: Sequence[str], **said: Any) -> None:
+def add(context: Context, /, matchers: Sequence[str], **options: Any) -> None:
     """Keep quiet what all MATCHERs fit, from now on and among what waits.
 
     A MATCHER is NAME=VALUE, or NAME~GLOB. NAME is rule, topic, destination, key or severity, or a place of the event
@@ -44,7 +44,7 @@ def add(context: Context, /, matchers: Sequence[str], **said: Any) -> None:
     """
     from bridge.operate.silence_coverage import coverage_text  # with the engine of rules, and only ``add`` needs it
 
-    body = {name: value for name, value in said.items() if value not in (None, False)}
+    body = {name: value for name, value in options.items() if value not in (None, False)}
     if ("for_s" in body) == ("until" in body):
         raise click.UsageError("say when it ends: either --for or --until")
     with connect_client(context) as client:
@@ -62,8 +62,8 @@ def add(context: Context, /, matchers: Sequence[str], **said: Any) -> None:
 def list_silences(context: Context, *, with_expired: bool) -> None:
     """Silences that hold or will hold, the first to end first."""
     with connect_client(context) as client:
-        found = client.get("/api/silences", all="true" if with_expired else None)["silences"]
-    context.output.print_rows(found, [id_column(found), *_LISTED], empty="Nothing is silenced.")
+        silences = client.get("/api/silences", all="true" if with_expired else None)["silences"]
+    context.output.print_rows(silences, [id_column(silences), *_LISTED], empty="Nothing is silenced.")
 
 
 @click.command("expire", cls=CliCommand)
@@ -83,17 +83,17 @@ def matchers_of(typed: Sequence[str]) -> dict[str, Any]:
     """Matchers as the API takes them. Raises BadParameter."""
     from rules.deciding.quiet.silences import FACT_NAMES  # with all that conditions take, and only ``add`` has matchers
 
-    found: dict[str, Any] = {}
+    matchers: dict[str, Any] = {}
     for text in typed:
         places = [at for at in (text.find("="), text.find("~")) if at > 0]
         if not places:
             raise click.BadParameter(f"{text!r} is not NAME=VALUE or NAME~GLOB", param_hint="MATCHER")
         at = min(places)
         name, value = text[:at], text[at + 1 :]
-        if name in found:
+        if name in matchers:
             raise click.BadParameter(f"{name} stands twice", param_hint="MATCHER")
-        found[name] = {"like": value} if text[at] == "~" else value if name in FACT_NAMES else typed_word(value)
-    return found
+        matchers[name] = {"like": value} if text[at] == "~" else value if name in FACT_NAMES else typed_word(value)
+    return matchers
 
 
 def _matchers(matchers: dict[str, Any]) -> str:

@@ -79,8 +79,8 @@ class _ScratchState:
         if self._next_end_us <= now_us:
             self._counts.subtract(self._scratch.expire(now_us))
             self._next_end_us = self._scratch.next_end_us() or _NEVER
-        found = {key: self._scratch.get(key) for key in keys}
-        return {key: ABSENT if row is None else StateValue(row.value, row.version) for key, row in found.items()}
+        values = {key: self._scratch.get(key) for key in keys}
+        return {key: ABSENT if row is None else StateValue(row.value, row.version) for key, row in values.items()}
 
     def commit(self, changes: Iterable[StateChange]) -> None:
         for change in changes:

@@ -54,8 +54,10 @@ def run_restore(context: Context, file: Path) -> None:
     context.output.confirm(f"{target} restored from {file}", value)
     if restored.replaced is not None:
         context.output.say(f"  the store that stood there is kept as {restored.replaced}")
-    for one in raised:
-        context.output.say(f"  {one['topic']}: had {one['was']} messages, continues at offset {one['continues_at']}")
+    for topic in raised:
+        context.output.say(
+            f"  {topic['topic']}: had {topic['was']} messages, continues at offset {topic['continues_at']}"
+        )
 
 
 def _why(error: StoreError | OSError) -> str:
@@ -74,8 +76,8 @@ async def _copy(settings: Settings, file: Path) -> None:
 async def _topic_names(settings: Settings) -> dict[str, str]:
     store = await open_reader(settings.store, SystemClock())
     try:
-        projects = {one.record.uid: one.record for one in await store.catalog.list("project")}
-        topics = [one.record for one in await store.catalog.list("topic")]
+        projects = {project.record.uid: project.record for project in await store.catalog.list("project")}
+        topics = [topic.record for topic in await store.catalog.list("topic")]
     finally:
         await store.close()
     return {

@@ -29,10 +29,10 @@ subscription_acl = acl_command(_SUBSCRIPTION, "Show or replace who may pull from
 def list_subscriptions(context: Context, project_name: str) -> None:
     """The subscriptions of PROJECT, newest first: how far they are behind, and whether their pushes get through."""
     with connect_client(context) as client:
-        found = client.get(f"/v1/projects/{project_name}/subscriptions")["subscriptions"]
+        subscriptions = client.get(f"/v1/projects/{project_name}/subscriptions")["subscriptions"]
         states = _states(client, project_name)
-    for one in found:
-        one["state"] = states.get(one["name"].lstrip("/"), {})
+    for subscription in subscriptions:
+        subscription["state"] = states.get(subscription["name"].lstrip("/"), {})
     columns = [
         text_column("Subscription", "name"),
         text_column("Topic", "topic"),
@@ -40,7 +40,7 @@ def list_subscriptions(context: Context, project_name: str) -> None:
         Column("Behind", lambda row: str(row["state"].get("behind", "-")), number=True),
         Column("Push", _push_of, below=True),
     ]
-    context.output.print_rows(found, columns, empty="No subscription yet.")
+    context.output.print_rows(subscriptions, columns, empty="No subscription yet.")
 
 
 @click.command("create", cls=CliCommand)
@@ -102,12 +102,12 @@ def _push_config(url: str, messages: int, *, mattermost: bool) -> dict[str, Any]
 def _states(client: Client, project_name: str) -> dict[str, dict[str, Any]]:
     """How the subscriptions of a project fare, by full name; empty for those who may not ask, such as a consumer."""
     try:
-        found = client.get("/api/subscriptions", project=project_name)["subscriptions"]
+        subscriptions = client.get("/api/subscriptions", project=project_name)["subscriptions"]
     except Unreached:
         raise
     except Failed:
         return {}
-    return {one["subscription"]: one for one in found}
+    return {subscription["subscription"]: subscription for subscription in subscriptions}
 
 
 def _push_of(row: dict[str, Any]) -> str:
@@ -137,10 +137,10 @@ def show_subscription(context: Context, name: str) -> None:
     path = resource_path(name, "subscriptions")
     project_name, _ = resource_name(name, "subscriptions")
     with connect_client(context) as client:
-        found = client.get(path)
-        state = _states(client, project_name).get(found["name"].lstrip("/"), {})
+        subscription = client.get(path)
+        state = _states(client, project_name).get(subscription["name"].lstrip("/"), {})
         kept = {key: state[key] for key in ("behind", "failing_since", "why") if state.get(key) not in (None, "")}
-        print_details(context.output, found | {"offsets": client.get(f"{path}:offsets")} | kept)
+        print_details(context.output, subscription | {"offsets": client.get(f"{path}:offsets")} | kept)
 
 
 @click.command("seek", cls=CliCommand)

@@ -40,7 +40,7 @@ def messages_of_lines(
     if moved and kept:
         shift_us = start_us - min(message.publish_time_us for message in kept)
         kept = [replace(message, publish_time_us=message.publish_time_us + shift_us) for message in kept]
-    return sorted([*messages, *kept], key=lambda one: one.publish_time_us)
+    return sorted([*messages, *kept], key=lambda message: message.publish_time_us)
 
 
 def require_one_topic(rule_set: RuleSet, text: str | None) -> str:

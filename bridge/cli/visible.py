@@ -37,8 +37,8 @@ def make_visible_line(text: str) -> str:
 class VisibleText(Text):
     """A styled text in which nothing is left that a terminal would obey."""
 
-    def __init__(self, text: str = "", style: str | Style = "", **said: Any) -> None:
-        super().__init__(make_visible(text), style, **said)
+    def __init__(self, text: str = "", style: str | Style = "", **options: Any) -> None:
+        super().__init__(make_visible(text), style, **options)
 
     def append(self, text: Text | str, style: str | Style | None = None) -> VisibleText:
         """Add a text, made visible."""
@@ -49,9 +49,9 @@ class VisibleText(Text):
 class VisibleConsole(Console):
     """A console that obeys nobody's texts but our own styles."""
 
-    def render_str(self, text: str, **said: Any) -> Text:
+    def render_str(self, text: str, **options: Any) -> Text:
         """See Console."""
-        return super().render_str(make_visible(text), **said)
+        return super().render_str(make_visible(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """See Console. Texts that others made, such as those of Markdown, are made visible here."""

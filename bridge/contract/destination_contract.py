@@ -166,8 +166,8 @@ class DestinationContract:
             longest = facts.max_text_runes or _MANY_RUNES
             for n, sign in enumerate(("x", "ä & <b> *c* _d_ [e](f) @g\n", "\N{FIRE}")):
                 before = rig.arrived()
-                one = replace(parcel(text=(sign * longest)[:longest]), id=f"{n:032x}")
-                assert isinstance(await destination.deliver(one), Delivered), sign
+                piece = replace(parcel(text=(sign * longest)[:longest]), id=f"{n:032x}")
+                assert isinstance(await destination.deliver(piece), Delivered), sign
                 assert rig.arrived() - before == 1 or not rig.keeps
 
     async def test_every_part_of_a_long_text_is_previewed_as_it_is_sent_and_fits(
@@ -180,18 +180,18 @@ class DestinationContract:
             assert len(text) > 2 * _MANY_RUNES
             assert len(posts) > 1 or destination.facts.max_text_runes is None or destination.facts.long_text == "cut"
             for part, post in enumerate(posts):
-                one = replace(parcel(), id=f"{part:032x}", post=post, part=part, parts=len(posts))
-                shown = destination.preview(one)
-                assert isinstance(await destination.deliver(one), Delivered)
+                piece = replace(parcel(), id=f"{part:032x}", post=post, part=part, parts=len(posts))
+                shown = destination.preview(piece)
+                assert isinstance(await destination.deliver(piece), Delivered)
                 assert rig.same(shown.body, rig.sent())
                 assert all(size.most is None or size.has <= size.most for size in shown.sizes), shown.sizes
 
     async def test_no_post_breaks_it(self, kind: str, tmp_path: Path) -> None:
         """Odd posts arrive or are refused with a reason; nothing is raised."""
         async with self.openers[kind](tmp_path) as rig, rig.at_work(timeout="10s") as destination:
-            for n, one in enumerate(_ODD_PARCELS):
-                destination.preview(one)
-                outcome = await destination.deliver(replace(one, id=f"{n:032x}"))
+            for n, odd in enumerate(_ODD_PARCELS):
+                destination.preview(odd)
+                outcome = await destination.deliver(replace(odd, id=f"{n:032x}"))
                 assert isinstance(outcome, Delivered | Refused), (n, outcome)
 
     @pytest.mark.parametrize("garbage", GARBAGE)

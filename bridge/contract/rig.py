@@ -79,9 +79,9 @@ class Rig:
     def build(self, **changed: Any) -> Destination:
         """A destination of the kind, from settings as a file would say them."""
         kind = KINDS[self.kind]
-        said = {"type": self.kind, "rate": None, **PATIENT, **self.config, **changed}
+        config = {"type": self.kind, "rate": None, **PATIENT, **self.config, **changed}
         tools = Tools(SystemClock(), make_client, topics=self.topics)
-        return kind.build("ops", kind.config.model_validate(said), tools)
+        return kind.build("ops", kind.config.model_validate(config), tools)
 
     @asynccontextmanager
     async def at_work(self, **changed: Any) -> AsyncIterator[Destination]:

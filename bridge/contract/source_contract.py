@@ -97,18 +97,18 @@ class SourceContract:
         async with self.services[fetch_kind]() as rig, self._fetcher(fetch_kind, rig.config) as fetcher:
             first = await fetcher.fetch()
             assert len(first) >= 2
-            assert len({one.id for one in first}) == len(first)
-            again = {one.id: one for one in await fetcher.fetch()}
-            for one in first:
-                _check(one.message)
-                assert again[one.id] == one
+            assert len({message.id for message in first}) == len(first)
+            again = {message.id: message for message in await fetcher.fetch()}
+            for message in first:
+                _check(message.message)
+                assert again[message.id] == message
 
     async def test_what_was_acknowledged_may_come_again_and_nothing_is_lost(self, fetch_kind: str) -> None:
         """After an acknowledgement of some, all others still come."""
         async with self.services[fetch_kind]() as rig, self._fetcher(fetch_kind, rig.config) as fetcher:
             first: Sequence[FetchedMessage] = await fetcher.fetch()
             await fetcher.acknowledge([first[0].id])
-            assert {one.id for one in first[1:]} <= {one.id for one in await fetcher.fetch()}
+            assert {message.id for message in first[1:]} <= {message.id for message in await fetcher.fetch()}
 
     async def test_a_service_that_is_away_is_trouble_without_secrets(self, fetch_kind: str) -> None:
         """Where nobody listens, fetching raises FetchTrouble, which tells no secret."""

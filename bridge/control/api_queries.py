@@ -116,5 +116,5 @@ def _limit_of(field: FieldInfo) -> int:
     """The largest number that a field may hold."""
     kinds = msgspec.inspect.type_info(field.type)
     numbers = kinds.types if isinstance(kinds, msgspec.inspect.UnionType) else (kinds,)
-    bounds = (one.le for one in numbers if isinstance(one, msgspec.inspect.IntType))
+    bounds = (kind.le for kind in numbers if isinstance(kind, msgspec.inspect.IntType))
     return next((bound for bound in bounds if bound is not None), LARGEST_COUNT)

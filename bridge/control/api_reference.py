@@ -24,7 +24,7 @@ def api_reference(document: Mapping[str, Any]) -> str:
     schemas = document["components"]["schemas"]
     parts = [_HEAD, "## Routes\n"]
     for path, methods in document["paths"].items():
-        parts.extend("\n".join(_route(method.upper(), path, one)) for method, one in methods.items())
+        parts.extend("\n".join(_route(method.upper(), path, operation)) for method, operation in methods.items())
     parts.append("## Records\n")
     parts.extend("\n".join(_record(name, schemas[name])) for name in sorted(schemas))
     return "\n".join(parts)
@@ -34,7 +34,9 @@ def _route(method: str, path: str, operation: Mapping[str, Any]) -> Iterator[str
     yield f"### {method} {path}\n"
     yield f"{_sentence(operation['summary'])}\n"
     if operation["parameters"]:
-        yield from _table(("Parameter", "In", "Value"), [_parameter(one) for one in operation["parameters"]])
+        yield from _table(
+            ("Parameter", "In", "Value"), [_parameter(parameter) for parameter in operation["parameters"]]
+        )
         yield ""
     responses = operation["responses"]
     (kind,) = responses["200"]["content"]
@@ -46,9 +48,9 @@ def _route(method: str, path: str, operation: Mapping[str, Any]) -> Iterator[str
     yield f"{takes}Gives {answer if kind == 'application/json' else f'`{kind}`'}.{fails}\n"
 
 
-def _parameter(one: Mapping[str, Any]) -> tuple[str, str, str]:
-    needed = "" if one["in"] == "path" or not one["required"] else ", required"
-    return f"`{one['name']}`", one["in"], _type(one["schema"]) + _bounds(one["schema"]) + needed
+def _parameter(parameter: Mapping[str, Any]) -> tuple[str, str, str]:
+    needed = "" if parameter["in"] == "path" or not parameter["required"] else ", required"
+    return f"`{parameter['name']}`", parameter["in"], _type(parameter["schema"]) + _bounds(parameter["schema"]) + needed
 
 
 def _record(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
@@ -57,8 +59,8 @@ def _record(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
         yield " ".join(schema["description"].replace("``", "`").split()) + "\n"
     required = schema.get("required", ())
     rows = [
-        (f"`{field}`", _type(one) + _bounds(one), "" if field in required else _default(one))
-        for field, one in schema.get("properties", {}).items()
+        (f"`{field}`", _type(member) + _bounds(member), "" if field in required else _default(member))
+        for field, member in schema.get("properties", {}).items()
     ]
     if rows:
         yield from _table(("Field", "Value", "Without it"), rows)
@@ -77,7 +79,7 @@ def _type(schema: Mapping[str, Any]) -> str:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
     if "anyOf" in schema:
-        return " or ".join(_type(one) + _bounds(one) for one in schema["anyOf"])
+        return " or ".join(_type(choice) + _bounds(choice) for choice in schema["anyOf"])
     if "enum" in schema:
         return ", ".join(f"`{value}`" if value else "empty" for value in schema["enum"])
     match schema.get("type"):

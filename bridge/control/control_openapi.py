@@ -113,7 +113,7 @@ def _in_query(operation: ApiOperation, components: Mapping[str, Any]) -> list[di
 
 def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema of a parameter: an absent one has no value, not null."""
-    given = next((one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"), schema)
+    given = next((choice for choice in schema.get("anyOf", [schema]) if choice.get("type") != "null"), schema)
     return {key: value for key, value in given.items() if key != "default" or value not in ("", None)}
 
 

@@ -80,14 +80,14 @@ def read_head(lines: list[bytes], *, with_body: bool) -> AnswerHead:
     match = _STATUS_LINE.fullmatch(lines[0].strip())
     if match is None:
         raise ValueError("this is no status line")
-    status, said = int(match[3]), list(_headers(lines[1:]))
+    status, fields = int(match[3]), list(_headers(lines[1:]))
     phrase = _CONTROL.sub(b" ", match[4] or b"").strip()[:_LONGEST_PHRASE_BYTES]
-    named = [word for name, value in said if name.lower() == b"connection" for word in _words(value)]
+    named = [word for name, value in fields if name.lower() == b"connection" for word in _words(value)]
     lasts = b"close" not in named and ((int(match[1]), int(match[2] or 0)) != (1, 0) or b"keep-alive" in named)
-    codings = [word for name, value in said if name.lower() == b"transfer-encoding" for word in _words(value)]
-    lengths = {word for name, value in said if name.lower() == b"content-length" for word in _words(value)}
+    codings = [word for name, value in fields if name.lower() == b"transfer-encoding" for word in _words(value)]
+    lengths = {word for name, value in fields if name.lower() == b"content-length" for word in _words(value)}
     packings = [(b"Content-Encoding", coding) for coding in codings if coding in _PACKED]
-    headers = (*packings, *_keep_relevant(said))
+    headers = (*packings, *_keep_relevant(fields))
     if not with_body or status in _BODILESS:
         has_one = with_body and (bool(codings) or not lengths <= {b"0"})
         return AnswerHead(status, headers, phrase, length=0, must_close=has_one or not lasts)
@@ -95,10 +95,10 @@ def read_head(lines: list[bytes], *, with_body: bool) -> AnswerHead:
         is_chunked = codings[-1] == b"chunked"
         doubtful = bool(lengths) or not is_chunked
         return AnswerHead(status, headers, phrase, is_chunked=is_chunked, must_close=doubtful or not lasts)
-    told = sorted(int(length) for length in lengths if _LENGTH.fullmatch(length))
-    if not told:
+    sizes = sorted(int(length) for length in lengths if _LENGTH.fullmatch(length))
+    if not sizes:
         return AnswerHead(status, headers, phrase, must_close=True)
-    return AnswerHead(status, headers, phrase, length=told[0], must_close=len(lengths) > 1 or not lasts)
+    return AnswerHead(status, headers, phrase, length=sizes[0], must_close=len(lengths) > 1 or not lasts)
 
 
 def _headers(lines: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
@@ -117,10 +117,10 @@ def _headers(lines: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
             yield name, _CONTROL.sub(b" ", value).strip()
 
 
-def _keep_relevant(said: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+def _keep_relevant(fields: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
     """What may matter to somebody, without what says how the body is framed, and none that is too long to matter."""
     count = 0
-    for name, value in said:
+    for name, value in fields:
         if name.lower() in _FRAMING or len(name) + len(value) > _LONGEST_VALUE_BYTES:
             continue
         count += 1

@@ -60,8 +60,8 @@ class AuditTrail:
     async def note(self, entry: AuditEntry) -> None:
         """Log an entry and keep it. What it tells of is done: a store that does not answer is only logged."""
         entry = msgspec.structs.replace(entry, who=entry.who[:_LONGEST_TEXT], target=entry.target[:_LONGEST_TEXT])
-        said = {name: value for name, value in msgspec.to_builtins(entry).items() if value}
-        log.info("audit", **({"who": "", "outcome": "done"} | said))
+        fields = {name: value for name, value in msgspec.to_builtins(entry).items() if value}
+        log.info("audit", **({"who": "", "outcome": "done"} | fields))
         try:
             await self._messages.append(AUDIT_LOG, [NewMessage(msgspec.json.encode(entry, enc_hook=str).decode(), {})])
         except BrokerError as error:

@@ -39,7 +39,7 @@ def ascii_url(url: str) -> str:
     host = urlsplit(url).hostname or ""
     if not slashes or host.isascii():
         return url
-    end = min((found for mark in "/?#" if (found := rest.find(mark)) >= 0), default=len(rest))
+    end = min((index for mark in "/?#" if (index := rest.find(mark)) >= 0), default=len(rest))
     who, at, place = rest[:end].rpartition("@")
     name, colon, port = place.partition(":")
     return f"{before}://{who}{at}{ascii_domain(name)}{colon}{port}{rest[end:]}"

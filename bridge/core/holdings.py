@@ -56,7 +56,7 @@ class Holdings(Collector):
     def unwant(self, worker: str) -> None:
         """Wish no longer to run it."""
         self._wanted.discard(worker)
-        self._take({held: token for held, token in self._held.items() if held != worker})
+        self._take({other: token for other, token in self._held.items() if other != worker})
         self._news.set()
 
     def token(self, worker: str) -> OwnerToken | None:
@@ -101,9 +101,9 @@ class Holdings(Collector):
     async def refresh(self) -> None:
         """Renew what this node holds, and take what is free, at once. Raises StoreError."""
         began_s = self._clock.monotonic()
-        held = await self._ownership.hold(self._node, sorted(self._wanted))
+        tokens = await self._ownership.hold(self._node, sorted(self._wanted))
         self._renewed_s = began_s
-        self._take({worker: token for worker, token in held.items() if worker in self._wanted})
+        self._take({worker: token for worker, token in tokens.items() if worker in self._wanted})
 
     def collect(self) -> Sequence[Metric]:
         """See Collector."""
@@ -112,14 +112,14 @@ class Holdings(Collector):
             owner.add_metric([worker], self.holds(worker))
         return [owner]
 
-    def _take(self, held: Mapping[str, OwnerToken]) -> None:
+    def _take(self, tokens: Mapping[str, OwnerToken]) -> None:
         """Note what is held from now on, and tell those who wait for a change."""
-        if held == self._held:
+        if tokens == self._held:
             return
-        gone = sorted(self._held.keys() - held.keys())
+        gone = sorted(self._held.keys() - tokens.keys())
         if gone:
             log.info("workers go to another node", workers=gone)
-        self._held = dict(held)
+        self._held = dict(tokens)
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 

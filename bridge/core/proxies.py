@@ -67,18 +67,18 @@ class Proxies:
         asked = [rule for rule in self.exceptions if rule.network is not None and rule.port in (None, port)]
         if not asked or _literal_address(host):
             return proxy
-        found = await _resolve(host, port)
-        return None if any(rule.holds(host, found, port) for rule in asked) else proxy
+        addresses = await _resolve(host, port)
+        return None if any(rule.holds(host, addresses, port) for rule in asked) else proxy
 
 
 def read_proxies(environment: Mapping[str, str] = os.environ) -> Proxies:
     """The proxies that the environment names now. Names in small letters win, as everywhere."""
-    said = {name.lower(): value.strip() for name, value in environment.items() if name.isupper()}
-    said |= {name: value.strip() for name, value in environment.items() if name.islower()}
+    variables = {name.lower(): value.strip() for name, value in environment.items() if name.isupper()}
+    variables |= {name: value.strip() for name, value in environment.items() if name.islower()}
     if "REQUEST_METHOD" in environment:  # a CGI script: the client chose HTTP_PROXY
-        said["http_proxy"] = environment.get("http_proxy", "")
-    named = {scheme: said.get(f"{scheme}_proxy", "") for scheme in ("http", "https", "all")}
-    rules = [_rule(text) for text in _BETWEEN.split(said.get("no_proxy", "")) if text]
+        variables["http_proxy"] = environment.get("http_proxy", "")
+    named = {scheme: variables.get(f"{scheme}_proxy", "") for scheme in ("http", "https", "all")}
+    rules = [_rule(text) for text in _BETWEEN.split(variables.get("no_proxy", "")) if text]
     return Proxies({scheme: _with_scheme(url) for scheme, url in named.items() if url}, tuple(rules))
 
 
@@ -118,6 +118,6 @@ async def _resolve(host: str, port: int) -> list[IpAddress]:
     """The addresses of a name; none when it cannot be looked up, for the proxy may know it."""
     with contextlib.suppress(OSError, UnicodeError):
         async with asyncio.timeout(_LONGEST_LOOK_UP_S):  # noqa: TID251 - a timeout of the network
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            return [address for _, _, _, _, (text, *_) in found if (address := read_address(str(text))) is not None]
+            infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            return [address for _, _, _, _, (text, *_) in infos if (address := read_address(str(text))) is not None]
     return []

@@ -59,7 +59,7 @@ class Resolver:
         if isinstance(value, list):
             return [self.resolve(inner, (*path, index)) for index, inner in enumerate(value)]
         if isinstance(value, str) and "${" in value:
-            return _REFERENCE.sub(lambda found: self._one(found, path), value)
+            return _REFERENCE.sub(lambda match: self._one(match, path), value)
         return value
 
     def _one(self, match: re.Match[str], path: DocumentPath) -> str:

@@ -30,7 +30,7 @@ def subject_of_slash_form(slashed: str) -> str:
     if not set(values) <= set(_ORDER):
         return text
     return ",".join(
-        "+".join(f"{word}={one if word in _UNESCAPED else _escape(one)}" for one in values[word])
+        "+".join(f"{word}={value if word in _UNESCAPED else _escape(value)}" for value in values[word])
         for word in _ORDER
         if word in values
     )

@@ -21,15 +21,15 @@ _NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENG
 
 def tls_fault(error: BaseException) -> ssl.SSLError | None:
     """The failure of TLS that an error stands for, if it does."""
-    found: BaseException | None = error
+    cause: BaseException | None = error
     for _ in range(_DEEPEST):
-        carried: object = getattr(found, "os_error", None)  # aiohttp's own errors are both at once
+        carried: object = getattr(cause, "os_error", None)  # aiohttp's own errors are both at once
         if isinstance(carried, BaseException):
-            found = carried
-        elif found is None or isinstance(found, ssl.SSLError):
-            return found
+            cause = carried
+        elif cause is None or isinstance(cause, ssl.SSLError):
+            return cause
         else:
-            found = found.__cause__ or found.__context__  # httpcore's pool raises its own error "from None"
+            cause = cause.__cause__ or cause.__context__  # httpcore's pool raises its own error "from None"
     return None
 
 

@@ -155,7 +155,7 @@ class Attempts:
 
         A line of which one was a probe in vain comes after all that were none since.
         """
-        lines = [list(line) for _, line in groupby(leased, key=lambda one: one.delivery.new.order_key)]
+        lines = [list(line) for _, line in groupby(leased, key=lambda entry: entry.delivery.new.order_key)]
         self._probes.sort(lines)
         return [lease for line in lines for lease in self._begin_line(line)]
 
@@ -164,8 +164,8 @@ class Attempts:
         first, *rest = line
         known = self._settler.recall(first)
         if known is not None:
-            held = _Try(first, -1, has_begun=True, is_over=True, has_slot=False)
-            self._hold(held, self._settler.settle(first, known))
+            try_ = _Try(first, -1, has_begun=True, is_over=True, has_slot=False)
+            self._hold(try_, self._settler.settle(first, known))
             return rest
         if not self.room():
             return line
@@ -173,10 +173,10 @@ class Attempts:
         return ()
 
     def _begin(self, leased: Leased, rest: Sequence[Leased]) -> None:
-        held = _Try(leased, self.breaker.begin(), rest)
+        try_ = _Try(leased, self.breaker.begin(), rest)
         self.pace.begin(self._clock.monotonic())
         self._under_way += 1
-        self._hold(held, self._try(held))
+        self._hold(try_, self._try(try_))
 
     async def give_back(self, leased: Sequence[Leased]) -> None:
         """End leases of deliveries that were not tried. Where the store is in trouble they end by themselves."""
@@ -201,8 +201,8 @@ class Attempts:
         """End the tries under way, note that they may have arrived, and say which leases are still to be given back."""
         self._cutting_off = True
         all_held = list(self._held.items())
-        for trying, held in all_held:
-            if not held.is_over:
+        for trying, try_ in all_held:
+            if not try_.is_over:
                 trying.cancel()
         for _ in range(2):
             try:
@@ -212,56 +212,56 @@ class Attempts:
                 log.warning("left to their leases", destination=self._name, deliveries=len(self._held))
                 for trying in list(self._held):
                     trying.cancel()
-        return [leased for _, held in all_held for leased in (*(() if held.has_begun else (held.leased,)), *held.rest)]
+        return [leased for _, try_ in all_held for leased in (*(() if try_.has_begun else (try_.leased,)), *try_.rest)]
 
-    def _hold(self, held: _Try, work: Coroutine[Any, Any, None]) -> None:
+    def _hold(self, try_: _Try, work: Coroutine[Any, Any, None]) -> None:
         trying = asyncio.create_task(work)
-        self._held[trying] = held
+        self._held[trying] = try_
         trying.add_done_callback(self._let_go)
 
     def _let_go(self, trying: asyncio.Task[None]) -> None:
-        held = self._held.pop(trying)
-        if not held.is_over:
-            self._end_try(held)
-        self._free_slot(held)
+        try_ = self._held.pop(trying)
+        if not try_.is_over:
+            self._end_try(try_)
+        self._free_slot(try_)
         self.ended.set()
         if not trying.cancelled() and (error := trying.exception()) is not None:
-            log.error("a try broke off", destination=self._name, delivery=held.leased.delivery.id, error=repr(error))
+            log.error("a try broke off", destination=self._name, delivery=try_.leased.delivery.id, error=repr(error))
 
-    def _end_try(self, held: _Try, *, keeps_slot: bool = False) -> None:
+    def _end_try(self, try_: _Try, *, keeps_slot: bool = False) -> None:
         """The try is over: nobody is written to on its behalf any more."""
-        held.is_over = True
-        self.breaker.abandon(held.ticket)
+        try_.is_over = True
+        self.breaker.abandon(try_.ticket)
         if not keeps_slot:
-            self._free_slot(held)
+            self._free_slot(try_)
 
-    def _free_slot(self, held: _Try) -> None:
+    def _free_slot(self, try_: _Try) -> None:
         """Make room for another line."""
-        if held.has_slot:
-            held.has_slot = False
+        if try_.has_slot:
+            try_.has_slot = False
             self._under_way -= 1
             self.ended.set()
 
-    async def _try(self, held: _Try) -> None:
-        held.has_begun = True
-        delivery = held.leased.delivery
+    async def _try(self, try_: _Try) -> None:
+        try_.has_begun = True
+        delivery = try_.leased.delivery
         began = moment_of(self._clock)
         try:
-            outcome = await self._outcome_of(held)
+            outcome = await self._outcome_of(try_)
         except asyncio.CancelledError:
             if not self._cutting_off:
                 raise
-            self._end_try(held)
+            self._end_try(try_)
             now = moment_of(self._clock)
             noted = cut_off(delivery, self._config, started_us=_start_us(began, now), now_us=now.wall_us)
-            await self._settler.settle(held.leased, UnsettledAttempt(delivery, *noted, now))
+            await self._settler.settle(try_.leased, UnsettledAttempt(delivery, *noted, now))
             return
         self._guard.settle_delivery(delivery_name(delivery.id), f"delivery {delivery.id} to {self._name}")
         now = moment_of(self._clock)
         now_us, took_s = now.wall_us, (now.monotonic_us - began.monotonic_us) / US_PER_S
-        self._end_try(held, keeps_slot=bool(held.rest))
+        self._end_try(try_, keeps_slot=bool(try_.rest))
         settlement, attempt = verdict(
-            _retell(delivery, step_between(held.leased.told_at or began, now)),
+            _retell(delivery, step_between(try_.leased.told_at or began, now)),
             outcome,
             self._config,
             started_us=_start_us(began, now),
@@ -269,19 +269,19 @@ class Attempts:
             rng=self._rng,
         )
         unsettled = UnsettledAttempt(delivery, settlement, attempt, now)
-        is_awaited = self._closed or held.leased.is_followed or len(self._held) > 1
-        await self._settler.settle(held.leased, unsettled, 0.0 if is_awaited else _COMPANY_S)
-        await self.give_back(self._go_on(held, settlement))
+        is_awaited = self._closed or try_.leased.is_followed or len(self._held) > 1
+        await self._settler.settle(try_.leased, unsettled, 0.0 if is_awaited else _COMPANY_S)
+        await self.give_back(self._go_on(try_, settlement))
         age_s = max(0.0, (now_us - delivery.new.created_us) / US_PER_S)  # the clock may have been set back since
         self._notify(AttemptResult(self._name, delivery, outcome, settlement, took_s, age_s))
 
-    def _go_on(self, held: _Try, settlement: Settlement) -> Sequence[Leased]:
+    def _go_on(self, try_: _Try, settlement: Settlement) -> Sequence[Leased]:
         """Begin the next of the run in this one's slot, if this one arrived; gives what is not to be tried."""
-        rest, held.rest = held.rest, ()
-        self._free_slot(held)
+        rest, try_.rest = try_.rest, ()
+        self._free_slot(try_)
         if not (rest and isinstance(settlement, SettleDelivered) and self._may_go_on(rest[0])):
             return rest
-        earlier = held.leased.earlier if settlement.receipt is None else settlement.receipt
+        earlier = try_.leased.earlier if settlement.receipt is None else settlement.receipt
         self._begin(replace(rest[0], earlier=earlier), [replace(other, earlier=earlier) for other in rest[1:]])
         return ()
 
@@ -289,14 +289,14 @@ class Attempts:
         leased_at, now = following.told_at, self._clock.monotonic()
         return leased_at is not None and now - leased_at.monotonic_us / US_PER_S < _RUN_S and self.room() > 0
 
-    async def _outcome_of(self, held: _Try) -> Outcome:
+    async def _outcome_of(self, try_: _Try) -> Outcome:
         """What became of the one try. A bug of a destination counts against the message, never the destination."""
-        delivery_id = held.leased.delivery.id
+        delivery_id = try_.leased.delivery.id
         name = delivery_name(delivery_id)
         if why_not := self._guard.explain_set_aside(name):
             return Refused(why_not)
         try:
-            parcel = parcel_of(held.leased)
+            parcel = parcel_of(try_.leased)
         except Exception as error:
             log.exception("a stored post cannot be read", destination=self._name, delivery=delivery_id)
             return Refused(f"the stored post cannot be read: {type(error).__name__}")
@@ -312,17 +312,17 @@ class Attempts:
                 raise
             log.exception("a destination raised", destination=self._name, delivery=delivery_id)
             return Later(f"a bug in this destination: {type(error).__name__}", unclear=True)
-        self._learn(held, outcome)
+        self._learn(try_, outcome)
         return outcome
 
-    def _learn(self, held: _Try, outcome: Outcome) -> None:
+    def _learn(self, try_: _Try, outcome: Outcome) -> None:
         now = self._clock.monotonic()
         self.pace.learn(outcome, now)
-        opened_or_closed = self.breaker.learn(held.ticket, outcome, now)
+        opened_or_closed = self.breaker.learn(try_.ticket, outcome, now)
         if self.breaker.state == "closed":
             self._probes.forget()
         else:
-            self._probes.note(held.leased.delivery.id)
+            self._probes.note(try_.leased.delivery.id)
         if opened_or_closed:
             reason = "" if isinstance(outcome, Delivered) else outcome.reason
             log.warning(f"the breaker is {self.breaker.state}", destination=self._name, reason=reason)

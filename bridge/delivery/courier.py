@@ -156,7 +156,7 @@ class Courier:
             leased = await self._outbox.lease(self.name, wanted, self._lease_s, self._tries.run)
         finally:
             self._asked_lines = 0
-        self._has_more = len({one.delivery.new.order_key for one in leased}) >= wanted
+        self._has_more = len({lease.delivery.new.order_key for lease in leased}) >= wanted
         await self._tries.give_back(self._tries.begin_all(leased))
 
     @property

@@ -27,10 +27,10 @@ class Republisher:
 
     async def publish(self, topic: str, message: NewMessage, producer_key: str) -> None:
         """See Topics."""
-        found = self._find(topic)
-        if found is None:
+        record = self._find(topic)
+        if record is None:
             raise NotFound("topic", topic)
-        await self._broker.publish(found, [message], producer_key)
+        await self._broker.publish(record, [message], producer_key)
 
     def _find(self, name: str) -> Topic | None:
         _, project_name, _, topic_name = name.split("/")

@@ -86,18 +86,18 @@ class RefusalLog:
     def record(self, reason: Reason, client: str, text: str = "") -> None:
         """Count one; log it unless its kind was logged within the minute."""
         self.counts[reason] = self.counts.get(reason, 0) + 1
-        told, now_s = self._told.get(reason), self._clock.monotonic()
-        if told is not None and now_s < told.next_line_s:
-            told.untold += 1
+        tally, now_s = self._told.get(reason), self._clock.monotonic()
+        if tally is not None and now_s < tally.next_line_s:
+            tally.untold += 1
             return
-        untold = told.untold if told is not None else 0
+        untold = tally.untold if tally is not None else 0
         self._told[reason] = _Told(now_s + _LINE_EVERY_S)
         log.warning("refused at the front", reason=reason, client=client, text=text[:_MOST_NAMED], and_before=untold)
 
     def tell_rest(self) -> None:
         """Log how many more there were of each kind whose minute is over."""
         now_s = self._clock.monotonic()
-        for reason, told in self._told.items():
-            if told.untold and now_s >= told.next_line_s:
-                log.warning("refused at the front", reason=reason, and_before=told.untold)
+        for reason, tally in self._told.items():
+            if tally.untold and now_s >= tally.next_line_s:
+                log.warning("refused at the front", reason=reason, and_before=tally.untold)
                 self._told[reason] = _Told(now_s + _LINE_EVERY_S)

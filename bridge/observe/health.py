@@ -37,5 +37,5 @@ class HealthReport:
             for name, worker in self.workers.items()
         }
         canaries = {name: {"verdict": health.verdict, "text": health.text} for name, health in self.canaries.items()}
-        said = {"ready": self.ready, "reason": self.reason, "degraded": self.degraded, "workers": workers}
-        return said | ({"canaries": canaries} if canaries else {})
+        fields = {"ready": self.ready, "reason": self.reason, "degraded": self.degraded, "workers": workers}
+        return fields | ({"canaries": canaries} if canaries else {})

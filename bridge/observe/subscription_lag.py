@@ -69,11 +69,11 @@ async def _ends(store: Store, broker: Broker, subscriptions: Iterable[Subscripti
         for subscription in subscriptions
         if (topic := broker.subscriptions.topic_of(subscription)) is not None
     }
-    found = {}
+    ends = {}
     for uid in topics:
         bounds = await store.log.bounds(uid)
-        found[uid] = bounds.first, bounds.end
-    return found
+        ends[uid] = bounds.first, bounds.end
+    return ends
 
 
 def _state(

@@ -89,7 +89,8 @@ async def read_status(context: OperatorContext) -> DaemonStatus:
         ],
         destinations=await _destinations(context),
         canaries=[
-            CanaryView(destination=name, verdict=one.verdict, text=one.text) for name, one in health.canaries.items()
+            CanaryView(destination=name, verdict=state.verdict, text=state.text)
+            for name, state in health.canaries.items()
         ],
     )
 

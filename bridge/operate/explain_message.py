@@ -104,8 +104,8 @@ async def explain_stored(grounds: Grounds, uid: str, offset: int) -> MessageExpl
     cursor = await store.cursors.get(router_cursor(uid))  # first: what lies before it has its records
     records = [decision_view(record) for record in await store.decisions.list_for_message(uid, offset)]
     query = DeliveryQuery(topic_uid=uid, offset=offset, limit=_MOST_DELIVERIES)
-    found = [await store.outbox.read(delivery.id) for delivery in await store.outbox.find(query)]
-    deliveries = [_explain(grounds, *one) for one in found[::-1] if one is not None]
+    rows = [await store.outbox.read(delivery.id) for delivery in await store.outbox.find(query)]
+    deliveries = [_explain(grounds, *row) for row in rows[::-1] if row is not None]
     message = await _message(store, uid, offset)
     if message is None and not records and not deliveries:
         return None

@@ -80,8 +80,8 @@ async def take_incident(
 
     async def step() -> Taken | Over:
         rows = await _read(context, names)
-        found = ((rows[name], take_row(name, rows[name].value, taker)) for name in names)
-        row, taken = next(((row, taken) for row, taken in found if taken is not None), (None, None))
+        changes = ((rows[name], take_row(name, rows[name].value, taker)) for name in names)
+        row, taken = next(((row, taken) for row, taken in changes if taken is not None), (None, None))
         if row is None or taken is None:
             return Over()
         if taken.before == taker:
@@ -106,8 +106,8 @@ async def give_back_incident(context: OperatorContext, by: Requester, rule: str,
 
     async def step() -> GivenBack | Over:
         rows, now_us = await _read(context, names), context.clock.wall_us()
-        found = ((rows[name], give_back_row(name, rows[name].value, now_us)) for name in names)
-        row, given = next(((row, given) for row, given in found if given is not None), (None, None))
+        changes = ((rows[name], give_back_row(name, rows[name].value, now_us)) for name in names)
+        row, given = next(((row, given) for row, given in changes if given is not None), (None, None))
         if row is None or given is None:
             return Over()
         if not given.before:
@@ -157,7 +157,9 @@ async def read_incident(context: OperatorContext, rule: str, incident: str) -> I
         return None
     names = _incident_rows(context, rule, incident)
     rows = await _read(context, names)
-    return next((found for name in names if (found := firing_incident(name, rows[name].value)) is not None), None)
+    return next(
+        (row_incident for name in names if (row_incident := firing_incident(name, rows[name].value)) is not None), None
+    )
 
 
 async def _read(context: OperatorContext, names: tuple[str, ...]) -> Mapping[str, StateRow]:

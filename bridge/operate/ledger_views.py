@@ -52,16 +52,16 @@ class LedgerBooks(msgspec.Struct, frozen=True):
 
 async def read_books(context: OperatorContext) -> LedgerBooks:
     """The books of every topic, over all time. Raises StoreUnavailable."""
-    found = await books(context.store, topic_names(context.broker))
-    return LedgerBooks(found, all_balanced(found))
+    topic_books = await books(context.store, topic_names(context.broker))
+    return LedgerBooks(topic_books, all_balanced(topic_books))
 
 
 async def read_ledger(context: OperatorContext, since_s: float | None = None) -> LedgerView:
     """The books; with ``since_s`` also what came and went since. Raises InvalidInput, StoreUnavailable."""
     since_us = None if since_s is None else ago_us(context.clock, since_s)
-    found = await read_books(context)
+    all_books = await read_books(context)
     return LedgerView(
-        balanced=found.balanced,
+        balanced=all_books.balanced,
         topics=[
             BookView(
                 topic=book.topic,
@@ -70,7 +70,7 @@ async def read_ledger(context: OperatorContext, since_s: float | None = None) ->
                 sends=book.sends,
                 routed=await context.store.cursors.get(router_cursor(book.uid)) is not None,
             )
-            for book in found.books
+            for book in all_books.books
         ],
         since=UNSET if since_us is None else rfc3339(since_us),
         recent=UNSET if since_us is None else await _recent(context, topic_names(context.broker), since_us),

@@ -82,7 +82,7 @@ def read_manifest(context: OperatorContext, *, with_secrets: bool = False) -> Ma
     cache = context.broker.cache
     names = {user.uid: user.name for user in cache.list_all(User)}
     projects = {project.name: _project(cache, project, names, with_secrets) for project in cache.list_all(Project)}
-    users = {one.name: _user(context, one, with_secrets) for one in cache.list_all(User)}
+    users = {user.name: _user(context, user, with_secrets) for user in cache.list_all(User)}
     bound = [
         CertificateEntry(binding.subject, names[binding.user_uid], binding.name)
         for binding in cache.list_all(CertificateBinding)

@@ -99,7 +99,7 @@ async def list_incidents(context: OperatorContext, *, rule: str = "", limit: int
     """The open incidents of one rule or of all. Raises StoreUnavailable."""
     most = min(limit or _PAGE, _LONGEST_PAGE)
     incidents, complete = await _open(context, rule)
-    incidents.sort(key=lambda one: one.incident.since_us)
+    incidents.sort(key=lambda entry: entry.incident.since_us)
     return IncidentsPage(
         incidents=[
             _view(context.in_force.rule_set.by_name.get(incident.rule), incident) for incident in incidents[:most]
@@ -170,13 +170,13 @@ def _names(context: OperatorContext, wanted: str) -> list[str]:
     return [*dict.fromkeys([wanted, *(name for rule in rules for name in (rule.name, *rule.was))])]
 
 
-def _view(now: Rule | None, one: _OpenIncident) -> IncidentView:
-    incident, event = one.incident, recall(one.incident.event)
+def _view(now: Rule | None, entry: _OpenIncident) -> IncidentView:
+    incident, event = entry.incident, recall(entry.incident.event)
     reminded = now is not None and incident.fires and reminds(now.quiet, incident)
     return IncidentView(
-        id=incident_id(one.rule, one.key),
-        rule=one.rule,
-        key=one.key,
+        id=incident_id(entry.rule, entry.key),
+        rule=entry.rule,
+        key=entry.key,
         since=rfc3339(incident.since_us),
         last_seen=rfc3339(incident.seen_us),
         taken_by=incident.taken_by,

@@ -97,10 +97,10 @@ async def list_inbox(context: OperatorContext) -> InboxPosts:
 
 async def read_delivery(context: OperatorContext, delivery_id: str) -> KeptDelivery:
     """One delivery, by its id or a beginning that no other has. Raises NoSuchThing, InvalidInput, StoreUnavailable."""
-    found = await context.store.outbox.read(await full_id(context, delivery_id))
-    if found is None:
+    stored = await context.store.outbox.read(await full_id(context, delivery_id))
+    if stored is None:
         raise NoSuchThing("delivery", delivery_id, "there is no such delivery; it may be past its retention")
-    return KeptDelivery(*found)
+    return KeptDelivery(*stored)
 
 
 async def full_id(context: OperatorContext, begun: str) -> str:
@@ -175,7 +175,9 @@ async def _change(
     if bool(named) == filters:
         text = 'name deliveries by ids, or by a filter such as {"state": "dead", "destination": "ops"}'
         raise InvalidInput("ids", text)
-    ids = [await full_id(context, one) for one in named] or (await _ids(context, wanted) if wanted is not None else [])
+    ids = [await full_id(context, text) for text in named] or (
+        await _ids(context, wanted) if wanted is not None else []
+    )
     count = 0
     for start in range(0, len(ids), _AT_ONCE):
         count += await change(ids[start : start + _AT_ONCE])

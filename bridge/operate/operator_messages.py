@@ -36,12 +36,12 @@ async def list_messages(
     only = topic_uid_or_none(context.broker, topic)
     if before is not None and only is None:
         raise InvalidInput("before", "before pages through one topic: name it with topic")
-    found: list[tuple[int, SeenMessage]] = []
+    messages: list[tuple[int, SeenMessage]] = []
     for uid, name in topic_names(context.broker).items():
         if only in (None, uid):
-            found += await _of_topic(context, uid, name, before, most)
-    found.sort(key=lambda one: (one[0], one[1].topic, one[1].offset), reverse=True)
-    shown = [message for _, message in found[:most]]
+            messages += await _of_topic(context, uid, name, before, most)
+    messages.sort(key=lambda entry: (entry[0], entry[1].topic, entry[1].offset), reverse=True)
+    shown = [message for _, message in messages[:most]]
     more = only is not None and bool(shown) and shown[-1].offset > (await context.store.log.bounds(only)).first
     return MessagesPage(shown, shown[-1].offset if more else None)
 
@@ -55,7 +55,7 @@ async def _of_topic(
     end = bounds.end if before is None else min(before, bounds.end)
     cursor = await store.cursors.get(router_cursor(uid)) if rule_set.list_heard_topics([name]) else None
     spec = rule_set.decode.get(name, AUTO)
-    found: list[tuple[int, SeenMessage]] = []
+    messages: list[tuple[int, SeenMessage]] = []
     position = max(bounds.first, end - limit)
     while position < end and (read := await store.log.read(uid, position, end - position, _BYTES)):
         for message in read:
@@ -63,6 +63,6 @@ async def _of_topic(
                 decision_view(record) for record in await store.decisions.list_for_message(uid, message.offset)
             ]
             fate = fate_of(message.offset, decisions, None if cursor is None else cursor.offset)
-            found.append((message.publish_time_us, message_view(name, message, spec, fate, decisions)))
+            messages.append((message.publish_time_us, message_view(name, message, spec, fate, decisions)))
         position = read[-1].offset + 1
-    return found
+    return messages

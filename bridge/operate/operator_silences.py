@@ -120,7 +120,7 @@ def _silence(context: OperatorContext, begun: str) -> SilenceRecord:
         silence for silence in context.broker.cache.list_all(SilenceRecord) if begun and silence.uid.startswith(begun)
     ]
     if len(silences) > 1:
-        ids = ", ".join(sorted(one.uid for one in silences)[:10])
+        ids = ", ".join(sorted(silence.uid for silence in silences)[:10])
         raise InvalidInput("id", f'several silences have ids that begin with "{begun}": {ids}')
     if not silences:
         raise NoSuchThing("silence", begun)

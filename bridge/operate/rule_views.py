@@ -78,12 +78,12 @@ def rule_names(context: OperatorContext) -> list[str]:
 
 async def _lasts(context: OperatorContext) -> dict[str, int]:
     """When each rule last acted, as far as memory and the newest deliveries tell; of others it is not known."""
-    found: dict[str, int] = {}
+    spans: dict[str, int] = {}
     for delivery in await context.store.outbox.find(DeliveryQuery(limit=_LOOKED_AT)):
-        found.setdefault(delivery.new.rule, delivery.new.created_us)
+        spans.setdefault(delivery.new.rule, delivery.new.created_us)
     for rule, at_us in context.lately.rules.items():
-        found[rule] = max(at_us, found.get(rule, 0))
-    return found
+        spans[rule] = max(at_us, spans.get(rule, 0))
+    return spans
 
 
 def _failure(context: OperatorContext, rule: Rule) -> TemplateFailure | None:
@@ -112,7 +112,7 @@ def _view(context: OperatorContext, rule: Rule, state_rows: int, counts: RuleCou
 
 def _quiet(quiet: Quiet) -> list[str]:
     """The words of section 5 that a rule uses."""
-    said = {
+    texts = {
         "dedupe": quiet.dedupe_s is not None,
         "resolved": quiet.resolved is not None,
         "group": quiet.group is not None,
@@ -123,4 +123,4 @@ def _quiet(quiet: Quiet) -> list[str]:
         "inhibited_by": bool(quiet.inhibited_by),
         "shadow": quiet.shadow,
     }
-    return [word for word, used in said.items() if used]
+    return [word for word, used in texts.items() if used]

@@ -227,11 +227,11 @@ async def _send_durably(context: OperatorContext, name: str, parcel: Parcel) -> 
     await store.commit(Commit(deliveries=[_delivery(name, parcel)]))
     ends = clock.monotonic() + _LONGEST_WAIT_S
     while clock.monotonic() < ends:
-        found = await store.outbox.read(parcel.id)
-        if found is not None and found[0].state == "delivered":
+        stored = await store.outbox.read(parcel.id)
+        if stored is not None and stored[0].state == "delivered":
             return Delivered(receipt=parcel.id)
-        if found is not None and found[1]:
-            return Later(attempt_view(found[1][-1]).reason)
+        if stored is not None and stored[1]:
+            return Later(attempt_view(stored[1][-1]).reason)
         await clock.sleep(_LOOK_EVERY_S)
     return Later(f"its courier has not taken it within {_LONGEST_WAIT_S:g} s; it waits")
 

@@ -57,8 +57,8 @@ def coverage_text(incidents: int, waiting: int, *, complete: bool) -> str:
 
 async def _key_rows(context: OperatorContext) -> AsyncIterator[tuple[Rule, StateRow]]:
     """The rows of all keys of rules that have incidents, under every name the rule had."""
-    rules = {one.name: one for one in context.in_force.rule_set.rules if one.quiet.resolved is not None}
-    names = {name: one for one in rules.values() for name in one.was} | rules
+    rules = {rule.name: rule for rule in context.in_force.rule_set.rules if rule.quiet.resolved is not None}
+    names = {name: rule for rule in rules.values() for name in rule.was} | rules
     for name, rule in names.items():
         prefix = after = f"k/{name}/"
         while True:

@@ -133,8 +133,12 @@ async def find_covered_waiting(context: OperatorContext, compiled: CompiledSilen
             if may_be and covers_waiting(compiled, facts, new.places, now_us):
                 covered.append(delivery)
         if len(deliveries) < _PAGE:
-            whole = {one.new.unique_key for one in covered if one.new.part == 0}
-            return [one for one in covered if (one.new.origin, one.new.rule, one.new.send, 0) in whole]
+            whole = {delivery.new.unique_key for delivery in covered if delivery.new.part == 0}
+            return [
+                delivery
+                for delivery in covered
+                if (delivery.new.origin, delivery.new.rule, delivery.new.send, 0) in whole
+            ]
         before = deliveries[-1].seq
 
 
@@ -158,13 +162,17 @@ def _severity(delivery: Delivery) -> str:
 async def _commit(context: OperatorContext, record: SilenceRecord, covered: list[Delivery]) -> Commit:
     by = f"silence:{record.uid}"
     ids = {delivery.id for delivery in covered}
-    unread = [one for one in covered if (one.new.incident or one.new.key) and not one.unclear and one.new.part == 0]
-    rows = await context.store.state.read(tuple({_row_name(one) for one in unread})) if unread else {}
-    stands = {key: present(row) for key, row in rows.items()}
+    unread = [
+        delivery
+        for delivery in covered
+        if (delivery.new.incident or delivery.new.key) and not delivery.unclear and delivery.new.part == 0
+    ]
+    rows = await context.store.state.read(tuple({_row_name(delivery) for delivery in unread})) if unread else {}
+    current = {key: present(row) for key, row in rows.items()}
     changed: dict[str, StatePut] = {}
     taken_back: list[str] = []
     for delivery in unread:
-        row, others = stands[_row_name(delivery)], await _of_its_line(context, delivery)
+        row, others = current[_row_name(delivery)], await _of_its_line(context, delivery)
         behind_us = rows[row.key].behind_us
         heard = bool(delivery.new.incident) and (len(others) == _LOOKED_AT or has_heard(delivery, others, ids))
         if delivery.new.incident and not heard and firing_incident(row.key, row.value) is None:
@@ -178,7 +186,7 @@ async def _commit(context: OperatorContext, record: SilenceRecord, covered: list
         if put is not None:
             changed[row.key] = put
             taken_back.append(delivery.id)
-            stands[row.key] = replace(row, value=put.value, due_us=put.due_us, expires_us=put.expires_us)
+            current[row.key] = replace(row, value=put.value, due_us=put.due_us, expires_us=put.expires_us)
     return Commit(
         reads={key: rows[key].version for key in changed},
         state=tuple(changed.values()),

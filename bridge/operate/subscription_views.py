@@ -37,7 +37,7 @@ async def list_subscriptions(context: OperatorContext, project: str = "") -> Sub
     cache = context.broker.cache
     only = cache.project(project) if project else None
     if project and only is None:
-        known = [one.name for one in cache.list_all(Project)]
+        known = [project.name for project in cache.list_all(Project)]
         text = f'there is no project "{project[:200]}"{suggest(project, known)}'
         raise NoSuchThing("project", project, text)
     return SubscriptionsPage([_view(state) for state in await context.subscriptions(only)])

@@ -136,15 +136,15 @@ class _TakingOver:
 
     async def _ensure_user(self, name: str, wanted: UserEntry) -> None:
         users, user = self._broker.users, self._broker.cache.find(User, name)
-        said = (wanted.email, wanted.first_name, wanted.last_name, wanted.organization, wanted.description)
+        wanted_fields = (wanted.email, wanted.first_name, wanted.last_name, wanted.organization, wanted.description)
         if user is None:
             grants = Grants(tuple(wanted.projects.items()), wanted.service_roles)
-            create = users.create(name, Profile(*said), grants, created_by=BY, token=wanted.token or None)
+            create = users.create(name, Profile(*wanted_fields), grants, created_by=BY, token=wanted.token or None)
             await self._do(f"user {name}: create", create)
             return
-        stands = (user.email, user.first_name, user.last_name, user.organization, user.description)
-        if any(new and new != old for new, old in zip(said, stands, strict=True)):
-            user = await self._do(f"user {name}: profile", users.update(user, profile=Profile(*said)))
+        current_fields = (user.email, user.first_name, user.last_name, user.organization, user.description)
+        if any(new and new != old for new, old in zip(wanted_fields, current_fields, strict=True)):
+            user = await self._do(f"user {name}: profile", users.update(user, profile=Profile(*wanted_fields)))
         roles = [*user.service_roles, *(text for text in wanted.service_roles if text not in user.service_roles)]
         if len(roles) > len(user.service_roles):
             update = users.update(user, grants=Grants(service_roles=roles))

@@ -52,7 +52,11 @@ class Pushers:
 
     async def sync(self) -> None:
         """Begin pushers that are missing, end those that nobody needs, tell those whose configuration changed."""
-        needed = {one.uid: one for one in self._broker.cache.list_all(Subscription) if is_active(one)}
+        needed = {
+            subscription.uid: subscription
+            for subscription in self._broker.cache.list_all(Subscription)
+            if is_active(subscription)
+        }
         for uid in [uid for uid in self._running if uid not in needed]:
             running = self._running.pop(uid)
             running.pusher.stop()

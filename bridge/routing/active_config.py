@@ -100,17 +100,17 @@ class ActiveConfig:
 
     def take_silences(self, cache: CatalogCache) -> None:
         """Take the silences as the catalog has them now. One that cannot be read is left out, and told."""
-        standing = {one.silence.id: one for one in self._silences.silences}
+        by_id = {entry.silence.id: entry for entry in self._silences.silences}
         compiled: list[CompiledSilence] = []
         for silence in [silence_of(record) for record in cache.list_all(SilenceRecord)]:
-            before = standing.get(silence.id)
+            before = by_id.get(silence.id)
             try:
                 compiled.append(before if before and before.silence == silence else compile_silence(silence))
             except ProblemsFound as error:
                 log.warning("a silence cannot be read", silence=silence.id, problems=str(error))
-        if [id(one) for one in compiled] != [id(one) for one in standing.values()]:
-            ends = {one.silence.id: one.silence.until_us for one in compiled}
-            lifted = [name for name, one in standing.items() if ends.get(name, 0) < one.silence.until_us]
+        if [id(entry) for entry in compiled] != [id(entry) for entry in by_id.values()]:
+            ends = {entry.silence.id: entry.silence.until_us for entry in compiled}
+            lifted = [name for name, entry in by_id.items() if ends.get(name, 0) < entry.silence.until_us]
             self._over |= {f"silence:{name}" for name in lifted}
             self._silences = SilenceBook(tuple(compiled))
 

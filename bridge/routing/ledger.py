@@ -92,7 +92,7 @@ async def books(store: Store, topics: Mapping[str, str]) -> list[TopicBooks]:
     balances: dict[str, list[Balance]] = {}
     for balance in await store.outbox.balances():
         balances.setdefault(balance.topic_uid, []).append(balance)
-    found = []
+    topic_books = []
     for uid, name in topics.items():
         book = await _topic_books(store, uid, name, counters.get(uid, {}), balances.get(uid, []))
         for _ in range(5):
@@ -101,15 +101,15 @@ async def books(store: Store, topics: Mapping[str, str]) -> list[TopicBooks]:
             again = _by_topic(await store.counters(uid)).get(uid, {})
             moved = [balance for balance in await store.outbox.balances() if balance.topic_uid == uid]
             book = await _topic_books(store, uid, name, again, moved)
-        found.append(book)
-    return found
+        topic_books.append(book)
+    return topic_books
 
 
 def _by_topic(counters: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
+    by_topic: dict[str, dict[str, int]] = {}
     for (uid, name), n in counters.items():
-        found.setdefault(uid, {})[name] = n
-    return found
+        by_topic.setdefault(uid, {})[name] = n
+    return by_topic
 
 
 async def _topic_books(
@@ -158,6 +158,6 @@ def _send_book(counters: Mapping[str, int], balances: Iterable[Balance]) -> Send
     )
 
 
-def all_balanced(found: Sequence[TopicBooks]) -> bool:
+def all_balanced(topic_books: Sequence[TopicBooks]) -> bool:
     """Whether the books of every topic balance, and no more was released over all topics than was held."""
-    return all(book.balanced for book in found) and sum(book.sends.held for book in found) >= 0
+    return all(book.balanced for book in topic_books) and sum(book.sends.held for book in topic_books) >= 0

@@ -68,7 +68,7 @@ def _last_forms(
 
 def _older(rule_set: RuleSet, owed: OpenObligations, kept: Sequence[RuleSetRecord], world: World) -> Iterator[RuleSet]:
     """The rule sets under which incidents that are open now were seen last, newest first."""
-    wanted = [one for one in kept if one.version != rule_set.version and one.version in owed.versions]
+    wanted = [stored for stored in kept if stored.version != rule_set.version and stored.version in owed.versions]
     yield from _rebuilt(wanted, world)
 
 

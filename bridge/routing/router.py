@@ -193,11 +193,11 @@ class Router:
             began, offset_us = self._clock.monotonic(), self._store.steady.read().offset_us
             rule_set, batch = self._current.rule_set, self._batch()
             context = self._current.context(batch.now_us)
-            found = await self._match(rule_set, messages, batch.now_us)
-            keys = dict.fromkeys(key for matches, _ in found for key in matches.needs)
+            pairs = await self._match(rule_set, messages, batch.now_us)
+            keys = dict.fromkeys(key for matches, _ in pairs for key in matches.needs)
             rows = await self._store.state.read(tuple(keys)) if keys else {}
             overlay = Overlay(values_of(rows))
-            counts = await self._enter(rule_set, found, overlay, batch, context, broken)
+            counts = await self._enter(rule_set, pairs, overlay, batch, context, broken)
             batch.count("expired", await self._missing(cursor.offset, messages[-1].offset + 1, len(messages)))
             moved = replace(cursor, offset=messages[-1].offset + 1)
             commit = batch.commit([CursorMove(moved)], overlay.reads, overlay.changes, rows)
@@ -214,8 +214,8 @@ class Router:
             except OutcomeUnknown as error:
                 log.warning("the cursor says whether the batch is in", topic=self.topic.name, error=str(error))
                 self._nudges.tell(commit, self.topic.uid)
-                if (standing := await self.take_place()) != behind:
-                    return standing
+                if (current := await self.take_place()) != behind:
+                    return current
             except BrokerError:
                 raise
             except Exception as error:  # something in it that the store cannot take must not stop the topic
@@ -233,22 +233,22 @@ class Router:
         self, rule_set: RuleSet, messages: Sequence[Message], now_us: int
     ) -> Sequence[tuple[Matches, str]]:
         """Matches of each message with, where matching itself broke, the reason."""
-        found: list[tuple[Matches, str]] = []
+        pairs: list[tuple[Matches, str]] = []
         turn = Turn(self._clock, _TURN_S)
         for message in messages:
             incoming, name = incoming_of(self.topic, message), message_name(self.topic.uid, message.offset)
             if why_not := self._guard.explain_set_aside(name):
-                found.append((Matches(incoming), why_not))
+                pairs.append((Matches(incoming), why_not))
                 continue
             step = partial(matches_of, rule_set, incoming, now_us)
-            found.append(await self._desk.run(name, step, large=_is_large(message.data)))
+            pairs.append(await self._desk.run(name, step, large=_is_large(message.data)))
             await turn.give()
-        return found
+        return pairs
 
     async def _enter(
         self,
         rule_set: RuleSet,
-        found: Sequence[tuple[Matches, str]],
+        pairs: Sequence[tuple[Matches, str]],
         overlay: Overlay,
         batch: Batch,
         context: DecideContext,
@@ -257,7 +257,7 @@ class Router:
         """Decide each message in order, each seeing the changes of those before it; what went wrong is counted."""
         counts: Counter[str] = Counter()
         turn = Turn(self._clock, _TURN_S)
-        for matches, unmatched in found:
+        for matches, unmatched in pairs:
             name = message_name(self.topic.uid, matches.incoming.offset)
             step = partial(enter, rule_set, matches, broken or unmatched, overlay, batch, context)
             counts.update(await self._desk.run(name, step, large=_is_large(matches.incoming.payload)))

@@ -45,19 +45,19 @@ def _counter_of(judgement: Judgement) -> str:
 
 def counts_of(decision: Decision) -> Counter[str]:
     """The additions to a topic's counters that a decision makes."""
-    found = Counter(_counter_of(judgement) for judgement in decision.judgements)
-    found.update(f"{_PREFIX}{_POSTS}//{send.rule}" for send in decision.sends if send.part == 0)
-    return found
+    counts = Counter(_counter_of(judgement) for judgement in decision.judgements)
+    counts.update(f"{_PREFIX}{_POSTS}//{send.rule}" for send in decision.sends if send.part == 0)
+    return counts
 
 
 def count_by_rule(counters: Mapping[tuple[str, str], int]) -> dict[str, Counter[tuple[str, str]]]:
     """The counts among all counters of a store: rule -> (outcome, by) -> how many, over all topics."""
-    found: dict[str, Counter[tuple[str, str]]] = {}
+    by_rule: dict[str, Counter[tuple[str, str]]] = {}
     for (_, name), n in counters.items():
         if name.startswith(_PREFIX):
             outcome, by, rule = name.removeprefix(_PREFIX).split("/", 2)
-            found.setdefault(rule, Counter())[outcome, by] += n
-    return found
+            by_rule.setdefault(rule, Counter())[outcome, by] += n
+    return by_rule
 
 
 def rule_counts(rule: Rule, counted: Mapping[str, Counter[tuple[str, str]]]) -> RuleCounts:

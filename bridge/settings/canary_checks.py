@@ -17,8 +17,8 @@ from rules.source.problems import Problem
 
 def canary_of(config: DestinationConfig) -> CanarySettings | None:
     """What the settings of a destination say of its canary; None when it has none, or its kind knows no such thing."""
-    said = getattr(config, "canary", None)
-    return said if isinstance(said, CanarySettings) else None
+    value = getattr(config, "canary", None)
+    return value if isinstance(value, CanarySettings) else None
 
 
 def reader_of(name: str, canary: CanarySettings) -> str:
@@ -70,8 +70,8 @@ def check_notify_hosts(destinations: Mapping[str, DestinationConfig], document: 
 
 def _host_of(config: DestinationConfig) -> str:
     """The host a destination is reached at, "" when it is none of a URL."""
-    said = getattr(config, "url", "")
-    return urlsplit(said.reveal() if isinstance(said, Secret) else str(said)).hostname or ""
+    url = getattr(config, "url", "")
+    return urlsplit(url.reveal() if isinstance(url, Secret) else str(url)).hostname or ""
 
 
 def _canaries(destinations: Mapping[str, DestinationConfig]) -> Iterator[tuple[DocumentPath, CanarySettings]]:

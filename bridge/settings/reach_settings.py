@@ -37,9 +37,9 @@ class Reach:
 def read_reach(path: Path, around: ReferenceSources, *, with_token: bool) -> Reach | None:
     """How to reach the daemon of the settings in ``path``; None when it takes the reader of all of them to say."""
     document = read_file(path)
-    said = document.value if not document.problems and isinstance(document.value, dict) else None
-    server, auth = (said.get(name, {}) if said is not None else None for name in ("server", "auth"))
-    if said is None or not isinstance(server, dict) or not isinstance(auth, dict):
+    section = document.value if not document.problems and isinstance(document.value, dict) else None
+    server, auth = (section.get(name, {}) if section is not None else None for name in ("server", "auth"))
+    if section is None or not isinstance(server, dict) or not isinstance(auth, dict):
         return None
     tls = server.get("tls", "self-signed")
     by_files = isinstance(tls, dict) and _BY_FILES >= tls.keys() >= {"certificate", "key"}
@@ -47,7 +47,7 @@ def read_reach(path: Path, around: ReferenceSources, *, with_token: bool) -> Rea
         server.get("listen", LISTEN),
         tls["certificate"] if by_files else tls,
         server.get("public_url", ""),
-        said.get("store", STORE),
+        section.get("store", STORE),
         auth.get("service_token", "") if with_token else "",
     ]
     read = _resolve(document, around, texts)

@@ -30,15 +30,15 @@ class Fault:
 
 def faults_of(error: ValidationError, model: type[BaseModel], value: Any) -> list[Fault]:
     """Everything that ``model`` found wrong with ``value``; of a union's branches the one that looked deepest."""
-    found = [(_location(one, value), one) for one in error.errors(include_url=False, include_input=False)]
-    told: dict[tuple[Location, bool], list[str]] = {}
-    for location, one in found:
-        if not any(len(other) > len(location) and other[: len(location)] == location for other, _ in found):
-            fault = _fault(one, model, location)
-            texts = told.setdefault((fault.location, fault.at_key), [])
+    located = [(_location(detail, value), detail) for detail in error.errors(include_url=False, include_input=False)]
+    causes: dict[tuple[Location, bool], list[str]] = {}
+    for location, detail in located:
+        if not any(len(other) > len(location) and other[: len(location)] == location for other, _ in located):
+            fault = _fault(detail, model, location)
+            texts = causes.setdefault((fault.location, fault.at_key), [])
             if fault.text not in texts:
                 texts.append(fault.text)
-    return [Fault(location, "; or ".join(texts), at_key) for (location, at_key), texts in told.items()]
+    return [Fault(location, "; or ".join(texts), at_key) for (location, at_key), texts in causes.items()]
 
 
 def is_secret(model: type[BaseModel], location: Location) -> bool:
@@ -46,7 +46,9 @@ def is_secret(model: type[BaseModel], location: Location) -> bool:
     here: Any = model
     for step in location:
         here = _inside(here, step)
-    return here is Secret or Secret in get_args(here) or any(Secret in get_args(one) for one in get_args(here))
+    return (
+        here is Secret or Secret in get_args(here) or any(Secret in get_args(argument) for argument in get_args(here))
+    )
 
 
 def _fault(error: Any, model: type[BaseModel], location: Location) -> Fault:
@@ -129,7 +131,7 @@ def _inside(annotation: Any, step: str | int) -> Any:
         for name, field in record.model_fields.items():
             if step in (name, field.alias):
                 return field.annotation
-    arguments = [one for one in get_args(annotation) if one not in (Ellipsis, type(None))]
+    arguments = [argument for argument in get_args(annotation) if argument not in (Ellipsis, type(None))]
     return arguments[-1] if arguments else None
 
 

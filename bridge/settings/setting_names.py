@@ -23,15 +23,15 @@ _OWN_WORDS: Final = 'letters, digits, "-", "_" and "." only, at most 100 of them
 _AMS_WORDS: Final = 'letters, digits, "-" and "_" only, as in AMS'
 
 
-def find_bad_names(said: Mapping[str, Any]) -> NamedPaths:
+def find_bad_names(sections: Mapping[str, Any]) -> NamedPaths:
     """Names that cannot be: of sources, destinations and tables, and of what is provisioned."""
     for section in ("sources", "destinations", "tables"):
-        yield from _check((section,), said.get(section), lambda name: bool(_OWN_NAME.fullmatch(name)), _OWN_WORDS)
-    projects = said.get("projects")
+        yield from _check((section,), sections.get(section), lambda name: bool(_OWN_NAME.fullmatch(name)), _OWN_WORDS)
+    projects = sections.get("projects")
     yield from _check(("projects",), projects, is_name, _AMS_WORDS)
-    for project, held in projects.items() if isinstance(projects, dict) else ():
+    for project, members in projects.items() if isinstance(projects, dict) else ():
         for section in ("topics", "schemas", "subscriptions", "users"):
-            within = held.get(section) if isinstance(held, dict) else None
+            within = members.get(section) if isinstance(members, dict) else None
             yield from _check(("projects", project, section), within, is_name, _AMS_WORDS)
 
 

@@ -59,11 +59,11 @@ def _read(document: Document, around: ReferenceSources, *, lenient: bool) -> tup
     problems = list(document.problems)
     if document.value is None and has_errors(problems):
         raise ProblemsFound(problems)
-    said = document.value if document.value is not None else {}
-    if not isinstance(said, dict):
+    content = document.value if document.value is not None else {}
+    if not isinstance(content, dict):
         raise ProblemsFound([*problems, document.problem((), "bridge.yaml is a mapping of sections, such as server:")])
     reading = _Reading(document, around, lenient=lenient)
-    settings = reading.settings(said)
+    settings = reading.settings(content)
     problems += reading.problems
     if has_errors(problems):
         raise ProblemsFound(problems)
@@ -94,29 +94,29 @@ class _Reading:
 
     def settings(self, written: dict[str, Any]) -> Settings:
         """The settings; their defaults where there are problems."""
-        said = self._resolver.resolve(written)
+        values = self._resolver.resolve(written)
         for path, text in find_bad_names(written):
             self._report(path, text, at_key=True)
         apart = ("destinations", "sources", "removed")
-        if "removed" in said:  # a field of the record, and no key of the file
+        if "removed" in values:  # a field of the record, and no key of the file
             known = ", ".join(keys_at(Settings, ()))
             self._report(("removed",), f'unknown key "removed"; keys: {known}', at_key=True)
-        destinations, removed = self._destinations(said.get("destinations"), written.get("destinations"))
+        destinations, removed = self._destinations(values.get("destinations"), written.get("destinations"))
         self._check_canaries(destinations)
-        sources = self._of_kinds("sources", said.get("sources"), written.get("sources"), SOURCE_KINDS)
-        said = {name: one for name, one in said.items() if name not in apart}
-        written = {name: one for name, one in written.items() if name not in apart}
-        if isinstance(said.get("store"), str):
-            said["store"] = store_url(said["store"], self._context["folder"])
-        self._link(said.get("projects"))
-        whole: Settings = self._validate(Settings, said, written, ()) or Settings()
+        sources = self._of_kinds("sources", values.get("sources"), written.get("sources"), SOURCE_KINDS)
+        values = {name: value for name, value in values.items() if name not in apart}
+        written = {name: value for name, value in written.items() if name not in apart}
+        if isinstance(values.get("store"), str):
+            values["store"] = store_url(values["store"], self._context["folder"])
+        self._link(values.get("projects"))
+        whole: Settings = self._validate(Settings, values, written, ()) or Settings()
         return whole.model_copy(update={"destinations": destinations, "sources": sources, "removed": removed})
 
     def _destinations(self, value: Any, written: Any) -> tuple[dict[str, Any], dict[str, RemovedDestination]]:
         going: dict[str, RemovedDestination] = {}
         staying = dict(value) if isinstance(value, dict) else value
         if isinstance(staying, dict):
-            for name in [name for name, one in staying.items() if isinstance(one, dict) and "removed" in one]:
+            for name in [name for name, entry in staying.items() if isinstance(entry, dict) and "removed" in entry]:
                 path = ("destinations", name)
                 read = self._validate(RemovedDestination, staying.pop(name), written[name], path)
                 if read is not None:
@@ -131,8 +131,8 @@ class _Reading:
 
     def _link(self, value: Any) -> None:
         """Check what the parts of each project name; a project with problems of its own is told of those first."""
-        for name, one in value.items() if isinstance(value, dict) else ():
-            faults, project = self._try(ProjectSettings, one)
+        for name, entry in value.items() if isinstance(value, dict) else ():
+            faults, project = self._try(ProjectSettings, entry)
             if not faults:
                 self._add_unlinked(find_unlinked(name, project))
 
@@ -144,28 +144,28 @@ class _Reading:
             self._report((section,), f"{section} is a mapping of names, each with a type:")
             return {}
         read: dict[str, Any] = {}
-        for name, one in value.items():
+        for name, entry in value.items():
             path = (section, name)
-            if not isinstance(one, dict):
+            if not isinstance(entry, dict):
                 self._report(path, f"a mapping with a type: is wanted; types: {', '.join(kinds)}", at_key=True)
                 continue
-            kind = one.get("type")
+            kind = entry.get("type")
             if kind is None:
                 self._report(path, f"has no type; types: {', '.join(kinds)}", at_key=True)
             elif isinstance(kind, str) and kind in kinds:
-                read[name] = self._validate(kinds[kind].config, one, written[name], path)
+                read[name] = self._validate(kinds[kind].config, entry, written[name], path)
             elif (*path, "type") in self._resolver.absent:
                 self._problems.append(self._resolver.absent[*path, "type"])
             elif (*path, "type") not in self._resolver.missing:
                 shown = written[name]["type"]
                 self._report((*path, "type"), _unknown_type(str(shown), str(kind), kinds))
-        return {name: one for name, one in read.items() if one is not None}
+        return {name: entry for name, entry in read.items() if entry is not None}
 
     def _validate(self, model: type[Any], value: Any, written: Any, path: DocumentPath) -> Any:
         """The record, or None with what is wrong added to the problems."""
         absent = {at[len(path) :]: problem for at, problem in self._resolver.absent.items() if at[: len(path)] == path}
         value = fill_placeholders(
-            value, [at for at in absent if _is_in(value, at)], lambda one: self._try(model, one)[0]
+            value, [at for at in absent if _is_in(value, at)], lambda candidate: self._try(model, candidate)[0]
         )
         faults, read = self._try(model, value)
         self._problems += [
@@ -194,7 +194,7 @@ class _Reading:
     def _add(self, path: DocumentPath, fault: Fault, as_written: Fault | None) -> None:
         """A fault as a problem, unless what it comes of was told already; a value of a reference is not repeated."""
         where = (*path, *fault.location)
-        touched = {one for one in self._resolver.found if one[: len(where)] == where}
+        touched = {place for place in self._resolver.found if place[: len(where)] == where}
         if fault.at_key or not touched:
             self._report(where, fault.text, at_key=fault.at_key)
         elif not touched & (self._resolver.missing | self._told):
@@ -202,10 +202,10 @@ class _Reading:
             self._report(where, text)
 
     def _add_unlinked(self, unlinked: Iterable[Unlinked]) -> None:
-        for one in unlinked:
-            if one.path not in self._resolver.missing:
-                shown = value_at(self._document, one.path) if one.path in self._resolver.found else one.name
-                self._report(one.path, one.describe(shown))
+        for place in unlinked:
+            if place.path not in self._resolver.missing:
+                shown = value_at(self._document, place.path) if place.path in self._resolver.found else place.name
+                self._report(place.path, place.describe(shown))
 
     def _report(self, path: DocumentPath, text: str, *, at_key: bool = False) -> None:
         self._problems.append(self._document.problem(path, text, at_key=at_key))

@@ -48,22 +48,22 @@ def _named_entries(
     ]
     typed = {"properties": {"type": {"enum": list(registry)}}, "required": ["type"], "allOf": by_type}
     entry = typed if also is None else {"if": {"required": also["required"]}, "then": also["then"], "else": typed}
-    told = {"description": section["description"]} if "description" in section else {}
-    return {"type": ["object", "null"], "additionalProperties": {"type": "object", **entry}, **told}
+    heading = {"description": section["description"]} if "description" in section else {}
+    return {"type": ["object", "null"], "additionalProperties": {"type": "object", **entry}, **heading}
 
 
 def _for_people(shape: Any) -> Any:
     """A shape as the file may have it: without defaults in our own form, a reference where a value stands."""
     if isinstance(shape, list):
-        return [_for_people(one) for one in shape]
+        return [_for_people(member) for member in shape]
     if not isinstance(shape, dict):
         return shape
     kept = {key: value for key, value in shape.items() if key not in _DROPPED or isinstance(value, dict)}
     if "properties" in kept:
-        properties = {name: _for_people(one) for name, one in kept["properties"].items()}
+        properties = {name: _for_people(member) for name, member in kept["properties"].items()}
         return {**kept, "type": ["object", "null"], "properties": properties}
     read = {key: _for_people(value) for key, value in kept.items() if key != "default"}
     if read.get("type") in _LEAVES or "enum" in read or "const" in read:
-        told = {"description": read.pop("description")} if "description" in read else {}
-        return {"anyOf": [read, REFERENCE], **told}
+        heading = {"description": read.pop("description")} if "description" in read else {}
+        return {"anyOf": [read, REFERENCE], **heading}
     return read

@@ -44,7 +44,7 @@ def fill_placeholders(value: Any, missing: Iterable[Location], faults_in: Callab
     as_written = value
     waiting = {location: _choices(_at(value, location)) for location in missing}
     for _ in range(len(STAND_INS) + 2 if waiting else 0):
-        wrong = [one.location for one in faults_in(value)]
+        wrong = [fault.location for fault in faults_in(value)]
         touched = [place for place in waiting if any(meet(place, fault) for fault in wrong)]
         if not touched:
             return value

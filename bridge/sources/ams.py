@@ -179,14 +179,14 @@ class AmsSource:
     async def _keep_readable(self, pulled: Sequence[Pulled]) -> None:
         """Append what can be read, in order, and put aside what cannot."""
         readable: list[_Named] = []
-        for one in pulled:
+        for entry in pulled:
             try:
-                readable.append(_Named(one.ack_id, _new_message(msgspec.json.decode(one.message, type=Received))))
+                readable.append(_Named(entry.ack_id, _new_message(msgspec.json.decode(entry.message, type=Received))))
             except (msgspec.DecodeError, RecursionError) as error:
                 await self._keep(readable)
                 readable = []
-                raw = NewMessage(base64.b64encode(one.message).decode(), {})
-                await self._refuse(_Named(one.ack_id, raw), f"this is no message of AMS: {error}", is_message=False)
+                raw = NewMessage(base64.b64encode(entry.message).decode(), {})
+                await self._refuse(_Named(entry.ack_id, raw), f"this is no message of AMS: {error}", is_message=False)
         await self._keep(readable)
 
     async def _keep(self, named: Sequence[_Named]) -> None:
@@ -198,7 +198,7 @@ class AmsSource:
         while rest:
             key = f"ams:{self._endpoint}:{rest[0].ack_id}"
             try:
-                appended = await self._append([one.message for one in rest], key)
+                appended = await self._append([entry.message for entry in rest], key)
             except OutcomeUnknown:
                 continue  # the producer key makes asking again safe
             except SchemaUnusable:

@@ -167,5 +167,5 @@ def _fields(parsed: email.message.EmailMessage) -> Iterator[tuple[str, Any]]:
 def _parameter(content_type: str, name: str) -> str:
     message = email.message.Message()
     message["content-type"] = content_type
-    said = message.get_param(name, "")
-    return said.strip().lower() if isinstance(said, str) else ""
+    value = message.get_param(name, "")
+    return value.strip().lower() if isinstance(value, str) else ""

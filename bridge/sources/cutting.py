@@ -89,8 +89,8 @@ def _encode(document: Any, attributes: Mapping[str, str]) -> NewMessage:
 
 def _longest_list(document: Any) -> _Path | None:
     """Where the list stands that takes most bytes; None when lists take less than half of the document."""
-    found = [(len(msgspec.json.encode(_at(document, path))), path) for path in _lists(document)]
-    size_bytes, path = max(found, key=lambda one: one[0], default=(0, None))
+    lists = [(len(msgspec.json.encode(_at(document, path))), path) for path in _lists(document)]
+    size_bytes, path = max(lists, key=lambda candidate: candidate[0], default=(0, None))
     return path if size_bytes * 2 > len(msgspec.json.encode(document)) else None
 
 

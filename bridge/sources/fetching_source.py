@@ -106,10 +106,10 @@ class FetchWorker:
         Raises FetchTrouble; and StoreError, NotFound or SchemaUnusable for what only we can mend: it is waited for.
         """
         fetched = await fetcher.fetch()
-        for one in fetched:
-            await self._keep(one)
+        for message in fetched:
+            await self._keep(message)
         if fetched:
-            await fetcher.acknowledge([one.id for one in fetched])
+            await fetcher.acknowledge([message.id for message in fetched])
         return len(fetched)
 
     async def _keep(self, fetched: FetchedMessage) -> None:

@@ -133,14 +133,14 @@ class Hooks:
         reading = partial(_messages, name, config, headers, body, self._max_body_bytes)
         is_large = len(body) > _LARGE_BYTES or "content-encoding" in headers  # packed, it says nothing of its size
         cuts = await self._aside.run(partial(reading, read), large=is_large)
-        messages = [message for one in cuts for message in one.messages]
-        if any(one.parts > 1 or one.shortened for one in cuts):
+        messages = [message for piece in cuts for message in piece.messages]
+        if any(piece.parts > 1 or piece.shortened for piece in cuts):
             log.warning(
                 "a call was too large for one message",
                 source=name,
                 body_bytes=len(body),
                 messages=len(messages),
-                shortened=any(one.shortened for one in cuts),
+                shortened=any(piece.shortened for piece in cuts),
             )
         if not messages:
             return JSONResponse({"messageIds": []})
@@ -170,11 +170,11 @@ def _messages(
     Raises BadPayload, Unsupported, BodyTooLarge, TooLarge.
     """
     is_any = config.type == "webhook"
-    said = decode_body(headers, body, longest_bytes, as_form=config.decode == "form", as_json=not is_any)
-    if content_type_of(headers) in (FORM, MULTIPART) and said is not body:
+    content = decode_body(headers, body, longest_bytes, as_form=config.decode == "form", as_json=not is_any)
+    if content_type_of(headers) in (FORM, MULTIPART) and content is not body:
         headers = {**headers, "content-type": "application/json"}
     of_event = event_attributes(headers, config.headers, well_known=is_any)
-    messages = read(name, headers, said)
+    messages = read(name, headers, content)
     return [cut(NewMessage(message.data, {**of_event, **message.attributes})) for message in messages]
 
 

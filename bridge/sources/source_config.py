@@ -75,12 +75,12 @@ class HookConfig(SourceConfig):
 
     @field_validator("secret")
     @classmethod
-    def _can_verify(cls, said: Secret | tuple[Secret, ...] | None) -> Secret | tuple[Secret, ...] | None:
-        if said == ():
+    def _can_verify(cls, secrets: Secret | tuple[Secret, ...] | None) -> Secret | tuple[Secret, ...] | None:
+        if secrets == ():
             raise ValueError("an empty list lets nobody in; name a secret, or leave it out")
-        for secret in said if isinstance(said, tuple) else [said] if said else []:
+        for secret in secrets if isinstance(secrets, tuple) else [secrets] if secrets else []:
             check_key(secret)
-        return said
+        return secrets
 
     @field_validator("headers")
     @classmethod

@@ -49,10 +49,12 @@ def is_signed(secret: Secret, headers: Mapping[str, str], body: bytes, now_s: fl
     text = secret.reveal()
     version = "v1a" if text.startswith(_PUBLIC) else "v1"
     given = [
-        one.partition(",")[2] for one in headers.get("webhook-signature", "").split() if one.startswith(f"{version},")
+        signature.partition(",")[2]
+        for signature in headers.get("webhook-signature", "").split()
+        if signature.startswith(f"{version},")
     ]
     verify = _is_signed_by if version == "v1a" else _is_mac
-    return sum(verify(_key(text), content, one) for one in given) > 0
+    return sum(verify(_key(text), content, signature) for signature in given) > 0
 
 
 def _is_mac(key: bytes, content: bytes, given: str) -> bool:

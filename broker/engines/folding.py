@@ -37,19 +37,19 @@ def no_longer_waits(order_key: str) -> LineMoved:
 
 
 def page_of(
-    found: Sequence[tuple[Delivery, LinePlace]], after: LinePlace | None, limit: int, receipts: Mapping[str, str]
+    placed: Sequence[tuple[Delivery, LinePlace]], after: LinePlace | None, limit: int, receipts: Mapping[str, str]
 ) -> Backlog:
     """The page that begins with ``found``, which are up to ``limit`` + 1 deliveries from behind ``after``.
 
     A line whose end is not in sight is left for the next page, unless it began with this one or before.
     """
-    more = len(found) > limit
-    shown = list(found[:limit])
+    more = len(placed) > limit
+    shown = list(placed[:limit])
     is_piece = bool(after and shown and shown[0][1].order_key == after.order_key)
     if is_piece:
-        shown = [one for one in shown if one[1].order_key == shown[0][1].order_key]
-    elif more and found[limit][1].order_key == shown[-1][1].order_key:
-        whole = [one for one in shown if one[1].order_key != shown[-1][1].order_key]
+        shown = [entry for entry in shown if entry[1].order_key == shown[0][1].order_key]
+    elif more and placed[limit][1].order_key == shown[-1][1].order_key:
+        whole = [entry for entry in shown if entry[1].order_key != shown[-1][1].order_key]
         is_piece = not whole
         shown = whole or shown
     keys = {place.order_key for _, place in shown}
@@ -57,5 +57,5 @@ def page_of(
         deliveries=tuple(delivery for delivery, _ in shown),
         receipts={key: receipt for key, receipt in receipts.items() if key in keys},
         is_piece=is_piece,
-        next=shown[-1][1] if len(shown) < len(found) else None,
+        next=shown[-1][1] if len(shown) < len(placed) else None,
     )

@@ -64,8 +64,8 @@ def row_of(columns: Sequence[Any], now: Reading) -> StoredDelivery:
     new = NewDelivery(*(*columns[:17], pairs_from_bytes(columns[17]), *columns[18:21], bool(columns[21])))
     seq, state, due_us, *tried = columns[22:29]
     first_tried_us, unclear = now.wall_of(columns[31]), bool(columns[32])
-    standing = (seq, state, due_us + now.offset_us, *tried, bool(columns[29]), columns[30], first_tried_us, unclear)
-    return StoredDelivery(Delivery(new, *standing), columns[33], bool(columns[34]), columns[35], now.offset_us)
+    state_values = (seq, state, due_us + now.offset_us, *tried, bool(columns[29]), columns[30], first_tried_us, unclear)
+    return StoredDelivery(Delivery(new, *state_values), columns[33], bool(columns[34]), columns[35], now.offset_us)
 
 
 def view_row(columns: Sequence[Any], now: Reading) -> Delivery:

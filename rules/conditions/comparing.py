@@ -18,19 +18,19 @@ def are_equal(left: Any, right: Any) -> bool:
     """Whether two JSON values are equal, to any depth."""
     waiting = [(left, right)]
     while waiting:
-        one, other = waiting.pop()
-        if isinstance(one, bool) or isinstance(other, bool):
-            if one is not other:
+        member, other = waiting.pop()
+        if isinstance(member, bool) or isinstance(other, bool):
+            if member is not other:
                 return False
-        elif isinstance(one, dict) and isinstance(other, dict):
-            if one.keys() != other.keys():
+        elif isinstance(member, dict) and isinstance(other, dict):
+            if member.keys() != other.keys():
                 return False
-            waiting.extend((value, other[key]) for key, value in one.items())
-        elif isinstance(one, list) and isinstance(other, list):
-            if len(one) != len(other):
+            waiting.extend((value, other[key]) for key, value in member.items())
+        elif isinstance(member, list) and isinstance(other, list):
+            if len(member) != len(other):
                 return False
-            waiting.extend(zip(one, other, strict=True))
-        elif one != other:
+            waiting.extend(zip(member, other, strict=True))
+        elif member != other:
             return False
     return True
 

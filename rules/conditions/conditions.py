@@ -100,14 +100,14 @@ class Condition:
 
         If the whole does not hold, exactly one part is ``decisive``.
         """
-        held = self.holds(event, now_us)
+        outcome = self.holds(event, now_us)
         if event.undecodable is not None and not self.knows_undecodable:
             node = self.root
             words = f"a payload that can be decoded ({event.undecodable}); match it with undecodable: true"
             return [
                 ConditionTrace(node.at, node.path, 0, "payload", words, ("undecodable",), 1, held=False, decisive=True)
             ]
-        decisive = None if held else _first_false(self.root, event, now_us)
+        decisive = None if outcome else _first_false(self.root, event, now_us)
         return list(_trace(self.root, event, now_us, 0, decisive))
 
 
@@ -309,13 +309,13 @@ def _first_false(node: ConditionNode, event: Event, now_us: int) -> ConditionNod
 def _trace(
     node: ConditionNode, event: Event, now_us: int, depth: int, decisive: ConditionNode | None
 ) -> Iterator[ConditionTrace]:
-    held = part_holds(node, event, now_us)
+    outcome = part_holds(node, event, now_us)
     if node.kind == "line":
-        found = node.look.find_in(event) if node.look is not None else ()
+        matches = node.look.find_in(event) if node.look is not None else ()
         look = node.look.text if node.look is not None else node.path
-        values = tuple(found[:MAX_SEEN_VALUES])
+        values = tuple(matches[:MAX_SEEN_VALUES])
         yield ConditionTrace(
-            node.at, node.path, depth, look, node.test.text, values, len(found), held, node is decisive
+            node.at, node.path, depth, look, node.test.text, values, len(matches), outcome, node is decisive
         )
         return
     inner_depth = depth
@@ -323,7 +323,7 @@ def _trace(
         expects = {"all": "all of these", "any": "one of these", "not": "not this"}.get(node.kind, "")
         if node.kind == "undecodable":
             expects = "a payload that cannot be decoded"
-        yield ConditionTrace(node.at, node.path, depth, node.kind, expects, (), 0, held, node is decisive)
+        yield ConditionTrace(node.at, node.path, depth, node.kind, expects, (), 0, outcome, node is decisive)
         inner_depth += 1
     for part in node.parts:
         yield from _trace(part, event, now_us, inner_depth, decisive)

@@ -139,11 +139,11 @@ def _in_parent(find: Callable[[Any], Sequence[Any]]) -> Find:
     def find_in(event: Event) -> Sequence[Any]:
         if event.parent is None:
             return _NOTHING
-        parent, found = last[0]
+        parent, value = last[0]
         if event.parent is not parent:
-            found = find(event.parent)
-            last[0] = event.parent, found
-        return found
+            value = find(event.parent)
+            last[0] = event.parent, value
+        return value
 
     return find_in
 

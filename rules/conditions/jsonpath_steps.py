@@ -88,8 +88,8 @@ def _leaf(node: Any) -> PathStep | None:
 
 def _at_most(step: PathStep) -> PathStep:
     def ask_bounded(values: list[Any]) -> list[Any]:
-        found = step(values)
-        return found if len(found) <= MAX_VALUES else found[:MAX_VALUES]
+        members = step(values)
+        return members if len(members) <= MAX_VALUES else members[:MAX_VALUES]
 
     return ask_bounded
 
@@ -104,13 +104,13 @@ def _fields(names: tuple[str, ...]) -> PathStep:
 
 
 def _wildcard(values: list[Any]) -> list[Any]:
-    found: list[Any] = []
+    members: list[Any] = []
     for value in values:
         if isinstance(value, dict):
-            found.extend(value.values())
+            members.extend(value.values())
         elif isinstance(value, list):
-            found.extend(value)
-    return found
+            members.extend(value)
+    return members
 
 
 def _indexes(indexes: tuple[int, ...]) -> PathStep:
@@ -138,21 +138,21 @@ def _descent(right: list[PathStep], key: str | None) -> PathStep:
     """
 
     def descend(values: list[Any]) -> list[Any]:
-        found: list[Any] = []
+        members: list[Any] = []
         waiting = values[::-1]
         visits = 0
-        while waiting and visits < MAX_VISITS and len(found) < MAX_VALUES:
+        while waiting and visits < MAX_VISITS and len(members) < MAX_VALUES:
             visits += 1
             value = waiting.pop()
             if key is None:
-                found.extend(_run(right, value))
+                members.extend(_run(right, value))
             elif isinstance(value, dict) and key in value:
-                found.append(value[key])
+                members.append(value[key])
             if isinstance(value, dict):
                 waiting.extend(reversed(value.values()))
             elif isinstance(value, list):
                 waiting.extend(reversed(value[:MAX_VISITS]))
-        return found
+        return members
 
     return _at_most(descend)
 
@@ -207,8 +207,8 @@ def _test(expression: Any) -> ValuePredicate | None:
     if_absent = expression.op == "!="
 
     def holds(member: Any) -> bool:
-        found = _run(target, member)
-        return any(map(compare, found)) if found else if_absent
+        members = _run(target, member)
+        return any(map(compare, members)) if members else if_absent
 
     return holds
 
@@ -245,10 +245,10 @@ def _ask_step(node: Any) -> PathStep:
     check_may_be_asked(node)
 
     def ask(values: list[Any]) -> list[Any]:
-        found: list[Any] = []
+        members: list[Any] = []
         for value in values[:MAX_ASKED]:
-            found.extend(_find_by(node, value[:MAX_ASKED] if isinstance(value, list) else value))
-        return found
+            members.extend(_find_by(node, value[:MAX_ASKED] if isinstance(value, list) else value))
+        return members
 
     return _at_most(ask)
 
@@ -266,8 +266,8 @@ def _ask_whole(tree: Any) -> PathStep:
 
 def _find_by(node: Any, value: Any) -> list[Any]:
     try:
-        found = node.find(jsonpath_ng.DatumInContext(value))
-        return [match.value for match in found]
+        matches = node.find(jsonpath_ng.DatumInContext(value))
+        return [match.value for match in matches]
     except _MISFITS:
         return []
 

@@ -57,14 +57,14 @@ def equals(given: Any, ignore_case: bool) -> OperatorTest:
     return lambda value, _: key_of(value) == key
 
 
-def one_of(said: list[Any]) -> OperatorTest:
+def one_of(choices: list[Any]) -> OperatorTest:
     """The test that a value equals one of several; scalars are looked up, not compared one by one."""
-    if len(said) == 1:
-        return equals(said[0], False)
-    if any(isinstance(value, dict | list) for value in said):
-        tests = [equals(value, False) for value in said]
+    if len(choices) == 1:
+        return equals(choices[0], False)
+    if any(isinstance(value, dict | list) for value in choices):
+        tests = [equals(value, False) for value in choices]
         return lambda value, now_us: any(test(value, now_us) for test in tests)
-    keys = frozenset(key_of(value) for value in said)
+    keys = frozenset(key_of(value) for value in choices)
     return lambda value, _: key_of(value) in keys
 
 
@@ -259,10 +259,10 @@ class OperatorPlugin:
 def _adopt(name: str, plugin: object) -> Operator:
     if not isinstance(plugin, OperatorPlugin):
         raise NotAPlugin("what it names is no OperatorPlugin")
-    found = plugin.operator
-    if found.name != name or found.make is None or found.about != "one":
+    entry = plugin.operator
+    if entry.name != name or entry.make is None or entry.about != "one":
         raise NotAPlugin(f'its operator is not one of single values with the name "{name}" and a make')
-    return found
+    return entry
 
 
 OPERATORS: Final = Registry("operators", {entry.name: entry for entry in _ALL}, _adopt)

@@ -24,8 +24,8 @@ def suggest_place(text: str) -> str:
     filtered = _JMES.fullmatch(inside)
     if filtered is not None:
         value = filtered[4].strip("'`\"")
-        told = value if re.fullmatch(r"-?\d+(\.\d+)?", value) else f"'{value}'"
-        inside = f"{filtered[1].lstrip('$.')}[?(@.{filtered[2]} {filtered[3]} {told})]{filtered[5]}"
+        literal = value if re.fullmatch(r"-?\d+(\.\d+)?", value) else f"'{value}'"
+        inside = f"{filtered[1].lstrip('$.')}[?(@.{filtered[2]} {filtered[3]} {literal})]{filtered[5]}"
     inside = inside.removeprefix("$").removeprefix(".").replace("[]", "[*]")
     if not re.match(r"[A-Za-z_]", inside):
         return ""

@@ -65,9 +65,9 @@ class Regex:
         """
         import re2
 
-        def replace(found: Any) -> str:
+        def replace(match: Any) -> str:
             each()
-            return str(found.expand(replacement))
+            return str(match.expand(replacement))
 
         try:
             return str(self._sub(replace, _whole(text), count))
@@ -138,8 +138,8 @@ def _why(text: str) -> str:
 
 
 def _error_text(error: BaseException) -> str:
-    said = error.args[0] if error.args else ""
-    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    text = error.args[0] if error.args else ""
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
 
 
 def _whole(text: str) -> str:

@@ -65,21 +65,21 @@ def _equal_to(values: list[Any], text: str) -> ValueTest:
     return ValueTest(test, text, None if NO_KEY in keys else keys, exact=NO_KEY not in keys, never=never)
 
 
-def _one_of(said: list[Any], document: Document, path: DocumentPath, problems: list[Problem]) -> ValueTest:
+def _one_of(choices: list[Any], document: Document, path: DocumentPath, problems: list[Problem]) -> ValueTest:
     """A list: one of its members, each a value or a mapping of operators."""
-    plain = [member for member in said if not isinstance(member, dict)]
-    if len(plain) == len(said):
-        return _equal_to(said, f"is one of {show_operand(said)}")
+    plain = [member for member in choices if not isinstance(member, dict)]
+    if len(plain) == len(choices):
+        return _equal_to(choices, f"is one of {show_operand(choices)}")
     tests = [
         compile_value(member, document, (*path, n), problems)
-        for n, member in enumerate(said)
+        for n, member in enumerate(choices)
         if isinstance(member, dict)
     ]
     if plain:
         tests.append(_equal_to(plain, f"is one of {show_operand(plain)}"))
     constants = _unite([test.constants for test in tests])
     return ValueTest(
-        lambda found, now_us: any(test.holds(found, now_us) for test in tests),
+        lambda values, now_us: any(test.holds(values, now_us) for test in tests),
         " or ".join(test.text for test in tests),
         constants,
         exact=constants is not None and all(test.exact for test in tests),
@@ -88,8 +88,8 @@ def _one_of(said: list[Any], document: Document, path: DocumentPath, problems: l
 
 
 def _any_found(test: OperatorTest) -> FoundTest:
-    def holds(found: FoundValues, now_us: int) -> bool:
-        return any(test(value, now_us) for value in found)
+    def holds(values: FoundValues, now_us: int) -> bool:
+        return any(test(value, now_us) for value in values)
 
     return holds
 
@@ -102,12 +102,14 @@ def _unite(several: Collection[frozenset[Hashable] | None]) -> frozenset[Hashabl
 class _Operators:
     """A mapping of operators on its way to a ValueTest."""
 
-    def __init__(self, said: dict[str, Any], document: Document, path: DocumentPath, problems: list[Problem]) -> None:
-        self.said = said
+    def __init__(
+        self, mapping: dict[str, Any], document: Document, path: DocumentPath, problems: list[Problem]
+    ) -> None:
+        self.said = mapping
         self.document = document
         self.path = path
         self.problems = problems
-        self.ignore_case = said.get("ignore_case", False) is True
+        self.ignore_case = mapping.get("ignore_case", False) is True
         self.one: list[OperatorTest] = []  # of one value, all together
         self.all: list[FoundTest] = []  # of all values found
         self.texts: list[str] = []
@@ -132,16 +134,16 @@ class _Operators:
         return ValueTest(self._holds(), text, self.constants, exact, self.never, self.beginnings)
 
     def _holds(self) -> FoundTest:
-        one, every = tuple(self.one), tuple(self.all)
-        if not every and len(one) == 1:
-            return _any_found(one[0])
-        if not one and len(every) == 1:
+        single, every = tuple(self.one), tuple(self.all)
+        if not every and len(single) == 1:
+            return _any_found(single[0])
+        if not single and len(every) == 1:
             return every[0]
 
-        def holds(found: FoundValues, now_us: int) -> bool:
-            if not all(test(found, now_us) for test in every):
+        def holds(values: FoundValues, now_us: int) -> bool:
+            if not all(test(values, now_us) for test in every):
                 return False
-            return not one or any(all(test(value, now_us) for test in one) for value in found)
+            return not single or any(all(test(value, now_us) for test in single) for value in values)
 
         return holds
 
@@ -175,7 +177,7 @@ class _Operators:
         if not isinstance(wanted, bool):
             self._say(("exists",), f"exists is true or false, not {show_operand(wanted)}", at_key=False)
             return
-        self.all.append(lambda found, now_us: bool(found) is wanted)
+        self.all.append(lambda values, now_us: bool(values) is wanted)
         self.texts.append("exists" if wanted else "does not exist")
         if not wanted and len(self.said) > 1:
             self.never = "nothing else can hold of what does not exist"
@@ -184,13 +186,13 @@ class _Operators:
         inner = compile_value(operand, self.document, (*self.path, name), self.problems)
         holds = inner.holds
         if name == "every":
-            self.all.append(lambda found, now_us: bool(found) and all(holds((value,), now_us) for value in found))
+            self.all.append(lambda values, now_us: bool(values) and all(holds((value,), now_us) for value in values))
             self.texts.append(f"every one {inner.text}")
             self.never = self.never or inner.never
             if inner.constants is not None:
                 self._narrow(inner.constants)
             return
-        self.all.append(lambda found, now_us: bool(found) and not any(holds((value,), now_us) for value in found))
+        self.all.append(lambda values, now_us: bool(values) and not any(holds((value,), now_us) for value in values))
         self.texts.append(f"exists and not ({inner.text})")
         if isinstance(operand, dict) and operand.get("exists") is True and len(operand) == 1:
             self.never = "{not: {exists: true}} needs something that is found and is not there; write {exists: false}"

@@ -100,8 +100,8 @@ def emit(draft: Draft, posting: Posting, address: SendTarget, composed: Composed
 
 def is_empty(post: Post) -> bool:
     """Whether there is nothing to read in a post: a template that has nothing to say says nothing."""
-    said = post.text.strip() or post.title.strip() or post.footer.strip() or post.fields or post.body is not None
-    return not said and not any(name in _CONTENT for name in post.overrides)
+    content = post.text.strip() or post.title.strip() or post.footer.strip() or post.fields or post.body is not None
+    return not content and not any(name in _CONTENT for name in post.overrides)
 
 
 def entry_for(

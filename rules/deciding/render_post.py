@@ -135,11 +135,11 @@ def severity_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int) -> str
 
 def priority_of(post: Post) -> int:
     """How urgent a post is among others of its destination: 0 (low) to 3 (critical). A send's ``priority`` wins."""
-    said = post.overrides.get("priority")
-    if isinstance(said, Mapping):
-        said = said.get("priority")
-    if isinstance(said, str) and said.lower() in _PRIORITY:
-        return _PRIORITY[said.lower()]
+    value = post.overrides.get("priority")
+    if isinstance(value, Mapping):
+        value = value.get("priority")
+    if isinstance(value, str) and value.lower() in _PRIORITY:
+        return _PRIORITY[value.lower()]
     return SEVERITY_PRIORITY.get(post.severity, NORMAL_PRIORITY)
 
 
@@ -174,7 +174,7 @@ def _names(rule_set: RuleSet, scene: Scene, now_us: int) -> dict[str, Any]:
             }
             for event in events
         ]
-        names["still_firing"] = [names_of(one, now_us=now_us, tables=rule_set.tables) for one in scene.still_firing]
+        names["still_firing"] = [names_of(event, now_us=now_us, tables=rule_set.tables) for event in scene.still_firing]
     return names
 
 
@@ -234,7 +234,7 @@ def _text(scene: Scene, names: dict[str, Any]) -> tuple[str, str]:
     if len(scene.events) <= 1:
         event, own = (scene.events[0].event, scene.events[0].note) if scene.events else (scene.event, "")
         return append_note(render_fallback(event, now=names["now"], note=note), own), reason
-    texts = [render_fallback(one.event, now=names["now"], note=note) for one in scene.events]
+    texts = [render_fallback(event.event, now=names["now"], note=note) for event in scene.events]
     plain = _group_text(scene, names, texts, shipped=True)
     lost = note and len(scene.events) >= MANY
     return append_note(plain, escape_md(" ".join(note.split()))) if lost else plain, reason

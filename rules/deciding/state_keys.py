@@ -94,10 +94,10 @@ def own_names(key: str, rule: Rule) -> Names:
 
 def group_values(rule: Rule, event: Event) -> str:
     """What the event holds at the group's ``by`` places, as one readable text."""
-    found = [place.find_in(event) for place in (rule.quiet.group.by if rule.quiet.group is not None else ())]
-    if all(len(values) == 1 and isinstance(values[0], str) for values in found):
-        return make_storable(shorten_key(" / ".join(values[0] for values in found)))
-    return make_storable(shorten_key(json.dumps(found, sort_keys=True, ensure_ascii=False, default=str)))
+    value_lists = [place.find_in(event) for place in (rule.quiet.group.by if rule.quiet.group is not None else ())]
+    if all(len(values) == 1 and isinstance(values[0], str) for values in value_lists):
+        return make_storable(shorten_key(" / ".join(values[0] for values in value_lists)))
+    return make_storable(shorten_key(json.dumps(value_lists, sort_keys=True, ensure_ascii=False, default=str)))
 
 
 def _make_names(make: NameMaker, rule: Rule, last: str) -> Names:

@@ -109,7 +109,7 @@ def _read_signer(fields: Sequence[DerValue], certificates: Sequence[x509.Certifi
     attributes = rest.pop(0) if rest and rest[0].tag == _FIELD_0 else None
     if len(rest) < 2:
         raise NotDer("a signer without a signature")
-    certificate = next((one for one in certificates if _is_of(one, identifier)), None)
+    certificate = next((candidate for candidate in certificates if _is_of(candidate, identifier)), None)
     if certificate is None:
         raise NotDer("the signer's certificate is not in it")
     digest_name = oid_text(digest.expect(SEQUENCE).members(least=1)[0])
@@ -224,9 +224,9 @@ def _leads_to(
     """Whether the certificate was given by one of the authorities, or by one that was given by them."""
     current = certificate
     for _ in range(_LONGEST_CHAIN):
-        if any(_gave(one, current) for one in authorities):
+        if any(_gave(authority, current) for authority in authorities):
             return True
-        above = next((one for one in between if one != current and _gave(one, current)), None)
+        above = next((candidate for candidate in between if candidate != current and _gave(candidate, current)), None)
         if above is None:
             return False
         current = above

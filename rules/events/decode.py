@@ -288,7 +288,7 @@ def _parse(text: str) -> Any:
     try:
         return msgspec.json.decode(text)
     except msgspec.MsgspecError:
-        whole = text if "\\u" not in text else _ESCAPE.sub(lambda found: "\\ufffd" if found["half"] else found[0], text)
+        whole = text if "\\u" not in text else _ESCAPE.sub(lambda match: "\\ufffd" if match["half"] else match[0], text)
         if whole == text:
             raise
         return msgspec.json.decode(whole)

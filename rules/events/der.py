@@ -63,7 +63,7 @@ def oid_text(value: DerValue) -> str:
     if not numbers or (content and content[-1] & 0x80):
         raise NotDer("an object identifier that ends too early")
     first = min(numbers[0] // 40, 2)
-    return ".".join(str(one) for one in (first, numbers[0] - 40 * first, *numbers[1:]))
+    return ".".join(str(number) for number in (first, numbers[0] - 40 * first, *numbers[1:]))
 
 
 def _value_at(content: bytes, place: int) -> DerValue:

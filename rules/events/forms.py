@@ -31,13 +31,13 @@ def read_fields(text: str) -> list[tuple[str, str]]:
 
 def value_of_fields(fields: Iterable[tuple[str, Any]]) -> Any:
     """Fields as one value: the JSON they carry, else an object, in which a name that comes again has a list."""
-    found: dict[str, list[Any]] = {}
+    by_name: dict[str, list[Any]] = {}
     for name, value in fields:
-        found.setdefault(name, []).append(_json_or_text(value))
-    carried = _carry(found)
+        by_name.setdefault(name, []).append(_json_or_text(value))
+    carried = _carry(by_name)
     if carried is not None:
         return carried
-    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
+    return {name: values[0] if len(values) == 1 else values for name, values in by_name.items()}
 
 
 def carries_json(fields: Iterable[tuple[str, Any]]) -> bool:
@@ -45,8 +45,8 @@ def carries_json(fields: Iterable[tuple[str, Any]]) -> bool:
     return _carry({name: [_json_or_text(value)] for name, value in fields if name in _PAYLOADS}) is not None
 
 
-def _carry(found: Mapping[str, Sequence[Any]]) -> Any:
-    values = [found[name][0] for name in _PAYLOADS if name in found]
+def _carry(fields: Mapping[str, Sequence[Any]]) -> Any:
+    values = [fields[name][0] for name in _PAYLOADS if name in fields]
     return next((value for value in values if isinstance(value, dict | list)), None)
 
 

@@ -48,7 +48,7 @@ def _is_head(block: list[str]) -> bool:
 
 
 def _record(lines: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -58,10 +58,10 @@ def _record(lines: list[str]) -> dict[str, Any]:
                 "error": f'line {number} of the record is no "Key: value": {line.strip()[:100]}',
                 "text": "\n".join(lines),
             }
-        if name.strip() in found:
+        if name.strip() in fields:
             return _unread(lines, f"{name.strip()[:100]} stands in the record twice")
-        found[name.strip()] = value.strip()
-    return found
+        fields[name.strip()] = value.strip()
+    return fields
 
 
 def _unread(lines: list[str], error: str) -> dict[str, Any]:

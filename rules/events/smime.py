@@ -46,10 +46,10 @@ def read_signed(mail: bytes, authorities: Sequence[Certificate] | None) -> Signe
         raise ValueError("not S/MIME: it is no multipart/signed")
     content, signature = _parts(mail, boundary.encode("ascii", "replace"))
     try:
-        found = read_signature(_der_of(signature), (_LINE_END.sub(b"\r\n", content), content), authorities)
+        result = read_signature(_der_of(signature), (_LINE_END.sub(b"\r\n", content), content), authorities)
     except NoSignature as error:
         raise ValueError(f"S/MIME, but {error}") from error
-    return SignedText(_text_of(content), found.signer, found.why_not)
+    return SignedText(_text_of(content), result.signer, result.why_not)
 
 
 def read_authorities(folder: str) -> Sequence[Certificate]:

@@ -92,7 +92,7 @@ def convert_config(config: Config, *, file: str, topic: str = TOPIC) -> Converte
         raise ProblemsFound(config.problems)
     _remark_the_rest(config)
     destinations = {target.name: target.settings for receiver in receivers.values() for target in receiver.targets}
-    first = next((target.name for one in (receivers[root.options.receiver],) for target in one.targets), "")
+    first = next((target.name for receiver in (receivers[root.options.receiver],) for target in receiver.targets), "")
     if not first:
         first = next(iter(destinations), "") or make_unique("inbox", set())
         destinations.setdefault(first, {"type": NOT_FOUND})
@@ -108,7 +108,7 @@ def convert_config(config: Config, *, file: str, topic: str = TOPIC) -> Converte
         tests="\n".join(["tests:", *_list(tests)]) + "\n" if tests else "",
         routes=writer.routes,
         samples=tuple(sample_labels(root)),
-        silent=frozenset(name for name, one in receivers.items() if not one.targets),
+        silent=frozenset(name for name, receiver in receivers.items() if not receiver.targets),
     )
 
 

@@ -29,8 +29,8 @@ def secret_reference(text: str, system: ForeignSystem) -> str:
     """The reference for a secret of Grafana's that is nothing but one place to be filled in; "" for others."""
     if system is not GRAFANA or not text.strip().startswith("$"):
         return ""
-    found = as_references(text.strip(), system)
-    return found if _OURS.fullmatch(found) else ""
+    reference = as_references(text.strip(), system)
+    return reference if _OURS.fullmatch(reference) else ""
 
 
 def has_other_places(text: str) -> bool:

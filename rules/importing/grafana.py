@@ -72,8 +72,8 @@ def convert_grafana(files: Iterable[tuple[str, str]], *, topic: str = TOPIC) -> 
         raise ProblemsFound(problems)
     first = names[0] if names else "grafana"
     if not parts.policies:
-        found = "contact points" if parts.points else "nothing of Grafana's alerting"
-        raise ProblemsFound([Problem(Place(first), "", f"there are no notification policies, only {found}; {_ASK}")])
+        kind = "contact points" if parts.points else "nothing of Grafana's alerting"
+        raise ProblemsFound([Problem(Place(first), "", f"there are no notification policies, only {kind}; {_ASK}")])
     config = _Joiner(parts, first).config()
     return convert_config(config, file=" and ".join(names), topic=topic)
 
@@ -88,7 +88,7 @@ def _as_yaml(text: str) -> str:
     """JSON writes characters beyond U+FFFF as pairs, which YAML does not know."""
     if not text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
         return text
-    return _PAIR.sub(lambda found: str(json.loads(f'"{found[0]}"')), text)
+    return _PAIR.sub(lambda match: str(json.loads(f'"{match[0]}"')), text)
 
 
 class _Joiner:
@@ -114,43 +114,43 @@ class _Joiner:
             self._remark(part, text)
         value, spot = self._route(route)
         unknown = self._unknown(value, spot, receivers)
-        self._forget_intervals(value, spot, {one["name"] for one, _ in intervals})
+        self._forget_intervals(value, spot, {interval["name"] for interval, _ in intervals})
         root = Spot(1, 1)
         root.children = {
             "route": spot,
             "receivers": _list(at for _, at in receivers),
             "time_intervals": _list(at for _, at in intervals),
         }
-        whole = {"route": value, "receivers": [one for one, _ in receivers]}
-        whole["time_intervals"] = [one for one, _ in intervals]
+        whole = {"route": value, "receivers": [receiver for receiver, _ in receivers]}
+        whole["time_intervals"] = [interval for interval, _ in intervals]
         document = _JoinedDocument(self._file, whole, Places(self._file, root), (), self._origins)
         return Config(document, [], self._remarks, GRAFANA, unknown)
 
     def _own(self, parts: Iterable[GrafanaPart]) -> list[GrafanaPart]:
         """Those of the organisation of the first tree; others are named."""
-        found = []
+        members = []
         for part in parts:
             if part.org in ("", self._org) or not self._org:
-                found.append(part)
+                members.append(part)
             else:
                 self._remark(part, f"it is of organisation {part.org}; it was left out, convert it by itself")
-        return found
+        return members
 
     def _remark(self, part: GrafanaPart, text: str) -> None:
         self._remarks.append(Problem(Place(part.file, part.spot.line, part.spot.column), "", text, "warning"))
 
     def _receivers(self, points: Iterable[GrafanaPart]) -> list[tuple[dict[str, Any], Spot]]:
         """One for each name: the API lists the integrations of a contact point one by one."""
-        found: dict[str, tuple[dict[str, Any], Spot]] = {}
+        receivers: dict[str, tuple[dict[str, Any], Spot]] = {}
         for point in points:
             name = str(point.value.get("name") or "")
-            if name not in found:
-                self._origins["receivers", len(found)] = point.file, point.path
+            if name not in receivers:
+                self._origins["receivers", len(receivers)] = point.file, point.path
                 spot = Spot(point.spot.line, point.spot.column)
                 spot.children = {MANAGED: _list([])}
-                found[name] = {"name": name, MANAGED: []}, spot
-            number = list(found).index(name)
-            entries, spots = found[name][0][MANAGED], _members(found[name][1])
+                receivers[name] = {"name": name, MANAGED: []}, spot
+            number = list(receivers).index(name)
+            entries, spots = receivers[name][0][MANAGED], _members(receivers[name][1])
             for value, spot, path in integrations_of(point):
                 self._origins["receivers", number, MANAGED, len(entries)] = point.file, path
                 entries.append({key: value[key] for key in ("type", "disableResolveMessage") if key in value})
@@ -158,30 +158,30 @@ class _Joiner:
                 spots.append(spot)
             for key, value in point.value.items():
                 if key.endswith("_configs") and key != MANAGED:
-                    found[name][0][key] = value
-        return list(found.values())
+                    receivers[name][0][key] = value
+        return list(receivers.values())
 
     def _intervals(self, parts: Iterable[GrafanaPart]) -> list[tuple[dict[str, Any], Spot]]:
-        found: dict[str, tuple[dict[str, Any], Spot]] = {}
+        intervals: dict[str, tuple[dict[str, Any], Spot]] = {}
         for part in parts:
             name = str(part.value.get("name") or "")
-            if name not in found:
-                self._origins["time_intervals", len(found)] = part.file, part.path
-                found[name] = {"name": name, "time_intervals": part.value.get("time_intervals")}, part.spot
-        return list(found.values())
+            if name not in intervals:
+                self._origins["time_intervals", len(intervals)] = part.file, part.path
+                intervals[name] = {"name": name, "time_intervals": part.value.get("time_intervals")}, part.spot
+        return list(intervals.values())
 
     def _report_templates(self, parts: Iterable[GrafanaPart]) -> None:
         for part in parts:
             text = str(part.value.get("template") or part.value.get("content") or "")
             for name, body in _DEFINED.findall(text) or [(str(part.value.get("name") or ""), text)]:
                 near = " ".join(translate_to_jinja(body.rpartition("{{ end }}")[0] or body).split())[:_LONGEST]
-                told = f'the Go template "{name}" was not converted; posts are made by template: {GRAFANA.template}'
-                self._remark(part, f"{told}; nearest in Jinja: {near}")
+                remark = f'the Go template "{name}" was not converted; posts are made by template: {GRAFANA.template}'
+                self._remark(part, f"{remark}; nearest in Jinja: {near}")
 
     def _route(self, part: GrafanaPart) -> tuple[dict[str, Any], Spot]:
         """The tree; one whose root does not take every alert stands below a root that tells nobody."""
         self._origins["route",] = part.file, part.path
-        value = {key: one for key, one in part.value.items() if key not in _PROVENANCE}
+        value = {key: entry for key, entry in part.value.items() if key not in _PROVENANCE}
         narrow = ("matchers", "object_matchers", "match", "match_re", "mute_time_intervals", "active_time_intervals")
         if not any(value.get(key) for key in narrow):
             return value, part.spot
@@ -194,7 +194,7 @@ class _Joiner:
         self, route: dict[str, Any], spot: Spot, receivers: list[tuple[dict[str, Any], Spot]]
     ) -> frozenset[DocumentPath]:
         """Add the contact points that policies name and no file has, and give their paths."""
-        known = {one["name"] for one, _ in receivers}
+        known = {receiver["name"] for receiver, _ in receivers}
         paths = set[DocumentPath]()
         for name, at in _named_receivers(route, spot):
             if name in known:
@@ -206,7 +206,7 @@ class _Joiner:
             if name != NOBODY:
                 paths.add(path)
                 text = f'the contact point "{name}" is in no file given; its alerts go to an inbox for now'
-                hint = suggest(name, {one["name"] for one, _ in receivers} - {name})
+                hint = suggest(name, {receiver["name"] for receiver, _ in receivers} - {name})
                 self._remark_route(at, text + hint)
         return frozenset(paths)
 
@@ -233,18 +233,18 @@ class _Joiner:
 def _settings(value: dict[str, Any]) -> dict[str, Any]:
     """Settings with the secrets that stand beside them, or that are there without being shown."""
     settings = value.get("settings")
-    found = dict(settings) if isinstance(settings, dict) else {}
+    values = dict(settings) if isinstance(settings, dict) else {}
     for key in ("secureSettings", "secure_settings"):
         secure = value.get(key)
-        found |= secure if isinstance(secure, dict) else {}
+        values |= secure if isinstance(secure, dict) else {}
     fields = value.get("secureFields")
     for name, there in (fields if isinstance(fields, dict) else {}).items():
         if str(there).lower() == "true":
-            found.setdefault(name, REDACTED)
-    for one in value.get("valuesFrom") or ():
-        if isinstance(one, dict) and isinstance(one.get("targetPath"), str):
-            found[one["targetPath"].removeprefix("settings.")] = REDACTED
-    return found
+            values.setdefault(name, REDACTED)
+    for reference in value.get("valuesFrom") or ():
+        if isinstance(reference, dict) and isinstance(reference.get("targetPath"), str):
+            values[reference["targetPath"].removeprefix("settings.")] = REDACTED
+    return values
 
 
 def _named_receivers(route: Any, spot: Spot) -> Iterable[tuple[str, Spot]]:

@@ -98,7 +98,7 @@ class _Reader:
                 and members
                 and all(isinstance(member, dict) and mark in member for member in members)
             ):
-                parts += [self._part((key, n), one) for n, one in enumerate(members)]
+                parts += [self._part((key, n), member) for n, member in enumerate(members)]
                 taken.add(key)
         direct = value.get("notification_settings")
         if isinstance(direct, dict) and "receiver" in direct:
@@ -108,10 +108,10 @@ class _Reader:
     def members(self, value: list[Any]) -> set[int] | None:
         """A list of the API: its members are told apart by their keys."""
         taken = set[int]()
-        for n, one in enumerate(value):
-            text = _kind_of(one)
+        for n, member in enumerate(value):
+            text = _kind_of(member)
             if text:
-                getattr(self.parts, text).append(self._part((n,), one))
+                getattr(self.parts, text).append(self._part((n,), member))
                 taken.add(n)
         return taken
 
@@ -119,16 +119,16 @@ class _Reader:
         at = "alertmanager_config"
         if isinstance(config.get("route"), dict):
             self.parts.policies.append(self._part((at, "route"), config["route"]))
-        for key, found in (("receivers", self.parts.points), ("mute_time_intervals", self.parts.intervals),
+        for key, target in (("receivers", self.parts.points), ("mute_time_intervals", self.parts.intervals),
                            ("time_intervals", self.parts.intervals)):  # fmt: skip
             members = config.get(key)
             parts = enumerate(members if isinstance(members, list) else ())
-            found += [self._part((at, key, n), one) for n, one in parts if isinstance(one, dict)]
+            target += [self._part((at, key, n), member) for n, member in parts if isinstance(member, dict)]
 
     def _read_template_files(self, value: dict[str, Any]) -> None:
         files = value.get("template_files")
-        for name, one in (files if isinstance(files, dict) else {}).items():
-            self.parts.templates.append(self._part(("template_files", name), {"name": name, "template": one}))
+        for name, body in (files if isinstance(files, dict) else {}).items():
+            self.parts.templates.append(self._part(("template_files", name), {"name": name, "template": body}))
 
     def _read_resource(self, kind: str, value: dict[str, Any]) -> None:
         spec = value["spec"]
@@ -167,10 +167,10 @@ def _with(value: Any, spot: Spot, other: dict[str, Any], other_spot: Spot, key: 
     """A mapping with one key more, taken from beside it."""
     if key in value or key not in other:
         return value, spot
-    found = Spot(spot.line, spot.column)
+    inner = Spot(spot.line, spot.column)
     children = dict(spot.children) if isinstance(spot.children, dict) else {}
-    found.children = {**children, key: _child(other_spot, key)}
-    return {**value, key: other[key]}, found
+    inner.children = {**children, key: _child(other_spot, key)}
+    return {**value, key: other[key]}, inner
 
 
 def _child(spot: Spot, step: str) -> Spot:
@@ -183,8 +183,8 @@ def integrations_of(part: GrafanaPart) -> Iterator[tuple[dict[str, Any], Spot, D
         members = part.value.get(key)
         if isinstance(members, list):
             spot = _child(part.spot, key)
-            for n, one in enumerate(members):
-                if isinstance(one, dict):
-                    yield one, spot.child(n) or spot, (*part.path, key, n)
+            for n, member in enumerate(members):
+                if isinstance(member, dict):
+                    yield member, spot.child(n) or spot, (*part.path, key, n)
     if "type" in part.value and "receivers" not in part.value:
         yield part.value, part.spot, part.path

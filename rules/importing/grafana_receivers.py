@@ -93,7 +93,9 @@ def _alertmanager(entry: Entry) -> Sequence[Target]:
     entry.used |= {"basicAuthUser", "basicAuthPassword"}
     if entry.config.text((*entry.path, "basicAuthUser")):
         headers = {"headers": {"Authorization": basic_header(entry, (*entry.path, "basicAuthUser"))}}
-    addresses = [one for one in re.split(r"[,\s]+", entry.text("url")) if one] or [entry.note_missing("url")]
+    addresses = [address for address in re.split(r"[,\s]+", entry.text("url")) if address] or [
+        entry.note_missing("url")
+    ]
     targets: list[Target] = []
     for number, address in enumerate(addresses, start=1):
         name = entry.name if number == 1 else f"{entry.name}-{number}"

@@ -54,8 +54,8 @@ class LabelMatcher:
 
     def holds(self, value: str) -> bool:
         """Whether it holds for a label's value ("" when there is none)."""
-        found = self._regex.search(value) if self.is_regex else value == self.value
-        return found is not self.is_negative
+        matches = self._regex.search(value) if self.is_regex else value == self.value
+        return matches is not self.is_negative
 
     @property
     def fits_all(self) -> bool:
@@ -193,7 +193,7 @@ def _excludes(known: Sequence[LabelMatcher], matcher: LabelMatcher) -> bool:
 def _allow(matchers: Iterable[LabelMatcher], name: str) -> list[str] | None:
     """The values a label can have under these matchers, None when that is not a short list."""
     same = [matcher for matcher in matchers if matcher.name == name]
-    words = next((one.words for one in same if not one.is_negative and one.words is not None), None)
+    words = next((matcher.words for matcher in same if not matcher.is_negative and matcher.words is not None), None)
     return None if words is None else [word for word in words if all(matcher.holds(word) for matcher in same)]
 
 
@@ -211,7 +211,7 @@ def _check(config: Config, path: DocumentPath, matchers: list[LabelMatcher]) -> 
 
 def _plainly_unescaped(text: str) -> str:
     """A text without quotes as the classic syntax reads it: a doubled backslash is one, here too."""
-    return _ESCAPED.sub(lambda found: _ESCAPES[found[1]], text)
+    return _ESCAPED.sub(lambda match: _ESCAPES[match[1]], text)
 
 
 def _unescape(text: str) -> str:
@@ -219,22 +219,22 @@ def _unescape(text: str) -> str:
 
     ``\xf0\x9f`` are bytes of UTF-8, as in Go.
     """
-    found = bytearray()
+    buffer = bytearray()
     at = 0
     while at < len(text):
         sign, following = text[at], text[at + 1 : at + 2]
         digits = text[at + 2 : at + 2 + _HEX.get(following, 0)]
         if sign != "\\" or not following:
-            found += sign.encode(errors="replace")
+            buffer += sign.encode(errors="replace")
             at += 1
         elif following in _ESCAPES:
-            found += _ESCAPES[following].encode()
+            buffer += _ESCAPES[following].encode()
             at += 2
         elif following in _HEX and re.fullmatch(rf"[0-9A-Fa-f]{{{_HEX[following]}}}", digits):
             code = int(digits, 16)
-            found += bytes([code]) if following == "x" else chr(min(code, 0x10FFFF)).encode(errors="replace")
+            buffer += bytes([code]) if following == "x" else chr(min(code, 0x10FFFF)).encode(errors="replace")
             at += 2 + len(digits)
         else:
-            found += b"\\"
+            buffer += b"\\"
             at += 1
-    return found.decode(errors="replace")
+    return buffer.decode(errors="replace")

@@ -70,21 +70,21 @@ def labels_that_reach(root: RouteNode, path: DocumentPath, matchers: Matchers) -
 
 def sample_labels(root: RouteNode) -> list[dict[str, str]]:
     """Label sets on which routes part: each route's own, and these with one label more, less or other."""
-    found: dict[str, dict[str, str]] = {}
+    samples: dict[str, dict[str, str]] = {}
     known: dict[str, dict[str, None]] = {}
     for _, matchers in _chains(root):
         for matcher in matchers:
             known.setdefault(matcher.name, {}).update(dict.fromkeys(samples_of(matcher)))
         for labels in (labels_for(matchers), labels_for([]), labels_for(matchers[:-1])):
-            found.setdefault(str(labels), labels or {})
-    for base in list(found.values()):
+            samples.setdefault(str(labels), labels or {})
+    for base in list(samples.values()):
         for name, values in known.items():
             for value in ("", "other", *itertools.islice(values, 4)):
                 labels = {key: text for key, text in (base | {name: value}).items() if text}
-                found.setdefault(str(sorted(labels.items())), labels)
-                if len(found) >= MOST_SAMPLES:
-                    return list({str(sorted(one.items())): one for one in found.values()}.values())
-    return list({str(sorted(one.items())): one for one in found.values()}.values())
+                samples.setdefault(str(sorted(labels.items())), labels)
+                if len(samples) >= MOST_SAMPLES:
+                    return list({str(sorted(sample.items())): sample for sample in samples.values()}.values())
+    return list({str(sorted(sample.items())): sample for sample in samples.values()}.values())
 
 
 def samples_of(matcher: LabelMatcher) -> list[str]:
@@ -107,9 +107,9 @@ def _chains(node: RouteNode, above: Matchers = ()) -> Iterator[tuple[DocumentPat
 def _values(name: str, matchers: Sequence[LabelMatcher], excluded: Iterable[Matchers]) -> list[str]:
     """Values to try for a label: those that its own matchers take first."""
     own = [matcher for matcher in matchers if matcher.name == name]
-    others = [one for group in excluded for one in group if one.name == name]
-    tried = dict.fromkeys([*(value for one in (*own, *others) for value in samples_of(one)), *_OTHERS])
-    taken = [value for value in tried if all(one.holds(value) for one in own)]
+    others = [matcher for group in excluded for matcher in group if matcher.name == name]
+    tried = dict.fromkeys([*(value for matcher in (*own, *others) for value in samples_of(matcher)), *_OTHERS])
+    taken = [value for value in tried if all(matcher.holds(value) for matcher in own)]
     return (taken if own else sorted(taken, key=bool))[:8]
 
 

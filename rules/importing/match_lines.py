@@ -34,12 +34,12 @@ class _Parts:
     def whole(self) -> dict[str, Any]:
         """All of it as one mapping."""
         match = dict(self.lines)
-        nots = list({str(one): one for one in self.nots}.values())
+        nots = list({str(negation): negation for negation in self.nots}.values())
         if nots:
             match["not"] = nots[0] if len(nots) == 1 else {"any": nots}
         if len(self.anys) == 1:
             match["any"] = self.anys[0]
-        rest = [*self.more, *({"any": one} for one in self.anys if len(self.anys) > 1)]
+        rest = [*self.more, *({"any": choice} for choice in self.anys if len(self.anys) > 1)]
         if rest:
             match["all"] = rest
         return match

@@ -79,20 +79,20 @@ class _Rewriter:
                 return plain, new
             return self._mapping(value, spot, new, key), new
         if isinstance(value, list):
-            members = [self.rewrite(one, _child(spot, n), key) for n, one in enumerate(value)]
+            members = [self.rewrite(member, _child(spot, n), key) for n, member in enumerate(value)]
             new.children = [at for _, at in members]
-            return [one for one, _ in members], new
+            return [member for member, _ in members], new
         return value, new
 
     def _mapping(self, value: dict[str, Any], spot: Spot, new: Spot, key: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        mapping: dict[str, Any] = {}
         children: dict[str, Spot] = {}
         for name, member in value.items():
             word = name if key in _AS_WRITTEN else _HUMP.sub("_", name).lower()
             word = "webhook_url" if word == "api_url" and key in _HOOKS else _WORDS.get(word, word)
-            found[word], children[word] = self.rewrite(member, _child(spot, name), word)
+            mapping[word], children[word] = self.rewrite(member, _child(spot, name), word)
         new.children = children
-        return found
+        return mapping
 
 
 def _plain(value: dict[str, Any], key: str) -> str | None:

@@ -46,14 +46,14 @@ class Entry:
             return ""
         return self.convert_references(text, path)
 
-    def convert_references(self, said: str, path: DocumentPath) -> str:
+    def convert_references(self, written: str, path: DocumentPath) -> str:
         """A text whose variables of a shell, filled in before Alertmanager sees it, are references of ours."""
-        text = as_references(said, self.config.system)
+        text = as_references(written, self.config.system)
         if has_other_places(text):
-            self.config.remark(path, f'"{said}" has a place that is filled in elsewhere; it was left out')
+            self.config.remark(path, f'"{written}" has a place that is filled in elsewhere; it was left out')
             return ""
-        if text != said:
-            self.config.remark(path, f'"{said}" is taken from the environment of the daemon: {text}')
+        if text != written:
+            self.config.remark(path, f'"{written}" is taken from the environment of the daemon: {text}')
         return text
 
     def inherit(self, key: str, everywhere: str) -> str:
@@ -86,8 +86,8 @@ class Entry:
             if file:
                 return f"${{file:{file}}}"
             text = self.config.text(path)
-            if found := secret_reference(text, self.config.system):
-                return found
+            if secret_ref := secret_reference(text, self.config.system):
+                return secret_ref
             if text:
                 reference = f"${{credential:{self.name}-{what}}}"
                 self.config.remark(path, f"put this {what} into the credential {self.name}-{what}; it was not copied")

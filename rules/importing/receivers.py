@@ -37,15 +37,15 @@ class Receiver:
 
 def read_receivers(config: Config) -> dict[str, Receiver]:
     """All receivers by name; names of destinations are unique over all of them."""
-    found: dict[str, Receiver] = {}
+    receivers: dict[str, Receiver] = {}
     taken: set[str] = set()
     for path in config.items(("receivers",)):
         name = config.text((*path, "name"))
-        if not name or name in found:
+        if not name or name in receivers:
             config.report(path, f'the receiver "{name}" stands twice' if name else "the receiver has no name")
             continue
-        found[name] = Receiver(name, path, tuple(_targets(config, path, name, taken)))
-    return found
+        receivers[name] = Receiver(name, path, tuple(_targets(config, path, name, taken)))
+    return receivers
 
 
 def _targets(config: Config, path: DocumentPath, receiver: str, taken: set[str]) -> Iterable[Target]:
@@ -85,9 +85,9 @@ def _read(
         config.remark(path, f"{text}: there is no destination of this kind; consider a webhook, or apprise")
         return []
     silent = (*path, "disableResolveMessage")
-    told = not config.flag(silent, default=False) if managed else entry.flag("send_resolved", default=tells_end)
+    tells_ends = not config.flag(silent, default=False) if managed else entry.flag("send_resolved", default=tells_end)
     for target in targets:
-        target.name, target.tells_end = make_unique(target.name, taken), told
+        target.name, target.tells_end = make_unique(target.name, taken), tells_ends
     entry.close()
     return targets
 

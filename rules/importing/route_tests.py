@@ -39,10 +39,11 @@ class RouteTests:
     def tests(self, rules: Iterable[RouteRule]) -> list[dict[str, Any]]:
         """One for each route; where no alert or hour for one was found, a remark says so."""
         intervals = {
-            name: read_interval(name, one, wrap_unplaced(one, ""), (), []) for name, one in self.intervals.items()
+            name: read_interval(name, interval, wrap_unplaced(interval, ""), (), [])
+            for name, interval in self.intervals.items()
         }
-        found = (self._test(rule, intervals) for rule in rules)
-        return [one for one in found if one is not None]
+        cases = (self._test(rule, intervals) for rule in rules)
+        return [case for case in cases if case is not None]
 
     def _test(self, rule: RouteRule, intervals: Mapping[str, Interval]) -> dict[str, Any] | None:
         path = rule.node.path

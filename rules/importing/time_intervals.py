@@ -17,7 +17,7 @@ _ALWAYS: Final = {"days": ["mon-sun"]}
 
 def read_time_intervals(config: Config) -> dict[str, Any]:
     """The intervals of both sections (``mute_time_intervals`` is the older one), by name."""
-    found: dict[str, Any] = {}
+    intervals: dict[str, Any] = {}
     for section in ("time_intervals", "mute_time_intervals"):
         for path in config.items((section,)):
             name = config.text((*path, "name"))
@@ -28,8 +28,8 @@ def read_time_intervals(config: Config) -> dict[str, Any]:
             if not spans:
                 config.report(path, f'the time interval "{name}" is empty')
                 continue
-            found[name] = spans[0] if len(spans) == 1 else spans
-    return found
+            intervals[name] = spans[0] if len(spans) == 1 else spans
+    return intervals
 
 
 def _check(config: Config, path: DocumentPath, span: dict[str, Any]) -> dict[str, Any]:
@@ -42,13 +42,13 @@ def _check(config: Config, path: DocumentPath, span: dict[str, Any]) -> dict[str
 
 
 def _span(config: Config, path: DocumentPath) -> dict[str, Any]:
-    days = _ranges(config, (*path, "weekdays"), lambda one: one[:3])
+    days = _ranges(config, (*path, "weekdays"), lambda name: name[:3])
     times = [_time(config, inner) for inner in config.items((*path, "times"))]
     days_of_month = [text for inner in config.items((*path, "days_of_month")) for text in _days_of_month(config, inner)]
-    months = _ranges(config, (*path, "months"), lambda one: one if one.isdecimal() else one[:3])
-    years = _ranges(config, (*path, "years"), lambda one: one)
-    said = {"days": days, "times": times, "days_of_month": days_of_month, "months": months, "years": years}
-    span: dict[str, Any] = {key: values for key, values in said.items() if values}
+    months = _ranges(config, (*path, "months"), lambda name: name if name.isdecimal() else name[:3])
+    years = _ranges(config, (*path, "years"), lambda name: name)
+    fields = {"days": days, "times": times, "days_of_month": days_of_month, "months": months, "years": years}
+    span: dict[str, Any] = {key: values for key, values in fields.items() if values}
     location = config.text((*path, "location"))
     if location == "Local":
         config.remark(

@@ -38,8 +38,8 @@ def find_configurations(text: str, file: str) -> list[Document]:
         first = documents[0].problems[0]
         hint = "this file is a template of another program (Helm, Ansible, Go); render it, then convert what it gives"
         return [Document(file, None, documents[0].places, (Problem(first.place, "", f"{hint} ({first.text})"),))]
-    found = [one for document in documents for one in _inside(document, text)]
-    return found or [next((one for one in documents if one.value is not None), documents[0])]
+    configurations = [configuration for document in documents for configuration in _inside(document, text)]
+    return configurations or [next((document for document in documents if document.value is not None), documents[0])]
 
 
 def is_configuration(value: Any) -> bool:

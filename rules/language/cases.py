@@ -52,8 +52,10 @@ class CaseReader:
         messages = tuple(self._messages(form, topic, start_us))
         if "expect" not in form and "quiet" not in form:
             form.report((), "the test needs expect: with the sends it must lead to; [] if there must be none")
-        expect = tuple(self._read_expected(one) for one in form.forms("expect", "expect")) if "expect" in form else None
-        quiet = tuple(self._read_expected_quiet(one) for one in form.forms("quiet", "quiet"))
+        expect = (
+            tuple(self._read_expected(inner) for inner in form.forms("expect", "expect")) if "expect" in form else None
+        )
+        quiet = tuple(self._read_expected_quiet(inner) for inner in form.forms("quiet", "quiet"))
         return Case(
             name=form.text("name"),
             place=form.document.place_of(form.path),
@@ -71,21 +73,21 @@ class CaseReader:
         elif "message" not in form and "messages" not in form and "silences" not in form:
             form.report((), "the test needs message: or messages:")
         forms = [form.form(("message",), "message")] if "message" in form else form.forms("messages", "message")
-        for n, one in enumerate(forms):
-            yield _message(one, n, topic, start_us)
+        for n, inner in enumerate(forms):
+            yield _message(inner, n, topic, start_us)
 
     def _silences(self, form: Form, start_us: int) -> tuple[Silence, ...]:
         silences: list[Silence] = []
-        for n, one in enumerate(form.forms("silences", "silence")):
-            one.allow_only(("matchers", "from", "until"))
-            if not one.require("matchers"):
+        for n, inner in enumerate(form.forms("silences", "silence")):
+            inner.allow_only(("matchers", "from", "until"))
+            if not inner.require("matchers"):
                 continue
             silences.append(
                 Silence(
                     id=str(n + 1),
-                    matchers=one.value["matchers"],
-                    starts_us=start_us + one.read("from", _offset_us, 0),
-                    until_us=start_us + one.read("until", _offset_us, 365 * 86_400_000_000),
+                    matchers=inner.value["matchers"],
+                    starts_us=start_us + inner.read("from", _offset_us, 0),
+                    until_us=start_us + inner.read("until", _offset_us, 365 * 86_400_000_000),
                     who="test",
                     why="test",
                 )
@@ -165,7 +167,7 @@ class CaseReader:
 def _until_us(form: Form, messages: Iterable[CaseMessage], expected: Iterable[Expected | ExpectedQuiet]) -> int:
     """How long the case runs: to its last message and whatever it expects, or as long as it says."""
     last_us = max((message.at_us for message in messages), default=0)
-    wanted_us = max((one.at_us for one in expected if one.at_us is not None), default=0)
+    wanted_us = max((expectation.at_us for expectation in expected if expectation.at_us is not None), default=0)
     until_us = form.read("until", _offset_us, max(last_us, wanted_us))
     if until_us < wanted_us:
         form.report(("until",), "the test ends before something that it expects; leave until: out, or say a later time")

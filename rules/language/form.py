@@ -127,13 +127,13 @@ class Form:
         if isinstance(value, str):
             return [((key,), value)]
         if isinstance(value, list) and value:
-            found: list[tuple[DocumentPath, str]] = []
-            for n, one in enumerate(value):
-                if isinstance(one, str):
-                    found.append(((key, n), one))
+            pairs: list[tuple[DocumentPath, str]] = []
+            for n, member in enumerate(value):
+                if isinstance(member, str):
+                    pairs.append(((key, n), member))
                 else:
-                    self.report((key, n), f"expected a text, not {describe_value(one)}")
-            return found
+                    self.report((key, n), f"expected a text, not {describe_value(member)}")
+            return pairs
         self.report((key,), f"{key} must be a text or a list of texts, not {describe_value(value)}")
         return []
 

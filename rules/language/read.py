@@ -103,9 +103,9 @@ def _build(
         cases.extend(_cases_of(document, reader, CaseReader(names, world.destinations), problems))
     problems.extend(check(rules, cases))
     problems.extend(() if has_errors(problems) else keys_that_may_fail(rules))
-    found = sort_problems(_without_echoes(problems, documents))
-    if has_errors(found):
-        raise ProblemsFound(found)
+    all_problems = sort_problems(_without_echoes(problems, documents))
+    if has_errors(all_problems):
+        raise ProblemsFound(all_problems)
     version = sources.version
     rules = [replace(rule, version=version) for rule in rules]
     return RuleSet(
@@ -116,7 +116,7 @@ def _build(
         decode=decode,
         destinations=world.destinations,
         gone=world.gone,
-        warnings=found,
+        warnings=all_problems,
         same_places=same_places(rules),
         by_name=index_by_name(rules),
         cases=tuple(cases),

@@ -45,7 +45,7 @@ def read_intervals(value: Any, document: Document, path: DocumentPath, problems:
     if not isinstance(value, dict):
         problems.append(document.problem(path, "intervals are a mapping of names, such as office: {days: [mon-fri]}"))
         return {}
-    return {name: read_interval(name, one, document, (*path, name), problems) for name, one in value.items()}
+    return {name: read_interval(name, interval, document, (*path, name), problems) for name, interval in value.items()}
 
 
 def read_interval(name: str, value: Any, document: Document, path: DocumentPath, problems: list[Problem]) -> Interval:
@@ -53,10 +53,10 @@ def read_interval(name: str, value: Any, document: Document, path: DocumentPath,
     several = value if isinstance(value, list) else [value]
     before = len(problems)
     spans: list[IntervalEntry] = []
-    for number, one in enumerate(several):
+    for number, entry in enumerate(several):
         at = (*path, number) if isinstance(value, list) else path
-        if isinstance(one, dict) and one:
-            spans.append(_Reader(document, at, problems).span(one))
+        if isinstance(entry, dict) and entry:
+            spans.append(_Reader(document, at, problems).span(entry))
         else:
             example = 'days: [mon-fri], times: ["09:00-17:00"]'
             problems.append(document.problem(at, f"an interval is a mapping that is not empty, such as {{{example}}}"))
@@ -73,29 +73,33 @@ class _Reader:
         self._path = path
         self._problems = problems
 
-    def span(self, said: dict[str, Any]) -> IntervalEntry:
+    def span(self, fields: dict[str, Any]) -> IntervalEntry:
         """The span that a mapping says."""
-        for key in said:
+        for key in fields:
             if key not in KEYS:
                 text = f'unknown key "{key}"{suggest_of(key, KEYS, "keys")}'
                 self._problems.append(self._document.problem((*self._path, key), text, at_key=True))
-        dates = self._each(said, "dates", _dates)
+        dates = self._each(fields, "dates", _dates)
         return IntervalEntry(
-            zone=self._zone(said),
-            days=_unite(self._each(said, "days", lambda one: _numbers_of(one, WEEKDAYS, "a weekday", "mon-fri", 0))),
-            days_of_month=_unite(self._each(said, "days_of_month", _days_of_month)),
-            months=_unite(self._each(said, "months", lambda one: _numbers_of(one, MONTHS, "a month", "jan-mar", 1))),
-            years=_unite(self._each(said, "years", _years)),
+            zone=self._zone(fields),
+            days=_unite(
+                self._each(fields, "days", lambda word: _numbers_of(word, WEEKDAYS, "a weekday", "mon-fri", 0))
+            ),
+            days_of_month=_unite(self._each(fields, "days_of_month", _days_of_month)),
+            months=_unite(
+                self._each(fields, "months", lambda word: _numbers_of(word, MONTHS, "a month", "jan-mar", 1))
+            ),
+            years=_unite(self._each(fields, "years", _years)),
             dates=None if dates is None else tuple(date for date in dates if isinstance(date[0], dt.date)),
             yearly=tuple(date for date in dates or () if isinstance(date[0], tuple)),
-            times=self._each(said, "times", _times),
+            times=self._each(fields, "times", _times),
         )
 
-    def _each(self, said: dict[str, Any], key: str, read: Callable[[Any], T]) -> tuple[T, ...] | None:
+    def _each(self, fields: dict[str, Any], key: str, read: Callable[[Any], T]) -> tuple[T, ...] | None:
         """Every entry of a list (or the one that stands without a list), read; None when the key is not there."""
-        if key not in said:
+        if key not in fields:
             return None
-        entries = said[key] if isinstance(said[key], list) else [said[key]]
+        entries = fields[key] if isinstance(fields[key], list) else [fields[key]]
         if not entries:
             self._say(key, f"{key} is empty, so it would never be; leave it out for no limit")
         values: list[T] = []
@@ -103,11 +107,11 @@ class _Reader:
             try:
                 values.append(read(entry))
             except ValueError as error:
-                self._say(key, str(error), number if isinstance(said[key], list) else None)
+                self._say(key, str(error), number if isinstance(fields[key], list) else None)
         return tuple(values)
 
-    def _zone(self, said: dict[str, Any]) -> ZoneInfo:
-        name = said.get("timezone", "UTC")
+    def _zone(self, fields: dict[str, Any]) -> ZoneInfo:
+        name = fields.get("timezone", "UTC")
         known = _zones()
         if isinstance(name, str) and name in known:
             return ZoneInfo(name)

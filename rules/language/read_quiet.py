@@ -120,13 +120,13 @@ class QuietReader:
         )
         inhibitors: list[Inhibitor] = []
         for inner in inners:
-            one = form.form(
+            inhibitor = form.form(
                 inner, "inhibited_by", "inhibited_by must be a mapping, such as {rule: NAME, same: [$.site]}"
             )
-            one.allow_only(("rule", "same", "match"))
-            if one.require("rule"):
-                condition = self._condition(form, (*inner, "match")) if "match" in one else None
-                inhibitors.append(Inhibitor(one.text("rule"), tuple(self.places(one, "same")), condition))
+            inhibitor.allow_only(("rule", "same", "match"))
+            if inhibitor.require("rule"):
+                condition = self._condition(form, (*inner, "match")) if "match" in inhibitor else None
+                inhibitors.append(Inhibitor(inhibitor.text("rule"), tuple(self.places(inhibitor, "same")), condition))
         return inhibitors
 
     def places(self, form: Form, key: str) -> list[EventPlace]:

@@ -133,7 +133,7 @@ class RuleReader:
     def _decode(self, form: Form) -> DecodeSpec | None:
         if not form.text("decode"):
             return None
-        return form.read("decode", lambda said: read_spec(said, self.schemas), None)
+        return form.read("decode", lambda text: read_spec(text, self.schemas), None)
 
     def _sets(self, form: Form) -> Iterable[tuple[str, Any]]:
         if "set" not in form:
@@ -175,8 +175,8 @@ class RuleReader:
         if "to" not in entry and len(names) == 1:
             entry.report((names[0],), f"send says who by to: write {{to: {names[0]}, ...}}", at_key=True)
             return False
-        if isinstance(value, list) and all(isinstance(one, str) for one in value):
-            each = ", ".join(f"{{to: {one}}}" for one in value)
+        if isinstance(value, list) and all(isinstance(member, str) for member in value):
+            each = ", ".join(f"{{to: {member}}}" for member in value)
             entry.report(("to",), f"to is one destination; write send: [{each}]")
             return False
         return entry.require("to")
@@ -189,11 +189,11 @@ class RuleReader:
         if isinstance(value, str):
             name, at = value, inner
         else:
-            one = form.form(inner, "send", "send must be the name of a destination, or a mapping with to:")
-            if not one.value or not self._says_to(one):
+            send_form = form.form(inner, "send", "send must be the name of a destination, or a mapping with to:")
+            if not send_form.value or not self._says_to(send_form):
                 return None
-            name, at = one.text("to"), (*inner, "to")
-            overrides = {key: templates.making(one, (key,)) for key in one.value if key != "to"}
+            name, at = send_form.text("to"), (*inner, "to")
+            overrides = {key: templates.making(send_form, (key,)) for key in send_form.value if key != "to"}
         facts = self.destinations.get(name)
         if facts is None:
             if name:
@@ -239,9 +239,9 @@ def rule_name(form: Form) -> str:
 
 def judging_of(form: Form) -> str:
     """A hash of what decides whether an incident is over; with another one, an old version goes on judging it."""
-    said = {key: form.value.get(key) for key in JUDGING_KEYS}
+    values = {key: form.value.get(key) for key in JUDGING_KEYS}
     file_topic = form.document.value.get("topic") if isinstance(form.document.value, dict) else None
-    body = json.dumps([said, file_topic], sort_keys=True, default=str)
+    body = json.dumps([values, file_topic], sort_keys=True, default=str)
     return hashlib.sha256(body.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
@@ -261,8 +261,8 @@ def _for_each(form: Form) -> CompiledPath | None:
         form.problems.append(Problem(form.document.place_inside(path, 1, error.column), path_text(path), str(error)))
         return None
     if compiled_path.is_simple and compiled_path.path_keys and compiled_path.path_keys[-1].endswith("s"):
-        told = f"{text} is one event, whatever it holds; for each member of a list write {text}[*]"
-        form.report(("for_each",), told, kind="warning")
+        advice = f"{text} is one event, whatever it holds; for each member of a list write {text}[*]"
+        form.report(("for_each",), advice, kind="warning")
     return compiled_path
 
 

@@ -208,8 +208,8 @@ def _value() -> SchemaDict:
 
 
 def _fields() -> SchemaDict:
-    one = _mapping({"title": TEXT, "value": TEXT, "short": {"type": "boolean"}}, ["title", "value"])
-    return {"anyOf": [{"type": "object", "additionalProperties": TEXT}, {"type": "array", "items": one}]}
+    field = _mapping({"title": TEXT, "value": TEXT, "short": {"type": "boolean"}}, ["title", "value"])
+    return {"anyOf": [{"type": "object", "additionalProperties": TEXT}, {"type": "array", "items": field}]}
 
 
 def _case(world: World) -> SchemaDict:
@@ -278,8 +278,8 @@ def _mapping(properties: SchemaDict, required: Iterable[str] = ()) -> SchemaDict
     return {"type": "object", "properties": properties, "additionalProperties": False, "required": list(required)}
 
 
-def _one_or_several(one: SchemaDict) -> SchemaDict:
-    return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+def _one_or_several(shape: SchemaDict) -> SchemaDict:
+    return {"anyOf": [shape, {"type": "array", "items": shape, "minItems": 1}]}
 
 
 def _name_schema(names: Iterable[str]) -> SchemaDict:

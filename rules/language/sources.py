@@ -70,12 +70,12 @@ class Sources(msgspec.Struct, frozen=True):
     @property
     def version(self) -> str:
         """The hash that names the rule set: 16 hex digits. Where the files lie does not matter, only what they say."""
-        told = (
+        parts = (
             [(file.name, file.text) for file in self.files],
             [(template.name, template.text) for template in self.templates],
             (self.tables, self.intervals, self.decode, self.schemas),
         )
-        return hashlib.sha256(msgspec.json.encode(told, order="deterministic")).hexdigest()[:16]
+        return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()[:16]
 
     def to_bytes(self) -> bytes:
         """The sources to keep; ``from_bytes`` reads them."""
@@ -93,8 +93,8 @@ def from_bytes(body: bytes) -> Sources:
 def gather(files: Mapping[str, str] | list[tuple[str, str]], world: World, problems: list[Problem]) -> Sources:
     """Read templates and tables, and put all texts together. What cannot be read is added to ``problems``."""
     named = list(files.items()) if isinstance(files, Mapping) else files
-    templates, found = read_template_sources(world.template_folder, shipped=world.shipped_templates)
-    problems.extend(found)
+    templates, unreadable = read_template_sources(world.template_folder, shipped=world.shipped_templates)
+    problems.extend(unreadable)
     tables, not_read = read_tables(world.tables)
     problems.extend(not_read)
     return Sources(

@@ -28,9 +28,9 @@ def read_tables(files: Mapping[str, FilePath]) -> tuple[Mapping[str, Any], tuple
     tables: dict[str, Any] = {}
     problems: list[Problem] = []
     for name, path in files.items():
-        table, found = read_table(path)
-        problems.extend(found)
-        if not found:
+        table, faults = read_table(path)
+        problems.extend(faults)
+        if not faults:
             tables[name] = table
     return MappingProxyType(tables), tuple(problems)
 

@@ -74,7 +74,7 @@ class TemplateReader:
         name = form.text(str(inner[-1]))
         if not name:
             return None
-        found = compile_file(
+        compiled = compile_file(
             name,
             place=form.document.place_of((*form.path, *inner)),
             environment=self.environment,
@@ -82,10 +82,10 @@ class TemplateReader:
             known=self.known,
             path=path_text((*form.path, *inner)),
         )
-        if isinstance(found, tuple):
-            form.problems.extend(found)
+        if isinstance(compiled, tuple):
+            form.problems.extend(compiled)
             return None
-        return found
+        return compiled
 
     def expression(self, form: Form, key: str) -> CompiledExpression | None:
         """The expression under ``key``."""
@@ -93,7 +93,7 @@ class TemplateReader:
         if not source:
             return None
         path = (*form.path, key)
-        found = compile_expression(
+        compiled = compile_expression(
             source,
             place=partial(form.document.place_inside, path),
             environment=self.environment,
@@ -101,10 +101,10 @@ class TemplateReader:
             known=self.known,
             path=path_text(path),
         )
-        if isinstance(found, tuple):
-            form.problems.extend(found)
+        if isinstance(compiled, tuple):
+            form.problems.extend(compiled)
             return None
-        return found
+        return compiled
 
     def making(self, form: Form, inner: DocumentPath) -> Making:
         """A value with templates in it: every text is one."""
@@ -119,8 +119,8 @@ class TemplateReader:
 
     def parts(self, form: Form) -> dict[str, CompiledTemplate]:
         """Title, url, severity and the other one-line parts of a post."""
-        found = {part: self.template(form, (part,), mode) for part, mode in PART_MODES.items()}
-        return {part: template for part, template in found.items() if template is not None}
+        templates = {part: self.template(form, (part,), mode) for part, mode in PART_MODES.items()}
+        return {part: template for part, template in templates.items() if template is not None}
 
     def fields(self, form: Form) -> Iterable[FieldMaking]:
         """``fields:``, a mapping of titles to values, or a list of ``{title, value, short}``."""
@@ -137,17 +137,17 @@ class TemplateReader:
                 ("fields",), f"fields must be a mapping of titles to texts, or a list, not {describe_value(given)}"
             )
             return
-        for one in form.forms("fields", "a field"):
-            one.allow_only(("title", "value", "short"))
-            if one.require("title") and one.require("value"):
-                name = self.template(one, ("title",), "markdown")
-                value = self.template(one, ("value",), "markdown")
+        for field in form.forms("fields", "a field"):
+            field.allow_only(("title", "value", "short"))
+            if field.require("title") and field.require("value"):
+                name = self.template(field, ("title",), "markdown")
+                value = self.template(field, ("value",), "markdown")
                 if name is not None and value is not None:
-                    yield FieldMaking(name, value, one.flag("short", default=True))
+                    yield FieldMaking(name, value, field.flag("short", default=True))
 
     def _compile(self, form: Form, inner: DocumentPath, source: str, mode: Mode) -> CompiledTemplate | None:
         path = (*form.path, *inner)
-        found = compile_text(
+        compiled = compile_text(
             source,
             place=partial(form.document.place_inside, path),
             environment=self.environment,
@@ -156,10 +156,10 @@ class TemplateReader:
             known=self.known,
             path=path_text(path),
         )
-        if isinstance(found, tuple):
-            form.problems.extend(found)
+        if isinstance(compiled, tuple):
+            form.problems.extend(compiled)
             return None
-        return found
+        return compiled
 
 
 def _value_at(form: Form, inner: DocumentPath) -> Any:

@@ -22,18 +22,18 @@ def wordings(rule_set: RuleSet) -> dict[str, str]:
     """By rule, all texts that its posts are made with: two rules for which they are equal word an event the same."""
     sources = from_bytes(rule_set.sources)
     tables = json.dumps(sources.tables, sort_keys=True, default=str) if sources.tables else ""
-    found: dict[str, str] = {}
+    by_rule: dict[str, str] = {}
     for rule in _rules_of(sources):
         text = json.dumps({key: rule[key] for key in WORDING_KEYS if key in rule}, sort_keys=True, default=str)
-        found[str(rule.get("name"))] = "\x00".join([text, tables, *_files_named(text, sources)])
-    return found
+        by_rule[str(rule.get("name"))] = "\x00".join([text, tables, *_files_named(text, sources)])
+    return by_rule
 
 
 def _rules_of(sources: Sources) -> Iterator[dict[str, Any]]:
     for file in sources.files:
         value = read_yaml(file.text, file.file).value
-        said = value.get("rules") if isinstance(value, dict) else None
-        yield from (rule for rule in said or () if isinstance(rule, dict))
+        rules = value.get("rules") if isinstance(value, dict) else None
+        yield from (rule for rule in rules or () if isinstance(rule, dict))
 
 
 def _files_named(given: str, sources: Sources) -> Iterable[str]:

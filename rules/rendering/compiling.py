@@ -62,17 +62,17 @@ def compile_text(
     if isinstance(tree, Flaw):
         return _place([tree], place_at, path)
     walked = walk(tree)
-    found = flaws(walked, source, environment.tables, environment.file_names)
-    if found:
-        return _place(found, place_at, path)
+    faults = flaws(walked, source, environment.tables, environment.file_names)
+    if faults:
+        return _place(faults, place_at, path)
     referred, own = references(walked), own_names(walked)
     built = _build(environment, tree, source)
     if isinstance(built, Flaw):
         return _place([built], place_at, path)
     template, outer = built
-    found = name_flaws(walked, source, outer - own, known, sets)
+    faults = name_flaws(walked, source, outer - own, known, sets)
     problems = (
-        *_place(found, place_at, path),
+        *_place(faults, place_at, path),
         *_unusable(environment, referred, place_at(1, 1), path, "it"),
         *_file_problems(environment, referred, known, sets),
     )
@@ -131,16 +131,16 @@ def compile_expression(
     tree = nodes.Template(body, lineno=1)
     tree.set_environment(environment)
     walked = walk(tree)
-    found = flaws(walked, source, environment.tables, ())
-    if found:
-        return _place(found, place_at, path)
+    faults = flaws(walked, source, environment.tables, ())
+    if faults:
+        return _place(faults, place_at, path)
     built = _build(environment, tree, source, expression=True)
     if isinstance(built, Flaw):
         return _place([built], place_at, path)
     template, outer = built
-    found = name_flaws(walked, source, outer, known, sets)
-    if found:
-        return _place(found, place_at, path)
+    faults = name_flaws(walked, source, outer, known, sets)
+    if faults:
+        return _place(faults, place_at, path)
     label, lines = _label(source, place_at)
     return CompiledExpression(label, outer, template, limits, lines)
 
@@ -185,8 +185,8 @@ def _file_problems(
     )
 
 
-def _place(found: Iterable[Flaw], place_at: PlaceAt, path: str) -> Problems:
-    return tuple(Problem(place_at(flaw.line, flaw.column), path, flaw.text) for flaw in found)
+def _place(faults: Iterable[Flaw], place_at: PlaceAt, path: str) -> Problems:
+    return tuple(Problem(place_at(flaw.line, flaw.column), path, flaw.text) for flaw in faults)
 
 
 def _place_at(place: Place | PlaceAt) -> PlaceAt:

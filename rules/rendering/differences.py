@@ -83,7 +83,7 @@ def tally(items: Sequence[Any], otherwise: str = "") -> dict[str, Any]:
 
 def differences(events: Sequence[ComparedEvent]) -> str:
     """What all share in a line, and a table of what differs, what fires first; "" where nothing differs."""
-    ordered = sorted(events, key=lambda one: one.is_over)
+    ordered = sorted(events, key=lambda event: event.is_over)
     rows = [_places(event.data) for event in ordered if isinstance(event.data, Mapping)]
     if not rows or len(rows) != len(events):
         return ""
@@ -102,9 +102,9 @@ def differences(events: Sequence[ComparedEvent]) -> str:
         ]
         shared = [name for name in shared if name != "startsAt"]
     texts = [_shared_line(shared, rows[0])] if shared else []
-    told = [_list(columns, rows)] if all_over else ["", *_table(ordered, rows, columns)]
+    lines = [_list(columns, rows)] if all_over else ["", *_table(ordered, rows, columns)]
     notes = dict.fromkeys(event.note for event in ordered if event.note)
-    return "\n".join([*texts, *told, *([""] if notes else []), *(f"_{note}_" for note in list(notes)[:_MOST_SHARED])])
+    return "\n".join([*texts, *lines, *([""] if notes else []), *(f"_{note}_" for note in list(notes)[:_MOST_SHARED])])
 
 
 def shorten(value: str) -> str:
@@ -116,8 +116,8 @@ def _table(events: Sequence[ComparedEvent], rows: Sequence[Mapping[str, str]], c
     mixed = any(event.is_over for event in events)
     heads = [*([""] if mixed else []), *(escape_md(_last(name)) for name in columns)]
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
-    for one, row in list(zip(events, rows, strict=True))[:MOST_ROWS]:
-        sign = [EMOJI["ok" if one.is_over else "critical"]] if mixed else []
+    for item, row in list(zip(events, rows, strict=True))[:MOST_ROWS]:
+        sign = [EMOJI["ok" if item.is_over else "critical"]] if mixed else []
         lines.append(f"| {' | '.join([*sign, *(_cell(row.get(name, '')) for name in columns)])} |")
     return [*lines, *(["", f"and {len(rows) - MOST_ROWS} more"] if len(rows) > MOST_ROWS else [])]
 
@@ -159,8 +159,8 @@ def _is_over(item: Any, otherwise: str) -> bool:
 
 
 def _status(item: Any) -> str:
-    said = (item.get("status") or item.get("state") or "") if isinstance(item, Mapping) else ""
-    return said.strip().lower() if isinstance(said, str) else ""
+    word = (item.get("status") or item.get("state") or "") if isinstance(item, Mapping) else ""
+    return word.strip().lower() if isinstance(word, str) else ""
 
 
 def _subject(data: Any) -> str:
@@ -176,18 +176,18 @@ def _at(data: Any, name: str) -> str:
 
 def _places(data: Any) -> dict[str, str]:
     """The small values of an event by name: of its own keys, and of mappings among them; the first fifty."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     if not isinstance(data, Mapping):
-        return found
+        return texts
     for name, value in islice(data.items(), _MOST_PLACES):
         inner = islice(value.items(), _MOST_PLACES) if isinstance(value, Mapping) else ()
-        found |= {f"{name}.{key}": text for key, one in inner if (text := _scalar(one))}
+        texts |= {f"{name}.{key}": text for key, member in inner if (text := _scalar(member))}
         text = _scalar(value)
         if text:
-            found[str(name)] = text
-        if len(found) >= _MOST_PLACES:
+            texts[str(name)] = text
+        if len(texts) >= _MOST_PLACES:
             break
-    return found
+    return texts
 
 
 def _scalar(value: Any) -> str:

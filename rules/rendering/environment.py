@@ -158,13 +158,13 @@ class Templates(ImmutableSandboxedEnvironment):
     def getattr(self, obj: Any, attribute_name: str) -> Any:
         """``obj.name``: a key before an attribute, and only attributes meant for templates."""
         if type(obj) is dict:
-            found = obj.get(attribute_name, MISSING)
-            if found is not MISSING:
-                return found
+            value = obj.get(attribute_name, MISSING)
+            if value is not MISSING:
+                return value
         elif isinstance(obj, Undefined):
             return obj
-        found = attribute(obj, attribute_name)
-        return self.undefined(obj=obj, name=attribute_name) if found is MISSING else found
+        value = attribute(obj, attribute_name)
+        return self.undefined(obj=obj, name=attribute_name) if value is MISSING else value
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """``obj[key]``: only keys of a mapping, nothing of a text; elsewhere a text is an attribute.

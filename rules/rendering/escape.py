@@ -194,7 +194,7 @@ def strip_slack_forms(code: str, *, pipes: bool = True) -> str:
 
 def strip_mentions(value: str) -> str:
     """``value`` with its Markdown alive but unable to ping."""
-    return _PING.sub(lambda found: _NO_PING[found[0]], clean(value))
+    return _PING.sub(lambda match: _NO_PING[match[0]], clean(value))
 
 
 def fence_for(value: str) -> str:

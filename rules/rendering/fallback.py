@@ -35,12 +35,12 @@ def render_fallback(event: Event, *, now: datetime | None = None, note: str = ""
 
     ``note`` says why this is shown in place of the rule's template. Never raises, whatever the event holds.
     """
-    found = _words(event.data)
-    lines = [_headline(event, found)]
-    summary = found.get("summary")
+    words = _words(event.data)
+    lines = [_headline(event, words)]
+    summary = words.get("summary")
     if summary:
         lines.append(_one_line(summary))
-    lines.extend(f"**{escape_md(name)}**: {_one_line(value)}" for name, value in _fields(event.data, found))
+    lines.extend(f"**{escape_md(name)}**: {_one_line(value)}" for name, value in _fields(event.data, words))
     if event.undecodable:
         lines.append(f"**Undecodable**: {_one_line(event.undecodable)}")
     payload = _payload(event, summary)
@@ -51,9 +51,9 @@ def render_fallback(event: Event, *, now: datetime | None = None, note: str = ""
     return make_storable("\n".join(lines))
 
 
-def _headline(event: Event, found: Mapping[str, str]) -> str:
-    name = found.get("name") or event.message.topic or "message"
-    status = found.get("status", "")
+def _headline(event: Event, words: Mapping[str, str]) -> str:
+    name = words.get("name") or event.message.topic or "message"
+    status = words.get("status", "")
     emoji = EMOJI[meaning_of(status)] if status else ":speech_balloon:"
     return f"{emoji} **{_one_line(name)}**" + (f" is {_one_line(status)}" if status else "")
 
@@ -62,19 +62,19 @@ def _words(data: Any) -> dict[str, str]:
     """What the event calls itself, how it is, and what it says of that, as far as its keys tell."""
     places = [data] if isinstance(data, Mapping) else []
     places += [data[key] for key in _WITHIN if places and isinstance(data.get(key), Mapping)]
-    found: dict[str, str] = {}
+    words: dict[str, str] = {}
     for role, keys in (("status", _STATUS), ("name", _NAME), ("summary", _SUMMARY)):
         for key in keys:
             value = next((text for place in places if (text := _scalar(place.get(key)))), "")
-            if value and role not in found:
-                found[role] = value
-    return found
+            if value and role not in words:
+                words[role] = value
+    return words
 
 
-def _fields(data: Any, found: Mapping[str, str]) -> list[tuple[str, str]]:
+def _fields(data: Any, words: Mapping[str, str]) -> list[tuple[str, str]]:
     if not isinstance(data, Mapping):
         return []
-    shown = set(found.values())
+    shown = set(words.values())
     fields = []
     for key in _MORE:
         value = _scalar(data.get(key))

@@ -237,9 +237,9 @@ def jsonpath(value: Any, path: str) -> list[Any]:
     compiled, whole = compile_path(str(path)), _require_known(value)
     if not compiled.is_simple:
         charge_deep(whole)
-    found = compiled.find(whole)
-    METER.get().charge(weight(found))
-    return found
+    matches = compiled.find(whole)
+    METER.get().charge(weight(matches))
+    return matches
 
 
 @pass_environment

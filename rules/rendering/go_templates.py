@@ -20,13 +20,13 @@ _FILTERS: Final = {"toUpper": "upper", "toLower": "lower", "title": "title"}
 
 def translate_to_jinja(text: str) -> str:
     """The text with its plain fields in Jinja; what is more than a field is kept as a comment."""
-    return _ACTION.sub(lambda found: _action(found[1]), text)
+    return _ACTION.sub(lambda match: _action(match[1]), text)
 
 
 def _action(text: str) -> str:
     field, _, filters = text.partition("|")
     if (place := _WHOLE.get(field.strip())) is not None and all(
-        one.strip() in _FILTERS for one in filters.split("|") if one
+        name.strip() in _FILTERS for name in filters.split("|") if name
     ):
         return _print_expression(place, filters)
     if (plain := _PROMETHEUS.fullmatch(text.strip())) is not None:

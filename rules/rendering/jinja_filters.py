@@ -301,7 +301,7 @@ def _adopt(name: str, plugin: object) -> Callable[..., Any]:
     return charge_call(plugin.function)
 
 
-ALL_FILTERS: Final = Registry("filters", {name: charge_call(one) for name, one in _BUILT_IN.items()}, _adopt)
+ALL_FILTERS: Final = Registry("filters", {name: charge_call(function) for name, function in _BUILT_IN.items()}, _adopt)
 """Every filter a template may use, by name."""
 ALL_TESTS: Final[dict[str, Callable[..., Any]]] = {
     name: charge_test(function)

@@ -32,9 +32,9 @@ def attribute(value: Any, name: str) -> Any:
     A mapping's key comes before its methods (semantics.md item 33). A record's field ``x_us`` is also the time ``x``.
     """
     if isinstance(value, Mapping):
-        found = value.get(name, MISSING)
-        if found is not MISSING:
-            return found
+        member = value.get(name, MISSING)
+        if member is not MISSING:
+            return member
     elif isinstance(value, str):
         return _text_method(value, name)
     elif isinstance(value, (Namespace, TemplateModule, TemplateReference)):
@@ -170,10 +170,10 @@ def _text_method(text: str, name: str) -> Any:
 def _read_for_format(value: Any, name: str) -> Any:
     if isinstance(value, (list, tuple)) and name.isdigit():
         return value[int(name)]
-    found = attribute(value, name)
-    if found is MISSING or callable(found):
+    member = attribute(value, name)
+    if member is MISSING or callable(member):
         raise LookupError(f'there is no "{name}" to format')
-    return found
+    return member
 
 
 def _of_jinja(value: Any, name: str) -> Any:

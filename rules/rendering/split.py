@@ -77,9 +77,9 @@ def _break_in(text: str, room: int) -> int:
     if len(text) <= room:
         return len(text)
     for mark in _BREAKS:
-        found = text.rfind(mark, 0, room + len(mark))
-        if found >= max(1, room // _LEAST_SHARE):
-            return found
+        place = text.rfind(mark, 0, room + len(mark))
+        if place >= max(1, room // _LEAST_SHARE):
+            return place
     end = room
     while end > 1 and continues(text, end):
         end -= 1

@@ -137,5 +137,5 @@ def _of_go(line: str) -> str:
 
 def _inside(line: str) -> str:
     """What stands between braces; of an expression without any, all of it."""
-    found = re.findall(r"\{[{%]-?(.*?)-?[%}]\}", line)
-    return " ".join(found) if found else line
+    blocks = re.findall(r"\{[{%]-?(.*?)-?[%}]\}", line)
+    return " ".join(blocks) if blocks else line

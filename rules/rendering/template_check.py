@@ -69,11 +69,11 @@ def flaw_of(error: TemplateSyntaxError, source: str, word: str = "") -> Flaw:
 
 def walk(tree: nodes.Node) -> Nodes:
     """All nodes of a tree, in the order in which they are written."""
-    found: list[nodes.Node] = []
+    inner: list[nodes.Node] = []
     waiting = [tree]
     while waiting:
         node = waiting.pop()
-        found.append(node)
+        inner.append(node)
         children: list[nodes.Node] = []
         for name in node.fields:
             value = getattr(node, name, None)
@@ -82,26 +82,26 @@ def walk(tree: nodes.Node) -> Nodes:
             elif isinstance(value, list):
                 children.extend(member for member in value if isinstance(member, nodes.Node))
         waiting.extend(reversed(children))
-    return tuple(found)
+    return tuple(inner)
 
 
 def flaws(tree: Nodes, source: str, tables: Mapping[str, Any], shelf: Collection[str]) -> list[Flaw]:
     """Unknown filters, tests, tables and templates, tags that do not exist here, and constants that cannot be right."""
     at = _finder(source)
-    found: list[Flaw] = []
+    faults: list[Flaw] = []
     for node in tree:
         if isinstance(node, nodes.Filter):
-            found.extend(_filter_flaws(node, tables, at))
+            faults.extend(_filter_flaws(node, tables, at))
         elif isinstance(node, nodes.Test):
-            found.extend(_test_flaws(node, at))
+            faults.extend(_test_flaws(node, at))
         elif isinstance(node, (nodes.Getattr, nodes.Getitem)):
-            found.extend(_member_flaws(node, tables, at))
+            faults.extend(_member_flaws(node, tables, at))
         elif isinstance(node, _REFERRING):
-            found.extend(_reference_flaws(node, shelf, at))
+            faults.extend(_reference_flaws(node, shelf, at))
         elif isinstance(node, nodes.ScopedEvalContextModifier):
             text = "autoescape is for HTML; event values are escaped anyway"
-            found.append(Flaw(*at(node.lineno, "autoescape"), text))
-    return found
+            faults.append(Flaw(*at(node.lineno, "autoescape"), text))
+    return faults
 
 
 def references(tree: Nodes) -> frozenset[str]:
@@ -132,7 +132,7 @@ def name_flaws(
     at = _finder(source)
     known = frozenset(known) | frozenset(sets)
     unknown = set(outer) - known
-    found: list[Flaw] = []
+    faults: list[Flaw] = []
     for node in tree:
         if isinstance(node, nodes.Name) and node.name in unknown:
             unknown.discard(node.name)
@@ -140,13 +140,13 @@ def name_flaws(
             near = f"; {NAMES[node.name]};" if node.name in NAMES else suggest(node.name, known)
             key = near or f"; for a key of the payload write data.{node.name};"
             found_text = f'no event has the name "{node.name}"{hint(key, f"it has: {names}")}'
-            found.append(Flaw(*at(node.lineno, node.name), found_text))
+            faults.append(Flaw(*at(node.lineno, node.name), found_text))
         name = _member_of(node, "vars") if isinstance(node, (nodes.Getattr, nodes.Getitem)) else None
         if name is not None and name not in sets and name not in _MAPPING_METHODS:
             names = ", ".join(sets) or "nothing"
             text = f'the rule\'s set: has no "{name}"{hint(suggest(name, sets), f"it has: {names}")}'
-            found.append(Flaw(*at(node.lineno, name), text))
-    return found
+            faults.append(Flaw(*at(node.lineno, name), text))
+    return faults
 
 
 _REFERRING: Final = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)

@@ -66,9 +66,9 @@ def shelve(
     names = trees.keys() | environment.file_names
     for source, tree in trees.values():
         walked = walk(tree)
-        found = flaws(walked, source.text, environment.tables, names)
-        if found:
-            problems.extend(_refuse(environment, source, found))
+        faults = flaws(walked, source.text, environment.tables, names)
+        if faults:
+            problems.extend(_refuse(environment, source, faults))
         else:
             problems.extend(_keep(environment, source, tree, walked))
     for name in sorted(environment.shelved):
@@ -112,17 +112,17 @@ def _keep(environment: Templates, source: TemplateSource, tree: nodes.Template, 
     return []
 
 
-def _refuse(environment: Templates, source: TemplateSource, found: Iterable[Flaw]) -> list[Problem]:
+def _refuse(environment: Templates, source: TemplateSource, faults: Iterable[Flaw]) -> list[Problem]:
     environment.unusable.add(source.name)
     environment.shelf.pop(source.name, None)
-    return [Problem(Place(source.file, flaw.line, flaw.column), "", flaw.text) for flaw in found]
+    return [Problem(Place(source.file, flaw.line, flaw.column), "", flaw.text) for flaw in faults]
 
 
 def read_template_sources(
     folder: FilePath | None, *, shipped: FilePath = SHIPPED
 ) -> tuple[list[TemplateSource], list[Problem]]:
     """The template files of the user's ``folder`` and the shipped ones behind it, and what could not be read."""
-    found: dict[str, TemplateSource] = {}
+    by_name: dict[str, TemplateSource] = {}
     problems: list[Problem] = []
     for place in (folder, shipped):
         if place is None or not place.is_dir():
@@ -131,11 +131,11 @@ def read_template_sources(
             name = path.relative_to(place).as_posix().removesuffix(SUFFIX)
             if not path.name.endswith(SUFFIX):
                 problems.append(Problem(Place(str(path)), "", f"a template file is named NAME{SUFFIX}", "warning"))
-            elif name not in found:
+            elif name not in by_name:
                 text = _read(path, problems)
                 if text is not None:
-                    found[name] = TemplateSource(name, str(path), text)
-    return list(found.values()), problems
+                    by_name[name] = TemplateSource(name, str(path), text)
+    return list(by_name.values()), problems
 
 
 def _read(path: FilePath, problems: list[Problem]) -> str | None:

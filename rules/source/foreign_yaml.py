@@ -32,16 +32,16 @@ def read_foreign_yaml(text: str, file: str) -> tuple[Document, ...]:
         return (_unread(file, forbidden),)
     builder = ForeignBuilder(text, file)
     try:
-        found = builder.documents()
+        documents = builder.documents()
     except yaml.YAMLError as error:
         problem = syntax_problem(error, text, file)
-        return (_unread(file, *{one.text: one for one in (problem, *builder.problems)}.values()),)
+        return (_unread(file, *{trouble.text: trouble for trouble in (problem, *builder.problems)}.values()),)
     except UnreadableDocument as unusable:
         return (_unread(file, unusable.problem, *builder.problems),)
     except RecursionError:
         return (_unread(file, Problem(Place(file), "", "this is nested too deep to be read")),)
     problems = tuple(builder.problems)
-    return tuple(Document(file, value, Places(file, root), problems) for value, root in found)
+    return tuple(Document(file, value, Places(file, root), problems) for value, root in documents)
 
 
 class ForeignBuilder(Builder):
@@ -49,13 +49,13 @@ class ForeignBuilder(Builder):
 
     def documents(self) -> list[tuple[Any, Spot]]:
         """All documents of the stream; one without a value when there is none."""
-        found: list[tuple[Any, Spot]] = []
+        pairs: list[tuple[Any, Spot]] = []
         self._next()  # stream start
         while not isinstance(self._next(), yaml.StreamEndEvent):
             self._anchors.clear()
-            found.append(self._node(self._next(), 0))
+            pairs.append(self._node(self._next(), 0))
             self._next()  # document end
-        return found or [(None, Spot(1, 1))]
+        return pairs or [(None, Spot(1, 1))]
 
     def _node(self, event: Any, depth: int) -> tuple[Any, Spot]:
         if not isinstance(event, yaml.AliasEvent) and event.anchor is not None:

@@ -132,8 +132,8 @@ def rate(value: object) -> Rate:
     match = _RATE.fullmatch(text)
     if match is None:
         meant = _rate_meant(value)
-        told = f"write {meant}" if meant else "write a count, a slash and a duration, such as 20/1m or 1/s"
-        raise ValueError(f'"{_short(text)}" is not a rate; {told}')
+        advice = f"write {meant}" if meant else "write a count, a slash and a duration, such as 20/1m or 1/s"
+        raise ValueError(f'"{_short(text)}" is not a rate; {advice}')
     per = match[2]
     try:
         per_s = duration_s(f"1{per}" if per[0].isalpha() else per)
@@ -205,7 +205,7 @@ def _duration_meant(text: str) -> str:
 def _rate_meant(value: object) -> str:
     """``20 per minute``, ``20x5m`` or a mapping of two as a rate; "" when it is none of them."""
     text = (
-        " per ".join(str(one) for one in value.values())
+        " per ".join(str(part) for part in value.values())
         if isinstance(value, dict) and len(value) == 2
         else _value_text(value)
     )

@@ -53,18 +53,18 @@ def advise_lines(lines: Sequence[str], first: int, last: int, text: str) -> Line
         return LineAdvice(1, 1, "this is no YAML; a rule file begins with topic: or rules:")
     for number in range(max(0, last - 2), min(last, len(lines))):
         for judge in (_dash, _comment, _slashes):
-            found = judge(_without_quotes(lines[number]), lines[number])
-            if found is not None:
-                return LineAdvice(number + 1, found[0] + 1, found[1])
+            advice = judge(_without_quotes(lines[number]), lines[number])
+            if advice is not None:
+                return LineAdvice(number + 1, advice[0] + 1, advice[1])
     for number in range(max(0, min(first, last)), min(last, len(lines) - 1) + 1):
         line = lines[number]
         bare = _without_quotes(line)
         if bare.lstrip().startswith("#"):
             continue
         for judge in (_unseen, _slashes, _dash, _no_blank, _equals, _find_join_word, _comment, _bigger):
-            found = judge(bare, line)
-            if found is not None:
-                return LineAdvice(number + 1, found[0] + 1, found[1])
+            advice = judge(bare, line)
+            if advice is not None:
+                return LineAdvice(number + 1, advice[0] + 1, advice[1])
     return _of_the_end(lines, last, text)
 
 
@@ -81,7 +81,7 @@ def _of_the_end(lines: Sequence[str], last: int, text: str) -> LineAdvice | None
 
 def _colon(lines: Sequence[str], last: int, line: str) -> LineAdvice | None:
     """A colon in a value, or a line that stands too far to the right to be a key."""
-    above = next((one for one in reversed(lines[:last]) if one.strip() and not one.strip().startswith("#")), "")
+    above = next((line for line in reversed(lines[:last]) if line.strip() and not line.strip().startswith("#")), "")
     match = _INNER_COLON.fullmatch(line.rstrip())
     own = re.match(r" *(?:- )?", line)
     other = re.match(r" *(?:- )?", above)
@@ -91,8 +91,8 @@ def _colon(lines: Sequence[str], last: int, line: str) -> LineAdvice | None:
     if match is not None:
         value = match[2].partition(" #")[0].rstrip()
         shown = f": {match[1]}: {json.dumps(value, ensure_ascii=False)}" if _may_show(match[1]) else ""
-        told = f'no ": " can stand here; put the value in quotes{shown}'
-        return LineAdvice(last + 1, match.start(2) + max(value.find(": "), 0) + 1, told)
+        advice = f'no ": " can stand here; put the value in quotes{shown}'
+        return LineAdvice(last + 1, match.start(2) + max(value.find(": "), 0) + 1, advice)
     return None
 
 
@@ -163,4 +163,4 @@ def _may_show(key: str) -> bool:
 
 def _without_quotes(line: str) -> str:
     """The line with blanks for what stands in quotes, as long as before."""
-    return re.sub(r"\"(?:\\.|[^\"\\])*\"|'(?:''|[^'])*'", lambda found: "_" * len(found[0]), line)
+    return re.sub(r"\"(?:\\.|[^\"\\])*\"|'(?:''|[^'])*'", lambda match: "_" * len(match[0]), line)

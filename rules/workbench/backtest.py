@@ -84,11 +84,13 @@ class BacktestResult:
     @property
     def changed(self) -> list[RuleDifference]:
         """The rules that would tell something else, by name."""
-        return sorted((rule for rule in self.rules.values() if rule.differences), key=lambda one: one.rule)
+        return sorted((rule for rule in self.rules.values() if rule.differences), key=lambda entry: entry.rule)
 
     def list_noisiest(self, count: int = 5) -> list[RuleDifference]:
         """The rules with the most posts in the new rule set."""
-        return sorted((rule for rule in self.rules.values() if rule.new), key=lambda one: (-one.new, one.rule))[:count]
+        return sorted((rule for rule in self.rules.values() if rule.new), key=lambda entry: (-entry.new, entry.rule))[
+            :count
+        ]
 
 
 def backtest(
@@ -142,8 +144,8 @@ class _Pair:
         )
         self.result = result
         self.renamed = {past: rule.name for rule in new.rules for past in rule.was}
-        said, now_said = wordings(old), wordings(new)
-        self.worded_alike = {name for name, wording in now_said.items() if said.get(name) == wording}
+        old_wordings, now_said = wordings(old), wordings(new)
+        self.worded_alike = {name for name, wording in now_said.items() if old_wordings.get(name) == wording}
 
     def run_to(self, now_us: int) -> None:
         """Fire the timers of both, one time after another: of what is due at the same time, the posts are compared."""
@@ -168,8 +170,8 @@ class _Pair:
         old: dict[SendKey, Sequence[Send]] = {}
         new: dict[SendKey, Sequence[Send]] = {}
         quiet: dict[tuple[str, str], str] = {}
-        for one, other in zip_longest(before, after):
-            for key, sends in _posts(one, self.renamed) if one is not None else ():
+        for left, other in zip_longest(before, after):
+            for key, sends in _posts(left, self.renamed) if left is not None else ():
                 _rule(self.result, key[1]).old += 1
                 self._pair(key, sends, new.pop(key, ())) if key in new else old.update({key: sends})
             for key, sends in _posts(other, {}) if other is not None else ():
@@ -218,9 +220,9 @@ def _text(sends: Sequence[Send]) -> str:
         return ""
     posts = [render_send(send) for send in sends]
     post = posts[-1]
-    parts = [post.title, "".join(one.text for one in posts), post.url, post.severity, post.color, post.icon]
+    parts = [post.title, "".join(part.text for part in posts), post.url, post.severity, post.color, post.icon]
     parts += [post.footer, post.mention]
-    parts += [f"{one.title}: {one.value}" for one in post.fields]
+    parts += [f"{card_field.title}: {card_field.value}" for card_field in post.fields]
     parts += [f"{name}: {value}" for name, value in post.overrides.items()]
     if post.body is not None:
         parts.append(repr(post.body))

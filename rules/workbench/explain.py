@@ -68,20 +68,20 @@ def explain(
     """Every rule that hears the topic, in order, with each condition. ``state`` holds what ``match`` says it needs."""
     matches = match(rule_set, incoming, context.now_us, decoded)
     decision = decide(rule_set, matches, state, context)
-    found: list[tuple[int, int, RuleExplained]] = []
+    placed: list[tuple[int, int, RuleExplained]] = []
     undecodable = None
     for view in views_of(rule_set, incoming.topic):
         event = event_of(incoming, decoded or decode(incoming.payload, view.decode))
         undecodable = undecodable or event.undecodable
         for rule in view.rules:
-            told = _explain(rule_set, rule, view, event, matches, decision, context.now_us)
-            found.extend((rule.position, one.item, one) for one in told)
+            rules = _explain(rule_set, rule, view, event, matches, decision, context.now_us)
+            placed.extend((rule.position, entry.item, entry) for entry in rules)
     heard = {rule.name for view in views_of(rule_set, incoming.topic) for rule in view.rules}
     return Explanation(
         version=rule_set.version,
         incoming=incoming,
         undecodable=undecodable,
-        rules=tuple(explained for _, _, explained in sorted(found, key=lambda one: one[:2])),
+        rules=tuple(explained for _, _, explained in sorted(placed, key=lambda entry: entry[:2])),
         unheard=tuple(rule.name for rule in rule_set.rules if rule.name not in heard),
         decision=decision,
     )

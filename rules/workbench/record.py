@@ -124,7 +124,7 @@ class _Recorder:
     def _openers_of(self, incoming: Incoming) -> list[Incoming]:
         """The messages that opened what this one ends."""
         matches = match(self.rule_set, incoming, incoming.publish_time_us).found
-        keys = [(one.rule.name, one.key or "") for one in matches if one.how == "resolved"]
+        keys = [(candidate.rule.name, candidate.key or "") for candidate in matches if candidate.how == "resolved"]
         openers = [self._openers[key] for key in keys if key in self._openers]
         return list({(opener.topic, opener.offset): opener for opener in openers}.values())
 
@@ -145,7 +145,10 @@ class _Recorder:
             [self._as_data(message) for message in messages],
             [self._as_published(message) for message in messages],
         )
-        plays = [(form, self._play([one.incoming for one in form], [one.decoded for one in form])) for form in forms]
+        plays = [
+            (form, self._play([message.incoming for message in form], [message.decoded for message in form]))
+            for form in forms
+        ]
         scrubbed, moments = next((play for play in plays if _path(play[1]) == path), plays[0])
         taken = _path(moments)
         if taken != path and taken in self._written:
@@ -157,9 +160,9 @@ class _Recorder:
             name=f"{len(self.tests) + 1}: {_summary(moments)}",
             topic=messages[0].topic,
             start_us=start_us,
-            messages=[one.said for one in scrubbed],
+            messages=[message.said for message in scrubbed],
             until_us=last_us - start_us,
-            expect=[one for moment in moments for one in _expected_posts(moment, start_us)],
+            expect=[post for moment in moments for post in _expected_posts(moment, start_us)],
             quiet=[
                 {"rule": judgement.rule, "to": judgement.destination, "by": judgement.by}
                 for moment in moments
@@ -190,11 +193,11 @@ class _Recorder:
         payload = self._scrubber.text(incoming.payload)
         return self._scrub(incoming, payload, None, {"payload": payload})
 
-    def _scrub(self, incoming: Incoming, payload: str, decoded: Decoded | None, said: dict[str, Any]) -> _Scrubbed:
+    def _scrub(self, incoming: Incoming, payload: str, decoded: Decoded | None, values: dict[str, Any]) -> _Scrubbed:
         attributes = {name: str(self._scrubber.value(text, name)) for name, text in incoming.attributes.items()}
-        said |= {"attributes": attributes} if attributes else {}
-        said |= {"topic": incoming.topic, "offset": incoming.offset}
-        return _Scrubbed(replace(incoming, payload=payload, attributes=attributes), decoded, said)
+        values |= {"attributes": attributes} if attributes else {}
+        values |= {"topic": incoming.topic, "offset": incoming.offset}
+        return _Scrubbed(replace(incoming, payload=payload, attributes=attributes), decoded, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +217,7 @@ def _posts(moment: DryRunStep) -> Iterator[Send]:
 def _path(moments: Iterable[DryRunStep]) -> DecisionPath:
     """What every rule made of the messages: by rule, send, outcome, reason and phase."""
     moments = list(moments)
-    told = [
+    lines = [
         (judgement.rule, str(judgement.send), judgement.outcome, judgement.by)
         for moment in moments
         for judgement in moment.decision.judgements
@@ -225,7 +228,7 @@ def _path(moments: Iterable[DryRunStep]) -> DecisionPath:
         for post in _posts(moment)
         if post.part == post.parts - 1
     ]
-    return (*told, *phases)
+    return (*lines, *phases)
 
 
 def _expected_posts(moment: DryRunStep, start_us: int) -> Iterator[dict[str, Any]]:

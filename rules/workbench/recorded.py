@@ -36,7 +36,7 @@ class RecordedTest:
 def as_yaml(test: RecordedTest) -> str:
     """The test as an entry of ``tests:``; what the whole test says of topics, its messages do not say again."""
     start = datetime.fromtimestamp(test.start_us / 1_000_000, UTC)
-    said = [
+    messages = [
         {key: message[key] for key in message if key != "topic" or message[key] != test.topic}
         for message in test.messages
     ]
@@ -44,13 +44,13 @@ def as_yaml(test: RecordedTest) -> str:
         f"  - name: {json_in_yaml(test.name)}",
         f"    topic: {json_in_yaml(test.topic)}",
         f"    start: {json_in_yaml(start.isoformat())}",
-        f"    message: {json_in_yaml(said[0])}" if len(said) == 1 else "    messages:",
-        *(f"      - {json_in_yaml(one)}" for one in said if len(said) > 1),
+        f"    message: {json_in_yaml(messages[0])}" if len(messages) == 1 else "    messages:",
+        *(f"      - {json_in_yaml(message)}" for message in messages if len(messages) > 1),
         *([f"    until: {seconds(test.until_us)}"] if test.until_us else []),
         "    expect:" if test.expect else "    expect: []",
-        *(f"      - {json_in_yaml(one)}" for one in test.expect),
+        *(f"      - {json_in_yaml(expectation)}" for expectation in test.expect),
         *(["    quiet:"] if test.quiet else []),
-        *(f"      - {json_in_yaml(one)}" for one in test.quiet),
+        *(f"      - {json_in_yaml(expectation)}" for expectation in test.quiet),
     ]
     return "\n".join(lines) + "\n"
 

@@ -137,13 +137,13 @@ def _quiet_notes() -> Iterator[str]:
 def _inner_keys() -> dict[str, list[str]]:
     """The keys of those quiet keys that hold a mapping."""
     properties = rules_schema()["$defs"]["rule"]["properties"]
-    found: dict[str, list[str]] = {}
+    keys: dict[str, list[str]] = {}
     for entry in RULE_KEYS:
         shape = properties[entry.name]
         mapping = shape if "properties" in shape else shape.get("anyOf", [{}])[0]
         if entry.chapter == "keeping quiet" and "properties" in mapping:
-            found[entry.name] = list(mapping["properties"])
-    return found
+            keys[entry.name] = list(mapping["properties"])
+    return keys
 
 
 def _conditions() -> Iterator[str]:
@@ -195,7 +195,7 @@ def _templates() -> Iterator[str]:
 
 def _plugins() -> Iterator[str]:
     """The operators and filters that are not built in, each with the package it is of."""
-    operators = [one for name, one in OPERATORS.items() if name not in OPERATORS.built_in]
+    operators = [operator for name, operator in OPERATORS.items() if name not in OPERATORS.built_in]
     filters = [(name, function) for name, function in ALL_FILTERS.items() if name not in ALL_FILTERS.built_in]
     if operators or filters:
         yield "### Of plugins"
@@ -278,9 +278,9 @@ def _tests() -> Iterator[str]:
         ("An expected send", expect),
         ("A matcher", defs["matcher"]["anyOf"][1]["properties"]),
     ):
-        told = {key: shape.get("description", "") for key, shape in shapes.items()}
-        yield f"**{title}** has: {_list(told)}."
-        rows = [(f"`{key}`", text) for key, text in told.items() if text]
+        texts = {key: shape.get("description", "") for key, shape in shapes.items()}
+        yield f"**{title}** has: {_list(texts)}."
+        rows = [(f"`{key}`", text) for key, text in texts.items() if text]
         if rows:
             yield _table(("Key", "Is"), rows)
     yield (

@@ -44,11 +44,11 @@ def _free(send: Send, origin: str) -> Send:
 
 def _alone(rule_set: RuleSet) -> RuleSet:
     """The rules, holding nothing back; made once for each rule set, and remembered with its views."""
-    found = rule_set.views.get(_VIEW)
-    if not isinstance(found, RuleSet):
+    view = rule_set.views.get(_VIEW)
+    if not isinstance(view, RuleSet):
         rules = tuple(_unheld(rule) for rule in rule_set.rules if not rule.retired)
-        found = rule_set.views[_VIEW] = replace(rule_set, rules=rules, by_name=index_by_name(rules), views={})
-    return found
+        view = rule_set.views[_VIEW] = replace(rule_set, rules=rules, by_name=index_by_name(rules), views={})
+    return view
 
 
 def _unheld(rule: Rule) -> Rule:

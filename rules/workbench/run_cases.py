@@ -75,7 +75,7 @@ def run_case(rule_set: RuleSet, case: Case, read_snapshot: ReadSnapshot = lambda
         moments = list(_play(rule_set, case))
     except TooManySteps as many:
         return CaseResult(case, (str(many),), (), ())
-    sent = tuple(one for moment in moments for one in _join_parts(case, moment))
+    sent = tuple(send for moment in moments for send in _join_parts(case, moment))
     quiet = tuple(
         KeptQuiet(moment.at_us - case.start_us, judgement)
         for moment in moments
@@ -126,15 +126,15 @@ class _Comparison:
         if self.case.expect is None:
             return
         fits = [
-            [n for n, one in enumerate(sent) if not self._differences(expected, one)] for expected in self.case.expect
+            [n for n, send in enumerate(sent) if not self._differences(expected, send)] for expected in self.case.expect
         ]
         taken = pairs(fits)
-        left = [one for n, one in enumerate(sent) if n not in taken.values()]
+        left = [send for n, send in enumerate(sent) if n not in taken.values()]
         for number, expected in enumerate(self.case.expect):
             if number in taken:
                 self._remember_snapshots(expected, sent[taken[number]])
                 continue
-            near = next((one for one in left if _could_be_meant(expected, one)), None)
+            near = next((send for send in left if _could_be_meant(expected, send)), None)
             if near is None:
                 why = "".join(f"\n  {line}" for line in self._why_not(expected))
                 self.differences.append(
@@ -145,7 +145,7 @@ class _Comparison:
             self._remember_snapshots(expected, near)
             lines = "\n".join(self._differences(expected, near))
             self.differences.append(f"{expected.place}: {_name_expected(expected)} differs:\n{lines}")
-        self.differences += [f"{self.case.place}: not expected: {show_send(one)}" for one in left]
+        self.differences += [f"{self.case.place}: not expected: {show_send(send)}" for send in left]
 
     def compare_quiet(self) -> None:
         """Each expectation takes one that fits it; others may have been kept quiet too."""
@@ -170,7 +170,7 @@ class _Comparison:
 
     def compare_failures(self, failures: Iterable[tuple[str, str]]) -> None:
         """Templates that failed without a send that shows it: a key, a ``when``, or a post that nobody compared."""
-        expected = {one.rule for one in self.case.expect or () if one.fallback is not None}
+        expected = {expectation.rule for expectation in self.case.expect or () if expectation.fallback is not None}
         text = "\n".join(self.differences)
         for rule, reason in dict.fromkeys(failures):
             if not expected & {rule, ""} and reason not in text:
@@ -179,12 +179,12 @@ class _Comparison:
     def _why_not(self, expected: Expected) -> Iterator[str]:
         """What happened in place of a send that was not made: what kept it quiet, or why its rule did not act."""
         quiet = [
-            one
-            for one in self.quiet
-            if expected.rule in ("", one.judgement.rule)
-            and (not expected.to or one.judgement.destination in (expected.to, ""))
+            judgement
+            for judgement in self.quiet
+            if expected.rule in ("", judgement.judgement.rule)
+            and (not expected.to or judgement.judgement.destination in (expected.to, ""))
         ]
-        yield from (_quiet_shown(one) for one in quiet[:MAX_REASONS])
+        yield from (_quiet_shown(judgement) for judgement in quiet[:MAX_REASONS])
         rule = self.rule_set.by_name.get(expected.rule)
         if quiet or rule is None:
             return
@@ -215,7 +215,7 @@ class _Comparison:
         for part, matcher in expected.parts.items():
             value = getattr(send if part in ("key", "phase") else post, part)
             differences += self._compare(part, matcher, value)
-        values = {one.title: one.value for one in post.fields}
+        values = {card_field.title: card_field.value for card_field in post.fields}
         for title, matcher in expected.fields.items():
             differences += self._compare(f"field {title}", matcher, values.get(title))
         for key, matcher in expected.overrides.items():
@@ -250,7 +250,7 @@ class _Comparison:
 
     def _remember_snapshots(self, expected: Expected, sent: ToldSend) -> None:
         send, post = sent.send, sent.post
-        fields = {one.title: one.value for one in post.fields}
+        fields = {card_field.title: card_field.value for card_field in post.fields}
         seen = [
             *(
                 (matcher, getattr(send if part in ("key", "phase") else post, part))
@@ -330,7 +330,7 @@ def _equal(wanted: Any, value: Any) -> bool:
 
 
 def _diff(name: str, wanted: Any, value: Any) -> list[str]:
-    old, new = (_as_text(one).splitlines() for one in (wanted, value))
+    old, new = (_as_text(text).splitlines() for text in (wanted, value))
     lines = difflib.unified_diff(old, new, "expected", "was", lineterm="", n=2)
     return [f"  {name}:", *(f"    {line}" for line in lines)]
 

@@ -94,7 +94,7 @@ class Scrubber:
 
     def _scrub_known(self, text: str) -> str:
         """A text with what was made up elsewhere made up here."""
-        return self._made_up.replace_all(_LABEL.sub(lambda found: self._made_up.replace_short(found[0]), text))
+        return self._made_up.replace_all(_LABEL.sub(lambda match: self._made_up.replace_short(match[0]), text))
 
     def _nest(self, text: str, depth: int) -> str | None:
         """A text that is JSON, or base64 of a text, scrubbed inside; None where there is nothing to scrub."""

@@ -68,9 +68,9 @@ class MadeUp:
             return text
         if self._pattern is None:
             words = sorted(self._everywhere, key=len, reverse=True)
-            told = "|".join(re.escape(word) for word in words)
-            self._pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{told})(?![A-Za-z0-9])", re.IGNORECASE)
-        return self._pattern.sub(lambda found: self._everywhere.get(found[0].lower(), found[0]), text)
+            alternatives = "|".join(re.escape(word) for word in words)
+            self._pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{alternatives})(?![A-Za-z0-9])", re.IGNORECASE)
+        return self._pattern.sub(lambda match: self._everywhere.get(match[0].lower(), match[0]), text)
 
     def replace_short(self, word: str) -> str:
         """What a word became that is the short name of a machine, elsewhere named in full; else the word."""
@@ -106,7 +106,7 @@ class MadeUp:
         return end in self._kept and re.search(rf"(?<![\w-]){re.escape(end)}(?![\w-])", self._kept) is not None
 
     def _address(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address, number: int) -> str:
-        named = [one for one in self._networks if one.version == address.version and address in one]
+        named = [network for network in self._networks if network.version == address.version and address in network]
         for network in (*named, *_NAMELESS[address.version]):
             if number < network.num_addresses - 1:
                 return str(network.network_address + number)
@@ -114,10 +114,10 @@ class MadeUp:
 
 
 def _networks(kept: str) -> list[Network]:
-    found: list[Network] = []
+    networks: list[Network] = []
     for word in _NETWORK.findall(kept):
         try:
-            found.append(ipaddress.ip_network(word, strict=False))
+            networks.append(ipaddress.ip_network(word, strict=False))
         except ValueError:
             continue
-    return found
+    return networks

@@ -163,8 +163,10 @@ class _Gathering:
 
     def summary(self, most_named: int) -> Summary:
         """All of it, bounded: what still stands is named before what is over, the worst first, then the oldest."""
-        self.named.sort(key=lambda one: (bool(one.over_us), one.phase == "over", -rank_of(one.severity), one.at_us))
-        about = sorted(self.about.items(), key=lambda one: (-one[1], one[0]))
+        self.named.sort(
+            key=lambda entry: (bool(entry.over_us), entry.phase == "over", -rank_of(entry.severity), entry.at_us)
+        )
+        about = sorted(self.about.items(), key=lambda entry: (-entry[1], entry[0]))
         return Summary(
             since_us=min(self.times_us, default=0),
             until_us=max(self.times_us, default=0),
@@ -200,10 +202,10 @@ def digest_of(
     """
     posts = folding.all
     summary = summary_of(folding, most_named)
-    digest_id = id_of(one.delivery for one in posts)
+    digest_id = id_of(post.delivery for post in posts)
     post = _post(summary, digest_id, posts, max_text_runes or _ORDINARY_RUNES)
     first = posts[0].delivery.new
-    priorities = [one.delivery.new.priority for one in folding.folded]
+    priorities = [post.delivery.new.priority for post in folding.folded]
     return NewDelivery(
         id=digest_id,
         origin=f"{_ORIGIN}{digest_id}",
@@ -219,12 +221,12 @@ def digest_of(
         key="",
         incident="",
         stands_for=0,
-        topic_uid=_common(one.delivery.new.topic_uid for one in posts),
+        topic_uid=_common(post.delivery.new.topic_uid for post in posts),
         offset=-1,
-        version=_common(one.delivery.new.version for one in posts),
+        version=_common(post.delivery.new.version for post in posts),
         places={},
         severity=post.severity,
-        due_us=min(now_us, *(one.delivery.due_us for one in posts)) if due_us is None else due_us,
+        due_us=min(now_us, *(post.delivery.due_us for post in posts)) if due_us is None else due_us,
         created_us=now_us,
     )
 
@@ -298,7 +300,7 @@ def _subject(new: NewDelivery) -> str:
 
 def _tallies(counts: Counter[tuple[str, str]]) -> tuple[SeverityCount, ...]:
     """The counts, the greatest first; those beyond what is told apart are counted together."""
-    ranked = sorted(counts.items(), key=lambda one: (-rank_of(one[0][1]), -one[1], one[0]))
+    ranked = sorted(counts.items(), key=lambda entry: (-rank_of(entry[0][1]), -entry[1], entry[0]))
     tallies = [SeverityCount(rule, severity, count) for (rule, severity), count in ranked[:_MOST_COUNTED]]
     rest = sum(count for _, count in ranked[_MOST_COUNTED:])
     return (*tallies, SeverityCount("", "", rest)) if rest else tuple(tallies)

@@ -68,9 +68,9 @@ class PhaseCounts(msgspec.Struct, frozen=True, omit_defaults=True):
     about: tuple[tuple[str, int], ...] = ()
 
 
-def title_of(standing: Sequence[SeverityCount], over: Sequence[SeverityCount], phases: PhaseCounts) -> str:
+def title_of(open_counts: Sequence[SeverityCount], over: Sequence[SeverityCount], phases: PhaseCounts) -> str:
     """``490 posts in one: 470 over, 20 firing (DiskWillFill)``, or ``41 posts in one`` where no end is told."""
-    posts, lives = total(standing), total(over)
+    posts, lives = total(open_counts), total(over)
     if not posts:
         return f"{lives} alerts came and went" if lives != 1 else "1 alert came and went"
     title = f"{posts} posts in one" if posts != 1 else "1 post in one"
@@ -138,20 +138,20 @@ def _text(
         lines.append(
             f"Decided {_span(since_us, until_us, days=days)} UTC; more waited than could be posted one by one."
         )
-        lines += _list([one for one in named if not one.over_us], counts, days=days)
+        lines += _list([entry for entry in named if not entry.over_us], counts, days=days)
     if over:
         lives = total(over)
         lines += [""] if lines else []
         began = f"**{lives} more** began and ended" if counts else "Began and ended"
         lines.append(f"{began} before anything could be posted:")
-        lines += _list([one for one in named if one.over_us], over, days=days)
+        lines += _list([entry for entry in named if entry.over_us], over, days=days)
     return "\n".join(lines)
 
 
 def _list(named: Sequence[Named], tallies: Sequence[SeverityCount], *, days: bool) -> list[str]:
-    lines = [f"- {_line(one, days=days)}" for one in named]
+    lines = [f"- {_line(entry, days=days)}" for entry in named]
     rest = Counter({(tally.rule, tally.severity): tally.count for tally in tallies})
-    rest.subtract((one.rule, one.severity) for one in named)
+    rest.subtract((entry.rule, entry.severity) for entry in named)
     # A rule that was counted with the others has no tally of its own: its named ones are taken from the others.
     lacking = -sum(count for count in rest.values() if count < 0)
     kinds = [(rule, severity, count) for (rule, severity), count in rest.items() if count > 0]
@@ -163,7 +163,7 @@ def _list(named: Sequence[Named], tallies: Sequence[SeverityCount], *, days: boo
 
 def _kinds(kinds: Sequence[tuple[str, str, int]], more: int) -> str:
     """``15 warning of disks, 6 of web``, the worst first."""
-    ranked = sorted((kind for kind in kinds if kind[0]), key=lambda one: (-rank_of(one[1]), -one[2], one[0]))
+    ranked = sorted((kind for kind in kinds if kind[0]), key=lambda entry: (-rank_of(entry[1]), -entry[2], entry[0]))
     texts: list[str] = []
     left = more
     for rule, severity, count in ranked[:_MOST_KINDS]:

@@ -93,7 +93,7 @@ class _Line:
 
 def lines_of(posts: Iterable[HeldPost]) -> list[list[HeldPost]]:
     """Deliveries in the order of a page, by their order keys."""
-    return [list(line) for _, line in groupby(posts, key=lambda one: one.delivery.new.order_key)]
+    return [list(line) for _, line in groupby(posts, key=lambda post: post.delivery.new.order_key)]
 
 
 def openings(line: Sequence[HeldPost], policy: Policy) -> list[Delivery]:
@@ -167,11 +167,11 @@ def _runs(line: _Line, policy: Policy) -> list[Folding]:
         marked = list(zip(line.held, line.fates(policy), strict=True))
         stretches = [
             [post for post, _ in stretch]
-            for (stays, _), stretch in groupby(marked, key=lambda one: (one[1] == "stays", address_of(one[0].post)))
+            for (stays, _), stretch in groupby(marked, key=lambda pair: (pair[1] == "stays", address_of(pair[0].post)))
             if not stays
         ]
-        together = [{one.delivery.id for one in stretch} for stretch in stretches]
-        lives = [life for life in line.lives if any({one.delivery.id for one in life} <= ids for ids in together)]
+        together = [{post.delivery.id for post in stretch} for stretch in stretches]
+        lives = [life for life in line.lives if any({post.delivery.id for post in life} <= ids for ids in together)]
         if len(lives) == len(line.lives):
             return [line.folding(line.order_key, stretch) for stretch in stretches]
         line.lives = lives

@@ -136,25 +136,25 @@ class CollapseWorker:
         policy = Policy(self._config.digest.below, older_than_us, bursts, self._config.edits)
         return _Pass(policy, self._clock.monotonic())
 
-    async def _take_page(self, one: _Pass) -> None:
-        page = await self._outbox.backlog(self._name, one.after, _PAGE)
+    async def _take_page(self, current: _Pass) -> None:
+        page = await self._outbox.backlog(self._name, current.after, _PAGE)
         lines = lines_of(_readable(page.deliveries))
-        heard_of = await self._hear_of(lines, one.policy)
-        one.is_long = one.is_long or page.next is not None
-        for folding in foldings(lines, one.policy, page.receipts, heard_of, is_piece=page.is_piece):
-            await self._fold(one, folding, held_back=one.is_long and not one.is_last)
-        one.after = page.next
+        heard_of = await self._hear_of(lines, current.policy)
+        current.is_long = current.is_long or page.next is not None
+        for folding in foldings(lines, current.policy, page.receipts, heard_of, is_piece=page.is_piece):
+            await self._fold(current, folding, held_back=current.is_long and not current.is_last)
+        current.after = page.next
         if page.next is None:
-            self._pass = self._next_pass(one)
+            self._pass = self._next_pass(current)
 
-    def _next_pass(self, one: _Pass) -> _Pass | None:
+    def _next_pass(self, current: _Pass) -> _Pass | None:
         """After a long pass its digests become one; after one in vain there is a rest."""
         now = self._clock.monotonic()
-        if one.made and one.is_long and not one.is_last:
-            policy = Policy(one.policy.below, only=frozenset(one.made))
-            return _Pass(policy, now, merges=one.merges + 1)
-        if not one.made:
-            self._look_at = now + max(_LOOK_EVERY_S, _LOOK_FACTOR * (now - one.began))
+        if current.made and current.is_long and not current.is_last:
+            policy = Policy(current.policy.below, only=frozenset(current.made))
+            return _Pass(policy, now, merges=current.merges + 1)
+        if not current.made:
+            self._look_at = now + max(_LOOK_EVERY_S, _LOOK_FACTOR * (now - current.began))
         return None
 
     async def _hear_of(self, lines: Sequence[Sequence[HeldPost]], policy: Policy) -> set[str]:
@@ -171,10 +171,10 @@ class CollapseWorker:
                 texts.add(opening.id)
         return texts
 
-    async def _fold(self, one: _Pass, folding: Folding, *, held_back: bool) -> None:
+    async def _fold(self, current: _Pass, folding: Folding, *, held_back: bool) -> None:
         """Fold, leaving out lines in which something changed meanwhile: they are looked at again another time."""
         for _ in range(_MOST_MOVED):
-            if len(folding.all) < one.policy.least:
+            if len(folding.all) < current.policy.least:
                 return
             digest = self._digest(folding, held_back=held_back)
             cancelled = {post.delivery.id for life in folding.lives for post in life}
@@ -189,7 +189,7 @@ class CollapseWorker:
                 log.exception("a digest came twice", destination=self._name, digest=digest.id)
                 return
             else:
-                one.made.append(digest.id)
+                current.made.append(digest.id)
                 self._tell(digest, len(folding.folded), len(cancelled))
                 return
 

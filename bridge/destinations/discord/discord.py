@@ -216,10 +216,10 @@ def _is_about_body(answer: HttpAnswer) -> bool:
 def _wait_s(answer: HttpAnswer) -> float | None:
     """How long a 429 asks to wait: in the body to the millisecond, in the header rounded up."""
     try:
-        said = msgspec.json.decode(answer.text, type=_Error).retry_after
+        asked_s = msgspec.json.decode(answer.text, type=_Error).retry_after
     except (msgspec.DecodeError, RecursionError):
         return None
-    return said if said is not None and 0 <= said <= _LONGEST_ASKED_S else None
+    return asked_s if asked_s is not None and 0 <= asked_s <= _LONGEST_ASKED_S else None
 
 
 def _code_in(answer: HttpAnswer) -> int:

@@ -153,7 +153,7 @@ def _cut(text: str, runes: int) -> str:
 
 def _escape(text: str) -> str:
     text = _MARK.sub(r"\\\g<0>", text)
-    return _LINE_START.sub(lambda found: f"{found[1]}\\{found[2]}" if not found[2].isdigit() else _number(found), text)
+    return _LINE_START.sub(lambda match: f"{match[1]}\\{match[2]}" if not match[2].isdigit() else _number(match), text)
 
 
 def _number(match: re.Match[str]) -> str:

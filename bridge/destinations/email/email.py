@@ -181,8 +181,8 @@ def envelope_of(parcel: Parcel, config: EmailConfig) -> Envelope:
 
 def _address_list(asked: object) -> tuple[str, ...]:
     """The addresses of an override: a text with commas, or a list."""
-    found = asked if isinstance(asked, (list, tuple)) else [asked]
-    return tuple(str(one) for one in found if one and str(one).strip())
+    values = asked if isinstance(asked, (list, tuple)) else [asked]
+    return tuple(str(value) for value in values if value and str(value).strip())
 
 
 def _trust(ca_file: Path | None) -> ssl.SSLContext:

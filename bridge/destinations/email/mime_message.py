@@ -96,7 +96,7 @@ def draw(parcel: Parcel, envelope: Envelope, subject_prefix: str, earlier: Recei
     mail["To"] = [address for text in envelope.to for address in parse_addresses(text)]
     for name, texts in (("Cc", envelope.cc), ("Reply-To", envelope.reply_to)):
         if texts:
-            mail[name] = [address for one in texts for address in parse_addresses(one)]
+            mail[name] = [address for text in texts for address in parse_addresses(text)]
     mail["Subject"] = _subject(post, subject_prefix)
     mail["Date"] = datetime.fromtimestamp(parcel.created_us // US_PER_S, UTC)
     mail["Message-ID"] = message_id(parcel, envelope.sender)

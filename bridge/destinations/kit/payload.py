@@ -16,7 +16,7 @@ def payload_of(parcel: Parcel) -> Any:
     post = parcel.post
     if post.body is not None:
         return post.body
-    told = {
+    fields = {
         "text": post.text,
         "title": post.title,
         "url": post.url,
@@ -27,7 +27,7 @@ def payload_of(parcel: Parcel) -> Any:
         "key": parcel.key,
         "phase": parcel.phase,
     }
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in fields.items() if value}
 
 
 def payload_bytes(parcel: Parcel) -> bytes:

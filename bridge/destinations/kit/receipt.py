@@ -44,8 +44,8 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 def pack_receipt(receipt: Receipt, parcel: Parcel) -> str:
     """The receipt as it is stored, with those of other rules' posts that may still change."""
     mine = (receipt.rule, receipt.incident)
-    open_ones = [one for one in _read(parcel.earlier) if one.incident and one.phase not in _OVER]
-    others = [one for one in open_ones if (one.rule, one.incident) != mine][:_MOST_CARRIED]
+    open_ones = [receipt for receipt in _read(parcel.earlier) if receipt.incident and receipt.phase not in _OVER]
+    others = [receipt for receipt in open_ones if (receipt.rule, receipt.incident) != mine][:_MOST_CARRIED]
     return msgspec.json.encode([receipt, *others] if others else receipt).decode()
 
 
@@ -95,8 +95,8 @@ def find_open_post(parcel: Parcel, *, notifies: bool = False) -> Receipt | None:
         case "resolved" | "stale" | "reminder":
             belongs = bool(parcel.incident) and earlier.phase not in _OVER
         case "firing":
-            told = notifies or not _is_worse(parcel, earlier)
-            belongs = bool(parcel.incident) and earlier.phase in _OPEN and told
+            was_told = notifies or not _is_worse(parcel, earlier)
+            belongs = bool(parcel.incident) and earlier.phase in _OPEN and was_told
         case _:
             belongs = False
     return earlier if belongs else None

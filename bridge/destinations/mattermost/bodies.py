@@ -37,39 +37,39 @@ class Said:
     target_channel: str = ""
 
 
-def draw_post(parcel: Parcel, channel_id: str, said: Said, root: str = "", face: Face = PLAIN) -> dict[str, Any]:
+def draw_post(parcel: Parcel, channel_id: str, context: Said, root: str = "", face: Face = PLAIN) -> dict[str, Any]:
     """The body that makes a post, in the form the delivery asks for; ``root`` is the post to reply to. Pure."""
     post, form = parcel.post, parcel.form
     root = root or str(post.overrides.get("thread") or post.overrides.get("root_id") or "")
     if form in ("without-thread", "other-channel"):
         root = ""
-    body = _body(channel_id, draw_edit(parcel, said, face), root)
+    body = _body(channel_id, draw_edit(parcel, context, face), root)
     priority = priority_of(post)
     if priority and form != "without-priority" and not parcel.part and not root:
         body["metadata"] = {"priority": priority}
     return body
 
 
-def draw_edit(parcel: Parcel, said: Said, face: Face = PLAIN) -> dict[str, Any]:
+def draw_edit(parcel: Parcel, context: Said, face: Face = PLAIN) -> dict[str, Any]:
     """The body that changes a post. The server replaces ``props`` as a whole, so everything is said again.
 
     One that no server takes is cut. A plainer form is small enough for every server, for there is only one. Pure.
     """
     for shape in shapes_of(parcel.form):
-        body = _draw_edit(parcel, said, face, shape)
+        body = _draw_edit(parcel, context, face, shape)
         if fits(parcel.form, body, body["props"]):
             return body
-    return _draw_edit(parcel, said, face, None)
+    return _draw_edit(parcel, context, face, None)
 
 
-def _draw_edit(parcel: Parcel, said: Said, face: Face, shape: Shape | None) -> dict[str, Any]:
+def _draw_edit(parcel: Parcel, context: Said, face: Face, shape: Shape | None) -> dict[str, Any]:
     """The body in one shape; without one it is cut."""
     if shape is None:
         text, details = text_of(parcel.post), None
     else:
-        text, details = draw_attachment(parcel.post, parcel.phase, course=said.course, shape=shape)
+        text, details = draw_attachment(parcel.post, parcel.phase, course=context.course, shape=shape)
     if parcel.form == "other-channel":
-        text = f"_(meant for {said.target_channel})_\n{text}"
+        text = f"_(meant for {context.target_channel})_\n{text}"
     text = append_remarks(text, face.remarks, CUT_TEXT_RUNES if shape is None else MAX_TEXT_RUNES)
     if face.actions and shape is not None and shape.buttons:
         title = parcel.post.title or parcel.post.text

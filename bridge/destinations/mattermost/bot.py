@@ -130,8 +130,8 @@ class MattermostBot:
         if earlier is not None and _is_last(parcel):
             if self.config.history == "thread":
                 remarks.append("the same is said in the post's thread")
-            said = Said(course_of(parcel, earlier), target_channel(self.config, parcel))
-            body = draw_edit(parcel, said, self.deck.draw_sample(parcel))
+            context = Said(course_of(parcel, earlier), target_channel(self.config, parcel))
+            body = draw_edit(parcel, context, self.deck.draw_sample(parcel))
             return Preview(
                 f"{api}/posts/{earlier.post}/patch", headers, body, tuple(remarks), sizes_of(body["message"], body)
             )
@@ -139,15 +139,15 @@ class MattermostBot:
         channel_id = self.directory.recall_channel_id(*where)
         if channel_id is None:
             remarks.append(f'the id of the channel "{where[1]}" is looked up when it is sent')
-        said = Said(course_of(parcel, earlier) if earlier else "", target_channel(self.config, parcel))
-        body = draw_post(parcel, channel_id or where[1], said, thread_of(earlier), self.deck.draw_sample(parcel))
+        context = Said(course_of(parcel, earlier) if earlier else "", target_channel(self.config, parcel))
+        body = draw_post(parcel, channel_id or where[1], context, thread_of(earlier), self.deck.draw_sample(parcel))
         return Preview(f"{api}/posts{_query(parcel)}", headers, body, tuple(remarks), sizes_of(body["message"], body))
 
     async def show(self, parcel: Parcel, post_id: str, course: str, state: PostState) -> bool:
         """See Changeable."""
-        said = Said(course, target_channel(self.config, parcel))
+        context = Said(course, target_channel(self.config, parcel))
         for form in dict.fromkeys((parcel.form, "small")):
-            body = draw_edit(replace(parcel, form=form), said, self.deck.draw_face(parcel, state))
+            body = draw_edit(replace(parcel, form=form), context, self.deck.draw_face(parcel, state))
             answer = await self.rest.call("PUT", f"/posts/{post_id}/patch", body)
             if isinstance(answer, Later):
                 return False
@@ -184,10 +184,10 @@ class _Telling:
         return await self._edit(earlier)
 
     async def _edit(self, earlier: Receipt) -> Outcome:
-        said = self._make_said(earlier)
+        context = self._make_said(earlier)
         await self._deck.note(earlier.channel)
-        state = await self._deck.tell(self._parcel, earlier, said.course)
-        answer = await self._show(earlier.post, said, state)
+        state = await self._deck.tell(self._parcel, earlier, context.course)
+        answer = await self._show(earlier.post, context, state)
         if isinstance(answer, Later):
             return answer
         if decode_answer(answer, Made) is None:
@@ -198,10 +198,10 @@ class _Telling:
             return delivered
         return await self._add_history(earlier, delivered)
 
-    async def _show(self, post_id: str, said: Said, state: PostState | None) -> HttpAnswer | Later:
+    async def _show(self, post_id: str, context: Said, state: PostState | None) -> HttpAnswer | Later:
         """Change the post, and once more for each time that somebody did something about it meanwhile."""
         for _ in range(_REDRAWINGS):
-            body = draw_edit(self._parcel, said, self._deck.draw_face(self._parcel, state))
+            body = draw_edit(self._parcel, context, self._deck.draw_face(self._parcel, state))
             answer = await self._write("PUT", f"/posts/{post_id}/patch", body)
             moved = None
             if state is not None and not isinstance(answer, Later) and decode_answer(answer, Made) is not None:
@@ -236,13 +236,13 @@ class _Telling:
     async def _post_anew(self, root: str = "", earlier: Receipt | None = None) -> Outcome:
         """Make a post, in the thread of ``root`` if one is named; ``earlier`` is the post it follows."""
         team, channel = where_of(self._config, self._parcel)
-        found = await self._directory.find_channel_id(team, channel)
-        if not isinstance(found, str):
-            return self._elsewhere(found)
-        there = await self._find(found, self._parcel.id)
+        channel_id = await self._directory.find_channel_id(team, channel)
+        if not isinstance(channel_id, str):
+            return self._elsewhere(channel_id)
+        there = await self._find(channel_id, self._parcel.id)
         if there:
-            return there if isinstance(there, Later) else await self._deliver(there, found, root, earlier)
-        outcome = await self._create(found, root, earlier)
+            return there if isinstance(there, Later) else await self._deliver(there, channel_id, root, earlier)
+        outcome = await self._create(channel_id, root, earlier)
         if not isinstance(outcome, _Closed):
             return outcome
         # The name may belong to another channel by now.
@@ -250,7 +250,7 @@ class _Telling:
             again = await self._directory.find_channel_id(team, channel)
             if not isinstance(again, str):
                 return self._elsewhere(again)
-            if again != found:
+            if again != channel_id:
                 outcome = await self._create(again, root, earlier)
         return self._elsewhere(outcome.refused) if isinstance(outcome, _Closed) else outcome
 

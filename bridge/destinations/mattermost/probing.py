@@ -67,12 +67,12 @@ async def ask_ready(rest: Rest, directory: Directory, team: str, channel: str, f
 
 async def _wrong_with(rest: Rest, directory: Directory, me: _Account, team: str, channel: str) -> _Wrong | None:
     if channel.startswith("@"):
-        found = await directory.find_user_id(channel[1:])
-        return None if isinstance(found, str) else found
-    found = await directory.find_channel_id(team, channel)
-    if not isinstance(found, str):
-        return found
-    answer = await rest.call("GET", f"/channels/{found}")
+        target_id = await directory.find_user_id(channel[1:])
+        return None if isinstance(target_id, str) else target_id
+    target_id = await directory.find_channel_id(team, channel)
+    if not isinstance(target_id, str):
+        return target_id
+    answer = await rest.call("GET", f"/channels/{target_id}")
     if isinstance(answer, Later):
         return replace(answer, unclear=False)
     seen = decode_answer(answer, _Channel)
@@ -85,7 +85,7 @@ async def _wrong_with(rest: Rest, directory: Directory, me: _Account, team: str,
         return Refused(f'the channel "{channel}" is archived')
     if me.may_post_uninvited(seen.type == "O"):
         return None
-    answer = await rest.call("GET", f"/channels/{found}/members/me")
+    answer = await rest.call("GET", f"/channels/{target_id}/members/me")
     if isinstance(answer, Later):
         return replace(answer, unclear=False)
     if decode_answer(answer, _Place) is not None:

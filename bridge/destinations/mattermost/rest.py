@@ -89,13 +89,13 @@ class Directory:
         if known is not None:
             return known
         was_asked = bool(self._asked)
-        found = await self._look_up(team, channel)
-        if was_asked and isinstance(found, Refused):  # the bot may be in another team by now
+        channel_id = await self._look_up(team, channel)
+        if was_asked and isinstance(channel_id, Refused):  # the bot may be in another team by now
             self._asked.clear()
-            found = await self._look_up(team, channel)
-        if isinstance(found, str):
-            self._known[team, channel] = found
-        return found
+            channel_id = await self._look_up(team, channel)
+        if isinstance(channel_id, str):
+            self._known[team, channel] = channel_id
+        return channel_id
 
     async def _look_up(self, team: str, channel: str) -> Lookup:
         return await (self._direct(channel[1:]) if channel.startswith("@") else self._in_team(team, channel))
@@ -118,11 +118,11 @@ class Directory:
 
     async def _in_team(self, team: str, channel: str) -> Lookup:
         if not team:
-            found = self._asked.get("team") or await self._only_team()
-            if not isinstance(found, str):
-                return found
-            self._asked["team"] = found
-            path = f"/teams/{found}"
+            team_name = self._asked.get("team") or await self._only_team()
+            if not isinstance(team_name, str):
+                return team_name
+            self._asked["team"] = team_name
+            path = f"/teams/{team_name}"
         else:
             path = f"/teams/name/{quote(team, safe='')}"
         where = f' in team "{team}"' if team else ""

@@ -87,7 +87,10 @@ def remarks_of(post: Post) -> list[str]:
 
 def sizes_of(drawn: Mapping[str, Any]) -> tuple[PartSize, ...]:
     """How large a drawn message is, beside what Slack takes."""
-    blocks = [*drawn.get("blocks", ()), *(block for one in drawn.get("attachments", ()) for block in one["blocks"])]
+    blocks = [
+        *drawn.get("blocks", ()),
+        *(block for attachment in drawn.get("attachments", ()) for block in attachment["blocks"]),
+    ]
     texts = [drawn.get("text", "")] if not blocks else [text for block in blocks for text in _texts(block)]
     return (
         PartSize("text", sum(map(len, texts)), MAX_RUNES if blocks else MAX_PLAIN_RUNES),
@@ -97,8 +100,8 @@ def sizes_of(drawn: Mapping[str, Any]) -> tuple[PartSize, ...]:
 
 def _texts(block: Mapping[str, Any]) -> Iterable[str]:
     """The texts of a block."""
-    held = [*([block["text"]] if "text" in block else ()), *block.get("fields", ()), *block.get("elements", ())]
-    return [text["text"] for text in held]
+    texts = [*([block["text"]] if "text" in block else ()), *block.get("fields", ()), *block.get("elements", ())]
+    return [text["text"] for text in texts]
 
 
 def _room(post: Post) -> int:
@@ -169,11 +172,11 @@ def _escape(text: str) -> str:
 
 
 def _escape_text(text: str) -> str:
-    return _mention(_MARK.sub(lambda found: "\u200b".join(("", *found[0], "")), _escape(text)))
+    return _mention(_MARK.sub(lambda match: "\u200b".join(("", *match[0], "")), _escape(text)))
 
 
 def _mention(escaped: str) -> str:
-    return _MENTION.sub(lambda found: f"<!{_RANGES[found[1]]}>", escaped)
+    return _MENTION.sub(lambda match: f"<!{_RANGES[match[1]]}>", escaped)
 
 
 def _link(text: str, url: str) -> str:

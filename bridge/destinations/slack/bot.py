@@ -92,9 +92,9 @@ class SlackBot:
         answer = await self._call("auth.test", {})
         if isinstance(answer, Later):
             return replace(answer, unclear=False)
-        said = _read_answer(answer)
-        if said is None or not said.ok:
-            failure = self._failure(answer, said, None)
+        reply = _read_answer(answer)
+        if reply is None or not reply.ok:
+            failure = self._failure(answer, reply, None)
             return replace(failure, unclear=False) if isinstance(failure, Later) else failure
         scopes = answer.headers.get("x-oauth-scopes", "")
         if scopes and "chat:write" not in scopes.replace(" ", "").split(","):
@@ -135,28 +135,28 @@ class SlackBot:
         answer = await self._call("chat.postMessage", body)
         if isinstance(answer, Later):
             return answer
-        said = _read_answer(answer)
-        if said is None and answer.status == httpx.codes.CREATED:
+        reply = _read_answer(answer)
+        if reply is None and answer.status == httpx.codes.CREATED:
             return Delivered(pace=pace_of(answer.headers))
-        if said is None or not said.ok:
-            return self._failure(answer, said, parcel)
+        if reply is None or not reply.ok:
+            return self._failure(answer, reply, parcel)
         if not _is_last(parcel):
             return Delivered(pace=pace_of(answer.headers))
         root = str(body.get("thread_ts", ""))
-        receipt = receipt_of(parcel, said.ts, channel=said.channel, root=root, follows=follows)
+        receipt = receipt_of(parcel, reply.ts, channel=reply.channel, root=root, follows=follows)
         return Delivered(pack_receipt(receipt, parcel), pace_of(answer.headers))
 
     async def _update(self, parcel: Parcel, earlier: Receipt) -> Outcome:
         answer = await self._call("chat.update", update_body(parcel, earlier))
         if isinstance(answer, Later):
             return answer
-        said = _read_answer(answer)
-        if said is None or not said.ok:
-            failure = self._failure(answer, said, parcel)
-            if isinstance(failure, Later) or failure.destination_gone or _is_about_body(answer, said):
+        reply = _read_answer(answer)
+        if reply is None or not reply.ok:
+            failure = self._failure(answer, reply, parcel)
+            if isinstance(failure, Later) or failure.destination_gone or _is_about_body(answer, reply):
                 return failure
             # Deleted, its channel archived or left, too old: whatever keeps this message as it is, another may pass.
-            is_too_old = said is not None and said.error == "edit_window_closed"
+            is_too_old = reply is not None and reply.error == "edit_window_closed"
             return await self._post(parcel, earlier, thread=(earlier.root or earlier.post) if is_too_old else "")
         delivered = Delivered(pack_receipt(update_receipt(earlier, parcel), parcel), pace_of(answer.headers))
         if self._config.history != "thread" or parcel.form == "without-history":
@@ -168,10 +168,10 @@ class SlackBot:
         answer = await self._call("chat.postMessage", reply)
         if isinstance(answer, Later):
             return answer
-        said = _read_answer(answer)
-        if said is not None and said.ok:
+        history_reply = _read_answer(answer)
+        if history_reply is not None and history_reply.ok:
             return delivered
-        failure = self._failure(answer, said, parcel)
+        failure = self._failure(answer, history_reply, parcel)
         if isinstance(failure, Refused) and not parcel.form and not failure.destination_gone:
             return replace(failure, plainer="without-history")
         return failure
@@ -186,15 +186,15 @@ class SlackBot:
             "Content-Type": "application/json; charset=utf-8",
         }
 
-    def _failure(self, answer: HttpAnswer, said: _Said | None, parcel: Parcel | None) -> Later | Refused:
+    def _failure(self, answer: HttpAnswer, reply: _Said | None, parcel: Parcel | None) -> Later | Refused:
         """What an answer means that is not ``ok``."""
         outcome = outcome_of(answer, self._clock.wall_us(), self._redact)
         if isinstance(outcome, Later):
             return outcome
-        if said is None:
+        if reply is None:
             return self._not_slacks(answer, outcome, parcel)
-        error = said.error
-        reason = self._redact(f"Slack says {error}" + (f" (needs {said.needed})" if said.needed else ""))
+        error = reply.error
+        reason = self._redact(f"Slack says {error}" + (f" (needs {reply.needed})" if reply.needed else ""))
         if error in _NOT_NOW:
             return Later(reason, throttled="rate" in error)
         if error in _HALF_DONE:
@@ -267,11 +267,11 @@ def _read_answer(answer: HttpAnswer) -> _Said | None:
         return None
 
 
-def _is_about_body(answer: HttpAnswer, said: _Said | None) -> bool:
+def _is_about_body(answer: HttpAnswer, reply: _Said | None) -> bool:
     """Whether a refusal is of what was said, not of where."""
-    if said is None:
+    if reply is None:
         return answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE
-    return said.error in _TOO_MUCH or said.error == "no_text"
+    return reply.error in _TOO_MUCH or reply.error == "no_text"
 
 
 def _is_last(parcel: Parcel) -> bool:

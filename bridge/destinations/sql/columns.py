@@ -43,10 +43,10 @@ def integer(value: object) -> int:
     """A whole number. Raises NoSuchValue."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise NoSuchValue(value, "a whole number")
-    said = str(value).strip()
-    if not _WHOLE.fullmatch(said):
+    digits = str(value).strip()
+    if not _WHOLE.fullmatch(digits):
         raise NoSuchValue(value, "a whole number")
-    return _check_storable(int(said.partition(".")[0]))
+    return _check_storable(int(digits.partition(".")[0]))
 
 
 def _check_storable(whole: int) -> int:
@@ -58,10 +58,10 @@ def _check_storable(whole: int) -> int:
 
 def fraction(value: object) -> float:
     """A number as machines compute with. Raises NoSuchValue for one beyond those."""
-    said = float(number(value))
-    if not math.isfinite(said):
+    amount = float(number(value))
+    if not math.isfinite(amount):
         raise NoSuchValue(value, "a number of at most 64 bits")
-    return said
+    return amount
 
 
 def number(value: object) -> Decimal:
@@ -69,20 +69,20 @@ def number(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise NoSuchValue(value, "a number")
     try:
-        said = Decimal(str(value).strip())
+        amount = Decimal(str(value).strip())
     except InvalidOperation:
         raise NoSuchValue(value, "a number") from None
-    if not said.is_finite():
+    if not amount.is_finite():
         raise NoSuchValue(value, "a number")
-    return said
+    return amount
 
 
 def boolean(value: object) -> bool:
     """True or false. Raises NoSuchValue."""
-    said = _WORDS.get(str(value).strip().lower())
-    if said is None:
+    truth = _WORDS.get(str(value).strip().lower())
+    if truth is None:
         raise NoSuchValue(value, "true or false")
-    return said
+    return truth
 
 
 def moment(value: object) -> datetime:

@@ -77,10 +77,10 @@ class _NotFit(Exception):
     """The table cannot be written as the settings want it."""
 
 
-def url_of(said: str) -> URL:
+def url_of(url_text: str) -> URL:
     """The URL with its driver. Raises ValueError when it is none that can be used here."""
     try:
-        url = make_url(said)
+        url = make_url(url_text)
     except exc.ArgumentError:
         raise ValueError("this is no database URL, such as postgresql://user@host/name") from None
     backend = url.get_backend_name()
@@ -116,8 +116,8 @@ class SqlTable:
         self._is_closed = False
         self._known: _Known | None = None
         self._file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
-        said = url.set(query={}, drivername=url.get_backend_name())
-        self.shown = f"{said.render_as_string(hide_password=True)} {plan.name}"
+        plain_url = url.set(query={}, drivername=url.get_backend_name())
+        self.shown = f"{plain_url.render_as_string(hide_password=True)} {plan.name}"
         """The database and table, without its password."""
 
     @property
@@ -292,10 +292,10 @@ def _unique_sets(connection: Connection, table: sa.Table) -> list[set[str]]:
     """The column sets that no two rows share."""
     inspector = sa.inspect(connection)
     indexes = inspector.get_indexes(table.name, schema=table.schema)
-    found = [set(table.primary_key.columns.keys())]
-    found += [set(each["column_names"]) for each in inspector.get_unique_constraints(table.name, schema=table.schema)]
-    found += [{str(name) for name in each["column_names"]} for each in indexes if each["unique"]]
-    return found
+    sets = [set(table.primary_key.columns.keys())]
+    sets += [set(each["column_names"]) for each in inspector.get_unique_constraints(table.name, schema=table.schema)]
+    sets += [{str(name) for name in each["column_names"]} for each in indexes if each["unique"]]
+    return sets
 
 
 def _conversion(kind: sa.types.TypeEngine[Any], dialect: str) -> Callable[[object], Any]:
@@ -304,12 +304,12 @@ def _conversion(kind: sa.types.TypeEngine[Any], dialect: str) -> Callable[[objec
     if isinstance(kind, sa.DateTime) and not kind.timezone:
         return lambda value: moment(value).replace(tzinfo=None)
     try:
-        held = kind.python_type
+        python_type = kind.python_type
     except NotImplementedError:
         return anything
-    if held is Decimal and dialect == "sqlite":
-        held = float  # SQLite has no decimals
-    return _CONVERSIONS.get(held, text)
+    if python_type is Decimal and dialect == "sqlite":
+        python_type = float  # SQLite has no decimals
+    return _CONVERSIONS.get(python_type, text)
 
 
 _CONVERSIONS: Final[Mapping[type, Callable[[object], Any]]] = {

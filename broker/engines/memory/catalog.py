@@ -73,8 +73,8 @@ class MemoryCatalog:
     async def read(self, kind: str, key: str) -> Stored | None:
         """See Catalog."""
         async with self._gate("catalog.read"):
-            found = self._shelf.records.get((kind, key))
-            return found[1] if found else None
+            stored = self._shelf.records.get((kind, key))
+            return stored[1] if stored else None
 
     async def list(self, kind: str, prefix: str = "") -> Sequence[Stored]:
         """See Catalog."""

@@ -55,10 +55,10 @@ class MemoryCursors:
         for move in moves:
             cursor = move.cursor
             stored = self._cursors.get(cursor.id)
-            standing = revisions.get(cursor.id, stored.rev if stored else 0)
-            if cursor.rev != standing:
+            revision = revisions.get(cursor.id, stored.rev if stored else 0)
+            if cursor.rev != revision:
                 raise CursorMoved(cursor.id)
-            revisions[cursor.id] = standing + 1
+            revisions[cursor.id] = revision + 1
 
     def apply(self, moves: Sequence[CursorMove]) -> None:
         """Make moves that were checked."""

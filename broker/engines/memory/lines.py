@@ -121,7 +121,7 @@ class Lines:
         if row.delivery.state == "waiting":
             new = row.delivery.new
             line = self._lines.setdefault(new.destination, {}).setdefault(new.order_key, [])
-            bisect.insort(line, row, key=lambda one: one.place)
+            bisect.insort(line, row, key=lambda entry: entry.place)
 
     def _leave(self, row: DeliveryRow) -> None:
         self._book(row, -1)

@@ -215,8 +215,8 @@ class MemoryOutbox:
     async def receipt(self, destination: str, order_key: str) -> str | None:
         """See Outbox."""
         async with self._gate("outbox.receipt"):
-            found = self._receipts.get((destination, order_key))
-            return found[0] if found else None
+            stored = self._receipts.get((destination, order_key))
+            return stored[0] if stored else None
 
     def check(self, deliveries: Iterable[NewDelivery]) -> None:
         """Raise DuplicateDelivery unless every one is new by id and by key."""

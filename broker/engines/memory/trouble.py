@@ -75,9 +75,9 @@ class Gate:
         if self.closed:
             return "it is closed"
         lasting = [
-            standing
-            for standing in self._standing
-            if standing.trouble.times is None and standing.trouble.outcome == "unavailable"
+            trouble
+            for trouble in self._standing
+            if trouble.trouble.times is None and trouble.trouble.outcome == "unavailable"
         ]
         return "it was told to fail" if lasting else ""
 
@@ -91,13 +91,13 @@ class Gate:
             raise StoreUnavailable("it is closed", "closed")
         await self._clock.sleep(0)
         self.entered()
-        for standing in self._standing:
-            if standing.strikes(call):
+        for trouble in self._standing:
+            if trouble.strikes(call):
                 self._standing = [other for other in self._standing if not other.is_over]
-                if standing.trouble.outcome == "unavailable":
-                    raise StoreUnavailable(f"{call} was told to fail", standing.trouble.kind)
-                if standing.trouble.outcome == "not stored":
-                    raise OutcomeUnknown(f"{call} was told to fail", standing.trouble.kind)
+                if trouble.trouble.outcome == "unavailable":
+                    raise StoreUnavailable(f"{call} was told to fail", trouble.trouble.kind)
+                if trouble.trouble.outcome == "not stored":
+                    raise OutcomeUnknown(f"{call} was told to fail", trouble.trouble.kind)
                 return True
         return False
 

@@ -84,6 +84,6 @@ async def _open(address: Address) -> Db:
 
 async def _steady_time(db: Db, clock: Clock) -> SteadyTime:
     """Steady time as it goes on in the store."""
-    found = await ask(db, _KEEPING["mark"], (boot_number(clock),))
+    rows = await ask(db, _KEEPING["mark"], (boot_number(clock),))
     newest_steady_us, newest_us = (await ask(db, _KEEPING["newest"]))[0]
-    return resume(clock, ClockMark(*found[0]) if found else None, newest_steady_us, newest_us)
+    return resume(clock, ClockMark(*rows[0]) if rows else None, newest_steady_us, newest_us)

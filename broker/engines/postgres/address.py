@@ -39,9 +39,9 @@ def address_as(address: Address, sessions: str) -> Address:
 def address_of(url: str) -> Address:
     """The address that a ``postgresql://`` URL names. Raises StoreUnusable."""
     try:
-        said = conninfo_to_dict(url)
+        options = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
         raise StoreUnusable("this is no URL of PostgreSQL, such as postgresql://user@host/name") from error
-    hosts = str(said.get("host") or said.get("hostaddr") or "localhost")
-    place = f"postgresql://{hosts}/{said.get('dbname') or said.get('user') or ''}"
-    return Address(make_conninfo("", **(dict(_USUAL) | {key: str(value) for key, value in said.items()})), place)
+    hosts = str(options.get("host") or options.get("hostaddr") or "localhost")
+    place = f"postgresql://{hosts}/{options.get('dbname') or options.get('user') or ''}"
+    return Address(make_conninfo("", **(dict(_USUAL) | {key: str(value) for key, value in options.items()})), place)

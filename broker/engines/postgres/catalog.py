@@ -89,11 +89,11 @@ class Prepared:
 
     def apply(self, unit: Unit) -> None:
         """Make the changes in the unit."""
-        for name, standing in self.records.items():
-            if standing is None:
+        for name, record in self.records.items():
+            if record is None:
                 unit.records.pop(name, None)
             else:
-                unit.records[name] = standing
+                unit.records[name] = record
         unit.record_puts.update(self.puts)
         unit.catalog_seq = self.seq
 
@@ -143,8 +143,8 @@ def _put(unit: Unit, prepared: Prepared, change: Put) -> Stored:
 
 
 def _take(unit: Unit, prepared: Prepared, name: tuple[str, str], version: int) -> None:
-    standing = _standing(unit, prepared, name)
-    if standing is None or standing[1] != version:
+    record = _standing(unit, prepared, name)
+    if record is None or record[1] != version:
         raise VersionMoved(*name)
     prepared.seq += 1
     prepared.records[name] = None

@@ -86,11 +86,11 @@ def translate_errors() -> Iterator[None]:
 
 def _code_in(text: str) -> str:
     """The code of a refusal while connecting, for which the driver gives none."""
-    said = {
+    codes = {
         "password authentication failed": "28P01",
         "no password supplied": "28P01",
         "no pg_hba.conf entry": "28000",
         'role "': "28000",
         'database "': "3D000",
     }
-    return next((code for words, code in said.items() if words in text and "starting up" not in text), "")
+    return next((code for words, code in codes.items() if words in text and "starting up" not in text), "")

@@ -53,10 +53,10 @@ async def _numbers(db: Db, unit: Unit) -> Given:
     }
     asked = [name for name, count in wanted.items() if count]
     answers = await ask_all(db, [(_KEEPING[name], (wanted[name],)) for name in asked])
-    found: Mapping[str, list[int]] = {
+    numbers: Mapping[str, list[int]] = {
         name: [number for (number,) in rows] for name, rows in zip(asked, answers, strict=True)
     }
-    return Given(*(found.get(name, []) for name in wanted))
+    return Given(*(numbers.get(name, []) for name in wanted))
 
 
 def _cursors(unit: Unit) -> Iterator[Question]:

@@ -73,18 +73,18 @@ async def _place_of(db: Db, rows: Sequence[StoredDelivery], digest: NewDelivery)
     place_of_digest(folded, digest, note)
     if not lines:
         return None
-    found = {(name, key): count for name, key, count in await ask(db, _SQL["counts_in_lines"], columns(lines))}
-    return place_of_digest(folded, digest, lambda name, key, first, last: found[name, key])
+    counts = {(name, key): count for name, key, count in await ask(db, _SQL["counts_in_lines"], columns(lines))}
+    return place_of_digest(folded, digest, lambda name, key, first, last: counts[name, key])
 
 
 async def backlog(db: Db, destination: str, after: LinePlace | None, limit: int, now: Reading) -> Backlog:
     """See Outbox."""
     start = after or LinePlace("", -1)
     rows = [
-        row_of(one, now)
-        for one in await ask(db, _SQL["backlog"], (destination, start.order_key, start.place, limit + 1))
+        row_of(stored_row, now)
+        for stored_row in await ask(db, _SQL["backlog"], (destination, start.order_key, start.place, limit + 1))
     ]
-    found = [(row.view_at(now.wall_us), LinePlace(row.delivery.new.order_key, row.place)) for row in rows]
-    keys = list({place.order_key for _, place in found})
+    placed = [(row.view_at(now.wall_us), LinePlace(row.delivery.new.order_key, row.place)) for row in rows]
+    keys = list({place.order_key for _, place in placed})
     receipts: dict[str, str] = dict(await ask(db, _SQL["receipts"], (destination, keys))) if keys else {}
-    return page_of(found, after, limit, receipts)
+    return page_of(placed, after, limit, receipts)

@@ -50,13 +50,13 @@ class Appends:
         questions: list[Question] = [("BEGIN", None)]
         if not written <= self._begun:
             questions.append((_SQL["create_logs"], (self._steady.read().wall_us, sorted(written))))
-        *_, found = await ask_all(db, [*questions, (_SQL["lock_logs"], (sorted(uids),))])
-        if written - {row[1] for row in found}:  # what made them was rolled back
+        *_, rows = await ask_all(db, [*questions, (_SQL["lock_logs"], (sorted(uids),))])
+        if written - {row[1] for row in rows}:  # what made them was rolled back
             self._begun -= written
             await db.rollback()
             return await self._lock(db, uids, written)
         self._begun |= written
-        return {row[1]: LogStanding(*row) for row in found}
+        return {row[1]: LogStanding(*row) for row in rows}
 
 
 async def _known_answers(
@@ -111,8 +111,8 @@ class PostgresLog:
 
         async def read(db: Db) -> int | None:
             log = await _standing(db, topic_uid)
-            found = await _first_with(db, log, 1, time_us - self._steady.read().offset_us) if log else None
-            return found[0] if found else None
+            first = await _first_with(db, log, 1, time_us - self._steady.read().offset_us) if log else None
+            return first[0] if first else None
 
         return await self._readers.run(read)
 
@@ -203,8 +203,8 @@ class PostgresLog:
     async def _lock_or_make(self, db: Db, uid: str) -> LogStanding:
         """The log, locked; made when there is none."""
         made = (_SQL["create_logs"], (self._steady.read().wall_us, [uid]))
-        *_, found = await ask_all(db, [("BEGIN", None), made, (_SQL["lock_logs"], ([uid],))])
-        return LogStanding(*found[0])
+        *_, rows = await ask_all(db, [("BEGIN", None), made, (_SQL["lock_logs"], ([uid],))])
+        return LogStanding(*rows[0])
 
     async def sweep_keys(self, before_us: int, limit: int) -> int:
         """Forget up to ``limit`` producer keys older than ``before_us`` and say how many."""
@@ -218,8 +218,8 @@ class PostgresLog:
 
 
 async def _lock_log(db: Db, uid: str) -> LogStanding | None:
-    *_, found = await ask_all(db, [("BEGIN", None), (_SQL["lock_logs"], ([uid],))])
-    return LogStanding(*found[0]) if found else None
+    *_, rows = await ask_all(db, [("BEGIN", None), (_SQL["lock_logs"], ([uid],))])
+    return LogStanding(*rows[0]) if rows else None
 
 
 async def _standing(db: Db, uid: str) -> LogStanding | None:
@@ -234,12 +234,12 @@ async def _first_with(db: Db, log: LogStanding, column: int, least: int) -> tupl
     Both columns grow with the offset, so it is found by halving; offsets may have holes.
     """
     low, high = log.first, log.end
-    found: tuple[Any, ...] | None = None
+    row: tuple[Any, ...] | None = None
     while low < high:
         middle = (low + high) // 2
         probe = next(iter(await ask(db, _SQL["probe"], (log.id, middle))), None)
         if probe is not None and probe[column] < least:
             low = probe[0] + 1
         else:
-            found, high = probe or found, middle
-    return found
+            row, high = probe or row, middle
+    return row

@@ -15,8 +15,8 @@ CREATE TABLE IF NOT EXISTS schema_versions (version integer PRIMARY KEY);
 
 def migrations() -> list[tuple[int, str]]:
     """The numbered changes of the tables, in order."""
-    found = sorted(files(__package__).joinpath("migrations").iterdir(), key=lambda each: each.name)
-    return [(int(each.name.partition("_")[0]), each.read_text(encoding="utf-8")) for each in found]
+    migration_files = sorted(files(__package__).joinpath("migrations").iterdir(), key=lambda each: each.name)
+    return [(int(each.name.partition("_")[0]), each.read_text(encoding="utf-8")) for each in migration_files]
 
 
 async def prepare(db: Db) -> None:
@@ -28,10 +28,10 @@ async def prepare(db: Db) -> None:
         await ask(db, "BEGIN")
         await ask(db, _VERSIONS)
         await ask(db, "LOCK TABLE schema_versions IN EXCLUSIVE MODE")
-        (standing,) = (await ask(db, "SELECT coalesce(max(version), 0) FROM schema_versions"))[0]
-        _refuse_newer(standing, known[-1][0])
+        (current,) = (await ask(db, "SELECT coalesce(max(version), 0) FROM schema_versions"))[0]
+        _refuse_newer(current, known[-1][0])
         for version, text in known:
-            if version > standing:
+            if version > current:
                 await db.execute(text)
                 await ask(db, "INSERT INTO schema_versions (version) VALUES (%s)", (version,))
         await ask(db, "COMMIT")
@@ -40,9 +40,9 @@ async def prepare(db: Db) -> None:
         raise
 
 
-def _refuse_newer(standing: int, known: int) -> None:
-    if standing > known:
-        raise StoreUnusable(f"the database's tables are of version {standing}, this program knows {known}; update it")
+def _refuse_newer(current: int, known: int) -> None:
+    if current > known:
+        raise StoreUnusable(f"the database's tables are of version {current}, this program knows {known}; update it")
 
 
 async def version_of(db: Db) -> int:
@@ -56,8 +56,8 @@ async def version_of(db: Db) -> int:
 
 async def check_version(db: Db) -> None:
     """Raise StoreUnusable where there is nothing that this program could read."""
-    standing, known = await version_of(db), migrations()[-1][0]
-    if not standing:
+    current, known = await version_of(db), migrations()[-1][0]
+    if not current:
         raise StoreNotMade("the database has no tables of ams-bridge; the daemon's first start makes them")
-    if standing != known:
-        raise StoreUnusable(f"the database's tables are of version {standing}, and this program reads {known}; update")
+    if current != known:
+        raise StoreUnusable(f"the database's tables are of version {current}, and this program reads {known}; update")

@@ -102,15 +102,15 @@ class PostgresOwnership:
             ],
         )
         share, rows = await ask_all(db, [(_SQL["share"], (names,)), (_SQL["held"], (self._holder, names))])
-        held: dict[str, int] = dict(rows)
-        room = share[0][0] - len(held)
+        tokens: dict[str, int] = dict(rows)
+        room = share[0][0] - len(tokens)
         if room < 0:
-            given = evenly(sorted(held), -room)
+            given = evenly(sorted(tokens), -room)
             await ask(db, _SQL["release"], (self._holder, given))
-            held = {name: token for name, token in held.items() if name not in given}
+            tokens = {name: token for name, token in tokens.items() if name not in given}
         elif room > 0:
-            held |= await self._claim(db, node, names, room)
-        return {name: OwnerToken(name, token) for name, token in held.items()}
+            tokens |= await self._claim(db, node, names, room)
+        return {name: OwnerToken(name, token) for name, token in tokens.items()}
 
     async def _claim(self, db: Db, node: str, names: Sequence[str], room: int) -> dict[str, int]:
         """Take free workers, as many as there is room for; leases of a node that died end with that."""

@@ -23,7 +23,7 @@ Rows = Callable[[StoredTable], Iterator[tuple[Any, ...]]]
 
 
 async def receive(
-    url: str, rows: Rows, numbers: Mapping[str, int], told: Callable[[StoredTable, int], None]
+    url: str, rows: Rows, numbers: Mapping[str, int], report: Callable[[StoredTable, int], None]
 ) -> dict[str, TableCount]:
     """Make the tables, fill them, and compare what stands there with what came; how much that was, by table.
 
@@ -39,7 +39,7 @@ async def receive(
         await prepare(db)
         await begin(db)
         await _check_empty(db, address.place)
-        sent = {table.name: await _fill(db, table, rows(table), told) for table in TABLES}
+        sent = {table.name: await _fill(db, table, rows(table), report) for table in TABLES}
         for name, sequence in _SEQUENCES.items():
             if numbers.get(name):
                 await ask(db, "SELECT setval(%s, %s)", (sequence, numbers[name]))
@@ -64,7 +64,7 @@ async def _check_empty(db: Db, place: str) -> None:
 
 
 async def _fill(
-    db: Db, table: StoredTable, rows: Iterator[tuple[Any, ...]], told: Callable[[StoredTable, int], None]
+    db: Db, table: StoredTable, rows: Iterator[tuple[Any, ...]], report: Callable[[StoredTable, int], None]
 ) -> TableCount:
     tally = TableCount()
     names = ", ".join([*table.columns, *(["shard"] if table.sums else [])])
@@ -74,8 +74,8 @@ async def _fill(
             tally.add(row)
             await copy.write_row((*row, *shard))
             if tally.rows % _EACH == 0:
-                told(table, tally.rows)
-    told(table, tally.rows)
+                report(table, tally.rows)
+    report(table, tally.rows)
     return tally
 
 
@@ -84,7 +84,7 @@ async def _tally(db: Db, table: StoredTable) -> TableCount:
     tally = TableCount()
     async with db.cursor(name="moving") as cursor:
         await cursor.execute(f"SELECT {', '.join(table.columns)} FROM {table.name}")  # noqa: S608 - our own names
-        while found := await cursor.fetchmany(_EACH):
-            for row in found:
+        while batch := await cursor.fetchmany(_EACH):
+            for row in batch:
                 tally.add(row)
     return tally

@@ -32,11 +32,11 @@ class PostgresState:
     async def read(self, keys: Sequence[str]) -> Mapping[str, StateRow]:
         """See State."""
         now = self._steady.read()
-        found = {key: StateRow(key, None, 0) for key in keys}
-        if found:
-            rows = await self._readers.rows(_SQL["read"], {"keys": list(found), "now": now.steady_us})
-            found.update((row[0], _row(row, now)) for row in rows)
-        return found
+        by_key = {key: StateRow(key, None, 0) for key in keys}
+        if by_key:
+            rows = await self._readers.rows(_SQL["read"], {"keys": list(by_key), "now": now.steady_us})
+            by_key.update((row[0], _row(row, now)) for row in rows)
+        return by_key
 
     async def due(self, topic_uid: str, now_us: int, limit: int) -> Sequence[StateRow]:
         """See State."""

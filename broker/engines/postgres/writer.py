@@ -233,7 +233,7 @@ class GroupWriter:
                 await self._clock.sleep(_ASKING_PAUSE_S)
             try:
                 db = await self._connection()
-                *_, found, _ = await ask_all(
+                *_, rows, _ = await ask_all(
                     db,
                     [
                         ("BEGIN", None),
@@ -246,7 +246,7 @@ class GroupWriter:
                 self._failure = store_error(error).reason
                 await self._let_go()
             else:
-                return bool(found) and found[0][0] == self._batch
+                return bool(rows) and rows[0][0] == self._batch
         return None
 
     async def _connection(self) -> Db:

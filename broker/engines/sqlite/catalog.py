@@ -108,8 +108,8 @@ def _put(transaction: Transaction, change: Put) -> Stored:
     key, old_key = change.key, change.old_key or change.key
     if key != old_key and _standing(db, kind, key) is not None:
         raise VersionMoved(kind, key)
-    standing = _standing(db, kind, old_key)
-    place, version = standing or (0, 0)
+    stored = _standing(db, kind, old_key)
+    place, version = stored or (0, 0)
     if version != change.expected_version:
         raise VersionMoved(kind, old_key)
     if key != old_key:
@@ -120,8 +120,8 @@ def _put(transaction: Transaction, change: Put) -> Stored:
 
 
 def _take(transaction: Transaction, kind: str, key: str, version: int) -> None:
-    standing = _standing(transaction.db, kind, key)
-    if standing is None or standing[1] != version:
+    stored = _standing(transaction.db, kind, key)
+    if stored is None or stored[1] != version:
         raise VersionMoved(kind, key)
     seq = transaction.numbers.take_next(transaction.db, "catalog")
     transaction.db.execute(_SQL["put"], (kind, key, 0, 0, seq, None))

@@ -22,12 +22,12 @@ def steady_time_of(path: Path, clock: Clock, *, at_rest: bool = False) -> Steady
     with translate_errors(path):
         db = connect(path, read_only=True, at_rest=at_rest)
         try:
-            found = db.execute(_SQL["mark"]).fetchone()
+            row = db.execute(_SQL["mark"]).fetchone()
             uids = json.dumps([uid for (uid,) in db.execute(_TOPICS)])
             newest_steady_us, newest_us = db.execute(_SQL["newest"], (uids,)).fetchone()
         finally:
             db.close()
-    return resume(clock, ClockMark(*found) if found is not None else None, newest_steady_us, newest_us)
+    return resume(clock, ClockMark(*row) if row is not None else None, newest_steady_us, newest_us)
 
 
 def keep_mark(transaction: Transaction, mark: ClockMark) -> None:

@@ -69,12 +69,14 @@ WalOrigin: TypeAlias = Belongs | Stray | Doubtful
 def list_companions(path: Path) -> list[Path]:
     """The companions of a file that exist."""
     named = [path.with_name(path.name + suffix) for suffix in SUFFIXES]
-    return [one for one in named if one.exists()]
+    return [companion for companion in named if companion.exists()]
 
 
 def is_at_rest(path: Path) -> bool:
     """Whether nobody uses a store: it has no write-ahead log, which a daemon has and a daemon's end takes away."""
-    return path.is_file() and not any(one.name.endswith(("-wal", "-journal")) for one in list_companions(path))
+    return path.is_file() and not any(
+        companion.name.endswith(("-wal", "-journal")) for companion in list_companions(path)
+    )
 
 
 def discard(partial: Path) -> None:
@@ -137,7 +139,9 @@ def set_aside(path: Path, mark: str) -> list[Path]:
     """Rename the companions of ``path`` out of SQLite's sight; their new names. Raises StoreUnavailable."""
     moved: list[Path] = []
     try:
-        moved += (one.rename(one.with_name(f"{one.name}.{mark}")) for one in list_companions(path))
+        moved += (
+            companion.rename(companion.with_name(f"{companion.name}.{mark}")) for companion in list_companions(path)
+        )
         if moved:
             sync(path.parent)
     except OSError as error:
@@ -163,7 +167,9 @@ def settle_companions(path: Path, note: LockNote | None, now_us: int) -> list[st
         case Stray(why):
             names = _names(path)
             moved = set_aside(path, f"stray-{now_us}")
-            return [f"{names} was left for another file ({why}) and is kept as {', '.join(str(one) for one in moved)}"]
+            return [
+                f"{names} was left for another file ({why}) and is kept as {', '.join(str(file) for file in moved)}"
+            ]
         case Doubtful(why):
             raise StoreUnusable(f"{_names(path)} beside {path} was left by a crash, and {why}; {_REMEDY}")
         case Belongs():
@@ -174,7 +180,7 @@ _REMEDY: Final = "put the file it was written for back in its place, or move it 
 
 
 def _names(path: Path) -> str:
-    return " and ".join(one.name for one in list_companions(path) if not one.name.endswith("-shm"))
+    return " and ".join(companion.name for companion in list_companions(path) if not companion.name.endswith("-shm"))
 
 
 def _holds_frames(path: Path) -> bool:

@@ -32,8 +32,8 @@ def find_held(db: sqlite3.Connection, token: str, now: Reading) -> StoredDeliver
 
 def find_named(db: sqlite3.Connection, delivery_ids: Iterable[str], now: Reading) -> list[StoredDelivery]:
     """The deliveries of these ids that exist."""
-    found = (db.execute(_SQL["by_id"], (delivery_id,)).fetchone() for delivery_id in dict.fromkeys(delivery_ids))
-    return [row_of(columns, now) for columns in found if columns is not None]
+    rows = (db.execute(_SQL["by_id"], (delivery_id,)).fetchone() for delivery_id in dict.fromkeys(delivery_ids))
+    return [row_of(columns, now) for columns in rows if columns is not None]
 
 
 def add(
@@ -95,8 +95,8 @@ def change(transaction: Transaction, row: StoredDelivery, delivery: Delivery) ->
         place = transaction.numbers.take_next(db, "delivery")
         head = db.execute(_SQL["line_is_empty"], (delivery.new.destination, delivery.new.order_key)).fetchone()[0]
     settled_us, offset_us = (delivery.settled_us - row.offset_us, row.offset_us) if delivery.settled_us else (0, 0)
-    standing = (delivery.state, delivery.by, settled_us, offset_us, delivery.new.late, place, head)
-    db.execute(_SQL["change"], (*_attempt_columns(row, delivery), *standing, delivery.seq))
+    values = (delivery.state, delivery.by, settled_us, offset_us, delivery.new.late, place, head)
+    db.execute(_SQL["change"], (*_attempt_columns(row, delivery), *values, delivery.seq))
     is_promoted = row.head and db.execute(_SQL["promote"], (old.new.destination, old.new.order_key)).rowcount > 0
     transaction.sums.book(book_entry_of(old), -1, -old.new.stands_for)
     transaction.sums.book(book_entry_of(delivery), 1, delivery.new.stands_for)

@@ -42,7 +42,7 @@ def find_stray(path: Path) -> str:
     judged = judge(path, read_note(path))
     if isinstance(judged, Belongs):
         return ""
-    return f"{', '.join(one.name for one in list_companions(path))} beside {path.name}: {judged.why}"
+    return f"{', '.join(companion.name for companion in list_companions(path))} beside {path.name}: {judged.why}"
 
 
 def check_pages(path: Path) -> str:
@@ -60,8 +60,8 @@ def newest_us(path: Path) -> int:
     """The newest moment that the store knows of, 0 for none. Raises StoreUnavailable or StoreCorrupt."""
     path = resolve_links(path)
     with translate_errors(path), closing(connect(path, read_only=True, at_rest=is_at_rest(path))) as db:
-        found: int | None = db.execute(_SQL["newest"]).fetchone()[0]
-    return found or 0
+        newest: int | None = db.execute(_SQL["newest"]).fetchone()[0]
+    return newest or 0
 
 
 def _size(path: Path) -> int:

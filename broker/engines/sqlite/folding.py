@@ -59,13 +59,13 @@ def backlog(db: sqlite3.Connection, destination: str, after: LinePlace | None, l
     start = after or LinePlace("", -1)
     columns = db.execute(_SQL["backlog"], (destination, start.order_key, start.place, limit + 1))
     rows = [row_of(column, now) for column in columns]
-    found = [(row.view_at(now.wall_us), LinePlace(row.delivery.new.order_key, row.place)) for row in rows]
+    placed = [(row.view_at(now.wall_us), LinePlace(row.delivery.new.order_key, row.place)) for row in rows]
     receipts = {}
-    for order_key in {place.order_key for _, place in found}:
+    for order_key in {place.order_key for _, place in placed}:
         receipt = db.execute(_SQL["receipt"], (destination, order_key)).fetchone()
         if receipt is not None:
             receipts[order_key] = receipt[0]
-    return page_of(found, after, limit, receipts)
+    return page_of(placed, after, limit, receipts)
 
 
 def _count_waiting(db: sqlite3.Connection, destination: str, order_key: str, first: int, last: int) -> int:

@@ -38,9 +38,9 @@ def _due_heads(db: sqlite3.Connection, request: LeaseRequest, now_us: int) -> It
         (priority,) = db.execute(_SQL["highest_priority"], (request.destination, priority)).fetchone()
         if priority is None:
             return
-        found = db.execute(_SQL["due"], (request.destination, priority, now_us, left)).fetchall()
-        left -= len(found)
-        yield from found
+        heads = db.execute(_SQL["due"], (request.destination, priority, now_us, left)).fetchall()
+        left -= len(heads)
+        yield from heads
 
 
 def _lease(db: sqlite3.Connection, followed: dict[int, bool], now: Reading, lease_us: int) -> list[Leased]:

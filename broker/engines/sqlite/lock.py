@@ -79,7 +79,7 @@ class LockFile:
         """Write durably that the store was opened, and when by its own account. Raises StoreUnavailable."""
         try:
             inode, own = self._store.stat().st_ino, os.fstat(self._get_descriptor()).st_ino
-            self._lines = f"{' '.join(str(one) for one in opened_us)}\n{inode} {own}\n"
+            self._lines = f"{' '.join(str(moment_us) for moment_us in opened_us)}\n{inode} {own}\n"
             self._write()
             os.fsync(self._get_descriptor())
         except OSError as error:
@@ -137,7 +137,7 @@ class LockFile:
 def _note_of(text: bytes, own_inode: int) -> LockNote | None:
     try:
         _, opened, inodes, *_ = text.decode("ascii").split("\n")
-        inode, lock_inode = (int(one) for one in inodes.split())
-        return LockNote(tuple(int(one) for one in opened.split()), inode, lock_inode, own_inode)
+        inode, lock_inode = (int(word) for word in inodes.split())
+        return LockNote(tuple(int(word) for word in opened.split()), inode, lock_inode, own_inode)
     except ValueError:
         return None  # of an older program, or cut short by a power loss

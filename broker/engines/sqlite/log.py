@@ -117,8 +117,8 @@ class SqliteLog:
 
         def read(db: sqlite3.Connection) -> int | None:
             log = _standing(db, topic_uid)
-            found = _first_with(db, log, 1, time_us - self._steady.read().offset_us) if log else None
-            return found[0] if found else None
+            first = _first_with(db, log, 1, time_us - self._steady.read().offset_us) if log else None
+            return first[0] if first else None
 
         return await self._readers.read_at_once(read)
 
@@ -257,12 +257,12 @@ def _first_with(db: sqlite3.Connection, log: LogRow, column: int, least: int) ->
     Both columns grow with the offset, so it is found by halving; offsets may have holes.
     """
     low, high = log.first, log.end
-    found: tuple[int, int, int] | None = None
+    row: tuple[int, int, int] | None = None
     while low < high:
         middle = (low + high) // 2
         probe: tuple[int, int, int] | None = db.execute(_SQL["probe"], (log.id, middle)).fetchone()
         if probe is not None and probe[column] < least:
             low = probe[0] + 1
         else:
-            found, high = probe or found, middle
-    return found
+            row, high = probe or row, middle
+    return row

@@ -44,9 +44,9 @@ class LogRows:
         """The log as this group sees it, or None."""
         row = self._changed.get(uid) or self._rows.get(uid)
         if row is None:
-            found = db.execute(_SQL["log"], (uid,)).fetchone()
-            if found is not None:
-                row = self._rows[uid] = LogRow(*found)
+            columns = db.execute(_SQL["log"], (uid,)).fetchone()
+            if columns is not None:
+                row = self._rows[uid] = LogRow(*columns)
         return row
 
     def change(self, db: sqlite3.Connection, uid: str, now_us: int) -> LogRow:

@@ -227,8 +227,8 @@ def check_schema(path: Path, db: sqlite3.Connection, migrations: Sequence[tuple[
 
 
 def _migrate(db: sqlite3.Connection, migrations: Sequence[tuple[int, str]]) -> None:
-    standing = schema_version(db)
-    wanted = [(number, script) for number, script in migrations if number > standing]
+    current = schema_version(db)
+    wanted = [(number, script) for number, script in migrations if number > current]
     if not wanted:
         return
     from sqlite_utils import Database

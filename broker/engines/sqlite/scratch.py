@@ -61,9 +61,9 @@ class Scratch:
 
     def put(self, row: ScratchRow) -> None:
         """Write a row in place of the one before."""
-        found = (row.key, row.value, row.owner, row.version, row.expires_us, row.due_us)
+        columns = (row.key, row.value, row.owner, row.version, row.expires_us, row.due_us)
         with translate_errors(_WHERE):
-            self._db.execute("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?)", found)
+            self._db.execute("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?)", columns)
 
     def delete(self, key: str) -> None:
         """Remove the row of a key, if there is one."""
@@ -84,8 +84,8 @@ class Scratch:
     def next_end_us(self) -> int | None:
         """When the next row expires."""
         with translate_errors(_WHERE):
-            found: int | None = self._db.execute("SELECT min(expires_us) FROM rows").fetchone()[0]
-        return found
+            first_us: int | None = self._db.execute("SELECT min(expires_us) FROM rows").fetchone()[0]
+        return first_us
 
     def close(self) -> None:
         """Let go of the file. Idempotent."""

@@ -104,12 +104,12 @@ def check_reads(db: sqlite3.Connection, reads: Mapping[str, int], now_us: int) -
     """Raise StateMoved unless every row that was read still has its version; one that only expired since has."""
     if not reads:
         return
-    standing = {
+    current = {
         key: (version, expired) for key, version, expired in db.execute(_SQL["versions"], (now_us, _json(reads)))
     }
     moved = []
     for key, version in reads.items():
-        version_now, is_expired = standing.get(key, (0, 0))
+        version_now, is_expired = current.get(key, (0, 0))
         if version != version_now and not (version == 0 and is_expired):
             moved.append(key)
     if moved:

@@ -86,7 +86,10 @@ class SqliteStore:
             nonlocal done
             touched = self._commit(transaction, commit, now)
             leased = [lease(transaction.db, request, now) for request in commit.leases]
-            done = [one for granted in leased for one in granted], touched - find_exhausted(commit, leased, now.wall_us)
+            done = (
+                [granted_lease for granted in leased for granted_lease in granted],
+                touched - find_exhausted(commit, leased, now.wall_us),
+            )
 
         def tell() -> None:
             leased, news = done

@@ -28,8 +28,8 @@ class StoredRows:
         names = ", ".join(table.in_sqlite.get(column, column) for column in table.columns)
         yes_or_no = [place for place, column in enumerate(table.columns) if column in table.yes_or_no]
         with translate_errors(self._path):
-            for found in self._db.execute(f"SELECT {names} FROM {table.sqlite_name}"):  # noqa: S608 - our own names
-                row = list(found)
+            for values in self._db.execute(f"SELECT {names} FROM {table.sqlite_name}"):  # noqa: S608 - our own names
+                row = list(values)
                 for place in yes_or_no:
                     row[place] = bool(row[place])
                 yield tuple(row)
@@ -37,8 +37,8 @@ class StoredRows:
     def count(self, table: StoredTable) -> int:
         """How many rows a table has."""
         with translate_errors(self._path):
-            found: int = self._db.execute(f"SELECT count(*) FROM {table.sqlite_name}").fetchone()[0]  # noqa: S608
-            return found
+            total: int = self._db.execute(f"SELECT count(*) FROM {table.sqlite_name}").fetchone()[0]  # noqa: S608
+            return total
 
     def numbers(self) -> Mapping[str, int]:
         """The last numbers that were given, by the name of their sequence."""

@@ -48,14 +48,14 @@ class Tail:
         log = self._logs.get(topic_uid)
         if not log or offset < log[0].offset:
             return []
-        found: list[Message] = []
+        messages: list[Message] = []
         size_bytes = 0
         for place in range(offset - log[0].offset, len(log)):
             size_bytes += text_bytes(log[place].data)
-            if len(found) >= max_messages or (found and size_bytes > max_bytes):
+            if len(messages) >= max_messages or (messages and size_bytes > max_bytes):
                 break
-            found.append(log[place])
-        return found
+            messages.append(log[place])
+        return messages
 
     def forget(self, topic_uid: str) -> None:
         """Keep nothing of a log."""

@@ -67,16 +67,16 @@ def join(draft: Draft, posting: Posting, names: RowNames) -> Held:
 
 def flush(draft: Draft, rule: Rule, names: RowNames, row: GroupRow, *, item: int = 0) -> None:
     """Post what the group holds: one post for all slots that hear the same events."""
-    held, row.held = row.held, []
+    held_events, row.held = row.held, []
     row.posted_us, row.since_us = draft.now_us, 0
-    _note_firing(rule, row, held)
+    _note_firing(rule, row, held_events)
     heard: dict[tuple[tuple[int, str], ...], list[str]] = {}
-    for slot in dict.fromkeys(slot for one in held for slot in one.slots):
-        with_notes = tuple((n, _note(one, slot)) for n, one in enumerate(held) if slot in one.slots)
+    for slot in dict.fromkeys(slot for event in held_events for slot in event.slots):
+        with_notes = tuple((n, _note(event, slot)) for n, event in enumerate(held_events) if slot in event.slots)
         heard.setdefault(with_notes, []).append(slot)
     kept_back: list[HeldEvent] = []
     for with_notes, slots in heard.items():
-        events = [held[n] for n, _ in with_notes]
+        events = [held_events[n] for n, _ in with_notes]
         posting = _posting(draft, rule, names, row, events, slots, item)
         match post(draft, posting, names.throttle):
             case Passed():
@@ -138,7 +138,7 @@ def _posting(
     slots: Sequence[str],
     item: int,
 ) -> Posting:
-    revived = [revive(draft.rule_set, rule, one.event, draft.now_us) for one in events]
+    revived = [revive(draft.rule_set, rule, held_event.event, draft.now_us) for held_event in events]
     last = events[-1]
     scene = Scene(
         rule=rule,
@@ -147,15 +147,15 @@ def _posting(
         key=last.key if len(events) == 1 else names.group_values,
         since_us=last.since_us if len(events) == 1 else 0,
         events=tuple(
-            GroupEvent(event, one.phase, _note(one, slots[0]), one.key)
-            for (event, _), one in zip(revived, events, strict=True)
+            GroupEvent(event, held_event.phase, _note(held_event, slots[0]), held_event.key)
+            for (event, _), held_event in zip(revived, events, strict=True)
         ),
         still_firing=tuple(
             revive(draft.rule_set, rule, event, draft.now_us)[0]
             for key, event in row.firing.items()
-            if key not in {one.key for one in events}
+            if key not in {held_event.key for held_event in events}
         ),
-        broken=join_reasons([*(one.broken for one in events), *(broken for _, broken in revived)]),
+        broken=join_reasons([*(held_event.broken for held_event in events), *(broken for _, broken in revived)]),
     )
     entries = [entry_for(draft.rule_set, rule, slot, *last.slots[slot]) for slot in slots]
     addresses = [SendTarget(entry, row.shadow, stands_for=len(events)) for entry in entries]
@@ -167,7 +167,7 @@ def _posting(
         item=item,
         notes={"": _note(last, slots[0])} if len(events) == 1 else {},
         incident=last.key if len(events) == 1 else "",
-        owed=any(one.phase in OWED for one in events),
+        owed=any(held_event.phase in OWED for held_event in events),
     )
 
 

@@ -156,8 +156,8 @@ def _open(draft: Draft, rule: Rule, row: KeyRow, event: Event, stored: bytes) ->
             for inhibitor in draft.rule_set.same_places.get(rule.name, ())
             if (values := values_at(inhibitor, event)) is not None
         }
-        told = incident.told if incident is not None else {}
-        incident = Incident(draft.now_us, draft.now_us, stored, rule.version, rule.judging, told=told, same=same)
+        notified = incident.told if incident is not None else {}
+        incident = Incident(draft.now_us, draft.now_us, stored, rule.version, rule.judging, told=notified, same=same)
         row.incident = incident
     check_incident_step(stage, MATCHED, row)
     incident.seen_us, incident.event = draft.now_us, stored

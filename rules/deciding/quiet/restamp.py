@@ -77,8 +77,8 @@ def _restamp_flaps(flaps: Flaps, by_us: int) -> None:
     _restamp_told(flaps.told, by_us)
 
 
-def _restamp_told(told: dict[str, Notified], by_us: int) -> None:
-    for notified in told.values():
+def _restamp_told(by_slot: dict[str, Notified], by_us: int) -> None:
+    for notified in by_slot.values():
         notified.at_us = _shift_time(notified.at_us, min(by_us, 0))
 
 

@@ -63,10 +63,10 @@ def retract(name: str, value: bytes | None, post: TakenBack, rule_set: RuleSet) 
 def _hide(row: KeyRow, slot: str, by: str, until_us: int) -> bool:
     """Let a firing incident, or a flapping key, count as never told to the slot. False when it was not."""
     incident, flaps = row.incident, row.flaps
-    told = flaps is not None and flaps.told.pop(slot, None) is not None
+    was_told = flaps is not None and flaps.told.pop(slot, None) is not None
     if incident is None or not incident.fires:
-        return told
-    if incident.told.pop(slot, None) is None and not told:
+        return was_told
+    if incident.told.pop(slot, None) is None and not was_told:
         return False
     incident.look_us = min(incident.look_us, until_us) if incident.hidden else until_us
     incident.hidden[slot] = by
@@ -79,8 +79,8 @@ def _slots(row: KeyRow, post: TakenBack, rule_set: RuleSet) -> Iterator[str]:
     for entry in rule.sends if rule is not None else ():
         if entry.index == post.send and entry.to.name == post.destination:
             yield entry.slot
-    told = dict(row.incident.told) if row.incident is not None else {}
-    told |= row.flaps.told if row.flaps is not None else {}
-    for slot, notified in told.items():
+    by_slot = dict(row.incident.told) if row.incident is not None else {}
+    by_slot |= row.flaps.told if row.flaps is not None else {}
+    for slot, notified in by_slot.items():
         if notified.send == post.send and post.destination in (notified.to, rule_set.gone.get(notified.to)):
             yield slot

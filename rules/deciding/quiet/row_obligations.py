@@ -29,8 +29,8 @@ def obligations_of(name: str, value: bytes | None) -> RowObligations:
         case KeyRow() as row:
             return _of_key(row)
         case GroupRow() as row:
-            held = Counter(to for event in row.held for to, _ in event.slots.values())
-            return RowObligations(held=Counter() if row.shadow else held, speaks=bool(row.held))
+            counts = Counter(to for event in row.held for to, _ in event.slots.values())
+            return RowObligations(held=Counter() if row.shadow else counts, speaks=bool(row.held))
         case ThrottleRow() as row:
             speaks = bool(row.queue or row.stands_for)
             return RowObligations(held=Counter() if row.shadow else _behind(row), speaks=speaks)
@@ -41,19 +41,19 @@ def obligations_of(name: str, value: bytes | None) -> RowObligations:
 def _of_key(row: KeyRow) -> RowObligations:
     incident = row.incident
     firing = incident if incident is not None and incident.fires else None
-    told = [*(incident.told.values() if incident is not None else ())]
-    told += row.flaps.told.values() if row.flaps is not None else ()
+    notified = [*(incident.told.values() if incident is not None else ())]
+    notified += row.flaps.told.values() if row.flaps is not None else ()
     return RowObligations(
         form=firing.judging if firing is not None else None,
         version=firing.version if firing is not None else None,
-        told=frozenset(one.to for one in told if not one.shadow),
-        speaks=bool(told),
+        told=frozenset(target.to for target in notified if not target.shadow),
+        speaks=bool(notified),
     )
 
 
 def _behind(row: ThrottleRow) -> Counter[str]:
     """What waits behind a throttle, by destination."""
-    held = Counter(post.to for waiting in row.queue for post in waiting.posts.values())
+    counts = Counter(post.to for waiting in row.queue for post in waiting.posts.values())
     for slot, stands_for in row.stands_for.items():
-        held[slot.partition(":")[2]] += stands_for
-    return held
+        counts[slot.partition(":")[2]] += stands_for
+    return counts

@@ -12,10 +12,10 @@ from rules.ruleset import Inhibitor
 
 def values_at(inhibitor: Inhibitor, event: Event) -> str | None:
     """What the event holds at the ``same`` places, as text to compare; None if one of them is not there."""
-    found: list[list[Any]] = []
+    value_lists: list[list[Any]] = []
     for place in inhibitor.same:
         values = place.find_in(event)
         if not values:
             return None
-        found.append(list(values))
-    return shorten_key(json.dumps(found, sort_keys=True, default=str))
+        value_lists.append(list(values))
+    return shorten_key(json.dumps(value_lists, sort_keys=True, default=str))

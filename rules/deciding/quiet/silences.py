@@ -61,10 +61,10 @@ class CompiledSilence:
     def fits(self, facts: Facts, event: Event, now_us: int) -> bool:
         """Whether all matchers hold, whatever the time of the silence."""
         if self.facts is not None:
-            said = {"rule": facts.rule, "topic": facts.topic, "destination": facts.destination, "key": facts.key}
+            values = {"rule": facts.rule, "topic": facts.topic, "destination": facts.destination, "key": facts.key}
             if self.sees_severity:
-                said["severity"] = facts.severity()
-            if not self.facts.holds(Event(data=said, text="", attributes={}, message=_NOWHERE), now_us):
+                values["severity"] = facts.severity()
+            if not self.facts.holds(Event(data=values, text="", attributes={}, message=_NOWHERE), now_us):
                 return False
         if self.event is None or self.event.holds(event, now_us):
             return True

@@ -129,12 +129,12 @@ def _line(text: str, note: str) -> str:
 
 def _post_waiting(draft: Draft, rule: Rule, row: ThrottleRow, waiting: ThrottledPost) -> None:
     scene = Scene(rule, recall(row.event), waiting.phase)
-    for slot, held in waiting.posts.items():
-        entry = entry_for(draft.rule_set, rule, slot, held.to, held.send)
-        address = SendTarget(entry, row.shadow, held.stands_for)
+    for slot, throttled in waiting.posts.items():
+        entry = entry_for(draft.rule_set, rule, slot, throttled.to, throttled.send)
+        address = SendTarget(entry, row.shadow, throttled.stands_for)
         posting = Posting(scene, [address], waiting.key, waiting.order_key, incident=waiting.incident)
-        emit(draft, posting, address, Composed(_POST.decode(held.post), held.fallback), waiting.places)
-        draft.release(held.stands_for)
+        emit(draft, posting, address, Composed(_POST.decode(throttled.post), throttled.fallback), waiting.places)
+        draft.release(throttled.stands_for)
 
 
 def _post_digest(draft: Draft, rule: Rule, row: ThrottleRow) -> None:
