@@ -97,9 +97,9 @@ def _check_acl(call: Call, trigger: str, acl: Sequence[str]) -> None:
 
 
 def _by_member(
-    call: Call, project: Project, metric: str, members: Sequence[User], things: Sequence[Topic | Subscription]
+    call: Call, project: Project, metric: str, members: Sequence[User], records: Sequence[Topic | Subscription]
 ) -> list[Metric]:
-    counts = [(user.name, sum(1 for thing in things if user.uid in thing.acl)) for user in members]
+    counts = [(user.name, sum(1 for record in records if user.uid in record.acl)) for user in members]
     return [_counter(call, metric, f"{project.name}.{name}", n) for name, n in counts if n]
 
 

@@ -199,9 +199,7 @@ async def _plan(settings: Settings, broker: Broker, findings: _Findings) -> Brok
 def _tell(context: Context, settings: Settings, findings: _Findings, *, settings_only: bool) -> None:
     output: Output = context.output
     sections = (settings.projects, "project"), (settings.sources, "source"), (settings.destinations, "destination")
-    output.confirm(
-        f"{context.config_path()}: {', '.join(format_count(len(named), thing) for named, thing in sections)}"
-    )
+    output.confirm(f"{context.config_path()}: {', '.join(format_count(len(named), noun) for named, noun in sections)}")
     for plugin in findings.plugins:
         if not plugin.fault:
             output.confirm(f"{_what(plugin)} of the plugin {plugin.origin}")
@@ -221,5 +219,5 @@ def _tell(context: Context, settings: Settings, findings: _Findings, *, settings
 
 def _what(plugin: PluginReport) -> str:
     """What a plugin adds, in words: ``the operator version_below``."""
-    thing = {"destinations": "destination type", "sources": "source type"}.get(plugin.extends, plugin.extends[:-1])
-    return f"the {thing} {plugin.name}"
+    noun = {"destinations": "destination type", "sources": "source type"}.get(plugin.extends, plugin.extends[:-1])
+    return f"the {noun} {plugin.name}"

@@ -123,9 +123,9 @@ class Output:
             self.errors.print(f"[yellow]warning[/]  {escape(text)}", soft_wrap=True)
 
 
-def format_count(number: int, thing: str) -> str:
+def format_count(number: int, noun: str) -> str:
     """``1 rule``, ``2 rules``."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def print_details(output: Output, details: Mapping[str, Any]) -> None:

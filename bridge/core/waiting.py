@@ -24,12 +24,12 @@ class Turn:
             self._ends = self._clock.monotonic() + self._longest_s
 
 
-async def wait_for_first(clock: Clock, timeout_s: float | None, *things: Coroutine[Any, Any, object]) -> None:
-    """Return once one of ``things`` is done or ``timeout_s`` have passed; the others are cancelled.
+async def wait_for_first(clock: Clock, timeout_s: float | None, *works: Coroutine[Any, Any, object]) -> None:
+    """Return once one of ``works`` is done or ``timeout_s`` have passed; the others are cancelled.
 
     What the finished one raised is raised here.
     """
-    pending: list[asyncio.Task[object]] = [asyncio.ensure_future(thing) for thing in things]
+    pending: list[asyncio.Task[object]] = [asyncio.ensure_future(work) for work in works]
     try:
         async with clock.timeout(timeout_s):
             done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)

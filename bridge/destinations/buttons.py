@@ -83,7 +83,7 @@ class Redrawn:
 class Changeable(Protocol):
     """A destination that can change its posts itself."""
 
-    async def show(self, parcel: Parcel, post_id: str, course: str, standing: PostState) -> bool:
+    async def show(self, parcel: Parcel, post_id: str, course: str, state: PostState) -> bool:
         """Let a post show a delivery, and what was done about it; False when the service will not have it."""
 
 
@@ -91,7 +91,7 @@ class Changeable(Protocol):
 class Redrawable(Protocol):
     """A destination whose posts only the answer to a click can change."""
 
-    def redraw(self, parcel: Parcel, standing: PostState) -> Redrawn:
+    def redraw(self, parcel: Parcel, state: PostState) -> Redrawn:
         """The post of a delivery with its remarks and buttons. Pure but for the buttons' signatures."""
 
 

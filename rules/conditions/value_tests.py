@@ -43,7 +43,7 @@ class ValueTest:
     beginnings: frozenset[str] | None = None
 
 
-NEVER: Final = ValueTest(lambda found, now_us: False, "never", never="it has a problem")
+NEVER: Final = ValueTest(lambda values, now_us: False, "never", never="it has a problem")
 
 
 def compile_value(value: Any, document: Document, path: DocumentPath, problems: list[Problem]) -> ValueTest:

@@ -94,8 +94,8 @@ class CaseReader:
             )
         try:
             compile_silences(silences)
-        except ProblemsFound as found:
-            for problem in found.problems:
+        except ProblemsFound as error:
+            for problem in error.problems:
                 form.report(("silences",), f"{problem.path}: {problem.text}")
             return ()
         return tuple(silences)
