@@ -2,7 +2,8 @@
 
 The first book counts messages by fate (``unmatched``, ``dropped``, ``decided``, ``unrouted``, ``expired``); the second
 counts decided sends under ``sends/`` (semantics.md item 21, decide.py). What each rule did is counted beside
-them, under ``rules/``: ``bridge/routing/rule_counts.py`` names and reads those.
+them, under ``rules/``: ``bridge/routing/rule_counts.py`` names and reads those. A message enters the first book once,
+by a step of the table in ``message_fates.py``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bridge.core.posts import post_to_bytes
+from bridge.routing.message_fates import (
+    DECIDING_STEPS,
+    MessageState,
+    MessageStep,
+    message_state_after,
+)
 from bridge.routing.rule_counts import counts_of
 from broker.model import (
     Commit,
@@ -61,9 +68,14 @@ class Batch:
     dead: list[NewDelivery] = field(default_factory=list)
     shadows: list[NewDelivery] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    _states: dict[int, MessageState] = field(default_factory=dict)
 
     def add(self, decision: Decision, offset: int) -> None:
-        """Take in what one message (or, with ``offset`` -1, one timer) led to; all of it, or nothing and raise."""
+        """Take in what one message (or, with ``offset`` -1, one timer) led to; all of it, or nothing and raise.
+
+        Raises NoSuchMessageStep for a message that has its fate already.
+        """
+        fate = None if decision.fate is None else self._state_after(offset, DECIDING_STEPS[decision.fate])
         deliveries = [self._delivery(send, offset) for send in decision.sends]
         shadows = [self._delivery(send, offset) for send in decision.shadows]
         records = [self._record(judgement, offset) for judgement in decision.judgements]
@@ -72,21 +84,33 @@ class Batch:
         self.deliveries.extend(deliveries)
         self.shadows.extend(shadows)
         self.records.extend(records)
-        if decision.fate is not None:
-            self.count(decision.fate, 1)
+        if fate is not None:
+            self._end(offset, fate)
         for name, n in tally.items():
-            self.count(name, n)
+            self._count(name, n)
         for name, n in counts_of(decision).items():
-            self.count(name, n)
+            self._count(name, n)
         self.failures.update(decision.failures)
 
     def add_undecidable(self, incoming: Incoming, reason: str) -> None:
-        """Take in a message that broke the decision itself: it becomes a dead letter, and nothing behind it waits."""
+        """Take in a message that broke the decision itself: it becomes a dead letter, and nothing behind it waits.
+
+        Raises NoSuchMessageStep for a message that has its fate already.
+        """
+        fate = self._state_after(incoming.offset, "it cannot be decided, and becomes a dead letter")
         shown = make_storable(incoming.payload[:_SHOWN_PAYLOAD_RUNES])
         self._add_dead(
             incoming.origin, incoming.offset, f"This message could not be decided ({reason}):\n```\n{shown}\n```"
         )
-        self.count("decided", 1)
+        self._end(incoming.offset, fate)
+
+    def add_unrouted(self, count: int) -> None:
+        """Take in messages that were there before a rule heard their topic."""
+        self._count(message_state_after("", "appended, and no rule hears its topic yet"), count)
+
+    def add_expired(self, count: int) -> None:
+        """Take in messages that were gone before they could be decided."""
+        self._count(message_state_after("undecided", "retention removes it"), count)
 
     def add_unfired(self, timer: Timer, reason: str) -> None:
         """Take in a timer that is put off for good: a dead letter tells of it, and its row stays as it is."""
@@ -113,10 +137,16 @@ class Batch:
             places={},
         )
         self.dead.append(self._delivery(send, offset))
-        self.count(SENDS + "decided", 1)
+        self._count(SENDS + "decided", 1)
 
-    def count(self, name: str, n: int) -> None:
-        """Add to one of the topic's counters."""
+    def _state_after(self, offset: int, step: MessageStep) -> MessageState:
+        return message_state_after(self._states.get(offset, "undecided"), step)
+
+    def _end(self, offset: int, fate: MessageState) -> None:
+        self._states[offset] = fate
+        self._count(fate, 1)
+
+    def _count(self, name: str, n: int) -> None:
         if n:
             self.counters[self.topic.uid, name] += n
 

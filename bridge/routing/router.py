@@ -159,7 +159,7 @@ class Router:
             young = self._created_us >= self._current.since_us and counted == 0
             batch = self._batch()
             if not young:
-                batch.count("unrouted", await self._missing(0, bounds.end, counted))
+                batch.add_unrouted(await self._missing(0, bounds.end, counted))
             start = 0 if young else bounds.end
             try:
                 await self._store.commit(batch.commit([CursorMove(Cursor(cursor_id, start))], {}, (), {}))
@@ -170,7 +170,7 @@ class Router:
         """Move behind messages that are gone before they could be decided, with none left to decide in their place."""
         batch = self._batch()
         expired = await self._missing(cursor.offset, first, 0)
-        batch.count("expired", expired)
+        batch.add_expired(expired)
         try:
             await self._store.commit(batch.commit([CursorMove(replace(cursor, offset=first))], {}, (), {}))
         except (CursorMoved, OutcomeUnknown) as error:
@@ -198,7 +198,7 @@ class Router:
             rows = await self._store.state.read(tuple(keys)) if keys else {}
             overlay = Overlay(values_of(rows))
             counts = await self._enter(rule_set, pairs, overlay, batch, context, broken)
-            batch.count("expired", await self._missing(cursor.offset, messages[-1].offset + 1, len(messages)))
+            batch.add_expired(await self._missing(cursor.offset, messages[-1].offset + 1, len(messages)))
             moved = replace(cursor, offset=messages[-1].offset + 1)
             commit = batch.commit([CursorMove(moved)], overlay.reads, overlay.changes, rows)
             behind = replace(moved, rev=cursor.rev + 1)

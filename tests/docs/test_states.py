@@ -27,8 +27,18 @@ from bridge.push.push_stages import (
     push_stage,
     push_stage_after,
 )
+from bridge.routing.commit_batch import Batch, RoutedTopic
 from bridge.routing.ledger import MessageBook
-from bridge.routing.message_fates import FATES, MessageState
+from bridge.routing.message_fates import (
+    DECIDING_STEPS,
+    FATES,
+    MESSAGE_STEPS,
+    MessageStage,
+    MessageState,
+    MessageStep,
+    NoSuchMessageStep,
+    message_state_after,
+)
 from bridge.settings.model import PushToSettings
 from broker.delivery_states import DELIVERY_STEPS, DeliveryStage, DeliveryStep, NoSuchStep, can, state_after
 from broker.engines.settling import end_delivery, revive_delivery
@@ -46,6 +56,7 @@ from rules.deciding.quiet.incident_stages import (
 )
 from rules.deciding.quiet.rows import Incident, KeyRow, from_bytes
 from rules.deciding.state_keys import RowNames
+from rules.model import Decision, Incoming, MessageFate
 from tests.docs.pictures import MACHINES, PAGE, Machine, marks, with_pictures
 from tests.fakes.deliveries import a_new_delivery
 from tests.fakes.events import an_event
@@ -270,3 +281,63 @@ def test_only_what_the_table_lets_succeed_is_pushed() -> None:
 def test_the_books_have_a_column_for_every_state_of_a_message() -> None:
     assert {field.name for field in fields(MessageBook)} == {"received", *get_args(MessageState)}
     assert set(FATES) == set(get_args(MessageState)) - {"undecided"}
+
+
+@pytest.mark.parametrize(
+    ("stage", "step"), list(itertools.product(("", *get_args(MessageState)), get_args(MessageStep)))
+)
+def test_a_step_of_a_message_that_is_not_in_the_table_is_refused(stage: MessageStage, step: MessageStep) -> None:
+    if (stage, step) in MESSAGE_STEPS:
+        assert message_state_after(stage, step) == MESSAGE_STEPS[stage, step]
+    else:
+        with pytest.raises(NoSuchMessageStep):
+            message_state_after(stage, step)
+
+
+def a_message() -> Incoming:
+    return Incoming("projects/P/topics/T", 7, 0, "{}", {}, "m/t/7")
+
+
+def test_a_decision_takes_the_step_that_leads_to_its_fate() -> None:
+    assert set(DECIDING_STEPS) == set(get_args(MessageFate))
+    for fate, step in DECIDING_STEPS.items():
+        assert MESSAGE_STEPS["undecided", step] == fate
+
+
+@pytest.mark.parametrize("first", [*get_args(MessageFate), None])
+@pytest.mark.parametrize("second", [*get_args(MessageFate), None])
+def test_a_message_has_one_fate_in_a_batch_and_a_second_leaves_nothing_behind(
+    first: MessageFate | None, second: MessageFate | None
+) -> None:
+    """None is the message that cannot be decided."""
+
+    def take(fate: MessageFate | None) -> None:
+        if fate is None:
+            batch.add_undecidable(a_message(), "KeyError")
+        else:
+            batch.add(Decision(fate=fate, tally={"dropped": 1}), 7)
+
+    batch = Batch(RoutedTopic("projects/P/topics/T", "t"), "v", 0)
+    take(first)
+    before = (dict(batch.counters), list(batch.dead))
+    assert before[0]["t", first or "decided"] == 1
+    with pytest.raises(NoSuchMessageStep):
+        take(second)
+    assert (dict(batch.counters), batch.dead) == before
+
+
+def test_timers_and_replays_move_no_message() -> None:
+    batch = Batch(RoutedTopic("projects/P/topics/T", "t"), "v", 0)
+    for _ in range(2):
+        batch.add(Decision(), -1)
+        batch.add(Decision(), 7)
+    batch.add(Decision(fate="decided"), 7)
+    assert batch.counters == {("t", "decided"): 1}
+
+
+def test_messages_that_nobody_reads_take_their_step_too() -> None:
+    batch = Batch(RoutedTopic("projects/P/topics/T", "t"), "v", 0)
+    batch.add_unrouted(3)
+    batch.add_expired(2)
+    batch.add_expired(0)
+    assert batch.counters == {("t", "unrouted"): 3, ("t", "expired"): 2}
