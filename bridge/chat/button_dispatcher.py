@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from bridge.chat.explain_command import explain_post
-from bridge.chat.requests import SilenceRequest, Take, Why, Wish, word_of
+from bridge.chat.requests import ChatRequest, SilenceRequest, Take, Why, word_of
 from bridge.delivery.parcels import parcel_of
 from bridge.destinations.base import Parcel
 from bridge.destinations.buttons import Buttons, Changeable, PostState, Redrawable
@@ -36,7 +36,7 @@ log = structlog.get_logger("actions")
 class Actor:
     """Who asks, and where: the chat server's ids of the post and its channel.
 
-    ``asked_us`` is when, if that was not just now; ``event`` names this one wish, so that it is granted once however
+    ``asked_us`` is when, if that was not just now; ``event`` names this one request, so that it is granted once however
     often it is heard.
     """
 
@@ -63,7 +63,7 @@ class CommandResult:
 CommandOutcome: TypeAlias = Taken | Over | Silenced | TooLate | Nothing
 
 NotGranted: TypeAlias = Literal["elsewhere", "heard", "expired"]
-"""The card belongs to another post; this very wish was granted before; what the card is about is not kept any more."""
+"""The card belongs to another post; this very request was granted before; what the card is about is not kept any more."""
 
 
 class Presser:
@@ -73,61 +73,61 @@ class Presser:
         self.context = context
         self.buttons = buttons
 
-    async def press(self, card: PostContext, wish: Wish, hand: Actor) -> CommandResult | NotGranted:
+    async def press(self, card: PostContext, request: ChatRequest, actor: Actor) -> CommandResult | NotGranted:
         """Carry out a request below a post that has this card. Raises StoreUnavailable, OutcomeUnknown.
 
         That it was granted is kept with what it changes; where it changes nothing, ``note`` it once it is answered.
         """
-        bound = await self.buttons.cards.bind(card, hand.post_id, hand.channel_id)
+        bound = await self.buttons.cards.bind(card, actor.post_id, actor.channel_id)
         if bound is None:
             return "elsewhere"
-        if hand.event and hand.event in bound.heard:
+        if actor.event and actor.event in bound.heard:
             return "heard"
         whole = await self._whole(card)
         if whole is None:
             return "expired"
-        return await self._grant(whole, wish, hand, bound)
+        return await self._grant(whole, request, actor, bound)
 
-    async def _grant(self, card: PostContext, wish: Wish, hand: Actor, bound: PostRecord) -> CommandResult:
-        if isinstance(wish, Why):
-            post = bound.find(hand.post_id, hand.channel_id)
+    async def _grant(self, card: PostContext, request: ChatRequest, actor: Actor, bound: PostRecord) -> CommandResult:
+        if isinstance(request, Why):
+            post = bound.find(actor.post_id, actor.channel_id)
             text = post.delivery if post is not None else card.delivery
             return CommandResult(await explain_post(self.context, card, await self._delivery(text or card.delivery)))
-        log.info("asked for in chat", wish=word_of(wish), rule=card.rule, key=card.key, who=hand.who)
-        done = await self._carry_out(card, wish, hand)
-        remark = _remark(done, card, self.context.clock.wall_us(), who=hand.who, was_taken=bound.taken)
+        log.info("asked for in chat", wish=word_of(request), rule=card.rule, key=card.key, who=actor.who)
+        done = await self._carry_out(card, request, actor)
+        remark = _remark(done, card, self.context.clock.wall_us(), who=actor.who, was_taken=bound.taken)
         if not remark or remark in bound.remarks:
             return CommandResult(_reply_text(done, card))
         row = await self.buttons.cards.bind(
-            card, hand.post_id, hand.channel_id, remark=remark, takes=isinstance(done, Taken), heard=hand.event
+            card, actor.post_id, actor.channel_id, remark=remark, takes=isinstance(done, Taken), heard=actor.event
         )
-        shown, update = await self._show(card, row or bound, hand)
+        shown, update = await self._show(card, row or bound, actor)
         return CommandResult(_reply_text(done, card, shown=shown), update, changes=True, shown=shown)
 
-    async def was_heard(self, card: PostContext, hand: Actor) -> bool:
+    async def was_heard(self, card: PostContext, actor: Actor) -> bool:
         """Whether nothing more is to be said to this very request. Raises StoreUnavailable."""
         row = await self.buttons.cards.read(card.rule, card.post)
-        return hand.event in row.heard
+        return actor.event in row.heard
 
-    async def note(self, card: PostContext, hand: Actor) -> None:
+    async def note(self, card: PostContext, actor: Actor) -> None:
         """Note that this very request needs no more hearing. Raises StoreUnavailable, OutcomeUnknown."""
-        if hand.event:
-            await self.buttons.cards.bind(card, hand.post_id, hand.channel_id, heard=hand.event)
+        if actor.event:
+            await self.buttons.cards.bind(card, actor.post_id, actor.channel_id, heard=actor.event)
 
-    async def show_again(self, card: PostContext, hand: Actor) -> bool:
+    async def show_again(self, card: PostContext, actor: Actor) -> bool:
         """Draw the post as it is to stand; False when that cannot be. Raises StoreUnavailable."""
         row = await self.buttons.cards.read(card.rule, card.post)
-        return (await self._show(card, row, hand))[0]
+        return (await self._show(card, row, actor))[0]
 
-    async def _carry_out(self, card: PostContext, wish: Take | SilenceRequest, hand: Actor) -> CommandOutcome:
-        by = Requester(hand.who, _CHAT)
-        if isinstance(wish, Take):
+    async def _carry_out(self, card: PostContext, request: Take | SilenceRequest, actor: Actor) -> CommandOutcome:
+        by = Requester(actor.who, _CHAT)
+        if isinstance(request, Take):
             return await take_incident(self.context, by, card.rule, card.incident)
-        return await silence_key(self.context, by, card.rule, card.key, wish.span_s, asked_us=hand.asked_us)
+        return await silence_key(self.context, by, card.rule, card.key, request.span_s, asked_us=actor.asked_us)
 
-    async def _show(self, card: PostContext, row: PostRecord, hand: Actor) -> tuple[bool, dict[str, Any] | None]:
+    async def _show(self, card: PostContext, row: PostRecord, actor: Actor) -> tuple[bool, dict[str, Any] | None]:
         """Whether the post will show it, and the update by which the answer makes it so where only that can."""
-        shown = row.find(hand.post_id, hand.channel_id) or ShownPost(hand.post_id, hand.channel_id, card.delivery)
+        shown = row.find(actor.post_id, actor.channel_id) or ShownPost(actor.post_id, actor.channel_id, card.delivery)
         delivery = await self._delivery(shown.delivery or card.delivery)
         if delivery is None:
             return False, None

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bridge.chat.button_dispatcher import Actor, CommandResult, Presser
-from bridge.chat.requests import wish_of
+from bridge.chat.requests import request_of
 from bridge.core.bounded_body import BodyCutOff, BodyOverLimit, read_body
 from bridge.core.error_answer import error_answer
 from bridge.destinations.buttons import PATH
@@ -82,16 +82,16 @@ class Actions:
 
     async def _answer(self, click: Click) -> dict[str, Any]:
         token = click.context.get("token")
-        pressed = self._presser.buttons.seal.open(
+        pressed = self._presser.buttons.signed_context.open(
             token if isinstance(token, str) else "", self._presser.context.clock.wall_us()
         )
         if not isinstance(pressed, Pressed):
             return self._refuse("", pressed, click)
         if not (0 < len(click.post_id) <= _LONGEST_ID and len(click.channel_id) <= _LONGEST_ID):
             return self._refuse(pressed.action, "elsewhere", click)
-        hand = Actor(click.who, click.post_id, click.channel_id)
+        actor = Actor(click.who, click.post_id, click.channel_id)
         try:
-            answer = await self._presser.press(pressed.card, wish_of(pressed.action), hand)
+            answer = await self._presser.press(pressed.card, request_of(pressed.action), actor)
         except (StoreUnavailable, OutcomeUnknown) as error:
             log.warning("a click could not be kept", action=pressed.action, error=str(error))
             self._notify(pressed.action, "failed")

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.chat.requests import SilenceRequest, Take, Why, Wish
+from bridge.chat.requests import ChatRequest, SilenceRequest, Take, Why
 
 _HOUR_S: Final = 3_600.0
 _DAY_S: Final = 86_400.0
 _SHORTEST_S: Final = 60.0
 _LONGEST_S: Final = 30 * _DAY_S
 
-REACTIONS: Final[Mapping[str, Wish]] = {
+REACTIONS: Final[Mapping[str, ChatRequest]] = {
     "eyes": Take(),
     "raised_hand": Take(),
     "hand": Take(),
@@ -52,12 +52,12 @@ class Unknown:
     """We were spoken to, and do not know what is wanted."""
 
 
-def wish_of_reaction(emoji: str) -> Wish | None:
+def request_of_reaction(emoji: str) -> ChatRequest | None:
     """What an emoji asks for, whatever its skin tone."""
     return REACTIONS.get(_SKIN_TONE.sub("", emoji))
 
 
-def wish_of_reply(text: str, bot: str) -> Wish | Unknown | None:
+def request_of_reply(text: str, bot: str) -> ChatRequest | Unknown | None:
     """What a reply asks for; ``bot`` is the name by which we are spoken to.
 
     Without our name a reply has to be nothing but the command. With it in front, whatever else it says is ``Unknown``.
@@ -65,8 +65,8 @@ def wish_of_reply(text: str, bot: str) -> Wish | Unknown | None:
     given = " ".join(text.casefold().split())
     named = re.match(rf"@{re.escape(bot.casefold())}(?![\w-]|\.\w)[ :,]*", given)
     given = _plain(given[named.end() :] if named else given)
-    wish = _wish(given)
-    return Unknown() if wish is None and named else wish
+    request = _read_request(given)
+    return Unknown() if request is None and named else request
 
 
 def _plain(text: str) -> str:
@@ -75,7 +75,7 @@ def _plain(text: str) -> str:
     return text.removeprefix("please ").removesuffix(" please").strip(" `*_'\".!?…,")
 
 
-def _wish(text: str) -> Wish | Unknown | None:
+def _read_request(text: str) -> ChatRequest | Unknown | None:
     if _TAKE.fullmatch(text):
         return Take()
     if _WHY.fullmatch(text):

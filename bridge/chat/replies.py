@@ -14,9 +14,9 @@ import structlog
 
 from bridge.chat.button_dispatcher import Actor, CommandResult, NotGranted, Presser
 from bridge.chat.catch_up import Account, Reader
-from bridge.chat.commands import HELP, Unknown, wish_of_reaction, wish_of_reply
+from bridge.chat.commands import HELP, Unknown, request_of_reaction, request_of_reply
 from bridge.chat.events import ChatEvent, ChatPost, Reaction
-from bridge.chat.requests import Why, Wish, word_of
+from bridge.chat.requests import ChatRequest, Why, word_of
 from bridge.chat.websocket import Lost
 from bridge.destinations.base import Later
 from bridge.destinations.mattermost.attachment import MAX_TEXT_RUNES, cut
@@ -61,13 +61,13 @@ class Answerer:
 
         Raises Lost when the server does not answer, and StoreError.
         """
-        wish = self._wish(event, me)
-        if wish is None:
+        request = self._read_request(event, me)
+        if request is None:
             return
         root_id = event.post_id if isinstance(event, Reaction) else event.root_id
         post = moment.known.get(root_id) or await reader.post(root_id)
         card = self.card_in(post, me)
-        by, word = _means(event), "help" if isinstance(wish, Unknown) else word_of(wish)
+        by, word = _means(event), "help" if isinstance(request, Unknown) else word_of(request)
         if post is None or card is None or (isinstance(card, PostContext) and not await self._is_ours(card)):
             return
         person = await reader.account(event.user_id)
@@ -78,23 +78,25 @@ class Answerer:
             if card == "expired" and isinstance(event, ChatPost):
                 await self._say(post, TOO_OLD, event, me, reader, moment)
             return
-        hand = Actor(person.username, post.id, post.channel_id, self._request_us(event, moment), event.name)
-        granted = await self._grant(card, wish, hand)
-        if not isinstance(granted, CommandResult):
-            self._notify(by, word, granted)
-            if granted == "expired" and isinstance(event, ChatPost):
+        actor = Actor(person.username, post.id, post.channel_id, self._request_us(event, moment), event.name)
+        result = await self._grant(card, request, actor)
+        if not isinstance(result, CommandResult):
+            self._notify(by, word, result)
+            if result == "expired" and isinstance(event, ChatPost):
                 await self._say(post, TOO_OLD, event, me, reader, moment)
             return
-        if _is_said_aloud(event, wish, granted):
-            await self._say(post, granted.text, event, me, reader, moment)
-        if not granted.changes:
-            await self._presser.note(card, hand)
+        if _is_said_aloud(event, request, result):
+            await self._say(post, result.text, event, me, reader, moment)
+        if not result.changes:
+            await self._presser.note(card, actor)
         self._notify(by, word, "done")
 
-    async def _grant(self, card: PostContext, wish: Wish | Unknown, hand: Actor) -> CommandResult | NotGranted:
-        if not isinstance(wish, Unknown):
-            return await self._presser.press(card, wish, hand)
-        return "heard" if await self._presser.was_heard(card, hand) else CommandResult(HELP)
+    async def _grant(
+        self, card: PostContext, request: ChatRequest | Unknown, actor: Actor
+    ) -> CommandResult | NotGranted:
+        if not isinstance(request, Unknown):
+            return await self._presser.press(card, request, actor)
+        return "heard" if await self._presser.was_heard(card, actor) else CommandResult(HELP)
 
     async def show(self, post: ChatPost, me: Account, reader: Reader) -> None:
         """Let a post show what was done about it, if it does not: the click may have come as the line broke.
@@ -121,17 +123,17 @@ class Answerer:
         value = marker.get(CARD) if isinstance(marker, dict) else None
         if not isinstance(value, str):
             return None
-        return self._presser.buttons.seal.verify(value, self._presser.context.clock.wall_us())
+        return self._presser.buttons.signed_context.verify(value, self._presser.context.clock.wall_us())
 
-    def _wish(self, event: ChatEvent, me: Account) -> Wish | Unknown | None:
+    def _read_request(self, event: ChatEvent, me: Account) -> ChatRequest | Unknown | None:
         listens = self._bot.config.listen
         if event.user_id == me.id:
             return None
         if isinstance(event, Reaction):
-            return wish_of_reaction(event.emoji_name) if listens in ("reactions", "both") else None
+            return request_of_reaction(event.emoji_name) if listens in ("reactions", "both") else None
         if listens not in ("replies", "both") or event.is_of_a_machine:
             return None
-        return wish_of_reply(event.message, me.username)
+        return request_of_reply(event.message, me.username)
 
     async def _is_ours(self, card: PostContext) -> bool:
         """Whether this destination made the post; two of them may speak as the same bot."""
@@ -175,8 +177,8 @@ def _means(event: ChatEvent) -> str:
     return "reaction" if isinstance(event, Reaction) else "reply"
 
 
-def _is_said_aloud(event: ChatEvent, wish: Wish | Unknown, granted: CommandResult) -> bool:
+def _is_said_aloud(event: ChatEvent, request: ChatRequest | Unknown, result: CommandResult) -> bool:
     """Whether an answer goes into the thread: what was asked why, what the post does not show, and each word to us."""
-    if isinstance(wish, Why | Unknown) or (granted.changes and not granted.shown):
+    if isinstance(request, Why | Unknown) or (result.changes and not result.shown):
         return True
-    return isinstance(event, ChatPost) and not granted.changes
+    return isinstance(event, ChatPost) and not result.changes

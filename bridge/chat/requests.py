@@ -28,10 +28,10 @@ class Why:
     """Explain which rule, message and conditions led to the post."""
 
 
-Wish: TypeAlias = Take | SilenceRequest | Why
+ChatRequest: TypeAlias = Take | SilenceRequest | Why
 
 
-def wish_of(action: ActionName) -> Wish:
+def request_of(action: ActionName) -> ChatRequest:
     """What a button asks for."""
     match action:
         case "take":
@@ -42,9 +42,9 @@ def wish_of(action: ActionName) -> Wish:
             return SilenceRequest(SILENCES_S[action])
 
 
-def word_of(wish: Wish) -> str:
+def word_of(request: ChatRequest) -> str:
     """The request in one word, as metrics count it: that of its button, or ``silence`` when no button is that long."""
-    match wish:
+    match request:
         case Take():
             return "take"
         case Why():
@@ -52,4 +52,4 @@ def word_of(wish: Wish) -> str:
         case SilenceRequest(span_s):
             return next((name for name, button_s in SILENCES_S.items() if button_s == span_s), "silence")
         case _:
-            assert_never(wish)
+            assert_never(request)

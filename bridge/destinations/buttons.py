@@ -37,7 +37,7 @@ class Buttons:
     """What buttons and cards are made with. ``public_url`` is where the chat server reaches us; "" means no buttons."""
 
     public_url: str
-    seal: SignedContext
+    signed_context: SignedContext
     clock: Clock
     entropy: Entropy
     cards: PostRecords
@@ -153,7 +153,7 @@ def _action(parcel: Parcel, buttons: Buttons, state: PostState, name: ActionName
         "type": "button",
         "name": _label(parcel, name, state),
         "style": "primary" if name == "take" and not state.taken else "default",
-        "integration": {"url": buttons.url, "context": {"token": buttons.seal.sign(pressed)}},
+        "integration": {"url": buttons.url, "context": {"token": buttons.signed_context.sign(pressed)}},
     }
 
 

@@ -1,7 +1,7 @@
 """Quiet, then render: the way from something worth telling to posts, in the precedence of semantics.md item 26.
 
 hours, silence, inhibition, dedupe, flapping, group, throttle. The first that says no keeps a send quiet; what passes
-all becomes a post. Every send of an occasion ends in exactly one verdict and one entry in the books.
+all becomes a post. Every send of a notification ends in exactly one verdict and one entry in the books.
 """
 
 from __future__ import annotations
@@ -51,22 +51,22 @@ class Notification:
     again: bool = False
 
 
-def tell(draft: Draft, occasion: Notification, addresses: Sequence[SendTarget]) -> dict[str, QuietVerdict]:
+def tell(draft: Draft, notification: Notification, addresses: Sequence[SendTarget]) -> dict[str, QuietVerdict]:
     """What becomes of a notification at each address, by slot; posts what passes."""
     verdicts: dict[str, QuietVerdict] = {}
-    hidden = _hidden(draft, occasion, addresses)
+    hidden = _hidden(draft, notification, addresses)
     passing: list[SendTarget] = []
     for address in addresses:
         slot = address.entry.slot
-        verdict = hidden.get(slot) or _repeats(draft, occasion, address) or _out_of_order(draft, occasion, slot)
+        verdict = hidden.get(slot) or _repeats(draft, notification, address) or _out_of_order(draft, notification, slot)
         if verdict is None:
             passing.append(address)
         else:
             verdicts[address.entry.slot] = verdict
     if passing:
-        verdicts |= _post(draft, occasion, passing)
+        verdicts |= _post(draft, notification, passing)
     for address in addresses:
-        _enter(draft, occasion, address, verdicts[address.entry.slot])
+        _enter(draft, notification, address, verdicts[address.entry.slot])
     return verdicts
 
 
@@ -83,122 +83,124 @@ def addresses_of(rule: Rule) -> list[SendTarget]:
     return [SendTarget(entry, rule.quiet.shadow) for entry in rule.sends]
 
 
-def _hidden(draft: Draft, occasion: Notification, addresses: Sequence[SendTarget]) -> dict[str, Hidden]:
-    """A late firing, hours, silence, inhibition: by slot, what hides the occasion now."""
-    rule, now_us = occasion.rule, draft.now_us
-    if occasion.phase == "firing" and occasion.row is not None:
-        late = hide_straggler(occasion.row, occasion.event, now_us)
+def _hidden(draft: Draft, notification: Notification, addresses: Sequence[SendTarget]) -> dict[str, Hidden]:
+    """A late firing, hours, silence, inhibition: by slot, what hides the notification now."""
+    rule, now_us = notification.rule, draft.now_us
+    if notification.phase == "firing" and notification.row is not None:
+        late = hide_straggler(notification.row, notification.event, now_us)
         if late is not None:
             return {address.entry.slot: late for address in addresses}
     by_hours = check_hours(rule.quiet.hours, now_us)
     if by_hours is not None:
         return {address.entry.slot: by_hours for address in addresses}
     hidden: dict[str, Hidden] = {}
-    if draft.context.silences.silences and not _is_told_within_silences(occasion):
+    if draft.context.silences.silences and not _is_told_within_silences(notification):
         for address in addresses:
-            silenced = draft.context.silences.find_covering(_facts(draft, occasion, address), occasion.event, now_us)
+            silenced = draft.context.silences.find_covering(
+                _facts(draft, notification, address), notification.event, now_us
+            )
             if silenced is not None:
                 hidden[address.entry.slot] = silenced
     if len(hidden) < len(addresses):
-        inhibited = inhibition.check_inhibition(draft, occasion.names, note=bool(occasion.incident))
+        inhibited = inhibition.check_inhibition(draft, notification.names, note=bool(notification.incident))
         if inhibited is not None:
             hidden = {address.entry.slot: inhibited for address in addresses} | hidden
     return hidden
 
 
-def _is_told_within_silences(occasion: Notification) -> bool:
+def _is_told_within_silences(notification: Notification) -> bool:
     """Whether it is the end of something told: the good news is told even while a silence holds (item 20)."""
-    quiet, row = occasion.rule.quiet, occasion.row
-    if quiet.silenced_ends == "wait" or occasion.phase not in OWED or occasion.flaps == "starts":
+    quiet, row = notification.rule.quiet, notification.row
+    if quiet.silenced_ends == "wait" or notification.phase not in OWED or notification.flaps == "starts":
         return False
     rests_firing = incident_stage(row) == "fires"
     return quiet.resolved is not None and not rests_firing
 
 
-def _facts(draft: Draft, occasion: Notification, address: SendTarget) -> Facts:
-    rule, event = occasion.rule, occasion.event
+def _facts(draft: Draft, notification: Notification, address: SendTarget) -> Facts:
+    rule, event = notification.rule, notification.event
     return Facts(
         rule=rule.name,
         topic=topic_of(event),
         destination=address.entry.to.name,
-        key=occasion.key,
+        key=notification.key,
         severity=lambda: severity_of(draft.rule_set, rule, event, draft.now_us),
     )
 
 
-def _repeats(draft: Draft, occasion: Notification, address: SendTarget) -> Quieted | None:
+def _repeats(draft: Draft, notification: Notification, address: SendTarget) -> Quieted | None:
     """Dedupe and flapping: whether the slot has heard it."""
-    quiet, row = occasion.rule.quiet, occasion.row
+    quiet, row = notification.rule.quiet, notification.row
     if row is None:
         return None
-    fresh = occasion.phase in ("message", "firing") and not occasion.again
+    fresh = notification.phase in ("message", "firing") and not notification.again
     slot, dedupe_s = address.entry.slot, quiet.dedupe_s
     if (
         fresh
         and dedupe_s is not None
-        and is_duplicate(row, slot, occasion.state, draft.now_us, dedupe_s, shadow=address.shadow)
+        and is_duplicate(row, slot, notification.state, draft.now_us, dedupe_s, shadow=address.shadow)
     ):
         return Quieted("duplicate")
-    if occasion.flaps == "flaps" and occasion.phase != "calm":
+    if notification.flaps == "flaps" and notification.phase != "calm":
         return Quieted("flapping")
     return None
 
 
-def _out_of_order(draft: Draft, occasion: Notification, slot: str) -> Hidden | None:
+def _out_of_order(draft: Draft, notification: Notification, slot: str) -> Hidden | None:
     """Whether an earlier post about the key waits where this one would not wait behind it (another group, an edit)."""
-    if occasion.row is None or occasion.phase in ("message", "reminder") or slot not in occasion.row.waits:
+    if notification.row is None or notification.phase in ("message", "reminder") or slot not in notification.row.waits:
         return None
-    row, until_us = occasion.row.waits[slot]
-    if until_us < draft.now_us or row in (*occasion.names.group, *occasion.names.throttle):
-        del occasion.row.waits[slot]
+    row, until_us = notification.row.waits[slot]
+    if until_us < draft.now_us or row in (*notification.names.group, *notification.names.throttle):
+        del notification.row.waits[slot]
         return None
     return Hidden("order", until_us + 1)
 
 
-def _post(draft: Draft, occasion: Notification, passing: Sequence[SendTarget]) -> dict[str, QuietVerdict]:
+def _post(draft: Draft, notification: Notification, passing: Sequence[SendTarget]) -> dict[str, QuietVerdict]:
     """Group and throttle. A post whose address is in shadow while its rule is not (or the other way) joins neither."""
-    rule = occasion.rule
+    rule = notification.rule
     own = [address for address in passing if address.shadow == rule.quiet.shadow]
     other = [address for address in passing if address.shadow != rule.quiet.shadow]
     verdicts: dict[str, QuietVerdict] = {}
     if other:
-        emit_all(draft, _posting(occasion, other))
+        emit_all(draft, _posting(notification, other))
         verdicts |= {address.entry.slot: PASSED for address in other}
     if own:
         verdict: QuietVerdict
-        if rule.quiet.group is not None and group.may_join(draft, rule, occasion.names):
-            verdict = group.join(draft, _posting(occasion, own), occasion.names)
+        if rule.quiet.group is not None and group.may_join(draft, rule, notification.names):
+            verdict = group.join(draft, _posting(notification, own), notification.names)
         else:
-            verdict = post(draft, _posting(occasion, own), occasion.names.throttle)
+            verdict = post(draft, _posting(notification, own), notification.names.throttle)
         verdicts |= {address.entry.slot: verdict for address in own}
-    if occasion.row is not None:
+    if notification.row is not None:
         for slot, verdict in verdicts.items():
             if isinstance(verdict, Passed | Held):
-                remember_sent(occasion.row, slot, occasion.state, draft.now_us, shadow=rule.quiet.shadow)
+                remember_sent(notification.row, slot, notification.state, draft.now_us, shadow=rule.quiet.shadow)
             if isinstance(verdict, Held) and verdict.row:
-                occasion.row.waits[slot] = (verdict.row, verdict.until_us)
+                notification.row.waits[slot] = (verdict.row, verdict.until_us)
     return verdicts
 
 
-def _posting(occasion: Notification, addresses: Sequence[SendTarget]) -> Posting:
-    phase: Phase = "flapping" if occasion.flaps == "starts" else occasion.phase
-    incident = occasion.row.incident if occasion.row is not None else None
+def _posting(notification: Notification, addresses: Sequence[SendTarget]) -> Posting:
+    phase: Phase = "flapping" if notification.flaps == "starts" else notification.phase
+    incident = notification.row.incident if notification.row is not None else None
     since_us = incident.since_us if incident is not None else 0
-    scene = Scene(occasion.rule, occasion.event, phase, occasion.key, since_us, broken=occasion.broken)
+    scene = Scene(notification.rule, notification.event, phase, notification.key, since_us, broken=notification.broken)
     return Posting(
         scene=scene,
         addresses=addresses,
-        key=occasion.key,
-        order_key=occasion.key or topic_of(occasion.event),
-        item=occasion.item,
-        notes=occasion.notes,
-        incident=occasion.incident,
-        owed=occasion.phase in OWED,
+        key=notification.key,
+        order_key=notification.key or topic_of(notification.event),
+        item=notification.item,
+        notes=notification.notes,
+        incident=notification.incident,
+        owed=notification.phase in OWED,
     )
 
 
-def _enter(draft: Draft, occasion: Notification, address: SendTarget, verdict: QuietVerdict) -> None:
-    rule, item, key = occasion.rule, occasion.item, occasion.key
+def _enter(draft: Draft, notification: Notification, address: SendTarget, verdict: QuietVerdict) -> None:
+    rule, item, key = notification.rule, notification.item, notification.key
     match verdict:
         case Passed():
             destination = address.entry.to.name
@@ -210,7 +212,7 @@ def _enter(draft: Draft, occasion: Notification, address: SendTarget, verdict: Q
                 draft.judge(item, rule, address.entry, key, "dropped", f"removed:{destination}")
         case Held(by):
             draft.judge(item, rule, address.entry, key, "held", by)
-        case Hidden(by) | Quieted(by) if not occasion.again:
+        case Hidden(by) | Quieted(by) if not notification.again:
             draft.judge(item, rule, address.entry, key, "suppressed", by)
         case _:
             pass  # it was entered when it was kept quiet first

@@ -104,7 +104,7 @@ class Deck:
         if self._buttons is None or state is None:
             return PLAIN
         actions = buttons_for(parcel, self._buttons, state) if self._draws_buttons else []
-        return Face(actions, state.remarks, self._buttons.seal.mark(card_of(parcel, state)))
+        return Face(actions, state.remarks, self._buttons.signed_context.mark(card_of(parcel, state)))
 
     def draw_sample(self, parcel: Parcel) -> Face:
         """The face of a new post, without a proof in it."""
@@ -117,7 +117,7 @@ class Deck:
         """The name of the card that stands in a post's marker; "" when it is none of ours."""
         if self._buttons is None or not isinstance(card, str):
             return ""
-        read = self._buttons.seal.verify(card, self._buttons.clock.wall_us())
+        read = self._buttons.signed_context.verify(card, self._buttons.clock.wall_us())
         return read.post if isinstance(read, PostContext) else ""
 
     def _standing(self, name: str, row: PostRecord) -> PostState:

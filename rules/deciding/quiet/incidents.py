@@ -53,7 +53,7 @@ def handle_firing(draft: Draft, match: Match) -> None:
     inhibition.note_firing(draft, names, incident, key, keyrow.forget_us(rule.quiet, incident))
     state, failed = evaluate_state(draft, rule, match.event, "firing")
     flaps = flapping.note(row, rule.quiet.flapping, state, stored, draft.now_us, before="resolved")
-    occasion = Notification(
+    notification = Notification(
         rule=rule,
         event=match.event,
         phase="firing",
@@ -67,7 +67,7 @@ def handle_firing(draft: Draft, match: Match) -> None:
         incident=key,
         broken=match.broken or failed,
     )
-    learn_firing(draft, occasion, incident, tell(draft, occasion, addresses_of(rule)))
+    learn_firing(draft, notification, incident, tell(draft, notification, addresses_of(rule)))
     keyrow.keep(draft, rule, names.key, row)
 
 
@@ -117,7 +117,7 @@ def end(
     if not rule.quiet.shadow:
         incident.told = {slot: notified for slot, notified in incident.told.items() if not notified.shadow}
     owed = {**incident.told, **(row.flaps.told if row.flaps is not None else {})}
-    occasion = Notification(
+    notification = Notification(
         rule=rule,
         event=event,
         phase=ended,
@@ -137,7 +137,7 @@ def end(
         )
         for slot, notified in owed.items()
     ]
-    learn_end(draft, occasion, incident, tell(draft, occasion, addresses))
+    learn_end(draft, notification, incident, tell(draft, notification, addresses))
     if ended == "resolved":
         for entry in rule.sends:
             if entry.slot not in owed:

@@ -16,24 +16,24 @@ def handle_message(draft: Draft, match: Match) -> None:
     """Tell an event of a rule without ``resolved:``, or keep quiet about it."""
     rule, key, names = match.rule, match.key, match.names
     item = match.event.item
-    occasion = Notification(rule, match.event, "message", names, key=key or "", item=item, broken=match.broken)
+    notification = Notification(rule, match.event, "message", names, key=key or "", item=item, broken=match.broken)
     if key is None or not names.key:
-        tell(draft, occasion, addresses_of(rule))
+        tell(draft, notification, addresses_of(rule))
         return
     row = draft.rows.find(names.key, KeyRow)
     if row is None and keyrow.is_full(draft, rule):
-        tell(draft, occasion, addresses_of(rule))
+        tell(draft, notification, addresses_of(rule))
         return
-    occasion.row = row = row or KeyRow(key)
-    occasion.state, failed = evaluate_state(draft, rule, match.event, "")
-    occasion.broken = occasion.broken or failed
+    notification.row = row = row or KeyRow(key)
+    notification.state, failed = evaluate_state(draft, rule, match.event, "")
+    notification.broken = notification.broken or failed
     if rule.quiet.flapping is not None or row.flaps is not None:
         stored = store(match.event)
-        occasion.flaps = flapping.note(row, rule.quiet.flapping, occasion.state, stored, draft.now_us)
-        if occasion.flaps == "starts" and rule.quiet.flapping is not None:
-            occasion.notes = {"": notes.describe_flapping(rule.quiet.flapping)}
-    verdicts = tell(draft, occasion, addresses_of(rule))
-    if occasion.flaps == "starts" and row.flaps is not None:
+        notification.flaps = flapping.note(row, rule.quiet.flapping, notification.state, stored, draft.now_us)
+        if notification.flaps == "starts" and rule.quiet.flapping is not None:
+            notification.notes = {"": notes.describe_flapping(rule.quiet.flapping)}
+    verdicts = tell(draft, notification, addresses_of(rule))
+    if notification.flaps == "starts" and row.flaps is not None:
         scene = Scene(rule, match.event, "flapping")
         for entry in rule.sends:
             if isinstance(verdicts[entry.slot], Passed | Held):

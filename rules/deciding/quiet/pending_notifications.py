@@ -23,11 +23,11 @@ LOOK_AGAIN_MOST_S: Final = 900.0
 
 
 def learn_firing(
-    draft: Draft, occasion: Notification, incident: Incident, verdicts: Mapping[str, QuietVerdict]
+    draft: Draft, notification: Notification, incident: Incident, verdicts: Mapping[str, QuietVerdict]
 ) -> None:
     """Learn who has been told of a firing by these verdicts, and from whom it was hidden."""
-    rule = occasion.rule
-    flaps = occasion.row.flaps if occasion.row is not None else None
+    rule = notification.rule
+    flaps = notification.row.flaps if notification.row is not None else None
     for entry in rule.sends:
         slot = entry.slot
         earlier = incident.told.get(slot) or (flaps.told.get(slot) if flaps is not None else None)
@@ -36,9 +36,9 @@ def learn_firing(
             case Passed() | Held():
                 incident.hidden.pop(slot, None)
                 notified = _record_notified(
-                    draft, occasion, entry, shadow=rule.quiet.shadow and (earlier is None or earlier.shadow)
+                    draft, notification, entry, shadow=rule.quiet.shadow and (earlier is None or earlier.shadow)
                 )
-                if occasion.flaps == "starts" and flaps is not None:
+                if notification.flaps == "starts" and flaps is not None:
                     incident.told.pop(slot, None)
                     flaps.told[slot] = notified
                 else:
@@ -55,15 +55,17 @@ def learn_firing(
     incident.look_us = look_us(draft, incident.since_us, verdicts)
 
 
-def learn_end(draft: Draft, occasion: Notification, incident: Incident, verdicts: Mapping[str, QuietVerdict]) -> None:
+def learn_end(
+    draft: Draft, notification: Notification, incident: Incident, verdicts: Mapping[str, QuietVerdict]
+) -> None:
     """Learn who has been told of the end by these verdicts, and to whom it is still owed."""
-    flaps = occasion.row.flaps if occasion.row is not None else None
+    flaps = notification.row.flaps if notification.row is not None else None
     for slot, verdict in verdicts.items():
         match verdict:
             case Passed() | Held():
                 notified = incident.told.pop(slot, None)
                 incident.hidden.pop(slot, None)
-                if occasion.flaps == "starts" and flaps is not None and notified is not None:
+                if notification.flaps == "starts" and flaps is not None and notified is not None:
                     flaps.told[slot] = notified
             case Hidden(by) | Quieted(by):
                 if slot in incident.told:
@@ -77,27 +79,27 @@ def look_again(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
     if incident is None:
         return
     event, broken = revive(draft.rule_set, rule, incident.event, draft.now_us)
-    occasion = Notification(
+    notification = Notification(
         rule=rule, event=event, phase="firing", names=names, key=row.key, item=event.item, row=row, incident=row.key,
         broken=broken, again=True,
     )  # fmt: skip
     if row.flaps is not None and row.flaps.since_us:
-        occasion.flaps = "flaps"
+        notification.flaps = "flaps"
     if incident.fires:
         entries = [] if rule.retired else [entry for entry in rule.sends if entry.slot in incident.hidden]
         incident.hidden = {entry.slot: incident.hidden[entry.slot] for entry in entries}
         if not entries:
             return
-        occasion.state, failed = evaluate_state(draft, rule, event, "firing")
-        occasion.broken = broken or failed
-        occasion.notes = {slot: notes.describe_late_firing(incident, by) for slot, by in incident.hidden.items()}
+        notification.state, failed = evaluate_state(draft, rule, event, "firing")
+        notification.broken = broken or failed
+        notification.notes = {slot: notes.describe_late_firing(incident, by) for slot, by in incident.hidden.items()}
         addresses = [SendTarget(entry, rule.quiet.shadow) for entry in entries]
-        learn_firing(draft, occasion, incident, tell(draft, occasion, addresses))
+        learn_firing(draft, notification, incident, tell(draft, notification, addresses))
         return
-    occasion.phase = "stale" if incident.ended == "stale" else "resolved"
-    occasion.state, failed = evaluate_state(draft, rule, event, "resolved")
-    occasion.broken = broken or failed
-    occasion.notes = {
+    notification.phase = "stale" if incident.ended == "stale" else "resolved"
+    notification.state, failed = evaluate_state(draft, rule, event, "resolved")
+    notification.broken = broken or failed
+    notification.notes = {
         slot: notes.describe_late_end(incident, incident.hidden.get(slot, "delay")) for slot in incident.told
     }
     addresses = [
@@ -106,7 +108,7 @@ def look_again(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
         )
         for slot, notified in incident.told.items()
     ]
-    learn_end(draft, occasion, incident, tell(draft, occasion, addresses))
+    learn_end(draft, notification, incident, tell(draft, notification, addresses))
     if not incident.told:
         row.incident = None
         check_incident_step("over", HEARD_LATE, row)
@@ -120,7 +122,7 @@ def look_us(draft: Draft, since_us: int, verdicts: Mapping[str, QuietVerdict]) -
     return min([draft.now_us + round(wait_s * 1_000_000), *known])
 
 
-def _record_notified(draft: Draft, occasion: Notification, entry: SendEntry, *, shadow: bool) -> Notified:
-    scene = Scene(occasion.rule, occasion.event, occasion.phase)
+def _record_notified(draft: Draft, notification: Notification, entry: SendEntry, *, shadow: bool) -> Notified:
+    scene = Scene(notification.rule, notification.event, notification.phase)
     overrides = overrides_of(draft.rule_set, scene, draft.now_us, entry)
     return Notified(draft.now_us, entry.to.name, entry.index, overrides, shadow)

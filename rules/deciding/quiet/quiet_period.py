@@ -26,7 +26,7 @@ def calm_down(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
     if flaps.told and flaps.event:
         event, broken = revive(draft.rule_set, rule, flaps.event, draft.now_us)
         fires = incident_stage(row) == "fires"
-        occasion = Notification(
+        notification = Notification(
             rule=rule,
             event=event,
             phase="calm",
@@ -46,7 +46,7 @@ def calm_down(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
             )
             for slot, notified in flaps.told.items()
         ]
-        verdicts = tell(draft, occasion, addresses)
+        verdicts = tell(draft, notification, addresses)
         flaps.hidden = {slot: verdict.by for slot, verdict in verdicts.items() if isinstance(verdict, Hidden)}
         for slot, verdict in verdicts.items():
             if isinstance(verdict, Passed | Held):

@@ -20,7 +20,7 @@ def remind(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
     incident.remind_us = draft.now_us + round(rule.quiet.repeat_s * 1_000_000)
     event, broken = revive(draft.rule_set, rule, incident.event, draft.now_us)
     state, failed = evaluate_state(draft, rule, event, "firing")
-    occasion = Notification(
+    notification = Notification(
         rule=rule,
         event=event,
         phase="reminder",
@@ -34,7 +34,7 @@ def remind(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
         broken=broken or failed,
     )
     known = [entry for entry in rule.sends if entry.slot in incident.told]
-    tell(draft, occasion, [SendTarget(entry, incident.told[entry.slot].shadow) for entry in known])
+    tell(draft, notification, [SendTarget(entry, incident.told[entry.slot].shadow) for entry in known])
 
 
 def give_back(value: bytes) -> bytes | None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.chat.commands import REACTIONS, Unknown, wish_of_reaction, wish_of_reply
+from bridge.chat.commands import REACTIONS, Unknown, request_of_reaction, request_of_reply
 from bridge.chat.requests import SilenceRequest, Take, Why, word_of
 
 HOUR = 3_600.0
@@ -32,7 +32,7 @@ DAY = 86_400.0
     ],
 )
 def test_emoji_of_the_table_ask_for_something(emoji: str, wish: object) -> None:
-    assert wish_of_reaction(emoji) == wish
+    assert request_of_reaction(emoji) == wish
 
 
 def test_all_that_a_button_does_an_emoji_does() -> None:
@@ -66,7 +66,7 @@ def test_all_that_a_button_does_an_emoji_does() -> None:
     ],
 )
 def test_commands_are_read_forgivingly(said: str, wish: object) -> None:
-    assert wish_of_reply(said, "ams-bridge") == wish
+    assert request_of_reply(said, "ams-bridge") == wish
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_commands_are_read_forgivingly(said: str, wish: object) -> None:
     ],
 )
 def test_what_people_say_to_each_other_is_no_command(said: str) -> None:
-    assert wish_of_reply(said, "ams-bridge") is None
+    assert request_of_reply(said, "ams-bridge") is None
 
 
 @pytest.mark.parametrize(
@@ -95,11 +95,11 @@ def test_what_people_say_to_each_other_is_no_command(said: str) -> None:
     ["@ams-bridge", "@ams-bridge help", "@ams-bridge take a look", "silence 0h", "silence 31d", "@ams-bridge mute 99w"],
 )
 def test_who_speaks_to_us_and_is_not_understood_is_told(said: str) -> None:
-    assert wish_of_reply(said, "ams-bridge") == Unknown()
+    assert request_of_reply(said, "ams-bridge") == Unknown()
 
 
 @given(st.text(max_size=60), st.text("abcdefghij.-_", min_size=1, max_size=12))
 def test_no_text_breaks_the_reading(said: str, bot: str) -> None:
-    wish_of_reply(said, bot)
-    wish_of_reply(f"@{bot} {said}", bot)
-    wish_of_reaction(said)
+    request_of_reply(said, bot)
+    request_of_reply(f"@{bot} {said}", bot)
+    request_of_reaction(said)

@@ -224,11 +224,11 @@ async def test_a_post_older_than_its_card_does_nothing_and_says_so_once(
 ) -> None:
     async with a_listening(tmp_path, mattermost) as chat:
         post = await chat.told({"note": "hi"})
-        seal, now_us = chat.stage.daemon.buttons.seal, chat.stage.clock.wall_us()
-        card = seal.verify(post.props["ams_bridge"]["card"], now_us)
+        signed_context, now_us = chat.stage.daemon.buttons.signed_context, chat.stage.clock.wall_us()
+        card = signed_context.verify(post.props["ams_bridge"]["card"], now_us)
         assert isinstance(card, PostContext)
         assert card.expires_us == now_us + us(7 * 86_400)
-        mark = seal.mark(msgspec.structs.replace(card, expires_us=now_us + us(5)))
+        mark = signed_context.mark(msgspec.structs.replace(card, expires_us=now_us + us(5)))
         mattermost.world.board.change(replace(post, props={"ams_bridge": post.props["ams_bridge"] | {"card": mark}}))
         await chat.stage.clock.advance(5)
         mattermost.react(post.id, "zzz", "bob")

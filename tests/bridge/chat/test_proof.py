@@ -84,11 +84,11 @@ async def test_a_call_without_context_is_refused_politely(tmp_path: Path, matter
 async def test_a_button_past_its_end_is_refused_politely(tmp_path: Path, mattermost: FakeMattermost) -> None:
     async with a_chat(tmp_path, mattermost, store="memory") as chat:
         post = await chat.told(DOWN)
-        seal, now_us = chat.stage.daemon.buttons.seal, chat.stage.clock.wall_us()
-        pressed = seal.open(chat.context(post, "Silence 1h")["token"], now_us)
+        signed_context, now_us = chat.stage.daemon.buttons.signed_context, chat.stage.clock.wall_us()
+        pressed = signed_context.open(chat.context(post, "Silence 1h")["token"], now_us)
         assert isinstance(pressed, Pressed)
         assert pressed.expires_us == now_us + us(7 * 86_400)
-        token = seal.sign(msgspec.structs.replace(pressed, expires_us=now_us + us(5)))
+        token = signed_context.sign(msgspec.structs.replace(pressed, expires_us=now_us + us(5)))
         where = {"post_id": post.id, "channel_id": post.channel_id}
         await chat.stage.clock.advance(5)
         late = await chat.call({"token": token}, **where)
@@ -99,13 +99,13 @@ async def test_a_button_past_its_end_is_refused_politely(tmp_path: Path, matterm
 
 async def test_a_post_drawn_anew_does_not_make_its_buttons_younger(tmp_path: Path, mattermost: FakeMattermost) -> None:
     async with a_chat(tmp_path, mattermost, store="memory") as chat:
-        seal, born_us = chat.stage.daemon.buttons.seal, chat.stage.clock.wall_us()
+        signed_context, born_us = chat.stage.daemon.buttons.signed_context, chat.stage.clock.wall_us()
         post = await chat.told(DOWN)
         await chat.stage.clock.advance(60)
         anew = (await chat.click(post, "Take")).post
         assert anew is not None
-        kept = seal.open(chat.context(anew, "Why?")["token"], born_us)
-        assert kept == seal.open(chat.context(post, "Why?")["token"], born_us)
+        kept = signed_context.open(chat.context(anew, "Why?")["token"], born_us)
+        assert kept == signed_context.open(chat.context(post, "Why?")["token"], born_us)
 
 
 @pytest.mark.parametrize("elsewhere", [{"post_id": "another"}, {"channel_id": "another"}, {"post_id": ""}])

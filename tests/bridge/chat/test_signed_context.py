@@ -56,6 +56,6 @@ def test_buttons_and_posts_that_stand_in_channels_since_the_first_release_are_ta
 
 
 def test_what_another_version_signed_is_old() -> None:
-    seal = SignedContext(KEY)
+    signed_context = SignedContext(KEY)
     later = msgspec.structs.replace(PRESSED, action="dance")
-    assert seal.open(seal.sign(later), 0) == "expired"
+    assert signed_context.open(signed_context.sign(later), 0) == "expired"
