@@ -63,7 +63,7 @@ class CommandResult:
 CommandOutcome: TypeAlias = Taken | Over | Silenced | TooLate | Nothing
 
 NotGranted: TypeAlias = Literal["elsewhere", "heard", "expired"]
-"""The card belongs to another post; this very request was granted before; what the card is about is not kept any more."""
+"""The card belongs to another post; this request was granted before; what the card is about is not kept any more."""
 
 
 class Presser:
