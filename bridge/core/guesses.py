@@ -17,10 +17,10 @@ from ipaddress import IPv6Address, ip_address
 from math import ceil
 from typing import Any, Final
 
+from bridge.core.pauses import TOKEN_GUESSES, pause_s
 from broker.clock import Clock
 
 _FREE: Final = 10
-_LONGEST_WAIT_S: Final = 60
 _FORGOTTEN_AFTER_S: Final = 900.0
 _MOST: Final = 10_000
 _HOST_BITS: Final = 64
@@ -85,7 +85,7 @@ class GuessLimit:
         if len(self._wrong) > _MOST:
             self._wrong.popitem(last=False)
         wrong.count, wrong.last_at = wrong.count + 1, now
-        wait_s = min(2 ** min(wrong.count - _FREE, 30), _LONGEST_WAIT_S) if wrong.count >= _FREE else 0
+        wait_s = ceil(pause_s(TOKEN_GUESSES, wrong.count - _FREE + 1)) if wrong.count >= _FREE else 0
         wrong.opens_at = now + wait_s
         return wait_s
 

@@ -1,7 +1,7 @@
 """How long is waited after failures in a row: one table for all that tries again, in tenacity's wait policies.
 
-What a destination's ``retry:`` says is the user's choice and made by ``growing``, as is the pause of a pull (``poll``);
-the others are ours. All seconds.
+What a destination's ``retry:`` says is the user's choice and made by ``grow_pauses``, as is the pause of a pull
+(``poll``); the others are ours. All seconds.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ WORKER: Final = step_pauses(0.2, 1.0, 5.0, 15.0, 60.0)
 
 CHAT_SERVER: Final = step_pauses(0.5, 1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
 """A connection to a chat server that was lost."""
+
+TOKEN_GUESSES: Final = grow_pauses(1.0, 60.0)
+"""An address that tries one wrong token after the other."""
 
 
 def pause_s(policy: wait_base, failures: int) -> float:
