@@ -38,7 +38,7 @@ from broker.clock import SystemClock
 from broker.engines import open_store
 from broker.model import NewMessage
 from broker.store import Store
-from broker.tokens import digest_of
+from broker.tokens import digest_of_token
 from broker.users import Grants
 
 _CLOCK = SystemClock()
@@ -93,7 +93,7 @@ async def our_app(store: Store) -> Any:
         return VerificationAnswer(404, b"")
 
     outside = ApiPorts(fetch=fetch, push_status=lambda subscription: "", nodes=list)
-    return ams_app(broker, ApiSettings(service_token_digest=digest_of(b"other")), outside)
+    return ams_app(broker, ApiSettings(service_token_digest=digest_of_token(b"other")), outside)
 
 
 async def serve(which: str, url: str, fd: int) -> None:

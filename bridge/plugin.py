@@ -34,7 +34,7 @@ from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, out
 from bridge.destinations.kit.payload import payload_bytes, payload_of, record_of
 from bridge.destinations.kit.plain_text import Dialect, PlainBlock, TextSpan
 from bridge.destinations.kit.plain_text import plain as plain_of
-from bridge.destinations.kit.plain_text import read as read_markdown
+from bridge.destinations.kit.plain_text import read_blocks as read_markdown
 from bridge.destinations.kit.plain_text import read_line as read_markdown_line
 from bridge.destinations.kit.plain_text import write as write_markdown
 from bridge.destinations.kit.redact import Redactor, shown_url

@@ -22,7 +22,7 @@ from broker.avro_types import (
     Text,
     Unfit,
     Union,
-    kind_of,
+    json_kind_of,
     show_value,
 )
 from broker.errors import SchemaInvalid
@@ -91,7 +91,7 @@ class _Builder:
             case list():
                 return self._union(namespace, schema)
             case _:
-                raise Unfit(f"unknown schema type: {kind_of(schema)}")
+                raise Unfit(f"unknown schema type: {json_kind_of(schema)}")
 
     def of_map(self, namespace: str, schema: Mapping[str, Any]) -> AvroType:
         """The type of an object; its ``type`` may be a name, an object itself, or a union."""
@@ -107,7 +107,7 @@ class _Builder:
             case other:
                 raise Unfit(
                     "type ought to be either string, map[string]interface{}, or []interface{}; "
-                    f"received: {kind_of(other)}"
+                    f"received: {json_kind_of(other)}"
                 )
 
     def _of_name(self, namespace: str, name: str, schema: Mapping[str, Any]) -> AvroType:
@@ -149,7 +149,7 @@ class _Builder:
             raise Unfit(f'Enum "{name}" symbols ought to be non-empty array of strings: {show_value(symbols)}')
         for n, symbol in enumerate(symbols, start=1):
             if not isinstance(symbol, str):
-                raise Unfit(f'Enum "{name}" symbol {n} ought to be non-empty string; received: {kind_of(symbol)}')
+                raise Unfit(f'Enum "{name}" symbol {n} ought to be non-empty string; received: {json_kind_of(symbol)}')
             if (wrong := _wrong_name(symbol)) and not self._is_stored:
                 raise Unfit(f'Enum "{name}" symbol {n} ought to {wrong}')
         return self._keep(Enum(name, symbols))
@@ -245,9 +245,9 @@ def _full_name(enclosing: str, schema: Mapping[str, Any]) -> str:
         raise Unfit("schema ought to have name key")
     name, namespace = schema["name"], schema.get("namespace")
     if not isinstance(name, str) or not name:
-        raise Unfit(f"schema name ought to be non-empty string; received: {kind_of(name)}")
+        raise Unfit(f"schema name ought to be non-empty string; received: {json_kind_of(name)}")
     if "namespace" in schema and (not isinstance(namespace, str) or not namespace):
-        raise Unfit(f"schema namespace, if provided, ought to be non-empty string; received: {kind_of(namespace)}")
+        raise Unfit(f"schema namespace, if provided, ought to be non-empty string; received: {json_kind_of(namespace)}")
     space = namespace or enclosing
     full = name if "." in name or not space else f"{space}.{name}"
     for part in full.split("."):

@@ -90,7 +90,7 @@ class Null(AvroType):
     def check_default(self, value: Any, budget: DatumCursor) -> None:
         """See AvroType."""
         if value is not None:
-            raise Unfit(f"cannot encode binary null: expected: Go nil; received: {kind_of(value)}")
+            raise Unfit(f"cannot encode binary null: expected: Go nil; received: {json_kind_of(value)}")
 
 
 class Boolean(AvroType):
@@ -107,7 +107,7 @@ class Boolean(AvroType):
     def check_default(self, value: Any, budget: DatumCursor) -> None:
         """See AvroType."""
         if not isinstance(value, bool):
-            raise Unfit(f"boolean: expected: Go bool; received: {kind_of(value)}")
+            raise Unfit(f"boolean: expected: Go bool; received: {json_kind_of(value)}")
 
 
 class Number(AvroType):
@@ -124,7 +124,7 @@ class Number(AvroType):
     def check_default(self, value: Any, budget: DatumCursor) -> None:
         """See AvroType."""
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise Unfit(f"cannot encode binary {self.name}: expected: Go numeric; received: {kind_of(value)}")
+            raise Unfit(f"cannot encode binary {self.name}: expected: Go numeric; received: {json_kind_of(value)}")
         if self.name not in self._SIZES:
             whole = _INT32 if self.name == "int" else _INT64
             if value != int(value) or int(value) not in whole:
@@ -148,7 +148,7 @@ class Text(AvroType):
     def check_default(self, value: Any, budget: DatumCursor) -> None:
         """See AvroType."""
         if not isinstance(value, str):
-            raise Unfit(f"cannot encode binary bytes: expected: string; received: {kind_of(value)}")
+            raise Unfit(f"cannot encode binary bytes: expected: string; received: {json_kind_of(value)}")
 
 
 class Fixed(AvroType):
@@ -165,7 +165,7 @@ class Fixed(AvroType):
 
     def check_default(self, value: Any, budget: DatumCursor) -> None:
         """See AvroType: JSON has no bytes, so there is none."""
-        raise Unfit(f'cannot encode binary fixed "{self.name}": expected []byte; received: {kind_of(value)}')
+        raise Unfit(f'cannot encode binary fixed "{self.name}": expected []byte; received: {json_kind_of(value)}')
 
 
 class Enum(AvroType):
@@ -238,7 +238,7 @@ class Blocks(AvroType):
         budget.step()
         fits = isinstance(value, Mapping) if self.name == "map" else isinstance(value, list)
         if not fits:
-            raise Unfit(f"cannot encode binary {self.name}: received: {kind_of(value)}")
+            raise Unfit(f"cannot encode binary {self.name}: received: {json_kind_of(value)}")
         for member in value.values() if isinstance(value, Mapping) else value:
             self._of.check_default(member, budget)
 
@@ -300,7 +300,7 @@ class AvroRecord(AvroType):
         """See AvroType."""
         budget.step()
         if not isinstance(value, Mapping):
-            raise Unfit(f'cannot encode binary record "{self.name}": received: {kind_of(value)}')
+            raise Unfit(f'cannot encode binary record "{self.name}": received: {json_kind_of(value)}')
         for name, field in self.fields.items():
             if name in value:
                 field.check_default(value[name], budget)
@@ -311,7 +311,7 @@ class AvroRecord(AvroType):
                 )
 
 
-def kind_of(value: Any) -> str:
+def json_kind_of(value: Any) -> str:
     """The kind of a JSON value, as the library says it."""
     match value:
         case None:

@@ -17,7 +17,7 @@ from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
 from broker.json_schema_rules import HYBRID, canonical
-from broker.schema_budget import Budget, weight
+from broker.schema_budget import Budget, value_steps
 
 Keyword: TypeAlias = Callable[[Any, Any, Any, Any], Iterator[ValidationError] | None]
 BUDGET: Final[ContextVar[Budget]] = ContextVar("schema budget")
@@ -116,9 +116,9 @@ def _meter(name: str, check: Keyword) -> Keyword:
 
     def charge(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
         budget = BUDGET.get()
-        budget.charge(1 + (weight(value) >> (0 if name in _EACH else 3)))
+        budget.charge(1 + (value_steps(value) >> (0 if name in _EACH else 3)))
         if name in _LOOKING:
-            budget.charge(weight(instance))
+            budget.charge(value_steps(instance))
         if name == "$ref":
             is_pointer = isinstance(value, str) and (value == "#" or value.startswith("#/"))
             budget.charge(_REFERENCE_STEPS + (0 if is_pointer else budget.reference_steps))
@@ -127,9 +127,9 @@ def _meter(name: str, check: Keyword) -> Keyword:
             if name == "uniqueItems":
                 budget.charge_deep(instance)
             if name == "enum" and isinstance(instance, list | Mapping):
-                budget.charge(len(value) * (1 + weight(instance)))
+                budget.charge(len(value) * (1 + value_steps(instance)))
         for error in check(validator, value, instance, schema) or ():
-            budget.charge(1 + (weight(value) >> 2))
+            budget.charge(1 + (value_steps(value) >> 2))
             budget.charge_deep(instance)
             if name in _DEEP:
                 budget.charge_deep(value)

@@ -16,7 +16,7 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT4, DRAFT6, DRAFT7
 
 from broker.errors import SchemaInvalid, SchemaTooComplex
-from broker.schema_budget import MOST_STEPS, Budget, TooComplex, nodes_in, weight
+from broker.schema_budget import MOST_STEPS, Budget, TooComplex, nodes_in, value_steps
 
 HYBRID: Final = 99
 """The draft of a schema that names none: a bit of all of them."""
@@ -66,7 +66,7 @@ class _Judge:
             return
         if not isinstance(node, Mapping):
             raise SchemaInvalid(_BELOW)
-        self._budget.charge(1 + (weight(node) >> 2))
+        self._budget.charge(1 + (value_steps(node) >> 2))
         self.check_texts(node)
         if "$id" in node or "id" in node:
             resolver = resolver.in_subresource(_SPECIFICATIONS[self._draft].create_resource(node))
@@ -105,9 +105,11 @@ class _Judge:
         """What judging the value of a keyword takes: repetitions in a pattern make it large."""
         patterns = [value] if key == "pattern" else value if key == "patternProperties" else ()
         if not isinstance(patterns, list | Mapping):
-            return 1 + (weight(value) >> 3)
+            return 1 + (value_steps(value) >> 3)
         texts = [pattern for pattern in patterns if isinstance(pattern, str)]
-        return sum(4 + len(text) + (_REPETITION_STEPS if "{" in text else 0) for text in texts) + (weight(value) >> 3)
+        return sum(4 + len(text) + (_REPETITION_STEPS if "{" in text else 0) for text in texts) + (
+            value_steps(value) >> 3
+        )
 
     def _follow(self, reference: str, resolver: Any) -> None:
         """Judge what a reference leads to. Raises SchemaInvalid when that is nothing, or outside."""

@@ -16,7 +16,7 @@ from broker.engines.memory import MemoryStore
 from broker.errors import OutcomeUnknown, StoreError, StoreUnavailable
 from broker.model import CatalogChange, Commit, Cursor, CursorMove, Put, Remove, Stored
 from broker.names import subscription_cursor
-from broker.records import KINDS, Subscription, Topic, kind_of, to_bytes
+from broker.records import KINDS, Subscription, Topic, kind_of, record_to_bytes
 
 _Place: TypeAlias = tuple[str, str]  # kind and key
 
@@ -85,7 +85,7 @@ class PlannedCatalog:
             except StoreError:
                 await self.real.clock.sleep(_READ_BACK_PAUSE_S)
                 continue
-            return (to_bytes(stored.record) if stored is not None else None) == wanted
+            return (record_to_bytes(stored.record) if stored is not None else None) == wanted
         raise unknown
 
     async def _show(self, changes: Sequence[CatalogChange]) -> None:
@@ -116,6 +116,6 @@ def _outcome(change: CatalogChange) -> tuple[str, str, bytes | None]:
     """Kind, key, and the bytes of the record that stands there afterwards."""
     match change:
         case Put():
-            return kind_of(change.record), change.key, to_bytes(change.record)
+            return kind_of(change.record), change.key, record_to_bytes(change.record)
         case Remove():
             return change.kind, change.key, None

@@ -69,7 +69,7 @@ class PullService:
                 messages_total=cursor.messages_total + len(messages),
                 bytes_total=cursor.bytes_total + size,
                 last_consumed_us=now_us,
-                consume_rate=rate(len(messages), now_us, self._last_us(subscription, cursor)),
+                consume_rate=message_rate(len(messages), now_us, self._last_us(subscription, cursor)),
             )
         )
         return messages
@@ -119,7 +119,7 @@ class PullService:
         return max(cursor.last_consumed_us, self._idle_us.get(subscription.uid, 0))
 
 
-def rate(messages: int, now_us: int, before_us: int) -> float:
+def message_rate(messages: int, now_us: int, before_us: int) -> float:
     """Messages per second since ``before_us``; over one second when that is 0 (never), or not in the past."""
     span_us = US_PER_S if not 0 < before_us <= now_us else max(now_us - before_us, LEAST_RATE_SPAN_US)
     return messages * US_PER_S / span_us

@@ -213,12 +213,12 @@ _DECODERS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-def to_bytes(record: AnyRecord) -> bytes:
+def record_to_bytes(record: AnyRecord) -> bytes:
     """A record as JSON, for an engine to keep."""
     return _ENCODER.encode(record)
 
 
-def from_bytes(kind: str, body: bytes) -> AnyRecord:
-    """The record that ``to_bytes`` wrote; fields added since take their defaults."""
+def record_from_bytes(kind: str, body: bytes) -> AnyRecord:
+    """The record that ``record_to_bytes`` wrote; fields added since take their defaults."""
     record: AnyRecord = _DECODERS[kind].decode(body)
     return record

@@ -60,7 +60,7 @@ class Budget:
                 eighths &= 7
 
 
-def weight(value: Any) -> int:
+def value_steps(value: Any) -> int:
     """The steps for one look at a value, not at what its members hold."""
     if isinstance(value, str):
         return len(value) >> _RUNES_A_STEP

@@ -23,7 +23,7 @@ SEALING_KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 
 
-def digest_of(token: bytes) -> str:
+def digest_of_token(token: bytes) -> str:
     """What a token is found by: SHA-256, hex."""
     return hashlib.sha256(token).hexdigest()
 

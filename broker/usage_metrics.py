@@ -16,7 +16,7 @@ from broker.catalog_cache import CatalogCache
 from broker.days import DAY_US, start_of
 from broker.gaps import read_gaps
 from broker.names import child_key
-from broker.pull import rate
+from broker.pull import message_rate
 from broker.records import AnyRecord, Project, Subscription, Topic, User
 from broker.store import Store
 from broker.tally import Tally
@@ -57,7 +57,7 @@ class UsageMetrics:
         bounds = await self._store.log.bounds(topic.uid)
         publish_rate = 0.0
         if bounds.last_publish_us:
-            publish_rate = rate(bounds.last_batch, bounds.last_publish_us, bounds.previous_publish_us)
+            publish_rate = message_rate(bounds.last_batch, bounds.last_publish_us, bounds.previous_publish_us)
         received = bounds.end - (await read_gaps(self._store, topic.uid)).count_within(0, bounds.end)
         return TopicNumbers(received, bounds.bytes_total, publish_rate, bounds.last_publish_us)
 

@@ -13,7 +13,7 @@ from broker.clock import Clock
 from broker.errors import AlreadyAMember, AlreadyExists, InvalidReference, NotAMember
 from broker.names import check_name
 from broker.records import Membership, Project, User
-from broker.tokens import Entropy, Sealer, digest_of, random_hex, random_uid
+from broker.tokens import Entropy, Sealer, digest_of_token, random_hex, random_uid
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Users:
             modified_us=now_us,
             created_by=created_by,
             name=name,
-            token_digest=digest_of(text.encode()),
+            token_digest=digest_of_token(text.encode()),
             token_sealed=self._sealer.seal(text, uid),
             service_roles=resolved.service_roles or (),
             memberships=resolved.memberships or (),
@@ -128,7 +128,7 @@ class Users:
         """Give the user a fresh token, or this one; the old one is dead at once. Raises NotFound, AlreadyExists."""
         text = token or random_hex(self._entropy)
         self._check_token_free(text, user.uid)
-        digest, sealed = digest_of(text.encode()), self._sealer.seal(text, user.uid)
+        digest, sealed = digest_of_token(text.encode()), self._sealer.seal(text, user.uid)
         return await self._change(
             user, lambda now: msgspec.structs.replace(now, token_digest=digest, token_sealed=sealed)
         )
@@ -184,7 +184,7 @@ class Users:
 
     def find_by_token(self, token: str | bytes) -> User | None:
         """The user who holds the token, or None."""
-        return self._cache.find_user_by_digest(digest_of(token.encode() if isinstance(token, str) else token))
+        return self._cache.find_user_by_digest(digest_of_token(token.encode() if isinstance(token, str) else token))
 
     def token_of(self, user: User) -> str | None:
         """The token's text, or None when it was sealed with another key."""

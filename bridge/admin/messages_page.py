@@ -10,7 +10,7 @@ import msgspec
 from bridge.admin.safe_markdown import to_html
 from bridge.control.api_queries import ExplainQuery, MessagesQuery
 from bridge.control.http_answers import OperatorRequest
-from bridge.operate.explain_message import explain
+from bridge.operate.explain_message import explain_named
 from bridge.operate.explain_views import ExplanationView
 from bridge.operate.operator_messages import list_messages
 from bridge.operate.topic_names import topic_names
@@ -36,7 +36,7 @@ async def view_messages(asked: OperatorRequest) -> dict[str, Any]:
 async def view_message(asked: OperatorRequest) -> dict[str, Any]:
     """GET /messages/why?message=TOPIC:OFFSET: what was decided then, and what would be now."""
     message = asked.query(ExplainQuery).message
-    explained = await explain(asked.context, message)
+    explained = await explain_named(asked.context, message)
     recomputed = explained.recomputed or _NOTHING
     return {
         "id": message,

@@ -18,7 +18,7 @@ _MOST_FIELDS: Final = 1000
 _URLENCODED: Final = "application/x-www-form-urlencoded"
 
 
-async def read_form(request: Request, most_bytes: int = MOST_FORM_BYTES) -> FormData:
+async def read_page_form(request: Request, most_bytes: int = MOST_FORM_BYTES) -> FormData:
     """The fields of a form. Raises Refusal: 415 for files and whatever else is not urlencoded, 413, 400."""
     kind = request.headers.get("content-type", _URLENCODED).partition(";")[0].strip().lower()
     if kind != _URLENCODED:

@@ -20,9 +20,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from bridge.admin.handlers import GetHandler, PostHandler
-from bridge.admin.page_forms import MOST_LOGIN_BYTES, read_form
+from bridge.admin.page_forms import MOST_LOGIN_BYTES, read_page_form
 from bridge.admin.page_routes import ACTS, LOOKS, NAVIGATION
-from bridge.admin.page_views import duration, format_json, short_time
+from bridge.admin.page_views import format_json, short_duration, short_time
 from bridge.admin.safe_markdown import to_words
 from bridge.admin.session import COOKIE, LASTS_S, SAID, Sessions, Viewer
 from bridge.admin.static import StaticFolder
@@ -32,7 +32,7 @@ from bridge.operate.operator_errors import OperateError
 from bridge.operate.operator_times import rfc3339
 from broker.beside import Beside
 from broker.errors import NotFound, StoreError
-from broker.tokens import digest_of
+from broker.tokens import digest_of_token
 
 TEMPLATES: Final = Path(__file__).parent.parent.parent / "templates"
 _HEADERS: Final = {
@@ -81,7 +81,7 @@ class Pages:
         self._templates.filters |= {
             "words": to_words,
             "short_time": short_time,
-            "duration": duration,
+            "duration": short_duration,
             "pretty": format_json,
         }
 
@@ -103,7 +103,7 @@ class Pages:
     async def login(self, request: Request) -> Response:
         """Take a token for a session cookie."""
         try:
-            form = await read_form(request, MOST_LOGIN_BYTES)
+            form = await read_page_form(request, MOST_LOGIN_BYTES)
         except Refusal as error:
             return self._login_page("/", error.message, status=error.code)
         wanted = _own_path(str(form.get("next", "/")))
@@ -126,7 +126,7 @@ class Pages:
             if context.broker.users.find_by_token(token) is not None:
                 await context.note(by, "login", "/login", done=False)  # a wrong one was noted at the gate
             raise Refusal(401, "This token may not see the pages.")
-        cookie = await self._source.sessions.begin(name, digest_of(token.encode()))
+        cookie = await self._source.sessions.begin(name, digest_of_token(token.encode()))
         await context.note(by, "login")
         answer = RedirectResponse(wanted, 303)
         self._set_cookie(answer, COOKIE, cookie, LASTS_S)
@@ -164,7 +164,7 @@ class Pages:
             form: FormData | None = None
             if viewer is not None:  # nothing is read for anybody else
                 try:
-                    form = await read_form(request)
+                    form = await read_page_form(request)
                 except Refusal as error:
                     return self._error_page(request, viewer, error.code, error.message)
             if viewer is None or form is None or not self._proves_session(request, form):

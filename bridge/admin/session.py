@@ -17,7 +17,7 @@ from itsdangerous import BadData, Signer, URLSafeSerializer
 from broker.catalog_cache import CatalogCache
 from broker.clock import US_PER_S, Clock
 from broker.records import SessionRecord
-from broker.tokens import Entropy, digest_of, random_hex, random_uid
+from broker.tokens import Entropy, digest_of_token, random_hex, random_uid
 
 COOKIE: Final = "ams_bridge_session"
 SAID: Final = "ams_bridge_said"
@@ -58,7 +58,7 @@ class Sessions:
             uid=random_uid(self._entropy),
             created_us=now_us,
             modified_us=now_us,
-            cookie_digest=digest_of(cookie.encode()),
+            cookie_digest=digest_of_token(cookie.encode()),
             name=name,
             token_digest=token_digest,
             until_us=now_us + LASTS_S * US_PER_S,
@@ -68,7 +68,7 @@ class Sessions:
 
     def find(self, cookie: str) -> SessionRecord | None:
         """The session of a cookie, or None when there is none, or it is past its end."""
-        record = self._cache.find(SessionRecord, digest_of(cookie.encode())) if cookie else None
+        record = self._cache.find(SessionRecord, digest_of_token(cookie.encode())) if cookie else None
         return record if record is not None and self._holds(record) else None
 
     async def end(self, cookie: str) -> SessionRecord | None:

@@ -26,7 +26,7 @@ def is_audited(route: ApiRoute) -> bool:
     return route.method != "GET" and route.name not in _UNCHANGING
 
 
-def state_of(call: Call) -> dict[str, Any]:
+def audited_facts(call: Call) -> dict[str, Any]:
     """The small facts about what a call's path names, {} when there is no such thing. No secret is among them."""
     cache, names = call.broker.cache, call.names
     project = call.project_or_none or (cache.project(names["project"]) if "project" in names else None)

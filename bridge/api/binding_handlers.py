@@ -10,7 +10,7 @@ from typing import Final
 from bridge.api.api_errors import ApiError
 from bridge.api.api_times import zulu
 from bridge.api.call import Call
-from bridge.api.decoding import BadBody, decode
+from bridge.api.decoding import BadBody, decode_shape
 from bridge.api.wire_bindings import AuthnBinding, AuthnBindingRequest, AuthnBindings
 from broker.names import is_name
 from broker.records import CertificateBinding, User
@@ -88,7 +88,7 @@ async def update(call: Call) -> AuthnBinding:
 
 def _request(call: Call) -> AuthnBindingRequest:
     try:
-        return decode(call.body, AuthnBindingRequest)
+        return decode_shape(call.body, AuthnBindingRequest)
     except BadBody as wrong:
         raise ApiError(400, "BAD REQUEST", f"Poorly formatted JSON. {wrong}") from wrong
 

@@ -38,7 +38,7 @@ def _members(pairs: list[tuple[str, Any]]) -> _Members:
     return _Members(pairs)
 
 
-def decode(body: bytes, shape: type[S], *, first_value_only: bool = False) -> S:
+def decode_shape(body: bytes, shape: type[S], *, first_value_only: bool = False) -> S:
     """The body as a ``shape``: a msgspec Struct, ``dict[str, str]`` or the like. Raises BadBody."""
     text = body.decode("utf-8", "replace").lstrip(_BLANK)
     try:

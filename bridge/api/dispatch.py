@@ -15,13 +15,13 @@ import msgspec
 import structlog
 
 from bridge.api.api_errors import RETRY_AFTER_S, ApiError, from_broker, internal, not_found, too_large, too_many_tokens
-from bridge.api.audited import entry_of, is_audited, state_of
+from bridge.api.audited import audited_facts, entry_of, is_audited
 from bridge.api.call import Api, ApiPorts, ApiSettings, Call, Caller
 from bridge.api.cors import ANY_ORIGIN, judge_preflight
 from bridge.api.more_routes import ALL_ROUTES
 from bridge.api.openapi import openapi_document
 from bridge.api.request_bodies import coding_of, unpack_body
-from bridge.api.request_pipeline import admit, check_names, token_of
+from bridge.api.request_pipeline import admit_call, check_names, token_of
 from bridge.api.route import ApiRoute, Matched, RouteTable
 from bridge.core.bounded_body import BodyCutOff, BodyOverLimit, read_body
 from bridge.core.guesses import whence_of
@@ -31,7 +31,7 @@ from broker.broker import Broker
 from broker.catalog_cache import CatalogCache
 from broker.errors import BrokerError, StoreError
 from broker.records import Project
-from broker.tokens import digest_of
+from broker.tokens import digest_of_token
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -189,7 +189,7 @@ class AmsApp:
         scope = asked.scope
         method, path, query = scope["method"], scope["path"], scope["query_string"]
         token = token_of(scope["headers"], query, self.api.settings.token_from)
-        place = path, digest_of(token)
+        place = path, digest_of_token(token)
         admitted = self._admitted.to(place) if method == "POST" else None
         if admitted is None:
             matched = self._find(method, path)
@@ -199,7 +199,7 @@ class AmsApp:
             if token:
                 await self._pass_gate(scope, place[1])
             check_names(matched.names)
-            project, caller = admit(self.api, matched.route, matched.names.get("project"), token)
+            project, caller = admit_call(self.api, matched.route, matched.names.get("project"), token)
             admitted = _Admitted(matched.route, matched.names, project, caller)
             if matched.route in self._hot_routes:
                 self._admitted.remember(place, admitted)
@@ -225,9 +225,9 @@ class AmsApp:
         """The answer of a route that changes something, which is put on the audit trail."""
         if self._watch is None:
             return await route.handler(call)
-        before = state_of(call)
+        before = audited_facts(call)
         answer = await route.handler(call)
-        await self._watch.note(entry_of(call, route, whence_of(scope).address, before, state_of(call)))
+        await self._watch.note(entry_of(call, route, whence_of(scope).address, before, audited_facts(call)))
         return answer
 
     def _outside_the_table(self, asked: _Asked) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bridge.api.api_errors import NO_ACCESS, ApiError, conflict, forbidden, not_found
 from bridge.api.call import Call
 from bridge.api.paging import page_of
-from bridge.api.request_bodies import read
+from bridge.api.request_bodies import read_shape
 from bridge.api.user_answers import UserDetail, user_answer, user_answers
 from bridge.api.user_handlers import read_user
 from bridge.api.wire_people import MemberRolesRequest, UserAnswer, UserPage, UserRequest
@@ -71,7 +71,7 @@ async def update(call: Call) -> UserAnswer:
 async def add(call: Call) -> UserAnswer:
     """Make a user a member."""
     user = call.user()
-    request = await read(call, MemberRolesRequest)
+    request = await read_shape(call, MemberRolesRequest)
     try:
         changed = await call.broker.users.add_member(user, call.project, request.roles)
     except AlreadyAMember as member:

@@ -14,7 +14,7 @@ import msgspec
 from bridge.api.api_errors import conflict, forbidden, invalid_argument
 from bridge.api.api_times import publish_time
 from bridge.api.call import Call
-from bridge.api.decoding import BadBody, decode
+from bridge.api.decoding import BadBody, decode_shape
 from bridge.api.publish_bodies import messages_of
 from bridge.api.wire import (
     AckRequest,
@@ -95,7 +95,7 @@ def _check_may_pull(call: Call, subscription: Subscription) -> None:
 def _max_messages(body: bytes) -> int:
     """How many are asked for; both options may be text or native (D1), and the second one changes nothing (D2)."""
     try:
-        request = decode(body, PullRequest)
+        request = decode_shape(body, PullRequest)
     except BadBody as wrong:
         raise invalid_argument("Invalid Pull Parameters Arguments") from wrong
     if not isinstance(request.return_immediately, str | bool | None):
@@ -126,7 +126,7 @@ async def acknowledge(call: Call) -> Empty:
 def _ack_request(body: bytes) -> AckRequest:
     """What is acknowledged. Raises ApiError."""
     try:
-        return decode(body, AckRequest)
+        return decode_shape(body, AckRequest)
     except BadBody as wrong:
         raise invalid_argument("Invalid ack parameter") from wrong
 

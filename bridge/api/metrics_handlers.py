@@ -9,7 +9,7 @@ from typing import Final
 from bridge.api.api_errors import forbidden
 from bridge.api.api_times import NEVER, zulu
 from bridge.api.call import Call
-from bridge.api.wire_reports import Metric, MetricList, Point, number
+from bridge.api.wire_reports import Metric, MetricList, Point, ams_number
 from broker.access import CONSUMER, PUBLISHER, acl_admits, is_member
 from broker.names import child_key
 from broker.records import Project, Subscription, Topic, User
@@ -84,7 +84,7 @@ def report_load(call: Call) -> MetricList:
     for usage in call.api.outside.nodes():
         for metric, value in (("ams_node.cpu_usage", usage.cpu), ("ams_node.memory_usage", usage.memory)):
             text = _DESCRIPTIONS[metric].format(usage.node)
-            point = Point(now, number(float(value)))
+            point = Point(now, ams_number(float(value)))
             metrics.append(Metric(metric, "percentage", "float64", "ams_node", usage.node, [point], text))
     return MetricList(metrics)
 
@@ -114,7 +114,7 @@ def _daily(metric: str, name: str, days: Mapping[date, int]) -> Metric:
 
 
 def _rate(metric: str, name: str, value: float, at: str) -> Metric:
-    return _metric(metric, "rate", "float64", name, [Point(at, number(float(value)))])
+    return _metric(metric, "rate", "float64", name, [Point(at, ams_number(float(value)))])
 
 
 def _metric(metric: str, metric_type: str, value_type: str, name: str, points: list[Point]) -> Metric:

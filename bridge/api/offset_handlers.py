@@ -5,7 +5,7 @@ from __future__ import annotations
 from bridge.api.api_errors import conflict, invalid_argument
 from bridge.api.api_times import read_zulu_millis
 from bridge.api.call import Call
-from bridge.api.request_bodies import read
+from bridge.api.request_bodies import read_shape
 from bridge.api.wire import OffsetAnswer, OffsetRequest, OffsetsAnswer
 
 
@@ -17,7 +17,7 @@ async def show(call: Call) -> OffsetsAnswer:
 
 async def modify(call: Call) -> None:
     """Move the subscription to an offset; out of bounds nothing moves."""
-    request = await read(call, OffsetRequest, "Invalid Offset Arguments")
+    request = await read_shape(call, OffsetRequest, "Invalid Offset Arguments")
     if request.offset is None:
         raise invalid_argument("Invalid Offset Arguments")
     await call.broker.modify_offset(call.subscription(), request.offset)

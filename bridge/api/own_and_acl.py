@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from bridge.api.api_errors import invalid_argument
 from bridge.api.call import Call
-from bridge.api.request_bodies import read
+from bridge.api.request_bodies import read_shape
 from bridge.api.wire import AclAnswer, AclRequest
 from broker.access import sees_only_own
 from broker.acl import member_uids, user_names
@@ -38,7 +38,7 @@ def acl_answer(call: Call, acl: Iterable[str]) -> AclAnswer:
 
 async def members_asked_for(call: Call, refusal: str) -> tuple[str, ...]:
     """The uids of the users that a body names for a list. Raises ApiError, with ``refusal`` for a body without one."""
-    request = await read(call, AclRequest, refusal)
+    request = await read_shape(call, AclRequest, refusal)
     if request.authorized_users is None:
         raise invalid_argument(refusal)
     return member_uids(call.broker.cache, call.project, request.authorized_users)

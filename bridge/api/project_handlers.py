@@ -5,7 +5,7 @@ from __future__ import annotations
 from bridge.api.api_errors import invalid_argument
 from bridge.api.api_times import zulu
 from bridge.api.call import Call
-from bridge.api.request_bodies import read
+from bridge.api.request_bodies import read_shape
 from bridge.api.wire_people import ProjectAnswer, ProjectList, ProjectRequest
 from broker.errors import AlreadyExists
 from broker.records import Project, User
@@ -25,7 +25,7 @@ def project_answer(call: Call, project: Project) -> ProjectAnswer:
 
 async def create(call: Call) -> ProjectAnswer:
     """A new, empty project."""
-    request = await read(call, ProjectRequest, "Invalid Project Arguments")
+    request = await read_shape(call, ProjectRequest, "Invalid Project Arguments")
     project = await call.broker.projects.create(call.names["project"], request.description, call.caller.uid)
     return project_answer(call, project)
 
@@ -42,7 +42,7 @@ async def list_all(call: Call) -> ProjectList:
 
 async def update(call: Call) -> ProjectAnswer:
     """Rename or describe a project."""
-    request = await read(call, ProjectRequest)
+    request = await read_shape(call, ProjectRequest)
     try:
         changed = await call.broker.projects.update(call.project, name=request.name, description=request.description)
     except AlreadyExists as taken:

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from bridge.api.api_errors import invalid_argument
-from bridge.api.decoding import BadBody, decode
+from bridge.api.decoding import BadBody, decode_shape
 from bridge.api.wire import PublishedMessage, PublishRequest
 from broker.beside import LARGE_BYTES
 from broker.model import NewMessage
@@ -50,7 +50,7 @@ def messages_of(body: bytes) -> list[NewMessage]:
             parts = _divide(body)
             if parts is not None:
                 return [_message(part) for part in parts]
-            request: _ExactPublish | PublishRequest = decode(body, PublishRequest)
+            request: _ExactPublish | PublishRequest = decode_shape(body, PublishRequest)
         else:
             request = _read(body)
     except BadBody as wrong:
@@ -63,7 +63,7 @@ def _read(body: bytes) -> _ExactPublish | PublishRequest:
     try:
         return _EXACT.decode(body)
     except _UNREADABLE:
-        return decode(body, PublishRequest)
+        return decode_shape(body, PublishRequest)
 
 
 def _divide(body: bytes) -> list[msgspec.Raw] | None:
@@ -86,5 +86,5 @@ def _message(part: msgspec.Raw) -> NewMessage:
     try:
         message = _EXACT_MESSAGE.decode(part)
     except _UNREADABLE:
-        message = decode(bytes(part), PublishedMessage)
+        message = decode_shape(bytes(part), PublishedMessage)
     return NewMessage(message.data, message.attributes)

@@ -10,14 +10,14 @@ from bridge.api.api_errors import ApiError, conflict, unauthorized
 from bridge.api.call import Call, Unreachable
 from bridge.api.push_config import asks_for_pull, change_push_config
 from bridge.api.push_worker import acl_with_worker, check_push_possible, let_worker_in
-from bridge.api.request_bodies import read
+from bridge.api.request_bodies import read_shape
 from bridge.api.wire import SubscriptionRequest
 from broker.records import PushConfig, Subscription
 
 
 async def modify(call: Call) -> None:
     """Replace the push configuration; nothing in it means pull from now on."""
-    request = (await read(call, SubscriptionRequest, "Invalid Subscription Arguments")).push_config
+    request = (await read_shape(call, SubscriptionRequest, "Invalid Subscription Arguments")).push_config
     subscription = call.subscription()
     if not asks_for_pull(request):
         check_push_possible(call.api)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bridge.api.api_errors import not_found
 from bridge.api.api_times import zulu
 from bridge.api.call import Call
-from bridge.api.request_bodies import read
+from bridge.api.request_bodies import read_shape
 from bridge.api.user_answers import user_answer
 from bridge.api.wire_people import (
     DeclineRequest,
@@ -51,7 +51,7 @@ def _registration(call: Call) -> Registration:
 
 async def create(call: Call) -> RegistrationAnswer:
     """A new pending registration."""
-    request = await read(call, RegistrationRequest, "Invalid User Arguments")
+    request = await read_shape(call, RegistrationRequest, "Invalid User Arguments")
     profile = Profile(request.email, request.first_name, request.last_name, request.organization, request.description)
     return registration_answer(call, await call.broker.registrations.create(request.name, profile))
 
@@ -81,7 +81,7 @@ async def accept(call: Call) -> UserAnswer:
 async def decline(call: Call) -> None:
     """Decline a registration, with a comment."""
     registration = _pending(call)
-    request = await read(call, DeclineRequest, first_value_only=True)
+    request = await read_shape(call, DeclineRequest, first_value_only=True)
     await call.broker.registrations.decline(registration, request.comment, call.caller.uid)
 
 

@@ -10,7 +10,7 @@ from bridge.api.api_times import read_day
 from bridge.api.call import Call
 from bridge.api.metrics_handlers import report_load
 from bridge.api.user_handlers import require_user
-from bridge.api.wire_reports import MetricList, ProjectsMetrics, ProjectUsageAnswer, UsageReport, VaReport, number
+from bridge.api.wire_reports import MetricList, ProjectsMetrics, ProjectUsageAnswer, UsageReport, VaReport, ams_number
 from broker.access import PROJECT_ADMIN
 from broker.days import day_of
 from broker.records import Project
@@ -43,14 +43,14 @@ def _report(rows: Sequence[ProjectUsage]) -> VaReport:
         ProjectUsageAnswer(
             row.project.name,
             row.messages,
-            number(row.average_daily_messages),
+            ams_number(row.average_daily_messages),
             row.topics,
             row.subscriptions,
             row.users,
         )
         for row in rows
     ]
-    average = number(round(sum((row.average_daily_messages for row in rows), 0.0), 2))
+    average = ams_number(round(sum((row.average_daily_messages for row in rows), 0.0), 2))
     totals = ProjectsMetrics(shown, sum(row.messages for row in rows), average)
     return VaReport(
         totals,

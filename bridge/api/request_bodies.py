@@ -8,17 +8,17 @@ from typing import Any, TypeVar
 
 from bridge.api.api_errors import bad_request, invalid_argument, too_large, unknown_coding
 from bridge.api.call import Call
-from bridge.api.decoding import BadBody, decode
+from bridge.api.decoding import BadBody, decode_shape
 from bridge.core.packed_bodies import BodyTooLarge, DamagedBody, UnknownCoding, decompress
 from broker.beside import Beside
 
 S = TypeVar("S")
 
 
-async def read(call: Call, shape: type[S], text: str = "", *, first_value_only: bool = False) -> S:
+async def read_shape(call: Call, shape: type[S], text: str = "", *, first_value_only: bool = False) -> S:
     """The body as a ``shape``. Raises ApiError: invalid argument with ``text``, or a bad request when that is empty."""
     try:
-        return await call.read(partial(decode, call.body, shape, first_value_only=first_value_only))
+        return await call.read(partial(decode_shape, call.body, shape, first_value_only=first_value_only))
     except BadBody as wrong:
         raise (invalid_argument(text) if text else bad_request()) from wrong
 
@@ -49,5 +49,5 @@ async def read_texts(call: Call) -> dict[str, str]:
     if not call.body:
         return {}
     shape: Any = dict[str, str]
-    texts: dict[str, str] = await read(call, shape)
+    texts: dict[str, str] = await read_shape(call, shape)
     return texts

@@ -15,7 +15,7 @@ from bridge.api.route import ApiRoute
 from broker.access import SERVICE_ADMIN, may, roles_in
 from broker.names import is_name
 from broker.records import Project
-from broker.tokens import digest_of, match_digests
+from broker.tokens import digest_of_token, match_digests
 
 _KEY: Final = b"key="
 _BLANKS: Final = b" \t"
@@ -47,7 +47,7 @@ def token_of(headers: Iterable[tuple[bytes, bytes]], query_string: bytes, token_
     return b""
 
 
-def admit(api: Api, route: ApiRoute, project_name: str | None, token: bytes) -> tuple[Project | None, Caller]:
+def admit_call(api: Api, route: ApiRoute, project_name: str | None, token: bytes) -> tuple[Project | None, Caller]:
     """The project of the path and who asks, once both may pass. Raises ApiError, StoreUnavailable."""
     if route.is_open:
         return None, NOBODY
@@ -71,7 +71,7 @@ def caller_of(api: Api, token: bytes, project: Project | None = None) -> Caller 
     Raises StoreUnavailable when the catalog at hand may be too old to say.
     """
     api.broker.cache.check_fresh()
-    digest = digest_of(token)
+    digest = digest_of_token(token)
     service = api.settings.service_token_digest
     if service and match_digests(digest, service):
         return SERVICE

@@ -6,7 +6,7 @@ from typing import Literal
 
 from bridge.api.api_errors import already_exists, invalid_argument
 from bridge.api.call import Call
-from bridge.api.request_bodies import read
+from bridge.api.request_bodies import read_shape
 from bridge.api.resource_references import full_schema_name, schema_name
 from bridge.api.wire import MessageText
 from bridge.api.wire_reports import SchemaAnswer, SchemaList, SchemaRequest
@@ -36,7 +36,7 @@ def _type_of(text: str) -> Literal["json", "avro"]:
 
 async def create(call: Call) -> SchemaAnswer:
     """A new schema."""
-    request = await read(call, SchemaRequest, "Invalid Schema Arguments", first_value_only=True)
+    request = await read_shape(call, SchemaRequest, "Invalid Schema Arguments", first_value_only=True)
     name = call.names["schema"]
     if call.broker.cache.schema(call.project.uid, name) is not None:
         raise already_exists("Schema already exists")
@@ -61,7 +61,7 @@ async def list_all(call: Call) -> SchemaList:
 async def update(call: Call) -> SchemaAnswer:
     """Change what the body gives; what is missing stays."""
     schema = call.schema()
-    request = await read(call, SchemaRequest, "Invalid Schema Arguments", first_value_only=True)
+    request = await read_shape(call, SchemaRequest, "Invalid Schema Arguments", first_value_only=True)
     name = schema_name(request.name) if request.name else None
     holder = None if name is None else call.broker.cache.schema(call.project.uid, name)
     if holder is not None and holder.uid != schema.uid:
@@ -86,7 +86,7 @@ async def validate(call: Call) -> MessageText:
     payload = call.body
     if schema.type == "avro":
         wire: type[dict[str, str]] = dict[str, str]
-        data = (await read(call, wire)).get("data")
+        data = (await read_shape(call, wire)).get("data")
         if data is None:
             raise invalid_argument("Invalid Schema Payload Arguments")
         try:

@@ -6,7 +6,7 @@ from bridge.api.api_errors import already_exists, invalid_argument, not_found
 from bridge.api.api_times import publish_time, read_rfc3339
 from bridge.api.call import Call
 from bridge.api.paging import page_of
-from bridge.api.request_bodies import read
+from bridge.api.request_bodies import read_shape
 from bridge.api.wire import Empty
 from bridge.api.wire_snapshots import SeekRequest, SnapshotAnswer, SnapshotNames, SnapshotPage, SnapshotRequest
 from broker.records import Snapshot, Subscription
@@ -14,7 +14,7 @@ from broker.records import Snapshot, Subscription
 
 async def seek(call: Call) -> Empty:
     """Move a subscription to a time or a snapshot; what was pulled and not acknowledged is open no more."""
-    request = await read(call, SeekRequest, "Invalid Seek Arguments")
+    request = await read_shape(call, SeekRequest, "Invalid Seek Arguments")
     subscription = call.subscription()
     if bool(request.time) == bool(request.snapshot):
         raise invalid_argument("Invalid Seek Arguments: either time or snapshot is needed")
@@ -37,7 +37,7 @@ async def _seek_to_snapshot(call: Call, subscription: Subscription, reference: s
 
 async def create(call: Call) -> SnapshotAnswer:
     """Keep the place of a subscription: what it has acknowledged lies before it."""
-    request = await read(call, SnapshotRequest, "Invalid Snapshot Arguments")
+    request = await read_shape(call, SnapshotRequest, "Invalid Snapshot Arguments")
     name = _last_part(call, request.subscription, "subscriptions")
     subscription = call.broker.cache.subscription(call.project.uid, name)
     topic = None if subscription is None else call.broker.subscriptions.topic_of(subscription)

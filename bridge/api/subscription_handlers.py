@@ -10,7 +10,7 @@ from bridge.api.paging import page_of
 from bridge.api.push_config import asks_for_pull, new_push_config, push_config_answer
 from bridge.api.push_texts import UNAVAILABLE, describe_active
 from bridge.api.push_worker import acl_keeping_worker, acl_with_worker, check_push_possible, let_worker_in
-from bridge.api.request_bodies import read
+from bridge.api.request_bodies import read_shape
 from bridge.api.resource_references import subscription_name, topic_name, topic_of
 from bridge.api.wire import (
     AckDeadlineRequest,
@@ -68,7 +68,7 @@ async def list_page(call: Call) -> SubscriptionPage:
 
 async def create(call: Call) -> SubscriptionAnswer:
     """A new subscription at the end of its topic, to pull from or to push."""
-    request = await read(call, SubscriptionRequest, "Invalid Subscription Arguments")
+    request = await read_shape(call, SubscriptionRequest, "Invalid Subscription Arguments")
     topic = topic_of(call, request.topic)
     push = PushConfig()
     if not asks_for_pull(request.push_config):
@@ -116,7 +116,7 @@ async def modify_acl(call: Call) -> None:
 
 async def modify_ack_deadline(call: Call) -> None:
     """Give consumers this long to acknowledge."""
-    request = await read(call, AckDeadlineRequest, _DEADLINE_TEXT)
+    request = await read_shape(call, AckDeadlineRequest, _DEADLINE_TEXT)
     if not 0 <= request.ack_deadline_seconds <= _LONGEST_DEADLINE_S:
         raise invalid_argument(_DEADLINE_TEXT)
     await call.broker.subscriptions.set_ack_deadline(call.subscription(), request.ack_deadline_seconds)

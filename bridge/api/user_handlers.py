@@ -5,7 +5,7 @@ from __future__ import annotations
 from bridge.api.api_errors import ApiError, invalid_argument, not_found, unauthorized
 from bridge.api.call import Call
 from bridge.api.paging import page_of
-from bridge.api.request_bodies import read
+from bridge.api.request_bodies import read_shape
 from bridge.api.request_pipeline import caller_of
 from bridge.api.user_answers import UserDetail, user_answer, user_answers
 from bridge.api.wire_people import UserAnswer, UserPage, UserRequest
@@ -17,7 +17,7 @@ from broker.users import Grants, Profile
 
 async def read_user(call: Call) -> UserRequest:
     """The body of the routes that make or change users. Raises ApiError."""
-    return await read(call, UserRequest, "Invalid User Arguments")
+    return await read_shape(call, UserRequest, "Invalid User Arguments")
 
 
 def profile_of(request: UserRequest) -> Profile:

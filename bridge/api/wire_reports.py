@@ -30,7 +30,7 @@ class SchemaList(SnakeAnswer):
     schemas: list[SchemaAnswer]
 
 
-def number(value: float) -> int | float:
+def ams_number(value: float) -> int | float:
     """A number as AMS writes it: one without a fraction has no point (``8``, not ``8.0``)."""
     return int(value) if value.is_integer() else value
 

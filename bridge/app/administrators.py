@@ -11,7 +11,7 @@ from bridge.core.guesses import GuessLimit
 from bridge.core.token_gate import TokenGate
 from broker.access import SERVICE_ADMIN
 from broker.records import User
-from broker.tokens import digest_of, match_digests
+from broker.tokens import digest_of_token, match_digests
 
 SERVICE = "service token"
 """The name of whoever has the service token; no user can be called so."""
@@ -23,18 +23,18 @@ class Admission:
 
     def __init__(self, daemon: Daemon) -> None:
         token = daemon.settings.auth.service_token
-        self.service_token_digest = digest_of(token.reveal().encode()) if token else ""
+        self.service_token_digest = digest_of_token(token.reveal().encode()) if token else ""
         self._cache = daemon.broker.cache
         self.sessions = Sessions(os.urandom(32), daemon.clock, daemon.broker.cache, os.urandom)
         self.gate = TokenGate(GuessLimit(daemon.clock), self._is_known, daemon.audit.note)
 
     def admit(self, token: str) -> str | None:
         """The administrator's name, or None."""
-        return self._holder(digest_of(token.encode()), frozenset({SERVICE_ADMIN}))
+        return self._holder(digest_of_token(token.encode()), frozenset({SERVICE_ADMIN}))
 
     def admit_to_metrics(self, token: str) -> str | None:
         """The name of whoever may read the metrics, or None."""
-        return self._holder(digest_of(token.encode()), _METRICS_ROLES)
+        return self._holder(digest_of_token(token.encode()), _METRICS_ROLES)
 
     def admit_session(self, cookies: Mapping[str, str]) -> str | None:
         """The name of whoever is logged in to the pages and may still see them, or None.

@@ -11,7 +11,7 @@ from broker.engines import check_url
 from broker.errors import StoreUnusable
 
 
-def faults_of(settings: Settings) -> list[str]:
+def fault_lines(settings: Settings) -> list[str]:
     """Every such fault, in a line each; none when a start gets past them."""
     faults = []
     try:

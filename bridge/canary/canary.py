@@ -14,7 +14,7 @@ import structlog
 
 from bridge.canary.notify import canary_delivery, tell_failure, tell_recovery
 from bridge.canary.read_back import ChannelReader, Looked, SeenPosts, Unreadable
-from bridge.canary.state import CanaryRow, CanaryState, read, row_name, write_row
+from bridge.canary.state import CanaryRow, CanaryState, read_canary, row_name, write_row
 from bridge.destinations.canary_settings import CanarySettings
 from broker.clock import US_PER_S, Clock, us
 from broker.errors import StateMoved
@@ -187,7 +187,7 @@ class Canary:
     async def _load(self) -> None:
         name = row_name(self._destination)
         row = (await self._store.state.read([name]))[name]
-        self._known, self._version = read(row), row.version
+        self._known, self._version = read_canary(row), row.version
 
     async def _commit(self, known: CanaryRow, *deliveries: NewDelivery) -> None:
         """Put on record what is known now, with the deliveries that follow from it, all or nothing.

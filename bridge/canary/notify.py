@@ -12,7 +12,7 @@ from bridge.canary.state import CanaryRow
 from bridge.core.built_in_rules import CANARY_RULE
 from bridge.core.posts import post_to_bytes
 from bridge.destinations.canary_settings import CanarySettings
-from bridge.destinations.kit.payload import rfc3339
+from bridge.destinations.kit.payload import rfc3339_ms
 from broker.clock import US_PER_S
 from broker.model import NewDelivery
 from rules.model import Phase, Post
@@ -44,7 +44,7 @@ def tell_failure(
     post = Post(
         title=f"{destination}: posts do not arrive",
         text=(
-            f"The canary of {rfc3339(known.sent_us)} for `{destination}` was not found in the channel within "
+            f"The canary of {rfc3339_ms(known.sent_us)} for `{destination}` was not found in the channel within "
             f"{duration_text(canary.within)}: {escape_md(known.reason)}\n\n"
             f"What is sent to `{destination}` may not be read by anybody until this is over."
         ),

@@ -12,7 +12,7 @@ import msgspec
 from bridge.destinations.base import Later
 from bridge.destinations.config import WHOLE_TRY_MARGIN_S, DestinationConfig
 from bridge.destinations.mattermost.attachment import channel_name
-from bridge.destinations.mattermost.rest import MOST_PAGES, PAGE, decode_answer, page_of
+from bridge.destinations.mattermost.rest import MOST_PAGES, PAGE, decode_answer, page_path
 from broker.clock import Clock, us
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class ChannelReader:
         mine: list[str] = []
         late: list[str] = []
         for number in range(MOST_PAGES):
-            answer = await self._bot.rest.call("GET", page_of(channel_id, number))
+            answer = await self._bot.rest.call("GET", page_path(channel_id, number))
             if isinstance(answer, Later):
                 return Unreadable(answer.reason)
             page = decode_answer(answer, _Page)

@@ -96,7 +96,7 @@ def row_name(destination: str) -> str:
     return f"canary/{destination}"
 
 
-def read(row: StateRow) -> CanaryRow:
+def read_canary(row: StateRow) -> CanaryRow:
     """The canary's row, its times as the wall clock tells them now; nothing is known when there is none.
 
     Times that people read stay as they were told, unless the clock was set back: then they would lie ahead.

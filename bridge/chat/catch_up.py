@@ -11,7 +11,7 @@ import structlog
 from bridge.chat.events import ChatPost
 from bridge.chat.websocket import Lost
 from bridge.destinations.base import Later
-from bridge.destinations.mattermost.rest import MOST_PAGES, PAGE, Rest, decode_answer, page_of
+from bridge.destinations.mattermost.rest import MOST_PAGES, PAGE, Rest, decode_answer, page_path
 
 _MOST_CHANGED: Final = 1_000  # of changed posts the server gives so many, and no word that there are more
 _MOST_KNOWN: Final = 1_000
@@ -86,7 +86,7 @@ class Reader:
             return posts
         log.warning("so much happened that reactions to older posts may be missed", channel=channel_id)
         for number in range(MOST_PAGES):
-            page = await self._ask(page_of(channel_id, number), Posts)
+            page = await self._ask(page_path(channel_id, number), Posts)
             by_id = page.posts if page is not None else {}
             posts |= by_id
             if len(by_id) < PAGE or min(post.create_at for post in by_id.values()) < since_ms:

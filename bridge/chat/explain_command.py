@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 from bridge.destinations.signed_context import PostContext
-from bridge.operate.explain_message import explain
+from bridge.operate.explain_message import explain_named
 from bridge.operate.explain_views import ConditionView, ExplanationView
 from bridge.operate.incident_commands import read_incident
 from bridge.operate.operator_context import OperatorContext
@@ -55,7 +55,7 @@ async def _tell_delivery(context: OperatorContext, card: PostContext, delivery: 
         return
     yield f"{text}, because of message {_code(f'{topic}:{new.offset}')}."
     try:
-        explained = await explain(context, f"{topic}:{new.offset}")
+        explained = await explain_named(context, f"{topic}:{new.offset}")
     except NoSuchThing as error:
         yield f"{error}."
         return

@@ -19,7 +19,7 @@ from bridge.chat.events import ChatEvent, ChatPost, Reaction
 from bridge.chat.requests import ChatRequest, Why, word_of
 from bridge.chat.websocket import Lost
 from bridge.destinations.base import Later
-from bridge.destinations.mattermost.attachment import MAX_TEXT_RUNES, cut
+from bridge.destinations.mattermost.attachment import MAX_TEXT_RUNES, shorten_to
 from bridge.destinations.mattermost.bodies import MARKER
 from bridge.destinations.mattermost.bot import MattermostBot
 from bridge.destinations.mattermost.cards import CARD
@@ -159,7 +159,7 @@ class Answerer:
         body = {
             "channel_id": post.channel_id,
             "root_id": root,
-            "message": cut(text, MAX_TEXT_RUNES),
+            "message": shorten_to(text, MAX_TEXT_RUNES),
             "props": {MARKER: {_ANSWERS: event.name}},
             "pending_post_id": f"{post.id}/{event.name}",
         }

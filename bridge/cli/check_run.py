@@ -12,14 +12,14 @@ from typing import Any, Final
 from bridge.app.installed_plugins import list_installed_plugins
 from bridge.app.provision import CannotProvision, provision
 from bridge.app.state_folder import SEALING_KEY_FILE, BadSealingKey, sealing_key
-from bridge.app.unusable_settings import faults_of
+from bridge.app.unusable_settings import fault_lines
 from bridge.chat.settings_checks import check_button_address
 from bridge.cli.command_context import Context
 from bridge.cli.loading import destinations_of, rule_set_of
 from bridge.cli.output import BadConfiguration, Failed, Output, format_count
 from bridge.cli.probe import TopicsToBe, probe_all, tell_probes
 from bridge.cli.problem_listing import as_lines, as_values
-from bridge.cli.setup import settings_of, settings_without_secrets
+from bridge.cli.setup import settings_of_context, settings_without_secrets
 from bridge.destinations.base import Destination
 from bridge.settings.canary_checks import check_notify_hosts
 from bridge.settings.model import Settings
@@ -72,7 +72,7 @@ def run_check(context: Context, *, settings_only: bool, probe: bool, strict: boo
     """Check everything, tell what was found, and exit as ``check`` says."""
     findings = _Findings(plugins=list_installed_plugins())
     settings = _settings(context, findings, need_secrets=probe or "CREDENTIALS_DIRECTORY" in os.environ)
-    findings.reasons += faults_of(settings)
+    findings.reasons += fault_lines(settings)
     if not settings_only and not any(fault.startswith("destinations.") for fault in findings.reasons):
         asyncio.run(_check(context, settings, findings, probe=probe))
     if context.output.as_json:
@@ -98,7 +98,7 @@ def run_check(context: Context, *, settings_only: bool, probe: bool, strict: boo
 def _settings(context: Context, findings: _Findings, *, need_secrets: bool) -> Settings:
     """The settings, with a warning for each secret that is not here. Raises BadConfiguration."""
     try:
-        return settings_of(context)
+        return settings_of_context(context)
     except BadConfiguration as error:
         if not need_secrets:
             with suppress(BadConfiguration):

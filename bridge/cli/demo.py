@@ -17,6 +17,6 @@ def demo(context: Context, *, once: bool) -> None:
 
     Nothing is left behind: the store lies in a temporary folder.
     """
-    from bridge.cli.demo_run import run
+    from bridge.cli.demo_run import run_demo
 
-    sys.exit(run(once, context.output))
+    sys.exit(run_demo(once, context.output))

@@ -49,7 +49,7 @@ _BALANCED: Final = "the books balance: every message, and every send decided for
 _TOKEN_VARIABLE: Final = "AMS_BRIDGE_TOKEN"  # noqa: S105 - the name of a variable
 
 
-def run(once: bool, output: Output) -> int:
+def run_demo(once: bool, output: Output) -> int:
     """Show the line at work; with ``once`` every sample once, then 0 if the books balance, else 1."""
     configure_logs(LogSettings(level="error", format="console"))
     with tempfile.TemporaryDirectory(prefix="ams-bridge-demo-") as folder:

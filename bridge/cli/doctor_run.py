@@ -13,7 +13,7 @@ from bridge.app.state_folder import certificates_of
 from bridge.cli.command_context import Context, path_exists
 from bridge.cli.fitting_tables import Column, text_column
 from bridge.cli.output import EXIT_FAILED, BadConfiguration, Output
-from bridge.cli.setup import settings_of
+from bridge.cli.setup import settings_of_context
 from bridge.core.proxies import read_proxies
 from bridge.core.secret import Secret
 from bridge.observe.condition import Finding, look_around
@@ -49,7 +49,7 @@ def run_doctor(context: Context) -> None:
 def examine_all(context: Context) -> list[Finding]:
     """The findings of every examination; what stands in the way of one is a finding too."""
     try:
-        settings = settings_of(context)
+        settings = settings_of_context(context)
     except BadConfiguration as error:
         return [Finding("settings", "wrong", error.format_message())]
     findings = [Finding("settings", "ok", f"{context.config_path()} and all secrets that it names can be read")]

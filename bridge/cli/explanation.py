@@ -65,10 +65,10 @@ def tell_stored(output: Output, answer: Any, shown: ExplainScope) -> None:
     if answer["recomputed"] is not None:
         _print_head(output, "What the rules in force would decide now (computed anew; nothing is sent)")
         then = [(row["delivery"]["destination"], row.get("post")) for row in decided["deliveries"]]
-        tell(output, answer["recomputed"], shown, then)
+        tell_explanation(output, answer["recomputed"], shown, then)
 
 
-def tell(output: Output, answer: Any, shown: ExplainScope, then: Sequence[tuple[str, Any]] = ()) -> None:
+def tell_explanation(output: Output, answer: Any, shown: ExplainScope, then: Sequence[tuple[str, Any]] = ()) -> None:
     """Print what the rules make of a message. ``then`` are posts (destination, post) that need not be drawn again."""
     if output.quiet:
         return

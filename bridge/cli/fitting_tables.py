@@ -69,7 +69,9 @@ def short_ids(ids: Iterable[str]) -> dict[str, str]:
     return shorts
 
 
-def draw(rows: Sequence[Any], columns: Sequence[Column], width: int, title: str = "") -> Iterator[RenderableType]:
+def draw_tables(
+    rows: Sequence[Any], columns: Sequence[Column], width: int, title: str = ""
+) -> Iterator[RenderableType]:
     """The rows as tables and lines to print one after the other, none wider than ``width``."""
     cells = [[_cell(column, row) for column in columns] for row in rows]
     natural = [max([len(column.head), *(_widest(row[at]) for row in cells)]) for at, column in enumerate(columns)]

@@ -19,7 +19,7 @@ def add_history_options(since: str | None) -> Callable[[Decorated], Decorated]:
     def decorate(function: Decorated) -> Decorated:
         for option in (
             click.option("--limit", type=click.IntRange(1), help="Only the newest of these messages, so many at most."),
-            click.option("--topic", "topics", multiple=True, type=topic_name, help="Only messages of this topic."),
+            click.option("--topic", "topics", multiple=True, type=topic_option, help="Only messages of this topic."),
             click.option("--since", type=duration, default=since, show_default=True, help="How far back to begin."),
         ):
             function = option(function)
@@ -28,7 +28,7 @@ def add_history_options(since: str | None) -> Callable[[Decorated], Decorated]:
     return decorate
 
 
-def topic_name(text: str) -> str:
+def topic_option(text: str) -> str:
     """The full name of ``P/T`` or ``projects/P/topics/T``: the ``type`` of an option. Raises BadParameter."""
     project, name = resource_name(text, "topics")
     return f"projects/{project}/topics/{name}"

@@ -9,7 +9,7 @@ from typing import Any
 from bridge.cli.command_context import Context
 from bridge.cli.fitting_tables import text_column, time_column
 from bridge.cli.output import Failed
-from bridge.cli.setup import settings_of
+from bridge.cli.setup import settings_of_context
 from bridge.cli.typed import show_time
 from bridge.operate.operator_times import rfc3339
 from broker.clock import SystemClock
@@ -20,7 +20,7 @@ from broker.model import NodeStanding
 
 def list_nodes(context: Context) -> None:
     """Tell of the daemons that share the store. Raises Failed when none lives, or the store is shared with nobody."""
-    settings = settings_of(context)
+    settings = settings_of_context(context)
     if not is_postgres(settings.store):
         raise Failed("nodes share a store in PostgreSQL; the daemon of any other store is alone")
     try:

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bridge.cli.fitting_tables import Column, draw
+from bridge.cli.fitting_tables import Column, draw_tables
 from bridge.cli.visible import VisibleConsole, VisibleText, make_visible
 
 _WIDE = 160  # columns where nobody says how many there are
@@ -77,7 +77,7 @@ class Output:
         if not rows:
             self.console.print(f"[dim]{escape(empty)}[/]")
             return
-        for part in draw(rows, columns, self.console.width, title):
+        for part in draw_tables(rows, columns, self.console.width, title):
             self.console.print(part)
 
     def print_value(self, value: Any) -> None:

@@ -14,9 +14,9 @@ import msgspec
 
 from bridge.cli.command_context import Context
 from bridge.cli.connection import Unreached, connect_client
-from bridge.cli.explanation import ExplainScope, tell, tell_stored
+from bridge.cli.explanation import ExplainScope, tell_explanation, tell_stored
 from bridge.cli.history import History, open_history
-from bridge.cli.history_options import topic_name
+from bridge.cli.history_options import topic_option
 from bridge.cli.loading import destinations_of, load_rules, world_for
 from bridge.cli.output import BadConfiguration, Failed
 from bridge.cli.problem_listing import as_lines
@@ -69,7 +69,7 @@ def run_explain(
     elif answer is not None:
         tell_stored(output, answer, ExplainScope(rules, brief))
     else:
-        tell(output, explanation, ExplainScope(rules, brief))
+        tell_explanation(output, explanation, ExplainScope(rules, brief))
 
 
 def _fetch_message(context: Context, message: str) -> Any:
@@ -81,7 +81,7 @@ def _fetch_message(context: Context, message: str) -> Any:
             raise
         context.output.warn(f"{error.format_message().partition('. ')[0]}; this is read from its store")
     topic, _, offset = message.rpartition(":")
-    return _from_store(context, topic_name(topic), int(offset))
+    return _from_store(context, topic_option(topic), int(offset))
 
 
 def _from_store(context: Context, topic: str, offset: int) -> Any:

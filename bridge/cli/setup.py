@@ -22,7 +22,7 @@ from rules.source.places import read_file
 from rules.source.problems import ProblemsFound
 
 
-def settings_of(context: Context) -> Settings:
+def settings_of_context(context: Context) -> Settings:
     """The settings that the options name. Raises BadConfiguration with every problem."""
     path = find_settings_file(context)
     try:
@@ -58,7 +58,7 @@ def whole_reach(context: Context, *, with_token: bool) -> Reach:
 
     Without ``with_token`` only what it is about is read: the secrets may be for the daemon's eyes alone.
     """
-    settings = settings_of(context) if with_token else _server_and_store(context)
+    settings = settings_of_context(context) if with_token else _server_and_store(context)
     server, token = settings.server, settings.auth.service_token if with_token else None
     return Reach(
         server.listen,

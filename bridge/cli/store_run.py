@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bridge.cli.command_context import Context
 from bridge.cli.output import Failed
-from bridge.cli.setup import settings_of, store_file
+from bridge.cli.setup import settings_of_context, store_file
 from bridge.settings.model import Settings
 from broker.clock import SystemClock
 from broker.days import moment
@@ -18,7 +18,7 @@ from broker.records import Project, Topic
 
 def run_backup(context: Context, file: Path) -> None:
     """Copy the store to a new file."""
-    settings = settings_of(context)
+    settings = settings_of_context(context)
     store_file(settings)
     try:
         asyncio.run(_copy(settings, file))
@@ -33,7 +33,7 @@ def run_restore(context: Context, file: Path) -> None:
     """Put a backup in the place of the store."""
     from broker.engines.sqlite.restore import restore as restore_store
 
-    settings = settings_of(context)
+    settings = settings_of_context(context)
     target = store_file(settings)
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

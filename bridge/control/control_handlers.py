@@ -46,7 +46,7 @@ from bridge.operate.audit_views import AuditPage, list_audit
 from bridge.operate.certificate_bindings import BindingsPage, bind_certificate, list_bindings, unbind_certificate
 from bridge.operate.daemon_status import DaemonStatus, read_status
 from bridge.operate.explain_message import MessageExplained
-from bridge.operate.explain_message import explain as explain_message
+from bridge.operate.explain_message import explain_named as explain_message
 from bridge.operate.ledger_views import LedgerView, read_ledger
 from bridge.operate.live_tail import follow_messages
 from bridge.operate.manifest import Manifest, read_manifest

@@ -30,7 +30,7 @@ from bridge.operate.operator_errors import (
     Undecidable,
 )
 from broker.errors import NotFound, StoreError
-from broker.tokens import digest_of
+from broker.tokens import digest_of_token
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 RETRY_AFTER_S: Final = 1
@@ -157,7 +157,7 @@ async def pass_gate(source: ControlSource, request: Request, token: str, what: s
     """Count a wrong token, and let nobody try more of them than is allowed. Raises Refusal 429."""
     if source.gate is None:
         return
-    digest = digest_of(token.encode())
+    digest = digest_of_token(token.encode())
     wait_s = await source.gate.wait_s(digest, whence_of(request.scope), request.url.path, what)
     if wait_s:
         raise Refusal(429, TOO_MANY.format(wait_s), wait_s=wait_s)

@@ -23,7 +23,7 @@ from bridge.core.secret import Secret
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, PartSize, Preview, Refused
 from bridge.destinations.config import HttpDestinationConfig, SecretUrl
 from bridge.destinations.kit.http_call import ask, outcome_of
-from bridge.destinations.kit.payload import payload_bytes, payload_of, rfc3339
+from bridge.destinations.kit.payload import payload_bytes, payload_of, rfc3339_ms
 from bridge.destinations.kit.redact import Redactor, shown_url
 from bridge.destinations.kit.signing import signatures, signer_of
 from broker.clock import US_PER_S, Clock
@@ -218,7 +218,7 @@ def _cloudevent(parcel: Parcel, source: str) -> dict[str, str]:
         "source": source,
         "type": str(parcel.post.overrides.get("type") or f"ams-bridge.{parcel.phase}"),
         "subject": parcel.key or parcel.topic,
-        "time": rfc3339(parcel.created_us),
+        "time": rfc3339_ms(parcel.created_us),
     }
     return {name: value for name, value in attributes.items() if value}
 
@@ -228,7 +228,7 @@ def _ams_push(parcel: Parcel, subscription: str) -> dict[str, Any]:
         "message": {
             "messageId": parcel.id,
             "data": base64.b64encode(payload_bytes(parcel)).decode(),
-            "publishTime": rfc3339(parcel.created_us),
+            "publishTime": rfc3339_ms(parcel.created_us),
         },
         "subscription": subscription or parcel.topic,
     }

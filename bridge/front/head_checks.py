@@ -19,7 +19,7 @@ _LINE_ENDS: Final = re.compile(rb"[\r\n\0]")
 _HOP: Final = (b"upgrade", b"http2-settings")
 
 
-def bad_request(text: str) -> HttpRefusal:
+def unreadable_request(text: str) -> HttpRefusal:
     """A 400 that says what cannot be read."""
     return HttpRefusal(400, "bad_request", text)
 
@@ -36,10 +36,10 @@ def check_head(version: str, url: bytes, headers: Headers) -> HttpRefusal | None
     for name, value in headers:
         if name in _ONCE:
             if name in seen:
-                return bad_request(f"the header {name.decode()} is there twice")
+                return unreadable_request(f"the header {name.decode()} is there twice")
             seen[name] = value
             if _LINE_ENDS.search(value):
-                return bad_request("a header holds a line end")
+                return unreadable_request("a header holds a line end")
     return _check_length(version, seen)
 
 
@@ -47,12 +47,12 @@ def _check_length(version: str, seen: dict[bytes, bytes]) -> HttpRefusal | None:
     length, coding = seen.get(b"content-length"), seen.get(b"transfer-encoding")
     if coding is None:
         if length is not None and not length.strip(b" \t").isdigit():
-            return bad_request("content-length is not a whole number")
+            return unreadable_request("content-length is not a whole number")
         return None
     if length is not None:
-        return bad_request("content-length and transfer-encoding exclude each other")
+        return unreadable_request("content-length and transfer-encoding exclude each other")
     if version == "1.0":
-        return bad_request("HTTP/1.0 knows no transfer-encoding")
+        return unreadable_request("HTTP/1.0 knows no transfer-encoding")
     if coding.strip(b" \t").lower() != b"chunked":
         return HttpRefusal(501, "bad_request", "chunked is the only transfer-encoding that is understood")
     return None

@@ -23,7 +23,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from bridge.front.connection_table import ConnectionTable, Line
-from bridge.front.head_checks import bad_request, check_head, head_without_upgrade
+from bridge.front.head_checks import check_head, head_without_upgrade, unreadable_request
 from bridge.front.http_refusals import (
     BODY_TOO_SLOW,
     FRAMING_TOO_LARGE,
@@ -222,7 +222,7 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserInvalidMethodError:
             self._refuse(UNKNOWN_METHOD)
         except httptools.HttpParserError as error:
-            self._refuse(self._refusal or bad_request(f"the request cannot be read: {error}"))
+            self._refuse(self._refusal or unreadable_request(f"the request cannot be read: {error}"))
 
     def _parse_without_upgrade(self, rest: bytes) -> None:
         """Read the request once more as if no other protocol had been offered, and go on with what came behind it."""

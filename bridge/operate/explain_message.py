@@ -82,7 +82,7 @@ class MessageExplained(msgspec.Struct, frozen=True, kw_only=True):
     recomputed: ExplanationView | None
 
 
-async def explain(context: OperatorContext, message: str) -> MessageExplained:
+async def explain_named(context: OperatorContext, message: str) -> MessageExplained:
     """What is known of a message that is named ``TOPIC:OFFSET``. Raises InvalidInput, NoSuchThing, StoreUnavailable."""
     uid, offset = _message_id(context, message)
     names = topic_names(context.broker)

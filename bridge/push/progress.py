@@ -14,7 +14,7 @@ from broker.clock import Clock
 from broker.errors import CursorMoved, StoreError
 from broker.model import Commit, Cursor, CursorMove, Message, NewDelivery
 from broker.names import subscription_cursor
-from broker.pull import rate
+from broker.pull import message_rate
 from broker.store import Store
 
 _AGAIN_S: Final = 1.0
@@ -75,6 +75,6 @@ class PushProgress:
             messages_total=cursor.messages_total + len(messages),
             bytes_total=cursor.bytes_total + sum(len(message.data) for message in messages),
             last_consumed_us=now_us,
-            consume_rate=rate(len(messages), now_us, cursor.last_consumed_us),
+            consume_rate=message_rate(len(messages), now_us, cursor.last_consumed_us),
         )
         return Commit(cursors=[CursorMove(counted)])

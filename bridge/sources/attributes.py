@@ -49,7 +49,7 @@ def event_attributes(headers: Mapping[str, str], named: Collection[str], *, well
     }
 
 
-def delivery_id(headers: Mapping[str, str]) -> str:
+def sender_delivery_id(headers: Mapping[str, str]) -> str:
     """What the sender calls this very delivery, the same when it sends it again; "" when it does not say."""
     text = next((f"{name}:{headers[name]}" for name in _DELIVERY if headers.get(name)), "")
     return text if len(text) <= _LONGEST_ID else ""

@@ -37,7 +37,7 @@ class Cut:
     shortened: bool = False
 
 
-def cut(message: NewMessage, limit_bytes: int = MESSAGE_LIMIT_BYTES) -> Cut:
+def cut_message(message: NewMessage, limit_bytes: int = MESSAGE_LIMIT_BYTES) -> Cut:
     """The message as it is if it fits, else in parts.
 
     Each part is the same document with a piece of its longest list, and has the attributes ``part``, ``parts``,

@@ -21,7 +21,7 @@ from bridge.core.offload import Offload
 from bridge.core.packed_bodies import ENCODINGS
 from bridge.core.token_gate import TOO_MANY, TokenGate
 from bridge.sources.admission import credential_of, may_enter, may_post
-from bridge.sources.attributes import delivery_id, event_attributes
+from bridge.sources.attributes import event_attributes, sender_delivery_id
 from bridge.sources.call_bodies import (
     FORM,
     MULTIPART,
@@ -31,7 +31,7 @@ from bridge.sources.call_bodies import (
     content_type_of,
     decode_body,
 )
-from bridge.sources.cutting import Cut, cut
+from bridge.sources.cutting import Cut, cut_message
 from bridge.sources.source_config import HookConfig, SourceConfig
 from bridge.sources.source_kinds import KINDS, CallReader
 from broker.broker import Broker
@@ -39,7 +39,7 @@ from broker.clock import US_PER_S
 from broker.errors import NotFound, Rejected, StoreError, TooLarge, trouble_text
 from broker.model import NewMessage
 from broker.records import Topic
-from broker.tokens import digest_of
+from broker.tokens import digest_of_token
 
 RETRY_AFTER_S = 5
 _LARGE_BYTES: Final = 256 * 1024  # reading more takes long enough to keep others waiting
@@ -122,7 +122,7 @@ class Hooks:
         if self._gate is None or not credential:
             return 0
         whence, place = whence_of(request.scope), request.url.path
-        return await self._gate.judge_s(digest_of(credential), whence, place, is_right=enters)
+        return await self._gate.judge_s(digest_of_token(credential), whence, place, is_right=enters)
 
     async def _keep(self, name: str, config: HookConfig, headers: Mapping[str, str], body: bytes) -> Response:
         """Append what a call says and answer with the ids of its messages, the old ones when it was sent before."""
@@ -144,7 +144,7 @@ class Hooks:
             )
         if not messages:
             return JSONResponse({"messageIds": []})
-        text = delivery_id(headers)
+        text = sender_delivery_id(headers)
         appended = await self._broker.publish(topic, messages, f"hook:{name}:{text}" if text else None)
         ids = [str(appended.first + n) for n in range(appended.count)]
         return JSONResponse({"messageIds": ids})
@@ -175,7 +175,7 @@ def _messages(
         headers = {**headers, "content-type": "application/json"}
     of_event = event_attributes(headers, config.headers, well_known=is_any)
     messages = read(name, headers, content)
-    return [cut(NewMessage(message.data, {**of_event, **message.attributes})) for message in messages]
+    return [cut_message(NewMessage(message.data, {**of_event, **message.attributes})) for message in messages]
 
 
 def _too_large_for_a_message(body_bytes: int, error: TooLarge) -> str:

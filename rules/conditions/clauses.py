@@ -95,11 +95,11 @@ def any_of(parts: tuple[Holds, ...]) -> Holds:
     return holds
 
 
-def walk(node: ConditionNode) -> Iterator[ConditionNode]:
+def walk_conditions(node: ConditionNode) -> Iterator[ConditionNode]:
     """The node and all parts in it, in file order."""
     yield node
     for part in node.parts:
-        yield from walk(part)
+        yield from walk_conditions(part)
 
 
 def find_necessary(node: ConditionNode) -> Iterator[Equality]:

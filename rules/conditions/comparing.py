@@ -11,7 +11,7 @@ _LONGEST_NUMBER: Final = 100
 _BOOLEANS: Final = {True: ("boolean", True), False: ("boolean", False)}
 
 NO_KEY: Final = ("no key",)
-"""What ``key_of`` gives for values that no scalar equals."""
+"""What ``comparison_key`` gives for values that no scalar equals."""
 
 
 def are_equal(left: Any, right: Any) -> bool:
@@ -35,7 +35,7 @@ def are_equal(left: Any, right: Any) -> bool:
     return True
 
 
-def key_of(value: Any) -> Hashable:
+def comparison_key(value: Any) -> Hashable:
     """A key such that two scalars are equal exactly when their keys are; NO_KEY for lists and mappings."""
     if isinstance(value, bool):
         return _BOOLEANS[value]

@@ -22,7 +22,7 @@ from rules.conditions.clauses import (
     find_necessary,
     line_holds,
     never_holds,
-    walk,
+    walk_conditions,
 )
 from rules.conditions.event_places import EventPlace, read_place
 from rules.conditions.jsonpath import PathProblem
@@ -126,8 +126,8 @@ def compile_match(
     before = sum(problem.kind == "error" for problem in problems)
     root = _Compiler(document, problems, variables).clause(value, path)
     broken = sum(problem.kind == "error" for problem in problems) > before
-    lines = [node for node in walk(root) if node.kind == "line"]
-    knows_undecodable = any(node.kind == "undecodable" for node in walk(root))
+    lines = [node for node in walk_conditions(root) if node.kind == "line"]
+    knows_undecodable = any(node.kind == "undecodable" for node in walk_conditions(root))
     holds = never_holds if broken else root.holds if knows_undecodable else _decodable(root.holds)
     places = tuple(dict.fromkeys(node.look for node in lines if node.look is not None))
     return Condition(holds, root, tuple(find_necessary(root)), places, knows_undecodable)

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from rules.conditions.clauses import ConditionNode, walk
+from rules.conditions.clauses import ConditionNode, walk_conditions
 from rules.conditions.conditions import Condition
 from rules.conditions.event_places import EventPlace
 
@@ -41,7 +41,7 @@ def covers_of(conditions: Sequence[Condition]) -> list[Cover | None]:
     sharing: Counter[tuple[EventPlace, bool, Hashable]] = Counter()
     asking: Counter[EventPlace] = Counter()
     for condition in conditions:
-        for need in (need for node in walk(condition.root) for need in _of_line(node)):
+        for need in (need for node in walk_conditions(condition.root) for need in _of_line(node)):
             sharing.update((need.place, need.beginnings, constant) for constant in need.constants)
             asking[need.place] += 1
 

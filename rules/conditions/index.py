@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, TypeAlias
 
-from rules.conditions.comparing import key_of
+from rules.conditions.comparing import comparison_key
 from rules.conditions.conditions import Condition
 from rules.conditions.cover import Cover, covers_of
 from rules.conditions.event_places import EventPlace
@@ -55,7 +55,7 @@ class RuleIndex:
             return self._undecodable
         hits = self._key_hits(event.data) if self._by_key else []
         for find, table in self._by_place:
-            hits.extend(hit for value in find(event) if (hit := table.get(key_of(value))) is not None)
+            hits.extend(hit for value in find(event) if (hit := table.get(comparison_key(value))) is not None)
         if self._by_beginning:
             hits.extend(self._beginning_hits(event))
         if not hits:
@@ -70,7 +70,9 @@ class RuleIndex:
             return []
         tables = self._by_key
         names = tables.keys() & data.keys() if len(tables) > 1 else tables.keys()
-        return [hit for name in names if name in data and (hit := tables[name].get(key_of(data[name]))) is not None]
+        return [
+            hit for name in names if name in data and (hit := tables[name].get(comparison_key(data[name]))) is not None
+        ]
 
     def _beginning_hits(self, event: Event) -> Iterable[RuleNumbers]:
         for find, tables in self._by_beginning:

@@ -27,7 +27,7 @@ class CannotBound(Exception):
 def make_safe(tree: Any) -> None:
     """Change a parsed path so that running it is bounded; raises CannotBound when that cannot be."""
     descents = 0
-    for node in walk(tree):
+    for node in walk_path(tree):
         descents += isinstance(node, nodes.Descendants)
         if isinstance(node, nodes._Intersect):
             raise CannotBound('uses "&" between paths, which finds nothing; use && within a filter, or two conditions')
@@ -44,7 +44,7 @@ def make_safe(tree: Any) -> None:
 def check_may_be_asked(tree: Any) -> None:
     """Whether jsonpath-ng itself may evaluate this (part of a) path; raises CannotBound if not."""
     descents = 0
-    for node in walk(tree):
+    for node in walk_path(tree):
         descents += isinstance(node, nodes.Descendants)
         if isinstance(node, filters.Expression) and node.op == "=~":
             raise CannotBound('uses "=~" in a filter with "$" or operators in it; say it with a regex: condition')
@@ -54,7 +54,7 @@ def check_may_be_asked(tree: Any) -> None:
         )
 
 
-def walk(tree: Any) -> Iterator[Any]:
+def walk_path(tree: Any) -> Iterator[Any]:
     """Every node of a parsed path."""
     waiting = [tree]
     while waiting:

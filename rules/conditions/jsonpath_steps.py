@@ -11,7 +11,7 @@ from jsonpath_ng import jsonpath as nodes
 from jsonpath_ng.ext import filter as filters
 from jsonpath_ng.ext import iterable, string
 
-from rules.conditions.jsonpath_guard import check_may_be_asked, is_number, make_safe, walk
+from rules.conditions.jsonpath_guard import check_may_be_asked, is_number, make_safe, walk_path
 from rules.conditions.regex import compile_regex, finds
 
 PathStep: TypeAlias = Callable[[list[Any]], list[Any]]
@@ -65,7 +65,7 @@ def _compile(tree: Any) -> list[PathStep] | None:
 
 def _compile_right(tree: Any) -> list[PathStep] | None:
     """As ``_compile``, for what stands right of another step: there ``$`` and ``..`` would need more than a value."""
-    if any(isinstance(node, nodes.Root | nodes.Descendants) for node in walk(tree)):
+    if any(isinstance(node, nodes.Root | nodes.Descendants) for node in walk_path(tree)):
         return None
     return _compile(tree)
 
@@ -172,7 +172,9 @@ def _filter(node: Any) -> PathStep | None:
     tests = [_test(expression) for expression in node.expressions]
     known = [test for test in tests if test is not None]
     if len(known) < len(tests):
-        return None if any(isinstance(inner, nodes.Root | nodes.Parent) for inner in walk(node)) else _ask_step(node)
+        return (
+            None if any(isinstance(inner, nodes.Root | nodes.Parent) for inner in walk_path(node)) else _ask_step(node)
+        )
     holds = _all_of(known)
 
     def select(values: list[Any]) -> list[Any]:
@@ -255,7 +257,7 @@ def _ask_step(node: Any) -> PathStep:
 
 def _ask_whole(tree: Any) -> PathStep:
     check_may_be_asked(tree)
-    walks = any(isinstance(node, nodes.Descendants | filters.Filter | iterable.SortedThis) for node in walk(tree))
+    walks = any(isinstance(node, nodes.Descendants | filters.Filter | iterable.SortedThis) for node in walk_path(tree))
 
     def ask(values: list[Any]) -> list[Any]:
         document = values[0]

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from rules.conditions.comparing import are_equal, key_of, number_of
+from rules.conditions.comparing import are_equal, comparison_key, number_of
 from rules.conditions.regex import compile_regex
 from rules.events.times import dashed_time_us, time_us
 from rules.plugins import NotAPlugin, Registry
@@ -53,8 +53,8 @@ def equals(given: Any, ignore_case: bool) -> OperatorTest:
         return lambda value, _: isinstance(value, str) and value == given
     if isinstance(given, dict | list):
         return lambda value, _: are_equal(value, given)
-    key = key_of(given)
-    return lambda value, _: key_of(value) == key
+    key = comparison_key(given)
+    return lambda value, _: comparison_key(value) == key
 
 
 def one_of(choices: list[Any]) -> OperatorTest:
@@ -64,8 +64,8 @@ def one_of(choices: list[Any]) -> OperatorTest:
     if any(isinstance(value, dict | list) for value in choices):
         tests = [equals(value, False) for value in choices]
         return lambda value, now_us: any(test(value, now_us) for test in tests)
-    keys = frozenset(key_of(value) for value in choices)
-    return lambda value, _: key_of(value) in keys
+    keys = frozenset(comparison_key(value) for value in choices)
+    return lambda value, _: comparison_key(value) in keys
 
 
 def _like(given: Any, ignore_case: bool) -> OperatorTest:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from rules.conditions.comparing import NO_KEY, key_of
+from rules.conditions.comparing import NO_KEY, comparison_key
 from rules.conditions.operator_advice import OTHER_NAMES
 from rules.conditions.operators import OPERATORS, OperatorTest, beginnings_of, one_of, show_operand
 from rules.source.places import Document
@@ -60,7 +60,7 @@ def compile_value(value: Any, document: Document, path: DocumentPath, problems: 
 
 def _equal_to(values: list[Any], text: str) -> ValueTest:
     never = "" if values else "the list is empty, so nothing is in it"
-    keys = frozenset(key_of(value) for value in values)
+    keys = frozenset(comparison_key(value) for value in values)
     test = _any_found(one_of(values)) if values else NEVER.holds
     return ValueTest(test, text, None if NO_KEY in keys else keys, exact=NO_KEY not in keys, never=never)
 
@@ -166,8 +166,8 @@ class _Operators:
                 return
             self.one.append(test)
             self.texts.append(f"{name} {show_operand(operand)}")
-            if name == "equals" and not self.ignore_case and key_of(operand) is not NO_KEY:
-                self._narrow(frozenset({key_of(operand)}))
+            if name == "equals" and not self.ignore_case and comparison_key(operand) is not NO_KEY:
+                self._narrow(frozenset({comparison_key(operand)}))
             if not self.ignore_case:
                 self.beginnings = self.beginnings or beginnings_of(name, operand)
             if operand == [] and name != "equals":

@@ -110,7 +110,7 @@ class Rows:
         return tuple(
             StateChange(
                 key=name,
-                value=None if kept.record is None else quiet_rows.to_bytes(kept.record),
+                value=None if kept.record is None else quiet_rows.row_to_bytes(kept.record),
                 rule=quiet_rows.rule_of(name),
                 expires_us=kept.expires_us,
                 due_us=kept.due_us,
@@ -120,7 +120,7 @@ class Rows:
         )
 
     def _record(self, name: str, value: bytes) -> QuietRow:
-        record = quiet_rows.from_bytes(name, value)
+        record = quiet_rows.row_from_bytes(name, value)
         settle_ahead(record, self._now_us)
         return record
 

@@ -50,7 +50,7 @@ class Posting:
         return self.scene.rule
 
 
-def topic_of(event: Event) -> str:
+def event_topic(event: Event) -> str:
     """The full name of the event's topic."""
     return f"projects/{event.message.project}/topics/{event.message.topic}"
 

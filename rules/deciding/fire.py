@@ -15,8 +15,8 @@ from rules.deciding.quiet import flapping, group, incidents, inhibition, keyrow,
 from rules.deciding.quiet.pending_notifications import look_again
 from rules.deciding.quiet.quiet_period import calm_down
 from rules.deciding.quiet.repeat import remind
-from rules.deciding.quiet.rows import FiringRow, GroupRow, KeyRow, ThrottleRow, from_bytes, rule_of
-from rules.deciding.state_keys import RowNames, own_names, row_names, throttle_names
+from rules.deciding.quiet.rows import FiringRow, GroupRow, KeyRow, ThrottleRow, row_from_bytes, rule_of
+from rules.deciding.state_keys import RowNames, names_by_rule, row_names, throttle_names
 from rules.deciding.vars import revive
 from rules.model import Decision, StateValue, Timer
 from rules.rendering.budget import charge_per_message
@@ -31,8 +31,8 @@ FREED_AT_ONCE: Final = 200
 def needs_for(rule_set: RuleSet, timer: Timer) -> tuple[str, ...]:
     """The state keys that ``fire`` needs, the timer's own row first."""
     rule = rule_for(rule_set, timer.key)
-    needs = dict.fromkeys((timer.key, *own_names(timer.key, rule)))
-    match from_bytes(timer.key, timer.value):
+    needs = dict.fromkeys((timer.key, *names_by_rule(timer.key, rule)))
+    match row_from_bytes(timer.key, timer.value):
         case KeyRow() as row:
             needs.update(dict.fromkeys(_names(rule_set, rule, timer, row).all()))
         case GroupRow():
@@ -55,8 +55,8 @@ def fire(rule_set: RuleSet, timer: Timer, state: Mapping[str, StateValue], conte
         return Decision()
     draft = Draft(rule_set, state, context, timer.origin)
     rule = rule_for(rule_set, timer.key)
-    own = own_names(timer.key, rule)
-    match from_bytes(timer.key, value.value):
+    own = names_by_rule(timer.key, rule)
+    match row_from_bytes(timer.key, value.value):
         case KeyRow():
             _fire_key(draft, rule, timer, own)
         case GroupRow():
@@ -124,7 +124,7 @@ def _wake(draft: Draft, own: tuple[str, ...]) -> None:
 def _names(rule_set: RuleSet, rule: Rule, timer: Timer, row: KeyRow) -> RowNames:
     """The rows that the timer of a key may read: those its stored event needs, seen as of when the timer was due."""
     stored = row.incident.event if row.incident is not None else row.flaps.event if row.flaps is not None else b""
-    own = own_names(timer.key, rule)
+    own = names_by_rule(timer.key, rule)
     if not stored:
         return RowNames(key=own, throttle=throttle_names(rule))
     event, _ = revive(rule_set, rule, stored, timer.due_us)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rules.deciding.decision_builder import EMPTY, Draft
-from rules.deciding.emit import Posting, SendTarget, emit_all, topic_of
+from rules.deciding.emit import Posting, SendTarget, emit_all, event_topic
 from rules.deciding.quiet import group, inhibition
 from rules.deciding.quiet.dedupe import is_duplicate, remember_sent
 from rules.deciding.quiet.flapping import Course
@@ -121,7 +121,7 @@ def _facts(draft: Draft, notification: Notification, address: SendTarget) -> Fac
     rule, event = notification.rule, notification.event
     return Facts(
         rule=rule.name,
-        topic=topic_of(event),
+        topic=event_topic(event),
         destination=address.entry.to.name,
         key=notification.key,
         severity=lambda: severity_of(draft.rule_set, rule, event, draft.now_us),
@@ -191,7 +191,7 @@ def _posting(notification: Notification, addresses: Sequence[SendTarget]) -> Pos
         scene=scene,
         addresses=addresses,
         key=notification.key,
-        order_key=notification.key or topic_of(notification.event),
+        order_key=notification.key or event_topic(notification.event),
         item=notification.item,
         notes=notification.notes,
         incident=notification.incident,

@@ -85,7 +85,7 @@ def throttle_names(rule: Rule) -> Names:
     return tuple(throttle_row(name) for name in (rule.name, *rule.was)) if rule.quiet.throttle is not None else ()
 
 
-def own_names(key: str, rule: Rule) -> Names:
+def names_by_rule(key: str, rule: Rule) -> Names:
     """A row by the name its rule has now, and by the name under which it was found."""
     kind, _, rest = key.split("/", 2) if key.count("/") > 1 else (*key.split("/", 1), None)
     present = f"{kind}/{rule.name}" if rest is None else f"{kind}/{rule.name}/{rest}"

@@ -15,7 +15,7 @@ _LONG_FRACTION: Final = re.compile(r"(\.\d{6})\d+")
 _UNITS: Final = ((86_400, "day", "days"), (3600, "h", "h"), (60, "min", "min"))
 
 
-def moment_of(value: Any) -> datetime | None:
+def named_time(value: Any) -> datetime | None:
     """The time a value names, aware, or None when it names none.
 
     A text is RFC 3339 (UTC without a zone) or a number; a number is seconds since the epoch, or milliseconds,

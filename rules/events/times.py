@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from rules.events.moments import moment_of, us_of
+from rules.events.moments import named_time, us_of
 
 _COMPACT_DATE: Final = re.compile(r"((?:19|20)[0-9]{2})([01][0-9])([0-3][0-9])", re.ASCII)
 _DASHED: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ].*)?", re.ASCII)
@@ -20,7 +20,7 @@ def time_us(value: Any) -> int | None:
         value = value.strip().upper()
         if len(value) == 8:
             value = _COMPACT_DATE.sub(r"\1-\2-\3", value)
-    moment = moment_of(value)
+    moment = named_time(value)
     return None if moment is None else us_of(moment)
 
 

@@ -18,7 +18,7 @@ from rules.importing.label_samples import sample_labels
 from rules.importing.receiver_target import NOT_FOUND, make_unique
 from rules.importing.receivers import Receiver, read_receivers
 from rules.importing.route_tests import RouteTests
-from rules.importing.route_tree import RouteNode, read_routes, rules_of
+from rules.importing.route_tree import RouteNode, read_routes, route_rules
 from rules.importing.rule_text import RuleWriter
 from rules.importing.time_intervals import read_time_intervals
 from rules.importing.wrappers import find_configurations
@@ -97,7 +97,7 @@ def convert_config(config: Config, *, file: str, topic: str = TOPIC) -> Converte
         first = next(iter(destinations), "") or make_unique("inbox", set())
         destinations.setdefault(first, {"type": NOT_FOUND})
     writer = RuleWriter(config, receivers, inhibitions, set())
-    routes = rules_of(config, root)
+    routes = route_rules(config, root)
     rules = [*writer.sources(first), *(rule for route in routes for rule in writer.rules(route))]
     rules = rules or [{"name": "nobody", "about": "no receiver of this configuration tells anybody", "drop": True}]
     tests = RouteTests(config, root, receivers, inhibitions, intervals).tests(routes)

@@ -123,7 +123,7 @@ def inhibit_by(matchers: Matchers, inhibitions: Iterable[Inhibition], names: Map
     for inhibition in inhibitions:
         if are_disjoint(matchers, inhibition.target):
             continue
-        same, needed = same_places(inhibition, names)
+        same, needed = equal_places(inhibition, names)
         variables |= needed
         for name, excluded, wanted in inhibition.questions():
             if not inhibition.has(name) or not is_possible((*matchers, *wanted), excluded):
@@ -134,7 +134,7 @@ def inhibit_by(matchers: Matchers, inhibitions: Iterable[Inhibition], names: Map
     return InhibitionRules(entries, variables)
 
 
-def same_places(inhibition: Inhibition, names: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+def equal_places(inhibition: Inhibition, names: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
     """The places at which source and target must be equal, and the ``set`` they need.
 
     A label that is missing is equal to one that is missing; a place at which nothing is found is not, so they are set.

@@ -83,7 +83,7 @@ def read_routes(config: Config) -> RouteNode:
     return replace(root, goes_on=False)
 
 
-def rules_of(config: Config, root: RouteNode) -> list[RouteRule]:
+def route_rules(config: Config, root: RouteNode) -> list[RouteRule]:
     """All rules of the tree, those that can never act left out with a remark."""
     routes: list[RouteRule] = []
     for rule in _walk(root, (), (), may_stop=True):

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rules.importing.alertmanager_config import Config
 from rules.importing.foreign_system import GRAFANA
-from rules.importing.imported_inhibition import Inhibition, inhibit_by, same_places, variable_names
+from rules.importing.imported_inhibition import Inhibition, equal_places, inhibit_by, variable_names
 from rules.importing.match_lines import label_place, match_of
 from rules.importing.receiver_target import Target, make_unique
 from rules.importing.receivers import Receiver
@@ -87,7 +87,7 @@ class RuleWriter:
         for inhibition in self.inhibitions:
             for name, match in inhibition.sources():
                 self.taken.add(name)
-                _, variables = same_places(inhibition, self.names)
+                _, variables = equal_places(inhibition, self.names)
                 where = self._where(inhibition.path)
                 yield {
                     "name": name,

@@ -19,7 +19,7 @@ from rules.language.form import Form
 from rules.language.other_languages import FILE_ADVICE
 from rules.language.read_intervals import read_intervals
 from rules.language.read_rule import RuleReader
-from rules.language.sources import Sources, World, from_bytes, gather, template_sources
+from rules.language.sources import Sources, World, gather, sources_from_bytes, template_sources
 from rules.language.template_reader import TemplateReader
 from rules.model import DestinationFacts
 from rules.rendering.environment import Templates
@@ -61,7 +61,7 @@ def rebuild(kept: bytes, world: World, environment: Callable[[Mapping[str, Any]]
     A destination that is gone since is taken as one without limits. Raises ProblemsFound, or ValueError for bytes that
     are no sources.
     """
-    return _build(from_bytes(kept), world, [], lenient=True, make_environment=environment)
+    return _build(sources_from_bytes(kept), world, [], lenient=True, make_environment=environment)
 
 
 class _Destinations(dict[str, DestinationFacts]):

@@ -78,11 +78,11 @@ class Sources(msgspec.Struct, frozen=True):
         return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()[:16]
 
     def to_bytes(self) -> bytes:
-        """The sources to keep; ``from_bytes`` reads them."""
+        """The sources to keep; ``sources_from_bytes`` reads them."""
         return zlib.compress(msgspec.json.encode(self))
 
 
-def from_bytes(body: bytes) -> Sources:
+def sources_from_bytes(body: bytes) -> Sources:
     """The sources that ``to_bytes`` wrote. Raises ValueError for anything else."""
     try:
         return msgspec.json.decode(zlib.decompress(body), type=Sources)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from rules.language.read_rule import POST_KEYS
-from rules.language.sources import Sources, from_bytes
+from rules.language.sources import Sources, sources_from_bytes
 from rules.ruleset import RuleSet
 from rules.source.places import read_yaml
 
@@ -20,7 +20,7 @@ _FILES_BY_NAME: Final = re.compile(r"\{%-?\s*(?:include|import|extends|from)\s+[
 
 def wordings(rule_set: RuleSet) -> dict[str, str]:
     """By rule, all texts that its posts are made with: two rules for which they are equal word an event the same."""
-    sources = from_bytes(rule_set.sources)
+    sources = sources_from_bytes(rule_set.sources)
     tables = json.dumps(sources.tables, sort_keys=True, default=str) if sources.tables else ""
     by_rule: dict[str, str] = {}
     for rule in _rules_of(sources):

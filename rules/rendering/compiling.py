@@ -27,7 +27,7 @@ from rules.rendering.template_check import (
     parse,
     parse_expression,
     references,
-    walk,
+    walk_template,
 )
 from rules.source.problems import Place, Problem
 from rules.source.words import hint, suggest
@@ -61,7 +61,7 @@ def compile_text(
     tree = parse(source, environment)
     if isinstance(tree, Flaw):
         return _place([tree], place_at, path)
-    walked = walk(tree)
+    walked = walk_template(tree)
     faults = flaws(walked, source, environment.tables, environment.file_names)
     if faults:
         return _place(faults, place_at, path)
@@ -130,7 +130,7 @@ def compile_expression(
     body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)]
     tree = nodes.Template(body, lineno=1)
     tree.set_environment(environment)
-    walked = walk(tree)
+    walked = walk_template(tree)
     faults = flaws(walked, source, environment.tables, ())
     if faults:
         return _place(faults, place_at, path)

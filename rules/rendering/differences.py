@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from rules.events.moments import moment_of
+from rules.events.moments import named_time
 from rules.events.status import EMOJI, Meaning, meaning_of
 from rules.rendering.escape import escape_md, link_target
 
@@ -216,7 +216,7 @@ def _is_url(name: str, rows: Sequence[Mapping[str, str]]) -> bool:
 def _cell(value: str) -> str:
     if value.startswith("0001-01-01T"):  # no time
         return ""
-    moment = moment_of(value) if value[:4].isdigit() and "T" in value else None
+    moment = named_time(value) if value[:4].isdigit() and "T" in value else None
     if moment is not None:
         return moment.strftime("%Y-%m-%d %H:%M")
     return escape_md(shorten(" ".join(value.split())))

@@ -28,8 +28,8 @@ from rules.events.moments import us_of
 from rules.rendering.budget import DEFAULT_LIMITS, METER, Limits, Meter, TooMuch, charge_each, weight
 from rules.rendering.jinja_filters import ALL_FILTERS, ALL_TESTS
 from rules.rendering.markdown import Authored, join_output, join_printed, print_part
-from rules.rendering.markdown_escape import markdown, plain
-from rules.rendering.sandbox import MISSING, attribute, charge_hash, charge_value, contains, cut, flat, operate
+from rules.rendering.markdown_escape import markdown, raw_text
+from rules.rendering.sandbox import MISSING, attribute, charge_hash, charge_value, contains, flat, operate, slice_value
 from rules.rendering.template_code import TemplateCode
 from rules.source.words import suggest
 
@@ -97,7 +97,7 @@ class Templates(ImmutableSandboxedEnvironment):
     joined = staticmethod(join_printed)
     concat = staticmethod(join_output)
     counted = staticmethod(charge_each)
-    cut = staticmethod(cut)
+    cut = staticmethod(slice_value)
     weighed = staticmethod(charge_value)
     contains = staticmethod(contains)
     flat = staticmethod(flat)
@@ -239,7 +239,7 @@ class CompiledTemplate:
                 meter.charge_runes(self.limits.output_runes + 1)
             if meter.steps_left < 0:
                 meter.charge(0)
-        return markdown(parts) if self.mode == "markdown" else plain(parts)
+        return markdown(parts) if self.mode == "markdown" else raw_text(parts)
 
 
 @dataclass(frozen=True, slots=True)

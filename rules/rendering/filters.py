@@ -23,7 +23,7 @@ from jinja2.utils import pass_environment
 from rules.conditions.jsonpath import compile_path
 from rules.conditions.regex import compile_regex
 from rules.events.moments import describe_age as ago_in_words
-from rules.events.moments import from_us, moment_of, spell_duration
+from rules.events.moments import from_us, named_time, spell_duration
 from rules.events.status import COLOR, EMOJI, meaning_of
 from rules.rendering.budget import METER, TooMuch, charge_deep, weight
 from rules.rendering.escape import clean, escape_md, fence_for, link_target, strip_mentions
@@ -74,7 +74,7 @@ def ago(value: Any) -> str:
     `{{ data.startsAt | ago }}` gives `5 min ago`, `3 days ago` or `in 2 h`. Takes RFC 3339 text, epoch numbers (seconds
     to nanoseconds) and times. What is no time is shown as it is; the year 1, which stands for "no time", as nothing.
     """
-    moment = moment_of(_require_known(value))
+    moment = named_time(_require_known(value))
     return _not_a_time(value) if moment is None else ago_in_words(moment, from_us(METER.get().now_us))
 
 
@@ -86,7 +86,7 @@ def duration(value: Any, until: Any = None) -> str:
     `duration(now)` for how long something has lasted.
     """
     if until is not None:
-        start, end = moment_of(_require_known(value)), moment_of(_require_known(until))
+        start, end = named_time(_require_known(value)), named_time(_require_known(until))
         return "" if start is None or end is None else spell_duration((end - start).total_seconds())
     if isinstance(value, timedelta):
         return spell_duration(value.total_seconds())
@@ -100,7 +100,7 @@ def localtime(value: Any, tz: str = "UTC", format: str = "%Y-%m-%d %H:%M %Z") ->
     `{{ data.startsAt | localtime('Europe/Athens') }}` gives `2026-01-03 12:00 EET`; `format` is a strftime format. What
     is no time is shown as it is. An unknown zone is an error when the rules are loaded.
     """
-    moment = moment_of(_require_known(value))
+    moment = named_time(_require_known(value))
     if moment is None:
         return _not_a_time(value)
     try:

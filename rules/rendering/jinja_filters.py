@@ -21,7 +21,7 @@ from rules.plugins import NotAPlugin, Registry
 from rules.rendering.budget import METER, charge_deep, charge_each, weight
 from rules.rendering.filters import FILTERS, text_of
 from rules.rendering.formatting import bound_padding, check_width, join_texts, percent, replace_text
-from rules.rendering.markdown import Authored, join_parts, map_parts, parts_of
+from rules.rendering.markdown import Authored, join_parts, map_parts, markdown_parts
 from rules.rendering.wrapping import wrap_lines
 
 LEFT_OUT: Final[dict[str, str]] = {
@@ -63,7 +63,7 @@ def trim(value: Any, chars: str | None = None) -> str:
     text = text_of(value)
     if type(text) is str:
         return text.strip(chars)
-    parts = list(parts_of(text))
+    parts = list(markdown_parts(text))
     while parts and not parts[0].strip(chars):
         del parts[0]
     while parts and not parts[-1].strip(chars):
@@ -81,7 +81,7 @@ def indent(value: Any, width: int | str = 4, first: bool = False, blank: bool = 
     METER.get().charge_runes(len(text) + text.count("\n") * len(pad))
     newline = re.compile(r"\n" if blank else r"\n(?!\n)")
     moved = map_parts(text, lambda part: newline.sub(lambda _: f"\n{pad}", part))
-    return join_parts((Authored(pad), *parts_of(moved))) if first else moved
+    return join_parts((Authored(pad), *markdown_parts(moved))) if first else moved
 
 
 def string(value: Any) -> str:

@@ -57,7 +57,7 @@ class Mixed(str):
         return text
 
 
-def parts_of(text: str) -> tuple[str, ...]:
+def markdown_parts(text: str) -> tuple[str, ...]:
     """The parts of a text as an expression sees it; a plain ``str`` is one part of the event's."""
     if isinstance(text, Mixed):
         return text.parts
@@ -85,7 +85,8 @@ def map_parts(text: str, change: Callable[[str], str]) -> str:
     if type(text) is str:
         return change(text)
     return join_parts(
-        type(part)(change(part)) if isinstance(part, (Value, Authored)) else change(part) for part in parts_of(text)
+        type(part)(change(part)) if isinstance(part, (Value, Authored)) else change(part)
+        for part in markdown_parts(text)
     )
 
 
@@ -187,7 +188,7 @@ def take_runes(text: str, count: int) -> str:
     if not isinstance(text, (Mixed, Authored)):
         return text[:count]
     kept: list[str] = []
-    for part in parts_of(text):
+    for part in markdown_parts(text):
         if len(part) <= count:
             kept.append(part)
         elif count > 0:

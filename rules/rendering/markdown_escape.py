@@ -43,7 +43,7 @@ _TICKS: Final = re.compile(r"`+")
 _INK: Final = re.compile("[^\n \t\u00a0]")
 
 
-def plain(parts: Sequence[str]) -> str:
+def raw_text(parts: Sequence[str]) -> str:
     """The raw text of parts, with nothing escaped; only what no store can keep is dropped."""
     return make_storable("".join(parts))
 

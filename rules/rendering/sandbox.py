@@ -77,7 +77,7 @@ def operate(sign: str, left: Any, right: Any) -> Any:
     return result
 
 
-def cut(value: Any, start: Any, stop: Any, step: Any) -> Any:
+def slice_value(value: Any, start: Any, stop: Any, step: Any) -> Any:
     """The slice ``value[start:stop:step]``."""
     METER.get().charge(1 + weight(value))
     return value[start:stop:step]

@@ -67,7 +67,7 @@ def flaw_of(error: TemplateSyntaxError, source: str, word: str = "") -> Flaw:
     return Flaw(*_finder(source)(error.lineno, word), advise(line, text) or text)
 
 
-def walk(tree: nodes.Node) -> Nodes:
+def walk_template(tree: nodes.Node) -> Nodes:
     """All nodes of a tree, in the order in which they are written."""
     inner: list[nodes.Node] = []
     waiting = [tree]

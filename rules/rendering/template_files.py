@@ -17,7 +17,7 @@ from jinja2 import nodes
 from jinja2.exceptions import TemplateSyntaxError
 
 from rules.rendering.environment import Shelved, Templates
-from rules.rendering.template_check import Flaw, Nodes, flaw_of, flaws, own_names, parse, references, walk
+from rules.rendering.template_check import Flaw, Nodes, flaw_of, flaws, own_names, parse, references, walk_template
 from rules.source.problems import Place, Problem
 
 SHIPPED: Final = FilePath(__file__).parents[2] / "templates" / "messages"
@@ -65,7 +65,7 @@ def shelve(
             trees[source.name] = (source, tree)
     names = trees.keys() | environment.file_names
     for source, tree in trees.values():
-        walked = walk(tree)
+        walked = walk_template(tree)
         faults = flaws(walked, source.text, environment.tables, names)
         if faults:
             problems.extend(_refuse(environment, source, faults))

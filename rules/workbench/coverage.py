@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from rules.conditions.clauses import ConditionNode, walk
+from rules.conditions.clauses import ConditionNode, walk_conditions
 from rules.conditions.conditions import part_holds
 from rules.deciding.batch_state import InMemoryState
 from rules.deciding.match import EventView, event_of, items_of, views_of, when_holds
@@ -150,7 +150,7 @@ class _Watched:
         self.seen = {rule.name: _Seen(rule) for rule in rule_set.rules}
         for seen in self.seen.values():
             for root in _roots(seen.rule):
-                seen.unheld.update({id(node): node for node in walk(root)})
+                seen.unheld.update({id(node): node for node in walk_conditions(root)})
             seen.untaken = frozenset().union(*(templates.numbers(template) for template in templates_of(seen.rule)))
         self._open: dict[int, list[_Seen]] = {}
         self._taken = -1
@@ -267,7 +267,7 @@ def _cover(seen: _Seen, templates: MarkedTemplates) -> RuleCoverage:
     lines = [
         ConditionCoverage(node.at, _text_of(node), id(node) not in seen.unheld)
         for root in _roots(rule)
-        for node in walk(root)
+        for node in walk_conditions(root)
         if node.kind in ("line", "not", "undecodable")
     ]
     if rule.when is not None:

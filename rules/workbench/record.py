@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 
 from rules.deciding.match import match, views_of
 from rules.events.decode import AUTO, Decoded, decode
-from rules.language.sources import from_bytes
+from rules.language.sources import sources_from_bytes
 from rules.model import Incoming, Send
 from rules.ruleset import RuleSet
 from rules.workbench.dry_run import DryRunStep, Rehearsal
@@ -93,7 +93,7 @@ class _Recorder:
         self._written: set[DecisionPath] = set()
         self._kept: list[tuple[list[Incoming], DecisionPath]] = []
         self._openers: OrderedDict[tuple[str, str], Incoming] = OrderedDict()
-        sources = from_bytes(rule_set.sources)
+        sources = sources_from_bytes(rule_set.sources)
         self._scrubber = Scrubber("\n".join(source_file.text for source_file in (*sources.files, *sources.templates)))
 
     def hear(self, incoming: Incoming) -> None:

@@ -15,7 +15,7 @@ from jinja2 import nodes
 from jinja2.environment import Template
 
 from rules.rendering.environment import CompiledTemplate, Templates
-from rules.rendering.template_check import references, walk
+from rules.rendering.template_check import references, walk_template
 from rules.ruleset import Making, Rule
 from rules.source.problems import Place
 
@@ -58,7 +58,7 @@ class MarkedTemplates(Templates):
         marks = list(self._mark(tree))
         template, outer = super().build(tree, name, filename)
         self._marks[id(template)] = (template, marks)
-        self._named[id(template)] = references(walk(tree))
+        self._named[id(template)] = references(walk_template(tree))
         return template, outer
 
     def branches(self, compiled: CompiledTemplate) -> Iterator[Branch]:

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from broker.records import to_bytes
-from broker.tokens import Sealer, digest_of, match_digests, random_hex, random_uid
+from broker.records import record_to_bytes
+from broker.tokens import Sealer, digest_of_token, match_digests, random_hex, random_uid
 from tests.fakes.brokers import SEALING_KEY, a_broker, entropy
 
 
@@ -31,13 +31,13 @@ def test_a_sealing_key_of_another_length_is_refused():
 
 
 def test_digests_are_compared_whole():
-    assert match_digests(digest_of(b"a"), digest_of(b"a"))
-    assert not match_digests(digest_of(b"a"), digest_of(b"b"))
+    assert match_digests(digest_of_token(b"a"), digest_of_token(b"a"))
+    assert not match_digests(digest_of_token(b"a"), digest_of_token(b"b"))
 
 
 async def test_a_stored_user_holds_no_usable_token():
     broker = await a_broker()
     user = await broker.users.create("u")
     token = broker.users.token_of(user)
-    assert token.encode() not in to_bytes(user)
+    assert token.encode() not in record_to_bytes(user)
     assert broker.users.find_by_token(token) == user

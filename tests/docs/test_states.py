@@ -54,7 +54,7 @@ from rules.deciding.quiet.incident_stages import (
     check_incident_step,
     incident_stage,
 )
-from rules.deciding.quiet.rows import Incident, KeyRow, from_bytes
+from rules.deciding.quiet.rows import Incident, KeyRow, row_from_bytes
 from rules.deciding.state_keys import RowNames
 from rules.model import Decision, Incoming, MessageFate
 from tests.docs.pictures import MACHINES, PAGE, Machine, marks, with_pictures
@@ -158,7 +158,7 @@ def stages(line: Line) -> dict[str, str]:
     """The stage of each key's incident."""
     keys = [key for key in line.rehearsal.state._rows if key.startswith("k/")]
     values = line.rehearsal.state.read(keys, line.now_us)
-    rows = {key: from_bytes("k", value.value) for key, value in values.items() if value.value}
+    rows = {key: row_from_bytes("k", value.value) for key, value in values.items() if value.value}
     return {row.key: incident_stage(row) for row in rows.values() if isinstance(row, KeyRow)}
 
 

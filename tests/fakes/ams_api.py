@@ -12,7 +12,7 @@ from bridge.api.call import ApiPorts, ApiSettings, NodeUsage, Unreachable, Verif
 from bridge.api.dispatch import AmsApp, ams_app
 from broker.broker import Broker
 from broker.clock import ManualClock
-from broker.tokens import digest_of
+from broker.tokens import digest_of_token
 from tests.fakes.brokers import a_broker
 
 SERVICE = "service-token"
@@ -146,7 +146,7 @@ async def an_api(clock: ManualClock | None = None, max_staleness_s: float | None
     clock = clock or ManualClock()
     broker = await a_broker(clock, max_staleness_s=max_staleness_s)
     outside = FakeOutside()
-    settings = ApiSettings(**({"service_token_digest": digest_of(SERVICE.encode())} | changed))
+    settings = ApiSettings(**({"service_token_digest": digest_of_token(SERVICE.encode())} | changed))
     return Ams(broker, clock, ams_app(broker, settings, outside.outside()), outside)
 
 

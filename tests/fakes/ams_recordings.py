@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from broker.tokens import digest_of
+from broker.tokens import digest_of_token
 from broker.users import Grants, Profile
 from tests.fakes.ams_api import Ams
 from tests.fakes.ams_server import AmsServer
@@ -158,7 +158,7 @@ class Replay:
 
 def replay(name: str, folder: Path) -> list[Difference]:
     """Replay one sequence against a fresh server over TLS. Returns all differences, decided or not."""
-    settings = {"service_token_digest": digest_of(SERVICE_TOKEN.encode()), "address": ADDRESS, "release": "1"}
+    settings = {"service_token_digest": digest_of_token(SERVICE_TOKEN.encode()), "address": ADDRESS, "release": "1"}
     with AmsServer(folder, **settings) as server:
         server.call(_worker_is_known(server.ams))
         server.ams.outside.status_of_all = "Subscription /projects/P/subscriptions/{} is currently active"

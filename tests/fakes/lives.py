@@ -33,7 +33,7 @@ from broker.engines.memory import MemoryStore
 from broker.errors import StoreError
 from broker.model import Attempt, Delivery, DeliveryQuery, NewMessage, SettleAgain, SettleDelivered, StateRow
 from broker.records import SilenceRecord
-from rules.deciding.quiet.rows import GroupRow, KeyRow, ThrottleRow, from_bytes
+from rules.deciding.quiet.rows import GroupRow, KeyRow, ThrottleRow, row_from_bytes
 from rules.language.read import read_rules
 from rules.language.sources import World
 from rules.model import DestinationFacts
@@ -223,7 +223,7 @@ class Life:
 
     async def rows(self) -> list[tuple[StateRow, Any]]:
         """Every row of state, as stored and as read."""
-        return [(row, from_bytes(row.key, row.value or b"")) for row in await self.store.state.list("", 10_000)]
+        return [(row, row_from_bytes(row.key, row.value or b"")) for row in await self.store.state.list("", 10_000)]
 
     async def check_books(self) -> None:
         """Both books of both topics balance."""

@@ -23,7 +23,7 @@ from bridge.delivery.collapse.digest_text import (
     PhaseTold,
     SeverityCount,
     headline_of,
-    text_of,
+    summary_text,
     title_of,
     total,
 )
@@ -252,7 +252,7 @@ def held_post_of(delivery: Delivery) -> HeldPost:
     return HeldPost(delivery, post_from_bytes(delivery.new.post))
 
 
-def address_of(post: Post) -> str:
+def post_target_of(post: Post) -> str:
     """Where a post is to go inside its destination, as far as its send says so: only equal ones share a digest."""
     where = {name: value for name, value in post.overrides.items() if name not in _LOOKS | _LEFT_OUT}
     return msgspec.json.encode(where, order="deterministic").decode() if where else ""
@@ -271,7 +271,7 @@ def _post(summary: Summary, digest_id: str, posts: Sequence[HeldPost], max_runes
     since_us, until_us = summary.since_us, summary.until_us
     return Post(
         title=title_of(summary.standing, summary.over, summary.phases),
-        text=text_of(since_us, until_us, summary.named, summary.standing, summary.over, max_runes),
+        text=summary_text(since_us, until_us, summary.named, summary.standing, summary.over, max_runes),
         severity=summary.severity,
         mention=" ".join(summary.mentions),
         footer=f"each of them: ams-bridge deliveries list --into {digest_id}",

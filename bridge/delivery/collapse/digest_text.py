@@ -85,7 +85,7 @@ def title_of(open_counts: Sequence[SeverityCount], over: Sequence[SeverityCount]
     return f"{title}: {text}{f' ({about})' if about else ''}"
 
 
-def text_of(
+def summary_text(
     since_us: int,
     until_us: int,
     named: Sequence[Named],

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Final, Literal, TypeAlias
 
 from bridge.core.severities import rank_of
-from bridge.delivery.collapse.digest import Folding, HeldPost, address_of, is_digest, units_of
+from bridge.delivery.collapse.digest import Folding, HeldPost, is_digest, post_target_of, units_of
 from broker.model import Delivery
 from rules.deciding.quiet.verdicts import OWED
 from rules.deciding.render_post import SEVERITY_PRIORITY
@@ -81,7 +81,7 @@ class _Line:
 
     def addresses(self) -> set[str]:
         """Where its posts are to go."""
-        return {address_of(post.post) for post in self.held}
+        return {post_target_of(post.post) for post in self.held}
 
     def folding(self, order_key: str, posts: Sequence[HeldPost]) -> Folding:
         """Some of the line, in which no life is in part, as a digest is made of it."""
@@ -167,7 +167,9 @@ def _runs(line: _Line, policy: Policy) -> list[Folding]:
         marked = list(zip(line.held, line.fates(policy), strict=True))
         stretches = [
             [post for post, _ in stretch]
-            for (stays, _), stretch in groupby(marked, key=lambda pair: (pair[1] == "stays", address_of(pair[0].post)))
+            for (stays, _), stretch in groupby(
+                marked, key=lambda pair: (pair[1] == "stays", post_target_of(pair[0].post))
+            )
             if not stays
         ]
         together = [{post.delivery.id for post in stretch} for stretch in stretches]

@@ -13,7 +13,7 @@ from typing import Any, Final
 from bridge.core.emoji import replace_emoji_names
 from bridge.destinations.base import Parcel, PartSize
 from bridge.destinations.kit.colors import color_of
-from bridge.destinations.kit.plain_text import Dialect, plain, read, read_line, write
+from bridge.destinations.kit.plain_text import Dialect, plain, read_blocks, read_line, write
 from rules.model import Post
 from rules.rendering.split import cut_text
 
@@ -66,7 +66,7 @@ def draw(parcel: Parcel, *, course: str = "") -> dict[str, Any]:
 
 def discord_text(markdown: str) -> str:
     """A text in Discord's Markdown."""
-    return write(read(replace_emoji_names(markdown)), _DISCORD)
+    return write(read_blocks(replace_emoji_names(markdown)), _DISCORD)
 
 
 def remarks_of(parcel: Parcel) -> list[str]:

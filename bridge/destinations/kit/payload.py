@@ -40,9 +40,9 @@ def record_of(parcel: Parcel) -> Any:
     """The payload for a reader without headers: the neutral post names its delivery and time; a body stays exact."""
     if parcel.post.body is not None:
         return parcel.post.body
-    return {"id": parcel.id, "time": rfc3339(parcel.created_us), **payload_of(parcel)}
+    return {"id": parcel.id, "time": rfc3339_ms(parcel.created_us), **payload_of(parcel)}
 
 
-def rfc3339(at_us: int) -> str:
+def rfc3339_ms(at_us: int) -> str:
     """A moment as programs read it: ``2026-01-01T00:00:00.000Z``."""
     return datetime.fromtimestamp(at_us / US_PER_S, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

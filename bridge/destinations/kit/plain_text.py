@@ -61,7 +61,7 @@ class Dialect:
     quote: str = "> "
 
 
-def read(markdown: str) -> tuple[PlainBlock, ...]:
+def read_blocks(markdown: str) -> tuple[PlainBlock, ...]:
     """The blocks of a text, in order."""
     return tuple(_blocks(_MARKDOWN.parse(markdown)))
 
@@ -103,7 +103,7 @@ def write_block(block: PlainBlock, dialect: Dialect) -> str:
 
 def plain(markdown: str) -> str:
     """What people would read, without any marks: for a notification, a mail's text, a log."""
-    return write(read(markdown), _PLAIN)
+    return write(read_blocks(markdown), _PLAIN)
 
 
 def html(markdown: str) -> str:

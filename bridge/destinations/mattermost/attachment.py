@@ -64,7 +64,7 @@ def draw_attachment(
     details = _attachment(shown, phase, course)
     if details is not None and "text" in details and not (shape.text and is_small(details)):
         details = None  # a webhook of servers 5 leaves out what is too long for an attachment, and says nothing
-    text = text_of(shown, with_text=details is None or details.get("text") != post.text)
+    text = post_text(shown, with_text=details is None or details.get("text") != post.text)
     return text if shape.fields else "\n".join([text, *_lines_of(post.fields)]), details
 
 
@@ -101,7 +101,7 @@ def strip_nul(given: Any) -> Any:
     return [strip_nul(each) for each in given] if isinstance(given, list | tuple) else given
 
 
-def text_of(post: Post, *, with_text: bool = True) -> str:
+def post_text(post: Post, *, with_text: bool = True) -> str:
     """The mention, the title with its link, and the text, one below the other."""
     title, link = post.title.strip(), _link(post.url)
     if title and link:
@@ -116,7 +116,7 @@ def text_of(post: Post, *, with_text: bool = True) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def priority_of(post: Post) -> Mapping[str, Any] | None:
+def post_priority(post: Post) -> Mapping[str, Any] | None:
     """What the send asks for as ``priority``, as the server takes it; None when it is an ordinary post."""
     asked = post.overrides.get("priority")
     if isinstance(asked, Mapping):
@@ -135,7 +135,7 @@ def is_wanted(value: object) -> bool:
     return value is True or str(value).strip().lower() in ("true", "yes", "1")
 
 
-def cut(text: str, runes: int) -> str:
+def shorten_to(text: str, runes: int) -> str:
     """The text if it has at most ``runes`` characters, else its beginning and an ellipsis in as many."""
     return text if len(text) <= runes else text[: runes - 1] + "…"
 
@@ -170,20 +170,20 @@ def _attachment(post: Post, phase: str, course: str) -> dict[str, Any] | None:
         drawn["fields"] = [
             # Texts, never numbers: the server would show a million as 1e+06.
             {
-                "title": cut(str(f.title), MAX_TITLE_RUNES),
-                "value": cut(str(f.value), _MAX_FIELD_RUNES),
+                "title": shorten_to(str(f.title), MAX_TITLE_RUNES),
+                "value": shorten_to(str(f.value), _MAX_FIELD_RUNES),
                 "short": f.short,
             }
             for f in post.fields[:MAX_FIELDS]
         ]
     if footer := " · ".join(part for part in (course, post.footer) if part):
-        drawn["footer"] = cut(footer, _MAX_FOOTER_RUNES)
+        drawn["footer"] = shorten_to(footer, _MAX_FOOTER_RUNES)
     color = color_of(post, phase) if drawn else own_color(post)
     if color and not drawn:
         drawn["text"] = post.text
     if not drawn:
         return None
-    drawn["fallback"] = cut(post.title or post.text, MAX_TITLE_RUNES)
+    drawn["fallback"] = shorten_to(post.title or post.text, MAX_TITLE_RUNES)
     if color:
         drawn["color"] = color
     return drawn
@@ -191,8 +191,8 @@ def _attachment(post: Post, phase: str, course: str) -> dict[str, Any] | None:
 
 def _lines_of(fields: Sequence[Field]) -> Iterator[str]:
     for field in fields[:MAX_FIELDS]:
-        value = cut(str(field.value), _MAX_FIELD_RUNES)
-        yield f"**{cut(str(field.title), MAX_TITLE_RUNES)}**:" + ("\n" if "\n" in value else " ") + value
+        value = shorten_to(str(field.value), _MAX_FIELD_RUNES)
+        yield f"**{shorten_to(str(field.title), MAX_TITLE_RUNES)}**:" + ("\n" if "\n" in value else " ") + value
 
 
 def _link(url: str) -> str:

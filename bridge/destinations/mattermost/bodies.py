@@ -14,13 +14,13 @@ from bridge.destinations.mattermost.attachment import (
     MAX_TITLE_RUNES,
     Shape,
     append_remarks,
-    cut,
     draw_attachment,
     fits,
-    priority_of,
+    post_priority,
+    post_text,
     shapes_of,
+    shorten_to,
     strip_nul,
-    text_of,
 )
 from bridge.destinations.mattermost.cards import CARD, PLAIN, Face
 
@@ -44,7 +44,7 @@ def draw_post(parcel: Parcel, channel_id: str, context: Said, root: str = "", fa
     if form in ("without-thread", "other-channel"):
         root = ""
     body = _body(channel_id, draw_edit(parcel, context, face), root)
-    priority = priority_of(post)
+    priority = post_priority(post)
     if priority and form != "without-priority" and not parcel.part and not root:
         body["metadata"] = {"priority": priority}
     return body
@@ -65,7 +65,7 @@ def draw_edit(parcel: Parcel, context: Said, face: Face = PLAIN) -> dict[str, An
 def _draw_edit(parcel: Parcel, context: Said, face: Face, shape: Shape | None) -> dict[str, Any]:
     """The body in one shape; without one it is cut."""
     if shape is None:
-        text, details = text_of(parcel.post), None
+        text, details = post_text(parcel.post), None
     else:
         text, details = draw_attachment(parcel.post, parcel.phase, course=context.course, shape=shape)
     if parcel.form == "other-channel":
@@ -73,7 +73,7 @@ def _draw_edit(parcel: Parcel, context: Said, face: Face, shape: Shape | None) -
     text = append_remarks(text, face.remarks, CUT_TEXT_RUNES if shape is None else MAX_TEXT_RUNES)
     if face.actions and shape is not None and shape.buttons:
         title = parcel.post.title or parcel.post.text
-        details = (details or {"fallback": cut(title, MAX_TITLE_RUNES)}) | {"actions": list(face.actions)}
+        details = (details or {"fallback": shorten_to(title, MAX_TITLE_RUNES)}) | {"actions": list(face.actions)}
     body: dict[str, Any] = strip_nul({"message": text, "props": _props(parcel, details, parcel.id, face.card, shape)})
     return body
 
@@ -93,14 +93,14 @@ def _body(channel_id: str, edit: dict[str, Any], root: str) -> dict[str, Any]:
 def _props(
     parcel: Parcel, details: Mapping[str, Any] | None, marker: str, card: str, shape: Shape | None
 ) -> dict[str, Any]:
-    key = cut(parcel.key, _MAX_KEY_RUNES)
+    key = shorten_to(parcel.key, _MAX_KEY_RUNES)
     props: dict[str, Any] = {MARKER: {"delivery": marker, "rule": parcel.rule, "key": key}}
     if card:
         props[MARKER][CARD] = card
     if details is not None:
         props["attachments"] = [details]
     if parcel.post.overrides.get("card") and shape is not None:
-        props["card"] = cut(str(parcel.post.overrides["card"]), shape.card_runes)
+        props["card"] = shorten_to(str(parcel.post.overrides["card"]), shape.card_runes)
     return props
 
 

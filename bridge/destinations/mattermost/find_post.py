@@ -14,7 +14,7 @@ import msgspec
 from bridge.destinations.base import Later
 from bridge.destinations.mattermost.bodies import MARKER
 from bridge.destinations.mattermost.cards import CARD
-from bridge.destinations.mattermost.rest import MOST_PAGES, PAGE, Rest, decode_answer, page_of
+from bridge.destinations.mattermost.rest import MOST_PAGES, PAGE, Rest, decode_answer, page_path
 
 
 class Marked(msgspec.Struct, frozen=True):
@@ -50,7 +50,7 @@ class ChannelPage(msgspec.Struct, frozen=True):
 async def find_marked(rest: Rest, channel_id: str, marker: str, since_ms: int) -> Marked | Later | None:
     """The post made since then that has our marker; None when there is none to be seen; Later when nobody can say."""
     for number in range(MOST_PAGES):
-        answer = await rest.call("GET", page_of(channel_id, number))
+        answer = await rest.call("GET", page_path(channel_id, number))
         if isinstance(answer, Later):
             return replace(answer, unclear=False)
         page = decode_answer(answer, ChannelPage)

@@ -155,7 +155,7 @@ class Directory:
         return failure
 
 
-def page_of(channel_id: str, number: int) -> str:
+def page_path(channel_id: str, number: int) -> str:
     """The path of a page of a channel's posts, the newest first; the first page is 0."""
     return f"/channels/{channel_id}/posts?page={number}&per_page={PAGE}"
 

@@ -31,15 +31,15 @@ from bridge.destinations.mattermost.attachment import (
     Shape,
     append_remarks,
     channel_name,
-    cut,
     draw_attachment,
     fits,
     is_wanted,
-    priority_of,
+    post_priority,
+    post_text,
     shapes_of,
+    shorten_to,
     sizes_of,
     strip_nul,
-    text_of,
 )
 from broker.clock import Clock
 from rules.model import DestinationFacts
@@ -240,7 +240,7 @@ def _draw(
 ) -> dict[str, Any]:
     """The body in one shape; without one it is cut."""
     post, is_cut = parcel.post, shape is None
-    text, details = draw_attachment(post, parcel.phase, shape=shape) if shape is not None else (text_of(post), None)
+    text, details = draw_attachment(post, parcel.phase, shape=shape) if shape is not None else (post_text(post), None)
     asked = channel_name(post.overrides.get("channel") or config.channel)
     channel = asked
     if parcel.form == "other-channel":
@@ -248,7 +248,9 @@ def _draw(
         channel = "" if config.fallback_channel == "hook" else channel_name(config.fallback_channel)
     body: dict[str, Any] = {"text": append_remarks(text, remarks, CUT_TEXT_RUNES if is_cut else MAX_TEXT_RUNES)}
     if actions:
-        details = (details or {"fallback": cut(post.title or post.text, MAX_TITLE_RUNES)}) | {"actions": list(actions)}
+        details = (details or {"fallback": shorten_to(post.title or post.text, MAX_TITLE_RUNES)}) | {
+            "actions": list(actions)
+        }
     named: dict[str, Any] = {
         "channel": channel,
         "username": post.overrides.get("username") or config.username,
@@ -262,8 +264,8 @@ def _draw(
     if is_wanted(post.overrides.get("silent")):
         body["silent"] = True
     if post.overrides.get("card") and shape is not None:
-        body["props"] = {"card": cut(str(post.overrides["card"]), shape.card_runes)}
-    priority = priority_of(post)
+        body["props"] = {"card": shorten_to(str(post.overrides["card"]), shape.card_runes)}
+    priority = post_priority(post)
     if priority and parcel.form != "without-priority" and not parcel.part and "root_id" not in body:
         body["priority"] = priority
     bare: dict[str, Any] = strip_nul(body)

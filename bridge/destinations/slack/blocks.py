@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from bridge.destinations.base import Parcel, PartSize
 from bridge.destinations.kit.colors import color_of, own_color
-from bridge.destinations.kit.plain_text import Dialect, plain, read, read_line, write
+from bridge.destinations.kit.plain_text import Dialect, plain, read_blocks, read_line, write
 from rules.model import Field, Post
 from rules.rendering.split import cut_text, split_text
 
@@ -65,7 +65,7 @@ def draw(parcel: Parcel, *, course: str = "") -> dict[str, Any]:
 
 def mrkdwn(markdown: str) -> str:
     """A text in Slack's Markdown."""
-    return write(read(markdown), _MRKDWN)
+    return write(read_blocks(markdown), _MRKDWN)
 
 
 def mention_of(post: Post) -> str:

@@ -58,13 +58,13 @@ def _check_storable(whole: int) -> int:
 
 def fraction(value: object) -> float:
     """A number as machines compute with. Raises NoSuchValue for one beyond those."""
-    amount = float(number(value))
+    amount = float(decimal_number(value))
     if not math.isfinite(amount):
         raise NoSuchValue(value, "a number of at most 64 bits")
     return amount
 
 
-def number(value: object) -> Decimal:
+def decimal_number(value: object) -> Decimal:
     """A number as its column holds it. Raises NoSuchValue."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise NoSuchValue(value, "a number")
@@ -85,7 +85,7 @@ def boolean(value: object) -> bool:
     return truth
 
 
-def moment(value: object) -> datetime:
+def utc_moment(value: object) -> datetime:
     """A time in UTC: RFC 3339 text (without a zone it is UTC), or seconds since the epoch. Raises NoSuchValue."""
     try:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -98,7 +98,7 @@ def moment(value: object) -> datetime:
 
 def day(value: object) -> date:
     """A date as its column holds it. Raises NoSuchValue."""
-    return moment(value).date()
+    return utc_moment(value).date()
 
 
 def json_value(value: object) -> Any:

@@ -18,7 +18,7 @@ from pydantic import Field, field_validator, model_validator
 from bridge.core.secret import Secret
 from bridge.destinations.base import Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import WHOLE_TRY_MARGIN_S, DestinationConfig
-from bridge.destinations.kit.payload import rfc3339
+from bridge.destinations.kit.payload import rfc3339_ms
 from bridge.destinations.sql.columns import ColumnKind
 from broker.clock import Clock
 from rules.model import DestinationFacts
@@ -149,7 +149,7 @@ def row_of(parcel: Parcel) -> dict[str, Any] | None:
     if post.body is not None:
         return {str(name): value for name, value in post.body.items()} if isinstance(post.body, Mapping) else None
     return {
-        "time": rfc3339(parcel.created_us),
+        "time": rfc3339_ms(parcel.created_us),
         "rule": parcel.rule,
         "key": parcel.key,
         "phase": parcel.phase,

@@ -32,12 +32,12 @@ from bridge.destinations.sql.columns import (
     boolean,
     convert_row,
     day,
+    decimal_number,
     fraction,
     integer,
     json_value,
-    moment,
-    number,
     text,
+    utc_moment,
 )
 
 _SHOWN_RUNES: Final = 300
@@ -302,7 +302,7 @@ def _conversion(kind: sa.types.TypeEngine[Any], dialect: str) -> Callable[[objec
     if isinstance(kind, sa.JSON):
         return json_value
     if isinstance(kind, sa.DateTime) and not kind.timezone:
-        return lambda value: moment(value).replace(tzinfo=None)
+        return lambda value: utc_moment(value).replace(tzinfo=None)
     try:
         python_type = kind.python_type
     except NotImplementedError:
@@ -316,8 +316,8 @@ _CONVERSIONS: Final[Mapping[type, Callable[[object], Any]]] = {
     bool: boolean,
     int: integer,
     float: fraction,
-    Decimal: number,
-    datetime: moment,
+    Decimal: decimal_number,
+    datetime: utc_moment,
     date: day,
     list: json_value,
     str: text,

@@ -11,7 +11,7 @@ import msgspec
 
 from bridge.core.emoji import replace_emoji_names
 from bridge.destinations.base import Parcel
-from bridge.destinations.kit.plain_text import Dialect, PlainBlock, plain, read, write_block
+from bridge.destinations.kit.plain_text import Dialect, PlainBlock, plain, read_blocks, write_block
 from rules.model import Post
 from rules.rendering.split import cut_text
 
@@ -50,15 +50,15 @@ def draw(parcel: Parcel) -> dict[str, Any]:
     post = parcel.post
     if parcel.form == "cut":
         return _message(parcel, _text_elements(cut_text(post.text, _CUT_TEXT_RUNES)), [])
-    room_bytes = MAX_REQUEST_BYTES - size_bytes(_message(parcel, [], []))
+    room_bytes = MAX_REQUEST_BYTES - wire_bytes(_message(parcel, [], []))
     text, facts = _text_elements(cut_text(post.text, room_bytes)), _facts(post)
-    if size_bytes(text) + size_bytes(facts) > room_bytes:
-        facts = _first(facts, max(room_bytes // 2, room_bytes - size_bytes(text)))
-        text = _fitting_text(post.text, room_bytes - size_bytes(facts))
+    if wire_bytes(text) + wire_bytes(facts) > room_bytes:
+        facts = _first(facts, max(room_bytes // 2, room_bytes - wire_bytes(text)))
+        text = _fitting_text(post.text, room_bytes - wire_bytes(facts))
     return _message(parcel, text, facts)
 
 
-def size_bytes(drawn: Any) -> int:
+def wire_bytes(drawn: Any) -> int:
     """How large something is on the wire."""
     return len(msgspec.json.encode(drawn))
 
@@ -66,7 +66,7 @@ def size_bytes(drawn: Any) -> int:
 def is_cut(parcel: Parcel) -> bool:
     """Whether something of the post has to be left out."""
     post = parcel.post
-    wanted = size_bytes(_message(parcel, [], [])) + size_bytes(_text_elements(post.text)) + size_bytes(_facts(post))
+    wanted = wire_bytes(_message(parcel, [], [])) + wire_bytes(_text_elements(post.text)) + wire_bytes(_facts(post))
     long = len(post.fields) > _MAX_FACTS or any(len(field.value) > _MAX_FACT_RUNES for field in post.fields)
     return long or wanted > MAX_REQUEST_BYTES
 
@@ -97,14 +97,14 @@ def _fitting_text(markdown: str, room_bytes: int) -> list[Element]:
     runes = min(len(markdown), room_bytes)
     while True:
         drawn = _text_elements(cut_text(markdown, runes))
-        if size_bytes(drawn) <= room_bytes or runes <= _SHORTEST_RUNES:
+        if wire_bytes(drawn) <= room_bytes or runes <= _SHORTEST_RUNES:
             return drawn
         runes = runes * 2 // 3
 
 
 def _first(facts: Sequence[Mapping[str, str]], room_bytes: int) -> list[Mapping[str, str]]:
     """The facts there is room for, those said first."""
-    sizes = accumulate(size_bytes(fact) + 1 for fact in facts)
+    sizes = accumulate(wire_bytes(fact) + 1 for fact in facts)
     return [fact for fact, end in zip(facts, sizes, strict=True) if end + _FACT_SET_BYTES <= room_bytes]
 
 
@@ -134,7 +134,7 @@ def _people(post: Post) -> list[str]:
 def _text_elements(markdown: str) -> list[Element]:
     """A text block for each paragraph, list, and block of code."""
     elements: list[Element] = []
-    for kind, blocks in groupby(read(replace_emoji_names(markdown)), key=_grouping):
+    for kind, blocks in groupby(read_blocks(replace_emoji_names(markdown)), key=_grouping):
         if kind == "list":
             elements.append(_text_block("\r".join(write_block(block, _CARD) for block in blocks)))
             continue
@@ -152,7 +152,7 @@ def _facts(post: Post) -> list[Mapping[str, str]]:
     facts: list[Mapping[str, str]] = []
     for field in post.fields[:_MAX_FACTS]:
         text = replace_emoji_names(cut_text(field.value, _MAX_FACT_RUNES))
-        value = "\n\n".join(write_block(block, _CARD) for block in read(text))
+        value = "\n\n".join(write_block(block, _CARD) for block in read_blocks(text))
         facts.append({"title": _line(field.title, _MAX_TITLE_RUNES), "value": value or "\u00a0"})
     return facts
 

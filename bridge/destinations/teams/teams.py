@@ -18,7 +18,7 @@ from bridge.destinations.base import Delivered, Later, Outcome, Parcel, PartSize
 from bridge.destinations.config import CHAT_RATE, HttpDestinationConfig, SecretUrl
 from bridge.destinations.kit.http_call import HttpAnswer, ask, not_expected, outcome_of
 from bridge.destinations.kit.redact import Redactor, shown_url
-from bridge.destinations.teams.adaptive_card import DECIDED_TEXT_RUNES, MAX_REQUEST_BYTES, draw, is_cut, size_bytes
+from bridge.destinations.teams.adaptive_card import DECIDED_TEXT_RUNES, MAX_REQUEST_BYTES, draw, is_cut, wire_bytes
 from broker.clock import Clock
 from rules.model import DestinationFacts
 
@@ -69,7 +69,7 @@ class Teams:
         """See Destination."""
         cut = (f"cut to fit into {MAX_REQUEST_BYTES} bytes",) if is_cut(parcel) else ()
         body = draw(parcel)
-        sizes = (PartSize("request", size_bytes(body), MAX_REQUEST_BYTES, "bytes"),)
+        sizes = (PartSize("request", wire_bytes(body), MAX_REQUEST_BYTES, "bytes"),)
         return Preview(shown_url(self._config.url.reveal()), _HEADERS, body, cut, sizes)
 
     async def close(self) -> None:

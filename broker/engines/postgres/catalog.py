@@ -15,7 +15,7 @@ from broker.engines.postgres.writer import GroupWrites
 from broker.engines.texts import after_prefix
 from broker.errors import StoreUnavailable, VersionMoved
 from broker.model import CatalogChange, Changed, Put, Remove, Stored
-from broker.records import AnyRecord, from_bytes, kind_of, to_bytes
+from broker.records import AnyRecord, kind_of, record_from_bytes, record_to_bytes
 
 _SQL = load("catalog")
 _FEED_ROWS: Final = 500
@@ -138,7 +138,7 @@ def _put(unit: Unit, prepared: Prepared, change: Put) -> Stored:
     prepared.seq += 1
     place = place or prepared.seq
     prepared.records[name] = place, version + 1
-    prepared.puts[name] = place, version + 1, prepared.seq, to_bytes(change.record)
+    prepared.puts[name] = place, version + 1, prepared.seq, record_to_bytes(change.record)
     return Stored(kind, change.key, change.record, version + 1, prepared.seq)
 
 
@@ -157,7 +157,7 @@ def _standing(unit: Unit, prepared: Prepared, name: tuple[str, str]) -> tuple[in
 
 
 def _read_stored(kind: str, key: str, version: int, seq: int, body: bytes) -> Stored:
-    record: AnyRecord = from_bytes(kind, body)
+    record: AnyRecord = record_from_bytes(kind, body)
     return Stored(kind, key, record, version, seq)
 
 

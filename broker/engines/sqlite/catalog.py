@@ -13,7 +13,7 @@ from broker.engines.texts import after_prefix
 from broker.engines.wakeups import EdgeSignals
 from broker.errors import StoreUnavailable, VersionMoved
 from broker.model import CatalogChange, Changed, Put, Remove, Stored
-from broker.records import AnyRecord, from_bytes, kind_of, to_bytes
+from broker.records import AnyRecord, kind_of, record_from_bytes, record_to_bytes
 
 _SQL = load("catalog")
 _FEED_ROWS: Final = 500
@@ -115,7 +115,7 @@ def _put(transaction: Transaction, change: Put) -> Stored:
     if key != old_key:
         _take(transaction, kind, old_key, version)
     seq = transaction.numbers.take_next(db, "catalog")
-    db.execute(_SQL["put"], (kind, key, place or seq, version + 1, seq, to_bytes(change.record)))
+    db.execute(_SQL["put"], (kind, key, place or seq, version + 1, seq, record_to_bytes(change.record)))
     return Stored(kind, key, change.record, version + 1, seq)
 
 
@@ -134,7 +134,7 @@ def _standing(db: sqlite3.Connection, kind: str, key: str) -> tuple[int, int] | 
 
 
 def _read_stored(kind: str, key: str, version: int, seq: int, body: bytes) -> Stored:
-    record: AnyRecord = from_bytes(kind, body)
+    record: AnyRecord = record_from_bytes(kind, body)
     return Stored(kind, key, record, version, seq)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rules.deciding.quiet.repeat import give_back, take
-from rules.deciding.quiet.rows import Incident, KeyRow, from_bytes
+from rules.deciding.quiet.rows import Incident, KeyRow, row_from_bytes
 from rules.deciding.quiet.silences import CompiledSilence, Facts
 from rules.deciding.render_post import severity_of
 from rules.deciding.vars import revive
@@ -44,7 +44,7 @@ class GivenBackRow:
 
 def incident_of(name: str, value: bytes | None) -> KeyIncident | None:
     """The incident that a row holds; None when it holds none, or is no row of a key."""
-    row = from_bytes(name, value) if value is not None else None
+    row = row_from_bytes(name, value) if value is not None else None
     if not isinstance(row, KeyRow) or row.incident is None:
         return None
     return KeyIncident(row.key, row.incident)

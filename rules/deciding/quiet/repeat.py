@@ -6,7 +6,7 @@ from rules.deciding.decision_builder import Draft
 from rules.deciding.emit import SendTarget
 from rules.deciding.pipeline import Notification, evaluate_state, tell
 from rules.deciding.quiet import notes
-from rules.deciding.quiet.rows import KeyRow, from_bytes, to_bytes
+from rules.deciding.quiet.rows import KeyRow, row_from_bytes, row_to_bytes
 from rules.deciding.state_keys import RowNames
 from rules.deciding.vars import revive
 from rules.ruleset import Rule
@@ -47,8 +47,8 @@ def take(value: bytes, who: str) -> bytes | None:
 
     None when the row holds no firing incident. The caller writes it back with the times the row had.
     """
-    row = from_bytes("k", value)
+    row = row_from_bytes("k", value)
     if not isinstance(row, KeyRow) or row.incident is None or not row.incident.fires:
         return None
     row.incident.taken_by = who
-    return to_bytes(row)
+    return row_to_bytes(row)

@@ -16,8 +16,8 @@ from rules.deciding.quiet.rows import (
     KeyRow,
     Notified,
     ThrottleRow,
-    from_bytes,
-    to_bytes,
+    row_from_bytes,
+    row_to_bytes,
 )
 
 _KINDS = ("k/", "g/", "t/", "f/")
@@ -30,7 +30,7 @@ def restamp(key: str, value: bytes, behind_us: int) -> bytes:
     """
     if not behind_us or not key.startswith(_KINDS):
         return value
-    row = from_bytes(key, value)
+    row = row_from_bytes(key, value)
     match row:
         case KeyRow():
             _restamp_key(row, behind_us)
@@ -47,7 +47,7 @@ def restamp(key: str, value: bytes, behind_us: int) -> bytes:
             }
         case _:
             assert_never(row)
-    return to_bytes(row)
+    return row_to_bytes(row)
 
 
 def _restamp_key(row: KeyRow, by_us: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rules.deciding.quiet.keyrow import waits_for
-from rules.deciding.quiet.rows import KeyRow, from_bytes, to_bytes
+from rules.deciding.quiet.rows import KeyRow, row_from_bytes, row_to_bytes
 from rules.ruleset import RuleSet
 
 
@@ -43,7 +43,7 @@ def retract(name: str, value: bytes | None, post: TakenBack, rule_set: RuleSet) 
     The post no longer counts for dedupe. An incident that fires, and of which nobody has heard, is hidden again, to be
     looked at when what suppressed the post ends.
     """
-    row = from_bytes(name, value or b"")
+    row = row_from_bytes(name, value or b"")
     if not isinstance(row, KeyRow):
         return None
     changed = False
@@ -57,7 +57,7 @@ def retract(name: str, value: bytes | None, post: TakenBack, rule_set: RuleSet) 
         return None
     incident = row.incident
     look_us = incident.look_us if incident is not None and incident.hidden else None
-    return RetractedRow(to_bytes(row), look_us, waits_for(row))
+    return RetractedRow(row_to_bytes(row), look_us, waits_for(row))
 
 
 def _hide(row: KeyRow, slot: str, by: str, until_us: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from rules.deciding.quiet.rows import GroupRow, KeyRow, ThrottleRow, from_bytes
+from rules.deciding.quiet.rows import GroupRow, KeyRow, ThrottleRow, row_from_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class RowObligations:
 
 def obligations_of(name: str, value: bytes | None) -> RowObligations:
     """What the row owes. Raises ValueError for bytes that are no row."""
-    match from_bytes(name, value or b""):
+    match row_from_bytes(name, value or b""):
         case KeyRow() as row:
             return _of_key(row)
         case GroupRow() as row:

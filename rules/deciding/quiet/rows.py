@@ -206,13 +206,13 @@ def rule_of(row: str) -> str:
     return row.split("/", 2)[1]
 
 
-def to_bytes(row: QuietRow) -> bytes:
+def row_to_bytes(row: QuietRow) -> bytes:
     """A row as it is stored."""
     return _ENCODER.encode(row)
 
 
-def from_bytes(key: str, value: bytes) -> QuietRow:
-    """The row that ``to_bytes`` wrote; the kind is read from the key."""
+def row_from_bytes(key: str, value: bytes) -> QuietRow:
+    """The row that ``row_to_bytes`` wrote; the kind is read from the key."""
     row: QuietRow = _DECODERS[key[0]].decode(value)
     return row
 

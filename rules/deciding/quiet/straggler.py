@@ -12,7 +12,7 @@ from typing import Final
 
 from rules.deciding.quiet.rows import EndedLife, KeyRow
 from rules.deciding.quiet.verdicts import Hidden
-from rules.events.moments import moment_of, us_of
+from rules.events.moments import named_time, us_of
 from rules.model import Event
 
 BY: Final = "straggler"
@@ -36,5 +36,5 @@ def hide_straggler(row: KeyRow, event: Event, now_us: int) -> Hidden | None:
 
 
 def _began_us(event: Event) -> int | None:
-    began = moment_of(event.data.get("startsAt")) if isinstance(event.data, Mapping) else None
+    began = named_time(event.data.get("startsAt")) if isinstance(event.data, Mapping) else None
     return us_of(began) if began is not None else None

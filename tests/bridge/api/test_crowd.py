@@ -9,7 +9,7 @@ from bridge.api.dispatch import ams_app
 from broker.broker import Broker, BrokerSettings
 from broker.clock import SystemClock
 from broker.engines import open_store
-from broker.tokens import digest_of
+from broker.tokens import digest_of_token
 from tests.fakes.ams_api import SERVICE, FakeOutside
 from tests.fakes.brokers import SEALING_KEY
 
@@ -88,7 +88,7 @@ async def test_a_crowd(tmp_path):
     try:
         broker = Broker(store, clock, BrokerSettings(sealing_key=SEALING_KEY))
         await broker.load()
-        settings = ApiSettings(service_token_digest=digest_of(SERVICE.encode()))
+        settings = ApiSettings(service_token_digest=digest_of_token(SERVICE.encode()))
         all_of = Crowd(ams_app(broker, settings, FakeOutside().outside()))
         project = await broker.projects.create("P")
         pullers = []

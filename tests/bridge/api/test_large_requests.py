@@ -12,7 +12,7 @@ import pytest
 
 from bridge.api.api_errors import ApiError
 from bridge.api.call import Api
-from bridge.api.decoding import BadBody, decode
+from bridge.api.decoding import BadBody, decode_shape
 from bridge.api.dispatch import AmsApp
 from bridge.api.publish_bodies import messages_of
 from bridge.api.wire import PublishRequest
@@ -160,7 +160,7 @@ AROUND = [
 def read_leniently(body: bytes) -> list[tuple[str, dict[str, str]]] | None:
     """What AMS makes of a body, None when it refuses it."""
     try:
-        return [(one.data, dict(one.attributes)) for one in decode(body, PublishRequest).messages]
+        return [(one.data, dict(one.attributes)) for one in decode_shape(body, PublishRequest).messages]
     except BadBody:
         return None
 

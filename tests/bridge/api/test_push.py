@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bridge.api.call import VerificationAnswer
-from broker.tokens import digest_of
+from broker.tokens import digest_of_token
 from tests.fakes.ams_api import a_staged_api
 
 IA = "INVALID_ARGUMENT"
@@ -384,7 +384,7 @@ async def test_an_outside_worker_without_a_user_cannot_push():
 
 
 async def test_the_settings_name_the_outside_worker_by_its_token():
-    ams = await with_worker(push_worker_digest=digest_of(b"nobody's"))
+    ams = await with_worker(push_worker_digest=digest_of_token(b"nobody's"))
     assert await ams.error("PUT", NEW, {"topic": "projects/P/topics/T", "pushConfig": HTTP}) == UNAVAILABLE
 
 

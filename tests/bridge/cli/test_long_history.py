@@ -15,7 +15,7 @@ import pytest
 
 from bridge.cli.command_context import Context
 from bridge.cli.history import Wanted, open_history
-from bridge.cli.setup import settings_of
+from bridge.cli.setup import settings_of_context
 from broker.clock import ManualClock
 from broker.engines import open_store
 from broker.model import NewMessage
@@ -115,7 +115,7 @@ def test_memory_does_not_grow_with_the_history(tmp_path: Path, command: str) -> 
 def test_a_walk_in_the_middle_holds_no_lock(tmp_path: Path) -> None:
     config = asyncio.run(_filled(tmp_path, 6_000))
     context = Context(config=config)
-    with open_history(settings_of(context)) as history:
+    with open_history(settings_of_context(context)) as history:
         stretches = history.find_stretches(Wanted(3e9), lambda name: name.endswith("/T"))
         with history.walk(context.output, stretches) as walk:
             assert next(walk.stream).offset <= 1

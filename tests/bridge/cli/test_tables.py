@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bridge.cli.fitting_tables import Column, draw, id_column, short_ids, text_column, time_column
+from bridge.cli.fitting_tables import Column, draw_tables, id_column, short_ids, text_column, time_column
 from tests.bridge.cli.test_walk import cells
 
 TIME = "2026-01-05 12:00:00Z"
@@ -22,7 +22,7 @@ TEXTS = st.one_of(
 def drawn(rows: list[dict[str, object]], columns: list[Column], width: int, title: str = "") -> list[str]:
     out = io.StringIO()
     console = Console(file=out, width=width)
-    for part in draw(rows, columns, width, title):
+    for part in draw_tables(rows, columns, width, title):
         console.print(part)
     return out.getvalue().splitlines()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from bridge.fakes.mattermost import FakeMattermost
 from broker.model import Commit, StatePut
-from rules.deciding.quiet.rows import KeyRow, to_bytes
+from rules.deciding.quiet.rows import KeyRow, row_to_bytes
 from tests.fakes.control import a_daemon, decided, meanwhile
 from tests.fakes.pages import log_in
 from tests.line.stage import Stage
@@ -107,7 +107,7 @@ async def test_what_fires_is_counted_however_much_else_is_remembered(tmp_path: P
     async with a_daemon(tmp_path) as stage:
         await decided(stage, {"host": "web1", "status": "CRITICAL"}, deliveries=1)
         remembered = tuple(
-            StatePut(f"k/hosts/{n:05}", to_bytes(KeyRow(f"a{n:05}")), "hosts", "t", 2**60) for n in range(12_000)
+            StatePut(f"k/hosts/{n:05}", row_to_bytes(KeyRow(f"a{n:05}")), "hosts", "t", 2**60) for n in range(12_000)
         )
         await stage.daemon.store.commit(Commit(state=remembered))
         said = (await stage.http.get("/api/incidents")).json()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from broker.engines.memory.trouble import Trouble
-from rules.deciding.quiet.rows import KeyRow, from_bytes
+from rules.deciding.quiet.rows import KeyRow, row_from_bytes
 from tests.bridge.control.test_silences import decisions_of, silenced
 from tests.fakes.command_line import ask
 from tests.fakes.control import BOARD, RULES, a_daemon, chat, decided, trouble_in
@@ -67,7 +67,7 @@ async def test_a_live_replay_is_like_a_message_of_now(tmp_path: Path) -> None:
         await replay(stage, "P/T:0", live=True)
         assert [one.new.phase for one in await stage.deliveries()] == ["firing", "resolved", "firing"]
         row = await stage.daemon.store.state.read(["k/hosts/web1"])
-        kept = from_bytes("k/hosts/web1", row["k/hosts/web1"].value or b"")
+        kept = row_from_bytes("k/hosts/web1", row["k/hosts/web1"].value or b"")
         assert isinstance(kept, KeyRow)
         assert kept.incident is not None
         await stage.check_books()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.sources.cutting import MOST_ITEMS, cut
+from bridge.sources.cutting import MOST_ITEMS, cut_message
 from broker.errors import TooLarge
 from broker.model import NewMessage
 from broker.publish import MESSAGE_LIMIT_BYTES, message_bytes
@@ -32,7 +32,7 @@ def alerts(count: int, **said: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("document", [{"alerts": alerts(3)}, [1], "text", b"no json", b""])
 def test_what_fits_stays_as_it_is(document: Any) -> None:
     message = a_message(document)
-    assert cut(message).messages == [message]
+    assert cut_message(message).messages == [message]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_what_fits_stays_as_it_is(document: Any) -> None:
     ],
 )
 def test_the_longest_list_is_handed_out_in_order_and_the_rest_is_in_every_part(document: Any, items_of: Any) -> None:
-    parts = cut(a_message(document)).messages
+    parts = cut_message(a_message(document)).messages
     assert len(parts) > 1
     assert [one["n"] for part in parts for one in items_of(document_of(part))] == list(range(5_000))
     assert max(message_bytes(part) for part in parts) <= MESSAGE_LIMIT_BYTES
@@ -54,7 +54,7 @@ def test_the_longest_list_is_handed_out_in_order_and_the_rest_is_in_every_part(d
 
 
 def test_each_part_says_which_it_is_and_what_the_whole_was() -> None:
-    parts = cut(a_message({"alerts": alerts(3_000)})).messages
+    parts = cut_message(a_message({"alerts": alerts(3_000)})).messages
     said = [part.attributes for part in parts]
     assert said[0] == {
         "source": "in",
@@ -68,7 +68,7 @@ def test_each_part_says_which_it_is_and_what_the_whole_was() -> None:
 
 
 def test_no_part_has_more_items_than_rules_take() -> None:
-    parts = cut(a_message({"alerts": [{"n": "x" * 100} for _ in range(20_000)]})).messages
+    parts = cut_message(a_message({"alerts": [{"n": "x" * 100} for _ in range(20_000)]})).messages
     assert max(len(document_of(part)["alerts"]) for part in parts) <= MOST_ITEMS
 
 
@@ -82,7 +82,7 @@ def test_no_part_has_more_items_than_rules_take() -> None:
     ],
 )
 def test_a_text_that_alone_is_too_large_is_shortened_and_says_so(document: Any) -> None:
-    said = cut(a_message(document))
+    said = cut_message(a_message(document))
     assert said.shortened
     assert max(message_bytes(part) for part in said.messages) <= MESSAGE_LIMIT_BYTES
     assert "more characters were left out" in json.dumps([document_of(part) for part in said.messages])
@@ -95,4 +95,4 @@ def test_a_text_that_alone_is_too_large_is_shortened_and_says_so(document: Any) 
 @pytest.mark.parametrize("body", [b"x" * 1_600_000, json.dumps({str(n): n for n in range(120_000)}).encode()])
 def test_what_nobody_can_cut_is_too_large(body: bytes) -> None:
     with pytest.raises(TooLarge):
-        cut(a_message(body))
+        cut_message(a_message(body))

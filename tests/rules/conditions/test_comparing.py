@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.conditions.comparing import NO_KEY, are_equal, key_of, number_of
+from rules.conditions.comparing import NO_KEY, are_equal, comparison_key, number_of
 from rules.events.times import dashed_time_us, time_us
 
 AT_US = 1_767_438_000_000_000
@@ -38,11 +38,11 @@ scalars = st.none() | st.booleans() | st.integers(-1, 1) | st.sampled_from([0.0,
 
 @given(scalars, scalars)
 def test_scalars_are_equal_exactly_when_their_keys_are(left: Any, right: Any):
-    assert are_equal(left, right) == (key_of(left) == key_of(right))
+    assert are_equal(left, right) == (comparison_key(left) == comparison_key(right))
 
 
 def test_lists_and_mappings_have_no_key():
-    assert key_of([]) is key_of({}) is NO_KEY
+    assert comparison_key([]) is comparison_key({}) is NO_KEY
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.conditions.comparing import key_of
+from rules.conditions.comparing import comparison_key
 from rules.conditions.conditions import compile_match
 from rules.model import Event
 from rules.source.places import wrap_unplaced
@@ -96,7 +96,7 @@ def test_a_compiled_condition_holds_as_a_plain_reading_of_it_does(
     if held:
         assert condition.root.never == ""
         for equality in condition.equalities:
-            assert any(key_of(value) in equality.constants for value in equality.place.find_in(event))
+            assert any(comparison_key(value) in equality.constants for value in equality.place.find_in(event))
 
 
 @settings(max_examples=150, deadline=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.destinations.kit.plain_text import Dialect, PlainBlock, TextSpan, plain, read, read_line, write
+from bridge.destinations.kit.plain_text import Dialect, PlainBlock, TextSpan, plain, read_blocks, read_line, write
 from bridge.destinations.slack.blocks import mrkdwn
 from rules.rendering.escape import escape_value
 
@@ -21,7 +21,7 @@ SHOUTING = Dialect(
 
 
 def shouted(markdown: str) -> str:
-    return write(read(markdown), SHOUTING)
+    return write(read_blocks(markdown), SHOUTING)
 
 
 def test_styles_nest_and_keep_their_spaces_outside() -> None:
@@ -90,7 +90,7 @@ def test_a_title_is_one_line_and_no_list() -> None:
 @settings(max_examples=150, deadline=None)
 @given(st.text(st.sampled_from("ab *_`~[]()<>|&#-+1.\\@:\n\t!=/"), max_size=40))
 def test_an_event_value_reads_as_it_was_sent_and_has_no_power(value: str) -> None:
-    blocks = read("x " + escape_value(value, line_start=False))
+    blocks = read_blocks("x " + escape_value(value, line_start=False))
     spans = [span for block in blocks for span in block.spans]
     assert not any(span.bold or span.italic or span.struck or span.code or span.link for span in spans)
     said = "".join(block.code or "".join(span.text for span in block.spans) for block in blocks)

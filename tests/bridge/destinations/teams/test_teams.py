@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bridge.core.secret import Secret
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Refused
 from bridge.destinations.kit.http_client import make_client
-from bridge.destinations.teams.adaptive_card import MAX_REQUEST_BYTES, draw, size_bytes
+from bridge.destinations.teams.adaptive_card import MAX_REQUEST_BYTES, draw, wire_bytes
 from bridge.destinations.teams.teams import Teams, TeamsConfig
 from bridge.fakes.teams import FakeTeams
 from bridge.fakes.trouble import Answer, proxy_page
@@ -162,4 +162,4 @@ def test_no_card_is_over_28_kb(text: str, fields: int, long: int) -> None:
         mention=text * 20,
         fields=tuple(Field(text, text * long) for _ in range(fields)),
     )
-    assert size_bytes(draw(post)) <= MAX_REQUEST_BYTES
+    assert wire_bytes(draw(post)) <= MAX_REQUEST_BYTES

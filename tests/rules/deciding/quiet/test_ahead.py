@@ -4,7 +4,7 @@ import pytest
 
 from rules.deciding.batch_state import InMemoryState
 from rules.deciding.quiet.restamp import restamp
-from rules.deciding.quiet.rows import FiringRow, KeyRow, from_bytes, to_bytes
+from rules.deciding.quiet.rows import FiringRow, KeyRow, row_from_bytes, row_to_bytes
 from rules.model import StateChange
 from tests.fakes.rule_sets import Line, a_rule, a_rule_set, us
 
@@ -158,7 +158,7 @@ def test_a_group_and_a_throttle_last_as_long_as_they_were_to_when_the_step_was_s
 @STEPS
 def test_firing_incidents_of_an_inhibitor_move_along(step_s):
     row = FiringRow({"a": {"k": us(YEAR_S * 50)}}, {"a": ["k/r/x"]})
-    moved = from_bytes("f/r/x", restamp("f/r/x", to_bytes(row), us(step_s)))
+    moved = row_from_bytes("f/r/x", restamp("f/r/x", row_to_bytes(row), us(step_s)))
     assert moved == FiringRow({"a": {"k": us(YEAR_S * 50 + step_s)}}, {"a": ["k/r/x"]})
 
 
@@ -168,7 +168,7 @@ def test_what_people_read_moves_only_back():
     (change,) = line.rehearsal.state.rows()
     incidents = []
     for step_s in (-HOUR_S, HOUR_S):
-        row = from_bytes(change.key, restamp(change.key, change.value or b"", us(step_s)))
+        row = row_from_bytes(change.key, restamp(change.key, change.value or b"", us(step_s)))
         assert isinstance(row, KeyRow)
         assert row.incident is not None
         incidents.append(row.incident)

@@ -17,8 +17,8 @@ from rules.deciding.quiet.rows import (
     ThrottledPost,
     ThrottleRow,
     WaitingPost,
-    from_bytes,
-    to_bytes,
+    row_from_bytes,
+    row_to_bytes,
 )
 from rules.ruleset import RuleSet
 
@@ -32,7 +32,7 @@ def an_incident(**changed):
 
 
 def a_row(incident=None, **changed):
-    return to_bytes(KeyRow(key="web1", incident=incident, **changed))
+    return row_to_bytes(KeyRow(key="web1", incident=incident, **changed))
 
 
 def a_post(**changed):
@@ -63,7 +63,7 @@ def test_an_incident_that_is_over_is_there_and_does_not_fire():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [(NAME, None), (NAME, a_row()), ("f/down/x", to_bytes(FiringRow())), ("t/down", to_bytes(ThrottleRow()))],
+    [(NAME, None), (NAME, a_row()), ("f/down/x", row_to_bytes(FiringRow())), ("t/down", row_to_bytes(ThrottleRow()))],
 )
 def test_rows_without_an_incident_hold_none(name, value):
     assert incident_of(name, value) is None
@@ -80,7 +80,7 @@ def test_a_post_taken_back_counts_no_more_and_its_incident_is_hidden_until_what_
     told = {"0:chat": Notified(50, "chat", 0)}
     value = a_row(an_incident(told=told), sent={"0:chat": LastSent("s", 50)})
     retracted = retract(NAME, value, a_post(), NO_RULES)
-    row = from_bytes(NAME, retracted.value)
+    row = row_from_bytes(NAME, retracted.value)
     assert (row.sent, row.incident.told, row.incident.hidden) == ({}, {}, {"0:chat": "silence:s1"})
     assert (retracted.look_us, retracted.waits_for) == (900, ("silence:s1",))
 
@@ -89,7 +89,7 @@ def test_of_a_post_that_somebody_heard_only_the_memory_for_repeats_goes():
     told = {"0:chat": Notified(50, "chat", 0)}
     value = a_row(an_incident(told=told), sent={"0:chat": LastSent("s", 60)})
     retracted = retract(NAME, value, a_post(heard=True, behind_us=10), NO_RULES)
-    row = from_bytes(NAME, retracted.value)
+    row = row_from_bytes(NAME, retracted.value)
     assert (row.sent, set(row.incident.told), retracted.look_us) == ({}, {"0:chat"}, None)
 
 
@@ -117,13 +117,13 @@ def test_a_flapping_key_owes_its_calm():
 @pytest.mark.parametrize("shadow", [False, True])
 def test_what_waits_in_a_group_or_behind_a_throttle_is_counted_by_destination_unless_in_shadow(shadow):
     held = HeldEvent(b"", "firing", "k", {}, {"0:chat": ("chat", 0), "1:mail": ("mail", 1)})
-    group = obligations_of("g/down/x", to_bytes(GroupRow("x", held=[held, held], shadow=shadow)))
+    group = obligations_of("g/down/x", row_to_bytes(GroupRow("x", held=[held, held], shadow=shadow)))
     assert (dict(group.held), group.speaks) == ({} if shadow else {"chat": 2, "mail": 2}, True)
     waiting = ThrottledPost("k", "firing", "o", "", {}, {"0:chat": WaitingPost("chat", 0, b"", 1)})
     throttle = ThrottleRow(queue=[waiting], stands_for={"1:mail": 3}, shadow=shadow)
-    behind = obligations_of("t/down", to_bytes(throttle))
+    behind = obligations_of("t/down", row_to_bytes(throttle))
     assert (dict(behind.held), behind.speaks) == ({} if shadow else {"chat": 1, "mail": 3}, True)
 
 
 def test_a_row_that_is_remembered_for_others_owes_nothing():
-    assert obligations_of("f/down/x", to_bytes(FiringRow())) == RowObligations()
+    assert obligations_of("f/down/x", row_to_bytes(FiringRow())) == RowObligations()
