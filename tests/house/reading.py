@@ -29,6 +29,11 @@ class Source:
         """The path as written from the root: ``broker/store.py``."""
         return self.path.relative_to(ROOT).as_posix()
 
+    @property
+    def module(self) -> str:
+        """The name by which it is imported: ``broker.store``."""
+        return self.name.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+
 
 @dataclass(frozen=True, slots=True)
 class Defined:
