@@ -25,7 +25,8 @@ from pathlib import Path
 import uvloop
 
 from bridge.core.posts import post_to_bytes
-from bridge.delivery.courier import Courier, Tried
+from bridge.delivery.attempts import AttemptResult
+from bridge.delivery.courier import Courier
 from bridge.destinations.base import Delivered
 from bridge.destinations.kit.http_client import make_client
 from bridge.destinations.webhook import Webhook, WebhookConfig
@@ -92,7 +93,7 @@ async def deliver_all(store: Store, url: str, count: int, concurrency: int, prof
     done = asyncio.Event()
     outcomes: list[bool] = []
 
-    def told(tried: Tried) -> None:
+    def told(tried: AttemptResult) -> None:
         outcomes.append(isinstance(tried.outcome, Delivered))
         if len(outcomes) == count:
             done.set()

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+import benchmarks
 from benchmarks.__main__ import ALL
 from benchmarks.counts import count, grown, kept
 from benchmarks.rows import BEGIN, END, PAGE, Row, as_markdown, put_between_marks, quantile_ms, ratio_of
 from benchmarks.scale import TINY, Run
+
+
+@pytest.mark.parametrize("path", sorted(Path(next(iter(benchmarks.__path__))).glob("*.py")), ids=lambda path: path.stem)
+def test_every_file_of_them_follows_what_it_imports(path: Path) -> None:
+    import_module(f"benchmarks.{path.stem}")
 
 
 @pytest.mark.parametrize("name", ALL)
