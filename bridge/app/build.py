@@ -46,7 +46,7 @@ from bridge.observe.recent_activity import RecentActivity
 from bridge.push.http import PushHttp
 from bridge.push.pushers import Pushers
 from bridge.routing.active_config import ActiveConfig
-from bridge.routing.open_obligations import read_owed
+from bridge.routing.open_obligations import read_obligations
 from bridge.routing.retired_rules import add_retired, list_kept_rule_sets
 from bridge.routing.router import Routed
 from bridge.routing.routers import Routers
@@ -209,7 +209,9 @@ async def _rules_in_force(
         degraded = f"the rule files are bad, rule set {rule_set.version} is in force:\n{error}"
         metrics.degraded.set(1)
     in_force = ActiveConfig(
-        add_retired(rule_set, await read_owed(broker.store), list_kept_rule_sets(broker), world), since_us, degraded
+        add_retired(rule_set, await read_obligations(broker.store), list_kept_rule_sets(broker), world),
+        since_us,
+        degraded,
     )
     in_force.take_silences(broker.cache)
     return in_force

@@ -31,7 +31,7 @@ from bridge.destinations.base import Destination
 from bridge.observe.metrics import Metrics
 from bridge.operate.reload_outcome import Reloaded, ReloadOutcome, ReloadRefused
 from bridge.routing.active_config import ActiveConfig
-from bridge.routing.open_obligations import OpenObligations, read_owed
+from bridge.routing.open_obligations import OpenObligations, read_obligations
 from bridge.routing.retired_rules import add_retired, list_kept_rule_sets
 from bridge.routing.rule_files import keep, rules_of, world_of
 from bridge.settings.model import Settings
@@ -92,7 +92,7 @@ class Reloader:
         self._supervisor = supervisor
         self._metrics = metrics
         self._turn = asyncio.Lock()
-        self._aside = Offload(broker.clock, "reload")  # ten thousand rules take seconds to read
+        self._offload = Offload(broker.clock, "reload")  # ten thousand rules take seconds to read
 
     async def reload(self) -> ReloadOutcome:
         """Read the files anew and put them in force, or keep everything as it is and say why. One at a time."""
@@ -104,7 +104,7 @@ class Reloader:
         except (CannotProvision, BrokerError) as error:
             outcome = ReloadRefused("", (str(error),))
         finally:
-            self._aside.close()
+            self._offload.close()
         match outcome:
             case Reloaded():
                 self._metrics.reloads.labels("ok").inc()
@@ -122,13 +122,13 @@ class Reloader:
         faults = find_unusable_authorities(settings)
         if faults:
             return ReloadRefused("", faults)
-        owed = await read_owed(self._store)
+        obligations = await read_obligations(self._store)
         known = {*self._couriers.routes, *self.settings.removed}
-        left = await describe_left_behind(self._store, owed, {*settings.destinations, *settings.removed})
+        left = await describe_left_behind(self._store, obligations, {*settings.destinations, *settings.removed})
         reasons = [why for name, why in left.items() if name in known]
         if reasons:
             return ReloadRefused("", reasons)
-        prepared = await self._write(settings, owed)
+        prepared = await self._write(settings, obligations)
         await self._swap(prepared)
         warnings = [as_table([warning]) for warning in prepared.rule_set.warnings]
         changed = [name for name in _NEEDS_RESTART if getattr(settings, name) != getattr(self.settings, name)]
@@ -140,11 +140,11 @@ class Reloader:
             warnings.append(f"what the old rules kept back, or what waits for removed destinations, stays: {trouble}")
         return Reloaded(prepared.rule_set.version, warnings)
 
-    async def _write(self, settings: Settings, owed: OpenObligations) -> _Prepared:
+    async def _write(self, settings: Settings, obligations: OpenObligations) -> _Prepared:
         """What was prepared, once the store has taken it; prepared anew when somebody changed the catalog meanwhile."""
 
         async def step() -> _Prepared:
-            prepared = await self._prepare(settings, owed)
+            prepared = await self._prepare(settings, obligations)
             try:
                 await prepared.catalog.write()
             except BaseException:
@@ -154,7 +154,7 @@ class Reloader:
 
         return await retry_on_conflict(step, what="the catalog", attempts=_TRIES)
 
-    async def _prepare(self, settings: Settings, owed: OpenObligations) -> _Prepared:
+    async def _prepare(self, settings: Settings, obligations: OpenObligations) -> _Prepared:
         """Build and judge everything, the rules against the catalog as it will be. Raises what is wrong with it."""
         catalog = await plan_catalog(self._broker)
         await provision(catalog.broker, settings.projects, settings.auth.certificates)
@@ -164,11 +164,13 @@ class Reloader:
             facts = {name: kind_facts for name, kind_facts in facts.items() if name in settings.destinations}
             facts |= {name: destination.facts for name, destination in built.items()}
             world = world_of(settings, self._config, facts, catalog.broker)
-            rule_set = await self._aside.run(partial(rules_of, settings, world), large=True)
+            rule_set = await self._offload.run(partial(rules_of, settings, world), large=True)
             since_us = await keep(catalog.broker, rule_set)
             kept = list_kept_rule_sets(self._broker)
-            retiring = partial(add_retired, rule_set, owed, kept, world, self._in_force.rule_set)
-            whole = await self._aside.run(retiring, large=True)  # rules of older files are read like those of new ones
+            retiring = partial(add_retired, rule_set, obligations, kept, world, self._in_force.rule_set)
+            whole = await self._offload.run(
+                retiring, large=True
+            )  # rules of older files are read like those of new ones
         except BaseException:
             await _close_all(built)
             raise

@@ -17,18 +17,18 @@ from broker.store import Store
 log = structlog.get_logger("reload")
 
 
-async def describe_left_behind(store: Store, owed: OpenObligations, staying: Collection[str]) -> dict[str, str]:
+async def describe_left_behind(store: Store, obligations: OpenObligations, staying: Collection[str]) -> dict[str, str]:
     """What still waits for destinations that are not ``staying``: by destination, in words and with what would help."""
     waiting: Counter[str] = Counter()
     for balance in await store.outbox.balances():
         if balance.state == "waiting":
             waiting[balance.destination] += balance.deliveries
     reasons = {}
-    for name in sorted({*waiting, *owed.held, *owed.told} - {*staying, UNDECIDABLE, INBOUND}):
+    for name in sorted({*waiting, *obligations.held, *obligations.told} - {*staying, UNDECIDABLE, INBOUND}):
         counts = [
             _count_text(waiting[name], "delivery waits for it", "deliveries wait for it"),
-            _count_text(owed.held[name], "event is held for it", "events are held for it"),
-            _count_text(owed.told[name], "open incident was told there", "open incidents were told there"),
+            _count_text(obligations.held[name], "event is held for it", "events are held for it"),
+            _count_text(obligations.told[name], "open incident was told there", "open incidents were told there"),
         ]
         left = [count for count in counts if count]
         if left:

@@ -196,13 +196,13 @@ class Desk:
 
     def __init__(self, guard: PoisonGuard, name: str) -> None:
         self._guard = guard
-        self._aside = Offload(guard.clock, name)
+        self._offload = Offload(guard.clock, name)
         self._slot: int | None = None
 
     @property
     def under_way(self) -> bool:
         """Whether something is decided beside the event loop."""
-        return self._aside.under_way
+        return self._offload.under_way
 
     async def run(self, name: str, step: Callable[[], Result], *, large: bool = False) -> Result:
         """Run a step for something named, the same name after a restart, and give its result. See ``Offload.run``."""
@@ -217,7 +217,7 @@ class Desk:
 
     def close(self) -> None:
         """Give the desk back: its worker rests, or is gone."""
-        self._aside.close()
+        self._offload.close()
         if self._slot is not None and self._guard.notes is not None:
             self._guard.notes.give_back(self._slot)
         self._slot = None
@@ -225,16 +225,16 @@ class Desk:
     async def _run_noted(self, name: str, step: Callable[[], Result], *, large: bool) -> Result:
         notes = self._guard.notes
         if notes is None:
-            return await self._aside.run(step, large=large)
+            return await self._offload.run(step, large=large)
         if self._slot is None:
             try:
                 self._slot = notes.take_slot()
             except NotesUnusable as error:
                 log.warning("what is decided cannot be noted", reason=str(error))
-                return await self._aside.run(step, large=large)
+                return await self._offload.run(step, large=large)
         notes.note(self._slot, note_name(name))
         try:
-            return await self._aside.run(step, large=large)
+            return await self._offload.run(step, large=large)
         finally:
             notes.clear(self._slot)
 

@@ -85,7 +85,7 @@ class Attempts:
     ) -> None:
         self._guard = guard
         self.breaker = CircuitBreaker(config.breaker)
-        self.pace = RateLimiter(config.rate, config.burst, clock.monotonic(), longest_block_s=config.retry.max)
+        self.rate_limiter = RateLimiter(config.rate, config.burst, clock.monotonic(), longest_block_s=config.retry.max)
         self.ended = asyncio.Event()
         self._name = name
         self._destination = destination
@@ -116,20 +116,20 @@ class Attempts:
         if self._closed:
             return 0
         now = self._clock.monotonic()
-        rooms = [self._slots, self.breaker.room(now), self.pace.room(now)]
+        rooms = [self._slots, self.breaker.room(now), self.rate_limiter.room(now)]
         return max(0, min(room for room in rooms if room is not None))
 
     @property
     def is_held_up(self) -> bool:
         """Whether only the destination can say when it takes more: the breaker is open, or it told us to wait."""
-        return self.breaker.state == "open" or self.pace.is_blocked(self._clock.monotonic())
+        return self.breaker.state == "open" or self.rate_limiter.is_blocked(self._clock.monotonic())
 
     def opens_in_s(self) -> float | None:
         """When there is no room: in how many seconds time alone makes some; None when a try has to end first."""
         if self._slots <= 0 or self.breaker.is_probing:
             return None
         now = self._clock.monotonic()
-        return max(self.breaker.opens_in_s(now) or 0.0, self.pace.opens_in_s(now) or 0.0)
+        return max(self.breaker.opens_in_s(now) or 0.0, self.rate_limiter.opens_in_s(now) or 0.0)
 
     @property
     def _slots(self) -> int:
@@ -174,7 +174,7 @@ class Attempts:
 
     def _begin(self, leased: Leased, rest: Sequence[Leased]) -> None:
         try_ = _Try(leased, self.breaker.begin(), rest)
-        self.pace.begin(self._clock.monotonic())
+        self.rate_limiter.begin(self._clock.monotonic())
         self._under_way += 1
         self._hold(try_, self._try(try_))
 
@@ -317,7 +317,7 @@ class Attempts:
 
     def _learn(self, try_: _Try, outcome: Outcome) -> None:
         now = self._clock.monotonic()
-        self.pace.learn(outcome, now)
+        self.rate_limiter.learn(outcome, now)
         opened_or_closed = self.breaker.learn(try_.ticket, outcome, now)
         if self.breaker.state == "closed":
             self._probes.forget()

@@ -48,8 +48,10 @@ class Courier:
         self.name = name
         self._outbox = outbox
         self._clock = clock
-        self._folder = CollapseWorker(name, config, destination.facts.max_text_runes, outbox, clock, told_folded)
-        self._tries = Attempts(name, destination, config, outbox, clock, rng, notify, guard or PoisonGuard(clock))
+        self._collapse_worker = CollapseWorker(
+            name, config, destination.facts.max_text_runes, outbox, clock, told_folded
+        )
+        self._attempts = Attempts(name, destination, config, outbox, clock, rng, notify, guard or PoisonGuard(clock))
         self._stopping = asyncio.Event()
         self._leases_no_more = asyncio.Event()
         self._leases_no_more.set()
@@ -62,24 +64,24 @@ class Courier:
     @property
     def breaker(self) -> CircuitBreaker:
         """The breaker of the destination."""
-        return self._tries.breaker
+        return self._attempts.breaker
 
     @property
-    def pace(self) -> RateLimiter:
-        """The pace of the destination."""
-        return self._tries.pace
+    def rate_limiter(self) -> RateLimiter:
+        """Lets as many deliveries through as the settings and the service say."""
+        return self._attempts.rate_limiter
 
     @property
     def under_way(self) -> int:
         """How many tries are under way."""
-        return self._tries.under_way
+        return self._attempts.under_way
 
     async def run(self) -> None:
         """Deliver until ``stop``; raises StoreUnavailable when the store does, having given nothing up."""
         self._leases_no_more.clear()
         try:
             while not self._stopping.is_set():
-                self._tries.ended.clear()
+                self._attempts.ended.clear()
                 self._folds_first = True
                 folds = await self._fold()
                 self._folds_first = False
@@ -99,15 +101,15 @@ class Courier:
         What was cut off may have arrived: that is put on record, and it is due again at once.
         """
         self._stopping.set()
-        self._tries.close()
+        self._attempts.close()
         try:
             async with self._clock.timeout(drain_s):
                 await self._leases_no_more.wait()
-                await self._tries.wait_settled()
+                await self._attempts.wait_settled()
                 while self._returning:
                     await asyncio.wait(self._returning)
         except TimeoutError:
-            await self._tries.give_back(await self._tries.cut_off())
+            await self._attempts.give_back(await self._attempts.cut_off())
 
     def keep_room(self, deliveries: int) -> LeaseRequest | None:
         """Keep room for so many deliveries that are being committed, and ask to lease them; None when there is none.
@@ -120,29 +122,29 @@ class Courier:
         if not lines:
             return None
         self._kept_lines += lines
-        return LeaseRequest(self.name, lines, self._lease_s, self._tries.run)
+        return LeaseRequest(self.name, lines, self._lease_s, self._attempts.run)
 
     def release(self, lines: int) -> None:
         """See RoomKeeper."""
         self._kept_lines -= lines
-        self._tries.ended.set()
+        self._attempts.ended.set()
 
     def take(self, leased: Sequence[Leased]) -> None:
         """See RoomKeeper."""
-        untried = self._tries.begin_all(leased)
+        untried = self._attempts.begin_all(leased)
         if untried:
-            returning = asyncio.ensure_future(self._tries.give_back(untried))
+            returning = asyncio.ensure_future(self._attempts.give_back(untried))
             self._returning.add(returning)
             returning.add_done_callback(self._returning.discard)
 
     async def _fold(self) -> bool:
         """Fold some of what waits, if it is too much or waited long; True when there is more to fold at once."""
-        room = self._tries.pace.room(self._clock.monotonic())
-        return await self._folder.step(room=room, held_up=self._tries.is_held_up)
+        room = self._attempts.rate_limiter.room(self._clock.monotonic())
+        return await self._collapse_worker.step(room=room, held_up=self._attempts.is_held_up)
 
     def _room(self) -> int:
         """How many lines may be leased now, beside those that are being leased."""
-        return max(0, self._tries.room() - self._kept_lines - self._asked_lines)
+        return max(0, self._attempts.room() - self._kept_lines - self._asked_lines)
 
     async def _begin_due(self, room: int) -> None:
         """Lease up to ``room`` lines and begin to try them.
@@ -151,25 +153,25 @@ class Courier:
         any more is given back: the breaker opened meanwhile, or we are to stop.
         """
         self._asked_lines = room if self._has_more else max(1, room - _LEFT_FOR_COMMITS)
-        wanted = self._asked_lines + self._tries.passed_over
+        wanted = self._asked_lines + self._attempts.passed_over
         try:
-            leased = await self._outbox.lease(self.name, wanted, self._lease_s, self._tries.run)
+            leased = await self._outbox.lease(self.name, wanted, self._lease_s, self._attempts.run)
         finally:
             self._asked_lines = 0
         self._has_more = len({lease.delivery.new.order_key for lease in leased}) >= wanted
-        await self._tries.give_back(self._tries.begin_all(leased))
+        await self._attempts.give_back(self._attempts.begin_all(leased))
 
     @property
     def _lease_s(self) -> float:
-        return self._tries.longest_s + _LEASE_MARGIN_S
+        return self._attempts.longest_s + _LEASE_MARGIN_S
 
     async def _rest_for_room(self) -> None:
         """Wait until a try ended, or time made room."""
-        opens_in_s = self._tries.opens_in_s()
+        opens_in_s = self._attempts.opens_in_s()
         rest_s = _LONGEST_REST_S if opens_in_s is None else max(_SHORTEST_REST_S, opens_in_s)
         try:
             async with self._clock.timeout(min(rest_s, _LONGEST_REST_S)):
-                await self._tries.ended.wait()
+                await self._attempts.ended.wait()
         except TimeoutError:
             return
 

@@ -120,18 +120,18 @@ class DaemonCondition(Collector):
 
     async def follow(self) -> None:
         """Look around once a minute, for ever."""
-        aside = Offload(self._clock, "condition")
+        offload = Offload(self._clock, "condition")
         while True:
-            await self.look(aside)
+            await self.look(offload)
             await self._clock.sleep(_EVERY_S)
 
-    async def look(self, aside: Offload) -> None:
+    async def look(self, offload: Offload) -> None:
         """Look once, beside the loop: a disk may take its time."""
         now_us = self._clock.wall_us()
         try:
-            self._found = await aside.run(lambda: look_around(self._store, self._certificates, now_us), large=True)
+            self._found = await offload.run(lambda: look_around(self._store, self._certificates, now_us), large=True)
         finally:
-            aside.close()
+            offload.close()
 
     def describe_degraded(self) -> str:
         """What is not well, one sentence a line; "" when all is."""

@@ -115,7 +115,7 @@ def _destination(context: OperatorContext, name: str, kind: str | None, states: 
         configured=kind is not None,
         breaker="" if courier is None else courier.breaker.state,
         probe_in_s=None if courier is None else courier.breaker.opens_in_s(now),
-        pace=1.0 if courier is None else round(courier.pace.factor, 4),
+        pace=1.0 if courier is None else round(courier.rate_limiter.factor, 4),
         under_way=0 if courier is None else courier.under_way,
         waiting=states["waiting"],
         delivered=states["delivered"],

@@ -37,19 +37,19 @@ class OpenObligations:
     speaking: set[str] = field(default_factory=set)
 
 
-async def read_owed(store: Store) -> OpenObligations:
+async def read_obligations(store: Store) -> OpenObligations:
     """What is owed by all rows of state; one that cannot be read is passed over."""
-    owed = OpenObligations()
+    obligations = OpenObligations()
     for kind in _KINDS:
         async for rule, row in _rows(store, kind):
             if row.form is not None and row.version is not None:
-                owed.forms.add(row.form)
-                owed.versions.add(row.version)
-            owed.told.update(row.told)
-            owed.held.update(row.held)
+                obligations.forms.add(row.form)
+                obligations.versions.add(row.version)
+            obligations.told.update(row.told)
+            obligations.held.update(row.held)
             if row.speaks:
-                owed.speaking.add(rule)
-    return owed
+                obligations.speaking.add(rule)
+    return obligations
 
 
 async def _rows(store: Store, kind: str) -> AsyncIterator[tuple[str, RowObligations]]:

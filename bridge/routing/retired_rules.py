@@ -33,7 +33,7 @@ def list_kept_rule_sets(broker: Broker) -> list[RuleSetRecord]:
 
 def add_retired(
     rule_set: RuleSet,
-    owed: OpenObligations,
+    obligations: OpenObligations,
     kept: Sequence[RuleSetRecord],
     world: World,
     in_force: RuleSet | None = None,
@@ -46,9 +46,9 @@ def add_retired(
     """
     old = find_superseded(rule_set, [in_force] if in_force is not None else [])
     before = rule_set.with_retired(old)
-    old = (*old, *find_superseded(before, _older(before, owed, kept, world), owed.forms))
+    old = (*old, *find_superseded(before, _older(before, obligations, kept, world), obligations.forms))
     known = rule_set.with_retired(old).by_name
-    lost = {name for name in owed.speaking if name not in known}
+    lost = {name for name in obligations.speaking if name not in known}
     return rule_set.with_retired((*old, *_last_forms(lost, in_force, kept, world)))
 
 
@@ -66,9 +66,13 @@ def _last_forms(
             return
 
 
-def _older(rule_set: RuleSet, owed: OpenObligations, kept: Sequence[RuleSetRecord], world: World) -> Iterator[RuleSet]:
+def _older(
+    rule_set: RuleSet, obligations: OpenObligations, kept: Sequence[RuleSetRecord], world: World
+) -> Iterator[RuleSet]:
     """The rule sets under which incidents that are open now were seen last, newest first."""
-    wanted = [stored for stored in kept if stored.version != rule_set.version and stored.version in owed.versions]
+    wanted = [
+        stored for stored in kept if stored.version != rule_set.version and stored.version in obligations.versions
+    ]
     yield from _rebuilt(wanted, world)
 
 

@@ -63,7 +63,7 @@ class Hooks:
         self._max_body_bytes = max_body_bytes
         self._notify = notify
         self._gate = gate
-        self._aside = Offload(broker.clock, "hooks")
+        self._offload = Offload(broker.clock, "hooks")
 
     async def receive(self, request: Request) -> Response:
         """Take one call: 200, or 400, 401, 404, 413, 415, 429, 503 with a JSON error body."""
@@ -132,7 +132,7 @@ class Hooks:
         topic = self._topic(config)
         reading = partial(_messages, name, config, headers, body, self._max_body_bytes)
         is_large = len(body) > _LARGE_BYTES or "content-encoding" in headers  # packed, it says nothing of its size
-        cuts = await self._aside.run(partial(reading, read), large=is_large)
+        cuts = await self._offload.run(partial(reading, read), large=is_large)
         messages = [message for piece in cuts for message in piece.messages]
         if any(piece.parts > 1 or piece.shortened for piece in cuts):
             log.warning(

@@ -22,7 +22,7 @@ from bridge.operate.silencing import add_silence, expire_silence
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.commit_batch import RoutedTopic
 from bridge.routing.ledger import all_balanced, books
-from bridge.routing.open_obligations import read_owed
+from bridge.routing.open_obligations import read_obligations
 from bridge.routing.retired_rules import add_retired, list_kept_rule_sets
 from bridge.routing.router import Nudges, Router
 from bridge.routing.rule_files import keep
@@ -106,9 +106,9 @@ class Life:
         """Put the configuration in force, as a start of the daemon does, and begin the routers."""
         config = self.config
         since_us = await keep(self.broker, rule_set_of(config))
-        owed = await read_owed(self.store)
+        obligations = await read_obligations(self.store)
         self.in_force = ActiveConfig(
-            add_retired(rule_set_of(config), owed, list_kept_rule_sets(self.broker), world_of(config)), since_us
+            add_retired(rule_set_of(config), obligations, list_kept_rule_sets(self.broker), world_of(config)), since_us
         )
         self.in_force.take_silences(self.broker.cache)
         await settle_removed(self.store, config.removed)
@@ -145,14 +145,14 @@ class Life:
 
     async def reload(self, config: Config) -> bool:
         """Take up another configuration, in the order in which the daemon does; False when it is refused."""
-        owed = await read_owed(self.store)
-        left = await describe_left_behind(self.store, owed, {*config.destinations, *dict(config.gone)})
+        obligations = await read_obligations(self.store)
+        left = await describe_left_behind(self.store, obligations, {*config.destinations, *dict(config.gone)})
         before = self.config_in_force
         if set(left) & {*before.destinations, *dict(before.gone)}:
             return False
         since_us = await keep(self.broker, rule_set_of(config))
         whole = add_retired(
-            rule_set_of(config), owed, list_kept_rule_sets(self.broker), world_of(config), self.in_force.rule_set
+            rule_set_of(config), obligations, list_kept_rule_sets(self.broker), world_of(config), self.in_force.rule_set
         )
         self.in_force.swap(whole, since_us)
         self.config = self.config_in_force = config

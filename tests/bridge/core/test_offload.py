@@ -23,7 +23,7 @@ class SteppedClock(ManualClock):
 
 
 @pytest.fixture
-def aside() -> Iterator[tuple[Offload, SteppedClock]]:
+def offload() -> Iterator[tuple[Offload, SteppedClock]]:
     clock = SteppedClock()
     made = Offload(clock, "test")
     yield made, clock
@@ -34,18 +34,18 @@ def here() -> int:
     return threading.get_ident()
 
 
-async def test_a_quick_step_runs_on_the_event_loop(aside: tuple[Offload, SteppedClock]) -> None:
-    assert await aside[0].run(here) == here()
+async def test_a_quick_step_runs_on_the_event_loop(offload: tuple[Offload, SteppedClock]) -> None:
+    assert await offload[0].run(here) == here()
 
 
-async def test_a_large_step_runs_on_a_thread(aside: tuple[Offload, SteppedClock]) -> None:
-    assert await aside[0].run(here, large=True) != here()
+async def test_a_large_step_runs_on_a_thread(offload: tuple[Offload, SteppedClock]) -> None:
+    assert await offload[0].run(here, large=True) != here()
 
 
 async def test_after_a_slow_step_others_run_on_a_thread_until_they_are_quick_again(
-    aside: tuple[Offload, SteppedClock],
+    offload: tuple[Offload, SteppedClock],
 ) -> None:
-    steps, clock = aside
+    steps, clock = offload
 
     def slow() -> None:
         clock.passed_s += SLOW_S * 2
@@ -56,12 +56,12 @@ async def test_after_a_slow_step_others_run_on_a_thread_until_they_are_quick_aga
     assert await steps.run(here) == here()
 
 
-async def test_what_a_step_raises_on_the_thread_is_raised_here(aside: tuple[Offload, SteppedClock]) -> None:
+async def test_what_a_step_raises_on_the_thread_is_raised_here(offload: tuple[Offload, SteppedClock]) -> None:
     with pytest.raises(ZeroDivisionError):
-        await aside[0].run(lambda: 1 // 0, large=True)
+        await offload[0].run(lambda: 1 // 0, large=True)
 
 
-async def test_it_can_be_used_again_after_it_was_closed(aside: tuple[Offload, SteppedClock]) -> None:
-    await aside[0].run(here, large=True)
-    aside[0].close()
-    assert await aside[0].run(here, large=True) != here()
+async def test_it_can_be_used_again_after_it_was_closed(offload: tuple[Offload, SteppedClock]) -> None:
+    await offload[0].run(here, large=True)
+    offload[0].close()
+    assert await offload[0].run(here, large=True) != here()

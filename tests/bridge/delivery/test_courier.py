@@ -234,12 +234,12 @@ async def test_too_fast_blocks_slows_and_recovers_and_uses_up_no_attempt() -> No
         assert len(desk.destination.tried) == 2
         await desk.passes(4.8)
         assert len(desk.destination.tried) == 2
-        assert desk.courier.pace.factor == 0.5
+        assert desk.courier.rate_limiter.factor == 0.5
         await desk.passes(4.0)
         slowly = len(desk.destination.tried)
         assert 5 <= slowly <= 7
         await desk.passes(30.0)
-        assert desk.courier.pace.factor == 1.0
+        assert desk.courier.rate_limiter.factor == 1.0
         assert len(desk.destination.delivered) == 40
         throttled, attempts = await desk.find("d1")
         assert (throttled.attempts, throttled.tries) == (0, 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.routing.open_obligations import read_owed
+from bridge.routing.open_obligations import read_obligations
 from broker.model import Commit, StatePut
 from tests.fakes.routing import UIDS, Routing, T, an_alert, routed
 
@@ -21,18 +21,18 @@ async def test_incidents_are_counted_by_those_who_were_told_and_posts_by_where_t
         await routing.publish(*(an_alert(host=host, status="DOWN") for host in hosts))
         await routing.publish(an_alert(host="web0", status="UP"))
         await routing.passes(1.0)
-        owed = await read_owed(routing.store)
-        assert owed.told == {"ops": 1_199, "mail": 1_199}
-        assert owed.held["ops"] == 1_200
-        assert 0 < owed.held["hook"] <= 50
-        assert owed.speaking == {"site", "gathered", "slow"}
+        obligations = await read_obligations(routing.store)
+        assert obligations.told == {"ops": 1_199, "mail": 1_199}
+        assert obligations.held["ops"] == 1_200
+        assert 0 < obligations.held["hook"] <= 50
+        assert obligations.speaking == {"site", "gathered", "slow"}
         rules = routing.in_force.rule_set.by_name
-        assert owed.forms == {rules["site"].judging}
-        assert owed.versions == {routing.in_force.rule_set.version}
+        assert obligations.forms == {rules["site"].judging}
+        assert obligations.versions == {routing.in_force.rule_set.version}
 
 
 async def test_a_row_that_cannot_be_read_is_passed_over() -> None:
     routing = Routing(RULES)
     garbage = StatePut("k/site/x", b"\xff", "site", UIDS[T], routing.clock.wall_us() + 10**9)
     await routing.store.commit(Commit(state=[garbage]))
-    assert (await read_owed(routing.store)).told == {}
+    assert (await read_obligations(routing.store)).told == {}
