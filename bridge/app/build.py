@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from random import SystemRandom
 from typing import Final, TypeVar
@@ -43,6 +44,7 @@ from bridge.observe.condition import DaemonCondition
 from bridge.observe.metrics import Metrics
 from bridge.observe.poison_metrics import PoisonMetrics
 from bridge.observe.recent_activity import RecentActivity
+from bridge.observe.release_metrics import ReleaseMetrics
 from bridge.push.http import PushHttp
 from bridge.push.pushers import Pushers
 from bridge.routing.active_config import ActiveConfig
@@ -163,7 +165,8 @@ def _watch(daemon: Daemon) -> None:
     canary_metrics = CanaryMetrics(lambda: daemon.canaries.standings, daemon.clock)
     others = PoisonMetrics(daemon.guard), ConnectionMetrics(daemon.connections), daemon.condition, daemon.clock_guard
     holdings = [daemon.supervisor.holdings] if daemon.supervisor.holdings is not None else []
-    daemon.metrics.watch(daemon.listeners, canary_metrics, *holdings, *others)
+    release = ReleaseMetrics(version("ams-bridge"), daemon.clock)
+    daemon.metrics.watch(release, daemon.listeners, canary_metrics, *holdings, *others)
 
 
 def _tell_tried(metrics: Metrics, lately: RecentActivity) -> Callable[[AttemptResult], None]:

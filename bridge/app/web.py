@@ -15,17 +15,17 @@ import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from bridge.core.error_answer import error_answer
 from bridge.core.guesses import PEER
+from bridge.observe.exposition import Exposition
 from bridge.observe.health import HealthReport
 from bridge.sources.hooks import RETRY_AFTER_S, Hooks
 from broker.errors import StoreError
 
-_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _NO_PAGES = ("/api/", "/hooks/", "/actions", "/static/")
 
 _OF_THE_AMS_API = re.compile(r"/+v\d+(/|$)|/openapi\.json")
@@ -42,7 +42,7 @@ class WebRoot:
         ams: Callable[..., Awaitable[None]],
         hooks: Hooks,
         health: Callable[[], HealthReport],
-        metrics: Callable[[], Awaitable[bytes]],
+        metrics: Callable[[str], Awaitable[Exposition]],
         more: Sequence[BaseRoute],
         error_page: Callable[[Request, int, str], Response],
         admit_to_metrics: Callable[[Request], Awaitable[Response | None]] | None = None,
@@ -83,11 +83,12 @@ class WebRoot:
         return JSONResponse(report.as_json(), 200 if report.ready else 503)
 
     async def metrics(self, request: Request) -> Response:
-        """The metrics page for Prometheus; with ``server.metrics: token`` only for those who may read it."""
+        """The metrics page for Prometheus, or OpenMetrics; ``server.metrics: token`` asks who reads it."""
         refusal = await self._admit_to_metrics(request) if self._admit_to_metrics is not None else None
         if refusal is not None:
             return refusal
-        return PlainTextResponse(await self._metrics(), media_type=None, headers={"Content-Type": _METRICS_TYPE})
+        page = await self._metrics(",".join(request.headers.getlist("accept")))
+        return Response(page.body, headers={"Content-Type": page.content_type, "Vary": "Accept"})
 
     async def _refuse(self, request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500

@@ -51,8 +51,12 @@ def web_root(daemon: Daemon, *, open_pages: bool) -> WebRoot:
         _ams(daemon, admission),
         hooks,
         daemon.readiness.report,
-        lambda: daemon.metrics.render_page(
-            daemon.books, daemon.store.outbox.balances, lambda: _breakers(daemon), lambda: _subscriptions(daemon)
+        lambda accept: daemon.metrics.render_page(
+            accept,
+            daemon.books,
+            daemon.store.outbox.balances,
+            lambda: _breakers(daemon),
+            lambda: _subscriptions(daemon),
         ),
         [*actions.routes(), *control_routes(control), *pages.routes()],
         pages.error_page,

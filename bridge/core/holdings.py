@@ -17,6 +17,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from bridge.core.label_bounds import OTHERS
 from bridge.core.waiting import wait_for_first
 from broker.clock import Clock
 from broker.errors import StoreError
@@ -26,6 +27,8 @@ from broker.store import Ownership
 _RENEW_EACH_S: Final = 1.0
 _MARGIN_S: Final = 0.5
 _LOOK_EACH_S: Final = 0.2
+_MOST_WORKERS: Final = 500
+"""Workers that metrics tell by name; each push subscription is one, and the API makes them."""
 
 log = structlog.get_logger("holdings")
 
@@ -108,8 +111,11 @@ class Holdings(Collector):
     def collect(self) -> Sequence[Metric]:
         """See Collector."""
         owner = GaugeMetricFamily("ams_bridge_owner", "1 for each worker that this node runs", labels=["worker"])
-        for worker in sorted(self._wanted):
+        wanted = sorted(self._wanted)
+        for worker in wanted[:_MOST_WORKERS]:
             owner.add_metric([worker], self.holds(worker))
+        if len(wanted) > _MOST_WORKERS:
+            owner.add_metric([OTHERS], sum(self.holds(worker) for worker in wanted[_MOST_WORKERS:]))
         return [owner]
 
     def _take(self, tokens: Mapping[str, OwnerToken]) -> None:

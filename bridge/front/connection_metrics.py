@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bridge.front.connection_table import ConnectionTable
+from bridge.front.http_refusals import Reason
 
 
 class ConnectionMetrics(Collector):
@@ -21,8 +23,8 @@ class ConnectionMetrics(Collector):
         refused = CounterMetricFamily(
             "ams_bridge_http_refused", "Requests and connections refused by the front", labels=["reason"]
         )
-        for reason, n in sorted(self._table.refusals.counts.items()):
-            refused.add_metric([reason], n)
+        for reason in get_args(Reason):  # those that did not happen too: a counter that begins at 1 shows no increase
+            refused.add_metric([reason], self._table.refusals.counts.get(reason, 0))
         opened = GaugeMetricFamily("ams_bridge_http_connections", "Connections open now", value=self._table.open)
         most = GaugeMetricFamily(
             "ams_bridge_http_connections_limit", "Connections that may be open", value=self._table.limits.connections

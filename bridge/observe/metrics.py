@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import assert_never
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.registry import Collector
 
+from bridge.core.label_bounds import MOST_NAMED, OTHERS, LabelBound
 from bridge.delivery.attempts import AttemptResult
 from bridge.delivery.collapse.worker import Collapsed
 from bridge.destinations.base import Delivered, Later, Outcome, Refused
+from bridge.observe.exposition import Exposition, write_exposition
 from bridge.observe.subscription_lag import SubscriptionMetrics, SubscriptionState
 from bridge.routing.ledger import TopicBooks
 from bridge.routing.router import Routed
@@ -47,7 +49,8 @@ class _ApiMetrics:
 class _TryMetrics:
     """How destinations answered, and how fast."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, destinations: LabelBound) -> None:
+        self._destinations = destinations
         self._tries = Counter("ams_bridge_tries", "Tries by outcome", ["destination", "outcome"], registry=registry)
         self._seconds = Histogram(
             "ams_bridge_try_seconds", "Time of a try", ["destination"], buckets=_SECONDS, registry=registry
@@ -68,17 +71,23 @@ class _TryMetrics:
         outcome, destination = _word_of(tried.outcome), tried.destination
         known = self._known.get((destination, outcome))
         if known is None:
-            known = self._tries.labels(destination, outcome), self._seconds.labels(destination)
+            named = self._destinations.name_of(destination)
+            known = self._tries.labels(named, outcome), self._seconds.labels(named)
             self._known[destination, outcome] = known
         known[0].inc()
         known[1].observe(tried.took_s)
         if outcome == "delivered":
             ages = self._known_ages.get(destination)
             if ages is None:
-                ages = self._known_ages[destination] = self._age_s.labels(destination)
+                named = self._destinations.name_of(destination)
+                ages = self._known_ages[destination] = self._age_s.labels(named)
             ages.observe(tried.age_s)
         if isinstance(tried.settlement, SettleDead):
-            self._dead.labels(destination).inc()
+            self._dead.labels(self._destinations.name_of(destination)).inc()
+
+    def begin(self, destination: str) -> None:
+        """Show 0 dead letters of a destination: Prometheus sees no increase in a counter that begins at 1."""
+        self._dead.labels(self._destinations.name_of(destination))
 
 
 def _word_of(outcome: Outcome) -> str:
@@ -96,7 +105,8 @@ def _word_of(outcome: Outcome) -> str:
 class _FoldMetrics:
     """Posts that became one."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, destinations: LabelBound) -> None:
+        self._destinations = destinations
         self._deliveries = Counter(
             "ams_bridge_folded_deliveries",
             "Deliveries folded into a digest, or cancelled with one",
@@ -109,13 +119,17 @@ class _FoldMetrics:
 
     def count_collapse(self, folded: Collapsed) -> None:
         """A digest was made."""
-        self._digests.labels(folded.destination).inc()
-        self._deliveries.labels(folded.destination, "folded").inc(folded.folded)
-        self._deliveries.labels(folded.destination, "cancelled").inc(folded.cancelled)
+        named = self._destinations.name_of(folded.destination)
+        self._digests.labels(named).inc()
+        self._deliveries.labels(named, "folded").inc(folded.folded)
+        self._deliveries.labels(named, "cancelled").inc(folded.cancelled)
+
+
+_BOOK_FATES = ("unmatched", "dropped", "decided", "undecided", "unrouted", "expired")
 
 
 class _BookMetrics:
-    """The books of each topic."""
+    """The books of each topic: those that do not balance and those that received most by name."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._messages = Gauge("ams_bridge_messages", "The first book", ["topic", "fate"], registry=registry)
@@ -123,11 +137,20 @@ class _BookMetrics:
             "ams_bridge_books_balanced", "1 when both books of a topic balance", ["topic"], registry=registry
         )
 
-    def show(self, book: TopicBooks) -> None:
-        """The books of a topic as they stand."""
-        for fate in ("unmatched", "dropped", "decided", "undecided", "unrouted", "expired"):
-            self._messages.labels(book.topic, fate).set(getattr(book.messages, fate))
-        self._balanced.labels(book.topic).set(book.balanced)
+    def show(self, books: Sequence[TopicBooks]) -> None:
+        """All books as they stand."""
+        self._messages.clear()
+        self._balanced.clear()
+        ordered = sorted(books, key=lambda book: (book.balanced, -book.messages.received, book.topic))
+        for book in ordered[:MOST_NAMED]:
+            for fate in _BOOK_FATES:
+                self._messages.labels(book.topic, fate).set(getattr(book.messages, fate))
+            self._balanced.labels(book.topic).set(book.balanced)
+        rest = ordered[MOST_NAMED:]
+        if rest:
+            for fate in _BOOK_FATES:
+                self._messages.labels(OTHERS, fate).set(sum(getattr(book.messages, fate) for book in rest))
+            self._balanced.labels(OTHERS).set(all(book.balanced for book in rest))
 
 
 class Metrics:
@@ -135,6 +158,7 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
+        self._topics, self._destinations = LabelBound(), LabelBound()
         self._hooks = Counter(
             "ams_bridge_webhook_calls", "Webhook calls by status", ["source", "status"], registry=registry
         )
@@ -156,9 +180,11 @@ class Metrics:
         self._decide_s = Histogram(
             "ams_bridge_decide_seconds", "Time to decide a batch", buckets=_SECONDS, registry=registry
         )
-        self._try = _TryMetrics(registry)
-        self._fold = _FoldMetrics(registry)
+        self._try = _TryMetrics(registry, self._destinations)
+        self._fold = _FoldMetrics(registry, self._destinations)
         self.reloads = Counter("ams_bridge_reloads", "Reloads by result", ["result"], registry=registry)
+        for result in ("ok", "refused"):
+            self.reloads.labels(result)
         self._breaker = Gauge(
             "ams_bridge_breaker_open", "1 while the breaker is open", ["destination"], registry=registry
         )
@@ -192,11 +218,12 @@ class Metrics:
 
     def count_batch(self, batch: Routed) -> None:
         """Count a batch that a router committed."""
-        self._decided.labels(batch.topic).inc(batch.messages)
-        self._deliveries.labels(batch.topic).inc(batch.deliveries)
+        topic = self._topics.name_of(batch.topic)
+        self._decided.labels(topic).inc(batch.messages)
+        self._deliveries.labels(topic).inc(batch.deliveries)
         self._decide_s.observe(batch.took_s)
         for kind, n in batch.counts.items():
-            self._troubles.labels(batch.topic, kind).inc(n)
+            self._troubles.labels(topic, kind).inc(n)
 
     def count_attempt(self, tried: AttemptResult) -> None:
         """Count a try that a courier settled."""
@@ -208,19 +235,21 @@ class Metrics:
 
     async def render_page(
         self,
+        accept: str,
         books: Callable[[], Awaitable[Sequence[TopicBooks]]],
         balances: Callable[[], Awaitable[Sequence[Balance]]],
         breakers: Callable[[], dict[str, bool]],
         subscriptions: Callable[[], Awaitable[Sequence[SubscriptionState]]],
-    ) -> bytes:
-        """The page of metrics that Prometheus reads."""
+    ) -> Exposition:
+        """The page of metrics that Prometheus reads, in the form that it accepts."""
         self._state.clear()
         for balance in await balances():
-            self._state.labels(balance.destination, balance.state).inc(balance.deliveries)
-        for book in await books():
-            self._books.show(book)
+            named = self._destinations.name_of(balance.destination)
+            self._state.labels(named, balance.state).inc(balance.deliveries)
+        self._books.show(await books())
         self._subscriptions.show(await subscriptions())
         self._breaker.clear()
         for name, is_open in breakers().items():
             self._breaker.labels(name).set(is_open)
-        return generate_latest(self.registry)
+            self._try.begin(name)
+        return write_exposition(self.registry, accept)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Gauge
 
+from bridge.core.label_bounds import MOST_NAMED, OTHERS
 from bridge.core.push_trouble import PushTrouble
 from bridge.destinations.kit.redact import shown_url
 from broker.broker import Broker
@@ -16,10 +17,6 @@ from broker.model import Cursor
 from broker.names import child_key, subscription_cursor
 from broker.records import Project, Subscription
 from broker.store import Store
-
-_MOST_NAMED: Final = 200
-OTHERS: Final = "(others)"
-"""The name under which metrics sum up the subscriptions beyond the two hundred that are furthest behind."""
 
 
 class PushWatch(Protocol):
@@ -125,13 +122,13 @@ class SubscriptionMetrics:
         """All subscriptions as they stand, the furthest behind first."""
         self._behind.clear()
         self._failing.clear()
-        for state in states[:_MOST_NAMED]:
+        for state in states[:MOST_NAMED]:
             if state.behind is not None:
                 self._behind.labels(state.name).set(state.behind)
-        rest = states[_MOST_NAMED:]
+        rest = states[MOST_NAMED:]
         if rest:
             self._behind.labels(OTHERS).set(sum(state.behind or 0 for state in rest))
         failing = [state for state in states if state.trouble is not None]
-        for state in failing[:_MOST_NAMED]:
+        for state in failing[:MOST_NAMED]:
             if state.trouble is not None:
                 self._failing.labels(state.name).set(state.trouble.since_us / US_PER_S)
