@@ -11,7 +11,7 @@ from bridge.api.call import ApiPorts, NodeUsage, Unreachable, VerificationAnswer
 from bridge.core.addresses import may_reach, push_session
 from bridge.core.fetching import CallBounds, NoAnswer
 from bridge.core.late_import import import_beside
-from bridge.core.trust import explain_unusable
+from bridge.core.trust import ClientPair, UnusableTls
 from broker.clock import Clock
 from broker.records import Subscription
 
@@ -27,11 +27,13 @@ class LivePorts:
         *,
         allow_private: bool,
         ca_file: Path | None = None,
+        client_pair: ClientPair | None = None,
         push_status: Callable[[Subscription], str] = lambda subscription: "",
     ) -> None:
         self._clock = clock
         self._allow_private = allow_private
         self._ca_file = ca_file
+        self._client_pair = client_pair
         self._push_status = push_status
 
     def make_ports(self) -> ApiPorts:
@@ -44,9 +46,11 @@ class LivePorts:
         from bridge.core.http_session import fetch
 
         try:
-            session = push_session(allow_private=self._allow_private, ca_file=self._ca_file)
-        except OSError as error:
-            raise Unreachable(f"the ca_file {self._ca_file} cannot be used: {explain_unusable(error)}") from error
+            session = push_session(
+                allow_private=self._allow_private, ca_file=self._ca_file, client_pair=self._client_pair
+            )
+        except UnusableTls as error:
+            raise Unreachable(str(error)) from error
         try:
             async with session:
                 answer = await fetch(

@@ -10,13 +10,18 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Final, TypeVar
 
+import structlog
+
+from bridge.app.certificate import Tls, fingerprint_of
+from bridge.app.certificate_files import list_certificate_files
 from bridge.app.maintenance import Sweeper
 from bridge.app.parts import Daemon
 from bridge.app.provision import provision
 from bridge.app.readiness import Readiness
 from bridge.app.reload import Reloader
-from bridge.app.server import HttpServer, Tls
-from bridge.app.state_folder import certificates_of, guard_folder, sealing_key, state_folder, store_path, tls_of
+from bridge.app.renewal import CertificateRenewal
+from bridge.app.server import HttpServer
+from bridge.app.state_folder import guard_folder, sealing_key, state_folder, store_path, tls_of
 from bridge.app.web import WebRoot
 from bridge.app.web_assembly import web_root
 from bridge.canary.canaries import Canaries, CanaryMetrics
@@ -68,6 +73,8 @@ T = TypeVar("T")
 
 _MOST_STALE_S: Final = 5.0
 
+log = structlog.get_logger("daemon")
+
 
 async def assemble(
     config: Path, settings: Settings, environ: Mapping[str, str], clock: Clock, *, open_pages: bool = False
@@ -96,7 +103,10 @@ async def assemble(
         daemon = await _build(config, settings, environ, catalog, buttons)
         _watch(daemon)
         root = web_root(daemon, open_pages=open_pages)
-        daemon.servers.extend(_servers(settings, root, tls_of(settings.server, folder, clock.wall_us()), daemon))
+        tls = tls_of(settings.server, folder, clock.wall_us())
+        daemon.servers.extend(_servers(settings, root, tls, daemon))
+        if tls is not None and settings.server.tls == "self-signed":
+            log.info("self-signed certificate", file=str(tls.certificate), sha256=fingerprint_of(tls.certificate))
         await catalog.write()  # last: settings that cannot be used leave nothing behind
     except BaseException:
         await store.close()
@@ -122,6 +132,7 @@ async def _build(
     couriers = Couriers(store, tools, supervisor, rng, settings.drain, tell_tried, metrics.count_collapse)
     destinations, tell_routed = couriers.build(settings.destinations), _tell_routed(metrics, lately)
     in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
+    renewal = CertificateRenewal(push_http)
     canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
     listeners = Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)
     return Daemon(
@@ -148,10 +159,22 @@ async def _build(
         metrics=metrics,
         lately=lately,
         reloader=Reloader(
-            config, settings, environ, broker, in_force, couriers, canaries, listeners, pulls, supervisor, metrics
+            config,
+            settings,
+            environ,
+            broker,
+            in_force,
+            couriers,
+            canaries,
+            listeners,
+            pulls,
+            supervisor,
+            metrics,
+            renewal,
         ),
         buttons=buttons,
         connections=table,
+        servers=renewal.servers,
     )
 
 
@@ -166,6 +189,7 @@ def _watch(daemon: Daemon) -> None:
     others = PoisonMetrics(daemon.guard), ConnectionMetrics(daemon.connections), daemon.condition, daemon.clock_guard
     holdings = [daemon.supervisor.holdings] if daemon.supervisor.holdings is not None else []
     release = ReleaseMetrics(version("ams-bridge"), daemon.clock)
+    daemon.condition.watch_certificates(lambda: list_certificate_files(daemon.reloader.settings))
     daemon.metrics.watch(release, daemon.listeners, canary_metrics, *holdings, *others)
 
 
@@ -178,11 +202,12 @@ def _tell_routed(metrics: Metrics, lately: RecentActivity) -> Callable[[Routed],
 
 
 def _pushing(settings: Settings, clock: Clock) -> PushHttp:
-    return PushHttp(clock, allow_private=settings.push.allow_private, ca_file=settings.push.ca_file)
+    push = settings.push
+    return PushHttp(clock, allow_private=push.allow_private, ca_file=push.ca_file, client_pair=push.client_pair)
 
 
 def _condition(settings: Settings, clock: Clock) -> DaemonCondition:
-    return DaemonCondition(clock, store_path(settings.store), certificates_of(settings.server, settings.store))
+    return DaemonCondition(clock, store_path(settings.store))
 
 
 def _give_up_after_s(settings: Settings) -> float | None:

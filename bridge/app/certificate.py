@@ -1,4 +1,4 @@
-"""A self-signed certificate for trials, made once and kept in the state folder.
+"""The certificate of the server: files, or a self-signed one for trials, made once and kept in the state folder.
 
 Every command of ours asks where it lies, and only the daemon makes it: so cryptography is imported there.
 """
@@ -6,8 +6,11 @@ Every command of ours asks where it lies, and only the daemon makes it: so crypt
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import ipaddress
 import os
+import ssl
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +20,26 @@ if TYPE_CHECKING:
 CERTIFICATE_FILE = "certificate.pem"
 KEY_FILE = "key.pem"
 _LASTS = dt.timedelta(days=825)
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """The server's certificate and key, and whose client certificates are taken (optionally)."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+def fingerprint_of(certificate: Path) -> str:
+    """The SHA-256 of a file's first certificate, as browsers and ``openssl x509 -fingerprint`` show it.
+
+    Raises OSError, and ValueError for a file that holds none.
+    """
+    text = certificate.read_text("ascii", "replace")
+    begin, end = text.find(ssl.PEM_HEADER), text.find(ssl.PEM_FOOTER)
+    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(text[max(begin, 0) : end + len(ssl.PEM_FOOTER)]))
+    return ":".join(f"{byte:02X}" for byte in digest.digest())
 
 
 def make_self_signed(folder: Path, hosts: list[str], now_us: int) -> tuple[Path, Path]:

@@ -21,7 +21,7 @@ from bridge.app.provision import CannotProvision
 from bridge.app.server import CannotListen
 from bridge.app.signals import handle_signals
 from bridge.app.state_folder import BadSealingKey
-from bridge.app.unusable_settings import find_unusable_authorities
+from bridge.app.unusable_settings import find_unusable_files
 from bridge.core.audit import AuditEntry
 from bridge.core.systemd import NotifySocket, credentials_folder, watchdog_interval_s
 from bridge.observe.logs import configure_logs
@@ -49,7 +49,7 @@ def run(config: Path, environ: Mapping[str, str]) -> int:
     except ProblemsFound as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_BAD_CONFIGURATION
-    faults = find_unusable_authorities(settings)
+    faults = find_unusable_files(settings)
     if faults:
         sys.stderr.write("".join(f"{fault}\n" for fault in faults))
         return EXIT_BAD_CONFIGURATION

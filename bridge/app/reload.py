@@ -3,8 +3,8 @@
 Until that transaction nothing lasts: any problem, the store's too, keeps what is in force and says why. After it
 nothing can be refused any more: the swaps cannot fail, and what the store still has to take is tried until it does.
 
-Rules, templates, tables, destinations, sources and provisioning are taken up; ``server:``, ``store:``, ``auth:``,
-``push:`` and ``log:`` need a restart, and a reload that changes them says so.
+Rules, templates, tables, destinations, sources, provisioning and renewed certificates are taken up; the rest of
+``server:``, ``store:``, ``auth:``, ``push:`` and ``log:`` need a restart, and a reload that changes them says so.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import structlog
 
 from bridge.app.provision import CannotProvision, provision
 from bridge.app.removed_destinations import describe_left_behind, settle_removed
-from bridge.app.unusable_settings import find_unusable_authorities
+from bridge.app.renewal import CertificateRenewal, differs_but_for_files
+from bridge.app.unusable_settings import find_unusable_files
 from bridge.canary.canaries import Canaries
 from bridge.chat.listeners import Listeners
 from bridge.core.offload import Offload
@@ -78,6 +79,7 @@ class Reloader:
         pulls: PullWorkers,
         supervisor: Supervisor,
         metrics: Metrics,
+        renewal: CertificateRenewal,
     ) -> None:
         self.settings = settings
         self._config = config
@@ -91,6 +93,7 @@ class Reloader:
         self._pulls = pulls
         self._supervisor = supervisor
         self._metrics = metrics
+        self._renewal = renewal
         self._turn = asyncio.Lock()
         self._offload = Offload(broker.clock, "reload")  # ten thousand rules take seconds to read
 
@@ -119,7 +122,7 @@ class Reloader:
 
     async def _reload(self) -> ReloadOutcome:
         settings = read_settings(self._config, self._environ, credentials_folder(self._environ))
-        faults = find_unusable_authorities(settings)
+        faults = find_unusable_files(settings)
         if faults:
             return ReloadRefused("", faults)
         obligations = await read_obligations(self._store)
@@ -132,6 +135,8 @@ class Reloader:
         await self._swap(prepared)
         warnings = [as_table([warning]) for warning in prepared.rule_set.warnings]
         changed = [name for name in _NEEDS_RESTART if getattr(settings, name) != getattr(self.settings, name)]
+        if "server" in changed and not differs_but_for_files(settings.server, self.settings.server):
+            changed.remove("server")
         if changed:
             warnings.append(f"{', '.join(f'{name}:' for name in changed)} changed: this takes a restart")
         self.settings = settings
@@ -186,6 +191,7 @@ class Reloader:
         self._canaries.start(settings.destinations)
         self._listeners.start()
         await self._pulls.swap(settings.sources)
+        await self._renewal.take_up(settings.server)
 
     async def _settle_or_try_again(self) -> str:
         """Settle what the swap left to do, now or as soon as the store can; says why not now, or ""."""

@@ -11,12 +11,11 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import uvicorn
 
+from bridge.app.certificate import Tls
 from bridge.core.host_and_port import host_and_port
 from bridge.front.acceptor import Acceptor
 from bridge.front.connection_table import ConnectionTable
@@ -33,28 +32,24 @@ class CannotListen(Exception):
     """An address cannot be bound; the text says which and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """The server's certificate and key, and whose client certificates are taken (optionally)."""
-
-    certificate: Path
-    key: Path
-    client_ca: Path | None = None
-
-
 class _Server(uvicorn.Server):
     """uvicorn with our own way to take connections, and without signal handlers: the daemon has its own."""
 
     def __init__(self, config: uvicorn.Config, table: ConnectionTable) -> None:
         super().__init__(config)
         self._table = table
+        self.servers: list[Any] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to take connections from the sockets."""
-        self.servers: list[Any] = [
-            Acceptor(sock, self.config.ssl, self._connection, self._table) for sock in sockets or ()
-        ]
+        self.servers = [Acceptor(sock, self.config.ssl, self._connection, self._table) for sock in sockets or ()]
         self.started = True
+
+    def show(self, context: ssl.SSLContext) -> None:
+        """Show another certificate to whoever connects from now on; connections that stand keep theirs."""
+        self.config.ssl = context
+        for acceptor in self.servers:
+            acceptor.renew(context)
 
     def _connection(self, lost: Callable[[], None]) -> HttpProtocol:
         return HttpProtocol(self.config, self.server_state, self._table, lost)
@@ -81,14 +76,12 @@ class HttpServer:
         self._clock = clock or SystemClock()
         self._table = table or ConnectionTable(ConnectionLimits(), self._clock)
         self._socket = _bind(listen)
-        config = _config(app, tls, hsts_s)
+        self._app, self._tls = app, tls
         try:
-            config.load()
-        except (OSError, ssl.SSLError) as error:
+            config = _loaded(app, tls, hsts_s)
+        except CannotListen:
             self._socket.close()
-            raise CannotListen(f"the certificate or key cannot be used: {error}") from error
-        if config.ssl is not None:
-            config.ssl.options |= ssl.OP_NO_RENEGOTIATION  # costs the server much and the client nothing
+            raise
         self._server = _Server(config, self._table)
         self._serving: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
@@ -98,6 +91,18 @@ class HttpServer:
         """The port that is bound; the one chosen by the system when 0 was asked for."""
         port: int = self._socket.getsockname()[1]
         return port
+
+    def renew(self, tls: Tls | None = None) -> None:
+        """Read the certificate files again, or others, for connections made from now on; without TLS nothing happens.
+
+        Raises CannotListen when they cannot be used; what was shown is then shown on.
+        """
+        if self._tls is None:
+            return
+        context = _loaded(self._app, tls or self._tls, 0).ssl
+        if context is not None:
+            self._tls = tls or self._tls
+            self._server.show(context)
 
     async def start(self) -> None:
         """Begin to answer. Connections made since binding are taken first."""
@@ -127,6 +132,18 @@ class HttpServer:
         while True:
             await self._clock.sleep(_SWEEP_EVERY_S)
             self._table.end_overdue()
+
+
+def _loaded(app: Any, tls: Tls | None, hsts_s: float) -> uvicorn.Config:
+    """Uvicorn's settings with the certificates read. Raises CannotListen."""
+    config = _config(app, tls, hsts_s)
+    try:
+        config.load()
+    except OSError as error:  # an SSLError is one
+        raise CannotListen(f"the certificate or key cannot be used: {error}") from error
+    if config.ssl is not None:
+        config.ssl.options |= ssl.OP_NO_RENEGOTIATION  # costs the server much and the client nothing
+    return config
 
 
 def _config(app: Any, tls: Tls | None, hsts_s: float) -> uvicorn.Config:

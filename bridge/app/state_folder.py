@@ -8,10 +8,10 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from bridge.app.server import Tls
+from bridge.app.certificate import Tls, make_self_signed
 from bridge.core.host_and_port import host_and_port
 from bridge.core.systemd import credentials_folder
-from bridge.settings.model import ServerSettings, TlsFiles
+from bridge.settings.model import ServerSettings
 from broker.engines import is_postgres
 from broker.errors import StoreUnavailable, StoreUnusable
 from broker.tokens import SEALING_KEY_BYTES
@@ -63,18 +63,6 @@ def store_path(store_url: str) -> Path | None:
     return None if path == store_url else Path(path)
 
 
-def certificates_of(server: ServerSettings, store_url: str) -> list[Path]:
-    """The certificates that the server shows or trusts, as far as they are files."""
-    match server.tls:
-        case TlsFiles(certificate=certificate, client_ca=client_ca):
-            return [certificate, *([client_ca] if client_ca else [])]
-        case "self-signed":
-            path = store_path(store_url)
-            return [] if path is None else [path.parent / "certificate.pem"]
-        case _:
-            return []
-
-
 def sealing_key(folder: Path | None, environ: Mapping[str, str], *, lasts: bool = False) -> bytes:
     """The key that opens stored tokens: a systemd credential, else a file in the state folder, made at first start.
 
@@ -105,8 +93,6 @@ def tls_of(settings: ServerSettings, folder: Path | None, now_us: int) -> Tls | 
     if settings.tls == "off":
         return None
     if settings.tls == "self-signed":
-        from bridge.app.certificate import make_self_signed
-
         host = host_and_port(settings.listen)[0]
         hosts = [] if host in ("0.0.0.0", "::") else [host]  # noqa: S104 - compared, not bound
         certificate, key = make_self_signed(folder or Path(tempfile.mkdtemp(prefix="ams-bridge-")), hosts, now_us)

@@ -6,6 +6,8 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
+from bridge.app.certificate_files import list_certificate_files, list_tls_clients
+from bridge.core.trust import ClientPair, load_pair
 from bridge.settings.model import Settings, TlsFiles
 from broker.engines import check_url
 from broker.errors import StoreUnusable
@@ -18,37 +20,29 @@ def fault_lines(settings: Settings) -> list[str]:
         check_url(settings.store)
     except StoreUnusable as error:
         faults.append(f"store: {error.reason}")
+    return faults + find_unusable_files(settings)
+
+
+def find_unusable_files(settings: Settings) -> list[str]:
+    """Every file of certificates or keys that cannot be used, in a line each with its place."""
     tls = settings.server.tls
+    faults = []
     if isinstance(tls, TlsFiles):
-        faults += [f"server.tls: {why}" for why in _unusable_pair(tls.certificate, tls.key)]
-    return faults + find_unusable_authorities(settings)
+        faults += _unusable_pair("server.tls", ClientPair(tls.certificate, tls.key))
+    for file in list_certificate_files(settings):
+        if not file.is_shown:
+            faults += [f"{file.place}: {why}" for why in _unusable_ca(file.path)]
+    for place, asking in list_tls_clients(settings):
+        if asking.client_pair is not None:
+            faults += _unusable_pair(f"{place}.client_certificate", asking.client_pair)
+    return faults
 
 
-def find_unusable_authorities(settings: Settings) -> list[str]:
-    """Every file of authorities that cannot be used, in a line each with its place."""
-    return [f"{place}: {why}" for place, path in _authorities(settings) for why in _unusable_ca(path)]
-
-
-def _authorities(settings: Settings) -> Iterator[tuple[str, Path]]:
-    tls = settings.server.tls
-    if isinstance(tls, TlsFiles) and tls.client_ca is not None:
-        yield "server.tls.client_ca", tls.client_ca
-    if settings.push.ca_file is not None:
-        yield "push.ca_file", settings.push.ca_file
-    for part, named in (("sources", settings.sources), ("destinations", settings.destinations)):
-        for name, config in named.items():
-            for key in ("ca", "ca_file"):
-                path = getattr(config, key, None)
-                if isinstance(path, Path):
-                    yield f"{part}.{name}.{key}", path
-
-
-def _unusable_pair(certificate: Path, key: Path) -> Iterator[str]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(certificate, key, password=lambda: "")  # nobody is there to be asked
-    except (OSError, ValueError) as error:  # an SSLError is an OSError
-        yield f"the certificate {certificate} and the key {key} cannot be used: {_why(error)}"
+def _unusable_pair(place: str, pair: ClientPair) -> Iterator[str]:
+    why_not = load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), pair)
+    if why_not:
+        key = f" and the key {pair.key}" if pair.key is not None else ""
+        yield f"{place}: the certificate {pair.certificate}{key} cannot be used: {why_not}"
 
 
 def _unusable_ca(path: Path) -> Iterator[str]:

@@ -90,6 +90,7 @@ def _ams(daemon: Daemon, admission: Admission) -> AmsApp:
         daemon.clock,
         allow_private=settings.push.allow_private,
         ca_file=settings.push.ca_file,
+        client_pair=settings.push.client_pair,
         push_status=daemon.pushers.status,
     )
     return ams_app(daemon.broker, api, outsider.make_ports(), daemon.metrics.count_api_answer, watch)

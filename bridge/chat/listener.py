@@ -97,7 +97,9 @@ class Listener:
         config = self._bot.config
         reader = Reader(self._bot.rest)
         me = await reader.fetch_account()
-        async with connect_websocket(config.url, config.token, config.timeout, self._redact, config.ca_file) as line:
+        async with connect_websocket(
+            config.url, config.token, config.timeout, self._redact, config.ca_file, config.client_pair
+        ) as line:
             now_ms = await self._server_ms(line)
             await self._catch_up(me, reader, now_ms)
             self.hearing.connections += 1

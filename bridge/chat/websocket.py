@@ -22,7 +22,7 @@ from bridge.core.plain_reason import plain_reason
 from bridge.core.proxies import read_proxies
 from bridge.core.secret import Secret
 from bridge.core.tls_failure import tls_fault, tls_text
-from bridge.core.trust import trust_file
+from bridge.core.trust import ClientPair, trust_as
 from bridge.destinations.kit.redact import Redactor
 
 PATH: Final = "/api/v4/websocket"
@@ -124,11 +124,16 @@ class Connection:
 
 @asynccontextmanager
 async def connect_websocket(
-    url: str, token: Secret, timeout_s: float, redact: Redactor, ca_file: Path | None = None
+    url: str,
+    token: Secret,
+    timeout_s: float,
+    redact: Redactor,
+    ca_file: Path | None = None,
+    client_pair: ClientPair | None = None,
 ) -> AsyncIterator[Connection]:
     """A line to the server at ``url``, greeted by it, for the length of the block. Raises Lost.
 
-    ``ca_file`` holds the only authorities to trust; without it the system's are.
+    ``ca_file`` holds the only authorities to trust; without it the system's are. Who asks is shown ``client_pair``.
     """
     address = ascii_url(url).rstrip("/").replace("http", "ws", 1) + PATH
     timeout = aiohttp.ClientWSTimeout(ws_close=1.0)
@@ -142,7 +147,7 @@ async def connect_websocket(
                     timeout=timeout,
                     proxy=proxy,
                     max_msg_size=8 * 1024 * 1024,
-                    ssl=True if ca_file is None else trust_file(ca_file),
+                    ssl=trust_as(ca_file, client_pair) or True,
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
             fault = tls_fault(error)

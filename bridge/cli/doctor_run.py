@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from bridge.app.state_folder import certificates_of
+from bridge.app.certificate_files import list_certificate_files
 from bridge.cli.command_context import Context, path_exists
 from bridge.cli.fitting_tables import Column, text_column
 from bridge.cli.output import EXIT_FAILED, BadConfiguration, Output
 from bridge.cli.setup import settings_of_context
 from bridge.core.proxies import read_proxies
 from bridge.core.secret import Secret
-from bridge.observe.condition import Finding, look_around
+from bridge.observe.certificate_ends import CertificateFile
+from bridge.observe.condition import look_around
+from bridge.observe.finding import Finding
 from bridge.settings.model import Settings
 from broker.clock import US_PER_S, SystemClock, us
 from broker.days import moment
@@ -54,11 +56,8 @@ def examine_all(context: Context) -> list[Finding]:
         return [Finding("settings", "wrong", error.format_message())]
     findings = [Finding("settings", "ok", f"{context.config_path()} and all secrets that it names can be read")]
     store = _store_path(settings, findings)
-    findings += look_around(
-        _store_to_measure(store),
-        _expected_certificates(certificates_of(settings.server, settings.store), store),
-        SystemClock().wall_us(),
-    )
+    files = _expected_certificates(list_certificate_files(settings), store)
+    findings += look_around(_store_to_measure(store), files, SystemClock().wall_us())
     findings += asyncio.run(_proxies(settings))
     if store is not None and path_exists(store):
         findings += _files(store)
@@ -88,13 +87,9 @@ def _store_path(settings: Settings, findings: list[Finding]) -> Path | None:
     return path
 
 
-def _expected_certificates(certificates: Sequence[Path], store: Path | None) -> list[Path]:
+def _expected_certificates(files: Sequence[CertificateFile], store: Path | None) -> list[CertificateFile]:
     """Those that should be there: the daemon makes the one beside its store at its first start."""
-    return [
-        certificate
-        for certificate in certificates
-        if store is None or certificate.parent != store.parent or path_exists(certificate)
-    ]
+    return [file for file in files if store is None or file.path.parent != store.parent or path_exists(file.path)]
 
 
 def _store_to_measure(store: Path | None) -> Path | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bridge.core.networks import is_public
-from bridge.core.trust import trust_file
+from bridge.core.trust import ClientPair, trust_as
 
 if TYPE_CHECKING:
     import aiohttp
@@ -27,15 +27,17 @@ class ForbiddenAddress(OSError):
     """The URL leads to an address that may not be reached from here."""
 
 
-def push_session(*, allow_private: bool, ca_file: Path | None = None) -> aiohttp.ClientSession:
+def push_session(
+    *, allow_private: bool, ca_file: Path | None = None, client_pair: ClientPair | None = None
+) -> aiohttp.ClientSession:
     """A client session for push endpoints: it says who asks, and follows the address rules unless told otherwise.
 
     Those rules let it make connections to public addresses only; others are ForbiddenAddress. It trusts what stands in
-    ``ca_file``, or what the system trusts. Raises OSError for a file that cannot be used.
+    ``ca_file``, or what the system trusts, and shows ``client_pair`` who asks for it. Raises UnusableTls.
     """
     from bridge.core.http_session import LenientConnector, make_session
 
-    tls = True if ca_file is None else trust_file(ca_file)
+    tls = trust_as(ca_file, client_pair) or True
     guarding: dict[str, Any] = {} if allow_private else {"socket_factory": _public_socket}
     return make_session(LenientConnector(ssl=tls, **guarding), headers={"User-Agent": USER_AGENT})
 

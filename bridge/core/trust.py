@@ -1,4 +1,4 @@
-"""Whom a TLS connection of ours trusts: the system's authorities, or those in a file that somebody names.
+"""Whom a TLS connection of ours trusts: the system's authorities, or those in a file that somebody names; and who asks.
 
 A file may hold the authority, one below it, or the very certificate that is shown: each is an end of the chain, as
 people expect of a file they name. Python 3.13 also asks of authorities what many private ones lack (an identifier of
@@ -7,8 +7,66 @@ their key); a file holds under every Python alike.
 
 from __future__ import annotations
 
+import hashlib
 import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ClientPair:
+    """The certificate that says who we are, and its key, as PEM files; without ``key`` it stands in the same file."""
+
+    certificate: Path
+    key: Path | None = None
+
+
+class UnusableTls(OSError):
+    """A file of certificates cannot be used; the text says which, and why."""
+
+
+def trust_as(ca_file: Path | None, pair: ClientPair | None) -> ssl.SSLContext | None:
+    """The trust in what stands in ``ca_file`` (empty: what the system trusts), asking as ``pair``; None without both.
+
+    Raises UnusableTls.
+    """
+    if ca_file is None and pair is None:
+        return None
+    try:
+        context = trust_system() if ca_file is None else trust_file(ca_file)
+    except OSError as error:
+        raise UnusableTls(f"the ca_file {ca_file} cannot be used: {explain_unusable(error)}") from error
+    if pair is not None:
+        why_not = load_pair(context, pair)
+        if why_not:
+            raise UnusableTls(f"the client_certificate {pair.certificate} cannot be used: {why_not}")
+    return context
+
+
+def load_pair(context: ssl.SSLContext, pair: ClientPair) -> str:
+    """Let connections of ``context`` show a certificate; says why it cannot be used, "" when it can."""
+    try:
+        context.load_cert_chain(pair.certificate, pair.key, password=lambda: "")  # nobody is there to be asked
+    except ssl.SSLError as error:
+        return (error.reason or "it is no PEM file").lower().replace("_", " ")
+    except OSError as error:
+        return error.strerror or str(error)
+    except ValueError as error:  # a password that is asked for and not given
+        return str(error)
+    return ""
+
+
+def digest_files(files: Iterable[Path]) -> bytes:
+    """What changes when a file is replaced by another, be it under the same name; a missing file counts as empty."""
+    digest = hashlib.sha256()
+    for file in files:
+        try:
+            content = file.read_bytes()
+        except OSError:
+            content = b""
+        digest.update(len(content).to_bytes(8) + content)
+    return digest.digest()
 
 
 def trust_system(*more: Path) -> ssl.SSLContext:

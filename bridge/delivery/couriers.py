@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from bridge.core.supervisor import Supervisor
+from bridge.core.tls_settings import digest_tls
 from bridge.delivery.attempts import AttemptResult
 from bridge.delivery.collapse.worker import Collapsed
 from bridge.delivery.courier import Courier
@@ -56,6 +57,7 @@ class Couriers:
         self._told_folded = told_folded
         self._routes: dict[str, DestinationRoute] = {}
         self._own: dict[str, DestinationRoute] = {}
+        self._tls_digests: dict[str, bytes] = {}
 
     @property
     def routes(self) -> Mapping[str, DestinationRoute]:
@@ -68,7 +70,7 @@ class Couriers:
 
     def build(self, configs: Mapping[str, DestinationConfig]) -> dict[str, Destination]:
         """The destinations of ``configs`` that are new or changed, ready but not at work. Raises what a kind raises."""
-        changed = {name: config for name, config in configs.items() if self._config_of(name) != config}
+        changed = {name: config for name, config in configs.items() if not self._is_at_work(name, config)}
         return {name: KINDS[config.type].build(name, config, self._tools) for name, config in changed.items()}
 
     async def swap(self, configs: Mapping[str, DestinationConfig], built: Mapping[str, Destination]) -> None:
@@ -110,6 +112,7 @@ class Couriers:
             self._tools.guard,
         )
         self._supervisor.start(f"courier:{name}", courier.run, on_one_node=True)
+        self._tls_digests[name] = digest_tls(config)
         return DestinationRoute(config, destination, courier)
 
     async def _end(self, name: str) -> None:
@@ -123,9 +126,10 @@ class Couriers:
         except Exception as error:  # whatever a driver does at its end, the others are still to begin
             log.error("a destination did not close well", destination=name, exc_info=error)
 
-    def _config_of(self, name: str) -> DestinationConfig | None:
+    def _is_at_work(self, name: str, config: DestinationConfig) -> bool:
+        """Whether it is at work as ``config`` says, with the certificates that stand in its files now."""
         route = self._routes.get(name)
-        return route.config if route is not None else None
+        return route is not None and route.config == config and self._tls_digests.get(name) == digest_tls(config)
 
 
 def facts_of(configs: Mapping[str, DestinationConfig], tools: Tools) -> dict[str, DestinationFacts]:

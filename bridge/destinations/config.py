@@ -10,8 +10,9 @@ from pydantic import AfterValidator, Field, model_validator
 from bridge.core.credentials import split_credentials
 from bridge.core.domains import ascii_url
 from bridge.core.model_base import SettingsRecord
-from bridge.core.quantities import MOST_COUNTED, FilePath, LastingDuration, Pacing
+from bridge.core.quantities import MOST_COUNTED, LastingDuration, Pacing
 from bridge.core.secret import Secret
+from bridge.core.tls_settings import TlsClientSettings
 from rules.source.words import Rate
 
 
@@ -118,12 +119,8 @@ class DestinationConfig(SettingsRecord):
         return self
 
 
-class HttpDestinationConfig(DestinationConfig):
+class HttpDestinationConfig(TlsClientSettings, DestinationConfig):
     """What every kind of destination that is asked over HTTP can be told."""
-
-    ca_file: FilePath | None = Field(
-        None, description="PEM file of the CA that signs the service's certificate; empty: what the system trusts"
-    )
 
 
 def _web_address(url: str) -> str:

@@ -74,8 +74,10 @@ def _alone(kind: Any, name: str, config: DestinationConfig, tools: Tools) -> Des
 
 def http_client_of(config: DestinationConfig, tools: Tools) -> httpx.AsyncClient:
     """An HTTP client as the settings want it."""
-    ca_file = config.ca_file if isinstance(config, HttpDestinationConfig) else None
-    return tools.client(connections=config.concurrency, timeout_s=config.timeout, ca_file=ca_file)
+    bounds = {"connections": config.concurrency, "timeout_s": config.timeout}
+    if not isinstance(config, HttpDestinationConfig):
+        return tools.client(**bounds)
+    return tools.client(**bounds, ca_file=config.ca_file, client_pair=config.client_pair)
 
 
 def _over_http(kind: Any, name: str, config: DestinationConfig, tools: Tools) -> Destination:

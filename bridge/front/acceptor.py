@@ -41,6 +41,10 @@ class Acceptor:
         self._is_closed = False
         self._loop.add_reader(listening, self._accept)
 
+    def renew(self, context: ssl.SSLContext) -> None:
+        """Take connections with another certificate from now on."""
+        self._context = context
+
     def close(self) -> None:
         """Take no more connections."""
         if not self._is_closed:

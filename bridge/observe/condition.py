@@ -5,37 +5,27 @@ What is found goes into ``/readyz`` as degraded words and into metrics; ``ams-br
 
 from __future__ import annotations
 
-import datetime as dt
+import contextlib
 import resource
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from bridge.core.offload import Offload
-from broker.clock import US_PER_S, Clock
+from bridge.observe.certificate_ends import CertificateFile, judge_certificate, read_end
+from bridge.observe.finding import Finding
+from broker.clock import Clock
 from broker.engines.sqlite.examine import Sizes, measure
-
-LookState: TypeAlias = Literal["ok", "warning", "wrong"]
 
 _EVERY_S: Final = 60.0
 _LEAST_FREE_BYTES: Final = 64 * 1024 * 1024
 _LEAST_DESCRIPTORS: Final = 64
-_CERTIFICATE_DAYS: Final = 14
 _MIB: Final = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a look found: its subject, how it stands, and a sentence for people."""
-
-    check: str
-    state: LookState
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,29 +65,9 @@ def judge_descriptors(descriptors: Descriptors) -> Finding:
     return Finding("descriptors", "wrong", f"{text}: raise the limit (LimitNOFILE= of the unit)")
 
 
-def judge_certificate(path: Path, now_us: int) -> Finding:
-    """Whether a certificate can be read, and for how long it holds."""
-    from cryptography import x509
-
-    try:
-        read = x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no PEM certificate"
-        return Finding("certificate", "wrong", f"{path} cannot be read: {why}")
-    now, end = dt.datetime.fromtimestamp(now_us / US_PER_S, dt.UTC), read.not_valid_after_utc
-    if now < read.not_valid_before_utc:
-        begins = read.not_valid_before_utc
-        return Finding("certificate", "wrong", f"{path} is valid from {begins:%Y-%m-%d %H:%M} UTC on only")
-    if now > end:
-        return Finding("certificate", "wrong", f"{path} expired on {end:%Y-%m-%d %H:%M} UTC; renew it")
-    days = (end - now).days
-    state: LookState = "ok" if days >= _CERTIFICATE_DAYS else "warning"
-    return Finding("certificate", state, f"{path} is valid until {end:%Y-%m-%d}, {days} days")
-
-
-def look_around(store: Path | None, certificates: Sequence[Path], now_us: int) -> list[Finding]:
+def look_around(store: Path | None, certificates: Sequence[CertificateFile], now_us: int) -> list[Finding]:
     """The findings of all that is cheap to look at."""
-    findings = [judge_certificate(path, now_us) for path in certificates]
+    findings = [judge_certificate(file, now_us) for file in certificates]
     descriptors = count_descriptors()
     if descriptors is not None:
         findings.append(judge_descriptors(descriptors))
@@ -109,14 +79,30 @@ def look_around(store: Path | None, certificates: Sequence[Path], now_us: int) -
     return findings
 
 
+def _ends_of(certificates: Sequence[CertificateFile]) -> dict[str, float]:
+    """When each file's certificates end, in seconds since 1970, by place; those that cannot be read are findings."""
+    ends = {}
+    for file in certificates:
+        with contextlib.suppress(OSError, ValueError):
+            ends[file.place] = read_end(file).ends.timestamp()
+    return ends
+
+
 class DaemonCondition(Collector):
     """Looks around once a minute, and tells what is not well."""
 
-    def __init__(self, clock: Clock, store: Path | None, certificates: Sequence[Path]) -> None:
+    def __init__(
+        self, clock: Clock, store: Path | None, certificates: Callable[[], Sequence[CertificateFile]] = lambda: ()
+    ) -> None:
         self._clock = clock
         self._store = store
-        self._certificates = tuple(certificates)
+        self._certificates = certificates
         self._found: Sequence[Finding] = ()
+        self._ends: Mapping[str, float] = {}
+
+    def watch_certificates(self, certificates: Callable[[], Sequence[CertificateFile]]) -> None:
+        """Look at other files: those that the settings in force name, whenever it looks."""
+        self._certificates = certificates
 
     async def follow(self) -> None:
         """Look around once a minute, for ever."""
@@ -127,9 +113,10 @@ class DaemonCondition(Collector):
 
     async def look(self, offload: Offload) -> None:
         """Look once, beside the loop: a disk may take its time."""
-        now_us = self._clock.wall_us()
+        now_us, certificates = self._clock.wall_us(), self._certificates()
         try:
-            self._found = await offload.run(lambda: look_around(self._store, self._certificates, now_us), large=True)
+            self._found = await offload.run(lambda: look_around(self._store, certificates, now_us), large=True)
+            self._ends = await offload.run(lambda: _ends_of(certificates), large=True)
         finally:
             offload.close()
 
@@ -139,7 +126,14 @@ class DaemonCondition(Collector):
 
     def collect(self) -> Sequence[Metric]:
         """See Collector."""
-        made: list[Metric] = []
+        expires = GaugeMetricFamily(
+            "ams_bridge_certificate_expires_seconds",
+            "When a certificate that is used or trusted ends",
+            labels=["setting"],
+        )
+        for place, end_s in self._ends.items():
+            expires.add_metric([place], end_s)
+        made: list[Metric] = [expires]
         descriptors = count_descriptors()
         if descriptors is not None:
             opened = GaugeMetricFamily("ams_bridge_descriptors_open", "Descriptors that are open")

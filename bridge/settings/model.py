@@ -15,6 +15,7 @@ from bridge.core.host_and_port import host_and_port
 from bridge.core.model_base import SettingsRecord
 from bridge.core.quantities import ByteSize, Duration, FilePath, LastingDuration
 from bridge.core.secret import Secret
+from bridge.core.tls_settings import TlsClientSettings
 from bridge.destinations.config import DestinationConfig
 from bridge.sources.source_config import SourceConfig
 from broker.attribute_filters import read_filter
@@ -192,7 +193,7 @@ class ProjectSettings(SettingsRecord):
     users: dict[str, UserSettings] = Field(default_factory=dict, description="Its users")
 
 
-class PushSettings(SettingsRecord):
+class PushSettings(TlsClientSettings):
     """AMS push subscriptions."""
 
     mode: Literal["internal", "external", "off"] = Field("internal", description="Who pushes: we, or an outside worker")
@@ -201,9 +202,6 @@ class PushSettings(SettingsRecord):
         description="After this a message that cannot be pushed becomes a dead letter; off waits for ever, as AMS",
     )
     allow_private: bool = Field(False, description="Let endpoints given through the API reach private addresses")
-    ca_file: FilePath | None = Field(
-        None, description="PEM file of the CA that signs the endpoints' certificates; empty: what the system trusts"
-    )
 
 
 class LogSettings(SettingsRecord):

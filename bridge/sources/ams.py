@@ -13,6 +13,7 @@ import json
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 import aiohttp
@@ -28,7 +29,8 @@ from bridge.core.plain_reason import plain_reason
 from bridge.core.proxies import read_proxies
 from bridge.core.quantities import Duration, FilePath
 from bridge.core.secret import Secret
-from bridge.core.trust import trust_file, trust_system
+from bridge.core.tls_settings import TlsClientSettings
+from bridge.core.trust import trust_as, trust_system
 from bridge.sources.set_aside import PutAside, RefusedMessage
 from bridge.sources.source_config import SourceConfig
 from broker.clock import Clock
@@ -48,7 +50,7 @@ Append = Callable[[Sequence[NewMessage], str], Awaitable[Appended]]
 """Appends a batch under a producer key to the source's topic. Raises Rejected, NotFound, StoreError."""
 
 
-class AmsSourceConfig(SourceConfig):
+class AmsSourceConfig(TlsClientSettings, SourceConfig):
     """Settings of a pull from a remote AMS."""
 
     type: Literal["ams"] = "ams"
@@ -56,9 +58,6 @@ class AmsSourceConfig(SourceConfig):
     project: str = Field(description="Project over there")
     subscription: str | tuple[str, ...] = Field(description="Subscription over there, or several")
     token: Secret = Field(description="Token of a consumer over there")
-    ca_file: FilePath | None = Field(
-        None, description="PEM file of the CA that signs the remote's certificate; empty: what the system trusts"
-    )
     ca: FilePath | None = Field(None, description="The name of ca_file in older settings")
     max_messages: int = Field(100, ge=1, le=1000, description="Most messages of one pull")
     poll: Duration = Field(1.0, gt=0, description="Pause after a pull that found nothing; it grows to ten times that")
@@ -73,6 +72,16 @@ class AmsSourceConfig(SourceConfig):
     def subscriptions(self) -> tuple[str, ...]:
         """The remote subscriptions, one or several."""
         return (self.subscription,) if isinstance(self.subscription, str) else self.subscription
+
+    @property
+    def authority(self) -> Path | None:
+        """Whom to trust, by either name."""
+        return self.ca_file or self.ca
+
+    @property
+    def tls_files(self) -> tuple[Path, ...]:
+        """See TlsClientSettings."""
+        return (*super().tls_files, *([self.ca] if self.ca is not None else []))
 
 
 class Received(msgspec.Struct, frozen=True, rename="camel"):
@@ -152,9 +161,8 @@ class AmsSource:
                     await self._clock.sleep(self._config.poll * min(10, idle))
 
     def session(self) -> aiohttp.ClientSession:
-        """What to pull with: one connection, the token, the remote's authority. Raises OSError for a bad ca_file."""
-        authority = self._config.ca_file or self._config.ca
-        tls = trust_system() if authority is None else trust_file(authority)
+        """What to pull with: one connection, the token, the remote's authority, our certificate. Raises UnusableTls."""
+        tls = trust_as(self._config.authority, self._config.client_pair) or trust_system()
         headers = {"x-api-key": self._config.token.reveal()}
         return make_session(LenientConnector(ssl=tls, limit=1), headers=headers)
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bridge.core.supervisor import Supervisor
+from bridge.core.tls_settings import digest_tls
 from bridge.sources.set_aside import PutAside, RefusedMessage, put_aside
 from bridge.sources.source_config import SourceConfig
 from bridge.sources.source_kinds import KINDS, FetcherMaker
@@ -41,17 +42,21 @@ class PullWorkers:
         self._clock = clock
         self._supervisor = supervisor
         self._rng = rng
-        self._at_work: dict[str, SourceConfig] = {}
+        self._at_work: dict[str, tuple[SourceConfig, bytes]] = {}
 
     async def swap(self, sources: Mapping[str, SourceConfig]) -> None:
-        """Put these sources to work: end workers that are gone or changed, begin those that are missing."""
+        """Put these sources to work: end workers that are gone or changed, begin those that are missing.
+
+        One whose certificate files were renewed counts as changed.
+        """
         wanted = {**self._wanted_pulls(sources), **self._wanted_fetches(sources)}
-        for worker in [worker for worker, config in self._at_work.items() if wanted.get(worker, (None,))[0] != config]:
+        now = {worker: (config, digest_tls(config)) for worker, (config, _) in wanted.items()}
+        for worker in [worker for worker, begun in self._at_work.items() if now.get(worker) != begun]:
             del self._at_work[worker]
             await self._supervisor.stop(worker)
-        for worker, (config, begin) in wanted.items():
+        for worker, (_, begin) in wanted.items():
             if worker not in self._at_work:
-                self._at_work[worker] = config
+                self._at_work[worker] = now[worker]
                 self._supervisor.start(worker, begin(), on_one_node=True)
 
     async def stop(self) -> None:

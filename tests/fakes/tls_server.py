@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from tests.fakes.certificates import Pair
 
@@ -35,12 +36,18 @@ class _Quiet(ThreadingHTTPServer):
 
 
 @contextmanager
-def served(pair: Pair | None) -> Iterator[int]:
-    """A server on this machine that shows a certificate, or speaks without TLS; gives its port."""
+def served(pair: Pair | None, *, client_ca: Path | None = None) -> Iterator[int]:
+    """A server on this machine that shows a certificate, or speaks without TLS; gives its port.
+
+    With ``client_ca`` it answers only those who show a certificate of that authority.
+    """
     server = _Quiet(("127.0.0.1", 0), Books)
     if pair is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pair.certificate, pair.key)
+        if client_ca is not None:
+            context.load_verify_locations(client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     running = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     running.start()

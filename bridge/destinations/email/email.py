@@ -12,14 +12,14 @@ import ssl
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
-from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
-from bridge.core.quantities import FilePath, Pacing
+from bridge.core.quantities import Pacing
 from bridge.core.secret import Secret
-from bridge.core.trust import explain_unusable, trust_file, trust_system
+from bridge.core.tls_settings import TlsClientSettings
+from bridge.core.trust import trust_as, trust_system
 from bridge.destinations.base import Delivered, Outcome, Parcel, PartSize, Preview, Refused
 from bridge.destinations.config import CHAT_RATE, DestinationConfig
 from bridge.destinations.email.mime_message import (
@@ -46,7 +46,7 @@ EmailForm: TypeAlias = Literal["", "to-some", "cut"]
 """The full form, and the plainer ones: for those recipients whom the server takes; short text."""
 
 
-class EmailConfig(DestinationConfig):
+class EmailConfig(TlsClientSettings, DestinationConfig):
     """Settings of mail."""
 
     type: Literal["email"] = "email"
@@ -54,7 +54,6 @@ class EmailConfig(DestinationConfig):
     host: str = Field(min_length=1, description="The mail server")
     port: int | None = Field(None, ge=1, le=65_535, description="Its port; empty: 587, with tls 465, with none 25")
     security: Security = Field("starttls", description="starttls, tls from the first byte, or none")
-    ca_file: FilePath | None = Field(None, description="CA that signs the server's certificate; empty: the system's")
     username: str = Field("", description="Login name")
     password: Secret | None = Field(None, description="Login password")
     sender: str = Field(alias="from", description="Who writes: an address, or NAME <ADDRESS>")
@@ -185,11 +184,8 @@ def _address_list(asked: object) -> tuple[str, ...]:
     return tuple(str(value) for value in values if value and str(value).strip())
 
 
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
-    try:
-        return trust_system() if ca_file is None else trust_file(ca_file)
-    except OSError as error:
-        raise OSError(f"the ca_file {ca_file} cannot be used: {explain_unusable(error)}") from error
+def _trust(config: EmailConfig) -> ssl.SSLContext:
+    return trust_as(config.ca_file, config.client_pair) or trust_system()
 
 
 def _server_of(config: EmailConfig) -> Server:
@@ -197,7 +193,7 @@ def _server_of(config: EmailConfig) -> Server:
         host=config.host,
         port=config.port or _PORTS[config.security],
         security=config.security,
-        tls=cache(partial(_trust, config.ca_file)),
+        tls=cache(partial(_trust, config)),
         username=config.username,
         password=config.password,
         hello=config.hello or socket.gethostname(),

@@ -21,7 +21,7 @@ from bridge.core.credentials import split_credentials
 from bridge.core.domains import ascii_url
 from bridge.core.late_import import import_beside
 from bridge.core.proxies import read_proxies
-from bridge.core.trust import explain_unusable, trust_file
+from bridge.core.trust import ClientPair, UnusableTls, trust_as
 
 if TYPE_CHECKING:
     import aiohttp
@@ -35,10 +35,13 @@ _WRITTEN_HERE: Final = frozenset({"host", "content-length", "transfer-encoding"}
 _KEEPALIVE_S = 15.0  # shorter than servers' own, so that we seldom write into a connection they have just closed
 
 
-def make_client(*, connections: int, timeout_s: float, ca_file: Path | None = None) -> httpx.AsyncClient:
+def make_client(
+    *, connections: int, timeout_s: float, ca_file: Path | None = None, client_pair: ClientPair | None = None
+) -> httpx.AsyncClient:
     """A client for up to ``connections`` calls at once, each bounded by ``timeout_s`` on the socket.
 
-    ``ca_file`` holds the only authorities to trust; without it the system's are. It is read for the first call. The
+    ``ca_file`` holds the only authorities to trust; without it the system's are. Where the other side asks who calls,
+    it is shown the certificate of ``client_pair``. Both are read for the first call. The
     proxies that the environment names (``HTTPS_PROXY``, ``NO_PROXY`` and the like) are used, as they are now. httpx
     tells its log the URL of each request, which may be a secret: from here on it tells warnings only.
     """
@@ -47,18 +50,17 @@ def make_client(*, connections: int, timeout_s: float, ca_file: Path | None = No
     def session() -> aiohttp.ClientSession:
         from bridge.core.http_session import LenientConnector, make_session
 
-        tls = True if ca_file is None else _trusting(ca_file)
+        tls = _trusting(ca_file, client_pair) or True
         return make_session(LenientConnector(limit=connections, keepalive_timeout=_KEEPALIVE_S, ssl=tls))
 
     return _Client(_ByEnvironment(session), timeout_s)
 
 
-def _trusting(ca_file: Path) -> ssl.SSLContext:
+def _trusting(ca_file: Path | None, client_pair: ClientPair | None) -> ssl.SSLContext | None:
     try:
-        return trust_file(ca_file)
-    except OSError as error:
-        text = f"the ca_file {ca_file} cannot be used: {explain_unusable(error)}"
-        raise httpx.UnsupportedProtocol(text) from None
+        return trust_as(ca_file, client_pair)
+    except UnusableTls as error:
+        raise httpx.UnsupportedProtocol(str(error)) from None
 
 
 class _NoCookies(httpx.Cookies):

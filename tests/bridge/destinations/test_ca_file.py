@@ -42,9 +42,9 @@ def test_the_kinds_with_a_url_are_those_that_take_an_authority() -> None:
     assert "email" in [name for name, kind in KINDS.items() if "ca_file" in kind.config.model_fields]
 
 
-async def probed(kind: str, url: str, ca_file: Path | None) -> str:
+async def probed(kind: str, url: str, ca_file: Path | None, **more: Any) -> str:
     """Why a destination of this kind cannot deliver to what listens at ``url``; "" when it can."""
-    fields = {"type": kind, "url": f"{url}/hooks/x", "timeout": 5.0, "ca_file": ca_file, **MORE.get(kind, {})}
+    fields = {"type": kind, "url": f"{url}/hooks/x", "timeout": 5.0, "ca_file": ca_file, **MORE.get(kind, {}), **more}
     config = KINDS[kind].config.model_validate(fields)
     destination = KINDS[kind].build("it", config, Tools(SystemClock(), make_client))
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,17 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from bridge.app.certificate import make_self_signed
 from bridge.core.offload import Offload
+from bridge.observe.certificate_ends import CertificateFile, judge_certificate
 from bridge.observe.condition import (
     DaemonCondition,
     Descriptors,
-    judge_certificate,
     judge_descriptors,
     judge_disk,
     look_around,
 )
 from broker.clock import US_PER_S, ManualClock
 from broker.engines.sqlite.examine import Sizes
+from tests.fakes.certificates import TestAuthority
 
 _DAY_US = 86_400 * US_PER_S
 _MIB = 1024 * 1024
@@ -52,21 +54,43 @@ def test_descriptors_must_be_left_for_what_comes(opened: int, state: str) -> Non
 def test_a_certificate_is_told_before_it_ends(tmp_path: Path, days: int, state: str, text: str) -> None:
     now_us = ManualClock().wall_us()
     certificate, _ = make_self_signed(tmp_path, [], now_us)
-    found = judge_certificate(certificate, now_us + days * _DAY_US)
+    file = CertificateFile("server.tls", certificate, is_shown=True)
+    found = judge_certificate(file, now_us + days * _DAY_US)
     assert found.state == state
     assert text in found.text
 
 
 def test_a_certificate_that_is_none_is_told(tmp_path: Path) -> None:
     (tmp_path / "c.pem").write_text("none")
-    assert judge_certificate(tmp_path / "c.pem", 0).text.endswith("it is no PEM certificate")
-    assert "No such file" in judge_certificate(tmp_path / "missing.pem", 0).text
+    none, missing = (
+        CertificateFile("push.ca_file", tmp_path / name, is_shown=False) for name in ("c.pem", "missing.pem")
+    )
+    assert judge_certificate(none, 0).text.endswith("it is no PEM certificate")
+    assert "No such file" in judge_certificate(missing, 0).text
+
+
+def test_a_chain_holds_as_long_as_its_shortest_link_and_a_bundle_as_its_longest(tmp_path: Path) -> None:
+    authority, now_us = TestAuthority(tmp_path), us_of(dt.datetime(2030, 1, 1, tzinfo=dt.UTC))
+    soon = authority.server(ends=dt.datetime(2030, 1, 5, tzinfo=dt.UTC)).certificate.read_bytes()
+    both = tmp_path / "both.pem"
+    both.write_bytes(authority.certificate.read_bytes() + soon)
+    shown = judge_certificate(CertificateFile("server.tls.certificate", both, is_shown=True), now_us)
+    trusted = judge_certificate(CertificateFile("push.ca_file", both, is_shown=False), now_us)
+    assert (shown.state, trusted.state) == ("warning", "ok")
+    assert "both.pem (server.tls.certificate) is valid until 2030-01-05, 4 days" in shown.text
+    assert "both.pem (push.ca_file) is valid until 2119-12-08" in trusted.text
+
+
+def us_of(moment: dt.datetime) -> int:
+    return int(moment.timestamp()) * US_PER_S
 
 
 async def test_what_is_not_well_is_degraded_and_the_rest_is_in_metrics(tmp_path: Path) -> None:
     clock = ManualClock()
     (tmp_path / "bridge.db").write_bytes(b"x" * 4_096)
-    condition = DaemonCondition(clock, tmp_path / "bridge.db", [tmp_path / "missing.pem"])
+    files = [CertificateFile("push.ca_file", tmp_path / "missing.pem", is_shown=False)]
+    files.append(CertificateFile("server.tls", make_self_signed(tmp_path, [], clock.wall_us())[0], is_shown=True))
+    condition = DaemonCondition(clock, tmp_path / "bridge.db", lambda: files)
     assert condition.describe_degraded() == ""
     await condition.look(Offload(clock, "test"))
     assert "missing.pem cannot be read" in condition.describe_degraded()
@@ -76,6 +100,9 @@ async def test_what_is_not_well_is_degraded_and_the_rest_is_in_metrics(tmp_path:
     assert "ams_bridge_store_bytes 4096.0" in page
     assert "ams_bridge_wal_bytes 0.0" in page
     assert "ams_bridge_descriptors_open" in page
+    ends_s = clock.wall_us() // US_PER_S + 825 * 86_400
+    assert f'ams_bridge_certificate_expires_seconds{{setting="server.tls"}} {float(ends_s)!r}' in page
+    assert 'setting="push.ca_file"' not in page
 
 
 def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
