@@ -132,7 +132,6 @@ async def _build(
     couriers = Couriers(store, tools, supervisor, rng, settings.drain, tell_tried, metrics.count_collapse)
     destinations, tell_routed = couriers.build(settings.destinations), _tell_routed(metrics, lately)
     in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
-    renewal = CertificateRenewal(push_http)
     canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
     listeners = Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)
     return Daemon(
@@ -159,22 +158,10 @@ async def _build(
         metrics=metrics,
         lately=lately,
         reloader=Reloader(
-            config,
-            settings,
-            environ,
-            broker,
-            in_force,
-            couriers,
-            canaries,
-            listeners,
-            pulls,
-            supervisor,
-            metrics,
-            renewal,
+            config, settings, environ, broker, in_force, couriers, canaries, listeners, pulls, supervisor, metrics
         ),
         buttons=buttons,
         connections=table,
-        servers=renewal.servers,
     )
 
 
@@ -189,6 +176,7 @@ def _watch(daemon: Daemon) -> None:
     others = PoisonMetrics(daemon.guard), ConnectionMetrics(daemon.connections), daemon.condition, daemon.clock_guard
     holdings = [daemon.supervisor.holdings] if daemon.supervisor.holdings is not None else []
     release = ReleaseMetrics(version("ams-bridge"), daemon.clock)
+    daemon.reloader.renewal = CertificateRenewal(daemon.push_http, daemon.servers)
     daemon.condition.watch_certificates(lambda: list_certificate_files(daemon.reloader.settings))
     daemon.metrics.watch(release, daemon.listeners, canary_metrics, *holdings, *others)
 

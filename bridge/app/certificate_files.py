@@ -25,8 +25,9 @@ def list_tls_clients(settings: Settings) -> Iterator[tuple[str, TlsClientSetting
     yield "push", settings.push
     for part, named in (("sources", settings.sources), ("destinations", settings.destinations)):
         for name, config in named.items():
-            if isinstance(config, TlsClientSettings):
-                yield f"{part}.{name}", config
+            asking: object = config  # mypy thinks that no record could be of both kinds
+            if isinstance(asking, TlsClientSettings):
+                yield f"{part}.{name}", asking
 
 
 def _of_the_server(settings: Settings) -> Iterator[CertificateFile]:

@@ -79,7 +79,6 @@ class Reloader:
         pulls: PullWorkers,
         supervisor: Supervisor,
         metrics: Metrics,
-        renewal: CertificateRenewal,
     ) -> None:
         self.settings = settings
         self._config = config
@@ -93,7 +92,7 @@ class Reloader:
         self._pulls = pulls
         self._supervisor = supervisor
         self._metrics = metrics
-        self._renewal = renewal
+        self.renewal: CertificateRenewal | None = None
         self._turn = asyncio.Lock()
         self._offload = Offload(broker.clock, "reload")  # ten thousand rules take seconds to read
 
@@ -191,7 +190,8 @@ class Reloader:
         self._canaries.start(settings.destinations)
         self._listeners.start()
         await self._pulls.swap(settings.sources)
-        await self._renewal.take_up(settings.server)
+        if self.renewal is not None:
+            await self.renewal.take_up(settings.server)
 
     async def _settle_or_try_again(self) -> str:
         """Settle what the swap left to do, now or as soon as the store can; says why not now, or ""."""

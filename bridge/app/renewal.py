@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 
-from bridge.app.server import CannotListen, HttpServer, Tls
+from bridge.app.certificate import Tls
+from bridge.app.server import CannotListen, HttpServer
 from bridge.push.http import PushHttp
 from bridge.settings.model import ServerSettings, TlsFiles
 
@@ -14,9 +17,9 @@ log = structlog.get_logger("certificates")
 class CertificateRenewal:
     """What holds certificates besides destinations and sources, which are made anew when a file of theirs changed."""
 
-    def __init__(self, push_http: PushHttp) -> None:
-        self.servers: list[HttpServer] = []
+    def __init__(self, push_http: PushHttp, servers: Sequence[HttpServer]) -> None:
         self._push_http = push_http
+        self._servers = servers
 
     async def take_up(self, server: ServerSettings) -> None:
         """Read all files again; they were judged before. What cannot be used all the same stays, and is told."""
@@ -25,7 +28,7 @@ class CertificateRenewal:
             return
         tls = server.tls
         files = Tls(tls.certificate, tls.key, tls.client_ca) if isinstance(tls, TlsFiles) else None
-        for one in self.servers:
+        for one in self._servers:
             try:
                 one.renew(files)
             except CannotListen as error:

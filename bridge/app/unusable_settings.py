@@ -26,7 +26,7 @@ def fault_lines(settings: Settings) -> list[str]:
 def find_unusable_files(settings: Settings) -> list[str]:
     """Every file of certificates or keys that cannot be used, in a line each with its place."""
     tls = settings.server.tls
-    faults = []
+    faults: list[str] = []
     if isinstance(tls, TlsFiles):
         faults += _unusable_pair("server.tls", ClientPair(tls.certificate, tls.key))
     for file in list_certificate_files(settings):

@@ -56,8 +56,8 @@ def judge_certificate(file: CertificateFile, now_us: int) -> Finding:
         read = read_end(file)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no PEM certificate"
-        return Finding("certificate", "wrong", f"{file.path} ({file.place}) cannot be read: {why}")
-    named = f"{file.path} ({file.place})"
+        return Finding("certificate", "wrong", f"{file.place}: {file.path} cannot be read: {why}")
+    named = f"{file.place}: {file.path}"
     now = dt.datetime.fromtimestamp(now_us / US_PER_S, dt.UTC)
     if now < read.begins:
         return Finding("certificate", "wrong", f"{named} is valid from {read.begins:%Y-%m-%d %H:%M} UTC on only")

@@ -27,7 +27,8 @@ class Exposition:
 def write_exposition(registry: CollectorRegistry, accept: str) -> Exposition:
     """Everything in ``registry``, in the form that the header ``accept`` asks for; plain text when it asks for none."""
     if prefers_openmetrics(accept):
-        return Exposition(generate_openmetrics(registry), _OPENMETRICS)
+        page: bytes = generate_openmetrics(registry)  # type: ignore[no-untyped-call]
+        return Exposition(page, _OPENMETRICS)
     return Exposition(generate_latest(registry), _TEXT)
 
 

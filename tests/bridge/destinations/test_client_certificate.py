@@ -27,7 +27,7 @@ from tests.fakes.certificates import Pair, TestAuthority
 from tests.fakes.command_line import command, write
 from tests.fakes.tls_server import served
 
-ASKED = ("certificate required", "TLS failed", "no connection", "cannot connect")
+TURNED_AWAY = ("certificate required", "TLS failed", "no answer", "no connection", "cannot connect", "Broken pipe")
 
 
 class Place:
@@ -56,7 +56,7 @@ def in_one_file(pair: Pair) -> Path:
 
 
 def is_turned_away(reason: str) -> bool:
-    return any(words in reason for words in ASKED)
+    return any(words in reason for words in TURNED_AWAY)
 
 
 @pytest.mark.parametrize("kind", HTTP_KINDS)
