@@ -235,8 +235,8 @@ class Judgement:
     """The outcome of one matched (event, rule, send), stored compactly and shown by explain.
 
     ``by`` names what suppressed or held it: ``duplicate``, ``silence:ID``, ``hours:NAME``, ``inhibited:RULE``,
-    ``throttle``, ``flapping``, ``group``, ``drop:RULE``, ``told-nobody`` ...; "" when sent. ``destination`` is "" for
-    ``drop``.
+    ``throttle``, ``flapping``, ``count``, ``for``, ``group``, ``drop:RULE``, ``told-nobody`` ...; "" when sent.
+    ``destination`` is "" for ``drop``.
     """
 
     item: int

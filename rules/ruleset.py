@@ -102,6 +102,14 @@ class Flapping:
 
 
 @dataclass(frozen=True, slots=True)
+class Threshold:
+    """``count:``: so many events of a key within so many seconds."""
+
+    at_least: int
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Inhibitor:
     """``inhibited_by:``: quiet while an incident of ``rule`` fires with the same values at ``same``.
 
@@ -137,6 +145,8 @@ class Quiet:
     throttle: Throttle | None = None
     repeat_s: float | None = None
     flapping: Flapping | None = None
+    lasts_s: float | None = None
+    threshold: Threshold | None = None
     hours: tuple[Hours, ...] = ()
     inhibited_by: tuple[Inhibitor, ...] = ()
     shadow: bool = False
@@ -147,7 +157,8 @@ class Quiet:
     @property
     def per_key(self) -> bool:
         """Whether anything is remembered for each key."""
-        return self.dedupe_s is not None or self.resolved is not None or self.flapping is not None
+        counts = self.flapping is not None or self.threshold is not None
+        return self.dedupe_s is not None or self.resolved is not None or counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,8 @@ def _quiet(quiet: Quiet) -> list[str]:
         "throttle": quiet.throttle is not None,
         "repeat": quiet.repeat_s is not None,
         "flapping": quiet.flapping is not None,
+        "for": quiet.lasts_s is not None,
+        "count": quiet.threshold is not None,
         "hours": bool(quiet.hours),
         "inhibited_by": bool(quiet.inhibited_by),
         "shadow": quiet.shadow,

@@ -1,7 +1,7 @@
 """Quiet, then render: the way from something worth telling to posts, in the precedence of semantics.md item 26.
 
-hours, silence, inhibition, dedupe, flapping, group, throttle. The first that says no keeps a send quiet; what passes
-all becomes a post. Every send of a notification ends in exactly one verdict and one entry in the books.
+count, for, hours, silence, inhibition, dedupe, flapping, group, throttle. The first that says no keeps a send quiet;
+what passes all becomes a post. Every send of an notification ends in exactly one verdict and one entry in the books.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from rules.deciding.quiet.dedupe import is_duplicate, remember_sent
 from rules.deciding.quiet.flapping import Course
 from rules.deciding.quiet.hours import check_hours
 from rules.deciding.quiet.incident_stages import incident_stage
+from rules.deciding.quiet.lasting import hide_young
 from rules.deciding.quiet.rows import KeyRow
 from rules.deciding.quiet.silences import Facts
 from rules.deciding.quiet.straggler import hide_straggler
+from rules.deciding.quiet.threshold import hide_few
 from rules.deciding.quiet.throttle import post
 from rules.deciding.quiet.verdicts import OWED, PASSED, Held, Hidden, Passed, Quieted, QuietVerdict
 from rules.deciding.render_post import Scene, severity_of
@@ -84,15 +86,11 @@ def addresses_of(rule: Rule) -> list[SendTarget]:
 
 
 def _hidden(draft: Draft, notification: Notification, addresses: Sequence[SendTarget]) -> dict[str, Hidden]:
-    """A late firing, hours, silence, inhibition: by slot, what hides the notification now."""
+    """A late firing, count, for, hours, silence, inhibition: by slot, what hides the notification now."""
     rule, now_us = notification.rule, draft.now_us
-    if notification.phase == "firing" and notification.row is not None:
-        late = hide_straggler(notification.row, notification.event, now_us)
-        if late is not None:
-            return {address.entry.slot: late for address in addresses}
-    by_hours = check_hours(rule.quiet.hours, now_us)
-    if by_hours is not None:
-        return {address.entry.slot: by_hours for address in addresses}
+    for_all = _hidden_by_its_life(notification, now_us) or check_hours(rule.quiet.hours, now_us)
+    if for_all is not None:
+        return {address.entry.slot: for_all for address in addresses}
     hidden: dict[str, Hidden] = {}
     if draft.context.silences.silences and not _is_told_within_silences(notification):
         for address in addresses:
@@ -106,6 +104,20 @@ def _hidden(draft: Draft, notification: Notification, addresses: Sequence[SendTa
         if inhibited is not None:
             hidden = {address.entry.slot: inhibited for address in addresses} | hidden
     return hidden
+
+
+def _hidden_by_its_life(notification: Notification, now_us: int) -> Hidden | None:
+    """Why an event is not told because of when its key began, ended, or how often it came."""
+    row, quiet = notification.row, notification.rule.quiet
+    if row is None or notification.phase not in ("message", "firing"):
+        return None
+    if notification.phase == "message":
+        return hide_few(row, quiet.threshold, now_us)
+    return (
+        hide_straggler(row, notification.event, now_us)
+        or hide_few(row, quiet.threshold, now_us)
+        or hide_young(row.incident, quiet.lasts_s, now_us)
+    )
 
 
 def _is_told_within_silences(notification: Notification) -> bool:

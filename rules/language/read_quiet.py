@@ -25,6 +25,7 @@ from rules.ruleset import (
     Overflow,
     Quiet,
     SilencedEnds,
+    Threshold,
     Throttle,
 )
 from rules.source.bounds import SHORTEST_REPEAT_S
@@ -32,13 +33,14 @@ from rules.source.problems import DocumentPath, Problem, path_text
 from rules.source.words import duration_s, duration_text, hint, rate, suggest
 
 QUIET_KEYS: Final = (
-    "key", "dedupe", "state", "resolved", "group", "throttle", "overflow", "repeat", "flapping", "hours", "not_hours",
-    "inhibited_by", "shadow", "forget_after", "max_keys", "silenced_ends",
+    "key", "dedupe", "state", "resolved", "group", "throttle", "overflow", "repeat", "flapping", "for", "count",
+    "hours", "not_hours", "inhibited_by", "shadow", "forget_after", "max_keys", "silenced_ends",
 )  # fmt: skip
 OVERFLOWS: Final = ("digest", "drop", "delay")
 SILENCED_ENDS: Final = ("tell", "wait")
 MAX_GROUP: Final = 1000
 MAX_CHANGES: Final = 100
+MAX_COUNT: Final = 1000
 
 
 _SPAN: Final = re.compile(r"\d{1,2}:\d\d|\b(?:mon|tue|wed|thu|fri|sat|sun)(?:day)?\b", re.IGNORECASE)
@@ -63,6 +65,8 @@ class QuietReader:
             throttle=_throttle(form),
             repeat_s=form.read("repeat", _repeat_s, None),
             flapping=_flapping(form),
+            lasts_s=form.read("for", _positive_s, None),
+            threshold=_threshold(form),
             hours=(*self._hours(form, "hours"), *self._hours(form, "not_hours")),
             inhibited_by=tuple(self._inhibitors(form)),
             shadow=form.flag("shadow"),
@@ -144,7 +148,7 @@ class QuietReader:
 def key_template(templates: TemplateReader, form: Form) -> CompiledTemplate | None:
     """The rule's ``key:``; what counts per key is a load error without it (semantics.md item 27)."""
     if "key" not in form:
-        for needy in ("dedupe", "resolved", "repeat", "flapping"):
+        for needy in ("dedupe", "resolved", "repeat", "flapping", "count"):
             if needy in form:
                 example = '"{{ data.host }}"'
                 form.report(
@@ -164,6 +168,13 @@ def _check_needs(form: Form, quiet: Quiet) -> None:
     if quiet.repeat_s is not None and "resolved" not in form:
         form.report(
             ("repeat",), "repeat reminds until an alert is over; add resolved: to say when that is", at_key=True
+        )
+    if quiet.lasts_s is not None and "resolved" not in form:
+        form.problem(("for",), "for waits until an alert has lasted; add resolved: to say when it is over", at_key=True)
+    if quiet.lasts_s is not None and quiet.lasts_s >= quiet.forget_after_s:
+        longest = duration_text(quiet.forget_after_s)
+        form.problem(
+            ("for",), f"an alert without news is forgotten after {longest}; for must be shorter, or forget_after longer"
         )
     if "silenced_ends" in form and "resolved" not in form:
         form.report(
@@ -190,6 +201,17 @@ def _flapping(form: Form) -> Flapping | None:
     changes = flapping.count("changes", 5, least=2, most=MAX_CHANGES)
     within_s = flapping.read("within", _positive_s, None) if flapping.require("within") else None
     return None if within_s is None else Flapping(changes, within_s)
+
+
+def _threshold(form: Form) -> Threshold | None:
+    if "count" not in form:
+        return None
+    count = form.form(("count",), "count", "count must be a mapping, such as {at_least: 3, within: 10m}")
+    count.allow_only(("at_least", "within"))
+    needed = count.require("at_least"), count.require("within")
+    at_least = count.count("at_least", 2, least=2, most=MAX_COUNT)
+    within_s = count.read("within", _positive_s, None)
+    return None if within_s is None or not all(needed) else Threshold(at_least, within_s)
 
 
 def _repeat_s(value: object) -> float:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from rules.conditions.operators import OPERATORS
 from rules.language.cases import CASE_KEYS, MATCHER_KEYS, MESSAGE_KEYS, TEXT_PARTS
-from rules.language.read_quiet import MAX_CHANGES, MAX_GROUP, OVERFLOWS, SILENCED_ENDS
+from rules.language.read_quiet import MAX_CHANGES, MAX_COUNT, MAX_GROUP, OVERFLOWS, SILENCED_ENDS
 from rules.language.read_rule import MAX_NAME_RUNES, POST_KEYS, SEVERITIES
 from rules.language.reference import INNER_KEYS, RULE_KEYS
 from rules.language.sources import World
@@ -95,6 +95,8 @@ def _rule(world: World) -> SchemaDict:
             "resolved": {"required": ["key"]},
             "repeat": {"required": ["key", "resolved"]},
             "flapping": {"required": ["key"], "anyOf": [{"required": ["resolved"]}, {"required": ["state"]}]},
+            "for": {"required": ["resolved"]},
+            "count": {"required": ["key"]},
             "overflow": {"required": ["throttle"]},
             "silenced_ends": {"required": ["resolved"]},
         },
@@ -136,6 +138,7 @@ def _quiet_shapes(world: World, clause: SchemaDict, flag: SchemaDict) -> dict[st
     intervals = _one_or_several(_name_schema(world.intervals))
     positive: SchemaDict = {"type": "integer", "minimum": 1}
     changes: SchemaDict = {"type": "integer", "minimum": 2, "maximum": MAX_CHANGES}
+    at_least: SchemaDict = {"type": "integer", "minimum": 2, "maximum": MAX_COUNT}
     return {
         "resolved": clause,
         "shadow": flag,
@@ -150,6 +153,8 @@ def _quiet_shapes(world: World, clause: SchemaDict, flag: SchemaDict) -> dict[st
             {"by": PLACES, "wait": DURATION, "every": DURATION, "max": {**positive, "maximum": MAX_GROUP}}
         ),
         "flapping": _mapping({"changes": changes, "within": DURATION}, ["within"]),
+        "for": DURATION,
+        "count": _mapping({"at_least": at_least, "within": DURATION}, ["at_least", "within"]),
         "hours": intervals,
         "not_hours": intervals,
         "inhibited_by": _one_or_several(_mapping({"rule": TEXT, "same": PLACES, "match": clause}, ["rule"])),

@@ -129,8 +129,8 @@ def _quiet_notes() -> Iterator[str]:
         f"Where nothing is said: `group.wait` 30s, `group.every` none, `group.max` {GROUP_MAX}, "
         f"`overflow` {OVERFLOWS[0]}, `forget_after` {duration_text(FORGET_AFTER_S)}, `max_keys` {MAX_KEYS}, "
         f"`silenced_ends` {SILENCED_ENDS[0]}. "
-        "The first of these that says no keeps a send quiet: hours, silence, inhibition, dedupe, flapping, group, "
-        "throttle."
+        "The first of these that says no keeps a send quiet: count, for, hours, silence, inhibition, dedupe, flapping, "
+        "group, throttle."
     )
 
 
@@ -287,9 +287,9 @@ def _tests() -> Iterator[str]:
         "A matcher is `equals` (or the text itself), `contains`, `lacks` (a text or several), `regex`, or `snapshot`, "
         "a file beside the rules that `ams-bridge rules test --update` writes. Other keys of an expected send are "
         "those of the `send` entry. All `expect`ed sends must happen and no others. `quiet` lists sends that must be "
-        "kept quiet: `rule`, `to`, `key`, `at`, and `by` what (`duplicate`, `group`, `throttle`, `flapping`, `hours`, "
-        "`silence`, `inhibited`, `straggler`, `drop`); others may be quiet too. A test runs until its last message "
-        "and the last thing that it expects, or `until`; times are kept to half a second."
+        "kept quiet: `rule`, `to`, `key`, `at`, and `by` what (`duplicate`, `group`, `throttle`, `flapping`, `count`, "
+        "`for`, `hours`, `silence`, `inhibited`, `straggler`, `drop`); others may be quiet too. A test runs until its "
+        "last message and the last thing that it expects, or `until`; times are kept to half a second."
     )
 
 

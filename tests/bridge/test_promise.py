@@ -52,6 +52,9 @@ TOLD: Final = {  # in these, all that fires is told
     "    inhibited_by: {rule: down}\n    group: {wait: 1m, max: 2}",
 }
 QUIETER: Final = {
+    "for": "for: 10m",
+    "count": "count: {at_least: 2, within: 5m}",
+    "for, count, group": "for: 1m\n    count: {at_least: 2, within: 1h}\n    group: {wait: 1m}",
     "shadow": "shadow: true",
     "shadow group": "shadow: true\n    group: {wait: 1m}",
     "drop": "throttle: 1/10m\n    overflow: drop",

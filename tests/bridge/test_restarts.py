@@ -38,6 +38,14 @@ rules:
     repeat: 2m
     flapping: {changes: 4, within: 5m}
     send: ops
+  - name: lasting
+    match: {$.status: DOWN}
+    resolved: {$.status: UP}
+    key: "{{ data.host }}"
+    text: "{{ phase }} {{ key }}"
+    for: 25s
+    count: {at_least: 2, within: 1m}
+    send: mail
   - {name: gathered, group: {by: [$.host], wait: 30s, every: 2m}, text: "{{ data.status }}", send: mail}
   - {name: slow, key: "{{ data.host }}", dedupe: 1m, throttle: 1/1m, text: "{{ data.n }}", send: hook}
 """

@@ -15,7 +15,7 @@ from rules.deciding.decision_builder import Draft
 from rules.deciding.emit import SendTarget, entry_for
 from rules.deciding.matches import Match
 from rules.deciding.pipeline import Notification, addresses_of, evaluate_state, tell
-from rules.deciding.quiet import flapping, inhibition, keyrow, notes, straggler
+from rules.deciding.quiet import flapping, inhibition, keyrow, notes, straggler, threshold
 from rules.deciding.quiet.flapping import Course
 from rules.deciding.quiet.incident_stages import (
     ENDED,
@@ -50,6 +50,7 @@ def handle_firing(draft: Draft, match: Match) -> None:
     row = row or KeyRow(key)
     stored = store(match.event)
     incident = _open(draft, rule, row, match.event, stored)
+    threshold.count_event(row, rule.quiet.threshold, draft.now_us)
     inhibition.note_firing(draft, names, incident, key, keyrow.forget_us(rule.quiet, incident))
     state, failed = evaluate_state(draft, rule, match.event, "firing")
     flaps = flapping.note(row, rule.quiet.flapping, state, stored, draft.now_us, before="resolved")
@@ -157,7 +158,16 @@ def _open(draft: Draft, rule: Rule, row: KeyRow, event: Event, stored: bytes) ->
             if (values := values_at(inhibitor, event)) is not None
         }
         notified = incident.told if incident is not None else {}
-        incident = Incident(draft.now_us, draft.now_us, stored, rule.version, rule.judging, told=notified, same=same)
+        incident = Incident(
+            draft.now_us,
+            draft.now_us,
+            stored,
+            rule.version,
+            rule.judging,
+            told=notified,
+            same=same,
+            began_us=draft.now_us,
+        )
         row.incident = incident
     check_incident_step(stage, MATCHED, row)
     incident.seen_us, incident.event = draft.now_us, stored

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rules.deciding.decision_builder import Draft
 from rules.deciding.emit import LONG_US
-from rules.deciding.quiet import dedupe, flapping
+from rules.deciding.quiet import dedupe, flapping, threshold
 from rules.deciding.quiet.rows import Incident, KeyRow
 from rules.deciding.state_keys import Names
 from rules.ruleset import Quiet, Rule
@@ -73,6 +73,8 @@ def _ends(quiet: Quiet, row: KeyRow) -> list[int]:
         ends.append(row.ended.until_us)
     if quiet.dedupe_s is not None and row.sent:
         ends.append(dedupe.expiry_us(row, quiet.dedupe_s))
+    if quiet.threshold is not None and row.counted:
+        ends.append(threshold.expiry_us(row, quiet.threshold))
     if quiet.flapping is not None and row.flaps is not None:
         ends.append(flapping.expiry_us(row.flaps, quiet.flapping))
     return ends

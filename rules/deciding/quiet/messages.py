@@ -5,7 +5,7 @@ from __future__ import annotations
 from rules.deciding.decision_builder import Draft
 from rules.deciding.matches import Match
 from rules.deciding.pipeline import Notification, addresses_of, evaluate_state, tell
-from rules.deciding.quiet import flapping, keyrow, notes
+from rules.deciding.quiet import flapping, keyrow, notes, threshold
 from rules.deciding.quiet.rows import KeyRow, Notified
 from rules.deciding.quiet.state_rows import store
 from rules.deciding.quiet.verdicts import Held, Passed
@@ -25,6 +25,7 @@ def handle_message(draft: Draft, match: Match) -> None:
         tell(draft, notification, addresses_of(rule))
         return
     notification.row = row = row or KeyRow(key)
+    threshold.count_event(row, rule.quiet.threshold, draft.now_us)
     notification.state, failed = evaluate_state(draft, rule, match.event, "")
     notification.broken = notification.broken or failed
     if rule.quiet.flapping is not None or row.flaps is not None:

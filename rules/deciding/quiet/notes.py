@@ -31,12 +31,16 @@ def describe_cause(by: str) -> str:
             return "its end had just been told, and the sender says that it began before that"
         case "flapping":
             return "it was flapping"
+        case "count":
+            return "it had not come often enough"
         case _:
             return f"of its {kind}"
 
 
 def describe_late_firing(incident: Incident, by: str) -> str:
-    """The note of a firing that was hidden until now."""
+    """The note of a firing that was hidden until now; one that had to last first has no other reason."""
+    if by == "for":
+        return f"Firing since {format_moment(incident.since_us)}."
     return f"Firing since {format_moment(incident.since_us)}; not told before because {describe_cause(by)}."
 
 

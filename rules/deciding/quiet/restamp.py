@@ -54,6 +54,7 @@ def _restamp_key(row: KeyRow, by_us: int) -> None:
     row.waits = {slot: (name, until_us + by_us) for slot, (name, until_us) in row.waits.items()}
     for last in row.sent.values():
         last.at_us += by_us
+    row.counted = [at_us + by_us for at_us in row.counted]
     if row.incident is not None:
         _restamp_incident(row.incident, by_us)
     if row.flaps is not None:
@@ -63,7 +64,7 @@ def _restamp_key(row: KeyRow, by_us: int) -> None:
 
 
 def _restamp_incident(incident: Incident, by_us: int) -> None:
-    incident.seen_us = _shift_time(incident.seen_us, by_us)
+    incident.seen_us, incident.began_us = _shift_time(incident.seen_us, by_us), _shift_time(incident.began_us, by_us)
     incident.remind_us, incident.look_us = _shift_time(incident.remind_us, by_us), _shift_time(incident.look_us, by_us)
     incident.since_us = _shift_time(incident.since_us, min(by_us, 0))
     incident.over_us = _shift_time(incident.over_us, min(by_us, 0))

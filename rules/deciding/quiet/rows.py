@@ -34,9 +34,11 @@ class Notified(msgspec.Struct, array_like=True):
 class Incident(msgspec.Struct, omit_defaults=True):
     """The life of one alert, from firing until everybody told has been told that it is over.
 
-    ``hidden`` says, by slot, what kept a firing from being told; ``told`` holds the slots that were. ``event`` is
+    ``since_us`` is what people are told, ``began_us`` the same for counting: it moves when the clock is set. ``hidden``
+    says, by slot, what kept a firing from being told; ``told`` holds the slots that were. ``event`` is
     the last one that fired (``quiet/state_rows.py``), ``same`` the values that inhibited rules compare, by places, read
-    from the opening one. ``ended`` is "" while it fires, then ``resolved`` or ``stale``.
+    from the opening one. ``enough`` is whether it has come as often as ``count:`` asks for. ``ended`` is "" while it
+    fires, then ``resolved`` or ``stale``.
     """
 
     since_us: int
@@ -52,6 +54,8 @@ class Incident(msgspec.Struct, omit_defaults=True):
     remind_us: int = 0
     look_us: int = 0  # when to look again whether it may be told now
     taken_by: str = ""
+    began_us: int = 0
+    enough: bool = False
 
     @property
     def fires(self) -> bool:
@@ -93,7 +97,10 @@ class EndedLife(msgspec.Struct, array_like=True):
 
 
 class KeyRow(msgspec.Struct, omit_defaults=True):
-    """All that a rule remembers of one key. ``waits`` says, by slot, in which row a post waits, and till when."""
+    """All that a rule remembers of one key.
+
+    ``waits`` says, by slot, in which row a post waits, and till when; ``counted`` is when its last events came.
+    """
 
     key: str
     waits: dict[str, tuple[str, int]] = {}
@@ -101,6 +108,7 @@ class KeyRow(msgspec.Struct, omit_defaults=True):
     incident: Incident | None = None
     flaps: Flaps | None = None
     ended: EndedLife | None = None
+    counted: list[int] = []
 
 
 class HeldEvent(msgspec.Struct, array_like=True):

@@ -36,8 +36,8 @@ class Quieted:
 class Hidden:
     """The verdict that it is hidden now; what is owed is told when this ends, at ``until_us`` if that is known.
 
-    ``by`` is ``silence:ID``, ``hours:NAME``, ``not_hours:NAME``, ``inhibited:RULE``, ``straggler``, or ``order``:
-    something about the same key still waits elsewhere and must be told first.
+    ``by`` is ``silence:ID``, ``hours:NAME``, ``not_hours:NAME``, ``inhibited:RULE``, ``straggler``, ``count``,
+    ``for``, or ``order``: something about the same key still waits elsewhere and must be told first.
     """
 
     by: str

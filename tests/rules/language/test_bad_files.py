@@ -42,7 +42,7 @@ def test_a_file_that_loads_and_means_something_else_is_answered_with_a_warning(f
 
 
 HEAD = "topic: projects/ARGO/topics/alarms\nrules:\n  - name: one\n    send: ops\n"
-QUIET = ("dedupe", "repeat", "resolved", "key", "flapping")
+QUIET = ("dedupe", "repeat", "resolved", "key", "flapping", "for", "count")
 LINE = re.compile(r"^(?P<key>[a-z_]+): \S")
 CONDITION = re.compile(r"^(?:[$]|attributes)[^ ]*: \S")
 

@@ -111,6 +111,8 @@ rules:
     overflow: delay
     repeat: 4h
     flapping: {changes: 5, within: 30m}
+    for: 5m
+    count: {at_least: 3, within: 10m}
     hours: [office]
     not_hours: maintenance
     inhibited_by: [{rule: s, same: [$.a], match: {$.b: 1}}]

@@ -13,6 +13,8 @@ ALERT = {"s": "X", "k": "a"}
 OVER = {"s": "OK", "k": "a"}
 SITE = {"s": "SITE", "k": "a"}
 KINDS = {
+    "count": "count: {at_least: 99, within: 2h}",
+    "for": "for: 2h",
     "hours": "hours: maintenance",
     "silence": "",
     "inhibited": "inhibited_by: {rule: site, same: [$.k]}",
@@ -69,14 +71,19 @@ def test_the_earlier_reason_is_the_one_that_counts(first, second):
     assert provoke(a_line(first, second), (first, second)) == first
 
 
-@pytest.mark.parametrize("second", ORDER[1:])
-def test_hours_come_first(second):
+@pytest.mark.parametrize("second", ORDER[ORDER.index("hours") + 1 :])
+def test_hours_come_first_of_what_is_not_about_the_life_of_the_key(second):
     line = a_line("hours", second)
     if second == "silence":
         line.silence(a_silence({"rule": "r"}))
     line.take(SITE)
     line.take(ALERT)
     assert line.outcomes[-1] == "suppressed hours:maintenance"
+
+
+@pytest.mark.parametrize("first", ["count", "for"])
+def test_what_has_not_come_often_or_long_enough_is_not_kept_quiet_by_hours(first):
+    assert provoke(a_line(first, "hours"), (first, "hours")) == first
 
 
 def test_an_incident_is_kept_up_to_date_while_nobody_hears_of_it():

@@ -36,6 +36,8 @@ VARIANTS = {
     "repeat": "repeat: 1h",
     "flapping": "flapping: {changes: 3, within: 30m}",
     "ends wait": "silenced_ends: wait\nflapping: {changes: 4, within: 20m}\nrepeat: 30m",
+    "for": "for: 10m",
+    "for and flapping": "for: 2m\nflapping: {changes: 3, within: 30m}\nrepeat: 1h",
     "inhibited": "inhibited_by: {rule: down, same: [$.site]}",
     "inhibited by any": "inhibited_by: {rule: down}",
     "many": "dedupe: 5m\nflapping: {changes: 4, within: 20m}\nrepeat: 30m\nthrottle: 3/1m\nhours: office\n"
@@ -46,6 +48,8 @@ VARIANTS = {
 QUIETER = {  # in these, not all that fires is told
     "shadow": "shadow: true",
     "shadow, grouped": "shadow: true\ngroup: {by: [$.site], wait: 1m}",
+    "count": "count: {at_least: 3, within: 10m}",
+    "count and for": "count: {at_least: 2, within: 1h}\nfor: 5m\ndedupe: 5m\nhours: office",
     "drop": "throttle: 1/10m\noverflow: drop",
     "ops only": "",
 }
