@@ -19,9 +19,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 Severity: TypeAlias = Literal["critical", "error", "warning", "info", "ok"]
-Phase: TypeAlias = Literal["message", "firing", "resolved", "reminder", "group", "digest", "flapping", "calm", "stale"]
+Phase: TypeAlias = Literal[
+    "message", "firing", "resolved", "reminder", "escalation", "group", "digest", "flapping", "calm", "stale"
+]
 """Why a send exists: ``message`` for a rule without ``resolved:``; ``firing`` and ``resolved`` open and end an
-incident; ``reminder`` is ``repeat:``; ``stale`` says that nothing was heard of an incident for ``forget_after``."""
+incident; ``reminder`` is ``repeat:``, ``escalation`` a step of ``escalate:``; ``stale`` says that nothing was heard
+of an incident for ``forget_after``."""
 
 
 # --- what goes in ----------------------------------------------------------------------------------

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
 
+from rules.case import Case
 from rules.conditions.conditions import Condition, compile_match
 from rules.conditions.event_places import EventPlace
 from rules.conditions.jsonpath import CompiledPath
-from rules.events.decode import Decoded, DecodeSpec
+from rules.events.decode import DecodeSpec
 from rules.events.intervals import Interval
 from rules.events.topic_filter import TopicFilter, select_covered
-from rules.model import DestinationFacts, Incoming, Silence
+from rules.model import DestinationFacts
 from rules.rendering.environment import CompiledExpression, CompiledTemplate
 from rules.source.places import wrap_unplaced
 from rules.source.problems import Place, Problem
@@ -29,6 +30,9 @@ Overflow: TypeAlias = Literal["digest", "drop", "delay"]
 SilencedEnds: TypeAlias = Literal["tell", "wait"]
 """Whether the end of what was told is told while a silence holds, or waits until it is over."""
 
+
+Unless: TypeAlias = Literal["taken", "over"]
+"""What stops a step of an escalation beside the end of the incident."""
 
 GONE: Final = "gone"
 """The kind of a destination of which only the name is known any more: it lets everything be overridden."""
@@ -162,6 +166,19 @@ class Quiet:
 
 
 @dataclass(frozen=True, slots=True)
+class EscalationStep:
+    """One step of ``escalate:``: whom it tells, so long after the first post, and who is called there.
+
+    ``unless`` says what stops it: ``taken`` (or over), or ``over`` alone.
+    """
+
+    after_s: float
+    entry: SendEntry
+    unless: Unless = "taken"
+    mention: CompiledTemplate | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule; ``position`` is its place in file order over all files.
 
@@ -184,6 +201,7 @@ class Rule:
     key: CompiledTemplate | None = None
     making: PostMaking = PostMaking()
     sends: tuple[SendEntry, ...] = ()
+    steps: tuple[EscalationStep, ...] = ()
     stop: bool = False
     drop: bool = False
     quiet: Quiet = Quiet()
@@ -193,73 +211,10 @@ class Rule:
     version: str = ""
     retired: bool = False
 
-
-@dataclass(frozen=True, slots=True)
-class CaseMessage:
-    """One message of a case, ``at_us`` after its start."""
-
-    at_us: int
-    incoming: Incoming
-    decoded: Decoded | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Matcher:
-    """What a text must be in a test: all that is said must hold. ``snapshot`` names a file with the expected text."""
-
-    equals: Any = None
-    wants_equal: bool = False
-    contains: tuple[str, ...] = ()
-    lacks: tuple[str, ...] = ()
-    regex: tuple[str, ...] = ()
-    snapshot: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """One send that must happen; what it does not say may be anything.
-
-    ``parts`` are matchers for texts of the post, ``fields`` for its fields by title, ``overrides`` for the send entry's
-    other keys. ``at_us`` None is any time, ``shadow`` None is either. ``fallback`` is which template failed and why:
-    one that fails and is not expected is a difference.
-    """
-
-    place: Place
-    rule: str = ""
-    to: str = ""
-    at_us: int | None = None
-    shadow: bool | None = None
-    parts: Mapping[str, Matcher] = field(default_factory=dict)
-    fields: Mapping[str, Matcher] = field(default_factory=dict)
-    overrides: Mapping[str, Matcher] = field(default_factory=dict)
-    body: Matcher | None = None
-    fallback: Matcher | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedQuiet:
-    """One send that must be kept quiet, and by what (``duplicate``, ``group``, ``silence`` ...)."""
-
-    place: Place
-    rule: str = ""
-    to: str = ""
-    by: str = ""
-    key: str = ""
-    at_us: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One test of a rule file. ``expect`` None means that it expects nothing in particular (``quiet`` only)."""
-
-    name: str
-    place: Place
-    start_us: int
-    messages: tuple[CaseMessage, ...]
-    until_us: int
-    silences: tuple[Silence, ...]
-    expect: tuple[Expected, ...] | None
-    quiet: tuple[ExpectedQuiet, ...] = ()
+    @property
+    def entries(self) -> tuple[SendEntry, ...]:
+        """Everybody the rule may tell: its sends, and behind them the steps of its escalation."""
+        return (*self.sends, *(step.entry for step in self.steps)) if self.steps else self.sends
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,8 @@ from bridge.cli.loading import load_rules
 from bridge.cli.output import EXIT_FAILED, Failed, Output, format_count
 from bridge.cli.problem_listing import from_here
 from bridge.cli.visible import VisibleText
-from rules.ruleset import Case, RuleSet
+from rules.case import Case
+from rules.ruleset import RuleSet
 from rules.workbench.run_cases import CaseResult, KeptQuiet, ToldSend, run_case, show_send
 
 _DIFF_COLORS = {"-": "red", "+": "green", "@": "cyan"}

@@ -18,6 +18,7 @@ from rules.deciding.quiet.incident_rows import incident_of
 from rules.deciding.quiet.keyrow import reminds
 from rules.deciding.quiet.rows import Incident
 from rules.deciding.quiet.state_rows import recall
+from rules.deciding.quiet.steps import pending_steps
 from rules.ruleset import Rule
 
 _PAGE: Final = 200
@@ -45,6 +46,13 @@ class HiddenView(msgspec.Struct, frozen=True, kw_only=True):
     by: str
 
 
+class EscalationView(msgspec.Struct, frozen=True, kw_only=True):
+    """The next step of an escalation: whom it tells, and when, if nothing happens."""
+
+    destination: str
+    at: str
+
+
 class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     """An open incident: it fires, or it is over (``ended``: resolved or stale) and somebody is still to be told so.
 
@@ -60,6 +68,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     taken_by: str
     ended: str
     reminder: str | None
+    escalation: EscalationView | None
     told: list[ToldView]
     hidden: list[HiddenView]
     topic: str
@@ -182,9 +191,18 @@ def _view(now: Rule | None, entry: _OpenIncident) -> IncidentView:
         taken_by=incident.taken_by,
         ended=incident.ended,
         reminder=rfc3339_or_none(incident.remind_us) if reminded else None,
+        escalation=_next_step(now, incident),
         told=[ToldView(destination=to.to, at=rfc3339(to.at_us), shadow=to.shadow) for to in incident.told.values()],
         hidden=[HiddenView(destination=slot.partition(":")[2], by=by) for slot, by in incident.hidden.items()],
         topic=f"projects/{event.message.project}/topics/{event.message.topic}",
         offset=event.message.offset,
         event=event.text[:_SHOWN_RUNES],
     )
+
+
+def _next_step(now: Rule | None, incident: Incident) -> EscalationView | None:
+    steps = pending_steps(now, incident) if now is not None else []
+    if not steps:
+        return None
+    at_us, step = steps[0]
+    return EscalationView(destination=step.entry.to.name, at=rfc3339(at_us))

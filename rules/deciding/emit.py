@@ -111,7 +111,7 @@ def entry_for(
 
     Posts for a destination that is gone since go to the one that takes them.
     """
-    for entry in rule.sends:
+    for entry in rule.entries:
         if entry.slot == slot:
             return rule_set.home_of(entry)
     return rule_set.home_of(SendEntry(send, slot, DestinationFacts(name=to, kind=GONE), overrides))

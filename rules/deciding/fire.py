@@ -12,6 +12,7 @@ from typing import Final
 
 from rules.deciding.decision_builder import DecideContext, Draft
 from rules.deciding.quiet import flapping, group, incidents, inhibition, keyrow, throttle
+from rules.deciding.quiet.escalation import escalate
 from rules.deciding.quiet.pending_notifications import look_again
 from rules.deciding.quiet.quiet_period import calm_down
 from rules.deciding.quiet.repeat import remind
@@ -104,6 +105,7 @@ def _fire_key(draft: Draft, rule: Rule, timer: Timer, own: tuple[str, ...]) -> N
         and incident.remind_us <= now_us
     ):
         remind(draft, rule, row, names)
+    escalate(draft, rule, row, names)
     keyrow.keep(draft, rule, names.key, row, rest_us=REST_US)
 
 

@@ -170,10 +170,14 @@ def _out_of_order(draft: Draft, notification: Notification, slot: str) -> Hidden
 
 
 def _post(draft: Draft, notification: Notification, passing: Sequence[SendTarget]) -> dict[str, QuietVerdict]:
-    """Group and throttle. A post whose address is in shadow while its rule is not (or the other way) joins neither."""
+    """Group and throttle. A post whose address is in shadow while its rule is not (or the other way) joins neither.
+
+    Nor does a step of an escalation.
+    """
     rule = notification.rule
-    own = [address for address in passing if address.shadow == rule.quiet.shadow]
-    other = [address for address in passing if address.shadow != rule.quiet.shadow]
+    waits = notification.phase != "escalation"
+    own = [address for address in passing if waits and address.shadow == rule.quiet.shadow]
+    other = [address for address in passing if not waits or address.shadow != rule.quiet.shadow]
     verdicts: dict[str, QuietVerdict] = {}
     if other:
         emit_all(draft, _posting(notification, other))

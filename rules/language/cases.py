@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from rules.case import Case, CaseMessage, CaseTake, Expected, ExpectedQuiet, Matcher
 from rules.conditions.regex import compile_regex
 from rules.deciding.quiet.silences import compile_silences
 from rules.events.decode import Decoded
@@ -20,7 +21,6 @@ from rules.events.topic_filter import TopicFilter
 from rules.language.form import Form, describe_value
 from rules.language.other_languages import TEST_ADVICE
 from rules.model import DestinationFacts, Incoming, Silence
-from rules.ruleset import Case, CaseMessage, Expected, ExpectedQuiet, Matcher
 from rules.source.bounds import moment_us
 from rules.source.problems import DocumentPath, ProblemsFound
 from rules.source.words import duration_s, suggest
@@ -28,7 +28,9 @@ from rules.source.words import duration_s, suggest
 START_US: Final = 1_767_614_400_000_000
 """When a case begins unless it says so: Monday 2026-01-05 12:00 UTC."""
 DEFAULT_TOPIC: Final = "projects/TEST/topics/test"
-CASE_KEYS: Final = ("name", "about", "topic", "start", "message", "messages", "until", "silences", "expect", "quiet")
+CASE_KEYS: Final = (
+    "name", "about", "topic", "start", "message", "messages", "until", "silences", "taken", "expect", "quiet",
+)  # fmt: skip
 MESSAGE_KEYS: Final = ("data", "text", "payload", "attributes", "topic", "at", "offset")
 TEXT_PARTS: Final = ("text", "title", "url", "severity", "color", "icon", "footer", "mention", "key", "phase")
 MATCHER_KEYS: Final = ("equals", "contains", "lacks", "regex", "snapshot")
@@ -56,15 +58,17 @@ class CaseReader:
             tuple(self._read_expected(inner) for inner in form.forms("expect", "expect")) if "expect" in form else None
         )
         quiet = tuple(self._read_expected_quiet(inner) for inner in form.forms("quiet", "quiet"))
+        takes = tuple(self._read_take(inner) for inner in form.forms("taken", "taken"))
         return Case(
             name=form.text("name"),
             place=form.document.place_of(form.path),
             start_us=start_us,
             messages=messages,
-            until_us=_until_us(form, messages, [*(expect or ()), *quiet]),
+            until_us=_until_us(form, messages, [*(expect or ()), *quiet, *takes]),
             silences=self._silences(form, start_us),
             expect=expect,
             quiet=quiet,
+            takes=takes,
         )
 
     def _messages(self, form: Form, topic: str, start_us: int) -> Iterable[CaseMessage]:
@@ -133,6 +137,16 @@ class CaseReader:
             at_us=form.read("at", _offset_us, None),
         )
 
+    def _read_take(self, form: Form) -> CaseTake:
+        form.allow_only(("key", "rule", "at"))
+        form.require("key")
+        return CaseTake(
+            place=form.document.place_of(form.path),
+            at_us=form.read("at", _offset_us, 0),
+            key=form.text("key"),
+            rule=self._read_known(form, "rule", self.rules),
+        )
+
     def _read_known(self, form: Form, key: str, known: Iterable[str]) -> str:
         text = form.text(key)
         known = sorted(known)
@@ -164,7 +178,9 @@ class CaseReader:
         )
 
 
-def _until_us(form: Form, messages: Iterable[CaseMessage], expected: Iterable[Expected | ExpectedQuiet]) -> int:
+def _until_us(
+    form: Form, messages: Iterable[CaseMessage], expected: Iterable[Expected | ExpectedQuiet | CaseTake]
+) -> int:
     """How long the case runs: to its last message and whatever it expects, or as long as it says."""
     last_us = max((message.at_us for message in messages), default=0)
     wanted_us = max((expectation.at_us for expectation in expected if expectation.at_us is not None), default=0)

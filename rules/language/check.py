@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 
+from rules.case import Case
 from rules.conditions.jsonpath import compile_path, dotted_key
 from rules.deciding.vars import key_of_nothing
 from rules.language.reach import find_unreachable
-from rules.ruleset import Case, Rule
+from rules.ruleset import Rule
 from rules.source.problems import Problem
 from rules.source.words import suggest
 

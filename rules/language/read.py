@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any, Final
 
+from rules.case import Case
 from rules.events.decode import DecodeSpec, read_spec
 from rules.events.intervals import Interval
 from rules.events.topic_filter import TopicFilter
@@ -24,7 +25,7 @@ from rules.language.template_reader import TemplateReader
 from rules.model import DestinationFacts
 from rules.rendering.environment import Templates
 from rules.rendering.template_files import find_unasked, shelve
-from rules.ruleset import GONE, Case, Rule, RuleSet, index_by_name, same_places
+from rules.ruleset import GONE, Rule, RuleSet, index_by_name, same_places
 from rules.source.places import MAX_FILE_BYTES, Document, read_yaml, wrap_unplaced
 from rules.source.problems import Place, Problem, ProblemsFound, has_errors, sort_problems
 

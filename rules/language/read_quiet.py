@@ -58,19 +58,19 @@ class QuietReader:
         """All quiet keys of a rule."""
         resolved = self._resolve(form)
         quiet = Quiet(
-            dedupe_s=form.read("dedupe", _positive_s, None),
+            dedupe_s=form.read("dedupe", read_positive_s, None),
             state=self.templates.plain(form, ("state",)),
             resolved=resolved,
             group=self._group(form),
             throttle=_throttle(form),
             repeat_s=form.read("repeat", _repeat_s, None),
             flapping=_flapping(form),
-            lasts_s=form.read("for", _positive_s, None),
+            lasts_s=form.read("for", read_positive_s, None),
             threshold=_threshold(form),
             hours=(*self._hours(form, "hours"), *self._hours(form, "not_hours")),
             inhibited_by=tuple(self._inhibitors(form)),
             shadow=form.flag("shadow"),
-            forget_after_s=form.read("forget_after", _positive_s, FORGET_AFTER_S) or FORGET_AFTER_S,
+            forget_after_s=form.read("forget_after", read_positive_s, FORGET_AFTER_S) or FORGET_AFTER_S,
             max_keys=form.count("max_keys", MAX_KEYS),
             silenced_ends=cast(SilencedEnds, form.choice("silenced_ends", SILENCED_ENDS, "tell")),
         )
@@ -170,10 +170,10 @@ def _check_needs(form: Form, quiet: Quiet) -> None:
             ("repeat",), "repeat reminds until an alert is over; add resolved: to say when that is", at_key=True
         )
     if quiet.lasts_s is not None and "resolved" not in form:
-        form.problem(("for",), "for waits until an alert has lasted; add resolved: to say when it is over", at_key=True)
+        form.report(("for",), "for waits until an alert has lasted; add resolved: to say when it is over", at_key=True)
     if quiet.lasts_s is not None and quiet.lasts_s >= quiet.forget_after_s:
         longest = duration_text(quiet.forget_after_s)
-        form.problem(
+        form.report(
             ("for",), f"an alert without news is forgotten after {longest}; for must be shorter, or forget_after longer"
         )
     if "silenced_ends" in form and "resolved" not in form:
@@ -199,7 +199,7 @@ def _flapping(form: Form) -> Flapping | None:
     flapping = form.form(("flapping",), "flapping")
     flapping.allow_only(("changes", "within"))
     changes = flapping.count("changes", 5, least=2, most=MAX_CHANGES)
-    within_s = flapping.read("within", _positive_s, None) if flapping.require("within") else None
+    within_s = flapping.read("within", read_positive_s, None) if flapping.require("within") else None
     return None if within_s is None else Flapping(changes, within_s)
 
 
@@ -210,12 +210,12 @@ def _threshold(form: Form) -> Threshold | None:
     count.allow_only(("at_least", "within"))
     needed = count.require("at_least"), count.require("within")
     at_least = count.count("at_least", 2, least=2, most=MAX_COUNT)
-    within_s = count.read("within", _positive_s, None)
+    within_s = count.read("within", read_positive_s, None)
     return None if within_s is None or not all(needed) else Threshold(at_least, within_s)
 
 
 def _repeat_s(value: object) -> float:
-    seconds = _positive_s(value)
+    seconds = read_positive_s(value)
     if seconds < SHORTEST_REPEAT_S:
         raise ValueError(
             f"{describe_value(value)} is too often; the shortest repeat is {duration_text(SHORTEST_REPEAT_S)}"
@@ -223,7 +223,8 @@ def _repeat_s(value: object) -> float:
     return seconds
 
 
-def _positive_s(value: object) -> float:
+def read_positive_s(value: object) -> float:
+    """A duration that is not nothing, in seconds. Raises ValueError."""
     seconds = duration_s(value)
     if seconds <= 0:
         raise ValueError(f"{describe_value(value)} is no time at all; leave the key out instead")

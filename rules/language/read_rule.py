@@ -16,12 +16,13 @@ from rules.events.topic_filter import TopicFilter, topic_doubt, topic_problem
 from rules.language.form import Form
 from rules.language.other_languages import RULE_ADVICE
 from rules.language.read_quiet import QUIET_KEYS, QuietReader, key_template
+from rules.language.read_send import SendReader
 from rules.language.template_reader import TemplateReader
 from rules.model import DestinationFacts
 from rules.rendering.environment import CompiledTemplate
 from rules.rendering.template_check import KNOWN_NAMES
-from rules.ruleset import GONE, PostMaking, Rule, SendEntry
-from rules.source.problems import DocumentPath, Problem, path_text
+from rules.ruleset import PostMaking, Rule
+from rules.source.problems import Problem, path_text
 from rules.source.words import hint, suggest
 
 POST_KEYS: Final = (
@@ -38,8 +39,8 @@ POST_KEYS: Final = (
     "body",
 )
 RULE_KEYS: Final = (
-    "name", "about", "was", "topic", "decode", "for_each", "match", "when", "set", *POST_KEYS, "send", "drop", "stop",
-    *QUIET_KEYS,
+    "name", "about", "was", "topic", "decode", "for_each", "match", "when", "set", *POST_KEYS, "send", "escalate",
+    "drop", "stop", *QUIET_KEYS,
 )  # fmt: skip
 MEANT: Final = {
     "on": "topic", "if": "match", "condition": "match", "conditions": "match", "filter": "match", "where": "match",
@@ -60,7 +61,6 @@ JUDGING_KEYS: Final = ("topic", "decode", "for_each", "set", "key", "resolved")
 MAX_NAME_RUNES: Final = 100
 _NAME: Final = re.compile(r"[^/\s\x00-\x1f\x7f](?:[^/\x00-\x1f\x7f]*[^/\s\x00-\x1f\x7f])?")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ class RuleReader:
         variables = tuple(form.value.get("set") or ()) if isinstance(form.value.get("set"), dict) else ()
         templates = self.templates.with_variables(variables)
         posts = templates.for_posts(grouped="group" in form)
+        sends = SendReader(posts, self.destinations)
         quiet = QuietReader(templates, self.intervals, variables).read(form)
         rule = Rule(
             name=rule_name(form),
@@ -96,7 +97,8 @@ class RuleReader:
             asks_vars=_asks_vars(form),
             key=key_template(templates, form),
             making=_making(form, posts),
-            sends=tuple(self._sends(form, posts)),
+            sends=tuple(sends.read_sends(form)),
+            steps=tuple(sends.read_steps(form)),
             stop=form.flag("stop"),
             drop=form.flag("drop"),
             quiet=quiet,
@@ -150,76 +152,6 @@ class RuleReader:
             known.append(name)
             if template is not None:
                 yield name, template
-
-    def _sends(self, form: Form, templates: TemplateReader) -> Iterable[SendEntry]:
-        if "send" not in form:
-            return
-        value = form.value["send"]
-        inners: list[DocumentPath] = (
-            [("send", n) for n in range(len(value))] if isinstance(value, list) else [("send",)]
-        )
-        if isinstance(value, list) and not value:
-            form.report(
-                ("send",), "send needs at least one destination; to swallow messages on purpose, say drop: true"
-            )
-        seen: dict[str, int] = {}
-        for index, inner in enumerate(inners):
-            entry = self._send(form, inner, index, seen, templates)
-            if entry is not None:
-                yield entry
-
-    def _says_to(self, entry: Form) -> bool:
-        """Whether an entry of send says to whom, as one text; what is meant otherwise is told."""
-        names = [name for name in entry.value if name in self.destinations]
-        value = entry.value.get("to")
-        if "to" not in entry and len(names) == 1:
-            entry.report((names[0],), f"send says who by to: write {{to: {names[0]}, ...}}", at_key=True)
-            return False
-        if isinstance(value, list) and all(isinstance(member, str) for member in value):
-            each = ", ".join(f"{{to: {member}}}" for member in value)
-            entry.report(("to",), f"to is one destination; write send: [{each}]")
-            return False
-        return entry.require("to")
-
-    def _send(
-        self, form: Form, inner: DocumentPath, index: int, seen: dict[str, int], templates: TemplateReader
-    ) -> SendEntry | None:
-        value = form.value[inner[0]] if len(inner) == 1 else form.value[inner[0]][inner[1]]
-        overrides: dict[str, Any] = {}
-        if isinstance(value, str):
-            name, at = value, inner
-        else:
-            send_form = form.form(inner, "send", "send must be the name of a destination, or a mapping with to:")
-            if not send_form.value or not self._says_to(send_form):
-                return None
-            name, at = send_form.text("to"), (*inner, "to")
-            overrides = {key: templates.making(send_form, (key,)) for key in send_form.value if key != "to"}
-        facts = self.destinations.get(name)
-        if facts is None:
-            if name:
-                known = ", ".join(sorted(self.destinations)) or "none"
-                if name.startswith(("#", "@")):
-                    known += f'; a channel stands beside it: {{to: NAME, channel: "{name.removeprefix("#")}"}}'
-                listed = hint(suggest(name, self.destinations), f"it has: {known}")
-                form.report(at, f'no destination "{name}" in bridge.yaml{listed}')
-            return None
-        if overrides and facts.kind != GONE:
-            entry = form.form(inner, f"send to {name}")
-            entry.allow_only(("to", *sorted(facts.overrides)))
-            _check_headers(entry, facts)
-        repeat = seen[name] = seen.get(name, -1) + 1
-        return SendEntry(index, f"{repeat}:{name}", facts, overrides)
-
-
-def _check_headers(entry: Form, facts: DestinationFacts) -> None:
-    """Report every header of a send entry that no request can have, or that the destination alone sets."""
-    value = entry.value.get("headers")
-    for name in value if isinstance(value, dict) and "headers" in facts.overrides else ():
-        if not _HEADER_NAME.fullmatch(str(name)):
-            entry.report(("headers", name), f'"{name}" is no name for a header', at_key=True)
-        elif str(name).lower() in facts.reserved_headers:
-            text = f'"{name}" is set by the destination {facts.name} alone: receivers rely on it; take it out here'
-            entry.report(("headers", name), text, at_key=True)
 
 
 def rule_name(form: Form) -> str:
@@ -289,7 +221,7 @@ def _making(form: Form, templates: TemplateReader) -> PostMaking:
 def _check_together(form: Form, rule: Rule) -> None:
     """Keys that contradict each other, or are missing beside one another."""
     if rule.drop:
-        for key in ("send", *POST_KEYS, *QUIET_KEYS):
+        for key in ("send", "escalate", *POST_KEYS, *QUIET_KEYS):
             if key in form:
                 form.report((key,), f"a rule that says drop: true sends nothing; {key} has no effect", at_key=True)
     elif "send" not in form and not any(_means_send(key) for key in form.value):

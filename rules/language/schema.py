@@ -13,6 +13,7 @@ from rules.conditions.operators import OPERATORS
 from rules.language.cases import CASE_KEYS, MATCHER_KEYS, MESSAGE_KEYS, TEXT_PARTS
 from rules.language.read_quiet import MAX_CHANGES, MAX_COUNT, MAX_GROUP, OVERFLOWS, SILENCED_ENDS
 from rules.language.read_rule import MAX_NAME_RUNES, POST_KEYS, SEVERITIES
+from rules.language.read_send import MAX_STEPS, UNLESS
 from rules.language.reference import INNER_KEYS, RULE_KEYS
 from rules.language.sources import World
 from rules.rendering.template_files import read_template_sources
@@ -83,7 +84,7 @@ def _rule(world: World) -> SchemaDict:
         entry.name: {**shapes.get(entry.name, TEXT), "description": f"{entry.meaning}. Example: {entry.example}"}
         for entry in RULE_KEYS
     }
-    silent = [key for key in ("send", *POST_KEYS) if key in properties]
+    silent = [key for key in ("send", "escalate", *POST_KEYS) if key in properties]
     return {
         "type": "object",
         "properties": properties,
@@ -97,6 +98,7 @@ def _rule(world: World) -> SchemaDict:
             "flapping": {"required": ["key"], "anyOf": [{"required": ["resolved"]}, {"required": ["state"]}]},
             "for": {"required": ["resolved"]},
             "count": {"required": ["key"]},
+            "escalate": {"required": ["resolved"]},
             "overflow": {"required": ["throttle"]},
             "silenced_ends": {"required": ["resolved"]},
         },
@@ -129,6 +131,7 @@ def _shapes(world: World) -> dict[str, SchemaDict]:
         "fields": _fields(),
         "body": ANYTHING,
         "send": _send(world),
+        "escalate": _escalate(world),
         **_quiet_shapes(world, clause, flag),
     }
 
@@ -162,15 +165,24 @@ def _quiet_shapes(world: World, clause: SchemaDict, flag: SchemaDict) -> dict[st
 
 
 def _send(world: World) -> SchemaDict:
-    name = _name_schema(world.destinations)
-    entries: list[SchemaDict] = [name]
-    if world.destinations:
-        for facts in world.destinations.values():
-            overrides: dict[str, SchemaDict] = dict.fromkeys(sorted(facts.overrides), ANYTHING)
-            entries.append(_mapping({"to": {"const": facts.name}, **overrides}, ["to"]))
-    else:
-        entries.append({"type": "object", "properties": {"to": TEXT}, "required": ["to"]})
-    return _one_or_several({"anyOf": entries})
+    return _one_or_several({"anyOf": [_name_schema(world.destinations), *_entries(world, {})]})
+
+
+def _escalate(world: World) -> SchemaDict:
+    own: dict[str, SchemaDict] = {"after": DURATION, "unless": {"enum": list(UNLESS)}, "mention": TEXT}
+    steps: SchemaDict = {"anyOf": _entries(world, own, ["after"])}
+    return {"type": "array", "items": steps, "minItems": 1, "maxItems": MAX_STEPS}
+
+
+def _entries(world: World, own: dict[str, SchemaDict], needed: Iterable[str] = ()) -> list[SchemaDict]:
+    """Mappings that name a destination, for each with what may be said beside it; ``own`` are keys of any."""
+    required = ["to", *needed]
+    if not world.destinations:
+        return [{"type": "object", "properties": {"to": TEXT, **own}, "required": required}]
+    return [
+        _mapping({"to": {"const": facts.name}, **own, **dict.fromkeys(sorted(facts.overrides), ANYTHING)}, required)
+        for facts in world.destinations.values()
+    ]
 
 
 def _clause() -> SchemaDict:
@@ -244,6 +256,7 @@ def _case(world: World) -> SchemaDict:
         "messages": {"type": "array", "items": {"$ref": "#/$defs/message"}},
         "until": {**offset, "description": "How long the clock runs on, counted from the start"},
         "silences": {"type": "array", "items": silence},
+        "taken": {"type": "array", "items": _mapping({"key": TEXT, "rule": TEXT, "at": offset}, ["key"])},
         "expect": {"type": "array", "items": expected, "description": "All sends that must happen, and no others"},
         "quiet": {"type": "array", "items": quiet, "description": "Sends that must be kept quiet, and by what"},
     }

@@ -17,6 +17,7 @@ from rules.deciding.match import MAX_ITEMS
 from rules.events.decode import MAX_DECODED_BYTES
 from rules.events.status import COLOR, EMOJI, meaning_of
 from rules.language.read_quiet import OVERFLOWS, SILENCED_ENDS
+from rules.language.read_send import MAX_STEPS, UNLESS
 from rules.language.reference import RULE_KEYS
 from rules.language.schema import rules_schema
 from rules.rendering.budget import DEFAULT_LIMITS, LEAST_STEPS, MESSAGE_STEPS
@@ -45,7 +46,8 @@ NAMES: Final = {
     "tables": "the lookup tables of bridge.yaml",
     "parent": "with `for_each`: the whole payload",
     "now": "the time of the decision",
-    "phase": "in posts: why it is told: message, firing, resolved, reminder, group, digest, flapping, calm, stale",
+    "phase": "in posts: why it is told: message, firing, resolved, reminder, escalation, group, digest, "
+    "flapping, calm, stale",
     "rule": "in posts: the rule's name",
     "key": "in posts: what `key:` made",
     "severity": "in posts: what `severity:` made",
@@ -117,6 +119,12 @@ def _rule() -> Iterator[str]:
             if key_entry.chapter == chapter
         ]
         yield _table(("Key", "Meaning", "Example"), rows)
+        if chapter == "where it goes":
+            yield (
+                f"A step of `escalate` (at most {MAX_STEPS}) has `after`, `to`, `unless` ({UNLESS[0]} or {UNLESS[1]}), "
+                "`mention`, and what else the destination lets a `send` entry say. "
+                "[Every corner](specification/escalation.md)."
+            )
         if chapter == "keeping quiet":
             yield from _quiet_notes()
 

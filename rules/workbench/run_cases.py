@@ -8,21 +8,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from rules.case import Case, Expected, ExpectedQuiet, Matcher
 from rules.conditions.regex import compile_regex
 from rules.deciding.batch_state import ABSENT
 from rules.deciding.decision_builder import DecideContext
 from rules.deciding.match import match
-from rules.deciding.quiet.silences import compile_silences
 from rules.model import Judgement, Post, Send
-from rules.ruleset import Case, Expected, ExpectedQuiet, Matcher, RuleSet
-from rules.source.bounds import MOST_STEPS
+from rules.ruleset import RuleSet
 from rules.source.words import duration_text
-from rules.workbench.dry_run import DryRunStep, Rehearsal, TooManySteps
+from rules.workbench.dry_run import DryRunStep, TooManySteps
 from rules.workbench.explain import explain
+from rules.workbench.play_case import SLACK_US, play_case
 
 MAX_REASONS: Final = 3
-SLACK_US: Final = 500_000
-"""How far from the time that a test says something may happen: timers rest a moment before they fire again."""
 ReadSnapshot = Callable[[Case, str], str | None]
 """The text of a snapshot file that a case names, or None if there is none yet."""
 
@@ -71,8 +69,9 @@ def run_cases(
 
 def run_case(rule_set: RuleSet, case: Case, read_snapshot: ReadSnapshot = lambda case, name: None) -> CaseResult:
     """Play the case's messages and timers, then compare."""
+    untaken: list[str] = []
     try:
-        moments = list(_play(rule_set, case))
+        moments = list(play_case(rule_set, case, untaken))
     except TooManySteps as many:
         return CaseResult(case, (str(many),), (), ())
     sent = tuple(send for moment in moments for send in _join_parts(case, moment))
@@ -83,19 +82,11 @@ def run_case(rule_set: RuleSet, case: Case, read_snapshot: ReadSnapshot = lambda
         if judgement.outcome not in ("sent", "shadow")
     )
     compared = _Comparison(rule_set, case, read_snapshot, quiet)
+    compared.differences += untaken
     compared.compare_sends(sent)
     compared.compare_quiet()
     compared.compare_failures(failure for moment in moments for failure in moment.decision.failures.items())
     return CaseResult(case, tuple(compared.differences), sent, quiet, compared.snapshots)
-
-
-def _play(rule_set: RuleSet, case: Case) -> Iterator[DryRunStep]:
-    rehearsal = Rehearsal(rule_set, silences=compile_silences(case.silences))
-    for message in sorted(case.messages, key=lambda message: message.at_us):
-        now_us = case.start_us + message.at_us
-        yield from rehearsal.run_to(now_us, MOST_STEPS)
-        yield rehearsal.take(message.incoming, now_us, message.decoded)
-    yield from rehearsal.run_to(case.start_us + case.until_us + SLACK_US, MOST_STEPS)
 
 
 def _join_parts(case: Case, moment: DryRunStep) -> Iterator[ToldSend]:

@@ -128,7 +128,10 @@ def templates_of(rule: Rule) -> Iterator[CompiledTemplate]:
     templates: list[CompiledTemplate | None] = [making.text, *making.parts.values()]
     templates += [template for field in making.fields for template in (field.title, field.value)]
     templates += [*_within(making.body), *(template for _, template in rule.sets), rule.key, rule.quiet.state]
-    templates += [template for entry in rule.sends for value in entry.overrides.values() for template in _within(value)]
+    templates += [step.mention for step in rule.steps]
+    templates += [
+        template for entry in rule.entries for value in entry.overrides.values() for template in _within(value)
+    ]
     seen: set[int] = set()
     for template in templates:
         if template is not None and id(template) not in seen:

@@ -47,6 +47,7 @@ rules:
     key: "{{ data.host }}"
     text: "{{ phase }} {{ key }}"
     repeat: 2m
+    escalate: [{after: 1m, to: mail}]
     forget_after: 5m
     flapping: {changes: 4, within: 5m}
     send: ops

@@ -47,6 +47,7 @@ TOLD: Final = {  # in these, all that fires is told
     "delay": "throttle: 2/10m\n    overflow: delay",
     "repeat": "repeat: 15m",
     "flapping": "flapping: {changes: 3, within: 30m}",
+    "escalate": "escalate: [{after: 10m, to: mail}, {after: 20m, to: ops, unless: over}]",
     "inhibited": "inhibited_by: {rule: down, same: [$.k]}",
     "much": "dedupe: 5m\n    repeat: 30m\n    hours: office\n    flapping: {changes: 4, within: 20m}\n"
     "    inhibited_by: {rule: down}\n    group: {wait: 1m, max: 2}",
@@ -79,6 +80,7 @@ CONFIGS: Final = {
             'key: "{{ data.k }}"\n    forget_after: 40m\n    text', 'key: "x-{{ data.k }}"\n    text'
         )
     ),
+    "mail by escalation": Config(alert("escalate: [{after: 10m, to: mail}]", send="ops")),
     "removed": Config(DOWN),
     "renamed": Config(alert(name="b", was="a")),
     "renamed, other end": Config(alert(name="b", was="a").replace("alert, $.status: OK", "alert, $.status: UP")),

@@ -36,6 +36,7 @@ rules:
     key: "{{ data.host }}"
     text: "{{ phase }} {{ key }}"
     repeat: 2m
+    escalate: [{after: 3m, to: mail, mention: lead}]
     flapping: {changes: 4, within: 5m}
     send: ops
   - name: lasting
@@ -154,6 +155,7 @@ async def test_what_happens_between_two_events_changes_nothing_that_is_decided(h
     with capture_logs():
         untouched = await what_comes_of_it()
         assert {phase for _, phase, *_ in untouched} >= {"firing", "resolved", "group", "digest", "flapping", "calm"}
+        assert {phase for _, phase, *_ in untouched} >= {"escalation"}
         assert any(phase == "reminder" for _, phase, *_ in untouched)
         for meddled_at in range(len(STEPS)):
             assert await what_comes_of_it(meddled_at, how) == untouched, meddled_at

@@ -123,7 +123,9 @@ async def world_of(blocks: list[Block], folder: Path) -> World:
 def _named_by(blocks: list[Block]) -> dict[str, DestinationFacts]:
     """For pages that show no settings: the destinations their rules send to, by name."""
     files = [read_yaml(block.text, block.name).value for block in blocks if block.kind == "rule file"]
-    names = {rule["send"] for file in files for rule in file.get("rules", []) if isinstance(rule.get("send"), str)}
+    rules = [rule for file in files for rule in file.get("rules", [])]
+    names = {rule["send"] for rule in rules if isinstance(rule.get("send"), str)}
+    names |= {step["to"] for rule in rules for step in rule.get("escalate", [])}
     return {name: DestinationFacts(name=name, kind="inbox", overrides=_USUAL) for name in names}
 
 

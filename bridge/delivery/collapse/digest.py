@@ -40,6 +40,7 @@ _LONGEST_SUBJECT: Final = 60
 _PHASES: Final[Mapping[str, PhaseTold]] = {
     "firing": "firing",
     "reminder": "firing",
+    "escalation": "firing",
     "flapping": "firing",
     "resolved": "over",
     "stale": "over",

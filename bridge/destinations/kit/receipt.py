@@ -17,7 +17,7 @@ from broker.clock import US_PER_S
 from rules.source.words import duration_text
 
 _OVER: Final = frozenset({"resolved", "stale"})
-_OPEN: Final = frozenset({"firing", "reminder", "flapping"})
+_OPEN: Final = frozenset({"firing", "reminder", "flapping", "escalation"})
 _MOST_CARRIED: Final = 9
 
 

@@ -38,7 +38,9 @@ def _settle_key(row: KeyRow, now_us: int) -> None:
         row.ended = None
     row.counted = [at_us for at_us in row.counted if not is_ahead(at_us, now_us)]
     happened = [last.at_us for last in row.sent.values()]
-    happened += [incident.seen_us, incident.over_us, incident.began_us] if incident is not None else []
+    happened += (
+        [incident.seen_us, incident.over_us, incident.began_us, incident.told_us] if incident is not None else []
+    )
     happened += [flaps.seen_us, *flaps.changes] if flaps is not None else []
     if not any(is_ahead(at_us, now_us) for at_us in happened):
         return
@@ -54,6 +56,7 @@ def _settle_incident(incident: Incident, now_us: int) -> None:
     """It goes on from now: nobody forgets it for being old, and what is to be told of it is told."""
     incident.seen_us, incident.over_us = min(incident.seen_us, now_us), min(incident.over_us, now_us)
     incident.since_us, incident.began_us = min(incident.since_us, now_us), min(incident.began_us, now_us)
+    incident.told_us, incident.step_us = min(incident.told_us, now_us), min(incident.step_us, now_us)
     incident.remind_us, incident.look_us = min(incident.remind_us, now_us), min(incident.look_us, now_us)
 
 

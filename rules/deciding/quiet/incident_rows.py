@@ -85,7 +85,7 @@ def fits_incident(
     texts = [notified.to for notified in incident.incident.told.values()]
     return any(
         silence.fits(Facts(rule.name, topic, destination, incident.key, severity), event, now_us)
-        for destination in dict.fromkeys([*(entry.to.name for entry in rule.sends), *texts])
+        for destination in dict.fromkeys([*(entry.to.name for entry in rule.entries), *texts])
     )
 
 

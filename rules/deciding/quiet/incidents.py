@@ -29,6 +29,7 @@ from rules.deciding.quiet.pending_notifications import learn_end, learn_firing
 from rules.deciding.quiet.rows import Incident, KeyRow
 from rules.deciding.quiet.same import values_at
 from rules.deciding.quiet.state_rows import store
+from rules.deciding.quiet.steps import forget_doubles
 from rules.deciding.state_keys import RowNames
 from rules.model import Event
 from rules.ruleset import Rule
@@ -117,6 +118,7 @@ def end(
     incident.ended, incident.over_us, incident.hidden = ended, draft.now_us, {}
     if not rule.quiet.shadow:
         incident.told = {slot: notified for slot, notified in incident.told.items() if not notified.shadow}
+    incident.told = forget_doubles(incident.told)
     owed = {**incident.told, **(row.flaps.told if row.flaps is not None else {})}
     notification = Notification(
         rule=rule,
@@ -158,6 +160,7 @@ def _open(draft: Draft, rule: Rule, row: KeyRow, event: Event, stored: bytes) ->
             if (values := values_at(inhibitor, event)) is not None
         }
         notified = incident.told if incident is not None else {}
+        believes = bool(notified or (row.flaps is not None and row.flaps.told))
         incident = Incident(
             draft.now_us,
             draft.now_us,
@@ -167,6 +170,7 @@ def _open(draft: Draft, rule: Rule, row: KeyRow, event: Event, stored: bytes) ->
             told=notified,
             same=same,
             began_us=draft.now_us,
+            told_us=draft.now_us if believes else 0,
         )
         row.incident = incident
     check_incident_step(stage, MATCHED, row)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rules.deciding.decision_builder import Draft
 from rules.deciding.emit import LONG_US
 from rules.deciding.quiet import dedupe, flapping, threshold
 from rules.deciding.quiet.rows import Incident, KeyRow
+from rules.deciding.quiet.steps import is_step, next_step_us
 from rules.deciding.state_keys import Names
 from rules.ruleset import Quiet, Rule
+
+ESCALATE: Final = "escalate"
 
 
 def is_full(draft: Draft, rule: Rule) -> bool:
@@ -24,20 +29,25 @@ def keep(draft: Draft, rule: Rule, names: Names, row: KeyRow, *, rest_us: int = 
     It is not due again before ``rest_us``.
     """
     quiet, now_us = rule.quiet, draft.now_us
-    dues = _dues(quiet, row)
+    dues = _dues(rule, row)
     until_us = max(_ends(quiet, row), default=0)
     if not dues and until_us <= now_us:
         draft.rows.forget(names)
         return
     due_us = max(min(dues), now_us + rest_us) if dues else None
     expires_us = max(until_us, *(due + LONG_US for due in dues)) if dues else until_us
-    draft.rows.keep(names, row, expires_us=expires_us, due_us=due_us, waits_for=waits_for(row))
+    draft.rows.keep(names, row, expires_us=expires_us, due_us=due_us, waits_for=(*waits_for(row), *_edits(rule, row)))
 
 
 def waits_for(row: KeyRow) -> tuple[str, ...]:
     """What keeps something about the key from being told, by the names under which a row may be woken."""
     hidden = set(row.incident.hidden.values()) if row.incident is not None else set()
     return tuple(sorted(hidden | (set(row.flaps.hidden.values()) if row.flaps is not None else set())))
+
+
+def _edits(rule: Rule, row: KeyRow) -> tuple[str, ...]:
+    """The name under which an edit of the rule wakes a row with steps to come."""
+    return (ESCALATE,) if next_step_us(rule, row.incident) is not None else ()
 
 
 def forget_us(quiet: Quiet, incident: Incident) -> int:
@@ -50,7 +60,8 @@ def reminds(quiet: Quiet, incident: Incident) -> bool:
     return quiet.repeat_s is not None and bool(incident.told and incident.remind_us) and not incident.taken_by
 
 
-def _dues(quiet: Quiet, row: KeyRow) -> list[int]:
+def _dues(rule: Rule, row: KeyRow) -> list[int]:
+    quiet = rule.quiet
     dues: list[int] = []
     if row.flaps is not None and row.flaps.since_us:
         dues.append(row.flaps.calm_us)
@@ -60,11 +71,12 @@ def _dues(quiet: Quiet, row: KeyRow) -> list[int]:
     if not incident.fires:
         return [*dues, incident.look_us]
     dues.append(forget_us(quiet, incident))
-    if incident.hidden:
+    if any(not is_step(slot) for slot in incident.hidden):
         dues.append(incident.look_us)
     if reminds(quiet, incident):
         dues.append(incident.remind_us)
-    return dues
+    step_us = next_step_us(rule, incident)
+    return dues if step_us is None else [*dues, step_us]
 
 
 def _ends(quiet: Quiet, row: KeyRow) -> list[int]:

@@ -54,6 +54,13 @@ def describe_reminder(incident: Incident) -> str:
     return f"Reminder: firing since {format_moment(incident.since_us)}."
 
 
+def describe_escalation(incident: Incident, by: str) -> str:
+    """The note of a step of an escalation: since when it fires, and what kept the step quiet until now."""
+    taken = f"{incident.taken_by} has it" if incident.taken_by else "nobody has taken it"
+    late = f" Not told before because {describe_cause(by)}." if by else ""
+    return f"Escalated: firing since {format_moment(incident.since_us)}, and {taken}.{late}"
+
+
 def describe_staleness(incident: Incident) -> str:
     """The note of a stale incident: nobody said that it is over, and nobody that it still fires."""
     return f"No news since {format_moment(incident.seen_us)}; this alert is taken as over."

@@ -35,6 +35,7 @@ def learn_firing(
         match verdicts.get(slot):
             case Passed() | Held():
                 incident.hidden.pop(slot, None)
+                incident.told_us = incident.told_us or draft.now_us
                 notified = _record_notified(
                     draft, notification, entry, shadow=rule.quiet.shadow and (earlier is None or earlier.shadow)
                 )
@@ -87,7 +88,8 @@ def look_again(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
         notification.flaps = "flaps"
     if incident.fires:
         entries = [] if rule.retired else [entry for entry in rule.sends if entry.slot in incident.hidden]
-        incident.hidden = {entry.slot: incident.hidden[entry.slot] for entry in entries}
+        known = {entry.slot for entry in (*entries, *(step.entry for step in rule.steps))}
+        incident.hidden = {slot: by for slot, by in incident.hidden.items() if slot in known}
         if not entries:
             return
         notification.state, failed = evaluate_state(draft, rule, event, "firing")

@@ -7,6 +7,7 @@ from rules.deciding.emit import SendTarget
 from rules.deciding.pipeline import Notification, evaluate_state, tell
 from rules.deciding.quiet import notes
 from rules.deciding.quiet.rows import KeyRow, row_from_bytes, row_to_bytes
+from rules.deciding.quiet.steps import forget_doubles
 from rules.deciding.state_keys import RowNames
 from rules.deciding.vars import revive
 from rules.ruleset import Rule
@@ -33,7 +34,8 @@ def remind(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
         incident=row.key,
         broken=broken or failed,
     )
-    known = [entry for entry in rule.sends if entry.slot in incident.told]
+    readers = forget_doubles(incident.told)
+    known = [entry for entry in rule.entries if entry.slot in readers]
     tell(draft, notification, [SendTarget(entry, incident.told[entry.slot].shadow) for entry in known])
 
 

@@ -66,6 +66,7 @@ def _restamp_key(row: KeyRow, by_us: int) -> None:
 def _restamp_incident(incident: Incident, by_us: int) -> None:
     incident.seen_us, incident.began_us = _shift_time(incident.seen_us, by_us), _shift_time(incident.began_us, by_us)
     incident.remind_us, incident.look_us = _shift_time(incident.remind_us, by_us), _shift_time(incident.look_us, by_us)
+    incident.told_us, incident.step_us = _shift_time(incident.told_us, by_us), _shift_time(incident.step_us, by_us)
     incident.since_us = _shift_time(incident.since_us, min(by_us, 0))
     incident.over_us = _shift_time(incident.over_us, min(by_us, 0))
     _restamp_told(incident.told, by_us)

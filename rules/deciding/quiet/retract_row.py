@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rules.deciding.quiet.keyrow import waits_for
-from rules.deciding.quiet.rows import KeyRow, row_from_bytes, row_to_bytes
+from rules.deciding.quiet.rows import Incident, KeyRow, row_from_bytes, row_to_bytes
+from rules.deciding.quiet.steps import is_step
 from rules.ruleset import RuleSet
 
 
@@ -56,7 +57,7 @@ def retract(name: str, value: bytes | None, post: TakenBack, rule_set: RuleSet) 
     if not changed:
         return None
     incident = row.incident
-    look_us = incident.look_us if incident is not None and incident.hidden else None
+    look_us = min(_looks(incident), default=None) if incident is not None else None
     return RetractedRow(row_to_bytes(row), look_us, waits_for(row))
 
 
@@ -68,15 +69,26 @@ def _hide(row: KeyRow, slot: str, by: str, until_us: int) -> bool:
         return was_told
     if incident.told.pop(slot, None) is None and not was_told:
         return False
-    incident.look_us = min(incident.look_us, until_us) if incident.hidden else until_us
+    if is_step(slot):
+        incident.step_us = until_us
+    else:
+        known = any(not is_step(other) for other in incident.hidden)
+        incident.look_us = min(incident.look_us, until_us) if known else until_us
     incident.hidden[slot] = by
+    if not incident.told and not (flaps is not None and flaps.told):
+        incident.told_us = 0  # nobody has heard of it: steps count from the next first post
     return True
+
+
+def _looks(incident: Incident) -> list[int]:
+    """When what is hidden of an incident is to be looked at."""
+    return [incident.step_us if is_step(slot) else incident.look_us for slot in incident.hidden]
 
 
 def _slots(row: KeyRow, post: TakenBack, rule_set: RuleSet) -> Iterator[str]:
     """The slots a post was told through: as the rule has them, or as they are remembered of an older form."""
     rule = rule_set.by_name.get(post.rule)
-    for entry in rule.sends if rule is not None else ():
+    for entry in rule.entries if rule is not None else ():
         if entry.index == post.send and entry.to.name == post.destination:
             yield entry.slot
     by_slot = dict(row.incident.told) if row.incident is not None else {}

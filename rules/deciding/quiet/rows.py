@@ -35,7 +35,8 @@ class Incident(msgspec.Struct, omit_defaults=True):
     """The life of one alert, from firing until everybody told has been told that it is over.
 
     ``since_us`` is what people are told, ``began_us`` the same for counting: it moves when the clock is set. ``hidden``
-    says, by slot, what kept a firing from being told; ``told`` holds the slots that were. ``event`` is
+    says, by slot, what kept a firing from being told; ``told`` holds the slots that were, ``told_us`` when the first of
+    them was, for counting. ``step_us`` is when to look again at a step of the escalation that is hidden. ``event`` is
     the last one that fired (``quiet/state_rows.py``), ``same`` the values that inhibited rules compare, by places, read
     from the opening one. ``enough`` is whether it has come as often as ``count:`` asks for. ``ended`` is "" while it
     fires, then ``resolved`` or ``stale``.
@@ -56,6 +57,8 @@ class Incident(msgspec.Struct, omit_defaults=True):
     taken_by: str = ""
     began_us: int = 0
     enough: bool = False
+    told_us: int = 0
+    step_us: int = 0
 
     @property
     def fires(self) -> bool:

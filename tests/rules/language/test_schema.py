@@ -101,6 +101,7 @@ rules:
     footer: f
     mention: m
     send: [ops, {to: mail, channel: c}]
+    escalate: [{after: 15m, to: mail}, {after: 1h, to: ops, channel: c, unless: over, mention: m}]
     stop: true
     key: k
     dedupe: 10m
@@ -127,6 +128,7 @@ tests:
     start: 2026-01-05T09:00:00Z
     messages: [{at: 0s, data: {a: 1}, attributes: {vo: ops}}, {at: 10m, text: x, topic: projects/P/topics/T}]
     until: 1h
+    taken: [{key: k, rule: r, at: 1m}]
     silences: [{matchers: {rule: r}, from: 0s, until: 5m}]
     expect: [{rule: r, to: ops, at: 10m, text: {contains: [a], lacks: b, regex: c}, fields: {a: b}, channel: c}]
     quiet: [{rule: r, by: silence}]

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.deciding.quiet.incident_rows import take_row
-from rules.deciding.quiet.rows import Incident, KeyRow, from_bytes, to_bytes
+from rules.deciding.quiet.rows import Incident, KeyRow, row_from_bytes, row_to_bytes
 from rules.model import StateChange
 from tests.fakes.rule_sets import Line, a_rule, a_rule_set, a_silence
 from tests.rules.deciding.quiet.test_ahead import BACK, STEPS, step
@@ -197,7 +197,7 @@ def test_one_that_began_in_the_future_waits_its_time_at_most(step_s):
 
 def test_an_incident_of_before_an_update_counts_from_what_was_told():
     row = KeyRow("a", incident=Incident(since_us=7, seen_us=7, event=b"", version="v", judging="j"))
-    assert from_bytes("k/r/a", to_bytes(row)).incident.began_us == 0
+    assert row_from_bytes("k/r/a", row_to_bytes(row)).incident.began_us == 0
 
 
 @pytest.mark.parametrize(

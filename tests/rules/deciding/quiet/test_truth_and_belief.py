@@ -38,6 +38,9 @@ VARIANTS = {
     "ends wait": "silenced_ends: wait\nflapping: {changes: 4, within: 20m}\nrepeat: 30m",
     "for": "for: 10m",
     "for and flapping": "for: 2m\nflapping: {changes: 3, within: 30m}\nrepeat: 1h",
+    "escalate": "escalate: [{after: 10m, to: mail, channel: x}, {after: 30m, to: ops, unless: over}]",
+    "escalate and more": "for: 2m\nflapping: {changes: 3, within: 30m}\nrepeat: 1h\nhours: office\n"
+    "group: {wait: 1m}\nescalate: [{after: 1m, to: mail, channel: x}, {after: 30m, to: ops, mention: y}]",
     "inhibited": "inhibited_by: {rule: down, same: [$.site]}",
     "inhibited by any": "inhibited_by: {rule: down}",
     "many": "dedupe: 5m\nflapping: {changes: 4, within: 20m}\nrepeat: 30m\nthrottle: 3/1m\nhours: office\n"
