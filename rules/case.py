@@ -22,7 +22,10 @@ class CaseMessage:
 
 @dataclass(frozen=True, slots=True)
 class CaseTake:
-    """Somebody takes the incident of a key, ``at_us`` after the start of a case; of any rule where ``rule`` is ""."""
+    """What a person does in a case: take the incident of a key, ``at_us`` after the start.
+
+    Of any rule where ``rule`` is "".
+    """
 
     place: Place
     at_us: int

@@ -118,7 +118,7 @@ def _wake(draft: Draft, own: tuple[str, ...]) -> None:
         rule = rule_for(draft.rule_set, key)
         row = draft.rows.find((key,), KeyRow)
         if row is not None and row.incident is not None and (row.incident.hidden or not row.incident.fires):
-            row.incident.look_us = draft.now_us
+            row.incident.look_us = row.incident.step_us = draft.now_us
             keyrow.keep(draft, rule, (key,), row)
     inhibition.keep(draft, own, firing)
 

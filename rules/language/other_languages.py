@@ -24,7 +24,6 @@ RULE_ADVICE: Final[Mapping[str, str]] = {
     "continue": "the next rules see a message too; stop: true keeps it from them",
     "enabled": "take the rule out, or let it decide without sending: shadow: true",
     "disabled": "take the rule out, or let it decide without sending: shadow: true",
-    "for": "to wait for more of the same write group: {wait: 5m}",
     "cooldown": "write dedupe: 5m, so long is the same not told again",
     "rate_limit": "write throttle: 20/1m",
     "ratelimit": "write throttle: 20/1m",

@@ -170,7 +170,10 @@ def _check_needs(form: Form, quiet: Quiet) -> None:
             ("repeat",), "repeat reminds until an alert is over; add resolved: to say when that is", at_key=True
         )
     if quiet.lasts_s is not None and "resolved" not in form:
-        form.report(("for",), "for waits until an alert has lasted; add resolved: to say when it is over", at_key=True)
+        more = "or, to wait for more of the same, write group: {wait: 5m}"
+        form.report(
+            ("for",), f"for waits until an alert has lasted; add resolved: to say when it is over, {more}", at_key=True
+        )
     if quiet.lasts_s is not None and quiet.lasts_s >= quiet.forget_after_s:
         longest = duration_text(quiet.forget_after_s)
         form.report(

@@ -45,7 +45,7 @@ def next_step_us(rule: Rule, incident: Incident | None) -> int | None:
 
 
 def forget_doubles(told: Mapping[str, Notified]) -> dict[str, Notified]:
-    """Those who were told, without the steps that told the same people in the same place as another slot."""
+    """Leave out of those who were told each step that told the same people in the same place as another slot."""
     readers: dict[str, Notified] = {}
     for slot, notified in sorted(told.items(), key=lambda one: is_step(one[0])):
         twice = is_step(slot) and any(
