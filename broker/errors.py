@@ -23,8 +23,8 @@
     │   ├── CursorMoved(cursor)         a cursor
     │   ├── StateMoved(keys)            rows of keyed state that a decision rests on
     │   └── LineMoved(order_key)        what waits of an order key, while some of it was to be folded
-    ├── LeaseLost(delivery)             the lease ended or was taken over; the settlement changed nothing
-    ├── NotOwner(worker)                this node no longer owns the worker; nothing changed
+    ├── LeaseLost(delivery, owner)      the lease ended or was taken over; the settlement changed nothing
+    ├── NotOwner(owner)                 this node no longer owns the worker; nothing changed
     ├── DuplicateDelivery(key)          a delivery key came twice: a bug, told loudly, nothing committed
     └── StoreError
         ├── StoreUnavailable(reason)    nothing was stored; trying again later may work
@@ -41,7 +41,10 @@ The class docstring is the default message; fields carry the facts, and nobody p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from broker.model import OwnerToken
 
 StoreTrouble: TypeAlias = Literal["", "full", "failed", "denied", "locked", "replaced", "stale", "moving", "closed"]
 """What kind of trouble keeps a store from serving; "" where nothing more is known than its reason."""
@@ -237,17 +240,19 @@ class LineMoved(Moved):
 class LeaseLost(BrokerError):
     """The lease ended or was taken over; the settlement changed nothing."""
 
-    def __init__(self, delivery: str) -> None:
+    def __init__(self, delivery: str, owner: OwnerToken | None = None) -> None:
+        """``owner`` is the token that holds no longer, where the lease was lost with it."""
         super().__init__(f"the lease on delivery {delivery} is no longer ours")
         self.delivery = delivery
+        self.owner = owner
 
 
 class NotOwner(BrokerError):
     """This node no longer owns the worker; nothing changed."""
 
-    def __init__(self, worker: str) -> None:
-        super().__init__(f"worker {worker!r} is owned by another node")
-        self.worker = worker
+    def __init__(self, owner: OwnerToken) -> None:
+        super().__init__(f"worker {owner.worker!r} is owned by another node")
+        self.owner = owner
 
 
 class DuplicateDelivery(BrokerError):

@@ -1,11 +1,36 @@
-"""The part of the store contract that is about nodes. Import it from ``broker.store``."""
+"""The part of the store contract that is about nodes, and the token under which a worker writes.
+
+Import ``Ownership`` from ``broker.store``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final, Protocol
 
 from broker.model import NodeStanding, OwnerToken
+
+_OWNER: Final[ContextVar[OwnerToken | None]] = ContextVar("owner", default=None)
+
+
+@contextmanager
+def writing_under(owner: OwnerToken | None) -> Iterator[None]:
+    """Let every write that begins in the block, and in what is begun there, be a worker's own, held by ``owner``.
+
+    None is for what nobody owns. See the contract in ``broker.store``.
+    """
+    before = _OWNER.set(owner)
+    try:
+        yield
+    finally:
+        _OWNER.reset(before)
+
+
+def current_owner() -> OwnerToken | None:
+    """The token under which is written here; None where nobody owns what writes."""
+    return _OWNER.get()
 
 
 class Ownership(Protocol):

@@ -15,6 +15,10 @@ A Store has seven parts (Catalog, Log, Cursors, Outbox, State, Decisions, Owners
   Times that only say when something happened stay as they were told.
 - Waiting is woken by the engine within milliseconds and may wake falsely; who waits takes its timeout from a Clock.
 - Concurrent callers see committed changes only, and see their own at once.
+- Where nodes share a store, whatever is written within ``writing_under`` (broker/ownership.py) is refused with
+  ``NotOwner`` once the token holds no longer, by the transaction that would write it. A settlement and what is given
+  back are refused with ``LeaseLost`` instead: a lease ends with the node that has it, and a node that lives may settle
+  what it had begun before its courier went elsewhere.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from bridge.destinations.kit.redact import Redactor
 from bridge.destinations.listened_channels import ListenedChannels
 from bridge.destinations.mattermost.bot import MattermostBot
 from broker.clock import Clock
-from broker.errors import StoreError
+from broker.errors import NotOwner, StoreError
 
 _WELL_AFTER_S: Final = 60.0
 _PING_EVERY_S: Final = 30.0
@@ -152,7 +152,7 @@ class Listener:
         """Answer one event. One that breaks us, or at which the server fails each time, is passed over and told."""
         try:
             await self._answerer.answer(event, me, reader, moment)
-        except StoreError:
+        except (StoreError, NotOwner):
             raise
         except Lost as lost:
             self._tries[event.name] += 1

@@ -20,6 +20,7 @@ from bridge.core.pauses import STORE, WORKER, pause_s
 from broker.clock import Clock
 from broker.errors import NotOwner, StoreError
 from broker.model import OwnerToken
+from broker.ownership import writing_under
 
 Work: TypeAlias = Callable[[], Awaitable[None]]
 WorkerState: TypeAlias = Literal["running", "waiting for the store", "restarting", "stopped", "at another node"]
@@ -62,7 +63,8 @@ class Supervisor:
         if on_one_node and self._holdings is not None:
             self._holdings.want(name)
             work = partial(_work_while_held, self._holdings, worker, work)
-        worker.keeper = asyncio.create_task(self._keep(worker, work), name=name)
+        with writing_under(None):  # it may be another worker that starts this one
+            worker.keeper = asyncio.create_task(self._keep(worker, work), name=name)
 
     def token(self, name: str) -> OwnerToken | None:
         """What a worker that runs on one node writes under; None where there is one node."""
@@ -160,7 +162,8 @@ async def _work_while_held(holdings: Holdings, worker: Worker, work: Work) -> No
             worker.state = "at another node"
             await holdings.wait_held(worker.name)
         worker.state, token = "running", holdings.token(worker.name)
-        working = asyncio.ensure_future(work())
+        with writing_under(token):
+            working = asyncio.ensure_future(work())
         lost = asyncio.ensure_future(holdings.wait_lost(token))
         try:
             await asyncio.wait({working, lost}, return_when=asyncio.FIRST_COMPLETED)

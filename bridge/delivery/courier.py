@@ -21,7 +21,8 @@ from bridge.delivery.rate_limiter import RateLimiter
 from bridge.destinations.base import Destination
 from bridge.destinations.config import DestinationConfig
 from broker.clock import US_PER_S, Clock
-from broker.model import Leased, LeaseRequest
+from broker.model import Leased, LeaseRequest, OwnerToken
+from broker.ownership import current_owner, writing_under
 from broker.store import Outbox
 
 _LEASE_MARGIN_S: Final = 30.0  # a lease outlives the longest try by this much: for a run, and a store that is slow
@@ -60,6 +61,7 @@ class Courier:
         self._asked_lines = 0  # room for what it is leasing itself
         self._kept_lines = 0  # room that is kept for what is being committed
         self._returning: set[asyncio.Task[None]] = set()
+        self._owner: OwnerToken | None = None
 
     @property
     def breaker(self) -> CircuitBreaker:
@@ -78,6 +80,7 @@ class Courier:
 
     async def run(self) -> None:
         """Deliver until ``stop``; raises StoreUnavailable when the store does, having given nothing up."""
+        self._owner = current_owner()
         self._leases_no_more.clear()
         try:
             while not self._stopping.is_set():
@@ -131,7 +134,8 @@ class Courier:
 
     def take(self, leased: Sequence[Leased]) -> None:
         """See RoomKeeper."""
-        untried = self._attempts.begin_all(leased)
+        with writing_under(self._owner):  # it is the commit's context that calls
+            untried = self._attempts.begin_all(leased)
         if untried:
             returning = asyncio.ensure_future(self._attempts.give_back(untried))
             self._returning.add(returning)

@@ -14,7 +14,7 @@ from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview,
 from bridge.destinations.config import WHOLE_TRY_MARGIN_S, DestinationConfig
 from bridge.destinations.topic import TopicPublisher
 from broker.clock import Clock
-from broker.errors import NotFound, OutcomeUnknown, Rejected, StoreError, TopicGone
+from broker.errors import NotFound, NotOwner, OutcomeUnknown, Rejected, StoreError, TopicGone
 from broker.model import NewMessage
 from rules.model import DestinationFacts
 
@@ -57,7 +57,7 @@ class Inbound:
             return Refused(f"there is no topic {kept.topic}")
         except Rejected as error:
             return Refused(str(error))
-        except StoreError as error:
+        except (StoreError, NotOwner) as error:  # another node has the courier meanwhile, and tries it again
             return Later(str(error), unclear=isinstance(error, OutcomeUnknown))
         return Delivered()
 

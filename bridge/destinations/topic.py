@@ -18,7 +18,7 @@ from bridge.destinations.base import Delivered, Later, Outcome, Parcel, PartSize
 from bridge.destinations.config import WHOLE_TRY_MARGIN_S, DestinationConfig
 from bridge.destinations.kit.payload import payload_bytes, payload_of
 from broker.clock import Clock
-from broker.errors import NotFound, OutcomeUnknown, Rejected, StoreError, TopicGone
+from broker.errors import NotFound, NotOwner, OutcomeUnknown, Rejected, StoreError, TopicGone
 from broker.model import NewMessage
 from broker.publish import MESSAGE_LIMIT_BYTES, message_bytes
 from rules.model import DestinationFacts
@@ -87,7 +87,7 @@ class TopicDestination:
             return Refused(f"there is no topic {topic}", destination_gone=True)
         except Rejected as error:
             return Refused(str(error))
-        except StoreError as error:
+        except (StoreError, NotOwner) as error:  # another node has the courier meanwhile, and tries it again
             return Later(str(error), unclear=isinstance(error, OutcomeUnknown))
         return Delivered()
 

@@ -31,4 +31,4 @@ class SoleOwnership:
 def check_owner(owner: OwnerToken | None) -> None:
     """Raise NotOwner for a token that was never given out here."""
     if owner is not None and owner.token != _TOKEN:
-        raise NotOwner(owner.worker)
+        raise NotOwner(owner)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
 from broker.engines.postgres.connections import Db
 from broker.engines.postgres.unit import Unit, UnitNeeds
+from broker.model import OwnerToken
+from broker.ownership import current_owner
 
 T = TypeVar("T")
 
@@ -16,11 +18,13 @@ T = TypeVar("T")
 class Shared(Generic[T]):
     """A change that shares a transaction with others of its kind.
 
-    ``done`` is called with the answer once that is committed, even when who asked was cancelled meanwhile.
+    ``done`` is called with the answer once that is committed, even when who asked was cancelled meanwhile. ``owner`` is
+    the token that must hold for it.
     """
 
     size_bytes: int = 0
     done: Callable[[T], None] | None = None
+    owner: OwnerToken | None = field(default_factory=current_owner)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +34,13 @@ class Together(Shared[T]):
     ``want`` names what it looks at. ``make`` changes the unit or raises BrokerError having changed nothing; it may be
     called more than once, the first time without consequence. ``then`` works on the database itself once all of the
     group is written, still in the same transaction, and may name destinations that have news; what it gives is the
-    answer.
+    answer. With ``by_lease`` it changes nothing but what it holds leases on, and asks for no token beside them.
     """
 
     want: Callable[[UnitNeeds], None]
     make: Callable[[Unit], T]
     then: Callable[[Db, T, set[str]], Awaitable[T]] | None = None
+    by_lease: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Alone(Generic[T]):
     """
 
     make: Callable[[Db, set[str]], Awaitable[T]]
+    owner: OwnerToken | None = field(default_factory=current_owner)
 
 
 WriterCall: TypeAlias = Shared[T] | Alone[T]

@@ -23,12 +23,17 @@ T = TypeVar("T")
 Db: TypeAlias = AsyncConnection
 
 _READERS: Final = 4
-_SESSION: Final = "SET enable_seqscan = off; SET jit = off; SET idle_in_transaction_session_timeout = '3s'"
+_SESSION: Final = (
+    "SET enable_seqscan = off; SET jit = off; "
+    "SET idle_in_transaction_session_timeout = '2s'; SET tcp_user_timeout = '2s'"
+)
 """How every session is set.
 
 A plan lasts as long as its connection, and is made while tables may be small: to read them whole looks cheap then, and
 the first commits in a new database were measured to take twice as long. A node that is paused or cut off within a
-transaction would keep its locks from all others; after three seconds the server ends it.
+transaction would keep its locks from all others: after two seconds the server ends it, whether it waits for the node's
+next word or for it to take an answer. So nobody has to end the sessions of others, and by the time a node counts as
+gone, what it had begun is.
 """
 _MARK: Final = "\x01"
 _MARK_BYTES: Final = _MARK.encode()

@@ -11,14 +11,14 @@ from broker.engines.postgres.connections import Db
 from broker.engines.postgres.cursors import apply_moves, check_moves
 from broker.engines.postgres.decisions import apply_decisions
 from broker.engines.postgres.deliveries import add, check_new, check_waiting, withdraw
+from broker.engines.postgres.fencing import check_owner, explain_lost_lease
 from broker.engines.postgres.flushing import flush
 from broker.engines.postgres.loading import load_unit
-from broker.engines.postgres.ownership import check_owner
 from broker.engines.postgres.state import apply_state, check_reads, wake
 from broker.engines.postgres.unit import Unit, UnitNeeds
 from broker.engines.postgres.waking import CATALOG, news_of
 from broker.engines.postgres.writer import CallOutcome
-from broker.errors import BrokerError
+from broker.errors import BrokerError, LeaseLost
 from broker.model import Commit
 from broker.steady import Reading, SteadyTime
 
@@ -31,11 +31,16 @@ async def make_together(
     wanted = UnitNeeds()
     for call in asked:
         call.want(wanted)
+        if call.owner is not None and not call.by_lease:
+            wanted.owners.add(call.owner)
     unit = await load_unit(db, wanted, steady.read())
     outcomes: list[CallOutcome] = []
     for call in asked:
         try:
+            check_owner(unit.tokens, None if call.by_lease else call.owner)
             outcomes.append((call.make(unit), None))
+        except LeaseLost as lost:
+            outcomes.append((None, await explain_lost_lease(db, lost, call.owner)))
         except BrokerError as error:
             outcomes.append((None, error))
     await flush(db, unit, shard)
@@ -61,13 +66,10 @@ def want_commit(wanted: UnitNeeds, commit: Commit) -> None:
     wanted.destinations.update(request.destination for request in commit.leases)
     wanted.news += news
     want_records(wanted, commit.catalog)
-    if commit.owner is not None:
-        wanted.owners.add(commit.owner.worker)
 
 
 def make_commit(unit: Unit, commit: Commit, now: Reading) -> None:
     """Check everything that can be checked, then change the unit: nothing can fail from there on."""
-    check_owner(unit, commit.owner)
     check_moves(unit, commit.cursors)
     check_reads(unit, commit.reads, now.steady_us)
     check_waiting(unit, commit.waiting, now)

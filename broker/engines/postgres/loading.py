@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from broker.engines.postgres.connections import Db
+from broker.engines.postgres.fencing import lock_owners
 from broker.engines.postgres.locks import CATALOG_LOCK, cursor_lock, destination_lock, in_order, state_lock
 from broker.engines.postgres.queries import Question, Rows, ask_all, columns, load
 from broker.engines.postgres.unit import StateStanding, Unit, UnitNeeds
@@ -18,7 +19,6 @@ _OUTBOX: Final = load("outbox")
 _STATE: Final = load("state")
 _CATALOG: Final = load("catalog")
 _CURSORS: Final = load("cursors")
-_OWNERSHIP: Final = load("ownership")
 
 
 class MovedAway(Exception):
@@ -60,7 +60,7 @@ def _slots(wanted: UnitNeeds, places: Mapping[int, str]) -> list[int]:
 
 def _looks_at_places(wanted: UnitNeeds, now: Reading) -> Iterator[Look]:
     if wanted.owners:
-        yield (_OWNERSHIP["owners"], (list(wanted.owners),)), _take_owners
+        yield lock_owners(wanted.owners), _take_tokens
     if wanted.cursors:
         yield (_CURSORS["revisions"], (list(wanted.cursors),)), _take_revisions
     if wanted.keys:
@@ -85,8 +85,8 @@ def _take_nothing(unit: Unit, rows: Rows, now: Reading) -> None:
     """For what is only done."""
 
 
-def _take_owners(unit: Unit, rows: Rows, now: Reading) -> None:
-    unit.owners.update(rows)
+def _take_tokens(unit: Unit, rows: Rows, now: Reading) -> None:
+    unit.tokens.update(rows)
 
 
 def _take_revisions(unit: Unit, rows: Rows, now: Reading) -> None:

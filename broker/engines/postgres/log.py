@@ -10,13 +10,14 @@ from broker.beside import LARGE_ITEMS, Beside
 from broker.engines.message_rows import rows_of
 from broker.engines.postgres.calls import Alone, Shared
 from broker.engines.postgres.connections import Db, ReadConnections
+from broker.engines.postgres.fencing import check_owner, lock_owners
 from broker.engines.postgres.log_rows import Appending, LogStanding, MessageBatch
 from broker.engines.postgres.queries import Question, ask, ask_all, columns, count, load
 from broker.engines.postgres.slices import SLICE, delete_in_slices
 from broker.engines.postgres.waking import Waking, topic_bell
 from broker.engines.postgres.writer import CallOutcome, GroupWrites
 from broker.engines.texts import pairs_from_bytes
-from broker.errors import TopicGone
+from broker.errors import NotOwner, TopicGone
 from broker.model import Appended, Bounds, Message, NewMessage
 from broker.steady import SteadyTime
 
@@ -33,28 +34,38 @@ class Appends:
     async def make(self, db: Db, calls: Sequence[Shared[Any]], touched: set[str]) -> list[CallOutcome]:
         """Append batches in one transaction. See MakeShared."""
         batches = [call for call in calls if isinstance(call, MessageBatch)]
-        logs = await self._lock(db, {batch.uid for batch in batches}, {batch.uid for batch in batches if batch.rows})
+        tokens: dict[str, int] = {}
+        logs = await self._lock(db, batches, tokens)
         appending = Appending(logs, await _known_answers(db, logs, batches))
         outcomes: list[CallOutcome] = []
         for batch in batches:
             try:
+                check_owner(tokens, batch.owner)
                 outcomes.append((appending.append(batch, self._steady.read()), None))
                 touched.add(topic_bell(batch.uid))
-            except TopicGone as error:
+            except (TopicGone, NotOwner) as error:
                 outcomes.append((None, error))
         await ask_all(db, list(appending.questions()))
         return outcomes
 
-    async def _lock(self, db: Db, uids: set[str], written: set[str]) -> dict[str, LogStanding]:
-        """Begin a transaction and lock the logs of some topics; those to be written are made where there are none."""
-        questions: list[Question] = [("BEGIN", None)]
+    async def _lock(self, db: Db, batches: Sequence[MessageBatch], tokens: dict[str, int]) -> dict[str, LogStanding]:
+        """Begin a transaction, and lock the owners of batches and the logs of their topics.
+
+        Those to be written are made where there are none; the tokens that hold are put into ``tokens``.
+        """
+        written = {batch.uid for batch in batches if batch.rows}
+        owners = {batch.owner for batch in batches if batch.owner is not None}
+        questions: list[Question] = [("BEGIN", None), *([lock_owners(owners)] if owners else ())]
         if not written <= self._begun:
             questions.append((_SQL["create_logs"], (self._steady.read().wall_us, sorted(written))))
-        *_, rows = await ask_all(db, [*questions, (_SQL["lock_logs"], (sorted(uids),))])
+        uids = sorted({batch.uid for batch in batches})
+        _, *holding, rows = await ask_all(db, [*questions, (_SQL["lock_logs"], (uids,))])
+        if owners:
+            tokens.update(holding[0])
         if written - {row[1] for row in rows}:  # what made them was rolled back
             self._begun -= written
             await db.rollback()
-            return await self._lock(db, uids, written)
+            return await self._lock(db, batches, tokens)
         self._begun |= written
         return {row[1]: LogStanding(*row) for row in rows}
 

@@ -90,7 +90,7 @@ class PostgresOutbox:
                 unit.receipts[line] = settlement.receipt, now.steady_us
             return delivery
 
-        return await self._writer.run(Together(want=want, make=make), within_s)
+        return await self._writer.run(Together(want=want, make=make, by_lease=True), within_s)
 
     async def give_back(self, tokens: Sequence[str]) -> None:
         """See Outbox."""
@@ -105,7 +105,7 @@ class PostgresOutbox:
                 if row is not None and row.token == token and row.is_leased(now.wall_us):
                     change(unit, row, row.end_lease_untried(now.wall_us))
 
-        await self._writer.run(Together(want=want, make=make))
+        await self._writer.run(Together(want=want, make=make, by_lease=True))
 
     async def next_due_us(self, destination: str) -> int | None:
         """See Outbox."""

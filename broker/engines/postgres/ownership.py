@@ -1,8 +1,8 @@
 """Which node runs which worker: leases in the database, by the database's own clock.
 
 A node says each second that it lives. A worker whose node was not heard of for longer than that may be taken over,
-with a higher token; from then on nothing that was begun under the old one is accepted (``check_owner``), for the token
-is looked at in the very transaction that writes.
+with a higher token; from then on nothing that was begun under the old one is accepted (fencing.py), for the token is
+looked at in the very transaction that writes. What the dead node had leased is free in the transaction that takes over.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from broker.engines.postgres.address import Address
 from broker.engines.postgres.connections import Db, connect
 from broker.engines.postgres.failures import is_broken, is_of_the_moment, store_error
 from broker.engines.postgres.queries import ask, ask_all, load
-from broker.engines.postgres.unit import Unit
-from broker.errors import NotOwner
 from broker.model import NodeStanding, OwnerToken, WorkerStanding
 from broker.steady import SteadyTime
 
@@ -30,7 +28,6 @@ NODE_TTL_S: Final = 3.5
 
 _SQL: Final = load("ownership")
 _END_LEASES: Final = load("outbox")["end_leases_of_the_dead"]
-_FIRST_TOKEN: Final = 1
 _TTL_US: Final = int(NODE_TTL_S * US_PER_S)
 
 
@@ -96,7 +93,6 @@ class PostgresOwnership:
         await ask_all(
             db,
             [
-                (_SQL["end_sessions_of_the_dead"], None),
                 (_SQL["release_others"], (self._holder, names)),
                 (_SQL["add_workers"], (names,)),
             ],
@@ -115,9 +111,10 @@ class PostgresOwnership:
     async def _claim(self, db: Db, node: str, names: Sequence[str], room: int) -> dict[str, int]:
         """Take free workers, as many as there is room for; leases of a node that died end with that."""
         free = {"holder": self._holder, "node": node, "names": list(names), "limit": room}
-        claimed = await ask(db, _SQL["claim"], free)
-        if any(taken_from for _, _, taken_from in claimed):
-            await ask(db, _END_LEASES, (self._steady.read().steady_us,))
+        async with db.transaction():
+            claimed = await ask(db, _SQL["claim"], free)
+            if any(taken_from for _, _, taken_from in claimed):
+                await ask(db, _END_LEASES, (self._steady.read().steady_us,))
         return {name: token for name, token, _ in claimed}
 
     async def _end(self, db: Db) -> None:
@@ -141,12 +138,6 @@ class PostgresOwnership:
         db, self._db = self._db, None
         if db is not None:
             await db.close()
-
-
-def check_owner(unit: Unit, owner: OwnerToken | None) -> None:
-    """Raise NotOwner for a token that does not hold its worker now; the first one holds one that nobody ever took."""
-    if owner is not None and unit.owners.get(owner.worker, _FIRST_TOKEN) != owner.token:
-        raise NotOwner(owner.worker)
 
 
 def evenly(names: Sequence[str], count: int) -> list[str]:

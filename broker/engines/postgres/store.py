@@ -28,6 +28,7 @@ from broker.engines.postgres.waking import Waking
 from broker.engines.postgres.writer import GroupWrites
 from broker.errors import StoreError, StoreUnavailable
 from broker.model import Commit, Health, Leased, SweepPolicy, Swept
+from broker.ownership import current_owner
 from broker.steady import ClockMark, SteadyTime
 from broker.store import Ownership
 
@@ -83,7 +84,10 @@ class PostgresStore:
                 take(leased)
 
         want = partial(want_commit, commit=commit)
-        await self._writer.run(Together(want=want, make=make, then=then, size_bytes=size_bytes, done=hand_over))
+        owner = commit.owner or current_owner()
+        await self._writer.run(
+            Together(want=want, make=make, then=then, size_bytes=size_bytes, done=hand_over, owner=owner)
+        )
 
     async def counters(self, topic_uid: str | None = None) -> Mapping[tuple[str, str], int]:
         """See Store."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from broker.engines.stored_delivery import StoredDelivery
 from broker.errors import LeaseLost
-from broker.model import Attempt, DeliveryState, NewDelivery
+from broker.model import Attempt, DeliveryState, NewDelivery, OwnerToken
 from broker.steady import Reading
 
 Entry = tuple[str, str, DeliveryState, str]
@@ -32,7 +32,7 @@ class UnitNeeds:
     destinations: set[str] = field(default_factory=set)
     news: list[NewDelivery] = field(default_factory=list)
     records: set[tuple[str, str]] = field(default_factory=set)
-    owners: set[str] = field(default_factory=set)
+    owners: set[OwnerToken] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -106,7 +106,7 @@ class Unit:
     records: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     record_puts: dict[tuple[str, str], tuple[int, int, int, bytes | None]] = field(default_factory=dict)
     catalog_seq: int = 0
-    owners: dict[str, int] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)  # that hold, by worker
     decisions: list[tuple[object, ...]] = field(default_factory=list)
     counters: Counter[tuple[str, str]] = field(default_factory=Counter)
     held: Counter[str] = field(default_factory=Counter)

@@ -27,8 +27,9 @@ from broker.engines.postgres.address import Address
 from broker.engines.postgres.calls import Alone, Shared, WriterCall
 from broker.engines.postgres.connections import Db, connect
 from broker.engines.postgres.failures import is_broken, is_of_the_moment, reason_of, store_error
+from broker.engines.postgres.fencing import check_before_commit, count_refused
 from broker.engines.postgres.loading import MovedAway
-from broker.engines.postgres.queries import ask, ask_all, load
+from broker.engines.postgres.queries import Question, ask, ask_all, load
 from broker.errors import BrokerError, DuplicateDelivery, OutcomeUnknown, StoreUnavailable
 
 T = TypeVar("T")
@@ -174,8 +175,9 @@ class GroupWriter:
                 break
             if all(error is not None for _, error in outcomes):
                 await self._roll_back()
+                await self._count_refused(outcomes)
                 return outcomes
-            is_in = await self._commit(db)
+            is_in = await self._commit(db, *count_refused(outcomes))
             if is_in is None:
                 unknown = OutcomeUnknown(self._failure, "failed")
                 return [(None, error or unknown) for _, error in outcomes]
@@ -190,9 +192,11 @@ class GroupWriter:
         if not isinstance(alone, Alone):
             return await self._make_shared(db, [call for call in calls if isinstance(call, Shared)], touched)
         try:
-            return [(await alone.make(db, touched), None)]
+            result = await alone.make(db, touched)
+            await check_before_commit(db, alone.owner)
         except BrokerError as error:
             return [(None, error)]
+        return [(result, None)]
 
     async def _fail(self, error: Exception, calls: int) -> BrokerError:
         """What an error within a transaction means, the connection being made fit for the next one."""
@@ -211,12 +215,21 @@ class GroupWriter:
             self._failure = failure.reason
         return failure
 
-    async def _commit(self, db: Db) -> bool | None:
+    async def _count_refused(self, outcomes: Sequence[CallOutcome]) -> None:
+        """Count what a fence refused, where nothing else is written."""
+        try:
+            for question in count_refused(outcomes):
+                await ask(await self._connection(), *question)
+        except psycopg.Error as error:
+            self._failure = store_error(error).reason
+            await self._let_go()
+
+    async def _commit(self, db: Db, *last: Question) -> bool | None:
         """Commit what was made; whether it is in, or None when nobody can say."""
         self._unreplicated = False
         self._batch += 1
         try:
-            await ask_all(db, [(_SQL["mark_batch"], (self._batch, self._id)), ("COMMIT", None)])
+            await ask_all(db, [*last, (_SQL["mark_batch"], (self._batch, self._id)), ("COMMIT", None)])
         except psycopg.Error as error:
             self._failure = store_error(error).reason
             await self._let_go()

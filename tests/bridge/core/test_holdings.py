@@ -12,6 +12,7 @@ from broker.clock import ManualClock
 from broker.engines.ownership import SoleOwnership
 from broker.errors import NotOwner, StoreUnavailable
 from broker.model import NodeStanding, OwnerToken
+from broker.ownership import current_owner, writing_under
 
 
 class Granted:
@@ -45,12 +46,14 @@ class Stage:
         self.supervisor = Supervisor(self.clock, self.holdings)
         self.began = self.ended = 0
         self.refused = asyncio.Event()
+        self.wrote_under: list[OwnerToken | None] = []
 
     async def work(self) -> None:
         self.began += 1
+        self.wrote_under.append(current_owner())
         try:
             await self.refused.wait()
-            raise NotOwner("router:x")
+            raise NotOwner(OwnerToken("router:x", 4))
         finally:
             self.ended += 1
 
@@ -87,6 +90,15 @@ async def test_a_worker_that_goes_to_another_node_is_cut_off_and_begins_again_wh
         stage.ownership.granted["router:x"] = 6
         await stage.clock.advance(1)
         assert (stage.began, stage.supervisor.health()["router:x"].restarts) == (2, 0)
+        assert stage.wrote_under == [OwnerToken("router:x", 4), OwnerToken("router:x", 6)]
+
+
+async def test_a_worker_that_another_one_starts_writes_under_no_token_of_that() -> None:
+    async with Stage() as stage:
+        with writing_under(OwnerToken("router:x", 4)):
+            stage.supervisor.start("beside", stage.work)
+        await stage.clock.advance(0)
+        assert stage.wrote_under == [None]
 
 
 async def test_what_cannot_be_renewed_is_given_up_before_others_may_take_it() -> None:

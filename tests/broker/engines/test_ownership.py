@@ -13,7 +13,7 @@ from broker.engines import open_store
 from broker.errors import LeaseLost, NotOwner
 from broker.model import Commit, SettleDelivered
 from broker.store import Store
-from tests.contracts.builders import a_delivery, a_move, in_time, lease_all, put_in
+from tests.contracts.builders import a_delivery, a_move, lease_all, put_in
 from tests.contracts.postgres_databases import an_empty_database
 
 WORKERS = [f"courier:{n}" for n in range(4)] + [f"router:{n}" for n in range(4)]
@@ -110,21 +110,6 @@ async def test_a_later_run_of_the_same_node_ends_the_earlier_one() -> None:
                 await a.commit(Commit(owner=token))
         finally:
             await again.close()
-
-
-async def test_a_dead_node_that_was_paused_within_a_transaction_keeps_its_locks_from_nobody() -> None:
-    async with several("a", "b") as (a, b):
-        await a.ownership.hold("a", ["router:x"])
-        with psycopg.connect(an_address()) as paused:
-            named = "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'ams-bridge % 1' LIMIT 1"
-            paused.execute(f"SELECT set_config('application_name', ({named}), false)")
-            paused.execute("SELECT * FROM lock_slots, workers FOR UPDATE")
-            expire("a")
-            assert set(await b.ownership.hold("b", ["router:x"])) <= {"router:x"}
-            await in_time(b.commit(Commit(deliveries=[a_delivery("d1")])))
-            assert set(await b.ownership.hold("b", ["router:x"])) == {"router:x"}
-            with pytest.raises(psycopg.OperationalError):
-                paused.execute("SELECT 1")
 
 
 async def test_a_node_that_ends_frees_what_it_held_at_once() -> None:

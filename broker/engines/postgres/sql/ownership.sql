@@ -21,17 +21,6 @@ RETURNING name;
 -- A node ends.
 UPDATE nodes SET until_us = 0, wants = '{}' WHERE holder = %s;
 
--- name: end_sessions_of_the_dead
--- End the sessions of nodes that live no more, and of earlier runs: one that was paused within a transaction would keep
--- its locks from all others, and none of them has anything left to write. Other schemas' nodes are none of ours.
-SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity AS a
-WHERE a.datname = current_database() AND a.usename = current_user AND a.pid <> pg_backend_pid()
-  AND starts_with(a.application_name, 'ams-bridge ' || left(md5(current_schema()), 8) || ' ')
-  AND a.application_name NOT IN (
-    SELECT 'ams-bridge ' || left(md5(current_schema()), 8) || ' ' || n.holder FROM nodes AS n
-    WHERE n.until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8
-  );
-
 -- name: share
 -- How many of some workers are a node's fair share: each is shared by those that live and could run it.
 SELECT coalesce(ceil(sum(1.0 / sharers)), 0)::int8 FROM (
@@ -44,6 +33,22 @@ SELECT coalesce(ceil(sum(1.0 / sharers)), 0)::int8 FROM (
 SELECT w.name, CASE WHEN n.until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8 THEN w.token ELSE -1 END
 FROM workers AS w LEFT JOIN nodes AS n ON n.holder = w.holder
 WHERE w.name = ANY(%s) ORDER BY w.name FOR SHARE OF w;
+
+-- name: tokens
+-- The tokens of some workers, -1 where the node lives no more, as they stand now.
+SELECT w.name, CASE WHEN n.until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8 THEN w.token ELSE -1 END
+FROM workers AS w LEFT JOIN nodes AS n ON n.holder = w.holder WHERE w.name = ANY(%s);
+
+-- name: lock_courier
+-- The courier of a destination does not change hands before the transaction ends.
+SELECT holder FROM workers WHERE name = 'courier:' || %s FOR SHARE;
+
+-- name: count_refused
+-- Count writes that came too late.
+INSERT INTO refused_writes (worker, token, writes, at_us)
+SELECT u.worker, u.token, u.writes, (extract(epoch FROM clock_timestamp()) * 1000000)::int8
+FROM unnest(%b::text[], %b::int8[], %b::int8[]) AS u (worker, token, writes) ORDER BY u.worker, u.token
+ON CONFLICT (worker, token) DO UPDATE SET writes = refused_writes.writes + excluded.writes, at_us = excluded.at_us;
 
 -- name: add_workers
 -- Workers that nobody ran yet.
