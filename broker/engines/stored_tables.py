@@ -60,7 +60,12 @@ TABLES: Final = (
         "first_tried_us unclear late offset_us",
         "head leased unclear late",
     ),
-    _table("attempts", "delivery number at_us took_us outcome reason counted unclear form", "counted unclear"),
+    _table(
+        "attempts",
+        "delivery number at_us took_us outcome reason counted unclear form",
+        "counted unclear",
+        sqlite_name="tries",
+    ),
     _table("receipts", "destination order_key receipt at_us"),
     _table("balances", "topic_uid destination state by deliveries stands_for"),
     _table("state", "key version rule topic_uid due_us expires_us value waits_for offset_us"),
@@ -68,6 +73,7 @@ TABLES: Final = (
     _table(
         "decisions",
         "seq topic_uid msg_offset item rule send destination key outcome by at_us version offset_us",
+        sqlite_name="whole_decisions",
         msg_offset="offset",
     ),
     _table("counters", "topic_uid name value"),

@@ -7,7 +7,7 @@ import inspect
 import re
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -21,23 +21,31 @@ from tests.house.reading import ROOT
 PAGE = ROOT / "docs" / "data-model.md"
 ENGINE = ROOT / "broker" / "engines" / "sqlite"
 HOLDS: Mapping[str, str] = {
-    "attempts": "every try of a delivery, with its outcome",
-    "balances": "the books of deliveries: how many stand in which state, for each topic and destination",
+    "attempts": "every try of a delivery, with its outcome, but for a first one that arrived: `progress` tells that",
     "catalog": "the records below, as JSON; a deleted one stays for a while, empty, so that readers see it go",
     "clock_mark": "where wall clock and steady time stood last, so that a set clock is noticed over a restart",
-    "counters": "the books of messages, and other counts of a topic",
     "cursors": "how far each reader of a topic is: routers (`r/`), subscriptions (`s/`), and their pending messages",
-    "decisions": "what became of each (event, rule, send) that led to no delivery, for explain and tail",
+    "decisions": "what became of each (event, rule, send) that led to no delivery, for explain and tail; "
+    "that one was sent is told by the delivery, in `decision` and `item`",
     "deliveries": "what was decided: the post and what it is about; never changed afterwards",
     "logs": "one row a topic: its first and next offset, and its sizes",
     "messages": "the messages themselves",
-    "numbers": "the last number given of each kind",
+    "numbers": "when the store was opened, and when a backup was made of it",
     "producer_keys": "keys of publishes that may be repeated, so that the repeat stands once",
     "progress": "what becomes of a delivery: state, place in its line, lease, tries",
     "publish_offsets": "by how much the wall clock was ahead when a message was published, where it was",
     "receipts": "the last post of an order key at a destination, so that later news can change it",
     "state": "what quiet rules remember: the rows below, as MessagePack, each with its timer",
-    "state_counts": "how many rows of state each rule holds",
+    "sums": "the books of deliveries (how many stand in which state, for each topic and destination), the books of "
+    "messages and other counts of a topic, how many rows of state each rule holds, the last number given of each kind",
+}
+_VIEWS: Mapping[str, Sequence[str]] = {
+    "whole_deliveries": ("deliveries", "progress"),
+    "tries": ("attempts", "progress"),
+    "whole_decisions": ("decisions", "deliveries", "progress"),
+    "balances": ("sums",),
+    "counters": ("sums",),
+    "state_counts": ("sums",),
 }
 ROWS: Mapping[str, tuple[type[Any], str]] = {
     "k/RULE/KEY": (KeyRow, "`rules/deciding/quiet/keyrow.py`"),
@@ -82,8 +90,8 @@ def users_of(table: str) -> tuple[list[str], list[str]]:
     """The modules of the engine whose queries write a table, and those whose queries read it."""
     writers, readers = set[str](), set[str]()
     write = re.compile(rf"\b(?:INTO|UPDATE|DELETE FROM) {table}\b")
-    read = re.compile(rf"(?<!DELETE )\b(?:FROM|JOIN) {table}\b")
-    whole = "whole_deliveries" if table in ("deliveries", "progress") else table
+    whole = "|".join([table, *(view for view, tables in _VIEWS.items() if table in tables)])
+    read = re.compile(rf"(?<!DELETE )\b(?:FROM|JOIN) (?:{whole})\b")
     for path in sorted(ENGINE.glob("*.py")):
         text = path.read_text()
         for file in re.findall(r'load\("(\w+)"\)', text):
@@ -92,7 +100,7 @@ def users_of(table: str) -> tuple[list[str], list[str]]:
                     continue
                 if write.search(query):
                     writers.add(path.name)
-                if read.search(query) or re.search(rf"\b(?:FROM|JOIN) {whole}\b", query):
+                if read.search(query):
                     readers.add(path.name)
     return sorted(writers), sorted(readers)
 

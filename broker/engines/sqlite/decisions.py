@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from broker.engines.decision_rows import columns_of_decision
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.slices import delete_in_slices
 from broker.engines.sqlite.transaction import Transaction, Writes
-from broker.model import DecisionRecord
+from broker.model import Commit, DecisionRecord, NewDelivery
 from broker.steady import Reading, SteadyTime
 
 _SQL = load("decisions")
@@ -37,16 +37,50 @@ class SqliteDecisions:
         before_us = self._steady.read().steady_of(before_us)
 
         def remove(wanted: int, transaction: Transaction) -> int:
-            return transaction.db.execute(_SQL["sweep"], (before_us, wanted)).rowcount
+            return transaction.db.execute(_SQL["sweep"], (wanted, before_us)).rowcount
 
         return await delete_in_slices(self._writer, remove, limit)
 
 
-def apply_decisions(transaction: Transaction, decisions: Sequence[DecisionRecord], now: Reading) -> None:
-    """Write decisions in order, each with its number."""
-    db, numbers = transaction.db, transaction.numbers
-    rows = [(numbers.take_next(db, "decision"), *columns_of_decision(decision, now)) for decision in decisions]
-    db.executemany(_SQL["add"], rows)
+class NumberedDecisions:
+    """The decisions of one commit with their numbers.
+
+    ``told`` are those that a delivery of the same commit tells of, by its id: their number, and the place of the event
+    in its message. Nearly all deliveries do; what they tell takes no row of its own.
+    """
+
+    def __init__(self, transaction: Transaction, commit: Commit) -> None:
+        self._transaction = transaction
+        self._numbered = {transaction.numbers.take_next(transaction.db, "decision"): one for one in commit.decisions}
+        self.told: Mapping[str, tuple[int, int]] = self._match(commit.deliveries) if self._numbered else {}
+
+    def _match(self, deliveries: Sequence[NewDelivery]) -> Mapping[str, tuple[int, int]]:
+        sent = {_place_of(one): seq for seq, one in self._numbered.items() if one.outcome == "sent" and not one.by}
+        told: dict[str, tuple[int, int]] = {}
+        for new in deliveries:
+            place = (new.origin, new.rule, new.send, new.destination, new.key, new.version, new.created_us)
+            seq = sent.pop(place, 0) if new.part == 0 else 0
+            if seq and (new.topic_uid, new.offset) == (self._numbered[seq].topic_uid, self._numbered[seq].offset):
+                told[new.id] = seq, self._numbered[seq].item
+        return told
+
+    def give_back(self) -> None:
+        """Their numbers were not used after all."""
+        for _ in self._numbered:
+            self._transaction.numbers.give_back("decision")
+
+    def write(self, now: Reading) -> None:
+        """Write those that no delivery tells of, in their order."""
+        told = {seq for seq, _ in self.told.values()}
+        rows = [(seq, *columns_of_decision(one, now)) for seq, one in self._numbered.items() if seq not in told]
+        self._transaction.db.executemany(_SQL["add"], rows)
+
+
+def _place_of(decision: DecisionRecord) -> tuple[str, str, int, str, str, str, int]:
+    """What a delivery that comes of this decision has, too."""
+    origin = f"m/{decision.topic_uid}/{decision.offset}/{decision.item}"
+    place = (origin, decision.rule, decision.send)
+    return *place, decision.destination, decision.key, decision.version, decision.at_us
 
 
 def _records(db: sqlite3.Connection, query: str, *parameters: str | int) -> Sequence[DecisionRecord]:

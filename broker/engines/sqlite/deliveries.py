@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from broker.delivery_states import state_after
 from broker.engines.balancing import GAVE_UP, book_entry_of
@@ -16,6 +17,10 @@ from broker.model import Attempt, Delivery, DeliveryState, NewDelivery
 from broker.steady import Reading
 
 _SQL = load("outbox")
+NO_DECISION: Final = (0, 0)
+NOT_HERE: Final = -1
+"""In place of how long a try took: its tries, if there were any, are told elsewhere."""
+_NOTHING_TOLD: Final[Mapping[str, tuple[int, int]]] = {}
 
 
 def find_held(db: sqlite3.Connection, token: str, now: Reading) -> StoredDelivery:
@@ -42,11 +47,15 @@ def add(
     dead: Sequence[NewDelivery],
     now: Reading,
     shadows: Sequence[NewDelivery] = (),
+    told: Mapping[str, tuple[int, int]] = _NOTHING_TOLD,
 ) -> None:
-    """Take in deliveries. Raises DuplicateDelivery, which spoils the transaction."""
+    """Take in deliveries. Raises DuplicateDelivery, which spoils the transaction.
+
+    ``told`` are decisions that a delivery tells of, by its id: their number, and the place of the event in its message.
+    """
     db = transaction.db
     for new in waiting:
-        seq = _add_what_was_decided(transaction, new)
+        seq = _add_what_was_decided(transaction, new, told.get(new.id, NO_DECISION))
         due_us = new.due_us - now.offset_us
         db.execute(_SQL["add_waiting"], (seq, new.destination, new.order_key, new.priority, due_us, new.late))
         transaction.sums.book((new.topic_uid, new.destination, "waiting", ""), 1, new.stands_for)
@@ -71,19 +80,20 @@ def add_in_place(transaction: Transaction, new: NewDelivery, place: int, now: Re
     transaction.sums.book((new.topic_uid, new.destination, "waiting", ""), 1, new.stands_for)
 
 
-def _add_what_was_decided(transaction: Transaction, new: NewDelivery) -> int:
+def _add_what_was_decided(transaction: Transaction, new: NewDelivery, decided: tuple[int, int] = NO_DECISION) -> int:
     seq = transaction.numbers.take_next(transaction.db, "delivery")
     try:
-        transaction.db.execute(_SQL["add_delivery"], (seq, *columns_of_decided(new)))
+        transaction.db.execute(_SQL["add_delivery"], (seq, *columns_of_decided(new), *decided))
     except sqlite3.IntegrityError as error:
         transaction.numbers.give_back("delivery")
         raise DuplicateDelivery(str(new.unique_key)) from error
     return seq
 
 
-def change(transaction: Transaction, row: StoredDelivery, delivery: Delivery) -> bool:
+def change(transaction: Transaction, row: StoredDelivery, delivery: Delivery, took_us: int = NOT_HERE) -> bool:
     """Let a delivery become ``delivery``; it leaves and joins lines and books as that says.
 
+    ``took_us`` is what its only try took, where the row is to say that (see ``settle_tried``).
     True when there is news for who delivers: it waits on, or another became the head of its line.
     """
     db, old = transaction.db, row.delivery
@@ -95,7 +105,7 @@ def change(transaction: Transaction, row: StoredDelivery, delivery: Delivery) ->
         place = transaction.numbers.take_next(db, "delivery")
         head = db.execute(_SQL["line_is_empty"], (delivery.new.destination, delivery.new.order_key)).fetchone()[0]
     settled_us, offset_us = (delivery.settled_us - row.offset_us, row.offset_us) if delivery.settled_us else (0, 0)
-    values = (delivery.state, delivery.by, settled_us, offset_us, delivery.new.late, place, head)
+    values = (delivery.state, delivery.by, settled_us, offset_us, delivery.new.late, place, head, took_us)
     db.execute(_SQL["change"], (*_attempt_columns(row, delivery), *values, delivery.seq))
     is_promoted = row.head and db.execute(_SQL["promote"], (old.new.destination, old.new.order_key)).rowcount > 0
     transaction.sums.book(book_entry_of(old), -1, -old.new.stands_for)
@@ -103,8 +113,26 @@ def change(transaction: Transaction, row: StoredDelivery, delivery: Delivery) ->
     return is_promoted or delivery.state == "waiting"
 
 
-def put_attempt(db: sqlite3.Connection, delivery: Delivery, attempt: Attempt) -> None:
-    """Put a try on record; ``delivery`` counts it already."""
+def settle_tried(transaction: Transaction, row: StoredDelivery, delivery: Delivery, attempt: Attempt | None) -> bool:
+    """Let a delivery become what its try made of it, and put the try on record. See ``change``.
+
+    A first try that arrived, as nearly all do, is told by the delivery's own row.
+    """
+    is_plain = (
+        attempt is not None
+        and (delivery.state, delivery.tries, delivery.first_tried_us) == ("delivered", 1, attempt.at_us)
+        and attempt.took_us >= 0
+        and attempt == Attempt(attempt.at_us, attempt.took_us, "delivered", "", counted=False)
+    )
+    if attempt is None or not is_plain:
+        is_news = change(transaction, row, delivery)
+        if attempt is not None:
+            _put_attempt(transaction.db, delivery, attempt)
+        return is_news
+    return change(transaction, row, delivery, attempt.took_us)
+
+
+def _put_attempt(db: sqlite3.Connection, delivery: Delivery, attempt: Attempt) -> None:
     tried = (attempt.at_us, attempt.took_us, attempt.outcome, attempt.reason, attempt.counted, attempt.unclear)
     db.execute(_SQL["add_attempt"], (delivery.seq, delivery.tries, *tried, attempt.form))
 

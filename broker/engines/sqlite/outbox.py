@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
 from typing import TypeVar
 
 from broker.delivery_states import can
 from broker.engines.finding import parameters_of, query_name
 from broker.engines.settling import apply_settlement, end_delivery, revive_delivery
 from broker.engines.sqlite import folding
-from broker.engines.sqlite.deliveries import change, find_held, find_named, put_attempt
+from broker.engines.sqlite.deliveries import change, find_held, find_named, settle_tried
 from broker.engines.sqlite.leasing import lease
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
-from broker.engines.sqlite.slices import delete_in_slices
+from broker.engines.sqlite.sweeping import SettledSweep
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.engines.stored_delivery import view_row
 from broker.engines.wakeups import LevelSignals
@@ -48,6 +47,7 @@ class SqliteOutbox:
         self._writer = writer
         self._readers = readers
         self._news = news
+        self._settled_sweep = SettledSweep(writer, readers)
 
     async def lease(self, destination: str, limit: int, lease_s: float, run: int = 1) -> Sequence[Leased]:
         """See Outbox."""
@@ -65,10 +65,8 @@ class SqliteOutbox:
             row = find_held(transaction.db, token, now)
             delivery = apply_settlement(row.delivery, settlement, attempt, now.wall_us)
             new = delivery.new
-            if change(transaction, row, delivery):
+            if settle_tried(transaction, row, delivery, attempt):
                 touched.add(new.destination)
-            if attempt is not None:
-                put_attempt(transaction.db, delivery, attempt)
             if isinstance(settlement, SettleDelivered) and settlement.receipt is not None:
                 place = (new.destination, new.order_key, settlement.receipt, now.steady_us)
                 transaction.db.execute(_SQL["put_receipt"], place)
@@ -202,7 +200,7 @@ class SqliteOutbox:
 
     async def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` deliveries settled before ``before_us`` and say how many; receipts as old go too."""
-        return await delete_in_slices(self._writer, partial(_sweep, self._steady.read().steady_of(before_us)), limit)
+        return await self._settled_sweep.remove(self._steady.read().steady_of(before_us), limit)
 
     async def _change(self, work: Callable[[Transaction, set[str]], T], within_s: float = 0.0) -> T:
         """Make a change that puts the destinations it touches into the set, and tell those who wait there."""
@@ -229,12 +227,3 @@ def _move(transaction: Transaction, destination: str, to: str) -> int:
     db.execute(_SQL["clear_heads"], (to,))
     db.execute(_SQL["find_heads"], (to,))
     return moved
-
-
-def _sweep(before_us: int, limit: int, transaction: Transaction) -> int:
-    db = transaction.db
-    old = db.execute(_SQL["settled_before"], (before_us, limit)).fetchall()
-    for query in ("remove_attempts", "remove_progress", "remove_delivery"):
-        db.executemany(_SQL[query], old)
-    db.execute(_SQL["sweep_receipts"], (before_us, limit))
-    return len(old)

@@ -15,7 +15,7 @@ from broker.engines.sqlite.backup import copy_to
 from broker.engines.sqlite.catalog import SqliteCatalog, apply_changes
 from broker.engines.sqlite.clock_marks import keep_mark
 from broker.engines.sqlite.cursors import SqliteCursors, apply_moves, check_moves
-from broker.engines.sqlite.decisions import SqliteDecisions, apply_decisions
+from broker.engines.sqlite.decisions import NumberedDecisions, SqliteDecisions
 from broker.engines.sqlite.deliveries import add, check_waiting, withdraw
 from broker.engines.sqlite.leasing import lease
 from broker.engines.sqlite.lock import LockFile
@@ -27,7 +27,7 @@ from broker.engines.sqlite.state import SqliteState, apply_state, check_reads, w
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.engines.sqlite.watching import OpenFiles
 from broker.engines.wakeups import Signals
-from broker.errors import OutcomeUnknown, StoreError
+from broker.errors import DuplicateDelivery, OutcomeUnknown, StoreError
 from broker.model import Commit, Health, Leased, SweepPolicy, Swept
 from broker.steady import Reading, SteadyTime
 
@@ -120,11 +120,16 @@ class SqliteStore:
         check_reads(db, commit.reads, now.steady_us)
         check_waiting(db, commit.waiting, now)
         apply_changes(transaction, commit.catalog)
-        add(transaction, commit.deliveries, commit.dead, now, commit.shadows)
+        decisions = NumberedDecisions(transaction, commit)
+        try:
+            add(transaction, commit.deliveries, commit.dead, now, commit.shadows, decisions.told)
+        except DuplicateDelivery:
+            decisions.give_back()
+            raise
         apply_moves(db, commit.cursors, now)
         wake(transaction, commit.wake, now.steady_us)
         apply_state(transaction, commit.state, now)
-        apply_decisions(transaction, commit.decisions, now)
+        decisions.write(now)
         for (topic_uid, name), added in commit.counters.items():
             transaction.sums.count(topic_uid, name, added)
         return {*withdraw(transaction, commit.withdraw, now), *(new.destination for new in commit.deliveries)}

@@ -43,7 +43,8 @@ class StoredRows:
     def numbers(self) -> Mapping[str, int]:
         """The last numbers that were given, by the name of their sequence."""
         with translate_errors(self._path):
-            return dict(self._db.execute("SELECT name, value FROM numbers"))
+            given = self._db.execute("SELECT name, value FROM sums WHERE topic_uid = '' AND kind = 'number'")
+            return dict([*self._db.execute("SELECT name, value FROM numbers"), *given])
 
     def close(self) -> None:
         """Let go of the file."""

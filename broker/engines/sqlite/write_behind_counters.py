@@ -33,7 +33,7 @@ class Sequences:
 
     def __init__(self) -> None:
         self._last: dict[str, int] = {}
-        self._changed: set[str] = set()
+        self._given: Counter[str] = Counter()
 
     def take_next(self, db: sqlite3.Connection, name: str) -> int:
         """The next number of a sequence."""
@@ -41,56 +41,54 @@ class Sequences:
             row = db.execute(_SQL["last_number"], (name,)).fetchone()
             self._last[name] = row[0] if row else 0
         self._last[name] += 1
-        self._changed.add(name)
+        self._given[name] += 1
         return self._last[name]
 
     def give_back(self, name: str) -> None:
         """The number given last was not used after all."""
         self._last[name] -= 1
+        self._given[name] -= 1
 
     def flush(self, db: sqlite3.Connection) -> None:
         """See Kept."""
-        db.executemany(_SQL["put_number"], [(name, self._last[name]) for name in self._changed])
+        db.executemany(_SQL["add"], [("", "number", name, "", "", given, 0) for name, given in self._given.items()])
 
     def settle(self) -> None:
         """See Kept."""
-        self._changed.clear()
+        self._given.clear()
 
     def forget(self) -> None:
         """See Kept."""
         self._last.clear()
-        self._changed.clear()
+        self._given.clear()
 
 
 class Sums:
     """The sums that change with nearly every operation: balances, counters, rows of state by rule."""
 
     def __init__(self) -> None:
-        self._balances: dict[tuple[str, str, str, str], tuple[int, int]] = {}
-        self._counters: Counter[tuple[str, str]] = Counter()
-        self._rows: Counter[str] = Counter()
+        self._added: dict[tuple[str, str, str, str, str], tuple[int, int]] = {}
 
     def book(self, entry: tuple[str, str, str, str], deliveries: int, stands_for: int) -> None:
         """Add to one entry of the books of deliveries."""
-        before = self._balances.get(entry, (0, 0))
-        self._balances[entry] = before[0] + deliveries, before[1] + stands_for
+        topic_uid, destination, state, by = entry
+        self._add((topic_uid, "balance", destination, state, by), deliveries, stands_for)
 
     def count(self, topic_uid: str, name: str, added: int) -> None:
         """Add to a named counter."""
-        self._counters[topic_uid, name] += added
+        self._add((topic_uid, "counter", name, "", ""), added)
 
     def count_rows(self, rule: str, added: int) -> None:
         """Add to the rows of state that a rule holds."""
-        self._rows[rule] += added
+        self._add(("", "rows", rule, "", ""), added)
+
+    def _add(self, to: tuple[str, str, str, str, str], value: int, stands_for: int = 0) -> None:
+        before = self._added.get(to, (0, 0))
+        self._added[to] = before[0] + value, before[1] + stands_for
 
     def flush(self, db: sqlite3.Connection) -> None:
         """See Kept."""
-        if self._balances:
-            db.executemany(_SQL["add_balance"], [(*entry, *sums) for entry, sums in self._balances.items()])
-        if self._counters:
-            db.executemany(_SQL["add_counter"], [(*name, added) for name, added in self._counters.items()])
-        if self._rows:
-            db.executemany(_SQL["add_rows"], list(self._rows.items()))
+        db.executemany(_SQL["add"], [(*to, *added) for to, added in self._added.items()])
 
     def settle(self) -> None:
         """See Kept."""
@@ -98,6 +96,4 @@ class Sums:
 
     def forget(self) -> None:
         """See Kept."""
-        self._balances.clear()
-        self._counters.clear()
-        self._rows.clear()
+        self._added.clear()

@@ -55,6 +55,10 @@ _MAY_SCAN = {
     ("keeping", "last_number"),
     ("log", "gone_with_messages"),  # logs are few
     ("log", "topics"),
+    ("decisions", "of"),  # sorts those about one message
+    ("decisions", "since"),  # nobody asks but tests, and who moves a store
+    ("decisions", "sweep"),  # looks at the first ones that are kept
+    ("outbox", "attempts"),  # sorts the tries of one delivery
     ("outbox", "balances"),  # all of a small table
     ("outbox", "balances_since"),  # groups what it found by time
     ("outbox", "clear_heads"),

@@ -1,12 +1,12 @@
 -- name: of
 -- All decisions about one message, in order.
 SELECT topic_uid, offset, item, rule, send, destination, key, outcome, by, at_us + offset_us, version, seq
-FROM decisions WHERE topic_uid = ? AND offset = ? ORDER BY seq;
+FROM whole_decisions WHERE topic_uid = ? AND offset = ? ORDER BY seq;
 
 -- name: since
 -- Decisions after a number, oldest first.
 SELECT topic_uid, offset, item, rule, send, destination, key, outcome, by, at_us + offset_us, version, seq
-FROM decisions WHERE seq > ? ORDER BY seq LIMIT ?;
+FROM whole_decisions WHERE seq > ? ORDER BY seq LIMIT ?;
 
 -- name: add
 -- Write a decision.
@@ -15,5 +15,7 @@ INSERT INTO decisions (seq, topic_uid, offset, item, rule, send, destination, ke
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: sweep
--- Remove some decisions made before a time.
-DELETE FROM decisions WHERE seq IN (SELECT seq FROM decisions WHERE at_us < ? ORDER BY at_us LIMIT ?);
+-- Remove, of the first decisions that are kept, those made before a time: they are numbered as they were made.
+DELETE FROM decisions WHERE seq IN (
+  SELECT seq FROM (SELECT seq, at_us FROM decisions WHERE seq > 0 ORDER BY seq LIMIT ?) WHERE at_us < ?
+);

@@ -9,8 +9,8 @@ SELECT * FROM whole_deliveries WHERE id = ?;
 -- name: add_delivery
 -- Store what was decided.
 INSERT INTO deliveries (seq, id, origin, rule, send, part, parts, phase, key, incident, stands_for, topic_uid, offset,
-  version, places, severity, due_us, created_us, post)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+  version, places, severity, due_us, created_us, post, decision, item)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_waiting
 -- Put a delivery at the end of its line; it is the head of an empty one.
@@ -57,7 +57,7 @@ WHERE seq = ?;
 -- name: change
 -- Write what changed of a delivery that begins or ends waiting.
 UPDATE progress SET due_us = ?, leased = ?, attempts = ?, tries = ?, form = ?, first_tried_us = ?, unclear = ?,
-  state = ?, by = ?, settled_us = ?, offset_us = ?, late = ?, place = ?, head = ?
+  state = ?, by = ?, settled_us = ?, offset_us = ?, late = ?, place = ?, head = ?, took_us = ?
 WHERE seq = ?;
 
 -- name: promote
@@ -128,7 +128,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: attempts
 -- The tries of a delivery, oldest first.
-SELECT at_us, took_us, outcome, reason, counted, unclear, form FROM attempts WHERE delivery = ? ORDER BY number;
+SELECT at_us, took_us, outcome, reason, counted, unclear, form FROM tries WHERE delivery = ? ORDER BY number;
 
 -- name: put_receipt
 -- Remember the last receipt of an order key.
@@ -254,10 +254,13 @@ ORDER BY seq DESC LIMIT :limit;
 -- End the leases that a process which is no more has left behind; what it tried may have arrived.
 UPDATE progress SET leased = 0, due_us = min(due_us, ?), unclear = 1 WHERE state = 'waiting' AND leased = 1;
 
+-- name: from_the_oldest
+-- Some deliveries behind a number, and whether they were settled before a time.
+SELECT seq, state <> 'waiting' AND settled_us < ? FROM progress WHERE seq > ? ORDER BY seq LIMIT ?;
+
 -- name: settled_before
--- Some deliveries that were settled before a time.
-SELECT seq FROM progress INDEXED BY progress_settled
-WHERE state <> 'waiting' AND settled_us < ? ORDER BY settled_us LIMIT ?;
+-- Which of some deliveries (a JSON array of their numbers) were settled before a time.
+SELECT seq FROM progress WHERE seq IN (SELECT value FROM json_each(?)) AND state <> 'waiting' AND settled_us < ?;
 
 -- name: remove_attempts
 -- Remove the tries of a delivery.

@@ -13,8 +13,8 @@ WHERE uid = ?2;
 
 -- name: skip
 -- Remember which offsets of a topic were passed over: they are no messages.
-INSERT INTO counters (topic_uid, name, value) VALUES (?, ?, ?)
-ON CONFLICT (topic_uid, name) DO UPDATE SET value = excluded.value;
+INSERT INTO sums (topic_uid, kind, name, state, by, value, stands_for) VALUES (?, 'counter', ?, '', '', ?, 0)
+ON CONFLICT (topic_uid, kind, name, state, by) DO UPDATE SET value = excluded.value;
 
 -- name: doubt
 -- Mark everything that waits as late, and as perhaps delivered since.
