@@ -17,13 +17,15 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
 from broker.engines.gathering import Gathering
-from broker.engines.sqlite.checkpointing import Checkpointer
+from broker.engines.sqlite.checkpointing import LONG_PAGES, Checkpointer
 from broker.engines.sqlite.failures import code_of, damage_of, store_error
-from broker.engines.sqlite.opening import connect_writer
+from broker.engines.sqlite.opening import PAGE_BYTES, connect_writer
 from broker.engines.sqlite.pending_write import PendingWrite
 from broker.engines.sqlite.transaction import Transaction
 from broker.engines.sqlite.watching import OpenFiles
@@ -34,9 +36,10 @@ T = TypeVar("T")
 _GROUP_CALLS: Final = 1_000
 _GROUP_BYTES: Final = 16 * 1024 * 1024
 _CHECKPOINT_AFTER_S: Final = 0.2
+_PAGES_A_ROW: Final = 2
+"""What a row that changes writes to the log, at most but for large ones: its own page, and of its indexes' some."""
 _LOOK_EVERY_S: Final = 1.0
 _LOOK_EACH_GROUPS: Final = 100  # about a second where one is written after the other
-
 
 _Outcome = tuple[PendingWrite, Any, BaseException | None]
 
@@ -57,9 +60,9 @@ class Writer:
         self._files = files
         self._on_outside_change = on_outside_change
         self._loop = asyncio.get_running_loop()
-        self._gathering: Gathering[PendingWrite] = Gathering(self._loop, self._give)
+        self._given: SimpleQueue[Sequence[PendingWrite]] = SimpleQueue()
+        self._gathering: Gathering[PendingWrite] = Gathering(self._loop, self._given.put)
         self._calls: deque[PendingWrite] = deque()
-        self._ready = threading.Condition(threading.Lock())
         self._closing = False
         self._checkpointer = Checkpointer(path)
         try:
@@ -70,6 +73,7 @@ class Writer:
         self._data_version = 0
         self._groups = 0
         self._checkpoint_due = False
+        self._unmoved_pages = 0
         self._failure = ""
         self.is_alone = True
         self.is_sure = True  # False while nobody knows whether the last group is in
@@ -96,38 +100,34 @@ class Writer:
         result: T = await call.answer
         return result
 
-    def _give(self, calls: Sequence[PendingWrite]) -> None:
-        """Give the thread what was gathered; the lock is taken once for all of it."""
-        with self._ready:
-            self._calls.extend(calls)
-            self._ready.notify()
-
     async def close(self) -> None:
         """Write what waits, refuse what comes after, and end the thread. Idempotent."""
         self._gathering.hand_over()
-        with self._ready:
-            self._closing = True
-            self._ready.notify()
+        self._closing = True
+        self._given.put(())  # wakes it
         await self._loop.run_in_executor(None, self._thread.join)
 
     # --- On the writer's own thread -----------------------------------------------------------------
 
     def _run(self) -> None:
         while True:
-            with self._ready:
-                if not self._calls and not self._closing:
-                    self._ready.wait(_CHECKPOINT_AFTER_S if self._checkpoint_due else _LOOK_EVERY_S)
-                calls = self._next_group()
-                closing = self._closing
+            calls = self._next_group()
             if calls:
                 self._write(calls)
-            elif closing:
-                break
-            else:
+            elif not self._closing:
                 self._idle()
+            elif self._given.empty():
+                break
         self._shut()
 
     def _next_group(self) -> list[PendingWrite]:
+        """What is written next; nothing when nothing came for a while, or it is to end."""
+        with suppress(Empty):
+            if not self._calls:
+                idle_s = _CHECKPOINT_AFTER_S if self._checkpoint_due else _LOOK_EVERY_S
+                self._calls.extend(self._given.get(timeout=idle_s))
+            while True:
+                self._calls.extend(self._given.get_nowait())
         calls: list[PendingWrite] = []
         size_bytes = 0
         while self._calls and len(calls) < _GROUP_CALLS and size_bytes <= _GROUP_BYTES:
@@ -148,7 +148,8 @@ class Writer:
         self._groups += 1
         if self._groups % _LOOK_EACH_GROUPS == 0:
             self._look()
-        if not self._files.is_overwritten:
+        if self._unmoved_pages >= LONG_PAGES and not self._files.is_overwritten:
+            self._unmoved_pages = 0
             self._checkpointer.ask()
         if self._checkpointer.wants_the_rest:
             self._checkpointer.wants_the_rest = False
@@ -164,6 +165,7 @@ class Writer:
         except sqlite3.Error as error:
             self._let_go()
             return [(call, None, self._fail(error)) for call in calls]
+        changes = transaction.db.total_changes
         try:
             outcomes = [self._make(transaction, call) for call in calls]
             transaction.flush()
@@ -182,6 +184,8 @@ class Writer:
         transaction.settle()
         self._failure = ""
         self._checkpoint_due = True
+        size_bytes = sum(call.size_bytes for call in calls)
+        self._unmoved_pages += (transaction.db.total_changes - changes) * _PAGES_A_ROW + size_bytes // PAGE_BYTES
         return outcomes
 
     def _begin(self) -> Transaction:
@@ -285,6 +289,7 @@ class Writer:
     def _idle(self) -> None:
         """Nothing to write for a while: see whether another process wrote, and move the log into the file."""
         checkpoint_due, self._checkpoint_due = self._checkpoint_due, False
+        self._unmoved_pages = 0
         reason = self._look()
         if reason:
             self._failure = reason
