@@ -3,8 +3,9 @@
 Before a message is matched or decided, a timer fired or a post made ready to be sent, its name is noted
 (``poison_notes.py``). A note left behind when the process ends is a death with that name in hand. After the first death
 it is a suspect: it is done again, and while there are suspects only one thing is done at a time, so that a second death
-has one name. After the second it is done no more: a message or a delivery becomes a dead letter, a timer rests until
-other rules are in force.
+has one name. A kill from outside may fall on anything, so a second death counts when a trace shows that the daemon
+stopped at it (``poison_witness.py``). Then it is done no more: a message or a delivery becomes a dead letter, a timer
+rests until other rules are in force.
 """
 
 from __future__ import annotations
@@ -19,13 +20,23 @@ import msgspec
 import structlog
 
 from bridge.core.offload import Offload
-from bridge.core.poison_deaths import DEATHS_ALLOWED, Deaths, Suspect, is_forgotten, read_deaths, write_deaths
+from bridge.core.poison_deaths import (
+    DEATHS_ALLOWED,
+    Deaths,
+    Suspect,
+    count_death,
+    is_forgotten,
+    read_deaths,
+    write_deaths,
+)
 from bridge.core.poison_notes import NotesUnusable, PoisonNotes, note_name, read_notes
+from bridge.core.poison_witness import Witness, WitnessUnusable, read_trace
 from broker.clock import Clock, us
 
 REASON: Final = "the daemon stopped twice while deciding it"
 _NOTES_FILE: Final = "deciding.notes"
 _DEATHS_FILE: Final = "deciding.deaths.json"
+_TRACE_FILE: Final = "deciding.trace"
 _TOLD_FOR_S: Final = 86_400.0
 _LONGEST_TURN_S: Final = 10.0  # a suspect that takes longer, and does not stop the daemon, keeps nobody waiting
 
@@ -45,6 +56,7 @@ class PoisonGuard:
         self._path: Path | None = None
         self._run = ""
         self.notes: PoisonNotes | None = None
+        self._witness: Witness | None = None
         self.is_watching = False
         if folder is None:
             return
@@ -52,7 +64,8 @@ class PoisonGuard:
         try:
             self._count_deaths(folder)
             self.notes = PoisonNotes(folder / _NOTES_FILE, run)
-        except (NotesUnusable, OSError) as error:
+            self._witness = Witness(folder / _TRACE_FILE)
+        except (NotesUnusable, WitnessUnusable, OSError) as error:
             log.warning("what is decided cannot be noted", folder=str(folder), reason=str(error))
         self._watch()
 
@@ -111,6 +124,18 @@ class PoisonGuard:
             if self.notes is not None:
                 self.notes.give_back(slot)
 
+    def begin(self, notes: PoisonNotes, slot: int, name: str) -> None:
+        """Note that a step begins for ``name`` (see ``note_name``); a suspect's step is watched."""
+        notes.note(slot, name)
+        if self.is_watching and self._witness is not None and name in self._suspects:
+            self._witness.watch()
+
+    def end(self, notes: PoisonNotes, slot: int) -> None:
+        """Note that the step has ended."""
+        if self._witness is not None and self._witness.is_watching:
+            self._witness.release()
+        notes.clear(slot)
+
     def _free_slot(self) -> int | None:
         if self.notes is None:
             return None
@@ -142,6 +167,9 @@ class PoisonGuard:
         if self.notes is not None:
             self.notes.close()
             self.notes = None
+        if self._witness is not None:
+            self._witness.close()
+            self._witness = None
 
     def _settle(self, name: str, about: str) -> None:
         """What became of a suspect, as named in a note: decided after all, or set aside and told, once."""
@@ -174,11 +202,11 @@ class PoisonGuard:
         if not names or run.hex() == known.counted:
             return
         self._run = run.hex()
+        trace = read_trace(folder / _TRACE_FILE)
         for name in names:
-            before = self._suspects.get(name)
-            deaths = 1 if before is None else before.deaths + 1
-            self._suspects[name] = msgspec.structs.replace(before or Suspect(), deaths=deaths, last_us=now_us)
-            log.error("the daemon stopped while deciding", name=name, deaths=deaths)
+            suspect = count_death(self._suspects.get(name), trace, now_us)
+            self._suspects[name] = suspect
+            log.error("the daemon stopped while deciding", name=name, deaths=suspect.deaths, where=trace)
         self._keep()
 
     def _keep(self) -> None:
@@ -232,11 +260,11 @@ class Desk:
             except NotesUnusable as error:
                 log.warning("what is decided cannot be noted", reason=str(error))
                 return await self._offload.run(step, large=large)
-        notes.note(self._slot, note_name(name))
+        self._guard.begin(notes, self._slot, note_name(name))
         try:
             return await self._offload.run(step, large=large)
         finally:
-            notes.clear(self._slot)
+            self._guard.end(notes, self._slot)
 
 
 class _Noted(Generic[Result]):
@@ -276,11 +304,11 @@ class _Noted(Generic[Result]):
         notes = self._guard.notes
         if notes is None:
             return step(given)
-        notes.note(self._slot, self._name)
+        self._guard.begin(notes, self._slot, self._name)
         try:
             return step(given)
         finally:
-            notes.clear(self._slot)
+            self._guard.end(notes, self._slot)
 
 
 def message_name(topic_uid: str, offset: int) -> str:

@@ -16,6 +16,7 @@ from broker.clock import us
 
 DEATHS_ALLOWED: Final = 2
 """After so many deaths with it in hand, something is done no more."""
+_KILLS_ALLOWED: Final = 4  # of a suspect in hand, without a trace: so often is no chance either
 _SUSPECT_FOR_S: Final = 86_400.0  # of what is done no more in any case: its topic or its row is gone
 _KEPT_FOR_S: Final = 30 * 86_400.0
 
@@ -25,10 +26,12 @@ log = structlog.get_logger("poison")
 class Suspect(msgspec.Struct, frozen=True, kw_only=True):
     """What was under decision when the daemon died: how often, and when last.
 
-    ``about`` names it for people once it is set aside; ``set_aside_us`` is 0 before.
+    ``deaths`` are the first, and the later ones that left a trace; ``kills`` the later ones that left none. ``about``
+    names it for people once it is set aside; ``set_aside_us`` is 0 before.
     """
 
     deaths: int = 0
+    kills: int = 0
     last_us: int = 0
     about: str = ""
     set_aside_us: int = 0
@@ -39,6 +42,15 @@ class Deaths(msgspec.Struct, frozen=True):
 
     counted: str = ""
     suspects: dict[str, Suspect] = {}
+
+
+def count_death(suspect: Suspect | None, trace: str, now_us: int) -> Suspect:
+    """What is known of something after the daemon died with it in hand; ``trace`` is "" where it left none."""
+    if suspect is None:
+        return Suspect(deaths=1, last_us=now_us)
+    if not trace and suspect.kills + 1 < _KILLS_ALLOWED:
+        return msgspec.structs.replace(suspect, kills=suspect.kills + 1, last_us=now_us)
+    return msgspec.structs.replace(suspect, deaths=suspect.deaths + 1, last_us=now_us)
 
 
 def is_forgotten(suspect: Suspect, now_us: int) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,6 +29,7 @@ from tests.fakes.deliveries import Scripted, a_config, put_in, seeded
 from tests.fakes.routing import UIDS, Routing, T, an_alert, routed, rules_of
 
 UID = UIDS[T]
+TRACE = "Fatal Python error: Segmentation fault\n"
 DAY_S = 86_400.0
 
 
@@ -44,13 +47,14 @@ class Deaths:
         self.folder = folder
         self._made = 0
 
-    def die(self) -> None:
-        """Keep the folder as it is now: what is written later never was."""
+    def die(self, trace: str = TRACE) -> None:
+        """Keep the folder as it is now, with what a crash leaves: what is written later never was."""
         self._made += 1
         self.folder = Path(shutil.copytree(self.folder, self.folder.parent / f"after death {self._made}"))
+        (self.folder / "deciding.trace").write_text(trace)
 
-    async def die_at(self, *names: str) -> None:
-        """Die while these are under decision, each by a worker of its own."""
+    async def die_at(self, *names: str, trace: str = TRACE) -> None:
+        """Die while these are under decision, each by a worker of its own; without a trace: killed from outside."""
         guard = PoisonGuard(ManualClock(), self.folder)
         desks = [guard.open_desk(name) for name in names]
         running = threading.Barrier(len(names) + 1)
@@ -65,7 +69,7 @@ class Deaths:
             asyncio.create_task(desk.run(name, decide, large=True)) for desk, name in zip(desks, names, strict=True)
         ]
         await asyncio.to_thread(running.wait, 10)
-        self.die()
+        self.die(trace)
         gone.set()
         await asyncio.gather(*steps)
         for desk in desks:
@@ -89,6 +93,65 @@ async def test_one_death_condemns_nothing_and_two_do(deaths: Deaths) -> None:
     guard = a_guard(deaths)
     assert guard.explain_set_aside(message_name(UID, 7)) == REASON
     assert guard.explain_set_aside(message_name(UID, 6)) == guard.explain_set_aside(message_name("other", 7)) == ""
+
+
+async def test_kills_from_outside_that_fall_on_the_same_message_condemn_it_late(deaths: Deaths) -> None:
+    for _ in range(4):
+        await deaths.die_at(message_name(UID, 7), trace="")
+        guard = a_guard(deaths)
+        assert guard.explain_set_aside(message_name(UID, 7)) == ""
+        guard.close()
+    await deaths.die_at(message_name(UID, 7), trace="")
+    assert a_guard(deaths).explain_set_aside(message_name(UID, 7)) == REASON
+
+
+async def test_a_suspect_that_took_long_and_ended_leaves_no_trace(deaths: Deaths) -> None:
+    await deaths.die_at(message_name(UID, 7))
+    guard = a_guard(deaths)
+    trace = deaths.folder / "deciding.trace"
+    traces = []
+
+    def decide() -> None:
+        while "in decide" not in (text := trace.read_text()):
+            pass
+        traces.append(text)
+
+    await guard.open_desk("decide").run(message_name(UID, 7), decide)
+    assert traces[0].startswith("Timeout")
+    assert trace.read_text() == ""
+    guard.close()
+
+
+DYING = """
+import asyncio, ctypes, os, pathlib, re, sys
+from bridge.core.poison import PoisonGuard
+from broker.clock import SystemClock
+steps = {
+    "crash": lambda: ctypes.string_at(0),
+    "abort": os.abort,
+    "hang": lambda: re.match("(x+x+)+y", "x" * 80),
+    "killed": lambda: os.kill(os.getpid(), 9),
+}
+guard = PoisonGuard(SystemClock(), pathlib.Path(sys.argv[2]))
+asyncio.run(guard.open_desk("decide").run("m/uid/7", steps[sys.argv[1]]))
+"""
+
+
+@pytest.mark.parametrize(("end", "is_condemned"), [("crash", True), ("abort", True), ("hang", True), ("killed", False)])
+def test_what_stops_the_process_by_itself_leaves_a_trace_and_a_kill_does_not(
+    deaths: Deaths, end: str, is_condemned: bool
+) -> None:
+    trace = deaths.folder / "deciding.trace"
+    for deaths_before in range(2):
+        process = subprocess.Popen([sys.executable, "-c", DYING, end, str(deaths.folder)], stdout=-3, stderr=-3)
+        if end == "hang":
+            while not read_notes(deaths.folder / "deciding.notes")[1] or (deaths_before and not trace.read_text()):
+                assert process.poll() is None
+            process.kill()
+        assert process.wait(30) < 0
+        assert bool(trace.read_text()) is (is_condemned and deaths_before == 1)  # only a suspect is watched
+    guard = a_guard(deaths)
+    assert bool(guard.explain_set_aside("m/uid/7")) is is_condemned
 
 
 async def test_a_death_counts_once_however_often_the_daemon_then_dies_at_its_start(deaths: Deaths) -> None:
