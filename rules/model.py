@@ -60,6 +60,16 @@ class MessageFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishedMessage(MessageFacts):
+    """The facts of a message that is at hand, with ``data``: its payload as it was published, for who passes it on.
+
+    An event that state kept (state_rows.py) has none, so a template that asks for it there fails.
+    """
+
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """A message (or one item of it, with ``for_each``) as rules see it.
 

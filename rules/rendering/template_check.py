@@ -26,6 +26,7 @@ from rules.source.words import hint, suggest
 KNOWN_NAMES: Final = frozenset(("data", "text", "attributes", "message", "vars", "tables", "parent", "now"))
 """What every template finds, beside its rule's ``set:`` names. Callers who add names say so with ``known``."""
 MESSAGE_NAMES: Final = frozenset(("id", "offset", "topic", "project", "publish_time", "publish_time_us"))
+"""Facts of a message. Beside them, one that is at hand has ``data``: its payload as it was published."""
 Nodes: TypeAlias = tuple[nodes.Node, ...]
 BLOCKS: Final = "for if macro call filter set include import from extends block with raw"
 
@@ -283,7 +284,7 @@ def _member_flaws(node: nodes.Node, tables: Mapping[str, Any], at: Finder) -> It
     if table is not None and table not in tables and table not in _MAPPING_METHODS:
         yield Flaw(*at(node.lineno, table), _no_table(table, tables))
     fact = _member_of(node, "message")
-    if fact is not None and fact not in MESSAGE_NAMES:
+    if fact is not None and fact != "data" and fact not in MESSAGE_NAMES:
         names = ", ".join(sorted(MESSAGE_NAMES - {"publish_time_us"}))
         listed = hint(suggest(fact, MESSAGE_NAMES), f"it has: {names}")
         yield Flaw(*at(node.lineno, fact), f'message has no "{fact}"{listed}')

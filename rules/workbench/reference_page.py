@@ -41,7 +41,8 @@ NAMES: Final = {
     "data": "the payload, or the item",
     "text": "the payload as text",
     "attributes": "the message's attributes",
-    "message": "`id`, `offset`, `topic`, `project`, `publish_time`",
+    "message": "`id`, `offset`, `topic`, `project`, `publish_time`; `data`: the payload as it was published, "
+    "base64 on an AMS wire, to pass it on unchanged (not for what was kept: groups, reminders)",
     "vars": "the values of `set:`; each also stands by its own name",
     "tables": "the lookup tables of bridge.yaml",
     "parent": "with `for_each`: the whole payload",

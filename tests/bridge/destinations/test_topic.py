@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Sequence
@@ -16,7 +17,10 @@ from bridge.destinations.republish import Republisher
 from bridge.destinations.topic import HOPS, TopicDestination, TopicDestinationConfig
 from broker.clock import ManualClock
 from broker.engines.memory.trouble import Trouble
+from broker.errors import NotFound
 from broker.model import Message
+from broker.names import child_key
+from broker.records import Topic
 from rules.deciding.quiet.silences import places_of
 from rules.model import Event, MessageFacts
 from tests.bridge.destinations.parcels import a_parcel
@@ -149,3 +153,127 @@ async def test_without_a_daemon_nothing_is_published_and_nothing_is_said_against
 def test_a_name_that_is_no_topic_is_refused_at_load(topic: str) -> None:
     with pytest.raises(ValidationError, match="is not a topic"):
         TopicDestinationConfig(topic=topic)
+
+
+async def topics_of(stage: Stage) -> dict[str, list[str]]:
+    """What stands in each topic of the project but ``T``."""
+    found = {}
+    for topic in stage.broker.cache.list_all(Topic, child_key(stage.project.uid, "")):
+        if topic.name != "T":
+            found[topic.name] = [one.data for one in await stage.broker.store.log.read(topic.uid, 0, 100, 1_000_000)]
+    return found
+
+
+async def test_a_send_names_the_topic_and_it_is_made() -> None:
+    stage = await a_stage()
+    destination = a_destination(stage, topics="site-*", create=True)
+    assert destination.facts.overrides == {"attributes", "topic"}
+    for number, name in enumerate(("site-A", "site-B", "site-A")):
+        assert await destination.deliver(a_parcel(id=f"d{number}", overrides={"topic": name})) == Delivered()
+    assert {name: len(found) for name, found in (await topics_of(stage)).items()} == {"site-A": 2, "site-B": 1}
+    assert not await messages(stage)
+    await destination.deliver(a_parcel(id="d4"))
+    assert len(await messages(stage)) == 1
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ("", "names no topic"),
+        (None, "names no topic"),
+        ("site-A.org", "is not a name for a topic"),
+        ("site-Α", "is not a name for a topic"),
+        ("site-A/x", "is not a name for a topic"),
+        ("T", 'does not fit "site-*"'),
+        ("other", 'does not fit "site-*"'),
+    ],
+)
+async def test_a_name_that_no_topic_may_have_is_refused_and_the_destination_stays(named: Any, why: str) -> None:
+    stage = await a_stage()
+    outcome = await a_destination(stage, topics="site-*", create=True).deliver(a_parcel(overrides={"topic": named}))
+    assert isinstance(outcome, Refused)
+    assert why in outcome.reason
+    assert not outcome.destination_gone
+    assert await topics_of(stage) == {}
+
+
+async def test_a_named_topic_that_may_not_be_made_is_refused_and_the_destination_stays() -> None:
+    stage = await a_stage()
+    outcome = await a_destination(stage, topics="*").deliver(a_parcel(overrides={"topic": "X"}))
+    assert outcome == Refused("there is no topic projects/P/topics/X")
+
+
+async def test_no_more_topics_are_made_than_the_settings_allow() -> None:
+    stage = await a_stage()
+    await stage.broker.topics.create(stage.project, "another")
+    destination = a_destination(stage, topics="site-*", create=True, max_topics=2)
+    for name in ("site-A", "site-B", "site-C", "site-A"):
+        outcome = await destination.deliver(a_parcel(id=name, overrides={"topic": name}))
+        assert isinstance(outcome, Refused if name == "site-C" else Delivered)
+    assert set(await topics_of(stage)) == {"another", "site-A", "site-B"}
+
+
+async def test_two_deliveries_that_want_the_same_new_topic_both_arrive() -> None:
+    stage = await a_stage()
+    destination = a_destination(stage, topics="*", create=True)
+    parcels = [a_parcel(id=f"d{n}", overrides={"topic": "new"}) for n in range(20)]
+    assert await asyncio.gather(*(destination.deliver(one) for one in parcels)) == [Delivered()] * 20
+    assert len((await topics_of(stage))["new"]) == 20
+
+
+async def test_a_topic_that_another_node_made_meanwhile_is_used() -> None:
+    stage = await a_stage()
+    republisher = Republisher(stage.broker)
+    await stage.broker.topics.create(stage.project, "new")
+    await republisher.create("projects/P/topics/new")
+    assert republisher.count("projects/P/topics/n*") == 1
+    with pytest.raises(NotFound):
+        await republisher.create("projects/NONE/topics/new")
+    assert republisher.count("projects/NONE/topics/*") == 0
+
+
+@pytest.mark.parametrize("trouble", ["unavailable", "stored", "not stored"])
+async def test_a_topic_that_cannot_be_made_now_is_for_later(
+    trouble: Literal["unavailable", "stored", "not stored"],
+) -> None:
+    stage = await a_stage()
+    stage.broker.store.gate.add(Trouble("catalog.write", trouble))  # type: ignore[attr-defined]
+    destination = a_destination(stage, topics="*", create=True)
+    parcel = a_parcel(overrides={"topic": "new"})
+    assert isinstance(await destination.deliver(parcel), Later)
+    assert await destination.deliver(parcel) == Delivered()
+    assert len((await topics_of(stage))["new"]) == 1
+
+
+async def test_the_data_of_a_message_is_published_unchanged() -> None:
+    stage = await a_stage()
+    destination = a_destination(stage, form="data")
+    for number, data in enumerate(("AAH/gA==", "msg 1", "")):
+        assert await destination.deliver(a_parcel(id=f"d{number}", body=data)) == Delivered()
+    assert [one.data for one in await messages(stage)] == ["AAH/gA==", "msg 1", ""]
+    for body in ({"a": 1}, None, 7):
+        outcome = await destination.deliver(a_parcel(id="odd", body=body))
+        assert isinstance(outcome, Refused)
+        assert "no data of a message" in outcome.reason
+
+
+async def test_a_preview_shows_the_topic_or_why_there_is_none() -> None:
+    stage = await a_stage()
+    destination = a_destination(stage, topics="site-*", create=True)
+    assert destination.preview(a_parcel(overrides={"topic": "site-A"})).target == "projects/P/topics/site-A"
+    assert "does not fit" in destination.preview(a_parcel(overrides={"topic": "A"})).remarks[0]
+    assert await topics_of(stage) == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [({"create": True}, "say in topics:"), ({"topics": "site *"}, "fits no name"), ({"topics": "a/*"}, "fits no name")],
+)
+def test_settings_of_named_topics_that_cannot_hold_are_refused(settings: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        TopicDestinationConfig(topic="projects/P/topics/T", **settings)
+
+
+def test_without_topics_a_send_may_name_none() -> None:
+    config = TopicDestinationConfig(topic="projects/P/topics/T")
+    assert TopicDestination("again", config, None, ManualClock()).facts.overrides == {"attributes"}

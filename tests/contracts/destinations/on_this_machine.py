@@ -101,6 +101,16 @@ async def topic(folder: Path) -> AsyncIterator[Rig]:
         trials=[
             Trial("published"),
             Trial("there is no such topic", config={"topic": "projects/P/topics/nowhere"}),
+            Trial(
+                "the send names a topic that does not fit `topics`, or what is no name",
+                config={"topic": "projects/P/topics/T", "topics": "site-*", "create": True},
+                parcel=parcel(overrides={"topic": "T"}),
+            ),
+            Trial(
+                "the topic that the send names would be one too many",
+                config={"topic": "projects/P/topics/T", "topics": "*", "create": True, "max_topics": 2},
+                parcel=parcel(overrides={"topic": "X"}),
+            ),
             Trial("published too often already", parcel=replace(PARCEL, places={"attributes.ams-bridge-hops": "5"})),
             Trial("the message is too large", parcel=parcel(body="x" * 2_000_000)),
             Trial("the store does not answer", lambda s: trouble(Trouble("log.append", "unavailable"))),
