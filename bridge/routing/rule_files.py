@@ -7,8 +7,11 @@ last good rules (semantics.md item 18) and told incidents are judged by the rule
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+
+import msgspec
 
 from bridge.routing.active_config import CURRENT
 from bridge.settings.model import MoveTo, Settings
@@ -45,6 +48,7 @@ def world_of(
                 topics.add(name)
                 decode.setdefault(name, topic.decode)
         schemas = {schema.name: schema.definition for schema in broker.cache.list_all(Schema) if schema.type == "avro"}
+    schemas |= _schemas_of(settings)
     return World(
         destinations=dict(facts),
         intervals=settings.intervals,
@@ -59,6 +63,20 @@ def world_of(
             for name, going in settings.removed.items()
         },
     )
+
+
+def _schemas_of(settings: Settings) -> dict[str, object]:
+    """The Avro schemas that the settings provision, for whoever reads rules before that is done.
+
+    A file that cannot be read is told where it is provisioned.
+    """
+    schemas: dict[str, object] = {}
+    for project in settings.projects.values():
+        for name, schema in project.schemas.items():
+            if schema.type == "avro":
+                with suppress(OSError, ValueError, RecursionError):
+                    schemas[name] = msgspec.json.decode(schema.file.read_bytes())
+    return schemas
 
 
 def rules_of(settings: Settings, world: World) -> RuleSet:

@@ -288,3 +288,16 @@ def test_certificate_files_that_cannot_be_loaded_are_found(
     said = command("check", *only)
     assert said.code == 78
     assert all(place in said.err for place in ("server.tls: ", "server.tls.client_ca: ", "destinations.desk.ca_file: "))
+
+
+def test_an_avro_schema_of_the_settings_is_known_before_the_first_start(folder: Path) -> None:
+    topic = '  P: {schemas: {S: {type: avro, file: s.avsc}}, topics: {T: {decode: "avro:S"}}}'
+    settings = SETTINGS.replace("  P: {topics: {T: {}}, subscriptions: {S: {topic: T}}}", topic)
+    schema = '{"type": "record", "name": "r", "fields": [{"name": "status", "type": "string"}]}'
+    write(folder, {"bridge.yaml": settings, "s.avsc": schema})
+    assert command("check").code == 0
+    assert command("rules", "test").code == 0
+    (folder / "s.avsc").write_text("{")
+    said = command("check")
+    assert said.code == 78
+    assert 'no Avro schema "S"' in said.err
