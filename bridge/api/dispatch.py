@@ -47,7 +47,7 @@ _DOTS: Final = ("", ".", "..")
 _HOT_VERBS: Final = frozenset({"publish", "pull", "acknowledge"})
 _KNOWN: Final = 10_000
 _REFUSALS: Final = {400: "BAD_REQUEST", 403: "FORBIDDEN", 405: "METHOD_NOT_ALLOWED"}
-_WITH_BODY: Final = frozenset({"POST", "PUT"})
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _ENCODER: Final = msgspec.json.Encoder()
 _log = structlog.get_logger(__name__)
 

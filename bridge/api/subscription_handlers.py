@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from bridge.api.api_errors import already_exists, invalid_argument
 from bridge.api.api_times import zulu
 from bridge.api.call import Call
@@ -25,7 +27,7 @@ from broker.names import child_key
 from broker.records import PushConfig, Subscription
 
 _DEFAULT_DEADLINE_S = 10
-_LONGEST_DEADLINE_S = 600
+LONGEST_DEADLINE_S: Final = 600
 _DEADLINE_TEXT = "Invalid ackDeadlineSeconds(needs value between 0 and 600) Arguments"
 
 
@@ -117,6 +119,6 @@ async def modify_acl(call: Call) -> None:
 async def modify_ack_deadline(call: Call) -> None:
     """Give consumers this long to acknowledge."""
     request = await read_shape(call, AckDeadlineRequest, _DEADLINE_TEXT)
-    if not 0 <= request.ack_deadline_seconds <= _LONGEST_DEADLINE_S:
+    if not 0 <= request.ack_deadline_seconds <= LONGEST_DEADLINE_S:
         raise invalid_argument(_DEADLINE_TEXT)
     await call.broker.subscriptions.set_ack_deadline(call.subscription(), request.ack_deadline_seconds)

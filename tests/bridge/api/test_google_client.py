@@ -66,6 +66,25 @@ def test_the_twelve_calls_of_a_consumer_and_a_publisher(projects):
     topics.delete(topic=T).execute()
 
 
+def test_single_fields_are_patched(projects):
+    topics, subscriptions = projects.topics(), projects.subscriptions()
+    topics.create(name=T, body={}).execute()
+    subscriptions.create(name=S, body={"topic": T, "ackDeadlineSeconds": 30}).execute()
+    wanted = {"name": S, "topic": T, "ackDeadlineSeconds": 60, "pushConfig": {"pushEndpoint": "https://push.example/x"}}
+    body = {"subscription": wanted, "updateMask": "ackDeadlineSeconds"}
+    changed = subscriptions.patch(name=S, body=body).execute()
+    assert (changed["ackDeadlineSeconds"], changed["pushConfig"]["pushEndpoint"]) == (60, "")
+    changed = subscriptions.patch(name=S, body=body | {"updateMask": "push_config"}).execute()
+    assert changed["pushConfig"]["pushEndpoint"] == "https://push.example/x"
+    assert subscriptions.get(subscription=S).execute()["ackDeadlineSeconds"] == 60
+    body = {"topic": {"name": T, "schemaSettings": {"schema": ""}}, "updateMask": "schemaSettings"}
+    assert topics.patch(name=T, body=body).execute()["name"].endswith(T)
+    with pytest.raises(HttpError) as refused:
+        topics.patch(name=T, body={"topic": {"labels": {"a": "b"}}, "updateMask": "labels"}).execute()
+    assert refused.value.resp.status == 400
+    assert "labels cannot be changed" in str(refused.value)
+
+
 def test_a_snapshot_is_made_listed_gone_back_to_and_deleted(projects):
     projects.topics().create(name=T, body={}).execute()
     projects.subscriptions().create(name=S, body={"topic": T}).execute()
