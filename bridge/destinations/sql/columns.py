@@ -17,6 +17,10 @@ _INT64: Final = range(-(2**63), 2**63)
 _WHOLE: Final = re.compile(r"[+-]?\d{1,19}(?:\.0+)?")
 
 
+class TableNotFit(Exception):
+    """The table cannot be written as the settings want it."""
+
+
 class NoSuchValue(ValueError):
     """A value that a column of this kind cannot hold."""
 

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from bridge.core.model_base import SettingsRecord
 from bridge.core.secret import Secret
 from bridge.destinations.base import Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import WHOLE_TRY_MARGIN_S, DestinationConfig
@@ -25,6 +26,16 @@ from rules.model import DestinationFacts
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _TABLE: Final = re.compile(rf"(?:{_NAME.pattern}\.)?{_NAME.pattern}")
+
+
+class SumsSettings(SettingsRecord):
+    """Sums of the rows, in a table of their own."""
+
+    table: str = Field(
+        description="The table of the sums, or SCHEMA.TABLE; create: true makes it, of the rows there are"
+    )
+    by: tuple[str, ...] = Field(min_length=1, description="Columns that name a sum, such as site, year and month")
+    of: tuple[str, ...] = Field(min_length=1, description="Columns that are added up")
 
 
 class DatabaseConfig(DestinationConfig):
@@ -45,6 +56,10 @@ class DatabaseConfig(DestinationConfig):
     create: bool = Field(False, description="Make the table from columns: if it is not there")
     columns: dict[str, ColumnKind] = Field(
         default_factory=dict, description="For create: column to text, integer, number, boolean, time or json"
+    )
+
+    sums: SumsSettings | None = Field(
+        None, description="Add the rows up in a second table: {table: TABLE, by: [COLUMN], of: [COLUMN]}; needs key"
     )
 
     @field_validator("url")
@@ -78,16 +93,37 @@ class DatabaseConfig(DestinationConfig):
             raise ValueError(f"key names {', '.join(lost)}, which columns: does not have")
         return self
 
+    @model_validator(mode="after")
+    def _sums_fit(self) -> Self:
+        sums = self.sums
+        if sums is None:
+            return self
+        names = (*sums.by, *sums.of)
+        if not self.key:
+            raise ValueError("sums needs key: without it nobody knows whether a row is one that was counted before")
+        if _TABLE.fullmatch(sums.table) is None or sums.table == self.table:
+            raise ValueError(f'sums: "{sums.table}" is no name for a second table')
+        if len({*names, "records"}) <= len(names):
+            raise ValueError('sums: each column stands once in by and of, and "records" is the count of the rows')
+        for name in names if self.create else ():
+            if name not in self.columns:
+                raise ValueError(f"sums names {name}, which columns: does not have")
+            if name in sums.of and self.columns[name] not in ("integer", "number"):
+                raise ValueError(f"sums: {name} is {self.columns[name]}, and only integer and number can be added up")
+        return self
+
 
 class Database:
     """Writes rows of one table."""
 
     def __init__(self, name: str, config: DatabaseConfig, clock: Clock) -> None:
+        from bridge.destinations.sql.sums import SumsPlan
         from bridge.destinations.sql.table import SqlTable, TablePlan, url_of
 
         self._config = config
         self._clock = clock
-        plan = TablePlan(config.table, config.columns, config.key, config.delivery_column, config.create)
+        sums = None if config.sums is None else SumsPlan(config.sums.table, config.sums.by, config.sums.of)
+        plan = TablePlan(config.table, config.columns, config.key, config.delivery_column, config.create, sums)
         self._table = SqlTable(
             url_of(config.url.reveal()),
             plan,
@@ -114,6 +150,8 @@ class Database:
         """See Destination. Texts become numbers and times as the table's columns want them."""
         once = self._config.key or ((self._config.delivery_column,) if self._config.delivery_column else ())
         remarks = [f"one row for each {', '.join(once)}" if once else "a try that is repeated may add a row more"]
+        if self._config.sums is not None:
+            remarks.append(f"added up in {self._config.sums.table} by {', '.join(self._config.sums.by)}")
         row = row_of(parcel)
         columns = self._table.columns
         unknown = [name for name in row or () if columns is not None and name not in columns]

@@ -12,11 +12,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -26,19 +23,9 @@ from sqlalchemy.schema import CreateTable
 
 from bridge.core.domains import ascii_domain
 from bridge.destinations.base import Delivered, Later, Outcome, Refused
-from bridge.destinations.sql.columns import (
-    ColumnKind,
-    anything,
-    boolean,
-    convert_row,
-    day,
-    decimal_number,
-    fraction,
-    integer,
-    json_value,
-    text,
-    utc_moment,
-)
+from bridge.destinations.sql.column_types import conversion_of
+from bridge.destinations.sql.columns import ColumnKind, TableNotFit, convert_row
+from bridge.destinations.sql.sums import SumsPlan, make_sums, read_sums, write_counted
 
 _SHOWN_RUNES: Final = 300
 _REMEMBERED_S: Final = 60.0  # so long a column that is new may be left out
@@ -62,6 +49,7 @@ class TablePlan:
     key: Sequence[str]
     delivery_column: str
     create: bool
+    sums: SumsPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +57,9 @@ class _Known:
     """The table as the database has it."""
 
     table: sa.Table
+    sums: sa.Table | None
     conversions: Mapping[str, Callable[[object], Any]]
     read_at_s: float
-
-
-class _NotFit(Exception):
-    """The table cannot be written as the settings want it."""
 
 
 def url_of(url_text: str) -> URL:
@@ -98,7 +83,7 @@ def url_of(url_text: str) -> URL:
     return url
 
 
-_UNWRITABLE: Final = (ValueError, ArithmeticError, TypeError, RecursionError, _NotFit, exc.SQLAlchemyError)
+_UNWRITABLE: Final = (ValueError, ArithmeticError, TypeError, RecursionError, TableNotFit, exc.SQLAlchemyError)
 """What writing a row fails with: a driver raises its own for values that it cannot pass on."""
 
 
@@ -142,8 +127,14 @@ class SqlTable:
         try:
             self._check_file()
             with self._connect() as connection:
-                statement = self._statement(self._table(connection), row, delivery_id, strict=strict)
-                connection.execute(statement)
+                known = self._table(connection)
+                values = self._values(known, row, delivery_id, strict=strict)
+                statement = self._statement(known, values)
+                if known.sums is None or self._plan.sums is None:
+                    connection.execute(statement)
+                else:
+                    named = {name: values[name] for name in self._plan.key}
+                    write_counted(connection, statement, known.table, named, known.sums, self._plan.sums)
                 committing = True
                 connection.commit()
         except _UNWRITABLE as error:
@@ -165,7 +156,7 @@ class SqlTable:
             with self._connect() as connection:
                 if not (self._plan.create and not self._is_there(connection)):
                     self._read(connection)
-        except (exc.SQLAlchemyError, _NotFit) as error:
+        except (exc.SQLAlchemyError, TableNotFit) as error:
             return self._failure(error, unclear=False)
         return Delivered()
 
@@ -184,14 +175,14 @@ class SqlTable:
                     connection.detach()  # else it goes back to a pool that nobody closes any more
 
     def _check_file(self) -> None:
-        """SQLite would make a file for whoever looks; only ``create: true`` may. Raises _NotFit."""
+        """SQLite would make a file for whoever looks; only ``create: true`` may. Raises TableNotFit."""
         file = self._file
         if file is None or file.exists():
             return
         if not self._plan.create:
-            raise _NotFit(f"there is no file {file}; create: true makes it")
+            raise TableNotFit(f"there is no file {file}; create: true makes it")
         if not os.access(file.parent, os.W_OK | os.X_OK):
-            raise _NotFit(f"{file} cannot be made: its folder is missing or not ours")
+            raise TableNotFit(f"{file} cannot be made: its folder is missing or not ours")
 
     def _table(self, connection: Connection) -> _Known:
         with self._lock:
@@ -199,6 +190,8 @@ class SqlTable:
                 if self._plan.create and not self._is_there(connection):
                     connection.execute(CreateTable(self._new_table(), if_not_exists=True))
                     connection.commit()
+                if self._plan.create and self._plan.sums is not None:
+                    make_sums(connection, self._reflect(connection), self._plan.sums)
                 self._known = self._read(connection)
             return self._known
 
@@ -207,21 +200,34 @@ class SqlTable:
         return sa.inspect(connection).has_table(name, schema=schema)
 
     def _read(self, connection: Connection) -> _Known:
-        """The table as it is. Raises _NotFit, and what the database raises."""
-        schema, name = _split_name(self._plan.name)
-        try:
-            table = sa.Table(name, sa.MetaData(), schema=schema, autoload_with=connection)
-        except exc.NoSuchTableError:
-            raise _NotFit(f"there is no table {self._plan.name}; create: true makes it") from None
+        """The table as it is. Raises TableNotFit, and what the database raises."""
+        table = self._reflect(connection)
         once = list(self._plan.key) or ([self._plan.delivery_column] if self._plan.delivery_column else [])
         missing = [column for column in once if column not in table.columns]
         if missing:
-            raise _NotFit(f"table {self._plan.name} has no column {', '.join(missing)}")
+            raise TableNotFit(f"table {self._plan.name} has no column {', '.join(missing)}")
         if once and set(once) not in _unique_sets(connection, table):
-            raise _NotFit(f"table {self._plan.name} needs a unique index on ({', '.join(once)})")
+            raise TableNotFit(f"table {self._plan.name} needs a unique index on ({', '.join(once)})")
         dialect = connection.dialect.name
-        conversions = {column.name: _conversion(column.type, dialect) for column in table.columns}
-        return _Known(table, conversions, self._monotonic())
+        conversions = {column.name: conversion_of(column.type, dialect) for column in table.columns}
+        sums = self._sums(connection)
+        return _Known(table, sums, conversions, self._monotonic())
+
+    def _sums(self, connection: Connection) -> sa.Table | None:
+        plan = self._plan.sums
+        if plan is None:
+            return None
+        sums = read_sums(connection, plan)
+        if set(plan.by) not in _unique_sets(connection, sums):
+            raise TableNotFit(f"table {plan.name} needs a unique index on ({', '.join(plan.by)})")
+        return sums
+
+    def _reflect(self, connection: Connection) -> sa.Table:
+        schema, name = _split_name(self._plan.name)
+        try:
+            return sa.Table(name, sa.MetaData(), schema=schema, autoload_with=connection)
+        except exc.NoSuchTableError:
+            raise TableNotFit(f"there is no table {self._plan.name}; create: true makes it") from None
 
     def _new_table(self) -> sa.Table:
         plan = self._plan
@@ -232,8 +238,8 @@ class SqlTable:
         parts: list[Any] = [*columns, *([sa.UniqueConstraint(*plan.key)] if plan.key else [])]
         return sa.Table(name, sa.MetaData(), *parts, schema=schema)
 
-    def _statement(self, known: _Known, row: Mapping[str, Any], delivery_id: str, *, strict: bool) -> Any:
-        """The statement that writes the row. Raises ValueError when it does not fit the table."""
+    def _values(self, known: _Known, row: Mapping[str, Any], delivery_id: str, *, strict: bool) -> dict[str, Any]:
+        """The row as the table takes it. Raises ValueError when it does not fit."""
         plan = self._plan
         unknown = [name for name in row if name not in known.conversions]
         if unknown and strict:
@@ -246,6 +252,11 @@ class SqlTable:
         missing = [name for name in plan.key if values.get(name) is None]
         if missing:
             raise ValueError(f"the row has no {', '.join(missing)}, which is its key")
+        return values
+
+    def _statement(self, known: _Known, values: Mapping[str, Any]) -> Any:
+        """The statement that writes the row."""
+        plan = self._plan
         insert = self._insert(known.table).values(**values)
         rest = {name: insert.excluded[name] for name in values if name not in plan.key}
         if plan.key and rest:
@@ -261,7 +272,7 @@ class SqlTable:
                 with self._lock:
                     self._known = None
                 return Later(_error_text(error.orig), unclear=unclear)
-            case _NotFit() | exc.TimeoutError():
+            case TableNotFit() | exc.TimeoutError():
                 return Later(_error_text(error))
             case exc.DBAPIError():
                 return Refused(_error_text(error.orig))
@@ -296,33 +307,6 @@ def _unique_sets(connection: Connection, table: sa.Table) -> list[set[str]]:
     sets += [set(each["column_names"]) for each in inspector.get_unique_constraints(table.name, schema=table.schema)]
     sets += [{str(name) for name in each["column_names"]} for each in indexes if each["unique"]]
     return sets
-
-
-def _conversion(kind: sa.types.TypeEngine[Any], dialect: str) -> Callable[[object], Any]:
-    if isinstance(kind, sa.JSON):
-        return json_value
-    if isinstance(kind, sa.DateTime) and not kind.timezone:
-        return lambda value: utc_moment(value).replace(tzinfo=None)
-    try:
-        python_type = kind.python_type
-    except NotImplementedError:
-        return anything
-    if python_type is Decimal and dialect == "sqlite":
-        python_type = float  # SQLite has no decimals
-    return _CONVERSIONS.get(python_type, text)
-
-
-_CONVERSIONS: Final[Mapping[type, Callable[[object], Any]]] = {
-    bool: boolean,
-    int: integer,
-    float: fraction,
-    Decimal: decimal_number,
-    datetime: utc_moment,
-    date: day,
-    list: json_value,
-    str: text,
-    UUID: lambda value: UUID(str(value).strip()),
-}
 
 
 def _split_name(name: str) -> tuple[str | None, str]:
