@@ -56,6 +56,9 @@ class Carrying:
                     "POST", f"{path}:pull", {"maxMessages": str(_AT_ONCE), "returnImmediately": "true"}
                 ).get("receivedMessages")
                 if not pulled:
+                    self.not_taken.append(
+                        f"messages {place} to {end - 1} of {project}/{topic}: the other side does not give them"
+                    )
                     break
                 carried += self._publish(project, topic, place, pulled)
                 self.ams.ask("POST", f"{path}:acknowledge", {"ackIds": [pulled[-1]["ackId"]]})
