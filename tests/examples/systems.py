@@ -29,6 +29,8 @@ from tests.house.requirements import missing
 from tests.line.process import DaemonProcess, a_free_port
 
 T = TypeVar("T")
+traffic: list[tuple[int, int]] = []
+"""For each daemon that ran: the messages its topics took, and those that were delivered or acknowledged by a reader."""
 _SERVER = re.compile(r"^server: .*$", re.MULTILINE)
 _LONGEST_S = 30.0
 _LOOK_EVERY_S = 0.05
@@ -84,9 +86,13 @@ class System:
 
 @contextmanager
 def a_system(
-    name: str, state: Path, environ: Mapping[str, str] | None = None, listen: str = "127.0.0.1"
+    name: str,
+    state: Path,
+    environ: Mapping[str, str] | None = None,
+    listen: str = "127.0.0.1",
+    change: Callable[[str], str] = str,
 ) -> Iterator[System]:
-    """An example as people start it, but for its address and its certificate."""
+    """An example as people start it, but for its address and its certificate; ``change`` edits its settings further."""
     folder = state / name
     shutil.copytree(ROOT / "examples" / name, folder)
     tls = state / "tls"
@@ -97,7 +103,7 @@ def a_system(
     files = f"certificate: {server.certificate}, key: {server.key}, client_ca: {authority.certificate}"
     config = folder / "bridge.yaml"
     said = f"server: {{listen: '{listen}:{port}', tls: {{{files}}}}}"
-    config.write_text(_SERVER.sub(lambda _: said, config.read_text()))
+    config.write_text(change(_SERVER.sub(lambda _: said, config.read_text())))
     values = environment_of(folder, state) | dict(environ or {})
     process = DaemonProcess(config, cwd=folder)
     host = "localhost" if listen == "127.0.0.1" else listen
@@ -106,10 +112,22 @@ def a_system(
         trust = ssl.create_default_context(cafile=str(authority.certificate))
         headers = {"x-api-key": values[TOKEN]}
         with httpx.Client(base_url=f"https://{host}:{port}", verify=trust, headers=headers, timeout=20) as http:
-            yield System(folder, values, authority, process, http, port)
+            system = System(folder, values, authority, process, http, port)
+            yield system
+            traffic.append(_traffic_of(system))
         assert process.stop() == 0
     finally:
         process.close()
+
+
+def _traffic_of(system: System) -> tuple[int, int]:
+    books = system.ask("GET", "/api/ledger")["topics"]
+    given = sum(book["sends"]["delivered"] for book in books)
+    for project in system.ask("GET", "/v1/projects").get("projects", []):
+        path = f"/v1/projects/{project['name']}/subscriptions"
+        for one in system.ask("GET", path)["subscriptions"]:
+            given += system.ask("GET", f"{path}/{one['name'].rpartition('/')[2]}:offsets")["current"]
+    return sum(book["messages"]["received"] for book in books), given
 
 
 def client_program(name: str) -> str:

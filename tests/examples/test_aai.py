@@ -17,6 +17,8 @@ from tests.examples.systems import System, a_system, client_program
 from tests.fakes.federation_registry import FakeFederationRegistry
 from tests.fakes.keycloak import FakeKeycloak
 
+pytestmark = pytest.mark.system("2 AAI federation", "rciam-federation-registry-agent")
+
 AUTHORIZATION = "the-egi-registry-authorization"
 TASKS = "/v1/projects/AAI/topics/egi-tasks:publish"
 
