@@ -60,7 +60,7 @@ class MessageFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class PublishedMessage(MessageFacts):
+class MessageAtHand(MessageFacts):
     """The facts of a message that is at hand, with ``data``: its payload as it was published, for who passes it on.
 
     An event that state kept (state_rows.py) has none, so a template that asks for it there fails.

@@ -20,7 +20,7 @@ class SubscriptionPatch(WireRequest, frozen=True):
     update_mask: str = ""
 
 
-class SchemaSettings(WireRequest, frozen=True):
+class TopicSchemaRequest(WireRequest, frozen=True):
     """The schema that a topic's messages are checked against, by its full name."""
 
     schema: str = ""
@@ -31,7 +31,7 @@ class TopicChange(WireRequest, frozen=True):
 
     name: str = ""
     schema: str = ""
-    schema_settings: SchemaSettings = SchemaSettings()
+    schema_settings: TopicSchemaRequest = TopicSchemaRequest()
 
 
 class TopicPatch(WireRequest, frozen=True):

@@ -21,7 +21,7 @@ from rules.deciding.matches import WHOLE, Match, Matches
 from rules.deciding.state_keys import row_names
 from rules.deciding.vars import key_of, set_vars
 from rules.events.decode import AUTO, Decoded, DecodeSpec, decode
-from rules.model import Event, Incoming, PublishedMessage
+from rules.model import Event, Incoming, MessageAtHand
 from rules.rendering.budget import charge_per_message
 from rules.rendering.environment import RenderFailed
 from rules.rendering.template_names import names_of
@@ -116,7 +116,7 @@ def event_of(incoming: Incoming, decoded: Decoded) -> Event:
         data=decoded.value,
         text=decoded.text,
         attributes=incoming.attributes,
-        message=PublishedMessage(
+        message=MessageAtHand(
             id=str(incoming.offset),
             offset=incoming.offset,
             topic=topic,
