@@ -43,14 +43,14 @@ async def patch_subscription(call: Call) -> SubscriptionAnswer:
         check_push_possible(call.api)
 
     changed = await call.broker.subscriptions.change(
-        subscription, lambda current: _changed(call, current, change, mask)
+        subscription, lambda current: _apply_mask(call, current, change, mask)
     )
     if _PUSH in mask:
         await let_worker_in(call.api, call.project, changed.push)
     return subscription_answer(call, changed)
 
 
-def _changed(call: Call, current: Subscription, change: SubscriptionChange, mask: Sequence[str]) -> Subscription:
+def _apply_mask(call: Call, current: Subscription, change: SubscriptionChange, mask: Sequence[str]) -> Subscription:
     """The record with what the mask names. Raises ApiError for a push configuration that cannot be."""
     if _DEADLINE in mask:
         current = msgspec.structs.replace(current, ack_deadline_s=change.ack_deadline_seconds)
