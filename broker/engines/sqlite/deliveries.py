@@ -94,7 +94,8 @@ def change(transaction: Transaction, row: StoredDelivery, delivery: Delivery, to
     """Let a delivery become ``delivery``; it leaves and joins lines and books as that says.
 
     ``took_us`` is what its only try took, where the row is to say that (see ``settle_tried``).
-    True when there is news for who delivers: it waits on, or another became the head of its line.
+    True when there is news for who delivers: it waits on, or another became the head of its line. One that was leased
+    behind it, in a run, is none.
     """
     db, old = transaction.db, row.delivery
     if old.state == "waiting" and delivery.state == "waiting":
@@ -107,10 +108,11 @@ def change(transaction: Transaction, row: StoredDelivery, delivery: Delivery, to
     settled_us, offset_us = (delivery.settled_us - row.offset_us, row.offset_us) if delivery.settled_us else (0, 0)
     values = (delivery.state, delivery.by, settled_us, offset_us, delivery.new.late, place, head, took_us)
     db.execute(_SQL["change"], (*_attempt_columns(row, delivery), *values, delivery.seq))
-    is_promoted = row.head and db.execute(_SQL["promote"], (old.new.destination, old.new.order_key)).rowcount > 0
+    line = (old.new.destination, old.new.order_key, settled_us)
+    promoted = db.execute(_SQL["promote"], line).fetchall() if row.head else []
     transaction.sums.book(book_entry_of(old), -1, -old.new.stands_for)
     transaction.sums.book(book_entry_of(delivery), 1, delivery.new.stands_for)
-    return is_promoted or delivery.state == "waiting"
+    return any(not is_leased for (is_leased,) in promoted) or delivery.state == "waiting"
 
 
 def settle_tried(transaction: Transaction, row: StoredDelivery, delivery: Delivery, attempt: Attempt | None) -> bool:

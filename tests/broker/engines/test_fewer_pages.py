@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -16,7 +17,7 @@ from broker.engines.sqlite.opening import MIGRATIONS, prepare
 from broker.errors import DuplicateDelivery
 from broker.model import Attempt, Balance, Commit, SettleAgain, SettleDelivered, Settlement, SweepPolicy
 from tests.broker.engines.conftest import Opening
-from tests.contracts.builders import NOW_US, TOPIC, a_decision, a_delivery, a_row, lease_all, put_in
+from tests.contracts.builders import NOW_US, TOPIC, a_decision, a_delivery, a_row, in_time, lease_all, put_in
 
 _SCHEMA_BEFORE = 5
 _PLAIN = Attempt(NOW_US, 1_500, "delivered", "", counted=False)
@@ -219,3 +220,25 @@ async def test_a_delivery_that_is_there_already_uses_up_no_number_of_a_decision(
             await store.commit(Commit(deliveries=[_TOLD], decisions=[_SENT]))
         await store.commit(Commit(decisions=[replace(_SENT, outcome="held")]))
         assert [one.seq for one in await store.decisions.list_for_message(TOPIC, 7)] == [1, 2]
+
+
+async def test_the_next_of_a_run_is_no_news(opened: Opening) -> None:
+    async with opened() as store:
+        await put_in(store, *(a_delivery(f"d{n}") for n in range(3)))
+        leased = await store.outbox.lease("ops", 1, 30.0, 2)
+        assert [one.delivery.id for one in leased] == ["d0", "d1"]
+        waiting = asyncio.ensure_future(store.outbox.wait_for_news("ops"))
+        await store.outbox.settle(leased[0].token, SettleDelivered(), _PLAIN)
+        await ManualClock().sleep(0)
+        assert not waiting.done()
+        await store.outbox.settle(leased[1].token, SettleDelivered(), _PLAIN)
+        await in_time(waiting)
+
+
+async def test_the_next_of_a_line_that_nobody_holds_is_news(opened: Opening) -> None:
+    async with opened() as store:
+        await put_in(store, a_delivery("d0"), a_delivery("d1"))
+        (first,) = await store.outbox.lease("ops", 1, 30.0)
+        waiting = asyncio.ensure_future(store.outbox.wait_for_news("ops"))
+        await store.outbox.settle(first.token, SettleDelivered(), _PLAIN)
+        await in_time(waiting)

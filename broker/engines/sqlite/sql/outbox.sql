@@ -61,11 +61,12 @@ UPDATE progress SET due_us = ?, leased = ?, attempts = ?, tries = ?, form = ?, f
 WHERE seq = ?;
 
 -- name: promote
--- Make the first of a line its head.
+-- Make the first of a line its head, and say whether that is leased up to behind a time.
 UPDATE progress SET head = 1 WHERE seq = (
   SELECT seq FROM progress INDEXED BY progress_line
   WHERE state = 'waiting' AND destination = ? AND order_key = ? ORDER BY place LIMIT 1
-);
+)
+RETURNING leased AND due_us > ?;
 
 -- name: line_is_empty
 -- Whether nothing waits in a line.
