@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from broker.engines.sqlite import writer
 from broker.engines.sqlite.checkpointing import Checkpointer
 from broker.engines.sqlite.companions import last_opening_us
 from broker.engines.sqlite.opening import connect, connect_writer, prepare
@@ -145,3 +146,24 @@ async def test_a_store_that_closes_leaves_no_log_behind(opened: Opening) -> None
         await store.log.append(TOPIC, messages(10))
         path = store._path
     assert not path.with_name(f"{path.name}-wal").exists()
+
+
+async def test_a_log_that_is_written_to_is_moved_once_it_is_long(
+    opened: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "LONG_PAGES", 40)
+    monkeypatch.setattr(writer, "_CHECKPOINT_AFTER_S", NEVER_S)
+    async with opened() as store:
+        size = store._path.stat().st_size
+        while store._path.stat().st_size == size:
+            await store.log.append(TOPIC, messages(100))
+
+
+async def test_a_short_log_that_is_written_to_stays(opened: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "_CHECKPOINT_AFTER_S", NEVER_S)
+    async with opened() as store:
+        size = store._path.stat().st_size
+        for _ in range(100):
+            await store.log.append(TOPIC, messages(10))
+        assert store._path.stat().st_size == size
+        assert store._path.with_name(f"{store._path.name}-wal").stat().st_size > 100 * 4096
