@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from string import punctuation
 from typing import Any, Final, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
@@ -29,9 +29,10 @@ from bridge.destinations.kit.signing import signatures, signer_of
 from broker.clock import US_PER_S, Clock
 from rules.model import DestinationFacts
 
-_OVERRIDES: Final = frozenset({"headers", "type"})
+_OVERRIDES: Final = frozenset({"headers", "path", "type"})
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_SAFE: Final = punctuation + " "
+_PATH_SAFE: Final = ":@"
 _CE_SAFE: Final = punctuation.replace('"', "").replace("%", "")
 _OURS: Final = frozenset(
     {
@@ -129,7 +130,10 @@ class Webhook:
     async def deliver(self, parcel: Parcel) -> Outcome:
         """See Destination."""
         headers, body = self._request_of(parcel)
-        url = self._config.url.reveal()
+        try:
+            url = self._address_of(parcel)
+        except ValueError as error:
+            return Refused(str(error))
         answer = await ask(self._http, self._redact, self._config.method, url, content=body, headers=dict(headers))
         if isinstance(answer, Later):
             return answer
@@ -150,16 +154,27 @@ class Webhook:
         """See Destination."""
         headers, body = self._request_of(parcel)
         hidden = {name.lower() for name in self._config.headers} | {"webhook-signature"}
+        remarks: tuple[str, ...] = ()
+        try:
+            self._address_of(parcel)
+        except ValueError as error:
+            remarks = (f"it would be refused: {error}",)
         return Preview(
-            target=shown_url(self._config.url.reveal()),
+            target=shown_url(self._config.url.reveal()) + _shown_path(parcel),
             headers={name: "***" if name.lower() in hidden else value for name, value in headers.items()},
             body=self._redact(body.decode("utf-8", "replace")),
+            remarks=remarks,
             sizes=(PartSize("body", len(body), None, "bytes"),),
         )
 
     async def close(self) -> None:
         """See Destination."""
         await self._http.aclose()
+
+    def _address_of(self, parcel: Parcel) -> str:
+        """Where this one goes. Raises ValueError when the rule's path is none."""
+        url, path = self._config.url.reveal(), parcel.post.overrides.get("path")
+        return url if path is None else extend_path(url, str(path))
 
     def _request_of(self, parcel: Parcel) -> tuple[Mapping[str, str], bytes]:
         config = self._config
@@ -179,6 +194,25 @@ class Webhook:
             named = {str(name): _header_value(value) for name, value in asked.items()}
             headers = _with(headers, {name: value for name, value in named.items() if _may_be_set(name)})
         return headers, body
+
+
+def extend_path(url: str, path: str) -> str:
+    """The URL with a path behind its own and before its query; letters that a path cannot have are percent-encoded.
+
+    Raises ValueError for a part that is empty or made of dots: the request would go to another thing than was meant.
+    """
+    parts = [part.strip() for part in path.removeprefix("/").split("/")]
+    if any(part in ("", ".", "..") for part in parts):
+        raise ValueError(f'the path "{path[:200]}" has a part with nothing in it')
+    base = urlsplit(url)
+    more = "/".join(quote(part, safe=_PATH_SAFE, errors="replace") for part in parts)
+    return base._replace(path=f"{base.path.rstrip('/')}/{more}").geturl()
+
+
+def _shown_path(parcel: Parcel) -> str:
+    """What a preview shows of a rule's path: it is the rule's own, and no secret."""
+    path = parcel.post.overrides.get("path")
+    return "" if path is None else f"/{str(path).removeprefix('/')[:200]}"
 
 
 def _with(headers: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:

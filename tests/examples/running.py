@@ -22,7 +22,7 @@ from tests.line.stage import Stage
 
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/bridge.yaml"))
 _REFERENCE = re.compile(r"\$\{env:(\w+)\}")
-ADDRESSES = {"MATTERMOST_HOOK", "RECEIVER", "EGI_REGISTRY", "EOSC_REGISTRY"}
+ADDRESSES = {"MATTERMOST_HOOK", "RECEIVER", "EGI_REGISTRY", "EOSC_REGISTRY", "MARKETPLACE_API"}
 TOKEN = "AMS_BRIDGE_TOKEN"
 
 

@@ -14,7 +14,7 @@ import pytest
 from bridge.fakes.mattermost import FakeMattermost
 from bridge.fakes.webhook import FakeWebhook
 from tests.examples.running import an_example
-from tests.line.stage import TOKEN, Stage, a_stage, wire
+from tests.line.stage import TOKEN, Stage, a_stage
 
 REPUBLISHED = (
     b'{"body":"sum","header":{"status":"OK","service":"svc","timestamp":"2026-01-01T00:00:00Z","metric":"m",'
@@ -123,49 +123,3 @@ async def test_a_notification_of_icinga_stands_in_the_channel(tmp_path: Path, ch
         await stage.check_books()
     (post,) = chat.posts
     assert post.text.splitlines()[0] == ":red_circle: **smtp** on **mail.example.org** is CRITICAL"
-
-
-async def test_order_events_reach_the_order_management_in_order(tmp_path: Path) -> None:
-    async with an_example("marketplace-orders", tmp_path) as stage:
-        hook = {"x-api-key": "the-marketplace-hook-token"}
-        await call(stage, "/hooks/marketplace", "events.json", **hook)
-        found = await stage.settled(3, step_s=1)
-        assert {one.state for one in found} == {"delivered"}
-        orders = await pulled(stage, "projects/MARKET/subscriptions/oms", "the-oms-token")
-        await stage.check_books()
-        events = json.loads((stage.folder / "events.json").read_text())["events"]
-    assert [json.loads(base64.b64decode(one["data"])) for one in orders] == events
-    assert [one["attributes"]["type"] for one in orders] == ["create", "update"]
-
-
-async def test_a_task_reaches_its_deployer_alone_and_the_result_its_registry(
-    tmp_path: Path, webhook_receiver: FakeWebhook
-) -> None:
-    environ = {name: f"{webhook_receiver.base_url}/{name}" for name in ("EGI_REGISTRY", "EOSC_REGISTRY")}
-    async with an_example("aai-federation", tmp_path, environ) as stage:
-        task, result = ((stage.folder / name).read_bytes() for name in ("task.json", "result.json"))
-        for topic, payload, token in (
-            ("egi-tasks", task, "the-egi-registry-token"),
-            ("egi-results", result, "the-egi-keycloak-token"),
-        ):
-            answer = await stage.http.post(
-                f"/v1/projects/AAI/topics/{topic}:publish",
-                json={"messages": [{"data": wire(payload)}]},
-                headers={"x-api-key": token},
-            )
-            assert answer.status_code == 200, answer.text
-        found = await stage.settled(2, step_s=1)
-        assert {one.state for one in found} == {"delivered"}
-        (received,) = await pulled(stage, "projects/AAI/subscriptions/egi-demo-keycloak", "the-egi-keycloak-token")
-        others = await stage.http.post(
-            "/v1/projects/AAI/subscriptions/egi-demo-keycloak:pull",
-            json={},
-            headers={"x-api-key": "the-eosc-ssp-token"},
-        )
-        await stage.check_books()
-    assert json.loads(base64.b64decode(received["data"])) == json.loads(task)
-    assert others.status_code == 403
-    (posted,) = webhook_receiver.requests
-    assert (posted.path, posted.header("authorization")) == ("/EGI_REGISTRY", "the-egi-registry-authorization")
-    (pushed,) = json.loads(posted.body)["messages"]
-    assert json.loads(base64.b64decode(pushed["message"]["data"])) == json.loads(result)

@@ -18,7 +18,7 @@ from standardwebhooks.webhooks import Webhook as Verifier
 from bridge.core.secret import Secret
 from bridge.destinations.base import Delivered, Later, Parcel, Refused
 from bridge.destinations.kit.http_client import make_client
-from bridge.destinations.webhook import Webhook, WebhookConfig
+from bridge.destinations.webhook import Webhook, WebhookConfig, extend_path
 from bridge.fakes.trouble import Answer, Close
 from bridge.fakes.webhook import FakeWebhook
 from broker.clock import SystemClock
@@ -283,3 +283,37 @@ async def test_the_header_of_the_id_may_be_that_of_standard_webhooks(webhook_rec
         await destination.deliver(a_parcel())
     request = webhook_receiver.requests[0]
     assert [value for name, value in request.raw_headers if name.lower() == b"webhook-id"] == [b"d-1"]
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "asked"),
+    [
+        ("/api/oms/1", "projects/1436/project_items/3", "/api/oms/1/projects/1436/project_items/3"),
+        ("/api/oms/1/", "/projects/a b/é", "/api/oms/1/projects/a%20b/%C3%A9"),
+        ("", "topics/T:publish", "/topics/T:publish"),
+        ("/in?key=x", "a?b#c/%2e%2e/\ud800", "/in/a%3Fb%23c/%252e%252e/%3F?key=x"),
+    ],
+)
+async def test_a_rule_says_where_behind_the_url_it_goes(
+    webhook_receiver: FakeWebhook, url: str, path: str, asked: str
+) -> None:
+    parcel = a_parcel(overrides={"path": path})
+    async with a_destination(webhook_receiver, url=webhook_receiver.base_url + url) as destination:
+        assert await destination.deliver(parcel) == Delivered()
+    assert extend_path(webhook_receiver.base_url + url, path) == webhook_receiver.base_url + asked
+    request = webhook_receiver.requests[0]
+    assert request.path == unquote(asked.partition("?")[0])
+    assert request.query == asked.partition("?")[2]
+
+
+@pytest.mark.parametrize("path", ["", "/", "projects//items", "projects/1/", "a/../../admin", "./x", "a/ /b", "//evil"])
+async def test_a_path_with_nothing_in_a_part_is_refused_and_asks_for_nothing(
+    webhook_receiver: FakeWebhook, path: str
+) -> None:
+    parcel = a_parcel(overrides={"path": path})
+    async with a_destination(webhook_receiver) as destination:
+        outcome = await destination.deliver(parcel)
+        assert isinstance(outcome, Refused)
+        assert "has a part with nothing in it" in outcome.reason
+        assert "would be refused" in destination.preview(parcel).remarks[0]
+    assert webhook_receiver.attempts == []
