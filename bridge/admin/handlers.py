@@ -22,6 +22,18 @@ class FormResult:
     said: str
 
 
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file for whoever looks: what it is called, what kind it is, and its bytes."""
+
+    name: str
+    media_type: str
+    body: bytes
+
+
+FileHandler: TypeAlias = Callable[[OperatorRequest], Awaitable[Download]]
+"""Makes a file. Raises as a look does."""
+
 PostHandler: TypeAlias = Callable[[OperatorRequest, FormData], Awaitable[FormResult]]
 """Does what a form asks for. Raises as a look does, and Refusal for what no form of ours sends."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from bridge.admin import (
+    alarms_page,
     audit_page,
     deliveries_page,
     incidents_page,
@@ -13,11 +14,12 @@ from bridge.admin import (
     rules_page,
     silences_page,
 )
-from bridge.admin.handlers import GetHandler, PostHandler
+from bridge.admin.handlers import FileHandler, GetHandler, PostHandler
 
 NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
     ("/", "Overview"),
     ("/incidents", "Incidents"),
+    ("/alarms", "Alarms"),
     ("/inbox", "Inbox"),
     ("/deliveries", "Deliveries"),
     ("/messages", "Messages"),
@@ -28,10 +30,14 @@ NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
     ("/audit", "Audit"),
 )
 """Addresses and names of the pages one can turn to, in the order in which people need them."""
+ALARMS: Final = "/alarms"
+"""This one is turned to only where there is a table to show."""
 
 LOOKS: Final[tuple[tuple[str, str, GetHandler], ...]] = (
     ("/", "overview", overview_page.view_overview),
     ("/incidents", "incidents", incidents_page.open_ones),
+    ("/alarms", "alarms", alarms_page.view_alarms),
+    ("/alarms/row", "alarm", alarms_page.view_alarm),
     ("/inbox", "inbox", deliveries_page.view_inbox),
     ("/deliveries", "deliveries", deliveries_page.view_deliveries),
     ("/deliveries/{id}", "delivery", deliveries_page.view_delivery),
@@ -43,6 +49,11 @@ LOOKS: Final[tuple[tuple[str, str, GetHandler], ...]] = (
     ("/subscriptions", "subscriptions", overview_page.view_subscriptions),
     ("/audit", "audit", audit_page.view_audit),
     ("/ledger", "ledger", overview_page.view_ledger),
+)
+
+FILES: Final[tuple[tuple[str, FileHandler], ...]] = (
+    ("/alarms/export.csv", alarms_page.export_csv),
+    ("/alarms/export.json", alarms_page.export_json),
 )
 
 ACTS: Final[tuple[tuple[str, PostHandler], ...]] = (

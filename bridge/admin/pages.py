@@ -19,9 +19,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from bridge.admin.handlers import GetHandler, PostHandler
+from bridge.admin.handlers import FileHandler, GetHandler, PostHandler
 from bridge.admin.page_forms import MOST_LOGIN_BYTES, read_page_form
-from bridge.admin.page_routes import ACTS, LOOKS, NAVIGATION
+from bridge.admin.page_routes import ACTS, ALARMS, FILES, LOOKS, NAVIGATION
 from bridge.admin.page_views import format_json, short_duration, short_time
 from bridge.admin.safe_markdown import to_words
 from bridge.admin.session import COOKIE, LASTS_S, SAID, Sessions, Viewer
@@ -30,6 +30,7 @@ from bridge.control.control_source import ControlSource
 from bridge.control.http_answers import OperatorRequest, Refusal, code_of, pass_gate, requester
 from bridge.operate.operator_errors import OperateError
 from bridge.operate.operator_times import rfc3339
+from bridge.operate.table_rows import list_tables
 from broker.beside import Beside
 from broker.errors import NotFound, StoreError
 from broker.tokens import digest_of_token
@@ -89,6 +90,7 @@ class Pages:
         """The routes to mount at the root."""
         return [
             *(Route(path, self._look(template, look)) for path, template, look in LOOKS),
+            *(Route(path, self._file(make)) for path, make in FILES),
             *(Route(path, self._act(act), methods=["POST"]) for path, act in ACTS),
             Route("/login", self.login_form),
             Route("/login", self.login, methods=["POST"]),
@@ -156,6 +158,22 @@ class Pages:
 
         return answer_get
 
+    def _file(self, make: FileHandler) -> Callable[[Request], Awaitable[Response]]:
+        """The endpoint of a file: only for those who are logged in."""
+
+        async def fetched(request: Request) -> Response:
+            viewer = self._viewer(request)
+            if viewer is None:
+                return self._to_login(request)
+            return await self._answer(request, viewer, lambda asked: self._send(asked, make))
+
+        return fetched
+
+    async def _send(self, asked: OperatorRequest, make: FileHandler) -> Response:
+        file = await make(asked)
+        named = {"Content-Disposition": f'attachment; filename="{file.name}"'}
+        return Response(file.body, media_type=file.media_type, headers=_HEADERS | named)
+
     def _act(self, act: PostHandler) -> Callable[[Request], Awaitable[Response]]:
         """The endpoint of a form: only from a page of the viewer's own session (form token)."""
 
@@ -214,7 +232,15 @@ class Pages:
     def _frame(self, request: Request, viewer: Viewer | None) -> dict[str, Any]:
         now = rfc3339(self._source.control.context.clock.wall_us())
         here = next((path for path, _ in NAVIGATION[::-1] if request.url.path.startswith(path)), "/")
-        return {"viewer": viewer, "here": here, "form_token": self._form_token(request), "said": ""} | {"now": now}
+        has_tables = bool(list_tables(self._source.control.context))
+        return {
+            "viewer": viewer,
+            "here": here,
+            "form_token": self._form_token(request),
+            "said": "",
+            "now": now,
+            "navigation": [page for page in NAVIGATION if has_tables or page[0] != ALARMS],
+        }
 
     def _error_page(self, request: Request, viewer: Viewer | None, status: int, problem: str) -> Response:
         template = self._templates.get_template("error.html.j2")

@@ -28,6 +28,7 @@ from bridge.operate.operator_errors import (
     OperateError,
     ReloadFailed,
     Undecidable,
+    Unreachable,
 )
 from broker.errors import NotFound, StoreError
 from broker.tokens import digest_of_token
@@ -107,6 +108,8 @@ def code_of(error: OperateError) -> int:
             return 429
         case Undecidable():
             return 500
+        case Unreachable():
+            return 503
         case _:
             raise TypeError(f"a use case raised {type(error).__name__}, which has no status")
 

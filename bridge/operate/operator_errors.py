@@ -7,6 +7,7 @@
     ├── NoSuchThing(kind, name)       what was named does not exist, or not any more
     ├── LimitReached(what, most)      no more of these at once: later, again
     ├── ReloadFailed(refused)         the files have problems, and everything stays as it was
+    ├── Unreachable(what, why)        something outside of the daemon does not answer: later, again
     └── Undecidable(offset, cause)    a bug of ours met in deciding one message
 
 Errors of the store (``broker.errors``) pass through as they are.
@@ -54,6 +55,15 @@ class ReloadFailed(OperateError):
     def __init__(self, refused: ReloadRefused) -> None:
         super().__init__(f"nothing was reloaded, the old settings and rules stay in force:\n{refused.text}")
         self.refused = refused
+
+
+class Unreachable(OperateError):
+    """``what`` is outside of the daemon and cannot be asked now, and ``why``."""
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(f"{what} cannot be read: {why}")
+        self.what = what
+        self.why = why
 
 
 class Undecidable(OperateError):

@@ -233,7 +233,7 @@ def test_bad_results_are_told_and_kept_and_hold_up_no_other(
         )
         system.settled(6)
         assert [one["id"] for one in registries["EGI"].results] == [12]
-        assert [attempt.status for attempt in registries["EGI"].attempts] == [422, 200]
+        assert sorted(attempt.status or 0 for attempt in registries["EGI"].attempts) == [200, 422]
         (dead,) = system.deliveries(state="dead")
         assert "positive integer" in json.dumps(system.ask("GET", f"/api/deliveries/{dead['id']}"))
         kept = system.ask("POST", "/v1/projects/FEDERATION/subscriptions/refused:pull", {"maxMessages": "9"})

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -77,20 +74,6 @@ async def test_a_remote_event_is_pulled_reshaped_republished_and_pushed(
     republished = [base64.b64decode(one["data"]) for one in messages]
     assert (republished[0], len(republished)) == (REPUBLISHED, 2)
     assert sorted(one.body for one in webhook_receiver.requests) == sorted(republished)
-
-
-async def test_alarms_become_rows_one_for_each_with_its_last_word(tmp_path: Path) -> None:
-    async with an_example("operations-portal", tmp_path) as stage:
-        count = await publish_lines(stage, "projects/ARGO/topics/alarms", "alarms.jsonl", type="alarm")
-        found = await stage.settled(count, step_s=1)
-        assert {one.state for one in found} == {"delivered"}
-        await stage.check_books()
-        alarms = [json.loads(line) for line in (stage.folder / "alarms.jsonl").read_text().splitlines()]
-    last = {(one["node_name"], one["service_flavour"], one["test_name"]): one["status"] for one in alarms}
-    with closing(sqlite3.connect(tmp_path / "alarms.db")) as database:
-        rows = database.execute("select node_name, service_flavour, test_name, status from alarms").fetchall()
-    database.close()
-    assert {row[:3]: row[3] for row in rows} == last
 
 
 async def test_alerts_of_a_call_stand_in_their_channels(tmp_path: Path, chat: FakeMattermost) -> None:

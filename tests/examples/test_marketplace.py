@@ -51,11 +51,11 @@ def the_system(tmp_path: Path, marketplace: FakeMarketplace, chat: FakeMattermos
         yield system
 
 
-def call(system: System, body: bytes, key: str = "") -> httpx.Response:
+def call(system: System, body: bytes, key: str = "", kind: str = "application/json") -> httpx.Response:
     """A call as the marketplace makes it, signed with its key or with another one."""
     key = key or system.environ["MARKETPLACE_HOOK_SECRET"]
     signature = "sha256=" + hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
-    headers = {"X-Hub-Signature-256": signature, "content-type": "application/json"}
+    headers = {"X-Hub-Signature-256": signature, "content-type": kind}
     return system.http.post("/hooks/marketplace", content=body, headers=headers)
 
 
@@ -118,7 +118,7 @@ def test_a_wrong_signature_is_refused_and_the_same_call_passes_with_the_right_on
         assert call(system, events).status_code == 200
         system.settled(3)
         assert len(order_system(system)) == 2
-        assert "signature" in system.process.log
+        assert "a webhook call was refused" in system.process.log
 
 
 def test_what_cannot_be_passed_on_is_kept_with_its_reason_and_told_and_the_rest_goes_on(
@@ -127,7 +127,10 @@ def test_what_cannot_be_passed_on_is_kept_with_its_reason_and_told_and_the_rest_
     whole = {"type": "create", "resource": "project_item", "project_id": 1436, "project_item_id": 3}
     without_item = {"type": "create", "resource": "project_item", "project_id": 1436}
     with the_system(tmp_path, marketplace, mattermost) as system:
-        for body in (b'{"events": [', b'{"event": {}}', json.dumps({"events": [without_item, whole]}).encode()):
+        cut_short = call(system, b'{"events": [')
+        assert (cut_short.status_code, "JSON" in cut_short.text) == (400, True)
+        assert call(system, b'{"events": [', kind="text/plain").status_code == 200
+        for body in (b'{"event": {}}', json.dumps({"events": [without_item, whole]}).encode()):
             assert call(system, body).status_code == 200
         taken = order_system(
             system,

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
@@ -20,12 +20,14 @@ from bridge.core.secret import Secret
 from bridge.destinations.base import Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import WHOLE_TRY_MARGIN_S, DestinationConfig
 from bridge.destinations.kit.payload import rfc3339_ms
+from bridge.destinations.row_source import RowQuery, RowsFound, RowsUnavailable, TablePage
 from bridge.destinations.sql.columns import ColumnKind
 from broker.clock import Clock
 from rules.model import DestinationFacts
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _TABLE: Final = re.compile(rf"(?:{_NAME.pattern}\.)?{_NAME.pattern}")
+Result = TypeVar("Result")
 
 
 class SumsSettings(SettingsRecord):
@@ -57,6 +59,7 @@ class DatabaseConfig(DestinationConfig):
     columns: dict[str, ColumnKind] = Field(
         default_factory=dict, description="For create: column to text, integer, number, boolean, time or json"
     )
+    page: TablePage | None = Field(None, description="Show the rows on the page Alarms, whoever wrote them; empty: no")
 
     sums: SumsSettings | None = Field(
         None, description="Add the rows up in a second table: {table: TABLE, by: [COLUMN], of: [COLUMN]}; needs key"
@@ -91,6 +94,8 @@ class DatabaseConfig(DestinationConfig):
         lost = [name for name in self.key if self.create and name not in self.columns]
         if lost:
             raise ValueError(f"key names {', '.join(lost)}, which columns: does not have")
+        if self.page is not None:
+            self._page_fits(self.page)
         return self
 
     @model_validator(mode="after")
@@ -112,6 +117,18 @@ class DatabaseConfig(DestinationConfig):
                 raise ValueError(f"sums: {name} is {self.columns[name]}, and only integer and number can be added up")
         return self
 
+    def _page_fits(self, page: TablePage) -> None:
+        """Raises ValueError for a page that names what is no column, or that nothing could page through."""
+        named = [name for name in (*page.columns, *page.filters, page.newest, page.severity) if name]
+        wrong = [name for name in named if _NAME.fullmatch(name) is None]
+        if wrong:
+            raise ValueError(f'page: "{wrong[0]}" is no name for a column: letters, digits and _ are')
+        unknown = [name for name in named if self.create and name not in (*self.columns, self.delivery_column)]
+        if unknown:
+            raise ValueError(f"page names {', '.join(unknown)}, which columns: does not have")
+        if page.history and (_TABLE.fullmatch(page.history) is None or not self.key):
+            raise ValueError("page: history names a table, and needs key: what a row and its past have in common")
+
 
 class Database:
     """Writes rows of one table."""
@@ -132,6 +149,19 @@ class Database:
             monotonic=clock.monotonic,
         )
         self._threads = ThreadPoolExecutor(config.concurrency, thread_name_prefix=f"database:{name}")
+        self.page = config.page
+        self.row_key = config.key
+        self._reader = self._readers = None
+        if config.page is not None:
+            from bridge.destinations.sql.reader import TableReader
+
+            url = url_of(config.url.reveal())
+            self._reader = TableReader(
+                url, plan, config.page.history, timeout_s=config.timeout, monotonic=clock.monotonic
+            )
+            self._readers = ThreadPoolExecutor(
+                1, thread_name_prefix=f"rows:{name}"
+            )  # a look keeps no row from its table
         self.facts = DestinationFacts(name=name, kind="database", takes_body=True)
 
     async def deliver(self, parcel: Parcel) -> Outcome:
@@ -168,6 +198,28 @@ class Database:
         """See Destination. A row that is being written is left to its end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._table.close()
+        if self._reader is not None and self._readers is not None:
+            self._readers.shutdown(wait=False, cancel_futures=True)
+            self._reader.close()
+
+    async def find_rows(self, query: RowQuery) -> RowsFound:
+        """See RowSource."""
+        page = self.page or TablePage()
+        return await self._read(lambda reader: reader.find(query, page.columns, page.newest))
+
+    async def count_values(self, query: RowQuery, columns: Sequence[str]) -> Mapping[str, Sequence[tuple[str, int]]]:
+        """See RowSource."""
+        page = self.page or TablePage()
+        return await self._read(lambda reader: reader.count(query, columns, page.columns, page.newest))
+
+    async def _read(self, step: Callable[[Any], Result]) -> Result:
+        if self._reader is None or self._readers is None:
+            raise RowsUnavailable("the settings of this table ask for no page")
+        try:
+            async with self._clock.timeout(self._config.timeout + WHOLE_TRY_MARGIN_S):
+                return await asyncio.get_running_loop().run_in_executor(self._readers, step, self._reader)
+        except TimeoutError:
+            raise RowsUnavailable(f"no answer within {self._config.timeout:g} s") from None
 
     async def _in_thread(self, step: Any, *, unclear: bool) -> Outcome:
         try:

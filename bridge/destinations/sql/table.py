@@ -95,7 +95,7 @@ class SqlTable:
     ) -> None:
         self._monotonic = monotonic
         self._plan = plan
-        self._engine = _engine(url, connections, timeout_s)
+        self._engine = make_engine(url, connections, timeout_s)
         self._insert: Any = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
         self._lock = threading.Lock()
         self._is_closed = False
@@ -196,7 +196,7 @@ class SqlTable:
             return self._known
 
     def _is_there(self, connection: Connection) -> bool:
-        schema, name = _split_name(self._plan.name)
+        schema, name = split_name(self._plan.name)
         return sa.inspect(connection).has_table(name, schema=schema)
 
     def _read(self, connection: Connection) -> _Known:
@@ -223,7 +223,7 @@ class SqlTable:
         return sums
 
     def _reflect(self, connection: Connection) -> sa.Table:
-        schema, name = _split_name(self._plan.name)
+        schema, name = split_name(self._plan.name)
         try:
             return sa.Table(name, sa.MetaData(), schema=schema, autoload_with=connection)
         except exc.NoSuchTableError:
@@ -231,7 +231,7 @@ class SqlTable:
 
     def _new_table(self) -> sa.Table:
         plan = self._plan
-        schema, name = _split_name(plan.name)
+        schema, name = split_name(plan.name)
         columns = [sa.Column(column, _MADE_OF[kind]()) for column, kind in plan.columns.items()]
         if plan.delivery_column and plan.delivery_column not in plan.columns:
             columns.append(sa.Column(plan.delivery_column, sa.Text, nullable=False, unique=not plan.key))
@@ -280,7 +280,8 @@ class SqlTable:
                 return Refused(_error_text(error))
 
 
-def _engine(url: URL, connections: int, timeout_s: float) -> Engine:
+def make_engine(url: URL, connections: int, timeout_s: float) -> Engine:
+    """An engine that waits no longer than its time, for a connection and for an answer."""
     arguments: dict[str, Any] = {"timeout": timeout_s}
     if url.get_backend_name() == "postgresql":
         arguments = {
@@ -309,7 +310,8 @@ def _unique_sets(connection: Connection, table: sa.Table) -> list[set[str]]:
     return sets
 
 
-def _split_name(name: str) -> tuple[str | None, str]:
+def split_name(name: str) -> tuple[str | None, str]:
+    """Schema and table of a name in the settings."""
     schema, _, table = name.rpartition(".")
     return schema or None, table
 

@@ -15,6 +15,7 @@ from tests.fakes.pages import SECRET, a_daemon, an_incident, log_in
 from tests.line.stage import TOKEN
 
 MORE = (
+    "/alarms?q=x&sort=-host",
     "/deliveries?state=dead",
     "/deliveries?destination=gone&rule=all&topic=P/T&since_s=60",
     "/incidents?rule=hosts:%20down",
