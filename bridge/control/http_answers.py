@@ -28,7 +28,7 @@ from bridge.operate.operator_errors import (
     OperateError,
     ReloadFailed,
     Undecidable,
-    Unreachable,
+    UnreachableTable,
 )
 from broker.errors import NotFound, StoreError
 from broker.tokens import digest_of_token
@@ -108,7 +108,7 @@ def code_of(error: OperateError) -> int:
             return 429
         case Undecidable():
             return 500
-        case Unreachable():
+        case UnreachableTable():
             return 503
         case _:
             raise TypeError(f"a use case raised {type(error).__name__}, which has no status")

@@ -7,7 +7,7 @@
     ├── NoSuchThing(kind, name)       what was named does not exist, or not any more
     ├── LimitReached(what, most)      no more of these at once: later, again
     ├── ReloadFailed(refused)         the files have problems, and everything stays as it was
-    ├── Unreachable(what, why)        something outside of the daemon does not answer: later, again
+    ├── UnreachableTable(what, why)   something outside of the daemon does not answer: later, again
     └── Undecidable(offset, cause)    a bug of ours met in deciding one message
 
 Errors of the store (``broker.errors``) pass through as they are.
@@ -57,7 +57,7 @@ class ReloadFailed(OperateError):
         self.refused = refused
 
 
-class Unreachable(OperateError):
+class UnreachableTable(OperateError):
     """``what`` is outside of the daemon and cannot be asked now, and ``why``."""
 
     def __init__(self, what: str, why: str) -> None:

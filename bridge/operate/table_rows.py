@@ -11,7 +11,7 @@ import msgspec
 
 from bridge.destinations.row_source import NoSuchColumn, RowQuery, RowsFound, RowSource, RowsUnavailable, TablePage
 from bridge.operate.operator_context import OperatorContext
-from bridge.operate.operator_errors import InvalidInput, NoSuchThing, Unreachable
+from bridge.operate.operator_errors import InvalidInput, NoSuchThing, UnreachableTable
 
 ROWS_A_PAGE: Final = 100
 MOST_EXPORTED: Final = 50_000
@@ -54,7 +54,7 @@ def list_tables(context: OperatorContext) -> list[TableView]:
 async def choose_rows(context: OperatorContext, name: str, query: RowQuery) -> RowsChosen:
     """The rows of a table that fit, sorted as its page wants unless said otherwise.
 
-    Raises NoSuchThing, InvalidInput, Unreachable.
+    Raises NoSuchThing, InvalidInput, UnreachableTable.
     """
     table, source = _find_table(context, name)
     query = _sorted(query, table.page)
@@ -96,7 +96,7 @@ def _errors_of(table: TableView) -> Iterator[None]:
     try:
         yield
     except RowsUnavailable as error:
-        raise Unreachable(f"the table of {table.name}", str(error)) from error
+        raise UnreachableTable(f"the table of {table.name}", str(error)) from error
     except NoSuchColumn as error:
         raise InvalidInput("rows", str(error)) from error
 
