@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from bridge.destinations.row_source import RowsFound
-from bridge.destinations.sql.columns import moment_of
+from bridge.destinations.sql.columns import moment_or_none
 
 MOST_BOXES: Final = 8
 """So many values are boxes to tick; more are a list to choose from."""
@@ -60,7 +60,7 @@ def _cell(name: str, value: object, is_time: bool, is_severity: bool) -> CellVie
     plain = plain_value(value, is_time=is_time)
     if plain is None or plain == "":
         return CellView(name, "none", "—")
-    if is_time and moment_of(value) is not None:
+    if is_time and moment_or_none(value) is not None:
         return CellView(name, "time", str(plain))
     text = plain if isinstance(plain, str) else msgspec.json.encode(plain).decode()
     if is_severity:
@@ -87,7 +87,7 @@ def choice_of(name: str, values: Sequence[tuple[str, int]], chosen: Sequence[str
 
 def plain_value(value: object, *, is_time: bool = False) -> Any:
     """A value of a database as JSON has it: moments in UTC, what JSON cannot hold as text."""
-    at = moment_of(value) if is_time or isinstance(value, datetime) else None
+    at = moment_or_none(value) if is_time or isinstance(value, datetime) else None
     if at is not None:
         return at.isoformat(timespec="seconds" if not at.microsecond else "milliseconds").replace("+00:00", "Z")
     match value:

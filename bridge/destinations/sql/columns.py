@@ -100,7 +100,7 @@ def utc_moment(value: object) -> datetime:
         raise NoSuchValue(value, "a time such as 2026-01-31T12:00:00Z") from None
 
 
-def moment_of(value: object) -> datetime | None:
+def moment_or_none(value: object) -> datetime | None:
     """The moment in UTC that a value of a column of times means; None for what is none."""
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
