@@ -51,9 +51,9 @@ class ChoiceView:
     chosen: Sequence[str]
 
 
-def cells_of(row: Mapping[str, Any], found: RowsFound, severity: str) -> list[CellView]:
+def cells_of(row: Mapping[str, Any], matches: RowsFound, severity: str) -> list[CellView]:
     """The shown values of a row, in order."""
-    return [_cell(name, row.get(name), name in found.times, name == severity) for name in found.columns]
+    return [_cell(name, row.get(name), name in matches.times, name == severity) for name in matches.columns]
 
 
 def _cell(name: str, value: object, is_time: bool, is_severity: bool) -> CellView:
@@ -103,22 +103,22 @@ def plain_value(value: object, *, is_time: bool = False) -> Any:
             return str(value)
 
 
-def rows_as_json(name: str, found: RowsFound) -> bytes:
+def rows_as_json(name: str, matches: RowsFound) -> bytes:
     """The rows as a JSON document, each value as it is."""
     rows = [
-        {column: plain_value(row.get(column), is_time=column in found.times) for column in found.columns}
-        for row in found.rows
+        {column: plain_value(row.get(column), is_time=column in matches.times) for column in matches.columns}
+        for row in matches.rows
     ]
     return json.dumps({"table": name, "rows": rows}, ensure_ascii=False, indent=1, default=str).encode()
 
 
-def rows_as_csv(found: RowsFound) -> bytes:
+def rows_as_csv(matches: RowsFound) -> bytes:
     """The rows as a table for spreadsheets: a text that one would take for a formula begins with an apostrophe."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(found.columns)
-    for row in found.rows:
-        writer.writerow([_as_text(row.get(column), is_time=column in found.times) for column in found.columns])
+    writer.writerow(matches.columns)
+    for row in matches.rows:
+        writer.writerow([_as_text(row.get(column), is_time=column in matches.times) for column in matches.columns])
     return out.getvalue().encode("utf-8", "replace")
 
 

@@ -41,7 +41,7 @@ async def view_alarms(asked: OperatorRequest) -> dict[str, Any]:
     name = asked.request.query_params.get("table", "")
     query = _query_of(asked)
     rows = await choose_rows(asked.context, name, query)
-    table, found = rows.table, rows.found
+    table, matches = rows.table, rows.matches
     page = table.page
     _check_columns(table, query)
     choices = [choice_of(each, rows.values.get(each, ()), query.where.get(each, ())) for each in page.filters]
@@ -49,17 +49,17 @@ async def view_alarms(asked: OperatorRequest) -> dict[str, Any]:
     return {
         "table": table,
         "tables": tables,
-        "columns": [_heading(each, query, page.newest, address) for each in found.columns],
-        "rows": [(cells_of(row, found, page.severity), _row_link(table, row)) for row in found.rows],
-        "count": found.count,
-        "most_counted": found.most_counted,
+        "columns": [_heading(each, query, page.newest, address) for each in matches.columns],
+        "rows": [(cells_of(row, matches, page.severity), _row_link(table, row)) for row in matches.rows],
+        "count": matches.count,
+        "most_counted": matches.most_counted,
         "tiles": _tiles(page.severity, rows.values.get(page.severity, ()), query, address),
         "choices": choices,
         "text": query.text,
         "within": asked.request.query_params.get("within", ""),
-        "sinces": SINCES if page.newest in found.times else (),
+        "sinces": SINCES if page.newest in matches.times else (),
         "sort": asked.request.query_params.get("sort", ""),
-        "next": address(after=found.next) if found.next else "",
+        "next": address(after=matches.next) if matches.next else "",
         "begin": address() if query.after else "",
         "clear": f"/alarms?{urlencode({'table': table.name})}",
         "csv": address("/alarms/export.csv"),
@@ -87,7 +87,7 @@ async def view_alarm(asked: OperatorRequest) -> dict[str, Any]:
 
 async def export_csv(asked: OperatorRequest) -> Download:
     """GET /alarms/export.csv: the rows that fit, for spreadsheets."""
-    return await _export(asked, "csv", "text/csv; charset=utf-8", lambda _, found: rows_as_csv(found))
+    return await _export(asked, "csv", "text/csv; charset=utf-8", lambda _, matches: rows_as_csv(matches))
 
 
 async def export_json(asked: OperatorRequest) -> Download:
@@ -98,9 +98,9 @@ async def export_json(asked: OperatorRequest) -> Download:
 async def _export(asked: OperatorRequest, ending: str, kind: str, write: Callable[[str, RowsFound], bytes]) -> Download:
     name = asked.request.query_params.get("table", "")
     query = _query_of(asked)
-    found = await export_rows(asked.context, name, query)
+    matches = await export_rows(asked.context, name, query)
     name = name or list_tables(asked.context)[0].name
-    body = await _beside.run(lambda: write(name, found), large=len(found.rows) > LARGE_ITEMS)
+    body = await _beside.run(lambda: write(name, matches), large=len(matches.rows) > LARGE_ITEMS)
     return Download(f"{name}.{ending}", kind, body)
 
 
@@ -148,11 +148,11 @@ def _address(asked: OperatorRequest, table: TableView) -> Callable[..., str]:
         if text and name not in ("table", "after", "part")
     ]
 
-    def changed(path: str = "/alarms", **changes: str) -> str:
+    def change_address(path: str = "/alarms", **changes: str) -> str:
         kept = [(name, text) for name, text in given if name not in changes]
         return f"{path}?{urlencode([('table', table.name), *kept, *changes.items()])}"
 
-    return changed
+    return change_address
 
 
 def _heading(name: str, query: RowQuery, newest: str, address: Callable[..., str]) -> tuple[str, str, str]:

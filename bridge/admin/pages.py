@@ -161,13 +161,13 @@ class Pages:
     def _file(self, make: FileHandler) -> Callable[[Request], Awaitable[Response]]:
         """The endpoint of a file: only for those who are logged in."""
 
-        async def fetched(request: Request) -> Response:
+        async def fetch(request: Request) -> Response:
             viewer = self._viewer(request)
             if viewer is None:
                 return self._to_login(request)
             return await self._answer(request, viewer, lambda asked: self._send(asked, make))
 
-        return fetched
+        return fetch
 
     async def _send(self, asked: OperatorRequest, make: FileHandler) -> Response:
         file = await make(asked)

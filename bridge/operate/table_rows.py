@@ -29,7 +29,7 @@ class RowsChosen(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of a table, and the values that its filters offer, each with how many rows have it."""
 
     table: TableView
-    found: RowsFound
+    matches: RowsFound
     values: Mapping[str, Sequence[tuple[str, int]]]
 
 
@@ -45,9 +45,9 @@ class RowHistory(msgspec.Struct, frozen=True, kw_only=True):
 def list_tables(context: OperatorContext) -> list[TableView]:
     """The tables whose settings ask for a page, by name."""
     return [
-        TableView(name=name, page=one.page, key=one.row_key)
-        for name, one in sorted(context.destinations().items())
-        if isinstance(one, RowSource) and one.page is not None
+        TableView(name=name, page=source.page, key=source.row_key)
+        for name, source in sorted(context.destinations().items())
+        if isinstance(source, RowSource) and source.page is not None
     ]
 
 
@@ -57,23 +57,23 @@ async def choose_rows(context: OperatorContext, name: str, query: RowQuery) -> R
     Raises NoSuchThing, InvalidInput, UnreachableTable.
     """
     table, source = _find_table(context, name)
-    query = _sorted(query, table.page)
+    query = _sort_by_newest(query, table.page)
     severity = (table.page.severity,) if table.page.severity else ()
     with _errors_of(table):
-        found = await source.find_rows(query)
+        matches = await source.find_rows(query)
         values = await source.count_values(query, [*dict.fromkeys((*severity, *table.page.filters))])
-    return RowsChosen(table=table, found=found, values=values)
+    return RowsChosen(table=table, matches=matches, values=values)
 
 
 async def export_rows(context: OperatorContext, name: str, query: RowQuery) -> RowsFound:
     """All the rows that fit, in one piece. Raises as ``choose_rows``, and InvalidInput when there are too many."""
     table, source = _find_table(context, name)
-    query = replace(_sorted(query, table.page), limit=MOST_EXPORTED, after="")
+    query = replace(_sort_by_newest(query, table.page), limit=MOST_EXPORTED, after="")
     with _errors_of(table):
-        found = await source.find_rows(query)
-    if found.next:
+        matches = await source.find_rows(query)
+    if matches.next:
         raise InvalidInput("rows", f"More than {MOST_EXPORTED:,} rows fit: choose fewer, and export them in pieces.")
-    return found
+    return matches
 
 
 async def show_history(context: OperatorContext, name: str, key: Mapping[str, str], after: str) -> RowHistory:
@@ -83,11 +83,11 @@ async def show_history(context: OperatorContext, name: str, key: Mapping[str, st
     if missing or not table.key:
         raise InvalidInput("key", f"a row of {name} is named by {', '.join(table.key) or 'no key: it has none'}")
     query = RowQuery(where={column: [key[column]] for column in table.key}, limit=1)
-    past = replace(_sorted(query, table.page), limit=ROWS_A_PAGE, after=after, in_history=True)
+    past = replace(_sort_by_newest(query, table.page), limit=ROWS_A_PAGE, after=after, in_history=True)
     with _errors_of(table):
         now = await source.find_rows(query)
-        found = await source.find_rows(past) if table.page.history else None
-    return RowHistory(table=table, row=now.rows[0] if now.rows else None, now=now, past=found)
+        matches = await source.find_rows(past) if table.page.history else None
+    return RowHistory(table=table, row=now.rows[0] if now.rows else None, now=now, past=matches)
 
 
 @contextmanager
@@ -107,16 +107,16 @@ def _find_table(context: OperatorContext, name: str) -> tuple[TableView, RowSour
     if wanted not in sources:
         known = ", ".join(sources) or "none"
         raise NoSuchThing("table", name, f"there is no table {name[:100]!r} with a page; there are: {known}")
-    return next(one for one in list_tables(context) if one.name == wanted), sources[wanted]
+    return next(table for table in list_tables(context) if table.name == wanted), sources[wanted]
 
 
 def _sources(context: OperatorContext) -> dict[str, RowSource]:
     """The destinations with a page, by name."""
-    found = sorted(context.destinations().items())
-    return {name: one for name, one in found if isinstance(one, RowSource) and one.page is not None}
+    known = sorted(context.destinations().items())
+    return {name: source for name, source in known if isinstance(source, RowSource) and source.page is not None}
 
 
-def _sorted(query: RowQuery, page: TablePage) -> RowQuery:
+def _sort_by_newest(query: RowQuery, page: TablePage) -> RowQuery:
     """The query, sorted by the newest when it does not say by what."""
     if query.sort or not page.newest:
         return query

@@ -20,7 +20,7 @@ from tests.fakes.identity_providers import FakeMitreid, FakeSimpleSamlPhp
 from tests.fakes.keycloak import FakeKeycloak
 from tests.house.requirements import require_program
 
-pytestmark = pytest.mark.system("2 AAI federation", "rciam-federation-registry-agent")
+pytestmark = pytest.mark.system("2 AAI federation", "rciam-federation-registry-agent (three deployers), php")
 
 KEYCLOAK = Deployer("egi", "keycloak", "oidc", "demo")
 MITREID = Deployer("egi", "mitreid", "oidc", "production")

@@ -19,6 +19,8 @@ from bridge.fakes.trouble import Answer
 from tests.examples.systems import System, a_system, client_program, run_client
 from tests.fakes.marketplace import FakeMarketplace
 
+pytestmark = pytest.mark.system("1 Marketplace", "argo-ams-library")
+
 TOKEN = "the-marketplace-token"
 ORDER_SYSTEM = """
 import json, sys

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.examples.systems import System, a_system, client_program, run_client
+
+pytestmark = pytest.mark.system("3 Operations Portal", "argo-ams-library")
 
 BOX = """
 import json, sys

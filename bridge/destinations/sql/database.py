@@ -95,7 +95,7 @@ class DatabaseConfig(DestinationConfig):
         if lost:
             raise ValueError(f"key names {', '.join(lost)}, which columns: does not have")
         if self.page is not None:
-            self._page_fits(self.page)
+            self._check_page(self.page)
         return self
 
     @model_validator(mode="after")
@@ -117,7 +117,7 @@ class DatabaseConfig(DestinationConfig):
                 raise ValueError(f"sums: {name} is {self.columns[name]}, and only integer and number can be added up")
         return self
 
-    def _page_fits(self, page: TablePage) -> None:
+    def _check_page(self, page: TablePage) -> None:
         """Raises ValueError for a page that names what is no column, or that nothing could page through."""
         named = [name for name in (*page.columns, *page.filters, page.newest, page.severity) if name]
         wrong = [name for name in named if _NAME.fullmatch(name) is None]

@@ -21,7 +21,8 @@ from sqlalchemy import exc
 from sqlalchemy.engine import URL, Connection
 
 from bridge.destinations.row_source import NoSuchColumn, RowQuery, RowsFound, RowsUnavailable
-from bridge.destinations.sql.table import TablePlan, conversion_of, make_engine, split_name
+from bridge.destinations.sql.column_types import conversion_of
+from bridge.destinations.sql.table import TablePlan, make_engine, split_name
 
 MOST_COUNTED: Final = 10_000
 MOST_VALUES: Final = 200
@@ -74,14 +75,14 @@ class TableReader:
             counted = sa.select(sa.literal(1)).select_from(table).where(*fits).limit(MOST_COUNTED + 1).subquery()
             count = connection.execute(sa.select(sa.func.count()).select_from(counted)).scalar_one()
         more = len(rows) > query.limit
-        following = _written([rows[query.limit - 1][name] for name in order.names]) if more else ""
+        following = _write_cursor([rows[query.limit - 1][name] for name in order.names]) if more else ""
         return RowsFound(columns, known.times, rows[: query.limit], following, count, MOST_COUNTED)
 
     def count(
         self, query: RowQuery, columns: Sequence[str], shown: Sequence[str], newest: str
     ) -> dict[str, list[tuple[str, int]]]:
         """The values of columns among the rows that fit but for what is chosen of that column. Raises as ``find``."""
-        found: dict[str, list[tuple[str, int]]] = {}
+        counts: dict[str, list[tuple[str, int]]] = {}
         with self._reading() as connection:
             known = self._look(connection, query)
             for name in columns:
@@ -92,8 +93,8 @@ class TableReader:
                 number = sa.func.count()
                 statement = sa.select(column, number).where(*fits).group_by(column).order_by(number.desc(), column)
                 rows = connection.execute(statement.limit(MOST_VALUES + 1)).all()
-                found[name] = [("" if value is None else str(value), count) for value, count in rows]
-        return found
+                counts[name] = [("" if value is None else str(value), count) for value, count in rows]
+        return counts
 
     def close(self) -> None:
         """Close idle connections now, and one in use when it is done."""
@@ -153,16 +154,16 @@ class TableReader:
 
     def _conditions(self, known: _Known, query: RowQuery, shown: Sequence[str], newest: str) -> list[Any]:
         table = known.table
-        found: list[Any] = [
+        conditions: list[Any] = [
             sa.or_(*(self._is(_column(table, name), text) for text in texts)) for name, texts in query.where.items()
         ]
         if query.text:
             texts = [sa.func.lower(sa.cast(table.c[name], sa.Text)) for name in shown]
-            found.append(sa.or_(*(text.contains(query.text.lower(), autoescape=True) for text in texts)))
+            conditions.append(sa.or_(*(text.contains(query.text.lower(), autoescape=True) for text in texts)))
         if query.since_us is not None and newest in known.times:
             at = datetime.fromtimestamp(query.since_us / 1_000_000, UTC)
-            found.append(self._is_since(table.c[newest], at))
-        return found
+            conditions.append(self._is_since(table.c[newest], at))
+        return conditions
 
     def _is(self, column: sa.Column[Any], text: str) -> Any:
         """Whether a column holds a text's value; "" is nothing, and a value that it cannot hold fits no row."""
@@ -261,7 +262,7 @@ def _fitting(table: sa.Table, shown: Sequence[str], query: RowQuery) -> list[str
     return [*shown]
 
 
-def _written(values: Sequence[Any]) -> str:
+def _write_cursor(values: Sequence[Any]) -> str:
     """Values as a text that an address can carry."""
     return base64.urlsafe_b64encode(json.dumps(values, default=_plain).encode()).decode()
 
@@ -272,7 +273,7 @@ def _read_cursor(text: str) -> list[Any]:
         values = json.loads(base64.urlsafe_b64decode(text.encode()))
     except (ValueError, RecursionError) as error:
         raise NoSuchColumn(_NO_CURSOR) from error
-    return values if isinstance(values, list) and all(_is_scalar(one) for one in values) else []
+    return values if isinstance(values, list) and all(_is_scalar(value) for value in values) else []
 
 
 def _is_scalar(value: object) -> bool:
