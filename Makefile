@@ -69,10 +69,12 @@ clean:
 	rm -rf $(VENV) $(EXAMPLE_CLIENTS) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(CLIENTS): tests/examples/clients.txt $(MADE)
+$(CLIENTS): tests/examples/clients.txt tests/examples/cloud_clients.txt $(MADE)
 	@echo 'installing programs of others into $(EXAMPLE_CLIENTS) ...'
 	@$(PYTHON) -m venv --clear $(EXAMPLE_CLIENTS)
 	@$(EXAMPLE_CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/examples/clients.txt
+	@$(PYTHON) -m venv $(EXAMPLE_CLIENTS)/cloud-info
+	@$(EXAMPLE_CLIENTS)/cloud-info/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/examples/cloud_clients.txt
 	@touch $@
 
 $(DEMO): pyproject.toml $(MADE)

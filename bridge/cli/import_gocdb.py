@@ -13,6 +13,13 @@ from bridge.cli.command_context import CliCommand, Context, pass_context
 @click.argument("place", metavar="FILE|URL")
 @click.option("--project", required=True, help="The project whose topics the hosts publish to.")
 @click.option("--service-type", "service_types", multiple=True, help="This type only; several may be named.")
+@click.option(
+    "--topic",
+    "topic_name",
+    default="{type}",
+    help="Name of the topics, of {type}, {site}, {host} and {key}. Default: {type}.",
+)
+@click.option("--consumer", default="", help="A user who gets a subscription to each topic, of its name.")
 @click.option("--email", default="", help="Whom to reach about the users.")
 @click.option("--cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate to show to URL, PEM.")
 @click.option("--cert-key", type=click.Path(path_type=Path, dir_okay=False), help="Its key, where it is a file apart.")
@@ -24,6 +31,8 @@ def take_over_gocdb(
     place: str,
     project: str,
     service_types: tuple[str, ...],
+    topic_name: str,
+    consumer: str,
     email: str,
     cert: Path | None,
     cert_key: Path | None,
@@ -32,10 +41,13 @@ def take_over_gocdb(
 ) -> None:
     """Make a user for each host in production that GOCDB lists in FILE or at URL (get_service_endpoint).
 
-    The user may publish to the topic of its service type, and logs in with the certificate whose DN GOCDB tells. A DN
-    that changed replaces the old one. Nothing is removed, so it may be run again and again. Endpoints that are left out
-    are named, each with its reason; a feed that is cut short changes nothing.
+    The user may publish to the topic of its service type, or to one of its own (--topic SITE_{site}_ENDPOINT_{key}),
+    and logs in with the certificate whose DN GOCDB tells. A DN that changed replaces the old one. Nothing is removed,
+    so it may be run again and again. Endpoints that are left out are named, each with its reason; a feed that is cut
+    short changes nothing.
     """
     from bridge.cli.import_gocdb_run import carry_over_gocdb
 
-    carry_over_gocdb(context, place, project, service_types, email, cert, cert_key, from_ca, dry_run)
+    carry_over_gocdb(
+        context, place, project, service_types, topic_name, consumer, email, cert, cert_key, from_ca, dry_run
+    )

@@ -14,7 +14,7 @@ from bridge.cli.connection import connect_client
 from bridge.cli.import_ams_run import tell_taken
 from bridge.cli.output import BadConfiguration, Failed
 from bridge.core.trust import explain_unusable, trust_file, trust_system
-from bridge.operate.gocdb_feed import BadFeed, read_feed
+from bridge.operate.gocdb_feed import BadFeed, check_topic_name, read_feed
 
 _TIMEOUT_S: Final = 60.0
 
@@ -24,6 +24,8 @@ def carry_over_gocdb(
     place: str,
     project: str,
     service_types: tuple[str, ...],
+    topic_name: str,
+    consumer: str,
     email: str,
     cert: Path | None,
     cert_key: Path | None,
@@ -31,6 +33,10 @@ def carry_over_gocdb(
     dry_run: bool,
 ) -> None:
     """Take over service endpoints of GOCDB, and tell what was done."""
+    try:
+        check_topic_name(topic_name)
+    except ValueError as error:
+        raise BadConfiguration(f"--topic {error}") from error
     if "://" in place:
         feed = _fetch(place, cert, cert_key, from_ca)
     else:
@@ -44,7 +50,15 @@ def carry_over_gocdb(
             for certificate in client.get("/api/certificates")["certificates"]
         }
         try:
-            result = read_feed(feed, project=project, service_types=service_types, email=email, known=known)
+            result = read_feed(
+                feed,
+                project=project,
+                service_types=service_types,
+                email=email,
+                known=known,
+                topic_name=topic_name,
+                consumer=consumer,
+            )
         except BadFeed as error:
             raise BadConfiguration(f"{place}: {error}. Nothing was changed.") from error
         body = {"manifest": msgspec.to_builtins(result.manifest), "dry_run": dry_run}

@@ -36,11 +36,16 @@ def environment_of(folder: Path, state: Path) -> dict[str, str]:
     values = {name: f"the-{name.lower().replace('_', '-')}" for name in asked_of_the_environment(folder)}
     for name in ADDRESSES & values.keys():
         values[name] = "http://127.0.0.1:9/hooks/aaaaaaaaaaaaaaaaaaaaaaaaaa"
-    for name in ("ALARMS_DATABASE", "USAGE_DATABASE"):
+    for name in ("ALARMS_DATABASE", "CLOUDS_DATABASE", "USAGE_DATABASE"):
         if name in values:
             values[name] = f"sqlite:///{state / name.lower().removesuffix('_database')}.db"
     if "TRUSTED_CERTIFICATES" in values:
         values["TRUSTED_CERTIFICATES"] = str(_trusted(state))
+    if "CLIENT_CA" in values:
+        authority = TestAuthority(_trusted(state))
+        pair = authority.server("localhost")
+        files = {"CERTIFICATE": pair.certificate, "CERTIFICATE_KEY": pair.key, "CLIENT_CA": authority.certificate}
+        values |= {name: str(file) for name, file in files.items()}
     return values
 
 

@@ -130,9 +130,9 @@ def _traffic_of(system: System) -> tuple[int, int]:
     return sum(book["messages"]["received"] for book in books), given
 
 
-def client_program(name: str) -> str:
-    """The path of a program in the clients' environment."""
-    place = Path(os.environ.get("EXAMPLE_CLIENTS", ROOT / ".venv-examples")) / "bin" / name
+def client_program(name: str, within: str = ".") -> str:
+    """The path of a program in the clients' environment, or in one ``within`` it that others do not bear."""
+    place = Path(os.environ.get("EXAMPLE_CLIENTS", ROOT / ".venv-examples")) / within / "bin" / name
     return str(place) if place.exists() else missing(f"the client {name}", "make example-clients")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.operate.gocdb_feed import BadFeed, read_feed
+from bridge.operate.gocdb_feed import BadFeed, check_topic_name, read_feed
 from bridge.operate.manifest import CertificateEntry
 
 DN = "/C=GR/O=Test/OU=hosts/CN={}"
@@ -101,3 +101,34 @@ def test_a_feed_that_is_none_or_cut_short_is_refused_with_its_place(said: bytes,
     with pytest.raises(BadFeed) as refused:
         read_feed(said, project="ACC")
     assert why in str(refused.value)
+
+
+def test_each_endpoint_has_a_topic_of_its_own_and_whoever_consumes_a_subscription_to_it() -> None:
+    both = feed(endpoint(SITENAME="SITE.A"), endpoint("b.example.org", PRIMARY_KEY="2 G0"))
+    found = read_feed(both, project="FED", topic_name="SITE_{site}_ENDPOINT_{key}", consumer="appdb")
+    project = found.manifest.projects["FED"]
+    names = ["SITE_SITE-A_ENDPOINT_1G0", "SITE_SITE-A_ENDPOINT_2G0"]
+    assert list(project.topics) == list(project.subscriptions) == names
+    assert project.topics[names[0]].acl == ["gLite-APEL---ce-example-org---SITE-A"]
+    subscription = project.subscriptions[names[0]]
+    assert (subscription.topic, subscription.acl, subscription.ack_deadline_s) == (names[0], ["appdb"], 100)
+    assert found.manifest.users["appdb"].projects == {"FED": ["consumer"]}
+
+
+def test_the_key_may_stand_in_the_attribute_alone_and_an_endpoint_without_one_is_left_out() -> None:
+    bare = endpoint("b.example.org", PRIMARY_KEY="").replace(' PRIMARY_KEY="1G0"', "")
+    found = read_feed(feed(endpoint(PRIMARY_KEY=""), bare), project="FED", topic_name="E_{key}")
+    assert list(found.manifest.projects["FED"].topics) == ["E_1G0"]
+    assert found.left_out == ["b.example.org (gLite-APEL): has no primary key"]
+    assert read_feed(feed(bare), project="FED").left_out == []
+
+
+@pytest.mark.parametrize("pattern", ["{what}", "{}", "{0}", "{type", "{type.x}", "a b", "", "{type!r}", "{site[0]}"])
+def test_a_pattern_that_gives_no_topic_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"is made of|gives no name"):
+        check_topic_name(pattern)
+
+
+def test_a_feed_without_endpoints_asks_for_nothing() -> None:
+    found = read_feed(feed(), project="FED", consumer="appdb")
+    assert (found.manifest.projects, found.manifest.users) == ({}, {})

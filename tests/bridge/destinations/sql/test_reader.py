@@ -65,7 +65,7 @@ async def a_table(url: str, **config: Any) -> AsyncIterator[Database]:
         "columns": COLUMNS,
         "key": ["host", "test"],
         "page": PAGE,
-        "timeout": 5.0,
+        "timeout": 20.0,
     } | config
     database = Database("portal", DatabaseConfig(**asked), SystemClock())
     try:
