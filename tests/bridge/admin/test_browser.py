@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,14 @@ projects: {{P: {{topics: {{T: {{}}}}}}}}
 destinations:
   inbox: {{type: inbox}}
   refuses: {{type: webhook, url: "http://127.0.0.1:{port}/nowhere?token=SECRET"}}
+  theirs:
+    type: database
+    url: "sqlite:///{folder}/alarms.db"
+    table: alarms
+    key: [site]
+    page:
+      {{columns: [status, site, changed, url], filters: [status, site], newest: changed, severity: status,
+       history: past}}
 rules: rules.d
 """
 RULES = """
@@ -90,7 +99,8 @@ async def a_site(folder: Path) -> AsyncIterator[tuple[Browser, httpx.AsyncClient
     port = a_free_port()
     (folder / "rules.d").mkdir()
     (folder / "rules.d" / "rules.yaml").write_text(RULES)
-    (folder / "bridge.yaml").write_text(SETTINGS.format(port=port, token=TOKEN))
+    (folder / "bridge.yaml").write_text(SETTINGS.format(port=port, token=TOKEN, folder=folder))
+    fill_table(folder / "alarms.db")
     daemon = DaemonProcess(folder / "bridge.yaml", cwd=folder)
     try:
         daemon.start()
@@ -107,6 +117,21 @@ async def a_site(folder: Path) -> AsyncIterator[tuple[Browser, httpx.AsyncClient
         daemon.close()
 
 
+def fill_table(file: Path) -> None:
+    """Alarms that somebody else wrote, as odd as others'."""
+    rows = [
+        ("CRITICAL", "SITE-A", "2026-01-01 00:00:00", "https://ui.example.org/" + "y" * 200),
+        ("OK", "SITE-B", "2026-01-01T00:01:00Z", "javascript:alert(1)"),
+        ("odd", "<img src=x onerror=\"document.title='broken'\">" + "Z" * 300, "yesterday", None),
+        *(("WARNING", f"SITE-{nth}", "2026-01-02T00:00:00Z", "") for nth in range(150)),
+    ]
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("CREATE TABLE alarms (status TEXT, site TEXT PRIMARY KEY, changed DATETIME, url TEXT)")
+        database.execute("CREATE TABLE past (status TEXT, site TEXT, changed DATETIME, n INTEGER PRIMARY KEY)")
+        database.executemany("INSERT INTO alarms VALUES (?, ?, ?, ?)", rows)
+        database.executemany("INSERT INTO past (status, site, changed) VALUES (?, ?, ?)", [row[:3] for row in rows])
+
+
 async def publish(http: httpx.AsyncClient, *payloads: Any) -> None:
     messages = [{"data": wire(payload), "attributes": {}} for payload in payloads]
     (await http.post("/v1/projects/P/topics/T:publish", json={"messages": messages})).raise_for_status()
@@ -115,7 +140,7 @@ async def publish(http: httpx.AsyncClient, *payloads: Any) -> None:
 async def a_dead_letter(http: httpx.AsyncClient) -> str:
     """The id of one, once both refused ones are dead and every post is in the inbox."""
     for _ in range(5_000):
-        (inbox, refuses) = (await http.get("/api/status")).json()["destinations"]
+        (inbox, refuses, _) = (await http.get("/api/status")).json()["destinations"]
         if (inbox["delivered"], refuses["dead"]) == (len(ALARMS) + len(HOSTILE), len(ALARMS)):
             found = (await http.get("/api/deliveries", params={"state": "dead"})).json()["deliveries"]
             return str(found[0]["id"])
@@ -131,6 +156,8 @@ async def test_every_page_is_whole_readable_and_fits_on_desktop_and_phone_in_lig
             "/rules/shorter",
             "/rules/sites%20in%20trouble",
             "/silences?all=1&rule=hostile#add",
+            "/alarms?c.site=SITE-A&sort=-site",
+            "/alarms/row?k.site=SITE-A",
             "/login",
         ]
         for width in (1280, 390):
@@ -208,3 +235,17 @@ async def test_a_text_that_cannot_be_read_would_be_noticed(tmp_path: Path) -> No
         await browser.open("/incidents")
         await browser.value("document.querySelector('h1').style.color = '#c8c8c8'")
         assert await browser.value(UNREADABLE) != []
+
+
+async def test_alarms_are_chosen_with_a_click_and_one_shows_its_past(tmp_path: Path) -> None:
+    async with a_site(tmp_path) as (browser, _, _):
+        await browser.look(width=360, dark=False)
+        await browser.open("/alarms")
+        assert "153 fit" in await browser.text()
+        await browser.click("a.tile.bad")
+        assert "1 fits" in await browser.text()
+        assert "broken" not in await browser.value("document.title")
+        await browser.click("td.do a")
+        assert "SITE-A" in await browser.value("document.querySelector('h1').innerText")
+        assert "CRITICAL" in await browser.value("document.querySelector('table').innerText")
+        assert browser.troubles == []
