@@ -32,8 +32,7 @@ _SESSION: Final = (
 A plan lasts as long as its connection, and is made while tables may be small: to read them whole looks cheap then, and
 the first commits in a new database were measured to take twice as long. A node that is paused or cut off within a
 transaction would keep its locks from all others: after two seconds the server ends it, whether it waits for the node's
-next word or for it to take an answer. So nobody has to end the sessions of others, and by the time a node counts as
-gone, what it had begun is.
+next word or for it to take an answer. By the time a node counts as gone, what it had begun is.
 """
 _MARK: Final = "\x01"
 _MARK_BYTES: Final = _MARK.encode()

@@ -14,6 +14,7 @@ from broker.engines.postgres.deliveries import add, check_new, check_waiting, wi
 from broker.engines.postgres.fencing import check_owner, explain_lost_lease
 from broker.engines.postgres.flushing import flush
 from broker.engines.postgres.loading import load_unit
+from broker.engines.postgres.queries import Question
 from broker.engines.postgres.state import apply_state, check_reads, wake
 from broker.engines.postgres.unit import Unit, UnitNeeds
 from broker.engines.postgres.waking import CATALOG, news_of
@@ -25,7 +26,7 @@ from broker.steady import Reading, SteadyTime
 
 async def make_together(
     steady: SteadyTime, shard: int, db: Db, calls: Sequence[Shared[Any]], touched: set[str]
-) -> list[CallOutcome]:
+) -> tuple[list[CallOutcome], Sequence[Question]]:
     """Make calls in one transaction. See MakeShared."""
     asked = [call for call in calls if isinstance(call, Together)]
     wanted = UnitNeeds()
@@ -50,7 +51,7 @@ async def make_together(
     touched |= news_of(unit.touched)
     if unit.record_puts:
         touched.add(CATALOG)
-    return outcomes
+    return outcomes, ()
 
 
 def want_commit(wanted: UnitNeeds, commit: Commit) -> None:

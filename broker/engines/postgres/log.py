@@ -31,7 +31,9 @@ class Appends:
         self._steady = steady
         self._begun: set[str] = set()
 
-    async def make(self, db: Db, calls: Sequence[Shared[Any]], touched: set[str]) -> list[CallOutcome]:
+    async def make(
+        self, db: Db, calls: Sequence[Shared[Any]], touched: set[str]
+    ) -> tuple[list[CallOutcome], Sequence[Question]]:
         """Append batches in one transaction. See MakeShared."""
         batches = [call for call in calls if isinstance(call, MessageBatch)]
         tokens: dict[str, int] = {}
@@ -45,8 +47,7 @@ class Appends:
                 touched.add(topic_bell(batch.uid))
             except (TopicGone, NotOwner) as error:
                 outcomes.append((None, error))
-        await ask_all(db, list(appending.questions()))
-        return outcomes
+        return outcomes, list(appending.questions())
 
     async def _lock(self, db: Db, batches: Sequence[MessageBatch], tokens: dict[str, int]) -> dict[str, LogStanding]:
         """Begin a transaction, and lock the owners of batches and the logs of their topics.

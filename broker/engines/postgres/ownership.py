@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import psycopg
+from psycopg.errors import FeatureNotSupported, InsufficientPrivilege, UndefinedFunction
 
 from broker.clock import US_PER_S
 from broker.engines.postgres.address import Address
@@ -51,6 +52,7 @@ class PostgresOwnership:
         self._steady = steady
         self._db: Db | None = None
         self._turn = asyncio.Lock()
+        self._ends_sessions = True
 
     async def hold(self, node: str, wanted: Sequence[str]) -> Mapping[str, OwnerToken]:
         """See Ownership."""
@@ -90,6 +92,7 @@ class PostgresOwnership:
         names = list(wanted)
         if not await ask(db, _SQL["renew_wanting"], (_TTL_US, names, self._holder)):
             return {}  # a later run of this node has begun
+        await self._end_sessions_of_the_dead(db)
         await ask_all(
             db,
             [
@@ -107,6 +110,14 @@ class PostgresOwnership:
         elif room > 0:
             tokens |= await self._claim(db, node, names, room)
         return {name: OwnerToken(name, token) for name, token in tokens.items()}
+
+    async def _end_sessions_of_the_dead(self, db: Db) -> None:
+        """Free the locks of a node that stopped between two statements, where the database lets us."""
+        if self._ends_sessions:
+            try:
+                await ask(db, _SQL["end_sessions_of_the_dead"])
+            except (UndefinedFunction, InsufficientPrivilege, FeatureNotSupported):
+                self._ends_sessions = False  # its locks are free when its connection is
 
     async def _claim(self, db: Db, node: str, names: Sequence[str], room: int) -> dict[str, int]:
         """Take free workers, as many as there is room for; leases of a node that died end with that."""

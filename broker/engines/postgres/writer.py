@@ -63,8 +63,11 @@ class GroupWrites(Protocol):
 CallOutcome = tuple[Any, BaseException | None]
 """What a call gave, or why it did not."""
 
-MakeShared = Callable[[Db, Sequence[Shared[Any]], set[str]], Awaitable[list[CallOutcome]]]
-"""Begins a transaction and makes calls in it; puts what others should be woken for into the set."""
+MakeShared = Callable[[Db, Sequence[Shared[Any]], set[str]], Awaitable[tuple[list[CallOutcome], Sequence[Question]]]]
+"""Begins a transaction and makes calls in it; puts what others should be woken for into the set.
+
+Statements whose answers nobody needs are given back, and sent on one way with the COMMIT.
+"""
 
 
 @dataclass(slots=True, eq=False)
@@ -167,17 +170,17 @@ class GroupWriter:
             touched: set[str] = set()
             try:
                 db = await self._connection()
-                outcomes = await self._make(db, calls, touched)
+                outcomes, last = await self._make(db, calls, touched)
+                if all(error is not None for _, error in outcomes):
+                    await self._roll_back()
+                    await self._count_refused(outcomes)
+                    return outcomes
+                is_in = await self._commit(db, [*last, *count_refused(outcomes)])
             except (psycopg.Error, MovedAway) as error:
                 failure = await self._fail(error, len(calls))
                 if isinstance(error, MovedAway) or is_of_the_moment(error) or (is_broken(error) and not tries):
                     continue
                 break
-            if all(error is not None for _, error in outcomes):
-                await self._roll_back()
-                await self._count_refused(outcomes)
-                return outcomes
-            is_in = await self._commit(db, *count_refused(outcomes))
             if is_in is None:
                 unknown = OutcomeUnknown(self._failure, "failed")
                 return [(None, error or unknown) for _, error in outcomes]
@@ -187,7 +190,9 @@ class GroupWriter:
                 return outcomes
         return [(None, failure)] * len(calls)
 
-    async def _make(self, db: Db, calls: Sequence[WriterCall[Any]], touched: set[str]) -> list[CallOutcome]:
+    async def _make(
+        self, db: Db, calls: Sequence[WriterCall[Any]], touched: set[str]
+    ) -> tuple[list[CallOutcome], Sequence[Question]]:
         alone = calls[0]
         if not isinstance(alone, Alone):
             return await self._make_shared(db, [call for call in calls if isinstance(call, Shared)], touched)
@@ -195,8 +200,8 @@ class GroupWriter:
             result = await alone.make(db, touched)
             await check_before_commit(db, alone.owner)
         except BrokerError as error:
-            return [(None, error)]
-        return [(result, None)]
+            return [(None, error)], ()
+        return [(result, None)], ()
 
     async def _fail(self, error: Exception, calls: int) -> BrokerError:
         """What an error within a transaction means, the connection being made fit for the next one."""
@@ -224,13 +229,18 @@ class GroupWriter:
             self._failure = store_error(error).reason
             await self._let_go()
 
-    async def _commit(self, db: Db, *last: Question) -> bool | None:
-        """Commit what was made; whether it is in, or None when nobody can say."""
+    async def _commit(self, db: Db, last: Sequence[Question]) -> bool | None:
+        """Make the last statements and commit; whether it is in, or None when nobody can say.
+
+        Raises psycopg.Error where the database refused one of them: nothing is in then.
+        """
         self._unreplicated = False
         self._batch += 1
         try:
             await ask_all(db, [*last, (_SQL["mark_batch"], (self._batch, self._id)), ("COMMIT", None)])
         except psycopg.Error as error:
+            if not is_broken(error):
+                raise
             self._failure = store_error(error).reason
             await self._let_go()
             return await self._find_out()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -218,6 +218,22 @@ async def test_a_node_that_is_paused_within_a_transaction_keeps_its_locks_from_n
             await in_time(nodes.b.commit(Commit(deliveries=[a_delivery("d9")])))
         finally:
             await paused.close()
+
+
+async def test_a_dead_node_that_is_paused_between_statements_sent_together_keeps_its_locks_from_nobody() -> None:
+    async with two_nodes() as nodes:
+        await nodes.a.ownership.hold("a", ["router:t"])
+        named = "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'ams-bridge % 1' LIMIT 1"
+        (session,) = nodes.db.execute(named).fetchone() or ("",)
+        paused = psycopg.connect(a_database("contracts"), autocommit=True, application_name=str(session))
+        with suppress(psycopg.OperationalError), paused, paused.pipeline():  # it is ended, and tells so when it goes on
+            paused.execute("BEGIN")
+            paused.execute("SELECT * FROM lock_slots, workers FOR UPDATE").fetchall()  # the rest is on its way
+            expire("a")
+            assert set(await nodes.b.ownership.hold("b", ["router:t"])) <= {"router:t"}
+            await in_time(nodes.b.commit(Commit(deliveries=[a_delivery("d9")])))
+            assert set(await nodes.b.ownership.hold("b", ["router:t"])) == {"router:t"}
+        assert paused.broken
 
 
 def test_what_is_begun_in_a_block_writes_under_its_token_and_what_follows_it_does_not() -> None:

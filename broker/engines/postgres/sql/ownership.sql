@@ -21,6 +21,18 @@ RETURNING name;
 -- A node ends.
 UPDATE nodes SET until_us = 0, wants = '{}' WHERE holder = %s;
 
+-- name: end_sessions_of_the_dead
+-- End the sessions of nodes that live no more, and of earlier runs. Each ends by itself but one: where a node is paused
+-- between two statements that it sends together, the server waits for the rest of them without a bound. None of them
+-- has anything left to write. Other schemas' nodes are none of ours.
+SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity AS a
+WHERE a.datname = current_database() AND a.usename = current_user AND a.pid <> pg_backend_pid()
+  AND starts_with(a.application_name, 'ams-bridge ' || left(md5(current_schema()), 8) || ' ')
+  AND a.application_name NOT IN (
+    SELECT 'ams-bridge ' || left(md5(current_schema()), 8) || ' ' || n.holder FROM nodes AS n
+    WHERE n.until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8
+  );
+
 -- name: share
 -- How many of some workers are a node's fair share: each is shared by those that live and could run it.
 SELECT coalesce(ceil(sum(1.0 / sharers)), 0)::int8 FROM (
