@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bridge.sources.source_kinds import KINDS
 from rules.rendering.template_files import read_templates
 from tests.docs.blocks import blocks_of
 from tests.house.reading import ROOT
@@ -64,6 +65,11 @@ def test_the_receiver_of_the_page_is_one_alertmanager_takes(tmp_path: Path) -> N
     config.write_text(block.text)
     checked = subprocess.run([amtool, "check-config", str(config)], capture_output=True, text=True, timeout=30)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_source_stands_in_the_example(kind: str) -> None:
+    assert f"{{type: {kind}," in PAGE.read_text()
 
 
 def test_every_shipped_template_but_argos_has_a_section() -> None:
