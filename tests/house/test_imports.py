@@ -20,6 +20,12 @@ def test_the_import_contracts_hold() -> None:
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
+def test_every_file_stands_in_a_room() -> None:
+    """But for what a plugin imports, and the records that all rooms of the rules share."""
+    assert {path.stem for path in (ROOT / "bridge").glob("*.py")} - {"__init__"} == {"plugin"}
+    assert {path.stem for path in (ROOT / "rules").glob("*.py")} - {"__init__"} == {"case", "model", "plugins", "ruleset"}
+
+
 def test_a_destination_never_imports_another() -> None:
     """Directly or through others: a destination's file is the one that holds its config record."""
     destinations = {kind.config.__module__ for kind in KINDS.values()}

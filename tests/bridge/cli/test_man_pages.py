@@ -1,4 +1,4 @@
-"""Manual pages: made of the command tree, complete, and taken by groff without a warning; and ``python -m bridge``."""
+"""Manual pages: made of the command tree, complete, taken by groff without a warning; and ``python -m bridge.cli``."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_pages_that_cannot_be_written_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["deliveries", "--help"], ["deliveriez"]])
 def test_python_m_bridge_is_the_command(words: list[str]) -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "bridge", *words], cwd=ROOT, capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "bridge.cli", *words], cwd=ROOT, capture_output=True, text=True, check=False,
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "80"},
     )  # fmt: skip
     said = command(*words, env={"COLUMNS": "80"})

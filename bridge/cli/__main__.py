@@ -1,4 +1,4 @@
-"""``python -m bridge``: the command ``ams-bridge``, where the Python is at hand and its folder of programs is not."""
+"""``python -m bridge.cli``: the command ``ams-bridge``, where its Python is at hand and its folder of programs not."""
 
 from __future__ import annotations
 
