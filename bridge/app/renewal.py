@@ -28,9 +28,9 @@ class CertificateRenewal:
             return
         tls = server.tls
         files = Tls(tls.certificate, tls.key, tls.client_ca) if isinstance(tls, TlsFiles) else None
-        for one in self._servers:
+        for http_server in self._servers:
             try:
-                one.renew(files)
+                http_server.renew(files)
             except CannotListen as error:
                 log.error("the server goes on with its old certificate", reason=str(error))
 

@@ -78,7 +78,7 @@ class HttpServer:
         self._socket = _bind(listen)
         self._app, self._tls = app, tls
         try:
-            config = _loaded(app, tls, hsts_s)
+            config = _load_config(app, tls, hsts_s)
         except CannotListen:
             self._socket.close()
             raise
@@ -99,7 +99,7 @@ class HttpServer:
         """
         if self._tls is None:
             return
-        context = _loaded(self._app, tls or self._tls, 0).ssl
+        context = _load_config(self._app, tls or self._tls, 0).ssl
         if context is not None:
             self._tls = tls or self._tls
             self._server.show(context)
@@ -134,7 +134,7 @@ class HttpServer:
             self._table.end_overdue()
 
 
-def _loaded(app: Any, tls: Tls | None, hsts_s: float) -> uvicorn.Config:
+def _load_config(app: Any, tls: Tls | None, hsts_s: float) -> uvicorn.Config:
     """Uvicorn's settings with the certificates read. Raises CannotListen."""
     config = _config(app, tls, hsts_s)
     try:

@@ -47,6 +47,7 @@ def _read_accept(accept: str) -> Iterator[tuple[str, str, float]]:
     """Each media type with its version and its quality; one whose quality cannot be read counts as refused."""
     for offer in accept.lower().split(","):
         kind, *parameters = (part.strip() for part in offer.split(";"))
-        said = {name.strip(): value.strip().strip('"') for name, _, value in (one.partition("=") for one in parameters)}
-        quality = said.get("q", "1")
-        yield kind, said.get("version", ""), float(quality) if _QUALITY.fullmatch(quality) else 0.0
+        pairs = (parameter.partition("=") for parameter in parameters)
+        values = {name.strip(): value.strip().strip('"') for name, _, value in pairs}
+        quality = values.get("q", "1")
+        yield kind, values.get("version", ""), float(quality) if _QUALITY.fullmatch(quality) else 0.0

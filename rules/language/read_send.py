@@ -74,11 +74,11 @@ class SendReader:
         return len(form.value["send"]) if isinstance(form.value.get("send"), list) else 1
 
     def _step(self, form: Form, inner: DocumentPath, index: int, seen: dict[str, int]) -> EscalationStep | None:
-        said = form.form(inner, "a step", "a step of escalate must be a mapping, such as {after: 15m, to: lead}")
-        after_s = said.read("after", read_positive_s, None) if said.require("after") else None
-        unless = cast(Unless, said.choice("unless", UNLESS, UNLESS[0]))
-        mention = self.templates.plain(said, ("mention",))
-        entry = self._entry(form, inner, index, seen, what="escalate", own=STEP_KEYS) if said.value else None
+        step = form.form(inner, "a step", "a step of escalate must be a mapping, such as {after: 15m, to: lead}")
+        after_s = step.read("after", read_positive_s, None) if step.require("after") else None
+        unless = cast(Unless, step.choice("unless", UNLESS, UNLESS[0]))
+        mention = self.templates.plain(step, ("mention",))
+        entry = self._entry(form, inner, index, seen, what="escalate", own=STEP_KEYS) if step.value else None
         if after_s is None or entry is None:
             return None
         return EscalationStep(after_s, replace(entry, slot=f"{MARK}{entry.slot}"), unless, mention)
@@ -90,8 +90,8 @@ class SendReader:
         if "to" not in entry and len(names) == 1:
             entry.report((names[0],), f"{what} says who by to: write {{to: {names[0]}, ...}}", at_key=True)
             return False
-        if isinstance(value, list) and all(isinstance(one, str) for one in value):
-            each = ", ".join(f"{{to: {one}}}" for one in value)
+        if isinstance(value, list) and all(isinstance(name, str) for name in value):
+            each = ", ".join(f"{{to: {name}}}" for name in value)
             entry.report(("to",), f"to is one destination; write {what}: [{each}]")
             return False
         return entry.require("to")
@@ -112,11 +112,11 @@ class SendReader:
         if isinstance(value, str):
             name, at = value, inner
         else:
-            one = form.form(inner, what, f"{what} must be the name of a destination, or a mapping with to:")
-            if not one.value or not self._says_to(one, what):
+            entry = form.form(inner, what, f"{what} must be the name of a destination, or a mapping with to:")
+            if not entry.value or not self._says_to(entry, what):
                 return None
-            name, at = one.text("to"), (*inner, "to")
-            overrides = {key: self.templates.making(one, (key,)) for key in one.value if key not in ("to", *own)}
+            name, at = entry.text("to"), (*inner, "to")
+            overrides = {key: self.templates.making(entry, (key,)) for key in entry.value if key not in ("to", *own)}
         facts = self.destinations.get(name)
         if facts is None:
             if name:

@@ -26,7 +26,7 @@ def play_case(rule_set: RuleSet, case: Case, untaken: list[str]) -> Iterator[Dry
     state = InMemoryState()
     rehearsal = Rehearsal(rule_set, silences=compile_silences(case.silences), state=state)
     happenings: list[CaseMessage | CaseTake] = [*case.messages, *case.takes]
-    for happening in sorted(happenings, key=lambda one: one.at_us):
+    for happening in sorted(happenings, key=lambda event: event.at_us):
         now_us = case.start_us + happening.at_us
         yield from rehearsal.run_to(now_us, MOST_STEPS)
         match happening:

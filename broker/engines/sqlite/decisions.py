@@ -51,18 +51,23 @@ class NumberedDecisions:
 
     def __init__(self, transaction: Transaction, commit: Commit) -> None:
         self._transaction = transaction
-        self._numbered = {transaction.numbers.take_next(transaction.db, "decision"): one for one in commit.decisions}
+        numbers, db = transaction.numbers, transaction.db
+        self._numbered = {numbers.take_next(db, "decision"): record for record in commit.decisions}
         self.told: Mapping[str, tuple[int, int]] = self._match(commit.deliveries) if self._numbered else {}
 
     def _match(self, deliveries: Sequence[NewDelivery]) -> Mapping[str, tuple[int, int]]:
-        sent = {_place_of(one): seq for seq, one in self._numbered.items() if one.outcome == "sent" and not one.by}
-        told: dict[str, tuple[int, int]] = {}
+        sent = {
+            _place_of(record): seq
+            for seq, record in self._numbered.items()
+            if record.outcome == "sent" and not record.by
+        }
+        by_delivery: dict[str, tuple[int, int]] = {}
         for new in deliveries:
             place = (new.origin, new.rule, new.send, new.destination, new.key, new.version, new.created_us)
             seq = sent.pop(place, 0) if new.part == 0 else 0
             if seq and (new.topic_uid, new.offset) == (self._numbered[seq].topic_uid, self._numbered[seq].offset):
-                told[new.id] = seq, self._numbered[seq].item
-        return told
+                by_delivery[new.id] = seq, self._numbered[seq].item
+        return by_delivery
 
     def give_back(self) -> None:
         """Their numbers were not used after all."""
@@ -71,8 +76,9 @@ class NumberedDecisions:
 
     def write(self, now: Reading) -> None:
         """Write those that no delivery tells of, in their order."""
-        told = {seq for seq, _ in self.told.values()}
-        rows = [(seq, *columns_of_decision(one, now)) for seq, one in self._numbered.items() if seq not in told]
+        elsewhere = {seq for seq, _ in self.told.values()}
+        records = ((seq, record) for seq, record in self._numbered.items() if seq not in elsewhere)
+        rows = [(seq, *columns_of_decision(record, now)) for seq, record in records]
         self._transaction.db.executemany(_SQL["add"], rows)
 
 

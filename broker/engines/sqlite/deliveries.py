@@ -47,15 +47,15 @@ def add(
     dead: Sequence[NewDelivery],
     now: Reading,
     shadows: Sequence[NewDelivery] = (),
-    told: Mapping[str, tuple[int, int]] = _NOTHING_TOLD,
+    decisions: Mapping[str, tuple[int, int]] = _NOTHING_TOLD,
 ) -> None:
     """Take in deliveries. Raises DuplicateDelivery, which spoils the transaction.
 
-    ``told`` are decisions that a delivery tells of, by its id: their number, and the place of the event in its message.
+    ``decisions`` are those that a delivery tells of, by its id: their number, and the place of the event in a message.
     """
     db = transaction.db
     for new in waiting:
-        seq = _add_what_was_decided(transaction, new, told.get(new.id, NO_DECISION))
+        seq = _add_what_was_decided(transaction, new, decisions.get(new.id, NO_DECISION))
         due_us = new.due_us - now.offset_us
         db.execute(_SQL["add_waiting"], (seq, new.destination, new.order_key, new.priority, due_us, new.late))
         transaction.sums.book((new.topic_uid, new.destination, "waiting", ""), 1, new.stands_for)

@@ -44,10 +44,10 @@ def next_step_us(rule: Rule, incident: Incident | None) -> int | None:
     return max(min(times), incident.step_us) if hidden else min(times)
 
 
-def forget_doubles(told: Mapping[str, Notified]) -> dict[str, Notified]:
+def forget_doubles(notified_by_slot: Mapping[str, Notified]) -> dict[str, Notified]:
     """Leave out of those who were told each step that told the same people in the same place as another slot."""
     readers: dict[str, Notified] = {}
-    for slot, notified in sorted(told.items(), key=lambda one: is_step(one[0])):
+    for slot, notified in sorted(notified_by_slot.items(), key=lambda entry: is_step(entry[0])):
         twice = is_step(slot) and any(
             (other.to, other.overrides, other.shadow) == (notified.to, notified.overrides, notified.shadow)
             for other in readers.values()
