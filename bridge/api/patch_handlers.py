@@ -75,7 +75,7 @@ async def patch_topic(call: Call) -> TopicAnswer:
 
 def _mask_of(text: str, known: Sequence[str]) -> list[str]:
     """The fields a mask names, in camel case. Raises ApiError when it names none, or one that cannot be changed."""
-    mask = [_UNDERSCORE.sub(lambda found: found[1].upper(), name.strip()) for name in text.split(",") if name.strip()]
+    mask = [_UNDERSCORE.sub(lambda match: match[1].upper(), name.strip()) for name in text.split(",") if name.strip()]
     if not mask:
         raise invalid_argument(f"updateMask names no field to change; it may name: {', '.join(known)}")
     strange = [name for name in mask if name not in known]

@@ -30,12 +30,12 @@ def conversion_of(kind: sa.types.TypeEngine[Any], dialect: str) -> Callable[[obj
     if isinstance(kind, sa.DateTime) and not kind.timezone:
         return lambda value: utc_moment(value).replace(tzinfo=None)
     try:
-        held = kind.python_type
+        python_type = kind.python_type
     except NotImplementedError:
         return anything
-    if held is Decimal and dialect == "sqlite":
-        held = float  # SQLite has no decimals
-    return _CONVERSIONS.get(held, text)
+    if python_type is Decimal and dialect == "sqlite":
+        python_type = float  # SQLite has no decimals
+    return _CONVERSIONS.get(python_type, text)
 
 
 _CONVERSIONS: Final[Mapping[type, Callable[[object], Any]]] = {

@@ -104,7 +104,7 @@ def _sum(column: sa.ColumnElement[Any]) -> Any:
 
 def _new_table(table: sa.Table, plan: SumsPlan) -> sa.Table:
     schema, name = _split_name(plan)
-    columns = [sa.Column(one, table.c[one].type, nullable=False) for one in (*plan.by, *plan.of)]
+    columns = [sa.Column(column, table.c[column].type, nullable=False) for column in (*plan.by, *plan.of)]
     count = sa.Column(COUNT, sa.BigInteger, nullable=False)
     return sa.Table(name, sa.MetaData(), *columns, count, sa.UniqueConstraint(*plan.by), schema=schema)
 
