@@ -23,9 +23,18 @@ from bridge.app.signals import handle_signals
 from bridge.app.state_folder import BadSealingKey
 from bridge.app.unusable_settings import find_unusable_files
 from bridge.core.audit import AuditEntry
-from bridge.core.systemd import NotifySocket, credentials_folder, watchdog_interval_s
+from bridge.core.reload_report import ReloadReport, write_report
+from bridge.core.systemd import (
+    JOURNAL_ERROR,
+    NotifySocket,
+    credentials_folder,
+    is_journal,
+    mark_priority,
+    runtime_folder,
+    watchdog_interval_s,
+)
 from bridge.observe.logs import configure_logs
-from bridge.operate.reload_outcome import Reloaded, ReloadRefused
+from bridge.operate.reload_outcome import Reloaded
 from bridge.settings.model import Settings
 from bridge.settings.settings_file import read_settings
 from broker.clock import Clock, SystemClock
@@ -47,13 +56,13 @@ def run(config: Path, environ: Mapping[str, str]) -> int:
     try:
         settings = read_settings(config, environ, credentials_folder(environ))
     except ProblemsFound as error:
-        sys.stderr.write(f"{error}\n")
+        _complain(str(error), environ)
         return EXIT_BAD_CONFIGURATION
     faults = find_unusable_files(settings)
     if faults:
-        sys.stderr.write("".join(f"{fault}\n" for fault in faults))
+        _complain("\n".join(faults), environ)
         return EXIT_BAD_CONFIGURATION
-    configure_logs(settings.log)
+    configure_logs(settings.log, to_journal=is_journal(environ, sys.stderr))
     return uvloop.run(_run(config, settings, environ, SystemClock()))
 
 
@@ -65,7 +74,7 @@ async def _run(config: Path, settings: Settings, environ: Mapping[str, str], clo
 
     def reload() -> None:
         if daemon is not None:
-            begun = asyncio.create_task(_reload(daemon, notify), name="reload")
+            begun = asyncio.create_task(_reload(daemon, notify, runtime_folder(environ)), name="reload")
             reloads.add(begun)
             begun.add_done_callback(reloads.discard)
 
@@ -78,7 +87,7 @@ async def _run(config: Path, settings: Settings, environ: Mapping[str, str], clo
         except _REFUSALS as error:
             if daemon is not None:
                 await stop_daemon(daemon)
-            return _refuse(error)
+            return _refuse(error, environ)
         _freeze()
         _keep_watchdog(daemon, notify, environ)
         notify.notify_ready(_status(daemon))
@@ -90,11 +99,16 @@ async def _run(config: Path, settings: Settings, environ: Mapping[str, str], clo
     return EXIT_OK
 
 
-def _refuse(error: Exception) -> int:
+def _complain(text: str, environ: Mapping[str, str]) -> None:
+    """Write what is wrong with the settings as people read it, to the journal as errors."""
+    sys.stderr.write(f"{mark_priority(text, JOURNAL_ERROR) if is_journal(environ, sys.stderr) else text}\n")
+
+
+def _refuse(error: Exception, environ: Mapping[str, str]) -> int:
     """Say in a sentence why there is no start; gives the exit code, 78 where the next would end alike."""
     match error:
         case ProblemsFound():
-            sys.stderr.write(f"{error}\n")
+            _complain(str(error), environ)
         case StoreCorrupt(reason=reason):
             log.error("the store cannot be used", reason=f"{reason}; {_DAMAGED}")
         case StoreUnusable(reason=reason):
@@ -117,22 +131,35 @@ def _freeze() -> None:
     gc.enable()
 
 
-async def _reload(daemon: Daemon, notify: NotifySocket) -> None:
-    """Reload as told by SIGHUP, and tell systemd when it began and ended."""
-    notify.notify_reloading(daemon.clock.monotonic())
+async def _reload(daemon: Daemon, notify: NotifySocket, folder: Path | None) -> None:
+    """Reload as told by SIGHUP, tell systemd when it began and ended, and leave a report in ``folder``."""
+    begun_s = daemon.clock.monotonic()
+    notify.notify_reloading(begun_s)
+    problems, warnings = "the daemon has a bug: its log has more", tuple[str, ...]()
     try:
         outcome = await daemon.reloader.reload()
         done, after = isinstance(outcome, Reloaded), {"version": daemon.in_force.rule_set.version}
+        problems, warnings = ("", tuple(outcome.warnings)) if isinstance(outcome, Reloaded) else (outcome.text, ())
         entry = AuditEntry(what="reload", who="SIGHUP", outcome="done" if done else "refused", after=after)
         await daemon.audit.note(entry)
     finally:
+        if folder is not None:
+            _leave_report(folder, ReloadReport(begun_s, daemon.in_force.rule_set.version, problems, warnings))
         notify.notify_ready(_status(daemon))
-    if isinstance(outcome, ReloadRefused):
-        notify.notify_status(f"{_status(daemon)}; the last reload was refused, see the log")
+
+
+def _leave_report(folder: Path, report: ReloadReport) -> None:
+    try:
+        write_report(folder, report)
+    except OSError as error:
+        log.warning("the report of a reload could not be written", folder=str(folder), reason=str(error))
 
 
 def _status(daemon: Daemon) -> str:
-    return f"listening on {daemon.settings.server.listen}, rule set {daemon.in_force.rule_set.version}"
+    """What `systemctl status` shows: where it listens, and whether the rules of the files are those in force."""
+    degraded = daemon.in_force.degraded.partition("\n")[0].rstrip(":")
+    status = f"listening on {daemon.settings.server.listen}, rule set {daemon.in_force.rule_set.version}"
+    return f"{status}; {degraded}, see the log" if degraded else status
 
 
 async def start(daemon: Daemon) -> None:

@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "check": Listed("check_command:check", "Check settings, rules, templates and tables."),
     "doctor": Listed("doctor:doctor", "Look for what is wrong with store, disk, clock, certificates."),
     "run": Listed("run:run", "Run the daemon; SIGTERM or Ctrl-C stops it, SIGHUP reloads."),
+    "reload": Listed("reload_command:reload", "Let the daemon read settings, rules and certificates again."),
     "settings": Listed("settings_command:settings", "Every key of bridge.yaml with meaning, default and unit."),
     "publish": Listed("message_commands:publish", "Publish to a topic."),
     "pull": Listed("message_commands:pull", "Pull from a subscription."),

@@ -10,13 +10,17 @@ from bridge.cli.command_context import CliCommand, Context, pass_context
 
 
 @click.command(cls=CliCommand)
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--keep", type=click.IntRange(min=1), help="With a folder: of its backups keep the newest so many.")
 @pass_context
-def backup(context: Context, file: Path) -> None:
-    """Copy the store to the new FILE, consistently, while the daemon runs. Reads the store itself."""
+def backup(context: Context, file: Path, keep: int | None) -> None:
+    """Copy the store to the new FILE, consistently, while the daemon runs. Reads the store itself.
+
+    With a folder in place of FILE the copy is named after the time: ams-bridge-20300131T020000Z.db.
+    """
     from bridge.cli.store_run import run_backup
 
-    run_backup(context, file)
+    run_backup(context, file, keep)
 
 
 @click.command(cls=CliCommand)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
+from typing import Final
 
 from bridge.cli.command_context import Context
 from bridge.cli.output import Failed
@@ -15,18 +17,39 @@ from broker.engines import open_reader
 from broker.errors import StoreError, StoreUnavailable
 from broker.records import Project, Topic
 
+_DATED_NAME: Final = "ams-bridge-%Y%m%dT%H%M%SZ.db"
+_DATED: Final = re.compile(r"ams-bridge-\d{8}T\d{6}Z\.db")
 
-def run_backup(context: Context, file: Path) -> None:
-    """Copy the store to a new file."""
+
+def run_backup(context: Context, place: Path, keep: int | None = None) -> None:
+    """Copy the store to a new file; in a folder to one named after the time, of which the newest ``keep`` stay."""
     settings = settings_of_context(context)
     store_file(settings)
+    if keep is not None and not place.is_dir():
+        raise Failed(f"--keep needs a folder, and {place} is none")
+    file = place / moment(SystemClock().wall_us()).strftime(_DATED_NAME) if place.is_dir() else place
     try:
         asyncio.run(_copy(settings, file))
     except StoreError as error:
         raise Failed(_why(error)) from error
     size_bytes = file.stat().st_size
-    context.output.confirm(f"{file} written, {size_bytes:,} bytes", {"file": str(file), "bytes": size_bytes})
+    removed = [] if keep is None else _remove_older(place, keep)
+    value = {"file": str(file), "bytes": size_bytes, "removed": [str(one) for one in removed]}
+    context.output.confirm(f"{file} written, {size_bytes:,} bytes", value)
+    for one in removed:
+        context.output.say(f"  {one.name} removed")
     context.output.say("Keep with it: the settings, the secrets they name, and sealing.key beside the store.")
+
+
+def _remove_older(folder: Path, keep: int) -> list[Path]:
+    """Remove all dated backups of a folder but the newest ``keep``; other files are not ours. Raises Failed."""
+    dated = sorted(file for file in folder.iterdir() if _DATED.fullmatch(file.name))
+    try:
+        for file in dated[:-keep]:
+            file.unlink()
+    except OSError as error:
+        raise Failed(f"the new backup is written, but {error.filename} cannot be removed: {error.strerror}") from error
+    return dated[:-keep]
 
 
 def run_restore(context: Context, file: Path) -> None:

@@ -7,12 +7,16 @@ behaves the same and merely has nobody to tell.
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, TextIO
 
 _SEND_TIMEOUT_S = 1.0
+JOURNAL_ERROR: Final = 3
+"""The priority of an error, as syslog and the journal number them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,27 @@ def credentials_folder(environ: Mapping[str, str]) -> Path | None:
     """The folder with one file per ``LoadCredential=`` (``$CREDENTIALS_DIRECTORY``); None outside of such a unit."""
     folder = environ.get("CREDENTIALS_DIRECTORY", "")
     return Path(folder) if folder else None
+
+
+def runtime_folder(environ: Mapping[str, str]) -> Path | None:
+    """The folder for files that go with the process (``$RUNTIME_DIRECTORY``); None where nobody made one."""
+    folder = environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    return Path(folder) if folder else None
+
+
+def is_journal(environ: Mapping[str, str], stream: TextIO) -> bool:
+    """Whether what is written to ``stream`` goes straight to the journal, as ``$JOURNAL_STREAM`` says."""
+    device, _, inode = environ.get("JOURNAL_STREAM", "").partition(":")
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # a stream that is no file
+        return False
+    return (device, inode) == (str(found.st_dev), str(found.st_ino))
+
+
+def mark_priority(text: str, priority: int) -> str:
+    """``text`` with its priority before each line, as sd-daemon(3) has it; the journal takes that away again."""
+    return "\n".join(f"<{priority}>{line}" for line in text.split("\n"))
 
 
 def _status_line(status: str) -> tuple[str, ...]:

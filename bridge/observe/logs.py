@@ -8,13 +8,28 @@ from typing import TextIO
 
 import structlog
 
+from bridge.core.systemd import JOURNAL_ERROR, mark_priority
 from bridge.settings.model import LogSettings
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-def configure_logs(settings: LogSettings, stream: TextIO | None = None) -> None:
-    """Send all logs, ours and the libraries', to ``stream`` (standard error) in the asked form."""
+_PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: JOURNAL_ERROR, logging.CRITICAL: 2}
+
+
+class _PriorityFormatter(structlog.stdlib.ProcessorFormatter):
+    """Writes each line with the priority by which the journal sorts and colours it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See logging.Formatter."""
+        return mark_priority(super().format(record), _PRIORITIES.get(record.levelno, 6))
+
+
+def configure_logs(settings: LogSettings, stream: TextIO | None = None, *, to_journal: bool = False) -> None:
+    """Send all logs, ours and the libraries', to ``stream`` (standard error) in the asked form.
+
+    ``to_journal`` says that the journal reads them: then each line begins with its priority.
+    """
     stream = stream or sys.stderr
     as_json = settings.format == "json" or (settings.format == "auto" and not stream.isatty())
     shared: list[structlog.typing.Processor] = [
@@ -41,8 +56,9 @@ def configure_logs(settings: LogSettings, stream: TextIO | None = None) -> None:
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(stream)
+    formatter = _PriorityFormatter if to_journal else structlog.stdlib.ProcessorFormatter
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        formatter(
             foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )

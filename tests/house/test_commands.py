@@ -48,7 +48,7 @@ def test_a_page_names_only_commands_that_exist(page: Path) -> None:
 def test_the_commands_of_the_unit_exist() -> None:
     unit = (ROOT / "deploy" / "systemd" / "ams-bridge.service").read_text()
     typed = re.findall(r"^Exec\w+=-?/opt/ams-bridge/bin/ams-bridge (.+)$", unit, flags=re.MULTILINE)
-    assert [each.split()[0] for each in typed] == ["check", "run"]
+    assert [each.split()[0] for each in typed] == ["check", "run", "reload"]
     assert [mistake for each in typed for mistake in mistakes(each.split()[:1], each.split()[1:])] == []
 
 

@@ -43,6 +43,13 @@ def an_installed_unit(folder: Path, *drop_ins: Path) -> Path:
     return unit
 
 
+def a_backup(folder: Path) -> Path:
+    """The backup's units beside the installed one, whose program they run."""
+    for name in ("ams-bridge-backup.service", "ams-bridge-backup.timer"):
+        (folder / name).write_text((FOLDER / name).read_text().replace(PROGRAM, str(folder / "ams-bridge")))
+    return folder / "ams-bridge-backup.service"
+
+
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     analyze = require_program("systemd-analyze", package="systemd")
     return subprocess.run([analyze, *arguments], capture_output=True, text=True, timeout=50, check=False)
@@ -61,7 +68,7 @@ def complaints(unit: Path) -> list[str]:
 
 def exposure(unit: Path) -> float:
     answer = run("security", "--offline=true", "--no-pager", str(unit))
-    (level,) = re.findall(r"Overall exposure level for ams-bridge\.service: ([\d.]+)", answer.stdout)
+    (level,) = re.findall(r"Overall exposure level for ams-bridge[a-z-]*\.service: ([\d.]+)", answer.stdout)
     return float(level)
 
 
@@ -111,8 +118,37 @@ def test_readiness_and_life_are_told_by_the_daemon_itself() -> None:
     assert unit["WatchdogSec"] == ["30s"]
 
 
-def test_a_reload_is_a_hangup() -> None:
-    assert settings(UNIT)["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
+def test_a_reload_waits_for_what_came_of_it() -> None:
+    unit = settings(UNIT)
+    assert unit["ExecReload"] == [f"{PROGRAM} reload --pid $MAINPID"]
+    assert unit["RuntimeDirectory"] == ["ams-bridge"]
+
+
+@pytest.mark.parametrize("name", ["ams-bridge-backup.service", "ams-bridge-backup.timer"])
+def test_systemd_finds_nothing_to_say_about_the_backup(tmp_path: Path, name: str) -> None:
+    an_installed_unit(tmp_path)
+    assert complaints(a_backup(tmp_path).with_name(name)) == []
+
+
+def test_the_backup_exposes_little(tmp_path: Path) -> None:
+    an_installed_unit(tmp_path)
+    assert exposure(a_backup(tmp_path)) <= WORST_EXPOSURE
+
+
+def test_the_backup_is_made_by_the_daemons_user_and_kept_for_two_weeks() -> None:
+    """Another user's files beside the store would keep the daemon from it."""
+    backup, daemon = settings(FOLDER / "ams-bridge-backup.service"), settings(UNIT)
+    assert backup["ExecStart"] == [f"{PROGRAM} backup /var/lib/ams-bridge-backup --keep 14"]
+    assert (backup["User"], backup["DynamicUser"]) == (["ams-bridge"], daemon["DynamicUser"])
+    assert backup["StateDirectory"] == ["ams-bridge ams-bridge-backup"]
+    assert set(daemon["LoadCredential"]) <= set(backup["LoadCredential"])
+    assert settings(FOLDER / "ams-bridge-backup.timer")["Persistent"] == ["yes"]
+
+
+def test_a_path_of_a_drop_in_that_is_missing_does_not_keep_the_unit_from_starting() -> None:
+    named = [path for drop_in in DROP_INS for line in settings(drop_in).get("ExecPaths", []) for path in line.split()]
+    assert named
+    assert [path for path in named if not path.startswith("-") and path != "/bin/sh"] == []
 
 
 def test_the_daemon_writes_in_its_state_folder_and_reads_its_settings() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 from tests.fakes.command_line import command
@@ -62,3 +63,31 @@ def test_a_backup_that_is_none_is_refused(tmp_path: Path) -> None:
     assert said.code == 1
     assert "copy.db" in said.err
     assert not (tmp_path / "state" / "bridge.db").exists()
+
+
+async def test_a_folder_gets_dated_copies_of_which_the_newest_are_kept(tmp_path: Path) -> None:
+    config, folder = ["-c", str(tmp_path / "bridge.yaml")], tmp_path / "copies"
+    folder.mkdir()
+    for name in ("ams-bridge-20200101T000000Z.db", "ams-bridge-20200102T000000Z.db", "mine.db", "ams-bridge-old.db"):
+        (folder / name).write_text("old")
+    async with a_stage(tmp_path, RULES, chat() + BOARD):
+        made = await asyncio.to_thread(command, *config, "backup", str(folder), "--keep", "2")
+    assert made.code == 0
+    assert "ams-bridge-20200101T000000Z.db removed" in made.out
+    left = sorted(file.name for file in folder.iterdir())
+    assert left[0] == "ams-bridge-20200102T000000Z.db"
+    assert re.fullmatch(r"ams-bridge-20\d{6}T\d{6}Z\.db", left[1])
+    assert left[2:] == ["ams-bridge-old.db", "mine.db"]
+    restored = await asyncio.to_thread(command, *config, "restore", str(folder / left[1]))
+    assert restored.code == 0
+
+
+def test_keeping_some_needs_a_folder_and_a_failed_copy_removes_none(tmp_path: Path) -> None:
+    (tmp_path / "bridge.yaml").write_text("store: sqlite:state/bridge.db\n")
+    config = ["-c", str(tmp_path / "bridge.yaml")]
+    said = command(*config, "backup", str(tmp_path / "copy.db"), "--keep", "1")
+    assert (said.code, "--keep needs a folder" in said.err) == (1, True)
+    for name in ("ams-bridge-20200101T000000Z.db", "ams-bridge-20200102T000000Z.db"):
+        (tmp_path / name).write_text("old")
+    assert command(*config, "backup", str(tmp_path), "--keep", "1").code == 1
+    assert len(list(tmp_path.glob("ams-bridge-2020*.db"))) == 2
