@@ -114,6 +114,30 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
+class Expects:
+    """``expect:``: a sign of life of each key so often, or so much later.
+
+    ``keys`` are those expected even if they were never heard, and no others, sorted; None is every key once heard.
+    ``digest`` names them.
+    """
+
+    every_s: float
+    grace_s: float
+    keys: tuple[str, ...] | None = None
+    digest: str = ""
+    members: frozenset[str] = frozenset()
+
+    @property
+    def whole_us(self) -> int:
+        """How long after its last sign of life a key is missing."""
+        return round((self.every_s + self.grace_s) * 1_000_000)
+
+    def covers(self, key: str) -> bool:
+        """Whether the key is one that is expected."""
+        return self.keys is None or key in self.members
+
+
+@dataclass(frozen=True, slots=True)
 class Inhibitor:
     """``inhibited_by:``: quiet while an incident of ``rule`` fires with the same values at ``same``.
 
@@ -151,6 +175,7 @@ class Quiet:
     flapping: Flapping | None = None
     lasts_s: float | None = None
     threshold: Threshold | None = None
+    expects: Expects | None = None
     hours: tuple[Hours, ...] = ()
     inhibited_by: tuple[Inhibitor, ...] = ()
     shadow: bool = False
@@ -162,7 +187,12 @@ class Quiet:
     def per_key(self) -> bool:
         """Whether anything is remembered for each key."""
         counts = self.flapping is not None or self.threshold is not None
-        return self.dedupe_s is not None or self.resolved is not None or counts
+        return self.dedupe_s is not None or self.has_life or counts
+
+    @property
+    def has_life(self) -> bool:
+        """Whether its alerts begin and end: its keys have incidents."""
+        return self.resolved is not None or self.expects is not None
 
 
 @dataclass(frozen=True, slots=True)

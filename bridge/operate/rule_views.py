@@ -115,6 +115,7 @@ def _quiet(quiet: Quiet) -> list[str]:
     texts = {
         "dedupe": quiet.dedupe_s is not None,
         "resolved": quiet.resolved is not None,
+        "expect": quiet.expects is not None,
         "group": quiet.group is not None,
         "throttle": quiet.throttle is not None,
         "repeat": quiet.repeat_s is not None,

@@ -57,7 +57,7 @@ def coverage_text(incidents: int, waiting: int, *, complete: bool) -> str:
 
 async def _key_rows(context: OperatorContext) -> AsyncIterator[tuple[Rule, StateRow]]:
     """The rows of all keys of rules that have incidents, under every name the rule had."""
-    rules = {rule.name: rule for rule in context.in_force.rule_set.rules if rule.quiet.resolved is not None}
+    rules = {rule.name: rule for rule in context.in_force.rule_set.rules if rule.quiet.has_life}
     names = {name: rule for rule in rules.values() for name in rule.was} | rules
     for name, rule in names.items():
         prefix = after = f"k/{name}/"

@@ -150,7 +150,7 @@ def _may_hold_an_end(context: OperatorContext, compiled: CompiledSilence, delive
     new = delivery.new
     if new.phase in ("group", "digest"):
         rule = context.in_force.rule_set.by_name.get(new.rule)
-        ends = rule is None or rule.quiet.resolved is not None or rule.quiet.flapping is not None
+        ends = rule is None or rule.quiet.has_life or rule.quiet.flapping is not None
         return ends or compiled.event is not None or "key" in compiled.silence.matchers
     return bool(new.incident) and new.phase in OWED
 

@@ -26,8 +26,16 @@ from rules.ruleset import RuleSet
 
 _PUT_OFF_S: Final = 300.0
 _KEPT_LONGER_S: Final = 86_400.0  # a timer put off outlives its next try, or it would expire unfired
+_LARGE_RUNES: Final = 64 * 1024
+_LARGE_PACKED_RUNES: Final = 1024
+_PACKED: Final = ("H4sI", "SDRzS")  # how gzip begins in base64, and in base64 of that: it may unpack to a thousandfold
 
 log = structlog.get_logger("router")
+
+
+def is_large(payload: str) -> bool:
+    """Whether a message is likely to take long to decide: it is decided beside the event loop."""
+    return len(payload) > (_LARGE_PACKED_RUNES if payload.startswith(_PACKED) else _LARGE_RUNES)
 
 
 def matches_of(rule_set: RuleSet, incoming: Incoming, now_us: int) -> tuple[Matches, str]:

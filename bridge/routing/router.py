@@ -21,8 +21,9 @@ from bridge.core.waiting import Turn, wait_for_first
 from bridge.delivery.handover import Handover
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.commit_batch import Batch, RoutedTopic, incoming_of, timer_of, values_of
-from bridge.routing.isolation import enter, enter_fired, keys_of, matches_of, postpone_timer
+from bridge.routing.isolation import enter, enter_fired, is_large, keys_of, matches_of, postpone_timer
 from bridge.routing.message_fates import FATES
+from bridge.routing.watches import Watches
 from broker.clock import US_PER_S, Clock
 from broker.errors import BrokerError, CursorMoved, OutcomeUnknown, StateMoved
 from broker.gaps import count_missing
@@ -38,9 +39,6 @@ _BATCH_MESSAGES: Final = 200
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 _TIMERS: Final = 100
 _TURN_S: Final = 0.005  # how long deciding may keep the event loop from others
-_LARGE_RUNES: Final = 64 * 1024  # what is larger is decided beside the event loop
-_LARGE_PACKED_RUNES: Final = 1024
-_PACKED: Final = ("H4sI", "SDRzS")  # how gzip begins in base64, and in base64 of that: it may unpack to a thousandfold
 _LONGEST_REST_S: Final = 60.0
 
 KeepRoom: TypeAlias = Callable[[Mapping[str, int]], Handover]
@@ -106,6 +104,7 @@ class Router:
         self._token = token
         self._stopping = asyncio.Event()
         self._guard = guard or PoisonGuard(clock)
+        self._watches = Watches(topic, store, clock)
         self._desk = self._guard.open_desk(f"decide:{topic.name}")
 
     def stop(self) -> None:
@@ -130,7 +129,8 @@ class Router:
         while not self._stopping.is_set():
             self._nudges.event_for(self.topic.uid).clear()
             news = self._current.watch_news()
-            fired = await self._fire_due()
+            await self._watches.begin(self._current.rule_set)
+            fired = await self._fire_due(cursor)
             messages = await self._store.log.read(self.topic.uid, cursor.offset, _BATCH_MESSAGES, _BATCH_BYTES)
             if messages:
                 cursor = await self._decide(messages, cursor)
@@ -241,7 +241,7 @@ class Router:
                 pairs.append((Matches(incoming), why_not))
                 continue
             step = partial(matches_of, rule_set, incoming, now_us)
-            pairs.append(await self._desk.run(name, step, large=_is_large(message.data)))
+            pairs.append(await self._desk.run(name, step, large=is_large(message.data)))
             await turn.give()
         return pairs
 
@@ -260,18 +260,19 @@ class Router:
         for matches, unmatched in pairs:
             name = message_name(self.topic.uid, matches.incoming.offset)
             step = partial(enter, rule_set, matches, broken or unmatched, overlay, batch, context)
-            counts.update(await self._desk.run(name, step, large=_is_large(matches.incoming.payload)))
+            counts.update(await self._desk.run(name, step, large=is_large(matches.incoming.payload)))
             await turn.give()
         return counts
 
-    async def _fire_due(self) -> bool:
-        """Fire the topic's due timers; True when there were any."""
+    async def _fire_due(self, cursor: Cursor) -> bool:
+        """Fire the topic's due timers, with all before the cursor decided; True when there were any."""
         began, offset_us = self._clock.monotonic(), self._store.steady.read().offset_us
         rule_set, batch = self._current.rule_set, self._batch()
         timers = [timer_of(row) for row in await self._store.state.due(self.topic.uid, batch.now_us, _TIMERS)]
         if not timers:
             return False
-        context = self._current.context(batch.now_us)
+        decided_until_us = await self._watches.decided_until_us(cursor.offset)
+        context = replace(self._current.context(batch.now_us), decided_until_us=decided_until_us)
         keys = dict.fromkeys([timer.key for timer in timers])
         names = {timer.key: timer_name(self.topic.uid, timer.key, rule_set.version) for timer in timers}
         for timer in timers:
@@ -344,7 +345,3 @@ class Router:
         self._nudges.tell(commit, self.topic.uid)
         took_s, rules = self._clock.monotonic() - began, frozenset([record.rule for record in commit.decisions])
         self._notify(Routed(self.topic.name, taken, len(commit.deliveries), counts, took_s, rules, batch.failures))
-
-
-def _is_large(payload: str) -> bool:  # likely to take long to decide
-    return len(payload) > (_LARGE_PACKED_RUNES if payload.startswith(_PACKED) else _LARGE_RUNES)

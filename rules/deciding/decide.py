@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from rules.deciding.decision_builder import DecideContext, Draft
 from rules.deciding.left_out import note_left_out
 from rules.deciding.matches import WHOLE, Match, Matches
-from rules.deciding.quiet import incidents, messages
+from rules.deciding.quiet import heartbeat, incidents, messages
 from rules.model import Decision, MessageFate, StateValue
 from rules.rendering.budget import charge_per_message
 from rules.ruleset import RuleSet
@@ -66,7 +66,9 @@ def _act(draft: Draft, match: Match) -> bool:
     """Let the rule act on the event. False when it does not take it after all: nothing was open that could end."""
     if match.how == "resolved":
         return incidents.resolves(draft, match)
-    if match.rule.quiet.resolved is not None:
+    if match.rule.quiet.expects is not None:
+        heartbeat.handle_beat(draft, match)
+    elif match.rule.quiet.resolved is not None:
         incidents.handle_firing(draft, match)
     else:
         messages.handle_message(draft, match)

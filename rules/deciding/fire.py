@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from rules.deciding.decision_builder import DecideContext, Draft
-from rules.deciding.quiet import flapping, group, incidents, inhibition, keyrow, throttle
+from rules.deciding.quiet import flapping, group, heartbeat, incidents, inhibition, keyrow, throttle, watch
 from rules.deciding.quiet.escalation import escalate
 from rules.deciding.quiet.pending_notifications import look_again
 from rules.deciding.quiet.quiet_period import calm_down
 from rules.deciding.quiet.repeat import remind
-from rules.deciding.quiet.rows import FiringRow, GroupRow, KeyRow, ThrottleRow, row_from_bytes, rule_of
+from rules.deciding.quiet.rows import FiringRow, GroupRow, KeyRow, ThrottleRow, WatchRow, row_from_bytes, rule_of
 from rules.deciding.state_keys import RowNames, names_by_rule, row_names, throttle_names
 from rules.deciding.vars import revive
 from rules.model import Decision, StateValue, Timer
@@ -36,10 +36,13 @@ def needs_for(rule_set: RuleSet, timer: Timer) -> tuple[str, ...]:
     match row_from_bytes(timer.key, timer.value):
         case KeyRow() as row:
             needs.update(dict.fromkeys(_names(rule_set, rule, timer, row).all()))
+            needs.update(dict.fromkeys(watch.watch_names(rule) if row.beat is not None else ()))
         case GroupRow():
             needs.update(dict.fromkeys(throttle_names(rule)))
         case FiringRow() as row:
             needs.update(dict.fromkeys(inhibition.free(row, FREED_AT_ONCE)))
+        case WatchRow() as row:
+            needs.update(dict.fromkeys(watch.rows_to_enter(rule, row)))
         case ThrottleRow():
             pass
     return tuple(needs)
@@ -73,6 +76,10 @@ def fire(rule_set: RuleSet, timer: Timer, state: Mapping[str, StateValue], conte
                 throttle.fire(draft, rule, own, throttled)
         case FiringRow():
             _wake(draft, own)
+        case WatchRow():
+            watching = draft.rows.find(own, WatchRow)
+            if watching is not None:
+                watch.tick(draft, rule, own, watching)
     return draft.decision(None)
 
 
@@ -87,15 +94,16 @@ def _fire_key(draft: Draft, rule: Rule, timer: Timer, own: tuple[str, ...]) -> N
     if row is None:
         return
     names = _names(draft.rule_set, rule, timer, row)
-    now_us, incident, forgotten = draft.now_us, row.incident, False
+    settled = heartbeat.look(draft, rule, row, names)
+    now_us, incident = draft.now_us, row.incident
     if incident is not None and incident.fires and keyrow.forget_us(rule.quiet, incident) <= now_us:
         event, broken = revive(draft.rule_set, rule, incident.event, now_us)
         incidents.end(draft, rule, row, names, event, "stale", broken=broken)
-        forgotten = True
+        settled, row.beat = True, None
     if row.flaps is not None and flapping.is_calm(row.flaps, rule.quiet.flapping, now_us):
         calm_down(draft, rule, row, names)
     incident = row.incident
-    if incident is not None and (incident.hidden or not incident.fires) and not forgotten:
+    if incident is not None and (incident.hidden or not incident.fires) and not settled:
         look_again(draft, rule, row, names)
         incident = row.incident
     if (
@@ -125,7 +133,7 @@ def _wake(draft: Draft, own: tuple[str, ...]) -> None:
 
 def _names(rule_set: RuleSet, rule: Rule, timer: Timer, row: KeyRow) -> RowNames:
     """The rows that the timer of a key may read: those its stored event needs, seen as of when the timer was due."""
-    stored = row.incident.event if row.incident is not None else row.flaps.event if row.flaps is not None else b""
+    stored = next((part.event for part in (row.incident, row.flaps, row.beat) if part is not None and part.event), b"")
     own = names_by_rule(timer.key, rule)
     if not stored:
         return RowNames(key=own, throttle=throttle_names(rule))

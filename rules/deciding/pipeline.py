@@ -126,7 +126,7 @@ def _is_told_within_silences(notification: Notification) -> bool:
     if quiet.silenced_ends == "wait" or notification.phase not in OWED or notification.flaps == "starts":
         return False
     rests_firing = incident_stage(row) == "fires"
-    return quiet.resolved is not None and not rests_firing
+    return quiet.has_life and not rests_firing
 
 
 def _facts(draft: Draft, notification: Notification, address: SendTarget) -> Facts:

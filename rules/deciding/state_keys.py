@@ -75,7 +75,7 @@ def row_names(rule_set: RuleSet, rule: Rule, event: Event, key: str | None, now_
             (inhibitor, _make_names(firing_row, rule, inhibitor.same_text))
             for inhibitor in rule_set.same_places.get(rule.name, ())
         )
-        if quiet.resolved is not None
+        if quiet.has_life
         else (),
     )
 

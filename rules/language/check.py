@@ -55,7 +55,7 @@ def _inhibitors(rules: Iterable[Rule]) -> Iterator[Problem]:
                     )
             elif other is rule:
                 yield _problem(rule, "inhibited_by", "a rule cannot keep itself quiet")
-            elif other.quiet.resolved is None:
+            elif not other.quiet.has_life:
                 text = f'the rule "{other.name}" needs resolved:, so that it is known when its incidents are over'
                 yield _problem(rule, "inhibited_by", text)
 

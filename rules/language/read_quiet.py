@@ -12,6 +12,7 @@ from rules.conditions.event_places import EventPlace, read_place
 from rules.conditions.jsonpath import PathProblem
 from rules.events.intervals import Interval
 from rules.language.form import Form, describe_value
+from rules.language.read_expects import read_expects, read_positive_s
 from rules.language.template_reader import TemplateReader
 from rules.rendering.environment import CompiledTemplate
 from rules.ruleset import (
@@ -34,7 +35,7 @@ from rules.source.words import duration_s, duration_text, hint, rate, suggest
 
 QUIET_KEYS: Final = (
     "key", "dedupe", "state", "resolved", "group", "throttle", "overflow", "repeat", "flapping", "for", "count",
-    "hours", "not_hours", "inhibited_by", "shadow", "forget_after", "max_keys", "silenced_ends",
+    "expect", "hours", "not_hours", "inhibited_by", "shadow", "forget_after", "max_keys", "silenced_ends",
 )  # fmt: skip
 OVERFLOWS: Final = ("digest", "drop", "delay")
 SILENCED_ENDS: Final = ("tell", "wait")
@@ -67,6 +68,7 @@ class QuietReader:
             flapping=_flapping(form),
             lasts_s=form.read("for", read_positive_s, None),
             threshold=_threshold(form),
+            expects=read_expects(form, self.templates.environment.tables),
             hours=(*self._hours(form, "hours"), *self._hours(form, "not_hours")),
             inhibited_by=tuple(self._inhibitors(form)),
             shadow=form.flag("shadow"),
@@ -148,7 +150,7 @@ class QuietReader:
 def key_template(templates: TemplateReader, form: Form) -> CompiledTemplate | None:
     """The rule's ``key:``; what counts per key is a load error without it (semantics.md item 27)."""
     if "key" not in form:
-        for needy in ("dedupe", "resolved", "repeat", "flapping", "count"):
+        for needy in ("dedupe", "resolved", "repeat", "flapping", "count", "expect"):
             if needy in form:
                 example = '"{{ data.host }}"'
                 form.report(
@@ -165,7 +167,8 @@ def _check_needs(form: Form, quiet: Quiet) -> None:
         form.report(
             ("overflow",), "overflow says what becomes of posts beyond throttle:; there is no throttle", at_key=True
         )
-    if quiet.repeat_s is not None and "resolved" not in form:
+    has_life = "resolved" in form or "expect" in form
+    if quiet.repeat_s is not None and not has_life:
         form.report(
             ("repeat",), "repeat reminds until an alert is over; add resolved: to say when that is", at_key=True
         )
@@ -179,7 +182,7 @@ def _check_needs(form: Form, quiet: Quiet) -> None:
         form.report(
             ("for",), f"an alert without news is forgotten after {longest}; for must be shorter, or forget_after longer"
         )
-    if "silenced_ends" in form and "resolved" not in form:
+    if "silenced_ends" in form and not has_life:
         form.report(
             ("silenced_ends",), "silenced_ends is about the end of an alert; add resolved: to say when that is",
             at_key=True,
@@ -223,12 +226,4 @@ def _repeat_s(value: object) -> float:
         raise ValueError(
             f"{describe_value(value)} is too often; the shortest repeat is {duration_text(SHORTEST_REPEAT_S)}"
         )
-    return seconds
-
-
-def read_positive_s(value: object) -> float:
-    """A duration that is not nothing, in seconds. Raises ValueError."""
-    seconds = duration_s(value)
-    if seconds <= 0:
-        raise ValueError(f"{describe_value(value)} is no time at all; leave the key out instead")
     return seconds

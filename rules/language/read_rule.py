@@ -15,6 +15,7 @@ from rules.events.decode import DecodeSpec, read_spec
 from rules.events.topic_filter import TopicFilter, topic_doubt, topic_problem
 from rules.language.form import Form
 from rules.language.other_languages import RULE_ADVICE
+from rules.language.read_expects import DEFAULT_TEXT
 from rules.language.read_quiet import QUIET_KEYS, QuietReader, key_template
 from rules.language.read_send import SendReader
 from rules.language.template_reader import TemplateReader
@@ -209,6 +210,8 @@ def _making(form: Form, templates: TemplateReader) -> PostMaking:
     text = templates.template(form, ("text",), "markdown")
     if text is None and "template" in form:
         text = templates.file(form, ("template",))
+    if "expect" in form and "text" not in form and "template" not in form:
+        text = templates.constant(form, ("expect",), DEFAULT_TEXT)
     return PostMaking(
         text=text,
         parts=templates.parts(form),

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 from rules.deciding.quiet.steps import MARK
 from rules.language.form import Form, describe_value
-from rules.language.read_quiet import read_positive_s
+from rules.language.read_expects import read_positive_s
 from rules.language.template_reader import TemplateReader
 from rules.model import DestinationFacts
 from rules.ruleset import GONE, EscalationStep, SendEntry, Unless
@@ -51,7 +51,7 @@ class SendReader:
         """All steps of ``escalate:``, each later than the one before."""
         if "escalate" not in form:
             return
-        if "resolved" not in form:
+        if "resolved" not in form and "expect" not in form:
             form.report(
                 ("escalate",), "escalate goes on until an alert is over; add resolved: to say when that is", at_key=True
             )

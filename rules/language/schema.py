@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from rules.conditions.operators import OPERATORS
 from rules.language.cases import CASE_KEYS, MATCHER_KEYS, MESSAGE_KEYS, TEXT_PARTS
+from rules.language.read_expects import ALONE
 from rules.language.read_quiet import MAX_CHANGES, MAX_COUNT, MAX_GROUP, OVERFLOWS, SILENCED_ENDS
 from rules.language.read_rule import MAX_NAME_RUNES, POST_KEYS, SEVERITIES
 from rules.language.read_send import MAX_STEPS, UNLESS
@@ -35,6 +36,8 @@ PLACES: Final[SchemaDict] = {
     "anyOf": [{"type": "string", "pattern": PLACE}, {"type": "array", "items": {"type": "string", "pattern": PLACE}}]
 }
 ANYTHING: Final[SchemaDict] = {}
+LIVES: Final[SchemaDict] = {"anyOf": [{"required": ["resolved"]}, {"required": ["expect"]}]}
+"""What a rule needs whose alerts begin and end."""
 
 
 def rules_schema(world: World | None = None) -> SchemaDict:
@@ -94,13 +97,14 @@ def _rule(world: World) -> SchemaDict:
             "text": {"not": {"required": ["template"]}},
             "dedupe": {"required": ["key"]},
             "resolved": {"required": ["key"]},
-            "repeat": {"required": ["key", "resolved"]},
+            "repeat": {"required": ["key"], **LIVES},
+            "expect": {"required": ["key"], "not": {"anyOf": [{"required": [key]} for key in ALONE]}},
             "flapping": {"required": ["key"], "anyOf": [{"required": ["resolved"]}, {"required": ["state"]}]},
             "for": {"required": ["resolved"]},
             "count": {"required": ["key"]},
-            "escalate": {"required": ["resolved"]},
+            "escalate": LIVES,
             "overflow": {"required": ["throttle"]},
-            "silenced_ends": {"required": ["resolved"]},
+            "silenced_ends": LIVES,
         },
         "if": {"properties": {"drop": {"const": True}}, "required": ["drop"]},
         "then": {"not": {"anyOf": [{"required": [key]} for key in silent]}},
@@ -158,6 +162,7 @@ def _quiet_shapes(world: World, clause: SchemaDict, flag: SchemaDict) -> dict[st
         "flapping": _mapping({"changes": changes, "within": DURATION}, ["within"]),
         "for": DURATION,
         "count": _mapping({"at_least": at_least, "within": DURATION}, ["at_least", "within"]),
+        "expect": _mapping({"every": DURATION, "grace": DURATION, "keys": TEXTS}, ["every"]),
         "hours": intervals,
         "not_hours": intervals,
         "inhibited_by": _one_or_several(_mapping({"rule": TEXT, "same": PLACES, "match": clause}, ["rule"])),

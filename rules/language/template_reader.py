@@ -69,6 +69,10 @@ class TemplateReader:
         """A template whose output is taken as it is: ``set``, ``key``, ``state``, overrides."""
         return self.template(form, inner, "plain")
 
+    def constant(self, form: Form, inner: DocumentPath, source: str) -> CompiledTemplate | None:
+        """A template of ours that stands for what the rule leaves out at ``inner``."""
+        return self._compile(form, inner, source, "markdown")
+
     def file(self, form: Form, inner: DocumentPath) -> CompiledTemplate | None:
         """The template file that ``inner`` names."""
         name = form.text(str(inner[-1]))

@@ -16,7 +16,9 @@ from rules.deciding.decision_builder import DecideContext
 from rules.deciding.fire import fire, needs_for
 from rules.deciding.match import Unpack, match
 from rules.deciding.quiet.silences import NO_SILENCES, SilenceBook
+from rules.deciding.quiet.watch import begin_watch, watch_names
 from rules.events.decode import Decoded, DecodeSpec, decode
+from rules.language.cases import sample_topic
 from rules.model import Decision, Incoming, StateChange, StateValue, Timer
 from rules.ruleset import RuleSet
 
@@ -75,9 +77,26 @@ class Rehearsal:
         self.state = state if state is not None else InMemoryState()
         self.unwritten = unwritten
         self.unpack = unpack
+        self._begun: RuleSet | None = None
+
+    def begin(self, now_us: int) -> None:
+        """Let rules with ``expect:`` watch from now on. Else they do from the first message on."""
+        if self._begun is self.rule_set:
+            return
+        self._begun = self.rule_set
+        changes: list[StateChange] = []
+        for rule in self.rule_set.rules:
+            names = watch_names(rule)
+            rows = self.state.read(names, now_us) if names else {}
+            name = next((key for key in names if rows[key].value is not None), next(iter(names), ""))
+            if name:
+                topic = sample_topic(rule.topics)
+                changes.append(begin_watch(rule, name, rows[name].value, topic, now_us, anew=False))
+        self.state.commit(changes)
 
     def take(self, incoming: Incoming, now_us: int, decoded: Decoded | None = None) -> DryRunStep:
         """Decide one message at ``now_us``; call ``run_to`` before, so that earlier timers come first."""
+        self.begin(now_us)
         matches = match(self.rule_set, incoming, now_us, decoded, self.unpack)
         state = self.state.read(matches.needs, now_us)
         decision = decide(self.rule_set, matches, state, self._context(now_us))

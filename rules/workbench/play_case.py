@@ -25,6 +25,7 @@ def play_case(rule_set: RuleSet, case: Case, untaken: list[str]) -> Iterator[Dry
     """Play the case; ``untaken`` gets what could not be taken, for nothing fired."""
     state = InMemoryState()
     rehearsal = Rehearsal(rule_set, silences=compile_silences(case.silences), state=state)
+    rehearsal.begin(case.start_us)
     happenings: list[CaseMessage | CaseTake] = [*case.messages, *case.takes]
     for happening in sorted(happenings, key=lambda event: event.at_us):
         now_us = case.start_us + happening.at_us

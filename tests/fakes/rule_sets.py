@@ -100,12 +100,14 @@ class Line:
         self.failures: dict[str, str] = {}
         self.keys: Counter[tuple[str, str, int, int]] = Counter()
         self._offset = 0
+        self.rehearsal.begin(START_US)
 
     def silence(self, *silences: Silence) -> None:
         self.rehearsal.silences = compile_silences(silences)
 
     def reload(self, rule_set: RuleSet) -> None:
         self.rehearsal.rule_set = rule_set
+        self.rehearsal.begin(self.now_us)
 
     def take(self, data: Any = None, *, after_s: float = 0, **changed: Any) -> list[Send]:
         """One message ``after_s`` later; gives the sends of the message itself."""

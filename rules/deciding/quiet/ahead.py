@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rules.deciding.quiet.rows import FiringRow, Flaps, GroupRow, Incident, KeyRow, QuietRow, ThrottleRow
+from rules.deciding.quiet.rows import FiringRow, Flaps, GroupRow, Incident, KeyRow, QuietRow, ThrottleRow, WatchRow
 from rules.deciding.quiet.straggler import LATE_US
 
 SLACK_US: Final = 1_000_000
@@ -28,6 +28,9 @@ def settle_ahead(row: QuietRow, now_us: int) -> None:
         case GroupRow():
             row.posted_us = 0 if is_ahead(row.posted_us, now_us) else row.posted_us
             row.since_us = 1 if is_ahead(row.since_us, now_us) else row.since_us  # its wait is over
+        case WatchRow():
+            row.gaps = [gap for gap in row.gaps if not is_ahead(gap[1], now_us)]
+            row.seen_us = min(row.seen_us, now_us)
         case ThrottleRow() | FiringRow():
             pass  # how far ahead these may lie depends on the rule: window.py, inhibition.py
 
@@ -36,6 +39,9 @@ def _settle_key(row: KeyRow, now_us: int) -> None:
     incident, flaps = row.incident, row.flaps
     if row.ended is not None and is_ahead(row.ended.until_us - LATE_US, now_us):
         row.ended = None
+    if row.beat is not None and is_ahead(row.beat.at_us, now_us):
+        row.beat.look_us += now_us - row.beat.at_us
+        row.beat.at_us = now_us
     row.counted = [at_us for at_us in row.counted if not is_ahead(at_us, now_us)]
     happened = [last.at_us for last in row.sent.values()]
     happened += (

@@ -96,7 +96,7 @@ def flush(draft: Draft, rule: Rule, names: RowNames, row: GroupRow, *, item: int
 
 def _note_firing(rule: Rule, row: GroupRow, events: Sequence[HeldEvent]) -> None:
     """Remember which events of the group fire, for a body that lists them; only where their end is told too."""
-    if not rule.making.has_body or rule.quiet.resolved is None:
+    if not rule.making.has_body or not rule.quiet.has_life:
         row.firing = {}
         return
     for event in events:

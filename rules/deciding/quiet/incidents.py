@@ -50,7 +50,7 @@ def handle_firing(draft: Draft, match: Match) -> None:
         return
     row = row or KeyRow(key)
     stored = store(match.event)
-    incident = _open(draft, rule, row, match.event, stored)
+    incident = open_incident(draft, rule, row, match.event, stored)
     threshold.count_event(row, rule.quiet.threshold, draft.now_us)
     inhibition.note_firing(draft, names, incident, key, keyrow.forget_us(rule.quiet, incident))
     state, failed = evaluate_state(draft, rule, match.event, "firing")
@@ -150,7 +150,7 @@ def end(
     check_incident_step(stage, ENDED if row.incident is None else ENDED_HIDDEN, row)
 
 
-def _open(draft: Draft, rule: Rule, row: KeyRow, event: Event, stored: bytes) -> Incident:
+def open_incident(draft: Draft, rule: Rule, row: KeyRow, event: Event, stored: bytes) -> Incident:
     """The row's incident, firing now: a new one, or the one that goes on (or fires again before its end was told)."""
     incident, stage = row.incident, incident_stage(row)
     if incident is None or not incident.fires:
@@ -188,4 +188,6 @@ def _firing_notes(rule: Rule, incident: Incident, flaps: Course) -> Mapping[str,
 def _end_note(rule: Rule, incident: Incident, flaps: Course) -> str:
     if flaps == "starts" and rule.quiet.flapping is not None:
         return notes.describe_flapping(rule.quiet.flapping)
+    if rule.quiet.expects is not None and incident.ended == "resolved":
+        return notes.describe_return(incident)
     return notes.describe_staleness(incident) if incident.ended == "stale" else ""

@@ -13,6 +13,7 @@ from rules.deciding.state_keys import Names
 from rules.ruleset import Quiet, Rule
 
 ESCALATE: Final = "escalate"
+EXPECT: Final = "expect"
 
 
 def is_full(draft: Draft, rule: Rule) -> bool:
@@ -46,8 +47,9 @@ def waits_for(row: KeyRow) -> tuple[str, ...]:
 
 
 def _edits(rule: Rule, row: KeyRow) -> tuple[str, ...]:
-    """The name under which an edit of the rule wakes a row with steps to come."""
-    return (ESCALATE,) if next_step_us(rule, row.incident) is not None else ()
+    """The names under which an edit of the rule wakes a row with steps to come, or of a key that is expected."""
+    steps = (ESCALATE,) if next_step_us(rule, row.incident) is not None else ()
+    return (*steps, EXPECT) if row.beat is not None else steps
 
 
 def forget_us(quiet: Quiet, incident: Incident) -> int:
@@ -66,6 +68,8 @@ def _dues(rule: Rule, row: KeyRow) -> list[int]:
     if row.flaps is not None and row.flaps.since_us:
         dues.append(row.flaps.calm_us)
     incident = row.incident
+    if row.beat is not None and (incident is None or not incident.fires):
+        dues.append(row.beat.look_us)
     if incident is None:
         return dues
     if not incident.fires:

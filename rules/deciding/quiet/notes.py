@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rules.deciding.quiet.rows import Flaps, Incident
+from rules.deciding.quiet.rows import Beat, Flaps, Incident
 from rules.events.moments import from_us
-from rules.ruleset import Flapping
+from rules.ruleset import Expects, Flapping
 from rules.source.words import duration_text
 
 
@@ -59,6 +59,19 @@ def describe_escalation(incident: Incident, by: str) -> str:
     taken = f"{incident.taken_by} has it" if incident.taken_by else "nobody has taken it"
     late = f" Not told before because {describe_cause(by)}." if by else ""
     return f"Escalated: firing since {format_moment(incident.since_us)}, and {taken}.{late}"
+
+
+def describe_missing(beat: Beat, expects: Expects | None) -> str:
+    """The note of a key that is missing: when it was last heard, and how often it was to be."""
+    often = f" It is expected every {duration_text(expects.every_s)}." if expects is not None else ""
+    if not beat.heard:
+        return f"Missing: nothing was ever heard, and it is expected since {format_moment(beat.at_us)}.{often}"
+    return f"Missing: last heard {format_moment(beat.at_us)}.{often}"
+
+
+def describe_return(incident: Incident) -> str:
+    """The note of a key that is back."""
+    return f"Back: it was missing since {format_moment(incident.since_us)}."
 
 
 def describe_staleness(incident: Incident) -> str:

@@ -36,7 +36,7 @@ def calm_down(draft: Draft, rule: Rule, row: KeyRow, names: RowNames) -> None:
             state=flaps.state,
             row=row,
             notes={"": notes.calm_again(flaps)},
-            incident=row.key if rule.quiet.resolved is not None else "",
+            incident=row.key if rule.quiet.has_life else "",
             broken=broken,
             again=True,
         )

@@ -16,11 +16,12 @@ from rules.deciding.quiet.rows import (
     KeyRow,
     Notified,
     ThrottleRow,
+    WatchRow,
     row_from_bytes,
     row_to_bytes,
 )
 
-_KINDS = ("k/", "g/", "t/", "f/")
+_KINDS = ("k/", "g/", "t/", "f/", "w/")
 
 
 def restamp(key: str, value: bytes, behind_us: int) -> bytes:
@@ -45,6 +46,9 @@ def restamp(key: str, value: bytes, behind_us: int) -> bytes:
                 values: {name: until_us + behind_us for name, until_us in incidents.items()}
                 for values, incidents in row.firing.items()
             }
+        case WatchRow():
+            row.seen_us = _shift_time(row.seen_us, behind_us)
+            row.gaps = [(from_us + behind_us, until_us + behind_us) for from_us, until_us in row.gaps]
         case _:
             assert_never(row)
     return row_to_bytes(row)
@@ -59,6 +63,8 @@ def _restamp_key(row: KeyRow, by_us: int) -> None:
         _restamp_incident(row.incident, by_us)
     if row.flaps is not None:
         _restamp_flaps(row.flaps, by_us)
+    if row.beat is not None:
+        row.beat.at_us, row.beat.look_us = row.beat.at_us + by_us, row.beat.look_us + by_us
     if row.ended is not None:
         row.ended.until_us += by_us
 

@@ -1,8 +1,9 @@
 """The rows of state that quiet rules keep: their keys, and what stands in them.
 
-Four kinds: ``k/<rule>/<key>`` what is known of one key (dedupe, incident, flapping); ``g/<rule>/<values>`` a group
+Five kinds: ``k/<rule>/<key>`` what is known of one key (dedupe, incident, flapping); ``g/<rule>/<values>`` a group
 being collected; ``t/<rule>`` the posts a throttled rule made lately and what waits behind them;
-``f/<rule>/<places>`` which incidents of an inhibiting rule fire now. A row is MessagePack; records are fresh objects of
+``f/<rule>/<places>`` which incidents of an inhibiting rule fire now; ``w/<rule>`` since when a rule with ``expect:``
+watches. A row is MessagePack; records are fresh objects of
 the decision that read them, so they may be changed in place. Times are microseconds since the epoch.
 """
 
@@ -99,6 +100,18 @@ class EndedLife(msgspec.Struct, array_like=True):
     until_us: int
 
 
+class Beat(msgspec.Struct, array_like=True):
+    """The last sign of life of a key, or, if none was ``heard`` yet, since when it is expected.
+
+    ``look_us`` is when to look whether the key is missing.
+    """
+
+    at_us: int
+    event: bytes
+    look_us: int
+    heard: bool = True
+
+
 class KeyRow(msgspec.Struct, omit_defaults=True):
     """All that a rule remembers of one key.
 
@@ -112,6 +125,7 @@ class KeyRow(msgspec.Struct, omit_defaults=True):
     flaps: Flaps | None = None
     ended: EndedLife | None = None
     counted: list[int] = []
+    beat: Beat | None = None
 
 
 class HeldEvent(msgspec.Struct, array_like=True):
@@ -185,9 +199,25 @@ class FiringRow(msgspec.Struct, omit_defaults=True):
     waiting: dict[str, list[str]] = {}
 
 
-QuietRow: TypeAlias = KeyRow | GroupRow | ThrottleRow | FiringRow
+class WatchRow(msgspec.Struct, omit_defaults=True):
+    """When the bridge was last seen to run, and the gaps (from, until) in which it did not, the oldest first.
 
-_RECORDS: Final[dict[str, type[QuietRow]]] = {"k": KeyRow, "g": GroupRow, "t": ThrottleRow, "f": FiringRow}
+    ``topic`` is the one in whose name keys are told that were never heard. ``roster`` is a digest of the keys that are
+    expected though never heard, ``entered`` how many of them have a row.
+    """
+
+    seen_us: int
+    topic: str
+    gaps: list[tuple[int, int]] = []
+    roster: str = ""
+    entered: int = 0
+
+
+QuietRow: TypeAlias = KeyRow | GroupRow | ThrottleRow | FiringRow | WatchRow
+
+_RECORDS: Final[dict[str, type[QuietRow]]] = {
+    "k": KeyRow, "g": GroupRow, "t": ThrottleRow, "f": FiringRow, "w": WatchRow,
+}  # fmt: skip
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(record) for kind, record in _RECORDS.items()}
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
@@ -210,6 +240,11 @@ def throttle_row(rule: str) -> str:
 def firing_row(rule: str, same_text: str) -> str:
     """The name of the row of a rule's firing incidents as asked for by these places."""
     return f"f/{rule}/{_short(same_text)}"
+
+
+def watch_row(rule: str) -> str:
+    """The name of the row of the watch of a rule with ``expect:``."""
+    return f"w/{rule}"
 
 
 def rule_of(row: str) -> str:

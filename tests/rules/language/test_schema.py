@@ -122,6 +122,7 @@ rules:
     max_keys: 10
     silenced_ends: wait
   - {name: s, key: k, resolved: {$.a: 1}, send: {to: hook}, body: {a: "{{ data.a }}"}, fields: {a: b}, template: plain}
+  - {name: e, key: k, expect: {every: 1m, grace: 1s, keys: [a]}, repeat: 1h, send: ops}
   - {name: d, drop: true, match: {undecodable: true}}
 tests:
   - name: t
@@ -139,7 +140,7 @@ def test_a_file_with_every_key_is_valid_and_is_read():
     assert problems(FULL) == []
     read_rules([("full.yaml", FULL)], a_world())
     rule = read_yaml(FULL, "x").value["rules"]
-    assert set(rule[0]) | set(rule[1]) | set(rule[2]) == set(RULE_KEYS)
+    assert set().union(*rule) == set(RULE_KEYS)
 
 
 def test_every_key_is_described_once():
