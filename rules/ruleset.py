@@ -169,6 +169,7 @@ class Quiet:
     dedupe_s: float | None = None
     state: CompiledTemplate | None = None
     resolved: Condition | None = None
+    since: CompiledTemplate | None = None
     group: Group | None = None
     throttle: Throttle | None = None
     repeat_s: float | None = None

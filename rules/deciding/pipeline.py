@@ -19,13 +19,13 @@ from rules.deciding.quiet.incident_stages import incident_stage
 from rules.deciding.quiet.lasting import hide_young
 from rules.deciding.quiet.rows import KeyRow
 from rules.deciding.quiet.silences import Facts
-from rules.deciding.quiet.straggler import hide_straggler
+from rules.deciding.quiet.straggler import hide_straggler, may_come_late
 from rules.deciding.quiet.threshold import hide_few
 from rules.deciding.quiet.throttle import post
 from rules.deciding.quiet.verdicts import OWED, PASSED, Held, Hidden, Passed, Quieted, QuietVerdict
 from rules.deciding.render_post import Scene, severity_of
 from rules.deciding.state_keys import RowNames
-from rules.deciding.vars import state_of
+from rules.deciding.vars import began_us_of, state_of
 from rules.model import Event, Phase
 from rules.ruleset import Rule
 
@@ -88,7 +88,7 @@ def addresses_of(rule: Rule) -> list[SendTarget]:
 def _hidden(draft: Draft, notification: Notification, addresses: Sequence[SendTarget]) -> dict[str, Hidden]:
     """A late firing, count, for, hours, silence, inhibition: by slot, what hides the notification now."""
     rule, now_us = notification.rule, draft.now_us
-    for_all = _hidden_by_its_life(notification, now_us) or check_hours(rule.quiet.hours, now_us)
+    for_all = _hidden_by_its_life(draft, notification) or check_hours(rule.quiet.hours, now_us)
     if for_all is not None:
         return {address.entry.slot: for_all for address in addresses}
     hidden: dict[str, Hidden] = {}
@@ -106,15 +106,25 @@ def _hidden(draft: Draft, notification: Notification, addresses: Sequence[SendTa
     return hidden
 
 
-def _hidden_by_its_life(notification: Notification, now_us: int) -> Hidden | None:
+def evaluate_began_us(draft: Draft, rule: Rule, event: Event) -> int | None:
+    """When the alert began as its sender says, or None. A ``since:`` that fails says nothing, and counts."""
+    began_us, failed = began_us_of(draft.rule_set, rule, event, draft.now_us)
+    if failed:
+        draft.note_trouble("since_errors", rule, failed)
+    return began_us
+
+
+def _hidden_by_its_life(draft: Draft, notification: Notification) -> Hidden | None:
     """Why an event is not told because of when its key began, ended, or how often it came."""
-    row, quiet = notification.row, notification.rule.quiet
+    row, quiet, now_us = notification.row, notification.rule.quiet, draft.now_us
     if row is None or notification.phase not in ("message", "firing"):
         return None
     if notification.phase == "message":
         return hide_few(row, quiet.threshold, now_us)
+    late = may_come_late(row, now_us)
+    began_us = evaluate_began_us(draft, notification.rule, notification.event) if late else None
     return (
-        hide_straggler(row, notification.event, now_us)
+        hide_straggler(row, began_us, now_us)
         or hide_few(row, quiet.threshold, now_us)
         or hide_young(row.incident, quiet.lasts_s, now_us)
     )

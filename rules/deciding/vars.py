@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
 from rules.deciding.quiet.rows import shorten_key
 from rules.deciding.quiet.state_rows import recall
+from rules.events.moments import named_time, us_of
 from rules.model import Event, MessageFacts
 from rules.rendering.environment import RenderFailed
 from rules.rendering.template_names import names_of
@@ -58,6 +60,22 @@ def key_of_nothing(rule: Rule) -> tuple[str, str]:
         return rule.key.render(names_of(replace(event, vars=values), now_us=0)) if rule.key is not None else "", ""
     except RenderFailed as error:
         return "", error.reason if error.reason.startswith("there is no ") else ""
+
+
+def began_us_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int) -> tuple[int | None, str]:
+    """When the life of the alert began as its sender says (None: it does not), and what failed, or "".
+
+    That is the rule's ``since:``, or ``startsAt``, where Alertmanager and Grafana say it.
+    """
+    if rule.quiet.since is None:
+        value = event.data.get("startsAt") if isinstance(event.data, Mapping) else None
+    else:
+        try:
+            value = rule.quiet.since.render(names_of(event, now_us=now_us, tables=rule_set.tables)).strip()
+        except RenderFailed as error:
+            return None, f"since: {error}"
+    began = named_time(value)
+    return us_of(began) if began is not None else None, ""
 
 
 def state_of(rule_set: RuleSet, rule: Rule, event: Event, now_us: int, otherwise: str) -> tuple[str, str]:

@@ -34,8 +34,8 @@ from rules.source.problems import DocumentPath, Problem, path_text
 from rules.source.words import duration_s, duration_text, hint, rate, suggest
 
 QUIET_KEYS: Final = (
-    "key", "dedupe", "state", "resolved", "group", "throttle", "overflow", "repeat", "flapping", "for", "count",
-    "expect", "hours", "not_hours", "inhibited_by", "shadow", "forget_after", "max_keys", "silenced_ends",
+    "key", "dedupe", "state", "resolved", "since", "group", "throttle", "overflow", "repeat", "flapping", "for",
+    "count", "expect", "hours", "not_hours", "inhibited_by", "shadow", "forget_after", "max_keys", "silenced_ends",
 )  # fmt: skip
 OVERFLOWS: Final = ("digest", "drop", "delay")
 SILENCED_ENDS: Final = ("tell", "wait")
@@ -62,6 +62,7 @@ class QuietReader:
             dedupe_s=form.read("dedupe", read_positive_s, None),
             state=self.templates.plain(form, ("state",)),
             resolved=resolved,
+            since=self.templates.plain(form, ("since",)),
             group=self._group(form),
             throttle=_throttle(form),
             repeat_s=form.read("repeat", _repeat_s, None),
@@ -171,6 +172,10 @@ def _check_needs(form: Form, quiet: Quiet) -> None:
     if quiet.repeat_s is not None and not has_life:
         form.report(
             ("repeat",), "repeat reminds until an alert is over; add resolved: to say when that is", at_key=True
+        )
+    if "since" in form and "resolved" not in form:
+        form.report(
+            ("since",), "since tells the lives of an alert apart; add resolved: to say when one is over", at_key=True
         )
     if quiet.lasts_s is not None and "resolved" not in form:
         more = "or, to wait for more of the same, write group: {wait: 5m}"

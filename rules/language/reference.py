@@ -60,6 +60,12 @@ RULE_KEYS: Final = (
     KeyEntry("dedupe", "The same key in the same state within this time is a duplicate", "10m", "keeping quiet"),
     KeyEntry("state", "What dedupe and flapping compare", '"{{ data.status }}"', "keeping quiet"),
     KeyEntry("resolved", "What says that an alert is over", "{$.status: OK}", "keeping quiet"),
+    KeyEntry(
+        "since",
+        "When the alert began, as its sender says (`startsAt` where nothing is said): firings of what is over, late",
+        '"{{ data.clock }}"',
+        "keeping quiet",
+    ),
     KeyEntry("group", "Collect events and send one post", "{by: [$.site], wait: 30s}", "keeping quiet"),
     KeyEntry("throttle", "At most so many posts in a time", "20/1m", "keeping quiet"),
     KeyEntry("overflow", "What becomes of posts beyond throttle: digest, drop or delay", "digest", "keeping quiet"),

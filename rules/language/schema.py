@@ -101,6 +101,7 @@ def _rule(world: World) -> SchemaDict:
             "expect": {"required": ["key"], "not": {"anyOf": [{"required": [key]} for key in ALONE]}},
             "flapping": {"required": ["key"], "anyOf": [{"required": ["resolved"]}, {"required": ["state"]}]},
             "for": {"required": ["resolved"]},
+            "since": {"required": ["resolved"]},
             "count": {"required": ["key"]},
             "escalate": LIVES,
             "overflow": {"required": ["throttle"]},

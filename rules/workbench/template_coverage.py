@@ -127,7 +127,13 @@ def templates_of(rule: Rule) -> Iterator[CompiledTemplate]:
     making = rule.making
     templates: list[CompiledTemplate | None] = [making.text, *making.parts.values()]
     templates += [template for field in making.fields for template in (field.title, field.value)]
-    templates += [*_within(making.body), *(template for _, template in rule.sets), rule.key, rule.quiet.state]
+    templates += [
+        *_within(making.body),
+        *(template for _, template in rule.sets),
+        rule.key,
+        rule.quiet.state,
+        rule.quiet.since,
+    ]
     templates += [step.mention for step in rule.steps]
     templates += [
         template for entry in rule.entries for value in entry.overrides.values() for template in _within(value)

@@ -14,7 +14,7 @@ from typing import Final, Literal
 from rules.deciding.decision_builder import Draft
 from rules.deciding.emit import SendTarget, entry_for
 from rules.deciding.matches import Match
-from rules.deciding.pipeline import Notification, addresses_of, evaluate_state, tell
+from rules.deciding.pipeline import Notification, addresses_of, evaluate_began_us, evaluate_state, tell
 from rules.deciding.quiet import flapping, inhibition, keyrow, notes, straggler, threshold
 from rules.deciding.quiet.flapping import Course
 from rules.deciding.quiet.incident_stages import (
@@ -89,7 +89,7 @@ def resolves(draft: Draft, match: Match) -> bool:
         return False
     stored = store(match.event)
     row.incident.event = stored
-    straggler.note_end(row, match.event, draft.now_us)
+    straggler.note_end(row, evaluate_began_us(draft, match.rule, match.event), draft.now_us)
     state, failed = evaluate_state(draft, match.rule, match.event, "resolved")
     broken = match.broken or failed
     flaps = flapping.note(row, match.rule.quiet.flapping, state, stored, draft.now_us)

@@ -112,6 +112,7 @@ rules:
     overflow: delay
     repeat: 4h
     flapping: {changes: 5, within: 30m}
+    since: "{{ data.begin }}"
     for: 5m
     count: {at_least: 3, within: 10m}
     hours: [office]
