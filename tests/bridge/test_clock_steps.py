@@ -160,7 +160,7 @@ async def live(url: str, events: list[Event], steps: list[Setting]) -> list[tupl
     (book,) = await books(town.store, {UIDS[T]: T})
     assert book.balanced, book
     found = await town.store.outbox.find(DeliveryQuery(limit=1_000))
-    assert max(Counter((one.new.origin, one.new.rule, one.new.part) for one in found).values(), default=1) == 1
+    assert max(Counter(one.new.unique_key for one in found).values(), default=1) == 1
     assert not [row for row in await town.store.state.list("k/site/", 100) if row.due_us is not None]
     await town.end()
     return sorted(town.told)
