@@ -5,6 +5,8 @@ An engine is imported when it opens: who only asks where a store lies waits for 
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from broker.errors import StoreUnusable
 
 if TYPE_CHECKING:
     from broker.clock import Clock
+    from broker.engines.moving import MovedFrom, MovedTo
     from broker.store import Store
 
 _SQLITE = "sqlite://"
@@ -55,6 +58,29 @@ async def open_reader(url: str, clock: Clock, *, glance: bool = False) -> Store:
     from broker.engines.sqlite import open_sqlite_reader
 
     return await open_sqlite_reader(sqlite_path(url), clock, glance=glance)
+
+
+@asynccontextmanager
+async def open_move(source: str, target: str) -> AsyncIterator[tuple[MovedFrom, MovedTo]]:
+    """Both ends of a move between a file and a database. Raises StoreUnavailable and StoreCorrupt."""
+    _require_psycopg()
+    from broker.engines.postgres.receiving import PostgresMovedTo
+    from broker.engines.postgres.table_rows import PostgresMovedFrom, open_for_moving
+    from broker.engines.sqlite.table_filling import SqliteMovedTo
+    from broker.engines.sqlite.table_rows import SqliteMovedFrom
+
+    moved_from: MovedFrom
+    moved_to: MovedTo
+    async with AsyncExitStack() as closing:
+        db, place = await open_for_moving(source if is_postgres(source) else target)
+        closing.push_async_callback(db.close)
+        if is_postgres(source):
+            moved_from, moved_to = PostgresMovedFrom(db, place), SqliteMovedTo(sqlite_path(target))
+        else:
+            moved_from, moved_to = SqliteMovedFrom(sqlite_path(source)), PostgresMovedTo(db, place)
+        closing.push_async_callback(moved_from.close)
+        closing.push_async_callback(moved_to.close)
+        yield moved_from, moved_to
 
 
 def is_postgres(url: str) -> bool:

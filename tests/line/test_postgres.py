@@ -109,7 +109,7 @@ def test_killed_while_all_goes_on_it_loses_nothing_and_keeps_the_order_of_a_key(
     finally:
         publishers.go_on(up=True)
         publishers.finish()
-    asyncio.run(_check_store(node, publishers.acknowledged))
+    asyncio.run(check_store(node, publishers.acknowledged))
 
 
 async def wait_until_settled(url: str) -> None:
@@ -131,7 +131,7 @@ async def wait_until_settled(url: str) -> None:
             await store.close()
 
 
-async def _check_store(node: Node, acknowledged: set[int]) -> None:
+async def check_store(node: Node, acknowledged: set[int]) -> None:
     store = await open_store(node.store, SystemClock(), "looker")
     try:
         (uid,) = [topic for topic in await store.log.topics() if await store.cursors.get(f"r/{topic}")]

@@ -19,9 +19,14 @@ def migrations() -> list[tuple[int, str]]:
     return [(int(each.name.partition("_")[0]), each.read_text(encoding="utf-8")) for each in migration_files]
 
 
-async def prepare(db: Db) -> None:
-    """Bring the tables up to date, one node at a time. Raises StoreUnusable for tables of a newer version."""
+async def prepare(db: Db, *, may_be_partial: bool = False) -> None:
+    """Bring the tables up to date, one node at a time.
+
+    Raises StoreUnusable for tables of a newer version, and for a store that is being moved here and is not whole.
+    """
     known = migrations()
+    if not may_be_partial:
+        await _refuse_partial(db)
     if await version_of(db) == known[-1][0]:
         return
     try:
@@ -40,6 +45,13 @@ async def prepare(db: Db) -> None:
         raise
 
 
+async def _refuse_partial(db: Db) -> None:
+    """Raise StoreUnusable where ``ams-bridge migrate`` was begun and not finished."""
+    (is_there,) = (await ask(db, "SELECT to_regclass('moves') IS NOT NULL"))[0]
+    if is_there and await ask(db, "SELECT 1 FROM moves WHERE NOT is_finished LIMIT 1"):
+        raise StoreUnusable("a store is being moved into this database; finish that with `ams-bridge migrate` first")
+
+
 def _refuse_newer(current: int, known: int) -> None:
     if current > known:
         raise StoreUnusable(f"the database's tables are of version {current}, this program knows {known}; update it")
@@ -56,6 +68,7 @@ async def version_of(db: Db) -> int:
 
 async def check_version(db: Db) -> None:
     """Raise StoreUnusable where there is nothing that this program could read."""
+    await _refuse_partial(db)
     current, known = await version_of(db), migrations()[-1][0]
     if not current:
         raise StoreNotMade("the database has no tables of ams-bridge; the daemon's first start makes them")

@@ -1,70 +1,160 @@
-"""What a store in SQLite holds, table by table, for moving it to another engine while no daemon uses it."""
+"""What a store in SQLite holds, table by table, in the form in which it is moved from one engine to another."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import sqlite3
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from broker.engines.moving import Key, Range, Row, marks_of_logs
 from broker.engines.sqlite.companions import check_companions
 from broker.engines.sqlite.failures import translate_errors
 from broker.engines.sqlite.files import resolve_links
 from broker.engines.sqlite.lock import LockFile, read_note
-from broker.engines.sqlite.opening import check_readable, connect
-from broker.engines.stored_tables import StoredTable
+from broker.engines.sqlite.opening import MIGRATIONS, check_readable, connect, schema_version
+from broker.engines.stored_tables import StoredTable, row_sum
+from broker.errors import StoreUnavailable, StoreUnusable
 
 
-class StoredRows:
-    """The rows of one store, all of one moment."""
+class SqliteMovedFrom:
+    """See broker.engines.moving.MovedFrom. It reads beside a daemon that uses the store."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._db = connect(path, read_only=True)
-        self._db.execute("BEGIN")
-
-    def rows(self, table: StoredTable) -> Iterator[tuple[Any, ...]]:
-        """The rows of a table, as the other engine keeps them."""
-        names = ", ".join(table.in_sqlite.get(column, column) for column in table.columns)
-        yes_or_no = [place for place, column in enumerate(table.columns) if column in table.yes_or_no]
+        """Raises StoreUnavailable and StoreCorrupt."""
+        self._path = resolve_links(path)
+        self._lock = LockFile(self._path)
+        self._is_held = False
+        check_readable(self._path)
+        check_companions(self._path, read_note(self._path))
+        self.place = f"sqlite://{self._path}"
         with translate_errors(self._path):
-            for values in self._db.execute(f"SELECT {names} FROM {table.sqlite_name}"):  # noqa: S608 - our own names
-                row = list(values)
-                for place in yes_or_no:
-                    row[place] = bool(row[place])
-                yield tuple(row)
+            self._db = connect(self._path, read_only=True)
+            self._db.create_function("row_sum", -1, row_sum, deterministic=True)
+        if schema_version(self._db) != MIGRATIONS[-1][0]:
+            self._db.close()
+            raise StoreUnusable(f"{path} is of an older version; start its daemon once, which brings it up to date")
 
-    def count(self, table: StoredTable) -> int:
-        """How many rows a table has."""
+    async def ranges(self, table: StoredTable) -> Mapping[Range, str]:
+        """See MovedFrom."""
         with translate_errors(self._path):
-            total: int = self._db.execute(f"SELECT count(*) FROM {table.sqlite_name}").fetchone()[0]  # noqa: S608
-            return total
+            return _ranges(self._db, table)
 
-    def numbers(self) -> Mapping[str, int]:
-        """The last numbers that were given, by the name of their sequence."""
+    async def read_range(self, table: StoredTable, wanted: Range) -> tuple[str, Sequence[Row]]:
+        """See MovedFrom."""
+        with translate_errors(self._path):
+            self._db.execute("BEGIN")
+            try:
+                mark = _ranges(self._db, table, wanted).get(wanted, "")
+                return mark, rows_between(self._db, table, *wanted.bounds(table))
+            finally:
+                self._db.execute("COMMIT")
+
+    async def read(self, table: StoredTable, after: Key, limit: int) -> Sequence[Row]:
+        """See MovedFrom."""
+        with translate_errors(self._path):
+            return rows_between(self._db, table, after, (), limit)
+
+    async def numbers(self) -> Mapping[str, int]:
+        """See MovedFrom."""
         with translate_errors(self._path):
             given = self._db.execute("SELECT name, value FROM sums WHERE topic_uid = '' AND kind = 'number'")
             return dict([*self._db.execute("SELECT name, value FROM numbers"), *given])
 
-    def close(self) -> None:
-        """Let go of the file."""
+    async def size(self, table: StoredTable) -> int:
+        """See MovedFrom."""
+        with translate_errors(self._path):
+            return int(self._db.execute(_SIZES.get(table.name, _count(table))).fetchone()[0] or 0)
+
+    async def hold(self) -> bool:
+        """See MovedFrom."""
+        if not self._is_held:
+            try:
+                self._lock.take()
+            except StoreUnusable:
+                raise
+            except StoreUnavailable:
+                return False
+            self._is_held = True
+        return True
+
+    async def close(self) -> None:
+        """See MovedFrom."""
         self._db.close()
+        self._lock.release()
 
 
-@contextmanager
-def open_stored_rows(path: Path) -> Iterator[StoredRows]:
-    """Look at a store that no daemon uses; none can begin meanwhile. Raises StoreUnavailable and StoreCorrupt."""
-    path = resolve_links(path)
-    check_readable(path)
-    lock = LockFile(path)
-    lock.take()
-    try:
-        check_companions(path, read_note(path))
-        with translate_errors(path):
-            stored = StoredRows(path)
-        try:
-            yield stored
-        finally:
-            stored.close()
-    finally:
-        lock.release()
+_SIZES = {
+    "messages": 'SELECT sum("end" - first) FROM logs WHERE NOT gone',
+    "deliveries": "SELECT max(seq) - min(seq) + 1 FROM deliveries",
+    "progress": "SELECT max(seq) - min(seq) + 1 FROM progress",
+    "decisions": "SELECT max(seq) - min(seq) + 1 FROM decisions",
+}
+"""Guesses for tables that take long to count."""
+
+
+def _count(table: StoredTable) -> str:
+    return f"SELECT count(*) FROM {table.sqlite_name}"  # noqa: S608 - our own names
+
+
+def count_rows(db: sqlite3.Connection, table: StoredTable) -> int:
+    """How many rows a table has."""
+    found: int = db.execute(_count(table)).fetchone()[0]
+    return found
+
+
+def column_names(table: StoredTable) -> list[str]:
+    """What SQLite calls the columns."""
+    return [table.in_sqlite.get(column, column) for column in table.columns]
+
+
+def rows_between(
+    db: sqlite3.Connection,
+    table: StoredTable,
+    after: Key,
+    upto: Key,
+    limit: int = -1,
+    *,
+    all_messages: bool = False,
+) -> list[Row]:
+    """The rows behind a key, up to one, as the other engine keeps them.
+
+    Messages past their retention that were not removed yet are none, unless ``all_messages`` are asked for.
+    """
+    names = column_names(table)
+    bounds = [
+        f"({', '.join(names[: len(key)])}) {sign} ({', '.join('?' * len(key))})"
+        for key, sign in ((after, ">"), (upto, "<="))
+        if key
+    ]
+    if table.name == "messages" and not all_messages:
+        bounds.append("offset >= (SELECT first FROM logs WHERE id = log AND NOT gone)")
+    text = (
+        f"SELECT {', '.join(names)} FROM {table.sqlite_name} "  # noqa: S608 - our own names
+        f"{'WHERE' if bounds else ''} {' AND '.join(bounds)} ORDER BY {', '.join(names[: table.keys])} LIMIT ?"
+    )
+    flags = [place for place, column in enumerate(table.columns) if column in table.yes_or_no]
+    return [_as_told(row, flags) for row in db.execute(text, (*after, *upto, limit))]
+
+
+def _as_told(row: tuple[Any, ...], flags: Sequence[int]) -> Row:
+    if not flags:
+        return row
+    told = list(row)
+    for place in flags:
+        told[place] = bool(told[place])
+    return tuple(told)
+
+
+def _ranges(db: sqlite3.Connection, table: StoredTable, only: Range | None = None) -> dict[Range, str]:
+    if table.name == "messages":
+        where = "" if only is None else f" AND id = {only.log:d}"
+        found = db.execute(f'SELECT id, first, "end" FROM logs WHERE NOT gone{where}')  # noqa: S608
+        return marks_of_logs(found, table.each)
+    number = table.columns[0]
+    sums = f"sum(row_sum({', '.join(column_names(table))}))" if table.change else f"sum({number})"
+    where = ""
+    if only is not None:
+        where = f"WHERE {number} BETWEEN {only.number * table.each:d} AND {(only.number + 1) * table.each - 1:d}"
+    text = f"SELECT {number} / {table.each}, count(*), {sums} FROM {table.sqlite_name} {where} GROUP BY 1"  # noqa: S608
+    return {Range(0, place): f"{rows} {total}" for place, rows, total in db.execute(text)}

@@ -1,0 +1,153 @@
+"""A store in SQLite that is made of what another engine holds: under another name until all of it is there."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Final
+
+from broker.engines.moving import Key, Range, Row
+from broker.engines.sqlite.failures import translate_errors
+from broker.engines.sqlite.files import publish, resolve_links
+from broker.engines.sqlite.lock import LockFile
+from broker.engines.sqlite.opening import (
+    check_place,
+    check_readable,
+    connect,
+    connect_writer,
+    discard_leftovers,
+    prepare,
+)
+from broker.engines.sqlite.table_rows import column_names, count_rows, rows_between
+from broker.engines.stored_tables import StoredTable, TableCount
+from broker.errors import StoreUnavailable, StoreUnusable
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS moves (source TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS moved_ranges (
+  name TEXT NOT NULL, log INTEGER NOT NULL, number INTEGER NOT NULL, mark TEXT NOT NULL, held INTEGER NOT NULL,
+  checksum TEXT NOT NULL, PRIMARY KEY (name, log, number)
+) WITHOUT ROWID;
+"""
+_MOVED: Final = "moved"  # the number that says how a store came to be, until a daemon opens it
+
+
+class SqliteMovedTo:
+    """See broker.engines.moving.MovedTo. What is not finished lies in ``<store>.moving``."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = resolve_links(path)
+        self._partial = self._path.with_name(f"{self._path.name}.moving")
+        self._lock = LockFile(self._path)
+        self._open: sqlite3.Connection | None = None
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        """What is written to, between ``begin`` and the end."""
+        if self._open is None:
+            raise StoreUnavailable("it is closed", "closed")
+        return self._open
+
+    async def begin(self, source: str) -> bool:
+        """See MovedTo."""
+        check_place(self._path)
+        self._lock.take()
+        if self._path.exists():
+            return self._was_finished()
+        prepare(self._partial)
+        with translate_errors(self._partial):
+            self._open = connect_writer(self._partial)
+            self._db.executescript(_TABLES)
+            found = [place for (place,) in self._db.execute("SELECT source FROM moves")]
+            if not found:
+                self._db.execute("INSERT INTO moves (source) VALUES (?)", (source,))
+        if found and found != [source]:
+            raise StoreUnusable(f"{self._partial} is being filled from {found[0]}; go on with that, or remove the file")
+        return True
+
+    def _was_finished(self) -> bool:
+        """Nothing is left to do when the store is the one that was made here. Raises StoreUnusable for any other."""
+        check_readable(self._path)
+        with translate_errors(self._path), closing(connect(self._path, read_only=True)) as db:
+            names = {name for (name,) in db.execute("SELECT name FROM numbers")}
+        if _MOVED not in names or "opened at" in names:
+            raise StoreUnusable(f"{self._path} exists already; name another file, or move it away")
+        return False
+
+    async def marks(self, table: StoredTable) -> Mapping[Range, str]:
+        """See MovedTo."""
+        with translate_errors(self._partial):
+            found = self._db.execute("SELECT log, number, mark FROM moved_ranges WHERE name = ?", (table.name,))
+            return {Range(log, number): mark for log, number, mark in found}
+
+    @asynccontextmanager
+    async def changing(self) -> AsyncIterator[None]:
+        """See MovedTo."""
+        with translate_errors(self._partial):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    async def standing(self, table: StoredTable, after: Key, upto: Key) -> Sequence[Row]:
+        """See MovedTo."""
+        with translate_errors(self._partial):
+            return rows_between(self._db, table, after, upto, all_messages=True)
+
+    async def change(self, table: StoredTable, gone: Sequence[Key], rows: Sequence[Row]) -> None:
+        """See MovedTo."""
+        names = column_names(table)
+        where = " AND ".join(f"{name} = ?" for name in names[: table.keys])
+        self._db.executemany(f"DELETE FROM {table.sqlite_name} WHERE {where}", gone)  # noqa: S608 - our own names
+        ours = ["id", *names] if table.name == "clock_marks" else names
+        values = [(1, *row) for row in rows] if table.name == "clock_marks" else rows
+        places = ", ".join("?" * len(ours))
+        text = f"INSERT INTO {table.sqlite_name} ({', '.join(ours)}) VALUES ({places})"  # noqa: S608
+        self._db.executemany(text, values)
+
+    async def mark(self, table: StoredTable, wanted: Range, mark: str, count: TableCount) -> None:
+        """See MovedTo."""
+        key = (table.name, wanted.log, wanted.number)
+        self._db.execute("DELETE FROM moved_ranges WHERE name = ? AND log = ? AND number = ?", key)
+        if mark:
+            values = (*key, mark, count.rows, str(count.checksum))
+            self._db.execute("INSERT INTO moved_ranges VALUES (?, ?, ?, ?, ?, ?)", values)
+
+    async def counts(self, table: StoredTable) -> TableCount:
+        """See MovedTo."""
+        with translate_errors(self._partial):
+            text = "SELECT held, checksum FROM moved_ranges WHERE name = ?"
+            found = self._db.execute(text, (table.name,)).fetchall()
+        return TableCount(sum(held for held, _ in found), sum(int(checksum) for _, checksum in found) % 2**64)
+
+    async def stands(self, table: StoredTable) -> int:
+        """See MovedTo."""
+        with translate_errors(self._partial):
+            return count_rows(self._db, table)
+
+    async def finish(self, numbers: Mapping[str, int]) -> None:
+        """See MovedTo."""
+        with translate_errors(self._partial):
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(
+                "INSERT OR REPLACE INTO numbers (name, value) VALUES (?, ?)", [*numbers.items(), (_MOVED, 1)]
+            )
+            self._db.execute("DROP TABLE moved_ranges")
+            self._db.execute("DROP TABLE moves")
+            self._db.execute("COMMIT")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.close()
+        self._lock.forget()
+        publish(self._partial, self._path)
+        discard_leftovers(self._partial)
+
+    async def close(self) -> None:
+        """See MovedTo."""
+        if self._open is not None:
+            self._open.close()
+        self._lock.release()
