@@ -52,7 +52,7 @@ def _owners(node: Node) -> dict[str, str]:
     return {worker.name: one.name for one in found if one.is_alive for worker in one.workers}
 
 
-def _wait_for(
+def wait_for_owners(
     node: Node, within_s: float, *, owned_by: set[str], workers: int, at_least: int = 1
 ) -> tuple[dict[str, str], float]:
     """Who owns what once all workers are owned by these nodes, by so many of them, and how long that took."""
@@ -74,7 +74,7 @@ def test_each_worker_runs_on_one_node_and_on_another_when_that_one_is_killed(nod
     one, two, three = nodes.values()
     for node in (one, two, three):
         node.start()
-    owners, _ = _wait_for(one, 15, owned_by=set(NAMES), workers=WORKERS, at_least=2)
+    owners, _ = wait_for_owners(one, 15, owned_by=set(NAMES), workers=WORKERS, at_least=2)
     router = next(name for name in owners if name.startswith("router:"))
     one.publish(1, 2, 3)
     one.mattermost.wait_for_posts(3, 20)
@@ -83,7 +83,7 @@ def test_each_worker_runs_on_one_node_and_on_another_when_that_one_is_killed(nod
     left = {name: node for name, node in nodes.items() if name != gone}
     other = next(iter(left.values()))
     other.publish(4, 5)
-    _, took = _wait_for(other, TAKEN_OVER_WITHIN_S, owned_by=set(left), workers=WORKERS)
+    _, took = wait_for_owners(other, TAKEN_OVER_WITHIN_S, owned_by=set(left), workers=WORKERS)
     other.mattermost.wait_for_posts(5, 20)
     assert took < TAKEN_OVER_WITHIN_S
     assert sorted(int(post.text.removeprefix("n=")) for post in one.mattermost.posts) == [1, 2, 3, 4, 5]
@@ -93,22 +93,22 @@ def test_a_clean_stop_hands_over_at_once(nodes: dict[str, Node]) -> None:
     one, two, _ = nodes.values()
     one.start()
     two.start()
-    _wait_for(one, 15, owned_by={"one", "two"}, workers=WORKERS, at_least=2)
+    wait_for_owners(one, 15, owned_by={"one", "two"}, workers=WORKERS, at_least=2)
     assert one.daemon.stop() == 0
-    _, took = _wait_for(two, 5, owned_by={"two"}, workers=WORKERS)
+    _, took = wait_for_owners(two, 5, owned_by={"two"}, workers=WORKERS)
     assert took < 2.5
 
 
 def test_a_node_that_was_paused_past_its_leases_writes_nothing_of_what_it_held(nodes: dict[str, Node]) -> None:
     one, two, _ = nodes.values()
     one.start()
-    _wait_for(one, 10, owned_by={"one"}, workers=WORKERS)
+    wait_for_owners(one, 10, owned_by={"one"}, workers=WORKERS)
     one.publish(*range(5))
     one.mattermost.wait_for_posts(5, 20)
     asyncio.run(wait_until_settled(one.store))  # what is in flight when a node stops may be sent once more
     one.daemon.signal(signal.SIGSTOP)
     two.start()
-    _wait_for(two, 10, owned_by={"two"}, workers=WORKERS)
+    wait_for_owners(two, 10, owned_by={"two"}, workers=WORKERS)
     two.publish(*range(5, 60))
     one.daemon.signal(signal.SIGCONT)
     two.publish(*range(60, 100))
@@ -123,7 +123,7 @@ def test_the_command_line_names_the_nodes(nodes: dict[str, Node]) -> None:
 
     one = nodes["one"]
     one.start()
-    _wait_for(one, 10, owned_by={"one"}, workers=WORKERS)
+    wait_for_owners(one, 10, owned_by={"one"}, workers=WORKERS)
     said = subprocess.run(
         [sys.executable, "-m", "bridge", "--config", str(one.daemon.config), "--json", "nodes"],
         capture_output=True,
