@@ -10,6 +10,7 @@ from bridge.admin import (
     deliveries_page,
     incidents_page,
     messages_page,
+    nodes_page,
     overview_page,
     rules_page,
     silences_page,
@@ -27,6 +28,7 @@ NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
     ("/silences", "Silences"),
     ("/subscriptions", "Subscriptions"),
     ("/ledger", "Ledger"),
+    ("/nodes", "Nodes"),
     ("/audit", "Audit"),
 )
 """Addresses and names of the pages one can turn to, in the order in which people need them."""
@@ -49,6 +51,7 @@ LOOKS: Final[tuple[tuple[str, str, GetHandler], ...]] = (
     ("/subscriptions", "subscriptions", overview_page.view_subscriptions),
     ("/audit", "audit", audit_page.view_audit),
     ("/ledger", "ledger", overview_page.view_ledger),
+    ("/nodes", "nodes", nodes_page.view_nodes_page),
 )
 
 FILES: Final[tuple[tuple[str, FileHandler], ...]] = (

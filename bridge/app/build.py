@@ -20,10 +20,13 @@ from bridge.app.provision import provision
 from bridge.app.readiness import Readiness
 from bridge.app.reload import Reloader
 from bridge.app.renewal import CertificateRenewal
+from bridge.app.rule_choice import choose_rules
+from bridge.app.sealing_check import check_sealing_key
 from bridge.app.server import HttpServer
+from bridge.app.shared_settings import sum_settings
 from bridge.app.state_folder import guard_folder, sealing_key, state_folder, store_path, tls_of
 from bridge.app.web import WebRoot
-from bridge.app.web_assembly import web_root
+from bridge.app.web_assembly import RELEASE, web_root
 from bridge.canary.canaries import Canaries, CanaryMetrics
 from bridge.chat.listeners import Listeners
 from bridge.core.audit import AuditTrail
@@ -53,11 +56,9 @@ from bridge.observe.release_metrics import ReleaseMetrics
 from bridge.push.http import PushHttp
 from bridge.push.pushers import Pushers
 from bridge.routing.active_config import ActiveConfig
-from bridge.routing.open_obligations import read_obligations
-from bridge.routing.retired_rules import add_retired, list_kept_rule_sets
+from bridge.routing.fellow_nodes import FellowNodes, NodeWord, fingerprint, list_others
 from bridge.routing.router import Routed
 from bridge.routing.routers import Routers
-from bridge.routing.rule_files import keep, load_last_good, rules_of, world_of
 from bridge.settings.model import ServerSettings, Settings
 from bridge.sources.pulls import PullWorkers
 from broker.broker import Broker, BrokerSettings
@@ -66,8 +67,6 @@ from broker.engines import is_postgres, open_store
 from broker.planned import PlannedCatalog, plan_catalog
 from broker.retention import Retention, RetentionPolicy
 from broker.store import Store
-from rules.ruleset import RuleSet
-from rules.source.problems import ProblemsFound
 
 T = TypeVar("T")
 
@@ -91,6 +90,7 @@ async def assemble(
         broker = Broker(store, clock, _broker_settings(settings, key))
         await broker.load()
         catalog = await plan_catalog(broker)
+        await check_sealing_key(catalog, node_name(settings), key)
         await provision(catalog.broker, settings.projects, settings.auth.certificates)
         buttons = Buttons(
             settings.server.public_url,
@@ -128,12 +128,13 @@ async def _build(
     guard, table = PoisonGuard(clock, guard_folder(settings.store, environ)), _connections(settings.server)
     condition, clock_guard, push_http = _condition(settings, clock), ClockGuard(store, clock), _pushing(settings, clock)
     trouble = [guard.describe_degraded, table.full, condition.describe_degraded, clock_guard.explain]
-    tools, tell_tried = Tools(clock, make_client, buttons, Republisher(broker), guard), _tell_tried(metrics, lately)
-    couriers = Couriers(store, tools, supervisor, rng, settings.drain, tell_tried, metrics.count_collapse)
+    tools = Tools(clock, make_client, buttons, Republisher(broker), guard)
+    couriers = _couriers(settings, store, tools, supervisor, rng, metrics, lately)
     destinations, tell_routed = couriers.build(settings.destinations), _tell_routed(metrics, lately)
     in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
-    canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
-    listeners = Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)
+    canaries, listeners = _lookouts(buttons, store, couriers, supervisor, clock, rng)
+    pulls = PullWorkers(broker, clock, supervisor, rng, metrics.count_refused_message)
+    changing = (in_force, couriers, canaries, listeners, pulls, supervisor, metrics)
     return Daemon(
         settings=settings,
         clock=clock,
@@ -146,7 +147,7 @@ async def _build(
         canaries=canaries,
         listeners=listeners,
         routers=Routers(store, broker, in_force, clock, supervisor, tell_routed, guard, couriers.keep_room),
-        pulls=(pulls := PullWorkers(broker, clock, supervisor, rng, metrics.count_refused_message)),
+        pulls=pulls,
         push_http=push_http,
         pushers=Pushers(broker, clock, supervisor, push_http.post, _give_up_after_s(settings)),
         readiness=Readiness(store, in_force, supervisor, clock, lambda: canaries.standings, trouble),
@@ -157,9 +158,8 @@ async def _build(
         sweeper=_sweeper(settings, store, broker, clock),
         metrics=metrics,
         lately=lately,
-        reloader=Reloader(
-            config, settings, environ, broker, in_force, couriers, canaries, listeners, pulls, supervisor, metrics
-        ),
+        reloader=(reloader := Reloader(config, settings, environ, broker, *changing)),
+        fellows=_fellows(settings, broker, in_force, reloader, trouble),
         buttons=buttons,
         connections=table,
     )
@@ -167,7 +167,51 @@ async def _build(
 
 def _keeper(settings: Settings, store: Store, clock: Clock) -> Supervisor:
     """Who keeps workers at work, those that one node of all runs at a time only while it is this one."""
-    return Supervisor(clock, Holdings(store.ownership, settings.node or socket.gethostname(), clock))
+    return Supervisor(clock, Holdings(store.ownership, node_name(settings), clock))
+
+
+def node_name(settings: Settings) -> str:
+    """What this daemon is called among those that share its store."""
+    return settings.node or socket.gethostname()
+
+
+async def _rules_in_force(
+    config: Path,
+    settings: Settings,
+    destinations: Mapping[str, Destination],
+    catalog: PlannedCatalog,
+    metrics: Metrics,
+) -> ActiveConfig:
+    """The rules to begin with, beside whichever nodes live."""
+    others = list_others(await catalog.real.store.ownership.nodes(), node_name(settings))
+    in_force = await choose_rules(config, settings, destinations, catalog, others)
+    metrics.degraded.set(bool(in_force.degraded))
+    return in_force
+
+
+def _fellows(
+    settings: Settings,
+    broker: Broker,
+    in_force: ActiveConfig,
+    reloader: Reloader,
+    trouble: list[Callable[[], str]],
+) -> FellowNodes:
+    """What this node says of itself to others, as things stand whenever it is asked; what differs is ``trouble``."""
+    key = broker.settings.sealing_key
+
+    def describe() -> NodeWord:
+        return NodeWord(
+            serves=in_force.decides_by,
+            files=in_force.files,
+            degraded=in_force.degraded,
+            release=RELEASE,
+            sealing=fingerprint(key),
+            settings=sum_settings(reloader.settings, key),
+        )
+
+    fellows = FellowNodes(broker, broker.store.ownership, broker.clock, node_name(settings), describe)
+    trouble.append(fellows.explain)
+    return fellows
 
 
 def _watch(daemon: Daemon) -> None:
@@ -179,6 +223,27 @@ def _watch(daemon: Daemon) -> None:
     daemon.reloader.renewal = CertificateRenewal(daemon.push_http, daemon.servers)
     daemon.condition.watch_certificates(lambda: list_certificate_files(daemon.reloader.settings))
     daemon.metrics.watch(release, daemon.listeners, canary_metrics, *holdings, *others)
+
+
+def _couriers(
+    settings: Settings,
+    store: Store,
+    tools: Tools,
+    supervisor: Supervisor,
+    rng: SystemRandom,
+    metrics: Metrics,
+    lately: RecentActivity,
+) -> Couriers:
+    tell_tried = _tell_tried(metrics, lately)
+    return Couriers(store, tools, supervisor, rng, settings.drain, tell_tried, metrics.count_collapse)
+
+
+def _lookouts(
+    buttons: Buttons, store: Store, couriers: Couriers, supervisor: Supervisor, clock: Clock, rng: SystemRandom
+) -> tuple[Canaries, Listeners]:
+    """Who looks at what destinations show: canaries, and those who hear what is written there."""
+    canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
+    return canaries, Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)
 
 
 def _tell_tried(metrics: Metrics, lately: RecentActivity) -> Callable[[AttemptResult], None]:
@@ -200,37 +265,6 @@ def _condition(settings: Settings, clock: Clock) -> DaemonCondition:
 
 def _give_up_after_s(settings: Settings) -> float | None:
     return None if settings.push.give_up_after == "off" else settings.push.give_up_after
-
-
-async def _rules_in_force(
-    config: Path,
-    settings: Settings,
-    destinations: Mapping[str, Destination],
-    catalog: PlannedCatalog,
-    metrics: Metrics,
-) -> ActiveConfig:
-    """The rules of the files; when they are bad, the last good ones, degraded (semantics.md item 18)."""
-    world = world_of(
-        settings, config, {name: destination.facts for name, destination in destinations.items()}, catalog.broker
-    )
-    broker, degraded = catalog.real, ""
-    try:
-        rule_set: RuleSet = rules_of(settings, world)
-        since_us = await keep(catalog.broker, rule_set)
-    except ProblemsFound as error:
-        kept = load_last_good(broker, world)
-        if kept is None:
-            raise
-        rule_set, since_us = kept
-        degraded = f"the rule files are bad, rule set {rule_set.version} is in force:\n{error}"
-        metrics.degraded.set(1)
-    in_force = ActiveConfig(
-        add_retired(rule_set, await read_obligations(broker.store), list_kept_rule_sets(broker), world),
-        since_us,
-        degraded,
-    )
-    in_force.take_silences(broker.cache)
-    return in_force
 
 
 def _each(*takers: Callable[[T], None]) -> Callable[[T], None]:

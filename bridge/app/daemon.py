@@ -168,6 +168,8 @@ async def start(daemon: Daemon) -> None:
     supervisor.start("catalog", daemon.broker.cache.follow)
     if supervisor.holdings is not None and supervisor.holdings.is_shared:
         supervisor.start("holdings", supervisor.holdings.follow)
+        supervisor.start("fellow nodes", daemon.fellows.follow)
+        supervisor.start("rules of all nodes", daemon.reloader.follow_others)
     follow = partial(daemon.in_force.follow_clock, daemon.broker.cache, daemon.store)
     supervisor.start("clock", lambda: daemon.clock_guard.follow(follow))
     supervisor.start("silences", lambda: daemon.in_force.follow_silences(daemon.broker.cache, daemon.store))

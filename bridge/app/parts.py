@@ -26,6 +26,7 @@ from bridge.observe.recent_activity import RecentActivity
 from bridge.push.http import PushHttp
 from bridge.push.pushers import Pushers
 from bridge.routing.active_config import ActiveConfig
+from bridge.routing.fellow_nodes import FellowNodes
 from bridge.routing.ledger import TopicBooks, books
 from bridge.routing.routers import Routers, full_names
 from bridge.settings.model import Settings
@@ -62,6 +63,7 @@ class Daemon:
     metrics: Metrics
     lately: RecentActivity
     reloader: Reloader
+    fellows: FellowNodes
     buttons: Buttons
     connections: ConnectionTable
     servers: list[HttpServer] = field(default_factory=list)

@@ -21,6 +21,7 @@ import structlog
 from bridge.app.provision import CannotProvision, provision
 from bridge.app.removed_destinations import describe_left_behind, settle_removed
 from bridge.app.renewal import CertificateRenewal, differs_but_for_files
+from bridge.app.rule_choice import UNREADABLE, explain_bad, explain_lacking, explain_other
 from bridge.app.unusable_settings import find_unusable_files
 from bridge.canary.canaries import Canaries
 from bridge.chat.listeners import Listeners
@@ -31,7 +32,7 @@ from bridge.delivery.couriers import Couriers
 from bridge.destinations.base import Destination
 from bridge.observe.metrics import Metrics
 from bridge.operate.reload_outcome import Reloaded, ReloadOutcome, ReloadRefused
-from bridge.routing.active_config import ActiveConfig
+from bridge.routing.active_config import CURRENT, ActiveConfig
 from bridge.routing.open_obligations import OpenObligations, read_obligations
 from bridge.routing.retired_rules import add_retired, list_kept_rule_sets
 from bridge.routing.rule_files import keep, rules_of, world_of
@@ -42,6 +43,8 @@ from broker.broker import Broker
 from broker.conflicts import retry_on_conflict
 from broker.errors import BrokerError, StoreError
 from broker.planned import PlannedCatalog, plan_catalog
+from broker.records import RuleSetRecord, ServiceNote
+from rules.language.read import rebuild
 from rules.ruleset import RuleSet
 from rules.source.problems import ProblemsFound, as_table
 
@@ -61,6 +64,14 @@ class _Prepared:
     catalog: PlannedCatalog
     rule_set: RuleSet
     since_us: int
+
+
+class _OtherVersion(Exception):
+    """The files make another rule set than the one that is wanted."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(version)
+        self.version = version
 
 
 class Reloader:
@@ -119,7 +130,67 @@ class Reloader:
                 log.error("reload refused; everything stays as it was", problems=outcome.text)
         return outcome
 
-    async def _reload(self) -> ReloadOutcome:
+    async def follow_others(self) -> None:
+        """Serve whatever rule set becomes current for all nodes, for ever."""
+        seen, unreadable = 0, ""
+        while True:
+            note = self._broker.cache.find(ServiceNote, CURRENT)
+            if note is not None and note.value not in (self._in_force.decides_by, unreadable):
+                await self.take_up(note)
+                unreadable = "" if self._in_force.decides_by else note.value
+            seen = await self._broker.cache.wait_change(seen)
+
+    async def take_up(self, note: ServiceNote) -> None:
+        """Put in force what another node made current: as a reload where the files here say the same, else as kept.
+
+        Raises StoreError; what was in force stays then.
+        """
+        try:
+            async with self._turn:
+                files, why = await self._take_up_files(note.value)
+                if why:
+                    await self._serve_kept(note, files, why)
+        finally:
+            self._offload.close()
+        self._metrics.degraded.set(bool(self._in_force.degraded))
+        log.info("another node made a rule set current", version=note.value, degraded=self._in_force.degraded)
+
+    async def _take_up_files(self, version: str) -> tuple[str, str]:
+        """Reload if that makes this version; else the version that the files make, and why they are not taken up."""
+        try:
+            outcome = await self._reload(version)
+        except _OtherVersion as error:
+            return error.version, explain_other(version, error.version)
+        except ProblemsFound as error:
+            return "", explain_bad(version, error)
+        except StoreError:
+            raise
+        except (CannotProvision, BrokerError) as error:
+            return "", f"the settings of this node cannot be used, rule set {version} is in force: {error}"
+        if isinstance(outcome, ReloadRefused):
+            return "", f"a reload was refused here, rule set {version} is in force:\n{outcome.text}"
+        return version, ""
+
+    async def _serve_kept(self, note: ServiceNote, files: str, why: str) -> None:
+        """Serve a rule set as the store keeps it, or nothing where it cannot be read here."""
+        record = self._broker.cache.find(RuleSetRecord, note.value)
+        facts = {name: route.destination.facts for name, route in self._couriers.routes.items()}
+        world = world_of(self.settings, self._config, facts, self._broker)
+        obligations, kept = await read_obligations(self._store), list_kept_rule_sets(self._broker)
+        try:
+            rule_set = await self._offload.run(partial(rebuild, record.sources if record else b"", world), large=True)
+        except (ProblemsFound, ValueError) as error:
+            self._in_force.stop_deciding(f"{UNREADABLE}: {error}")
+            return
+        retiring = partial(add_retired, rule_set, obligations, kept, world, self._in_force.rule_set)
+        whole, lacking = await self._offload.run(retiring, large=True), explain_lacking(rule_set)
+        self._in_force.swap(whole, note.modified_us, why, files=files)
+        if lacking:
+            self._in_force.stop_deciding(lacking)
+        await self._settle_or_try_again()
+
+    async def _reload(self, wanted: str = "") -> ReloadOutcome:
+        """Take up the files; where a version is ``wanted``, only if they make that one. Raises _OtherVersion."""
         settings = read_settings(self._config, self._environ, credentials_folder(self._environ))
         faults = find_unusable_files(settings)
         if faults:
@@ -130,7 +201,7 @@ class Reloader:
         reasons = [why for name, why in left.items() if name in known]
         if reasons:
             return ReloadRefused("", reasons)
-        prepared = await self._write(settings, obligations)
+        prepared = await self._write(settings, obligations, wanted)
         await self._swap(prepared)
         warnings = [as_table([warning]) for warning in prepared.rule_set.warnings]
         changed = [name for name in _NEEDS_RESTART if getattr(settings, name) != getattr(self.settings, name)]
@@ -144,11 +215,11 @@ class Reloader:
             warnings.append(f"what the old rules kept back, or what waits for removed destinations, stays: {trouble}")
         return Reloaded(prepared.rule_set.version, warnings)
 
-    async def _write(self, settings: Settings, obligations: OpenObligations) -> _Prepared:
+    async def _write(self, settings: Settings, obligations: OpenObligations, wanted: str) -> _Prepared:
         """What was prepared, once the store has taken it; prepared anew when somebody changed the catalog meanwhile."""
 
         async def step() -> _Prepared:
-            prepared = await self._prepare(settings, obligations)
+            prepared = await self._prepare(settings, obligations, wanted)
             try:
                 await prepared.catalog.write()
             except BaseException:
@@ -158,7 +229,7 @@ class Reloader:
 
         return await retry_on_conflict(step, what="the catalog", attempts=_TRIES)
 
-    async def _prepare(self, settings: Settings, obligations: OpenObligations) -> _Prepared:
+    async def _prepare(self, settings: Settings, obligations: OpenObligations, wanted: str) -> _Prepared:
         """Build and judge everything, the rules against the catalog as it will be. Raises what is wrong with it."""
         catalog = await plan_catalog(self._broker)
         await provision(catalog.broker, settings.projects, settings.auth.certificates)
@@ -169,6 +240,7 @@ class Reloader:
             facts |= {name: destination.facts for name, destination in built.items()}
             world = world_of(settings, self._config, facts, catalog.broker)
             rule_set = await self._offload.run(partial(rules_of, settings, world), large=True)
+            _check_version(rule_set, wanted)
             since_us = await keep(catalog.broker, rule_set)
             kept = list_kept_rule_sets(self._broker)
             retiring = partial(add_retired, rule_set, obligations, kept, world, self._in_force.rule_set)
@@ -219,6 +291,12 @@ class Reloader:
         staying = {*self.settings.destinations, *self.settings.removed}
         for reason in (await describe_left_behind(self._store, OpenObligations(), staying)).values():
             log.warning("something waits for a destination that is gone", reason=reason)
+
+
+def _check_version(rule_set: RuleSet, wanted: str) -> None:
+    """Raise _OtherVersion for a rule set that is not the wanted one, where one is wanted."""
+    if wanted not in ("", rule_set.version):
+        raise _OtherVersion(rule_set.version)
 
 
 async def _close_all(built: Mapping[str, Destination]) -> None:

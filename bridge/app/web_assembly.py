@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from importlib.metadata import version
+from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -26,7 +27,7 @@ from bridge.operate.operator_context import OperatorContext
 from bridge.sources.hooks import Hooks
 from broker.records import Project
 
-_RELEASE = version("ams-bridge")
+RELEASE: Final = version("ams-bridge")
 ANYBODY = "demo"
 """The name of whoever looks at pages that are open to all."""
 
@@ -83,7 +84,7 @@ def _ams(daemon: Daemon, admission: Admission) -> AmsApp:
         hostname=reached.hostname or "",
         address=reached.netloc or settings.server.listen,
         max_body_bytes=settings.server.max_body,
-        release=_RELEASE,
+        release=RELEASE,
     )
     watch = ApiWatch(admission.gate, daemon.audit.note)
     outsider = LivePorts(
@@ -111,7 +112,7 @@ def _control(daemon: Daemon, admission: Admission, *, open_pages: bool) -> Contr
         reload=daemon.reloader.reload,
         audit=daemon.audit,
         stopping=daemon.stopping,
-        release=_RELEASE,
+        release=RELEASE,
     )
     return ControlSource(
         context=context,

@@ -88,16 +88,16 @@ def _steps(output: Output) -> Iterator[Callable[[MoveStep], None]]:
     )
     rows = {}
 
-    def notify(step: MoveStep) -> None:
+    def tell(step: MoveStep) -> None:
         if output.as_json:
-            told = {"state": "copying", "table": step.table, "rows": step.rows, "of": step.of, "changed": step.changed}
-            output.print_line(told)
+            line = {"state": "copying", "table": step.table, "rows": step.rows, "of": step.of, "changed": step.changed}
+            output.print_line(line)
         if step.table not in rows:
             rows[step.table] = bar.add_task(step.table, total=step.of)
         bar.update(rows[step.table], completed=step.rows, total=max(step.of, step.rows))
 
     with bar:
-        yield notify
+        yield tell
 
 
 def _tell(output: Output, arrived: Counts | None, is_whole: bool) -> None:
@@ -106,11 +106,13 @@ def _tell(output: Output, arrived: Counts | None, is_whole: bool) -> None:
         if output.as_json:
             output.print_line({"state": "finished", "before": True})
         return
-    rows = [{"table": name, "rows": one.rows, "checksum": f"{one.checksum:016x}"} for name, one in arrived.items()]
+    rows = [
+        {"table": name, "rows": count.rows, "checksum": f"{count.checksum:016x}"} for name, count in arrived.items()
+    ]
     if output.as_json:
         output.print_line({"state": "finished" if is_whole else "copied", "tables": rows})
         return
-    total = sum(one.rows for one in arrived.values())
+    total = sum(count.rows for count in arrived.values())
     if is_whole:
         output.confirm(f"{total:,} rows are there, counted and compared")
     columns = [text_column("Table", "table"), Column("Rows", lambda row: row["rows"], number=True)]

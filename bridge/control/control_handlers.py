@@ -50,6 +50,7 @@ from bridge.operate.explain_message import explain_named as explain_message
 from bridge.operate.ledger_views import LedgerView, read_ledger
 from bridge.operate.live_tail import follow_messages
 from bridge.operate.manifest import Manifest, read_manifest
+from bridge.operate.node_views import NodesPage, read_nodes
 from bridge.operate.open_incidents import IncidentsPage, give_back_open_incident, list_incidents, take_open_incident
 from bridge.operate.operator_deliveries import DeliveriesPage, DeliveryDetail, DeliveryFilter
 from bridge.operate.operator_errors import (
@@ -90,6 +91,11 @@ def refuses(*errors: type[OperateError]) -> Callable[[F], F]:
 async def status(asked: OperatorRequest) -> DaemonStatus:
     """GET /api/status: health, workers, rules in force, and each destination with what waits for it."""
     return await read_status(asked.context)
+
+
+async def nodes(asked: OperatorRequest) -> NodesPage:
+    """GET /api/nodes: the daemons that share the store, what each serves, and which of them runs what."""
+    return await read_nodes(asked.context)
 
 
 async def ledger(asked: OperatorRequest, query: LedgerQuery) -> LedgerView:

@@ -20,6 +20,7 @@ async def document(asked: OperatorRequest) -> dict[str, Any]:
 
 ROUTES: Final[tuple[tuple[str, str, ApiHandler], ...]] = (
     ("GET", "/api/status", handlers.status),
+    ("GET", "/api/nodes", handlers.nodes),
     ("GET", "/api/ledger", handlers.ledger),
     ("GET", "/api/subscriptions", handlers.subscriptions),
     ("GET", "/api/rules", handlers.rules),

@@ -47,6 +47,11 @@ class Holdings(Collector):
         self._changed = asyncio.Event()
 
     @property
+    def node(self) -> str:
+        """What this node is called."""
+        return self._node
+
+    @property
     def is_shared(self) -> bool:
         """Whether there may be other nodes."""
         return math.isfinite(self._ownership.ttl_s)

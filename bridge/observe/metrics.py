@@ -192,7 +192,7 @@ class Metrics:
         self._books = _BookMetrics(registry)
         self._subscriptions = SubscriptionMetrics(registry)
         self.degraded = Gauge(
-            "ams_bridge_rules_degraded", "1 while older rules are in force than the files say", registry=registry
+            "ams_bridge_rules_degraded", "1 while other rules are in force than the files say", registry=registry
         )
 
     def watch(self, *others: Collector) -> None:

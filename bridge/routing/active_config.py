@@ -38,7 +38,10 @@ log = structlog.get_logger("rules")
 class ActiveConfig:
     """The rule set and silences in force, as they change under way: what routers and ``fire`` ask."""
 
-    def __init__(self, rule_set: RuleSet, since_us: int, degraded: str = "") -> None:
+    def __init__(
+        self, rule_set: RuleSet, since_us: int, degraded: str = "", *, files: str | None = None, decides: bool = True
+    ) -> None:
+        """``files`` is the version that this node's files make ("" when they are bad); None: the one in force."""
         self._rule_set = rule_set
         self._since_us = since_us
         self._swapped = asyncio.Event()
@@ -47,7 +50,9 @@ class ActiveConfig:
         self._silences: SilenceBook = NO_SILENCES
         self._key_counts: Mapping[str, int] = {}
         self.degraded = degraded
-        """Why the rule set is an older one than the files say, or ""."""
+        """Why the rule set is another one than the files say, or ""."""
+        self.files = rule_set.version if files is None else files
+        self._decides = decides
 
     @property
     def rule_set(self) -> RuleSet:
@@ -68,13 +73,28 @@ class ActiveConfig:
         """What a decision at ``now_us`` may know beside rules, event and state."""
         return DecideContext(now_us, self._silences, self._key_counts)
 
-    def swap(self, rule_set: RuleSet, since_us: int) -> None:
-        """Put another rule set in force and wake everybody who waits for that."""
-        self._rule_set, self._since_us, self.degraded = rule_set, since_us, ""
-        self._swapped.set()
-        self._swapped = asyncio.Event()
+    @property
+    def decides_by(self) -> str:
+        """The version by which this node may decide; "" while it cannot read the one that is current for all nodes."""
+        return self._rule_set.version if self._decides else ""
+
+    def swap(self, rule_set: RuleSet, since_us: int, degraded: str = "", *, files: str | None = None) -> None:
+        """Put another rule set in force and wake everybody who waits for that; see ``__init__``."""
+        self._rule_set, self._since_us, self.degraded = rule_set, since_us, degraded
+        self.files = rule_set.version if files is None else files
+        self._decides = True
+        self._tell_swapped()
         self._over.add(WAKE_ALL)
         self.ring()
+
+    def stop_deciding(self, degraded: str) -> None:
+        """Decide nothing here: another rule set is current, and it cannot be read; ``degraded`` says why."""
+        self.degraded, self._decides = degraded, False
+        self._tell_swapped()
+
+    def _tell_swapped(self) -> None:
+        self._swapped.set()
+        self._swapped = asyncio.Event()
 
     def watch_news(self) -> asyncio.Event:
         """An event that is set when rules, silences or woken rows are to be looked at; take it before you look."""
@@ -86,8 +106,8 @@ class ActiveConfig:
         self._news = asyncio.Event()
 
     async def wait_change(self, seen: str) -> None:
-        """Return once the rule set's version is another than ``seen``."""
-        while self._rule_set.version == seen:
+        """Return once the version that is decided by is another than ``seen``."""
+        while self.decides_by == seen:
             await self._swapped.wait()
 
     async def follow_silences(self, cache: CatalogCache, store: Store) -> None:

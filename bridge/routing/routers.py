@@ -54,7 +54,7 @@ class Routers:
         """Keep up with the catalog and the rules, for ever."""
         seen = 0
         while True:
-            version = self._in_force.rule_set.version
+            version = self._in_force.decides_by
             await self.sync()
             await wait_for_first(
                 self._clock, None, self._broker.cache.wait_change(seen), self._in_force.wait_change(version)
@@ -66,6 +66,9 @@ class Routers:
 
         When it returns, each router has its place: what is published from then on is decided. Raises StoreUnavailable.
         """
+        if not self._in_force.decides_by:
+            await self._leave_to_others()
+            return
         needed = await self._needed_topics()
         for uid in [uid for uid in self._routers if uid not in needed]:
             await self._end(uid)
@@ -122,6 +125,14 @@ class Routers:
             return False
         born, current = cache.get_stored(topic), cache.get_stored(note)
         return born is not None and current is not None and born.version == 1 and born.seq > current.seq
+
+    async def _leave_to_others(self) -> None:
+        """Run no router here; their places stay, for other nodes to go on from."""
+        routers = list(self._routers.values())
+        self._routers.clear()
+        for router in routers:
+            router.stop()
+            await self._supervisor.stop(f"router:{router.topic.name}")
 
     async def _end(self, uid: str) -> None:
         """End a router whose topic no rule hears; heard again later, it begins at the end (semantics.md item 14)."""

@@ -151,8 +151,8 @@ async def _bring_up_table(source: MovedFrom, target: MovedTo, table: StoredTable
             notify(MoveStep(table.name, count.rows, of, changed))
         count = await target.counts(table)
     else:
-        async for found, written in _pages(source, target, table):
-            count.add_all(found)
+        async for page, written in _pages(source, target, table):
+            count.add_all(page)
             changed += written
             notify(MoveStep(table.name, count.rows, of, changed))
     notify(MoveStep(table.name, count.rows, count.rows, changed))
@@ -162,7 +162,7 @@ async def _bring_up_table(source: MovedFrom, target: MovedTo, table: StoredTable
 async def _ranges(source: MovedFrom, target: MovedTo, table: StoredTable) -> AsyncIterator[tuple[int, int]]:
     """Bring in the ranges that are other than their marks say, some to a transaction."""
     now, then = await source.ranges(table), await target.marks(table)
-    other = sorted(one for one in now.keys() | then.keys() if now.get(one) != then.get(one))
+    other = sorted(part for part in now.keys() | then.keys() if now.get(part) != then.get(part))
     for place in range(0, len(other), _RANGES_AT_ONCE):
         read = written = 0
         async with target.changing():
@@ -190,10 +190,10 @@ async def _pages(source: MovedFrom, target: MovedTo, table: StoredTable) -> Asyn
 
 async def _make_same(target: MovedTo, table: StoredTable, after: Key, upto: Key, rows: Sequence[Row]) -> int:
     """Let these rows stand between two keys, and no others; how many were changed. Raises StoreCorrupt."""
-    standing = {row[: table.keys]: row for row in await target.standing(table, after, upto)}
+    before = {row[: table.keys]: row for row in await target.standing(table, after, upto)}
     wanted = {row[: table.keys]: row for row in rows}
-    new = [row for key, row in wanted.items() if standing.get(key) != row]
-    gone = [key for key, row in standing.items() if wanted.get(key) != row]
+    new = [row for key, row in wanted.items() if before.get(key) != row]
+    gone = [key for key, row in before.items() if wanted.get(key) != row]
     if new or gone:
         await target.change(table, gone, new)
         if list(await target.standing(table, after, upto)) != list(rows):

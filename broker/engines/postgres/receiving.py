@@ -41,12 +41,12 @@ class PostgresMovedTo:
         except psycopg.Error as error:
             raise opening_error(error, self._place) from error
         with translate_errors():
-            found = await ask(self._db, "SELECT source, is_finished FROM moves")
-            if not found:
+            moves = await ask(self._db, "SELECT source, is_finished FROM moves")
+            if not moves:
                 await self._check_empty()
                 await ask(self._db, "INSERT INTO moves (source) VALUES (%s)", (source,))
                 return True
-            place, is_finished = found[0]
+            place, is_finished = moves[0]
             if place != source:
                 raise StoreUnusable(f"{self._place} was filled from {place}; name that, or an empty database")
             if is_finished and await ask(self._db, "SELECT 1 FROM nodes LIMIT 1"):
@@ -63,8 +63,8 @@ class PostgresMovedTo:
     async def marks(self, table: StoredTable) -> Mapping[Range, str]:
         """See MovedTo."""
         with translate_errors():
-            found = await ask(self._db, "SELECT log, number, mark FROM moved_ranges WHERE name = %s", (table.name,))
-            return {Range(log, number): mark for log, number, mark in found}
+            ranges = await ask(self._db, "SELECT log, number, mark FROM moved_ranges WHERE name = %s", (table.name,))
+            return {Range(log, number): mark for log, number, mark in ranges}
 
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[None]:
@@ -109,14 +109,14 @@ class PostgresMovedTo:
         """See MovedTo."""
         text = "SELECT coalesce(sum(held), 0), coalesce(sum(checksum), 0) FROM moved_ranges WHERE name = %s"
         with translate_errors():
-            held, checksum = (await ask(self._db, text, (table.name,)))[0]
-            return TableCount(int(held), int(checksum) % 2**64)
+            rows, checksum = (await ask(self._db, text, (table.name,)))[0]
+            return TableCount(int(rows), int(checksum) % 2**64)
 
     async def stands(self, table: StoredTable) -> int:
         """See MovedTo."""
         with translate_errors():
-            found: int = (await ask(self._db, f"SELECT count(*) FROM {table.name}"))[0][0]  # noqa: S608
-            return found
+            rows: int = (await ask(self._db, f"SELECT count(*) FROM {table.name}"))[0][0]  # noqa: S608
+            return rows
 
     async def finish(self, numbers: Mapping[str, int]) -> None:
         """See MovedTo."""

@@ -74,12 +74,12 @@ class PostgresMovedFrom:
     async def numbers(self) -> Mapping[str, int]:
         """See MovedFrom."""
         with translate_errors():
-            found = {}
+            numbers = {}
             for name, sequence in SEQUENCES.items():
                 text = f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence}"  # noqa: S608
-                found[name] = (await ask(self._db, text))[0][0]
-            found["catalog"] = (await ask(self._db, "SELECT coalesce(max(seq), 0) FROM catalog"))[0][0]
-            return found
+                numbers[name] = (await ask(self._db, text))[0][0]
+            numbers["catalog"] = (await ask(self._db, "SELECT coalesce(max(seq), 0) FROM catalog"))[0][0]
+            return numbers
 
     async def size(self, table: StoredTable) -> int:
         """See MovedFrom."""
@@ -137,5 +137,5 @@ async def _ranges(db: Db, table: StoredTable, only: Range | None = None) -> dict
         f"SELECT {number} / {table.each}, count(*), sum({row if table.change else number})::text "  # noqa: S608
         f"FROM {table.name} {where} GROUP BY 1"
     )
-    found: Any = await ask(db, text)
-    return {Range(0, place): f"{rows} {total}" for place, rows, total in found}
+    groups: Any = await ask(db, text)
+    return {Range(0, place): f"{rows} {total}" for place, rows, total in groups}

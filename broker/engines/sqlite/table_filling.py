@@ -31,6 +31,31 @@ CREATE TABLE IF NOT EXISTS moved_ranges (
   checksum TEXT NOT NULL, PRIMARY KEY (name, log, number)
 ) WITHOUT ROWID;
 """
+_SUMS: Final = """
+CREATE TEMP TRIGGER add_balance INSTEAD OF INSERT ON balances BEGIN
+  INSERT INTO sums
+  VALUES (NEW.topic_uid, 'balance', NEW.destination, NEW.state, NEW.by, NEW.deliveries, NEW.stands_for);
+END;
+CREATE TEMP TRIGGER remove_balance INSTEAD OF DELETE ON balances BEGIN
+  DELETE FROM sums WHERE topic_uid = OLD.topic_uid AND kind = 'balance' AND name = OLD.destination
+    AND state = OLD.state AND by = OLD.by;
+END;
+CREATE TEMP TRIGGER add_counter INSTEAD OF INSERT ON counters BEGIN
+  INSERT INTO sums VALUES (NEW.topic_uid, 'counter', NEW.name, '', '', NEW.value, 0);
+END;
+CREATE TEMP TRIGGER remove_counter INSTEAD OF DELETE ON counters BEGIN
+  DELETE FROM sums WHERE topic_uid = OLD.topic_uid AND kind = 'counter' AND name = OLD.name;
+END;
+CREATE TEMP TRIGGER add_rows INSTEAD OF INSERT ON state_counts BEGIN
+  INSERT INTO sums VALUES ('', 'rows', NEW.rule, '', '', NEW.rows, 0);
+END;
+CREATE TEMP TRIGGER remove_rows INSTEAD OF DELETE ON state_counts BEGIN
+  DELETE FROM sums WHERE topic_uid = '' AND kind = 'rows' AND name = OLD.rule;
+END;
+"""
+"""Writes what SQLite keeps in one table, and shows as three."""
+_HOMES: Final = {"attempts": "attempts", "decisions": "decisions"}
+"""Where rows are written of which views tell more than that."""
 _MOVED: Final = "moved"  # the number that says how a store came to be, until a daemon opens it
 
 
@@ -60,11 +85,14 @@ class SqliteMovedTo:
         with translate_errors(self._partial):
             self._open = connect_writer(self._partial)
             self._db.executescript(_TABLES)
-            found = [place for (place,) in self._db.execute("SELECT source FROM moves")]
-            if not found:
+            self._db.executescript(_SUMS)
+            sources = [place for (place,) in self._db.execute("SELECT source FROM moves")]
+            if not sources:
                 self._db.execute("INSERT INTO moves (source) VALUES (?)", (source,))
-        if found and found != [source]:
-            raise StoreUnusable(f"{self._partial} is being filled from {found[0]}; go on with that, or remove the file")
+        if sources and sources != [source]:
+            raise StoreUnusable(
+                f"{self._partial} is being filled from {sources[0]}; go on with that, or remove the file"
+            )
         return True
 
     def _was_finished(self) -> bool:
@@ -79,8 +107,8 @@ class SqliteMovedTo:
     async def marks(self, table: StoredTable) -> Mapping[Range, str]:
         """See MovedTo."""
         with translate_errors(self._partial):
-            found = self._db.execute("SELECT log, number, mark FROM moved_ranges WHERE name = ?", (table.name,))
-            return {Range(log, number): mark for log, number, mark in found}
+            ranges = self._db.execute("SELECT log, number, mark FROM moved_ranges WHERE name = ?", (table.name,))
+            return {Range(log, number): mark for log, number, mark in ranges}
 
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[None]:
@@ -97,17 +125,17 @@ class SqliteMovedTo:
     async def standing(self, table: StoredTable, after: Key, upto: Key) -> Sequence[Row]:
         """See MovedTo."""
         with translate_errors(self._partial):
-            return rows_between(self._db, table, after, upto, all_messages=True)
+            return rows_between(self._db, table, after, upto, all_messages=True, name=_home(table))
 
     async def change(self, table: StoredTable, gone: Sequence[Key], rows: Sequence[Row]) -> None:
         """See MovedTo."""
         names = column_names(table)
         where = " AND ".join(f"{name} = ?" for name in names[: table.keys])
-        self._db.executemany(f"DELETE FROM {table.sqlite_name} WHERE {where}", gone)  # noqa: S608 - our own names
+        self._db.executemany(f"DELETE FROM {_home(table)} WHERE {where}", gone)  # noqa: S608 - our own names
         ours = ["id", *names] if table.name == "clock_marks" else names
         values = [(1, *row) for row in rows] if table.name == "clock_marks" else rows
         places = ", ".join("?" * len(ours))
-        text = f"INSERT INTO {table.sqlite_name} ({', '.join(ours)}) VALUES ({places})"  # noqa: S608
+        text = f"INSERT INTO {_home(table)} ({', '.join(ours)}) VALUES ({places})"  # noqa: S608
         self._db.executemany(text, values)
 
     async def mark(self, table: StoredTable, wanted: Range, mark: str, count: TableCount) -> None:
@@ -122,8 +150,8 @@ class SqliteMovedTo:
         """See MovedTo."""
         with translate_errors(self._partial):
             text = "SELECT held, checksum FROM moved_ranges WHERE name = ?"
-            found = self._db.execute(text, (table.name,)).fetchall()
-        return TableCount(sum(held for held, _ in found), sum(int(checksum) for _, checksum in found) % 2**64)
+            counts = self._db.execute(text, (table.name,)).fetchall()
+        return TableCount(sum(rows for rows, _ in counts), sum(int(checksum) for _, checksum in counts) % 2**64)
 
     async def stands(self, table: StoredTable) -> int:
         """See MovedTo."""
@@ -134,9 +162,9 @@ class SqliteMovedTo:
         """See MovedTo."""
         with translate_errors(self._partial):
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany(
-                "INSERT OR REPLACE INTO numbers (name, value) VALUES (?, ?)", [*numbers.items(), (_MOVED, 1)]
-            )
+            text = "INSERT OR REPLACE INTO sums VALUES ('', 'number', ?, '', '', ?, 0)"
+            self._db.executemany(text, numbers.items())
+            self._db.execute("INSERT INTO numbers (name, value) VALUES (?, 1)", (_MOVED,))
             self._db.execute("DROP TABLE moved_ranges")
             self._db.execute("DROP TABLE moves")
             self._db.execute("COMMIT")
@@ -151,3 +179,7 @@ class SqliteMovedTo:
         if self._open is not None:
             self._open.close()
         self._lock.release()
+
+
+def _home(table: StoredTable) -> str:
+    return _HOMES.get(table.name, table.sqlite_name)

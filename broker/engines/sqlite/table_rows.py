@@ -31,6 +31,7 @@ class SqliteMovedFrom:
         with translate_errors(self._path):
             self._db = connect(self._path, read_only=True)
             self._db.create_function("row_sum", -1, row_sum, deterministic=True)
+            self._db.executescript(_OURS)
         if schema_version(self._db) != MIGRATIONS[-1][0]:
             self._db.close()
             raise StoreUnusable(f"{path} is of an older version; start its daemon once, which brings it up to date")
@@ -38,6 +39,9 @@ class SqliteMovedFrom:
     async def ranges(self, table: StoredTable) -> Mapping[Range, str]:
         """See MovedFrom."""
         with translate_errors(self._path):
+            if table.name == "decisions":
+                self._db.execute("DELETE FROM temp.told_by")
+                self._db.execute(_LEARN_TOLD_BY)
             return _ranges(self._db, table)
 
     async def read_range(self, table: StoredTable, wanted: Range) -> tuple[str, Sequence[Row]]:
@@ -45,6 +49,9 @@ class SqliteMovedFrom:
         with translate_errors(self._path):
             self._db.execute("BEGIN")
             try:
+                if table.name == "decisions":  # what was decided since is for the next look
+                    rows = rows_between(self._db, table, *wanted.bounds(table), name="moved_decisions")
+                    return f"{len(rows)} {sum(row[0] for row in rows)}", rows
                 mark = _ranges(self._db, table, wanted).get(wanted, "")
                 return mark, rows_between(self._db, table, *wanted.bounds(table))
             finally:
@@ -84,6 +91,23 @@ class SqliteMovedFrom:
         self._lock.release()
 
 
+_OURS = """
+CREATE TEMP TABLE told_by (decision INTEGER PRIMARY KEY, delivery INTEGER NOT NULL);
+CREATE TEMP VIEW moved_decisions AS
+SELECT seq, topic_uid, offset, item, rule, send, destination, key, outcome, by, at_us, version, offset_us
+FROM main.decisions
+UNION ALL
+SELECT d.decision, d.topic_uid, d.offset, d.item, d.rule, d.send, p.destination, d.key, 'sent', '', d.created_us,
+  d.version, 0
+FROM temp.told_by AS t JOIN main.deliveries AS d ON d.seq = t.delivery AND d.decision = t.decision
+JOIN main.progress AS p ON p.seq = d.seq;
+"""
+"""Decisions that deliveries tell of have no index by their numbers in the store: it is made here, anew for each look.
+
+``moved_decisions`` is ``whole_decisions`` with it.
+"""
+_LEARN_TOLD_BY = "INSERT INTO temp.told_by SELECT decision, seq FROM main.deliveries WHERE decision > 0"
+
 _SIZES = {
     "messages": 'SELECT sum("end" - first) FROM logs WHERE NOT gone',
     "deliveries": "SELECT max(seq) - min(seq) + 1 FROM deliveries",
@@ -99,8 +123,8 @@ def _count(table: StoredTable) -> str:
 
 def count_rows(db: sqlite3.Connection, table: StoredTable) -> int:
     """How many rows a table has."""
-    found: int = db.execute(_count(table)).fetchone()[0]
-    return found
+    rows: int = db.execute(_count(table)).fetchone()[0]
+    return rows
 
 
 def column_names(table: StoredTable) -> list[str]:
@@ -116,10 +140,12 @@ def rows_between(
     limit: int = -1,
     *,
     all_messages: bool = False,
+    name: str = "",
 ) -> list[Row]:
     """The rows behind a key, up to one, as the other engine keeps them.
 
-    Messages past their retention that were not removed yet are none, unless ``all_messages`` are asked for.
+    Messages past their retention that were not removed yet are none, unless ``all_messages`` are asked for. ``name`` is
+    what to read instead of the table, or view, that tells all of it.
     """
     names = column_names(table)
     bounds = [
@@ -130,7 +156,7 @@ def rows_between(
     if table.name == "messages" and not all_messages:
         bounds.append("offset >= (SELECT first FROM logs WHERE id = log AND NOT gone)")
     text = (
-        f"SELECT {', '.join(names)} FROM {table.sqlite_name} "  # noqa: S608 - our own names
+        f"SELECT {', '.join(names)} FROM {name or table.sqlite_name} "  # noqa: S608 - our own names
         f"{'WHERE' if bounds else ''} {' AND '.join(bounds)} ORDER BY {', '.join(names[: table.keys])} LIMIT ?"
     )
     flags = [place for place, column in enumerate(table.columns) if column in table.yes_or_no]
@@ -140,17 +166,17 @@ def rows_between(
 def _as_told(row: tuple[Any, ...], flags: Sequence[int]) -> Row:
     if not flags:
         return row
-    told = list(row)
+    values = list(row)
     for place in flags:
-        told[place] = bool(told[place])
-    return tuple(told)
+        values[place] = bool(values[place])
+    return tuple(values)
 
 
 def _ranges(db: sqlite3.Connection, table: StoredTable, only: Range | None = None) -> dict[Range, str]:
     if table.name == "messages":
         where = "" if only is None else f" AND id = {only.log:d}"
-        found = db.execute(f'SELECT id, first, "end" FROM logs WHERE NOT gone{where}')  # noqa: S608
-        return marks_of_logs(found, table.each)
+        logs = db.execute(f'SELECT id, first, "end" FROM logs WHERE NOT gone{where}')  # noqa: S608
+        return marks_of_logs(logs, table.each)
     number = table.columns[0]
     sums = f"sum(row_sum({', '.join(column_names(table))}))" if table.change else f"sum({number})"
     where = ""

@@ -92,8 +92,9 @@ COLD = {
     "gone_with_messages",
     "outbox": "add_deliveries add_progress change add_attempts put_receipts waiting_by_topic move clear_heads "
     "find_heads balances balances_since",
-    "ownership": "register renew renew_wanting end end_sessions_of_the_dead add_workers claim release release_others "
-    "release_all listed",
+    "ownership": "tokens lock_courier count_refused register renew renew_wanting end end_sessions_of_the_dead "
+    "add_workers claim "
+    "release release_others release_all listed",
     "state": "counts put delete",
 }
 """Queries that are not looked at: they only insert, or write rows by their primary key, or read a small table, or they
