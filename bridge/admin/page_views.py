@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from bridge.admin.safe_markdown import to_html, to_line, to_words
 from bridge.core.posts import post_from_bytes
+from bridge.operate.hidden_values import hide_in_value
 from bridge.operate.operator_times import rfc3339
 from broker.model import Delivery
 
@@ -56,7 +57,7 @@ def post_view(delivery: Delivery) -> PostView:
         html=to_html(post.text),
         fields=tuple(FieldView(to_line(field.title), to_line(field.value), field.short) for field in post.fields),
         footer=to_line(post.footer),
-        body=format_json(post.body) if post.body is not None else "",
+        body=format_json(hide_in_value(post.body)) if post.body is not None else "",
     )
 
 

@@ -14,6 +14,7 @@ import msgspec
 from bridge.delivery.parcels import parcel_of
 from bridge.destinations.base import Destination, Preview
 from bridge.operate.explain_views import ExplanationView, explanation_view
+from bridge.operate.hidden_values import hide_in_post, hide_in_preview
 from bridge.operate.operator_context import OperatorContext
 from bridge.operate.operator_errors import InvalidInput, NoSuchThing
 from bridge.operate.operator_views import (
@@ -125,8 +126,8 @@ def _explain(grounds: Grounds, delivery: Delivery, attempts: Sequence[Attempt]) 
     destination = grounds.destinations.get(delivery.new.destination)
     return DeliveryExplained(
         delivery=delivery_view(delivery, grounds.names),
-        post=parcel.post,
-        payload=destination.preview(parcel) if destination is not None else None,
+        post=hide_in_post(parcel.post),
+        payload=hide_in_preview(destination.preview(parcel)) if destination is not None else None,
         attempts=[attempt_view(attempt) for attempt in attempts],
     )
 

@@ -9,6 +9,14 @@ from typing import Any, Final
 import msgspec
 
 from bridge.destinations.base import Destination, Parcel, Preview
+from bridge.operate.hidden_values import (
+    HIDDEN,
+    hide_in_post,
+    hide_in_preview,
+    hide_in_text,
+    hide_in_value,
+    is_secret_place,
+)
 from bridge.routing.commit_batch import delivery_id
 from rules.conditions.conditions import ConditionTrace
 from rules.model import Post, Send
@@ -108,13 +116,18 @@ def _trace(explained: RuleExplained) -> RuleTrace:
         place=str(explained.place),
         item=explained.item,
         fate=explained.fate,
-        reason=explained.reason,
+        reason=_reason(explained),
         match=[_condition(seen) for seen in explained.seen],
         resolved=[_condition(seen) for seen in explained.ends],
-        vars=dict(explained.vars or {}),
+        vars=hide_in_value(dict(explained.vars or {})),
         key=explained.key or "",
         judgements=[msgspec.convert(each, JudgementView, from_attributes=True) for each in explained.judgements],
     )
+
+
+def _reason(explained: RuleExplained) -> str:
+    secret = next((seen.look for seen in explained.seen if seen.decisive and is_secret_place(seen.look)), "")
+    return f"{secret} is {HIDDEN}" if secret and secret in explained.reason else hide_in_text(explained.reason)
 
 
 def _condition(seen: ConditionTrace) -> ConditionView:
@@ -123,7 +136,7 @@ def _condition(seen: ConditionTrace) -> ConditionView:
         depth=seen.depth,
         look=seen.look,
         expects=seen.expects,
-        saw=seen.saw,
+        saw=HIDDEN if is_secret_place(seen.look) else hide_in_text(seen.saw),
         held=seen.held,
         decisive=seen.decisive,
     )
@@ -139,8 +152,8 @@ def _send(send: Send, destinations: Mapping[str, Destination], *, shadow: bool) 
         parts=send.parts,
         fallback=send.fallback or "",
         shadow=shadow,
-        post=send.post,
-        payload=destination.preview(_parcel(send)) if destination is not None else None,
+        post=hide_in_post(send.post),
+        payload=hide_in_preview(destination.preview(_parcel(send))) if destination is not None else None,
     )
 
 

@@ -11,6 +11,7 @@ from bridge.core.posts import post_from_bytes
 from bridge.delivery.collapse.digest import is_digest
 from bridge.delivery.parcels import parcel_of
 from bridge.destinations.base import Preview
+from bridge.operate.hidden_values import hide_in_post, hide_in_preview
 from bridge.operate.operator_context import OperatorContext, Requester
 from bridge.operate.operator_errors import InvalidInput, NoSuchThing
 from bridge.operate.operator_times import ago_us
@@ -121,7 +122,7 @@ async def show_delivery(context: OperatorContext, delivery_id: str) -> DeliveryD
     return DeliveryDetail(
         delivery=delivery_view(stored.delivery, topic_names(context.broker)),
         attempts=[attempt_view(attempt) for attempt in stored.attempts],
-        post=post_from_bytes(stored.delivery.new.post),
+        post=hide_in_post(post_from_bytes(stored.delivery.new.post)),
         instead_of=await list_replaced(context, stored.delivery),
     )
 
@@ -136,7 +137,7 @@ async def list_replaced(context: OperatorContext, delivery: Delivery) -> Deliver
 def preview_delivery(context: OperatorContext, delivery: Delivery) -> Preview | None:
     """Exactly what its destination would be sent now, secrets hidden; None when that is no longer configured."""
     destination = context.destinations().get(delivery.new.destination)
-    return destination.preview(parcel_of(Leased(delivery, ""))) if destination is not None else None
+    return hide_in_preview(destination.preview(parcel_of(Leased(delivery, "")))) if destination is not None else None
 
 
 async def replay_deliveries(

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from bridge.core.posts import post_from_bytes
+from bridge.operate.hidden_values import hide_in_text
 from bridge.operate.operator_times import rfc3339, rfc3339_or_none
 from broker.clock import US_PER_S
 from broker.model import Attempt, DecisionRecord, Delivery, Message
@@ -75,7 +76,7 @@ class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeenMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """A message with its decisions; ``data`` is its text, cut when ``cut``.
+    """A message with its decisions; ``data`` is its text, secrets hidden, cut when ``cut``.
 
     ``fate`` is matched, unmatched, undecided (its router is behind) or unrouted (no rule hears its topic).
     """
@@ -196,7 +197,7 @@ def message_view(
         offset=message.offset,
         published=rfc3339(message.publish_time_us),
         attributes=message.attributes,
-        data=text[:_SHOWN_RUNES],
+        data=hide_in_text(text[:_SHOWN_RUNES]),
         cut=len(text) > _SHOWN_RUNES,
         fate=fate,
         decisions=decisions,

@@ -134,6 +134,10 @@ def test_keycloak_gets_tasks_of_its_registry_and_its_results_come_back(
         assert registries["EOSC"].attempts == []
         system.balanced()
         assert "not-a-real-secret" not in system.process.log
+        topic = f"EGI/{KEYCLOAK.topic('production')}"
+        for path in (f"/api/messages?topic={topic}", f"/api/explain?message={topic}:0"):
+            shown = json.dumps(system.ask("GET", path))
+            assert ("***" in shown, "not-a-real-secret" in shown) == (True, False)
 
 
 def test_mitreid_makes_changes_and_deletes_a_client_as_the_registry_asks(
