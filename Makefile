@@ -30,7 +30,7 @@ help:
 	@echo 'make proof   the long tests: kills, chaos, soaks, a fresh installation; 40 minutes at most'
 	@echo 'make chaos   of those: faults of every kind at once, 200 rounds, with what happened'
 	@echo 'make bench   measure everything into docs/performance.md (ARGS=--quick: a look)'
-	@echo 'make examples  every example as its page says, two of them with the real programs of others'
+	@echo 'make examples  every example as its page says, the eight systems with the real programs of others; a table'
 	@echo 'make example-clients  those programs, into .venv-examples; tests that need them are skipped without'
 	@echo 'make map     the rooms of the code, their layers, and who imports whom'
 	@echo 'make clean   remove everything made here'
