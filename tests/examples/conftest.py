@@ -11,12 +11,6 @@ import pytest
 from tests.examples.systems import traffic
 
 _HEAD = ("system", "with", "messages in", "out", "result", "seconds")
-_SYSTEMS = {
-    "test_marketplace": ("1 Marketplace orders", "argo-ams-library"),
-    "test_portal": ("3 Operations Portal", "argo-ams-library"),
-    "test_fedcloud": ("5 FedCloud and GOCDB", "argo-ams-library"),
-}
-"""The systems of modules that bear no mark of their own."""
 _ENDS = ("passed", "failed", "error", "skipped")
 
 
@@ -40,9 +34,8 @@ class _Row:
 def _noted(request: pytest.FixtureRequest) -> Iterator[None]:
     """Note of which system a test is, and what the daemons that it started took and gave."""
     mark = request.node.get_closest_marker("system")
-    system = _SYSTEMS.get(request.path.stem) if mark is None else mark.args
-    if system is not None:
-        request.node.user_properties.append(("system", list(system)))
+    if mark is not None:
+        request.node.user_properties.append(("system", list(mark.args)))
     before = len(traffic)
     yield
     for taken, given in traffic[before:]:
