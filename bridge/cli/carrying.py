@@ -19,13 +19,14 @@ _BORROWED: Final = "ams-bridge-import-"
 
 @dataclass(slots=True)
 class Carrying:
-    """Messages on their way from ``ams`` to ``here``: what was done, and what could not be."""
+    """Messages on their way from ``ams`` to ``here``: what was done, what was not, and topics ``left`` on the way."""
 
     ams: ForeignAms
     here: Client
     everything: bool
     done: list[str] = field(default_factory=list)
     not_taken: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
 
     def carry_all(self, holdings: ForeignHoldings) -> None:
         """Carry what subscriptions still wait for, then move each to where it stood. Raises Failed."""
@@ -34,9 +35,17 @@ class Carrying:
                 readers = [name for name, subscription in entry.subscriptions.items() if subscription.topic == topic]
                 positions = [holdings.stands[f"{project}/{name}"] for name in readers]
                 if positions or self.everything:
-                    self._carry_topic(project, topic, positions)
+                    self._try_topic(project, topic, positions)
             for name in entry.subscriptions:
                 self._move(f"{project}/{name}", holdings.stands[f"{project}/{name}"])
+
+    def _try_topic(self, project: str, topic: str, positions: Sequence[Mapping[str, int]]) -> None:
+        """Carry the messages of one topic; what the other side refuses of it keeps no other from being carried."""
+        try:
+            self._carry_topic(project, topic, positions)
+        except ForeignRefusal as refused:
+            self.not_taken.append(f"messages of {project}/{topic}: {refused.message}")
+            self.left.append(f"{project}/{topic}")
 
     def _carry_topic(self, project: str, topic: str, positions: Sequence[Mapping[str, int]]) -> None:
         with self._borrow(project, topic) as path:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import httpx
 import msgspec
@@ -16,6 +17,7 @@ from bridge.operate.manifest import Manifest, ProjectEntry, SchemaEntry, Subscri
 from broker.access import ALL_ROLES, PROJECT_ROLES
 from broker.records import PushConfig
 
+T = TypeVar("T")
 _TIMEOUT_S: Final = 60.0
 _REFUSED: Final = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 _PROFILE: Final = ("email", "first_name", "last_name", "organization", "description")
@@ -165,15 +167,29 @@ class _HoldingsReader:
         topics = {}
         for topic_view in reversed(list(self.ams.pages(f"/projects/{name}/topics", "topics"))):
             topic = _short(topic_view["name"])
-            acl = self._acl(f"/projects/{name}/topics/{topic}", users)
-            topics[topic] = TopicEntry(schema=_short(topic_view.get("schema") or ""), acl=acl)
+            acl = self._try(f"topic {name}/{topic}", partial(self._acl, f"/projects/{name}/topics/{topic}", users))
+            if acl is not None:
+                topics[topic] = TopicEntry(schema=_short(topic_view.get("schema") or ""), acl=acl)
         subscriptions = {}
         for subscription in reversed(list(self.ams.pages(f"/projects/{name}/subscriptions", "subscriptions"))):
             if _short(subscription["topic"]) not in topics:
                 self.not_taken.append(f"subscription {name}/{_short(subscription['name'])}: its topic is gone")
                 continue
-            subscriptions[_short(subscription["name"])] = self._subscription(name, subscription, users)
+            what = f"subscription {name}/{_short(subscription['name'])}"
+            entry = self._try(what, partial(self._subscription, name, subscription, users))
+            if entry is not None:
+                subscriptions[_short(subscription["name"])] = entry
         return ProjectEntry(description, schemas, topics, subscriptions)
+
+    def _try(self, what: str, read: Callable[[], T]) -> T | None:
+        """Read one thing; None, and its name among what was not taken, when the other side refuses that alone."""
+        try:
+            return read()
+        except ForeignRefusal as refused:
+            if refused.code in _REFUSED:
+                raise
+            self.not_taken.append(f"{what}: {refused.message}")
+            return None
 
     def _subscription(
         self, project: str, subscription: Mapping[str, Any], users: Mapping[str, UserEntry]

@@ -10,7 +10,7 @@ from bridge.cli.carrying import Carrying
 from bridge.cli.command_context import Context
 from bridge.cli.connection import connect_client
 from bridge.cli.foreign_ams import ForeignAms, ForeignHoldings, read_holdings
-from bridge.cli.output import Output, format_count
+from bridge.cli.output import Failed, Output, format_count
 
 
 def carry_over_ams(
@@ -34,6 +34,10 @@ def carry_over_ams(
         elif messages != "none":
             carrying.carry_all(holdings)
     tell_taken(context.output, done + carrying.done, holdings.not_taken + carrying.not_taken, dry_run=dry_run)
+    if carrying.left:
+        raise Failed(
+            f"the messages of {', '.join(carrying.left)} are not all here; run it again when the other side gives them"
+        )
 
 
 def tell_taken(output: Output, done: list[str], not_taken: list[str], *, dry_run: bool) -> None:

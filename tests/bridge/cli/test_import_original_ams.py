@@ -145,26 +145,49 @@ async def test_an_answer_that_cannot_be_used_is_told_with_its_place_and_nothing_
         assert stage.daemon.broker.cache.project("OLD") is None
 
 
-async def test_trouble_in_the_middle_is_told_and_the_next_try_goes_on_behind(
+async def test_trouble_in_the_middle_is_told_others_are_carried_and_the_next_try_goes_on_behind(
     tmp_path: Path, original: OriginalAms
 ) -> None:
     async with a_daemon(tmp_path) as stage:
         pulls = itertools.count(1)
 
         def at_the_second_pull(request: Request) -> Answer | None:
-            trouble = request.path.endswith(":pull") and next(pulls) == 2
+            trouble = request.path.endswith("import-status:pull") and next(pulls) == 2
             return Answer(500, json.dumps(INTERNAL)) if trouble else None
 
         original.script.always(at_the_second_pull)
-        said = await take_over(stage, original)
-        assert said.code == 1
-        assert "Internal Error (HTTP 500)" in said.err
+        told = await take_over(stage, original)
+        assert told.code == 1
+        assert "not taken: messages of OLD/status: " in told.out + told.err
+        assert "Internal Error (HTTP 500)" in told.out + told.err
+        assert "the messages of OLD/status are not all here; run it again" in told.err
         assert "ams-bridge-import-status" not in original.projects["OLD"].subscriptions
+        odd = await asked(stage, "/v1/projects/OLD/subscriptions/odd:offsets")
+        assert odd["max"] == 2, "the topic behind it was carried"
         again = await take_over(stage, original, "--json")
         assert again.code == 0, again.err
         assert "topic OLD/status: 70 messages up to number 159" in again.value["done"]
+        assert (await asked(stage, "/v1/projects/OLD/subscriptions/reader:offsets"))["current"] == 100
         pulled = await asked(stage, "/v1/projects/OLD/subscriptions/behind:pull", {"maxMessages": "200"})
         assert [one["message"]["messageId"] for one in pulled["receivedMessages"]] == [str(n) for n in range(40, 160)]
+
+
+@pytest.mark.parametrize("status", [404, 500])
+async def test_a_thing_that_alone_is_refused_is_named_and_the_others_are_taken(
+    tmp_path: Path, original: OriginalAms, status: int
+) -> None:
+    refused = ("/topics/quiet:acl", "/subscriptions/odd:offsets")
+
+    def gone_meanwhile(request: Request) -> Answer | None:
+        return Answer(status, json.dumps(INTERNAL)) if request.path.endswith(refused) else None
+
+    original.script.always(gone_meanwhile)
+    async with a_daemon(tmp_path) as stage:
+        told = await take_over(stage, original, "--json")
+        assert told.code == 0, told.err
+        named = [one for one in told.value["not_taken"] if f"(HTTP {status})" in one]
+        assert [one.partition(":")[0] for one in named] == ["topic OLD/quiet", "subscription OLD/odd"]
+        assert (await asked(stage, "/v1/projects/OLD/subscriptions/reader:offsets"))["current"] == 100
 
 
 async def test_messages_that_the_original_does_not_give_are_named(tmp_path: Path, original: OriginalAms) -> None:
