@@ -277,6 +277,8 @@ def test_the_stand_in_answers_with_the_keys_and_words_that_the_original_answered
         else:
             for place, found in keys_of(request["answer"]):
                 keys[route][place].append(found)
+                if route in IN_LISTS:
+                    keys["GET", route[1].removesuffix("/*")][f"{IN_LISTS[route]}{place}"].append(found)
     asked = 0
     for method, path, body, token in requests_of_an_import():
         asked += 1
