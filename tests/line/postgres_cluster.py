@@ -1,13 +1,17 @@
-"""A primary and two standbys of PostgreSQL, one of which must confirm each COMMIT: for tests that kill them."""
+"""A primary and two standbys of PostgreSQL, one of which must confirm each COMMIT: for tests that kill them.
+
+As root, each has a small disk of its own (in memory), which a test can fill.
+"""
 
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -17,10 +21,14 @@ from tests.bridge.destinations.postgres import find_programs
 from tests.line.process import a_free_port
 
 _READY_WITHIN_S = 30.0
+_DISK_MIB = 768
+_FULL = "No space left on device"
 _SETTINGS = """
 fsync = off
 max_connections = 100
-wal_keep_size = 64MB
+wal_keep_size = 48MB
+min_wal_size = 32MB
+max_wal_size = 64MB
 synchronous_commit = on
 synchronous_standby_names = 'ANY 1 (s0, s1, s2)'
 """
@@ -35,6 +43,8 @@ class Server:
         self._programs = programs
         self._folder = folder
         self._account = account
+        self._is_mounted = False
+        self._log = folder / f"{name}.log"
         self.data = folder / name
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -42,22 +52,57 @@ class Server:
     def url(self) -> str:
         return f"postgresql://bridge@127.0.0.1:{self.port}/postgres"
 
+    def mount(self) -> bool:
+        """Have a small disk of its own; whether that is possible: it takes root, and the right to mount."""
+        if self._account is None:
+            return False
+        self.data.mkdir(mode=0o700)
+        shutil.chown(self.data, self._account, self._account)
+        owner = pwd.getpwnam(self._account)
+        options = f"size={_DISK_MIB}m,mode=700,uid={owner.pw_uid},gid={owner.pw_gid}"
+        mounting = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self.data)]
+        self._is_mounted = subprocess.run(mounting, check=False, capture_output=True).returncode == 0
+        return self._is_mounted
+
+    def fill_disk(self) -> None:
+        """Leave no room on its disk, and return when it has met that."""
+        told = self._log.read_text(errors="replace").count(_FULL)
+        with suppress(OSError), (self.data / "filler").open("wb") as filler:
+            while True:
+                filler.write(bytes(1 << 16))
+                filler.flush()
+        clock = SystemClock()
+        ends = clock.monotonic() + _READY_WITHIN_S
+        while self._log.read_text(errors="replace").count(_FULL) == told:
+            assert clock.monotonic() < ends, f"{self.name}: its disk is full, and it did not notice"
+            clock.pause(0.05)
+
+    def free_disk(self) -> None:
+        """Make room again; a server that ended of it is started."""
+        (self.data / "filler").unlink()
+        clock = SystemClock()
+        clock.pause(0.5)
+        if self._process is not None and self._process.poll() is not None:
+            self.start()
+        self.wait_until("SELECT NOT pg_is_in_recovery()")
+
     def make(self) -> None:
         """An empty primary."""
-        self.run("initdb", "-D", self.data, "-A", "trust", "-U", "bridge", "--no-sync", "-E", "UTF8")
+        words = ["-A", "trust", "-U", "bridge", "--no-sync", "-E", "UTF8", "--wal-segsize", "4"]
+        self.run("initdb", "-D", self.data, *words)
         with (self.data / "postgresql.conf").open("a") as settings:
             settings.write(_SETTINGS)
 
     def copy(self, primary: Server) -> None:
         """Become a standby of a primary, with nothing of what was here before."""
-        shutil.rmtree(self.data, ignore_errors=True)
+        self._clear()
         at = f"host=127.0.0.1 port={primary.port} user=bridge application_name={self.name}"
         self.run("pg_basebackup", "-D", self.data, "-d", at, "-R", "-X", "stream", "-c", "fast", "--no-sync")
 
     def start(self) -> None:
         where = ["-D", self.data, "-p", str(self.port), "-h", "127.0.0.1", "-k", self._folder]
         command = [self._programs / "postgres", *where]
-        with (self._folder / f"{self.name}.log").open("ab") as log:
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, user=self._account, cwd=self._folder, stdout=log, stderr=log)
         self.wait_until("SELECT true")
 
@@ -75,6 +120,16 @@ class Server:
                 self._process.wait(10)
             except subprocess.TimeoutExpired:
                 self.kill()
+        if self._is_mounted:
+            subprocess.run(["umount", "--lazy", str(self.data)], check=True, capture_output=True)
+
+    def _clear(self) -> None:
+        """Remove all that is there, but for the folder itself where that is a disk."""
+        for each in self.data.iterdir() if self.data.exists() else ():
+            if each.is_dir() and not each.is_symlink():
+                shutil.rmtree(each, ignore_errors=True)
+            else:
+                each.unlink(missing_ok=True)
 
     def ask(self, question: str) -> object:
         with psycopg.connect(self.url, autocommit=True, connect_timeout=2) as db:
@@ -98,7 +153,7 @@ class Server:
             except psycopg.Error:
                 pass
             clock.pause(0.05)
-        raise AssertionError(f"{self.name}: {question}: {(self._folder / f'{self.name}.log').read_text()[-2000:]}")
+        raise AssertionError(f"{self.name}: {question}: {self._log.read_text()[-2000:]}")
 
     def run(self, program: str, *words: object) -> None:
         command = [str(self._programs / program), *(str(word) for word in words)]
@@ -111,6 +166,7 @@ class Cluster:
     def __init__(self, servers: list[Server]) -> None:
         self.servers = servers
         self.primary = servers[0]
+        self.has_disks = False
 
     @property
     def url(self) -> str:
@@ -123,6 +179,7 @@ class Cluster:
         return [server for server in self.servers if server is not self.primary]
 
     def begin(self) -> None:
+        self.has_disks = all(server.mount() for server in self.servers)
         self.primary.make()
         self.primary.start()
         for standby in self.standbys:
@@ -144,6 +201,13 @@ class Cluster:
                 standby.tell(f"ALTER SYSTEM SET primary_conninfo = '{at}'", "SELECT pg_reload_conf()")
         dead.copy(self.primary)
         dead.start()
+
+    def restart(self) -> None:
+        """All of them die at once, and are begun again."""
+        for server in self.servers:
+            server.kill()
+        for server in self.servers:
+            server.start()
 
 
 @contextmanager

@@ -47,7 +47,7 @@ async def _standing(url: str) -> list[NodeStanding]:
         await store.close()
 
 
-def _owners(node: Node) -> dict[str, str]:
+def list_owners(node: Node) -> dict[str, str]:
     found = asyncio.run(_standing(node.store))
     return {worker.name: one.name for one in found if one.is_alive for worker in one.workers}
 
@@ -58,7 +58,7 @@ def wait_for_owners(
     """Who owns what once all workers are owned by these nodes, by so many of them, and how long that took."""
     began = time.monotonic()  # noqa: TID251 - a real daemon's real time
     while True:
-        owners = _owners(node)
+        owners = list_owners(node)
         took = time.monotonic() - began  # noqa: TID251
         owning = set(owners.values())
         if len(owners) >= workers and owning <= owned_by and len(owning) >= at_least:

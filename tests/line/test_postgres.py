@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -35,17 +35,27 @@ destinations:
 class Node:
     """A daemon process on the database, with what it posts to."""
 
-    def __init__(self, folder: Path, mattermost: FakeMattermost, store: str, name: str = "one") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        mattermost: FakeMattermost,
+        store: str,
+        name: str = "one",
+        config: str = CONFIG,
+        rules: Sequence[str] = (RULES,),
+    ) -> None:
+        self.name = name
         self.store = store
         self.mattermost = mattermost
         self._folder = folder
         port = a_free_port()
         self.base_url = f"http://127.0.0.1:{port}"
-        config = folder / "bridge.yaml"
-        config.write_text(CONFIG.format(port=port, token=TOKEN, url=mattermost.hook_url, store=store, node=name))
+        settings = folder / "bridge.yaml"
+        settings.write_text(config.format(port=port, token=TOKEN, url=mattermost.hook_url, store=store, node=name))
         (folder / "rules.d").mkdir()
-        (folder / "rules.d" / "all.yaml").write_text(RULES)
-        self.daemon = DaemonProcess(config, cwd=folder)
+        for number, text in enumerate(rules):
+            (folder / "rules.d" / f"{number}.yaml").write_text(text)
+        self.daemon = DaemonProcess(settings, cwd=folder)
 
     def start(self) -> None:
         self.daemon.start(STATE_DIRECTORY=str(self._folder))
@@ -120,12 +130,11 @@ async def wait_until_settled(url: str) -> None:
 
         store = await open_reader(url, clock)
         try:
-            (uid,) = [topic for topic in await store.log.topics() if await store.cursors.get(f"r/{topic}")]
-            while True:
-                cursor = await store.cursors.get(f"r/{uid}")
-                waiting = [one for one in await store.outbox.balances() if one.state == "waiting"]
-                if cursor is not None and cursor.offset == (await store.log.bounds(uid)).end and not waiting:
-                    return
+            for cursor in await store.cursors.list("r/"):
+                while cursor.offset < (await store.log.bounds(cursor.id.removeprefix("r/"))).end:
+                    await clock.sleep(0.05)
+                    cursor = await store.cursors.get(cursor.id) or cursor
+            while any(one.state == "waiting" for one in await store.outbox.balances()):
                 await clock.sleep(0.05)
         finally:
             await store.close()
