@@ -34,10 +34,10 @@ def run_backup(context: Context, place: Path, keep: int | None = None) -> None:
         raise Failed(_why(error)) from error
     size_bytes = file.stat().st_size
     removed = [] if keep is None else _remove_older(place, keep)
-    value = {"file": str(file), "bytes": size_bytes, "removed": [str(one) for one in removed]}
+    value = {"file": str(file), "bytes": size_bytes, "removed": [str(old) for old in removed]}
     context.output.confirm(f"{file} written, {size_bytes:,} bytes", value)
-    for one in removed:
-        context.output.say(f"  {one.name} removed")
+    for old in removed:
+        context.output.say(f"  {old.name} removed")
     context.output.say("Keep with it: the settings, the secrets they name, and sealing.key beside the store.")
 
 

@@ -103,10 +103,10 @@ def is_journal(environ: Mapping[str, str], stream: TextIO) -> bool:
     """Whether what is written to ``stream`` goes straight to the journal, as ``$JOURNAL_STREAM`` says."""
     device, _, inode = environ.get("JOURNAL_STREAM", "").partition(":")
     try:
-        found = os.fstat(stream.fileno())
+        status = os.fstat(stream.fileno())
     except (OSError, ValueError):  # a stream that is no file
         return False
-    return (device, inode) == (str(found.st_dev), str(found.st_ino))
+    return (device, inode) == (str(status.st_dev), str(status.st_ino))
 
 
 def mark_priority(text: str, priority: int) -> str:
