@@ -14,7 +14,7 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 
 # A venv always holds a link named after its Python's version, so another PYTHON makes the venv anew.
 MADE := $(BIN)/python$(VERSION)
-# What is installed stands until pyproject.toml changes; our own packages are used from the checkout.
+# What is installed stands until pyproject.toml or a version changes; our own packages are used from the checkout.
 DEMO := $(VENV)/installed-demo
 TEST := $(VENV)/installed-test
 # Programs of others, each as it is published, for the examples: an environment of their own.
@@ -77,14 +77,14 @@ $(CLIENTS): tests/examples/clients.txt tests/examples/cloud_clients.txt $(MADE)
 	@$(EXAMPLE_CLIENTS)/cloud-info/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/examples/cloud_clients.txt
 	@touch $@
 
-$(DEMO): pyproject.toml $(MADE)
+$(DEMO): pyproject.toml constraints.txt $(MADE)
 	@echo 'installing ams-bridge into $(VENV) ...'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
 	@touch $@
 
-$(TEST): pyproject.toml $(MADE)
+$(TEST): pyproject.toml constraints.txt $(MADE)
 	@echo 'installing ams-bridge and what its tests need into $(VENV) ...'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
 	@touch $@ $(DEMO)
 
 $(MADE):
