@@ -49,7 +49,8 @@ class Machine:
 
     def ams_bridge(self, *words: str | Path) -> str:
         """Run the installed program where it lies, which is not where it will lie on a machine."""
-        return run(self.root / "opt/ams-bridge/bin/python", "-m", "bridge", *words, CREDENTIALS_DIRECTORY=self.secrets)
+        start = 'from bridge.cli.main import main; main(prog_name="ams-bridge")'
+        return run(self.root / "opt/ams-bridge/bin/python", "-c", start, *words, CREDENTIALS_DIRECTORY=self.secrets)
 
     @property
     def secrets(self) -> str:
