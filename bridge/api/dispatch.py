@@ -138,7 +138,7 @@ class AmsApp:
         self._hot = dict(_hot_routes(ALL_ROUTES))
         self._hot_routes = [route for route, _ in self._hot.values()]
         self._admitted = _Admissions(api.broker.cache)
-        self._openapi = _ENCODER.encode(openapi_document(api.settings.release))
+        self._openapi = b""  # made when it is asked for first: that takes 20 ms, which a start need not wait
 
     async def __call__(self, scope: Scope, receive: Receive, send: AsgiSend) -> None:
         """Answer one request."""
@@ -237,6 +237,7 @@ class AmsApp:
         method, path = asked.scope["method"], asked.scope["path"]
         if path == "/openapi.json" and method == "GET":
             asked.route = "openapi"
+            self._openapi = self._openapi or _ENCODER.encode(openapi_document(self.api.settings.release))
             return self._openapi
         host = host_of(path) if method == "GET" else None
         if host is None:

@@ -88,9 +88,9 @@ async def _run(config: Path, settings: Settings, environ: Mapping[str, str], clo
             if daemon is not None:
                 await stop_daemon(daemon)
             return _refuse(error, environ)
-        _freeze()
         _keep_watchdog(daemon, notify, environ)
         notify.notify_ready(_status(daemon))
+        _freeze()
         log.info("ready", listen=settings.server.listen, rules=daemon.in_force.rule_set.version)
         await stop.wait()
         notify.notify_stopping("letting deliveries under way finish")
