@@ -117,16 +117,23 @@ class BareApp:
         return {}
 
 
-def _serve(pipe: Connection, url: str, forward: str, pinned: bool) -> None:
+def _serve(pipe: Connection, url: str, forward: str, pinned: bool, tls: tuple[str, str] | None) -> None:
     if pinned:
         pin(0, server=True)
-    uvloop.run(_served(pipe, url, forward))
+    uvloop.run(_served(pipe, url, forward, tls or (None, None)))
 
 
-async def _served(pipe: Connection, url: str, forward: str) -> None:
+async def _served(pipe: Connection, url: str, forward: str, tls: tuple[str | None, str | None]) -> None:
     store = await open_store(url, SystemClock())
     config = uvicorn.Config(
-        BareApp(store, forward), http="httptools", ws="none", lifespan="off", log_level="error", access_log=False
+        BareApp(store, forward),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_level="error",
+        access_log=False,
+        ssl_certfile=tls[0],
+        ssl_keyfile=tls[1],
     )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
@@ -136,10 +143,12 @@ async def _served(pipe: Connection, url: str, forward: str) -> None:
 
 
 @contextlib.contextmanager
-def bare_server(folder: Path, *, forward: str = "", pinned: bool = False) -> Iterator[Server]:
-    """The bare app over a store in ``folder`` (an existing one is used)."""
+def bare_server(
+    folder: Path, *, forward: str = "", pinned: bool = False, tls: tuple[str, str] | None = None
+) -> Iterator[Server]:
+    """The bare app over a store in ``folder`` (an existing one is used); ``tls`` names certificate and key."""
     folder.mkdir(parents=True, exist_ok=True)
-    with aside(_serve, f"sqlite://{folder / 'bridge.db'}", forward, pinned) as told:
+    with aside(_serve, f"sqlite://{folder / 'bridge.db'}", forward, pinned, tls) as told:
         yield Server(told.hear(), told.pid)
 
 
@@ -151,7 +160,7 @@ async def _posted(pipe: Connection) -> None:
     http = make_client(connections=CONCURRENCY, timeout_s=10.0)
     pipe.send("ready")
     while True:
-        url, body, count = await asyncio.to_thread(pipe.recv)
+        url, body, count, at_once = await asyncio.to_thread(pipe.recv)
         left = iter(range(count))
 
         async def post(url: str = url, body: bytes = body, left: Iterator[int] = left) -> None:
@@ -160,7 +169,7 @@ async def _posted(pipe: Connection) -> None:
                 await _posted_once(http, url, body, headers)
 
         began = time.perf_counter()
-        await asyncio.gather(*(post() for _ in range(CONCURRENCY)))
+        await asyncio.gather(*(post() for _ in range(at_once)))
         pipe.send(count / (time.perf_counter() - began))
 
 
@@ -173,15 +182,15 @@ async def _posted_once(http: httpx.AsyncClient, url: str, body: bytes, headers: 
 
 
 class BareClient:
-    """The HTTP client of destinations, posting the same body over and over, as many at once as the daemon."""
+    """The HTTP client of destinations, posting the same body over and over."""
 
     def __init__(self, told: Aside) -> None:
         self._told = told
         told.hear()
 
-    def rate(self, url: str, body: bytes, count: int) -> float:
-        """Posts per second."""
-        per_s: float = self._told.ask((url, body, count))
+    def rate(self, url: str, body: bytes, count: int, at_once: int = CONCURRENCY) -> float:
+        """Posts per second, as many at once as the daemon makes unless something else is asked for."""
+        per_s: float = self._told.ask((url, body, count, at_once))
         return per_s
 
 

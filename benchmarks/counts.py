@@ -7,11 +7,12 @@ kept_counts.json are the most that a change may cost: ``python -m benchmarks.cou
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -32,9 +33,11 @@ NAME: Final = "counts"
 KEPT: Final = Path(__file__).parent / "kept_counts.json"
 LONE: Final = "a lone message"
 BURST: Final = "a hundred in one call"
+LINE: Final = "a hundred in one call, a rule without key"
 _MORE: Final[Mapping[str, Mapping[str, float]]] = {
     LONE: {"transactions": 1.0, "pages": 1.05, "statements": 1.05, "hops": 1.05},
     BURST: {"pages": 1.4, "statements": 1.1},
+    LINE: {"transactions": 1.1, "pages": 1.1, "statements": 1.1, "hops": 1.1},
 }
 """So much more than what is kept is no growth: pages are split now and then, and bursts fall into groups by chance.
 
@@ -110,11 +113,21 @@ class Costs:
 
 
 async def count(folder: Path, rounds: int) -> dict[str, Counts]:
-    """The costs of a lone message and of a burst."""
+    """The costs of a lone message, and of a burst with a key and without."""
+    async with _costs(folder / "keyed") as costs:
+        found = {LONE: await costs.of(1, rounds * 4), BURST: await costs.of(100, rounds)}
+    async with _costs(folder / "in-line", is_one_line=True) as costs:
+        return found | {LINE: await costs.of(100, rounds)}
+
+
+@contextlib.asynccontextmanager
+async def _costs(folder: Path, *, is_one_line: bool = False) -> AsyncIterator[Costs]:
+    folder.mkdir()
     told = folder / "counts"
-    with receiving() as receiver, daemon.running(daemon.write_config(folder, receiver.url), counts=told) as started:
-        costs = Costs(started.server, receiver, folder / "state" / "bridge.db", Counters(told))
-        return {LONE: await costs.of(1, rounds * 4), BURST: await costs.of(100, rounds)}
+    with receiving() as receiver:
+        config = daemon.write_config(folder, receiver.url, is_one_line=is_one_line)
+        with daemon.running(config, counts=told) as started:
+            yield Costs(started.server, receiver, folder / "state" / "bridge.db", Counters(told))
 
 
 def kept() -> dict[str, Counts]:

@@ -25,7 +25,7 @@ _STOPS_WITHIN_S: Final = 60.0
 _ROOT: Final = Path(__file__).parent.parent
 
 _CONFIG = """
-server: {{listen: "127.0.0.1:{port}", tls: off}}
+server: {{listen: "127.0.0.1:{port}", tls: {tls}}}
 store: sqlite:state/bridge.db
 auth: {{service_token: an-administrator}}
 log: {{level: warning, format: json}}
@@ -50,6 +50,7 @@ rules:
     send: receiver
 """
 """What the ARGO consumer does: filter by type and status, reformat, send. Each host's posts keep their order."""
+_KEY = '    key: "{{ data.hostname }}"\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,13 @@ class Started:
     took_s: float
 
 
-def write_config(folder: Path, url: str, subscriptions: int = 0) -> Path:
-    """A configuration in ``folder`` that delivers to ``url``, with so many subscriptions (``s0``, ...) to pull."""
+def write_config(
+    folder: Path, url: str, subscriptions: int = 0, *, is_one_line: bool = False, tls: str = "off"
+) -> Path:
+    """A configuration in ``folder`` that delivers to ``url``, with so many subscriptions (``s0``, ...) to pull.
+
+    With ``is_one_line`` its rule has no key, so all of its posts keep one order.
+    """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     names = [f"s{n}" for n in range(subscriptions)]
@@ -69,6 +75,7 @@ def write_config(folder: Path, url: str, subscriptions: int = 0) -> Path:
     config.write_text(
         _CONFIG.format(
             port=port,
+            tls=tls,
             subscriptions=", ".join(f"{name}: {{topic: archive, ack_deadline_s: 600}}" for name in names),
             names=", ".join(names),
             token=TOKEN,
@@ -77,7 +84,7 @@ def write_config(folder: Path, url: str, subscriptions: int = 0) -> Path:
         )
     )
     (folder / "rules.d").mkdir(exist_ok=True)
-    (folder / "rules.d" / "rules.yaml").write_text(_RULES)
+    (folder / "rules.d" / "rules.yaml").write_text(_RULES.replace(_KEY, "") if is_one_line else _RULES)
     return config
 
 

@@ -12,6 +12,7 @@ from benchmarks.machine import pin, unpin
 from benchmarks.rows import Row, rate, ratio_of
 from benchmarks.scale import Run
 from benchmarks.talking import Measured, Publisher, Server, load, request
+from benchmarks.tls_calls import measure_calls
 
 NAME: Final = "publish"
 TEXT: Final = base64.b64encode(b"x" * 768).decode()  # 1 KiB as it travels
@@ -20,7 +21,10 @@ CASES: Final = ((1, 1), (64, 1), (1, 100), (64, 100))
 
 
 async def measure(run: Run) -> list[Row]:
-    """Two rows for each case; servers are pinned to one processor and loaded from the others, in turn."""
+    """Two rows for each case, and two of calls over TLS.
+
+    Servers are pinned to one processor and loaded from the others, in turn.
+    """
     config = daemon.write_config(run.folder, "http://127.0.0.1:9")
     pin(0, server=False)
     try:
@@ -32,7 +36,7 @@ async def measure(run: Run) -> list[Row]:
             for connections, batch in CASES:
                 run.tell(f"{connections} connections, {batch} to a request")
                 rows += await _compare(run, started.server, limit, connections, batch)
-            return rows
+        return [*rows, *measure_calls(run, NAME)]
     finally:
         unpin()
 
