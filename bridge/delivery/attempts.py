@@ -281,8 +281,8 @@ class Attempts:
         self._free_slot(try_)
         if not (rest and isinstance(settlement, SettleDelivered) and self._may_go_on(rest[0])):
             return rest
-        earlier = try_.leased.earlier if settlement.receipt is None else settlement.receipt
-        self._begin(replace(rest[0], earlier=earlier), [replace(other, earlier=earlier) for other in rest[1:]])
+        rest = rest if settlement.receipt is None else [replace(one, earlier=settlement.receipt) for one in rest]
+        self._begin(rest[0], rest[1:])
         return ()
 
     def _may_go_on(self, following: Leased) -> bool:

@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 import structlog
 
 from bridge.core.poison import PoisonGuard, message_name, timer_name
-from bridge.core.waiting import Turn, wait_for_first
+from bridge.core.waiting import RepeatedWait, Turn
 from bridge.delivery.handover import Handover
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.commit_batch import Batch, RoutedTopic, incoming_of, timer_of, values_of
@@ -103,6 +103,7 @@ class Router:
         self._keep_room = keep_room
         self._token = token
         self._stopping = asyncio.Event()
+        self._waiting = RepeatedWait(clock)
         self._guard = guard or PoisonGuard(clock)
         self._watches = Watches(topic, store, clock)
         self._desk = self._guard.open_desk(f"decide:{topic.name}")
@@ -122,6 +123,7 @@ class Router:
         try:
             await self._run()
         finally:
+            self._waiting.close()
             self._desk.close()
 
     async def _run(self) -> None:
@@ -319,13 +321,8 @@ class Router:
         wait_s = _LONGEST_REST_S
         if due_us is not None:
             wait_s = min(wait_s, (due_us - self._clock.wall_us()) / US_PER_S)
-        await wait_for_first(
-            self._clock,
-            max(0.001, wait_s),
-            self._store.log.wait_for(self.topic.uid, offset),
-            self._nudges.event_for(self.topic.uid).wait(),
-            news.wait(),
-        )
+        message = self._store.log.wait_for(self.topic.uid, offset)
+        await self._waiting.wait(max(0.001, wait_s), message, self._nudges.event_for(self.topic.uid), news)
 
     def _is_overtaken(self, rule_set: RuleSet, context: DecideContext, offset_us: int) -> bool:
         """Whether other rules, silences or another wall clock came into force while this was decided: decide it again.
