@@ -37,11 +37,12 @@ LINE: Final = "a hundred in one call, a rule without key"
 _MORE: Final[Mapping[str, Mapping[str, float]]] = {
     LONE: {"transactions": 1.0, "pages": 1.05, "statements": 1.05, "hops": 1.05},
     BURST: {"pages": 1.4, "statements": 1.1},
-    LINE: {"transactions": 1.1, "pages": 1.1, "statements": 1.1, "hops": 1.1},
+    LINE: {"transactions": 1.1, "pages": 1.1, "statements": 1.1},
 }
 """So much more than what is kept is no growth: pages are split now and then, and bursts fall into groups by chance.
 
-What is not named here is shown and not judged: checkpoints write when they like.
+What is not named here is shown and not judged: checkpoints write when they like, and where a decision takes long, on a
+busy machine, those after it are made on a thread, with a hop for each.
 """
 _WORDS: Final = {
     "transactions": "transactions, each with an fsync",
