@@ -98,18 +98,17 @@ class AnswerFilter:
         return taken
 
     def _read_head(self) -> bytes:
-        end = self._buffer.find(b"\n")
-        if end < 0:
-            return self._without_end()
-        line = self._take(end + 1).rstrip(b"\r\n")
-        self._head_bytes += end + 1
-        if not self._lines and line.strip() and not is_status_line(line):
-            self._at, self.must_close = _At.RAW, True
-            return line + b"\r\n"
-        if line or self._lines:
-            self._take_line(line)
-        ends = bool(self._lines) and not line
-        return self._begin_body() if ends or self._head_bytes > _LONGEST_HEAD_BYTES else b""
+        while (end := self._buffer.find(b"\n")) >= 0:
+            line = self._take(end + 1).rstrip(b"\r\n")
+            self._head_bytes += end + 1
+            if not self._lines and line.strip() and not is_status_line(line):
+                self._at, self.must_close = _At.RAW, True
+                return line + b"\r\n"
+            if line or self._lines:
+                self._take_line(line)
+            if (self._lines and not line) or self._head_bytes > _LONGEST_HEAD_BYTES:
+                return self._begin_body()
+        return self._without_end()
 
     def _take_line(self, line: bytes) -> None:
         if line.strip() and (self._lines or is_status_line(line)):
