@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.routing.router import _is_large
+from bridge.routing.isolation import is_large
 from broker.clock import ManualClock
 from broker.engines.memory import MemoryStore
 from broker.engines.memory.trouble import Trouble
@@ -644,6 +644,6 @@ async def test_a_router_that_fails_leaves_its_nudges_to_the_next_run() -> None:
 def test_a_packed_message_is_decided_beside_the_event_loop_however_small_it_is() -> None:
     bomb = base64.b64encode(gzip.compress(json.dumps([1] * 1_000_000).encode())).decode()
     assert len(bomb) < 64 * 1024
-    assert _is_large(bomb)
-    assert _is_large(base64.b64encode(bomb.encode()).decode())
-    assert not _is_large(json.dumps([1] * 1_000))
+    assert is_large(bomb)
+    assert is_large(base64.b64encode(bomb.encode()).decode())
+    assert not is_large(json.dumps([1] * 1_000))
