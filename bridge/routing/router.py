@@ -105,7 +105,7 @@ class Router:
         self._stopping = asyncio.Event()
         self._waiting = RepeatedWait(clock)
         self._guard = guard or PoisonGuard(clock)
-        self._watches = Watches(topic, store, clock)
+        self._watches = Watches(topic, store, clock, token)
         self._desk = self._guard.open_desk(f"decide:{topic.name}")
 
     def stop(self) -> None:

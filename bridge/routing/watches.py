@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from bridge.routing.commit_batch import RoutedTopic, present
 from broker.clock import Clock
 from broker.conflicts import retry_on_conflict
 from broker.errors import StateMoved
-from broker.model import Commit, StatePut
+from broker.model import Commit, OwnerToken, StatePut
 from broker.store import Store
 from rules.deciding.quiet.watch import begin_watch, watch_names
 from rules.ruleset import Rule, RuleSet
@@ -19,10 +20,13 @@ _ONE_MESSAGE_BYTES: Final = 1
 class Watches:
     """The watches of one topic's rules, as its router needs them."""
 
-    def __init__(self, topic: RoutedTopic, store: Store, clock: Clock) -> None:
+    def __init__(
+        self, topic: RoutedTopic, store: Store, clock: Clock, token: Callable[[], OwnerToken | None] = lambda: None
+    ) -> None:
         self._topic = topic
         self._store = store
         self._clock = clock
+        self._token = token
         self._begun: RuleSet | None = None
         self._are_there = False
 
@@ -56,7 +60,8 @@ class Watches:
             change = begin_watch(rule, row.key, row.value, self._topic.name, now_us, anew=anew)
             put = StatePut(change.key, change.value or b"", change.rule, self._topic.uid, change.expires_us, now_us, ())
             puts.append(put)
-        await self._store.commit(Commit(reads={name: rows[name].version for name in names}, state=puts))
+        reads = {name: rows[name].version for name in names}
+        await self._store.commit(Commit(reads=reads, state=puts, owner=self._token()))
 
 
 def _watches(rule: Rule) -> bool:
