@@ -89,6 +89,20 @@ async def test_alerts_of_a_call_stand_in_their_channels(tmp_path: Path, chat: Fa
     ]
 
 
+async def test_hosts_that_say_nothing_any_more_are_told_to_their_team(tmp_path: Path, chat: FakeMattermost) -> None:
+    async with an_example("host-watch", tmp_path, {"MATTERMOST_HOOK": chat.hook_url}) as stage:
+        await publish_lines(stage, "projects/FARM/topics/hosts", "beats.jsonl")
+        await stage.settled(4, step_s=20)
+        await stage.check_books()
+    told = sorted((post.channel, post.text.splitlines()[0]) for post in chat.posts)
+    assert told == [
+        ("oncall", "root failed to log in to db1 again and again"),
+        ("ops", "**db1** (bob) is not heard"),
+        ("ops", "**web1** (ann) is not heard"),
+        ("ops", "**web2** (ann) is not heard"),
+    ]
+
+
 async def test_a_call_of_grafana_stands_in_the_channel_of_its_folder(tmp_path: Path, chat: FakeMattermost) -> None:
     async with an_example("grafana-mattermost", tmp_path, {"MATTERMOST_HOOK": chat.hook_url}) as stage:
         await call(stage, "/hooks/grafana", "call.json", authorization="Bearer the-grafana-token")
