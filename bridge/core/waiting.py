@@ -35,12 +35,12 @@ class RepeatedWait:
         self._clock = clock
         self._events: dict[asyncio.Event, asyncio.Task[object]] = {}
 
-    async def wait(self, timeout_s: float | None, thing: Coroutine[Any, Any, object], *events: asyncio.Event) -> None:
-        """Return once ``thing`` is done, an event is set, or ``timeout_s`` have passed. Raises what ``thing`` raises.
+    async def wait(self, timeout_s: float | None, work: Coroutine[Any, Any, object], *events: asyncio.Event) -> None:
+        """Return once ``work`` is done, an event is set, or ``timeout_s`` have passed. Raises what ``work`` raises.
 
         An event that was set, and cleared, since it was waited for last may end this wait too.
         """
-        once = asyncio.ensure_future(thing)
+        once = asyncio.ensure_future(work)
         self._watch(events)
         try:
             async with self._clock.timeout(timeout_s):

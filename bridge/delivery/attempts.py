@@ -281,7 +281,7 @@ class Attempts:
         self._free_slot(try_)
         if not (rest and isinstance(settlement, SettleDelivered) and self._may_go_on(rest[0])):
             return rest
-        rest = rest if settlement.receipt is None else [replace(one, earlier=settlement.receipt) for one in rest]
+        rest = rest if settlement.receipt is None else [replace(lease, earlier=settlement.receipt) for lease in rest]
         self._begin(rest[0], rest[1:])
         return ()
 
