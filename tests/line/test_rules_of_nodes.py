@@ -31,7 +31,7 @@ class FellowNode(Node):
     """A node whose files are changed, and that is asked how it stands."""
 
     def write_rules(self, text: str) -> None:
-        (self.daemon.config.parent / "rules.d" / "all.yaml").write_text(text)
+        (self.daemon.config.parent / "rules.d" / "0.yaml").write_text(text)
 
     def change_settings(self, old: str, new: str) -> None:
         text = self.daemon.config.read_text()
