@@ -24,7 +24,7 @@ class Mover:
     """``ams-bridge migrate`` in a process of its own."""
 
     def __init__(self, source: str, target: str, *options: str) -> None:
-        command = [sys.executable, "-m", "bridge", "--json", "migrate", "--from", source, "--to", target, *options]
+        command = [sys.executable, "-m", "bridge.cli", "--json", "migrate", "--from", source, "--to", target, *options]
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
     def read(self) -> dict[str, object]:

@@ -186,7 +186,7 @@ def test_a_node_with_another_sealing_key_does_not_start(pair: tuple[FellowNode, 
     key.unlink()
     key.write_text("ab" * 32)
     ended = subprocess.run(
-        [sys.executable, "-m", "bridge", "--config", str(two.daemon.config), "run"],
+        [sys.executable, "-m", "bridge.cli", "--config", str(two.daemon.config), "run"],
         env={**os.environ, "STATE_DIRECTORY": str(key.parent)},
         capture_output=True,
         text=True,
@@ -208,7 +208,7 @@ def owner_of(node: FellowNode, worker: str) -> str:
 
 def nodes_on_the_command_line(node: FellowNode) -> dict[str, Any]:
     said = subprocess.run(
-        [sys.executable, "-m", "bridge", "--config", str(node.daemon.config), "--json", "nodes"],
+        [sys.executable, "-m", "bridge.cli", "--config", str(node.daemon.config), "--json", "nodes"],
         capture_output=True,
         text=True,
         check=True,
