@@ -26,7 +26,8 @@ _ROOT: Final = Path(__file__).parent.parent
 
 _CONFIG = """
 server: {{listen: "127.0.0.1:{port}", tls: {tls}}}
-store: sqlite:state/bridge.db
+store: {store}
+node: {node}
 auth: {{service_token: an-administrator}}
 log: {{level: warning, format: json}}
 projects:
@@ -37,6 +38,19 @@ projects:
       u: {{roles: [publisher, consumer], topics: [alarms, archive], subscriptions: [{names}], token: {token}}}
 destinations:
   receiver: {{type: webhook, url: "{url}", concurrency: {concurrency}}}
+"""
+_SPREAD = """
+server: {{listen: "127.0.0.1:{port}", tls: off}}
+store: {store}
+node: {node}
+auth: {{service_token: an-administrator}}
+log: {{level: warning, format: json}}
+projects:
+  P:
+    topics: {{{topics}}}
+    users: {{u: {{roles: [publisher], topics: [{names}], token: {token}}}}}
+destinations:
+{destinations}
 """
 _RULES = """
 topic: projects/P/topics/alarms
@@ -62,14 +76,20 @@ class Started:
 
 
 def write_config(
-    folder: Path, url: str, subscriptions: int = 0, *, is_one_line: bool = False, tls: str = "off"
+    folder: Path,
+    url: str,
+    subscriptions: int = 0,
+    *,
+    is_one_line: bool = False,
+    tls: str = "off",
+    store: str = "sqlite:state/bridge.db",
+    node: str = '""',
 ) -> Path:
     """A configuration in ``folder`` that delivers to ``url``, with so many subscriptions (``s0``, ...) to pull.
 
     With ``is_one_line`` its rule has no key, so all of its posts keep one order.
     """
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = a_free_port()
     names = [f"s{n}" for n in range(subscriptions)]
     config = folder / "bridge.yaml"
     config.write_text(
@@ -81,6 +101,8 @@ def write_config(
             token=TOKEN,
             url=url,
             concurrency=CONCURRENCY,
+            store=store,
+            node=node,
         )
     )
     (folder / "rules.d").mkdir(exist_ok=True)
@@ -88,8 +110,38 @@ def write_config(
     return config
 
 
+def write_spread_config(folder: Path, url: str, topics: int, store: str, node: str) -> Path:
+    """The configuration of one node of several: topics (``alarms0``, ...), each with a destination of its own."""
+    names = [f"alarms{n}" for n in range(topics)]
+    receiver = f'{{type: webhook, url: "{url}", concurrency: {CONCURRENCY}}}'
+    config = folder / "bridge.yaml"
+    config.write_text(
+        _SPREAD.format(
+            port=a_free_port(),
+            topics=", ".join(f"{name}: {{}}" for name in names),
+            names=", ".join(names),
+            token=TOKEN,
+            store=store,
+            node=node,
+            destinations="\n".join(f"  {name}: {receiver}" for name in names),
+        )
+    )
+    (folder / "rules.d").mkdir(exist_ok=True)
+    for name in names:
+        rules = _RULES.replace("topics/alarms", f"topics/{name}").replace("send: receiver", f"send: {name}")
+        (folder / "rules.d" / f"{name}.yaml").write_text(rules.replace("name: status-alerts", f"name: {name}"))
+    return config
+
+
+def a_free_port() -> int:
+    """A port of this machine that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
+
+
 @contextlib.contextmanager
-def running(config: Path, *, pinned: bool = False, counts: Path | None = None) -> Iterator[Started]:
+def running(config: Path, *, pinned: bool = False, counts: Path | None = None, **environ: str) -> Iterator[Started]:
     """Start the daemon, wait until it tells its service manager READY, and stop it in the end.
 
     With ``counts`` it counts into that file what it does (counted_daemon.py). Raises RuntimeError with what it said
@@ -107,7 +159,7 @@ def running(config: Path, *, pinned: bool = False, counts: Path | None = None) -
         process = subprocess.Popen(
             [sys.executable, *program, "--config", str(config), "run"],
             cwd=config.parent,
-            env={**os.environ, "PYTHONPATH": str(_ROOT), "NOTIFY_SOCKET": f"@{name}"},
+            env={**os.environ, "PYTHONPATH": str(_ROOT), "NOTIFY_SOCKET": f"@{name}", **environ},
             stdout=log,
             stderr=log,
         )

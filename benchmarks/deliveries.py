@@ -39,12 +39,10 @@ def message(host: str) -> dict[str, object]:
     return {"data": base64.b64encode(json.dumps(FLAT | {"hostname": host}).encode()).decode(), "attributes": {}}
 
 
-def batches(count: int, series: str) -> Iterator[bytes]:
+def batches(count: int, series: str, topic: str = daemon.TOPIC) -> Iterator[bytes]:
     """Requests that publish so many messages."""
     for hosts in _hosts(count, series):
-        yield request(
-            f"/v1/{daemon.TOPIC}:publish", json.dumps({"messages": [message(host) for host in hosts]}).encode()
-        )
+        yield request(f"/v1/{topic}:publish", json.dumps({"messages": [message(host) for host in hosts]}).encode())
 
 
 def _hosts(count: int, series: str) -> Iterator[list[str]]:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 import benchmarks
+from benchmarks import nodes
 from benchmarks.__main__ import ALL
 from benchmarks.counts import count, grown, kept
 from benchmarks.rows import BEGIN, END, PAGE, Row, as_markdown, put_between_marks, quantile_ms, ratio_of
 from benchmarks.scale import TINY, Run
+from tests.bridge.destinations.postgres import find_programs
 
 
 @pytest.mark.parametrize("path", sorted(Path(next(iter(benchmarks.__path__))).glob("*.py")), ids=lambda path: path.stem)
@@ -27,6 +29,13 @@ async def test_a_benchmark_runs_and_stands_beside_its_limit(name: str, tmp_path:
 
     assert rows
     assert all(row.group == name and row.ours and row.beside and row.limit and row.ratio for row in rows)
+
+
+async def test_nodes_stand_beside_psycopg_and_beside_one_node(tmp_path: Path) -> None:
+    find_programs()
+    rows = await nodes.measure(Run(TINY, tmp_path, lambda text: None))
+    assert [row.beside for row in rows] == ["psycopg alone"] * 6 + ["one node"]
+    assert all(row.ours and row.limit and row.ratio for row in rows)
 
 
 async def test_a_message_costs_no_more_than_is_kept_in_the_repository(tmp_path: Path) -> None:
