@@ -125,7 +125,7 @@ def test_the_command_line_names_the_nodes(nodes: dict[str, Node]) -> None:
     one.start()
     wait_for_owners(one, 10, owned_by={"one"}, workers=WORKERS)
     said = subprocess.run(
-        [sys.executable, "-m", "bridge", "--config", str(one.daemon.config), "--json", "nodes"],
+        [sys.executable, "-m", "bridge.cli", "--config", str(one.daemon.config), "--json", "nodes"],
         capture_output=True,
         text=True,
         check=True,
