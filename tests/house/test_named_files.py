@@ -16,8 +16,8 @@ PAGES = [
     for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.md"))
     if page.name != "CHANGELOG.md"
 ]
-NO_FILES = re.compile(r"NAME|(?:^|/)(?:utils|helpers)\.py")
-"""Patterns of names, and names that are there to say that no file has them."""
+NO_FILES = re.compile(r"NAME|(?:^|/)(?:utils|helpers|alerts_format)\.py")
+"""Patterns of names, names that are there to say that no file has them, and programs of others."""
 
 
 def is_there(name: str) -> bool:
