@@ -89,6 +89,7 @@ WORDS: dict[str, list[str]] = {
     "publish": ["P/T", "--data", "x", "-a", "a=b"],
     "pull": ["P/S", "--max", "50"],
     "replay": ["P/T:0"],
+    "reload": [],
     "send": [
         "chat",
         "--text",

@@ -135,10 +135,10 @@ async def test_a_lock_file_that_is_removed_is_made_again(path: Path, opened: Ope
     async with opened() as store:
         lock.unlink()
 
-        async def is_back() -> bool:
-            return lock.exists()
+        async def is_taken_again() -> bool:
+            return lock.exists() and lock.read_text() != ""  # its holder is written there once it is locked
 
-        await until(is_back)
+        await until(is_taken_again)
         with pytest.raises(StoreUnavailable, match="stop that daemon first"):
             await open_sqlite(path, ManualClock())
         await store.log.append(TOPIC, messages(1))
