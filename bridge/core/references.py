@@ -93,7 +93,7 @@ class Resolver:
         if kind == "env":
             if name not in self._around.environ:
                 raise _NotThere(f"the environment has no variable {name}")
-            return self._around.environ[name]
+            return _text(self._around.environ[name], f"variable {name} of the environment")
         if kind == "file":
             return _content(self._around.folder / name)
         if self._around.credentials is None:
@@ -104,6 +104,15 @@ class Resolver:
         if "/" in name:
             raise LookupError("a credential's name has no slash")
         return _content(self._around.credentials / name)
+
+
+def _text(value: str, name: str) -> str:
+    """The value; bytes that are no UTF-8 stand in the environment as halves of characters that nothing takes."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise _NotThere(f"{name} is not UTF-8 text") from error
+    return value
 
 
 def _content(path: Path) -> str:

@@ -318,7 +318,15 @@ def test_a_short_secret_does_not_garble_the_words(secret: str) -> None:
     assert told.startswith('bridge.yaml:1:8  drain  "${env:IT}" is not a duration; write a number and a unit, such as')
 
 
-NO_ADDRESS = st.text(st.characters(exclude_characters=":"), max_size=60)  # what is right is said nothing of
+@pytest.mark.parametrize("where", SOMEWHERE)
+@pytest.mark.parametrize("secret", ["\ud800", "x\udcff", "\udcc3("])
+def test_a_variable_that_is_not_utf_8_is_named_wherever_it_is_put(where: str, secret: str) -> None:
+    told = whatever_is_said(where.replace("%s", "${env:IT}"), secret)
+    assert "${env:IT}: variable IT of the environment is not UTF-8 text" in told
+
+
+NO_ADDRESS = st.text(st.characters(exclude_characters=":", exclude_categories=["Cs"]), max_size=60)
+"""What is right is said nothing of, and what is no text at all is said to be none: the test above."""
 
 
 @given(NO_ADDRESS, NO_ADDRESS, st.sampled_from(SOMEWHERE))
