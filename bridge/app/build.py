@@ -56,7 +56,7 @@ from bridge.observe.release_metrics import ReleaseMetrics
 from bridge.push.http import PushHttp
 from bridge.push.pushers import Pushers
 from bridge.routing.active_config import ActiveConfig
-from bridge.routing.fellow_nodes import FellowNodes, NodeWord, fingerprint, list_others
+from bridge.routing.fellow_nodes import FellowNodes, NodeWord, list_others
 from bridge.routing.router import Routed
 from bridge.routing.routers import Routers
 from bridge.settings.model import ServerSettings, Settings
@@ -128,13 +128,13 @@ async def _build(
     guard, table = PoisonGuard(clock, guard_folder(settings.store, environ)), _connections(settings.server)
     condition, clock_guard, push_http = _condition(settings, clock), ClockGuard(store, clock), _pushing(settings, clock)
     trouble = [guard.describe_degraded, table.full, condition.describe_degraded, clock_guard.explain]
-    tools = Tools(clock, make_client, buttons, Republisher(broker), guard)
-    couriers = _couriers(settings, store, tools, supervisor, rng, metrics, lately)
+    couriers = _couriers(settings, broker, buttons, guard, supervisor, rng, metrics, lately)
     destinations, tell_routed = couriers.build(settings.destinations), _tell_routed(metrics, lately)
     in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
-    canaries, listeners = _lookouts(buttons, store, couriers, supervisor, clock, rng)
-    pulls = PullWorkers(broker, clock, supervisor, rng, metrics.count_refused_message)
-    changing = (in_force, couriers, canaries, listeners, pulls, supervisor, metrics)
+    canaries, listeners, pulls = _lookouts(buttons, broker, couriers, supervisor, rng, metrics)
+    reloader = Reloader(
+        config, settings, environ, broker, in_force, couriers, canaries, listeners, pulls, supervisor, metrics
+    )
     return Daemon(
         settings=settings,
         clock=clock,
@@ -158,7 +158,7 @@ async def _build(
         sweeper=_sweeper(settings, store, broker, clock),
         metrics=metrics,
         lately=lately,
-        reloader=(reloader := Reloader(config, settings, environ, broker, *changing)),
+        reloader=reloader,
         fellows=_fellows(settings, broker, in_force, reloader, trouble),
         buttons=buttons,
         connections=table,
@@ -205,7 +205,6 @@ def _fellows(
             files=in_force.files,
             degraded=in_force.degraded,
             release=RELEASE,
-            sealing=fingerprint(key),
             settings=sum_settings(reloader.settings, key),
         )
 
@@ -227,23 +226,29 @@ def _watch(daemon: Daemon) -> None:
 
 def _couriers(
     settings: Settings,
-    store: Store,
-    tools: Tools,
+    broker: Broker,
+    buttons: Buttons,
+    guard: PoisonGuard,
     supervisor: Supervisor,
     rng: SystemRandom,
     metrics: Metrics,
     lately: RecentActivity,
 ) -> Couriers:
+    tools = Tools(broker.clock, make_client, buttons, Republisher(broker), guard)
     tell_tried = _tell_tried(metrics, lately)
-    return Couriers(store, tools, supervisor, rng, settings.drain, tell_tried, metrics.count_collapse)
+    return Couriers(broker.store, tools, supervisor, rng, settings.drain, tell_tried, metrics.count_collapse)
 
 
 def _lookouts(
-    buttons: Buttons, store: Store, couriers: Couriers, supervisor: Supervisor, clock: Clock, rng: SystemRandom
-) -> tuple[Canaries, Listeners]:
-    """Who looks at what destinations show: canaries, and those who hear what is written there."""
-    canaries = Canaries(store, lambda: couriers.routes, supervisor, clock, os.urandom)
-    return canaries, Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng)
+    buttons: Buttons, broker: Broker, couriers: Couriers, supervisor: Supervisor, rng: SystemRandom, metrics: Metrics
+) -> tuple[Canaries, Listeners, PullWorkers]:
+    """Who looks outside: canaries at destinations, listeners at what is written there, pulls at other services."""
+    clock = broker.clock
+    return (
+        Canaries(broker.store, lambda: couriers.routes, supervisor, clock, os.urandom),
+        Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng),
+        PullWorkers(broker, clock, supervisor, rng, metrics.count_refused_message),
+    )
 
 
 def _tell_tried(metrics: Metrics, lately: RecentActivity) -> Callable[[AttemptResult], None]:

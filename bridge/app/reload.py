@@ -244,9 +244,7 @@ class Reloader:
             since_us = await keep(catalog.broker, rule_set)
             kept = list_kept_rule_sets(self._broker)
             retiring = partial(add_retired, rule_set, obligations, kept, world, self._in_force.rule_set)
-            whole = await self._offload.run(
-                retiring, large=True
-            )  # rules of older files are read like those of new ones
+            whole = await self._offload.run(retiring, large=True)  # older files are read like new ones
         except BaseException:
             await _close_all(built)
             raise

@@ -11,11 +11,10 @@ from typing import Final
 import structlog
 
 from bridge.app.state_folder import BadSealingKey
-from bridge.routing.fellow_nodes import fingerprint, list_others
-from broker.model import Put
+from bridge.routing.fellow_nodes import list_others, sum_under
+from bridge.routing.service_notes import put_note
 from broker.planned import PlannedCatalog
 from broker.records import ServiceNote
-from broker.tokens import random_uid
 
 _NOTE: Final = "sealing-key"
 
@@ -38,12 +37,9 @@ async def check_sealing_key(catalog: PlannedCatalog, node: str, key: bytes) -> N
         )
     if note is not None:
         log.warning("the sealing key is another one than before: tokens that were sealed cannot be shown any more")
-    now_us, stored = catalog.broker.clock.wall_us(), cache.get_stored(note) if note is not None else None
-    agreed = ServiceNote(
-        uid=note.uid if note is not None else random_uid(catalog.broker.entropy),
-        created_us=note.created_us if note is not None else now_us,
-        modified_us=now_us,
-        name=_NOTE,
-        value=ours,
-    )
-    await cache.write([Put(_NOTE, agreed, stored.version if stored is not None else 0)])
+    await cache.write([put_note(catalog.broker, _NOTE, ours)])
+
+
+def fingerprint(key: bytes) -> str:
+    """A name for a sealing key, from which nobody finds the key."""
+    return sum_under(key, b"the sealing key of ams-bridge")

@@ -13,15 +13,15 @@ from typing import Final
 
 import msgspec
 
+from bridge.routing.service_notes import put_note
 from broker.broker import Broker
 from broker.catalog_cache import CatalogCache
 from broker.clock import Clock
 from broker.conflicts import retry_on_conflict
 from broker.errors import VersionMoved
-from broker.model import NodeStanding, Put
+from broker.model import NodeStanding
 from broker.records import ServiceNote
 from broker.store import Ownership
-from broker.tokens import random_uid
 
 NODE_NOTE: Final = "node:"
 """How the names of nodes' notes begin."""
@@ -40,7 +40,6 @@ class NodeWord(msgspec.Struct, frozen=True, kw_only=True):
     files: str = ""
     degraded: str = ""
     release: str = ""
-    sealing: str = ""
     settings: dict[str, str] = {}
 
 
@@ -85,16 +84,7 @@ class FellowNodes:
         note = cache.find(ServiceNote, name)
         if note is not None and note.value == value:
             return
-        now_us = self._clock.wall_us()
-        stored = cache.get_stored(note) if note is not None else None
-        record = ServiceNote(
-            uid=note.uid if note is not None else random_uid(self._broker.entropy),
-            created_us=note.created_us if note is not None else now_us,
-            modified_us=now_us,
-            name=name,
-            value=value,
-        )
-        await cache.write([Put(name, record, stored.version if stored is not None else 0)])
+        await cache.write([put_note(self._broker, name, value)])
 
 
 def list_others(nodes: Sequence[NodeStanding], node: str) -> list[str]:
@@ -114,11 +104,6 @@ def read_word(note: ServiceNote) -> NodeWord:
         return msgspec.json.decode(note.value, type=NodeWord)
     except msgspec.MsgspecError:
         return NodeWord()
-
-
-def fingerprint(key: bytes) -> str:
-    """A name for a sealing key, from which nobody finds the key."""
-    return sum_under(key, b"the sealing key of ams-bridge")
 
 
 def sum_under(key: bytes, text: bytes) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from bridge.routing.active_config import CURRENT
+from bridge.routing.service_notes import put_note
 from bridge.settings.model import MoveTo, Settings
 from broker.broker import Broker
 from broker.conflicts import retry_on_conflict
@@ -108,15 +109,7 @@ async def _keep(broker: Broker, rule_set: RuleSet) -> int:
             sources=rule_set.sources,
         )
         changes.append(Put(rule_set.version, record, 0))
-    stored = broker.cache.get_stored(note) if note is not None else None
-    current = ServiceNote(
-        uid=note.uid if note is not None else random_uid(broker.entropy),
-        created_us=note.created_us if note is not None else now_us,
-        modified_us=now_us,
-        name=CURRENT,
-        value=rule_set.version,
-    )
-    changes.append(Put(CURRENT, current, stored.version if stored is not None else 0))
+    changes.append(put_note(broker, CURRENT, rule_set.version))
     await broker.cache.write(changes)
     return now_us
 
