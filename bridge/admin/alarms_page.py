@@ -12,14 +12,7 @@ from bridge.admin.handlers import Download
 from bridge.control.http_answers import OperatorRequest
 from bridge.destinations.row_source import RowQuery, RowsFound
 from bridge.operate.operator_errors import InvalidInput
-from bridge.operate.table_rows import (
-    ROWS_A_PAGE,
-    TableView,
-    choose_rows,
-    export_rows,
-    list_tables,
-    show_history,
-)
+from bridge.operate.table_rows import ROWS_A_PAGE, TableView, choose_rows, export_rows, list_tables, show_history
 from broker.beside import LARGE_ITEMS, Beside
 from broker.clock import US_PER_S
 from rules.source.bounds import count_of
@@ -43,7 +36,6 @@ async def view_alarms(asked: OperatorRequest) -> dict[str, Any]:
     rows = await choose_rows(asked.context, name, query)
     table, matches = rows.table, rows.matches
     page = table.page
-    _check_columns(table, query)
     choices = [choice_of(each, rows.values.get(each, ()), query.where.get(each, ())) for each in page.filters]
     address = _address(asked, table)
     return {
@@ -129,15 +121,6 @@ def _query_of(asked: OperatorRequest) -> RowQuery:
         after=given.get("after", ""),
         limit=ROWS_A_PAGE,
     )
-
-
-def _check_columns(table: TableView, query: RowQuery) -> None:
-    """What is not shown is not asked for either. Raises InvalidInput."""
-    page = table.page
-    known = {*page.columns, *page.filters, *table.key, page.severity, page.newest}
-    unknown = [name for name in (*query.where, query.sort) if name and page.columns and name not in known]
-    if unknown:
-        raise InvalidInput("rows", f"{table.name} shows no column {unknown[0][:63]}")
 
 
 def _address(asked: OperatorRequest, table: TableView) -> Callable[..., str]:

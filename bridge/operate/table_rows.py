@@ -46,8 +46,8 @@ def list_tables(context: OperatorContext) -> list[TableView]:
     """The tables whose settings ask for a page, by name."""
     return [
         TableView(name=name, page=source.page, key=source.row_key)
-        for name, source in sorted(context.destinations().items())
-        if isinstance(source, RowSource) and source.page is not None
+        for name, source in _sources(context).items()
+        if source.page is not None
     ]
 
 
@@ -57,6 +57,7 @@ async def choose_rows(context: OperatorContext, name: str, query: RowQuery) -> R
     Raises NoSuchThing, InvalidInput, UnreachableTable.
     """
     table, source = _find_table(context, name)
+    _check_columns(table, query)
     query = _sort_by_newest(query, table.page)
     severity = (table.page.severity,) if table.page.severity else ()
     with _errors_of(table):
@@ -68,6 +69,7 @@ async def choose_rows(context: OperatorContext, name: str, query: RowQuery) -> R
 async def export_rows(context: OperatorContext, name: str, query: RowQuery) -> RowsFound:
     """All the rows that fit, in one piece. Raises as ``choose_rows``, and InvalidInput when there are too many."""
     table, source = _find_table(context, name)
+    _check_columns(table, query)
     query = replace(_sort_by_newest(query, table.page), limit=MOST_EXPORTED, after="")
     with _errors_of(table):
         matches = await source.find_rows(query)
@@ -108,6 +110,15 @@ def _find_table(context: OperatorContext, name: str) -> tuple[TableView, RowSour
         known = ", ".join(sources) or "none"
         raise NoSuchThing("table", name, f"there is no table {name[:100]!r} with a page; there are: {known}")
     return next(table for table in list_tables(context) if table.name == wanted), sources[wanted]
+
+
+def _check_columns(table: TableView, query: RowQuery) -> None:
+    """What is not shown is not asked for either, or answers would tell it. Raises InvalidInput."""
+    page = table.page
+    known = {*page.columns, *page.filters, *table.key, page.severity, page.newest}
+    unknown = [name for name in (*query.where, query.sort) if name and page.columns and name not in known]
+    if unknown:
+        raise InvalidInput("rows", f"{table.name} shows no column {unknown[0][:63]}")
 
 
 def _sources(context: OperatorContext) -> dict[str, RowSource]:

@@ -148,3 +148,9 @@ def convert_row(row: Mapping[str, Any], conversions: Mapping[str, Callable[[obje
         except (ValueError, ArithmeticError, RecursionError, TypeError) as error:
             raise ValueError(f'column "{name}": {" ".join(str(error).split()) or type(error).__name__}') from None
     return fitted
+
+
+def split_name(name: str) -> tuple[str | None, str]:
+    """Schema and table of a name in the settings."""
+    schema, _, table = name.rpartition(".")
+    return schema or None, table

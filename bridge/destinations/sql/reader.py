@@ -22,7 +22,8 @@ from sqlalchemy.engine import URL, Connection
 
 from bridge.destinations.row_source import NoSuchColumn, RowQuery, RowsFound, RowsUnavailable
 from bridge.destinations.sql.column_types import conversion_of
-from bridge.destinations.sql.table import TablePlan, make_engine, split_name
+from bridge.destinations.sql.columns import split_name
+from bridge.destinations.sql.table import TablePlan, make_engine
 
 MOST_COUNTED: Final = 10_000
 MOST_VALUES: Final = 200

@@ -15,7 +15,7 @@ from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from bridge.destinations.sql.columns import TableNotFit
+from bridge.destinations.sql.columns import TableNotFit, split_name
 
 COUNT: Final = "records"
 """The column of how many rows a sum is of; a sum of none is removed."""
@@ -103,25 +103,20 @@ def _sum(column: sa.ColumnElement[Any]) -> Any:
 
 
 def _new_table(table: sa.Table, plan: SumsPlan) -> sa.Table:
-    schema, name = _split_name(plan)
+    schema, name = split_name(plan.name)
     columns = [sa.Column(column, table.c[column].type, nullable=False) for column in (*plan.by, *plan.of)]
     count = sa.Column(COUNT, sa.BigInteger, nullable=False)
     return sa.Table(name, sa.MetaData(), *columns, count, sa.UniqueConstraint(*plan.by), schema=schema)
 
 
 def _is_there(connection: Connection, plan: SumsPlan) -> bool:
-    schema, name = _split_name(plan)
+    schema, name = split_name(plan.name)
     return sa.inspect(connection).has_table(name, schema=schema)
 
 
 def _reflect(connection: Connection, plan: SumsPlan) -> sa.Table:
-    schema, name = _split_name(plan)
+    schema, name = split_name(plan.name)
     try:
         return sa.Table(name, sa.MetaData(), schema=schema, autoload_with=connection)
     except exc.NoSuchTableError:
         raise TableNotFit(f"there is no table {plan.name}; create: true makes it") from None
-
-
-def _split_name(plan: SumsPlan) -> tuple[str | None, str]:
-    schema, _, name = plan.name.rpartition(".")
-    return schema or None, name

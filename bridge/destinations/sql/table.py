@@ -24,7 +24,7 @@ from sqlalchemy.schema import CreateTable
 from bridge.core.domains import ascii_domain
 from bridge.destinations.base import Delivered, Later, Outcome, Refused
 from bridge.destinations.sql.column_types import conversion_of
-from bridge.destinations.sql.columns import ColumnKind, TableNotFit, convert_row
+from bridge.destinations.sql.columns import ColumnKind, TableNotFit, convert_row, split_name
 from bridge.destinations.sql.sums import SumsPlan, make_sums, read_sums, write_counted
 
 _SHOWN_RUNES: Final = 300
@@ -308,12 +308,6 @@ def _unique_sets(connection: Connection, table: sa.Table) -> list[set[str]]:
     sets += [set(each["column_names"]) for each in inspector.get_unique_constraints(table.name, schema=table.schema)]
     sets += [{str(name) for name in each["column_names"]} for each in indexes if each["unique"]]
     return sets
-
-
-def split_name(name: str) -> tuple[str | None, str]:
-    """Schema and table of a name in the settings."""
-    schema, _, table = name.rpartition(".")
-    return schema or None, table
 
 
 def _error_text(error: BaseException | None) -> str:
