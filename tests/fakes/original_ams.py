@@ -19,7 +19,7 @@ from broker.clock import SystemClock
 TOKEN: Final = "the-token-of-a-service-admin"
 _AT: Final = "2026-01-01T00:00:00Z"
 _UUID: Final = "00000000-0000-4000-8000-{:012}"
-_NO_PUSH: Final[dict[str, Any]] = {
+NO_PUSH: Final[dict[str, Any]] = {
     "type": "",
     "pushEndpoint": "",
     "maxMessages": 0,
@@ -32,6 +32,7 @@ _NO_PUSH: Final[dict[str, Any]] = {
     "mattermostChannel": "",
     "base64Decode": False,
 }
+"""The pushConfig of a subscription that is pulled."""
 
 
 @dataclass
@@ -195,7 +196,7 @@ class OriginalAms(Served):
         return {
             "name": f"/projects/{project}/subscriptions/{name}",
             "topic": f"/projects/{project}/topics/{one.topic}",
-            "pushConfig": _NO_PUSH | one.push,
+            "pushConfig": NO_PUSH | one.push,
             "ackDeadlineSeconds": one.deadline_s,
             "createdOn": _AT,
         }

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.fakes.ams_api import a_staged_api
+from tests.fakes.original_ams import NO_PUSH
 
 IA, NF = "INVALID_ARGUMENT", "NOT_FOUND"
 MISSING = (404, NF, "Subscription doesn't exist")
@@ -12,19 +13,6 @@ FORBIDDEN = (403, "FORBIDDEN", "Access to this resource is forbidden")
 SUB = "/projects/P/subscriptions/S"
 NEW = "/projects/P/subscriptions/new"
 DEADLINE = "Invalid ackDeadlineSeconds(needs value between 0 and 600) Arguments"
-PULL_CONFIG = {
-    "type": "",
-    "pushEndpoint": "",
-    "maxMessages": 0,
-    "authorizationHeader": {},
-    "retryPolicy": {},
-    "verificationHash": "",
-    "verified": False,
-    "mattermostUrl": "",
-    "mattermostUsername": "",
-    "mattermostChannel": "",
-    "base64Decode": False,
-}
 
 
 async def test_a_subscription_is_shown_complete():
@@ -33,7 +21,7 @@ async def test_a_subscription_is_shown_complete():
     assert answer == {
         "name": "/projects/P/subscriptions/new",
         "topic": "/projects/P/topics/T",
-        "pushConfig": PULL_CONFIG,
+        "pushConfig": NO_PUSH,
         "ackDeadlineSeconds": 10,
         "createdOn": "2026-01-01T00:00:00Z",
     }

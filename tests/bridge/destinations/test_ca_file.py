@@ -84,15 +84,14 @@ async def test_of_mail_too_it_is_named(tmp_path: Path) -> None:
 async def test_a_remote_ams_is_asked_by_its_authority(tmp_path: Path, key: str) -> None:
     authority = TestAuthority(tmp_path)
     with served(authority.server()) as port:
-        assert UNTRUSTED in await pulled(port, {})
-        assert UNTRUSTED not in await pulled(port, {key: authority.certificate})
+        assert UNTRUSTED in await pulled(f"localhost:{port}", {})
+        assert UNTRUSTED not in await pulled(f"localhost:{port}", {key: authority.certificate})
 
 
-async def pulled(port: int, trust: dict[str, Path]) -> str:
-    """What a pull from a remote AMS at ``port`` stumbled over."""
+async def pulled(endpoint: str, files: dict[str, Path]) -> str:
+    """What a pull from a remote AMS stumbled over."""
     config = AmsSourceConfig(
-        topic="projects/P/topics/T", endpoint=f"localhost:{port}", project="P", subscription="S",
-        token=Secret("x"), **trust,
+        topic="projects/P/topics/T", endpoint=endpoint, project="P", subscription="S", token=Secret("x"), **files,
     )  # fmt: skip
     never: Any = None
     source = AmsSource(config, "S", never, never, SystemClock(), random.Random(1))  # noqa: S311 - pauses

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography.x509.oid import NameOID
@@ -19,10 +17,9 @@ from bridge.core.trust import ClientPair
 from bridge.destinations.destination_kinds import KINDS
 from bridge.destinations.kit.redact import Redactor
 from bridge.push.http import NotPosted, PushHttp
-from bridge.sources.ams import AmsSource, AmsSourceConfig, RemoteTrouble
 from broker.clock import SystemClock
 from tests.bridge.destinations.test_ca_file import FAR as FAR_AWAY
-from tests.bridge.destinations.test_ca_file import HTTP_KINDS, probed
+from tests.bridge.destinations.test_ca_file import HTTP_KINDS, probed, pulled
 from tests.fakes.certificates import Pair, TestAuthority
 from tests.fakes.command_line import command, write
 from tests.fakes.tls_server import served
@@ -95,26 +92,10 @@ async def test_a_pull_shows_its_certificate(tmp_path: Path) -> None:
     place = Place(tmp_path)
     client = place.client
     with place.served() as url:
-        trust = {"ca_file": place.authority.certificate}
-        assert is_turned_away(await pulled(url, trust))
+        endpoint, trust = url.removeprefix("https://"), {"ca_file": place.authority.certificate}
+        assert is_turned_away(await pulled(endpoint, trust))
         shown = trust | {"client_certificate": client.certificate, "client_key": client.key}
-        assert not is_turned_away(await pulled(url, shown))
-
-
-async def pulled(url: str, files: dict[str, Path]) -> str:
-    """What a pull from a remote AMS stumbled over."""
-    config = AmsSourceConfig(
-        topic="projects/P/topics/T", endpoint=url.removeprefix("https://"), project="P", subscription="S",
-        token=Secret("x"), **files,
-    )  # fmt: skip
-    never: Any = None
-    source = AmsSource(config, "S", never, never, SystemClock(), random.Random(1))  # noqa: S311 - pauses
-    async with source.session() as http:
-        try:
-            await source.step(http)
-        except RemoteTrouble as trouble:
-            return str(trouble)
-    return ""
+        assert not is_turned_away(await pulled(endpoint, shown))
 
 
 async def test_pushes_and_the_verification_of_endpoints_show_the_certificate_of_the_settings(tmp_path: Path) -> None:
