@@ -18,7 +18,8 @@ from broker.clock import US_PER_S
 from broker.engines.postgres.address import Address
 from broker.engines.postgres.connections import Db, connect
 from broker.engines.postgres.failures import is_broken, is_of_the_moment, store_error
-from broker.engines.postgres.queries import ask, ask_all, load
+from broker.engines.postgres.queries import Question, Rows, ask, ask_all, load
+from broker.engines.postgres.sharing import FairShare, LiveNodes, live_nodes
 from broker.model import NodeStanding, OwnerToken, WorkerStanding
 from broker.steady import SteadyTime
 
@@ -30,6 +31,7 @@ NODE_TTL_S: Final = 3.5
 _SQL: Final = load("ownership")
 _END_LEASES: Final = load("outbox")["end_leases_of_the_dead"]
 _TTL_US: Final = int(NODE_TTL_S * US_PER_S)
+_LOOKS_AT_SESSIONS: Final = 10
 
 
 async def register(db: Db, node: str) -> tuple[int, str]:
@@ -53,11 +55,16 @@ class PostgresOwnership:
         self._db: Db | None = None
         self._turn = asyncio.Lock()
         self._ends_sessions = True
+        self._share = FairShare()
+        self._wanted: frozenset[str] | None = None
+        self._wants_sum = 0
+        self._live: LiveNodes = {}
+        self._looks = 0
 
     async def hold(self, node: str, wanted: Sequence[str]) -> Mapping[str, OwnerToken]:
         """See Ownership."""
         async with self._turn:
-            return await self._try(lambda db: self._hold(db, node, sorted(set(wanted))))
+            return await self._try(lambda db: self._hold(db, node, frozenset(wanted)))
 
     async def renew(self) -> None:
         """Say that this node lives."""
@@ -88,36 +95,57 @@ class PostgresOwnership:
         async with self._turn:
             await self._let_go()
 
-    async def _hold(self, db: Db, node: str, wanted: Sequence[str]) -> Mapping[str, OwnerToken]:
-        names = list(wanted)
-        if not await ask(db, _SQL["renew_wanting"], (_TTL_US, names, self._holder)):
+    async def _hold(self, db: Db, node: str, wanted: frozenset[str]) -> Mapping[str, OwnerToken]:
+        renewed, live, rows = await self._renew_and_look(db, wanted)
+        if not renewed:
             return {}  # a later run of this node has begun
-        await self._end_sessions_of_the_dead(db)
-        await ask_all(
-            db,
-            [
-                (_SQL["release_others"], (self._holder, names)),
-                (_SQL["add_workers"], (names,)),
-            ],
-        )
-        share, rows = await ask_all(db, [(_SQL["share"], (names,)), (_SQL["held"], (self._holder, names))])
+        await self._end_sessions_of_the_dead(db, live)
         tokens: dict[str, int] = dict(rows)
-        room = share[0][0] - len(tokens)
+        room = await self._share.count(db, live, wanted) - len(tokens)
         if room < 0:
             given = evenly(sorted(tokens), -room)
             await ask(db, _SQL["release"], (self._holder, given))
             tokens = {name: token for name, token in tokens.items() if name not in given}
         elif room > 0:
-            tokens |= await self._claim(db, node, names, room)
+            tokens |= await self._claim(db, node, sorted(wanted), room)
         return {name: OwnerToken(name, token) for name, token in tokens.items()}
 
-    async def _end_sessions_of_the_dead(self, db: Db) -> None:
-        """Free the locks of a node that stopped between two statements, where the database lets us."""
-        if self._ends_sessions:
+    async def _renew_and_look(self, db: Db, wanted: frozenset[str]) -> tuple[bool, LiveNodes, Rows]:
+        """Say that this node lives; whether it does, who else, and what it holds. It takes one way there and back.
+
+        What it could run is written when that is news, to it or to a database that lost it in a failover.
+        """
+        looks: list[Question] = [(_SQL["live"], None), (_SQL["held"], (self._holder,))]
+        if wanted == self._wanted:
+            renewed, live, rows = await ask_all(db, [(_SQL["renew"], (_TTL_US, self._holder)), *looks])
+            if not renewed or renewed[0][0] == self._wants_sum:
+                return bool(renewed), live_nodes(live), rows
+        names, self._wanted = sorted(wanted), None
+        renewed, *_, live, rows = await ask_all(
+            db,
+            [
+                (_SQL["renew_wanting"], (_TTL_US, names, self._holder)),
+                (_SQL["release_others"], (self._holder, names)),
+                (_SQL["add_workers"], (names,)),
+                *looks,
+            ],
+        )
+        if renewed:
+            self._wanted, self._wants_sum = wanted, renewed[0][0]
+        return bool(renewed), live_nodes(live), rows
+
+    async def _end_sessions_of_the_dead(self, db: Db, live: LiveNodes) -> None:
+        """Free the locks of a node that stopped between two statements, where the database lets us.
+
+        It reads every session, so it is asked when other nodes live than before, and now and then.
+        """
+        self._looks += 1
+        if self._ends_sessions and (live != self._live or self._looks % _LOOKS_AT_SESSIONS == 0):
             try:
                 await ask(db, _SQL["end_sessions_of_the_dead"])
             except (UndefinedFunction, InsufficientPrivilege, FeatureNotSupported):
                 self._ends_sessions = False  # its locks are free when its connection is
+        self._live = live
 
     async def _claim(self, db: Db, node: str, names: Sequence[str], room: int) -> dict[str, int]:
         """Take free workers, as many as there is room for; leases of a node that died end with that."""

@@ -10,6 +10,7 @@ import pytest
 
 from broker.clock import ManualClock
 from broker.engines import open_store
+from broker.engines.postgres.sharing import fair_share
 from broker.errors import LeaseLost, NotOwner
 from broker.model import Commit, SettleDelivered
 from broker.store import Store
@@ -59,6 +60,41 @@ async def test_what_others_could_not_run_is_run_beyond_the_share() -> None:
         await b.ownership.hold("b", ["sweeper"])
         assert len(await a.ownership.hold("a", [*WORKERS, "sweeper"])) == 8
         assert set(await b.ownership.hold("b", ["sweeper"])) == {"sweeper"}
+
+
+def test_a_share_counts_each_worker_for_all_that_could_run_it() -> None:
+    many = {f"w{n}" for n in range(1_000)}
+    assert fair_share(many, [(many, 100)]) == 10
+    assert fair_share(many, [(many, 99)]) == 11
+    assert fair_share({"a", "b", "c"}, [({"a", "b", "c"}, 3)]) == 1
+    assert fair_share({"a", "b", "c"}, [({"a", "b", "c"}, 1), ({"c"}, 2)]) == 3
+    assert fair_share({"c"}, [({"a", "b", "c"}, 1), ({"c"}, 2)]) == 1
+    assert fair_share(set(), [(many, 3)]) == 0
+
+
+async def test_shares_follow_nodes_that_come_and_go_and_could_run_other_workers() -> None:
+    async with several("a", "b", "c") as (a, b, c):
+        assert len(await a.ownership.hold("a", WORKERS)) == 8
+        await b.ownership.hold("b", WORKERS)
+        assert len(await a.ownership.hold("a", WORKERS)) == 4
+        await c.ownership.hold("c", [*WORKERS[:4], "pull:x"])
+        assert len(await a.ownership.hold("a", WORKERS)) == 4  # a half of four, a third of four, up to the next whole
+        assert len(await a.ownership.hold("a", WORKERS[:4])) <= 2
+        assert set(await b.ownership.hold("b", WORKERS)) == set(WORKERS[4:])
+        await a.close()
+        expire("c")
+        assert set(await b.ownership.hold("b", WORKERS)) == set(WORKERS)
+
+
+async def test_what_a_node_could_run_is_said_again_where_the_database_lost_it() -> None:
+    async with several("a", "b") as (a, b):
+        await a.ownership.hold("a", WORKERS)
+        with psycopg.connect(an_address(), autocommit=True) as db:
+            db.execute("UPDATE nodes SET wants = '{}' WHERE name = 'a'")
+            db.execute("DELETE FROM workers")
+        assert set(await a.ownership.hold("a", WORKERS)) == set(WORKERS)
+        await b.ownership.hold("b", WORKERS)
+        assert len(await a.ownership.hold("a", WORKERS)) == 4
 
 
 async def test_a_node_that_is_not_heard_of_loses_its_workers_and_its_tokens() -> None:

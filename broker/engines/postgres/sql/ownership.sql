@@ -8,14 +8,14 @@ ON CONFLICT (name) DO UPDATE SET incarnation = nodes.incarnation + 1, holder = e
 RETURNING holder, 'ams-bridge ' || left(md5(current_schema()), 8) || ' ' || holder;
 
 -- name: renew
--- A node lives; none when a later run of it has begun.
+-- A node lives: the number of what it could run; none when a later run of it has begun.
 UPDATE nodes SET until_us = (extract(epoch FROM clock_timestamp()) * 1000000)::int8 + %s WHERE holder = %s
-RETURNING name;
+RETURNING wants_sum;
 
 -- name: renew_wanting
--- A node lives, and could run these workers; none when a later run of it has begun.
+-- A node lives, and could run these workers: their number; none when a later run of it has begun.
 UPDATE nodes SET until_us = (extract(epoch FROM clock_timestamp()) * 1000000)::int8 + %s, wants = %s WHERE holder = %s
-RETURNING name;
+RETURNING wants_sum;
 
 -- name: end
 -- A node ends.
@@ -33,12 +33,14 @@ WHERE a.datname = current_database() AND a.usename = current_user AND a.pid <> p
     WHERE n.until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8
   );
 
--- name: share
--- How many of some workers are a node's fair share: each is shared by those that live and could run it.
-SELECT coalesce(ceil(sum(1.0 / sharers)), 0)::int8 FROM (
-  SELECT wanted.name, count(*) AS sharers FROM nodes CROSS JOIN LATERAL unnest(wants) AS wanted (name)
-  WHERE until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8 GROUP BY wanted.name
-) AS shared WHERE name = ANY(%s);
+-- name: live
+-- The holders that live, by the number of what they could run.
+SELECT wants_sum, array_agg(holder ORDER BY holder) FROM nodes
+WHERE until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8 GROUP BY wants_sum ORDER BY wants_sum;
+
+-- name: wants
+-- The workers behind such numbers.
+SELECT DISTINCT ON (wants_sum) wants_sum, wants FROM nodes WHERE wants_sum = ANY(%s) ORDER BY wants_sum;
 
 -- name: owners
 -- The tokens of some workers, -1 where the node lives no more. Nobody takes one over before the transaction ends.
@@ -70,8 +72,8 @@ FROM unnest(%s::text[]) AS wanted (name) ORDER BY name
 ON CONFLICT (name) DO NOTHING;
 
 -- name: held
--- What a holder has of some workers.
-SELECT name, token FROM workers WHERE holder = %s AND name = ANY(%s) ORDER BY name;
+-- What a holder has.
+SELECT name, token FROM workers WHERE holder = %s ORDER BY name;
 
 -- name: claim
 -- Take free workers of some names, up to so many: those of no holder, or of one that lives no more.
