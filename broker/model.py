@@ -314,12 +314,18 @@ WAKE_ALL: Final = "*"
 
 @dataclass(frozen=True, slots=True)
 class SweepPolicy:
-    """What housekeeping removes: things settled, decided or expired before these times."""
+    """What housekeeping removes: things settled, decided or expired before these times.
+
+    How long messages are kept, and how much of them (None: without bound), says only in how large pieces an engine may
+    store them; ``Log.trim`` removes them.
+    """
 
     now_us: int
     deliveries_before_us: int
     producer_keys_before_us: int
     limit: int = 5_000
+    messages_keep_us: int | None = None
+    messages_keep_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,12 +56,14 @@ class Sweeper:
         trimmed = await self._retention.step()
         if trimmed.expired:
             log.error("messages went before they were decided: the size limit forced it", expired=trimmed.expired)
-        now_us = self._clock.wall_us()
+        now_us, policy = self._clock.wall_us(), self._retention.policy
         swept = await self._store.sweep(
             SweepPolicy(
                 now_us=now_us,
                 deliveries_before_us=now_us - us(self._deliveries_s),
                 producer_keys_before_us=now_us - us(self._producer_keys_s),
+                messages_keep_us=None if policy.keep_s is None else us(policy.keep_s),
+                messages_keep_bytes=policy.keep_bytes,
             )
         )
         if swept.deliveries or swept.decisions or trimmed.messages:

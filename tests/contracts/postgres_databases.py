@@ -36,6 +36,9 @@ def an_empty_database(name: str = "contracts") -> str:
 
     url = a_database(name)
     with psycopg.connect(url, autocommit=True) as db:
+        slabs = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = to_regclass('messages')"
+        for (slab,) in db.execute(slabs).fetchall():
+            db.execute(f"DROP TABLE {slab}")
         tables = [table for (table,) in db.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
         for table in tables:
             if table not in ("schema_versions", "lock_slots"):

@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
 
-from broker.model import Appended, Message, NewMessage
+from broker.model import Appended, Message, NewMessage, SweepPolicy
 from tests.contracts.builders import TOPIC
 from tests.contracts.machine import SETTINGS, EngineMachine
 
@@ -64,6 +64,12 @@ class LogMachine(EngineMachine):
         assert self.run(self.store.log.trim(TOPIC, before)) == len(gone)
         self.messages = self.messages[len(gone) :]
         self.first = max(self.first, min(before, self.end))
+
+    @rule(minutes=st.sampled_from([0, 2, 20]))
+    def keep_house(self, minutes: int) -> None:
+        """An engine that stores messages in pieces begins another one, and may let go of those that are past."""
+        self.run(self.clock.advance(minutes * 60.0, turns=1))
+        self.run(self.store.sweep(SweepPolicy(self.clock.wall_us(), 0, 0, messages_keep_us=600_000_000)))
 
     @rule(further=st.integers(0, 5))
     def reserve(self, further: int) -> None:

@@ -28,7 +28,8 @@ _UNUSABLE: Final[Mapping[str, str]] = {
     "3D000": "the database does not exist; create it",
     "42501": "the user may not create tables there; grant CREATE on the schema",
 }
-_AGAIN: Final = ("40001", "40P01")
+_AGAIN: Final = ("40001", "40P01", "42P01")
+"""Two transactions were in each other's way; or a table was dropped between a look at which there are and its use."""
 
 
 def reason_of(error: Exception) -> str:

@@ -13,15 +13,18 @@ from broker.engines.postgres.connections import Db, ReadConnections
 from broker.engines.postgres.fencing import check_owner, lock_owners
 from broker.engines.postgres.log_rows import Appending, LogStanding, MessageBatch
 from broker.engines.postgres.queries import Question, ask, ask_all, columns, count, load
+from broker.engines.postgres.slab_reading import read_messages
+from broker.engines.postgres.slabs import KnownSlabs, LogSlabs, ask_slab, in_slab, slabs_of
 from broker.engines.postgres.slices import SLICE, delete_in_slices
 from broker.engines.postgres.waking import Waking, topic_bell
 from broker.engines.postgres.writer import CallOutcome, GroupWrites
-from broker.engines.texts import pairs_from_bytes
 from broker.errors import NotOwner, TopicGone
 from broker.model import Appended, Bounds, Message, NewMessage
 from broker.steady import SteadyTime
 
 _SQL: Final = load("log")
+_FORGET_LOG: Final = load("slabs")["forget_log"]
+_BEHIND_ALL: Final = 2**62
 
 
 class Appends:
@@ -95,6 +98,7 @@ class PostgresLog:
         self._readers = readers
         self._waking = waking
         self._beside = Beside()
+        self._slabs = KnownSlabs()
 
     async def append(self, topic_uid: str, messages: Sequence[NewMessage], producer_key: str | None = None) -> Appended:
         """See Log."""
@@ -109,9 +113,9 @@ class PostgresLog:
 
     async def read(self, topic_uid: str, offset: int, max_messages: int, max_bytes: int) -> Sequence[Message]:
         """See Log."""
-        wanted = {"uid": topic_uid, "offset": offset, "messages": max_messages, "bytes": max_bytes}
-        rows = await self._readers.rows(_SQL["read"], wanted)
-        return [Message(at, at_us, data, pairs_from_bytes(attributes)) for at, at_us, data, attributes in rows]
+        return await self._readers.run(
+            lambda db: read_messages(db, self._slabs, topic_uid, max(offset, 0), max_messages, max_bytes)
+        )
 
     async def bounds(self, topic_uid: str) -> Bounds:
         """See Log."""
@@ -123,7 +127,10 @@ class PostgresLog:
 
         async def read(db: Db) -> int | None:
             log = await _standing(db, topic_uid)
-            first = await _first_with(db, log, 1, time_us - self._steady.read().offset_us) if log else None
+            if log is None:
+                return None
+            slabs = await slabs_of(db, log.id)
+            first = await _first_with(db, slabs, log, 1, time_us - self._steady.read().offset_us)
             return first[0] if first else None
 
         return await self._readers.run(read)
@@ -135,37 +142,52 @@ class PostgresLog:
             log = await _standing(db, topic_uid)
             if log is None or log.stored_bytes <= keep_bytes:
                 return log.first if log else 0
-            last_removed = await _first_with(db, log, 2, log.upto - keep_bytes)
+            last_removed = await _first_with(db, await slabs_of(db, log.id), log, 2, log.upto - keep_bytes)
             return last_removed[0] + 1 if last_removed else log.end
 
         return await self._readers.run(read)
 
     async def trim(self, topic_uid: str, before: int) -> int:
-        """See Log."""
+        """See Log. Only the first slab is emptied; others are dropped once retention has passed them."""
 
-        async def make(db: Db, touched: set[str]) -> LogStanding | None:
+        async def make(db: Db, touched: set[str]) -> tuple[LogStanding, int, LogSlabs] | None:
             log = await _lock_log(db, topic_uid)
             if log is None or log.gone or before <= log.first:
                 return None
-            log.first = min(before, log.end)
-            trimmed = await ask(db, _SQL["upto_before"], (log.id, log.first))
-            if trimmed:
-                log.stored_bytes = log.upto - trimmed[0][0]
+            first_before, log.first = log.first, min(before, log.end)
+            slabs = await slabs_of(db, log.id)
+            upto = await _upto_before(db, slabs, log)
+            if upto is not None:
+                log.stored_bytes = log.upto - upto
             await ask(db, _SQL["put_logs"], columns([log.values()]))
-            return log
+            return log, first_before, slabs
 
-        log = await self._writer.run(Alone(make))
-        return await self._remove(log.id, log.first) if log is not None else 0
+        trimmed = await self._writer.run(Alone(make))
+        if trimmed is None:
+            return 0
+        log, first_before, slabs = trimmed
+        return await self.remove(log.id, log.first, 0) + await self._count(log, first_before, slabs)
 
-    async def _remove(self, log_id: int, before: int) -> int:
-        """Remove messages below ``before``, which nobody reads any more, slice by slice."""
+    async def _count(self, log: LogStanding, since: int, slabs: LogSlabs) -> int:
+        """How many messages from an offset on are below the log's first, in slabs that are dropped as a whole."""
+
+        async def read(db: Db) -> int:
+            wanted = [slab for slab in slabs.until(log.first) if slab and slab in slabs.since(since)]
+            counts = [await ask_slab(db, _SQL["count"], slab, (log.id, since, log.first)) for slab in wanted]
+            return sum(rows[0][0] for rows in counts if rows)
+
+        return await self._readers.run(read)
+
+    async def remove(self, log_id: int, before: int, slab: int) -> int:
+        """Remove messages of a slab below ``before``, which nobody reads any more, piece by piece."""
 
         async def make(db: Db, touched: set[str]) -> tuple[int, bool]:
-            *_, lowest = await ask_all(db, [("BEGIN", None), (_SQL["lowest"], (log_id,))])
+            *_, lowest = await ask_all(db, [("BEGIN", None), (in_slab(_SQL["lowest"], slab), (log_id,))])
             if not lowest or lowest[0][0] >= before:
                 await ask(db, _SQL["forget_ahead"], {"log": log_id, "before": before})
                 return 0, False
-            return await count(db, _SQL["remove"], (log_id, min(before, lowest[0][0] + SLICE))), True
+            upto = min(before, lowest[0][0] + SLICE)
+            return await count(db, in_slab(_SQL["remove"], slab), (log_id, upto)), True
 
         removed, more = 0, True
         while more:
@@ -185,7 +207,18 @@ class PostgresLog:
             return log
 
         log = await self._writer.run(Alone(make))
-        await self._remove(log.id, log.end)
+        await self._remove_gone(log.id)
+
+    async def _remove_gone(self, log_id: int) -> None:
+        """Remove every message of a log that is dropped, and where they were."""
+
+        async def forget(db: Db, touched: set[str]) -> None:
+            await ask_all(db, [("BEGIN", None), (_FORGET_LOG, (log_id,))])
+
+        slabs = await self._readers.run(lambda db: slabs_of(db, log_id))
+        for slab in (0, *slabs.slabs):
+            await self.remove(log_id, _BEHIND_ALL, slab)
+        await self._writer.run(Alone(forget))
 
     async def topics(self) -> Sequence[str]:
         """See Log."""
@@ -205,7 +238,7 @@ class PostgresLog:
             if log.gone:
                 raise TopicGone(topic_uid)
             log.end = max(offset, log.end)
-            if not await ask(db, _SQL["probe"], (log.id, log.first)):
+            if not await _probe(db, await slabs_of(db, log.id), log.id, log.first):
                 log.first = log.end
             await ask(db, _SQL["put_logs"], columns([log.values()]))
             touched.add(topic_bell(topic_uid))
@@ -226,7 +259,7 @@ class PostgresLog:
     async def sweep_gone(self) -> None:
         """Remove what a drop that was interrupted left behind."""
         for (log_id,) in await self._readers.rows(_SQL["gone_with_messages"]):
-            await self._remove(log_id, 2**62)
+            await self._remove_gone(log_id)
 
 
 async def _lock_log(db: Db, uid: str) -> LogStanding | None:
@@ -240,7 +273,7 @@ async def _standing(db: Db, uid: str) -> LogStanding | None:
     return None if log is None or log.gone else log
 
 
-async def _first_with(db: Db, log: LogStanding, column: int, least: int) -> tuple[Any, ...] | None:
+async def _first_with(db: Db, slabs: LogSlabs, log: LogStanding, column: int, least: int) -> tuple[Any, ...] | None:
     """The first retained message whose ``column`` (1 time, 2 bytes up to it) is at least ``least``.
 
     Both columns grow with the offset, so it is found by halving; offsets may have holes.
@@ -249,9 +282,28 @@ async def _first_with(db: Db, log: LogStanding, column: int, least: int) -> tupl
     row: tuple[Any, ...] | None = None
     while low < high:
         middle = (low + high) // 2
-        probe = next(iter(await ask(db, _SQL["probe"], (log.id, middle))), None)
+        probe = await _probe(db, slabs, log.id, middle)
         if probe is not None and probe[column] < least:
             low = probe[0] + 1
         else:
             row, high = probe or row, middle
     return row
+
+
+async def _probe(db: Db, slabs: LogSlabs, log_id: int, offset: int) -> tuple[Any, ...] | None:
+    """The first message at or after an offset: its own, its time and the bytes up to it."""
+    for slab in slabs.since(offset):
+        rows = await ask_slab(db, _SQL["probe"], slab, (log_id, offset))
+        if rows:
+            return rows[0]
+    return None
+
+
+async def _upto_before(db: Db, slabs: LogSlabs, log: LogStanding) -> int | None:
+    """The bytes up to the last message before the log's first one."""
+    for slab in slabs.until(log.first):
+        rows = await ask(db, in_slab(_SQL["upto_before"], slab), (log.id, log.first))
+        if rows:
+            upto: int = rows[0][0]
+            return upto
+    return None

@@ -9,11 +9,14 @@ from typing import Any, Final
 from broker.engines.message_rows import MessageRow
 from broker.engines.postgres.calls import Shared
 from broker.engines.postgres.queries import Question, columns, load
+from broker.engines.postgres.slabs import in_slab
 from broker.errors import TopicGone
 from broker.model import Appended
+from broker.names import AUDIT_LOG
 from broker.steady import Reading
 
 _SQL: Final = load("log")
+_BEGIN_IN: Final = load("slabs")["begin_in"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,8 @@ class LogStanding:
     created_us: int = 0
     gone: bool = False
     ahead_us: int = 0
+    slab: int = 0
+    open_slab: int = 0
 
     def values(self) -> tuple[Any, ...]:
         """What ``put_logs`` writes of it."""
@@ -58,6 +63,7 @@ class LogStanding:
             self.last_batch,
             self.gone,
             self.ahead_us,
+            self.slab,
         )
 
 
@@ -68,7 +74,8 @@ class Appending:
     logs: dict[str, LogStanding]
     known: dict[tuple[int, str], Appended]
     aheads: list[tuple[int, int, int]] = field(default_factory=list)
-    messages: list[tuple[int, int, int, int, str, bytes]] = field(default_factory=list)
+    messages: dict[int, list[tuple[int, int, int, int, str, bytes]]] = field(default_factory=dict)
+    moves: list[tuple[int, int, int]] = field(default_factory=list)
     keys: list[tuple[int, str, int, int, int, int]] = field(default_factory=list)
     changed: dict[int, LogStanding] = field(default_factory=dict)
 
@@ -97,20 +104,30 @@ class Appending:
         if ahead_us != log.ahead_us:
             log.ahead_us = ahead_us
             self.aheads.append((log.id, log.end, ahead_us))
+        messages = self.messages.setdefault(self._slab_of(log), [])
         for data, attributes, size_bytes in batch.rows:
             log.upto += size_bytes
             log.stored_bytes += size_bytes
-            self.messages.append((log.id, log.end, at_us, log.upto, data, attributes))
+            messages.append((log.id, log.end, at_us, log.upto, data, attributes))
             log.end += 1
         log.bytes_total += batch.text_bytes
         log.previous_publish_us, log.last_publish_us = log.last_publish_us, at_us
         log.last_batch = len(batch.rows)
         self.changed[log.id] = log
 
+    def _slab_of(self, log: LogStanding) -> int:
+        """The slab that the log goes on in: the open one. The audit trail is kept for longer than topics are, apart."""
+        if log.uid != AUDIT_LOG and log.slab != log.open_slab:
+            log.slab = log.open_slab
+            self.moves.append((log.id, log.end, log.slab))
+        return log.slab
+
     def questions(self) -> Iterator[Question]:
         """The statements that write it."""
-        if self.messages:
-            yield _SQL["add_messages"], columns(self.messages)
+        for slab, messages in self.messages.items():
+            yield in_slab(_SQL["add_messages"], slab), columns(messages)
+        if self.moves:
+            yield _BEGIN_IN, columns(self.moves)
         if self.aheads:
             yield _SQL["put_aheads"], columns(self.aheads)
         if self.keys:

@@ -22,6 +22,7 @@ from broker.engines.postgres.log import PostgresLog
 from broker.engines.postgres.node import Node
 from broker.engines.postgres.outbox import PostgresOutbox
 from broker.engines.postgres.queries import ask, begin, load
+from broker.engines.postgres.slab_keeping import SlabKeeping
 from broker.engines.postgres.state import PostgresState
 from broker.engines.postgres.unit import Unit
 from broker.engines.postgres.waking import Waking
@@ -64,6 +65,7 @@ class PostgresStore:
         self.state = PostgresState(steady, writer, readers, node.shard)
         self.decisions = PostgresDecisions(steady, writer, readers)
         self.ownership: Ownership = node.ownership
+        self._slabs = SlabKeeping(steady, writer, self.log.remove)
 
     async def commit(self, commit: Commit, take: Callable[[Sequence[Leased]], None] | None = None) -> None:
         """See Store."""
@@ -104,6 +106,7 @@ class PostgresStore:
             await self.log.sweep_keys(policy.producer_keys_before_us, limit),
         )
         await self.log.sweep_gone()
+        await self._slabs.step(policy)
         await self._writer.run(Alone(_forget_writers))
         return Swept(*counts, more=max(counts) >= limit)
 

@@ -70,6 +70,10 @@ WRITES: Final[Mapping[str, tuple[str, Write]]] = {
     "a listener drops": ("listen:ops", lambda store: store.outbox.drop(["d1"], "alice")),
     "a listener replays": ("listen:ops", lambda store: store.outbox.replay(["gone"])),
     "the sweeper sweeps": ("sweeper", lambda store: store.sweep(SweepPolicy(LATER_US, LATER_US, LATER_US))),
+    "the sweeper begins a slab": (
+        "sweeper",
+        lambda store: store.sweep(SweepPolicy(0, 0, 0, messages_keep_us=1)),
+    ),
     "the sweeper trims": ("sweeper", lambda store: store.log.trim(TOPIC, 2)),
     "the sweeper drops a log": ("sweeper", lambda store: store.log.drop(TOPIC)),
     "the sweeper keeps numbers": ("sweeper", lambda store: store.log.reserve(TOPIC, 90)),

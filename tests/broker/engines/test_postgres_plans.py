@@ -12,12 +12,27 @@ import pytest
 from broker.clock import ManualClock
 from broker.engines import open_store
 from broker.engines.postgres.queries import load
-from broker.model import Commit
+from broker.engines.postgres.slabs import in_slab
+from broker.model import Commit, SweepPolicy
 from tests.contracts.builders import LATER_US, NOW_US, TOPIC, a_decision, a_delivery, a_row, messages
 from tests.contracts.postgres_databases import an_empty_database
 
 MANY = 20_000
-LARGE = {"messages", "deliveries", "progress", "attempts", "state", "decisions", "receipts", "producer_keys"}
+SLABS = 3
+IN_A_SLAB = ("read", "goes_on", "probe", "upto_before", "count", "lowest", "remove", "add_messages")
+"""Queries over the messages of one slab."""
+LARGE = {
+    "messages",
+    *(f"messages_{n + 1}" for n in range(SLABS)),
+    "log_slabs",
+    "deliveries",
+    "progress",
+    "attempts",
+    "state",
+    "decisions",
+    "receipts",
+    "producer_keys",
+}
 """Tables that grow with use; reading one of these from end to end is never right."""
 
 NAMES = ("ops", "mail", "sms")
@@ -25,13 +40,22 @@ LEASE = {"destination": "ops", "limit": 8, "run": 4, "now": NOW_US, "until": NOW
 FIND = dict.fromkeys(("state", "destination", "rule", "topic_uid", "offset", "order_key", "incident", "since_us"))
 HOT: dict[tuple[str, str], Any] = {
     ("log", "lock_logs"): ([TOPIC],),
-    ("log", "read"): {"uid": TOPIC, "offset": 3_000, "messages": 100, "bytes": 1_000_000},
+    ("log", "read"): {"uid": TOPIC, "offset": 3_000, "messages": 100, "bytes": 1_000_000, "least": 1},
+    ("log", "goes_on"): (TOPIC, 3_000),
+    ("log", "count"): (1, 10, 20),
     ("log", "bounds"): (TOPIC,),
     ("log", "probe"): (1, 2_000),
     ("log", "upto_before"): (1, 2_000),
     ("log", "lowest"): (1,),
     ("log", "remove"): (1, 10),
     ("log", "producer_keys"): ([1], ["key"]),
+    ("slabs", "of"): (1,),
+    ("slabs", "of_topic"): (TOPIC,),
+    ("slabs", "held"): (1,),
+    ("slabs", "lock_idle"): {"slab": 1},
+    ("slabs", "leave"): {"slab": 1, "logs": [1]},
+    ("slabs", "forget"): {"slab": 1, "logs": [1]},
+    ("slabs", "forget_log"): (1,),
     ("cursors", "get"): ("s/x",),
     ("cursors", "revisions"): (["s/x"],),
     ("state", "read"): {"keys": ["k/1", "k/2"], "now": NOW_US},
@@ -78,8 +102,9 @@ HOT: dict[tuple[str, str], Any] = {
     ("state", "list"): {"first": "k", "behind": "l", "after": "", "now": NOW_US, "limit": 10},
     ("state", "wake"): (["k/1"], [NOW_US], [7]),
     ("state", "expire"): {"now": 1, "limit": 100},
-    ("ownership", "share"): (["router:x"],),
-    ("ownership", "held"): (1, ["router:x"]),
+    ("ownership", "live"): None,
+    ("ownership", "wants"): ([1],),
+    ("ownership", "held"): (1,),
     ("ownership", "nodes"): None,
 }
 COLD = {
@@ -95,6 +120,7 @@ COLD = {
     "ownership": "tokens lock_courier count_refused register renew renew_wanting end end_sessions_of_the_dead "
     "add_workers claim "
     "release release_others release_all listed",
+    "slabs": "begin_in all number add open wait size remove",
     "state": "counts put delete",
 }
 """Queries that are not looked at: they only insert, or write rows by their primary key, or read a small table, or they
@@ -105,6 +131,7 @@ table is the quickest (the sessions of daemons forbid that)."""
 MORE = (
     "INSERT INTO producer_keys SELECT 1, 'p' || n, n, 1, 0, 0 FROM generate_series(1, %s) AS n",
     "INSERT INTO receipts SELECT 'ops', 'k' || n, 'r', 0 FROM generate_series(1, %s) AS n",
+    "INSERT INTO log_slabs SELECT n + 1000, 0, n %% 900 + 10 FROM generate_series(1, %s) AS n",
     "INSERT INTO attempts SELECT n, 1, 0, 0, 'later', '', true, false, '' FROM generate_series(1, %s) AS n",
 )
 """What takes settlements and keys to come by."""
@@ -118,8 +145,13 @@ def database() -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     url = an_empty_database("plans")
 
     async def fill() -> None:
-        store = await open_store(url, ManualClock())
+        clock = ManualClock()
+        store = await open_store(url, clock)
         await store.log.append(TOPIC, messages(MANY))
+        for _ in range(SLABS):
+            await store.sweep(SweepPolicy(0, 0, 0, messages_keep_us=10))
+            await store.log.append(TOPIC, messages(MANY // 4))
+            await clock.advance(1, turns=1)
         places = range(MANY)
         await store.commit(
             Commit(
@@ -165,6 +197,28 @@ def test_no_large_table_is_read_from_end_to_end(
     assert not LARGE & set(read), json.dumps(plan, indent=1)
 
 
+def test_every_query_over_messages_asks_one_slab_and_that_by_its_key(
+    database: psycopg.Connection[tuple[Any, ...]],
+) -> None:
+    for name in IN_A_SLAB[:-1]:
+        for slab in range(SLABS + 1):
+            text = in_slab(load("log")[name], slab)
+            row = database.execute(f"EXPLAIN (FORMAT JSON) {text}", HOT["log", name]).fetchone()
+            assert row is not None
+            nodes = list(nodes_of(row[0][0]["Plan"]))
+            asked = {node["Relation Name"] for node in nodes if "messages" in node.get("Relation Name", "")}
+            assert asked == {f"messages_{slab}" if slab else "messages"}, name
+            assert "Seq Scan" not in {node["Node Type"] for node in nodes if node.get("Relation Name") in asked}, name
+
+
+def test_no_query_over_messages_is_left_that_names_no_slab() -> None:
+    for name, text in load("log").items():
+        assert ("messages" in text.replace("--", "").split("\n", 1)[-1] and "FROM ONLY messages" in text) == (
+            name in {*IN_A_SLAB[:-1], "gone_with_messages"}
+        ), name
+        assert in_slab(text, 7).count("messages_7") == (name in IN_A_SLAB) + (name == "gone_with_messages"), name
+
+
 def test_every_query_is_looked_at_or_named_as_one_that_need_not_be() -> None:
     for name, left_out in COLD.items():
         looked_at = {query for file, query in HOT if file == name}
@@ -173,6 +227,6 @@ def test_every_query_is_looked_at_or_named_as_one_that_need_not_be() -> None:
 
 
 def test_every_query_is_in_a_file_with_its_sentence() -> None:
-    for name in ("catalog", "cursors", "decisions", "keeping", "log", "outbox", "ownership", "state"):
+    for name in ("catalog", "cursors", "decisions", "keeping", "log", "outbox", "ownership", "slabs", "state"):
         for query, text in load(name).items():
             assert text.startswith("-- "), f"{name}.{query} has no sentence"
