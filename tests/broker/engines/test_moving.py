@@ -303,7 +303,17 @@ async def test_what_differs_on_its_arrival_does_not_count(tmp_path: Path) -> Non
 
 def test_every_table_of_messages_and_decisions_is_moved() -> None:
     """Tables that are not: what nodes, writers, locks, moves and versions of the tables are."""
-    ours = {"lock_slots", "moves", "nodes", "refused_writes", "schema_versions", "workers", "writers"}
+    ours = {
+        "lock_slots",
+        "moves",
+        "nodes",
+        "refused_writes",
+        "schema_versions",
+        "workers",
+        "writers",
+        "slabs",
+        "log_slabs",
+    }
     with psycopg.connect(an_empty_database("moving")) as db:
         found = {name for (name,) in db.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
     assert found - {table.name for table in TABLES} - {"moved_ranges"} - ours == set()
