@@ -316,8 +316,7 @@ WAKE_ALL: Final = "*"
 class SweepPolicy:
     """What housekeeping removes: things settled, decided or expired before these times.
 
-    How long messages are kept, and how much of them (None: without bound), says only in how large pieces an engine may
-    store them; ``Log.trim`` removes them.
+    How long messages stay, and how many bytes (None: no bound), says how large the pieces are that engines store them in.
     """
 
     now_us: int
