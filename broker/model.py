@@ -316,7 +316,7 @@ WAKE_ALL: Final = "*"
 class SweepPolicy:
     """What housekeeping removes: things settled, decided or expired before these times.
 
-    How long messages stay, and how many bytes (None: no bound), says how large the pieces are that engines store them in.
+    How long messages stay, and how many bytes (None: no bound), says how large the pieces are that they are stored in.
     """
 
     now_us: int
