@@ -16,6 +16,7 @@ from broker.conflicts import retry_on_conflict
 from broker.errors import CursorMoved, TopicMissing
 from broker.keyed_locks import KeyedLocks
 from broker.model import Appended, Message, NewMessage
+from broker.people import People
 from broker.projects import Projects
 from broker.pull import PullService
 from broker.records import Snapshot, Subscription, Topic
@@ -68,6 +69,7 @@ class Broker:
         self.snapshots = Snapshots(self.cache, clock, entropy)
         self.schemas = Schemas(self.cache, clock, entropy)
         self.users = Users(self.cache, clock, entropy, Sealer(settings.sealing_key, entropy))
+        self.people = People(self.cache, clock, entropy)
         self.registrations = Registrations(self.cache, clock, entropy, self.users)
         self.certificates = Certificates(self.cache, clock, entropy)
         self.pulls = PullService(store, clock, settings.pull_max_bytes)
@@ -86,6 +88,10 @@ class Broker:
         """Hand out messages from the cursor on, without moving it (broker/pull.py). Raises TopicMissing."""
         topic = self._topic_of(subscription)
         return await self._in_turn(subscription, lambda: self.pulls.pull(subscription, topic, max_messages))
+
+    async def peek(self, subscription: Subscription, max_messages: int) -> Sequence[Message]:
+        """What a pull would hand out, and nothing changes. Raises TopicMissing."""
+        return await self.pulls.peek(subscription, self._topic_of(subscription), max_messages)
 
     async def acknowledge(self, subscription: Subscription, offset: int) -> None:
         """Move the cursor past ``offset`` (broker/acknowledge.py). Raises AckRefused."""

@@ -74,6 +74,14 @@ class PullService:
         )
         return messages
 
+    async def peek(self, subscription: Subscription, topic: Topic, max_messages: int) -> Sequence[Message]:
+        """What ``pull`` would hand out; nothing is counted, and an earlier pull can be acknowledged as before."""
+        cursor = await self._cursor(subscription, topic)
+        looked = await read_admitted(
+            self._store.log, topic.uid, subscription.filter, cursor.offset, max(max_messages, 1), self._max_bytes
+        )
+        return looked.messages
+
     async def measure_consumption(self, subscription: Subscription) -> Consumed:
         """What the subscription's metrics show."""
         cursor = await self._store.cursors.get(subscription_cursor(subscription.uid))

@@ -153,13 +153,25 @@ class CertificateBinding(CatalogRecord, frozen=True, kw_only=True):
     name: str = ""  # as argo-api-authn names its bindings; "" for one that was made by its subject alone
 
 
+class Person(CatalogRecord, frozen=True, kw_only=True):
+    """A person with a role on the pages and in the operators' API. Catalog key: the name, in lower case."""
+
+    name: str
+    role: Literal["viewer", "responder", "admin"]
+    password_hash: str = ""  # argon2id; "" for nobody's: such a person logs in by other means
+    token_digest: str = ""  # of the token for the API, which itself is kept nowhere; "" for none
+
+
 class SessionRecord(CatalogRecord, frozen=True, kw_only=True):
     """A session of the pages. Catalog key: the digest of its cookie, which itself is kept nowhere."""
 
     cookie_digest: str
     name: str
-    token_digest: str  # of the token it was begun with
+    token_digest: str  # of the token it was begun with, or of what else proved it: it ends when that changes
     until_us: int
+    person_uid: str = ""  # whose it is, "" where it was begun with the token of the service or of a user
+    how: Literal["token", "password", "proxy", "oidc"] = "token"
+    address: str = ""  # where it was begun from
 
 
 class ServiceNote(CatalogRecord, frozen=True, kw_only=True):
@@ -180,6 +192,7 @@ AnyRecord: TypeAlias = (
     | SilenceRecord
     | RuleSetRecord
     | CertificateBinding
+    | Person
     | SessionRecord
     | ServiceNote
 )
@@ -195,6 +208,7 @@ KINDS: Final[dict[str, type[AnyRecord]]] = {
     "silence": SilenceRecord,
     "ruleset": RuleSetRecord,
     "certificate": CertificateBinding,
+    "person": Person,
     "session": SessionRecord,
     "note": ServiceNote,
 }

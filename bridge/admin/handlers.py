@@ -16,10 +16,14 @@ GetHandler: TypeAlias = Callable[[OperatorRequest], Awaitable[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class FormResult:
-    """What a form did: the page to show next, and the sentence to show on it."""
+    """What a form did: the page to show next, and the sentence to show on it.
+
+    A ``secret`` is shown this once, on a page of its own: it goes into no cookie, and no address.
+    """
 
     path: str
     said: str
+    secret: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,16 @@
-"""Who is looking at the pages: a session that the store knows, begun with an administrator's token at the login page.
+"""Who is looking at the pages: a session that the store knows, begun at the login page with a token or a password.
 
 The cookie is a random word; the store keeps its digest, so that a stolen store opens none. A session ends when its
-viewer logs out, after twelve hours, and at once when the token it was begun with is replaced, or its user is removed or
-is no administrator any more. Each form carries a word made from the cookie. A second cookie carries, for one page, the
-sentence that says what a form did; it is signed with a key that is made anew at every start.
+viewer logs out, after twelve hours, and at once when the token or the password it was begun with is replaced, or whose
+it is may see no page any more, or somebody ends it. Each form carries a word made from the cookie. A second cookie
+carries, for one page, the sentence that says what a form did; it is signed with a key that is made anew at every start.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from itsdangerous import BadData, Signer, URLSafeSerializer
 
@@ -31,10 +31,14 @@ _CLOCK_BACK_US: Final = 300 * US_PER_S
 
 
 @dataclass(frozen=True, slots=True)
-class Viewer:
-    """The person who looks at the pages."""
+class SessionProof:
+    """What a session is begun with: whose it is, what proved it (a digest that changes with the proof), and whence."""
 
     name: str
+    digest: str
+    how: Literal["token", "password", "proxy", "oidc"] = "token"
+    person_uid: str = ""
+    address: str = ""
 
 
 class Sessions:
@@ -48,10 +52,10 @@ class Sessions:
         self._entropy = entropy
         self._ends: dict[str, float] = {}  # by cookie digest, in monotonic time
 
-    async def begin(self, name: str, token_digest: str) -> str:
-        """The cookie of a new session, for whoever holds a token. Raises StoreUnavailable."""
+    async def begin(self, proof: SessionProof) -> str:
+        """The cookie of a new session. Raises StoreUnavailable."""
         await self.forget_ended()
-        alike = [session for session in self._cache.list_all(SessionRecord) if session.token_digest == token_digest]
+        alike = [session for session in self._cache.list_all(SessionRecord) if session.token_digest == proof.digest]
         await self._cache.remove(*alike[: max(0, len(alike) - _MOST_SESSIONS + 1)])
         cookie, now_us = random_hex(self._entropy), self._clock.wall_us()
         record = SessionRecord(
@@ -59,9 +63,12 @@ class Sessions:
             created_us=now_us,
             modified_us=now_us,
             cookie_digest=digest_of_token(cookie.encode()),
-            name=name,
-            token_digest=token_digest,
+            name=proof.name,
+            token_digest=proof.digest,
             until_us=now_us + LASTS_S * US_PER_S,
+            person_uid=proof.person_uid,
+            how=proof.how,
+            address=proof.address,
         )
         await self._cache.create(record, record.cookie_digest)
         return cookie

@@ -63,6 +63,15 @@ async def pull(call: Call) -> bytes:
     return await call.api.beside.run(partial(_encode_pull_answer, f"{_name(call)}:", messages), large=large)
 
 
+async def peek(call: Call) -> bytes:
+    """Show what a pull would hand out; the subscription stays as it is."""
+    subscription = call.subscription()
+    _check_may_pull(call, subscription)
+    messages = await call.broker.peek(subscription, _max_messages(call.body))
+    large = len(messages) > LARGE_ITEMS or sum(len(message.data) for message in messages) > LARGE_BYTES
+    return await call.api.beside.run(partial(_encode_pull_answer, f"{_name(call)}:", messages), large=large)
+
+
 def _encode_pull_answer(prefix: str, messages: Sequence[Message]) -> bytes:
     """The answer of a pull, written message by message: one call for all of them would let no other thread in."""
     written = [

@@ -5,7 +5,7 @@ The first that fails answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -54,10 +54,17 @@ def admit_call(api: Api, route: ApiRoute, project_name: str | None, token: bytes
     api.broker.cache.check_fresh()
     if not token:
         raise unauthorized()
+    return admit_caller(api, route, project_name, lambda project: caller_of(api, token, project))
+
+
+def admit_caller(
+    api: Api, route: ApiRoute, project_name: str | None, find_caller: Callable[[Project | None], Caller | None]
+) -> tuple[Project | None, Caller]:
+    """The project of the path, and the caller that ``find_caller`` gives in it, once both may pass. Raises ApiError."""
     project = None if project_name is None else api.broker.cache.project(project_name)
     if project is None and project_name is not None and route.needs_project:
         raise not_found("project doesn't exist")
-    caller = caller_of(api, token, project)
+    caller = find_caller(project)
     if caller is None or not caller.roles:
         raise unauthorized()
     if caller is not SERVICE and not may(caller.roles, route.roles):

@@ -10,11 +10,13 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bridge.admin.logins import Logins, LoginSource
 from bridge.admin.pages import Pages, PageSource
 from bridge.api.call import ApiSettings
 from bridge.api.dispatch import AmsApp, ApiWatch, ams_app
 from bridge.api.ports import LivePorts
 from bridge.app.administrators import Admission
+from bridge.app.ams_inside import ask_from_within
 from bridge.app.parts import Daemon
 from bridge.app.web import WebRoot
 from bridge.chat.button_dispatcher import Presser
@@ -23,13 +25,13 @@ from bridge.control.control_routes import control_routes
 from bridge.control.control_source import ControlSource
 from bridge.control.http_answers import Refusal, admit, answer_refusal
 from bridge.observe.subscription_lag import SubscriptionState, subscription_states
-from bridge.operate.operator_context import OperatorContext
+from bridge.operate.operator_context import AskAms, OperatorContext, Requester
 from bridge.sources.hooks import Hooks
 from broker.records import Project
 
 RELEASE: Final = version("ams-bridge")
-ANYBODY = "demo"
-"""The name of whoever looks at pages that are open to all."""
+ANYBODY: Final = Requester("demo", role="admin")
+"""Whoever looks at pages that are open to all."""
 
 
 def web_root(daemon: Daemon, *, open_pages: bool) -> WebRoot:
@@ -43,13 +45,15 @@ def web_root(daemon: Daemon, *, open_pages: bool) -> WebRoot:
         daemon.metrics.count_hook_call,
         admission.gate,
     )
-    control = _control(daemon, admission, open_pages=open_pages)
+    ams = _ams(daemon, admission)
+    ask_ams = ask_from_within(ams.api, daemon.audit.note)
+    control = _control(daemon, admission, ask_ams, open_pages=open_pages)
     presser = Presser(control.context, daemon.buttons)
     daemon.listeners.hear_for(presser)
     actions = Actions(presser, daemon.metrics.count_click)
     pages = _pages(daemon, admission, control)
     return WebRoot(
-        _ams(daemon, admission),
+        ams,
         hooks,
         daemon.readiness.report,
         lambda accept: daemon.metrics.render_page(
@@ -97,7 +101,7 @@ def _ams(daemon: Daemon, admission: Admission) -> AmsApp:
     return ams_app(daemon.broker, api, outsider.make_ports(), daemon.metrics.count_api_answer, watch)
 
 
-def _control(daemon: Daemon, admission: Admission, *, open_pages: bool) -> ControlSource:
+def _control(daemon: Daemon, admission: Admission, ask_ams: AskAms, *, open_pages: bool) -> ControlSource:
     context = OperatorContext(
         store=daemon.store,
         broker=daemon.broker,
@@ -113,18 +117,28 @@ def _control(daemon: Daemon, admission: Admission, *, open_pages: bool) -> Contr
         audit=daemon.audit,
         stopping=daemon.stopping,
         release=RELEASE,
+        password_gate=admission.passwords,
+        ask_ams=ask_ams,
     )
     return ControlSource(
         context=context,
         admit=admission.admit,
         gate=admission.gate,
-        admit_session=admission.admit_session if not open_pages else lambda cookies: ANYBODY,
+        admit_session=admission.admit_session if not open_pages else lambda request: ANYBODY,
     )
 
 
 def _pages(daemon: Daemon, admission: Admission, control: ControlSource) -> Pages:
     secure_cookies = daemon.settings.server.tls != "off"
-    return Pages(PageSource(control=control, sessions=admission.sessions, secure_cookies=secure_cookies))
+    logins = Logins(
+        LoginSource(
+            control=control,
+            sessions=admission.sessions,
+            admit=admission.admit_to_pages,
+            find_named=admission.find_named,
+        )
+    )
+    return Pages(PageSource(control=control, sessions=admission.sessions, logins=logins, secure_cookies=secure_cookies))
 
 
 async def _subscriptions(daemon: Daemon, project: Project | None = None) -> list[SubscriptionState]:

@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "ledger": Listed("ledger_command:ledger", "The books of every topic: where messages and sends ended."),
     "nodes": Listed("nodes_command:nodes", "Daemons that share a store in PostgreSQL, and what each runs."),
     "audit": Listed("audit_command:audit", "Who logged in or failed to, and who changed what."),
+    "people": Listed("nouns:people", "Who may see the pages: add, list, role, password, remove."),
     "project": Listed("nouns:project", "Projects: create, list, show, delete."),
     "topic": Listed("nouns:topic", "Topics: create, list, show, delete, acl."),
     "subscription": Listed("nouns:subscription", "Subscriptions: create, list, show, delete, seek, acl."),

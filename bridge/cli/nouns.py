@@ -54,6 +54,15 @@ _USER: Final = {
     "delete": Listed("people_commands:delete_user", "Delete a user."),
     "refresh-token": Listed("people_commands:refresh_token", "Give a user a new token; the old one dies at once."),
 }
+_PEOPLE: Final = {
+    "add": Listed("person_commands:add_person", "Add a person with a role."),
+    "list": Listed("person_commands:list_people", "Everybody who was added, by name."),
+    "role": Listed("person_commands:change_role", "Give a person another role."),
+    "password": Listed("person_commands:change_password", "Give a person another password."),
+    "token": Listed("person_commands:renew_token", "Give a person a new token, shown this once."),
+    "remove": Listed("person_commands:remove_person", "Remove a person."),
+    "sessions": Listed("person_commands:list_sessions", "Who is logged in to the pages; end a session."),
+}
 _SCHEMA: Final = {
     "list": Listed("resources:list_schemas", "The schemas of a project."),
     "create": Listed("resources:create_schema", "Create a schema from a file."),
@@ -74,4 +83,5 @@ project = _noun("project", _PROJECT, "Projects: create, list, show, delete.")
 topic = _noun("topic", _TOPIC, "Topics: create, list, show, delete, acl.")
 subscription = _noun("subscription", _SUBSCRIPTION, "Subscriptions: create, list, show, verify, delete, seek, acl.")
 user = _noun("user", _USER, "Users: create, list, show, delete, refresh-token.")
+people = _noun("people", _PEOPLE, "People of the pages: add, list, role, password, token, remove, sessions.")
 schema = _noun("schema", _SCHEMA, "Schemas of topics: create, list, show, delete.")

@@ -11,6 +11,7 @@ from bridge.operate.certificate_bindings import Binding
 from bridge.operate.manifest import LARGEST_BYTES, Manifest
 from bridge.operate.operator_deliveries import DeliveryFilter
 from bridge.operate.operator_views import SilenceView
+from broker.people import PersonRole
 
 
 class NewBinding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,6 +25,27 @@ class OldBinding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A binding to forget."""
 
     subject: str
+
+
+class NewPerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A person to add; without ``password`` and token a proxy or a provider says who it is."""
+
+    name: str
+    role: PersonRole = "viewer"
+    password: str = ""
+    with_token: bool = False
+
+
+class NewRole(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The role to give."""
+
+    role: PersonRole
+
+
+class NewPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The password to give, empty for none."""
+
+    password: str
 
 
 class ToTakeOver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,10 +11,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bridge.control.control_handlers import REFUSES
+from bridge.control.control_handlers import NEEDS, REFUSES
 from bridge.control.control_source import ControlSource
-from bridge.control.http_answers import OperatorRequest, admit, answer_json, answer_or_refuse, requester
+from bridge.control.http_answers import OperatorRequest, admit, answer_json, answer_or_refuse, requester, require_right
 from bridge.operate.operator_errors import InvalidInput, OperateError
+from bridge.operate.rights import Right
 
 ApiHandler: TypeAlias = Callable[..., Awaitable[Any]]
 """Answers a request: with a record that goes out as JSON, with a Response, or by raising an error."""
@@ -26,7 +27,8 @@ _WHAT_IT_IS: Final = re.compile(r"^(GET|POST) \S+: ")
 class ApiOperation:
     """One operation of the product's API. ``query`` and ``body`` are what it is asked and sent, ``gives`` its answer.
 
-    ``variables`` are the names in its path, ``refuses`` the errors it may answer with beside those of every route.
+    ``variables`` are the names in its path, ``refuses`` the errors it may answer with beside those of every route,
+    ``needs`` is the right it takes.
     """
 
     method: str
@@ -38,6 +40,7 @@ class ApiOperation:
     gives: Any
     variables: tuple[str, ...]
     refuses: tuple[type[OperateError], ...]
+    needs: Right
 
     async def answer(self, asked: OperatorRequest) -> Response:
         """Decode what was asked, and answer. Raises as the handler does, Refusal, InvalidInput."""
@@ -66,6 +69,7 @@ def operation_of(method: str, path: str, handler: ApiHandler) -> ApiOperation:
         gives=hints["return"],
         variables=tuple(VARIABLE.findall(path)),
         refuses=(*of_input, *getattr(handler, REFUSES, ())),
+        needs=getattr(handler, NEEDS, "look" if method == "GET" else "administer"),
     )
 
 
@@ -74,8 +78,9 @@ def make_endpoint(source: ControlSource, operation: ApiOperation) -> Callable[[R
 
     async def endpoint(request: Request) -> Response:
         async def answer() -> Response:
-            who = await admit(source, request, source.admit)
-            return await operation.answer(OperatorRequest(source.context, requester(request, who), request))
+            by = requester(request, await admit(source, request, source.admit))
+            require_right(by, operation.needs)
+            return await operation.answer(OperatorRequest(source.context, by, request))
 
         return await answer_or_refuse(request, answer)
 

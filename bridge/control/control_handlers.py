@@ -66,6 +66,7 @@ from bridge.operate.operator_silences import SilenceAdded, SilencesPage, Silence
 from bridge.operate.operator_times import read_time_us
 from bridge.operate.replay_message import ReplayAnswer, replay_messages
 from bridge.operate.reserved_offsets import NextOffset, reserve_offset
+from bridge.operate.rights import Right
 from bridge.operate.rule_views import RulesPage, list_rules
 from bridge.operate.send_post import Outgoing, PostPreview, PostSent, preview_post
 from bridge.operate.send_post import send_post as send_now
@@ -75,6 +76,8 @@ from bridge.operate.take_up_files import reload_files
 
 REFUSES: Final = "__refuses__"
 """Where a handler keeps the errors that its use case raises."""
+NEEDS: Final = "__needs__"
+"""Where a handler keeps the right that it takes."""
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -83,6 +86,16 @@ def refuses(*errors: type[OperateError]) -> Callable[[F], F]:
 
     def mark(handler: F) -> F:
         setattr(handler, REFUSES, errors)
+        return handler
+
+    return mark
+
+
+def needs(right: Right) -> Callable[[F], F]:
+    """Note on a handler which right it takes; without it, looking takes ``look`` and all else ``administer``."""
+
+    def mark(handler: F) -> F:
+        setattr(handler, NEEDS, right)
         return handler
 
     return mark
@@ -126,6 +139,7 @@ async def explain(asked: OperatorRequest, query: ExplainQuery) -> MessageExplain
     return await explain_message(asked.context, query.message)
 
 
+@needs("respond")
 @refuses(NoSuchThing, Undecidable)
 async def replay(asked: OperatorRequest, body: Replay) -> ReplayAnswer:
     """POST /api/messages:replay: decided anew, in the order given; ``missing`` are no longer in their topics."""
@@ -137,12 +151,14 @@ async def incidents(asked: OperatorRequest, query: IncidentsQuery) -> IncidentsP
     return await list_incidents(asked.context, rule=query.rule, limit=query.limit)
 
 
+@needs("respond")
 @refuses(NoSuchThing)
 async def take(asked: OperatorRequest, body: ToTake) -> TakenAnswer:
     """POST /api/incidents:take: no more reminders, and everybody sees who looks after it."""
     return TakenAnswer(await take_open_incident(asked.context, asked.by, body.rule, body.key, body.who))
 
 
+@needs("respond")
 @refuses(NoSuchThing)
 async def give_back(asked: OperatorRequest, body: ToGiveBack) -> GivenBackAnswer:
     """POST /api/incidents:give-back: nobody's any more, so that reminders go on."""
@@ -169,12 +185,14 @@ async def delivery(asked: OperatorRequest, id: str) -> DeliveryDetail:  # noqa: 
     return await operator_deliveries.show_delivery(asked.context, id)
 
 
+@needs("respond")
 @refuses(NoSuchThing)
 async def replay_deliveries(asked: OperatorRequest, body: Chosen) -> CountAnswer:
     """POST /api/deliveries:replay: the stored renderings again, oldest first."""
     return CountAnswer(await operator_deliveries.replay_deliveries(asked.context, asked.by, body.ids, body.filter))
 
 
+@needs("respond")
 @refuses(NoSuchThing)
 async def drop_deliveries(asked: OperatorRequest, body: Chosen) -> CountAnswer:
     """POST /api/deliveries:drop: settle waiting or dead ones as dropped by whoever asks."""
@@ -186,6 +204,7 @@ async def silences(asked: OperatorRequest, query: SilencesQuery) -> SilencesPage
     return operator_silences.list_silences(asked.context, with_expired=query.all)
 
 
+@needs("respond")
 async def add_silence(asked: OperatorRequest, body: NewSilence) -> SilenceAdded:
     """POST /api/silences: holds from the moment it is answered; says what it covers now, and what it settled."""
     return await operator_silences.begin_silence(
@@ -199,6 +218,7 @@ async def add_silence(asked: OperatorRequest, body: NewSilence) -> SilenceAdded:
     )
 
 
+@needs("respond")
 @refuses(NoSuchThing, InvalidInput)
 async def expire_silence(asked: OperatorRequest, id: str) -> SilenceAnswer:  # noqa: A002 - the path calls it so
     """POST /api/silences/{id}:expire: it ends now, and what it kept quiet and still fires is told."""
@@ -211,6 +231,7 @@ async def audit(asked: OperatorRequest, query: AuditQuery) -> AuditPage:
     return await list_audit(asked.context, beginnings, since_s=query.since_s, before=query.before, limit=query.limit)
 
 
+@needs("administer")
 async def certificates(asked: OperatorRequest) -> BindingsPage:
     """GET /api/certificates: every binding whose user exists, oldest first."""
     return list_bindings(asked.context)
@@ -229,6 +250,7 @@ async def unbind(asked: OperatorRequest, body: OldBinding) -> EmptyAnswer:
     return EmptyAnswer()
 
 
+@needs("administer")
 async def manifest(asked: OperatorRequest, query: ManifestQuery) -> Manifest:
     """GET /api/manifest: projects, users and certificates as one document; with ``secrets`` tokens too."""
     if query.secrets:
@@ -260,6 +282,7 @@ async def send_post(asked: OperatorRequest, body: Outgoing) -> PostSent:
     return await send_now(asked.context, asked.by, body)
 
 
+@needs("respond")
 @refuses(NoSuchThing)
 async def preview(asked: OperatorRequest, body: Outgoing) -> PostPreview:
     """POST /api/preview: exactly what would be sent, part by part, secrets redacted. Nothing goes out."""

@@ -19,6 +19,7 @@ _REF: Final = "#/components/schemas/{name}"
 _MEANINGS: Final[Mapping[int, str]] = {
     400: "It cannot be: the message names the place",
     401: "No token, or one that may not ask",
+    403: "The role of whoever asks does not include it",
     404: "There is no such thing",
     409: "Not as things stand",
     413: "The body is larger than 1 MiB",
@@ -26,7 +27,7 @@ _MEANINGS: Final[Mapping[int, str]] = {
     500: "A bug of the daemon; its log has more",
     503: "The store does not answer: again after Retry-After seconds",
 }
-_OF_EVERY_ROUTE: Final = frozenset((401, 429, 500, 503))
+_OF_EVERY_ROUTE: Final = frozenset((401, 403, 429, 500, 503))
 
 
 def openapi_of(operations: Sequence[ApiOperation], release: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from starlette.routing import Route
 
 from bridge.control import control_handlers as handlers
+from bridge.control import people_handlers
 from bridge.control.api_operations import ApiHandler, ApiOperation, make_endpoint, operation_of
 from bridge.control.control_openapi import openapi_of
 from bridge.control.control_source import ControlSource
@@ -38,6 +39,14 @@ ROUTES: Final[tuple[tuple[str, str, ApiHandler], ...]] = (
     ("POST", "/api/silences", handlers.add_silence),
     ("POST", "/api/silences/{id}:expire", handlers.expire_silence),
     ("GET", "/api/audit", handlers.audit),
+    ("GET", "/api/people", people_handlers.people),
+    ("POST", "/api/people", people_handlers.add),
+    ("POST", "/api/people/{name}:role", people_handlers.role),
+    ("POST", "/api/people/{name}:password", people_handlers.password),
+    ("POST", "/api/people/{name}:token", people_handlers.token),
+    ("POST", "/api/people/{name}:remove", people_handlers.remove),
+    ("GET", "/api/sessions", people_handlers.sessions),
+    ("POST", "/api/sessions/{id}:end", people_handlers.end),
     ("GET", "/api/certificates", handlers.certificates),
     ("POST", "/api/certificates", handlers.bind),
     ("POST", "/api/certificates:unbind", handlers.unbind),

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from starlette.requests import Request
+
 from bridge.core.token_gate import TokenGate
-from bridge.operate.operator_context import OperatorContext
+from bridge.operate.operator_context import OperatorContext, Requester
 
 
-def know_no_session(cookies: Mapping[str, str]) -> None:
-    """Find no session for any cookies."""
+def know_no_session(request: Request) -> None:
+    """Find no session for any request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlSource:
-    """The parts of the daemon that the API acts upon; ``admit`` says who a token belongs to, None for nobody.
+    """The parts of the daemon that the API acts upon; ``admit`` says who holds a token, None for nobody.
 
-    ``admit_session`` does the same for the pages' cookies, which may look and not change. ``gate`` is asked before
-    each token.
+    ``admit_session`` says it of a request with the pages' cookie, which may look and not change. ``gate`` is asked
+    before each token.
     """
 
     context: OperatorContext
-    admit: Callable[[str], str | None]
-    admit_session: Callable[[Mapping[str, str]], str | None] = know_no_session
+    admit: Callable[[str], Requester | None]
+    admit_session: Callable[[Request], Requester | None] = know_no_session
     gate: TokenGate | None = None

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -22,6 +22,7 @@ from bridge.core.guesses import whence_of
 from bridge.core.token_gate import TOO_MANY
 from bridge.operate.operator_context import OperatorContext, Requester
 from bridge.operate.operator_errors import (
+    AmsRefused,
     InvalidInput,
     LimitReached,
     NoSuchThing,
@@ -30,6 +31,7 @@ from bridge.operate.operator_errors import (
     Undecidable,
     UnreachableTable,
 )
+from bridge.operate.rights import Right, has_right, refusal_text
 from broker.errors import NotFound, StoreError
 from broker.tokens import digest_of_token
 
@@ -38,6 +40,7 @@ RETRY_AFTER_S: Final = 1
 STATUSES: Final[Mapping[int, str]] = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHORIZED",
+    403: "FORBIDDEN",
     404: "NOT_FOUND",
     409: "CONFLICT",
     413: "INVALID_ARGUMENT",
@@ -90,9 +93,15 @@ class OperatorRequest:
             raise Refusal(400, f"the body cannot be read: {error}") from error
 
 
-def requester(request: Request, who: str) -> Requester:
+def requester(request: Request, who: Requester) -> Requester:
     """The person who asks, with the address that the request comes from."""
-    return Requester(who, whence_of(request.scope).address)
+    return replace(who, address=whence_of(request.scope).address)
+
+
+def require_right(by: Requester, right: Right) -> None:
+    """Let nobody pass whose role does not include the right. Raises Refusal 403."""
+    if not has_right(by.role, right):
+        raise Refusal(403, refusal_text(by.role, right))
 
 
 def code_of(error: OperateError) -> int:
@@ -108,6 +117,8 @@ def code_of(error: OperateError) -> int:
             return 429
         case Undecidable():
             return 500
+        case AmsRefused(code=code):
+            return code
         case UnreachableTable():
             return 503
         case _:
@@ -143,14 +154,14 @@ def answer_refusal(code: int, message: str, wait_s: int = RETRY_AFTER_S) -> Resp
     return error_answer(code, message, STATUSES[code], headers)
 
 
-async def admit(source: ControlSource, request: Request, names: Callable[[str], str | None]) -> str:
-    """Who asks; ``names`` says whose a token is. Raises Refusal: 401, or 429 after too many wrong tokens."""
+async def admit(source: ControlSource, request: Request, holder: Callable[[str], Requester | None]) -> Requester:
+    """Who asks; ``holder`` says whose a token is. Raises Refusal: 401, or 429 after too many wrong tokens."""
     token = _token(request.headers, request.query_params)
     if token:
         await pass_gate(source, request, token)
-        who = names(token)
+        who = holder(token)
     else:
-        who = source.admit_session(request.cookies) if request.method in ("GET", "HEAD") else None
+        who = source.admit_session(request) if request.method in ("GET", "HEAD") else None
     if who is None:
         raise Refusal(401, _WHO_MAY)
     return who

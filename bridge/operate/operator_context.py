@@ -6,16 +6,20 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from bridge.core.audit import AuditEntry, AuditTrail
+from bridge.core.password_gate import PasswordGate
+from bridge.core.passwords import Passwords
 from bridge.core.supervisor import Supervisor
 from bridge.delivery.courier import Courier
 from bridge.destinations.base import Destination
 from bridge.observe.health import HealthReport
 from bridge.observe.recent_activity import RecentActivity
 from bridge.observe.subscription_lag import SubscriptionState
+from bridge.operate.operator_errors import AmsRefused
 from bridge.operate.reload_outcome import ReloadOutcome
+from bridge.operate.rights import Role
 from bridge.routing.active_config import ActiveConfig
 from broker.broker import Broker
 from broker.clock import Clock
@@ -31,10 +35,40 @@ async def no_subscriptions(project: Project | None) -> Sequence[SubscriptionStat
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """The person or program that asks: the name, and the ``address`` for the audit trail."""
+    """The person or program that asks: the name, the ``address`` for the audit trail, and the role.
+
+    ``user_uid`` is the AMS user's whose token was shown, ``person_uid`` the person's; both "" for the service token.
+    """
 
     who: str
     address: str = ""
+    role: Role = "viewer"
+    user_uid: str = ""
+    person_uid: str = ""
+
+
+class AskAms(Protocol):
+    """Calls a route of the AMS API as whoever asks, with the rights that they have there, by the route's name.
+
+    Raises AmsRefused, StoreUnavailable.
+    """
+
+    def __call__(
+        self,
+        by: Requester,
+        route: str,
+        names: Mapping[str, str],
+        body: Any = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Awaitable[Any]:
+        """The answer as plain values, as it stands in JSON."""
+
+
+async def refuse_ams(
+    by: Requester, route: str, names: Mapping[str, str], body: Any = None, query: Mapping[str, str] | None = None
+) -> Any:
+    """Refuse every call: for a daemon without the AMS API."""
+    raise AmsRefused(404, "this daemon has no AMS API")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +77,8 @@ class OperatorContext:
 
     ``subscriptions`` are those of one project or all, the furthest behind first. ``couriers`` and ``destinations``
     give them as they are now, by name (they change on reload). ``audit`` is told of each change. ``stopping`` is set
-    when the daemon begins to stop, so that streams end; ``streams`` are those open now.
+    when the daemon begins to stop, so that streams end; ``streams`` are those open now. ``password_gate`` slows down
+    who guesses passwords; without one nobody is slowed.
     """
 
     store: Store
@@ -61,6 +96,9 @@ class OperatorContext:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     streams: set[object] = field(default_factory=set)
     entropy: Entropy = os.urandom
+    passwords: Passwords = field(default_factory=Passwords)
+    password_gate: PasswordGate | None = None
+    ask_ams: AskAms = refuse_ams
     release: str = ""
 
     async def note(

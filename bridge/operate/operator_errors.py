@@ -8,6 +8,7 @@
     ├── LimitReached(what, most)      no more of these at once: later, again
     ├── ReloadFailed(refused)         the files have problems, and everything stays as it was
     ├── UnreachableTable(what, why)   something outside of the daemon does not answer: later, again
+    ├── AmsRefused(code, message)      the AMS API does not let whoever asks do this, or it cannot be
     └── Undecidable(offset, cause)    a bug of ours met in deciding one message
 
 Errors of the store (``broker.errors``) pass through as they are.
@@ -55,6 +56,16 @@ class ReloadFailed(OperateError):
     def __init__(self, refused: ReloadRefused) -> None:
         super().__init__(f"nothing was reloaded, the old settings and rules stay in force:\n{refused.text}")
         self.refused = refused
+
+
+class AmsRefused(OperateError):
+    """What the AMS API answers, in its own words, with the status that it has over HTTP."""
+
+    code: int = 400
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class UnreachableTable(OperateError):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SerializeAsAny, field_validator
+from pydantic import Field, IPvAnyNetwork, SerializeAsAny, field_validator
 
 from bridge.core.host_and_port import host_and_port
 from bridge.core.model_base import SettingsRecord
@@ -96,12 +96,22 @@ class RetentionSettings(SettingsRecord):
     size: ByteSize | None = Field(None, gt=0, description="Most that a topic's messages may take; the oldest go first")
 
 
+class ProxyLoginSettings(SettingsRecord):
+    """A proxy that knows who is there, and says it in a header."""
+
+    header: str = Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$", description="The header with the person's name")
+    networks: list[IPvAnyNetwork] = Field(
+        alias="from", min_length=1, description="Addresses or networks of proxies; from others the header means nothing"
+    )
+
+
 class AuthSettings(SettingsRecord):
     """Who may do what."""
 
     service_token: Secret | None = Field(None, description="The first administrator; AMS's service token")
     token_from: Literal["header", "key", "both"] = Field("both", description="Where callers give their token")
     certificates: dict[str, str] = Field(default_factory=dict, description="Certificate subject to user name")
+    proxy: ProxyLoginSettings | None = Field(None, description="A proxy that says who is there; without it: nobody's")
 
 
 class TopicSettings(SettingsRecord):

@@ -25,7 +25,7 @@ TOKEN = "stage-token"
 CONFIG = """
 server: {{listen: "127.0.0.1:{port}", tls: {tls}, max_body: 2MiB, public_url: "{public_url}"}}
 store: {store}
-auth: {{service_token: {token}}}
+auth: {{service_token: {token}{auth_more}}}
 projects:
   P:
     topics: {{T: {{}}, OTHER: {{}}}}
@@ -119,6 +119,7 @@ async def a_stage(
     tls: bool = False,
     port: int = 0,
     public_url: str = "",
+    auth_more: str = "",
 ) -> AsyncIterator[Stage]:
     """A daemon with these rules and destinations (YAML texts, destinations indented by two)."""
     (folder / "rules.d").mkdir(exist_ok=True)
@@ -134,6 +135,7 @@ async def a_stage(
             tls="self-signed" if tls else "off",
             port=port,
             public_url=public_url,
+            auth_more=auth_more,
         )
     )
     clock = ManualClock()

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bridge.admin.session import COOKIE, LASTS_S, Sessions
+from bridge.admin.session import COOKIE, LASTS_S, SessionProof, Sessions
 from broker.broker import Broker, BrokerSettings
 from broker.clock import ManualClock
 from broker.engines.memory import MemoryStore
@@ -109,7 +109,7 @@ async def test_a_session_outlives_a_restart_and_its_forms_too() -> None:
     broker = Broker(MemoryStore(clock), clock, BrokerSettings(sealing_key=b"s" * 32))
     await broker.load()
     first, second = (Sessions(key * 32, clock, broker.cache, os.urandom) for key in (b"a", b"b"))
-    cookie = await first.begin("ann", "digest")
+    cookie = await first.begin(SessionProof("ann", "digest"))
     found = second.find(cookie)
     assert found is not None
     assert found.name == "ann"
@@ -136,7 +136,7 @@ async def test_a_clock_set_back_prolongs_no_session() -> None:
     broker = Broker(MemoryStore(clock), clock, BrokerSettings(sealing_key=b"s" * 32))
     await broker.load()
     sessions = Sessions(b"k" * 32, clock, broker.cache, os.urandom)
-    cookie = await sessions.begin("ann", "digest")
+    cookie = await sessions.begin(SessionProof("ann", "digest"))
     assert sessions.find(cookie) is not None
     earlier = Sessions(b"k" * 32, ManualClock(clock.wall_us() - 3_600_000_000), broker.cache, os.urandom)
     assert earlier.find(cookie) is None

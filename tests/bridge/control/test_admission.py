@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from bridge.control.control_routes import control_routes
 from bridge.control.control_source import ControlSource
-from bridge.operate.operator_context import OperatorContext
+from bridge.operate.operator_context import OperatorContext, Requester
 from broker.engines.memory.trouble import Trouble
 from tests.fakes.control import a_daemon, trouble_in
 from tests.line.stage import TOKEN, Stage
@@ -106,7 +106,7 @@ async def test_a_store_that_does_not_answer_is_a_503_that_says_when_to_come_back
 
 async def test_a_session_of_the_pages_may_look_and_not_change(tmp_path: Path) -> None:
     async with a_daemon(tmp_path) as stage:
-        source = a_source(stage, admit_session=lambda cookies: cookies.get("session"))
+        source = a_source(stage, admit_session=lambda request: Requester(request.cookies["session"]))
         transport = httpx.ASGITransport(Starlette(routes=control_routes(source)))
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as http:
             cookie = {"Cookie": "session=ann"}
