@@ -207,14 +207,12 @@ def raw_inserts(folder: Path, rows: int, seconds: float, text: str) -> float:
     db = connect_writer(path)
     db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     db.execute("PRAGMA journal_mode = WAL")
-    db.execute(
-        "CREATE TABLE IF NOT EXISTS m (t INTEGER, o INTEGER, at INTEGER, data TEXT, PRIMARY KEY (t, o)) WITHOUT ROWID"
-    )
+    db.execute("CREATE TABLE IF NOT EXISTS m (o INTEGER PRIMARY KEY, at INTEGER, data TEXT)")
     start = offset = db.execute("SELECT coalesce(max(o) + 1, 0) FROM m").fetchone()[0]
     began = time.perf_counter()
     while time.perf_counter() - began < seconds:
         db.execute("BEGIN IMMEDIATE")
-        db.executemany("INSERT INTO m VALUES (1, ?, 1, ?)", [(offset + n, text) for n in range(rows)])
+        db.executemany("INSERT INTO m VALUES (?, 1, ?)", [(offset + n, text) for n in range(rows)])
         db.execute("COMMIT")
         offset += rows
     per_s = (offset - start) / (time.perf_counter() - began)

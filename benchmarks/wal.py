@@ -22,13 +22,29 @@ class LogSoFar:
 
 def read_log(store: Path) -> LogSoFar:
     """Count the frames of the log that stands in the file; what was there before it began anew has other salts."""
+    salts, frames = _read_frames(store)
+    return LogSoFar(salts, sum(is_last for _, is_last in frames), len(frames))
+
+
+def transactions(store: Path) -> list[list[int]]:
+    """The numbers of the pages that each transaction of the log wrote, since it began anew."""
+    _, frames = _read_frames(store)
+    transactions: list[list[int]] = [[]]
+    for page, is_last in frames:
+        transactions[-1].append(page)
+        if is_last:
+            transactions.append([])
+    return transactions[:-1]
+
+
+def _read_frames(store: Path) -> tuple[tuple[int, int], list[tuple[int, bool]]]:
+    """The salts of the log, and the pages that stand in it: their numbers, and whether a transaction ends with them."""
     content = store.with_name(f"{store.name}-wal").read_bytes()
     _, _, page_bytes, _, *salts, _, _ = _HEADER.unpack_from(content)
-    transactions = pages = 0
+    frames: list[tuple[int, bool]] = []
     for at in range(_HEADER.size, len(content) - _FRAME.size, _FRAME.size + page_bytes):
-        _, pages_of_store, *frame_salts, _, _ = _FRAME.unpack_from(content, at)
+        page, pages_of_store, *frame_salts, _, _ = _FRAME.unpack_from(content, at)
         if frame_salts != salts:
             break
-        pages += 1
-        transactions += pages_of_store > 0
-    return LogSoFar((salts[0], salts[1]), transactions, pages)
+        frames.append((page, pages_of_store > 0))
+    return (salts[0], salts[1]), frames

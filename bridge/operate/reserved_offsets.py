@@ -10,7 +10,8 @@ from bridge.operate.operator_context import OperatorContext, Requester
 from bridge.operate.operator_errors import InvalidInput
 from bridge.operate.topic_names import topic_uid
 
-_LARGEST: Final = 2**62
+_LARGEST: Final = 2**43
+"""Engines keep offsets in 44 bits; so as many again are left."""
 
 
 class NextOffset(msgspec.Struct, frozen=True):

@@ -58,6 +58,7 @@ TABLES: Final = (
         "id uid first_offset end_offset bytes_total upto stored_bytes last_publish_us previous_publish_us last_batch "
         "created_us gone ahead_us",
         "gone",
+        "whole_logs",
         first_offset="first",
         end_offset='"end"',
     ),

@@ -24,12 +24,12 @@ HOLDS: Mapping[str, str] = {
     "attempts": "every try of a delivery, with its outcome, but for a first one that arrived: `progress` tells that",
     "catalog": "the records below, as JSON; a deleted one stays for a while, empty, so that readers see it go",
     "clock_mark": "where wall clock and steady time stood last, so that a set clock is noticed over a restart",
-    "cursors": "how far each reader of a topic is: routers (`r/`), subscriptions (`s/`), and their pending messages",
     "decisions": "what became of each (event, rule, send) that led to no delivery, for explain and tail; "
     "that one was sent is told by the delivery, in `decision` and `item`",
     "deliveries": "what was decided: the post and what it is about; never changed afterwards",
-    "logs": "one row a topic: its first and next offset, and its sizes",
-    "messages": "the messages themselves",
+    "logs": "one row a topic: its first and next offset, and its sizes; what was appended since the row was written is "
+    "told by the last message",
+    "messages": "the messages themselves; `id` is the log's number and, in 44 bits, the offset",
     "numbers": "when the store was opened, and when a backup was made of it",
     "producer_keys": "keys of publishes that may be repeated, so that the repeat stands once",
     "progress": "what becomes of a delivery: state, place in its line, lease, tries",
@@ -37,13 +37,17 @@ HOLDS: Mapping[str, str] = {
     "receipts": "the last post of an order key at a destination, so that later news can change it",
     "state": "what quiet rules remember: the rows below, as MessagePack, each with its timer",
     "sums": "the books of deliveries (how many stand in which state, for each topic and destination), the books of "
-    "messages and other counts of a topic, how many rows of state each rule holds, the last number given of each kind",
+    "messages and other counts of a topic, how many rows of state each rule holds, the last number given of each kind; "
+    "how far each reader of a topic is: routers (`r/`), subscriptions (`s/`), and their pending messages; deliveries "
+    "that are alone in their line and were leased by the commit that brought them",
 }
 _VIEWS: Mapping[str, Sequence[str]] = {
     "whole_deliveries": ("deliveries", "progress"),
     "tries": ("attempts", "progress"),
     "whole_decisions": ("decisions", "deliveries", "progress"),
+    "whole_logs": ("logs", "messages"),
     "balances": ("sums",),
+    "cursors": ("sums",),
     "counters": ("sums",),
     "state_counts": ("sums",),
 }

@@ -55,6 +55,7 @@ async def open_sqlite(path: Path, clock: Clock) -> SqliteStore:
 
 
 def _end_leases(transaction: Transaction, steady: SteadyTime) -> None:
+    transaction.lone.lay_down_all(transaction.db)
     transaction.db.execute(_END_LEASES, (steady.read().steady_us,))
     keep_mark(transaction, steady.mark())
 

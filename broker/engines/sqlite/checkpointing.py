@@ -26,7 +26,7 @@ from typing import Final
 from broker.engines.sqlite.failures import code_of
 from broker.engines.sqlite.opening import connect_writer
 
-LONG_PAGES: Final = 8_000
+LONG_PAGES: Final = 16_000
 """The pages of a log that is moved while it is written to: 64 MiB. A quiet moment moves a shorter one."""
 
 _PAUSE_S: Final = 0.05

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from dataclasses import astuple
 from pathlib import Path
 
 from broker.clock import Clock
-from broker.engines.sqlite.failures import translate_errors
+from broker.engines.sqlite.failures import code_of, translate_errors
 from broker.engines.sqlite.opening import connect
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.transaction import Transaction
@@ -24,10 +25,21 @@ def steady_time_of(path: Path, clock: Clock, *, at_rest: bool = False) -> Steady
         try:
             row = db.execute(_SQL["mark"]).fetchone()
             uids = json.dumps([uid for (uid,) in db.execute(_TOPICS)])
-            newest_steady_us, newest_us = db.execute(_SQL["newest"], (uids,)).fetchone()
+            newest_steady_us, newest_us = _find_newest(db, uids)
         finally:
             db.close()
     return resume(clock, ClockMark(*row) if row is not None else None, newest_steady_us, newest_us)
+
+
+def _find_newest(db: sqlite3.Connection, uids: str) -> tuple[int, int]:
+    """The newest times of some logs; of their rows where the last messages cannot be read: who reads them is told."""
+    try:
+        times: tuple[int, int] = db.execute(_SQL["newest"], (uids,)).fetchone()
+    except sqlite3.DatabaseError as error:
+        if code_of(error) != sqlite3.SQLITE_CORRUPT:
+            raise
+        times = db.execute(_SQL["newest_noted"], (uids,)).fetchone()
+    return times
 
 
 def keep_mark(transaction: Transaction, mark: ClockMark) -> None:

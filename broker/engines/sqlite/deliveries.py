@@ -21,6 +21,7 @@ NO_DECISION: Final = (0, 0)
 NOT_HERE: Final = -1
 """In place of how long a try took: its tries, if there were any, are told elsewhere."""
 _NOTHING_TOLD: Final[Mapping[str, tuple[int, int]]] = {}
+_NONE_LONE: Final[Mapping[str, int]] = {}
 
 
 def find_held(db: sqlite3.Connection, token: str, now: Reading) -> StoredDelivery:
@@ -48,21 +49,40 @@ def add(
     now: Reading,
     shadows: Sequence[NewDelivery] = (),
     decisions: Mapping[str, tuple[int, int]] = _NOTHING_TOLD,
-) -> None:
+    lone: Mapping[str, int] = _NONE_LONE,
+) -> Mapping[str, int]:
     """Take in deliveries. Raises DuplicateDelivery, which spoils the transaction.
 
     ``decisions`` are those that a delivery tells of, by its id: their number, and the place of the event in a message.
+    ``lone`` come in leased, in a line with nothing else in it: the ends of their leases, by their ids. Returns their
+    numbers.
     """
-    db = transaction.db
+    numbers: dict[str, int] = {}
     for new in waiting:
         seq = _add_what_was_decided(transaction, new, decisions.get(new.id, NO_DECISION))
-        due_us = new.due_us - now.offset_us
-        db.execute(_SQL["add_waiting"], (seq, new.destination, new.order_key, new.priority, due_us, new.late))
+        if new.id in lone:
+            numbers[new.id] = seq
+            _add_lone(transaction, new, seq, lone[new.id])
+        else:
+            _add_waiting(transaction, new, seq, now)
         transaction.sums.book((new.topic_uid, new.destination, "waiting", ""), 1, new.stands_for)
     for new in dead:
         _add_settled(transaction, new, state_after("", "given up untried"), GAVE_UP, now)
     for new in shadows:
         _add_settled(transaction, new, state_after("", "decided in shadow"), "", now)
+    return numbers
+
+
+def _add_waiting(transaction: Transaction, new: NewDelivery, seq: int, now: Reading) -> None:
+    transaction.lone.lay_down(transaction.db, (new.destination, new.order_key))
+    place = (seq, new.destination, new.order_key, new.priority, new.due_us - now.offset_us, new.late)
+    transaction.db.execute(_SQL["add_waiting"], place)
+
+
+def _add_lone(transaction: Transaction, new: NewDelivery, seq: int, until_us: int) -> None:
+    place = (seq, new.destination, new.order_key, new.priority, until_us, new.late)
+    transaction.db.execute(_SQL["add_lone"], place)
+    transaction.lone.put(transaction.db, (new.destination, new.order_key), seq, until_us)
 
 
 def _add_settled(transaction: Transaction, new: NewDelivery, state: DeliveryState, by: str, now: Reading) -> None:
@@ -75,6 +95,7 @@ def _add_settled(transaction: Transaction, new: NewDelivery, state: DeliveryStat
 def add_in_place(transaction: Transaction, new: NewDelivery, place: int, now: Reading) -> None:
     """Take in a delivery at a place of its line that is about to become free. Raises as ``add`` does."""
     seq = _add_what_was_decided(transaction, new)
+    transaction.lone.lay_down(transaction.db, (new.destination, new.order_key))
     columns = (seq, new.destination, new.order_key, new.priority, place, new.due_us - now.offset_us, new.late)
     transaction.db.execute(_SQL["add_in_place"], columns)
     transaction.sums.book((new.topic_uid, new.destination, "waiting", ""), 1, new.stands_for)
@@ -98,18 +119,24 @@ def change(transaction: Transaction, row: StoredDelivery, delivery: Delivery, to
     behind it, in a run, is none.
     """
     db, old = transaction.db, row.delivery
+    home = (old.new.destination, old.new.order_key)
+    is_lone = transaction.lone.holds(db, home, old.seq)
     if old.state == "waiting" and delivery.state == "waiting":
+        if is_lone:
+            transaction.lone.lay_down(db, home)
         db.execute(_SQL["keep_waiting"], (*_attempt_columns(row, delivery), delivery.seq))
         return True
     place, head = row.place, 0
+    if is_lone:
+        transaction.lone.end(db, home)
     if delivery.state == "waiting":
+        transaction.lone.lay_down(db, home)
         place = transaction.numbers.take_next(db, "delivery")
         head = db.execute(_SQL["line_is_empty"], (delivery.new.destination, delivery.new.order_key)).fetchone()[0]
     settled_us, offset_us = (delivery.settled_us - row.offset_us, row.offset_us) if delivery.settled_us else (0, 0)
     values = (delivery.state, delivery.by, settled_us, offset_us, delivery.new.late, place, head, took_us)
     db.execute(_SQL["change"], (*_attempt_columns(row, delivery), *values, delivery.seq))
-    line = (old.new.destination, old.new.order_key, settled_us)
-    promoted = db.execute(_SQL["promote"], line).fetchall() if row.head else []
+    promoted = db.execute(_SQL["promote"], (*home, settled_us)).fetchall() if row.head and not is_lone else []
     transaction.sums.book(book_entry_of(old), -1, -old.new.stands_for)
     transaction.sums.book(book_entry_of(delivery), 1, delivery.new.stands_for)
     return any(not is_leased for (is_leased,) in promoted) or delivery.state == "waiting"

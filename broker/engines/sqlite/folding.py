@@ -35,6 +35,8 @@ def fold(
         if row is None or not (row.is_free(now.wall_us) or row.delivery.seq in rows):
             raise no_longer_waits(row.delivery.new.order_key if row else "")
         rows[row.delivery.seq] = row
+    for row in rows.values():
+        transaction.lone.lay_down_number(db, row.delivery.seq)
     folded = [(row.delivery, row.place) for row in rows.values()]
     place = place_of_digest(folded, digest, lambda *line: _count_waiting(db, *line))
     if place is None:

@@ -9,6 +9,7 @@ from typing import Final
 
 from broker.clock import us
 from broker.engines.sqlite.queries import load
+from broker.engines.sqlite.transaction import Transaction
 from broker.engines.stored_delivery import row_of
 from broker.model import Leased, LeaseRequest
 from broker.steady import Reading
@@ -17,10 +18,12 @@ _SQL = load("outbox")
 _ABOVE_ALL: Final = 2**31
 
 
-def lease(db: sqlite3.Connection, request: LeaseRequest, now: Reading) -> list[Leased]:
+def lease(transaction: Transaction, request: LeaseRequest, now: Reading) -> list[Leased]:
     """Lease what a request asks for, line by line. See Outbox.lease."""
+    db = transaction.db
+    transaction.lone.lay_down_expired(db, request.destination, now.steady_us)
     followed: dict[int, bool] = {}
-    for head, order_key, place in _due_heads(db, request, now.steady_us):
+    for head, order_key, place in find_due_heads(db, request, now.steady_us):
         behind = db.execute(_SQL["behind"], (request.destination, order_key, place, request.run)).fetchall()
         line = [head]
         for seq, due_us in behind[: request.run - 1]:
@@ -31,7 +34,7 @@ def lease(db: sqlite3.Connection, request: LeaseRequest, now: Reading) -> list[L
     return _lease(db, followed, now, us(request.lease_s)) if followed else []
 
 
-def _due_heads(db: sqlite3.Connection, request: LeaseRequest, now_us: int) -> Iterator[tuple[int, str, int]]:
+def find_due_heads(db: sqlite3.Connection, request: LeaseRequest, now_us: int) -> Iterator[tuple[int, str, int]]:
     """Due heads, the highest priority first; each priority is one look at the index."""
     priority, left = _ABOVE_ALL, request.limit
     while left > 0:

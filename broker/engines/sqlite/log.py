@@ -10,6 +10,7 @@ from functools import partial
 from broker.beside import LARGE_ITEMS, Beside
 from broker.engines.message_rows import MessageRow, rows_of
 from broker.engines.sqlite.log_rows import LogRow
+from broker.engines.sqlite.packing import unpack_text
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.slices import SLICE, delete_in_slices
@@ -81,7 +82,7 @@ class SqliteLog:
         at_us = max(now.wall_us, log.last_publish_us) if log else now.wall_us
         if not rows:
             return Appended(log.end if log else 0, 0, at_us)
-        log = logs.change(db, uid, now.wall_us)
+        log = logs.change(db, uid, now.wall_us, appends=True)
         appended = Appended(log.end, len(rows), at_us)
         logs.append(log, rows, text_bytes, at_us, now.steady_us)
         if producer_key is not None:
@@ -100,10 +101,11 @@ class SqliteLog:
             messages: list[Message] = []
             size_bytes = 0
             for at_offset, at_us, data, attributes in db.execute(_SQL["read"], (topic_uid, offset, max_messages)):
-                size_bytes += text_bytes(data)
+                text = unpack_text(data)
+                size_bytes += text_bytes(text)
                 if messages and size_bytes > max_bytes:
                     break
-                messages.append(Message(at_offset, at_us, data, pairs_from_bytes(attributes)))
+                messages.append(Message(at_offset, at_us, text, pairs_from_bytes(attributes)))
             return messages
 
         return await self._readers.read_on_thread(read)

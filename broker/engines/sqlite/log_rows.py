@@ -1,4 +1,7 @@
-"""The logs' own rows and the messages a group of writes appends: kept in memory, written in a few statements."""
+"""The logs' own rows and the messages a group of writes appends: kept in memory, written in a few statements.
+
+An append writes its messages alone: the last one says how its log stands (``whole_logs``).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from broker.engines.message_rows import MessageRow
+from broker.engines.sqlite.packing import pack_text
 from broker.engines.sqlite.queries import load
 
 _SQL = load("log")
@@ -37,8 +41,9 @@ class LogRows:
     def __init__(self) -> None:
         self._rows: dict[str, LogRow] = {}
         self._changed: dict[str, LogRow] = {}
+        self._to_be_written: set[str] = set()
         self._aheads: list[tuple[int, int, int]] = []
-        self._messages: list[tuple[int, int, int, int, str, bytes]] = []
+        self._messages: list[tuple[int, int, int, int, int, int, int, bytes, str | bytes]] = []
 
     def get(self, db: sqlite3.Connection, uid: str) -> LogRow | None:
         """The log as this group sees it, or None."""
@@ -49,8 +54,10 @@ class LogRows:
                 row = self._rows[uid] = LogRow(*columns)
         return row
 
-    def change(self, db: sqlite3.Connection, uid: str, now_us: int) -> LogRow:
-        """The log, to be changed in place; created when there is none."""
+    def change(self, db: sqlite3.Connection, uid: str, now_us: int, *, appends: bool = False) -> LogRow:
+        """The log, to be changed in place; made when there is none. Its row is written unless one only ``appends``."""
+        if not appends:
+            self._to_be_written.add(uid)
         if uid not in self._changed:
             row = self.get(db, uid)
             if row is None:
@@ -65,13 +72,15 @@ class LogRows:
         ahead_us = at_us - max(steady_us, row.last_publish_us - row.ahead_us)
         if ahead_us != row.ahead_us:
             row.ahead_us = ahead_us
+            self._to_be_written.add(row.uid)
             self._aheads.append((row.id, row.end, ahead_us))
+        row.bytes_total += text_bytes
+        behind = row.bytes_total, at_us - row.last_publish_us, len(messages)
         for data, attributes, size_bytes in messages:
             upto += size_bytes
-            self._messages.append((row.id, offset, at_us, upto, data, attributes))
+            self._messages.append((row.id, offset, at_us, upto, *behind, attributes, pack_text(data)))
             offset += 1
         row.end = offset
-        row.bytes_total += text_bytes
         row.stored_bytes += upto - row.upto
         row.upto = upto
         row.previous_publish_us, row.last_publish_us = row.last_publish_us, at_us
@@ -85,8 +94,9 @@ class LogRows:
         if self._aheads:
             db.executemany(_SQL["put_ahead"], self._aheads)
             self._aheads.clear()
-        if self._changed:
-            db.executemany(_SQL["put_log"], [_values(row) for row in self._changed.values()])
+        if self._to_be_written:
+            db.executemany(_SQL["put_log"], [_values(self._changed[uid]) for uid in self._to_be_written])
+            self._to_be_written.clear()
 
     def settle(self) -> None:
         """See Kept."""
@@ -95,6 +105,7 @@ class LogRows:
 
     def forget(self) -> None:
         """See Kept."""
+        self._to_be_written.clear()
         self._rows.clear()
         self._changed.clear()
         self._messages.clear()

@@ -53,7 +53,7 @@ class SqliteOutbox:
         """See Outbox."""
         self._news.lower(destination)
         request = LeaseRequest(destination, limit, lease_s, run)
-        return await self._writer.run(lambda transaction: lease(transaction.db, request, self._steady.read()))
+        return await self._writer.run(lambda transaction: lease(transaction, request, self._steady.read()))
 
     async def settle(
         self, token: str, settlement: Settlement, attempt: Attempt | None, within_s: float = 0.0
@@ -81,6 +81,8 @@ class SqliteOutbox:
             now_us = self._steady.read().steady_us
             for token in tokens:
                 seq, _, lease = token.partition(".")
+                if seq.isdecimal():
+                    transaction.lone.lay_down_number(transaction.db, int(seq))
                 touched.update(row[0] for row in transaction.db.execute(_SQL["give_back"], (now_us, seq, lease)))
 
         await self._change(work)
@@ -220,6 +222,8 @@ def _receipt(db: sqlite3.Connection, destination: str, order_key: str) -> str | 
 
 def _move(transaction: Transaction, destination: str, to: str) -> int:
     db = transaction.db
+    for home in (destination, to):
+        transaction.lone.lay_down_all(db, home)
     for topic_uid, deliveries, stands_for in db.execute(_SQL["waiting_by_topic"], (destination,)).fetchall():
         transaction.sums.book((topic_uid, destination, "waiting", ""), -deliveries, -stands_for)
         transaction.sums.book((topic_uid, to, "waiting", ""), deliveries, stands_for)

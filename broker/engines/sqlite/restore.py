@@ -113,6 +113,7 @@ def _reserve(partial: Path, ends: Mapping[str, int], now_us: int) -> tuple[int, 
                 per_us = end / max(known_us - created_us, 1)
                 likely = int(per_us * max(now_us - known_us, 0))
                 next_offsets[uid] = end, max(end + max(_LEAST_RESERVE, _RATE_FACTOR * likely), ends.get(uid, 0))
+            db.execute(_SQL["note"])
             db.executemany(_SQL["raise"], [(after, uid) for uid, (_, after) in next_offsets.items()])
             gaps = [(uid, f"{SKIPPED}{end}", after - end) for uid, (end, after) in next_offsets.items()]
             db.executemany(_SQL["skip"], gaps)

@@ -14,10 +14,10 @@ from broker.engines.ownership import SoleOwnership, check_owner
 from broker.engines.sqlite.backup import copy_to
 from broker.engines.sqlite.catalog import SqliteCatalog, apply_changes
 from broker.engines.sqlite.clock_marks import keep_mark
+from broker.engines.sqlite.commit_leases import CommitLeases
 from broker.engines.sqlite.cursors import SqliteCursors, apply_moves, check_moves
 from broker.engines.sqlite.decisions import NumberedDecisions, SqliteDecisions
 from broker.engines.sqlite.deliveries import add, check_waiting, withdraw
-from broker.engines.sqlite.leasing import lease
 from broker.engines.sqlite.lock import LockFile
 from broker.engines.sqlite.log import SqliteLog
 from broker.engines.sqlite.outbox import SqliteOutbox
@@ -84,8 +84,7 @@ class SqliteStore:
 
         def work(transaction: Transaction) -> None:
             nonlocal done
-            touched = self._commit(transaction, commit, now)
-            leased = [lease(transaction.db, request, now) for request in commit.leases]
+            touched, leased = self._commit(transaction, commit, now)
             done = (
                 [granted_lease for granted in leased for granted_lease in granted],
                 touched - find_exhausted(commit, leased, now.wall_us),
@@ -112,8 +111,8 @@ class SqliteStore:
             self.state.forget_kept()
 
     @staticmethod
-    def _commit(transaction: Transaction, commit: Commit, now: Reading) -> set[str]:
-        """Check everything that can be checked, then write; the destinations that there is news for."""
+    def _commit(transaction: Transaction, commit: Commit, now: Reading) -> tuple[set[str], list[list[Leased]]]:
+        """Check what can be checked, then write; the destinations that there is news for, and what is leased."""
         db = transaction.db
         check_owner(commit.owner)
         check_moves(db, commit.cursors)
@@ -121,8 +120,9 @@ class SqliteStore:
         check_waiting(db, commit.waiting, now)
         apply_changes(transaction, commit.catalog)
         decisions = NumberedDecisions(transaction, commit)
+        leases = CommitLeases(transaction, commit, now)
         try:
-            add(transaction, commit.deliveries, commit.dead, now, commit.shadows, decisions.told)
+            numbers = add(transaction, commit.deliveries, commit.dead, now, commit.shadows, decisions.told, leases.lone)
         except DuplicateDelivery:
             decisions.give_back()
             raise
@@ -132,7 +132,8 @@ class SqliteStore:
         decisions.write(now)
         for (topic_uid, name), added in commit.counters.items():
             transaction.sums.count(topic_uid, name, added)
-        return {*withdraw(transaction, commit.withdraw, now), *(new.destination for new in commit.deliveries)}
+        withdrawn = withdraw(transaction, commit.withdraw, now)
+        return {*withdrawn, *(new.destination for new in commit.deliveries)}, leases.grant(numbers)
 
     async def counters(self, topic_uid: str | None = None) -> Mapping[tuple[str, str], int]:
         """See Store."""

@@ -20,7 +20,7 @@ from broker.engines.sqlite.opening import (
     discard_leftovers,
     prepare,
 )
-from broker.engines.sqlite.table_rows import column_names, count_rows, rows_between
+from broker.engines.sqlite.table_rows import MESSAGE_NUMBER, column_names, count_rows, key_condition, rows_between
 from broker.engines.stored_tables import StoredTable, TableCount
 from broker.errors import StoreUnavailable, StoreUnusable
 
@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS moved_ranges (
 """
 _SUMS: Final = """
 CREATE TEMP TRIGGER add_balance INSTEAD OF INSERT ON balances BEGIN
-  INSERT INTO sums
+  INSERT INTO sums (topic_uid, kind, name, state, by, value, stands_for)
   VALUES (NEW.topic_uid, 'balance', NEW.destination, NEW.state, NEW.by, NEW.deliveries, NEW.stands_for);
 END;
 CREATE TEMP TRIGGER remove_balance INSTEAD OF DELETE ON balances BEGIN
@@ -41,20 +41,30 @@ CREATE TEMP TRIGGER remove_balance INSTEAD OF DELETE ON balances BEGIN
     AND state = OLD.state AND by = OLD.by;
 END;
 CREATE TEMP TRIGGER add_counter INSTEAD OF INSERT ON counters BEGIN
-  INSERT INTO sums VALUES (NEW.topic_uid, 'counter', NEW.name, '', '', NEW.value, 0);
+  INSERT INTO sums (topic_uid, kind, name, state, by, value, stands_for)
+  VALUES (NEW.topic_uid, 'counter', NEW.name, '', '', NEW.value, 0);
 END;
 CREATE TEMP TRIGGER remove_counter INSTEAD OF DELETE ON counters BEGIN
   DELETE FROM sums WHERE topic_uid = OLD.topic_uid AND kind = 'counter' AND name = OLD.name;
 END;
 CREATE TEMP TRIGGER add_rows INSTEAD OF INSERT ON state_counts BEGIN
-  INSERT INTO sums VALUES ('', 'rows', NEW.rule, '', '', NEW.rows, 0);
+  INSERT INTO sums (topic_uid, kind, name, state, by, value, stands_for)
+  VALUES ('', 'rows', NEW.rule, '', '', NEW.rows, 0);
 END;
 CREATE TEMP TRIGGER remove_rows INSTEAD OF DELETE ON state_counts BEGIN
   DELETE FROM sums WHERE topic_uid = '' AND kind = 'rows' AND name = OLD.rule;
 END;
+CREATE TEMP TRIGGER add_cursor INSTEAD OF INSERT ON cursors BEGIN
+  INSERT INTO sums
+  VALUES ('', 'cursor', NEW.id, '', '', NEW.offset, NEW.rev, NEW.pending_to, NEW.pending_at_us, NEW.messages_total,
+    NEW.bytes_total, NEW.last_consumed_us, NEW.consume_rate);
+END;
+CREATE TEMP TRIGGER remove_cursor INSTEAD OF DELETE ON cursors BEGIN
+  DELETE FROM sums WHERE topic_uid = '' AND kind = 'cursor' AND name = OLD.id;
+END;
 """
-"""Writes what SQLite keeps in one table, and shows as three."""
-_HOMES: Final = {"attempts": "attempts", "decisions": "decisions"}
+"""Writes what SQLite keeps in one table, and shows as four."""
+_HOMES: Final = {"attempts": "attempts", "decisions": "decisions", "logs": "logs"}
 """Where rows are written of which views tell more than that."""
 _MOVED: Final = "moved"  # the number that says how a store came to be, until a daemon opens it
 
@@ -130,11 +140,13 @@ class SqliteMovedTo:
     async def change(self, table: StoredTable, gone: Sequence[Key], rows: Sequence[Row]) -> None:
         """See MovedTo."""
         names = column_names(table)
-        where = " AND ".join(f"{name} = ?" for name in names[: table.keys])
+        where = key_condition(table, "=", table.keys)
         self._db.executemany(f"DELETE FROM {_home(table)} WHERE {where}", gone)  # noqa: S608 - our own names
         ours = ["id", *names] if table.name == "clock_marks" else names
         values = [(1, *row) for row in rows] if table.name == "clock_marks" else rows
         places = ", ".join("?" * len(ours))
+        if table.name == "messages":
+            ours, places = ["id", *names[2:]], f"{MESSAGE_NUMBER}, {', '.join('?' * len(names[2:]))}"
         text = f"INSERT INTO {_home(table)} ({', '.join(ours)}) VALUES ({places})"  # noqa: S608
         self._db.executemany(text, values)
 
@@ -162,7 +174,10 @@ class SqliteMovedTo:
         """See MovedTo."""
         with translate_errors(self._partial):
             self._db.execute("BEGIN IMMEDIATE")
-            text = "INSERT OR REPLACE INTO sums VALUES ('', 'number', ?, '', '', ?, 0)"
+            text = (
+                "INSERT OR REPLACE INTO sums (topic_uid, kind, name, state, by, value, stands_for) "
+                "VALUES ('', 'number', ?, '', '', ?, 0)"
+            )
             self._db.executemany(text, numbers.items())
             self._db.execute("INSERT INTO numbers (name, value) VALUES (?, 1)", (_MOVED,))
             self._db.execute("DROP TABLE moved_ranges")

@@ -13,6 +13,7 @@ from broker.engines.sqlite.failures import translate_errors
 from broker.engines.sqlite.files import resolve_links
 from broker.engines.sqlite.lock import LockFile, read_note
 from broker.engines.sqlite.opening import MIGRATIONS, check_readable, connect, schema_version
+from broker.engines.sqlite.packing import unpack_text
 from broker.engines.stored_tables import StoredTable, row_sum
 from broker.errors import StoreUnavailable, StoreUnusable
 
@@ -108,8 +109,11 @@ JOIN main.progress AS p ON p.seq = d.seq;
 """
 _LEARN_TOLD_BY = "INSERT INTO temp.told_by SELECT decision, seq FROM main.deliveries WHERE decision > 0"
 
+MESSAGE_NUMBER = "(? << 44) + ?"
+"""The number by which SQLite finds a message, of its log's and its offset."""
+
 _SIZES = {
-    "messages": 'SELECT sum("end" - first) FROM logs WHERE NOT gone',
+    "messages": 'SELECT sum("end" - first) FROM whole_logs WHERE NOT gone',
     "deliveries": "SELECT max(seq) - min(seq) + 1 FROM deliveries",
     "progress": "SELECT max(seq) - min(seq) + 1 FROM progress",
     "decisions": "SELECT max(seq) - min(seq) + 1 FROM decisions",
@@ -148,19 +152,31 @@ def rows_between(
     what to read instead of the table, or view, that tells all of it.
     """
     names = column_names(table)
-    bounds = [
-        f"({', '.join(names[: len(key)])}) {sign} ({', '.join('?' * len(key))})"
-        for key, sign in ((after, ">"), (upto, "<="))
-        if key
-    ]
+    bounds = [key_condition(table, sign, len(key)) for key, sign in ((after, ">"), (upto, "<=")) if key]
     if table.name == "messages" and not all_messages:
         bounds.append("offset >= (SELECT first FROM logs WHERE id = log AND NOT gone)")
     text = (
         f"SELECT {', '.join(names)} FROM {name or table.sqlite_name} "  # noqa: S608 - our own names
-        f"{'WHERE' if bounds else ''} {' AND '.join(bounds)} ORDER BY {', '.join(names[: table.keys])} LIMIT ?"
+        f"{'WHERE' if bounds else ''} {' AND '.join(bounds)} ORDER BY {_order(table, names)} LIMIT ?"
     )
     flags = [place for place, column in enumerate(table.columns) if column in table.yes_or_no]
-    return [_as_told(row, flags) for row in db.execute(text, (*after, *upto, limit))]
+    rows = [_as_told(row, flags) for row in db.execute(text, (*after, *upto, limit))]
+    return [_unpack_row(row, names.index("data")) for row in rows] if table.name == "messages" else rows
+
+
+def key_condition(table: StoredTable, sign: str, count: int) -> str:
+    """The condition that the first ``count`` columns of a key stand in a relation to parameters."""
+    if table.name == "messages":
+        return f"id {sign} {MESSAGE_NUMBER}"
+    return f"({', '.join(column_names(table)[:count])}) {sign} ({', '.join('?' * count)})"
+
+
+def _order(table: StoredTable, names: Sequence[str]) -> str:
+    return "id" if table.name == "messages" else ", ".join(names[: table.keys])
+
+
+def _unpack_row(row: Row, place: int) -> Row:
+    return (*row[:place], unpack_text(row[place]), *row[place + 1 :])
 
 
 def _as_told(row: tuple[Any, ...], flags: Sequence[int]) -> Row:
@@ -175,7 +191,7 @@ def _as_told(row: tuple[Any, ...], flags: Sequence[int]) -> Row:
 def _ranges(db: sqlite3.Connection, table: StoredTable, only: Range | None = None) -> dict[Range, str]:
     if table.name == "messages":
         where = "" if only is None else f" AND id = {only.log:d}"
-        logs = db.execute(f'SELECT id, first, "end" FROM logs WHERE NOT gone{where}')  # noqa: S608
+        logs = db.execute(f'SELECT id, first, "end" FROM whole_logs WHERE NOT gone{where}')  # noqa: S608
         return marks_of_logs(logs, table.each)
     number = table.columns[0]
     sums = f"sum(row_sum({', '.join(column_names(table))}))" if table.change else f"sum({number})"

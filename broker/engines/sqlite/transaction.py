@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from broker.engines.sqlite.log_rows import LogRows
+from broker.engines.sqlite.lone_deliveries import LoneDeliveries
 from broker.engines.sqlite.write_behind_counters import Kept, Sequences, Sums
 
 T = TypeVar("T")
@@ -20,7 +21,8 @@ class Transaction:
         self.logs = LogRows()
         self.numbers = Sequences()
         self.sums = Sums()
-        self._kept: tuple[Kept, ...] = (self.logs, self.numbers, self.sums)
+        self.lone = LoneDeliveries()
+        self._kept: tuple[Kept, ...] = (self.logs, self.numbers, self.sums, self.lone)
 
     def flush(self) -> None:
         """Write what was gathered."""

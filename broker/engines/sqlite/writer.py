@@ -25,7 +25,7 @@ from typing import Any, Final, TypeVar
 from broker.engines.gathering import Gathering
 from broker.engines.sqlite.checkpointing import LONG_PAGES, Checkpointer
 from broker.engines.sqlite.failures import code_of, damage_of, store_error
-from broker.engines.sqlite.opening import PAGE_BYTES, connect_writer
+from broker.engines.sqlite.opening import PAGE_BYTES, connect_writer, page_bytes
 from broker.engines.sqlite.pending_write import PendingWrite
 from broker.engines.sqlite.transaction import Transaction
 from broker.engines.sqlite.watching import OpenFiles
@@ -36,8 +36,6 @@ T = TypeVar("T")
 _GROUP_CALLS: Final = 1_000
 _GROUP_BYTES: Final = 16 * 1024 * 1024
 _CHECKPOINT_AFTER_S: Final = 0.2
-_PAGES_A_ROW: Final = 1
-"""What a row that changes writes to the log, about: 18 rows and 16 pages for a lone message, fewer pages in a burst."""
 _LOOK_EVERY_S: Final = 1.0
 _LOOK_EACH_GROUPS: Final = 100  # about a second where one is written after the other
 
@@ -67,6 +65,7 @@ class Writer:
         self._checkpointer = Checkpointer(path)
         try:
             self._transaction: Transaction | None = Transaction(connect_writer(path, moves_log=False))
+            self._pages_a_row = page_bytes(self._transaction.db) // PAGE_BYTES
         except BaseException:
             self._checkpointer.close()
             raise
@@ -185,7 +184,7 @@ class Writer:
         self._failure = ""
         self._checkpoint_due = True
         size_bytes = sum(call.size_bytes for call in calls)
-        self._unmoved_pages += (transaction.db.total_changes - changes) * _PAGES_A_ROW + size_bytes // PAGE_BYTES
+        self._unmoved_pages += (transaction.db.total_changes - changes) * self._pages_a_row + size_bytes // PAGE_BYTES
         return outcomes
 
     def _begin(self) -> Transaction:

@@ -194,12 +194,8 @@ async def test_a_dropped_topic_stays_dropped_and_its_remains_are_swept(opened: O
         (log_id,) = await store._writer.run(
             lambda transaction: transaction.db.execute("SELECT id FROM logs WHERE gone = 1").fetchone()
         )
-        remains = (log_id, 9, 1, 1, "left by a stop in the middle", b"")
-        await store._writer.run(
-            lambda transaction: (
-                transaction.db.execute("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?)", remains).rowcount
-            )
-        )
+        left_behind = "INSERT INTO messages (id, at_us, upto, attributes, data) VALUES ((? << 44) + 9, 1, 1, '', 'x')"
+        await store._writer.run(lambda transaction: transaction.db.execute(left_behind, (log_id,)).rowcount)
         await store.sweep(SweepPolicy(NOW_US, 0, 0))
         left = await store._readers.read_on_thread(lambda db: db.execute("SELECT count(*) FROM messages").fetchone()[0])
         assert left == 0

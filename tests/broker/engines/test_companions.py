@@ -82,7 +82,7 @@ async def test_a_store_begun_anew_after_a_crash_begins_empty(path: Path, clock: 
     assert await crashed_messages(path.with_name("broken.db"), clock) == 40
 
 
-@pytest.mark.parametrize("there", ["an empty file", "a backup", "smaller pages"])
+@pytest.mark.parametrize("there", ["an empty file", "a backup", "larger pages"])
 async def test_what_cannot_belong_to_the_file_is_set_aside(
     tmp_path: Path, path: Path, clock: ManualClock, there: str
 ) -> None:
@@ -95,7 +95,7 @@ async def test_what_cannot_belong_to_the_file_is_set_aside(
         other = tmp_path / "backup.db"
     else:
         with closing(sqlite3.connect(other, isolation_level=None)) as db:
-            for statement in ("journal_mode = DELETE", "page_size = 4096", "journal_mode = WAL"):
+            for statement in ("journal_mode = DELETE", "page_size = 8192", "journal_mode = WAL"):
                 db.execute(f"PRAGMA {statement}").fetchall()
                 if "page_size" in statement:
                     db.execute("VACUUM")

@@ -13,13 +13,35 @@ import pytest
 
 from broker.clock import ManualClock
 from broker.engines.sqlite import sweeping
-from broker.engines.sqlite.opening import MIGRATIONS, prepare
+from broker.engines.sqlite.opening import APPLICATION_ID, MIGRATIONS, prepare
 from broker.errors import DuplicateDelivery
-from broker.model import Attempt, Balance, Commit, SettleAgain, SettleDelivered, Settlement, SweepPolicy
+from broker.model import (
+    Attempt,
+    Balance,
+    Bounds,
+    Commit,
+    Cursor,
+    SettleAgain,
+    SettleDelivered,
+    Settlement,
+    SweepPolicy,
+)
 from tests.broker.engines.conftest import Opening
-from tests.contracts.builders import NOW_US, TOPIC, a_decision, a_delivery, a_row, in_time, lease_all, put_in
+from tests.contracts.builders import (
+    NOW_US,
+    OTHER_TOPIC,
+    TOPIC,
+    a_decision,
+    a_delivery,
+    a_row,
+    in_time,
+    lease_all,
+    messages,
+    put_in,
+)
 
 _SCHEMA_BEFORE = 5
+_SCHEMA_OF_ONE_TABLE_OF_SUMS = 6
 _PLAIN = Attempt(NOW_US, 1_500, "delivered", "", counted=False)
 
 
@@ -157,6 +179,40 @@ async def test_a_large_store_is_swept_in_parts(
         counts = [(await store.sweep(policy)).deliveries for _ in range(6)]
         assert sum(counts) == 20
         assert max(counts) <= 8
+
+
+@pytest.mark.parametrize("page_bytes", [4096, 8192])
+async def test_what_an_older_store_holds_is_taken_over(path: Path, opened: Opening, page_bytes: int) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA page_size = {page_bytes}")
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        for number, script in MIGRATIONS[:_SCHEMA_OF_ONE_TABLE_OF_SUMS]:
+            db.executescript(f"{script}\nPRAGMA user_version = {number};")
+        for log, uid in enumerate((TOPIC, OTHER_TOPIC), 1):
+            db.execute(
+                "INSERT INTO logs VALUES (?, ?, 1, 4, 24, 24, 18, ?, ?, 2, 7, 0, 0)", (log, uid, NOW_US, NOW_US - 5)
+            )
+            rows = [(log, n, NOW_US, n * 6 + 6, f"dGV4d{n}==", b"") for n in range(4)]
+            db.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?)", rows)
+        db.execute("INSERT INTO cursors VALUES ('s/one', 2, 9, 3, ?, 5, 60, ?, 0.1)", (NOW_US, NOW_US))
+        db.commit()
+    async with opened() as store:
+        read = await store.log.read(TOPIC, 0, 10, 10**6)
+        assert [(message.offset, message.data) for message in read] == [(n, f"dGV4d{n}==") for n in (1, 2, 3)]
+        assert await store.log.bounds(OTHER_TOPIC) == Bounds(1, 4, 24, 18, NOW_US, NOW_US - 5, 2)
+        assert await store.cursors.get("s/one") == Cursor("s/one", 2, 9, 3, NOW_US, 5, 60, NOW_US, 0.1)
+        assert (await store.log.append(TOPIC, messages(1))).first == 4
+        bounds = await store.log.bounds(TOPIC)
+        assert (bounds.end, bounds.bytes_total, bounds.stored_bytes, bounds.last_batch) == (5, 35, 29, 1)
+        assert bounds.previous_publish_us == NOW_US
+    async with opened() as store:
+        assert await store.log.bounds(TOPIC) == bounds
+        assert (await store.log.append(TOPIC, messages(2))).first == 5
+        assert await store.log.trim(TOPIC, 6) == 6
+        assert (await store.log.bounds(TOPIC)).stored_bytes == 11
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA page_size").fetchone() == (page_bytes,)
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 _SENT = a_decision(offset=7, item=2, rule="registry", destination="ops", key="host-1", at_us=NOW_US, version="v1")

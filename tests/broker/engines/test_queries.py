@@ -59,6 +59,7 @@ _MAY_SCAN = {
     ("decisions", "since"),  # nobody asks but tests, and who moves a store
     ("decisions", "sweep"),  # looks at the first ones that are kept
     ("outbox", "attempts"),  # sorts the tries of one delivery
+    ("outbox", "backlog"),  # sorts one page of it
     ("outbox", "balances"),  # all of a small table
     ("outbox", "balances_since"),  # groups what it found by time
     ("outbox", "clear_heads"),
@@ -76,6 +77,7 @@ _MAY_SCAN = {
     ("restore", "doubt"),
     ("restore", "ends"),
     ("restore", "logs"),
+    ("restore", "note"),  # logs are few
     ("state", "counts"),
     ("state", "expired"),
     ("store", "counters"),

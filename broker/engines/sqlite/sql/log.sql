@@ -2,7 +2,7 @@
 -- One log by its topic's uid.
 SELECT id, uid, first, "end", bytes_total, upto, stored_bytes, last_publish_us, previous_publish_us, last_batch,
   created_us, gone, ahead_us
-FROM logs WHERE uid = ?;
+FROM whole_logs WHERE uid = ?;
 
 -- name: create_log
 -- Begin a log.
@@ -11,14 +11,15 @@ INSERT INTO logs
 VALUES (?, 0, 0, 0, 0, 0, 0, 0, 0, ?);
 
 -- name: put_log
--- Write what changed of a log.
+-- Write how a log stands.
 UPDATE logs SET first = ?, "end" = ?, bytes_total = ?, upto = ?, stored_bytes = ?, last_publish_us = ?,
   previous_publish_us = ?, last_batch = ?, gone = ?, ahead_us = ?
 WHERE id = ?;
 
 -- name: add_message
 -- Store one message.
-INSERT INTO messages (log, offset, at_us, upto, data, attributes) VALUES (?, ?, ?, ?, ?, ?);
+INSERT INTO messages (id, at_us, upto, bytes_total, since_us, batch, attributes, data)
+VALUES ((? << 44) + ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: put_ahead
 -- Note how far publish times are ahead of steady time from an offset on.
@@ -41,14 +42,14 @@ INSERT INTO producer_keys (log, key, first, count, publish_time_us, at_us) VALUE
 -- name: read
 -- Messages from an offset on, the log's own first one at the earliest.
 SELECT m.offset, m.at_us, m.data, m.attributes
-FROM logs AS l JOIN messages AS m ON m.log = l.id
-WHERE l.uid = ? AND l.gone = 0 AND m.offset >= max(?, l.first)
-ORDER BY m.offset LIMIT ?;
+FROM logs AS l JOIN messages AS m ON m.id >= (l.id << 44) + max(?2, l.first) AND m.id < (l.id + 1) << 44
+WHERE l.uid = ?1 AND l.gone = 0
+ORDER BY m.id LIMIT ?3;
 
 -- name: bounds
 -- What a log holds.
 SELECT first, "end", bytes_total, stored_bytes, last_publish_us, previous_publish_us, last_batch
-FROM logs WHERE uid = ? AND gone = 0;
+FROM whole_logs WHERE uid = ? AND gone = 0;
 
 -- name: topics
 -- Every log that exists.
@@ -59,19 +60,19 @@ SELECT uid FROM logs WHERE gone = 0 ORDER BY uid;
 SELECT offset, at_us - coalesce((
   SELECT ahead_us FROM publish_offsets AS p WHERE p.log = m.log AND p.offset <= m.offset ORDER BY p.offset DESC LIMIT 1
 ), 0), upto
-FROM messages AS m WHERE m.log = ? AND m.offset >= ? ORDER BY m.offset LIMIT 1;
+FROM messages AS m WHERE m.id >= (?1 << 44) + ?2 AND m.id < (?1 + 1) << 44 ORDER BY m.id LIMIT 1;
 
 -- name: upto_before
 -- The bytes up to the last message before an offset.
-SELECT upto FROM messages WHERE log = ? AND offset < ? ORDER BY offset DESC LIMIT 1;
+SELECT upto FROM messages WHERE id >= ?1 << 44 AND id < (?1 << 44) + ?2 ORDER BY id DESC LIMIT 1;
 
 -- name: lowest
 -- The lowest offset that is still stored, trimmed or not.
-SELECT offset FROM messages WHERE log = ? ORDER BY offset LIMIT 1;
+SELECT offset FROM messages WHERE id >= ?1 << 44 AND id < (?1 + 1) << 44 ORDER BY id LIMIT 1;
 
 -- name: remove
 -- Remove messages below an offset.
-DELETE FROM messages WHERE log = ? AND offset < ?;
+DELETE FROM messages WHERE id >= ?1 << 44 AND id < (?1 << 44) + ?2;
 
 -- name: forget_keys
 -- Forget the producer keys of a log.
@@ -79,7 +80,9 @@ DELETE FROM producer_keys WHERE log = ?;
 
 -- name: gone_with_messages
 -- Dropped logs of which messages are still stored.
-SELECT id FROM logs WHERE gone = 1 AND EXISTS (SELECT 1 FROM messages WHERE messages.log = logs.id);
+SELECT id FROM logs WHERE gone = 1 AND EXISTS (
+  SELECT 1 FROM messages AS m WHERE m.id >= logs.id << 44 AND m.id < (logs.id + 1) << 44
+);
 
 -- name: sweep_keys
 -- Forget some producer keys older than a time.

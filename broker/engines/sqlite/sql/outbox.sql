@@ -16,7 +16,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 -- Put a delivery at the end of its line; it is the head of an empty one.
 INSERT INTO progress (seq, destination, order_key, priority, place, head, state, due_us, late)
 VALUES (?1, ?2, ?3, ?4, ?1, NOT EXISTS (
-  SELECT 1 FROM progress INDEXED BY progress_line WHERE state = 'waiting' AND destination = ?2 AND order_key = ?3
+  SELECT 1 FROM progress INDEXED BY progress_line
+  WHERE state = 'waiting' AND head < 2 AND destination = ?2 AND order_key = ?3
 ), 'waiting', ?5, ?6);
 
 -- name: add_settled
@@ -36,7 +37,7 @@ WHERE head = 1 AND destination = ? AND priority = ? AND due_us <= ? ORDER BY due
 -- name: behind
 -- What waits in a line behind a place, from the front.
 SELECT seq, due_us FROM progress INDEXED BY progress_line
-WHERE state = 'waiting' AND destination = ? AND order_key = ? AND place > ? ORDER BY place LIMIT ?;
+WHERE state = 'waiting' AND head < 2 AND destination = ? AND order_key = ? AND place > ? ORDER BY place LIMIT ?;
 
 -- name: lease
 -- Hide deliveries until the lease ends; one whose lease was lost may have arrived.
@@ -64,20 +65,49 @@ WHERE seq = ?;
 -- Make the first of a line its head, and say whether that is leased up to behind a time.
 UPDATE progress SET head = 1 WHERE seq = (
   SELECT seq FROM progress INDEXED BY progress_line
-  WHERE state = 'waiting' AND destination = ? AND order_key = ? ORDER BY place LIMIT 1
+  WHERE state = 'waiting' AND head < 2 AND destination = ? AND order_key = ? ORDER BY place LIMIT 1
 )
 RETURNING leased AND due_us > ?;
 
 -- name: line_is_empty
 -- Whether nothing waits in a line.
 SELECT NOT EXISTS (
-  SELECT 1 FROM progress INDEXED BY progress_line WHERE state = 'waiting' AND destination = ? AND order_key = ?
+  SELECT 1 FROM progress INDEXED BY progress_line
+  WHERE state = 'waiting' AND head < 2 AND destination = ? AND order_key = ?
 );
+
+-- name: look_at_line
+-- Whether nothing waits in a line, and its last receipt.
+SELECT NOT EXISTS (
+  SELECT 1 FROM progress INDEXED BY progress_line
+  WHERE state = 'waiting' AND head < 2 AND destination = ?1 AND order_key = ?2
+), (SELECT receipt FROM receipts WHERE destination = ?1 AND order_key = ?2);
+
+-- name: add_lone
+-- Put a delivery into a line where it is alone, leased from the start.
+INSERT INTO progress (seq, destination, order_key, priority, place, head, state, due_us, leased, lease, late)
+VALUES (?1, ?2, ?3, ?4, ?1, 2, 'waiting', ?5, 1, 1, ?6);
+
+-- name: lone
+-- All deliveries that are alone in their lines and leased from the start, and when their leases end.
+SELECT name, state, value, stands_for FROM sums WHERE topic_uid = '' AND kind = 'lone';
+
+-- name: tell_lone
+-- Tell that a delivery is alone in its line.
+INSERT OR REPLACE INTO sums (topic_uid, kind, by, name, state, value, stands_for) VALUES ('', 'lone', '', ?, ?, ?, ?);
+
+-- name: forget_lone
+-- Forget that a delivery is alone in its line.
+DELETE FROM sums WHERE topic_uid = '' AND kind = 'lone' AND name = ? AND state = ? AND by = '';
+
+-- name: lay_down
+-- Let a delivery that is alone in its line stand there as others do.
+UPDATE progress SET head = 1 WHERE seq = ? AND head = 2;
 
 -- name: count_waiting
 -- How many wait in a line from one place to another.
 SELECT count(*) FROM progress INDEXED BY progress_line
-WHERE state = 'waiting' AND destination = ? AND order_key = ? AND place BETWEEN ? AND ?;
+WHERE state = 'waiting' AND head < 2 AND destination = ? AND order_key = ? AND place BETWEEN ? AND ?;
 
 -- name: add_in_place
 -- Put a delivery into its line at a place that becomes free.
@@ -88,21 +118,37 @@ VALUES (?, ?, ?, ?, ?, 0, 'waiting', ?, ?);
 -- How many deliveries of a destination are due and not leased, counted up to a limit.
 SELECT count(*) FROM (
   SELECT 1 FROM progress INDEXED BY progress_line
-  WHERE state = 'waiting' AND destination = ? AND due_us <= ? LIMIT ?
+  WHERE state = 'waiting' AND head < 2 AND destination = ?1 AND due_us <= ?2
+  UNION ALL
+  SELECT 1 FROM sums WHERE topic_uid = '' AND kind = 'lone' AND name = ?1 AND stands_for <= ?2
+  LIMIT ?3
 );
 
 -- name: oldest
 -- When the first in place of all that wait for a destination was decided.
 SELECT d.created_us FROM deliveries AS d WHERE d.seq = (
   SELECT seq FROM (
-    SELECT seq, min(place) FROM progress INDEXED BY progress_line WHERE state = 'waiting' AND destination = ?
+    SELECT seq, min(place) FROM (
+      SELECT seq, place FROM progress INDEXED BY progress_line
+      WHERE state = 'waiting' AND head < 2 AND destination = ?1
+      UNION ALL
+      SELECT value AS seq, value AS place FROM sums WHERE topic_uid = '' AND kind = 'lone' AND name = ?1
+    )
   )
 );
 
 -- name: backlog
 -- What waits for a destination, line by line, from behind a place.
-SELECT * FROM whole_deliveries
-WHERE state = 'waiting' AND destination = ? AND (order_key, place) > (?, ?) ORDER BY order_key, place LIMIT ?;
+SELECT * FROM whole_deliveries WHERE seq IN (
+  SELECT seq FROM (
+    SELECT seq FROM progress INDEXED BY progress_line
+    WHERE state = 'waiting' AND head < 2 AND destination = ?1 AND (order_key, place) > (?2, ?3)
+    ORDER BY order_key, place LIMIT ?4
+  )
+  UNION ALL
+  SELECT value FROM sums WHERE topic_uid = '' AND kind = 'lone' AND name = ?1 AND (state, value) > (?2, ?3)
+)
+ORDER BY order_key, place LIMIT ?4;
 
 -- name: give_back
 -- End a lease without a try.
@@ -118,9 +164,13 @@ WITH RECURSIVE levels (priority) AS (
           WHERE head = 1 AND destination = ?1 AND priority < levels.priority)
   FROM levels WHERE levels.priority IS NOT NULL
 )
-SELECT min((SELECT min(due_us) FROM progress INDEXED BY progress_head
-            WHERE head = 1 AND destination = ?1 AND priority = levels.priority))
-FROM levels WHERE priority IS NOT NULL;
+SELECT min(due_us) FROM (
+  SELECT (SELECT min(due_us) FROM progress INDEXED BY progress_head
+          WHERE head = 1 AND destination = ?1 AND priority = levels.priority) AS due_us
+  FROM levels WHERE priority IS NOT NULL
+  UNION ALL
+  SELECT stands_for FROM sums WHERE topic_uid = '' AND kind = 'lone' AND name = ?1
+);
 
 -- name: add_attempt
 -- Put a try on record.
@@ -143,11 +193,11 @@ SELECT receipt FROM receipts WHERE destination = ? AND order_key = ?;
 -- What waits for a destination, by topic.
 SELECT d.topic_uid, count(*), sum(d.stands_for)
 FROM progress AS p INDEXED BY progress_line JOIN deliveries AS d ON d.seq = p.seq
-WHERE p.state = 'waiting' AND p.destination = ? GROUP BY d.topic_uid;
+WHERE p.state = 'waiting' AND p.head < 2 AND p.destination = ? GROUP BY d.topic_uid;
 
 -- name: move
 -- Give all that wait for a destination to another.
-UPDATE progress SET destination = ?, head = 0 WHERE state = 'waiting' AND destination = ?;
+UPDATE progress SET destination = ?, head = 0 WHERE state = 'waiting' AND head < 2 AND destination = ?;
 
 -- name: clear_heads
 -- Forget which deliveries of a destination are heads.
@@ -158,7 +208,7 @@ UPDATE progress SET head = 0 WHERE head = 1 AND destination = ?;
 UPDATE progress SET head = 1 WHERE seq IN (
   SELECT seq FROM (
     SELECT seq, min(place) FROM progress INDEXED BY progress_line
-    WHERE state = 'waiting' AND destination = ? GROUP BY order_key
+    WHERE state = 'waiting' AND head < 2 AND destination = ? GROUP BY order_key
   )
 );
 
@@ -168,11 +218,17 @@ SELECT topic_uid, destination, state, by, deliveries, stands_for FROM balances W
 ORDER BY topic_uid, destination, state, by;
 
 -- name: balances_since
--- The books over deliveries created since a time.
+-- The books over deliveries created since a time, from the last one in the index before the first that is as new.
 SELECT d.topic_uid, p.destination, p.state, iif(p.state IN ('folded', 'cancelled'), '', p.by) AS booked_by, count(*),
   sum(d.stands_for)
-FROM deliveries AS d INDEXED BY deliveries_created JOIN progress AS p ON p.seq = d.seq
-WHERE d.created_us >= ?
+FROM deliveries AS d JOIN progress AS p ON p.seq = d.seq
+WHERE d.created_us >= ?1 AND d.seq >= coalesce((
+  SELECT seq FROM deliveries
+  WHERE seq % 64 = 0 AND seq < coalesce((
+    SELECT min(seq) FROM deliveries INDEXED BY deliveries_created WHERE seq % 64 = 0 AND created_us >= ?1
+  ), 1 << 62)
+  ORDER BY seq DESC LIMIT 1
+), 0)
 GROUP BY d.topic_uid, p.destination, p.state, booked_by
 ORDER BY d.topic_uid, p.destination, p.state, booked_by;
 
@@ -218,7 +274,14 @@ ORDER BY seq DESC LIMIT :limit;
 -- name: find_in_line
 -- The same where state is waiting, and destination and order key are given.
 SELECT * FROM whole_deliveries
-WHERE seq < :before_seq AND state = 'waiting' AND destination = :destination AND order_key = :order_key
+WHERE seq IN (
+  SELECT seq FROM progress INDEXED BY progress_line
+  WHERE state = 'waiting' AND head < 2 AND destination = :destination AND order_key = :order_key
+  UNION ALL
+  SELECT value FROM sums
+  WHERE topic_uid = '' AND kind = 'lone' AND name = :destination AND state = :order_key AND by = ''
+)
+  AND seq < :before_seq
   AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
   AND (:offset IS NULL OR offset = :offset) AND (:incident IS NULL OR incident = :incident)
   AND (:since_us IS NULL OR created_us >= :since_us)
@@ -227,7 +290,15 @@ ORDER BY seq DESC LIMIT :limit;
 -- name: find_of_message
 -- The same where topic and offset are given.
 SELECT * FROM whole_deliveries
-WHERE topic_uid = :topic_uid AND offset = :offset
+WHERE seq IN (
+  SELECT seq FROM deliveries
+  WHERE origin > 'm/' || :topic_uid || '/' || :offset || '/' AND origin < 'm/' || :topic_uid || '/' || :offset || '0'
+    AND topic_uid = :topic_uid AND offset = :offset
+  UNION ALL
+  SELECT seq FROM deliveries INDEXED BY deliveries_message
+  WHERE topic_uid = :topic_uid AND offset = :offset
+    AND instr(origin, 'm/' || topic_uid || '/' || offset || '/') <> 1
+)
   AND seq < :before_seq AND (:state IS NULL OR state = :state) AND (:destination IS NULL OR destination = :destination)
   AND (:rule IS NULL OR rule = :rule) AND (:order_key IS NULL OR order_key = :order_key)
   AND (:incident IS NULL OR incident = :incident) AND (:since_us IS NULL OR created_us >= :since_us)
@@ -253,7 +324,8 @@ ORDER BY seq DESC LIMIT :limit;
 
 -- name: end_leases
 -- End the leases that a process which is no more has left behind; what it tried may have arrived.
-UPDATE progress SET leased = 0, due_us = min(due_us, ?), unclear = 1 WHERE state = 'waiting' AND leased = 1;
+UPDATE progress SET leased = 0, due_us = min(due_us, ?), unclear = 1
+WHERE state = 'waiting' AND head < 2 AND leased = 1;
 
 -- name: from_the_oldest
 -- Some deliveries behind a number, and whether they were settled before a time.

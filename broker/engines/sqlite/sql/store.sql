@@ -24,4 +24,4 @@ DELETE FROM numbers WHERE name = 'opened at';
 
 -- name: newest
 -- The newest moment that the store knows of.
-SELECT max(last_publish_us) FROM logs;
+SELECT max(last_publish_us) FROM whole_logs;
