@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
 from bridge.api.api_errors import not_found
 from bridge.api.push_worker import WorkerPulls
+from bridge.core.tracing import TraceContext, Tracer
 from broker.access import SERVICE_ADMIN
 from broker.beside import LARGE_BYTES, Beside
 from broker.broker import Broker
@@ -110,11 +111,15 @@ class Api:
     outside: ApiPorts
     worker_pulls: WorkerPulls = field(default_factory=WorkerPulls)
     beside: Beside = field(default_factory=Beside)
+    tracer: Tracer | None = None
 
 
 @dataclass(slots=True)
 class Call:
-    """One request, admitted: its path variables, query, body, and who asks."""
+    """One request, admitted: its path variables, query, body, headers, and who asks.
+
+    ``trace`` is set by the handler of a call that is part of a trace.
+    """
 
     api: Api
     names: Mapping[str, str]
@@ -123,6 +128,8 @@ class Call:
     query_string: bytes = b""
     token: bytes = b""
     body: bytes = b""
+    headers: Iterable[tuple[bytes, bytes]] = ()
+    trace: TraceContext | None = field(default=None, init=False)
     _query: dict[str, str] | None = field(default=None, init=False)
 
     @property

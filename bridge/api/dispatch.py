@@ -27,6 +27,7 @@ from bridge.core.bounded_body import BodyCutOff, BodyOverLimit, read_body
 from bridge.core.guesses import whence_of
 from bridge.core.packed_bodies import ENCODINGS
 from bridge.core.token_gate import TOO_MANY, Note, TokenGate
+from bridge.core.tracing import TraceContext, Tracer
 from broker.broker import Broker
 from broker.catalog_cache import CatalogCache
 from broker.errors import BrokerError, StoreError
@@ -37,8 +38,8 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 AsgiSend: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
-Observe: TypeAlias = Callable[[str, int, float], None]
-"""Told of every answer: the route's name ("" when there is none), the status, and the seconds it took."""
+Observe: TypeAlias = Callable[[str, int, float, TraceContext | None], None]
+"""Told of every answer: the route's name ("" when there is none), the status, the seconds it took, and its trace."""
 
 _KNOWN_CODINGS: Final = (b"accept-encoding", ", ".join(ENCODINGS).encode())
 _JSON: Final = (b"content-type", b"application/json; charset=utf-8")
@@ -70,6 +71,7 @@ class _Asked:
     route: str = ""
     wait_s: int = 0
     status: int = 200
+    trace: TraceContext | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +124,11 @@ def ams_app(
     outside: ApiPorts,
     observe: Observe | None = None,
     watch: ApiWatch | None = None,
+    tracer: Tracer | None = None,
 ) -> AmsApp:
     """The application over a loaded broker; without ``watch`` nobody slows guesses down, or notes what is changed."""
-    return AmsApp(Api(broker, settings, outside), observe or (lambda route, status, seconds: None), watch)
+    api = Api(broker, settings, outside, tracer=tracer)
+    return AmsApp(api, observe or (lambda route, status, seconds, trace: None), watch)
 
 
 class AmsApp:
@@ -162,7 +166,7 @@ class AmsApp:
         elif status == 415:
             extra.append(_KNOWN_CODINGS)
         await _send(send, status, body, extra)
-        self._observe(asked.route, status, self.api.broker.clock.monotonic() - begun)
+        self._observe(asked.route, status, self.api.broker.clock.monotonic() - begun, asked.trace)
 
     async def _answer(self, asked: _Asked) -> tuple[int, bytes]:
         """Status and body; every failure is one of AMS's errors, and none is a traceback."""
@@ -207,8 +211,9 @@ class AmsApp:
         asked.route = route.name
         asked.status = route.status
         body = await self._body(asked, route) if route.method in _WITH_BODY else b""
-        call = Call(self.api, admitted.names, admitted.caller, admitted.project, query, token, body)
+        call = Call(self.api, admitted.names, admitted.caller, admitted.project, query, token, body, scope["headers"])
         answer = await (self._audit(call, route, scope) if is_audited(route) else route.handler(call))
+        asked.trace = call.trace
         if isinstance(answer, bytes):
             return answer
         return b"{}" if answer is None else _ENCODER.encode(answer)

@@ -23,11 +23,12 @@ from bridge.api.wire import (
     PullRequest,
     ReceivedMessage,
 )
+from bridge.core.tracing import Tracer, trace_context_in
 from broker.access import CONSUMER, PUBLISHER, PUSH_WORKER, acl_admits
 from broker.beside import LARGE_BYTES, LARGE_ITEMS
 from broker.errors import TopicMissing
-from broker.model import Appended, Message
-from broker.records import Subscription
+from broker.model import Appended, Message, NewMessage
+from broker.records import Subscription, Topic
 from rules.source.bounds import int64_of
 
 _INT64_MAX: Final = 2**63 - 1
@@ -40,8 +41,24 @@ async def publish(call: Call) -> bytes:
     caller = call.caller
     if call.api.settings.per_resource_auth and not acl_admits(caller.roles, PUBLISHER, caller.uid, topic.acl):
         raise forbidden()
-    appended = await call.broker.publish(topic, await call.read(partial(messages_of, call.body)))
+    messages = await call.read(partial(messages_of, call.body))
+    if call.api.tracer is None:
+        appended = await call.broker.publish(topic, messages)
+    else:
+        appended = await _publish_traced(call, call.api.tracer, topic, messages)
     return await call.api.beside.run(partial(_ids, appended), large=appended.count > LARGE_ITEMS)
+
+
+async def _publish_traced(call: Call, tracer: Tracer, topic: Topic, messages: Sequence[NewMessage]) -> Appended:
+    """Publish within the trace that the call's headers, or the messages, name."""
+    from bridge.core.traced_receipt import Arrival, append_traced  # only where traces are told
+
+    said = {name.decode("latin-1"): value.decode("latin-1") for name, value in call.headers}
+    clock, place = call.broker.clock, f"projects/{call.project.name}/topics/{topic.name}"
+    arrival = Arrival(place, "server", clock.wall_us(), trace_context_in(said))
+    traced = await append_traced(tracer, clock, arrival, messages, partial(call.broker.publish, topic))
+    call.trace = traced.context
+    return traced.appended
 
 
 def _ids(appended: Appended) -> bytes:

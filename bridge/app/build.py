@@ -25,6 +25,7 @@ from bridge.app.sealing_check import check_sealing_key
 from bridge.app.server import HttpServer
 from bridge.app.shared_settings import sum_settings
 from bridge.app.state_folder import guard_folder, sealing_key, state_folder, store_path, tls_of
+from bridge.app.tracer_choice import choose_tracer, trace_deliveries
 from bridge.app.web import WebRoot
 from bridge.app.web_assembly import RELEASE, web_root
 from bridge.canary.canaries import Canaries, CanaryMetrics
@@ -34,6 +35,7 @@ from bridge.core.holdings import Holdings
 from bridge.core.host_and_port import host_and_port
 from bridge.core.poison import PoisonGuard
 from bridge.core.supervisor import Supervisor
+from bridge.core.tracing import Tracer
 from bridge.delivery.attempts import AttemptResult
 from bridge.delivery.couriers import Couriers
 from bridge.destinations.base import Destination
@@ -128,10 +130,11 @@ async def _build(
     guard, table = PoisonGuard(clock, guard_folder(settings.store, environ)), _connections(settings.server)
     condition, clock_guard, push_http = _condition(settings, clock), ClockGuard(store, clock), _pushing(settings, clock)
     trouble = [guard.describe_degraded, table.full, condition.describe_degraded, clock_guard.explain]
-    couriers = _couriers(settings, broker, buttons, guard, supervisor, rng, metrics, lately)
+    tracer = choose_tracer(settings.tracing, node_name(settings))
+    couriers = _couriers(settings, broker, buttons, guard, supervisor, rng, metrics, lately, tracer)
     destinations, tell_routed = couriers.build(settings.destinations), _tell_routed(metrics, lately)
     in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
-    canaries, listeners, pulls = _lookouts(buttons, broker, couriers, supervisor, rng, metrics)
+    canaries, listeners, pulls = _lookouts(buttons, broker, couriers, supervisor, rng, metrics, tracer)
     reloader = Reloader(
         config, settings, environ, broker, in_force, couriers, canaries, listeners, pulls, supervisor, metrics
     )
@@ -146,10 +149,10 @@ async def _build(
         couriers=couriers,
         canaries=canaries,
         listeners=listeners,
-        routers=Routers(store, broker, in_force, clock, supervisor, tell_routed, guard, couriers.keep_room),
+        routers=Routers(store, broker, in_force, clock, supervisor, tell_routed, guard, couriers.keep_room, tracer),
         pulls=pulls,
         push_http=push_http,
-        pushers=Pushers(broker, clock, supervisor, push_http.post, _give_up_after_s(settings)),
+        pushers=Pushers(broker, clock, supervisor, push_http.post, _give_up_after_s(settings), tracer),
         readiness=Readiness(store, in_force, supervisor, clock, lambda: canaries.standings, trouble),
         clock_guard=clock_guard,
         guard=guard,
@@ -162,6 +165,7 @@ async def _build(
         fellows=_fellows(settings, broker, in_force, reloader, trouble),
         buttons=buttons,
         connections=table,
+        tracer=tracer,
     )
 
 
@@ -233,21 +237,31 @@ def _couriers(
     rng: SystemRandom,
     metrics: Metrics,
     lately: RecentActivity,
+    tracer: Tracer | None,
 ) -> Couriers:
     tools = Tools(broker.clock, make_client, buttons, Republisher(broker), guard)
     tell_tried = _tell_tried(metrics, lately)
-    return Couriers(broker.store, tools, supervisor, rng, settings.drain, tell_tried, metrics.count_collapse)
+    traces = trace_deliveries(tracer, broker.clock)
+    if traces is not None:
+        tell_tried = _each(tell_tried, traces.tell_settled)
+    return Couriers(broker.store, tools, supervisor, rng, settings.drain, tell_tried, metrics.count_collapse, traces)
 
 
 def _lookouts(
-    buttons: Buttons, broker: Broker, couriers: Couriers, supervisor: Supervisor, rng: SystemRandom, metrics: Metrics
+    buttons: Buttons,
+    broker: Broker,
+    couriers: Couriers,
+    supervisor: Supervisor,
+    rng: SystemRandom,
+    metrics: Metrics,
+    tracer: Tracer | None,
 ) -> tuple[Canaries, Listeners, PullWorkers]:
     """Who looks outside: canaries at destinations, listeners at what is written there, pulls at other services."""
     clock = broker.clock
     return (
         Canaries(broker.store, lambda: couriers.routes, supervisor, clock, os.urandom),
         Listeners(buttons.places, lambda: couriers.routes, supervisor, clock, rng),
-        PullWorkers(broker, clock, supervisor, rng, metrics.count_refused_message),
+        PullWorkers(broker, clock, supervisor, rng, metrics.count_refused_message, tracer),
     )
 
 

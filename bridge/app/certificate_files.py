@@ -23,6 +23,7 @@ def list_certificate_files(settings: Settings) -> list[CertificateFile]:
 def list_tls_clients(settings: Settings) -> Iterator[tuple[str, TlsClientSettings]]:
     """Every part that asks others over TLS, with its place."""
     yield "push", settings.push
+    yield "tracing", settings.tracing
     for part, named in (("sources", settings.sources), ("destinations", settings.destinations)):
         for name, config in named.items():
             asking: object = config  # mypy thinks that no record could be of both kinds

@@ -209,6 +209,8 @@ async def stop_daemon(daemon: Daemon) -> None:
     await daemon.supervisor.stop_all()
     await daemon.push_http.close()
     daemon.guard.close()
+    if daemon.tracer is not None:
+        await daemon.tracer.close()
     await daemon.store.close()
 
 

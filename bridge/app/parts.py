@@ -15,6 +15,7 @@ from bridge.chat.listeners import Listeners
 from bridge.core.audit import AuditTrail
 from bridge.core.poison import PoisonGuard
 from bridge.core.supervisor import Supervisor
+from bridge.core.tracing import Tracer
 from bridge.delivery.couriers import Couriers
 from bridge.destinations.base import Destination
 from bridge.destinations.buttons import Buttons
@@ -66,6 +67,7 @@ class Daemon:
     fellows: FellowNodes
     buttons: Buttons
     connections: ConnectionTable
+    tracer: Tracer | None = None
     servers: list[HttpServer] = field(default_factory=list)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 

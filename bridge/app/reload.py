@@ -4,7 +4,8 @@ Until that transaction nothing lasts: any problem, the store's too, keeps what i
 nothing can be refused any more: the swaps cannot fail, and what the store still has to take is tried until it does.
 
 Rules, templates, tables, destinations, sources, provisioning and renewed certificates are taken up; the rest of
-``server:``, ``store:``, ``auth:``, ``push:`` and ``log:`` need a restart, and a reload that changes them says so.
+``server:``, ``store:``, ``auth:``, ``push:``, ``log:`` and ``tracing:`` need a restart, and a reload that changes them
+says so.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ from rules.language.read import rebuild
 from rules.ruleset import RuleSet
 from rules.source.problems import ProblemsFound, as_table
 
-_NEEDS_RESTART: Final = ("server", "store", "auth", "push", "log")
+_NEEDS_RESTART: Final = ("server", "store", "auth", "push", "log", "tracing")
 _SETTLING: Final = "after reload"
 _TRIES: Final = 5
 

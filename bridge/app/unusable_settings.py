@@ -1,4 +1,4 @@
-"""What a start would stumble over although the settings can be read: a store without an engine, TLS files."""
+"""What a start would stumble over although the settings can be read: a store without an engine, TLS files, an extra."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bridge.app.certificate_files import list_certificate_files, list_tls_clients
+from bridge.app.tracer_choice import LACKS_EXTRA, lacks_extra
 from bridge.core.trust import ClientPair, load_pair
 from bridge.settings.model import Settings, TlsFiles
 from broker.engines import check_url
@@ -24,9 +25,9 @@ def fault_lines(settings: Settings) -> list[str]:
 
 
 def find_unusable_files(settings: Settings) -> list[str]:
-    """Every file of certificates or keys that cannot be used, in a line each with its place."""
+    """Every file of certificates or keys that cannot be used, and what is not installed; a line each with its place."""
     tls = settings.server.tls
-    faults: list[str] = []
+    faults = [f"tracing.endpoint: {LACKS_EXTRA}"] if lacks_extra(settings.tracing) else []
     if isinstance(tls, TlsFiles):
         faults += _unusable_pair("server.tls", ClientPair(tls.certificate, tls.key))
     for file in list_certificate_files(settings):

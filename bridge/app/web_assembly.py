@@ -44,6 +44,7 @@ def web_root(daemon: Daemon, *, open_pages: bool) -> WebRoot:
         settings.server.max_body,
         daemon.metrics.count_hook_call,
         admission.gate,
+        daemon.tracer,
     )
     ams = _ams(daemon, admission)
     ask_ams = ask_from_within(ams.api, daemon.audit.note)
@@ -98,7 +99,7 @@ def _ams(daemon: Daemon, admission: Admission) -> AmsApp:
         client_pair=settings.push.client_pair,
         push_status=daemon.pushers.status,
     )
-    return ams_app(daemon.broker, api, outsider.make_ports(), daemon.metrics.count_api_answer, watch)
+    return ams_app(daemon.broker, api, outsider.make_ports(), daemon.metrics.count_api_answer, watch, daemon.tracer)
 
 
 def _control(daemon: Daemon, admission: Admission, ask_ams: AskAms, *, open_pages: bool) -> ControlSource:

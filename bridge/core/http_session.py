@@ -18,6 +18,7 @@ from bridge.core.domains import ascii_url
 from bridge.core.fetching import CallBounds, Fetched, NoAnswer
 from bridge.core.plain_reason import plain_reason
 from bridge.core.tls_failure import look_at_certificate, tls_fault, tls_text
+from bridge.core.tracing import CURRENT, trace_headers
 from broker.clock import Clock
 
 _NO_URL: Final = "this is no URL that can be asked"
@@ -95,6 +96,8 @@ async def fetch(
         raise NoAnswer(_NO_URL) from error
     if basic is not None and not any(name.lower() == "authorization" for name in headers or ()):
         headers = {**(headers or {}), "Authorization": basic}
+    if (trace := CURRENT.get()) is not None:
+        headers = {**(headers or {}), **trace_headers(trace)}
     try:
         async with (
             clock.timeout(bounds.timeout_s),

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -22,6 +23,9 @@ from bridge.destinations.inbound import Inbound, InboundConfig
 from bridge.sources.set_aside import INBOUND
 from broker.store import Store
 from rules.model import DestinationFacts
+
+if TYPE_CHECKING:
+    from bridge.delivery.traced_destination import DeliveryTraces
 
 log = structlog.get_logger("couriers")
 
@@ -47,6 +51,7 @@ class Couriers:
         drain_s: float,
         notify: Callable[[AttemptResult], None],
         told_folded: Callable[[Collapsed], None] = lambda folded: None,
+        traces: DeliveryTraces | None = None,
     ) -> None:
         self._store = store
         self._tools = tools
@@ -55,6 +60,7 @@ class Couriers:
         self._drain_s = drain_s
         self._notify = notify
         self._told_folded = told_folded
+        self._traces = traces
         self._routes: dict[str, DestinationRoute] = {}
         self._own: dict[str, DestinationRoute] = {}
         self._tls_digests: dict[str, bytes] = {}
@@ -102,7 +108,7 @@ class Couriers:
     def _begin(self, name: str, config: DestinationConfig, destination: Destination) -> DestinationRoute:
         courier = Courier(
             name,
-            destination,
+            destination if self._traces is None else self._traces.wrap(name, destination),
             config,
             self._store.outbox,
             self._tools.clock,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.core.posts import post_from_bytes
+from bridge.core.posts import post_from_bytes, trace_of_post
 from bridge.destinations.base import Parcel
 from broker.model import Leased
 
@@ -27,4 +27,6 @@ def parcel_of(leased: Leased) -> Parcel:
         attempt=delivery.tries + 1,
         created_us=new.created_us,
         places=new.places,
+        trace=trace_of_post(new.post),
+        leased_us=leased.told_at.wall_us if leased.told_at is not None else 0,
     )

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
 from bridge.core.plain_reason import plain_reason
+from bridge.core.tracing import TraceContext
 from rules.model import DestinationFacts, Post
 
 
@@ -83,7 +84,8 @@ class Parcel:
     ``id`` is the delivery's id, the same on every try: send it as the idempotency key where there is one. ``form`` is
     "" for the full form, else a plainer one named by an earlier ``Refused``. ``earlier`` is the receipt of the last
     post of the same ``order_key`` here. ``maybe_there`` when an earlier try was unclear. ``rule``, ``key`` and
-    ``incident`` are for buttons and markers. ``places`` are small values of the event (silences.py).
+    ``incident`` are for buttons and markers. ``places`` are small values of the event (silences.py). ``trace`` is what
+    decided it, where traces are told, and ``leased_us`` when it was leased (0: nobody says).
     """
 
     id: str
@@ -102,6 +104,8 @@ class Parcel:
     attempt: int = 1
     created_us: int = 0
     places: Mapping[str, str] = field(default_factory=dict)
+    trace: TraceContext | None = None
+    leased_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)

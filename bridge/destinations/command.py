@@ -21,6 +21,7 @@ from pydantic import Field, field_validator
 from bridge.core.quantities import FilePath
 from bridge.core.secret import Secret
 from bridge.core.system_errors import is_fault_of_settings
+from bridge.core.tracing import CURRENT, trace_headers
 from bridge.destinations.base import Delivered, Later, Outcome, Parcel, Preview, Refused
 from bridge.destinations.config import DestinationConfig
 from bridge.destinations.kit.payload import record_of
@@ -42,7 +43,8 @@ class CommandConfig(DestinationConfig):
     )
     command: tuple[str, ...] = Field(min_length=1, description="The program's full path and its arguments, as a list")
     environment: dict[str, Secret] = Field(
-        default_factory=dict, description="Variables it gets beside PATH, LANG and AMS_BRIDGE_DELIVERY"
+        default_factory=dict,
+        description="Variables it gets beside PATH, LANG and AMS_BRIDGE_DELIVERY (and TRACEPARENT within a trace)",
     )
     folder: FilePath = Field(Path("/"), description="Where it runs")
 
@@ -118,7 +120,8 @@ class Command:
 
     def _environment(self, parcel: Parcel) -> dict[str, str]:
         own = {name: value.reveal() for name, value in self._config.environment.items()}
-        return {"PATH": _PATH, "LANG": "C.UTF-8", **own, "AMS_BRIDGE_DELIVERY": parcel.id}
+        trace = {name.upper(): value for name, value in trace_headers(CURRENT.get()).items()}
+        return {"PATH": _PATH, "LANG": "C.UTF-8", **own, **trace, "AMS_BRIDGE_DELIVERY": parcel.id}
 
     def _read(self, code: int, body: bytes) -> Outcome:
         if code == 0:

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 import structlog
 
+from bridge.core.tracing import CURRENT, trace_headers
 from broker.broker import Broker
 from broker.errors import AlreadyExists, NotFound
 from broker.model import NewMessage
@@ -58,7 +59,8 @@ class Republisher:
         record = self._find(topic)
         if record is None:
             raise NotFound("topic", topic)
-        await self._broker.publish(record, [message], producer_key)
+        traced = {**message.attributes, **trace_headers(CURRENT.get())}
+        await self._broker.publish(record, [NewMessage(message.data, traced)], producer_key)
 
     def _find(self, name: str) -> Topic | None:
         _, project_name, _, topic_name = name.split("/")

@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.registry import Collector
 
 from bridge.core.label_bounds import MOST_NAMED, OTHERS, LabelBound
+from bridge.core.posts import trace_of_post
+from bridge.core.tracing import TraceContext, exemplar_of
 from bridge.delivery.attempts import AttemptResult
 from bridge.delivery.collapse.worker import Collapsed
 from bridge.destinations.base import Delivered, Later, Outcome, Refused
@@ -34,7 +36,7 @@ class _ApiMetrics:
         )
         self._known: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
-    def count_answer(self, route: str, status: int, seconds: float) -> None:
+    def count_answer(self, route: str, status: int, seconds: float, trace: TraceContext | None) -> None:
         """Count one answer. Looking up labels costs more than counting, so what was looked up once is kept."""
         known = self._known.get((route, status))
         if known is None:
@@ -43,7 +45,7 @@ class _ApiMetrics:
                 self.seconds.labels(route),
             )
         known[0].inc()
-        known[1].observe(seconds)
+        known[1].observe(seconds, exemplar_of(trace))
 
 
 class _TryMetrics:
@@ -74,14 +76,15 @@ class _TryMetrics:
             named = self._destinations.name_of(destination)
             known = self._tries.labels(named, outcome), self._seconds.labels(named)
             self._known[destination, outcome] = known
+        exemplar = exemplar_of(trace_of_post(tried.delivery.new.post))
         known[0].inc()
-        known[1].observe(tried.took_s)
+        known[1].observe(tried.took_s, exemplar)
         if outcome == "delivered":
             ages = self._known_ages.get(destination)
             if ages is None:
                 named = self._destinations.name_of(destination)
                 ages = self._known_ages[destination] = self._age_s.labels(named)
-            ages.observe(tried.age_s)
+            ages.observe(tried.age_s, exemplar)
         if isinstance(tried.settlement, SettleDead):
             self._dead.labels(self._destinations.name_of(destination)).inc()
 
@@ -208,9 +211,9 @@ class Metrics:
         """Count a message that a source brought and its topic refused, and that was put aside."""
         self._refused.labels(source).inc()
 
-    def count_api_answer(self, route: str, status: int, seconds: float) -> None:
+    def count_api_answer(self, route: str, status: int, seconds: float, trace: TraceContext | None = None) -> None:
         """Count an answer of the AMS API; ``route`` is the route's name, "" when there is none."""
-        self._api.count_answer(route, status, seconds)
+        self._api.count_answer(route, status, seconds, trace)
 
     def count_click(self, action: str, outcome: str) -> None:
         """Count a click on a chat button; ``action`` is "" when nobody can tell which."""
@@ -221,7 +224,7 @@ class Metrics:
         topic = self._topics.name_of(batch.topic)
         self._decided.labels(topic).inc(batch.messages)
         self._deliveries.labels(topic).inc(batch.deliveries)
-        self._decide_s.observe(batch.took_s)
+        self._decide_s.observe(batch.took_s, exemplar_of(batch.trace))
         for kind, n in batch.counts.items():
             self._troubles.labels(topic, kind).inc(n)
 

@@ -16,6 +16,7 @@ import structlog
 from bridge.api.push_texts import describe_active, describe_failed_cycle
 from bridge.core.posts import post_from_bytes, post_to_bytes
 from bridge.core.push_trouble import PushTrouble
+from bridge.core.tracing import Tracer
 from bridge.core.waiting import wait_for_first
 from bridge.push.http import PostCall
 from bridge.push.progress import PushProgress
@@ -47,8 +48,15 @@ class Pusher:
     """Pushes one subscription until it is told to stop, or pushes no more. ``give_up_after_s`` None never gives up."""
 
     def __init__(
-        self, subscription_uid: str, broker: Broker, clock: Clock, post: PostCall, give_up_after_s: float | None
+        self,
+        subscription_uid: str,
+        broker: Broker,
+        clock: Clock,
+        post: PostCall,
+        give_up_after_s: float | None,
+        tracer: Tracer | None = None,
     ) -> None:
+        self._tracer = tracer
         self._uid = subscription_uid
         self._broker = broker
         self._clock = clock
@@ -124,7 +132,7 @@ class Pusher:
             return "failed"
         if not messages:
             return "nothing"
-        why_not = await send(self._post, subscription.push, body_of(subscription.push, name, messages))
+        why_not = await self._send(subscription.push, name, messages)
         if why_not is not None:
             self._fail("send", why_not)
             await self._give_up(subscription, topic, cursor, messages, why_not)
@@ -133,6 +141,15 @@ class Pusher:
         self._failing_since = None
         self._succeed(name)
         return "pushed"
+
+    async def _send(self, push: PushConfig, name: str, messages: Sequence[Message]) -> str | None:
+        """Push messages; why not, if they were not taken."""
+        body = body_of(push, name, messages)
+        if self._tracer is None:
+            return await send(self._post, push, body)
+        from bridge.push.traced_send import send_traced  # only where traces are told
+
+        return await send_traced(self._tracer, self._clock, name, messages, self._post, push, body)
 
     async def _give_up(
         self, subscription: Subscription, topic: Topic, cursor: Cursor, messages: Sequence[Message], why: str
@@ -146,7 +163,7 @@ class Pusher:
         name = full_name(self._broker, subscription)
         body = body_of(subscription.push, name, [head])
         if len(messages) > 1:
-            why_alone = await send(self._post, subscription.push, body)
+            why_alone = await self._send(subscription.push, name, [head])
             if why_alone is None:
                 await self._progress.advance(cursor, [head])
                 return

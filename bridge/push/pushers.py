@@ -10,6 +10,7 @@ import structlog
 from bridge.api.push_texts import describe_inactive
 from bridge.core.push_trouble import PushTrouble
 from bridge.core.supervisor import Supervisor
+from bridge.core.tracing import Tracer
 from bridge.push.http import PostCall
 from bridge.push.pusher import Pusher, full_name, is_active
 from broker.broker import Broker
@@ -34,8 +35,15 @@ class Pushers:
     """Keeps a pusher at work for every subscription that needs one. ``give_up_after_s`` None never gives up."""
 
     def __init__(
-        self, broker: Broker, clock: Clock, supervisor: Supervisor, post: PostCall, give_up_after_s: float | None
+        self,
+        broker: Broker,
+        clock: Clock,
+        supervisor: Supervisor,
+        post: PostCall,
+        give_up_after_s: float | None,
+        tracer: Tracer | None = None,
     ) -> None:
+        self._tracer = tracer
         self._broker = broker
         self._clock = clock
         self._supervisor = supervisor
@@ -88,7 +96,7 @@ class Pushers:
         return None if running is None else running.pusher.trouble
 
     def _begin(self, subscription: Subscription) -> None:
-        pusher = Pusher(subscription.uid, self._broker, self._clock, self._post, self._give_up_after_s)
+        pusher = Pusher(subscription.uid, self._broker, self._clock, self._post, self._give_up_after_s, self._tracer)
         worker = f"pusher:{full_name(self._broker, subscription)}#{subscription.uid[:8]}"
         self._running[subscription.uid] = _Running(pusher, worker, subscription.push)
         self._supervisor.start(worker, pusher.run, on_one_node=True)

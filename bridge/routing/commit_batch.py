@@ -12,7 +12,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bridge.core.posts import post_to_bytes
 from bridge.routing.message_fates import (
@@ -36,6 +36,9 @@ from rules.deciding.quiet.restamp import restamp
 from rules.model import Decision, Incoming, Judgement, Post, Send, StateChange, StateValue, Timer
 from rules.rendering.markdown_escape import make_storable
 
+if TYPE_CHECKING:
+    from bridge.routing.batch_trace import BatchTrace
+
 SENDS: Final = "sends/"
 UNDECIDABLE: Final = "(undecidable)"
 """In place of rule and destination of a dead letter made of a message that could not be decided: a bug of ours."""
@@ -55,7 +58,7 @@ class RoutedTopic:
 class Batch:
     """What a batch of decisions adds up to, in the order in which they were made; ``late`` marks its deliveries.
 
-    ``failures`` are the rules of which a template failed, and why.
+    ``failures`` are the rules of which a template failed, and why. ``trace`` is there where traces are told.
     """
 
     topic: RoutedTopic
@@ -68,6 +71,7 @@ class Batch:
     dead: list[NewDelivery] = field(default_factory=list)
     shadows: list[NewDelivery] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    trace: BatchTrace | None = None
     _states: dict[int, MessageState] = field(default_factory=dict)
 
     def add(self, decision: Decision, offset: int) -> None:
@@ -187,7 +191,7 @@ class Batch:
             destination=send.destination,
             order_key=make_storable(send.order_key),
             priority=send.priority,
-            post=post_to_bytes(send.post),
+            post=post_to_bytes(send.post, self.trace.trace_of(send, offset) if self.trace is not None else None),
             phase=send.phase,
             key=make_storable(send.key),
             incident=make_storable(send.incident),

@@ -17,17 +17,19 @@ from typing import Final, TypeAlias
 import structlog
 
 from bridge.core.poison import PoisonGuard, message_name, timer_name
+from bridge.core.tracing import TraceContext, Tracer
 from bridge.core.waiting import RepeatedWait, Turn
 from bridge.delivery.handover import Handover
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.commit_batch import Batch, RoutedTopic, incoming_of, timer_of, values_of
 from bridge.routing.isolation import enter, enter_fired, is_large, keys_of, matches_of, postpone_timer
 from bridge.routing.message_fates import FATES
+from bridge.routing.nudges import Nudges
 from bridge.routing.watches import Watches
 from broker.clock import US_PER_S, Clock
 from broker.errors import BrokerError, CursorMoved, OutcomeUnknown, StateMoved
 from broker.gaps import count_missing
-from broker.model import Commit, Cursor, CursorMove, Message, OwnerToken, StatePut
+from broker.model import Commit, Cursor, CursorMove, Message, OwnerToken
 from broker.names import router_cursor
 from broker.store import Store
 from rules.deciding.batch_state import Overlay
@@ -58,23 +60,7 @@ class Routed:
     took_s: float
     rules: frozenset[str] = frozenset()
     failures: Mapping[str, str] = field(default_factory=dict)
-
-
-class Nudges:
-    """Lets a router that set a timer for another topic wake that topic's router."""
-
-    def __init__(self) -> None:
-        self._events: dict[str, asyncio.Event] = {}
-
-    def event_for(self, topic_uid: str) -> asyncio.Event:
-        """The event of a topic; its router clears it before it looks."""
-        return self._events.setdefault(topic_uid, asyncio.Event())
-
-    def tell(self, commit: Commit, own_uid: str) -> None:
-        """Wake the routers of other topics whose timers this commit set."""
-        for change in commit.state:
-            if isinstance(change, StatePut) and change.due_us is not None and change.topic_uid != own_uid:
-                self.event_for(change.topic_uid).set()
+    trace: TraceContext | None = None
 
 
 class Router:
@@ -92,6 +78,7 @@ class Router:
         guard: PoisonGuard | None = None,
         keep_room: KeepRoom = lambda deliveries: Handover(),
         token: Callable[[], OwnerToken | None] = lambda: None,
+        tracer: Tracer | None = None,
     ) -> None:
         self.topic = topic
         self._created_us = created_us
@@ -101,7 +88,7 @@ class Router:
         self._nudges = nudges
         self._notify = notify
         self._keep_room = keep_room
-        self._token = token
+        self._token, self._tracer = token, tracer
         self._stopping = asyncio.Event()
         self._waiting = RepeatedWait(clock)
         self._guard = guard or PoisonGuard(clock)
@@ -161,7 +148,7 @@ class Router:
             young = self._created_us >= self._current.since_us and counted == 0
             batch = self._batch()
             if not young:
-                batch.add_unrouted(await self._missing(0, bounds.end, counted))
+                batch.add_unrouted(await count_missing(self._store, self.topic.uid, 0, bounds.end, counted))
             start = 0 if young else bounds.end
             try:
                 await self._store.commit(batch.commit([CursorMove(Cursor(cursor_id, start))], {}, (), {}))
@@ -171,7 +158,7 @@ class Router:
     async def _pass_over(self, first: int, cursor: Cursor) -> Cursor:
         """Move behind messages that are gone before they could be decided, with none left to decide in their place."""
         batch = self._batch()
-        expired = await self._missing(cursor.offset, first, 0)
+        expired = await count_missing(self._store, self.topic.uid, cursor.offset, first, 0)
         batch.add_expired(expired)
         try:
             await self._store.commit(batch.commit([CursorMove(replace(cursor, offset=first))], {}, (), {}))
@@ -182,9 +169,6 @@ class Router:
                 log.warning("messages expired undecided", topic=self.topic.name, messages=expired)
         return await self.take_place()
 
-    async def _missing(self, first: int, end: int, known: int) -> int:
-        return await count_missing(self._store, self.topic.uid, first, end, known)
-
     async def _decide(self, messages: Sequence[Message], cursor: Cursor) -> Cursor:
         """Decide a batch and commit it; returns the cursor behind it, or the one that somebody else moved.
 
@@ -193,14 +177,16 @@ class Router:
         broken = ""  # why it is not decided
         while True:
             began, offset_us = self._clock.monotonic(), self._store.steady.read().offset_us
-            rule_set, batch = self._current.rule_set, self._batch()
+            rule_set, batch = self._current.rule_set, self._batch(messages)
             context = self._current.context(batch.now_us)
             pairs = await self._match(rule_set, messages, batch.now_us)
             keys = dict.fromkeys(key for matches, _ in pairs for key in matches.needs)
             rows = await self._store.state.read(tuple(keys)) if keys else {}
             overlay = Overlay(values_of(rows))
             counts = await self._enter(rule_set, pairs, overlay, batch, context, broken)
-            batch.add_expired(await self._missing(cursor.offset, messages[-1].offset + 1, len(messages)))
+            batch.add_expired(
+                await count_missing(self._store, self.topic.uid, cursor.offset, messages[-1].offset + 1, len(messages))
+            )
             moved = replace(cursor, offset=messages[-1].offset + 1)
             commit = batch.commit([CursorMove(moved)], overlay.reads, overlay.changes, rows)
             behind = replace(moved, rev=cursor.rev + 1)
@@ -333,12 +319,18 @@ class Router:
         is_other = now.rule_set is not rule_set or now.context(context.now_us).silences is not context.silences
         return is_other or self._store.steady.read().offset_us != offset_us
 
-    def _batch(self) -> Batch:
-        return Batch(self.topic, self._current.rule_set.version, self._clock.wall_us())
+    def _batch(self, messages: Sequence[Message] = ()) -> Batch:
+        now_us, trace = self._clock.wall_us(), None
+        if self._tracer is not None:
+            from bridge.routing.batch_trace import BatchTrace  # only where traces are told
+
+            trace = BatchTrace(self._tracer, self.topic.name, now_us, messages)
+        return Batch(self.topic, self._current.rule_set.version, now_us, trace=trace)
 
     def _tell(self, commit: Commit, taken: int, counts: Counter[str], began: float, before: int, batch: Batch) -> None:
         """A commit is in: wake whom it concerns, and say what it came to. It decided all ``before`` this offset."""
         self._guard.settle_messages(self.topic.name, self.topic.uid, before)
         self._nudges.tell(commit, self.topic.uid)
         took_s, rules = self._clock.monotonic() - began, frozenset([record.rule for record in commit.decisions])
-        self._notify(Routed(self.topic.name, taken, len(commit.deliveries), counts, took_s, rules, batch.failures))
+        sent, trace = len(commit.deliveries), batch.trace.end(self._clock) if batch.trace is not None else None
+        self._notify(Routed(self.topic.name, taken, sent, counts, took_s, rules, batch.failures, trace))

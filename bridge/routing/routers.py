@@ -10,10 +10,12 @@ import structlog
 
 from bridge.core.poison import PoisonGuard
 from bridge.core.supervisor import Supervisor
+from bridge.core.tracing import Tracer
 from bridge.core.waiting import wait_for_first
 from bridge.routing.active_config import CURRENT, ActiveConfig
 from bridge.routing.commit_batch import RoutedTopic as RoutedTopic
-from bridge.routing.router import KeepRoom, Nudges, Routed, Router
+from bridge.routing.nudges import Nudges
+from bridge.routing.router import KeepRoom, Routed, Router
 from broker.broker import Broker
 from broker.clock import Clock
 from broker.names import router_cursor
@@ -38,6 +40,7 @@ class Routers:
         notify: Callable[[Routed], None],
         guard: PoisonGuard,
         keep_room: KeepRoom,
+        tracer: Tracer | None = None,
     ) -> None:
         self._store = store
         self._broker = broker
@@ -47,6 +50,7 @@ class Routers:
         self._notify = notify
         self._guard = guard
         self._keep_room = keep_room
+        self._tracer = tracer
         self._nudges = Nudges()
         self._routers: dict[str, Router] = {}
 
@@ -108,6 +112,7 @@ class Routers:
             self._guard,
             self._keep_room,
             partial(self._supervisor.token, f"router:{name}"),
+            self._tracer,
         )
         await router.take_place()
         self._routers[uid] = router

@@ -17,6 +17,7 @@ from bridge.core.quantities import ByteSize, Duration, FilePath, LastingDuration
 from bridge.core.secret import Secret
 from bridge.core.tls_settings import TlsClientSettings
 from bridge.destinations.config import DestinationConfig
+from bridge.settings.tracing_settings import TracingSettings
 from bridge.sources.source_config import SourceConfig
 from broker.attribute_filters import read_filter
 from broker.errors import InvalidFilter
@@ -262,6 +263,7 @@ class Settings(SettingsRecord):
     intervals: dict[str, Any] = Field(default_factory=dict, description="Named time intervals for hours and not_hours")
     push: PushSettings = PushSettings()
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
     drain: Duration = Field(10.0, description="How long deliveries under way may take to finish when the daemon stops")
 
     @field_validator("store")

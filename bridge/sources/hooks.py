@@ -6,7 +6,7 @@ What HTTP says of the body is honoured (call_bodies.py), a list too long for one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -20,6 +20,7 @@ from bridge.core.guesses import whence_of
 from bridge.core.offload import Offload
 from bridge.core.packed_bodies import ENCODINGS
 from bridge.core.token_gate import TOO_MANY, TokenGate
+from bridge.core.tracing import Tracer, trace_context_in
 from bridge.sources.admission import credential_of, may_enter, may_post
 from bridge.sources.attributes import event_attributes, sender_delivery_id
 from bridge.sources.call_bodies import (
@@ -37,7 +38,7 @@ from bridge.sources.source_kinds import KINDS, CallReader
 from broker.broker import Broker
 from broker.clock import US_PER_S
 from broker.errors import NotFound, Rejected, StoreError, TooLarge, trouble_text
-from broker.model import NewMessage
+from broker.model import Appended, NewMessage
 from broker.records import Topic
 from broker.tokens import digest_of_token
 
@@ -57,12 +58,14 @@ class Hooks:
         max_body_bytes: int,
         notify: Callable[[str, int], None] = lambda name, status: None,
         gate: TokenGate | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._broker = broker
         self._sources = sources
         self._max_body_bytes = max_body_bytes
         self._notify = notify
         self._gate = gate
+        self._tracer = tracer
         self._offload = Offload(broker.clock, "hooks")
 
     async def receive(self, request: Request) -> Response:
@@ -144,10 +147,23 @@ class Hooks:
             )
         if not messages:
             return JSONResponse({"messageIds": []})
-        text = sender_delivery_id(headers)
-        appended = await self._broker.publish(topic, messages, f"hook:{name}:{text}" if text else None)
+        appended = await self._append(config.topic, topic, headers, messages, name)
         ids = [str(appended.first + n) for n in range(appended.count)]
         return JSONResponse({"messageIds": ids})
+
+    async def _append(
+        self, place: str, topic: Topic, headers: Mapping[str, str], messages: Sequence[NewMessage], name: str
+    ) -> Appended:
+        """Append once for each delivery of the sender, within the trace that it names where traces are told."""
+        text = sender_delivery_id(headers)
+        append = partial(self._broker.publish, topic, producer_key=f"hook:{name}:{text}" if text else None)
+        if self._tracer is None:
+            return await append(messages)
+        from bridge.core.traced_receipt import Arrival, append_traced  # only where traces are told
+
+        clock = self._broker.clock
+        arrival = Arrival(place, "server", clock.wall_us(), trace_context_in(headers))
+        return (await append_traced(self._tracer, clock, arrival, messages, append)).appended
 
     def _too_large(self, how: str = "") -> Response:
         text = f"the body is {how}larger than {self._max_body_bytes} bytes (server.max_body)"

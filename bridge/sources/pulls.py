@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bridge.core.supervisor import Supervisor
 from bridge.core.tls_settings import digest_tls
+from bridge.core.tracing import Tracer
 from bridge.sources.set_aside import PutAside, RefusedMessage, put_aside
 from bridge.sources.source_config import SourceConfig
 from bridge.sources.source_kinds import KINDS, FetcherMaker
@@ -36,12 +37,14 @@ class PullWorkers:
         supervisor: Supervisor,
         rng: random.Random,
         told_refused: Callable[[str], None] = lambda source: None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._broker = broker
         self._told_refused = told_refused
         self._clock = clock
         self._supervisor = supervisor
         self._rng = rng
+        self._tracer = tracer
         self._at_work: dict[str, tuple[SourceConfig, bytes]] = {}
 
     async def swap(self, sources: Mapping[str, SourceConfig]) -> None:
@@ -93,7 +96,13 @@ class PullWorkers:
 
     def _appender(self, config: SourceConfig) -> Append:
         async def append(messages: Sequence[NewMessage], producer_key: str) -> Appended:
-            return await self._broker.publish(self._topic(config), messages, producer_key)
+            publish = partial(self._broker.publish, self._topic(config), producer_key=producer_key)
+            if self._tracer is None:
+                return await publish(messages)
+            from bridge.core.traced_receipt import Arrival, append_traced  # only where traces are told
+
+            arrival = Arrival(config.topic, "consumer", self._clock.wall_us())
+            return (await append_traced(self._tracer, self._clock, arrival, messages, publish)).appended
 
         return append
 

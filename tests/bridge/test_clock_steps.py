@@ -25,7 +25,8 @@ from bridge.destinations.base import Later
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.commit_batch import RoutedTopic
 from bridge.routing.ledger import books
-from bridge.routing.router import Nudges, Router
+from bridge.routing.nudges import Nudges
+from bridge.routing.router import Router
 from broker.clock import ManualClock, us
 from broker.engines import open_store
 from broker.engines.memory.trouble import Trouble

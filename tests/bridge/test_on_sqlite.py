@@ -20,7 +20,8 @@ from bridge.fakes.trouble import Answer, Close, Hang, fail_at_random
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.commit_batch import RoutedTopic
 from bridge.routing.ledger import books
-from bridge.routing.router import Nudges, Router
+from bridge.routing.nudges import Nudges
+from bridge.routing.router import Router
 from broker.clock import SystemClock
 from broker.engines import open_store
 from broker.model import Delivery, DeliveryQuery, NewMessage

@@ -17,7 +17,8 @@ from structlog.testing import capture_logs
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.commit_batch import RoutedTopic
 from bridge.routing.ledger import books
-from bridge.routing.router import Nudges, Router
+from bridge.routing.nudges import Nudges
+from bridge.routing.router import Router
 from broker.clock import ManualClock
 from broker.engines import open_store
 from broker.model import DeliveryQuery, NewMessage

@@ -8,7 +8,8 @@ from typing import Any
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.commit_batch import RoutedTopic
 from bridge.routing.ledger import books
-from bridge.routing.router import Nudges, Router
+from bridge.routing.nudges import Nudges
+from bridge.routing.router import Router
 from broker.clock import ManualClock
 from broker.model import Cursor, DeliveryQuery, NewMessage
 from broker.store import Store

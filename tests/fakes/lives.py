@@ -22,9 +22,10 @@ from bridge.operate.silencing import add_silence, expire_silence
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.commit_batch import RoutedTopic
 from bridge.routing.ledger import all_balanced, books
+from bridge.routing.nudges import Nudges
 from bridge.routing.open_obligations import read_obligations
 from bridge.routing.retired_rules import add_retired, list_kept_rule_sets
-from bridge.routing.router import Nudges, Router
+from bridge.routing.router import Router
 from bridge.routing.rule_files import keep
 from bridge.settings.model import MoveTo, RemovedDestination
 from broker.broker import Broker, BrokerSettings

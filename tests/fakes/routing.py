@@ -15,7 +15,8 @@ from bridge.core.poison import PoisonGuard
 from bridge.routing.active_config import ActiveConfig
 from bridge.routing.commit_batch import RoutedTopic
 from bridge.routing.ledger import TopicBooks, books
-from bridge.routing.router import Nudges, Routed, Router
+from bridge.routing.nudges import Nudges
+from bridge.routing.router import Routed, Router
 from broker.clock import ManualClock
 from broker.engines.memory import MemoryStore
 from broker.engines.memory.trouble import Trouble

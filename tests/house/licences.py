@@ -28,10 +28,10 @@ _SHORT = {
 
 
 def extras() -> dict[str, list[str]]:
-    """The requirements of each extra that users install, and of "" those of all."""
+    """The requirements of each extra that a running service needs, and of "" those of all."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return {"": project["dependencies"]} | {
-        name: wanted for name, wanted in project["optional-dependencies"].items() if name != "test"
+        name: wanted for name, wanted in project["optional-dependencies"].items() if name not in ("test", "docs")
     }
 
 

@@ -21,6 +21,7 @@ from bridge.core.credentials import split_credentials
 from bridge.core.domains import ascii_url
 from bridge.core.late_import import import_beside
 from bridge.core.proxies import read_proxies
+from bridge.core.tracing import CURRENT, trace_headers
 from bridge.core.trust import ClientPair, UnusableTls, trust_as
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class _Client(httpx.AsyncClient):
 
     A destination posts to one URL again and again: it is read once. Headers are put together as bytes, and since
     nothing is redirected and there are no hooks, a call goes straight to the transport. A name and a password in the
-    URL go out as Basic, unless a header of the call says who asks.
+    URL go out as Basic, unless a header of the call says who asks. A call on behalf of a trace says so.
     """
 
     def __init__(self, transport: httpx.AsyncBaseTransport, timeout_s: float) -> None:
@@ -98,6 +99,8 @@ class _Client(httpx.AsyncClient):
         read, basic = self._read(str(url))
         if basic is not None and "authorization" not in httpx.Headers(headers):
             headers = dict(headers or {}) | {"Authorization": basic}
+        if (trace := CURRENT.get()) is not None:
+            headers = dict(headers or {}) | trace_headers(trace)
         if content and isinstance(content, bytes) and isinstance(headers, dict) and not parts:
             named = {name.lower(): (name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()}
             if _WRITTEN_HERE.isdisjoint(named):
