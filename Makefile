@@ -21,17 +21,18 @@ TEST := $(VENV)/installed-test
 EXAMPLE_CLIENTS ?= .venv-examples
 CLIENTS := $(EXAMPLE_CLIENTS)/installed-clients
 
-.PHONY: help demo test test-on-trixie proof chaos bench map example-clients examples clean
+.PHONY: help demo test test-on-bookworm test-on-trixie proof chaos bench map site example-clients examples clean
 
 help:
 	@echo 'make demo    the whole line on this machine, with sample alerts (ARGS=--once: one pass)'
 	@echo 'make test    lint, format, types, imports, tests (ARGS="-k retry": some of them)'
-	@echo 'make test-on-trixie  the same on Debian 13 with its own Python, in a tree of its own (root; 1 GB)'
+	@echo 'make test-on-trixie  the same on Debian 13 with its own Python, in a tree of its own (root; 1 GB); test-on-bookworm: 12'
 	@echo 'make proof   the long tests: kills, chaos, soaks, a fresh installation; 40 minutes at most'
 	@echo 'make chaos   of those: faults of every kind at once, 200 rounds, with what happened'
 	@echo 'make bench   measure everything into docs/performance.md (ARGS=--quick: a look)'
 	@echo 'make examples  every example as its page says, the eight systems with the real programs of others; a table'
 	@echo 'make example-clients  those programs, into .venv-examples; tests that need them are skipped without'
+	@echo 'make site    these pages as a site with search, in build/site'
 	@echo 'make map     the rooms of the code, their layers, and who imports whom'
 	@echo 'make clean   remove everything made here'
 
@@ -45,8 +46,8 @@ test: $(TEST)
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -n 2 -m 'not proof' $(ARGS)
 
-test-on-trixie:
-	@ARGS="$(ARGS)" deploy/test-on-trixie
+test-on-bookworm test-on-trixie:
+	@ARGS="$(ARGS)" SUITE="$(@:test-on-%=%)" deploy/test-on-debian
 
 proof: $(TEST)
 	timeout --kill-after=30s 40m $(BIN)/pytest -m proof $(ARGS)
@@ -62,6 +63,11 @@ examples: $(TEST) example-clients
 
 example-clients: $(CLIENTS)
 
+site: $(TEST)
+	$(BIN)/python docs/generate_site.py
+	$(BIN)/python -m mkdocs build --strict
+	@echo 'open build/site/index.html'
+
 map: $(TEST)
 	@$(BIN)/python -m tests.house.map
 
@@ -72,19 +78,19 @@ clean:
 $(CLIENTS): tests/examples/clients.txt tests/examples/cloud_clients.txt $(MADE)
 	@echo 'installing programs of others into $(EXAMPLE_CLIENTS) ...'
 	@$(PYTHON) -m venv --clear $(EXAMPLE_CLIENTS)
-	@$(EXAMPLE_CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/examples/clients.txt
+	@$(EXAMPLE_CLIENTS)/bin/python -m pip install --disable-pip-version-check --requirement tests/examples/clients.txt
 	@$(PYTHON) -m venv $(EXAMPLE_CLIENTS)/cloud-info
-	@$(EXAMPLE_CLIENTS)/cloud-info/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/examples/cloud_clients.txt
+	@$(EXAMPLE_CLIENTS)/cloud-info/bin/python -m pip install --disable-pip-version-check --requirement tests/examples/cloud_clients.txt
 	@touch $@
 
 $(DEMO): pyproject.toml constraints.txt $(MADE)
 	@echo 'installing ams-bridge into $(VENV) ...'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable .
 	@touch $@
 
 $(TEST): pyproject.toml constraints.txt $(MADE)
 	@echo 'installing ams-bridge and what its tests need into $(VENV) ...'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
 	@touch $@ $(DEMO)
 
 $(MADE):

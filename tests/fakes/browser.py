@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import shutil
 import tempfile
@@ -105,6 +106,13 @@ class Browser:
     async def text(self) -> str:
         """What a reader sees of the page."""
         return str(await self.value("document.querySelector('main').innerText"))
+
+    async def take_picture(self, *, width: int, height: int) -> bytes:
+        """The page from its top on, as a PNG file."""
+        await self._call("Emulation.setScrollbarsHidden", hidden=True)
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        told = await self._call("Page.captureScreenshot", format="png", clip=clip)
+        return base64.b64decode(told["data"])
 
     async def _loaded(self, before: int) -> None:
         async with CLOCK.timeout(TRUE_WITHIN_S):

@@ -1,4 +1,4 @@
-"""What a newcomer and an operator do first: `make demo` in a fresh copy, a wheel in an environment of its own."""
+"""What a newcomer and an operator do first: `make demo` in a fresh copy, and installing what a release consists of."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,11 +39,42 @@ def test_one_command_in_a_fresh_copy_shows_the_demo_with_books_that_balance(tmp_
     assert "SITE-A" in shown
 
 
-def test_an_installed_wheel_runs_the_demo_away_from_the_checkout(tmp_path: Path) -> None:
-    """Templates and samples must be in the wheel, not merely beside the code."""
-    environment, elsewhere = tmp_path / "environment", tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    run(sys.executable, "-m", "venv", environment, cwd=tmp_path)
-    run(environment / "bin" / "pip", "install", "--quiet", a_fresh_copy(tmp_path), cwd=tmp_path)
-    shutil.rmtree(tmp_path / "checkout")
-    assert "SITE-A" in run(environment / "bin" / "ams-bridge", "demo", "--once", cwd=elsewhere)
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the source archive, as a release has them; the checkout that they are of is gone."""
+    folder = tmp_path_factory.mktemp("release")
+    run(sys.executable, "-m", "hatchling", "build", "-d", folder / "dist", cwd=a_fresh_copy(folder))
+    shutil.rmtree(folder / "checkout")
+    return folder / "dist"
+
+
+@pytest.fixture(scope="module")
+def installers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment that has pipx and uv."""
+    environment = tmp_path_factory.mktemp("installers") / "environment"
+    run(sys.executable, "-m", "venv", environment, cwd=environment.parent)
+    run(environment / "bin" / "pip", "install", "--quiet", "pipx", "uv", cwd=environment.parent)
+    return environment / "bin"
+
+
+def check_installed(program: Path, elsewhere: Path) -> None:
+    """It says its version and runs the demo away from any checkout: templates and samples came along."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert version in run(program, "--version", cwd=elsewhere)
+    assert "SITE-A" in run(program, "demo", "--once", cwd=elsewhere)
+
+
+def test_pipx_installs_the_wheel(archives: Path, installers: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    for name in ("PIPX_HOME", "PIPX_BIN_DIR", "PIPX_MAN_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    (wheel,) = archives.glob("*.whl")
+    run(installers / "pipx", "install", "--quiet", "--python", sys.executable, wheel, cwd=tmp_path)
+    check_installed(tmp_path / "PIPX_BIN_DIR" / "ams-bridge", tmp_path)
+
+
+def test_uv_installs_the_source_archive(archives: Path, installers: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    for name in ("UV_TOOL_DIR", "UV_TOOL_BIN_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    (archive,) = archives.glob("*.tar.gz")
+    run(installers / "uv", "tool", "install", "--quiet", "--python", sys.executable, archive, cwd=tmp_path)
+    check_installed(tmp_path / "UV_TOOL_BIN_DIR" / "ams-bridge", tmp_path)

@@ -55,6 +55,12 @@ def test_the_package_is_not_older_than_the_newest_release() -> None:
     assert [newest for newest, _ in releases()[1:2] if newest != version] == []
 
 
+def test_the_page_of_releases_tells_of_each_with_its_day() -> None:
+    page = (ROOT / "docs" / "releases.md").read_text()
+    told = re.findall(r"^## (\d+\.\d+\.\d+) \((\d{4}-\d{2}-\d{2})\)$", page, flags=re.MULTILINE)
+    assert told == [(version, rest.removeprefix(" - ")) for version, rest in releases()[1:]]
+
+
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.name)
 def test_a_decision_is_one_page_of_situation_choice_and_price(page: Path) -> None:
     text = page.read_text()
