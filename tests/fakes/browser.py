@@ -109,7 +109,7 @@ class Browser:
 
     async def take_picture(self, *, width: int, height: int) -> bytes:
         """The page from its top on, as a PNG file."""
-        await self._call("Emulation.setScrollbarsHidden", hidden=True)
+        await self.value("document.documentElement.style.scrollbarWidth = 'none'")
         clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
         told = await self._call("Page.captureScreenshot", format="png", clip=clip)
         return base64.b64decode(told["data"])
