@@ -53,9 +53,9 @@ async def _publish_traced(call: Call, tracer: Tracer, topic: Topic, messages: Se
     """Publish within the trace that the call's headers, or the messages, name."""
     from bridge.core.traced_receipt import Arrival, append_traced  # only where traces are told
 
-    said = {name.decode("latin-1"): value.decode("latin-1") for name, value in call.headers}
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in call.headers}
     clock, place = call.broker.clock, f"projects/{call.project.name}/topics/{topic.name}"
-    arrival = Arrival(place, "server", clock.wall_us(), trace_context_in(said))
+    arrival = Arrival(place, "server", clock.wall_us(), trace_context_in(headers))
     traced = await append_traced(tracer, clock, arrival, messages, partial(call.broker.publish, topic))
     call.trace = traced.context
     return traced.appended

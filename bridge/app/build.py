@@ -140,8 +140,6 @@ async def _build(
     )
     return Daemon(
         settings=settings,
-        clock=clock,
-        store=store,
         broker=broker,
         in_force=in_force,
         supervisor=supervisor,

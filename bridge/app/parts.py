@@ -42,8 +42,6 @@ class Daemon:
     """All parts, built and ready to run. ``destinations`` are those that the couriers begin with."""
 
     settings: Settings
-    clock: Clock
-    store: Store
     broker: Broker
     in_force: ActiveConfig
     supervisor: Supervisor
@@ -70,6 +68,16 @@ class Daemon:
     tracer: Tracer | None = None
     servers: list[HttpServer] = field(default_factory=list)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that everything here asks."""
+        return self.broker.clock
+
+    @property
+    def store(self) -> Store:
+        """Where everything lies that lasts."""
+        return self.broker.store
 
     async def books(self) -> list[TopicBooks]:
         """The books of every topic."""

@@ -16,7 +16,7 @@ from broker.errors import TooLarge
 from broker.model import Appended, NewMessage
 from broker.publish import check_size
 
-AppendMessages: TypeAlias = Callable[[Sequence[NewMessage]], Awaitable[Appended]]
+AppendCall: TypeAlias = Callable[[Sequence[NewMessage]], Awaitable[Appended]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class TracedAppend:
 
 
 async def append_traced(
-    tracer: Tracer, clock: Clock, arrival: Arrival, messages: Sequence[NewMessage], append: AppendMessages
+    tracer: Tracer, clock: Clock, arrival: Arrival, messages: Sequence[NewMessage], append: AppendCall
 ) -> TracedAppend:
     """Append messages and tell of it in the trace of each. Raises what ``append`` raises."""
     own = [trace_context_in(message.attributes) for message in messages]

@@ -45,7 +45,7 @@ class Span(Protocol):
 
     @property
     def context(self) -> TraceContext:
-        """Its place in the trace, for what follows from it."""
+        """The place of this step in its trace."""
 
     def end(self, at_us: int, fault: str = "") -> None:
         """End it at this time of the wall clock; ``fault`` says what went wrong, if something did."""
@@ -80,11 +80,11 @@ def read_trace_context(parent: str, state: str = "") -> TraceContext | None:
     return TraceContext(trace_id, span_id, bool(int(flags, 16) & _SAMPLED), kept if fits else "")
 
 
-def trace_context_in(said: Mapping[str, str]) -> TraceContext | None:
+def trace_context_in(texts: Mapping[str, str]) -> TraceContext | None:
     """The trace that the headers of a call (names in lower case) or the attributes of a message say."""
     for name in _PARENTS:
-        parent = said.get(name)
-        if parent and (context := read_trace_context(parent, said.get(_STATES.get(name, ""), ""))):
+        parent = texts.get(name)
+        if parent and (context := read_trace_context(parent, texts.get(_STATES.get(name, ""), ""))):
             return context
     return None
 

@@ -49,12 +49,12 @@ class OpenTelemetrySpan:
 
     def __init__(self, span: TheirSpan) -> None:
         self._span = span
-        told = span.get_span_context()
+        place = span.get_span_context()
         self.context = TraceContext(
-            trace_id=format_trace_id(told.trace_id),
-            span_id=format_span_id(told.span_id),
-            is_sampled=told.trace_flags.sampled,
-            state=told.trace_state.to_header(),
+            trace_id=format_trace_id(place.trace_id),
+            span_id=format_span_id(place.span_id),
+            is_sampled=place.trace_flags.sampled,
+            state=place.trace_state.to_header(),
         )
 
     def end(self, at_us: int, fault: str = "") -> None:
@@ -110,11 +110,11 @@ def _context_of(parent: TraceContext | None) -> Context:
     """The parent as the library has it: an empty context, beside which nothing is asked for, begins a trace."""
     if parent is None:
         return Context()
-    told = SpanContext(
+    place = SpanContext(
         trace_id=int(parent.trace_id, 16),
         span_id=int(parent.span_id, 16),
         is_remote=True,
         trace_flags=TraceFlags(TraceFlags.SAMPLED if parent.is_sampled else TraceFlags.DEFAULT),
         trace_state=TraceState.from_header([parent.state]) if parent.state else None,
     )
-    return set_span_in_context(NonRecordingSpan(told), Context())
+    return set_span_in_context(NonRecordingSpan(place), Context())

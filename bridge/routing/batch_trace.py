@@ -21,8 +21,8 @@ class BatchTrace:
         self._facts: SpanFacts = {"messaging.destination.name": topic}
         self._now_us = now_us
         self._fired: dict[tuple[str, str, int], Span] = {}
-        told = [(message.offset, trace_context_in(message.attributes)) for message in messages]
-        self._spans = {offset: self._begin(parent, offset) for offset, parent in told if parent is not None}
+        parents = [(message.offset, trace_context_in(message.attributes)) for message in messages]
+        self._spans = {offset: self._begin(parent, offset) for offset, parent in parents if parent is not None}
 
     def trace_of(self, send: Send, offset: int) -> TraceContext | None:
         """The step that decided a send; ``offset`` is -1 for a timer's."""

@@ -148,7 +148,7 @@ class Router:
             young = self._created_us >= self._current.since_us and counted == 0
             batch = self._batch()
             if not young:
-                batch.add_unrouted(await count_missing(self._store, self.topic.uid, 0, bounds.end, counted))
+                batch.add_unrouted(await self._missing(0, bounds.end, counted))
             start = 0 if young else bounds.end
             try:
                 await self._store.commit(batch.commit([CursorMove(Cursor(cursor_id, start))], {}, (), {}))
@@ -158,7 +158,7 @@ class Router:
     async def _pass_over(self, first: int, cursor: Cursor) -> Cursor:
         """Move behind messages that are gone before they could be decided, with none left to decide in their place."""
         batch = self._batch()
-        expired = await count_missing(self._store, self.topic.uid, cursor.offset, first, 0)
+        expired = await self._missing(cursor.offset, first, 0)
         batch.add_expired(expired)
         try:
             await self._store.commit(batch.commit([CursorMove(replace(cursor, offset=first))], {}, (), {}))
@@ -168,6 +168,9 @@ class Router:
             if expired:
                 log.warning("messages expired undecided", topic=self.topic.name, messages=expired)
         return await self.take_place()
+
+    async def _missing(self, first: int, end: int, known: int) -> int:
+        return await count_missing(self._store, self.topic.uid, first, end, known)
 
     async def _decide(self, messages: Sequence[Message], cursor: Cursor) -> Cursor:
         """Decide a batch and commit it; returns the cursor behind it, or the one that somebody else moved.
@@ -184,9 +187,7 @@ class Router:
             rows = await self._store.state.read(tuple(keys)) if keys else {}
             overlay = Overlay(values_of(rows))
             counts = await self._enter(rule_set, pairs, overlay, batch, context, broken)
-            batch.add_expired(
-                await count_missing(self._store, self.topic.uid, cursor.offset, messages[-1].offset + 1, len(messages))
-            )
+            batch.add_expired(await self._missing(cursor.offset, messages[-1].offset + 1, len(messages)))
             moved = replace(cursor, offset=messages[-1].offset + 1)
             commit = batch.commit([CursorMove(moved)], overlay.reads, overlay.changes, rows)
             behind = replace(moved, rev=cursor.rev + 1)
