@@ -1,7 +1,8 @@
 """A TCP proxy in a process of its own: what is between a node and its database, and can be cut or held up.
 
 It is told by lines on its standard input: ``pass`` lets everything through, ``hold`` keeps connections open and passes
-nothing on (what was sent arrives late, when it passes again), ``cut`` ends all connections and refuses new ones.
+nothing on (what was sent arrives late, when it passes again), ``cut`` ends all connections and refuses new ones, and
+``deafen`` passes on all but notifications, over connections without TLS that are made from then on.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import Literal
 
 ROOT = Path(__file__).parent.parent.parent
-Passing = Literal["pass", "hold", "cut"]
+Passing = Literal["pass", "hold", "cut", "deafen"]
+_HEAD_BYTES = 5
 
 
 class ProxyProcess:
@@ -50,6 +52,7 @@ class _Proxy:
         self._passing = asyncio.Event()
         self._passing.set()
         self._refuses = False
+        self._deafens = False
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def open(self, target: int) -> int:
@@ -63,6 +66,7 @@ class _Proxy:
 
     def obey(self, passing: str) -> None:
         self._refuses = passing == "cut"
+        self._deafens = passing == "deafen"
         if passing == "hold":
             self._passing.clear()
         else:
@@ -78,11 +82,24 @@ class _Proxy:
         there, back = await asyncio.open_connection("127.0.0.1", target)
         self._writers |= {writer, back}
         try:
-            await asyncio.gather(self._carry(reader, back), self._carry(there, writer))
+            answers = self._carry_answers(there, writer) if self._deafens else self._carry(there, writer)
+            await asyncio.gather(self._carry(reader, back), answers)
         finally:
             for end in (writer, back):
                 end.transport.abort()
                 self._writers.discard(end)
+
+    @staticmethod
+    async def _carry_answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Message by message, each a letter, its length and so many bytes; ``A`` is a notification."""
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readexactly(_HEAD_BYTES)
+                body = await reader.readexactly(int.from_bytes(head[1:], "big") - 4)
+                if head[:1] != b"A":
+                    writer.write(head + body)
+        with suppress(OSError):
+            writer.close()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

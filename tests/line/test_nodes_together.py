@@ -66,24 +66,28 @@ class Pair:
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Pair]:
     with ExitStack() as undoing:
-        mattermost = undoing.enter_context(running(FakeMattermost()))
-        url = an_empty_database("together")
-        nodes = {}
-        for name in ("one", "two"):
-            (tmp_path / name).mkdir()
-            nodes[name] = Node(tmp_path / name, mattermost, url, name, rules=(RULES,))
-            undoing.callback(nodes[name].daemon.close)
-        (tmp_path / "two" / "sealing.key").symlink_to(tmp_path / "one" / "sealing.key")
-        for node in nodes.values():
-            node.start()
-        owners: dict[str, str] = {}
-        ends = CLOCK.monotonic() + SETTLES_WITHIN_S
-        while len(owners) < WORKERS or len(set(owners.values())) < len(nodes):
-            assert CLOCK.monotonic() < ends, owners
-            owners = list_owners(nodes["one"])
-            CLOCK.pause(0.1)
-        routing = nodes.pop(owners[ROUTER])
-        yield Pair(routing, *nodes.values(), mattermost)
+        yield begin_pair(undoing, tmp_path, an_empty_database("together"))
+
+
+def begin_pair(undoing: ExitStack, folder: Path, url: str) -> Pair:
+    """Two nodes on a database that share its workers by now."""
+    mattermost = undoing.enter_context(running(FakeMattermost()))
+    nodes = {}
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        nodes[name] = Node(folder / name, mattermost, url, name, rules=(RULES,))
+        undoing.callback(nodes[name].daemon.close)
+    (folder / "two" / "sealing.key").symlink_to(folder / "one" / "sealing.key")
+    for node in nodes.values():
+        node.start()
+    owners: dict[str, str] = {}
+    ends = CLOCK.monotonic() + SETTLES_WITHIN_S
+    while len(owners) < WORKERS or len(set(owners.values())) < len(nodes):
+        assert CLOCK.monotonic() < ends, owners
+        owners = list_owners(nodes["one"])
+        CLOCK.pause(0.1)
+    routing = nodes.pop(owners[ROUTER])
+    return Pair(routing, *nodes.values(), mattermost)
 
 
 def ask(node: Node, method: str, path: str, body: Any = None) -> Any:

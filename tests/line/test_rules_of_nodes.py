@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -17,12 +18,19 @@ import pytest
 from bridge.app.daemon import EXIT_BAD_CONFIGURATION
 from bridge.fakes.listening import running
 from bridge.fakes.mattermost import FakeMattermost
+from bridge.routing.active_config import CURRENT
+from bridge.routing.service_notes import put_note
+from broker.broker import Broker, BrokerSettings
 from broker.clock import SystemClock
+from broker.engines import open_store
+from broker.model import Put
+from broker.records import RuleSetRecord
 from tests.contracts.postgres_databases import an_empty_database
 from tests.line.test_kill import RULES, TOKEN
 from tests.line.test_postgres import Node
 
 OTHER = RULES.replace("n={{ data.n }}", "number={{ data.n }}")
+CANNOT_READ = "this node cannot read the rule set that is in force on all nodes, and decides nothing"
 ROUTER = "router:projects/P/topics/T"
 WITHIN_S = 10.0
 
@@ -169,6 +177,29 @@ def test_a_node_without_a_destination_of_the_rules_decides_nothing(pair: tuple[F
     assert two.degraded() == ""
 
 
+def test_nodes_that_cannot_read_what_is_current_decide_nothing_until_one_is_reloaded(
+    pair: tuple[FellowNode, FellowNode],
+) -> None:
+    one, two = pair
+    one.start()
+    two.start()
+    before = one.version()
+    asyncio.run(put_in_force(one.store, "a-newer-release's", b"nothing that this release could read"))
+    for node in pair:
+        until(lambda node=node: CANNOT_READ in node.degraded(), node.degraded)  # type: ignore[misc]
+    until(lambda: {node["rules"] for node in nodes_of(one).values()} == {""}, lambda: nodes_of(one))
+    one.publish(1)
+    until(lambda: owner_of(two, ROUTER) == "", lambda: nodes_of(two))
+    assert one.mattermost.posts == []
+    two.daemon.stop()
+    two.start()  # a start beside others does not help either
+    assert CANNOT_READ in two.degraded()
+    assert two.reload() == before
+    until(lambda: one.version() == before and one.degraded() == "", one.degraded)
+    one.mattermost.wait_for_posts(1, 20)
+    assert [post.text for post in one.mattermost.posts] == ["n=1"]
+
+
 def test_nodes_whose_settings_differ_say_so(pair: tuple[FellowNode, FellowNode]) -> None:
     one, two = pair
     two.change_settings("concurrency: 8", "concurrency: 9")
@@ -195,6 +226,18 @@ def test_a_node_with_another_sealing_key_does_not_start(pair: tuple[FellowNode, 
     )
     assert ended.returncode == EXIT_BAD_CONFIGURATION
     assert "is not that of one (" in ended.stdout + ended.stderr
+
+
+async def put_in_force(url: str, version: str, sources: bytes) -> None:
+    """Make a rule set current for all nodes, as a node of another release does whose words no other knows."""
+    store = await open_store(url, SystemClock(), "newer")
+    try:
+        broker = Broker(store, SystemClock(), BrokerSettings(sealing_key=bytes(32)))
+        await broker.load()
+        record = RuleSetRecord(uid="newer", created_us=0, modified_us=0, version=version, sources=sources)
+        await broker.cache.write([Put(version, record, 0), put_note(broker, CURRENT, version)])
+    finally:
+        await store.close()
 
 
 def nodes_of(node: FellowNode) -> dict[str, Any]:
