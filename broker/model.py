@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from broker.clock import Moment
 from broker.delivery import (
     Attempt as Attempt,
 )
@@ -55,8 +56,6 @@ from broker.delivery import (
     WaitingCounts as WaitingCounts,
 )
 from broker.records import AnyRecord
-
-# --- Log ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +104,6 @@ class Bounds:
     last_batch: int = 0
 
 
-# --- Cursors --------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """Where a consumer stands. ``rev`` 0 means it is not stored yet.
@@ -126,9 +122,6 @@ class Cursor:
     bytes_total: int = 0
     last_consumed_us: int = 0
     consume_rate: float = 0.0
-
-
-# --- State ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +168,6 @@ class StateDelete:
     """Remove one row."""
 
     key: str
-
-
-# --- Decisions ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +280,8 @@ class Commit:
     ``wake`` names what is over: every row that waits for one of the names (for anything, with ``WAKE_ALL``) becomes due
     now, as a timer of its home topic. ``leases`` are what couriers have room for once all that is done, at most one a
     destination. ``owner`` is the token under which the worker is held; None where ownership does not matter.
+    All its times are told by the wall clock as it stood at ``told_at``: who computes a time from the clock says so, as
+    the clock may be set before the store has it. None: as it stands when the store is called.
     """
 
     cursors: Sequence[CursorMove] = ()
@@ -306,6 +298,7 @@ class Commit:
     wake: Sequence[str] = ()
     leases: Sequence[LeaseRequest] = ()
     owner: OwnerToken | None = None
+    told_at: Moment | None = None
 
 
 WAKE_ALL: Final = "*"
@@ -314,7 +307,7 @@ WAKE_ALL: Final = "*"
 
 @dataclass(frozen=True, slots=True)
 class SweepPolicy:
-    """What housekeeping removes: things settled, decided or expired before these times.
+    """What housekeeping removes: things settled, decided or expired before these times, told as those of a Commit.
 
     How long messages stay, and how many bytes (None: no bound), says how large the pieces are that they are stored in.
     """
@@ -325,6 +318,7 @@ class SweepPolicy:
     limit: int = 5_000
     messages_keep_us: int | None = None
     messages_keep_bytes: int | None = None
+    told_at: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)

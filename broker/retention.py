@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from broker.catalog_cache import CatalogCache
-from broker.clock import Clock, us
+from broker.clock import Clock, moment_of, us
 from broker.errors import CursorMoved
 from broker.gaps import read_gaps
 from broker.model import Bounds, Commit, Cursor, CursorMove
@@ -74,7 +74,8 @@ class Retention:
         return len(orphans)
 
     async def _trim_old(self, topic: Topic, keep_s: float) -> int:
-        young = await self._store.log.offset_at(topic.uid, self._clock.wall_us() - us(keep_s))
+        now = moment_of(self._clock)
+        young = await self._store.log.offset_at(topic.uid, now.wall_us - us(keep_s), now)
         bounds = await self._store.log.bounds(topic.uid)
         return await self._trim(topic, bounds, bounds.end if young is None else young)
 

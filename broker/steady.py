@@ -56,6 +56,11 @@ class Reading:
         """Steady time: what stored stamps compare with."""
         return self.wall_us - self.offset_us
 
+    def as_told_at(self, told_at: Moment | None) -> Reading:
+        """The same time as the wall clock tells it that stood at ``told_at``; None is the one that stands now."""
+        step_us = 0 if told_at is None else step_between(told_at, self.moment)
+        return Reading(self.wall_us - step_us, self.offset_us - step_us, self.monotonic_us)
+
     def steady_of(self, wall_us: int) -> int:
         """A time told by the wall clock as it stands now, in steady time; 0 is never, and stays."""
         return wall_us - self.offset_us if wall_us else 0

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Protocol
 
 from broker.catalog import Catalog as Catalog
+from broker.clock import Moment
 from broker.model import (
     Appended,
     Attempt,
@@ -78,10 +79,11 @@ class Log(Protocol):
     async def bounds(self, topic_uid: str) -> Bounds:
         """What the log holds; zeros for one that does not exist."""
 
-    async def offset_at(self, topic_uid: str, time_us: int) -> int | None:
+    async def offset_at(self, topic_uid: str, time_us: int, told_at: Moment | None = None) -> int | None:
         """The offset of the first retained message published at or after ``time_us``, or None.
 
-        Counted back from now in steady time: it is right although the clock was wrong when the message came.
+        Counted back from now in steady time: it is right although the clock was wrong when the message came. The
+        time is told by the wall clock as it stood at ``told_at``: who removes by it says so (see Commit).
         """
 
     async def offset_for_size(self, topic_uid: str, keep_bytes: int) -> int:
@@ -142,12 +144,18 @@ class Outbox(Protocol):
         """
 
     async def settle(
-        self, token: str, settlement: Settlement, attempt: Attempt | None, within_s: float = 0.0
+        self,
+        token: str,
+        settlement: Settlement,
+        attempt: Attempt | None,
+        within_s: float = 0.0,
+        told_at: Moment | None = None,
     ) -> Delivery:
         """End the lease with what became of it and put the attempt on record; durable when it returns.
 
         Who need not know at once lets it wait up to ``within_s`` seconds for company: the engine writes it with what
-        else is written by then. Raises LeaseLost; nothing changed then.
+        else is written by then. Its times are told by the wall clock as it stood at ``told_at`` (see Commit), and so is
+        the delivery that is returned. Raises LeaseLost; nothing changed then.
         """
 
     async def give_back(self, tokens: Sequence[str]) -> None:
@@ -180,6 +188,7 @@ class Outbox(Protocol):
         delivery_ids: Sequence[str],
         digest: NewDelivery,
         cancelled: Collection[str] = (),
+        told_at: Moment | None = None,
     ) -> int:
         """Settle leased (by token) and waiting (by id) deliveries as folded into ``digest``, and add that.
 

@@ -8,7 +8,7 @@ import structlog
 
 from bridge.core.audit import AuditTrail
 from broker.broker import Broker
-from broker.clock import Clock, us
+from broker.clock import Clock, moment_of, us
 from broker.model import SweepPolicy
 from broker.retention import Retention
 from broker.store import Store
@@ -56,14 +56,15 @@ class Sweeper:
         trimmed = await self._retention.step()
         if trimmed.expired:
             log.error("messages went before they were decided: the size limit forced it", expired=trimmed.expired)
-        now_us, policy = self._clock.wall_us(), self._retention.policy
+        now, policy = moment_of(self._clock), self._retention.policy
         swept = await self._store.sweep(
             SweepPolicy(
-                now_us=now_us,
-                deliveries_before_us=now_us - us(self._deliveries_s),
-                producer_keys_before_us=now_us - us(self._producer_keys_s),
+                now_us=now.wall_us,
+                deliveries_before_us=now.wall_us - us(self._deliveries_s),
+                producer_keys_before_us=now.wall_us - us(self._producer_keys_s),
                 messages_keep_us=None if policy.keep_s is None else us(policy.keep_s),
                 messages_keep_bytes=policy.keep_bytes,
+                told_at=now,
             )
         )
         if swept.deliveries or swept.decisions or trimmed.messages:

@@ -16,7 +16,7 @@ from bridge.canary.notify import canary_delivery, tell_failure, tell_recovery
 from bridge.canary.read_back import ChannelReader, Looked, SeenPosts, Unreadable
 from bridge.canary.state import CanaryRow, CanaryState, read_canary, row_name, write_row
 from bridge.destinations.canary_settings import CanarySettings
-from broker.clock import US_PER_S, Clock, us
+from broker.clock import US_PER_S, Clock, Moment, moment_of, us
 from broker.errors import StateMoved
 from broker.model import Attempt, Commit, Delivery, NewDelivery
 from broker.store import Store
@@ -106,13 +106,13 @@ class Canary:
         elif known.sent_us <= now_us < ends_us:
             await self._conclude(await self._watch((ends_us - now_us) / US_PER_S))
         else:  # its time passed while nobody looked
-            await self._commit(known.give_up())
+            await self._commit(known.give_up(), moment_of(self._clock))
             await self._send()
 
     async def _send(self) -> None:
-        now_us, delivery_id = self._clock.wall_us(), random_uid(self._entropy)
-        delivery = canary_delivery(self._destination, delivery_id, now_us)
-        await self._commit(self._known.begin(delivery_id, now_us), delivery)
+        now, delivery_id = moment_of(self._clock), random_uid(self._entropy)
+        delivery = canary_delivery(self._destination, delivery_id, now.wall_us)
+        await self._commit(self._known.begin(delivery_id, now.wall_us), now, delivery)
 
     async def _watch(self, left_s: float) -> CanaryResult:
         """Look until it is there or its time is over; the last look begins when the time is over."""
@@ -146,22 +146,22 @@ class Canary:
         return await reader.look(self._known.under_way, self._known.lost, self._known.sent_us - every_us)
 
     async def _conclude(self, result: CanaryResult) -> None:
-        before, now_us = self._known, self._clock.wall_us()
+        before, now = self._known, moment_of(self._clock)
         match result:
             case Arrived():
-                known = before.arrive(now_us, is_settled=result.is_settled)
-                await self._commit(known, *self._recovery(before, now_us))
+                known = before.arrive(now.wall_us, is_settled=result.is_settled)
+                await self._commit(known, now, *self._recovery(before, now.wall_us))
                 self._counts["arrived"] += 1
                 if before.verdict == "failed":
                     log.info("canaries arrive again", destination=self._destination)
                 await self._take_away(result.posts)
             case Missed():
-                known = before.fail(result.reason, now_us)
-                await self._commit(known, *self._failure(before, known, now_us))
+                known = before.fail(result.reason, now.wall_us)
+                await self._commit(known, now, *self._failure(before, known, now.wall_us))
                 self._counts["failed"] += 1
                 log.warning("the canary failed", destination=self._destination, reason=result.reason)
             case Unproven():
-                await self._commit(before.give_up())
+                await self._commit(before.give_up(), now)
             case _:
                 assert_never(result)
 
@@ -189,7 +189,7 @@ class Canary:
         row = (await self._store.state.read([name]))[name]
         self._known, self._version = read_canary(row), row.version
 
-    async def _commit(self, known: CanaryRow, *deliveries: NewDelivery) -> None:
+    async def _commit(self, known: CanaryRow, now: Moment, *deliveries: NewDelivery) -> None:
         """Put on record what is known now, with the deliveries that follow from it, all or nothing.
 
         Canaries that nobody looks for any more are not to be tried again.
@@ -198,9 +198,10 @@ class Canary:
         await self._store.commit(
             Commit(
                 reads={name: self._version},
-                state=[write_row(self._destination, known, self._clock.wall_us(), self._settings.every)],
+                state=[write_row(self._destination, known, now.wall_us, self._settings.every)],
                 deliveries=deliveries,
                 withdraw=dict.fromkeys(known.lost, "canary"),
+                told_at=now,
             )
         )
         await self._load()

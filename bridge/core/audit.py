@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 import structlog
 
-from broker.clock import Clock, us
+from broker.clock import Clock, moment_of, us
 from broker.errors import BrokerError
 from broker.model import NewMessage
 from broker.names import AUDIT_LOG
@@ -94,7 +94,8 @@ class AuditTrail:
         bounds = await self._messages.bounds(AUDIT_LOG)
         if bounds.end == bounds.first:
             return
-        young = await self._messages.offset_at(AUDIT_LOG, self._clock.wall_us() - us(self._keep_s))
+        now = moment_of(self._clock)
+        young = await self._messages.offset_at(AUDIT_LOG, now.wall_us - us(self._keep_s), now)
         keep = max(bounds.end if young is None else young, bounds.end - MOST_ENTRIES)
         if keep > bounds.first:
             await self._messages.trim(AUDIT_LOG, keep)

@@ -58,7 +58,8 @@ class SettleRetry:
         is_remembered = False
         for failures in count(1):
             try:
-                await self._outbox.settle(leased.token, *known.as_of(moment_of(self._clock)), within_s)
+                now = moment_of(self._clock)
+                await self._outbox.settle(leased.token, *known.as_of(now), within_s, now)
             except StoreError as error:
                 log.warning("cannot settle yet", delivery=leased.delivery.id, error=str(error))
                 if not is_remembered:  # the lease may end, and the delivery be leased anew, before we ask again

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from broker.clock import Clock, us
+from broker.clock import Clock, moment_of, us
 from broker.conflicts import retry_on_conflict
 from broker.errors import StateMoved
 from broker.model import Commit, StatePut
@@ -83,7 +83,8 @@ class ListenedChannels:
             now = change(channel)
             if now == channel and row.value is not None:
                 return
-            put = StatePut(key, _ENCODER.encode(now), "", "", self._clock.wall_us() + us(_KEPT_S))
-            await self._store.commit(Commit(reads={key: row.version}, state=(put,)))
+            told_at = moment_of(self._clock)
+            put = StatePut(key, _ENCODER.encode(now), "", "", told_at.wall_us + us(_KEPT_S))
+            await self._store.commit(Commit(reads={key: row.version}, state=(put,), told_at=told_at))
 
         await retry_on_conflict(step, what="where we listen", on=StateMoved)

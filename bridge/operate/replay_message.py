@@ -21,6 +21,7 @@ from bridge.operate.operator_views import DecisionView, decision_view
 from bridge.operate.topic_names import topic_names, topic_uid
 from bridge.routing.commit_batch import Batch, incoming_of, values_of
 from bridge.routing.commit_batch import RoutedTopic as RoutedTopic
+from broker.clock import moment_of
 from broker.conflicts import retry_on_conflict
 from broker.errors import BrokerError, StateMoved
 from broker.model import Commit, Message
@@ -95,8 +96,8 @@ async def _replay(context: OperatorContext, topic: RoutedTopic, message: Message
     incoming = replace(incoming_of(topic, message), origin=f"r/{name}")
 
     async def step() -> Replayed:
-        now_us = context.clock.wall_us()
-        batch = Batch(topic, context.in_force.rule_set.version, now_us, late=True)
+        now = moment_of(context.clock)
+        batch = Batch(topic, context.in_force.rule_set.version, now.wall_us, late=True, told_at=now)
         try:
             decision, commit = await (_live if live else _alone)(context, incoming, batch)
         except BrokerError:

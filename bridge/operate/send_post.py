@@ -16,6 +16,7 @@ from bridge.destinations.base import Delivered, Destination, Later, Outcome, Par
 from bridge.operate.operator_context import OperatorContext, Requester
 from bridge.operate.operator_errors import InvalidInput, NoSuchThing
 from bridge.operate.operator_views import attempt_view
+from broker.clock import moment_of
 from broker.model import Commit, NewDelivery
 from broker.tokens import random_uid
 from rules.deciding.emit import parts_of
@@ -224,7 +225,8 @@ async def _try(context: OperatorContext, destination: Destination, parcel: Parce
 async def _send_durably(context: OperatorContext, name: str, parcel: Parcel) -> Outcome:
     """Make the post a delivery and wait for its courier."""
     store, clock = context.store, context.clock
-    await store.commit(Commit(deliveries=[_delivery(name, parcel)]))
+    now = moment_of(clock)
+    await store.commit(Commit(deliveries=[_delivery(name, parcel, now.wall_us)], told_at=now))
     ends = clock.monotonic() + _LONGEST_WAIT_S
     while clock.monotonic() < ends:
         stored = await store.outbox.read(parcel.id)
@@ -236,7 +238,7 @@ async def _send_durably(context: OperatorContext, name: str, parcel: Parcel) -> 
     return Later(f"its courier has not taken it within {_LONGEST_WAIT_S:g} s; it waits")
 
 
-def _delivery(name: str, parcel: Parcel) -> NewDelivery:
+def _delivery(name: str, parcel: Parcel, now_us: int) -> NewDelivery:
     return NewDelivery(
         id=parcel.id,
         origin=parcel.order_key,
@@ -257,6 +259,6 @@ def _delivery(name: str, parcel: Parcel) -> NewDelivery:
         version="",
         places={},
         severity=parcel.post.severity,
-        due_us=parcel.created_us,
+        due_us=now_us,
         created_us=parcel.created_us,
     )

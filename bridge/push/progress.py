@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from broker.clock import Clock
+from broker.clock import Clock, moment_of
 from broker.errors import CursorMoved, StoreError
 from broker.model import Commit, Cursor, CursorMove, Message, NewDelivery
 from broker.names import subscription_cursor
@@ -69,12 +69,12 @@ class PushProgress:
         moved = replace(cursor, offset=messages[-1].offset + 1, pending_to=0, pending_at_us=0)
         if dead is not None:
             return Commit(cursors=[CursorMove(moved)], dead=[dead])
-        now_us = self._clock.wall_us()
+        now = moment_of(self._clock)
         counted = replace(
             moved,
             messages_total=cursor.messages_total + len(messages),
             bytes_total=cursor.bytes_total + sum(len(message.data) for message in messages),
-            last_consumed_us=now_us,
-            consume_rate=message_rate(len(messages), now_us, cursor.last_consumed_us),
+            last_consumed_us=now.wall_us,
+            consume_rate=message_rate(len(messages), now.wall_us, cursor.last_consumed_us),
         )
-        return Commit(cursors=[CursorMove(counted)])
+        return Commit(cursors=[CursorMove(counted)], told_at=now)

@@ -22,6 +22,7 @@ from bridge.routing.message_fates import (
     message_state_after,
 )
 from bridge.routing.rule_counts import counts_of
+from broker.clock import Moment
 from broker.model import (
     Commit,
     CursorMove,
@@ -58,13 +59,15 @@ class RoutedTopic:
 class Batch:
     """What a batch of decisions adds up to, in the order in which they were made; ``late`` marks its deliveries.
 
-    ``failures`` are the rules of which a template failed, and why. ``trace`` is there where traces are told.
+    ``failures`` are the rules of which a template failed, and why. ``told_at`` is when ``now_us`` was read.
+    ``trace`` is there where traces are told.
     """
 
     topic: RoutedTopic
     version: str
     now_us: int
     late: bool = False
+    told_at: Moment | None = None
     deliveries: list[NewDelivery] = field(default_factory=list)
     records: list[DecisionRecord] = field(default_factory=list)
     counters: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -171,6 +174,7 @@ class Batch:
             counters=dict(self.counters),
             dead=self.dead,
             shadows=self.shadows,
+            told_at=self.told_at,
         )
 
     def _state(self, change: StateChange, row: StateRow | None) -> StatePut | StateDelete:

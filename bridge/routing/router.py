@@ -26,7 +26,7 @@ from bridge.routing.isolation import enter, enter_fired, is_large, keys_of, matc
 from bridge.routing.message_fates import FATES
 from bridge.routing.nudges import Nudges
 from bridge.routing.watches import Watches
-from broker.clock import US_PER_S, Clock
+from broker.clock import US_PER_S, Clock, moment_of
 from broker.errors import BrokerError, CursorMoved, OutcomeUnknown, StateMoved
 from broker.gaps import count_missing
 from broker.model import Commit, Cursor, CursorMove, Message, OwnerToken
@@ -321,12 +321,12 @@ class Router:
         return is_other or self._store.steady.read().offset_us != offset_us
 
     def _batch(self, messages: Sequence[Message] = ()) -> Batch:
-        now_us, trace = self._clock.wall_us(), None
+        now, trace = moment_of(self._clock), None
         if self._tracer is not None:
             from bridge.routing.batch_trace import BatchTrace  # only where traces are told
 
-            trace = BatchTrace(self._tracer, self.topic.name, now_us, messages)
-        return Batch(self.topic, self._current.rule_set.version, now_us, trace=trace)
+            trace = BatchTrace(self._tracer, self.topic.name, now.wall_us, messages)
+        return Batch(self.topic, self._current.rule_set.version, now.wall_us, told_at=now, trace=trace)
 
     def _tell(self, commit: Commit, taken: int, counts: Counter[str], began: float, before: int, batch: Batch) -> None:
         """A commit is in: wake whom it concerns, and say what it came to. It decided all ``before`` this offset."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from bridge.routing.commit_batch import RoutedTopic, present
-from broker.clock import Clock
+from broker.clock import Clock, moment_of
 from broker.conflicts import retry_on_conflict
 from broker.errors import StateMoved
 from broker.model import Commit, OwnerToken, StatePut
@@ -50,18 +50,19 @@ class Watches:
         return undecided[0].publish_time_us if undecided else None
 
     async def _write(self, rules: list[Rule]) -> None:
-        now_us, anew = self._clock.wall_us(), self._begun is None
+        now, anew = moment_of(self._clock), self._begun is None
         names = [name for rule in rules for name in watch_names(rule)]
         rows = await self._store.state.read(names)
         puts: list[StatePut] = []
         for rule in rules:
             own = watch_names(rule)
             row = present(next((rows[name] for name in own if rows[name].value is not None), rows[own[0]]))
-            change = begin_watch(rule, row.key, row.value, self._topic.name, now_us, anew=anew)
-            put = StatePut(change.key, change.value or b"", change.rule, self._topic.uid, change.expires_us, now_us, ())
+            change = begin_watch(rule, row.key, row.value, self._topic.name, now.wall_us, anew=anew)
+            times = (change.expires_us, now.wall_us, ())
+            put = StatePut(change.key, change.value or b"", change.rule, self._topic.uid, *times)
             puts.append(put)
         reads = {name: rows[name].version for name in names}
-        await self._store.commit(Commit(reads=reads, state=puts, owner=self._token()))
+        await self._store.commit(Commit(reads=reads, state=puts, owner=self._token(), told_at=now))
 
 
 def _watches(rule: Rule) -> bool:

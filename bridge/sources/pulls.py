@@ -14,7 +14,7 @@ from bridge.sources.set_aside import PutAside, RefusedMessage, put_aside
 from bridge.sources.source_config import SourceConfig
 from bridge.sources.source_kinds import KINDS, FetcherMaker
 from broker.broker import Broker
-from broker.clock import Clock
+from broker.clock import Clock, moment_of
 from broker.errors import StoreUnavailable
 from broker.model import Appended, NewMessage
 from broker.records import Topic
@@ -108,9 +108,7 @@ class PullWorkers:
 
     def _put_aside(self, name: str, config: SourceConfig) -> PutAside:
         async def keep_aside(refused: RefusedMessage) -> None:
-            await put_aside(
-                self._broker.store, self._topic(config), config.topic, refused, now_us=self._clock.wall_us()
-            )
+            await put_aside(self._broker.store, self._topic(config), config.topic, refused, moment_of(self._clock))
             self._told_refused(name)
 
         return keep_aside

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 import structlog
 
 from bridge.core.posts import post_to_bytes
+from broker.clock import Moment
 from broker.errors import DuplicateDelivery, OutcomeUnknown
 from broker.model import Commit, NewDelivery, NewMessage
 from broker.records import Topic
@@ -48,15 +49,15 @@ PutAside: TypeAlias = Callable[[RefusedMessage], Awaitable[None]]
 """Keeps a refused message as a dead letter, once for each origin. Raises StoreUnavailable."""
 
 
-async def put_aside(store: Store, topic: Topic, topic_name: str, refused: RefusedMessage, now_us: int) -> None:
+async def put_aside(store: Store, topic: Topic, topic_name: str, refused: RefusedMessage, now: Moment) -> None:
     """Keep one for ``topic``; a second time is nothing. Raises StoreUnavailable.
 
     It is a delivery to ``INBOUND``, whose courier asks the topic once more and makes it a dead letter with the reason.
     """
-    dead = _dead_letter(topic, topic_name, refused, now_us)
+    dead = _dead_letter(topic, topic_name, refused, now.wall_us)
     while True:
         try:
-            await store.commit(Commit(deliveries=[dead], counters={(topic.uid, _SENDS_DECIDED): 1}))
+            await store.commit(Commit(deliveries=[dead], counters={(topic.uid, _SENDS_DECIDED): 1}, told_at=now))
         except OutcomeUnknown:
             continue  # asked again, it says that it is there, if it is
         except DuplicateDelivery:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker.clock import US_PER_S, us
+from broker.clock import US_PER_S, moment_of, us
 from broker.model import Commit, Cursor, CursorMove, SettleAgain, SettleDead, StatePut, SweepPolicy
 from tests.contracts.builders import a_delivery, a_message, messages
 from tests.contracts.engines import Engine
@@ -146,3 +146,57 @@ async def test_a_store_that_was_killed_is_never_older_than_its_newest_message(en
     async with engine.open() as store:
         assert store.steady.read().steady_us == mark.wall_us
         assert [step.size_us for step in store.steady.take_steps()] == [-HOUR_S * US_PER_S]
+
+
+@STEPS
+async def test_times_mean_what_they_meant_when_they_were_told_though_the_clock_is_set_on_the_way(
+    engine: Engine, step_s: int
+) -> None:
+    async with engine.open() as store:
+        told_at = moment_of(engine.clock)
+        engine.clock.step(step_s)
+        put = StatePut("k/r/a", b"v", "r", "t1", told_at.wall_us + us(90), due_us=told_at.wall_us + us(60))
+        await store.commit(Commit(deliveries=[a_delivery("d1", due_us=told_at.wall_us)], state=[put], told_at=told_at))
+        (leased,) = await store.outbox.lease("ops", 1, 30)
+        told_at = moment_of(engine.clock)
+        engine.clock.step(step_s)
+        again = SettleAgain(told_at.wall_us + us(60))
+        await store.outbox.settle(leased.token, again, None, told_at=told_at)
+        await engine.clock.advance(59)
+        assert not await store.outbox.lease("ops", 1, 30)
+        assert not await store.state.due("t1", engine.clock.wall_us(), 10)
+        await engine.clock.advance(1)
+        assert len(await store.outbox.lease("ops", 1, 30)) == 1
+        (due,) = await store.state.due("t1", engine.clock.wall_us(), 10)
+        assert due.expires_us == engine.clock.wall_us() + us(30)
+
+
+@STEPS
+async def test_a_digest_is_due_when_it_was_told_to_be(engine: Engine, step_s: int) -> None:
+    async with engine.open() as store:
+        await store.commit(Commit(deliveries=[a_delivery("d1", due_us=engine.clock.wall_us())]))
+        told_at = moment_of(engine.clock)
+        digest = a_delivery("digest", origin="f/x", due_us=told_at.wall_us + us(60))
+        engine.clock.step(step_s)
+        assert await store.outbox.fold((), ["d1"], digest, told_at=told_at) == 1
+        await engine.clock.advance(59)
+        assert not await store.outbox.lease("ops", 1, 30)
+        await engine.clock.advance(1)
+        assert len(await store.outbox.lease("ops", 1, 30)) == 1
+
+
+@STEPS
+async def test_housekeeping_removes_no_more_because_the_clock_is_set_on_the_way(engine: Engine, step_s: int) -> None:
+    async with engine.open() as store:
+        await store.commit(Commit(deliveries=[a_delivery("d1", due_us=engine.clock.wall_us())]))
+        (leased,) = await store.outbox.lease("ops", 1, 30)
+        await store.outbox.settle(leased.token, SettleDead("enough"), None)
+        await store.log.append("t1", messages(1))
+        for passed_s, is_past in ((59, False), (2, True)):
+            await engine.clock.advance(passed_s)
+            told_at = moment_of(engine.clock)
+            before_us = told_at.wall_us - us(60)
+            engine.clock.step(step_s)
+            young = await store.log.offset_at("t1", before_us, told_at)
+            swept = await store.sweep(SweepPolicy(told_at.wall_us, before_us, before_us, told_at=told_at))
+            assert (young, swept.deliveries) == ((None, 1) if is_past else (0, 0))

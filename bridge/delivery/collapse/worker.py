@@ -20,7 +20,7 @@ import structlog
 from bridge.delivery.collapse.digest import Folding, HeldPost, digest_of, held_post_of
 from bridge.delivery.collapse.policy import HEARD_OF, Policy, foldings, lines_of, openings, was_heard_of
 from bridge.destinations.config import DestinationConfig
-from broker.clock import Clock, us
+from broker.clock import Clock, moment_of, us
 from broker.errors import DuplicateDelivery, LineMoved, OutcomeUnknown
 from broker.model import Delivery, DeliveryQuery, LinePlace, NewDelivery
 from broker.store import Outbox
@@ -176,10 +176,11 @@ class CollapseWorker:
         for _ in range(_MOST_MOVED):
             if len(folding.all) < current.policy.least:
                 return
-            digest = self._digest(folding, held_back=held_back)
+            now = moment_of(self._clock)
+            digest = self._digest(folding, now.wall_us, held_back=held_back)
             cancelled = {post.delivery.id for life in folding.lives for post in life}
             try:
-                await self._outbox.fold((), [post.delivery.id for post in folding.all], digest, cancelled)
+                await self._outbox.fold((), [post.delivery.id for post in folding.all], digest, cancelled, now)
             except LineMoved as error:
                 folding = folding.without(error.order_key)
             except OutcomeUnknown as error:  # if it is in, the store says so at the next look
@@ -193,8 +194,7 @@ class CollapseWorker:
                 self._tell(digest, len(folding.folded), len(cancelled))
                 return
 
-    def _digest(self, folding: Folding, *, held_back: bool) -> NewDelivery:
-        now_us = self._clock.wall_us()
+    def _digest(self, folding: Folding, now_us: int, *, held_back: bool) -> NewDelivery:
         return digest_of(
             folding,
             now_us=now_us,

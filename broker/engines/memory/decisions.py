@@ -39,7 +39,6 @@ class MemoryDecisions:
 
     def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` decisions made before ``before_us`` and say how many."""
-        before_us = self._steady.read().steady_of(before_us)
         old = {
             decision.seq
             for decision in [record for record in self._records if self._made_us[record.seq] < before_us][:limit]

@@ -6,6 +6,7 @@ import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from broker.clock import Moment
 from broker.engines.memory.trouble import Gate
 from broker.engines.texts import stored_bytes, text_bytes
 from broker.engines.wakeups import EdgeSignals
@@ -92,11 +93,11 @@ class MemoryLog:
         async with self._gate("log.bounds"):
             return self._logs.get(topic_uid, _TopicLog()).bounds
 
-    async def offset_at(self, topic_uid: str, time_us: int) -> int | None:
+    async def offset_at(self, topic_uid: str, time_us: int, told_at: Moment | None = None) -> int | None:
         """See Log."""
         async with self._gate("log.offset_at"):
             log = self._logs.get(topic_uid, _TopicLog())
-            index = bisect.bisect_left(log.steady_us, time_us - self._steady.read().offset_us)
+            index = bisect.bisect_left(log.steady_us, time_us - self._steady.read().as_told_at(told_at).offset_us)
             return log.messages[index].offset if index < len(log.messages) else None
 
     async def offset_for_size(self, topic_uid: str, keep_bytes: int) -> int:
@@ -159,7 +160,6 @@ class MemoryLog:
 
     def sweep_keys(self, before_us: int, limit: int) -> int:
         """Forget up to ``limit`` producer keys older than ``before_us`` and say how many."""
-        before_us = self._steady.read().steady_of(before_us)
         old = [key for key, (at_us, _) in self._known.items() if at_us < before_us][:limit]
         for key in old:
             del self._known[key]

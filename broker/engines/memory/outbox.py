@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from broker.clock import us
+from broker.clock import Moment, us
 from broker.delivery_states import DeliveryStep, can, state_after
 from broker.engines.balancing import GAVE_UP, balances_of
 from broker.engines.folding import no_longer_waits, page_of, place_of_digest
@@ -74,10 +74,15 @@ class MemoryOutbox:
         return Leased(row.view_at(now.wall_us), row.token, receipt, now.moment, is_followed)
 
     async def settle(
-        self, token: str, settlement: Settlement, attempt: Attempt | None, within_s: float = 0.0
+        self,
+        token: str,
+        settlement: Settlement,
+        attempt: Attempt | None,
+        within_s: float = 0.0,
+        told_at: Moment | None = None,
     ) -> Delivery:
         """See Outbox. Nothing is written, so nothing waits for company."""
-        told_us = self._steady.read().offset_us
+        told_us = self._steady.read().as_told_at(told_at).offset_us
         async with self._gate("outbox.settle"):
             now = self._steady.read()
             now_us = now.wall_us
@@ -154,10 +159,13 @@ class MemoryOutbox:
         delivery_ids: Sequence[str],
         digest: NewDelivery,
         cancelled: Collection[str] = (),
+        told_at: Moment | None = None,
     ) -> int:
         """See Outbox."""
+        told_us = self._steady.read().as_told_at(told_at).offset_us
         async with self._gate("outbox.fold"):
-            now_us = self._steady.read().wall_us
+            now = self._steady.read()
+            now_us, digest = now.wall_us, replace(digest, due_us=digest.due_us + now.offset_us - told_us)
             rows = {row.delivery.seq: row for row in (self._get_held(token, now_us) for token in tokens)}
             for delivery_id in delivery_ids:
                 row = self._lines.ids.get(delivery_id)
@@ -265,7 +273,6 @@ class MemoryOutbox:
 
     def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` deliveries settled before ``before_us`` and say how many; receipts as old go too."""
-        before_us = self._steady.read().steady_of(before_us)
         old = [row for row in self._lines.rows.values() if row.delivery.state != "waiting" and row.ended_us < before_us]
         old = old[:limit]
         for row in old:

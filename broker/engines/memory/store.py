@@ -49,7 +49,7 @@ class MemoryStore:
 
     async def commit(self, commit: Commit, take: Callable[[Sequence[Leased]], None] | None = None) -> None:
         """See Store."""
-        told_us = self.steady.read().offset_us
+        told_us = self.steady.read().as_told_at(commit.told_at).offset_us
         async with self.gate("commit"):
             now_us = self.steady.read().wall_us
             commit = restamp_commit(commit, self._offset_us - told_us)
@@ -89,12 +89,14 @@ class MemoryStore:
     async def sweep(self, policy: SweepPolicy) -> Swept:
         """See Store."""
         async with self.gate("sweep"):
-            limit = policy.limit
+            now = self.steady.read()
+            limit, told = policy.limit, now.as_told_at(policy.told_at)
+            settled_us = told.steady_of(policy.deliveries_before_us)
             counts = (
-                self.outbox.sweep(policy.deliveries_before_us, limit),
-                self.decisions.sweep(policy.deliveries_before_us, limit),
-                self.state.sweep(policy.now_us, limit),
-                self.log.sweep_keys(policy.producer_keys_before_us, limit),
+                self.outbox.sweep(settled_us, limit),
+                self.decisions.sweep(settled_us, limit),
+                self.state.sweep(now.wall_of(told.steady_of(policy.now_us)), limit),
+                self.log.sweep_keys(told.steady_of(policy.producer_keys_before_us), limit),
             )
             return Swept(*counts, more=max(counts) >= limit)
 

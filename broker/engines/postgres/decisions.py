@@ -11,7 +11,7 @@ from broker.engines.postgres.slices import delete_in_slices
 from broker.engines.postgres.unit import Unit
 from broker.engines.postgres.writer import GroupWrites
 from broker.model import DecisionRecord
-from broker.steady import Reading, SteadyTime
+from broker.steady import Reading
 
 _SQL = load("decisions")
 
@@ -19,8 +19,7 @@ _SQL = load("decisions")
 class PostgresDecisions:
     """See broker.store.Decisions."""
 
-    def __init__(self, steady: SteadyTime, writer: GroupWrites, readers: ReadConnections) -> None:
-        self._steady = steady
+    def __init__(self, writer: GroupWrites, readers: ReadConnections) -> None:
         self._writer = writer
         self._readers = readers
 
@@ -34,7 +33,6 @@ class PostgresDecisions:
 
     async def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` decisions made before ``before_us`` and say how many."""
-        before_us = self._steady.read().steady_of(before_us)
         return await delete_in_slices(self._writer, lambda wanted: (_SQL["sweep"], (before_us, wanted)), limit)
 
 

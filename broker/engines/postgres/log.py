@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from broker.beside import LARGE_ITEMS, Beside
+from broker.clock import Moment
 from broker.engines.message_rows import rows_of
 from broker.engines.postgres.calls import Alone, Shared
 from broker.engines.postgres.connections import Db, ReadConnections
@@ -122,7 +123,7 @@ class PostgresLog:
         rows = await self._readers.rows(_SQL["bounds"], (topic_uid,))
         return Bounds(*rows[0]) if rows else Bounds(0, 0)
 
-    async def offset_at(self, topic_uid: str, time_us: int) -> int | None:
+    async def offset_at(self, topic_uid: str, time_us: int, told_at: Moment | None = None) -> int | None:
         """See Log."""
 
         async def read(db: Db) -> int | None:
@@ -130,7 +131,7 @@ class PostgresLog:
             if log is None:
                 return None
             slabs = await slabs_of(db, log.id)
-            first = await _first_with(db, slabs, log, 1, time_us - self._steady.read().offset_us)
+            first = await _first_with(db, slabs, log, 1, time_us - self._steady.read().as_told_at(told_at).offset_us)
             return first[0] if first else None
 
         return await self._readers.run(read)
@@ -253,7 +254,6 @@ class PostgresLog:
 
     async def sweep_keys(self, before_us: int, limit: int) -> int:
         """Forget up to ``limit`` producer keys older than ``before_us`` and say how many."""
-        before_us = self._steady.read().steady_of(before_us)
         return await delete_in_slices(self._writer, lambda wanted: (_SQL["sweep_keys"], (before_us, wanted)), limit)
 
     async def sweep_gone(self) -> None:

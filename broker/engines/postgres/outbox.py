@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
+from broker.clock import Moment
 from broker.delivery_states import can
 from broker.engines.finding import parameters_of, query_name
 from broker.engines.postgres import folding
@@ -71,10 +72,15 @@ class PostgresOutbox:
         return await self._writer.run(Together(want=want, make=lambda unit: [], then=then))
 
     async def settle(
-        self, token: str, settlement: Settlement, attempt: Attempt | None, within_s: float = 0.0
+        self,
+        token: str,
+        settlement: Settlement,
+        attempt: Attempt | None,
+        within_s: float = 0.0,
+        told_at: Moment | None = None,
     ) -> Delivery:
         """See Outbox."""
-        now = self._steady.read()
+        now = self._steady.read().as_told_at(told_at)
 
         def want(wanted: UnitNeeds) -> None:
             wanted.seqs.add(seq_of(token))
@@ -182,9 +188,10 @@ class PostgresOutbox:
         delivery_ids: Sequence[str],
         digest: NewDelivery,
         cancelled: Collection[str] = (),
+        told_at: Moment | None = None,
     ) -> int:
         """See Outbox."""
-        now = self._steady.read()
+        now = self._steady.read().as_told_at(told_at)
 
         async def make(db: Db, touched: set[str]) -> int:
             unit, folded = await folding.fold(db, tokens, delivery_ids, digest, cancelled, now)
@@ -240,7 +247,6 @@ class PostgresOutbox:
 
     async def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` deliveries settled before ``before_us`` and say how many; receipts as old go too."""
-        before_us = self._steady.read().steady_of(before_us)
         removed = await delete_in_slices(self._writer, lambda wanted: (_SQL["sweep"], (before_us, wanted)), limit)
         await delete_in_slices(self._writer, lambda wanted: (_SQL["sweep_receipts"], (before_us, wanted)), limit)
         return removed

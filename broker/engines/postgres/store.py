@@ -63,22 +63,23 @@ class PostgresStore:
         self.cursors = PostgresCursors(steady, writer, readers)
         self.outbox = PostgresOutbox(steady, writer, readers, waking, node.holder, node.shard)
         self.state = PostgresState(steady, writer, readers, node.shard)
-        self.decisions = PostgresDecisions(steady, writer, readers)
+        self.decisions = PostgresDecisions(writer, readers)
         self.ownership: Ownership = node.ownership
         self._slabs = SlabKeeping(steady, writer, self.log.remove)
 
     async def commit(self, commit: Commit, take: Callable[[Sequence[Leased]], None] | None = None) -> None:
         """See Store."""
         now = self.steady.read()
+        told = now.as_told_at(commit.told_at)
         size_bytes = sum(len(new.post) for new in (*commit.deliveries, *commit.shadows))
 
         def make(unit: Unit) -> list[Leased]:
-            make_commit(unit, commit, now)
+            make_commit(unit, commit, told)
             return []
 
         async def then(db: Db, leased: list[Leased], news: set[str]) -> list[Leased]:
             granted = [await lease_due(db, request, self._node.holder, now) for request in commit.leases]
-            news |= {new.destination for new in commit.deliveries} - find_exhausted(commit, granted, now.wall_us)
+            news |= {new.destination for new in commit.deliveries} - find_exhausted(commit, granted, told.wall_us)
             return [lease for some in granted for lease in some]
 
         def hand_over(leased: list[Leased]) -> None:
@@ -98,12 +99,13 @@ class PostgresStore:
 
     async def sweep(self, policy: SweepPolicy) -> Swept:
         """See Store."""
-        limit = policy.limit
+        limit, told = policy.limit, self.steady.read().as_told_at(policy.told_at)
+        settled_us = told.steady_of(policy.deliveries_before_us)
         counts = (
-            await self.outbox.sweep(policy.deliveries_before_us, limit),
-            await self.decisions.sweep(policy.deliveries_before_us, limit),
-            await self.state.sweep(policy.now_us, limit),
-            await self.log.sweep_keys(policy.producer_keys_before_us, limit),
+            await self.outbox.sweep(settled_us, limit),
+            await self.decisions.sweep(settled_us, limit),
+            await self.state.sweep(told.steady_of(policy.now_us), limit),
+            await self.log.sweep_keys(told.steady_of(policy.producer_keys_before_us), limit),
         )
         await self.log.sweep_gone()
         await self._slabs.step(policy)

@@ -11,7 +11,7 @@ from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.slices import delete_in_slices
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.model import Commit, DecisionRecord, NewDelivery
-from broker.steady import Reading, SteadyTime
+from broker.steady import Reading
 
 _SQL = load("decisions")
 
@@ -19,8 +19,7 @@ _SQL = load("decisions")
 class SqliteDecisions:
     """See broker.store.Decisions."""
 
-    def __init__(self, steady: SteadyTime, writer: Writes, readers: Readers) -> None:
-        self._steady = steady
+    def __init__(self, writer: Writes, readers: Readers) -> None:
         self._writer = writer
         self._readers = readers
 
@@ -34,7 +33,6 @@ class SqliteDecisions:
 
     async def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` decisions made before ``before_us`` and say how many."""
-        before_us = self._steady.read().steady_of(before_us)
 
         def remove(wanted: int, transaction: Transaction) -> int:
             return transaction.db.execute(_SQL["sweep"], (wanted, before_us)).rowcount

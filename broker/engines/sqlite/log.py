@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from broker.beside import LARGE_ITEMS, Beside
+from broker.clock import Moment
 from broker.engines.message_rows import MessageRow, rows_of
 from broker.engines.sqlite.log_rows import LogRow
 from broker.engines.sqlite.packing import unpack_text
@@ -114,12 +115,13 @@ class SqliteLog:
         """See Log."""
         return await self._readers.read_at_once(lambda db: _bounds(db, topic_uid))
 
-    async def offset_at(self, topic_uid: str, time_us: int) -> int | None:
+    async def offset_at(self, topic_uid: str, time_us: int, told_at: Moment | None = None) -> int | None:
         """See Log."""
 
         def read(db: sqlite3.Connection) -> int | None:
             log = _standing(db, topic_uid)
-            first = _first_with(db, log, 1, time_us - self._steady.read().offset_us) if log else None
+            steady_us = time_us - self._steady.read().as_told_at(told_at).offset_us
+            first = _first_with(db, log, 1, steady_us) if log else None
             return first[0] if first else None
 
         return await self._readers.read_at_once(read)
@@ -222,7 +224,6 @@ class SqliteLog:
 
     async def sweep_keys(self, before_us: int, limit: int) -> int:
         """Forget up to ``limit`` producer keys older than ``before_us`` and say how many."""
-        before_us = self._steady.read().steady_of(before_us)
 
         def remove(wanted: int, transaction: Transaction) -> int:
             return transaction.db.execute(_SQL["sweep_keys"], (before_us, wanted)).rowcount

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
+from broker.clock import Moment
 from broker.delivery_states import can
 from broker.engines.finding import parameters_of, query_name
 from broker.engines.settling import apply_settlement, end_delivery, revive_delivery
@@ -56,10 +57,15 @@ class SqliteOutbox:
         return await self._writer.run(lambda transaction: lease(transaction, request, self._steady.read()))
 
     async def settle(
-        self, token: str, settlement: Settlement, attempt: Attempt | None, within_s: float = 0.0
+        self,
+        token: str,
+        settlement: Settlement,
+        attempt: Attempt | None,
+        within_s: float = 0.0,
+        told_at: Moment | None = None,
     ) -> Delivery:
         """See Outbox."""
-        now = self._steady.read()
+        now = self._steady.read().as_told_at(told_at)
 
         def work(transaction: Transaction, touched: set[str]) -> Delivery:
             row = find_held(transaction.db, token, now)
@@ -155,9 +161,10 @@ class SqliteOutbox:
         delivery_ids: Sequence[str],
         digest: NewDelivery,
         cancelled: Collection[str] = (),
+        told_at: Moment | None = None,
     ) -> int:
         """See Outbox."""
-        now = self._steady.read()
+        now = self._steady.read().as_told_at(told_at)
 
         def work(transaction: Transaction, touched: set[str]) -> int:
             rows = folding.fold(transaction, tokens, delivery_ids, digest, cancelled, now)
@@ -202,7 +209,7 @@ class SqliteOutbox:
 
     async def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` deliveries settled before ``before_us`` and say how many; receipts as old go too."""
-        return await self._settled_sweep.remove(self._steady.read().steady_of(before_us), limit)
+        return await self._settled_sweep.remove(before_us, limit)
 
     async def _change(self, work: Callable[[Transaction, set[str]], T], within_s: float = 0.0) -> T:
         """Make a change that puts the destinations it touches into the set, and tell those who wait there."""

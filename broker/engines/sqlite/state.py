@@ -88,7 +88,6 @@ class SqliteState:
 
     async def sweep(self, now_us: int, limit: int) -> int:
         """Remove up to ``limit`` expired rows and say how many."""
-        now_us = self._steady.read().steady_of(now_us)
 
         def remove(wanted: int, transaction: Transaction) -> int:
             expired = transaction.db.execute(_SQL["expired"], (now_us, wanted)).fetchall()

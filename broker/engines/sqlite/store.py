@@ -72,22 +72,23 @@ class SqliteStore:
         self.cursors = SqliteCursors(steady, self._writer, self._readers)
         self.outbox = SqliteOutbox(steady, self._writer, self._readers, signals.news)
         self.state = SqliteState(steady, self._writer, self._readers)
-        self.decisions = SqliteDecisions(steady, self._writer, self._readers)
+        self.decisions = SqliteDecisions(self._writer, self._readers)
         self.ownership = SoleOwnership()
         signals.forgetting += [self.log.forget_kept, self.state.forget_kept]
 
     async def commit(self, commit: Commit, take: Callable[[Sequence[Leased]], None] | None = None) -> None:
         """See Store."""
         now = self.steady.read()
+        told = now.as_told_at(commit.told_at)
         size_bytes = sum(len(new.post) for new in (*commit.deliveries, *commit.shadows))
         done: tuple[list[Leased], set[str]] = [], set()
 
         def work(transaction: Transaction) -> None:
             nonlocal done
-            touched, leased = self._commit(transaction, commit, now)
+            touched, leased = self._commit(transaction, commit, told)
             done = (
                 [granted_lease for granted in leased for granted_lease in granted],
-                touched - find_exhausted(commit, leased, now.wall_us),
+                touched - find_exhausted(commit, leased, told.wall_us),
             )
 
         def tell() -> None:
@@ -145,12 +146,13 @@ class SqliteStore:
 
     async def sweep(self, policy: SweepPolicy) -> Swept:
         """See Store."""
-        limit = policy.limit
+        limit, told = policy.limit, self.steady.read().as_told_at(policy.told_at)
+        settled_us = told.steady_of(policy.deliveries_before_us)
         counts = (
-            await self.outbox.sweep(policy.deliveries_before_us, limit),
-            await self.decisions.sweep(policy.deliveries_before_us, limit),
-            await self.state.sweep(policy.now_us, limit),
-            await self.log.sweep_keys(policy.producer_keys_before_us, limit),
+            await self.outbox.sweep(settled_us, limit),
+            await self.decisions.sweep(settled_us, limit),
+            await self.state.sweep(told.steady_of(policy.now_us), limit),
+            await self.log.sweep_keys(told.steady_of(policy.producer_keys_before_us), limit),
         )
         await self.log.sweep_gone()
         return Swept(*counts, more=max(counts) >= limit)
