@@ -45,6 +45,7 @@ ALARMS: Final = "/alarms"
 LOOKS: Final[tuple[tuple[str, str, GetHandler], ...]] = (
     ("/", "overview", overview_page.view_overview),
     ("/incidents", "incidents", incidents_page.open_ones),
+    ("/incidents/key", "incident_key", incidents_page.view_history),
     ("/alarms", "alarms", alarms_page.view_alarms),
     ("/alarms/row", "alarm", alarms_page.view_alarm),
     ("/inbox", "inbox", deliveries_page.view_inbox),
@@ -79,11 +80,11 @@ FIRST_OF_PROJECTS: Final = PROJECTS
 """Where those begin who may see no more than their own projects."""
 
 ACTS: Final[tuple[tuple[str, PostHandler], ...]] = (
-    ("/incidents", incidents_page.take),
+    ("/incidents", incidents_page.change),
     ("/deliveries", deliveries_page.change_many),
     ("/deliveries/{id}", deliveries_page.change_one),
     ("/silences", silences_page.add),
-    ("/silences/{id}", silences_page.expire),
+    ("/silences/{id}", silences_page.change),
     ("/reload", overview_page.reload),
     *AMS_ACTS,
     ("/people", people_page.add),

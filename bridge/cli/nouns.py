@@ -23,6 +23,8 @@ _INCIDENTS: Final = {
 _SILENCE: Final = {
     "add": Listed("silence_commands:add", "Keep quiet what all matchers fit, for a while."),
     "list": Listed("silence_commands:list_silences", "Silences that hold or will hold."),
+    "preview": Listed("silence_commands:preview", "What a silence would keep quiet, before it is added."),
+    "change": Listed("silence_commands:change", "Let a silence end later or earlier."),
     "expire": Listed("silence_commands:expire", "End a silence now."),
 }
 _PROJECT: Final = {
@@ -78,7 +80,7 @@ def _noun(word: str, verbs: Mapping[str, Listed], about: str) -> click.Command:
 
 deliveries = _noun("deliveries", _DELIVERIES, "Deliveries and dead letters: list, show, replay, drop.")
 incidents = _noun("incidents", _INCIDENTS, "Incidents that fire: list, take, give-back.")
-silence = _noun("silence", _SILENCE, "Silences: add, list, expire.")
+silence = _noun("silence", _SILENCE, "Silences: add, list, preview, change, expire.")
 project = _noun("project", _PROJECT, "Projects: create, list, show, delete.")
 topic = _noun("topic", _TOPIC, "Topics: create, list, show, delete, acl.")
 subscription = _noun("subscription", _SUBSCRIPTION, "Subscriptions: create, list, show, verify, delete, seek, acl.")

@@ -66,6 +66,37 @@ def list_silences(context: Context, *, with_expired: bool) -> None:
     context.output.print_rows(silences, [id_column(silences), *_LISTED], empty="Nothing is silenced.")
 
 
+@click.command("preview", cls=CliCommand)
+@click.argument("matchers", metavar="MATCHER...", nargs=-1, required=True)
+@pass_context
+def preview(context: Context, matchers: Sequence[str]) -> None:
+    """Say what a silence with these MATCHERs would keep quiet: posts of the last 7 days, and what is open now."""
+    import msgspec
+
+    from bridge.operate.silence_preview import SilencePreview, preview_text  # with the engine of rules, as for ``add``
+
+    with connect_client(context) as client:
+        answer = client.post("/api/silences:preview", {"matchers": matchers_of(matchers)})
+    context.output.confirm(f"it {preview_text(msgspec.convert(answer, SilencePreview))}", answer)
+
+
+@click.command("change", cls=CliCommand)
+@click.argument("silence_id", metavar="ID")
+@click.option("--longer", "longer_s", type=duration, help="Let it hold so much longer, such as 2h.")
+@click.option("--for", "for_s", type=duration, help="Let it end so long from now.")
+@click.option("--until", help="Let it end then, such as 2026-01-05T12:00:00Z.")
+@click.option("--why", help="Say another reason.")
+@pass_context
+def change(context: Context, /, silence_id: str, **options: Any) -> None:
+    """Let the silence ID end later or earlier, or say another reason."""
+    body = {name: value for name, value in options.items() if value is not None}
+    if not body:
+        raise click.UsageError("say what changes: --longer, --for, --until or --why")
+    with connect_client(context) as client:
+        answer = client.post(f"/api/silences/{silence_id}:change", body)
+    context.output.confirm(f"silence {silence_id} holds until {show_time(answer['silence']['until'])}", answer)
+
+
 @click.command("expire", cls=CliCommand)
 @click.argument("silence_id", metavar="ID")
 @pass_context

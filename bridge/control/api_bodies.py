@@ -116,6 +116,21 @@ class NewSilence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep_waiting: bool = False
 
 
+class SilenceChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When a silence is to end: at ``until``, in ``for_s`` seconds, or ``longer_s`` later than it would; or why."""
+
+    until: str = ""
+    for_s: Seconds | None = None
+    longer_s: Seconds | None = None
+    why: PlainText | None = None
+
+
+class ToPreview(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The matchers of a silence that nobody added yet."""
+
+    matchers: SilenceMatchers
+
+
 class BindingAnswer(msgspec.Struct, frozen=True):
     """The binding as it now holds."""
 

@@ -55,6 +55,13 @@ class IncidentsQuery(msgspec.Struct, frozen=True, kw_only=True):
     limit: Count | None = None
 
 
+class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """The key of a rule, "" where the rule has none."""
+
+    rule: str
+    key: str = ""
+
+
 class ManifestQuery(msgspec.Struct, frozen=True):
     """Whether tokens and headers of pushes are shown too."""
 

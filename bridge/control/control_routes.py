@@ -7,7 +7,7 @@ from typing import Any, Final
 from starlette.routing import Route
 
 from bridge.control import control_handlers as handlers
-from bridge.control import people_handlers
+from bridge.control import people_handlers, silence_handlers
 from bridge.control.api_operations import ApiHandler, ApiOperation, make_endpoint, operation_of
 from bridge.control.control_openapi import openapi_of
 from bridge.control.control_source import ControlSource
@@ -31,12 +31,15 @@ ROUTES: Final[tuple[tuple[str, str, ApiHandler], ...]] = (
     ("GET", "/api/incidents", handlers.incidents),
     ("POST", "/api/incidents:take", handlers.take),
     ("POST", "/api/incidents:give-back", handlers.give_back),
+    ("GET", "/api/incidents/history", silence_handlers.history),
     ("GET", "/api/deliveries", handlers.deliveries),
     ("POST", "/api/deliveries:replay", handlers.replay_deliveries),
     ("POST", "/api/deliveries:drop", handlers.drop_deliveries),
     ("GET", "/api/deliveries/{id}", handlers.delivery),
     ("GET", "/api/silences", handlers.silences),
     ("POST", "/api/silences", handlers.add_silence),
+    ("POST", "/api/silences:preview", silence_handlers.preview),
+    ("POST", "/api/silences/{id}:change", silence_handlers.change),
     ("POST", "/api/silences/{id}:expire", handlers.expire_silence),
     ("GET", "/api/audit", handlers.audit),
     ("GET", "/api/people", people_handlers.people),

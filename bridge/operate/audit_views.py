@@ -56,10 +56,11 @@ async def list_audit(
         since_us=0 if since_s is None else ago_us(context.clock, since_s),
         wanted=beginnings,
     )
-    return AuditPage([_view(entry) for entry in entries], following)
+    return AuditPage([audit_view(entry) for entry in entries], following)
 
 
-def _view(entry: StoredEntry) -> AuditView:
+def audit_view(entry: StoredEntry) -> AuditView:
+    """An entry as people are shown it."""
     return AuditView(
         number=entry.number,
         at=rfc3339(entry.at_us),

@@ -16,7 +16,7 @@ from bridge.operate.operator_times import rfc3339, rfc3339_or_none
 from bridge.routing.commit_batch import present
 from rules.deciding.quiet.incident_rows import incident_of
 from rules.deciding.quiet.keyrow import reminds
-from rules.deciding.quiet.rows import Incident
+from rules.deciding.quiet.rows import Incident, key_row
 from rules.deciding.quiet.state_rows import recall
 from rules.deciding.quiet.steps import pending_steps
 from rules.ruleset import Rule
@@ -139,6 +139,18 @@ async def give_back_open_incident(context: OperatorContext, by: Requester, rule:
     if not isinstance(outcome, GivenBack):
         raise NoSuchThing("incident", key, "there is no such incident, or it is over")
     return outcome.before
+
+
+async def find_open_incident(context: OperatorContext, rule: str, key: str) -> IncidentView | None:
+    """The open incident of a rule and key, or None. Raises StoreUnavailable."""
+    names = tuple(key_row(name, key) for name in _names(context, rule))
+    rows = await context.store.state.read(names)
+    for name in names:
+        row = present(rows[name])
+        known = incident_of(name, row.value) if row.value is not None and row.due_us is not None else None
+        if known is not None and known.key == key:
+            return _view(context.in_force.rule_set.by_name.get(rule), _OpenIncident(rule, key, known.incident))
+    return None
 
 
 def incident_id(rule: str, key: str) -> str:

@@ -13,7 +13,8 @@ from bridge.operate.operator_errors import InvalidInput, NoSuchThing
 from bridge.operate.operator_times import rfc3339
 from bridge.operate.operator_views import SilenceView, silence_view
 from bridge.operate.silence_coverage import Coverage, coverage_of
-from bridge.operate.silencing import add_silence, expire_silence
+from bridge.operate.silencing import add_silence, change_silence, expire_silence
+from broker.errors import NotFound
 from broker.records import SilenceRecord
 from rules.source.bounds import moment_us, seconds_us
 from rules.source.problems import ProblemsFound
@@ -125,6 +126,48 @@ def _silence(context: OperatorContext, begun: str) -> SilenceRecord:
     if not silences:
         raise NoSuchThing("silence", begun)
     return silences[0]
+
+
+async def change_span(
+    context: OperatorContext,
+    by: Requester,
+    silence_id: str,
+    *,
+    until_us: int | None = None,
+    for_s: float | None = None,
+    longer_s: float | None = None,
+    why: str | None = None,
+) -> SilenceView:
+    """Let a silence end at a moment, ``for_s`` from now, or ``longer_s`` later than it would; or say another why.
+
+    Raises NoSuchThing, also for one that has ended, InvalidInput, StoreUnavailable, OutcomeUnknown.
+    """
+    record, now_us = _silence(context, silence_id), context.clock.wall_us()
+    if sum(given is not None for given in (until_us, for_s, longer_s)) > 1:
+        raise InvalidInput("until", "say one of until (a time), for_s (from now) and longer_s (from its end)")
+    if why is not None and len(why) > _LONGEST_TEXT:
+        raise InvalidInput("why", f"why may have {_LONGEST_TEXT} characters")
+    ends_us = record.until_us
+    if longer_s is not None:
+        ends_us = silence_span(now_us, starts_us=record.until_us, until_us=None, for_s=longer_s).until_us
+    elif until_us is not None or for_s is not None:
+        ends_us = silence_span(now_us, starts_us=None, until_us=until_us, for_s=for_s).until_us
+    if ends_us <= record.starts_us:
+        raise InvalidInput("until", _ENDS_LATER)
+    try:
+        before, after = await change_silence(context, record, until_us=ends_us, why=why)
+    except NotFound as error:
+        raise NoSuchThing("silence", silence_id, "this silence has ended: add another") from error
+    earlier, later = _changeable(before), _changeable(after)
+    changed = [name for name in earlier if earlier[name] != later[name]]
+    if changed:
+        facts = ({name: each[name] for name in changed} for each in (earlier, later))
+        await context.note(by, "silence.change", record.uid, before=next(facts), after=next(facts))
+    return silence_view(after, now_us)
+
+
+def _changeable(record: SilenceRecord) -> dict[str, str]:
+    return {"until": rfc3339(record.until_us), "why": record.why}
 
 
 async def end_silence(context: OperatorContext, by: Requester, silence_id: str) -> SilenceView:

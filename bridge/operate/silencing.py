@@ -103,6 +103,35 @@ async def expire_silence(context: OperatorContext, record: SilenceRecord) -> Sil
     return await retry_on_conflict(step, what="the silence", on=VersionMoved, attempts=_ATTEMPTS)
 
 
+async def change_silence(
+    context: OperatorContext, record: SilenceRecord, *, until_us: int, why: str | None = None
+) -> tuple[SilenceRecord, SilenceRecord]:
+    """Let a silence that has not ended end at ``until_us``, with another ``why`` where one is given: before, and after.
+
+    What it keeps quiet is woken when it ends earlier than it would have; else the old end wakes it, and it stays quiet.
+    Raises NotFound when it was removed or has ended; StoreUnavailable, OutcomeUnknown.
+    """
+    cache = context.broker.cache
+
+    async def step() -> tuple[SilenceRecord, SilenceRecord]:
+        stored, now_us = cache.get_stored(record), context.clock.wall_us()
+        if stored is None or cast(SilenceRecord, stored.record).until_us <= now_us:
+            raise NotFound("silence", record.uid)
+        before = cast(SilenceRecord, stored.record)
+        text = before.why if why is None else why
+        after = msgspec.structs.replace(before, until_us=until_us, why=text, modified_us=now_us)
+        wake = (f"silence:{record.uid}",) if until_us < before.until_us else ()
+        try:
+            await context.store.commit(Commit(catalog=(Put(stored.key, after, stored.version),), wake=wake))
+        except VersionMoved:
+            await cache.refresh("silence", stored.key)
+            raise
+        await _take_up(context, stored.key)
+        return before, after
+
+    return await retry_on_conflict(step, what="the silence", on=VersionMoved, attempts=_ATTEMPTS)
+
+
 async def _take_up(context: OperatorContext, key: str) -> None:
     """What was written holds here too, and rows that it kept quiet since are woken.
 
