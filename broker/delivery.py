@@ -153,7 +153,8 @@ Settlement: TypeAlias = SettleDelivered | SettleAgain | SettleDead
 class DeliveryQuery:
     """Which deliveries to find; None means any. Newest first; ``before_seq`` pages on.
 
-    ``into`` is a digest: those folded into it or cancelled with it. ``id_prefix`` is how their ids begin.
+    ``into`` is a digest: those folded into it or cancelled with it. ``id_prefix`` is how their ids begin. They were
+    decided at ``since_us`` or later, and before ``until_us``.
     """
 
     state: DeliveryState | None = None
@@ -168,6 +169,8 @@ class DeliveryQuery:
     before_seq: int | None = None
     limit: int = 100
     id_prefix: str | None = None
+    until_us: int | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,12 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from broker.clock import Moment
+from broker.decision import (
+    DecisionQuery as DecisionQuery,
+)
+from broker.decision import (
+    DecisionRecord as DecisionRecord,
+)
 from broker.delivery import (
     Attempt as Attempt,
 )
@@ -168,24 +174,6 @@ class StateDelete:
     """Remove one row."""
 
     key: str
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionRecord:
-    """What was decided about one matched (event, rule, send), kept as long as deliveries (semantics.md item 17)."""
-
-    topic_uid: str
-    offset: int
-    item: int
-    rule: str
-    send: int
-    destination: str
-    key: str
-    outcome: str
-    by: str
-    at_us: int
-    version: str
-    seq: int = 0
 
 
 # --- Catalog changes and the commit ---------------------------------------------------------------

@@ -37,6 +37,7 @@ from broker.model import (
     Bounds,
     Commit,
     Cursor,
+    DecisionQuery,
     DecisionRecord,
     Delivery,
     DeliveryQuery,
@@ -261,6 +262,12 @@ class Decisions(Protocol):
 
     async def list_after(self, seq: int, limit: int) -> Sequence[DecisionRecord]:
         """Decisions after ``seq`` (a record's own number), oldest first."""
+
+    async def find_quiet(self, query: DecisionQuery) -> Sequence[DecisionRecord]:
+        """Decisions that fit and made no delivery at once (every outcome but ``sent``), newest first.
+
+        Times are counted back from now in steady time, as ``Log.offset_at`` does.
+        """
 
 
 class Store(Protocol):

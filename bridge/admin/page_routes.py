@@ -17,6 +17,7 @@ from bridge.admin import (
     people_page,
     rules_page,
     silences_page,
+    timeline_page,
 )
 from bridge.admin.ams_routes import AMS_ACTS, AMS_LOOKS, OF_PROJECTS, PROJECTS
 from bridge.admin.handlers import FileHandler, GetHandler, PostHandler
@@ -25,6 +26,7 @@ from bridge.operate.rights import Right
 NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
     ("/", "Overview"),
     ("/incidents", "Incidents"),
+    ("/timeline", "Timeline"),
     ("/alarms", "Alarms"),
     ("/inbox", "Inbox"),
     ("/deliveries", "Deliveries"),
@@ -46,6 +48,7 @@ LOOKS: Final[tuple[tuple[str, str, GetHandler], ...]] = (
     ("/", "overview", overview_page.view_overview),
     ("/incidents", "incidents", incidents_page.open_ones),
     ("/incidents/key", "incident_key", incidents_page.view_history),
+    ("/timeline", "timeline", timeline_page.view_timeline),
     ("/alarms", "alarms", alarms_page.view_alarms),
     ("/alarms/row", "alarm", alarms_page.view_alarm),
     ("/inbox", "inbox", deliveries_page.view_inbox),

@@ -101,11 +101,25 @@ class TailQuery(msgspec.Struct, frozen=True, kw_only=True):
     matched: bool = False
 
 
+class TimelineQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """From when until when, by whose clock, about what, and which page of keys."""
+
+    since: str = msgspec.field(default="", name="from")
+    until: str = msgspec.field(default="", name="to")
+    zone: str = ""
+    topic: str = ""
+    rule: str = ""
+    destination: str = ""
+    key: str = ""
+    after: str = ""
+    limit: Count | None = None
+
+
 def decode_query(given: Mapping[str, str], shape: type[Q]) -> Q:
     """The parameters that a shape has; others are passed over, and "" stands for absent. Raises InvalidInput."""
     fields = {field.encode_name: field for field in msgspec.structs.fields(shape)}
     asked = {name: given.get(name, "") for name, field in fields.items() if given.get(name) or field.required}
-    return shape(**{name: _value(name, text, fields[name]) for name, text in asked.items()})
+    return shape(**{fields[name].name: _value(name, text, fields[name]) for name, text in asked.items()})
 
 
 def _value(name: str, text: str, field: FieldInfo) -> str | bool | int:

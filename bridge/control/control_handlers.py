@@ -38,6 +38,7 @@ from bridge.control.api_queries import (
     SilencesQuery,
     SubscriptionsQuery,
     TailQuery,
+    TimelineQuery,
 )
 from bridge.control.http_answers import OperatorRequest
 from bridge.control.tail_stream import EventStream
@@ -47,6 +48,7 @@ from bridge.operate.certificate_bindings import BindingsPage, bind_certificate, 
 from bridge.operate.daemon_status import DaemonStatus, read_status
 from bridge.operate.explain_message import MessageExplained
 from bridge.operate.explain_message import explain_named as explain_message
+from bridge.operate.key_timeline import Timeline, TimelineFilter, read_timeline
 from bridge.operate.ledger_views import LedgerView, read_ledger
 from bridge.operate.live_tail import follow_messages
 from bridge.operate.manifest import Manifest, read_manifest
@@ -73,6 +75,7 @@ from bridge.operate.send_post import send_post as send_now
 from bridge.operate.subscription_views import SubscriptionsPage, list_subscriptions
 from bridge.operate.take_over import TakenOver, take_over
 from bridge.operate.take_up_files import reload_files
+from bridge.operate.time_spans import read_span
 
 REFUSES: Final = "__refuses__"
 """Where a handler keeps the errors that its use case raises."""
@@ -223,6 +226,14 @@ async def add_silence(asked: OperatorRequest, body: NewSilence) -> SilenceAdded:
 async def expire_silence(asked: OperatorRequest, id: str) -> SilenceAnswer:  # noqa: A002 - the path calls it so
     """POST /api/silences/{id}:expire: it ends now, and what it kept quiet and still fires is told."""
     return SilenceAnswer(await operator_silences.end_silence(asked.context, asked.by, id))
+
+
+@refuses(NoSuchThing)
+async def timeline(asked: OperatorRequest, query: TimelineQuery) -> Timeline:
+    """GET /api/timeline: what happened from ``from`` until ``to``, key by key, with what kept quiet what."""
+    span = read_span(query.since, query.until, query.zone, asked.context.clock.wall_us())
+    wanted = TimelineFilter(topic=query.topic, rule=query.rule, destination=query.destination, key=query.key or None)
+    return await read_timeline(asked.context, span, wanted, after=query.after, limit=query.limit)
 
 
 async def audit(asked: OperatorRequest, query: AuditQuery) -> AuditPage:

@@ -41,6 +41,7 @@ ROUTES: Final[tuple[tuple[str, str, ApiHandler], ...]] = (
     ("POST", "/api/silences:preview", silence_handlers.preview),
     ("POST", "/api/silences/{id}:change", silence_handlers.change),
     ("POST", "/api/silences/{id}:expire", handlers.expire_silence),
+    ("GET", "/api/timeline", handlers.timeline),
     ("GET", "/api/audit", handlers.audit),
     ("GET", "/api/people", people_handlers.people),
     ("POST", "/api/people", people_handlers.add),

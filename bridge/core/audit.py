@@ -68,14 +68,23 @@ class AuditTrail:
             log.warning("an audit entry is in the log only: the store does not answer", reason=str(error))
 
     async def list_newest(
-        self, limit: int, *, before: int | None = None, since_us: int = 0, wanted: Mapping[str, str] | None = None
+        self,
+        limit: int,
+        *,
+        before: int | None = None,
+        since_us: int = 0,
+        until_us: int | None = None,
+        wanted: Mapping[str, str] | None = None,
     ) -> tuple[list[StoredEntry], int | None]:
         """Up to ``limit`` entries below number ``before``, newest first, and where the next page begins, or None.
 
+        They are of ``since_us`` or later, and of before ``until_us``.
         ``wanted`` gives what fields must begin with. Raises StoreUnavailable.
         """
         bounds = await self._messages.bounds(AUDIT_LOG)
         end = bounds.end if before is None else min(before, bounds.end)
+        if until_us is not None and (behind := await self._messages.offset_at(AUDIT_LOG, until_us)) is not None:
+            end = min(end, behind)
         entries: list[StoredEntry] = []
         while end > bounds.first:
             start = max(bounds.first, end - _READ)

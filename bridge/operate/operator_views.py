@@ -122,7 +122,7 @@ def delivery_view(delivery: Delivery, topics: Mapping[str, str]) -> DeliveryView
         parts=new.parts,
         stands_for=new.stands_for,
         severity=new.severity,
-        summary=_summary(delivery),
+        summary=summary_of(delivery),
         created=rfc3339(new.created_us),
         due=rfc3339(delivery.due_us) if waits else None,
         settled=rfc3339_or_none(delivery.settled_us) if not waits else None,
@@ -204,6 +204,7 @@ def message_view(
     )
 
 
-def _summary(delivery: Delivery) -> str:
+def summary_of(delivery: Delivery) -> str:
+    """The title of a delivery's post, or the beginning of its text, in one line."""
     post = post_from_bytes(delivery.new.post)
     return " ".join((post.title or post.text).split())[:_SUMMARY_RUNES]

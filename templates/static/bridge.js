@@ -67,6 +67,11 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// Times that people type are meant by their own clock, unless they say another.
+for (const field of document.querySelectorAll("input[data-zone]")) {
+  if (!field.value) field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+}
+
 // --- Messages as they come ---
 
 function element(name, text, attributes = {}) {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from broker.engines.memory.trouble import Gate
-from broker.model import DecisionRecord
+from broker.model import DecisionQuery, DecisionRecord
 from broker.steady import SteadyTime
 
 
@@ -30,6 +30,21 @@ class MemoryDecisions:
         async with self._gate("decisions.since"):
             return [record for record in self._records if record.seq > seq][:limit]
 
+    async def find_quiet(self, query: DecisionQuery) -> Sequence[DecisionRecord]:
+        """See Decisions."""
+        async with self._gate("decisions.find_quiet"):
+            now = self._steady.read()
+            since_us = now.steady_of(query.since_us or 0)
+            until_us = None if query.until_us is None else now.steady_of(query.until_us)
+            fitting = [
+                record
+                for record in reversed(self._records)
+                if _fits(record, query)
+                and self._made_us[record.seq] >= since_us
+                and (until_us is None or self._made_us[record.seq] < until_us)
+            ]
+            return fitting[: query.limit]
+
     def apply(self, decisions: Sequence[DecisionRecord]) -> None:
         """Write decisions in order, each with its number."""
         for decision in decisions:
@@ -46,3 +61,16 @@ class MemoryDecisions:
         self._made_us = {seq: at_us for seq, at_us in self._made_us.items() if seq not in old}
         self._records = [record for record in self._records if record.seq not in old]
         return len(old)
+
+
+def _fits(record: DecisionRecord, query: DecisionQuery) -> bool:
+    return (
+        record.outcome != "sent"
+        and query.topic_uid in (None, record.topic_uid)
+        and query.rule in (None, record.rule)
+        and query.destination in (None, record.destination)
+        and query.key in (None, record.key)
+        and query.outcome in (None, record.outcome)
+        and (query.by is None or query.by in (record.by, record.by.partition(":")[0]))
+        and (query.before_seq is None or record.seq < query.before_seq)
+    )

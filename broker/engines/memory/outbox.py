@@ -313,5 +313,7 @@ def _fits(delivery: Delivery, query: DeliveryQuery) -> bool:
         and (query.into is None or (delivery.state in ("folded", "cancelled") and delivery.by == query.into))
         and (query.id_prefix is None or delivery.id.startswith(query.id_prefix))
         and (query.since_us is None or new.created_us >= query.since_us)
+        and (query.until_us is None or new.created_us < query.until_us)
+        and query.key in (None, new.key)
         and (query.before_seq is None or delivery.seq < query.before_seq)
     )

@@ -63,7 +63,7 @@ class PostgresStore:
         self.cursors = PostgresCursors(steady, writer, readers)
         self.outbox = PostgresOutbox(steady, writer, readers, waking, node.holder, node.shard)
         self.state = PostgresState(steady, writer, readers, node.shard)
-        self.decisions = PostgresDecisions(writer, readers)
+        self.decisions = PostgresDecisions(steady, writer, readers)
         self.ownership: Ownership = node.ownership
         self._slabs = SlabKeeping(steady, writer, self.log.remove)
 

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from typing import Final
 
+from broker.clock import US_PER_S
 from broker.engines.decision_rows import columns_of_decision
+from broker.engines.finding import parameters_of_decisions
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
 from broker.engines.sqlite.slices import delete_in_slices
 from broker.engines.sqlite.transaction import Transaction, Writes
-from broker.model import Commit, DecisionRecord, NewDelivery
-from broker.steady import Reading
+from broker.model import Commit, DecisionQuery, DecisionRecord, NewDelivery
+from broker.steady import Reading, SteadyTime
 
 _SQL = load("decisions")
+_ABOUT_AT_ONCE_US: Final = 60 * US_PER_S
+"""Decisions are numbered as they are written: one made earlier may be behind one made later, by much less than this."""
+_NEVER_US: Final = 2**62
 
 
 class SqliteDecisions:
     """See broker.store.Decisions."""
 
-    def __init__(self, writer: Writes, readers: Readers) -> None:
+    def __init__(self, steady: SteadyTime, writer: Writes, readers: Readers) -> None:
+        self._steady = steady
         self._writer = writer
         self._readers = readers
 
@@ -30,6 +37,21 @@ class SqliteDecisions:
     async def list_after(self, seq: int, limit: int) -> Sequence[DecisionRecord]:
         """See Decisions."""
         return await self._readers.read_on_thread(lambda db: _records(db, "since", seq, limit))
+
+    async def find_quiet(self, query: DecisionQuery) -> Sequence[DecisionRecord]:
+        """See Decisions. What is old is found by its number: an index of times would change with every message."""
+        now = self._steady.read()
+        since_us = now.steady_of(query.since_us or 0)
+        until_us = _NEVER_US if query.until_us is None else now.steady_of(query.until_us)
+        wanted = parameters_of_decisions(query) | {"since_us": since_us, "until_us": until_us}
+
+        def read(db: sqlite3.Connection) -> Sequence[DecisionRecord]:
+            wanted["first"] = _number_at(db, since_us - _ABOUT_AT_ONCE_US) if since_us else 0
+            behind = _number_at(db, until_us + _ABOUT_AT_ONCE_US) if query.until_us is not None else _NEVER_US
+            wanted["behind"] = min(behind, wanted["before_seq"])
+            return [DecisionRecord(*row) for row in db.execute(_SQL["quiet"], wanted)]
+
+        return await self._readers.read_on_thread(read)
 
     async def sweep(self, before_us: int, limit: int) -> int:
         """Remove up to ``limit`` decisions made before ``before_us`` and say how many."""
@@ -89,3 +111,17 @@ def _place_of(decision: DecisionRecord) -> tuple[str, str, int, str, str, str, i
 
 def _records(db: sqlite3.Connection, query: str, *parameters: str | int) -> Sequence[DecisionRecord]:
     return [DecisionRecord(*row) for row in db.execute(_SQL[query], parameters)]
+
+
+def _number_at(db: sqlite3.Connection, steady_us: int) -> int:
+    """From which number on decisions were made at a time or later; halved again and again, as they are in order."""
+    first, last = (db.execute(_SQL[name]).fetchone()[0] for name in ("first_number", "last_number"))
+    low, high = first or 0, (last or 0) + 1
+    while low < high:
+        middle = (low + high) // 2
+        seq, at_us = db.execute(_SQL["probe"], (middle,)).fetchone() or (high, steady_us)
+        if at_us >= steady_us:
+            high = middle
+        else:
+            low = seq + 1
+    return low

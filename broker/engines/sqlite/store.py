@@ -72,7 +72,7 @@ class SqliteStore:
         self.cursors = SqliteCursors(steady, self._writer, self._readers)
         self.outbox = SqliteOutbox(steady, self._writer, self._readers, signals.news)
         self.state = SqliteState(steady, self._writer, self._readers)
-        self.decisions = SqliteDecisions(self._writer, self._readers)
+        self.decisions = SqliteDecisions(steady, self._writer, self._readers)
         self.ownership = SoleOwnership()
         signals.forgetting += [self.log.forget_kept, self.state.forget_kept]
 

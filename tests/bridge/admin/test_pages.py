@@ -25,6 +25,8 @@ MORE = (
     "/rules/hosts:%20down",
     "/rules/quieter",
     "/silences?all=1&rule=all",
+    "/timeline?from=last+night",
+    "/timeline?from=02:00&to=03:00&zone=Europe/Athens&topic=P/T&rule=all&destination=inbox&key=none",
 )
 PAGES = (*(path for path, _ in NAVIGATION), *MORE)
 

@@ -37,7 +37,10 @@ LARGE = {
 
 NAMES = ("ops", "mail", "sms")
 LEASE = {"destination": "ops", "limit": 8, "run": 4, "now": NOW_US, "until": NOW_US + 1, "holder": 1}
-FIND = dict.fromkeys(("state", "destination", "rule", "topic_uid", "offset", "order_key", "incident", "since_us"))
+FIND = dict.fromkeys(
+    ("state", "destination", "rule", "topic_uid", "offset", "order_key", "incident", "since_us", "until_us", "key")
+)
+SPAN = {"since_us": NOW_US + 1, "until_us": NOW_US + 2, "before_seq": 2**62, "limit": 50}
 HOT: dict[tuple[str, str], Any] = {
     ("log", "lock_logs"): ([TOPIC],),
     ("log", "read"): {"uid": TOPIC, "offset": 3_000, "messages": 100, "bytes": 1_000_000, "least": 1},
@@ -78,10 +81,15 @@ HOT: dict[tuple[str, str], Any] = {
     ("outbox", "attempts"): (7,),
     ("outbox", "receipt"): ("ops", "k1"),
     ("outbox", "find"): {**FIND, "before_seq": 2**62, "limit": 50},
+    ("outbox", "find_between"): {**FIND, **SPAN},
     ("outbox", "find_in_line"): {**FIND, "destination": "ops", "order_key": "k1", "before_seq": 2**62, "limit": 50},
     ("outbox", "find_of_message"): {**FIND, "topic_uid": TOPIC, "offset": 5, "before_seq": 2**62, "limit": 50},
     ("outbox", "find_dead"): {**FIND, "before_seq": 2**62, "limit": 50},
     ("decisions", "of"): (TOPIC, 5),
+    ("decisions", "quiet"): {
+        **dict.fromkeys(("topic_uid", "rule", "destination", "key", "outcome", "by")),
+        **SPAN,
+    },
     ("decisions", "since"): (3_900, 50),
     ("ownership", "owners"): (["router:x"],),
     ("catalog", "read"): ("project", "EGI"),

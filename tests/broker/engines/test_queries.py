@@ -96,6 +96,8 @@ def test_a_query_finds_its_rows_by_an_index_in_their_order(db: sqlite3.Connectio
     ("query", "name", "index"),
     [
         (DeliveryQuery(), "find", "SEARCH p USING INTEGER PRIMARY KEY"),
+        (DeliveryQuery(since_us=1), "find_between", "deliveries_created"),
+        (DeliveryQuery(state="shadow", until_us=1), "find_between", "deliveries_created"),
         (DeliveryQuery(state="dead"), "find_dead", "progress_dead"),
         (DeliveryQuery(state="waiting", destination="ops", order_key="k"), "find_in_line", "progress_line"),
         (DeliveryQuery(topic_uid="t", offset=1), "find_of_message", "deliveries_message"),

@@ -248,6 +248,25 @@ WHERE seq < %(before_seq)s
   AND (%(order_key)s::text IS NULL OR order_key = %(order_key)s)
   AND (%(incident)s::text IS NULL OR incident = %(incident)s)
   AND (%(since_us)s::int8 IS NULL OR created_us >= %(since_us)s)
+  AND (%(until_us)s::int8 IS NULL OR created_us < %(until_us)s) AND (%(key)s::text IS NULL OR key = %(key)s)
+ORDER BY seq DESC LIMIT %(limit)s;
+
+-- name: find_between
+-- The same where times are given, both of them.
+WITH span AS MATERIALIZED (
+  SELECT min(seq) AS first, max(seq) AS last FROM (
+    SELECT seq FROM deliveries WHERE created_us >= %(since_us)s AND created_us < %(until_us)s OFFSET 0
+  ) AS within
+)
+SELECT * FROM whole_deliveries
+WHERE seq >= (SELECT first FROM span) AND seq <= (SELECT last FROM span)
+  AND seq < %(before_seq)s AND created_us >= %(since_us)s AND created_us < %(until_us)s
+  AND (%(state)s::text IS NULL OR state = %(state)s)
+  AND (%(destination)s::text IS NULL OR destination = %(destination)s) AND (%(rule)s::text IS NULL OR rule = %(rule)s)
+  AND (%(topic_uid)s::text IS NULL OR topic_uid = %(topic_uid)s)
+  AND (%(offset)s::int8 IS NULL OR msg_offset = %(offset)s)
+  AND (%(order_key)s::text IS NULL OR order_key = %(order_key)s)
+  AND (%(incident)s::text IS NULL OR incident = %(incident)s) AND (%(key)s::text IS NULL OR key = %(key)s)
 ORDER BY seq DESC LIMIT %(limit)s;
 
 -- name: find_by_prefix
@@ -261,6 +280,7 @@ WHERE seq < %(before_seq)s AND id >= %(id_prefix)s AND id < %(behind_ids)s
   AND (%(order_key)s::text IS NULL OR order_key = %(order_key)s)
   AND (%(incident)s::text IS NULL OR incident = %(incident)s)
   AND (%(since_us)s::int8 IS NULL OR created_us >= %(since_us)s)
+  AND (%(until_us)s::int8 IS NULL OR created_us < %(until_us)s) AND (%(key)s::text IS NULL OR key = %(key)s)
 ORDER BY seq DESC LIMIT %(limit)s;
 
 -- name: find_into
@@ -274,6 +294,7 @@ WHERE seq < %(before_seq)s AND by = %(into)s AND state IN ('folded', 'cancelled'
   AND (%(order_key)s::text IS NULL OR order_key = %(order_key)s)
   AND (%(incident)s::text IS NULL OR incident = %(incident)s)
   AND (%(since_us)s::int8 IS NULL OR created_us >= %(since_us)s)
+  AND (%(until_us)s::int8 IS NULL OR created_us < %(until_us)s) AND (%(key)s::text IS NULL OR key = %(key)s)
 ORDER BY seq DESC LIMIT %(limit)s;
 
 -- name: find_of_incident
@@ -286,6 +307,7 @@ WHERE seq < %(before_seq)s AND incident = %(incident)s AND incident <> ''
   AND (%(offset)s::int8 IS NULL OR msg_offset = %(offset)s)
   AND (%(order_key)s::text IS NULL OR order_key = %(order_key)s)
   AND (%(since_us)s::int8 IS NULL OR created_us >= %(since_us)s)
+  AND (%(until_us)s::int8 IS NULL OR created_us < %(until_us)s) AND (%(key)s::text IS NULL OR key = %(key)s)
 ORDER BY seq DESC LIMIT %(limit)s;
 
 -- name: find_in_line
@@ -296,6 +318,7 @@ WHERE seq < %(before_seq)s AND state = 'waiting' AND destination = %(destination
   AND (%(offset)s::int8 IS NULL OR msg_offset = %(offset)s)
   AND (%(incident)s::text IS NULL OR incident = %(incident)s)
   AND (%(since_us)s::int8 IS NULL OR created_us >= %(since_us)s)
+  AND (%(until_us)s::int8 IS NULL OR created_us < %(until_us)s) AND (%(key)s::text IS NULL OR key = %(key)s)
 ORDER BY seq DESC LIMIT %(limit)s;
 
 -- name: find_of_message
@@ -307,6 +330,7 @@ WHERE seq < %(before_seq)s AND topic_uid = %(topic_uid)s AND msg_offset = %(offs
   AND (%(order_key)s::text IS NULL OR order_key = %(order_key)s)
   AND (%(incident)s::text IS NULL OR incident = %(incident)s)
   AND (%(since_us)s::int8 IS NULL OR created_us >= %(since_us)s)
+  AND (%(until_us)s::int8 IS NULL OR created_us < %(until_us)s) AND (%(key)s::text IS NULL OR key = %(key)s)
 ORDER BY seq DESC LIMIT %(limit)s;
 
 -- name: find_dead
@@ -319,6 +343,7 @@ WHERE seq < %(before_seq)s AND state = 'dead'
   AND (%(order_key)s::text IS NULL OR order_key = %(order_key)s)
   AND (%(incident)s::text IS NULL OR incident = %(incident)s)
   AND (%(since_us)s::int8 IS NULL OR created_us >= %(since_us)s)
+  AND (%(until_us)s::int8 IS NULL OR created_us < %(until_us)s) AND (%(key)s::text IS NULL OR key = %(key)s)
 ORDER BY seq DESC LIMIT %(limit)s;
 
 -- name: find_shadow
@@ -331,4 +356,5 @@ WHERE seq < %(before_seq)s AND state = 'shadow'
   AND (%(order_key)s::text IS NULL OR order_key = %(order_key)s)
   AND (%(incident)s::text IS NULL OR incident = %(incident)s)
   AND (%(since_us)s::int8 IS NULL OR created_us >= %(since_us)s)
+  AND (%(until_us)s::int8 IS NULL OR created_us < %(until_us)s) AND (%(key)s::text IS NULL OR key = %(key)s)
 ORDER BY seq DESC LIMIT %(limit)s;

@@ -14,6 +14,28 @@ ORDER BY 12;
 SELECT topic_uid, offset, item, rule, send, destination, key, outcome, by, at_us + offset_us, version, seq
 FROM whole_decisions WHERE seq > ? ORDER BY seq LIMIT ?;
 
+-- name: quiet
+-- Decisions within numbers and times that made no delivery at once, newest first; NULL fits all.
+SELECT topic_uid, offset, item, rule, send, destination, key, outcome, by, at_us + offset_us, version, seq
+FROM decisions
+WHERE seq >= :first AND seq < :behind AND outcome <> 'sent' AND at_us >= :since_us AND at_us < :until_us
+  AND (:topic_uid IS NULL OR topic_uid = :topic_uid) AND (:rule IS NULL OR rule = :rule)
+  AND (:destination IS NULL OR destination = :destination) AND (:key IS NULL OR key = :key)
+  AND (:outcome IS NULL OR outcome = :outcome) AND (:by IS NULL OR by = :by OR instr(by, :by || ':') = 1)
+ORDER BY seq DESC LIMIT :limit;
+
+-- name: first_number
+-- The first number that is kept.
+SELECT min(seq) FROM decisions;
+
+-- name: last_number
+-- The last number that is kept.
+SELECT max(seq) FROM decisions;
+
+-- name: probe
+-- The first decision from a number on: its number, and when it was made in steady time.
+SELECT seq, at_us FROM decisions WHERE seq >= ? ORDER BY seq LIMIT 1;
+
 -- name: add
 -- Write a decision.
 INSERT INTO decisions (seq, topic_uid, offset, item, rule, send, destination, key, outcome, by, at_us, version,

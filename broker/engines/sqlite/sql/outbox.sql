@@ -240,6 +240,7 @@ WHERE id >= :id_prefix AND id < :behind_ids
   AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
   AND (:offset IS NULL OR offset = :offset) AND (:order_key IS NULL OR order_key = :order_key)
   AND (:incident IS NULL OR incident = :incident) AND (:since_us IS NULL OR created_us >= :since_us)
+  AND (:until_us IS NULL OR created_us < :until_us) AND (:key IS NULL OR key = :key)
 ORDER BY seq DESC LIMIT :limit;
 
 -- name: find_into
@@ -250,6 +251,7 @@ WHERE by = :into AND state IN ('folded', 'cancelled')
   AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
   AND (:offset IS NULL OR offset = :offset) AND (:order_key IS NULL OR order_key = :order_key)
   AND (:incident IS NULL OR incident = :incident) AND (:since_us IS NULL OR created_us >= :since_us)
+  AND (:until_us IS NULL OR created_us < :until_us) AND (:key IS NULL OR key = :key)
 ORDER BY seq DESC LIMIT :limit;
 
 -- name: find_of_incident
@@ -260,6 +262,7 @@ WHERE incident = :incident AND incident <> ''
   AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
   AND (:offset IS NULL OR offset = :offset) AND (:order_key IS NULL OR order_key = :order_key)
   AND (:since_us IS NULL OR created_us >= :since_us)
+  AND (:until_us IS NULL OR created_us < :until_us) AND (:key IS NULL OR key = :key)
 ORDER BY seq DESC LIMIT :limit;
 
 -- name: find
@@ -269,6 +272,21 @@ WHERE seq < :before_seq AND (:state IS NULL OR state = :state) AND (:destination
   AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
   AND (:offset IS NULL OR offset = :offset) AND (:order_key IS NULL OR order_key = :order_key)
   AND (:incident IS NULL OR incident = :incident) AND (:since_us IS NULL OR created_us >= :since_us)
+  AND (:until_us IS NULL OR created_us < :until_us) AND (:key IS NULL OR key = :key)
+ORDER BY seq DESC LIMIT :limit;
+
+-- name: find_between
+-- The same where times are given, both of them.
+SELECT * FROM whole_deliveries
+WHERE seq >= (SELECT min(seq) FROM deliveries INDEXED BY deliveries_created
+              WHERE created_us >= :since_us AND created_us < :until_us)
+  AND seq <= (SELECT max(seq) FROM deliveries INDEXED BY deliveries_created
+              WHERE created_us >= :since_us AND created_us < :until_us)
+  AND seq < :before_seq AND created_us >= :since_us AND created_us < :until_us
+  AND (:state IS NULL OR state = :state) AND (:destination IS NULL OR destination = :destination)
+  AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
+  AND (:offset IS NULL OR offset = :offset) AND (:order_key IS NULL OR order_key = :order_key)
+  AND (:incident IS NULL OR incident = :incident) AND (:key IS NULL OR key = :key)
 ORDER BY seq DESC LIMIT :limit;
 
 -- name: find_in_line
@@ -285,6 +303,7 @@ WHERE seq IN (
   AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
   AND (:offset IS NULL OR offset = :offset) AND (:incident IS NULL OR incident = :incident)
   AND (:since_us IS NULL OR created_us >= :since_us)
+  AND (:until_us IS NULL OR created_us < :until_us) AND (:key IS NULL OR key = :key)
 ORDER BY seq DESC LIMIT :limit;
 
 -- name: find_of_message
@@ -302,6 +321,7 @@ WHERE seq IN (
   AND seq < :before_seq AND (:state IS NULL OR state = :state) AND (:destination IS NULL OR destination = :destination)
   AND (:rule IS NULL OR rule = :rule) AND (:order_key IS NULL OR order_key = :order_key)
   AND (:incident IS NULL OR incident = :incident) AND (:since_us IS NULL OR created_us >= :since_us)
+  AND (:until_us IS NULL OR created_us < :until_us) AND (:key IS NULL OR key = :key)
 ORDER BY seq DESC LIMIT :limit;
 
 -- name: find_dead
@@ -311,6 +331,7 @@ WHERE state = 'dead' AND seq < :before_seq AND (:destination IS NULL OR destinat
   AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
   AND (:offset IS NULL OR offset = :offset) AND (:order_key IS NULL OR order_key = :order_key)
   AND (:incident IS NULL OR incident = :incident) AND (:since_us IS NULL OR created_us >= :since_us)
+  AND (:until_us IS NULL OR created_us < :until_us) AND (:key IS NULL OR key = :key)
 ORDER BY seq DESC LIMIT :limit;
 
 -- name: find_shadow
@@ -320,6 +341,7 @@ WHERE state = 'shadow' AND seq < :before_seq AND (:destination IS NULL OR destin
   AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
   AND (:offset IS NULL OR offset = :offset) AND (:order_key IS NULL OR order_key = :order_key)
   AND (:incident IS NULL OR incident = :incident) AND (:since_us IS NULL OR created_us >= :since_us)
+  AND (:until_us IS NULL OR created_us < :until_us) AND (:key IS NULL OR key = :key)
 ORDER BY seq DESC LIMIT :limit;
 
 -- name: end_leases
