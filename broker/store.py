@@ -1,7 +1,7 @@
 """The store contract, in words. Engines fulfil it and add nothing to it; one suite tests them all.
 
-A Store has seven parts (Catalog, Log, Cursors, Outbox, State, Decisions, Ownership) and one verb over several of them:
-``commit``. Rules for every method:
+A Store has eight parts (Catalog, Log, Cursors, Outbox, State, Decisions, Ownership, SearchIndex) and one verb over
+several of them: ``commit``. Rules for every method:
 
 - **Durable** means on disk (sqlite: WAL with synchronous=FULL; postgres: committed at the primary and one standby)
   when the call returns. ``memory`` is durable for the life of the process.
@@ -54,6 +54,7 @@ from broker.model import (
     WaitingCounts,
 )
 from broker.ownership import Ownership as Ownership
+from broker.search import SearchIndex as SearchIndex
 from broker.steady import SteadyTime
 
 
@@ -171,6 +172,9 @@ class Outbox(Protocol):
     async def find(self, query: DeliveryQuery) -> Sequence[Delivery]:
         """The deliveries that fit, newest first."""
 
+    async def list_after(self, seq: int, limit: int) -> Sequence[Delivery]:
+        """The deliveries behind a number, oldest first."""
+
     async def read(self, delivery_id: str) -> tuple[Delivery, Sequence[Attempt]] | None:
         """One delivery with its attempts, oldest first."""
 
@@ -264,10 +268,7 @@ class Decisions(Protocol):
         """Decisions after ``seq`` (a record's own number), oldest first."""
 
     async def find_quiet(self, query: DecisionQuery) -> Sequence[DecisionRecord]:
-        """Decisions that fit and made no delivery at once (every outcome but ``sent``), newest first.
-
-        Times are counted back from now in steady time, as ``Log.offset_at`` does.
-        """
+        """Decisions that fit and made no delivery at once (not ``sent``), newest first; times as in ``offset_at``."""
 
 
 class Store(Protocol):
@@ -296,6 +297,10 @@ class Store(Protocol):
     @property
     def decisions(self) -> Decisions:
         """See Decisions."""
+
+    @property
+    def search(self) -> SearchIndex:
+        """See SearchIndex."""
 
     @property
     def ownership(self) -> Ownership:

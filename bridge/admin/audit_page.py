@@ -15,9 +15,11 @@ async def view_audit(asked: OperatorRequest) -> dict[str, Any]:
     query = asked.query(AuditQuery)
     page = await control_handlers.audit(asked, query)
     chosen = {"who": query.who, "what": query.what, "address": query.address, "target": query.target}
-    older = {name: text for name, text in chosen.items() if text} | {"before": page.next}
+    times = {"from": query.since, "to": query.until, "zone": query.zone}
+    older = {name: text for name, text in (chosen | times).items() if text} | {"before": page.next}
     return {
         "entries": page.entries,
         "chosen": chosen,
+        "query": query,
         "next": f"/audit?{urlencode(older)}" if page.next is not None else "",
     }

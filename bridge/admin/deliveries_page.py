@@ -30,7 +30,7 @@ from bridge.operate.topic_names import topic_names
 from broker.model import DeliveryState
 from rules.source.bounds import count_of
 
-_FILTERS: Final = ("state", "destination", "rule", "topic", "since_s")
+_FILTERS: Final = ("state", "destination", "rule", "topic", "since_s", "from", "to", "zone")
 _PAGING: Final = ("limit", "before")
 _NOTHING_DEAD: Final = "Nothing to send again: only dead letters are."
 _NOTHING_TO_DROP: Final = "Nothing to drop: only dead letters are, and what waits."
@@ -47,7 +47,7 @@ async def view_deliveries(asked: OperatorRequest) -> dict[str, Any]:
     """GET /deliveries: a page of deliveries, with what a person can choose."""
     context, query = asked.context, asked.query(DeliveriesQuery)
     page = await control_handlers.deliveries(asked, query)
-    chosen = {name: _text(value) for name, value in msgspec.structs.asdict(query).items() if name not in _PAGING}
+    chosen = {name: _text(value) for name, value in msgspec.to_builtins(query).items() if name not in _PAGING}
     older = {name: text for name, text in chosen.items() if text} | {"before": page.next}
     known = [*context.destinations()]
     return {
@@ -109,6 +109,9 @@ def _filter(form: Mapping[str, str]) -> DeliveryFilter:
         rule=form["rule"],
         topic=form["topic"],
         since_s=_since_s(form["since_s"]),
+        since=form["from"],
+        until=form["to"],
+        zone=form["zone"],
     )
 
 

@@ -13,6 +13,7 @@ from bridge.control.http_answers import OperatorRequest
 from bridge.operate.explain_message import explain_named
 from bridge.operate.explain_views import ExplanationView
 from bridge.operate.operator_messages import list_messages
+from bridge.operate.time_spans import read_span_or_none
 from bridge.operate.topic_names import topic_names
 
 _NOTHING = ExplanationView(version="", topic="", fate="", undecodable="", rules=[], unheard=[], sends=[])
@@ -22,13 +23,17 @@ _NOTHING = ExplanationView(version="", topic="", fate="", undecodable="", rules=
 async def view_messages(asked: OperatorRequest) -> dict[str, Any]:
     """The page ``/messages``: the newest messages."""
     query = asked.query(MessagesQuery)
-    page = await list_messages(asked.context, query.topic, before=query.before, limit=query.limit)
-    older = urlencode({"topic": query.topic, "before": page.next or 0})
+    span = read_span_or_none(query.since, query.until, query.zone, asked.context.clock.wall_us())
+    page = await list_messages(asked.context, query.topic, before=query.before, limit=query.limit, span=span)
+    times = {"from": query.since, "to": query.until, "zone": query.zone} if span is not None else {}
+    older = urlencode({"topic": query.topic, **times, "before": page.next or 0})
     return {
         "messages": page.messages,
         "topics": list(topic_names(asked.context.broker).values()),
         "topic": query.topic,
-        "live": not query.before,
+        "live": not query.before and span is None,
+        "query": query,
+        "complete": page.complete,
         "next": f"/messages?{older}" if page.next is not None else "",
     }
 

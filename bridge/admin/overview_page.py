@@ -19,6 +19,25 @@ from bridge.operate.subscription_views import list_subscriptions
 from bridge.operate.take_up_files import reload_files
 
 _WELL: Final = ("running", "at another node")
+_MESSAGE_LISTS: Final = {
+    "Received": "/messages?topic=",
+    "Decided": "/find?kind=message&fate=matched&topic=",
+    "Unmatched": "/find?kind=message&fate=unmatched&topic=",
+    "Dropped": "/quiet?by=drop&topic=",
+    "Undecided": "/find?kind=message&fate=undecided&topic=",
+}
+"""Where the messages of a topic are that a column of the books counts; expired ones are nowhere any more."""
+_SEND_LISTS: Final = {
+    "Decided": "/timeline?from=7d&topic=",
+    "Held": "/quiet?outcome=held&topic=",
+    "Suppressed": "/quiet?outcome=suppressed&topic=",
+    "Updated": "/quiet?outcome=updated&topic=",
+    **{
+        state.capitalize(): f"/deliveries?state={state}&topic="
+        for state in ("delivered", "waiting", "folded", "cancelled", "shadow", "dropped", "dead")
+    },
+}
+"""The same for sends."""
 
 
 async def view_overview(asked: OperatorRequest) -> dict[str, Any]:
@@ -42,7 +61,12 @@ async def view_overview(asked: OperatorRequest) -> dict[str, Any]:
 async def view_ledger(asked: OperatorRequest) -> dict[str, Any]:
     """The page ``/ledger``: the books of every topic."""
     ledger = await read_books(asked.context)
-    return {"books": ledger.books, "balanced": ledger.balanced}
+    return {
+        "books": ledger.books,
+        "balanced": ledger.balanced,
+        "message_lists": _MESSAGE_LISTS,
+        "send_lists": _SEND_LISTS,
+    }
 
 
 async def view_subscriptions(asked: OperatorRequest) -> dict[str, Any]:

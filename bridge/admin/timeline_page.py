@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from bridge.control import control_handlers
+from bridge.control import history_handlers
 from bridge.control.api_queries import TimelineQuery
 from bridge.control.http_answers import OperatorRequest
 from bridge.operate.key_timeline import TimelineBar
@@ -49,7 +49,7 @@ async def view_timeline(asked: OperatorRequest) -> dict[str, Any]:
     """GET /timeline: what happened, and where to look closer, wider, earlier and later."""
     query, now_us = asked.query(TimelineQuery), asked.context.clock.wall_us()
     span = read_span(query.since, query.until, query.zone, now_us)
-    shown = await control_handlers.timeline(asked, query)
+    shown = await history_handlers.timeline(asked, query)
     about = {"topic": query.topic, "rule": query.rule, "destination": query.destination, "key": query.key}
     address = _address(about | {"zone": query.zone})
     exact = {"from": query.since, "to": query.until} if query.until else span.texts()

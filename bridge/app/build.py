@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from random import SystemRandom
@@ -28,6 +29,7 @@ from bridge.app.state_folder import guard_folder, sealing_key, state_folder, sto
 from bridge.app.tracer_choice import choose_tracer, trace_deliveries
 from bridge.app.web import WebRoot
 from bridge.app.web_assembly import RELEASE, web_root
+from bridge.app.word_index import make_search_filling
 from bridge.canary.canaries import Canaries, CanaryMetrics
 from bridge.chat.listeners import Listeners
 from bridge.core.audit import AuditTrail
@@ -102,7 +104,8 @@ async def assemble(
             PostRecords(store),
             ListenedChannels(store, clock),
         )
-        daemon = await _build(config, settings, environ, catalog, buttons)
+        built = await _build(config, settings, environ, catalog, buttons)
+        daemon = replace(built, search=make_search_filling(settings, broker, built.in_force))
         _watch(daemon)
         root = web_root(daemon, open_pages=open_pages)
         tls = tls_of(settings.server, folder, clock.wall_us())

@@ -187,6 +187,8 @@ async def start(daemon: Daemon) -> None:
     supervisor.start("readiness", daemon.readiness.follow)
     supervisor.start("condition", daemon.condition.follow)
     supervisor.start("sweeper", daemon.sweeper.run, on_one_node=True)
+    if daemon.search is not None:
+        supervisor.start("search", daemon.search.run, on_one_node=True)
     for server in daemon.servers:
         await server.start()
     await daemon.pulls.swap(daemon.settings.sources)

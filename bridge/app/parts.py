@@ -24,6 +24,7 @@ from bridge.observe.clock_guard import ClockGuard
 from bridge.observe.condition import DaemonCondition
 from bridge.observe.metrics import Metrics
 from bridge.observe.recent_activity import RecentActivity
+from bridge.operate.search_filling import SearchFilling
 from bridge.push.http import PushHttp
 from bridge.push.pushers import Pushers
 from bridge.routing.active_config import ActiveConfig
@@ -66,6 +67,7 @@ class Daemon:
     buttons: Buttons
     connections: ConnectionTable
     tracer: Tracer | None = None
+    search: SearchFilling | None = None
     servers: list[HttpServer] = field(default_factory=list)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 

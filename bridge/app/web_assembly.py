@@ -120,6 +120,7 @@ def _control(daemon: Daemon, admission: Admission, ask_ams: AskAms, *, open_page
         release=RELEASE,
         password_gate=admission.passwords,
         ask_ams=ask_ams,
+        search=daemon.search,
     )
     return ControlSource(
         context=context,

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "publish": Listed("message_commands:publish", "Publish to a topic."),
     "pull": Listed("message_commands:pull", "Pull from a subscription."),
     "tail": Listed("tail_command:tail", "Show messages as they come, with what was decided."),
+    "find": Listed("find_command:find", "Messages, posts, incidents and silences by what they say."),
     "timeline": Listed("timeline_command:timeline", "What happened: last night, or between 02:00 and 03:00."),
     "replay": Listed("replay_command:replay", "Decide stored messages anew by the rules of now."),
     "send": Listed("send_command:send", "Send one post to a destination now, and say what came of it."),

@@ -73,12 +73,22 @@ class Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rule: str = ""
     topic: str = ""
     since_s: Seconds | None = None
+    since: str = msgspec.field(default="", name="from")
+    until: str = msgspec.field(default="", name="to")
+    zone: str = ""
 
     @property
     def filter(self) -> DeliveryFilter:
         """The filter for deliveries, which may be open."""
         return DeliveryFilter(
-            state=self.state, destination=self.destination, rule=self.rule, topic=self.topic, since_s=self.since_s
+            state=self.state,
+            destination=self.destination,
+            rule=self.rule,
+            topic=self.topic,
+            since_s=self.since_s,
+            since=self.since,
+            until=self.until,
+            zone=self.zone,
         )
 
 

@@ -25,6 +25,9 @@ class AuditQuery(msgspec.Struct, frozen=True, kw_only=True):
     address: str = ""
     target: str = ""
     since_s: SecondsBack | None = None
+    since: str = msgspec.field(default="", name="from")
+    until: str = msgspec.field(default="", name="to")
+    zone: str = ""
     limit: Count | None = None
     before: Count | None = None
 
@@ -38,6 +41,9 @@ class DeliveriesQuery(msgspec.Struct, frozen=True, kw_only=True):
     topic: str = ""
     into: str = ""
     since_s: SecondsBack | None = None
+    since: str = msgspec.field(default="", name="from")
+    until: str = msgspec.field(default="", name="to")
+    zone: str = ""
     limit: Count | None = None
     before: Count | None = None
 
@@ -46,6 +52,23 @@ class ExplainQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which message: ``TOPIC:OFFSET``."""
 
     message: MessageName
+
+
+class FindQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked for: words, a kind, a fate, what it is about, from when until when, and which page."""
+
+    q: str = ""
+    kind: str = ""
+    fate: str = ""
+    topic: str = ""
+    rule: str = ""
+    destination: str = ""
+    key: str = ""
+    since: str = msgspec.field(default="", name="from")
+    until: str = msgspec.field(default="", name="to")
+    zone: str = ""
+    before: str = ""
+    limit: Count | None = None
 
 
 class IncidentsQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,9 +98,28 @@ class LedgerQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MessagesQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Messages of which topic, and which page."""
+    """Messages of which topic, from when until when, and which page."""
 
     topic: str = ""
+    since: str = msgspec.field(default="", name="from")
+    until: str = msgspec.field(default="", name="to")
+    zone: str = ""
+    limit: Count | None = None
+    before: Count | None = None
+
+
+class QuietQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What was kept quiet: about what, by what, from when until when, and which page."""
+
+    outcome: str = ""
+    by: str = ""
+    topic: str = ""
+    rule: str = ""
+    destination: str = ""
+    key: str = ""
+    since: str = msgspec.field(default="", name="from")
+    until: str = msgspec.field(default="", name="to")
+    zone: str = ""
     limit: Count | None = None
     before: Count | None = None
 

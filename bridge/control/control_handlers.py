@@ -38,7 +38,6 @@ from bridge.control.api_queries import (
     SilencesQuery,
     SubscriptionsQuery,
     TailQuery,
-    TimelineQuery,
 )
 from bridge.control.http_answers import OperatorRequest
 from bridge.control.tail_stream import EventStream
@@ -48,7 +47,6 @@ from bridge.operate.certificate_bindings import BindingsPage, bind_certificate, 
 from bridge.operate.daemon_status import DaemonStatus, read_status
 from bridge.operate.explain_message import MessageExplained
 from bridge.operate.explain_message import explain_named as explain_message
-from bridge.operate.key_timeline import Timeline, TimelineFilter, read_timeline
 from bridge.operate.ledger_views import LedgerView, read_ledger
 from bridge.operate.live_tail import follow_messages
 from bridge.operate.manifest import Manifest, read_manifest
@@ -75,7 +73,7 @@ from bridge.operate.send_post import send_post as send_now
 from bridge.operate.subscription_views import SubscriptionsPage, list_subscriptions
 from bridge.operate.take_over import TakenOver, take_over
 from bridge.operate.take_up_files import reload_files
-from bridge.operate.time_spans import read_span
+from bridge.operate.time_spans import read_span_or_none
 
 REFUSES: Final = "__refuses__"
 """Where a handler keeps the errors that its use case raises."""
@@ -133,7 +131,8 @@ async def rules(asked: OperatorRequest) -> RulesPage:
 @refuses(NoSuchThing)
 async def messages(asked: OperatorRequest, query: MessagesQuery) -> MessagesPage:
     """GET /api/messages: newest first; of one topic page by page, of all topics the newest of them."""
-    return await list_messages(asked.context, query.topic, before=query.before, limit=query.limit)
+    span = read_span_or_none(query.since, query.until, query.zone, asked.context.clock.wall_us())
+    return await list_messages(asked.context, query.topic, before=query.before, limit=query.limit, span=span)
 
 
 @refuses(NoSuchThing)
@@ -178,6 +177,9 @@ async def deliveries(asked: OperatorRequest, query: DeliveriesQuery) -> Deliveri
         topic=query.topic,
         into=query.into,
         since_s=query.since_s,
+        since=query.since,
+        until=query.until,
+        zone=query.zone,
     )
     return await operator_deliveries.list_deliveries(asked.context, wanted, before=query.before, limit=query.limit)
 
@@ -228,18 +230,13 @@ async def expire_silence(asked: OperatorRequest, id: str) -> SilenceAnswer:  # n
     return SilenceAnswer(await operator_silences.end_silence(asked.context, asked.by, id))
 
 
-@refuses(NoSuchThing)
-async def timeline(asked: OperatorRequest, query: TimelineQuery) -> Timeline:
-    """GET /api/timeline: what happened from ``from`` until ``to``, key by key, with what kept quiet what."""
-    span = read_span(query.since, query.until, query.zone, asked.context.clock.wall_us())
-    wanted = TimelineFilter(topic=query.topic, rule=query.rule, destination=query.destination, key=query.key or None)
-    return await read_timeline(asked.context, span, wanted, after=query.after, limit=query.limit)
-
-
 async def audit(asked: OperatorRequest, query: AuditQuery) -> AuditPage:
     """GET /api/audit: what people and programs did, newest first."""
     beginnings = {"who": query.who, "what": query.what, "address": query.address, "target": query.target}
-    return await list_audit(asked.context, beginnings, since_s=query.since_s, before=query.before, limit=query.limit)
+    span = read_span_or_none(query.since, query.until, query.zone, asked.context.clock.wall_us())
+    return await list_audit(
+        asked.context, beginnings, since_s=query.since_s, span=span, before=query.before, limit=query.limit
+    )
 
 
 @needs("administer")

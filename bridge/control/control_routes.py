@@ -7,7 +7,7 @@ from typing import Any, Final
 from starlette.routing import Route
 
 from bridge.control import control_handlers as handlers
-from bridge.control import people_handlers, silence_handlers
+from bridge.control import history_handlers, people_handlers, silence_handlers
 from bridge.control.api_operations import ApiHandler, ApiOperation, make_endpoint, operation_of
 from bridge.control.control_openapi import openapi_of
 from bridge.control.control_source import ControlSource
@@ -41,7 +41,9 @@ ROUTES: Final[tuple[tuple[str, str, ApiHandler], ...]] = (
     ("POST", "/api/silences:preview", silence_handlers.preview),
     ("POST", "/api/silences/{id}:change", silence_handlers.change),
     ("POST", "/api/silences/{id}:expire", handlers.expire_silence),
-    ("GET", "/api/timeline", handlers.timeline),
+    ("GET", "/api/quiet", history_handlers.quiet),
+    ("GET", "/api/find", history_handlers.find),
+    ("GET", "/api/timeline", history_handlers.timeline),
     ("GET", "/api/audit", handlers.audit),
     ("GET", "/api/people", people_handlers.people),
     ("POST", "/api/people", people_handlers.add),

@@ -10,6 +10,7 @@ import msgspec
 from bridge.core.audit import StoredEntry
 from bridge.operate.operator_context import OperatorContext
 from bridge.operate.operator_times import ago_us, rfc3339
+from bridge.operate.time_spans import TimeSpan
 
 _PAGE: Final = 100
 _LONGEST_PAGE: Final = 1_000
@@ -41,6 +42,7 @@ async def list_audit(
     beginnings: Mapping[str, str],
     *,
     since_s: float | None = None,
+    span: TimeSpan | None = None,
     before: int | None = None,
     limit: int | None = None,
 ) -> AuditPage:
@@ -53,7 +55,8 @@ async def list_audit(
     entries, following = await context.audit.list_newest(
         min(limit or _PAGE, _LONGEST_PAGE),
         before=before,
-        since_us=0 if since_s is None else ago_us(context.clock, since_s),
+        since_us=max(0 if since_s is None else ago_us(context.clock, since_s), 0 if span is None else span.since_us),
+        until_us=None if span is None else span.until_us,
         wanted=beginnings,
     )
     return AuditPage([audit_view(entry) for entry in entries], following)

@@ -119,7 +119,7 @@ async def read_timeline(
         since=rfc3339(span.since_us),
         until=rfc3339(span.until_us),
         zone=zone_name_of(span.zone),
-        received=await _received(context, span, wanted.topic),
+        received=await _count_received(context, span, wanted.topic),
         counts=_counts(happened.entries),
         complete=happened.known_from_us <= span.since_us,
         known_from=rfc3339(happened.known_from_us),
@@ -132,26 +132,38 @@ async def read_timeline(
 
 async def _read(context: OperatorContext, span: TimeSpan, wanted: TimelineFilter) -> _Happened:
     topics, reasons = topic_names(context.broker), QuietReasons(context)
-    about = {
-        "since_us": span.since_us,
-        "until_us": span.until_us,
-        "topic_uid": topic_uid_or_none(context.broker, wanted.topic),
-        "rule": wanted.rule or None,
-        "destination": wanted.destination or None,
-        "key": wanted.key,
-    }
-    deliveries = await context.store.outbox.find(DeliveryQuery(**about, limit=_MOST_DELIVERIES))
-    decisions = await context.store.decisions.find_quiet(DecisionQuery(**about, limit=_MOST_DECISIONS))
+    topic_uid = topic_uid_or_none(context.broker, wanted.topic)
+    rule, destination = wanted.rule or None, wanted.destination or None
+    posts = DeliveryQuery(
+        since_us=span.since_us,
+        until_us=span.until_us,
+        topic_uid=topic_uid,
+        rule=rule,
+        destination=destination,
+        key=wanted.key,
+        limit=_MOST_DELIVERIES,
+    )
+    others = DecisionQuery(
+        since_us=span.since_us,
+        until_us=span.until_us,
+        topic_uid=topic_uid,
+        rule=rule,
+        destination=destination,
+        key=wanted.key,
+        limit=_MOST_DECISIONS,
+    )
+    deliveries = await context.store.outbox.find(posts)
+    decisions = await context.store.decisions.find_quiet(others)
     known_from_us = max(
         deliveries[-1].new.created_us + 1 if len(deliveries) == _MOST_DELIVERIES else span.since_us,
         decisions[-1].at_us + 1 if len(decisions) == _MOST_DECISIONS else span.since_us,
     )
     entries = [
         entry_of_delivery(delivery, topics, reasons)
-        for delivery in deliveries
+        for delivery in reversed(deliveries)
         if delivery.new.part == 0 and (delivery.state != "shadow" or delivery.new.offset < 0)
     ]
-    entries += [entry_of_decision(record, topics, reasons) for record in decisions]
+    entries += [entry_of_decision(record, topics, reasons) for record in reversed(decisions)]
     entries += await _takes(context, span, wanted)
     known = [entry for entry in entries if entry.at_us >= known_from_us]
     return _Happened(sorted(known, key=lambda entry: entry.at_us), known_from_us)
@@ -168,7 +180,7 @@ async def _takes(context: OperatorContext, span: TimeSpan, wanted: TimelineFilte
     return [take for take in takes if wanted.rule in ("", take.rule) and (wanted.key is None or wanted.key == take.key)]
 
 
-async def _received(context: OperatorContext, span: TimeSpan, topic: str) -> int:
+async def _count_received(context: OperatorContext, span: TimeSpan, topic: str) -> int:
     """How many messages came in, as far as they are kept."""
     only, log, count = topic_uid_or_none(context.broker, topic), context.store.log, 0
     for uid in topic_names(context.broker):

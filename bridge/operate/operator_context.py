@@ -20,6 +20,7 @@ from bridge.observe.subscription_lag import SubscriptionState
 from bridge.operate.operator_errors import AmsRefused
 from bridge.operate.reload_outcome import ReloadOutcome
 from bridge.operate.rights import Role
+from bridge.operate.search_filling import SearchFilling
 from bridge.routing.active_config import ActiveConfig
 from broker.broker import Broker
 from broker.clock import Clock
@@ -78,7 +79,7 @@ class OperatorContext:
     ``subscriptions`` are those of one project or all, the furthest behind first. ``couriers`` and ``destinations``
     give them as they are now, by name (they change on reload). ``audit`` is told of each change. ``stopping`` is set
     when the daemon begins to stop, so that streams end; ``streams`` are those open now. ``password_gate`` slows down
-    who guesses passwords; without one nobody is slowed.
+    who guesses passwords; without one nobody is slowed. ``search`` is None where no index of words is kept.
     """
 
     store: Store
@@ -100,6 +101,7 @@ class OperatorContext:
     password_gate: PasswordGate | None = None
     ask_ams: AskAms = refuse_ams
     release: str = ""
+    search: SearchFilling | None = None
 
     async def note(
         self,

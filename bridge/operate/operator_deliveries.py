@@ -16,6 +16,7 @@ from bridge.operate.operator_context import OperatorContext, Requester
 from bridge.operate.operator_errors import InvalidInput, NoSuchThing
 from bridge.operate.operator_times import ago_us
 from bridge.operate.operator_views import AttemptView, DeliveryView, attempt_view, delivery_view
+from bridge.operate.time_spans import read_span_or_none
 from bridge.operate.topic_names import topic_names, topic_uid_or_none
 from broker.model import Attempt, Delivery, DeliveryQuery, DeliveryState, Leased
 from rules.model import Post
@@ -31,7 +32,10 @@ _NAMED: Final = 10
 
 
 class DeliveryFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which deliveries are meant; "" and None leave a question open. ``into`` is the digest they became part of."""
+    """Which deliveries are meant; "" and None leave a question open. ``into`` is the digest they became part of.
+
+    ``since`` and ``until`` are times as people say them, by the clock of ``zone`` (time_spans.py).
+    """
 
     state: str = ""
     destination: str = ""
@@ -39,11 +43,15 @@ class DeliveryFilter(msgspec.Struct, frozen=True, kw_only=True):
     topic: str = ""
     into: str = ""
     since_s: float | None = None
+    since: str = ""
+    until: str = ""
+    zone: str = ""
 
     @property
     def is_open(self) -> bool:
         """Whether it asks for nothing, and so fits all."""
-        return not (self.state or self.destination or self.rule or self.topic or self.into or self.since_s is not None)
+        questions = (self.state, self.destination, self.rule, self.topic, self.into, self.since, self.until)
+        return not any(questions) and self.since_s is None
 
 
 class DeliveriesPage(msgspec.Struct, frozen=True):
@@ -208,13 +216,17 @@ async def _ids(context: OperatorContext, wanted: DeliveryFilter) -> list[str]:
 
 
 def _query(context: OperatorContext, wanted: DeliveryFilter, before: int | None, limit: int) -> DeliveryQuery:
+    span = read_span_or_none(wanted.since, wanted.until, wanted.zone, context.clock.wall_us())
+    since_us = [] if wanted.since_s is None else [ago_us(context.clock, wanted.since_s)]
+    since_us += [] if span is None else [span.since_us]
     return DeliveryQuery(
         state=_state(wanted.state),
         destination=wanted.destination or None,
         rule=wanted.rule or None,
         topic_uid=topic_uid_or_none(context.broker, wanted.topic),
         into=wanted.into or None,
-        since_us=None if wanted.since_s is None else ago_us(context.clock, wanted.since_s),
+        since_us=max(since_us, default=None),
+        until_us=None if span is None else span.until_us,
         before_seq=before,
         limit=limit,
     )

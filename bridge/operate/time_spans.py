@@ -15,7 +15,7 @@ from broker.clock import US_PER_S
 from broker.days import moment
 from rules.rendering.filters import zone_of
 from rules.source.bounds import moment_us
-from rules.source.words import duration_s, suggest_of
+from rules.source.words import duration_s, suggest
 
 LONGEST_SPAN_S: Final = 366 * 86_400
 """No span is longer: what is kept is younger."""
@@ -24,6 +24,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCK: Final = re.compile(r"([01]?[0-9]|2[0-3])(?::([0-5][0-9])(?::([0-5][0-9]))?)?", re.ASCII)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _LOOKS_LIKE_DURATION: Final = re.compile(r"[0-9.]+(?:ms|[smhdw])[0-9.smhdw]*", re.ASCII)
+_LONG_AGO: Final = "365d"
 _HOW: Final = (
     "write a length of time such as 2h, a time of day such as 02:00, a time such as 2026-01-05 02:00, or one of: "
 )
@@ -63,6 +64,13 @@ def read_span(begin: str, end: str, zone_name: str, now_us: int, default: str = 
     if until_us - since_us > LONGEST_SPAN_S * US_PER_S:
         raise InvalidInput("from", "a span is a year long at most")
     return TimeSpan(since_us, until_us, zone)
+
+
+def read_span_or_none(begin: str, end: str, zone_name: str, now_us: int) -> TimeSpan | None:
+    """The span that is asked for, a year back where only its end is said; None when nothing is. Raises InvalidInput."""
+    if not (begin.strip() or end.strip()):
+        return None
+    return read_span(begin, end, zone_name, now_us, _LONG_AGO)
 
 
 def zone_name_of(zone: tzinfo) -> str:
@@ -118,8 +126,7 @@ def _time(text: str, now: datetime, place: str) -> datetime:
         at = datetime.fromisoformat(text)
     except ValueError as error:
         known = [*_WORDS, *_LASTS, "now"]
-        near = suggest_of(text.lower(), known)
-        how = near if near.startswith("; did you mean") else f"; {_HOW}{', '.join(known)}"
+        how = suggest(text.lower(), known) or f"; {_HOW}{', '.join(known)}"
         raise InvalidInput(place, f'"{text[:40]}" is no time{how}') from error
     return at.replace(tzinfo=now.tzinfo) if at.tzinfo is None else at
 

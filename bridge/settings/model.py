@@ -262,6 +262,9 @@ class Settings(SettingsRecord):
     tables: dict[str, FilePath] = Field(default_factory=dict, description="Lookup tables: YAML, JSON or CSV files")
     intervals: dict[str, Any] = Field(default_factory=dict, description="Named time intervals for hours and not_hours")
     push: PushSettings = PushSettings()
+    search: bool = Field(
+        True, description="Keep an index of words, so that messages and deliveries are found by what they say"
+    )
     log: LogSettings = LogSettings()
     tracing: TracingSettings = TracingSettings()
     drain: Duration = Field(10.0, description="How long deliveries under way may take to finish when the daemon stops")

@@ -59,10 +59,13 @@ async def _some(engine: Engine, store: Store) -> int:
 async def test_decisions_that_fit_are_found_newest_first(engine: Engine, query: Any, offsets: list[int]) -> None:
     async with engine.open() as store:
         first_us = await _some(engine, store)
-        times = {
-            f"{name}_us": first_us + query.pop(name) * HOUR_US for name in ("since", "until") if name in list(query)
+        asked = {
+            f"{name}_us" if name in ("since", "until") else name: first_us + value * HOUR_US
+            if name in ("since", "until")
+            else value
+            for name, value in query.items()
         }
-        matches = await store.decisions.find_quiet(DecisionQuery(**query, **times))
+        matches = await store.decisions.find_quiet(DecisionQuery(**asked))
         assert [record.offset for record in matches] == offsets
 
 

@@ -77,6 +77,7 @@ _BESIDE = """\
 | File | Holds |
 |---|---|
 | `sealing.key` | seals users' tokens; without it a restored store knows nobody's token, and they are made anew |
+| `bridge.db.search` | the words of messages and deliveries (`broker/search.py`); when it is lost it is made anew |
 | `certificate.pem` | the certificate the daemon made for itself with `tls: self-signed` |
 | notes of the poison guard | what each worker has in hand, so that what stops the daemon twice is set aside |
 """

@@ -128,6 +128,12 @@ class MemoryOutbox:
             rows = [row for seq, row in sorted(self._lines.rows.items(), reverse=True) if _fits(row.delivery, query)]
             return [row.view_at(self._steady.read().wall_us) for row in rows[: query.limit]]
 
+    async def list_after(self, seq: int, limit: int) -> Sequence[Delivery]:
+        """See Outbox."""
+        async with self._gate("outbox.list_after"):
+            rows = [row for number, row in sorted(self._lines.rows.items()) if number > seq][:limit]
+            return [row.view_at(self._steady.read().wall_us) for row in rows]
+
     async def read(self, delivery_id: str) -> tuple[Delivery, Sequence[Attempt]] | None:
         """See Outbox."""
         async with self._gate("outbox.read"):

@@ -18,6 +18,7 @@ from broker.engines.memory.decisions import MemoryDecisions
 from broker.engines.memory.log import MemoryLog
 from broker.engines.memory.outbox import MemoryOutbox
 from broker.engines.memory.retelling import restamp_commit
+from broker.engines.memory.search import MemorySearch
 from broker.engines.memory.state import MemoryState
 from broker.engines.memory.trouble import Gate, Trouble
 from broker.engines.ownership import SoleOwnership, check_owner
@@ -44,6 +45,7 @@ class MemoryStore:
         self.outbox = MemoryOutbox(self.steady, self.gate)
         self.state = MemoryState(self.steady, self.gate)
         self.decisions = MemoryDecisions(self.steady, self.gate)
+        self.search = MemorySearch()
         self.ownership = SoleOwnership()
         self._counters: Counter[tuple[str, str]] = Counter()
 

@@ -132,6 +132,15 @@ class PostgresOutbox:
 
         return await self._readers.run(read)
 
+    async def list_after(self, seq: int, limit: int) -> Sequence[Delivery]:
+        """See Outbox."""
+
+        async def read(db: Db) -> Sequence[Delivery]:
+            now = self._steady.read()
+            return [view_row(columns, now) for columns in await ask(db, _SQL["behind_number"], (seq, limit))]
+
+        return await self._readers.run(read)
+
     async def read(self, delivery_id: str) -> tuple[Delivery, Sequence[Attempt]] | None:
         """See Outbox."""
 

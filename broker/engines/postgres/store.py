@@ -22,6 +22,7 @@ from broker.engines.postgres.log import PostgresLog
 from broker.engines.postgres.node import Node
 from broker.engines.postgres.outbox import PostgresOutbox
 from broker.engines.postgres.queries import ask, begin, load
+from broker.engines.postgres.search import PostgresSearch
 from broker.engines.postgres.slab_keeping import SlabKeeping
 from broker.engines.postgres.state import PostgresState
 from broker.engines.postgres.unit import Unit
@@ -64,6 +65,7 @@ class PostgresStore:
         self.outbox = PostgresOutbox(steady, writer, readers, waking, node.holder, node.shard)
         self.state = PostgresState(steady, writer, readers, node.shard)
         self.decisions = PostgresDecisions(steady, writer, readers)
+        self.search = PostgresSearch(writer, readers)
         self.ownership: Ownership = node.ownership
         self._slabs = SlabKeeping(steady, writer, self.log.remove)
 

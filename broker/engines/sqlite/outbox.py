@@ -115,6 +115,15 @@ class SqliteOutbox:
 
         return await self._readers.read_on_thread(read)
 
+    async def list_after(self, seq: int, limit: int) -> Sequence[Delivery]:
+        """See Outbox."""
+
+        def read(db: sqlite3.Connection) -> Sequence[Delivery]:
+            now = self._steady.read()
+            return [view_row(columns, now) for columns in db.execute(_SQL["behind_number"], (seq, limit))]
+
+        return await self._readers.read_on_thread(read)
+
     async def read(self, delivery_id: str) -> tuple[Delivery, Sequence[Attempt]] | None:
         """See Outbox."""
 

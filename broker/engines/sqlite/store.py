@@ -23,6 +23,7 @@ from broker.engines.sqlite.log import SqliteLog
 from broker.engines.sqlite.outbox import SqliteOutbox
 from broker.engines.sqlite.queries import load
 from broker.engines.sqlite.readers import Readers
+from broker.engines.sqlite.search import SqliteSearch
 from broker.engines.sqlite.state import SqliteState, apply_state, check_reads, wake
 from broker.engines.sqlite.transaction import Transaction, Writes
 from broker.engines.sqlite.watching import OpenFiles
@@ -73,6 +74,7 @@ class SqliteStore:
         self.outbox = SqliteOutbox(steady, self._writer, self._readers, signals.news)
         self.state = SqliteState(steady, self._writer, self._readers)
         self.decisions = SqliteDecisions(steady, self._writer, self._readers)
+        self.search = SqliteSearch(path, looks_only=looks_only)
         self.ownership = SoleOwnership()
         signals.forgetting += [self.log.forget_kept, self.state.forget_kept]
 
@@ -180,6 +182,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         """See Store."""
+        await self.search.close()
         await self._readers.close()
         with suppress(StoreError):  # looked at only, closed before, or in trouble: the mark before will do
             await self._writer.run(lambda transaction: keep_mark(transaction, self.steady.mark()))

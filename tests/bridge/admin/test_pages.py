@@ -25,6 +25,13 @@ MORE = (
     "/rules/hosts:%20down",
     "/rules/quieter",
     "/silences?all=1&rule=all",
+    "/find",
+    "/quiet?outcome=suppressed&by=silence&topic=P/T&rule=all&destination=inbox&key=x&from=yesterday",
+    "/deliveries?from=02:00&to=03:00&zone=Europe/Athens",
+    "/messages?from=2h&topic=P/T",
+    "/audit?from=2h&to=now",
+    "/find?q=web&kind=delivery&fate=dead&topic=P/T&rule=all&from=2h",
+    "/find?fate=unmatched",
     "/timeline?from=last+night",
     "/timeline?from=02:00&to=03:00&zone=Europe/Athens&topic=P/T&rule=all&destination=inbox&key=none",
 )

@@ -85,6 +85,7 @@ HOT: dict[tuple[str, str], Any] = {
     ("outbox", "find_in_line"): {**FIND, "destination": "ops", "order_key": "k1", "before_seq": 2**62, "limit": 50},
     ("outbox", "find_of_message"): {**FIND, "topic_uid": TOPIC, "offset": 5, "before_seq": 2**62, "limit": 50},
     ("outbox", "find_dead"): {**FIND, "before_seq": 2**62, "limit": 50},
+    ("outbox", "behind_number"): (5, 50),
     ("decisions", "of"): (TOPIC, 5),
     ("decisions", "quiet"): {
         **dict.fromkeys(("topic_uid", "rule", "destination", "key", "outcome", "by")),
@@ -125,6 +126,7 @@ COLD = {
     "gone_with_messages",
     "outbox": "add_deliveries add_progress change add_attempts put_receipts waiting_by_topic move clear_heads "
     "find_heads balances balances_since",
+    "search": "marks put_marks standing add by_words by_time forget clear_documents clear_marks",
     "ownership": "tokens lock_courier count_refused register renew renew_wanting end end_sessions_of_the_dead "
     "add_workers claim "
     "release release_others release_all listed",
@@ -235,6 +237,17 @@ def test_every_query_is_looked_at_or_named_as_one_that_need_not_be() -> None:
 
 
 def test_every_query_is_in_a_file_with_its_sentence() -> None:
-    for name in ("catalog", "cursors", "decisions", "keeping", "log", "outbox", "ownership", "slabs", "state"):
+    for name in [
+        "catalog",
+        "cursors",
+        "decisions",
+        "keeping",
+        "log",
+        "outbox",
+        "ownership",
+        "search",
+        "slabs",
+        "state",
+    ]:
         for query, text in load(name).items():
             assert text.startswith("-- "), f"{name}.{query} has no sentence"

@@ -8,6 +8,10 @@ SELECT p.seq, p.destination FROM deliveries AS d JOIN progress AS p ON p.seq = d
 -- Some deliveries by their numbers.
 SELECT * FROM whole_deliveries WHERE seq = ANY(%s);
 
+-- name: behind_number
+-- Deliveries behind a number, oldest first.
+SELECT * FROM whole_deliveries WHERE seq > %s ORDER BY seq LIMIT %s;
+
 -- name: by_id
 -- One delivery by its id.
 SELECT * FROM whole_deliveries WHERE id = %s;

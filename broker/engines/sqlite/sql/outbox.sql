@@ -2,6 +2,10 @@
 -- One delivery by its number.
 SELECT * FROM whole_deliveries WHERE seq = ?;
 
+-- name: behind_number
+-- Deliveries behind a number, oldest first.
+SELECT * FROM whole_deliveries WHERE seq > ? ORDER BY seq LIMIT ?;
+
 -- name: by_id
 -- One delivery by its id.
 SELECT * FROM whole_deliveries WHERE id = ?;
@@ -276,12 +280,18 @@ WHERE seq < :before_seq AND (:state IS NULL OR state = :state) AND (:destination
 ORDER BY seq DESC LIMIT :limit;
 
 -- name: find_between
--- The same where times are given, both of them.
+-- The same where times are given, both of them: within those of the index that enclose them, as of balances_since.
 SELECT * FROM whole_deliveries
-WHERE seq >= (SELECT min(seq) FROM deliveries INDEXED BY deliveries_created
-              WHERE created_us >= :since_us AND created_us < :until_us)
-  AND seq <= (SELECT max(seq) FROM deliveries INDEXED BY deliveries_created
-              WHERE created_us >= :since_us AND created_us < :until_us)
+WHERE seq >= coalesce((
+  SELECT seq FROM deliveries
+  WHERE seq % 64 = 0 AND seq < coalesce((
+    SELECT min(seq) FROM deliveries INDEXED BY deliveries_created WHERE seq % 64 = 0 AND created_us >= :since_us
+  ), 1 << 62)
+  ORDER BY seq DESC LIMIT 1
+), 0)
+  AND seq < coalesce((
+    SELECT min(seq) FROM deliveries INDEXED BY deliveries_created WHERE seq % 64 = 0 AND created_us >= :until_us
+  ), 1 << 62)
   AND seq < :before_seq AND created_us >= :since_us AND created_us < :until_us
   AND (:state IS NULL OR state = :state) AND (:destination IS NULL OR destination = :destination)
   AND (:rule IS NULL OR rule = :rule) AND (:topic_uid IS NULL OR topic_uid = :topic_uid)
