@@ -1,8 +1,10 @@
-"""The nouns of what was decided: one decision, and which ones to find. Import them from ``broker.model``."""
+"""What was decided: one decision, which ones to find, and the store's part that keeps them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +43,16 @@ class DecisionQuery:
     by: str | None = None
     before_seq: int | None = None
     limit: int = 100
+
+
+class Decisions(Protocol):
+    """What was decided, message by message. Written by ``commit`` only."""
+
+    async def list_for_message(self, topic_uid: str, offset: int) -> Sequence[DecisionRecord]:
+        """All decisions about one message, in the order they were made."""
+
+    async def list_after(self, seq: int, limit: int) -> Sequence[DecisionRecord]:
+        """Decisions after ``seq`` (a record's own number), oldest first."""
+
+    async def find_quiet(self, query: DecisionQuery) -> Sequence[DecisionRecord]:
+        """Decisions that fit and made no delivery at once (not ``sent``), newest first; times as in ``offset_at``."""

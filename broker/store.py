@@ -29,6 +29,7 @@ from typing import Protocol
 
 from broker.catalog import Catalog as Catalog
 from broker.clock import Moment
+from broker.decision import Decisions as Decisions
 from broker.model import (
     Appended,
     Attempt,
@@ -37,8 +38,6 @@ from broker.model import (
     Bounds,
     Commit,
     Cursor,
-    DecisionQuery,
-    DecisionRecord,
     Delivery,
     DeliveryQuery,
     Health,
@@ -256,19 +255,6 @@ class State(Protocol):
 
     async def counts(self) -> Mapping[str, int]:
         """How many rows each rule holds."""
-
-
-class Decisions(Protocol):
-    """What was decided, message by message. Written by ``commit`` only."""
-
-    async def list_for_message(self, topic_uid: str, offset: int) -> Sequence[DecisionRecord]:
-        """All decisions about one message, in the order they were made."""
-
-    async def list_after(self, seq: int, limit: int) -> Sequence[DecisionRecord]:
-        """Decisions after ``seq`` (a record's own number), oldest first."""
-
-    async def find_quiet(self, query: DecisionQuery) -> Sequence[DecisionRecord]:
-        """Decisions that fit and made no delivery at once (not ``sent``), newest first; times as in ``offset_at``."""
 
 
 class Store(Protocol):
