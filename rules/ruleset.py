@@ -14,8 +14,10 @@ from rules.case import Case
 from rules.conditions.conditions import Condition, compile_match
 from rules.conditions.event_places import EventPlace
 from rules.conditions.jsonpath import CompiledPath
+from rules.events.calendars import CalendarShelf
 from rules.events.decode import DecodeSpec
 from rules.events.intervals import Interval
+from rules.events.rotas import RotaBook
 from rules.events.topic_filter import TopicFilter, select_covered
 from rules.model import DestinationFacts
 from rules.rendering.environment import CompiledExpression, CompiledTemplate
@@ -256,6 +258,8 @@ class RuleSet:
     version: str
     sources: bytes
     tables: Mapping[str, Any] = field(default_factory=dict)
+    rotas: RotaBook = field(default_factory=RotaBook)
+    shelf: CalendarShelf = field(default_factory=CalendarShelf, repr=False)
     decode: Mapping[str, DecodeSpec] = field(default_factory=dict)
     destinations: Mapping[str, DestinationFacts] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()

@@ -51,6 +51,7 @@ from bridge.destinations.signed_context import SignedContext
 from bridge.front.connection_metrics import ConnectionMetrics
 from bridge.front.connection_table import ConnectionTable
 from bridge.front.limits import ConnectionLimits, limit_connections
+from bridge.observe.calendar_metrics import CalendarMetrics
 from bridge.observe.clock_guard import ClockGuard
 from bridge.observe.condition import DaemonCondition
 from bridge.observe.metrics import Metrics
@@ -60,6 +61,7 @@ from bridge.observe.release_metrics import ReleaseMetrics
 from bridge.push.http import PushHttp
 from bridge.push.pushers import Pushers
 from bridge.routing.active_config import ActiveConfig
+from bridge.routing.calendar_reading import CalendarReader
 from bridge.routing.fellow_nodes import FellowNodes, NodeWord, list_others
 from bridge.routing.router import Routed
 from bridge.routing.routers import Routers
@@ -164,6 +166,7 @@ async def _build(
         lately=lately,
         reloader=reloader,
         fellows=_fellows(settings, broker, in_force, reloader, trouble),
+        calendars=_calendars(broker, in_force, reloader, trouble),
         buttons=buttons,
         connections=table,
         tracer=tracer,
@@ -218,10 +221,20 @@ def _fellows(
     return fellows
 
 
+def _calendars(
+    broker: Broker, in_force: ActiveConfig, reloader: Reloader, trouble: list[Callable[[], str]]
+) -> CalendarReader:
+    """Who reads the calendars of the settings in force; one that grows old is ``trouble``."""
+    calendars = CalendarReader(broker, in_force, lambda: reloader.settings.calendars)
+    trouble.append(calendars.describe_degraded)
+    return calendars
+
+
 def _watch(daemon: Daemon) -> None:
     """Let Prometheus see what the parts know of themselves."""
     canary_metrics = CanaryMetrics(lambda: daemon.canaries.standings, daemon.clock)
-    others = PoisonMetrics(daemon.guard), ConnectionMetrics(daemon.connections), daemon.condition, daemon.clock_guard
+    calendars, table = CalendarMetrics(daemon.calendars.list_ages), ConnectionMetrics(daemon.connections)
+    others = PoisonMetrics(daemon.guard), table, calendars, daemon.condition, daemon.clock_guard
     holdings = [daemon.supervisor.holdings] if daemon.supervisor.holdings is not None else []
     release = ReleaseMetrics(version("ams-bridge"), daemon.clock)
     daemon.reloader.renewal = CertificateRenewal(daemon.push_http, daemon.servers)

@@ -7,7 +7,17 @@ from typing import Final
 from bridge.routing.fellow_nodes import sum_under
 from bridge.settings.model import Settings
 
-_SHARED: Final = ("destinations", "removed", "sources", "projects", "retention", "push", "intervals")
+_SHARED: Final = (
+    "destinations",
+    "removed",
+    "sources",
+    "projects",
+    "retention",
+    "push",
+    "intervals",
+    "rota",
+    "calendars",
+)
 
 
 def sum_settings(settings: Settings, key: bytes) -> dict[str, str]:

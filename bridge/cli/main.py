@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "deliveries": Listed("nouns:deliveries", "Deliveries and dead letters: list, show, replay, drop."),
     "incidents": Listed("nouns:incidents", "Incidents that fire: list, take, give-back."),
     "silence": Listed("nouns:silence", "Silences: add, list, preview, change, expire."),
+    "rota": Listed("nouns:rota", "Who is on call: show."),
     "ledger": Listed("ledger_command:ledger", "The books of every topic: where messages and sends ended."),
     "nodes": Listed("nodes_command:nodes", "Daemons that share a store in PostgreSQL, and what each runs."),
     "audit": Listed("audit_command:audit", "Who logged in or failed to, and who changed what."),

@@ -27,6 +27,9 @@ _SILENCE: Final = {
     "change": Listed("silence_commands:change", "Let a silence end later or earlier."),
     "expire": Listed("silence_commands:expire", "End a silence now."),
 }
+_ROTA: Final = {
+    "show": Listed("rota_commands:show", "Who is on call now and in the next weeks."),
+}
 _PROJECT: Final = {
     "list": Listed("resources:list_projects", "All projects, oldest first."),
     "create": Listed("resources:create_project", "Create a project."),
@@ -81,6 +84,7 @@ def _noun(word: str, verbs: Mapping[str, Listed], about: str) -> click.Command:
 deliveries = _noun("deliveries", _DELIVERIES, "Deliveries and dead letters: list, show, replay, drop.")
 incidents = _noun("incidents", _INCIDENTS, "Incidents that fire: list, take, give-back.")
 silence = _noun("silence", _SILENCE, "Silences: add, list, preview, change, expire.")
+rota = _noun("rota", _ROTA, "Who is on call: show.")
 project = _noun("project", _PROJECT, "Projects: create, list, show, delete.")
 topic = _noun("topic", _TOPIC, "Topics: create, list, show, delete, acl.")
 subscription = _noun("subscription", _SUBSCRIPTION, "Subscriptions: create, list, show, verify, delete, seek, acl.")

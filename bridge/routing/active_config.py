@@ -134,6 +134,10 @@ class ActiveConfig:
             self._over |= {f"silence:{name}" for name in lifted}
             self._silences = SilenceBook(tuple(compiled))
 
+    def wake_all(self) -> None:
+        """Let the next ``wake`` look at everything that is kept quiet."""
+        self._over.add(WAKE_ALL)
+
     async def wake(self, store: Store) -> None:
         """Let what was kept quiet by something that is over be looked at now. Raises StoreUnavailable; then again."""
         over = set(self._over)

@@ -14,9 +14,11 @@ from pathlib import Path
 import msgspec
 
 from bridge.routing.active_config import CURRENT
+from bridge.routing.calendar_copies import Shelved, shelve_calendars
 from bridge.routing.service_notes import put_note
 from bridge.settings.model import MoveTo, Settings
 from broker.broker import Broker
+from broker.clock import SystemClock
 from broker.conflicts import retry_on_conflict
 from broker.errors import VersionMoved
 from broker.model import Put
@@ -31,9 +33,17 @@ from rules.source.problems import ProblemsFound
 
 
 def world_of(
-    settings: Settings, config: Path | None, facts: Mapping[str, DestinationFacts], broker: Broker | None
+    settings: Settings,
+    config: Path | None,
+    facts: Mapping[str, DestinationFacts],
+    broker: Broker | None,
+    shelved: Shelved | None = None,
 ) -> World:
-    """What rules may refer to: destinations, intervals, tables, and what the broker knows of topics and schemas."""
+    """What rules may refer to: destinations, intervals, tables, and what the broker knows of topics and schemas.
+
+    ``shelved`` are the calendars, for whoever has read them already.
+    """
+    shelved = shelved or shelve(settings, config, broker)
     decode = {
         f"projects/{project_name}/topics/{topic_name}": topic.decode
         for project_name, project in settings.projects.items()
@@ -54,6 +64,10 @@ def world_of(
         destinations=dict(facts),
         intervals=settings.intervals,
         tables=settings.tables,
+        rota=settings.rota,
+        calendars=tuple(settings.calendars),
+        shelf=shelved.shelf,
+        shelf_problems=shelved.problems,
         template_folder=settings.templates if settings.templates.is_dir() else None,
         decode={name: text for name, text in decode.items() if text != "auto"},
         schemas=schemas,
@@ -64,6 +78,12 @@ def world_of(
             for name, going in settings.removed.items()
         },
     )
+
+
+def shelve(settings: Settings, config: Path | None, broker: Broker | None) -> Shelved:
+    """What is known of the calendars of the settings. Reading a large one takes a second."""
+    now_us = (broker.clock if broker is not None else SystemClock()).wall_us()
+    return shelve_calendars(settings.calendars, broker, now_us, str(config or "bridge.yaml"))
 
 
 def _schemas_of(settings: Settings) -> dict[str, object]:

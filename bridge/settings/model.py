@@ -17,6 +17,7 @@ from bridge.core.quantities import ByteSize, Duration, FilePath, LastingDuration
 from bridge.core.secret import Secret
 from bridge.core.tls_settings import TlsClientSettings
 from bridge.destinations.config import DestinationConfig
+from bridge.settings.calendar_settings import CalendarSettings
 from bridge.settings.tracing_settings import TracingSettings
 from bridge.sources.source_config import SourceConfig
 from broker.attribute_filters import read_filter
@@ -261,6 +262,12 @@ class Settings(SettingsRecord):
     templates: FilePath = Field(Path("templates"), validate_default=True, description="Folder of your own templates")
     tables: dict[str, FilePath] = Field(default_factory=dict, description="Lookup tables: YAML, JSON or CSV files")
     intervals: dict[str, Any] = Field(default_factory=dict, description="Named time intervals for hours and not_hours")
+    rota: dict[str, Any] = Field(
+        default_factory=dict, description="Who is on call: turns of people, or a calendar, for on_call in templates"
+    )
+    calendars: dict[str, CalendarSettings] = Field(
+        default_factory=dict, description="Calendars of iCalendar that rota and intervals look at"
+    )
     push: PushSettings = PushSettings()
     search: bool = Field(
         True, description="Keep an index of words, so that messages and deliveries are found by what they say"

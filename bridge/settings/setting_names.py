@@ -24,8 +24,8 @@ _AMS_WORDS: Final = 'letters, digits, "-" and "_" only, as in AMS'
 
 
 def find_bad_names(sections: Mapping[str, Any]) -> NamedPaths:
-    """Names that cannot be: of sources, destinations and tables, and of what is provisioned."""
-    for section in ("sources", "destinations", "tables"):
+    """Names that cannot be: of sources, destinations, tables, rotas and calendars, and of what is provisioned."""
+    for section in ("sources", "destinations", "tables", "rota", "calendars"):
         yield from _check((section,), sections.get(section), lambda name: bool(_OWN_NAME.fullmatch(name)), _OWN_WORDS)
     projects = sections.get("projects")
     yield from _check(("projects",), projects, is_name, _AMS_WORDS)

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from rules.events.calendars import CalendarPart
+from rules.events.moments import us_of
+
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
 _DAY: Final = dt.timedelta(days=1)
@@ -32,7 +35,8 @@ class IntervalEntry:
 
     ``days`` are weekdays (0 is Monday), ``days_of_month`` count from 1 or, negative, from the end; ``dates`` are pairs
     of first and last day; ``yearly`` the same as (month, day). ``times`` are minutes of the day, the second excluded; a
-    pair that runs over midnight (second before first) belongs to the day on which it begins.
+    pair that runs over midnight (second before first) belongs to the day on which it begins. ``calendar`` are
+    the events of a calendar of others.
     """
 
     zone: ZoneInfo
@@ -43,15 +47,18 @@ class IntervalEntry:
     dates: tuple[tuple[dt.date, dt.date], ...] | None = None
     yearly: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = ()
     times: tuple[tuple[int, int], ...] | None = None
+    calendar: CalendarPart | None = None
 
     @property
     def is_always(self) -> bool:
         """Whether nothing is left out."""
-        parts = (self.days, self.days_of_month, self.months, self.years, self.dates, self.times)
+        parts = (self.days, self.days_of_month, self.months, self.years, self.dates, self.times, self.calendar)
         return all(part is None for part in parts)
 
     def contains(self, moment: dt.datetime) -> bool:
         """Whether an aware moment lies in the span."""
+        if self.calendar is not None and not self.calendar.covers(us_of(moment)):
+            return False
         wall = moment.astimezone(self.zone)
         today = wall.date()
         if self.times is None:
@@ -94,6 +101,8 @@ class IntervalEntry:
             wall = dt.datetime.combine(day, dt.time(minute // 60, minute % 60), self.zone)
             yield wall.astimezone(dt.UTC)
             yield wall.replace(fold=1).astimezone(dt.UTC)
+        if self.calendar is not None:
+            yield from self.calendar.moments_of(day, self.zone)
         shift = self._shift_on(day)
         if shift is not None:
             yield shift
@@ -118,13 +127,15 @@ class IntervalEntry:
 class _Stretch:
     """A stretch of time that was worked out, until the next change, and whether it lies inside.
 
-    ``change_us`` is None when there is none within the time searched; the answer then stands for a year.
+    ``change_us`` is None when there is none within the time searched; the answer then stands for a year. ``digests``
+    are those of the calendars that were looked at.
     """
 
     start_us: int
     until_us: int
     change_us: int | None
     inside: bool
+    digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +155,15 @@ class Interval:
         return self._stretch_at(now_us).change_us
 
     def _stretch_at(self, now_us: int) -> _Stretch:
+        digests = tuple(span.calendar.digest for span in self.spans if span.calendar is not None)
         for last in self._last:
-            if last.start_us <= now_us < last.until_us:
+            if last.start_us <= now_us < last.until_us and last.digests == digests:
                 return last
         now = _EPOCH + now_us * _MICROSECOND
         inside = self._inside(now)
         change = next((moment for moment in self._moments_after(now) if self._inside(moment) is not inside), None)
         change_us = None if change is None else (change - _EPOCH) // _MICROSECOND
-        stretch = _Stretch(now_us, now_us + _YEAR_US if change_us is None else change_us, change_us, inside)
+        stretch = _Stretch(now_us, now_us + _YEAR_US if change_us is None else change_us, change_us, inside, digests)
         self._last[:] = [stretch]
         return stretch
 

@@ -13,12 +13,14 @@ from typing import Any, Final
 from rules.case import Case
 from rules.events.decode import DecodeSpec, read_spec
 from rules.events.intervals import Interval
+from rules.events.rotas import RotaBook
 from rules.events.topic_filter import TopicFilter
 from rules.language.cases import CaseReader
 from rules.language.check import check, keys_that_may_fail
 from rules.language.form import Form
 from rules.language.other_languages import FILE_ADVICE
-from rules.language.read_intervals import read_intervals
+from rules.language.read_intervals import KnownCalendars, read_intervals
+from rules.language.read_rotas import read_rotas
 from rules.language.read_rule import RuleReader
 from rules.language.sources import Sources, World, gather, sources_from_bytes, template_sources
 from rules.language.template_reader import TemplateReader
@@ -83,6 +85,8 @@ def _build(
 ) -> RuleSet:
     """Read everything, then check everything; raise what is wrong."""
     environment = make_environment(sources.tables)
+    rotas = _rotas(sources, world, problems)
+    environment.ask_rotas(rotas)
     files = template_sources(sources)
     problems.extend(shelve(environment, files, later=() if lenient else find_unasked(files)))
     reader = RuleReader(
@@ -114,6 +118,8 @@ def _build(
         version=version,
         sources=sources.to_bytes(),
         tables=sources.tables,
+        rotas=rotas,
+        shelf=world.shelf,
         decode=decode,
         destinations=world.destinations,
         gone=world.gone,
@@ -164,7 +170,19 @@ def _decode(sources: Sources, world: World, problems: list[Problem]) -> Iterable
 
 def _intervals(sources: Sources, world: World, problems: list[Problem]) -> Mapping[str, Interval]:
     document = world.settings or wrap_unplaced({"intervals": sources.intervals}, world.settings_file)
-    return read_intervals(sources.intervals, document, ("intervals",), problems)
+    return read_intervals(sources.intervals, document, ("intervals",), problems, _calendars(world))
+
+
+def _rotas(sources: Sources, world: World, problems: list[Problem]) -> RotaBook:
+    document = world.settings
+    if document is None or not isinstance(document.value, dict) or document.value.get("rota") != sources.rota:
+        document = wrap_unplaced({"rota": sources.rota}, world.settings_file)  # of another day, or with references
+    tables, calendars = sources.tables, _calendars(world)
+    return RotaBook(read_rotas(sources.rota, document, ("rota",), problems, tables=tables, calendars=calendars))
+
+
+def _calendars(world: World) -> KnownCalendars:
+    return KnownCalendars(world.calendars, world.shelf)
 
 
 def _files_of(path: FilePath, problems: list[Problem]) -> list[FilePath]:

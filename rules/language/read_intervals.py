@@ -9,6 +9,7 @@ An interval is a mapping, or a list of mappings of which one must fit. Its keys,
     years: [2026-2028]
     dates: [2026-05-01, 2026-12-24..2027-01-01, 12-25]     the last one: every year
     timezone: Europe/Athens       default UTC
+    calendar: downtimes           a calendar of bridge.yaml: within its events
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
+from rules.events.calendars import CalendarPart, CalendarShelf
 from rules.events.intervals import MINUTES_A_DAY, Interval, IntervalEntry
 from rules.source.places import Document
 from rules.source.problems import DocumentPath, Problem
@@ -32,23 +35,50 @@ MONTHS: Final = (
     "january", "february", "march", "april", "may", "june",
     "july", "august", "september", "october", "november", "december",
 )  # fmt: skip
-KEYS: Final = ("days", "times", "months", "days_of_month", "years", "dates", "timezone")
+KEYS: Final = ("days", "times", "months", "days_of_month", "years", "dates", "timezone", "calendar")
 _TIMES: Final = re.compile(r"(\d\d?):(\d\d) ?- ?(\d\d?):(\d\d)", re.ASCII)
 _NUMBERS: Final = re.compile(r"(-?\d{1,4})(?: ?[-:] ?(-?\d{1,4}))?", re.ASCII)
 _DATE: Final = re.compile(r"(?:(\d{4})-)?(\d\d)-(\d\d)", re.ASCII)
 
 
-def read_intervals(value: Any, document: Document, path: DocumentPath, problems: list[Problem]) -> dict[str, Interval]:
+@dataclass(frozen=True, slots=True)
+class KnownCalendars:
+    """The calendars that intervals may name, and the shelf with their copies."""
+
+    names: tuple[str, ...] = ()
+    shelf: CalendarShelf = field(default_factory=CalendarShelf)
+
+
+NO_CALENDARS: Final = KnownCalendars()
+
+
+def read_intervals(
+    value: Any,
+    document: Document,
+    path: DocumentPath,
+    problems: list[Problem],
+    calendars: KnownCalendars = NO_CALENDARS,
+) -> dict[str, Interval]:
     """The intervals of a mapping of names; what is wrong, all of it, is added to ``problems``."""
     if value is None:
         return {}
     if not isinstance(value, dict):
         problems.append(document.problem(path, "intervals are a mapping of names, such as office: {days: [mon-fri]}"))
         return {}
-    return {name: read_interval(name, interval, document, (*path, name), problems) for name, interval in value.items()}
+    return {
+        name: read_interval(name, interval, document, (*path, name), problems, calendars)
+        for name, interval in value.items()
+    }
 
 
-def read_interval(name: str, value: Any, document: Document, path: DocumentPath, problems: list[Problem]) -> Interval:
+def read_interval(
+    name: str,
+    value: Any,
+    document: Document,
+    path: DocumentPath,
+    problems: list[Problem],
+    calendars: KnownCalendars = NO_CALENDARS,
+) -> Interval:
     """One interval by its name. With a problem in it, it contains nothing."""
     several = value if isinstance(value, list) else [value]
     before = len(problems)
@@ -56,7 +86,7 @@ def read_interval(name: str, value: Any, document: Document, path: DocumentPath,
     for number, entry in enumerate(several):
         at = (*path, number) if isinstance(value, list) else path
         if isinstance(entry, dict) and entry:
-            spans.append(_Reader(document, at, problems).span(entry))
+            spans.append(_Reader(document, at, problems, calendars).span(entry))
         else:
             example = 'days: [mon-fri], times: ["09:00-17:00"]'
             problems.append(document.problem(at, f"an interval is a mapping that is not empty, such as {{{example}}}"))
@@ -68,7 +98,10 @@ def read_interval(name: str, value: Any, document: Document, path: DocumentPath,
 class _Reader:
     """Reads one span and collects its problems."""
 
-    def __init__(self, document: Document, path: DocumentPath, problems: list[Problem]) -> None:
+    def __init__(
+        self, document: Document, path: DocumentPath, problems: list[Problem], calendars: KnownCalendars
+    ) -> None:
+        self._calendars = calendars
         self._document = document
         self._path = path
         self._problems = problems
@@ -93,7 +126,17 @@ class _Reader:
             dates=None if dates is None else tuple(date for date in dates if isinstance(date[0], dt.date)),
             yearly=tuple(date for date in dates or () if isinstance(date[0], tuple)),
             times=self._each(fields, "times", _times),
+            calendar=self._calendar(fields),
         )
+
+    def _calendar(self, fields: dict[str, Any]) -> CalendarPart | None:
+        name = fields.get("calendar")
+        if name is None:
+            return None
+        if name not in self._calendars.names:
+            near = suggest_of(str(name), self._calendars.names, "it has")
+            self._say("calendar", f'no calendar "{name}" in bridge.yaml{near}')
+        return CalendarPart(self._calendars.shelf, str(name))
 
     def _each(self, fields: dict[str, Any], key: str, read: Callable[[Any], T]) -> tuple[T, ...] | None:
         """Every entry of a list (or the one that stands without a list), read; None when the key is not there."""
@@ -111,17 +154,24 @@ class _Reader:
         return tuple(values)
 
     def _zone(self, fields: dict[str, Any]) -> ZoneInfo:
-        name = fields.get("timezone", "UTC")
-        known = _zones()
-        if isinstance(name, str) and name in known:
-            return ZoneInfo(name)
-        near = suggest(str(name), known)
-        self._say("timezone", f'there is no time zone "{name}"{near or "; write one such as Europe/Athens or UTC"}')
-        return ZoneInfo("UTC")
+        try:
+            return read_zone(fields.get("timezone", "UTC"))
+        except ValueError as error:
+            self._say("timezone", str(error))
+            return ZoneInfo("UTC")
 
     def _say(self, key: str, text: str, number: int | None = None) -> None:
         path = (*self._path, key) if number is None else (*self._path, key, number)
         self._problems.append(self._document.problem(path, text))
+
+
+def read_zone(name: Any) -> ZoneInfo:
+    """The time zone of that name. Raises ValueError."""
+    known = _zones()
+    if isinstance(name, str) and name in known:
+        return ZoneInfo(name)
+    near = suggest(str(name), known)
+    raise ValueError(f'there is no time zone "{name}"{near or "; write one such as Europe/Athens or UTC"}')
 
 
 @lru_cache(maxsize=1)

@@ -1,7 +1,7 @@
 """All texts a rule set is made of, as one value: what its version is the hash of, and what it is built again from.
 
-Rules, templates, tables, intervals, decode settings and schemas (semantics.md item 17). Destinations are not part of
-it: a rule set of an older version is built against the destinations of today.
+Rules, templates, tables, intervals, rotas, decode settings and schemas (semantics.md item 17). Destinations are not
+part of it: a rule set of an older version is built against the destinations of today.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from rules.events.calendars import CalendarShelf
 from rules.language.tables import read_tables
 from rules.model import DestinationFacts
 from rules.rendering.template_files import SHIPPED, TemplateSource, read_template_sources
@@ -26,15 +27,20 @@ from rules.source.problems import Problem
 class World:
     """What a rule set may refer to, as plain values.
 
-    ``intervals`` are as written in bridge.yaml, and ``settings`` that file, for the places of what is wrong with them;
-    ``decode`` is by full topic name; ``schemas`` are Avro definitions by name; ``topics`` are the topics that exist,
-    empty when nobody knows. ``gone`` are destinations that were taken away: the one that takes their posts, or "" when
-    nobody does.
+    ``intervals`` and ``rota`` are as written in bridge.yaml, and ``settings`` that file, for the places of what is
+    wrong with them; ``calendars`` are the names that they may refer to, ``shelf`` what was last read of them, and
+    ``shelf_problems`` what of it could not be. ``decode`` is by full topic name; ``schemas`` are Avro definitions by
+    name; ``topics`` are the topics that exist, empty when nobody knows. ``gone`` are destinations that were taken away:
+    the one that takes their posts, or "" when nobody does.
     """
 
     destinations: Mapping[str, DestinationFacts] = field(default_factory=dict)
     intervals: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, FilePath] = field(default_factory=dict)
+    rota: Mapping[str, Any] = field(default_factory=dict)
+    calendars: tuple[str, ...] = ()
+    shelf: CalendarShelf = field(default_factory=CalendarShelf)
+    shelf_problems: tuple[Problem, ...] = ()
     template_folder: FilePath | None = None
     shipped_templates: FilePath = SHIPPED
     decode: Mapping[str, str] = field(default_factory=dict)
@@ -66,6 +72,7 @@ class Sources(msgspec.Struct, frozen=True):
     intervals: dict[str, Any]
     decode: dict[str, str]
     schemas: dict[str, Any]
+    rota: dict[str, Any] = {}
 
     @property
     def version(self) -> str:
@@ -73,7 +80,7 @@ class Sources(msgspec.Struct, frozen=True):
         parts = (
             [(file.name, file.text) for file in self.files],
             [(template.name, template.text) for template in self.templates],
-            (self.tables, self.intervals, self.decode, self.schemas),
+            (self.tables, self.intervals, self.decode, self.schemas, *([self.rota] if self.rota else [])),
         )
         return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()[:16]
 
@@ -96,7 +103,7 @@ def gather(files: Mapping[str, str] | list[tuple[str, str]], world: World, probl
     templates, unreadable = read_template_sources(world.template_folder, shipped=world.shipped_templates)
     problems.extend(unreadable)
     tables, not_read = read_tables(world.tables)
-    problems.extend(not_read)
+    problems.extend((*not_read, *world.shelf_problems))
     return Sources(
         files=[SourceFile(FilePath(name).name, name, text) for name, text in named],
         templates=[SourceFile(template.name, template.file, template.text) for template in templates],
@@ -104,6 +111,7 @@ def gather(files: Mapping[str, str] | list[tuple[str, str]], world: World, probl
         intervals=dict(world.intervals),
         decode=dict(world.decode),
         schemas=dict(world.schemas),
+        rota=dict(world.rota),
     )
 
 

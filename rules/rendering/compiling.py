@@ -62,7 +62,7 @@ def compile_text(
     if isinstance(tree, Flaw):
         return _place([tree], place_at, path)
     walked = walk_template(tree)
-    faults = flaws(walked, source, environment.tables, environment.file_names)
+    faults = flaws(walked, source, environment.tables, environment.file_names, environment.rotas.rotas)
     if faults:
         return _place(faults, place_at, path)
     referred, own = references(walked), own_names(walked)
@@ -131,7 +131,7 @@ def compile_expression(
     tree = nodes.Template(body, lineno=1)
     tree.set_environment(environment)
     walked = walk_template(tree)
-    faults = flaws(walked, source, environment.tables, ())
+    faults = flaws(walked, source, environment.tables, (), environment.rotas.rotas)
     if faults:
         return _place(faults, place_at, path)
     built = _build(environment, tree, source, expression=True)

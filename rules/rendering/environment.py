@@ -25,6 +25,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Cycler, Joiner, Namespace, missing
 
 from rules.events.moments import us_of
+from rules.events.rotas import RotaBook
 from rules.rendering.budget import DEFAULT_LIMITS, METER, Limits, Meter, TooMuch, charge_each, weight
 from rules.rendering.jinja_filters import ALL_FILTERS, ALL_TESTS
 from rules.rendering.markdown import Authored, join_output, join_printed, print_part
@@ -111,11 +112,17 @@ class Templates(ImmutableSandboxedEnvironment):
         self.filters = ALL_FILTERS  # type: ignore[assignment]
         self.tests = dict(ALL_TESTS)
         self.globals = {"range": _range, "dict": dict, "cycler": Cycler, "joiner": Joiner, "namespace": Namespace}
+        self.ask_rotas(RotaBook())
         self.shelf: dict[str, Template] = {}
         self.shelved: dict[str, Shelved] = {}
         self.unusable: set[str] = set()
         self.later: dict[str, Callable[[], object]] = {}  # puts a template of that name on the shelf
         self.inline: dict[tuple[str, bool], tuple[Template, frozenset[str]]] = {}
+
+    def ask_rotas(self, book: RotaBook) -> None:
+        """Let templates ask these rotas: ``on_call('network')``. Before anything is compiled."""
+        self.rotas = book
+        self.globals["on_call"] = lambda name: book.on_call(str(name), METER.get().now_us)
 
     @property
     def file_names(self) -> frozenset[str]:

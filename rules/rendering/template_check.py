@@ -18,6 +18,7 @@ from jinja2.parser import Parser
 
 from rules.conditions.jsonpath import compile_path
 from rules.conditions.regex import compile_regex
+from rules.events.rotas import no_rota
 from rules.rendering.filters import zone_of
 from rules.rendering.jinja_filters import ALL_FILTERS, ALL_TESTS, LEFT_OUT
 from rules.rendering.template_advice import FILTERS, NAMES, advise
@@ -86,8 +87,10 @@ def walk_template(tree: nodes.Node) -> Nodes:
     return tuple(inner)
 
 
-def flaws(tree: Nodes, source: str, tables: Mapping[str, Any], shelf: Collection[str]) -> list[Flaw]:
-    """Unknown filters, tests, tables and templates, tags that do not exist here, and constants that cannot be right."""
+def flaws(
+    tree: Nodes, source: str, tables: Mapping[str, Any], shelf: Collection[str], rotas: Mapping[str, Any]
+) -> list[Flaw]:
+    """Unknown filters, tests, tables, rotas and templates, unknown tags, and constants that cannot be right."""
     at = _finder(source)
     faults: list[Flaw] = []
     for node in tree:
@@ -97,6 +100,8 @@ def flaws(tree: Nodes, source: str, tables: Mapping[str, Any], shelf: Collection
             faults.extend(_test_flaws(node, at))
         elif isinstance(node, (nodes.Getattr, nodes.Getitem)):
             faults.extend(_member_flaws(node, tables, at))
+        elif isinstance(node, nodes.Call):
+            faults.extend(_rota_flaws(node, rotas, at))
         elif isinstance(node, _REFERRING):
             faults.extend(_reference_flaws(node, shelf, at))
         elif isinstance(node, nodes.ScopedEvalContextModifier):
@@ -288,6 +293,15 @@ def _member_flaws(node: nodes.Node, tables: Mapping[str, Any], at: Finder) -> It
         names = ", ".join(sorted(MESSAGE_NAMES - {"publish_time_us"}))
         listed = hint(suggest(fact, MESSAGE_NAMES), f"it has: {names}")
         yield Flaw(*at(node.lineno, fact), f'message has no "{fact}"{listed}')
+
+
+def _rota_flaws(node: nodes.Call, rotas: Mapping[str, Any], at: Finder) -> Iterator[Flaw]:
+    """``on_call('netwrk')``: a rota that is not there."""
+    if not isinstance(node.node, nodes.Name) or node.node.name != "on_call":
+        return
+    name = node.args[0] if node.args else None
+    if isinstance(name, nodes.Const) and isinstance(name.value, str) and name.value not in rotas:
+        yield Flaw(*at(node.lineno, name.value), no_rota(name.value, rotas))
 
 
 def _member_of(node: nodes.Node, owner_name: str) -> str | None:

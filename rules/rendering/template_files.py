@@ -66,7 +66,7 @@ def shelve(
     names = trees.keys() | environment.file_names
     for source, tree in trees.values():
         walked = walk_template(tree)
-        faults = flaws(walked, source.text, environment.tables, names)
+        faults = flaws(walked, source.text, environment.tables, names, environment.rotas.rotas)
         if faults:
             problems.extend(_refuse(environment, source, faults))
         else:

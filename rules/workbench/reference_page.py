@@ -47,6 +47,7 @@ NAMES: Final = {
     "tables": "the lookup tables of bridge.yaml",
     "parent": "with `for_each`: the whole payload",
     "now": "the time of the decision",
+    "on_call(NAME)": "who is on call in a `rota:` of bridge.yaml, as a text; empty when nobody is",
     "phase": "in posts: why it is told: message, firing, resolved, reminder, escalation, group, digest, "
     "flapping, calm, stale",
     "rule": "in posts: the rule's name",
@@ -85,6 +86,7 @@ INTERVALS: Final = {
     "years": ("or a range", "[2026-2028]"),
     "dates": ("days, or from one to another; without a year: every year", "[2026-05-01, 12-24..12-26]"),
     "timezone": ("UTC where it is not said", "Europe/Athens"),
+    "calendar": ("within the events of one of `calendars:`", "downtimes"),
 }
 _HEAD: Final = """\
 # Rule reference

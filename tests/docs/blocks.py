@@ -107,7 +107,7 @@ def settings_of(block: Block, folder: Path) -> Settings:
 async def world_of(blocks: list[Block], folder: Path) -> World:
     """What the rules of a page may name: all that its settings name together."""
     facts: dict[str, DestinationFacts] = {}
-    intervals: dict[str, Any] = {}
+    named: dict[str, dict[str, Any]] = {"intervals": {}, "rota": {}, "calendars": {}}
     for block in blocks:
         if block.kind != "settings":
             continue
@@ -116,8 +116,14 @@ async def world_of(blocks: list[Block], folder: Path) -> World:
             destination = KINDS[config.type].build(name, config, Tools(ManualClock(), make_client))
             facts[name] = destination.facts
             await destination.close()
-        intervals |= settings.intervals
-    return World(destinations=facts or _named_by(blocks), intervals=intervals)
+        for section, members in named.items():
+            members |= getattr(settings, section)
+    return World(
+        destinations=facts or _named_by(blocks),
+        intervals=named["intervals"],
+        rota=named["rota"],
+        calendars=tuple(named["calendars"]),
+    )
 
 
 def _named_by(blocks: list[Block]) -> dict[str, DestinationFacts]:
