@@ -20,11 +20,21 @@ from typing import Any, Literal, TypeAlias
 
 Severity: TypeAlias = Literal["critical", "error", "warning", "info", "ok"]
 Phase: TypeAlias = Literal[
-    "message", "firing", "resolved", "reminder", "escalation", "group", "digest", "flapping", "calm", "stale"
+    "message",
+    "firing",
+    "resolved",
+    "reminder",
+    "escalation",
+    "group",
+    "digest",
+    "flapping",
+    "calm",
+    "stale",
+    "report",
 ]
 """Why a send exists: ``message`` for a rule without ``resolved:``; ``firing`` and ``resolved`` open and end an
 incident; ``reminder`` is ``repeat:``, ``escalation`` a step of ``escalate:``; ``stale`` says that nothing was heard
-of an incident for ``forget_after``."""
+of an incident for ``forget_after``, ``report`` is what a rule with ``schedule:`` tells."""
 
 
 # --- what goes in ----------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from rules.events.calendars import CalendarShelf
 from rules.events.decode import DecodeSpec
 from rules.events.intervals import Interval
 from rules.events.rotas import RotaBook
+from rules.events.schedules import Schedule
 from rules.events.topic_filter import TopicFilter, select_covered
 from rules.model import DestinationFacts
 from rules.rendering.environment import CompiledExpression, CompiledTemplate
@@ -32,6 +33,9 @@ Overflow: TypeAlias = Literal["digest", "drop", "delay"]
 SilencedEnds: TypeAlias = Literal["tell", "wait"]
 """Whether the end of what was told is told while a silence holds, or waits until it is over."""
 
+
+Missed: TypeAlias = Literal["tell", "skip"]
+"""Whether what a schedule missed while the bridge was down is told late."""
 
 Unless: TypeAlias = Literal["taken", "over"]
 """What stops a step of an escalation beside the end of the incident."""
@@ -212,6 +216,16 @@ class EscalationStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Scheduled:
+    """``schedule:``: when a rule reports, of what time (None: since its last report) and of which rules (none: all)."""
+
+    schedule: Schedule
+    over_s: float | None = None
+    rules: tuple[str, ...] = ()
+    missed: Missed = "tell"
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule; ``position`` is its place in file order over all files.
 
@@ -235,6 +249,7 @@ class Rule:
     making: PostMaking = PostMaking()
     sends: tuple[SendEntry, ...] = ()
     steps: tuple[EscalationStep, ...] = ()
+    scheduled: Scheduled | None = None
     stop: bool = False
     drop: bool = False
     quiet: Quiet = Quiet()

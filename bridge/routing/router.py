@@ -260,8 +260,7 @@ class Router:
         timers = [timer_of(row) for row in await self._store.state.due(self.topic.uid, batch.now_us, _TIMERS)]
         if not timers:
             return False
-        decided_until_us = await self._watches.decided_until_us(cursor.offset)
-        context = replace(self._current.context(batch.now_us), decided_until_us=decided_until_us)
+        context = await self._watches.context_of(rule_set, timers, self._current.context(batch.now_us), cursor.offset)
         keys = dict.fromkeys([timer.key for timer in timers])
         names = {timer.key: timer_name(self.topic.uid, timer.key, rule_set.version) for timer in timers}
         for timer in timers:

@@ -13,13 +13,14 @@ from typing import Final, TypeVar
 
 from rules.deciding.quiet import rows as quiet_rows
 from rules.deciding.quiet.ahead import settle_ahead
-from rules.deciding.quiet.rows import FiringRow, GroupRow, KeyRow, QuietRow, ThrottleRow, WatchRow
+from rules.deciding.quiet.rows import FiringRow, GroupRow, KeyRow, QuietRow, ScheduleRow, ThrottleRow, WatchRow
 from rules.deciding.quiet.silences import NO_SILENCES, SilenceBook
 from rules.deciding.quiet.verdicts import book_name
+from rules.deciding.report_facts import ReportFacts
 from rules.model import Decision, Judgement, JudgementOutcome, MessageFate, Send, StateChange, StateValue
 from rules.ruleset import Rule, RuleSet, SendEntry
 
-RowT = TypeVar("RowT", KeyRow, GroupRow, ThrottleRow, FiringRow, WatchRow)
+RowT = TypeVar("RowT", KeyRow, GroupRow, ThrottleRow, FiringRow, WatchRow, ScheduleRow)
 
 
 EMPTY: Final = "empty"
@@ -32,7 +33,8 @@ class DecideContext:
 
     ``key_counts`` are the rows of state each rule holds (semantics.md item 5); a little old is good enough.
     ``unwritten`` names rules whose posts a dry run need not render (rules/deciding/lazy_post.py).
-    ``decided_until_us`` is up to when all that was published has been decided; None is now.
+    ``decided_until_us`` is up to when all that was published has been decided; None is now. ``reports`` is what was
+    looked up for rules with ``schedule:``, by the row of their timer.
     """
 
     now_us: int
@@ -40,6 +42,7 @@ class DecideContext:
     key_counts: Mapping[str, int] = field(default_factory=dict)
     unwritten: Collection[str] = ()
     decided_until_us: int | None = None
+    reports: Mapping[str, ReportFacts] = field(default_factory=dict)
 
 
 class MissingState(LookupError):

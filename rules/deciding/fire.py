@@ -10,13 +10,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from rules.deciding import scheduled
 from rules.deciding.decision_builder import DecideContext, Draft
 from rules.deciding.quiet import flapping, group, heartbeat, incidents, inhibition, keyrow, throttle, watch
 from rules.deciding.quiet.escalation import escalate
 from rules.deciding.quiet.pending_notifications import look_again
 from rules.deciding.quiet.quiet_period import calm_down
 from rules.deciding.quiet.repeat import remind
-from rules.deciding.quiet.rows import FiringRow, GroupRow, KeyRow, ThrottleRow, WatchRow, row_from_bytes, rule_of
+from rules.deciding.quiet.rows import (
+    FiringRow,
+    GroupRow,
+    KeyRow,
+    ScheduleRow,
+    ThrottleRow,
+    WatchRow,
+    row_from_bytes,
+    rule_of,
+)
 from rules.deciding.state_keys import RowNames, names_by_rule, row_names, throttle_names
 from rules.deciding.vars import revive
 from rules.model import Decision, StateValue, Timer
@@ -43,7 +53,7 @@ def needs_for(rule_set: RuleSet, timer: Timer) -> tuple[str, ...]:
             needs.update(dict.fromkeys(inhibition.free(row, FREED_AT_ONCE)))
         case WatchRow() as row:
             needs.update(dict.fromkeys(watch.rows_to_enter(rule, row)))
-        case ThrottleRow():
+        case ThrottleRow() | ScheduleRow():
             pass
     return tuple(needs)
 
@@ -80,6 +90,10 @@ def fire(rule_set: RuleSet, timer: Timer, state: Mapping[str, StateValue], conte
             watching = draft.rows.find(own, WatchRow)
             if watching is not None:
                 watch.tick(draft, rule, own, watching)
+        case ScheduleRow():
+            planned = draft.rows.find(own, ScheduleRow)
+            if planned is not None:
+                scheduled.report_if_due(draft, rule, own, planned)
     return draft.decision(None)
 
 

@@ -155,7 +155,7 @@ def _views(rules: Iterable[Rule], default: DecodeSpec) -> Iterator[EventView]:
         entries: list[tuple[Rule, How]] = []
         conditions: list[Condition] = []
         for rule in members:
-            if not rule.retired:
+            if not rule.retired and rule.scheduled is None:
                 entries.append((rule, "match"))
                 conditions.append(rule.condition)
             if rule.quiet.resolved is not None:

@@ -74,8 +74,8 @@ class CaseReader:
     def _messages(self, form: Form, topic: str, start_us: int) -> Iterable[CaseMessage]:
         if "message" in form and "messages" in form:
             form.report(("messages",), "message is for one, messages for several; keep one of them", at_key=True)
-        elif "message" not in form and "messages" not in form and "silences" not in form:
-            form.report((), "the test needs message: or messages:")
+        elif not {"message", "messages", "silences", "until"} & form.value.keys():
+            form.report((), "the test needs message: or messages:, or until: where a rule has schedule:")
         forms = [form.form(("message",), "message")] if "message" in form else form.forms("messages", "message")
         for n, inner in enumerate(forms):
             yield _message(inner, n, topic, start_us)

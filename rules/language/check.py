@@ -18,6 +18,7 @@ def check(rules: Sequence[Rule], cases: Iterable[Case]) -> Iterator[Problem]:
     """Problems and warnings that no single rule shows."""
     yield from _clashes(rules)
     yield from _inhibitors(rules)
+    yield from _reported(rules)
     yield from find_unreachable(rules)
     yield from _dotted_keys(rules, cases)
 
@@ -58,6 +59,15 @@ def _inhibitors(rules: Iterable[Rule]) -> Iterator[Problem]:
             elif not other.quiet.has_life:
                 text = f'the rule "{other.name}" needs resolved:, so that it is known when its incidents are over'
                 yield _problem(rule, "inhibited_by", text)
+
+
+def _reported(rules: Sequence[Rule]) -> Iterator[Problem]:
+    """Rules that a report is about, and that are not there."""
+    names = {name for rule in rules for name in (rule.name, *rule.was)}
+    for rule in rules:
+        for name in rule.scheduled.rules if rule.scheduled is not None else ():
+            if name not in names:
+                yield _problem(rule, "schedule", f'no rule "{name}"{suggest(name, names)}')
 
 
 def keys_that_may_fail(rules: Iterable[Rule]) -> Iterator[Problem]:

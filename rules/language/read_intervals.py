@@ -115,14 +115,10 @@ class _Reader:
         dates = self._each(fields, "dates", _dates)
         return IntervalEntry(
             zone=self._zone(fields),
-            days=_unite(
-                self._each(fields, "days", lambda word: _numbers_of(word, WEEKDAYS, "a weekday", "mon-fri", 0))
-            ),
-            days_of_month=_unite(self._each(fields, "days_of_month", _days_of_month)),
-            months=_unite(
-                self._each(fields, "months", lambda word: _numbers_of(word, MONTHS, "a month", "jan-mar", 1))
-            ),
-            years=_unite(self._each(fields, "years", _years)),
+            days=unite(self._each(fields, "days", lambda word: numbers_of(word, WEEKDAYS, "a weekday", "mon-fri", 0))),
+            days_of_month=unite(self._each(fields, "days_of_month", read_days_of_month)),
+            months=unite(self._each(fields, "months", lambda word: numbers_of(word, MONTHS, "a month", "jan-mar", 1))),
+            years=unite(self._each(fields, "years", _years)),
             dates=None if dates is None else tuple(date for date in dates if isinstance(date[0], dt.date)),
             yearly=tuple(date for date in dates or () if isinstance(date[0], tuple)),
             times=self._each(fields, "times", _times),
@@ -179,12 +175,16 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def _unite(several: tuple[Iterable[int], ...] | None) -> frozenset[int] | None:
+def unite(several: tuple[Iterable[int], ...] | None) -> frozenset[int] | None:
+    """All numbers of several lists; None of none."""
     return None if several is None else frozenset(number for some in several for number in some)
 
 
-def _numbers_of(value: Any, names: tuple[str, ...], what: str, example: str, start: int) -> list[int]:
-    """The numbers of a name or a range of names (at least three letters of each), or of numbers where those count."""
+def numbers_of(value: Any, names: tuple[str, ...], what: str, example: str, start: int) -> list[int]:
+    """The numbers of a name or a range of names (at least three letters of each), or of numbers where those count.
+
+    Raises ValueError.
+    """
     parts = [part.strip().lower() for part in str(value).split("-")]
     numbers: list[int] = []
     for part in parts:
@@ -203,7 +203,8 @@ def _numbers_of(value: Any, names: tuple[str, ...], what: str, example: str, sta
     ]
 
 
-def _days_of_month(value: Any) -> list[int]:
+def read_days_of_month(value: Any) -> list[int]:
+    """Days of the month: one, or a range; from the end where they are negative. Raises ValueError."""
     match = _NUMBERS.fullmatch(str(value).strip())
     first = int(match[1]) if match else 0
     last = int(match[2]) if match and match[2] else first

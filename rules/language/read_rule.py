@@ -17,6 +17,8 @@ from rules.language.form import Form
 from rules.language.other_languages import RULE_ADVICE
 from rules.language.read_expects import DEFAULT_TEXT
 from rules.language.read_quiet import QUIET_KEYS, QuietReader, key_template
+from rules.language.read_schedule import DEFAULT_TEXT as DEFAULT_REPORT
+from rules.language.read_schedule import read_schedule
 from rules.language.read_send import SendReader
 from rules.language.template_reader import TemplateReader
 from rules.model import DestinationFacts
@@ -40,8 +42,8 @@ POST_KEYS: Final = (
     "body",
 )
 RULE_KEYS: Final = (
-    "name", "about", "was", "topic", "decode", "for_each", "match", "when", "set", *POST_KEYS, "send", "escalate",
-    "drop", "stop", *QUIET_KEYS,
+    "name", "about", "was", "topic", "decode", "for_each", "schedule", "match", "when", "set", *POST_KEYS,
+    "send", "escalate", "drop", "stop", *QUIET_KEYS,
 )  # fmt: skip
 MEANT: Final = {
     "on": "topic", "if": "match", "condition": "match", "conditions": "match", "filter": "match", "where": "match",
@@ -103,6 +105,7 @@ class RuleReader:
             stop=form.flag("stop"),
             drop=form.flag("drop"),
             quiet=quiet,
+            scheduled=read_schedule(form),
             path=path_text(form.path),
             key_places={key: form.document.key_place_of((*form.path, key)) for key in form.value},
             judging=judging_of(form),
@@ -212,6 +215,8 @@ def _making(form: Form, templates: TemplateReader) -> PostMaking:
         text = templates.file(form, ("template",))
     if "expect" in form and "text" not in form and "template" not in form:
         text = templates.constant(form, ("expect",), DEFAULT_TEXT)
+    if "schedule" in form and "text" not in form and "template" not in form:
+        text = templates.constant(form, ("schedule",), DEFAULT_REPORT)
     return PostMaking(
         text=text,
         parts=templates.parts(form),

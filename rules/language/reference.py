@@ -33,6 +33,12 @@ RULE_KEYS: Final = (
         "decode", "How the payload is read: auto, json, text, gzip+json, avro:NAME ...", "gzip+json", "what it hears"
     ),
     KeyEntry("for_each", "A path; each item found (10,000 at most) is an event", "$.alerts[*]", "what it takes"),
+    KeyEntry(
+        "schedule",
+        "Hear no messages, and report when the clock says so: what is open, what was told",
+        "mon-fri at 09:00",
+        "what it hears",
+    ),
     KeyEntry("match", "What must hold; without it every message", "{$.status: CRITICAL}", "what it takes"),
     KeyEntry("when", "A Jinja expression that must hold beside match", '"data.count > 3"', "what it takes"),
     KeyEntry("set", "Named values, each a template, in order: vars.NAME", '{who: "{{ data.vo }}"}', "what it takes"),

@@ -14,6 +14,8 @@ from rules.language.cases import CASE_KEYS, MATCHER_KEYS, MESSAGE_KEYS, TEXT_PAR
 from rules.language.read_expects import ALONE
 from rules.language.read_quiet import MAX_CHANGES, MAX_COUNT, MAX_GROUP, OVERFLOWS, SILENCED_ENDS
 from rules.language.read_rule import MAX_NAME_RUNES, POST_KEYS, SEVERITIES
+from rules.language.read_schedule import KEYS as SCHEDULE_KEYS
+from rules.language.read_schedule import MISSED
 from rules.language.read_send import MAX_STEPS, UNLESS
 from rules.language.reference import INNER_KEYS, RULE_KEYS
 from rules.language.sources import World
@@ -137,6 +139,7 @@ def _shapes(world: World) -> dict[str, SchemaDict]:
         "body": ANYTHING,
         "send": _send(world),
         "escalate": _escalate(world),
+        "schedule": _schedule(),
         **_quiet_shapes(world, clause, flag),
     }
 
@@ -168,6 +171,14 @@ def _quiet_shapes(world: World, clause: SchemaDict, flag: SchemaDict) -> dict[st
         "not_hours": intervals,
         "inhibited_by": _one_or_several(_mapping({"rule": TEXT, "same": PLACES, "match": clause}, ["rule"])),
     }
+
+
+def _schedule() -> SchemaDict:
+    """Words, cron's five fields, or a mapping of either."""
+    shapes: dict[str, SchemaDict] = {"over": DURATION, "missed": {"enum": list(MISSED)}, "cron": TEXT, "timezone": TEXT}
+    numbers: SchemaDict = _one_or_several({"type": ["string", "integer"]})
+    shapes |= {"at": TEXTS, "rules": TEXTS, **dict.fromkeys(("days", "days_of_month", "months"), numbers)}
+    return {"anyOf": [_mapping({key: shapes[key] for key in SCHEDULE_KEYS}), TEXT]}
 
 
 def _send(world: World) -> SchemaDict:
@@ -269,7 +280,11 @@ def _case(world: World) -> SchemaDict:
     properties = {key: shapes.get(key, TEXT) for key in CASE_KEYS}
     case = _mapping(properties, ["name"])
     case["anyOf"] = [{"required": ["expect"]}, {"required": ["quiet"]}]
-    case["oneOf"] = [{"required": ["message"]}, {"required": ["messages"]}]
+    case["oneOf"] = [
+        {"required": ["message"]},
+        {"required": ["messages"]},
+        {"required": ["until"], "not": {"anyOf": [{"required": ["message"]}, {"required": ["messages"]}]}},
+    ]
     return case
 
 

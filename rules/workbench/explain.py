@@ -138,6 +138,8 @@ def _fate(
 ) -> tuple[Fate, str]:
     if judgements:
         return "acts", ""
+    if rule.scheduled is not None:
+        return "no match", "it hears no messages: it reports by its schedule:"
     if matched is not None and matched.how == "resolved":
         return "nothing to end", f'no incident with the key "{matched.key}" is open'
     if matched is not None or (rule.condition.holds(event, now_us) and _when_holds(rule_set, rule, event, now_us)):

@@ -34,14 +34,17 @@ def play_case(rule_set: RuleSet, case: Case, untaken: list[str]) -> Iterator[Dry
             case CaseMessage():
                 yield rehearsal.take(happening.incoming, now_us, happening.decoded)
             case CaseTake():
-                if not _take_incidents(state, happening):
+                taken = _take_incidents(state, happening)
+                for row in taken:
+                    rehearsal.note_taken(row.rule, happening.key, now_us)
+                if not taken:
                     at = duration_text(happening.at_us / 1_000_000)
                     untaken.append(f'{happening.place}: nothing with the key "{happening.key}" fires at {at}')
     yield from rehearsal.run_to(case.start_us + case.until_us + SLACK_US, MOST_STEPS)
 
 
-def _take_incidents(state: InMemoryState, take: CaseTake) -> int:
-    """Take every incident that is meant; how many there were."""
+def _take_incidents(state: InMemoryState, take: CaseTake) -> list[StateChange]:
+    """Take every incident that is meant; gives their rows."""
     changes: list[StateChange] = []
     for row in state.rows():
         incident = incident_of(row.key, row.value)
@@ -50,4 +53,4 @@ def _take_incidents(state: InMemoryState, take: CaseTake) -> int:
         if taken is not None:
             changes.append(replace(row, value=taken.value))
     state.commit(changes)
-    return len(changes)
+    return changes

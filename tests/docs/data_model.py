@@ -15,7 +15,7 @@ import msgspec
 
 from broker.engines.sqlite.queries import load
 from broker.records import KINDS
-from rules.deciding.quiet.rows import FiringRow, GroupRow, KeyRow, ThrottleRow, WatchRow
+from rules.deciding.quiet.rows import FiringRow, GroupRow, KeyRow, ScheduleRow, ThrottleRow, WatchRow
 from tests.house.reading import ROOT
 
 PAGE = ROOT / "docs" / "data-model.md"
@@ -57,6 +57,7 @@ ROWS: Mapping[str, tuple[type[Any], str]] = {
     "t/RULE": (ThrottleRow, "`rules/deciding/quiet/throttle.py`"),
     "f/RULE/PLACES": (FiringRow, "`rules/deciding/quiet/inhibition.py`"),
     "w/RULE": (WatchRow, "`rules/deciding/quiet/watch.py`"),
+    "s/RULE": (ScheduleRow, "`rules/deciding/scheduled.py`"),
 }
 _HEAD = """\
 # The data model

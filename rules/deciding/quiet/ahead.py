@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from rules.deciding.quiet.rows import FiringRow, Flaps, GroupRow, Incident, KeyRow, QuietRow, ThrottleRow, WatchRow
+from rules.deciding.quiet.rows import (
+    FiringRow,
+    Flaps,
+    GroupRow,
+    Incident,
+    KeyRow,
+    QuietRow,
+    ScheduleRow,
+    ThrottleRow,
+    WatchRow,
+)
 from rules.deciding.quiet.straggler import LATE_US
 
 SLACK_US: Final = 1_000_000
@@ -31,6 +41,8 @@ def settle_ahead(row: QuietRow, now_us: int) -> None:
         case WatchRow():
             row.gaps = [gap for gap in row.gaps if not is_ahead(gap[1], now_us)]
             row.seen_us = min(row.seen_us, now_us)
+        case ScheduleRow():
+            row.since_us = min(row.since_us, now_us)
         case ThrottleRow() | FiringRow():
             pass  # how far ahead these may lie depends on the rule: window.py, inhibition.py
 

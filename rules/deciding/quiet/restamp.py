@@ -15,13 +15,14 @@ from rules.deciding.quiet.rows import (
     Incident,
     KeyRow,
     Notified,
+    ScheduleRow,
     ThrottleRow,
     WatchRow,
     row_from_bytes,
     row_to_bytes,
 )
 
-_KINDS = ("k/", "g/", "t/", "f/", "w/")
+_KINDS = ("k/", "g/", "t/", "f/", "w/", "s/")
 
 
 def restamp(key: str, value: bytes, behind_us: int) -> bytes:
@@ -49,6 +50,8 @@ def restamp(key: str, value: bytes, behind_us: int) -> bytes:
         case WatchRow():
             row.seen_us = _shift_time(row.seen_us, behind_us)
             row.gaps = [(from_us + behind_us, until_us + behind_us) for from_us, until_us in row.gaps]
+        case ScheduleRow():
+            row.since_us += behind_us  # next_us is what a clock on the wall shows
         case _:
             assert_never(row)
     return row_to_bytes(row)

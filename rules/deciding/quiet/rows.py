@@ -1,9 +1,9 @@
 """The rows of state that quiet rules keep: their keys, and what stands in them.
 
-Five kinds: ``k/<rule>/<key>`` what is known of one key (dedupe, incident, flapping); ``g/<rule>/<values>`` a group
+Six kinds: ``k/<rule>/<key>`` what is known of one key (dedupe, incident, flapping); ``g/<rule>/<values>`` a group
 being collected; ``t/<rule>`` the posts a throttled rule made lately and what waits behind them;
 ``f/<rule>/<places>`` which incidents of an inhibiting rule fire now; ``w/<rule>`` since when a rule with ``expect:``
-watches. A row is MessagePack; records are fresh objects of
+watches; ``s/<rule>`` when a rule with ``schedule:`` reports next. A row is MessagePack; records are fresh objects of
 the decision that read them, so they may be changed in place. Times are microseconds since the epoch.
 """
 
@@ -213,10 +213,22 @@ class WatchRow(msgspec.Struct, omit_defaults=True):
     entered: int = 0
 
 
-QuietRow: TypeAlias = KeyRow | GroupRow | ThrottleRow | FiringRow | WatchRow
+class ScheduleRow(msgspec.Struct, omit_defaults=True):
+    """When a rule reports next, and when it did last (or since when it could): what its next report is about.
+
+    ``digest`` is that of the schedule that says so; ``topic`` the one in whose name it reports.
+    """
+
+    next_us: int
+    since_us: int
+    digest: str
+    topic: str
+
+
+QuietRow: TypeAlias = KeyRow | GroupRow | ThrottleRow | FiringRow | WatchRow | ScheduleRow
 
 _RECORDS: Final[dict[str, type[QuietRow]]] = {
-    "k": KeyRow, "g": GroupRow, "t": ThrottleRow, "f": FiringRow, "w": WatchRow,
+    "k": KeyRow, "g": GroupRow, "t": ThrottleRow, "f": FiringRow, "w": WatchRow, "s": ScheduleRow,
 }  # fmt: skip
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(record) for kind, record in _RECORDS.items()}
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -245,6 +257,11 @@ def firing_row(rule: str, same_text: str) -> str:
 def watch_row(rule: str) -> str:
     """The name of the row of the watch of a rule with ``expect:``."""
     return f"w/{rule}"
+
+
+def schedule_row(rule: str) -> str:
+    """The name of the row of a rule with ``schedule:``."""
+    return f"s/{rule}"
 
 
 def rule_of(row: str) -> str:
