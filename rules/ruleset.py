@@ -18,7 +18,7 @@ from rules.events.calendars import CalendarShelf
 from rules.events.decode import DecodeSpec
 from rules.events.intervals import Interval
 from rules.events.rotas import RotaBook
-from rules.events.schedules import Schedule
+from rules.events.schedules import Scheduled
 from rules.events.topic_filter import TopicFilter, select_covered
 from rules.model import DestinationFacts
 from rules.rendering.environment import CompiledExpression, CompiledTemplate
@@ -33,9 +33,6 @@ Overflow: TypeAlias = Literal["digest", "drop", "delay"]
 SilencedEnds: TypeAlias = Literal["tell", "wait"]
 """Whether the end of what was told is told while a silence holds, or waits until it is over."""
 
-
-Missed: TypeAlias = Literal["tell", "skip"]
-"""Whether what a schedule missed while the bridge was down is told late."""
 
 Unless: TypeAlias = Literal["taken", "over"]
 """What stops a step of an escalation beside the end of the incident."""
@@ -87,19 +84,34 @@ class SendEntry:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """``group:``: collect events with the same values at ``by``, and send one post for them."""
+    """``group:``: collect events with the same values at ``by``, and send one post for them.
+
+    ``gaps_s`` are the least gaps behind its first post, its second and so on; the last holds for all further ones.
+    ``headline`` and ``table`` make the text of a post about several.
+    """
 
     by: tuple[EventPlace, ...]
     wait_s: float
-    every_s: float
+    gaps_s: tuple[float, ...] = (0.0,)
     max: int = GROUP_MAX
+    headline: CompiledTemplate | None = None
+    table: tuple[FieldMaking, ...] = ()
+
+    def gap_us(self, posts: int) -> int:
+        """The least gap behind the last of so many posts in a row."""
+        return round(self.gaps_s[min(max(posts, 1), len(self.gaps_s)) - 1] * 1_000_000)
+
+    @property
+    def longest_us(self) -> int:
+        """How long a group must have been quiet to begin anew."""
+        return round(max(self.gaps_s) * 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """``throttle:``: at most ``rate`` posts, and what becomes of those beyond."""
+    """``throttle:``: at most so many posts in each of several windows, and what becomes of those beyond."""
 
-    rate: Rate
+    rates: tuple[Rate, ...]
     overflow: Overflow = "digest"
 
 
@@ -213,16 +225,6 @@ class EscalationStep:
     entry: SendEntry
     unless: Unless = "taken"
     mention: CompiledTemplate | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Scheduled:
-    """``schedule:``: when a rule reports, of what time (None: since its last report) and of which rules (none: all)."""
-
-    schedule: Schedule
-    over_s: float | None = None
-    rules: tuple[str, ...] = ()
-    missed: Missed = "tell"
 
 
 @dataclass(frozen=True, slots=True)

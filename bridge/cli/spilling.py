@@ -61,6 +61,10 @@ class SpillingState:
         """See State."""
         return (self._scratch or self._memory).counts()
 
+    def list_due(self) -> list[StateChange]:
+        """See State."""
+        return (self._scratch or self._memory).list_due()
+
     def _is_heavy(self) -> bool:
         return sum(len(change.value or b"") for change in self._memory.rows()) > self._max_bytes
 
@@ -108,3 +112,8 @@ class _ScratchState:
 
     def counts(self) -> Mapping[str, int]:
         return self._counts
+
+    def list_due(self) -> list[StateChange]:
+        return [
+            StateChange(row.key, row.value, row.owner, row.expires_us, row.due_us) for row in self._scratch.list_due()
+        ]

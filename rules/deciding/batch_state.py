@@ -117,6 +117,10 @@ class InMemoryState:
         """How many rows each rule holds; a live view."""
         return self._counts
 
+    def list_due(self) -> list[StateChange]:
+        """All rows that are due some day, as they were last written."""
+        return [change for change in self.rows() if change.due_us is not None]
+
     def rows(self) -> Iterator[StateChange]:
         """All rows as they were last written."""
         return (row.change for row in self._rows.values())

@@ -18,9 +18,9 @@ from rules.model import Event, Field, Phase, Post
 from rules.rendering.environment import CompiledTemplate, RenderFailed
 from rules.rendering.escape import escape_md
 from rules.rendering.fallback import render_fallback
-from rules.rendering.group_text import MANY, ToldEvent, group_text
+from rules.rendering.group_text import MANY, ToldEvent, group_text, headline_text, table_text
 from rules.rendering.template_names import names_of
-from rules.ruleset import Making, Rule, RuleSet, SendEntry
+from rules.ruleset import Group, Making, Rule, RuleSet, SendEntry
 
 NORMAL_PRIORITY: Final = 1
 _PRIORITY: Final = {"low": 0, "standard": 1, "normal": 1, "important": 2, "high": 2, "urgent": 3, "critical": 3}
@@ -250,11 +250,29 @@ def _render_text(text: CompiledTemplate, scene: Scene, names: dict[str, Any]) ->
     """The text of one event, or of a group: from a template that lists ``events``, else one text after another."""
     if len(scene.events) <= 1:
         return text.render(names)
+    group = scene.rule.quiet.group
+    if group is not None and (group.headline is not None or group.table):
+        return _table_text(text, group, scene, names)
     if scene.rule.making.knows_groups:
         blocks = [text.render(names).strip("\n"), *(f"_{event.note}_" for event in scene.events if event.note)]
         return ("\n\n" if any("\n" in block for block in blocks) else "\n").join(blocks)
     texts = [text.render({**names, **name}) for name in names["events"]]
     return _group_text(scene, names, texts, shipped=text.label in _SHIPPED_FOR_ONE)
+
+
+def _table_text(text: CompiledTemplate, group: Group, scene: Scene, names: dict[str, Any]) -> str:
+    """A group's headline, and below it a table, or the texts of its events where there is none."""
+    each = [{**names, **event} for event in names["events"]]
+    if group.table:
+        heads = [column.title.render(names) for column in group.table]
+        rows = [[column.value.render(event) for column in group.table] for event in each]
+        below = table_text(heads, rows, [event.note for event in scene.events])
+    else:
+        below = "\n".join(append_note(text.render(event), event["note"]).strip("\n") for event in each)
+    over = all(event.phase in ("resolved", "stale") for event in scene.events)
+    headline = group.headline.render(names) if group.headline is not None else ""
+    headline = headline or headline_text([event.event.data for event in scene.events], scene.rule.name, over=over)
+    return f"{headline.strip()}\n\n{below}"
 
 
 def _group_text(scene: Scene, names: dict[str, Any], texts: Sequence[str], *, shipped: bool) -> str:

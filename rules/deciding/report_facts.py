@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ MOST_LISTED: Final = 200
 """How many open alerts a report lists; all are counted."""
 MOST_TOP: Final = 20
 _US_PER_S: Final = 1_000_000
+_BEGUN: Final = frozenset({"message", "firing", "group"})
 _OVER: Final = frozenset({"resolved", "stale"})
 
 
@@ -65,13 +66,14 @@ def report_of(
         (alert for alert in facts.open if _is_about(alert.rule, rules)),
         key=lambda alert: (alert.since_us, alert.rule, alert.key),
     )
-    firsts = _first_times(post for post in posts if post.phase in ("message", "firing", "group"))
-    ends = _first_times((post for post in posts if post.phase in _OVER), last=True)
-    takes: dict[tuple[str, str], int] = {}
-    for take in facts.taken:
-        takes.setdefault((take.rule, take.key), take.at_us)
+    lives = list(_lives(posts))
+    takes = [take for take in facts.taken if since_us <= take.at_us < until_us and _is_about(take.rule, rules)]
+    taken_at: dict[tuple[str, str], list[int]] = {}
+    for take in takes:
+        taken_at.setdefault((take.rule, take.key), []).append(take.at_us)
+    ends = list(_each_once(posts, _OVER))
     fired: dict[tuple[str, str], int] = {}
-    for post in _each_once(posts):
+    for post in _each_once(posts, _BEGUN):
         fired[post.rule, post.incident] = fired.get((post.rule, post.incident), 0) + 1
     top = sorted(fired.items(), key=lambda entry: (-entry[1], entry[0]))
     by_rule = sorted({post.rule for post in posts} | {alert.rule for alert in alerts})
@@ -85,20 +87,20 @@ def report_of(
         "posts": len(posts),
         "fired": sum(fired.values()),
         "ended": len(ends),
-        "taken": sum(1 for key, at_us in takes.items() if since_us <= at_us < until_us and _is_about(key[0], rules)),
+        "taken": len(taken_at),
         "top": [{"rule": rule, "key": key, "fired": count} for (rule, key), count in top[:MOST_TOP] if key],
         "rules": [
             {
                 "rule": name,
                 "posts": sum(post.rule == name for post in posts),
                 "fired": sum(count for (rule, _), count in fired.items() if rule == name),
-                "ended": sum(rule == name for rule, _ in ends),
+                "ended": sum(end.rule == name for end in ends),
                 "open": sum(alert.rule == name for alert in alerts),
             }
             for name in by_rule
         ],
-        "mean_end_s": _mean_s(firsts, ends),
-        "mean_take_s": _mean_s(firsts, takes),
+        "mean_end_s": _mean_s([life.end_us - life.begin_us for life in lives if life.end_us is not None]),
+        "mean_take_s": _mean_s([lasted for life in lives if (lasted := _taken_after(life, taken_at)) is not None]),
         "complete": facts.complete,
     }
 
@@ -118,30 +120,52 @@ def _open(alert: OpenAlert, until_us: int) -> dict[str, Any]:
     }
 
 
-def _first_times(posts: Iterable[ToldPost], *, last: bool = False) -> dict[tuple[str, str], int]:
-    """When each alert was told first (or last) among these, by rule and key."""
-    times: dict[tuple[str, str], int] = {}
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """An alert from its first post until its end was told (None: it was not)."""
+
+    rule: str
+    key: str
+    begin_us: int
+    end_us: int | None
+
+
+def _lives(posts: Iterable[ToldPost]) -> Iterable[_Life]:
+    """The lives of alerts that began among these posts, which are in order."""
+    begun: dict[tuple[str, str], int] = {}
     for post in posts:
-        if post.incident:
-            before = times.get((post.rule, post.incident), post.at_us)
-            times[post.rule, post.incident] = max(before, post.at_us) if last else min(before, post.at_us)
-    return times
+        here = (post.rule, post.incident)
+        if post.incident and post.phase in _BEGUN:
+            begun.setdefault(here, post.at_us)
+        elif post.phase in _OVER and here in begun:
+            yield _Life(*here, begun.pop(here), post.at_us)
+    yield from (_Life(*here, begin_us, None) for here, begin_us in begun.items())
 
 
-def _each_once(posts: Iterable[ToldPost]) -> Iterable[ToldPost]:
-    """Firings and messages, of those that several destinations were told at the same time one."""
+def _taken_after(life: _Life, takes: Mapping[tuple[str, str], Sequence[int]]) -> int | None:
+    """How long after its first post an alert was taken first; None when nobody took it."""
+    end_us = life.end_us
+    times = [
+        at_us
+        for at_us in takes.get((life.rule, life.key), ())
+        if at_us >= life.begin_us and (end_us is None or at_us <= end_us)
+    ]
+    return min(times) - life.begin_us if times else None
+
+
+def _each_once(posts: Iterable[ToldPost], phases: Collection[str]) -> Iterable[ToldPost]:
+    """Posts of these phases; of those by which several destinations were told at the same time one."""
     seen: set[tuple[str, str, int]] = set()
     for post in posts:
         here = (post.rule, post.incident, post.at_us)
-        if post.phase in ("message", "firing", "group") and here not in seen:
+        if post.phase in phases and here not in seen:
             seen.add(here)
             yield post
 
 
-def _mean_s(begins: Mapping[tuple[str, str], int], ends: Mapping[tuple[str, str], int]) -> float | None:
-    """The mean time from one to the other of those that have both, in seconds; None of none."""
-    lasts = [ends[key] - at_us for key, at_us in begins.items() if key in ends and ends[key] >= at_us]
-    return round(sum(lasts) / len(lasts) / _US_PER_S, 1) if lasts else None
+def _mean_s(lasts_us: Sequence[int]) -> float | None:
+    """Their mean in seconds; None of none."""
+    return round(sum(lasts_us) / len(lasts_us) / _US_PER_S, 1) if lasts_us else None
 
 
 def _text(at_us: int) -> str:

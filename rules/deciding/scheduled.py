@@ -18,8 +18,9 @@ from rules.deciding.quiet.rows import ScheduleRow, row_from_bytes, row_to_bytes,
 from rules.deciding.report_facts import ReportFacts, report_of
 from rules.deciding.state_keys import NO_ROWS, Names
 from rules.deciding.vars import set_vars
+from rules.events.schedules import Scheduled
 from rules.model import Event, MessageFacts, StateChange
-from rules.ruleset import Rule, Scheduled
+from rules.ruleset import Rule
 
 SCHEDULE: Final = "schedule"
 """What the row waits for: so it is looked at whenever the clock is set."""

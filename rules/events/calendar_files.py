@@ -44,13 +44,13 @@ def read_calendar(body: bytes, zone: ZoneInfo, read_us: int, *, is_file: bool = 
         calendar = icalendar.Calendar.from_ical(body)
         _refuse_unusable(calendar)
         query = recurring_ical_events.of(calendar, skip_bad_series=True)
-        occurrences = islice(_between(query, read_us), MOST_PERIODS + 1)
+        occurrences = list(islice(_between(query, read_us), MOST_PERIODS + 1))
         periods = sorted({period for event in occurrences if (period := _period_of(event, zone)) is not None})
     except BadCalendar:
         raise
     except Exception as error:  # the libraries raise whatever strange bytes lead to
         raise BadCalendar(f"this is no calendar of iCalendar: {_in_a_line(error)}") from error
-    if len(periods) > MOST_PERIODS:
+    if len(occurrences) > MOST_PERIODS:
         raise BadCalendar(f"the calendar has more than {MOST_PERIODS:,} events within {2 * SEEN_DAYS} days")
     digest = hashlib.sha256(repr(periods).encode(errors="surrogatepass")).hexdigest()[:16]
     return CalendarCopy(tuple(periods), 0 if is_file else read_us, digest)

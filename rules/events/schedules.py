@@ -8,13 +8,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from rules.events.intervals import IntervalEntry
 from rules.events.moments import from_us, us_of
 from rules.events.wall_times import moment_of
 
+Missed: TypeAlias = Literal["tell", "skip"]
+"""Whether what a schedule missed while the bridge was down is told late."""
 _SEARCHED_DAYS: Final = 366 * 9
 _DAY: Final = dt.timedelta(days=1)
 
@@ -51,3 +53,13 @@ class Schedule:
             day = today + ahead * _DAY
             if any(entry.fits_day(day) for entry in self.days):
                 yield from sorted({us_of(moment_of(self.zone, day, minute)) for minute in self.minutes})
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """``schedule:``: when a rule reports, of what time (None: since its last report) and of which rules (none: all)."""
+
+    schedule: Schedule
+    over_s: float | None = None
+    rules: tuple[str, ...] = ()
+    missed: Missed = "tell"

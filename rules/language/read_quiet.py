@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, cast
 
 from rules.conditions.conditions import Condition, compile_match
 from rules.conditions.event_places import EventPlace, read_place
 from rules.conditions.jsonpath import PathProblem
+from rules.deciding.quiet.group import MOST_GAPS
 from rules.events.intervals import Interval
 from rules.language.form import Form, describe_value
 from rules.language.read_expects import read_expects, read_positive_s
@@ -31,7 +33,7 @@ from rules.ruleset import (
 )
 from rules.source.bounds import SHORTEST_REPEAT_S
 from rules.source.problems import DocumentPath, Problem, path_text
-from rules.source.words import duration_s, duration_text, hint, rate, suggest
+from rules.source.words import Rate, duration_s, duration_text, hint, rate, suggest
 
 QUIET_KEYS: Final = (
     "key", "dedupe", "state", "resolved", "since", "group", "throttle", "overflow", "repeat", "flapping", "for",
@@ -42,6 +44,7 @@ SILENCED_ENDS: Final = ("tell", "wait")
 MAX_GROUP: Final = 1000
 MAX_CHANGES: Final = 100
 MAX_COUNT: Final = 1000
+MAX_WINDOWS: Final = 4
 
 
 _SPAN: Final = re.compile(r"\d{1,2}:\d\d|\b(?:mon|tue|wed|thu|fri|sat|sun)(?:day)?\b", re.IGNORECASE)
@@ -49,9 +52,10 @@ _SPAN: Final = re.compile(r"\d{1,2}:\d\d|\b(?:mon|tue|wed|thu|fri|sat|sun)(?:day
 
 @dataclass(frozen=True, slots=True)
 class QuietReader:
-    """What reading quiet keys needs beside the rule's own mapping."""
+    """What reading quiet keys needs beside the rule's own mapping; ``posts`` reads templates of posts."""
 
     templates: TemplateReader
+    posts: TemplateReader
     intervals: Mapping[str, Interval]
     variables: Collection[str]
 
@@ -96,12 +100,14 @@ class QuietReader:
         texts = [by] if isinstance(by, str) else by if isinstance(by, list) else []
         meant = f"group: {{by: [{', '.join(map(str, texts))}]}}" if texts else ""
         group = form.form(("group",), "group", f"group must be a mapping, such as {meant}" if meant else "")
-        group.allow_only(("by", "wait", "every", "max"))
+        group.allow_only(("by", "wait", "every", "max", "headline", "table"))
         return Group(
             by=tuple(self.places(group, "by")),
             wait_s=group.read("wait", duration_s, 30.0),
-            every_s=group.read("every", duration_s, 0.0),
+            gaps_s=_gaps_s(group),
             max=group.count("max", GROUP_MAX, most=MAX_GROUP),
+            headline=self.posts.template(group, ("headline",), "markdown"),
+            table=tuple(self.posts.columns(group)),
         )
 
     def _hours(self, form: Form, key: str) -> list[Hours]:
@@ -200,8 +206,38 @@ def _check_needs(form: Form, quiet: Quiet) -> None:
 
 def _throttle(form: Form) -> Throttle | None:
     overflow = form.choice("overflow", OVERFLOWS, "digest")
-    limit = form.read("throttle", rate, None)
-    return None if limit is None else Throttle(limit, cast(Overflow, overflow))
+    rates = form.read("throttle", _rates, None)
+    return None if rates is None else Throttle(rates, cast(Overflow, overflow))
+
+
+def _rates(value: object) -> tuple[Rate, ...]:
+    """One rate, or several with windows of different lengths. Raises ValueError."""
+    rates = [rate(member) for member in value] if isinstance(value, list) else [rate(value)]
+    if not 1 <= len(rates) <= MAX_WINDOWS or len({given.per_s for given in rates}) < len(rates):
+        raise ValueError(f"throttle takes 1 to {MAX_WINDOWS} rates of different times, such as [5/1m, 30/1h]")
+    ordered = sorted(rates, key=lambda given: given.per_s)
+    for short, long in pairwise(ordered):
+        if long.count <= short.count:
+            raise ValueError(f"{_rate_text(long)} lets {_rate_text(short)} never come to its own; leave that out")
+    return tuple(rates)
+
+
+def _rate_text(given: Rate) -> str:
+    return f"{given.count}/{duration_text(given.per_s)}"
+
+
+def _gaps_s(group: Form) -> tuple[float, ...]:
+    """``every``: a gap, or several, each longer than the one before."""
+    if not isinstance(group.value.get("every"), list):
+        return (group.read("every", duration_s, 0.0),)
+    return group.read("every", _growing, (0.0,))
+
+
+def _growing(value: list[object]) -> tuple[float, ...]:
+    gaps_s = tuple(duration_s(member) for member in value)
+    if not 1 <= len(gaps_s) <= MOST_GAPS or any(one >= other for one, other in pairwise(gaps_s)):
+        raise ValueError(f"several gaps are 1 to {MOST_GAPS}, each longer than the one before, such as [5m, 30m, 2h]")
+    return gaps_s
 
 
 def _flapping(form: Form) -> Flapping | None:

@@ -84,7 +84,7 @@ class RuleReader:
         templates = self.templates.with_variables(variables)
         posts = templates.for_posts(grouped="group" in form)
         sends = SendReader(posts, self.destinations)
-        quiet = QuietReader(templates, self.intervals, variables).read(form)
+        quiet = QuietReader(templates, posts, self.intervals, variables).read(form)
         rule = Rule(
             name=rule_name(form),
             place=form.document.place_of(form.path),
@@ -237,6 +237,10 @@ def _check_together(form: Form, rule: Rule) -> None:
             (), "the rule needs send: (a destination of bridge.yaml), or drop: true to swallow messages on purpose"
         )
     _check_body(form, rule)
+    group = rule.quiet.group
+    if group is not None and rule.making.knows_groups and (group.table or group.headline is not None):
+        text = "the text lists events itself; keep that, or headline and table of group"
+        form.report(("text" if "text" in form else "template",), text, at_key=True)
     _doubt_severity(form)
     _doubt_parent(form, rule)
     if "body" in form and rule.sends and not any(entry.to.takes_body for entry in rule.sends):

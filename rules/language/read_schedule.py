@@ -10,11 +10,10 @@ from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
 from rules.events.intervals import MINUTES_A_DAY, IntervalEntry
-from rules.events.schedules import Schedule
+from rules.events.schedules import Missed, Schedule, Scheduled
 from rules.language.form import Form, describe_value
 from rules.language.read_expects import read_positive_s
 from rules.language.read_intervals import MONTHS, WEEKDAYS, numbers_of, read_days_of_month, read_zone, unite
-from rules.ruleset import Missed, Scheduled
 from rules.source.problems import DocumentPath
 from rules.source.words import suggest
 
@@ -53,7 +52,7 @@ DEFAULT_TEXT: Final = """\
 {% endif %}
 {% if data.top %}
 
-Most often: {% for top in data.top[:5] %}{{ top.key }} ({{ top.fired }}){{ ', ' if not loop.last }}{% endfor %}
+Most often: {% for top in data.top[:5] %}{{ top.key }} ({{ top.fired }}){{ ', ' if not loop.last else '' }}{% endfor %}
 
 {% endif %}
 {% if data.mean_end_s is not none %}

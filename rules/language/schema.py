@@ -157,11 +157,18 @@ def _quiet_shapes(world: World, clause: SchemaDict, flag: SchemaDict) -> dict[st
         "repeat": DURATION,
         "forget_after": DURATION,
         "max_keys": positive,
-        "throttle": RATE,
+        "throttle": _one_or_several(RATE),
         "overflow": {"enum": list(OVERFLOWS)},
         "silenced_ends": {"enum": list(SILENCED_ENDS)},
         "group": _mapping(
-            {"by": PLACES, "wait": DURATION, "every": DURATION, "max": {**positive, "maximum": MAX_GROUP}}
+            {
+                "by": PLACES,
+                "wait": DURATION,
+                "every": _one_or_several(DURATION),
+                "max": {**positive, "maximum": MAX_GROUP},
+                "headline": TEXT,
+                "table": {"type": "object", "additionalProperties": TEXT, "minProperties": 1},
+            }
         ),
         "flapping": _mapping({"changes": changes, "within": DURATION}, ["within"]),
         "for": DURATION,
@@ -177,7 +184,8 @@ def _schedule() -> SchemaDict:
     """Words, cron's five fields, or a mapping of either."""
     shapes: dict[str, SchemaDict] = {"over": DURATION, "missed": {"enum": list(MISSED)}, "cron": TEXT, "timezone": TEXT}
     numbers: SchemaDict = _one_or_several({"type": ["string", "integer"]})
-    shapes |= {"at": TEXTS, "rules": TEXTS, **dict.fromkeys(("days", "days_of_month", "months"), numbers)}
+    shapes |= {"at": {**TEXTS, "description": "A time of the day, or several"}, "rules": TEXTS}
+    shapes |= dict.fromkeys(("days", "days_of_month", "months"), numbers)
     return {"anyOf": [_mapping({key: shapes[key] for key in SCHEDULE_KEYS}), TEXT]}
 
 

@@ -28,6 +28,7 @@ PART_MODES: Final[dict[str, Mode]] = {
 POST_NAMES: Final = KNOWN_NAMES | {"phase", "rule", "key", "severity", "incident"}
 """What the parts of a post see beside the event: ``incident`` is ``{since, key}``, or null without one."""
 _ABSENT: Final = object()
+MOST_COLUMNS: Final = 8
 GROUP_NAMES: Final = POST_NAMES | {"events", "still_firing"}
 
 
@@ -148,6 +149,19 @@ class TemplateReader:
                 value = self.template(field, ("value",), "markdown")
                 if name is not None and value is not None:
                     yield FieldMaking(name, value, field.flag("short", default=True))
+
+    def columns(self, form: Form) -> Iterable[FieldMaking]:
+        """``table:``, a mapping of heads to what stands below them."""
+        if "table" not in form:
+            return
+        table = form.form(("table",), "table", 'table must be a mapping of heads to texts, such as {Host: "..."}')
+        if table.is_mapping and not 1 <= len(table.value) <= MOST_COLUMNS:
+            form.report(("table",), f"a table has 1 to {MOST_COLUMNS} columns, not {len(table.value)}")
+        for head in table.value:
+            name = self._compile(table, (head,), str(head), "markdown")
+            value = self.template(table, (head,), "markdown")
+            if name is not None and value is not None:
+                yield FieldMaking(name, value)
 
     def _compile(self, form: Form, inner: DocumentPath, source: str, mode: Mode) -> CompiledTemplate | None:
         path = (*form.path, *inner)

@@ -7,6 +7,7 @@ is kept: lines that all texts share stand once, and the rest of each is one item
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +16,8 @@ from rules.events.status import EMOJI, meaning_of
 from rules.rendering.differences import ComparedEvent, differences, shared_severity, subjects
 from rules.rendering.escape import escape_md
 
+MOST_ROWS: Final = 50
+"""How many events a table of the author's lists; the rest it counts."""
 MANY: Final = 4
 """From how many events on a post is a summary with a table or a list; fewer are shown whole."""
 
@@ -47,6 +50,24 @@ def group_text(events: Sequence[ToldEvent], *, rule: str, severity: str, shipped
     if not lines and not table:
         return "\n".join([summary, *blocks])
     return "\n".join([summary, table or _list(blocks)])
+
+
+def headline_text(values: Sequence[Any], rule: str, *, over: bool) -> str:
+    """A headline for those who wrote a table and none: how many of what."""
+    return f"**{subjects(iter(values), rule)}**{': all over' if over else ''}"
+
+
+def table_text(heads: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
+    """A table of the author's: a row for each event, the first fifty, and a column for notes where there are any."""
+    heads = [*heads, *([""] if any(notes) else [])]
+    rows = [[*row, *([note] if any(notes) else [])] for row, note in zip(rows, notes, strict=True)]
+    lines = [heads, ["---"] * len(heads), *rows[:MOST_ROWS]]
+    table = "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
+    return f"{table}\n\nand {len(rows) - MOST_ROWS} more" if len(rows) > MOST_ROWS else table
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"(?<!\\)\|", r"\\|", " ".join(text.split()))
 
 
 def _summary(events: Sequence[ToldEvent], rule: str, severity: str) -> str:

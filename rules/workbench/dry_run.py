@@ -42,8 +42,8 @@ class DryRunState(Protocol):
     def counts(self) -> Mapping[str, int]:
         """How many rows each rule holds."""
 
-    def rows(self) -> Iterable[StateChange]:
-        """All rows as they were last written."""
+    def list_due(self) -> list[StateChange]:
+        """All rows that are due some day, as they were last written."""
 
 
 class TooManySteps(Exception):
@@ -154,7 +154,7 @@ class Rehearsal:
         """What a report of this timer is about, if it makes one."""
         if not timer.key.startswith("s/"):
             return {}
-        rows = self.state.rows()
+        rows = self.state.list_due()
         alerts = [alert for row in rows if (alert := open_alert(row.key, row.value, row.rule)) is not None]
         return {timer.key: ReportFacts(tuple(alerts), tuple(self._told), tuple(self._taken))}
 

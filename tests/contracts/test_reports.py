@@ -47,7 +47,7 @@ async def test_a_report_is_made_of_what_the_store_holds(engine: Engine) -> None:
         assert first.startswith("1 2 1 1 3")
         assert first.endswith(" web1 web2")
         await desk.passes(600)
-        assert (await reports(store))[1:] == ["1 0 0 0 None "]
+        assert (await reports(store))[1:] == ["1 0 0 0  "]
 
 
 async def test_a_restart_at_the_time_tells_it_once(engine: Engine) -> None:

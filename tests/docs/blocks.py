@@ -131,6 +131,9 @@ def _named_by(blocks: list[Block]) -> dict[str, DestinationFacts]:
     files = [read_yaml(block.text, block.name).value for block in blocks if block.kind == "rule file"]
     rules = [rule for file in files for rule in file.get("rules", [])]
     names = {rule["send"] for rule in rules if isinstance(rule.get("send"), str)}
+    names |= {
+        name for rule in rules if isinstance(rule.get("send"), list) for name in rule["send"] if isinstance(name, str)
+    }
     names |= {step["to"] for rule in rules for step in rule.get("escalate", [])}
     return {name: DestinationFacts(name=name, kind="inbox", overrides=_USUAL) for name in names}
 

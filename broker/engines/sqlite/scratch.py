@@ -74,6 +74,12 @@ class Scratch:
         """The row that is due first."""
         return self._one(f"SELECT {_COLUMNS} FROM rows WHERE due_us IS NOT NULL ORDER BY due_us, key LIMIT 1")  # noqa: S608
 
+    def list_due(self) -> list[ScratchRow]:
+        """All rows that are due some day."""
+        with translate_errors(_WHERE):
+            rows = self._db.execute(f"SELECT {_COLUMNS} FROM rows WHERE due_us IS NOT NULL").fetchall()  # noqa: S608
+        return [ScratchRow(*row) for row in rows]
+
     def expire(self, now_us: int) -> list[str]:
         """Remove what has expired; gives the owner of each row."""
         with translate_errors(_WHERE):

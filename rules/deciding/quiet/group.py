@@ -1,7 +1,8 @@
 """``group:``: collect what belongs together and tell it in one post.
 
-``wait`` counts from the first event and does not slide; ``every`` is the least gap between posts of a group; at ``max``
-events it posts at once (semantics.md item 28). What joins a group is certain to be told, so it counts as told.
+``wait`` counts from the first event and does not slide; ``every`` is the least gap between posts of a group, or
+several, each for one post more in a row; at ``max`` events it posts at once (semantics.md item 28). What joins a group
+is certain to be told, so it counts as told.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ MAX_HELD_BYTES: Final = 512 * 1024
 
 _FIRES: Final = frozenset({"firing", "reminder", "flapping"})
 MOST_FIRING: Final = 200
+MOST_GAPS: Final = 10
 """How many events that still fire are kept for the bodies of a group; the oldest go first."""
 
 
@@ -68,7 +70,7 @@ def join(draft: Draft, posting: Posting, names: RowNames) -> Held:
 def flush(draft: Draft, rule: Rule, names: RowNames, row: GroupRow, *, item: int = 0) -> None:
     """Post what the group holds: one post for all slots that hear the same events."""
     held_events, row.held = row.held, []
-    row.posted_us, row.since_us = draft.now_us, 0
+    _count_post(rule, row, draft.now_us)
     _note_firing(rule, row, held_events)
     heard: dict[tuple[tuple[int, str], ...], list[str]] = {}
     for slot in dict.fromkeys(slot for event in held_events for slot in event.slots):
@@ -94,6 +96,14 @@ def flush(draft: Draft, rule: Rule, names: RowNames, row: GroupRow, *, item: int
     keep(draft, rule, names, row)
 
 
+def _count_post(rule: Rule, row: GroupRow, now_us: int) -> None:
+    """Note that the group posts now: one more in a row, or the first after it was quiet for its longest gap."""
+    longest_us = rule.quiet.group.longest_us if rule.quiet.group is not None else 0
+    goes_on = row.posted_us and now_us - row.posted_us <= longest_us
+    row.posts = min(row.posts + 1, MOST_GAPS) if goes_on else 1
+    row.posted_us, row.since_us = now_us, 0
+
+
 def _note_firing(rule: Rule, row: GroupRow, events: Sequence[HeldEvent]) -> None:
     """Remember which events of the group fire, for a body that lists them; only where their end is told too."""
     if not rule.making.has_body or not rule.quiet.has_life:
@@ -111,11 +121,11 @@ def keep(draft: Draft, rule: Rule, names: RowNames, row: GroupRow) -> None:
     """Write the group's row, due when it posts."""
     group = rule.quiet.group
     if not row.held:
-        every_us = round(group.every_s * 1_000_000) if group is not None else 0
+        longest_us = group.longest_us if group is not None else 0
         if row.firing:
-            draft.rows.keep(names.group, row, expires_us=draft.now_us + max(every_us, LONG_US))
-        elif row.posted_us + every_us > draft.now_us:
-            draft.rows.keep(names.group, row, expires_us=row.posted_us + every_us)
+            draft.rows.keep(names.group, row, expires_us=draft.now_us + max(longest_us, LONG_US))
+        elif row.posted_us + longest_us > draft.now_us:
+            draft.rows.keep(names.group, row, expires_us=row.posted_us + longest_us)
         else:
             draft.rows.forget(names.group)
         return
@@ -124,9 +134,9 @@ def keep(draft: Draft, rule: Rule, names: RowNames, row: GroupRow) -> None:
 
 
 def due(row: GroupRow, group: Group) -> int:
-    """When the group posts: ``wait`` after its first event, but not within ``every`` of its last post."""
+    """When the group posts: ``wait`` after its first event, but not within the gap that its last post left."""
     first_us = row.since_us + round(group.wait_s * 1_000_000)
-    return max(first_us, row.posted_us + round(group.every_s * 1_000_000)) if row.posted_us else first_us
+    return max(first_us, row.posted_us + group.gap_us(row.posts)) if row.posted_us else first_us
 
 
 def _posting(

@@ -15,6 +15,7 @@ from rules.deciding.quiet.rows import (
     Incident,
     KeyRow,
     Notified,
+    PostTimes,
     ScheduleRow,
     ThrottleRow,
     WatchRow,
@@ -41,7 +42,9 @@ def restamp(key: str, value: bytes, behind_us: int) -> bytes:
             for event in row.held:
                 event.since_us = _shift_time(event.since_us, min(behind_us, 0))
         case ThrottleRow():
-            row.posts = [(at_us + behind_us, count) for at_us, count in row.posts]
+            windows: list[ThrottleRow | PostTimes] = [row, *row.more]
+            for window in windows:
+                window.posts = [(at_us + behind_us, count) for at_us, count in window.posts]
         case FiringRow():
             row.firing = {
                 values: {name: until_us + behind_us for name, until_us in incidents.items()}

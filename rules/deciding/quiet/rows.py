@@ -144,6 +144,7 @@ class GroupRow(msgspec.Struct, omit_defaults=True):
     """A group being collected; ``posted_us`` is when its last post went, 0 before the first.
 
     ``firing`` are the events, by key, that were told to fire and not yet to be over: kept for bodies that list them.
+    ``posts`` is how many posts it made in a row, none of them longer after the one before than its longest gap.
     """
 
     name: str
@@ -152,6 +153,7 @@ class GroupRow(msgspec.Struct, omit_defaults=True):
     posted_us: int = 0
     shadow: bool = False
     firing: dict[str, bytes] = {}
+    posts: int = 0
 
 
 class WaitingPost(msgspec.Struct, array_like=True):
@@ -175,8 +177,16 @@ class ThrottledPost(msgspec.Struct, array_like=True):
     posts: dict[str, WaitingPost]
 
 
+class PostTimes(msgspec.Struct, omit_defaults=True):
+    """When a rule's last posts were, for one window more: ``[end of a slice of the window, count]``."""
+
+    posts: list[tuple[int, int]] = []
+
+
 class ThrottleRow(msgspec.Struct, omit_defaults=True):
     """When a rule's last posts were (``[end of a slice of the window, count]``), and what waits behind them.
+
+    ``more`` is the same for each further window.
 
     ``lines`` is what the next digest lists, by slot; ``stands_for`` how many triples it stands for, listed or not.
     """
@@ -187,6 +197,7 @@ class ThrottleRow(msgspec.Struct, omit_defaults=True):
     stands_for: dict[str, int] = {}
     event: bytes = b""
     shadow: bool = False
+    more: list[PostTimes] = []
 
 
 class FiringRow(msgspec.Struct, omit_defaults=True):

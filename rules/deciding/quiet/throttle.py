@@ -1,4 +1,4 @@
-"""``throttle: 20/1m``: at most twenty posts of a rule in any minute, over all its keys.
+"""``throttle: 20/1m``: at most twenty posts of a rule in any minute, over all its keys; of several rates each holds.
 
 ``post`` is the last gate before rendering: what it lets pass becomes one send for each address. What it holds waits in
 the rule's row and is posted from there by ``fire``: under ``overflow: delay`` one by one, else (and beyond what a
@@ -7,6 +7,7 @@ queue can hold) as one digest that lists what it stands for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -23,7 +24,7 @@ from rules.deciding.state_keys import Names
 from rules.deciding.vars import revive
 from rules.model import Post
 from rules.ruleset import Rule
-from rules.source.words import duration_text
+from rules.source.words import Rate, duration_text
 
 MAX_LINE_RUNES: Final = 200
 _POST: Final = msgspec.msgpack.Decoder(Post)
@@ -41,47 +42,51 @@ def post(draft: Draft, posting: Posting, names: Names) -> Passed | Held | Quiete
         emit_all(draft, posting)
         return PASSED
     row.shadow = shadow
-    window.forget_posts(row, limit.rate, draft.now_us)
-    if not window.waits(row) and window.has_room(row, limit.rate, draft.now_us):
-        window.remember_post(row, limit.rate, draft.now_us)
+    windows = window.windows_of(row, limit.rates)
+    if window.all_have_room(windows, draft.now_us) and not window.waits(row):
+        _remember(windows, draft.now_us)
         keep(draft, posting.rule, names, row)
         emit_all(draft, posting)
         return PASSED
-    again_us = window.room_again_us(row, limit.rate) if row.posts else draft.now_us
+    again_us = window.all_room_again_us(windows, draft.now_us)
     if limit.overflow == "drop":
         return Hidden("throttle", again_us) if posting.owed else Quieted("throttle")
     _hold(draft, posting, row, queued=limit.overflow == "delay" and not window.queue_is_full(row))
     keep(draft, posting.rule, names, row)
-    turns = len(row.queue) // limit.rate.count
-    return Held("throttle", names[0], max(again_us, draft.now_us) + round(turns * limit.rate.per_s * 1_000_000))
+    turns_us = max(round(len(row.queue) // rate.count * rate.per_s * 1_000_000) for rate in limit.rates)
+    return Held("throttle", names[0], again_us + turns_us)
 
 
 def keep(draft: Draft, rule: Rule, names: Names, row: ThrottleRow) -> None:
     """Write the throttle's row, due when something that waits has room again."""
     limit = rule.quiet.throttle
-    if limit is not None:
-        window.forget_posts(row, limit.rate, draft.now_us)
+    windows = window.windows_of(row, limit.rates) if limit is not None else []
+    for counted, rate in windows:
+        window.forget_posts(counted, rate, draft.now_us)
     if not window.waits(row):
-        expires_us = window.expiry_us(row, limit.rate) if limit is not None else draft.now_us
+        expires_us = max((window.expiry_us(counted, rate) for counted, rate in windows), default=draft.now_us)
         draft.rows.keep(names, row, expires_us=max(expires_us, draft.now_us + 1))
         return
-    again_us = window.room_again_us(row, limit.rate) if limit is not None and row.posts else draft.now_us
-    due_us = max(again_us, draft.now_us + 1)
+    due_us = max(window.all_room_again_us(windows, draft.now_us), draft.now_us + 1)
     draft.rows.keep(names, row, expires_us=due_us + LONG_US, due_us=due_us)
 
 
 def fire(draft: Draft, rule: Rule, names: Names, row: ThrottleRow) -> None:
     """Post what waits, as far as there is room: delayed posts one by one, then a digest."""
     limit = rule.quiet.throttle
-    while row.queue and (limit is None or window.has_room(row, limit.rate, draft.now_us)):
+    windows = window.windows_of(row, limit.rates) if limit is not None else []
+    while row.queue and window.all_have_room(windows, draft.now_us):
         _post_waiting(draft, rule, row, row.queue.pop(0))
-        if limit is not None:
-            window.remember_post(row, limit.rate, draft.now_us)
-    if row.stands_for and not row.queue and (limit is None or window.has_room(row, limit.rate, draft.now_us)):
+        _remember(windows, draft.now_us)
+    if row.stands_for and not row.queue and window.all_have_room(windows, draft.now_us):
         _post_digest(draft, rule, row)
-        if limit is not None:
-            window.remember_post(row, limit.rate, draft.now_us)
+        _remember(windows, draft.now_us)
     keep(draft, rule, names, row)
+
+
+def _remember(windows: Sequence[tuple[window.Window, Rate]], now_us: int) -> None:
+    for counted, rate in windows:
+        window.remember_post(counted, rate, now_us)
 
 
 def _hold(draft: Draft, posting: Posting, row: ThrottleRow, *, queued: bool) -> None:
@@ -141,7 +146,8 @@ def _post_digest(draft: Draft, rule: Rule, row: ThrottleRow) -> None:
     event, broken = revive(draft.rule_set, rule, row.event, draft.now_us)
     scene = Scene(rule, event, "digest", broken=broken)
     limit = rule.quiet.throttle
-    why = f" (more than {limit.rate.count} in {duration_text(limit.rate.per_s)})" if limit is not None else ""
+    rates = [f"{rate.count} in {duration_text(rate.per_s)}" for rate in limit.rates] if limit is not None else []
+    why = f" (more than {' or '.join(rates)})" if rates else ""
     for slot, stands_for in row.stands_for.items():
         entry = entry_for(draft.rule_set, rule, slot, slot.split(":", 1)[1], 0)
         lines = row.lines.get(slot, [])

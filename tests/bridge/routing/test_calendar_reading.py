@@ -82,7 +82,7 @@ async def test_the_last_good_copy_counts_and_its_age_is_told_without_the_url(
     assert node.reader.describe_degraded() == ""
     await clock.advance(1)
     told = node.reader.describe_degraded()
-    assert told.startswith("the calendar oncall was last read 2h1s ago, and counts as it was: this is no calendar")
+    assert told.startswith("the calendar oncall was last read 2h ago, and counts as it was: this is no calendar")
     assert "s3cret" not in told
     assert node.names() == {"anna"}
 

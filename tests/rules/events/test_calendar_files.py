@@ -48,7 +48,7 @@ def test_cancelled_events_and_those_of_no_length_are_none():
 
 def test_only_what_is_near_the_time_of_reading_is_worked_out():
     yearly = "DTSTART;VALUE=DATE:19900101\nSUMMARY:new year\nRRULE:FREQ=YEARLY"
-    assert len(periods_of(yearly)) == 2
+    assert len(periods_of(yearly)) == 3
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def test_a_calendar_names_all_of_its_events_each_once():
 
 
 def test_a_rota_that_is_not_there_is_named_with_those_that_are():
-    with pytest.raises(ValueError, match=r'no rota "network"; bridge\.yaml has: net'):
+    with pytest.raises(ValueError, match=r'no rota "network"; did you mean "net"\? bridge\.yaml has: net'):
         RotaBook({"net": a_rota(WEEKS)}).on_call("network", 0)
 
 
