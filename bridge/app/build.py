@@ -61,7 +61,6 @@ from bridge.observe.release_metrics import ReleaseMetrics
 from bridge.push.http import PushHttp
 from bridge.push.pushers import Pushers
 from bridge.routing.active_config import ActiveConfig
-from bridge.routing.calendar_reading import CalendarReader
 from bridge.routing.fellow_nodes import FellowNodes, NodeWord, list_others
 from bridge.routing.router import Routed
 from bridge.routing.routers import Routers
@@ -166,7 +165,6 @@ async def _build(
         lately=lately,
         reloader=reloader,
         fellows=_fellows(settings, broker, in_force, reloader, trouble),
-        calendars=_calendars(broker, in_force, reloader, trouble),
         buttons=buttons,
         connections=table,
         tracer=tracer,
@@ -217,23 +215,14 @@ def _fellows(
         )
 
     fellows = FellowNodes(broker, broker.store.ownership, broker.clock, node_name(settings), describe)
-    trouble.append(fellows.explain)
+    trouble += [fellows.explain, reloader.calendars.describe_degraded]
     return fellows
-
-
-def _calendars(
-    broker: Broker, in_force: ActiveConfig, reloader: Reloader, trouble: list[Callable[[], str]]
-) -> CalendarReader:
-    """Who reads the calendars of the settings in force; one that grows old is ``trouble``."""
-    calendars = CalendarReader(broker, in_force, lambda: reloader.settings.calendars)
-    trouble.append(calendars.describe_degraded)
-    return calendars
 
 
 def _watch(daemon: Daemon) -> None:
     """Let Prometheus see what the parts know of themselves."""
     canary_metrics = CanaryMetrics(lambda: daemon.canaries.standings, daemon.clock)
-    calendars, table = CalendarMetrics(daemon.calendars.list_ages), ConnectionMetrics(daemon.connections)
+    calendars, table = CalendarMetrics(daemon.reloader.calendars.list_ages), ConnectionMetrics(daemon.connections)
     others = PoisonMetrics(daemon.guard), table, calendars, daemon.condition, daemon.clock_guard
     holdings = [daemon.supervisor.holdings] if daemon.supervisor.holdings is not None else []
     release = ReleaseMetrics(version("ams-bridge"), daemon.clock)

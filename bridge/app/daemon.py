@@ -186,7 +186,7 @@ async def start(daemon: Daemon) -> None:
         supervisor.start("pushers", daemon.pushers.follow)
     supervisor.start("readiness", daemon.readiness.follow)
     supervisor.start("condition", daemon.condition.follow)
-    supervisor.start("calendars", daemon.calendars.follow)
+    supervisor.start("calendars", daemon.reloader.calendars.follow)
     supervisor.start("sweeper", daemon.sweeper.run, on_one_node=True)
     if daemon.search is not None:
         supervisor.start("search", daemon.search.run, on_one_node=True)

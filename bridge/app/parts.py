@@ -28,7 +28,6 @@ from bridge.operate.search_filling import SearchFilling
 from bridge.push.http import PushHttp
 from bridge.push.pushers import Pushers
 from bridge.routing.active_config import ActiveConfig
-from bridge.routing.calendar_reading import CalendarReader
 from bridge.routing.fellow_nodes import FellowNodes
 from bridge.routing.ledger import TopicBooks, books
 from bridge.routing.routers import Routers, full_names
@@ -65,7 +64,6 @@ class Daemon:
     lately: RecentActivity
     reloader: Reloader
     fellows: FellowNodes
-    calendars: CalendarReader
     buttons: Buttons
     connections: ConnectionTable
     tracer: Tracer | None = None

@@ -34,9 +34,10 @@ from bridge.destinations.base import Destination
 from bridge.observe.metrics import Metrics
 from bridge.operate.reload_outcome import Reloaded, ReloadOutcome, ReloadRefused
 from bridge.routing.active_config import CURRENT, ActiveConfig
+from bridge.routing.calendar_reading import CalendarReader
 from bridge.routing.open_obligations import OpenObligations, read_obligations
 from bridge.routing.retired_rules import add_retired, list_kept_rule_sets
-from bridge.routing.rule_files import keep, rules_of, shelve, world_of
+from bridge.routing.rule_files import keep, read_calendars, rules_of, world_of
 from bridge.settings.model import Settings
 from bridge.settings.settings_file import read_settings
 from bridge.sources.pulls import PullWorkers
@@ -105,6 +106,7 @@ class Reloader:
         self._supervisor = supervisor
         self._metrics = metrics
         self.renewal: CertificateRenewal | None = None
+        self.calendars = CalendarReader(broker, in_force, lambda: self.settings.calendars)
         self._turn = asyncio.Lock()
         self._offload = Offload(broker.clock, "reload")  # ten thousand rules take seconds to read
 
@@ -176,7 +178,9 @@ class Reloader:
         """Serve a rule set as the store keeps it, or nothing where it cannot be read here."""
         record = self._broker.cache.find(RuleSetRecord, note.value)
         facts = {name: route.destination.facts for name, route in self._couriers.routes.items()}
-        shelved = await self._offload.run(partial(shelve, self.settings, self._config, self._broker), large=True)
+        shelved = await self._offload.run(
+            partial(read_calendars, self.settings, self._config, self._broker), large=True
+        )
         world = world_of(self.settings, self._config, facts, self._broker, shelved)
         obligations, kept = await read_obligations(self._store), list_kept_rule_sets(self._broker)
         try:
@@ -240,7 +244,7 @@ class Reloader:
             facts = {name: route.destination.facts for name, route in self._couriers.routes.items()}
             facts = {name: kind_facts for name, kind_facts in facts.items() if name in settings.destinations}
             facts |= {name: destination.facts for name, destination in built.items()}
-            shelved = await self._offload.run(partial(shelve, settings, self._config, self._broker), large=True)
+            shelved = await self._offload.run(partial(read_calendars, settings, self._config, self._broker), large=True)
             world = world_of(settings, self._config, facts, catalog.broker, shelved)
             rule_set = await self._offload.run(partial(rules_of, settings, world), large=True)
             _check_version(rule_set, wanted)

@@ -43,7 +43,7 @@ class KeptCalendar(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Shelved:
+class KnownCopies:
     """The calendars of the settings as far as they are known, and what is wrong with files."""
 
     shelf: CalendarShelf
@@ -52,7 +52,7 @@ class Shelved:
 
 def shelve_calendars(
     calendars: Mapping[str, CalendarSettings], broker: Broker | None, now_us: int, settings_file: str
-) -> Shelved:
+) -> KnownCopies:
     """What is known of the calendars now: the kept copy of a URL, else the file."""
     shelf, problems = CalendarShelf(), list[Problem]()
     for name, settings in calendars.items():
@@ -65,7 +65,7 @@ def shelve_calendars(
                 problems.append(Problem(Place(settings_file), f"calendars.{name}.file", str(error)))
         if copy is not None:
             shelf.put(name, copy)
-    return Shelved(shelf, tuple(problems))
+    return KnownCopies(shelf, tuple(problems))
 
 
 def find_kept(broker: Broker, name: str, settings: CalendarSettings) -> KeptCalendar | None:

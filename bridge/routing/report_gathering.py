@@ -28,7 +28,7 @@ _OURS: Final = "("
 async def gather_report(store: Store, clock: Clock, since_us: int) -> ReportFacts:
     """All facts from ``since_us`` on. Raises StoreUnavailable."""
     turn = Turn(clock, _TURN_S)
-    told, all_told = await _read_told(store, since_us, turn)
+    posts, all_posts = await _read_posts(store, since_us, turn)
     alerts, all_open = await _read_open(store, turn)
     trail = AuditTrail(store.log, clock, 0.0)
     takes, more = await trail.list_newest(MOST_READ, since_us=since_us, wanted={"what": _TAKE})
@@ -37,20 +37,20 @@ async def gather_report(store: Store, clock: Clock, since_us: int) -> ReportFact
         rule, colon, key = stored.entry.target.partition(": ")
         if colon and stored.entry.outcome == "done":
             taken.append(TakenAlert(rule, key, stored.at_us))
-    return ReportFacts(tuple(alerts), tuple(told), tuple(taken), all_told and all_open and more is None)
+    return ReportFacts(tuple(alerts), tuple(posts), tuple(taken), all_posts and all_open and more is None)
 
 
-async def _read_told(store: Store, since_us: int, turn: Turn) -> tuple[list[ToldPost], bool]:
+async def _read_posts(store: Store, since_us: int, turn: Turn) -> tuple[list[ToldPost], bool]:
     """The posts of rules since then, the oldest first, and whether these are all."""
-    told: list[ToldPost] = []
+    posts: list[ToldPost] = []
     before: int | None = None
     while page := await store.outbox.find(DeliveryQuery(since_us=since_us, before_seq=before, limit=_PAGE)):
-        told += [post for delivery in page if (post := _post_of(delivery)) is not None]
+        posts += [post for delivery in page if (post := _post_of(delivery)) is not None]
         before = page[-1].seq
-        if len(told) >= MOST_READ:
-            return told[::-1], False
+        if len(posts) >= MOST_READ:
+            return posts[::-1], False
         await turn.give()
-    return told[::-1], True
+    return posts[::-1], True
 
 
 def _post_of(delivery: Delivery) -> ToldPost | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from bridge.routing.active_config import CURRENT
-from bridge.routing.calendar_copies import Shelved, shelve_calendars
+from bridge.routing.calendar_copies import KnownCopies, shelve_calendars
 from bridge.routing.service_notes import put_note
 from bridge.settings.model import MoveTo, Settings
 from broker.broker import Broker
@@ -37,13 +37,13 @@ def world_of(
     config: Path | None,
     facts: Mapping[str, DestinationFacts],
     broker: Broker | None,
-    shelved: Shelved | None = None,
+    shelved: KnownCopies | None = None,
 ) -> World:
     """What rules may refer to: destinations, intervals, tables, and what the broker knows of topics and schemas.
 
     ``shelved`` are the calendars, for whoever has read them already.
     """
-    shelved = shelved or shelve(settings, config, broker)
+    shelved = shelved or read_calendars(settings, config, broker)
     decode = {
         f"projects/{project_name}/topics/{topic_name}": topic.decode
         for project_name, project in settings.projects.items()
@@ -80,7 +80,7 @@ def world_of(
     )
 
 
-def shelve(settings: Settings, config: Path | None, broker: Broker | None) -> Shelved:
+def read_calendars(settings: Settings, config: Path | None, broker: Broker | None) -> KnownCopies:
     """What is known of the calendars of the settings. Reading a large one takes a second."""
     now_us = (broker.clock if broker is not None else SystemClock()).wall_us()
     return shelve_calendars(settings.calendars, broker, now_us, str(config or "bridge.yaml"))

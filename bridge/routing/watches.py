@@ -54,7 +54,7 @@ class Watches:
         if rules:
             await retry_on_conflict(lambda: self._write(rules), what="a watch", on=StateMoved)
         if reporting:
-            await retry_on_conflict(lambda: self._plan(reporting), what="a schedule", on=StateMoved)
+            await retry_on_conflict(lambda: self._write_schedules(reporting), what="a schedule", on=StateMoved)
         self._begun, self._are_there = rule_set, bool(rules)
 
     async def context_of(
@@ -87,7 +87,7 @@ class Watches:
 
         await self._put([(rule, watch_names(rule)) for rule in rules], begin, now)
 
-    async def _plan(self, rules: list[Rule]) -> None:
+    async def _write_schedules(self, rules: list[Rule]) -> None:
         now = moment_of(self._clock)
 
         def begin(rule: Rule, row: StateRow) -> StateChange | None:

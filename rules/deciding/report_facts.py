@@ -40,7 +40,7 @@ class ToldPost:
 
 @dataclass(frozen=True, slots=True)
 class TakenAlert:
-    """Somebody took the alert of a rule and key."""
+    """The taking of an alert, by its rule and key, and when somebody took it."""
 
     rule: str
     key: str
@@ -76,7 +76,6 @@ def report_of(
     for post in _each_once(posts, _BEGUN):
         fired[post.rule, post.incident] = fired.get((post.rule, post.incident), 0) + 1
     top = sorted(fired.items(), key=lambda entry: (-entry[1], entry[0]))
-    by_rule = sorted({post.rule for post in posts} | {alert.rule for alert in alerts})
     return {
         "since": _text(since_us),
         "until": _text(until_us),
@@ -89,20 +88,31 @@ def report_of(
         "ended": len(ends),
         "taken": len(taken_at),
         "top": [{"rule": rule, "key": key, "fired": count} for (rule, key), count in top[:MOST_TOP] if key],
-        "rules": [
-            {
-                "rule": name,
-                "posts": sum(post.rule == name for post in posts),
-                "fired": sum(count for (rule, _), count in fired.items() if rule == name),
-                "ended": sum(end.rule == name for end in ends),
-                "open": sum(alert.rule == name for alert in alerts),
-            }
-            for name in by_rule
-        ],
+        "rules": _by_rule(posts, alerts, fired, ends),
         "mean_end_s": _mean_s([life.end_us - life.begin_us for life in lives if life.end_us is not None]),
         "mean_take_s": _mean_s([lasted for life in lives if (lasted := _taken_after(life, taken_at)) is not None]),
         "complete": facts.complete,
     }
+
+
+def _by_rule(
+    posts: Sequence[ToldPost],
+    alerts: Sequence[OpenAlert],
+    fired: Mapping[tuple[str, str], int],
+    ends: Sequence[ToldPost],
+) -> list[dict[str, Any]]:
+    """The counts of each rule that told something, or of which something is open."""
+    names = sorted({post.rule for post in posts} | {alert.rule for alert in alerts})
+    return [
+        {
+            "rule": name,
+            "posts": sum(post.rule == name for post in posts),
+            "fired": sum(count for (rule, _), count in fired.items() if rule == name),
+            "ended": sum(end.rule == name for end in ends),
+            "open": sum(alert.rule == name for alert in alerts),
+        }
+        for name in names
+    ]
 
 
 def _is_about(rule: str, rules: Collection[str]) -> bool:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from rules.events.calendars import CalendarCopy, CalendarPeriod
 from rules.events.moments import from_us, us_of
-from rules.events.wall_times import moment_of_wall
+from rules.events.wall_times import wall_moment_of
 
 MAX_CALENDAR_BYTES: Final = 4 * 1024 * 1024
 SEEN_DAYS: Final = 400
@@ -84,7 +84,7 @@ def _period_of(event: Any, zone: ZoneInfo) -> CalendarPeriod | None:
 def _aware(value: dt.date, zone: ZoneInfo) -> dt.datetime:
     if not isinstance(value, dt.datetime):
         value = dt.datetime.combine(value, dt.time())
-    return moment_of_wall(zone, value) if value.tzinfo is None else value
+    return wall_moment_of(zone, value) if value.tzinfo is None else value
 
 
 def _in_a_line(error: Exception) -> str:

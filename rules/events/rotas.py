@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from rules.events.calendars import CalendarShelf
 from rules.events.moments import from_us, us_of
-from rules.events.wall_times import moment_of
+from rules.events.wall_times import wall_moment
 from rules.source.words import hint, suggest
 
 _DAY: Final = dt.timedelta(days=1)
@@ -45,7 +45,7 @@ class RotaTurns:
 
     def begin_us(self, number: int) -> int:
         """When a turn begins; 0 is the first."""
-        return us_of(moment_of(self.zone, self.since + number * self.days * _DAY, self.minute))
+        return us_of(wall_moment(self.zone, self.since + number * self.days * _DAY, self.minute))
 
     def number_at(self, now_us: int) -> int:
         """The turn in which a moment lies; negative before the first."""

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 from rules.events.intervals import IntervalEntry
 from rules.events.moments import from_us, us_of
-from rules.events.wall_times import moment_of
+from rules.events.wall_times import wall_moment
 
-Missed: TypeAlias = Literal["tell", "skip"]
+MissedReports: TypeAlias = Literal["tell", "skip"]
 """Whether what a schedule missed while the bridge was down is told late."""
 _SEARCHED_DAYS: Final = 366 * 9
 _DAY: Final = dt.timedelta(days=1)
@@ -52,7 +52,7 @@ class Schedule:
         for ahead in range(-1, _SEARCHED_DAYS):
             day = today + ahead * _DAY
             if any(entry.fits_day(day) for entry in self.days):
-                yield from sorted({us_of(moment_of(self.zone, day, minute)) for minute in self.minutes})
+                yield from sorted({us_of(wall_moment(self.zone, day, minute)) for minute in self.minutes})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +62,4 @@ class Scheduled:
     schedule: Schedule
     over_s: float | None = None
     rules: tuple[str, ...] = ()
-    missed: Missed = "tell"
+    missed: MissedReports = "tell"

@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 _SECOND: Final = dt.timedelta(seconds=1)
 
 
-def moment_of(zone: ZoneInfo, day: dt.date, minute: int) -> dt.datetime:
+def wall_moment(zone: ZoneInfo, day: dt.date, minute: int) -> dt.datetime:
     """The moment, in UTC, at which the clock shows so many minutes after midnight of ``day`` (24:00 is the next)."""
     wall = dt.datetime.combine(day + dt.timedelta(days=minute // 1440), dt.time(minute % 1440 // 60, minute % 60))
-    return moment_of_wall(zone, wall)
+    return wall_moment_of(zone, wall)
 
 
-def moment_of_wall(zone: ZoneInfo, wall: dt.datetime) -> dt.datetime:
+def wall_moment_of(zone: ZoneInfo, wall: dt.datetime) -> dt.datetime:
     """The moment, in UTC, at which the clock shows a date and time without a zone."""
     late = wall.replace(tzinfo=zone).astimezone(dt.UTC)
     if late.astimezone(zone).replace(tzinfo=None) == wall:

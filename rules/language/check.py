@@ -18,7 +18,7 @@ def check(rules: Sequence[Rule], cases: Iterable[Case]) -> Iterator[Problem]:
     """Problems and warnings that no single rule shows."""
     yield from _clashes(rules)
     yield from _inhibitors(rules)
-    yield from _reported(rules)
+    yield from _unknown_to_reports(rules)
     yield from find_unreachable(rules)
     yield from _dotted_keys(rules, cases)
 
@@ -61,7 +61,7 @@ def _inhibitors(rules: Iterable[Rule]) -> Iterator[Problem]:
                 yield _problem(rule, "inhibited_by", text)
 
 
-def _reported(rules: Sequence[Rule]) -> Iterator[Problem]:
+def _unknown_to_reports(rules: Sequence[Rule]) -> Iterator[Problem]:
     """Rules that a report is about, and that are not there."""
     names = {name for rule in rules for name in (rule.name, *rule.was)}
     for rule in rules:

@@ -111,6 +111,19 @@ def _build(
     all_problems = sort_problems(_without_echoes(problems, documents))
     if has_errors(all_problems):
         raise ProblemsFound(all_problems)
+    return _rule_set_of(sources, world, rules, cases, decode, rotas, all_problems)
+
+
+def _rule_set_of(
+    sources: Sources,
+    world: World,
+    rules: Sequence[Rule],
+    cases: Sequence[Case],
+    decode: Mapping[str, DecodeSpec],
+    rotas: RotaBook,
+    warnings: tuple[Problem, ...],
+) -> RuleSet:
+    """The rule set of what was read, under the version of its sources."""
     version = sources.version
     rules = [replace(rule, version=version) for rule in rules]
     return RuleSet(
@@ -123,7 +136,7 @@ def _build(
         decode=decode,
         destinations=world.destinations,
         gone=world.gone,
-        warnings=all_problems,
+        warnings=warnings,
         same_places=same_places(rules),
         by_name=index_by_name(rules),
         cases=tuple(cases),

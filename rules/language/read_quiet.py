@@ -235,7 +235,7 @@ def _gaps_s(group: Form) -> tuple[float, ...]:
 
 def _growing(value: list[object]) -> tuple[float, ...]:
     gaps_s = tuple(duration_s(member) for member in value)
-    if not 1 <= len(gaps_s) <= MOST_GAPS or any(one >= other for one, other in pairwise(gaps_s)):
+    if not 1 <= len(gaps_s) <= MOST_GAPS or any(sooner >= later for sooner, later in pairwise(gaps_s)):
         raise ValueError(f"several gaps are 1 to {MOST_GAPS}, each longer than the one before, such as [5m, 30m, 2h]")
     return gaps_s
 

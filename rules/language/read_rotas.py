@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 
 from rules.events.moments import us_of
 from rules.events.rotas import Rota, RotaOverride, RotaTurns
-from rules.events.wall_times import moment_of
+from rules.events.wall_times import wall_moment
 from rules.language.form import Form, describe_value
 from rules.language.read_intervals import KnownCalendars, read_zone
 from rules.source.places import Document
@@ -165,8 +165,8 @@ def _wall_us(value: Any, zone: ZoneInfo, *, ends: bool) -> int:
         raise ValueError(f'"{value}" is no time; write 2026-12-24 for the whole day, or 2026-12-24 09:00')
     day = _date(match[1])
     if match[2] is None:
-        return us_of(moment_of(zone, day, 1440 if ends else 0))
-    return us_of(moment_of(zone, day, _minute(match[2])))
+        return us_of(wall_moment(zone, day, 1440 if ends else 0))
+    return us_of(wall_moment(zone, day, _minute(match[2])))
 
 
 def _date(value: Any) -> dt.date:

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
 from rules.events.intervals import MINUTES_A_DAY, IntervalEntry
-from rules.events.schedules import Missed, Schedule, Scheduled
+from rules.events.schedules import MissedReports, Schedule, Scheduled
 from rules.language.form import Form, describe_value
 from rules.language.read_expects import read_positive_s
 from rules.language.read_intervals import MONTHS, WEEKDAYS, numbers_of, read_days_of_month, read_zone, unite
@@ -85,7 +85,7 @@ def read_schedule(form: Form) -> Scheduled | None:
         schedule=schedule,
         over_s=inner.read("over", read_positive_s, None),
         rules=tuple(name for _, name in inner.texts("rules")),
-        missed=cast(Missed, inner.choice("missed", MISSED, "tell")),
+        missed=cast(MissedReports, inner.choice("missed", MISSED, "tell")),
     )
 
 
@@ -224,8 +224,8 @@ def _make(zone: ZoneInfo, minutes: Iterable[int], days: Iterable[IntervalEntry])
     if not sorted_minutes or min([*gaps, MINUTES_A_DAY - sorted_minutes[-1] + sorted_minutes[0]]) < SHORTEST_MINUTES:
         raise ValueError(f"this is too often; a schedule happens every {SHORTEST_MINUTES} minutes at most")
     entries = tuple(days)
-    said = repr((zone.key, sorted_minutes, [(e.days, e.days_of_month, e.months) for e in entries]))
-    schedule = Schedule(zone, tuple(sorted_minutes), entries, hashlib.sha256(said.encode()).hexdigest()[:16])
+    description = repr((zone.key, sorted_minutes, [(e.days, e.days_of_month, e.months) for e in entries]))
+    schedule = Schedule(zone, tuple(sorted_minutes), entries, hashlib.sha256(description.encode()).hexdigest()[:16])
     if schedule.next_us(0) is None:
         raise ValueError("this never happens; no month has such a day")
     return schedule

@@ -11,8 +11,8 @@ def open_alert(key: str, value: bytes | None, rule: str) -> OpenAlert | None:
     known = incident_of(key, value)
     if known is None or not known.incident.fires:
         return None
-    told = known.incident.told.values()
-    if told and all(notified.shadow for notified in told):
+    notifications = known.incident.told.values()
+    if notifications and all(notified.shadow for notified in notifications):
         return None
-    names = tuple(dict.fromkeys(notified.to for notified in told if not notified.shadow))
+    names = tuple(dict.fromkeys(notified.to for notified in notifications if not notified.shadow))
     return OpenAlert(rule, known.key, known.incident.since_us, known.incident.taken_by, names)

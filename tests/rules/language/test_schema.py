@@ -123,7 +123,7 @@ rules:
     max_keys: 10
     silenced_ends: wait
   - {name: s, key: k, resolved: {$.a: 1}, send: {to: hook}, body: {a: "{{ data.a }}"}, fields: {a: b}, template: plain}
-  - {name: s, schedule: {at: "09:00", days: [mon], timezone: UTC, over: 1d, rules: [e], missed: skip}, send: ops}
+  - {name: w, schedule: {at: "09:00", days: [mon], timezone: UTC, over: 1d, rules: [e], missed: skip}, send: ops}
   - {name: e, key: k, expect: {every: 1m, grace: 1s, keys: [a]}, repeat: 1h, send: ops}
   - {name: d, drop: true, match: {undecodable: true}}
 tests:
