@@ -94,8 +94,8 @@ def _setting_text(rule: Rule | None, kind: str) -> str:
     if kind == "duplicate" and quiet.dedupe_s is not None:
         return f"the same was told less than {duration_text(quiet.dedupe_s)} before"
     if kind == "throttle" and quiet.throttle is not None:
-        rate = quiet.throttle.rate
-        return f"more than {rate.count} posts in {duration_text(rate.per_s)}"
+        texts = [f"{rate.count} posts in {duration_text(rate.per_s)}" for rate in quiet.throttle.rates]
+        return f"more than {' or '.join(texts)}"
     if kind == "count" and quiet.threshold is not None:
         return f"fewer than {quiet.threshold.at_least} in {duration_text(quiet.threshold.within_s)}"
     if kind == "for" and quiet.lasts_s is not None:
