@@ -18,8 +18,8 @@ from broker.clock import US_PER_S
 from broker.engines.postgres.address import Address
 from broker.engines.postgres.connections import Db, connect
 from broker.engines.postgres.failures import is_broken, is_of_the_moment, store_error
-from broker.engines.postgres.queries import Question, Rows, ask, ask_all, load
-from broker.engines.postgres.sharing import FairShare, LiveNodes, live_nodes
+from broker.engines.postgres.queries import Question, ask, ask_all, load
+from broker.engines.postgres.sharing import FairShare, LiveNodes, Look, look_of
 from broker.model import NodeStanding, OwnerToken, WorkerStanding
 from broker.steady import SteadyTime
 
@@ -55,7 +55,8 @@ class PostgresOwnership:
         self._db: Db | None = None
         self._turn = asyncio.Lock()
         self._ends_sessions = True
-        self._share = FairShare()
+        self._share = FairShare(holder)
+        self._free: frozenset[str] = frozenset()
         self._wanted: frozenset[str] | None = None
         self._wants_sum = 0
         self._live: LiveNodes = {}
@@ -96,32 +97,33 @@ class PostgresOwnership:
             await self._let_go()
 
     async def _hold(self, db: Db, node: str, wanted: frozenset[str]) -> Mapping[str, OwnerToken]:
-        renewed, live, rows = await self._renew_and_look(db, wanted)
-        if not renewed:
+        look = await self._renew_and_look(db, wanted)
+        if look is None:
             return {}  # a later run of this node has begun
-        await self._end_sessions_of_the_dead(db, live)
-        tokens: dict[str, int] = dict(rows)
-        room = await self._share.count(db, live, wanted) - len(tokens)
-        if room < 0:
-            given = evenly(sorted(tokens), -room)
-            await ask(db, _SQL["release"], (self._holder, given))
-            tokens = {name: token for name, token in tokens.items() if name not in given}
-        elif room > 0:
-            tokens |= await self._claim(db, node, sorted(wanted), room)
+        await self._end_sessions_of_the_dead(db, look.live)
+        tokens, free = dict(look.tokens), {name: died for name, died in look.free.items() if name in wanted}
+        share = await self._share.read(db, look.live, wanted)
+        room = share.total - len(tokens)
+        if spare := share.spare(tokens):
+            await ask(db, _SQL["release"], (self._holder, spare))
+            tokens = {name: token for name, token in tokens.items() if name not in spare}
+        elif room > 0 and (missing := share.missing(tokens, free, self._free)):
+            tokens |= await self._claim(db, node, missing, room)
+        self._free = frozenset(free)
         return {name: OwnerToken(name, token) for name, token in tokens.items()}
 
-    async def _renew_and_look(self, db: Db, wanted: frozenset[str]) -> tuple[bool, LiveNodes, Rows]:
-        """Say that this node lives; whether it does, who else, and what it holds. It takes one way there and back.
+    async def _renew_and_look(self, db: Db, wanted: frozenset[str]) -> Look | None:
+        """Say that this node lives, and see who else does; None when it does not. It takes one way there and back.
 
         What it could run is written when that is news, to it or to a database that lost it in a failover.
         """
-        looks: list[Question] = [(_SQL["live"], None), (_SQL["held"], (self._holder,))]
+        looks: list[Question] = [(_SQL["live"], None), (_SQL["held"], (self._holder,)), (_SQL["free"], None)]
         if wanted == self._wanted:
-            renewed, live, rows = await ask_all(db, [(_SQL["renew"], (_TTL_US, self._holder)), *looks])
+            renewed, *rows = await ask_all(db, [(_SQL["renew"], (_TTL_US, self._holder)), *looks])
             if not renewed or renewed[0][0] == self._wants_sum:
-                return bool(renewed), live_nodes(live), rows
+                return look_of(*rows) if renewed else None
         names, self._wanted = sorted(wanted), None
-        renewed, *_, live, rows = await ask_all(
+        renewed, _, _, *rows = await ask_all(
             db,
             [
                 (_SQL["renew_wanting"], (_TTL_US, names, self._holder)),
@@ -132,7 +134,7 @@ class PostgresOwnership:
         )
         if renewed:
             self._wanted, self._wants_sum = wanted, renewed[0][0]
-        return bool(renewed), live_nodes(live), rows
+        return look_of(*rows) if renewed else None
 
     async def _end_sessions_of_the_dead(self, db: Db, live: LiveNodes) -> None:
         """Free the locks of a node that stopped between two statements, where the database lets us.
@@ -177,8 +179,3 @@ class PostgresOwnership:
         db, self._db = self._db, None
         if db is not None:
             await db.close()
-
-
-def evenly(names: Sequence[str], count: int) -> list[str]:
-    """Pick ``count`` of some names, spread over all of them: of every kind about the same part."""
-    return [names[place * len(names) // count] for place in range(count)]

@@ -105,8 +105,8 @@ class Waking:
                 self._told.clear()
                 names, self._to_tell = self._to_tell, set()
                 try:
-                    db = db or await connect(self._address)
-                    if db.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+                    if db is None:
+                        db = await connect(self._address)
                         await ask(db, "SET synchronous_commit = off")  # there is nothing to keep of it
                     for payload in self._payloads(names):
                         await ask(db, _NOTIFY, (_CHANNEL, payload))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from math import ceil
 
 import psycopg
 import pytest
@@ -63,13 +64,43 @@ async def test_what_others_could_not_run_is_run_beyond_the_share() -> None:
 
 
 def test_a_share_counts_each_worker_for_all_that_could_run_it() -> None:
+    def share(wanted: set[str], *sharers: tuple[set[str], int]) -> int:
+        return ceil(sum(fair_share(wanted, sharers).values()))
+
     many = {f"w{n}" for n in range(1_000)}
-    assert fair_share(many, [(many, 100)]) == 10
-    assert fair_share(many, [(many, 99)]) == 11
-    assert fair_share({"a", "b", "c"}, [({"a", "b", "c"}, 3)]) == 1
-    assert fair_share({"a", "b", "c"}, [({"a", "b", "c"}, 1), ({"c"}, 2)]) == 3
-    assert fair_share({"c"}, [({"a", "b", "c"}, 1), ({"c"}, 2)]) == 1
-    assert fair_share(set(), [(many, 3)]) == 0
+    assert share(many, (many, 100)) == 10
+    assert share(many, (many, 99)) == 11
+    assert share({"a", "b", "c"}, ({"a", "b", "c"}, 3)) == 1
+    assert share({"a", "b", "c"}, ({"a", "b", "c"}, 1), ({"c"}, 2)) == 3
+    assert share({"c"}, ({"a", "b", "c"}, 1), ({"c"}, 2)) == 1
+    assert share(set(), (many, 3)) == 0
+
+
+async def test_nodes_have_as_much_of_each_kind_and_what_belongs_together() -> None:
+    workers = [f"{kind}:{n}" for kind in ("courier", "router") for n in range(3)] + ["sweeper"]
+    async with several("a", "b", "c") as nodes:
+        for _ in range(2):
+            held = [await node.ownership.hold(name, workers) for name, node in zip("abc", nodes, strict=True)]
+        assert [set(one) for one in held] == [
+            {"courier:0", "router:0", "sweeper"},
+            {"courier:1", "router:1"},
+            {"courier:2", "router:2"},
+        ]
+
+
+async def test_nothing_stays_free_because_those_with_room_have_their_share_of_its_kind() -> None:
+    workers = [f"{kind}:{n}" for kind in "xyz" for n in range(4)]
+    async with several("a", "b", "c") as (a, b, c):
+        await a.ownership.hold("a", workers)
+        await b.ownership.hold("b", workers[:8])
+        await c.ownership.hold("c", workers)
+        for _ in range(3):
+            held = [
+                await a.ownership.hold("a", workers),
+                await b.ownership.hold("b", workers[:8]),
+                await c.ownership.hold("c", workers),
+            ]
+        assert sorted(name for one in held for name in one) == workers
 
 
 async def test_shares_follow_nodes_that_come_and_go_and_could_run_other_workers() -> None:

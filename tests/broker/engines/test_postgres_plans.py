@@ -114,6 +114,7 @@ HOT: dict[tuple[str, str], Any] = {
     ("ownership", "live"): None,
     ("ownership", "wants"): ([1],),
     ("ownership", "held"): (1,),
+    ("ownership", "free"): None,
     ("ownership", "nodes"): None,
 }
 COLD = {

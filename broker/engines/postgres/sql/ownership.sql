@@ -75,15 +75,21 @@ ON CONFLICT (name) DO NOTHING;
 -- What a holder has.
 SELECT name, token FROM workers WHERE holder = %s ORDER BY name;
 
+-- name: free
+-- Workers that nobody runs, and whether a node died with them.
+SELECT name, holder <> 0 FROM workers WHERE holder NOT IN (
+  SELECT holder FROM nodes WHERE until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8
+) ORDER BY name;
+
 -- name: claim
--- Take free workers of some names, up to so many: those of no holder, or of one that lives no more.
+-- Take free workers of some names, up to so many, the first named first: those of no holder, or of one that lives no more.
 UPDATE workers SET taken_from = CASE WHEN workers.holder = 0 THEN '' ELSE workers.node END, holder = %(holder)s,
   node = %(node)s, token = workers.token + 1, since_us = (extract(epoch FROM clock_timestamp()) * 1000000)::int8
 FROM (
   SELECT w.name FROM workers AS w
   WHERE w.name = ANY(%(names)s) AND w.holder NOT IN (
     SELECT holder FROM nodes WHERE until_us > (extract(epoch FROM clock_timestamp()) * 1000000)::int8
-  ) ORDER BY w.name LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+  ) ORDER BY array_position(%(names)s, w.name) LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ) AS free
 WHERE workers.name = free.name RETURNING workers.name, workers.token, workers.taken_from;
 
