@@ -39,9 +39,9 @@ class Look:
     free: FreeWorkers
 
 
-def look_of(live: Rows, held: Rows, free: Rows) -> Look:
+def look_of(live: Rows, tokens: Rows, free: Rows) -> Look:
     """The answers of the queries ``live``, ``held`` and ``free``."""
-    return Look({wants_sum: tuple(holders) for wants_sum, holders in live}, dict(held), dict(free))
+    return Look({wants_sum: tuple(holders) for wants_sum, holders in live}, dict(tokens), dict(free))
 
 
 def kind_of(worker: str) -> str:
@@ -72,19 +72,19 @@ class Share:
     total: int
     home: frozenset[str]
 
-    def spare(self, held: Collection[str]) -> list[str]:
-        """Which of those held are beyond the share, others than those at home first, and of each kind about as many."""
-        count = max(len(held) - self.total, 0)
-        away, at_home = sorted(set(held) - self.home), sorted(self.home.intersection(held))
+    def spare(self, workers: Collection[str]) -> list[str]:
+        """Which of a node's are beyond the share, others than those at home first, and of each kind about as many."""
+        count = max(len(workers) - self.total, 0)
+        away, at_home = sorted(set(workers) - self.home), sorted(self.home.intersection(workers))
         return [*evenly(away, min(count, len(away))), *evenly(at_home, max(count - len(away), 0))]
 
-    def missing(self, held: Collection[str], free: FreeWorkers, waited: AbstractSet[str]) -> list[str]:
+    def missing(self, workers: Collection[str], free: FreeWorkers, waited: AbstractSet[str]) -> list[str]:
         """Which free ones to take, those at home first.
 
         What a node died with is taken by whoever sees it first. Of what was given back no more than the share of its
         kind, unless it was free before (``waited``): others have as much of the kind as they may, or all they may.
         """
-        room = {kind: most - sum(kind_of(name) == kind for name in held) for kind, most in self.of_kind.items()}
+        room = {kind: most - sum(kind_of(name) == kind for name in workers) for kind, most in self.of_kind.items()}
         taken: list[str] = []
         for name in sorted(free, key=lambda name: (name not in self.home, name)):
             kind = kind_of(name)
