@@ -58,6 +58,10 @@ class Machine:
         (inbox,) = self.http.get("/api/status").json()["destinations"]
         return int(inbox["delivered"])
 
+    def close(self) -> None:
+        self.http.close()
+        self.daemon.close()
+
     def is_ready(self) -> bool:
         return self.http.get("/readyz").status_code == 200
 
@@ -130,5 +134,5 @@ def test_a_daemon_goes_on_elsewhere_from_what_litestream_copied(tmp_path: Path) 
         assert there.delivered() == COUNT + 1
         assert "overwritten" not in here.daemon.log
     finally:
-        here.daemon.close()
-        there.daemon.close()
+        here.close()
+        there.close()
