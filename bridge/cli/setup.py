@@ -58,7 +58,7 @@ def whole_reach(context: Context, *, with_token: bool) -> Reach:
 
     Without ``with_token`` only what it is about is read: the secrets may be for the daemon's eyes alone.
     """
-    settings = settings_of_context(context) if with_token else _server_and_store(context)
+    settings = settings_of_context(context) if with_token else server_and_store(context)
     server, token = settings.server, settings.auth.service_token if with_token else None
     return Reach(
         server.listen,
@@ -69,8 +69,8 @@ def whole_reach(context: Context, *, with_token: bool) -> Reach:
     )
 
 
-def _server_and_store(context: Context) -> Settings:
-    """The settings with nothing but these two sections."""
+def server_and_store(context: Context) -> Settings:
+    """The settings with nothing but these two sections. Raises BadConfiguration with every problem of them."""
     path = find_settings_file(context)
     document = read_file(path)
     if isinstance(document.value, dict):

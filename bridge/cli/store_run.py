@@ -9,7 +9,7 @@ from typing import Final
 
 from bridge.cli.command_context import Context
 from bridge.cli.output import Failed
-from bridge.cli.setup import settings_of_context, store_file
+from bridge.cli.setup import server_and_store, store_file
 from bridge.settings.model import Settings
 from broker.clock import SystemClock
 from broker.days import moment
@@ -23,7 +23,7 @@ _DATED: Final = re.compile(r"ams-bridge-\d{8}T\d{6}Z\.db")
 
 def run_backup(context: Context, place: Path, keep: int | None = None) -> None:
     """Copy the store to a new file; in a folder to one named after the time, of which the newest ``keep`` stay."""
-    settings = settings_of_context(context)
+    settings = server_and_store(context)
     store_file(settings)
     if keep is not None and not place.is_dir():
         raise Failed(f"--keep needs a folder, and {place} is none")
@@ -56,7 +56,7 @@ def run_restore(context: Context, file: Path) -> None:
     """Put a backup in the place of the store."""
     from broker.engines.sqlite.restore import restore as restore_store
 
-    settings = settings_of_context(context)
+    settings = server_and_store(context)
     target = store_file(settings)
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -213,6 +213,22 @@ def test_a_check_writes_nothing_beside_a_store_and_with_every_kind(
         assert tree(tmp_path) == before, words
 
 
+@pytest.mark.parametrize("wrong", ["", "destinations: {team: {type: no such kind}}\nnonsense: 1\n"])
+def test_a_backup_is_made_and_restored_without_secrets_whatever_else_the_file_says(
+    tmp_path: Path, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, {"bridge.yaml": "store: sqlite:state/bridge.db\n", "rules.d/all.yaml": "rules: []\n"})
+    _with_a_store(tmp_path)
+    token = 'auth: {service_token: "${credential:service-token}"}\n'
+    write(tmp_path, {"bridge.yaml": "store: sqlite:state/bridge.db\n" + token + wrong})
+    assert command("backup", "copy.db").code == 0
+    (tmp_path / "state" / "bridge.db").unlink()
+    restored = command("restore", "copy.db")
+    assert restored.code == 0, restored.err
+    assert (tmp_path / "state" / "bridge.db").exists()
+
+
 def _with_a_store(folder: Path) -> None:
     """Let a daemon begin in the folder and stop."""
     from tests.line.process import DaemonProcess, a_free_port
