@@ -129,6 +129,19 @@ def _freeze() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+    _give_back_memory()
+
+
+def _give_back_memory() -> None:
+    """Give the system back what start-up has freed: one to six MiB were seen, by what the settings ask for.
+
+    The C library keeps it for later, as far as it has a word for that; nothing later needs as much at once.
+    """
+    import ctypes
+
+    give_back = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if give_back is not None:
+        give_back(0)
 
 
 async def _reload(daemon: Daemon, notify: NotifySocket, folder: Path | None) -> None:
