@@ -13,7 +13,7 @@ from typing import Final
 import uvloop
 from rich.console import Console
 
-from benchmarks import backlog, counts, deliveries, latency, publish, pull, rules, start
+from benchmarks import backlog, counts, deliveries, latency, nodes, publish, pull, rules, start
 from benchmarks.machine import in_words
 from benchmarks.rows import PAGE, Row, as_markdown, on_a_terminal, put_between_marks
 from benchmarks.scale import FULL, QUICK, Run, Scale
@@ -22,7 +22,7 @@ from broker.clock import SystemClock
 LONGEST_S: Final = 720.0
 WIDTH: Final = 150
 ALL: Final[Mapping[str, Callable[[Run], Awaitable[list[Row]]]]] = {
-    one.NAME: one.measure for one in (publish, pull, rules, deliveries, latency, start, backlog, counts)
+    one.NAME: one.measure for one in (publish, pull, rules, deliveries, latency, start, backlog, counts, nodes)
 }
 
 

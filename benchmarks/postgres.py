@@ -140,6 +140,7 @@ async def _answer(pipe: Connection, url: str) -> None:
         made = [await AsyncConnection.connect(url, autocommit=True) for _ in range(connections)]
         steps = [await _step(what, db, log + number, text) for number, db in enumerate(made)]
         log += connections
+        await asyncio.gather(*(step() for step in steps))  # a new session reads the catalog first, and plans
         pipe.send(await _count(steps, seconds))
         for db in made:
             await db.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import benchmarks
-from benchmarks import nodes
+from benchmarks import nodes, postgres
 from benchmarks.__main__ import ALL
 from benchmarks.counts import count, grown, kept
 from benchmarks.rows import BEGIN, END, PAGE, Row, as_markdown, put_between_marks, quantile_ms, ratio_of
@@ -21,7 +21,11 @@ def test_every_file_of_them_follows_what_it_imports(path: Path) -> None:
     import_module(f"benchmarks.{path.stem}")
 
 
-@pytest.mark.parametrize("name", ALL)
+EVERYWHERE = [name for name in ALL if name != nodes.NAME]
+"""Those that need nothing but what is here: a page that is written without PostgreSQL has no rows of nodes."""
+
+
+@pytest.mark.parametrize("name", EVERYWHERE)
 async def test_a_benchmark_runs_and_stands_beside_its_limit(name: str, tmp_path: Path) -> None:
     told: list[str] = []
 
@@ -33,9 +37,18 @@ async def test_a_benchmark_runs_and_stands_beside_its_limit(name: str, tmp_path:
 
 async def test_nodes_stand_beside_psycopg_and_beside_one_node(tmp_path: Path) -> None:
     find_programs()
-    rows = await nodes.measure(Run(TINY, tmp_path, lambda text: None))
+    rows = await nodes.measure_all(Run(TINY, tmp_path, lambda text: None))
     assert [row.beside for row in rows] == ["psycopg alone"] * 6 + ["one node"]
     assert all(row.ours and row.limit and row.ratio for row in rows)
+
+
+async def test_nodes_are_left_out_with_a_word_where_there_is_no_postgresql(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_PLACES", (tmp_path,))
+    told: list[str] = []
+    assert await nodes.measure(Run(TINY, tmp_path, told.append)) == []
+    assert told == ["PostgreSQL is not here: nothing is measured (apt-get install postgresql)"]
 
 
 async def test_a_message_costs_no_more_than_is_kept_in_the_repository(tmp_path: Path) -> None:
@@ -43,7 +56,7 @@ async def test_a_message_costs_no_more_than_is_kept_in_the_repository(tmp_path: 
     assert list(grown(counted, kept())) == [], "make it cheaper again, or say why: python -m benchmarks.counts --keep"
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", EVERYWHERE)
 def test_the_page_has_rows_of_each_benchmark(name: str) -> None:
     _, _, measured = PAGE.read_text().partition(BEGIN)
     assert f"\n| {name}: " in measured.partition(END)[0]
