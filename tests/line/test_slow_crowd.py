@@ -149,7 +149,7 @@ async def test_a_slow_crowd_disturbs_nobody(
         assert await asyncio.to_thread(daemon.stop) == 0
     finally:
         daemon.close()
-    assert customer.published > LASTS_S, "it went on all the time"
+    assert customer.published > LASTS_S / 2, "it went on all the time"
     assert customer.worst_s < LONGEST_S
     assert any("server.connections" in said for said in customer.degraded)
     assert delivered > LASTS_S / 2, "at the rate of chat, one a second"
