@@ -14,7 +14,7 @@ from tests.house.reading import ROOT
 
 FREE = re.compile(r"MIT|BSD|Apache|ISC|PSF|Python Software Foundation|MPL-2\.0|Unlicense|Public Domain|0BSD|Zlib")
 BINDING = re.compile(r"(?<!L)GPL|General Public|SSPL|BUSL|Commons Clause|Proprietary", re.IGNORECASE)
-OF_EXTRAS = {"postgres"}
+OF_EXTRAS = {"postgres", "calendar"}
 """Extras that may bring what is under the LGPL: a library that stays one."""
 
 

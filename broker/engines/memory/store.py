@@ -92,13 +92,13 @@ class MemoryStore:
         """See Store."""
         async with self.gate("sweep"):
             now = self.steady.read()
-            limit, told = policy.limit, now.as_told_at(policy.told_at)
-            settled_us = told.steady_of(policy.deliveries_before_us)
+            limit, reading = policy.limit, now.as_told_at(policy.told_at)
+            settled_us = reading.steady_of(policy.deliveries_before_us)
             counts = (
                 self.outbox.sweep(settled_us, limit),
                 self.decisions.sweep(settled_us, limit),
-                self.state.sweep(now.wall_of(told.steady_of(policy.now_us)), limit),
-                self.log.sweep_keys(told.steady_of(policy.producer_keys_before_us), limit),
+                self.state.sweep(now.wall_of(reading.steady_of(policy.now_us)), limit),
+                self.log.sweep_keys(reading.steady_of(policy.producer_keys_before_us), limit),
             )
             return Swept(*counts, more=max(counts) >= limit)
 

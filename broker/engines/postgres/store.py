@@ -72,16 +72,16 @@ class PostgresStore:
     async def commit(self, commit: Commit, take: Callable[[Sequence[Leased]], None] | None = None) -> None:
         """See Store."""
         now = self.steady.read()
-        told = now.as_told_at(commit.told_at)
+        reading = now.as_told_at(commit.told_at)
         size_bytes = sum(len(new.post) for new in (*commit.deliveries, *commit.shadows))
 
         def make(unit: Unit) -> list[Leased]:
-            make_commit(unit, commit, told)
+            make_commit(unit, commit, reading)
             return []
 
         async def then(db: Db, leased: list[Leased], news: set[str]) -> list[Leased]:
             granted = [await lease_due(db, request, self._node.holder, now) for request in commit.leases]
-            news |= {new.destination for new in commit.deliveries} - find_exhausted(commit, granted, told.wall_us)
+            news |= {new.destination for new in commit.deliveries} - find_exhausted(commit, granted, reading.wall_us)
             return [lease for some in granted for lease in some]
 
         def hand_over(leased: list[Leased]) -> None:
@@ -101,13 +101,13 @@ class PostgresStore:
 
     async def sweep(self, policy: SweepPolicy) -> Swept:
         """See Store."""
-        limit, told = policy.limit, self.steady.read().as_told_at(policy.told_at)
-        settled_us = told.steady_of(policy.deliveries_before_us)
+        limit, reading = policy.limit, self.steady.read().as_told_at(policy.told_at)
+        settled_us = reading.steady_of(policy.deliveries_before_us)
         counts = (
             await self.outbox.sweep(settled_us, limit),
             await self.decisions.sweep(settled_us, limit),
-            await self.state.sweep(told.steady_of(policy.now_us), limit),
-            await self.log.sweep_keys(told.steady_of(policy.producer_keys_before_us), limit),
+            await self.state.sweep(reading.steady_of(policy.now_us), limit),
+            await self.log.sweep_keys(reading.steady_of(policy.producer_keys_before_us), limit),
         )
         await self.log.sweep_gone()
         await self._slabs.step(policy)

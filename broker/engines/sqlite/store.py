@@ -80,17 +80,16 @@ class SqliteStore:
 
     async def commit(self, commit: Commit, take: Callable[[Sequence[Leased]], None] | None = None) -> None:
         """See Store."""
-        now = self.steady.read()
-        told = now.as_told_at(commit.told_at)
+        reading = self.steady.read().as_told_at(commit.told_at)
         size_bytes = sum(len(new.post) for new in (*commit.deliveries, *commit.shadows))
         done: tuple[list[Leased], set[str]] = [], set()
 
         def work(transaction: Transaction) -> None:
             nonlocal done
-            touched, leased = self._commit(transaction, commit, told)
+            touched, leased = self._commit(transaction, commit, reading)
             done = (
                 [granted_lease for granted in leased for granted_lease in granted],
-                touched - find_exhausted(commit, leased, told.wall_us),
+                touched - find_exhausted(commit, leased, reading.wall_us),
             )
 
         def tell() -> None:
@@ -148,13 +147,13 @@ class SqliteStore:
 
     async def sweep(self, policy: SweepPolicy) -> Swept:
         """See Store."""
-        limit, told = policy.limit, self.steady.read().as_told_at(policy.told_at)
-        settled_us = told.steady_of(policy.deliveries_before_us)
+        limit, reading = policy.limit, self.steady.read().as_told_at(policy.told_at)
+        settled_us = reading.steady_of(policy.deliveries_before_us)
         counts = (
             await self.outbox.sweep(settled_us, limit),
             await self.decisions.sweep(settled_us, limit),
-            await self.state.sweep(told.steady_of(policy.now_us), limit),
-            await self.log.sweep_keys(told.steady_of(policy.producer_keys_before_us), limit),
+            await self.state.sweep(reading.steady_of(policy.now_us), limit),
+            await self.log.sweep_keys(reading.steady_of(policy.producer_keys_before_us), limit),
         )
         await self.log.sweep_gone()
         return Swept(*counts, more=max(counts) >= limit)
