@@ -21,6 +21,7 @@ from bridge.app.provision import provision
 from bridge.app.readiness import Readiness
 from bridge.app.reload import Reloader
 from bridge.app.renewal import CertificateRenewal
+from bridge.app.rule_changes import RuleChanges
 from bridge.app.rule_choice import choose_rules
 from bridge.app.sealing_check import check_sealing_key
 from bridge.app.server import HttpServer
@@ -138,10 +139,8 @@ async def _build(
     couriers = _couriers(settings, broker, buttons, guard, supervisor, rng, metrics, lately, tracer)
     destinations, tell_routed = couriers.build(settings.destinations), _tell_routed(metrics, lately)
     in_force = await _rules_in_force(config, settings, destinations, catalog, metrics)
-    canaries, listeners, pulls = _lookouts(buttons, broker, couriers, supervisor, rng, metrics, tracer)
-    reloader = Reloader(
-        config, settings, environ, broker, in_force, couriers, canaries, listeners, pulls, supervisor, metrics
-    )
+    canaries, listeners, pulls = lookouts = _lookouts(buttons, broker, couriers, supervisor, rng, metrics, tracer)
+    reloader = Reloader(config, settings, environ, broker, in_force, couriers, *lookouts, supervisor, metrics)
     return Daemon(
         settings=settings,
         broker=broker,
@@ -164,6 +163,7 @@ async def _build(
         metrics=metrics,
         lately=lately,
         reloader=reloader,
+        rule_changes=RuleChanges(reloader, broker, in_force, supervisor),
         fellows=_fellows(settings, broker, in_force, reloader, trouble),
         buttons=buttons,
         connections=table,

@@ -150,7 +150,7 @@ async def _reload(daemon: Daemon, notify: NotifySocket, folder: Path | None) -> 
     notify.notify_reloading(begun_s)
     problems, warnings = "the daemon has a bug: its log has more", tuple[str, ...]()
     try:
-        outcome = await daemon.reloader.reload()
+        outcome = await daemon.rule_changes.reload("SIGHUP")
         done, after = isinstance(outcome, Reloaded), {"version": daemon.in_force.rule_set.version}
         problems, warnings = ("", tuple(outcome.warnings)) if isinstance(outcome, Reloaded) else (outcome.text, ())
         entry = AuditEntry(what="reload", who="SIGHUP", outcome="done" if done else "refused", after=after)
@@ -195,6 +195,7 @@ async def start(daemon: Daemon) -> None:
         await daemon.reloader.settle_at_start()
         await daemon.routers.sync()  # before anything can be published: nobody's first alert is to pass by unrouted
     supervisor.start("routers", daemon.routers.follow)
+    daemon.rule_changes.resume()
     if daemon.settings.push.mode == "internal":
         supervisor.start("pushers", daemon.pushers.follow)
     supervisor.start("readiness", daemon.readiness.follow)

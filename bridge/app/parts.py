@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from bridge.app.maintenance import Sweeper
 from bridge.app.readiness import Readiness
 from bridge.app.reload import Reloader
+from bridge.app.rule_changes import RuleChanges
 from bridge.app.server import HttpServer
 from bridge.canary.canaries import Canaries
 from bridge.chat.listeners import Listeners
@@ -63,6 +64,7 @@ class Daemon:
     metrics: Metrics
     lately: RecentActivity
     reloader: Reloader
+    rule_changes: RuleChanges
     fellows: FellowNodes
     buttons: Buttons
     connections: ConnectionTable

@@ -19,6 +19,7 @@ from typing import Final
 
 import structlog
 
+from bridge.app.planned_rules import Change, PlannedRules
 from bridge.app.provision import CannotProvision, provision
 from bridge.app.removed_destinations import describe_left_behind, settle_removed
 from bridge.app.renewal import CertificateRenewal, differs_but_for_files
@@ -47,6 +48,7 @@ from broker.errors import BrokerError, StoreError
 from broker.planned import PlannedCatalog, plan_catalog
 from broker.records import RuleSetRecord, ServiceNote
 from rules.language.read import rebuild
+from rules.language.sources import World
 from rules.ruleset import RuleSet
 from rules.source.problems import ProblemsFound, as_table
 
@@ -66,6 +68,7 @@ class _Prepared:
     catalog: PlannedCatalog
     rule_set: RuleSet
     since_us: int
+    world: World
 
 
 class _OtherVersion(Exception):
@@ -110,17 +113,42 @@ class Reloader:
         self._turn = asyncio.Lock()
         self._offload = Offload(broker.clock, "reload")  # ten thousand rules take seconds to read
 
-    async def reload(self) -> ReloadOutcome:
+    async def plan(self) -> PlannedRules | ReloadRefused:
+        """The rules that a reload would put in force now, or why it would be refused. Raises StoreError."""
+        try:
+            async with self._turn:
+                settings = read_settings(self._config, self._environ, credentials_folder(self._environ))
+                faults = find_unusable_files(settings)
+                if faults:
+                    return ReloadRefused("", faults)
+                prepared = await self._prepare(settings, OpenObligations(), Change())
+                await _close_all(prepared.built)
+        except ProblemsFound as error:
+            return ReloadRefused(str(error))
+        except StoreError:
+            raise
+        except (CannotProvision, BrokerError) as error:
+            return ReloadRefused("", (str(error),))
+        finally:
+            self._offload.close()
+        return PlannedRules(prepared.rule_set, prepared.world)
+
+    async def reload(self, who: str = "") -> ReloadOutcome:
         """Read the files anew and put them in force, or keep everything as it is and say why. One at a time."""
         try:
             async with self._turn:
-                outcome = await self._reload()
+                outcome = await self._reload(Change(who))
         except ProblemsFound as error:
             outcome = ReloadRefused(str(error))
         except (CannotProvision, BrokerError) as error:
             outcome = ReloadRefused("", (str(error),))
         finally:
             self._offload.close()
+        self.note_outcome(outcome)
+        return outcome
+
+    def note_outcome(self, outcome: ReloadOutcome) -> None:
+        """Count what came of a reload, and show what was refused."""
         match outcome:
             case Reloaded():
                 self._metrics.reloads.labels("ok").inc()
@@ -131,7 +159,6 @@ class Reloader:
                 self._metrics.degraded.set(1)
                 self._in_force.degraded = f"the last reload was refused, what was in force stays:\n{outcome.text}"
                 log.error("reload refused; everything stays as it was", problems=outcome.text)
-        return outcome
 
     async def follow_others(self) -> None:
         """Serve whatever rule set becomes current for all nodes, for ever."""
@@ -161,7 +188,7 @@ class Reloader:
     async def _take_up_files(self, version: str) -> tuple[str, str]:
         """Reload if that makes this version; else the version that the files make, and why they are not taken up."""
         try:
-            outcome = await self._reload(version)
+            outcome = await self._reload(Change(wanted=version))
         except _OtherVersion as error:
             return error.version, explain_other(version, error.version)
         except ProblemsFound as error:
@@ -174,14 +201,18 @@ class Reloader:
             return "", f"a reload was refused here, rule set {version} is in force:\n{outcome.text}"
         return version, ""
 
-    async def _serve_kept(self, note: ServiceNote, files: str, why: str) -> None:
-        """Serve a rule set as the store keeps it, or nothing where it cannot be read here."""
-        record = self._broker.cache.find(RuleSetRecord, note.value)
+    async def world_now(self) -> World:
+        """What rules may refer to as things are now."""
         facts = {name: route.destination.facts for name, route in self._couriers.routes.items()}
         shelved = await self._offload.run(
             partial(read_calendars, self.settings, self._config, self._broker), large=True
         )
-        world = world_of(self.settings, self._config, facts, self._broker, shelved)
+        return world_of(self.settings, self._config, facts, self._broker, shelved)
+
+    async def _serve_kept(self, note: ServiceNote, files: str, why: str) -> None:
+        """Serve a rule set as the store keeps it, or nothing where it cannot be read here."""
+        record = self._broker.cache.find(RuleSetRecord, note.value)
+        world = await self.world_now()
         obligations, kept = await read_obligations(self._store), list_kept_rule_sets(self._broker)
         try:
             rule_set = await self._offload.run(partial(rebuild, record.sources if record else b"", world), large=True)
@@ -195,8 +226,8 @@ class Reloader:
             self._in_force.stop_deciding(lacking)
         await self._settle_or_try_again()
 
-    async def _reload(self, wanted: str = "") -> ReloadOutcome:
-        """Take up the files; where a version is ``wanted``, only if they make that one. Raises _OtherVersion."""
+    async def _reload(self, change: Change) -> ReloadOutcome:
+        """Take up the files; where a version is wanted, only if they make that one. Raises _OtherVersion."""
         settings = read_settings(self._config, self._environ, credentials_folder(self._environ))
         faults = find_unusable_files(settings)
         if faults:
@@ -207,7 +238,7 @@ class Reloader:
         reasons = [why for name, why in left.items() if name in known]
         if reasons:
             return ReloadRefused("", reasons)
-        prepared = await self._write(settings, obligations, wanted)
+        prepared = await self._write(settings, obligations, change)
         await self._swap(prepared)
         warnings = [as_table([warning]) for warning in prepared.rule_set.warnings]
         changed = [name for name in _NEEDS_RESTART if getattr(settings, name) != getattr(self.settings, name)]
@@ -221,11 +252,11 @@ class Reloader:
             warnings.append(f"what the old rules kept back, or what waits for removed destinations, stays: {trouble}")
         return Reloaded(prepared.rule_set.version, warnings)
 
-    async def _write(self, settings: Settings, obligations: OpenObligations, wanted: str) -> _Prepared:
+    async def _write(self, settings: Settings, obligations: OpenObligations, change: Change) -> _Prepared:
         """What was prepared, once the store has taken it; prepared anew when somebody changed the catalog meanwhile."""
 
         async def step() -> _Prepared:
-            prepared = await self._prepare(settings, obligations, wanted)
+            prepared = await self._prepare(settings, obligations, change)
             try:
                 await prepared.catalog.write()
             except BaseException:
@@ -235,7 +266,7 @@ class Reloader:
 
         return await retry_on_conflict(step, what="the catalog", attempts=_TRIES)
 
-    async def _prepare(self, settings: Settings, obligations: OpenObligations, wanted: str) -> _Prepared:
+    async def _prepare(self, settings: Settings, obligations: OpenObligations, change: Change) -> _Prepared:
         """Build and judge everything, the rules against the catalog as it will be. Raises what is wrong with it."""
         catalog = await plan_catalog(self._broker)
         await provision(catalog.broker, settings.projects, settings.auth.certificates)
@@ -247,15 +278,15 @@ class Reloader:
             shelved = await self._offload.run(partial(read_calendars, settings, self._config, self._broker), large=True)
             world = world_of(settings, self._config, facts, catalog.broker, shelved)
             rule_set = await self._offload.run(partial(rules_of, settings, world), large=True)
-            _check_version(rule_set, wanted)
-            since_us = await keep(catalog.broker, rule_set)
+            _check_version(rule_set, change.wanted)
+            since_us = await keep(catalog.broker, rule_set, change.who, "reload")
             kept = list_kept_rule_sets(self._broker)
             retiring = partial(add_retired, rule_set, obligations, kept, world, self._in_force.rule_set)
             whole = await self._offload.run(retiring, large=True)  # older files are read like new ones
         except BaseException:
             await _close_all(built)
             raise
-        return _Prepared(settings, built, catalog, whole, since_us)
+        return _Prepared(settings, built, catalog, whole, since_us, world)
 
     async def _swap(self, prepared: _Prepared) -> None:
         """Put in force what was written. Nothing here asks the store, and nothing can fail."""
@@ -277,7 +308,7 @@ class Reloader:
             await self._settle()
         except StoreError as error:
             log.warning("this is done as soon as the store answers", reason=str(error))
-            self._supervisor.start(_SETTLING, self._settle)
+            self._supervisor.start(_SETTLING, self._settle, once=True)
             return f"{error}; it is done as soon as the store answers"
         return ""
 

@@ -15,6 +15,7 @@ from bridge.routing.active_config import CURRENT, ActiveConfig
 from bridge.routing.open_obligations import read_obligations
 from bridge.routing.retired_rules import add_retired, list_kept_rule_sets
 from bridge.routing.rule_files import keep, load_last_good, rules_of, world_of
+from bridge.routing.rule_versions import explain_held, is_held, read_held
 from bridge.settings.model import Settings
 from broker.planned import PlannedCatalog
 from broker.records import ServiceNote
@@ -45,11 +46,13 @@ async def choose_rules(
     note = broker.cache.find(ServiceNote, CURRENT)
     obligations, kept = await read_obligations(broker.store), list_kept_rule_sets(broker)
     files = own.version if own is not None else ""
-    if own is not None and (not others or note is None or note.value == own.version):
+    hold = read_held(broker.cache) if own is not None and is_held(broker.cache, own.version) else None
+    if own is not None and hold is None and (not others or note is None or note.value == own.version):
         in_force = ActiveConfig(add_retired(own, obligations, kept, world), await keep(catalog.broker, own))
     elif (last := load_last_good(broker, world)) is not None:
         rule_set, since_us = last
         why = explain_bad(rule_set.version, bad) if bad is not None else explain_other(rule_set.version, files)
+        why = explain_held(hold, rule_set.version) if hold is not None else why
         whole = add_retired(rule_set, obligations, kept, world)
         lacking = explain_lacking(rule_set) if others else ""
         in_force = ActiveConfig(whole, since_us, lacking or why, files=files, decides=not lacking)

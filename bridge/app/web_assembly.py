@@ -18,6 +18,7 @@ from bridge.api.ports import LivePorts
 from bridge.app.administrators import Admission
 from bridge.app.ams_inside import ask_from_within
 from bridge.app.parts import Daemon
+from bridge.app.settings_facts import facts_of_settings
 from bridge.app.web import WebRoot
 from bridge.chat.button_dispatcher import Presser
 from bridge.chat.button_endpoint import Actions
@@ -115,12 +116,14 @@ def _control(daemon: Daemon, admission: Admission, ask_ams: AskAms, *, open_page
         lately=daemon.lately,
         subscriptions=lambda project: _subscriptions(daemon, project),
         reload=daemon.reloader.reload,
+        rule_changes=daemon.rule_changes,
         audit=daemon.audit,
         stopping=daemon.stopping,
         release=RELEASE,
         password_gate=admission.passwords,
         ask_ams=ask_ams,
         search=daemon.search,
+        settings=lambda: facts_of_settings(daemon.reloader.settings),
     )
     return ControlSource(
         context=context,

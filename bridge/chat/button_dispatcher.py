@@ -12,12 +12,13 @@ import msgspec
 import structlog
 
 from bridge.chat.explain_command import explain_post
-from bridge.chat.requests import ChatRequest, SilenceRequest, Take, Why, word_of
+from bridge.chat.requests import ChatRequest, SilenceRequest, Take, Verdict, Why, word_of
 from bridge.delivery.parcels import parcel_of
 from bridge.destinations.base import Parcel
 from bridge.destinations.buttons import Buttons, Changeable, PostState, Redrawable
 from bridge.destinations.post_records import PostRecord, ShownPost
 from bridge.destinations.signed_context import PostContext
+from bridge.operate.feedback import FEEDBACK, note_feedback
 from bridge.operate.incident_commands import Nothing, Over, Silenced, Taken, TooLate, silence_key, take_incident
 from bridge.operate.operator_context import OperatorContext, Requester
 from broker.model import Delivery, Leased
@@ -93,6 +94,8 @@ class Presser:
             post = bound.find(actor.post_id, actor.channel_id)
             text = post.delivery if post is not None else card.delivery
             return CommandResult(await explain_post(self.context, card, await self._delivery(text or card.delivery)))
+        if isinstance(request, Verdict):
+            return await self._count(card, request, actor, bound)
         log.info("asked for in chat", wish=word_of(request), rule=card.rule, key=card.key, who=actor.who)
         done = await self._carry_out(card, request, actor)
         remark = _remark(done, card, self.context.clock.wall_us(), who=actor.who, was_taken=bound.taken)
@@ -103,6 +106,17 @@ class Presser:
         )
         shown, update = await self._show(card, row or bound, actor)
         return CommandResult(_reply_text(done, card, shown=shown), update, changes=True, shown=shown)
+
+    async def _count(self, card: PostContext, request: Verdict, actor: Actor, bound: PostRecord) -> CommandResult:
+        """Keep what somebody says of the post; the last word counts, and the same word once."""
+        begun = f"{FEEDBACK}{actor.who}/"
+        words = [name for name in bound.heard if name.startswith(begun)]
+        if not words or not words[-1].endswith(f"/{word_of(request)}"):
+            heard = f"{begun}{len(words)}/{word_of(request)}"
+            await self.buttons.cards.bind(card, actor.post_id, actor.channel_id, heard=heard)
+            by = Requester(actor.who, _CHAT)
+            await note_feedback(self.context, by, card.rule, card.key, card.post, useful=request.useful)
+        return CommandResult("Thank you: it counts as useful." if request.useful else "Thank you: it counts as noise.")
 
     async def was_heard(self, card: PostContext, actor: Actor) -> bool:
         """Whether nothing more is to be said to this very request. Raises StoreUnavailable."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.chat.requests import ChatRequest, SilenceRequest, Take, Why
+from bridge.chat.requests import ChatRequest, SilenceRequest, Take, Verdict, Why
 
 _HOUR_S: Final = 3_600.0
 _DAY_S: Final = 86_400.0
@@ -30,6 +30,13 @@ REACTIONS: Final[Mapping[str, ChatRequest]] = {
     "grey_question": Why(),
 }
 """Emoji by the names that Mattermost gives them, without skin tone."""
+THUMBS: Final[Mapping[str, ChatRequest]] = {
+    "+1": Verdict(useful=True),
+    "thumbsup": Verdict(useful=True),
+    "-1": Verdict(useful=False),
+    "thumbsdown": Verdict(useful=False),
+}
+"""What else asks for something where people are asked whether posts are of use."""
 
 HELP: Final = (
     "Below a post of mine I know `take`, `silence 4h` (or any time from `1m` to `30d`; alone it is an hour) and `why`. "
@@ -39,6 +46,7 @@ HELP: Final = (
 
 _SKIN_TONE: Final = re.compile(r"_(?:(?:medium_)?(?:light|dark)|medium)_skin_tone$")
 _TAKE: Final = re.compile(r"(?:i |i'll |i’ll |i will )?take(?: (?:it|this|over))?")
+_VERDICT: Final = re.compile(r"(?P<useful>useful)|noise|(?:not useful|useless)")
 _WHY: Final = re.compile(r"why(?: (?:is )?this)?(?: post)?")
 _SILENCE: Final = re.compile(
     r"(?:silence|mute)(?: (?:it|this))?(?: for)?"
@@ -52,19 +60,25 @@ class Unknown:
     """We were spoken to, and do not know what is wanted."""
 
 
-def request_of_reaction(emoji: str) -> ChatRequest | None:
-    """What an emoji asks for, whatever its skin tone."""
-    return REACTIONS.get(_SKIN_TONE.sub("", emoji))
+def request_of_reaction(emoji: str, *, feedback: bool = False) -> ChatRequest | None:
+    """What an emoji asks for, whatever its skin tone; with ``feedback`` thumbs are a word, too."""
+    name = _SKIN_TONE.sub("", emoji)
+    return REACTIONS.get(name) or (THUMBS.get(name) if feedback else None)
 
 
-def request_of_reply(text: str, bot: str) -> ChatRequest | Unknown | None:
+def request_of_reply(text: str, bot: str, *, feedback: bool = False) -> ChatRequest | Unknown | None:
     """What a reply asks for; ``bot`` is the name by which we are spoken to.
+
+    With ``feedback`` it may say whether the post was of use.
 
     Without our name a reply has to be nothing but the command. With it in front, whatever else it says is ``Unknown``.
     """
     given = " ".join(text.casefold().split())
     named = re.match(rf"@{re.escape(bot.casefold())}(?![\w-]|\.\w)[ :,]*", given)
     given = _plain(given[named.end() :] if named else given)
+    verdict = _VERDICT.fullmatch(given) if feedback else None
+    if verdict is not None:
+        return Verdict(verdict["useful"] is not None)
     request = _read_request(given)
     return Unknown() if request is None and named else request
 

@@ -126,14 +126,16 @@ class Answerer:
         return self._presser.buttons.signed_context.verify(value, self._presser.context.clock.wall_us())
 
     def _read_request(self, event: ChatEvent, me: Account) -> ChatRequest | Unknown | None:
-        listens = self._bot.config.listen
+        listens, feedback = self._bot.config.listen, self._bot.config.feedback
         if event.user_id == me.id:
             return None
         if isinstance(event, Reaction):
-            return request_of_reaction(event.emoji_name) if listens in ("reactions", "both") else None
+            return (
+                request_of_reaction(event.emoji_name, feedback=feedback) if listens in ("reactions", "both") else None
+            )
         if listens not in ("replies", "both") or event.is_of_a_machine:
             return None
-        return request_of_reply(event.message, me.username)
+        return request_of_reply(event.message, me.username, feedback=feedback)
 
     async def _is_ours(self, card: PostContext) -> bool:
         """Whether this destination made the post; two of them may speak as the same bot."""

@@ -28,7 +28,14 @@ class Why:
     """Explain which rule, message and conditions led to the post."""
 
 
-ChatRequest: TypeAlias = Take | SilenceRequest | Why
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Say whether the post was of use."""
+
+    useful: bool
+
+
+ChatRequest: TypeAlias = Take | SilenceRequest | Why | Verdict
 
 
 def request_of(action: ActionName) -> ChatRequest:
@@ -38,6 +45,8 @@ def request_of(action: ActionName) -> ChatRequest:
             return Take()
         case "why":
             return Why()
+        case "useful" | "noise":
+            return Verdict(action == "useful")
         case _:
             return SilenceRequest(SILENCES_S[action])
 
@@ -49,6 +58,8 @@ def word_of(request: ChatRequest) -> str:
             return "take"
         case Why():
             return "why"
+        case Verdict(useful):
+            return "useful" if useful else "noise"
         case SilenceRequest(span_s):
             return next((name for name, button_s in SILENCES_S.items() if button_s == span_s), "silence")
         case _:

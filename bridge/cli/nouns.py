@@ -75,6 +75,10 @@ _SCHEMA: Final = {
     "delete": Listed("resources:delete_schema", "Delete a schema."),
 }
 
+_REPORT: Final = {
+    "noise": Listed("report_commands:noise", "The noisiest rules and keys, and what of it nobody needed."),
+}
+
 
 def _noun(word: str, verbs: Mapping[str, Listed], about: str) -> click.Command:
     """A noun with its verbs."""
@@ -90,4 +94,5 @@ topic = _noun("topic", _TOPIC, "Topics: create, list, show, delete, acl.")
 subscription = _noun("subscription", _SUBSCRIPTION, "Subscriptions: create, list, show, verify, delete, seek, acl.")
 user = _noun("user", _USER, "Users: create, list, show, delete, refresh-token.")
 people = _noun("people", _PEOPLE, "People of the pages: add, list, role, password, token, remove, sessions.")
+report = _noun("report", _REPORT, "Reports on what was told: noise.")
 schema = _noun("schema", _SCHEMA, "Schemas of topics: create, list, show, delete.")

@@ -20,10 +20,10 @@ _LOOK_EVERY_S: Final = 0.05
 _PATIENCE_S: Final = 240.0
 
 
-def ask_for_reload(context: Context) -> None:
+def ask_for_reload(context: Context, *, confirmed: bool) -> None:
     """Ask the daemon that the options or the settings name. Raises Failed when it refuses."""
     with connect_client(context) as client:
-        answer = client.post("/api/reload")
+        answer = client.post("/api/reload?confirmed=1" if confirmed else "/api/reload")
     _tell(context, answer["version"], answer["warnings"])
 
 

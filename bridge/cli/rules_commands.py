@@ -13,6 +13,10 @@ COMMANDS: Final = {
     "explain": Listed("rules_explain:explain", "Show why a message was told, or was not, condition by condition."),
     "simulate": Listed("rules_simulate:simulate", "Play messages on a virtual clock: a timeline of posts."),
     "backtest": Listed("rules_backtest:backtest", "Compare old and new rules over the stored messages."),
+    "diff": Listed("rules_changing:diff", "Show what the files say and tell otherwise than what is in force."),
+    "versions": Listed("rules_changing:versions", "List the rule sets that were in force, when and by whom."),
+    "promote": Listed("rules_changing:promote", "Put the rules that are in shadow in force now."),
+    "rollback": Listed("rules_changing:rollback", "Put the rules of before in force again."),
     "record": Listed("rules_record:record", "Make tests of real traffic, with names and secrets made up."),
     "coverage": Listed("rules_coverage:coverage", "Find rules, conditions and branches that never mattered."),
     "schema": Listed("rules_schema:schema", "Write the JSON Schema of rule files, for editors."),
@@ -26,5 +30,6 @@ COMMANDS: Final = {
 def rules() -> None:
     """Tools around the rules.
 
-    They need no daemon; those that read stored messages may do so beside a running one.
+    They need no daemon, but for diff, versions, promote and rollback; those that read stored messages may do so beside
+    a running one.
     """

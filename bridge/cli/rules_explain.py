@@ -30,8 +30,8 @@ def explain(
 
     MSG is a stored message, TOPIC:OFFSET: then it is told what was decided, and apart from it what would be decided
     now; by the daemon, or from its store when it does not run. Or it is a file with a payload, or with a line of
-    `tail --json` (- for standard input): then the rule files alone are asked. Payloads are exactly what destinations
-    are sent, secrets hidden.
+    `tail --json` (- for standard input): then the rule files alone are asked. Or it is a bundle (`ams-bridge bundle`):
+    then nothing but that file is needed. Payloads are exactly what destinations are sent, secrets hidden.
     """
     from bridge.cli.rules_explain_run import run_explain
 

@@ -171,6 +171,12 @@ class SilenceAnswer(msgspec.Struct, frozen=True):
     silence: SilenceView
 
 
+class ToRollBack(msgspec.Struct, frozen=True, kw_only=True):
+    """Which version is to be in force again; "" is the one of before."""
+
+    version: str = ""
+
+
 class ReloadAnswer(msgspec.Struct, frozen=True):
     """The version of the rules now in force, and what to look at all the same, one line each."""
 

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec.structs import FieldInfo
 
-from bridge.control.api_values import Count, MessageName, SecondsBack, StateName
+from bridge.control.api_values import Count, MessageName, SecondsBack, StateName, SubjectName
 from bridge.operate.operator_errors import InvalidInput
 from rules.source.bounds import LARGEST_COUNT, count_of
 
@@ -30,6 +30,12 @@ class AuditQuery(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = ""
     limit: Count | None = None
     before: Count | None = None
+
+
+class BundleQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What the bundle is about: ``TOPIC:OFFSET``, or the id of a delivery or incident, or its beginning."""
+
+    subject: SubjectName
 
 
 class DeliveriesQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +128,20 @@ class QuietQuery(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = ""
     limit: Count | None = None
     before: Count | None = None
+
+
+class NoiseQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """How far back, by which interval of the settings hours are measured, and how many keys."""
+
+    since_s: SecondsBack | None = None
+    hours: str = ""
+    limit: Count | None = None
+
+
+class ReloadQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a change of what would have been told is meant."""
+
+    confirmed: bool = False
 
 
 class SilencesQuery(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from rules.source.bounds import LARGEST_COUNT
 from rules.source.words import LONGEST_DURATION_S
 
 _MESSAGE: Final = "^.+:[0-9]{1,15}$"
+_SUBJECT: Final = "^(.+:[0-9]{1,15}|[0-9a-f]{4,32})$"
 _MESSAGES: Final = "^.+:[0-9]{1,15}(-[0-9]{1,15})?$"
 
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=LARGEST_COUNT)]
@@ -26,6 +27,8 @@ StateName: TypeAlias = Annotated[str, Meta(extra_json_schema={"enum": ["", *get_
 """The state of a delivery, "" for any."""
 MessageName: TypeAlias = Annotated[str, Meta(extra_json_schema={"pattern": _MESSAGE})]
 """``TOPIC:OFFSET``."""
+SubjectName: TypeAlias = Annotated[str, Meta(extra_json_schema={"pattern": _SUBJECT})]
+"""``TOPIC:OFFSET``, or an id of a delivery or incident, or its beginning."""
 MessageNames: TypeAlias = Annotated[
     list[Annotated[str, Meta(extra_json_schema={"pattern": _MESSAGES})]],
     Meta(extra_json_schema={"minItems": 1, "maxItems": 100}),

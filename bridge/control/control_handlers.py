@@ -35,6 +35,7 @@ from bridge.control.api_queries import (
     LedgerQuery,
     ManifestQuery,
     MessagesQuery,
+    ReloadQuery,
     SilencesQuery,
     SubscriptionsQuery,
     TailQuery,
@@ -278,9 +279,9 @@ async def reserve(asked: OperatorRequest, body: ToReserve) -> NextOffset:
 
 
 @refuses(ReloadFailed)
-async def reload(asked: OperatorRequest) -> ReloadAnswer:
+async def reload(asked: OperatorRequest, query: ReloadQuery) -> ReloadAnswer:
     """POST /api/reload: the version now in force, or every problem; then the old rules stay."""
-    reloaded = await reload_files(asked.context, asked.by)
+    reloaded = await reload_files(asked.context, asked.by, confirmed=query.confirmed)
     return ReloadAnswer(reloaded.version, list(reloaded.warnings))
 
 

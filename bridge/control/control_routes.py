@@ -7,7 +7,7 @@ from typing import Any, Final
 from starlette.routing import Route
 
 from bridge.control import control_handlers as handlers
-from bridge.control import history_handlers, people_handlers, silence_handlers
+from bridge.control import history_handlers, people_handlers, rule_handlers, silence_handlers
 from bridge.control.api_operations import ApiHandler, ApiOperation, make_endpoint, operation_of
 from bridge.control.control_openapi import openapi_of
 from bridge.control.control_source import ControlSource
@@ -27,11 +27,13 @@ ROUTES: Final[tuple[tuple[str, str, ApiHandler], ...]] = (
     ("GET", "/api/rules", handlers.rules),
     ("GET", "/api/messages", handlers.messages),
     ("GET", "/api/explain", handlers.explain),
+    ("GET", "/api/bundle", rule_handlers.bundle),
     ("POST", "/api/messages:replay", handlers.replay),
     ("GET", "/api/incidents", handlers.incidents),
     ("POST", "/api/incidents:take", handlers.take),
     ("POST", "/api/incidents:give-back", handlers.give_back),
     ("GET", "/api/incidents/history", silence_handlers.history),
+    ("GET", "/api/noise", rule_handlers.noise),
     ("GET", "/api/deliveries", handlers.deliveries),
     ("POST", "/api/deliveries:replay", handlers.replay_deliveries),
     ("POST", "/api/deliveries:drop", handlers.drop_deliveries),
@@ -59,7 +61,11 @@ ROUTES: Final[tuple[tuple[str, str, ApiHandler], ...]] = (
     ("GET", "/api/manifest", handlers.manifest),
     ("POST", "/api/manifest", handlers.take_over_manifest),
     ("POST", "/api/topics:reserve", handlers.reserve),
+    ("GET", "/api/reload:preview", rule_handlers.preview_rules),
     ("POST", "/api/reload", handlers.reload),
+    ("GET", "/api/rule-versions", rule_handlers.rule_versions),
+    ("POST", "/api/rule-versions:promote", rule_handlers.promote),
+    ("POST", "/api/rule-versions:rollback", rule_handlers.roll_back),
     ("POST", "/api/send", handlers.send_post),
     ("POST", "/api/preview", handlers.preview),
     ("GET", "/api/tail", handlers.tail),

@@ -40,6 +40,7 @@ class Worker:
     restarts: int = 0
     reason: str = ""
     keeper: asyncio.Task[None] | None = None
+    once: bool = False
 
 
 class Supervisor:
@@ -51,14 +52,15 @@ class Supervisor:
         self._holdings = holdings if holdings is not None and holdings.is_shared else None
         self._workers: dict[str, Worker] = {}
 
-    def start(self, name: str, work: Work, *, on_one_node: bool = False) -> None:
+    def start(self, name: str, work: Work, *, on_one_node: bool = False, once: bool = False) -> None:
         """Begin a worker. Its ``work`` is called anew each time it is restarted; returning ends it for good.
 
-        One that runs ``on_one_node`` waits until this node holds it, and is cut off when another one does.
+        One that is to be done ``once`` is forgotten then. One that runs ``on_one_node`` waits until this node holds it,
+        and is cut off when another one does.
         """
         if name in self._workers:
             raise ValueError(f"a worker named {name!r} runs already")
-        worker = Worker(name)
+        worker = Worker(name, once=once)
         self._workers[name] = worker
         if on_one_node and self._holdings is not None:
             self._holdings.want(name)
@@ -137,6 +139,8 @@ class Supervisor:
             error = await _ending_error(work)
             if error is None:
                 worker.state = "stopped"
+                if worker.once and self._workers.get(worker.name) is worker:
+                    del self._workers[worker.name]
                 return
             if self._clock.monotonic() - began > _WELL_AFTER_S:
                 broken_off = waited = 0

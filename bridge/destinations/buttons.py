@@ -29,6 +29,7 @@ _CARRIED_RUNES: Final = 100
 """What a card carries of key and incident; longer ones are the delivery's, which it names."""
 _OVER: Final = frozenset({"resolved", "stale", "calm"})
 _POST_NAME_BYTES: Final = 12
+_WORDS: Final[Mapping[ActionName, str]] = {"useful": "Useful", "noise": "Noise"}
 _SPANS: Final[Mapping[ActionName, str]] = {"silence1h": "1h", "silence4h": "4h", "silence1d": "1d"}
 
 
@@ -95,11 +96,14 @@ class Redrawable(Protocol):
         """The post of a delivery with its remarks and buttons. Pure but for the buttons' signatures."""
 
 
-def buttons_for(parcel: Parcel, buttons: Buttons | None, state: PostState | None = None) -> list[dict[str, Any]]:
+def buttons_for(
+    parcel: Parcel, buttons: Buttons | None, state: PostState | None = None, *, feedback: bool = False
+) -> list[dict[str, Any]]:
     """The attachment actions of a delivery's post; none where they cannot work, and only on its last part.
 
     Take is for an incident, and Take over for one that somebody has; an end has only Why?, for there is nothing left to
-    take or silence. What is told of canaries has none, nor a digest: no rule decided it.
+    take or silence. What is told of canaries has none, nor a digest: no rule decided it. With ``feedback`` people can
+    also say whether a post was of use.
     """
     if buttons is None or not buttons.url or not may_have_card(parcel):
         return []
@@ -109,6 +113,8 @@ def buttons_for(parcel: Parcel, buttons: Buttons | None, state: PostState | None
         names = [*_SPANS, "why"]
         if parcel.incident:
             names = ["take", *names]
+    if feedback and parcel.rule:
+        names = [*names, *_WORDS]
     return [_action(parcel, buttons, state, name) for name in names]
 
 
@@ -163,4 +169,6 @@ def _label(parcel: Parcel, name: ActionName, state: PostState) -> str:
         return f"Silence {_SPANS[name]}" if parcel.key else f"Silence rule {_SPANS[name]}"
     if name == "why":
         return "Why?"
+    if name in _WORDS:
+        return _WORDS[name]
     return "Take over" if state.taken else "Take"

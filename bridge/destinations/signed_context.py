@@ -14,7 +14,7 @@ import msgspec
 from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
 
-ActionName: TypeAlias = Literal["take", "silence1h", "silence4h", "silence1d", "why"]
+ActionName: TypeAlias = Literal["take", "silence1h", "silence4h", "silence1d", "why", "useful", "noise"]
 """What a button does; also its id in a post, where only letters and digits have a route (destinations.md 2.6)."""
 
 ContextFault: TypeAlias = Literal["forged", "expired"]

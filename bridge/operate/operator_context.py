@@ -20,6 +20,7 @@ from bridge.observe.subscription_lag import SubscriptionState
 from bridge.operate.operator_errors import AmsRefused
 from bridge.operate.reload_outcome import ReloadOutcome
 from bridge.operate.rights import Role
+from bridge.operate.rule_previews import RuleChanging
 from bridge.operate.search_filling import SearchFilling
 from bridge.routing.active_config import ActiveConfig
 from broker.broker import Broker
@@ -72,6 +73,15 @@ async def refuse_ams(
     raise AmsRefused(404, "this daemon has no AMS API")
 
 
+@dataclass(frozen=True, slots=True)
+class SettingsFacts:
+    """What use cases know of bridge.yaml: all that may be shown, intervals as written, secrets, the longest first."""
+
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    intervals: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Sequence[str] = field(default=(), repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorContext:
     """The parts of the daemon that use cases act upon.
@@ -80,6 +90,8 @@ class OperatorContext:
     give them as they are now, by name (they change on reload). ``audit`` is told of each change. ``stopping`` is set
     when the daemon begins to stop, so that streams end; ``streams`` are those open now. ``password_gate`` slows down
     who guesses passwords; without one nobody is slowed. ``search`` is None where no index of words is kept.
+    ``settings`` are those of now.
+    ``reload`` takes up the files at once, ``rule_changes`` in the steps that the settings ask for.
     """
 
     store: Store
@@ -102,6 +114,8 @@ class OperatorContext:
     ask_ams: AskAms = refuse_ams
     release: str = ""
     search: SearchFilling | None = None
+    settings: Callable[[], SettingsFacts] = SettingsFacts
+    rule_changes: RuleChanging | None = None
 
     async def note(
         self,

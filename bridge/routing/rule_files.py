@@ -15,15 +15,13 @@ import msgspec
 
 from bridge.routing.active_config import CURRENT
 from bridge.routing.calendar_copies import KnownCopies, shelve_calendars
-from bridge.routing.service_notes import put_note
+from bridge.routing.rule_versions import ChangedBy, put_current, put_held, put_rule_set
 from bridge.settings.model import MoveTo, Settings
 from broker.broker import Broker
 from broker.clock import SystemClock
 from broker.conflicts import retry_on_conflict
 from broker.errors import VersionMoved
-from broker.model import Put
 from broker.records import Project, RuleSetRecord, Schema, ServiceNote, Topic
-from broker.tokens import random_uid
 from rules.language.read import read_rules_folder, rebuild
 from rules.language.sources import World
 from rules.model import DestinationFacts
@@ -106,30 +104,23 @@ def rules_of(settings: Settings, world: World) -> RuleSet:
     return read_rules_folder(paths, world)
 
 
-async def keep(broker: Broker, rule_set: RuleSet) -> int:
+async def keep(broker: Broker, rule_set: RuleSet, who: str = "", how: ChangedBy = "start") -> int:
     """Keep the rule set as the current one; returns when it came into force (earlier, if it was current already).
 
-    Raises StoreUnavailable, OutcomeUnknown.
+    Nothing is held back any more. Raises StoreUnavailable, OutcomeUnknown.
     """
-    return await retry_on_conflict(partial(_keep, broker, rule_set), what="which rules are current", on=VersionMoved)
+    step = partial(_keep, broker, rule_set, who, how)
+    return await retry_on_conflict(step, what="which rules are current", on=VersionMoved)
 
 
-async def _keep(broker: Broker, rule_set: RuleSet) -> int:
-    now_us = broker.clock.wall_us()
+async def _keep(broker: Broker, rule_set: RuleSet, who: str, how: ChangedBy) -> int:
     note = broker.cache.find(ServiceNote, CURRENT)
     if note is not None and note.value == rule_set.version:
+        if released := put_held(broker, None):
+            await broker.cache.write(released)
         return note.modified_us
-    changes = []
-    if broker.cache.find(RuleSetRecord, rule_set.version) is None:
-        record = RuleSetRecord(
-            uid=random_uid(broker.entropy),
-            created_us=now_us,
-            modified_us=now_us,
-            version=rule_set.version,
-            sources=rule_set.sources,
-        )
-        changes.append(Put(rule_set.version, record, 0))
-    changes.append(put_note(broker, CURRENT, rule_set.version))
+    now_us = broker.clock.wall_us()
+    changes = put_rule_set(broker, rule_set) + put_current(broker, rule_set.version, who, how) + put_held(broker, None)
     await broker.cache.write(changes)
     return now_us
 

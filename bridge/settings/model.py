@@ -229,6 +229,26 @@ class MoveTo(SettingsRecord):
     move_to: str = Field(description="A destination that stays")
 
 
+class ReloadSettings(SettingsRecord):
+    """What a reload that brings other rules does before they are in force, and after."""
+
+    confirm: Literal["never", "changes"] = Field(
+        "never", description="changes: one that would have told something else waits for reload --yes"
+    )
+    look_back: LastingDuration = Field(
+        DAY_S, description="How far back is tried what other rules would have told; 20,000 messages at most"
+    )
+    shadow: LastingDuration | Literal["off"] = Field(
+        "off", description="How long both decide and the old rules tell, before the new ones come into force"
+    )
+    roll_back: LastingDuration | Literal["off"] = Field(
+        600.0, description="How long after it dead letters and undecidable messages of the new rules are watched"
+    )
+    roll_back_at: int = Field(
+        5, ge=1, le=1_000_000, description="So many of these, and twice as many as before, put the old rules back"
+    )
+
+
 class RemovedDestination(SettingsRecord):
     """A destination that is going: what becomes of what waits for it (semantics.md item 16)."""
 
@@ -272,6 +292,7 @@ class Settings(SettingsRecord):
     search: bool = Field(
         True, description="Keep an index of words, so that messages and deliveries are found by what they say"
     )
+    reload: ReloadSettings = ReloadSettings()
     log: LogSettings = LogSettings()
     tracing: TracingSettings = TracingSettings()
     drain: Duration = Field(10.0, description="How long deliveries under way may take to finish when the daemon stops")

@@ -109,7 +109,7 @@ def backtest(
     says so, the result is that of the messages so far, and ``partial``.
     """
     result = BacktestResult(old.version, new.version)
-    pair = _Pair(old, new, make_state, result)
+    pair = RulePair(old, new, make_state, result)
     for incoming in stream:
         if stopped():
             result.partial = True
@@ -127,8 +127,8 @@ def backtest(
     return result
 
 
-class _Pair:
-    """Two rule sets side by side, and the comparison of what they tell."""
+class RulePair:
+    """Two rule sets side by side, and the comparison of what they tell. ``result`` counts, and may be changed."""
 
     def __init__(
         self,
@@ -154,7 +154,10 @@ class _Pair:
 
     def take(self, incoming: Incoming, now_us: int) -> None:
         """Let both decide a message."""
-        first, second = self.before.take(incoming, now_us), self.after.take(incoming, now_us)
+        self.compare(self.before.take(incoming, now_us), self.after.take(incoming, now_us))
+
+    def compare(self, first: DryRunStep, second: DryRunStep) -> None:
+        """Enter what both made of the same message."""
         decision, other = first.decision, second.decision
         before, after = self.result.unmatched
         self.result.unmatched = (before + (decision.fate == "unmatched"), after + (other.fate == "unmatched"))

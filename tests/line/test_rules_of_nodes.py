@@ -258,3 +258,22 @@ def nodes_on_the_command_line(node: FellowNode) -> dict[str, Any]:
         timeout=30,
     )
     return {one["name"]: one for one in json.loads(said.stdout)["nodes"]}
+
+
+def test_a_rollback_on_one_node_acts_on_all_and_stays_over_a_takeover(pair: tuple[FellowNode, FellowNode]) -> None:
+    one, two = pair
+    one.start()
+    two.start()
+    before = one.version()
+    for node in pair:
+        node.write_rules(OTHER)
+    version = one.reload()
+    until(lambda: two.version() == version, two.version)
+    answer = httpx.post(f"{two.base_url}/api/rule-versions:rollback", headers={"x-api-key": TOKEN}, json={}, timeout=30)
+    assert answer.json() == {"version": before}
+    until(lambda: one.version() == before, one.version)
+    assert "rolled back" in two.degraded()
+    assert [change["how"] for change in one.ask("/api/rule-versions")["versions"]][:2] == ["rollback", "reload"]
+    two.publish(1)
+    one.mattermost.wait_for_posts(1, 20)
+    assert [post.text for post in one.mattermost.posts] == ["n=1"]

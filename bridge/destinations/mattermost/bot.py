@@ -62,6 +62,7 @@ class MattermostBotConfig(HttpDestinationConfig):
     )
     canary: CanarySettings | None = None
     buttons: bool = Field(False, description="Take, Silence and Why? below posts; needs server.public_url")
+    feedback: bool = Field(False, description="Useful and Noise by these means, too, for the noise report")
     listen: Literal["none", "reactions", "replies", "both"] = Field(
         "none",
         description="Take, Silence and Why? by reactions to posts, replies in their threads, or both; read over a "
@@ -85,8 +86,8 @@ class MattermostBot:
         clock: Clock,
         buttons: Buttons | None = None,
     ) -> None:
-        self.config = config
-        self.deck = Deck(name, buttons, draws_buttons=config.buttons, listens=config.listen != "none")
+        self.config, listens = config, config.listen != "none"
+        self.deck = Deck(name, buttons, draws_buttons=config.buttons, listens=listens, asks=config.feedback)
         self.rest = Rest(http, config.url, config.token, clock, Redactor([config.token]))
         self.directory = Directory(self.rest)
         self.facts = DestinationFacts(

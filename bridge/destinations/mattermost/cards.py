@@ -40,12 +40,16 @@ PLAIN: Final = Face()
 class Deck:
     """Gives posts their cards. Without ``buttons``, or with nobody to use them, posts have none."""
 
-    def __init__(self, destination: str, buttons: Buttons | None, *, draws_buttons: bool, listens: bool) -> None:
+    def __init__(
+        self, destination: str, buttons: Buttons | None, *, draws_buttons: bool, listens: bool, asks: bool = False
+    ) -> None:
+        """``asks``: with buttons, also whether posts are of use."""
         self._destination = destination
         self._listens = listens
         draws = buttons is not None and bool(buttons.url) and draws_buttons
         self._buttons = buttons if draws or listens else None
         self._draws_buttons = draws
+        self._asks = asks
 
     async def note(self, channel_id: str) -> None:
         """Note that news are about to go to a channel; if we listen, it is kept.
@@ -103,7 +107,8 @@ class Deck:
         """The face of a post: what it shows beside the news."""
         if self._buttons is None or state is None:
             return PLAIN
-        actions = buttons_for(parcel, self._buttons, state) if self._draws_buttons else []
+        draws = self._draws_buttons
+        actions = buttons_for(parcel, self._buttons, state, feedback=self._asks) if draws else []
         return Face(actions, state.remarks, self._buttons.signed_context.mark(card_of(parcel, state)))
 
     def draw_sample(self, parcel: Parcel) -> Face:

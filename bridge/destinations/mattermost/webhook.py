@@ -69,6 +69,7 @@ class MattermostConfig(HttpDestinationConfig):
         '"hook" for the hook\'s own channel, or "none" to make it a dead letter',
     )
     buttons: bool = Field(False, description="Take, Silence and Why? below posts; needs server.public_url")
+    feedback: bool = Field(False, description="With buttons: Useful and Noise too, which the noise report counts")
     canary: CanarySettings | None = None
 
 
@@ -96,9 +97,12 @@ class Mattermost:
             overrides=_OVERRIDES,
         )
 
+    def _draw_buttons(self, parcel: Parcel, state: PostState | None = None) -> list[dict[str, Any]]:
+        return buttons_for(parcel, self._buttons, state, feedback=self._config.feedback)
+
     async def deliver(self, parcel: Parcel) -> Outcome:
         """See Destination."""
-        body = draw(parcel, self._config, buttons_for(parcel, self._buttons))
+        body = draw(parcel, self._config, self._draw_buttons(parcel))
         answer = await self._post(body)
         if isinstance(answer, Later):
             return answer
@@ -145,7 +149,7 @@ class Mattermost:
 
     def preview(self, parcel: Parcel) -> Preview:
         """See Destination."""
-        body = draw(parcel, self._config, strip_tokens(buttons_for(parcel, self._buttons)))
+        body = draw(parcel, self._config, strip_tokens(self._draw_buttons(parcel)))
         remarks = []
         if (
             parcel.form != "cut"
@@ -167,7 +171,7 @@ class Mattermost:
 
     def redraw(self, parcel: Parcel, state: PostState) -> Redrawn:
         """See Redrawable."""
-        body = draw(parcel, self._config, buttons_for(parcel, self._buttons, state), state.remarks)
+        body = draw(parcel, self._config, self._draw_buttons(parcel, state), state.remarks)
         return Redrawn(body["text"], body.get("props", {}) | {"attachments": body.get("attachments", [])})
 
     async def close(self) -> None:
