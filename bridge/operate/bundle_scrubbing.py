@@ -24,6 +24,7 @@ from rules.ruleset import RuleSet
 from rules.workbench.scrub import Scrubber
 
 SOMEBODY: Final = "somebody"
+_PEOPLE: Final = ("people", "who", "names")
 _FOLDERS: Final = re.compile(r"^(sqlite:(?:///)?)?/(?:[^/]+/)+")
 
 
@@ -79,8 +80,21 @@ def _sources(scrubber: Scrubber, sources: Sources) -> Sources:
         files=[SourceFile(file.name, file.name, file.text) for file in sources.files],
         templates=[SourceFile(file.name, PurePath(file.file).name, file.text) for file in sources.templates],
         tables={name: scrubber.value(table) for name, table in sources.tables.items()},
-        rota=scrubber.value(sources.rota),
+        rota=_rota(scrubber, scrubber.value(sources.rota)),
     )
+
+
+def _rota(scrubber: Scrubber, value: Any, *, people: bool = False) -> Any:
+    """A rota in which everybody who takes turns has a made-up name."""
+    match value:
+        case str() if people:
+            return f"{'@' if value.startswith('@') else ''}{scrubber.value(value.removeprefix('@'), 'user')}"
+        case dict():
+            return {name: _rota(scrubber, inner, people=people or name in _PEOPLE) for name, inner in value.items()}
+        case list() | tuple():
+            return [_rota(scrubber, inner, people=people) for inner in value]
+        case _:
+            return value
 
 
 def _drop_folders(value: Any) -> Any:
