@@ -26,11 +26,11 @@ from bridge.routing.rule_versions import (
     ChangedBy,
     HeldVersion,
     explain_held,
+    list_version_changes,
     put_current,
     put_held,
     put_rule_set,
     read_held,
-    read_history,
 )
 from broker.broker import Broker
 from broker.clock import Clock, us
@@ -141,7 +141,7 @@ class RuleChanges:
                     how=change.how,
                     kept=cache.find(RuleSetRecord, change.version) is not None,
                 )
-                for change in read_history(cache)
+                for change in list_version_changes(cache)
             ],
         )
 
@@ -274,7 +274,7 @@ class RuleChanges:
     def _version_before(self, current: str) -> str:
         """The version that was current last before this one, and is kept."""
         cache = self._broker.cache
-        versions = [change.version for change in read_history(cache)]
+        versions = [change.version for change in list_version_changes(cache)]
         return next((name for name in versions if name != current and cache.find(RuleSetRecord, name) is not None), "")
 
     async def _stop_workers(self) -> None:

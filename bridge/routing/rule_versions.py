@@ -46,7 +46,7 @@ class HeldVersion(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
-def read_history(cache: CatalogCache) -> list[VersionChange]:
+def list_version_changes(cache: CatalogCache) -> list[VersionChange]:
     """Which versions became current, the newest first; what another release wrote otherwise is not known."""
     note = cache.find(ServiceNote, HISTORY)
     try:
@@ -67,7 +67,7 @@ def read_held(cache: CatalogCache) -> HeldVersion | None:
 def put_current(broker: Broker, version: str, who: str, how: ChangedBy) -> list[Put]:
     """The changes that make a version current, and enter it into the history."""
     change = VersionChange(version=version, at_us=broker.clock.wall_us(), who=who, how=how)
-    history = [change, *read_history(broker.cache)][:_MOST]
+    history = [change, *list_version_changes(broker.cache)][:_MOST]
     return [
         put_note(broker, CURRENT, version),
         put_note(broker, HISTORY, msgspec.json.encode(history).decode()),
