@@ -246,7 +246,7 @@ class Pages:
 
     def _frame(self, request: Request, viewer: Requester | None) -> dict[str, Any]:
         now = rfc3339(self._source.control.context.clock.wall_us())
-        paths = ("/account", *(path for path, _ in NAVIGATION[::-1]))
+        paths = ("/account", "/find", *(path for path, _ in NAVIGATION[::-1]))
         here = next((path for path in paths if request.url.path.startswith(path)), "/")
         has_tables = bool(list_tables(self._source.control.context))
         return {

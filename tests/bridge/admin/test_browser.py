@@ -157,6 +157,8 @@ async def test_every_page_is_whole_readable_and_fits_on_desktop_and_phone_in_lig
             "/rules/sites%20in%20trouble",
             "/silences?all=1&rule=hostile#add",
             "/alarms?c.site=SITE-A&sort=-site",
+            "/timeline?from=1h&key=SITE-A",
+            "/find?q=SITE-A",
             "/alarms/row?k.site=SITE-A",
             "/login",
         ]
