@@ -170,7 +170,7 @@ class SessionRecord(CatalogRecord, frozen=True, kw_only=True):
     token_digest: str  # of the token it was begun with, or of what else proved it: it ends when that changes
     until_us: int
     person_uid: str = ""  # whose it is, "" where it was begun with the token of the service or of a user
-    how: Literal["token", "password", "proxy", "oidc"] = "token"
+    how: Literal["token", "password", "proxy"] = "token"
     address: str = ""  # where it was begun from
 
 

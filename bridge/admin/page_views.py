@@ -71,6 +71,11 @@ def short_time(at: str | None) -> str:
     return f"{at[:10]} {at[11:19]}Z" if at else "—"
 
 
+def many(number: float) -> str:
+    """A number as people read it, with separators between thousands: ``1,234,567``."""
+    return f"{number:,}"
+
+
 def short_duration(seconds: float | None) -> str:
     """Seconds in the largest unit that leaves a whole number worth reading: ``45 s``, ``12 min``, ``3 h``, ``2 d``."""
     if seconds is None:

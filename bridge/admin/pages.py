@@ -32,7 +32,7 @@ from bridge.admin.page_routes import (
     right_to_act,
     right_to_look,
 )
-from bridge.admin.page_views import format_json, short_duration, short_time
+from bridge.admin.page_views import format_json, many, short_duration, short_time
 from bridge.admin.safe_markdown import to_words
 from bridge.admin.session import COOKIE, LASTS_S, SAID, Sessions
 from bridge.admin.static import StaticFolder
@@ -94,6 +94,7 @@ class Pages:
         self._templates.filters |= {
             "words": to_words,
             "short_time": short_time,
+            "many": many,
             "duration": short_duration,
             "pretty": format_json,
         }

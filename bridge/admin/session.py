@@ -36,7 +36,7 @@ class SessionProof:
 
     name: str
     digest: str
-    how: Literal["token", "password", "proxy", "oidc"] = "token"
+    how: Literal["token", "password", "proxy"] = "token"
     person_uid: str = ""
     address: str = ""
 

@@ -40,7 +40,7 @@ _SESSIONS = [
 def add_person(context: Context, name: str, role: str, *, with_password: bool, with_token: bool) -> None:
     """Add the person NAME.
 
-    Without --password and --with-token a trusted proxy or a provider says who it is.
+    Without --password and --with-token a trusted proxy says who it is.
     """
     body = {"name": name, "role": role, "with_token": with_token, "password": _ask(name) if with_password else ""}
     with connect_client(context) as client:

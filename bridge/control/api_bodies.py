@@ -28,7 +28,7 @@ class OldBinding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NewPerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A person to add; without ``password`` and token a proxy or a provider says who it is."""
+    """A person to add; without ``password`` and token a trusted proxy says who it is."""
 
     name: str
     role: PersonRole = "viewer"

@@ -57,7 +57,7 @@ async def add_person(
     password: str = "",
     with_token: bool = False,
 ) -> PersonChanged:
-    """Add a person; without password and token a trusted proxy or a provider says who it is.
+    """Add a person; without password and token a trusted proxy says who it is.
 
     Raises InvalidInput, StoreUnavailable.
     """

@@ -8,9 +8,9 @@ function localTime(time) {
   if (Number.isNaN(at.valueOf())) return;
   const today = at.toDateString() === new Date().toDateString();
   time.textContent = at.toLocaleString(undefined, today
-    ? { hour: "2-digit", minute: "2-digit", second: "2-digit" }
-    : { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
-  time.title = `${at.toLocaleString()} (${time.dateTime})`;
+    ? { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" }
+    : { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
+  time.title = `${at.toLocaleString(undefined, { dateStyle: "full", timeStyle: "long" })} (${time.dateTime})`;
 }
 
 function localTimes(root) {
@@ -32,13 +32,24 @@ function busyIn(part) {
   return selects || (part.contains(document.activeElement) && document.activeElement !== document.body);
 }
 
+function sayPaused(part, isPaused) {
+  let note = part.previousElementSibling;
+  if (!note || !note.classList.contains("paused")) {
+    note = element("p", "", { class: "paused muted", role: "status" });
+    part.before(note);
+  }
+  note.textContent = isPaused ? "Paused while you are busy here: there is news." : "";
+}
+
 async function refresh(part) {
   const answer = await fetch(part.dataset.refresh, { redirect: "manual" });
   if (answer.type === "opaqueredirect") return sayOffline("Your session has ended: reload the page to log in again.");
   if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
   const text = await answer.text();
   sayOffline("");
-  if (text === part.dataset.seen || busyIn(part)) return;
+  const isPaused = text !== part.dataset.seen && busyIn(part);
+  sayPaused(part, isPaused && Boolean(part.dataset.seen));
+  if (text === part.dataset.seen || isPaused) return;
   part.dataset.seen = text;
   part.innerHTML = text;
   localTimes(part);

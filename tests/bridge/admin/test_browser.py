@@ -188,6 +188,7 @@ async def test_a_dead_letter_is_sent_again_with_a_click(tmp_path: Path) -> None:
 async def test_a_silence_is_added_and_ended_with_a_click_and_an_incident_taken(tmp_path: Path) -> None:
     async with a_site(tmp_path) as (browser, http, _):
         await browser.open("/incidents")
+        await browser.click("summary[aria-label='Silence SITE-A for a while']", loads=False)
         await browser.click("a[aria-label='Silence SITE-A']")
         assert await browser.value("document.querySelector('[name=value1]').value") == "SITE-A"
         await browser.type("[name=why]", "power works")
