@@ -83,9 +83,12 @@ class PostgresMovedFrom:
 
     async def size(self, table: StoredTable) -> int:
         """See MovedFrom."""
-        guess = "SELECT greatest(reltuples, 0)::int8 FROM pg_class WHERE oid = %s::regclass"
+        guess = (
+            "SELECT sum(greatest(reltuples, 0))::int8 FROM pg_class WHERE oid = %(table)s::regclass "
+            "OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = %(table)s::regclass)"
+        )
         with translate_errors():
-            return int((await ask(self._db, guess, (table.name,)))[0][0])
+            return int((await ask(self._db, guess, {"table": table.name}))[0][0])
 
     async def hold(self) -> bool:
         """See MovedFrom. No node can begin meanwhile, and sessions of dead ones are ended."""
