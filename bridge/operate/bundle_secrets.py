@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -94,10 +95,10 @@ class SecretRedaction:
 
     def _hide_in_json(self, text: str) -> str | None:
         try:
-            value = msgspec.json.decode(text)
-        except (msgspec.DecodeError, RecursionError):
+            value = json.loads(text)
+        except (ValueError, RecursionError):
             return None
-        return msgspec.json.encode(self.value(value)).decode()
+        return json.dumps(self.value(value), ensure_ascii=False, separators=(",", ":"))
 
     def _walk(self, value: Any) -> Any:
         match value:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from json import dumps
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -271,7 +272,7 @@ def _fits_silence(silence: SilenceView, wanted: FindFilter) -> bool:
 
 def _matchers_text(matchers: Mapping[str, object]) -> str:
     return ", ".join(
-        f"{name} {value if isinstance(value, str) else msgspec.json.encode(value).decode()}"
+        f"{name} {value if isinstance(value, str) else dumps(value, ensure_ascii=False, default=str)}"
         for name, value in matchers.items()
     )
 

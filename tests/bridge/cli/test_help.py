@@ -43,7 +43,8 @@ def test_a_list_says_of_each_command_one_short_sentence(one: Listed) -> None:
 def test_commands_are_listed_in_the_order_in_which_people_meet_them() -> None:
     lines = command("rules", "--help").out.partition("Commands:\n")[2].splitlines()
     assert [line.split()[0] for line in lines] == [
-        "test", "explain", "simulate", "backtest", "record", "coverage", "schema", "reference", "import",
+        "test", "explain", "simulate", "backtest", "diff", "versions", "promote", "rollback", "record", "coverage",
+        "schema", "reference", "import",
     ]  # fmt: skip
 
 
