@@ -31,7 +31,7 @@ NOT_AT_REST = (
     "aiohttp", "attr", "cryptography", "fastavro", "jsonpath_ng", "jsonschema", "markdown_it", "opentelemetry",
     "pygments", "re2", "rich", "sqlite_utils", "standardwebhooks",
 )  # fmt: skip
-MOST_MODULES_AT_REST = 1160
+MOST_MODULES_AT_REST = 1180
 """Two fifths are the daemon's own. Lower it when a start imports less; raise it only for what every daemon needs."""
 HELP = """
 import os, sys
