@@ -75,7 +75,7 @@ class CaseReader:
         if "message" in form and "messages" in form:
             form.report(("messages",), "message is for one, messages for several; keep one of them", at_key=True)
         elif not {"message", "messages", "silences", "until"} & form.value.keys():
-            form.report((), "the test needs message: or messages:, or until: where a rule has schedule:")
+            form.report((), "the test needs message: or messages:")
         forms = [form.form(("message",), "message")] if "message" in form else form.forms("messages", "message")
         for n, inner in enumerate(forms):
             yield _message(inner, n, topic, start_us)

@@ -22,6 +22,8 @@ def find_unreachable(rules: Sequence[Rule]) -> Iterator[Problem]:
     """A warning for each rule that an earlier one hides altogether."""
     stoppers = _Stoppers()
     for rule in rules:
+        if rule.scheduled is not None:
+            continue  # no message is to reach it
         hider = next((stopper for stopper in stoppers.near(rule) if _hides(stopper, rule)), None)
         if hider is not None:
             says = "drop: true" if hider.drop else "stop: true"

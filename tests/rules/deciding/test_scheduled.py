@@ -247,6 +247,19 @@ tests:
     assert result.passed, result.differences
 
 
+def test_an_earlier_rule_that_stops_everything_does_not_hide_it():
+    rule_set = a_rule_set("""
+        rules:
+          - {name: all, stop: true, text: x, send: ops}
+          - {name: r, schedule: daily at 13:00, text: "{{ data.fired }}", send: ops}
+    """)
+    assert rule_set.warnings == ()
+    line = Line(rule_set)
+    line.take()
+    line.wait(HOUR)
+    assert texts(line) == ["1"]
+
+
 @pytest.mark.parametrize("key", ["match: {}", "key: x", "group: {by: [$.x]}", "escalate: [{after: 1m, to: mail}]"])
 def test_keys_about_messages_are_a_load_error_beside_it(key: str):
     with pytest.raises(ProblemsFound) as raised:
