@@ -50,7 +50,7 @@ test-on-bookworm test-on-trixie:
 	@ARGS="$(ARGS)" SUITE="$(@:test-on-%=%)" deploy/test-on-debian
 
 proof: $(TEST)
-	timeout --kill-after=30s 40m $(BIN)/pytest -m proof $(ARGS)
+	timeout --kill-after=30s 40m $(BIN)/pytest -n 2 --dist loadfile -m proof $(ARGS)
 
 chaos: $(TEST)
 	timeout --kill-after=30s 20m $(BIN)/pytest -m proof -s tests/line/test_chaos.py $(ARGS)

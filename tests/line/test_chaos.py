@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -58,7 +58,7 @@ destinations:
 @pytest.mark.proof
 @pytest.mark.timeout(LONGEST_S + 300)
 def test_whatever_goes_wrong_what_was_acknowledged_arrives_in_order_and_is_decided_once(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     rng = random.Random(SEED)  # noqa: S311 - repeatable, not secret
     port = a_free_port()
@@ -73,8 +73,7 @@ def test_whatever_goes_wrong_what_was_acknowledged_arrives_in_order_and_is_decid
         assert victim.daemon.stop() == 0
         acknowledged, arrivals = publishers.acknowledged, victim.receiver.arrivals()
         found = judge(acknowledged, arrivals, read_store(tmp_path), victim.ended_at_s)
-    with capsys.disabled():
-        print(f"\n{_summary(rounds, victim, publishers, found)}")  # noqa: T201 - what the proof is run for
+    record_property("counted", _summary(rounds, victim, publishers, found))
     unsent = [one for one in arrivals if not publishers.was_sent(one.key, one.n)]
     assert not unsent, f"what nobody sent in full arrived: {unsent[:5]}"
     for what in ("lost", "decided_twice", "out_of_order", "needless", "strange"):
