@@ -44,6 +44,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             sources="",
             tls="'off'",
             public_url="",
+            auth_more="",
         )
     )
     running = DaemonProcess(config, cwd=folder)
