@@ -227,7 +227,7 @@ async def test_a_store_that_fails_after_the_write_is_asked_again_and_nothing_is_
         assert stage.daemon.in_force.rule_set.version != version
         assert stage.daemon.supervisor.health()["after reload"].state != "stopped"
         await stage.let_pass(30)
-        assert stage.daemon.supervisor.health()["after reload"].state == "stopped"
+        assert "after reload" not in stage.daemon.supervisor.health(), "it is done"
 
 
 @pytest.mark.parametrize(("outcome", "status"), [("stored", 200), ("not stored", 409)])

@@ -351,7 +351,7 @@ async def test_a_bug_is_a_500_in_json_without_a_traceback():
 async def test_every_answer_is_observed_with_its_route():
     ams = await a_staged_api()
     seen = []
-    ams.app._observe = lambda route, status, seconds: seen.append((route, status))
+    ams.app._observe = lambda route, status, seconds, trace: seen.append((route, status))
     await ams.ask("GET", "/projects/P")
     await ams.ask("GET", "/nothing")
     await ams.ask("GET", "/projects/P", token="bad")

@@ -55,7 +55,9 @@ async def a_noted_api() -> tuple[Ams, NotedBeside]:
     ams = await a_staged_api()
     beside = NotedBeside()
     api = ams.app.api
-    ams.app = AmsApp(Api(api.broker, api.settings, api.outside, beside=beside), lambda route, status, seconds: None)
+    ams.app = AmsApp(
+        Api(api.broker, api.settings, api.outside, beside=beside), lambda route, status, seconds, trace: None
+    )
     return ams, beside
 
 

@@ -38,7 +38,8 @@ def test_every_key_of_our_own_examples_is_told() -> None:
     for path in (ROOT / "examples").rglob("bridge.yaml"):
         for key in keys_of(path):
             parts = key.split(".")
-            least = 1 if parts[0] == "intervals" else len(parts) - 1  # spans and headers are told whole
+            told_whole = parts[0] in ("intervals", "rota")
+            least = 1 if told_whole else len(parts) - 1  # and headers are told whole, too
             levels = {".".join(parts[:depth]) for depth in range(least, len(parts) + 1)}
             assert any(pattern.fullmatch(level) for pattern in known for level in levels), f"{path}: {key}"
 

@@ -68,6 +68,7 @@ NO_TABLE = {
     "rules simulate": "a line an event, as logs are",
     "rules test": "a line a send",
     "settings": "sentences",
+    "timeline": "a line a thing that happened, which a terminal wraps",
 }
 """Commands that print texts of files, or lines that a terminal wraps."""
 EXACT = dict.fromkeys(
@@ -79,6 +80,8 @@ MAY_FAIL = {
     "deliveries replay": (0, 1),
     "deliveries drop": (0, 1),
     "subscription verify": (1,),
+    "rules promote": (1,),
+    "rules rollback": (1,),
 }
 """Exit codes of commands that have something to complain of here."""
 WORDS: dict[str, list[str]] = {
@@ -112,6 +115,24 @@ WORDS: dict[str, list[str]] = {
     "silence expire": ["{silence}"],
     "ledger": ["--since", "24h"],
     "audit": [],
+    "timeline": ["24h"],
+    "find": ["web1"],
+    "bundle": ["{delivery}", "--file", "{folder}/bundle.zip"],
+    "report noise": [],
+    "rota show": [],
+    "people list": [],
+    "people add": ["f" * 60, "--with-token"],
+    "people role": ["ann", "responder"],
+    "people token": ["ann"],
+    "people password": ["ann", "--none"],
+    "people sessions": [],
+    "people remove": ["gone"],
+    "silence preview": [f"key~{WIDE_KEY}*"],
+    "silence change": ["{changed}", "--longer", "1h", "--why", f"w\x1b\u202e{EMOJI_KEY}"],
+    "rules diff": [],
+    "rules versions": [],
+    "rules promote": [],
+    "rules rollback": [],
     "project list": [],
     "project create": ["Q", "--description", f"d\x1b\u202e{WIDE_KEY}"],
     "project show": ["P"],
@@ -185,6 +206,11 @@ async def walking(folder: Path, mattermost: FakeMattermost) -> AsyncIterator[Wal
             (await method(path, json=body)).raise_for_status()
         silence = {"matchers": {"$.host": f"x{ODD[9:]}", "key": WIDE_KEY}, "for_s": 60, "why": f"w\x1b{EMOJI_KEY}"}
         made = (await stage.http.post("/api/silences", json=silence)).json()
+        other = (
+            await stage.http.post("/api/silences", json=silence | {"matchers": {"key": LONG_KEY}, "for_s": 86_400})
+        ).json()
+        for name in ("ann", "gone"):
+            (await stage.http.post("/api/people", json={"name": name, "role": "viewer"})).raise_for_status()
         fires = (await stage.http.get("/api/incidents")).json()["incidents"]
         yield Walk(
             stage,
@@ -193,6 +219,7 @@ async def walking(folder: Path, mattermost: FakeMattermost) -> AsyncIterator[Wal
                 "folder": str(folder),
                 "delivery": letters[0].id,
                 "silence": made["silence"]["id"],
+                "changed": other["silence"]["id"],
             },
         )
 

@@ -115,7 +115,7 @@ async def test_what_fires_is_counted_however_much_else_is_remembered(tmp_path: P
         assert (said["firing"], said["complete"]) == (1, True)
         await log_in(stage)
         assert "Nothing fires" not in (await stage.http.get("/incidents")).text
-        assert "<b>1</b><span>open incidents</span>" in (await stage.http.get("/")).text
+        assert "<b>1</b><span>open incident</span>" in (await stage.http.get("/")).text
 
 
 async def test_incidents_of_a_rule_that_is_gone_are_listed_too(tmp_path: Path) -> None:

@@ -87,7 +87,11 @@ def test_an_empty_file_means_all_defaults() -> None:
 
 @pytest.mark.parametrize(
     "section",
-    [name for name in Settings.model_fields if name not in ("store", "node", "rules", "templates", "drain", "removed")],
+    [
+        name
+        for name in Settings.model_fields
+        if name not in ("store", "node", "rules", "templates", "search", "drain", "removed")
+    ],
 )
 def test_a_section_with_nothing_in_it_means_its_defaults(section: str) -> None:
     assert settings(f"{section}:\n") == settings("")

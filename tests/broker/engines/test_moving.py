@@ -302,7 +302,7 @@ async def test_what_differs_on_its_arrival_does_not_count(tmp_path: Path) -> Non
 
 
 def test_every_table_of_messages_and_decisions_is_moved() -> None:
-    """Tables that are not: what nodes, writers, locks, moves and versions of the tables are."""
+    """Tables that are not: nodes, writers, locks, moves, versions of the tables; and the index of words, made anew."""
     ours = {
         "lock_slots",
         "moves",
@@ -311,6 +311,8 @@ def test_every_table_of_messages_and_decisions_is_moved() -> None:
         "schema_versions",
         "workers",
         "writers",
+        "search_documents",
+        "search_marks",
         "slabs",
         "log_slabs",
     }

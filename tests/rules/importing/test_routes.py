@@ -111,7 +111,7 @@ def test_options_are_handed_down_and_intervals_are_not() -> None:
     ):
         assert rule.quiet.group is not None
         assert [place.text for place in rule.quiet.group.by] == [by]
-        assert (rule.quiet.group.wait_s, rule.quiet.group.every_s) == (10, every_s)
+        assert (rule.quiet.group.wait_s, rule.quiet.group.gaps_s) == (10, (every_s,))
         assert rule.quiet.repeat_s == 367 * 86400
     assert [[(one.interval.name, one.outside) for one in rule.quiet.hours] for rule in (inner, outer, root)] == [
         [("night", False)], [("night", True)], []
