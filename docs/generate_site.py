@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "build" / "site-pages"
 _FOLDERS = ("docs", "examples")
-_SHOWN = {".md", ".png", ".svg", ".yaml", ".yml", ".csv", ".json", ".jsonl", ".sh", ".conf", ".txt", ".j2"}
+_SHOWN = {".md", ".png", ".svg", ".yaml", ".yml", ".csv", ".json", ".jsonl", ".sh", ".conf", ".txt", ".j2", ".ics"}
 _LINK = re.compile(r"(\]\()([^)\s:#]+/|[^)\s:#.]+|\.{2}(?:/[^)\s:#.]+)+)(#[^)\s]*)?(\))")
 _CODE = re.compile(r"(```.*?```)", re.DOTALL)
 
