@@ -102,6 +102,10 @@ def test_a_point_in_time_is_gone_back_to_and_the_daemon_goes_on_from_there(tmp_p
         node.start()
         node.publish(1, 2)
         database.run("backup")
+        ended = database.server.ask("SELECT clock_timestamp()::text")  # pgBackRest knows its end by the second
+        database.server.wait_until(
+            f"SELECT clock_timestamp() >= date_trunc('second', timestamptz '{ended}') + interval '1 s'"
+        )
         node.publish(3)
         mattermost.wait_for_posts(3, 20)
         moment = database.server.ask("SELECT clock_timestamp()::text")
