@@ -128,9 +128,19 @@ class Publishers:
             answer = b""
             while part := connection.recv(65536):
                 answer += part
-        top, _, body = answer.partition(b"\r\n\r\n")
-        words = top.split(b" ", 2)
-        return (words[1].decode() if len(words) > 1 else "no answer"), body
+        return _read_answer(answer)
+
+
+def _read_answer(answer: bytes) -> tuple[str, bytes]:
+    """Status and body of an answer that was read to its end; one that a kill cut short acknowledges nothing."""
+    top, _, body = answer.partition(b"\r\n\r\n")
+    status, *headers = top.split(b"\r\n")
+    words = status.split(b" ", 2)
+    if len(words) < 2:
+        return "no answer", b""
+    lengths = [int(line.partition(b":")[2]) for line in headers if line.lower().startswith(b"content-length:")]
+    is_whole = bool(lengths) and len(body) == lengths[0]
+    return (words[1].decode() if is_whole else "half an answer"), body
 
 
 def head_of(token: str, length: int) -> bytes:
